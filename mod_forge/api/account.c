@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Registration, login and one's own account: what the paths under /auth and the older ones under /users have in common.
+ */
+#include "shared.h"
+
+#include <string.h>
+
+#define USERNAME_TRIES 5  /* a made-up username, then with random ends */
+#define TOKENS_MAX 262144 /* bytes of an answer with account and tokens */
+#define IDENTIFIER_MAX 254
+
+/* --- fields --- */
+
+#define USER_FIELDS                                                                                                                     \
+    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},                                     \
+    {.name = "email", .type = FORGE_T_TEXT, .max = 254, .format = "email", .example = "\"ada@example.org\"", .help = "address as typed"}, \
+    {.name = "username", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username", .example = "\"ada\"", .help = "login name"},  \
+    {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"},  \
+    {.name = "bio", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 5000, .example = "null", .help = "a few words about oneself"}, \
+    {.name = "avatar_url", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 2048, .example = "null", .help = "a picture"},       \
+    {.name = "role", .type = FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "\"student\"", .help = "role here"},   \
+    {.name = "is_active", .type = FORGE_T_BOOL, .example = "true", .help = "false: the account cannot log in"},                         \
+    {.name = "email_verified", .type = FORGE_T_BOOL, .example = "false", .help = "the address was proven"},                             \
+    {.name = "locale", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 35, .example = "null", .help = "language tag (BCP 47)"}, \
+    {.name = "timezone", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "null", .help = "IANA time zone"},      \
+    {.name = "created_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"},                                \
+    {.name = "updated_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was last changed"}
+
+#define NEW_USER_FIELDS(username_flags)                                                                                                 \
+    {.name = "email", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .max = 254, .format = "email", .example = "\"ada@example.org\"", \
+     .help = "unique without regard to case"},                                                                                          \
+    {.name = "username", .type = FORGE_T_TEXT, .flags = (username_flags), .min = 3, .max = 30, .format = "username", .example = "\"ada\"", \
+     .help = "letters, digits or underscores, unique without regard to case"},                                                          \
+    {.name = "password", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",        \
+     .example = "\"correct-Horse7-battery\"", .help = "8 to 128 characters that meet the password rules"},                              \
+    {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"},  \
+    {.name = "role", .type = FORGE_T_TEXT, .format = "enum:student|instructor|admin", .preset = "student", .example = "\"student\"",    \
+     .help = "only a role that this site lets people choose"},                                                                          \
+    {.name = "accept_terms", .type = FORGE_T_BOOL, .flags = FORGE_F_WRITEONLY, .example = "true",                                       \
+     .help = "must be true where the site requires it"},                                                                                \
+    {.name = "accept_privacy", .type = FORGE_T_BOOL, .flags = FORGE_F_WRITEONLY, .example = "true",                                     \
+     .help = "must be true where the site requires it"}
+
+#define DEVICE_FIELD                                                                                                                    \
+    {.name = "device_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 100, .example = "\"laptop\"",   \
+     .help = "shown in the list of sessions"}
+
+const forge_field_t forge_api_user_fields[] = {USER_FIELDS, {.name = NULL}};
+
+static const forge_field_t sessions_fields[] = {
+    {.name = "active", .type = FORGE_T_INT, .example = "1", .help = "sessions that are logged in"},
+    {.name = "last_login_at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last login"},
+    {.name = "last_login_ip", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "\"192.0.2.7\"",
+     .help = "address it came from"},
+    {.name = NULL},
+};
+
+const forge_field_t forge_api_me_fields[] = {
+    USER_FIELDS,
+    {.name = "sessions", .type = FORGE_T_OBJECT, .help = "logins of this account", .fields = sessions_fields},
+    {.name = "mfa_enabled", .type = FORGE_T_BOOL, .example = "false", .help = "a second factor is asked for at login"},
+    {.name = "profile_completion", .type = FORGE_T_INT, .max = 100, .example = "40", .help = "per cent of the profile that is filled in"},
+    {.name = "password_changed_at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE, .example = FORGE_API_TIME,
+     .help = "age of the password"},
+    {.name = NULL},
+};
+
+const forge_field_t forge_api_tokens_fields[] = {
+    {.name = "user", .type = FORGE_T_OBJECT, .help = "the account", .fields = forge_api_user_fields},
+    {.name = "access_token", .type = FORGE_T_TEXT, .example = "\"eyJhbGciOi…\"", .help = "JWT for the Authorization header"},
+    {.name = "refresh_token", .type = FORGE_T_TEXT, .example = "\"q0Zk…\"", .help = "opaque, for new access tokens; keep it secret"},
+    {.name = "token_type", .type = FORGE_T_TEXT, .format = "enum:bearer", .example = "\"bearer\"", .help = "how to send the access token"},
+    {.name = "expires_in", .type = FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until the access token ends"},
+    {.name = NULL},
+};
+
+const forge_field_t forge_api_register_fields[] = {NEW_USER_FIELDS(0), DEVICE_FIELD, {.name = NULL}};
+const forge_field_t forge_api_user_new_fields[] = {NEW_USER_FIELDS(FORGE_F_REQUIRED), {.name = NULL}};
+
+const forge_field_t forge_api_login_fields[] = {
+    {.name = "email", .type = FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "\"ada@example.org\"",
+     .help = "e-mail address; this or username"},
+    {.name = "username", .type = FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "\"ada\"",
+     .help = "username, or an e-mail address as well"},
+    {.name = "password", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "\"correct-Horse7-battery\"", .help = "the password"},
+    DEVICE_FIELD,
+    {.name = NULL},
+};
+
+const forge_status_t forge_api_register_errors[] = {
+    FORGE_E_ROLE_NOT_ALLOWED, FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN, FORGE_E_BUSY, FORGE_OK,
+};
+const forge_status_t forge_api_login_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_BUSY, FORGE_OK};
+
+/* --- sessions --- */
+
+/* A session that begins now; only the digest of its refresh token goes to the database. */
+static forge_new_session_t session_begin(forge_req_t *q, const char **refresh)
+{
+    forge_new_session_t session = {
+        .expires_at = forge_util_time(q->pool, q->now + forge_config_refresh_ttl(q->config), 6),
+        .device_name = forge_core_input_text(q->body, "device_name"),
+        .user_agent = q->user_agent,
+        .ip = q->client_ip,
+        .amr = "pwd",
+        .request_id = q->request_id,
+    };
+    *refresh = forge_core_refresh_make(q->pool, &session.refresh_sha256);
+    return session;
+}
+
+/* Account and tokens; `rows` has the bare account and _session_id. */
+static forge_status_t reply_tokens(forge_req_t *q, const forge_rows_t *rows, const char *refresh)
+{
+    const forge_token_rules_t *rules = forge_config_token_rules(q->config);
+    const forge_who_t who = {
+        .user_id = forge_store_rows_int(rows, 0, "id", 0),
+        .session_id = forge_store_rows_int(rows, 0, "_session_id", 0),
+        .role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role")),
+        .amr = "pwd",
+    };
+    const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
+    if (!access)
+        return forge_fail(q, FORGE_E_INTERNAL);
+    forge_buf_t *b = forge_util_buf_make(q->pool, 2048, TOKENS_MAX);
+    forge_util_buf_puts(b, "{\"user\":");
+    forge_store_render_row(b, rows, 0);
+    forge_util_buf_puts(b, ",\"access_token\":");
+    forge_util_buf_json(b, access, strlen(access));
+    forge_util_buf_puts(b, ",\"refresh_token\":");
+    forge_util_buf_json(b, refresh, strlen(refresh));
+    forge_util_buf_puts(b, ",\"token_type\":\"bearer\",\"expires_in\":");
+    forge_util_buf_int(b, apr_time_sec(rules->access_ttl));
+    forge_util_buf_puts(b, "}");
+    return forge_reply_buf(q, b, NULL);
+}
+
+/* --- registration --- */
+
+/* Where this site asks for consent, both must be given; the moment is kept. */
+static void read_consent(forge_req_t *q, forge_new_user_t *user)
+{
+    bool terms = forge_core_input_bool(q->body, "accept_terms", false), privacy = forge_core_input_bool(q->body, "accept_privacy", false);
+    const char *now = forge_util_time(q->pool, q->now, 6);
+    user->terms_at = terms ? now : NULL;
+    user->privacy_at = privacy ? now : NULL;
+    if (!forge_config_terms_required(q->config))
+        return;
+    if (!terms)
+        forge_core_fault(q->faults, "/accept_terms", "required", "the terms must be accepted");
+    if (!privacy)
+        forge_core_fault(q->faults, "/accept_privacy", "required", "the privacy notice must be accepted");
+}
+
+/* The new account from the body, and every fault of it at once; the password is judged but not yet hashed. */
+static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
+{
+    const forge_input_t *in = q->body;
+    const char *email = forge_core_input_text(in, "email"), *password = forge_core_input_text(in, "password"), *why = NULL;
+    memset(user, 0, sizeof(*user));
+    user->username = forge_core_input_text(in, "username");
+    user->full_name = forge_core_input_text(in, "full_name");
+    user->role = forge_core_input_text(in, "role");
+    if (email && !forge_core_email_normalize(q->pool, email, strlen(email), &user->email, &user->email_key, &why))
+        forge_core_fault(q->faults, "/email", "format", why);
+    if (password)
+        forge_core_password_check(q->pool, forge_config_password_rules(q->config), password, strlen(password), email, user->username,
+                                  "/password", q->faults);
+    read_consent(q, user);
+    if (forge_core_faults_count(q->faults) > 0)
+        return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
+    forge_role_t role = forge_core_role_parse(user->role);
+    if (role == FORGE_ROLE_ADMIN || !forge_config_self_role(q->config, role))
+        return forge_fail(q, FORGE_E_ROLE_NOT_ALLOWED);
+    return FORGE_OK;
+}
+
+/* Stores the account; a username that was not given is made from the e-mail, with a random end when that one is taken. */
+static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const forge_new_session_t *session, forge_rows_t **rows)
+{
+    forge_db_t *db;
+    FORGE_TRY(forge_http_db(q, &db));
+    if (user->username)
+        return forge_store_user_create(db, q->pool, user, session, rows);
+    forge_status_t status = FORGE_E_USERNAME_TAKEN;
+    const char *end = "";
+    for (int i = 0; i < USERNAME_TRIES && status == FORGE_E_USERNAME_TAKEN; i++) {
+        unsigned char random[2];
+        user->username = forge_core_username_from_email(q->pool, user->email, end);
+        status = forge_store_user_create(db, q->pool, user, session, rows);
+        forge_util_random(random, sizeof(random));
+        end = forge_util_hex(q->pool, random, sizeof(random));
+    }
+    return status;
+}
+
+forge_status_t forge_api_account_register(forge_req_t *q)
+{
+    forge_new_user_t user;
+    forge_rows_t *rows;
+    const char *refresh;
+    FORGE_TRY(read_user(q, &user));
+    FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
+    forge_new_session_t session = session_begin(q, &refresh);
+    FORGE_TRY(store_user(q, &user, &session, &rows));
+    q->reply->location = "/api/v1/auth/me";
+    return reply_tokens(q, rows, refresh);
+}
+
+forge_status_t forge_api_account_create(forge_req_t *q)
+{
+    forge_new_user_t user;
+    forge_rows_t *rows;
+    FORGE_TRY(read_user(q, &user));
+    FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
+    const forge_new_session_t origin = {.ip = q->client_ip, .request_id = q->request_id}; /* no token, no session: only for the audit */
+    FORGE_TRY(store_user(q, &user, &origin, &rows));
+    q->reply->location = "/api/v1/users/me";
+    return forge_reply_row(q, rows);
+}
+
+/* --- login --- */
+
+/* The account of an e-mail address or username; what can be neither has no rows. No connection is held afterwards. */
+static forge_status_t find_account(forge_req_t *q, const char *identifier, forge_rows_t **rows)
+{
+    const char *shown, *key = NULL, *username = NULL, *why;
+    apr_size_t len = strlen(identifier);
+    forge_db_t *db;
+    if (memchr(identifier, '@', len)) {
+        if (!forge_core_email_normalize(q->pool, identifier, len, &shown, &key, &why))
+            key = NULL;
+    } else if (forge_core_username_valid(identifier, len)) {
+        username = identifier;
+    }
+    *rows = NULL;
+    if (!key && !username)
+        return FORGE_OK;
+    FORGE_TRY(forge_http_db(q, &db));
+    forge_status_t status = forge_store_user_for_login(db, q->pool, key, username, rows);
+    forge_http_db_done(q);
+    return status;
+}
+
+/* One answer for unknown, inactive and wrong, after the same work. */
+static forge_status_t refuse_login(forge_req_t *q, apr_int64_t user_id, const char *identifier)
+{
+    forge_db_t *db;
+    forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_login_failed(db, q->pool, user_id, identifier, q->client_ip, q->request_id));
+    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
+}
+
+static bool has_fault(const forge_faults_t *faults, const char *pointer)
+{
+    for (int i = 0; i < forge_core_faults_count(faults); i++)
+        if (strcmp(forge_core_faults_at(faults, i)->pointer, pointer) == 0)
+            return true;
+    return false;
+}
+
+/* The name that logs in, and every fault of the body at once. */
+static forge_status_t read_identifier(forge_req_t *q, const char **identifier)
+{
+    *identifier = forge_core_input_text(q->body, "email");
+    if (!*identifier)
+        *identifier = forge_core_input_text(q->body, "username");
+    if (!*identifier && !has_fault(q->faults, "/email") && !has_fault(q->faults, "/username"))
+        forge_core_fault(q->faults, "/email", "required", "send email or username");
+    return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
+}
+
+forge_status_t forge_api_account_login(forge_req_t *q)
+{
+    const char *identifier, *refresh, *password = forge_core_input_text(q->body, "password"), *new_hash = NULL;
+    forge_rows_t *rows;
+    forge_db_t *db;
+    bool good = false;
+    FORGE_TRY(read_identifier(q, &identifier));
+    FORGE_TRY(find_account(q, identifier, &rows));
+    bool known = rows && forge_store_rows_count(rows) > 0;
+    apr_int64_t user_id = known ? forge_store_rows_int(rows, 0, "id", 0) : 0;
+    const char *stored = known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL;
+    FORGE_TRY(forge_http_password_verify(q, password, stored, &good));
+    if (!good || !known || !forge_store_rows_bool(rows, 0, "is_active"))
+        return refuse_login(q, user_id, identifier);
+    if (forge_core_hash_outdated(stored, forge_config_bcrypt_cost(q->config)))
+        FORGE_TRY(forge_http_password_hash(q, password, &new_hash));
+    forge_new_session_t session = session_begin(q, &refresh);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_login(db, q->pool, user_id, new_hash, &session, &rows));
+    if (forge_store_rows_count(rows) == 0)
+        return refuse_login(q, user_id, identifier);
+    forge_live_count(q->live, FORGE_C_LOGIN_OK);
+    return reply_tokens(q, rows, refresh);
+}
+
+/* --- me --- */
+
+forge_status_t forge_api_account_me(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_user_me(db, q->pool, q->who.user_id, q->who.session_id, &rows));
+    if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
+        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+    FORGE_TRY(forge_reply_row(q, rows));
+    q->reply->etag = forge_core_etag_bytes(q->pool, q->reply->body->data, q->reply->body->len); /* sessions change without a new version */
+    return FORGE_OK;
+}

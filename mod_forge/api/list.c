@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A page of any list: the query's members become filters by name.
+ */
+#include "shared.h"
+
+#define FILTERS_MAX 8
+
+forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base)
+{
+    const char *values[FILTERS_MAX] = {NULL};
+    for (int i = 0; i < FILTERS_MAX && q->query && list->filters && list->filters[i].name; i++)
+        values[i] = forge_core_input_text(q->query, list->filters[i].name);
+    const forge_list_query_t query = {
+        .base = base,
+        .values = values,
+        .sort = q->page.sort,
+        .after_key = q->page.after_key,
+        .after_id = q->page.after_id,
+        .skip = q->page.skip,
+        .limit = q->page.limit,
+        .count = q->page.count,
+    };
+    forge_db_t *db;
+    forge_rows_t *rows;
+    apr_int64_t total = -1;
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_list(db, q->pool, list, &query, &rows, &total));
+    return forge_reply_list(q, list, rows, total);
+}

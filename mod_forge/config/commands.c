@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The directives: rows of directives.def become httpd's command table, and one reader per kind of value fills the member of its row.
+ * A value that is refused is answered with the directive's name, the value and what is accepted.
+ */
+#include "parse.h"
+#include "table.h"
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include "commands.h"
+#include <string.h>
+
+extern module AP_MODULE_DECLARE_DATA forge_module;
+
+/* One use of a directive. */
+typedef struct setting_t {
+    apr_pool_t *p;
+    const forge_directive_t *row;
+    void *member; /* apr_int64_t * or a pointer to a pointer, as the kind has it */
+    int n;
+    char *const *words;
+} setting_t;
+
+typedef struct kind_t {
+    const char *(*read)(const setting_t *s); /* NULL, or the sentence that stops the start */
+    bool number;
+    int least, most;  /* words; most 0: any number */
+    const char *form; /* how it is spelled */
+} kind_t;
+
+#define CLASS_NAMES "default|user|auth|execute|upload|analysis|stream"
+const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
+    [FORGE_LIMIT_DEFAULT] = {"default", false}, [FORGE_LIMIT_USER] = {"user", true},     [FORGE_LIMIT_AUTH] = {"auth", false},
+    [FORGE_LIMIT_EXECUTE] = {"execute", true},  [FORGE_LIMIT_UPLOAD] = {"upload", true}, [FORGE_LIMIT_ANALYSIS] = {"analysis", true},
+    [FORGE_LIMIT_STREAM] = {"stream", false},
+};
+
+#define WINDOW_MIN FORGE_SECONDS(1)
+#define WINDOW_MAX FORGE_SECONDS(7 * 86400)
+
+static const char *refuse(const setting_t *s, const char *word, const char *accepted)
+{
+    return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
+}
+
+static void put_text(const setting_t *s, const char *text)
+{
+    *(const char **)s->member = text;
+}
+
+static const char *put_number(const setting_t *s, apr_int64_t n, bool parsed, const char *low, const char *high)
+{
+    if (!parsed || n < s->row->low || n > s->row->high)
+        return refuse(s, s->words[0], apr_pstrcat(s->p, low, " to ", high, NULL));
+    *(apr_int64_t *)s->member = n;
+    return NULL;
+}
+
+/* --- the readers --- */
+
+static const char *read_name(const setting_t *s)
+{
+    if (!forge_config_parse_name(s->words[0]))
+        return refuse(s, s->words[0], "1 to 64 of A-Z a-z 0-9 . _ : / - that begin with a letter or digit");
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
+/* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never repeated. */
+static const char *read_secret(const setting_t *s)
+{
+    const char *problem = forge_config_secret_elsewhere(s->words[0]) ? NULL : forge_core_secret_problem(s->words[0], strlen(s->words[0]));
+    if (problem)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
+static const char *read_duration(const setting_t *s)
+{
+    apr_int64_t t = 0;
+    bool parsed = forge_config_parse_duration(s->words[0], &t);
+    return put_number(s, t, parsed, forge_config_show_duration(s->p, s->row->low),
+                      apr_pstrcat(s->p, forge_config_show_duration(s->p, s->row->high), ", with unit ms, s, m, h or d", NULL));
+}
+
+static const char *read_size(const setting_t *s)
+{
+    apr_int64_t bytes = 0;
+    bool parsed = forge_config_parse_size(s->words[0], &bytes);
+    return put_number(s, bytes, parsed, forge_config_show_size(s->p, s->row->low), forge_config_show_size(s->p, s->row->high));
+}
+
+static const char *read_count(const setting_t *s)
+{
+    apr_int64_t n = 0;
+    bool parsed = forge_config_parse_count(s->words[0], &n);
+    return put_number(s, n, parsed, forge_util_itoa(s->p, s->row->low), forge_util_itoa(s->p, s->row->high));
+}
+
+/* 4 to 9 pass here, because only forge_config_finish knows the environment. */
+static const char *read_cost(const setting_t *s)
+{
+    apr_int64_t n = 0;
+    if (!forge_config_parse_count(s->words[0], &n) || n < FORGE_COST_TEST_MIN || n > s->row->high)
+        return refuse(s, s->words[0], FORGE_COST_FORM);
+    *(apr_int64_t *)s->member = n;
+    return NULL;
+}
+
+static const char *read_choice(const setting_t *s, const char *choices)
+{
+    int choice = forge_config_parse_choice(s->words[0], choices);
+    if (choice < 0)
+        return refuse(s, s->words[0], choices);
+    *(apr_int64_t *)s->member = choice;
+    return NULL;
+}
+
+static const char *read_flag(const setting_t *s)
+{
+    return read_choice(s, "Off|On");
+}
+
+static const char *read_csp(const setting_t *s)
+{
+    return read_choice(s, "relaxed|strict|disabled"); /* order of forge_csp_t */
+}
+
+static const char *read_creators(const setting_t *s)
+{
+    return read_choice(s, "any|instructors");
+}
+
+/* A set of bits 1 << forge_role_t. */
+static const char *read_roles(const setting_t *s)
+{
+    apr_int64_t roles = 0;
+    for (int i = 0; i < s->n; i++) {
+        forge_role_t role = forge_core_role_parse(s->words[i]);
+        if (role != FORGE_ROLE_STUDENT && role != FORGE_ROLE_INSTRUCTOR)
+            return refuse(s, s->words[i], "student, instructor");
+        roles |= 1 << role;
+    }
+    *(apr_int64_t *)s->member = roles;
+    return NULL;
+}
+
+static const char *read_policy(const setting_t *s)
+{
+    forge_password_rules_t rules = {.min = 8, .max = 128, .score = 2};
+    for (int i = 0; i < s->n; i++)
+        if (!forge_config_parse_policy(s->words[i], &rules))
+            return refuse(s, s->words[i], FORGE_CONFIG_POLICY_FORM);
+    *(void **)s->member = apr_pmemdup(s->p, &rules, sizeof(rules));
+    return NULL;
+}
+
+static const char *read_superuser(const setting_t *s)
+{
+    const char *email, *key, *why = "";
+    forge_superuser_t *user = apr_pcalloc(s->p, sizeof(*user));
+    if (!forge_core_email_normalize(s->p, s->words[0], strlen(s->words[0]), &email, &key, &why))
+        return refuse(s, s->words[0], apr_pstrcat(s->p, "an e-mail address (", why, ")", NULL));
+    user->email = email;
+    user->password = s->words[1];
+    *(void **)s->member = user;
+    return NULL;
+}
+
+/* "class limit/window [ip|user]", "class off", and "stream count [ip|user]". */
+static const char *read_limit(const setting_t *s)
+{
+    forge_limits_t **limits = s->member;
+    forge_limit_t rate = {0, 0};
+    int class = forge_config_parse_choice(s->words[0], CLASS_NAMES);
+    int by = s->n > 2 ? forge_config_parse_choice(s->words[2], "ip|user") : class < 0 ? 0 : forge_config_classes[class].by_account;
+    bool stream = class == FORGE_LIMIT_STREAM && strcasecmp(s->words[1], "off") != 0;
+    if (class < 0)
+        return refuse(s, s->words[0], "one of the classes " CLASS_NAMES);
+    if (by < 0)
+        return refuse(s, s->words[2], "ip or user");
+    if (stream && (!forge_config_parse_count(s->words[1], &rate.limit) || rate.limit < s->row->low || rate.limit > s->row->high))
+        return refuse(s, s->words[1], "off, or how many streams may be open: 1 to 1000000");
+    if (!stream && (!forge_config_parse_rate(s->words[1], &rate) ||
+                    (rate.limit && (rate.limit > s->row->high || rate.window < WINDOW_MIN || rate.window > WINDOW_MAX))))
+        return refuse(s, s->words[1], "off, or limit/window with a limit of 1 to 1000000 and a window of 1s to 7d");
+    if (!*limits)
+        *limits = apr_pcalloc(s->p, sizeof(**limits));
+    (*limits)->of[class].set = true;
+    (*limits)->of[class].rate = rate;
+    (*limits)->of[class].by_account = by == 1;
+    return NULL;
+}
+
+/* Repeated lines add up. */
+static const char *read_origins(const setting_t *s)
+{
+    apr_array_header_t **origins = s->member;
+    if (!*origins)
+        *origins = apr_array_make(s->p, s->n, sizeof(const char *));
+    for (int i = 0; i < s->n; i++) {
+        const char *origin = forge_config_parse_origin(s->p, s->words[i]);
+        if (!origin)
+            return refuse(s, s->words[i], "scheme://host[:port], exactly as browsers send it; no '*', no path");
+        APR_ARRAY_PUSH(*origins, const char *) = origin;
+    }
+    return NULL;
+}
+
+static const char *read_directory(const setting_t *s)
+{
+    const char *path = ap_server_root_relative(s->p, s->words[0]);
+    if (!path || !*s->words[0])
+        return refuse(s, s->words[0], "a directory");
+    put_text(s, path);
+    return NULL;
+}
+
+static const char *read_url(const setting_t *s)
+{
+    if (!forge_config_parse_url(s->words[0]))
+        return refuse(s, s->words[0], "http:// or https://, host, optional port and path; no slash at the end, no query");
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
+/* "off" is kept as empty text, so that a virtual host can undo what the server says. */
+static const char *read_log(const setting_t *s)
+{
+    const char *word = s->words[0];
+    if (strcasecmp(word, "off") == 0)
+        word = "";
+    else if (*word != '|')
+        word = *word ? ap_server_root_relative(s->p, word) : NULL;
+    else if (!word[1 + strspn(word + 1, " \t")])
+        word = NULL;
+    if (!word)
+        return refuse(s, s->words[0], "a file, \"|program arguments\" or off");
+    put_text(s, word);
+    return NULL;
+}
+
+static const kind_t kinds[FORGE_KINDS] = {
+    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
+    [FORGE_KIND_SECRET] = {read_secret, false, 1, 1, "file:/path|env:NAME|text"},
+    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration"},
+    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number"},
+    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number"},
+    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size"},
+    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off"},
+    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled"},
+    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors"},
+    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]"},
+    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ..."},
+    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text"},
+    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]"},
+    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ..."},
+    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
+    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url"},
+    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
+};
+
+/* --- the rows --- */
+
+const forge_directive_t forge_config_rows[] = {
+#define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
+    {#name, FORGE_KIND_##kind, offsetof(forge_config_t, member), low, high, preset, help},
+#include "directives.def"
+#undef FORGE_DIRECTIVE
+};
+const int forge_config_rows_count = sizeof(forge_config_rows) / sizeof(forge_config_rows[0]);
+
+enum {
+#define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) ROW_##name,
+#include "directives.def"
+#undef FORGE_DIRECTIVE
+};
+
+bool forge_config_kind_is_number(forge_kind_t kind)
+{
+    return kinds[kind].number;
+}
+
+/* Counts the words, then reads them. */
+static const char *set(const setting_t *s)
+{
+    const kind_t *kind = &kinds[s->row->kind];
+    if (s->n < kind->least || (kind->most && s->n > kind->most))
+        return apr_psprintf(s->p, "%s: %d values are refused; accepted: %s", s->row->name, s->n, kind->form);
+    return kind->read(s);
+}
+
+forge_config_t *forge_config_blank(apr_pool_t *p)
+{
+    forge_config_t *c = apr_pcalloc(p, sizeof(*c));
+    for (int i = 0; i < forge_config_rows_count; i++)
+        if (kinds[forge_config_rows[i].kind].number)
+            *(apr_int64_t *)((char *)c + forge_config_rows[i].offset) = FORGE_UNSET;
+    return c;
+}
+
+forge_config_t *forge_config_defaults(apr_pool_t *p)
+{
+    forge_config_t *c = forge_config_blank(p);
+    for (int i = 0; i < forge_config_rows_count; i++) {
+        setting_t s = {.p = p, .row = &forge_config_rows[i], .member = (char *)c + forge_config_rows[i].offset};
+        char *lines = apr_pstrdup(p, s.row->preset ? s.row->preset : ""), *last, **words;
+        for (const char *line = apr_strtok(lines, ";", &last); line; line = apr_strtok(NULL, ";", &last)) {
+            ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
+            for (s.n = 0, s.words = words; words[s.n];)
+                s.n++;
+            ap_assert(set(&s) == NULL); /* a default that its own reader refuses is a fault of the table */
+        }
+    }
+    return c;
+}
+
+/* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out there. */
+static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
+{
+    const char *shown = row->kind == FORGE_KIND_SUPERUSER && n ? words[0] : "";
+    if ((row->kind == FORGE_KIND_SECRET || row->kind == FORGE_KIND_SUPERUSER) && n && !forge_config_secret_elsewhere(words[n - 1]))
+        ((ap_directive_t *)cmd->directive)->args = apr_pstrcat(cmd->pool, shown, *shown ? " " : "", "(not shown)", NULL);
+}
+
+/* Every directive comes through here. */
+static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
+{
+    const forge_directive_t *row = cmd->info;
+    forge_dir_t *place = dir;
+    forge_config_t *c = ap_get_module_config(cmd->server->module_config, &forge_module);
+    setting_t s = {.p = cmd->pool, .row = row, .member = (char *)c + row->offset, .n = n};
+    const char *problem = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
+    char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));
+    if (problem)
+        return problem;
+    for (int i = 0; i < n; i++)
+        kept[i] = apr_pstrdup(cmd->pool, words[i]);
+    s.words = kept;
+    if (cmd->path) { /* inside <Location>: only ForgeRateLimit gets here */
+        s.member = &place->limits;
+        place->place = cmd->path;
+    }
+    conceal(cmd, row, n, words);
+    return set(&s);
+}
+
+#define SCOPE_SERVER   RSRC_CONF
+#define SCOPE_LOCATION (RSRC_CONF | ACCESS_CONF)
+
+const command_rec forge_config_commands[] = {
+#define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
+    AP_INIT_TAKE_ARGV(#name, take, (void *)&forge_config_rows[ROW_##name], SCOPE_##scope, help),
+#include "directives.def"
+#undef FORGE_DIRECTIVE
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL},
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Life of a configuration: made per server and per location, merged, and finished once everything was read.
+ */
+#include "parse.h"
+#include "table.h"
+
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <string.h>
+
+extern module AP_MODULE_DECLARE_DATA forge_module;
+
+void *forge_config_server_make(apr_pool_t *p, server_rec *s)
+{
+    forge_config_t *c = forge_config_blank(p);
+    (void)s;
+    c->otherwise = forge_config_defaults(p);
+    return c;
+}
+
+forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *base, const forge_limits_t *add)
+{
+    forge_limits_t *limits;
+    if (!base && !add)
+        return NULL;
+    limits = apr_pmemdup(p, base ? base : add, sizeof(*limits));
+    for (int i = 0; add && i < FORGE_LIMIT_CLASSES; i++)
+        if (add->of[i].set)
+            limits->of[i] = add->of[i];
+    return limits;
+}
+
+/* What the virtual host says, and where it says nothing, what the server says. */
+void *forge_config_server_merge(apr_pool_t *p, void *base, void *add)
+{
+    const forge_config_t *over = add;
+    forge_config_t *c = apr_pmemdup(p, base, sizeof(*c));
+    for (int i = 0; i < forge_config_rows_count; i++) {
+        apr_size_t at = forge_config_rows[i].offset;
+        if (forge_config_kind_is_number(forge_config_rows[i].kind)) {
+            if (*(const apr_int64_t *)((const char *)over + at) != FORGE_UNSET)
+                memcpy((char *)c + at, (const char *)over + at, sizeof(apr_int64_t));
+        } else if (*(void *const *)((const char *)over + at)) {
+            memcpy((char *)c + at, (const char *)over + at, sizeof(void *));
+        }
+    }
+    c->limits = forge_config_limits_merge(p, ((const forge_config_t *)base)->limits, over->limits);
+    return c;
+}
+
+void *forge_config_dir_make(apr_pool_t *p, char *path)
+{
+    (void)path;
+    return apr_pcalloc(p, sizeof(forge_dir_t));
+}
+
+void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add)
+{
+    const forge_dir_t *outer = base, *inner = add;
+    forge_dir_t *d = apr_pmemdup(p, inner->limits ? inner : outer, sizeof(*d));
+    if (outer->limits && inner->limits)
+        d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
+    return d;
+}
+
+forge_config_t *forge_config_of_server(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &forge_module);
+}
+
+forge_dir_t *forge_config_of_request(request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &forge_module);
+}
+
+/* --- what only holds together --- */
+
+static const char *finish_secret(apr_pool_t *p, forge_config_t *c)
+{
+    unsigned char digest[32];
+    const char *why = NULL;
+    c->key = forge_config_secret_read(p, c->secret, &c->key_len, &why);
+    if (!why)
+        why = forge_core_secret_problem(c->key, c->key_len);
+    if (why)
+        return apr_psprintf(p, "ForgeSecret: %s; accepted: " FORGE_SECRET_FORM, why);
+    forge_core_sha256(c->key, c->key_len, digest);
+    memcpy(&c->tenant, digest, sizeof(c->tenant));
+    return NULL;
+}
+
+static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
+{
+    forge_faults_t *faults = forge_core_faults_make(p);
+    const char *why = NULL;
+    apr_size_t len;
+    c->superuser_password = forge_config_secret_read(p, c->superuser->password, &len, &why);
+    if (why)
+        return apr_psprintf(p, "ForgeFirstSuperuser: the password: %s", why);
+    forge_core_password_check(p, forge_config_password_rules(c), c->superuser_password, len, c->superuser->email, NULL, "/password",
+                              faults);
+    if (forge_core_faults_count(faults) > 0)
+        return apr_psprintf(p, "ForgeFirstSuperuser: the password breaks ForgePasswordPolicy (%s)",
+                            forge_core_faults_at(faults, 0)->detail);
+    return NULL;
+}
+
+static const char *check_docs(apr_pool_t *p, const forge_config_t *c)
+{
+    apr_finfo_t info;
+    if (!c->docs_assets || !forge_config_docs(c))
+        return NULL;
+    if (apr_stat(&info, c->docs_assets, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR)
+        return apr_psprintf(p, "ForgeDocsAssets: '%s' is refused; accepted: a directory that exists", c->docs_assets);
+    return NULL;
+}
+
+const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
+{
+    const char *problem = NULL;
+    (void)s;
+    c->token_rules.issuer = c->issuer ? c->issuer : c->otherwise->issuer;
+    c->token_rules.audience = c->audience ? c->audience : c->otherwise->audience;
+    c->token_rules.access_ttl = c->access_ttl != FORGE_UNSET ? c->access_ttl : c->otherwise->access_ttl;
+    if (c->key) /* virtual hosts that say nothing share the server's */
+        return NULL;
+    if (forge_config_bcrypt_cost(c) < 10 && strcmp(forge_config_environment(c), "test") != 0)
+        return apr_psprintf(p, "ForgeBcryptCost: '%d' is refused; accepted: " FORGE_COST_FORM, forge_config_bcrypt_cost(c));
+    if (c->secret)
+        problem = finish_secret(p, c);
+    if (!problem && c->superuser)
+        problem = finish_superuser(p, c);
+    return problem ? problem : check_docs(p, c);
+}

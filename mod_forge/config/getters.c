@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the rest of the module may know of the configuration: one getter per value, with its default where nothing was said.
+ */
+#include "table.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#ifndef FORGE_DOCS_DIR
+#define FORGE_DOCS_DIR "" /* built without the files of Swagger UI and ReDoc */
+#endif
+
+#define CONCURRENCY_MAX 64
+
+/* The member as configured, else its default. */
+#define NUMBER(c, member)  ((c)->member != FORGE_UNSET ? (c)->member : (c)->otherwise->member)
+#define POINTER(c, member) ((c)->member ? (c)->member : (c)->otherwise->member)
+
+bool forge_config_enabled(const forge_config_t *c)
+{
+    return c->secret != NULL;
+}
+
+const char *forge_config_secret(const forge_config_t *c, apr_size_t *len)
+{
+    *len = c->key_len;
+    return c->key;
+}
+
+apr_uint64_t forge_config_tenant(const forge_config_t *c)
+{
+    return c->tenant;
+}
+
+const forge_token_rules_t *forge_config_token_rules(const forge_config_t *c)
+{
+    return &c->token_rules;
+}
+
+apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c)
+{
+    return NUMBER(c, refresh_ttl);
+}
+
+int forge_config_bcrypt_cost(const forge_config_t *c)
+{
+    return (int)NUMBER(c, bcrypt_cost);
+}
+
+int forge_config_bcrypt_concurrency(const forge_config_t *c)
+{
+    long processors;
+    if (c->bcrypt_concurrency != FORGE_UNSET)
+        return (int)c->bcrypt_concurrency;
+    processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors < 1 ? 1 : processors > CONCURRENCY_MAX ? CONCURRENCY_MAX : (int)processors;
+}
+
+const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c)
+{
+    return POINTER(c, policy);
+}
+
+bool forge_config_self_role(const forge_config_t *c, forge_role_t role)
+{
+    return role == FORGE_ROLE_STUDENT || (NUMBER(c, self_roles) & (apr_int64_t)1 << role) != 0;
+}
+
+bool forge_config_terms_required(const forge_config_t *c)
+{
+    return NUMBER(c, terms_required) != 0;
+}
+
+const char *forge_config_superuser_email(const forge_config_t *c)
+{
+    return c->superuser ? c->superuser->email : NULL;
+}
+
+const char *forge_config_superuser_password(const forge_config_t *c)
+{
+    return c->superuser_password;
+}
+
+bool forge_config_any_creates_courses(const forge_config_t *c)
+{
+    return NUMBER(c, course_creators) == 0;
+}
+
+const char *forge_config_environment(const forge_config_t *c)
+{
+    return POINTER(c, environment);
+}
+
+apr_off_t forge_config_max_body(const forge_config_t *c)
+{
+    return (apr_off_t)NUMBER(c, max_body);
+}
+
+bool forge_config_origin_allowed(const forge_config_t *c, const char *origin)
+{
+    for (int i = 0; c->origins && i < c->origins->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(c->origins, i, const char *), origin) == 0)
+            return true;
+    return false;
+}
+
+bool forge_config_has_origins(const forge_config_t *c)
+{
+    return c->origins && c->origins->nelts > 0;
+}
+
+forge_csp_t forge_config_csp(const forge_config_t *c)
+{
+    return (forge_csp_t)NUMBER(c, csp);
+}
+
+bool forge_config_security_headers(const forge_config_t *c)
+{
+    return NUMBER(c, security_headers) != 0;
+}
+
+forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class, bool *by_account)
+{
+    const forge_limits_t *from = c->otherwise->limits;
+    if (c->limits && c->limits->of[class].set)
+        from = c->limits;
+    if (d && d->limits && d->limits->of[class].set)
+        from = d->limits;
+    *by_account = from->of[class].by_account;
+    return from->of[class].rate;
+}
+
+const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class)
+{
+    return d && d->limits && d->limits->of[class].set ? d->place : NULL;
+}
+
+const char *forge_config_limit_name(forge_limit_class_t class)
+{
+    return class >= 0 && class < FORGE_LIMIT_CLASSES ? forge_config_classes[class].name : "none";
+}
+
+bool forge_config_docs(const forge_config_t *c)
+{
+    return NUMBER(c, docs) != 0;
+}
+
+const char *forge_config_docs_assets(const forge_config_t *c)
+{
+    return c->docs_assets ? c->docs_assets : FORGE_DOCS_DIR;
+}
+
+const char *forge_config_public_url(const forge_config_t *c)
+{
+    return c->public_url;
+}
+
+apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)
+{
+    return NUMBER(c, statement_timeout);
+}
+
+apr_interval_time_t forge_config_pool_wait(const forge_config_t *c)
+{
+    return NUMBER(c, pool_wait);
+}
+
+const char *forge_config_access_log(const forge_config_t *c)
+{
+    return c->access_log && *c->access_log ? c->access_log : NULL;
+}

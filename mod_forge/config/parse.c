@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Values as directives spell them: durations, sizes, rates, origins, password policies.
+ */
+#include "parse.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAME_MAX_LEN 64
+#define HOST_MAX_LEN 253 /* RFC 1035 §2.3.4, in text form */
+
+typedef struct unit_t {
+    const char *name;
+    apr_int64_t factor;
+} unit_t;
+
+/* Ascending, ended by NULL. */
+static const unit_t durations[] = {
+    {"ms", 1000}, {"s", APR_USEC_PER_SEC}, {"m", 60 * APR_USEC_PER_SEC}, {"h", 3600 * APR_USEC_PER_SEC}, {"d", 86400 * APR_USEC_PER_SEC},
+    {NULL, 0}};
+static const unit_t sizes[] = {{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
+
+/* Digits followed by exactly one of the units. */
+static bool parse_quantity(const char *text, const unit_t *units, apr_int64_t *value)
+{
+    apr_size_t digits = strspn(text, "0123456789");
+    apr_int64_t n;
+    if (!digits || !forge_util_atoi(text, digits, &n))
+        return false;
+    for (; units->name; units++)
+        if (strcmp(text + digits, units->name) == 0)
+            return !__builtin_mul_overflow(n, units->factor, value);
+    return false;
+}
+
+bool forge_config_parse_count(const char *text, apr_int64_t *n)
+{
+    static const unit_t one[] = {{"", 1}, {NULL, 0}};
+    apr_int64_t value;
+    bool good = parse_quantity(text, one, &value);
+    if (good)
+        *n = value;
+    return good;
+}
+
+bool forge_config_parse_duration(const char *text, apr_int64_t *t)
+{
+    apr_int64_t value;
+    bool good = parse_quantity(text, durations, &value);
+    if (good)
+        *t = value;
+    return good;
+}
+
+bool forge_config_parse_size(const char *text, apr_int64_t *bytes)
+{
+    apr_int64_t value;
+    bool good = parse_quantity(text, sizes, &value);
+    if (good)
+        *bytes = value;
+    return good;
+}
+
+bool forge_config_parse_rate(const char *text, forge_limit_t *rate)
+{
+    const char *slash = strchr(text, '/');
+    forge_limit_t value = {0, 0};
+    if (strcasecmp(text, "off") == 0) {
+        *rate = value;
+        return true;
+    }
+    if (!slash || !forge_util_atoi(text, (apr_size_t)(slash - text), &value.limit) || value.limit <= 0)
+        return false;
+    if (!forge_config_parse_duration(slash + 1, &value.window) || value.window <= 0)
+        return false;
+    *rate = value;
+    return true;
+}
+
+int forge_config_parse_choice(const char *text, const char *choices)
+{
+    apr_size_t len = strlen(text);
+    for (int i = 0;; i++) {
+        apr_size_t word = strcspn(choices, "|");
+        if (word == len && strncasecmp(text, choices, len) == 0)
+            return i;
+        if (!choices[word])
+            return -1;
+        choices += word + 1;
+    }
+}
+
+bool forge_config_parse_name(const char *text)
+{
+    apr_size_t len = strlen(text);
+    return len > 0 && len <= NAME_MAX_LEN && apr_isalnum(*text) &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/-") == len;
+}
+
+/* Length of "host" or "[v6]" at the start of text; 0 when there is none. */
+static apr_size_t host_length(const char *text)
+{
+    apr_size_t len;
+    if (*text == '[') {
+        len = strspn(text + 1, "0123456789abcdefABCDEF:.");
+        return len > 1 && text[len + 1] == ']' ? len + 2 : 0;
+    }
+    len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+    return len <= HOST_MAX_LEN && *text != '.' && *text != '-' ? len : 0;
+}
+
+/* Length of ":port" at the start of text, 0 without one; -1 when it is no port. */
+static int port_length(const char *text, apr_int64_t *port)
+{
+    apr_size_t digits;
+    if (*text != ':')
+        return 0;
+    digits = strspn(text + 1, "0123456789");
+    if (digits < 1 || digits > 5 || !forge_util_atoi(text + 1, digits, port) || *port < 1 || *port > 65535)
+        return -1;
+    return (int)digits + 1;
+}
+
+const char *forge_config_parse_origin(apr_pool_t *p, const char *text)
+{
+    apr_size_t scheme = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-."), host;
+    apr_int64_t number = 0;
+    char *origin;
+    int port;
+    if (!scheme || !apr_isalpha(*text) || strncmp(text + scheme, "://", 3) != 0)
+        return NULL;
+    host = host_length(text + scheme + 3);
+    port = host ? port_length(text + scheme + 3 + host, &number) : -1;
+    if (port < 0 || text[scheme + 3 + host + (apr_size_t)port])
+        return NULL;
+    origin = apr_pstrdup(p, text);
+    for (char *c = origin; *c; c++)
+        *c = (char)apr_tolower(*c);
+    if ((number == 443 && strncmp(origin, "https:", 6) == 0) || (number == 80 && strncmp(origin, "http:", 5) == 0))
+        origin[scheme + 3 + host] = '\0';
+    return origin;
+}
+
+bool forge_config_parse_url(const char *text)
+{
+    apr_size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0, host;
+    apr_int64_t number;
+    const char *path;
+    int port;
+    host = scheme ? host_length(text + scheme) : 0;
+    port = host ? port_length(text + scheme + host, &number) : -1;
+    if (port < 0)
+        return false;
+    path = text + scheme + host + port;
+    if (!*path)
+        return true;
+    return *path == '/' && path[strlen(path) - 1] != '/' &&
+           path[strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/-")] == '\0';
+}
+
+/* The number behind "key=" when it lies in low..high. */
+static bool policy_number(const char *word, const char *key, int low, int high, int *target)
+{
+    apr_size_t len = strlen(key);
+    apr_int64_t n;
+    if (strncmp(word, key, len) != 0 || word[len] != '=' || !forge_config_parse_count(word + len + 1, &n) || n < low || n > high)
+        return false;
+    *target = (int)n;
+    return true;
+}
+
+bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules)
+{
+    switch (forge_config_parse_choice(word, "lower|upper|digit|symbol")) {
+    case 0:
+        return rules->lower = true;
+    case 1:
+        return rules->upper = true;
+    case 2:
+        return rules->digit = true;
+    case 3:
+        return rules->symbol = true;
+    default:
+        return policy_number(word, "min", 8, 64, &rules->min) || policy_number(word, "max", 64, 256, &rules->max) ||
+               policy_number(word, "score", 0, 4, &rules->score);
+    }
+}
+
+/* With the largest unit that divides it. */
+static const char *show_quantity(apr_pool_t *p, apr_int64_t value, const unit_t *units)
+{
+    const unit_t *best = units;
+    for (; units->name; units++)
+        if (value && value % units->factor == 0)
+            best = units;
+    return apr_psprintf(p, "%" APR_INT64_T_FMT "%s", value / best->factor, best->name);
+}
+
+const char *forge_config_show_duration(apr_pool_t *p, apr_int64_t t)
+{
+    return show_quantity(p, t, durations);
+}
+
+const char *forge_config_show_size(apr_pool_t *p, apr_int64_t bytes)
+{
+    return show_quantity(p, bytes, sizes);
+}

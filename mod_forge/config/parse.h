@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Values as directives spell them, into plain values and back. Knows neither httpd nor ranges, so that it is tested without a server.
+ */
+#ifndef FORGE_CONFIG_PARSE_H
+#define FORGE_CONFIG_PARSE_H
+
+#include "../core/core.h"
+#include "../live/live.h"
+
+/* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target is left alone. */
+
+bool forge_config_parse_count(const char *text, apr_int64_t *n);
+/* "500ms", "10s", "15m", "2h", "7d" → microseconds. The unit is required. */
+bool forge_config_parse_duration(const char *text, apr_int64_t *t);
+/* "4096", "512K", "10M", "1G" → bytes, in powers of 2^10. */
+bool forge_config_parse_size(const char *text, apr_int64_t *bytes);
+/* "1000/15m" → limit and window; "off" → limit 0. */
+bool forge_config_parse_rate(const char *text, forge_limit_t *rate);
+/* The place of `text` in "off|on", without regard to case; -1 when it is not among them. */
+int forge_config_parse_choice(const char *text, const char *choices);
+/* 1–64 of [A-Za-z0-9._:/-] that begin with a letter or digit: names of environments, issuers, audiences. */
+bool forge_config_parse_name(const char *text);
+/* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are lowered and a port
+ * that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters beyond ASCII. */
+const char *forge_config_parse_origin(apr_pool_t *p, const char *text);
+/* http or https, host, optional port and path, without query, fragment, user or trailing slash. */
+bool forge_config_parse_url(const char *text);
+/* One word of a password policy: "min=8", "max=128", "score=2", "lower", "upper", "digit", "symbol". Changes *rules; false when it is
+ * none or out of range. */
+bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules);
+#define FORGE_CONFIG_POLICY_FORM "min=8..64, max=64..256, score=0..4, lower, upper, digit, symbol"
+
+/* The shortest spelling that gives the same value again: "15m", "10M". */
+const char *forge_config_show_duration(apr_pool_t *p, apr_int64_t t);
+const char *forge_config_show_size(apr_pool_t *p, apr_int64_t bytes);
+
+#endif

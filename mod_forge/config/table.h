@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of config/ share: the members behind forge_config_t and the rows of directives.def. Nobody else includes this.
+ */
+#ifndef FORGE_CONFIG_TABLE_H
+#define FORGE_CONFIG_TABLE_H
+
+#include "config.h"
+
+#include <apr_tables.h>
+
+#define FORGE_UNSET         (-1) /* of a number; the other members are NULL when unset */
+#define FORGE_COST_TEST_MIN 4    /* least bcrypt cost there is; below the row's range it is for tests only */
+#define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
+#define FORGE_SECRET_FORM   "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
+#define FORGE_SECONDS(n)    ((apr_int64_t)(n)*APR_USEC_PER_SEC)
+
+/* The limits said in one place; a class that was not mentioned there keeps what the place around it says. */
+typedef struct forge_limits_t {
+    struct {
+        bool set, by_account;
+        forge_limit_t rate;
+    } of[FORGE_LIMIT_CLASSES];
+} forge_limits_t;
+
+typedef struct forge_superuser_t {
+    const char *email, *password;
+} forge_superuser_t;
+
+struct forge_config_t {
+    /* one member per row of directives.def */
+    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log;
+    apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
+    apr_int64_t csp, security_headers, max_body, docs, statement_timeout, pool_wait;
+    const forge_password_rules_t *policy;
+    const forge_superuser_t *superuser;
+    forge_limits_t *limits;
+    apr_array_header_t *origins; /* of const char * */
+
+    const forge_config_t *otherwise; /* what the unset members mean: the defaults of directives.def */
+
+    /* made by forge_config_finish */
+    char *key;
+    apr_size_t key_len;
+    const char *superuser_password;
+    forge_token_rules_t token_rules;
+    apr_uint64_t tenant;
+};
+
+struct forge_dir_t {
+    const char *place; /* of the innermost <Location> that has limits; NULL at server level */
+    forge_limits_t *limits;
+};
+
+typedef enum forge_kind_t {
+    FORGE_KIND_NAME,
+    FORGE_KIND_SECRET,
+    FORGE_KIND_DURATION,
+    FORGE_KIND_COUNT,
+    FORGE_KIND_COST,
+    FORGE_KIND_SIZE,
+    FORGE_KIND_FLAG,
+    FORGE_KIND_CSP,
+    FORGE_KIND_CREATORS,
+    FORGE_KIND_ROLES,
+    FORGE_KIND_POLICY,
+    FORGE_KIND_SUPERUSER,
+    FORGE_KIND_LIMIT,
+    FORGE_KIND_ORIGINS,
+    FORGE_KIND_DIRECTORY,
+    FORGE_KIND_URL,
+    FORGE_KIND_LOG,
+    FORGE_KINDS
+} forge_kind_t;
+
+typedef struct forge_directive_t {
+    const char *name;
+    forge_kind_t kind;
+    apr_size_t offset; /* of the member in forge_config_t */
+    apr_int64_t low, high;
+    const char *preset, *help;
+} forge_directive_t;
+
+/* --- commands.c --- */
+
+/* Rate-limit classes by forge_limit_class_t: name, and whose quota it is unless the directive says. */
+typedef struct forge_class_t {
+    const char *name;
+    bool by_account;
+} forge_class_t;
+extern const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES];
+extern const forge_directive_t forge_config_rows[];
+extern const int forge_config_rows_count;
+/* The member is an apr_int64_t, else a pointer. */
+bool forge_config_kind_is_number(forge_kind_t kind);
+/* A configuration with every default of the table in place. */
+forge_config_t *forge_config_defaults(apr_pool_t *p);
+/* Everything unset. */
+forge_config_t *forge_config_blank(apr_pool_t *p);
+/* The limits of `add` over those of `base`; either may be NULL. */
+forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *base, const forge_limits_t *add);
+
+/* --- secret.c --- */
+
+/* The bytes behind "file:/path", "env:NAME" or a literal, wiped when p goes. NULL, and *why in lower case, when there are none. */
+char *forge_config_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
+/* "file:" or "env:": only the place is written in the configuration, not the secret. */
+bool forge_config_secret_elsewhere(const char *spelled);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * forgectl check: everything an installation needs, one green, yellow or red line each. Exit code 1 when one is red.
+ */
+#include "ctl.h"
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef FORGE_DOCS_DIR
+#define FORGE_DOCS_DIR ""
+#endif
+
+enum { POSTGRES_MIN = 140000, SERVER_LIMIT_DEFAULT = 16, CONNECTIONS_RESERVED = 3 };
+
+typedef struct check_t {
+    forge_ctl_t *ctl;
+    const char *conf; /* --conf, or NULL */
+    forge_db_t *db;   /* NULL: no connection */
+    forge_rows_t *server;
+    int schema; /* migration of the database */
+    bool red;
+} check_t;
+
+static void green(const char *line)
+{
+    forge_ctl_line(FORGE_CTL_GREEN, "%s", line);
+}
+
+static void yellow(const char *line)
+{
+    forge_ctl_line(FORGE_CTL_YELLOW, "%s", line);
+}
+
+static void red(check_t *c, const char *line)
+{
+    forge_ctl_line(FORGE_CTL_RED, "%s", line);
+    c->red = true;
+}
+
+#define TEXT(...) apr_psprintf(c->ctl->pool, __VA_ARGS__)
+
+/* A directive of --conf; NULL without one. */
+static const char *directive(check_t *c, const char *name)
+{
+    const char *why;
+    return c->conf ? forge_ctl_conf_find(c->ctl, c->conf, name, &why) : NULL;
+}
+
+static void check_connection(check_t *c)
+{
+    c->db = forge_ctl_connect(c->ctl);
+    if (!c->db) {
+        red(c, "database: no connection");
+        return;
+    }
+    forge_status_t status = forge_store_inspect_server(c->db, c->ctl->pool, &c->server);
+    if (status != FORGE_OK) {
+        red(c, TEXT("database: %s", forge_ctl_status(status)));
+        c->db = NULL;
+        return;
+    }
+    green(TEXT("database: connected to \"%s\" as \"%s\"", forge_store_rows_text(c->server, 0, "database"),
+               forge_store_rows_text(c->server, 0, "role")));
+}
+
+static void check_server(check_t *c)
+{
+    const char *version = forge_store_rows_text(c->server, 0, "server_version");
+    const char *encoding = forge_store_rows_text(c->server, 0, "encoding");
+    if (forge_store_rows_int(c->server, 0, "server_number", 0) < POSTGRES_MIN)
+        red(c, TEXT("server: PostgreSQL %s, 14 or newer is needed", version));
+    else if (strcmp(encoding, "UTF8") != 0)
+        red(c, TEXT("server: the database's encoding is %s, UTF8 is needed", encoding));
+    else
+        green(TEXT("server: PostgreSQL %s, UTF8", version));
+}
+
+static void check_schema(check_t *c)
+{
+    int ignored, wanted = forge_store_schema_wanted();
+    forge_status_t status = forge_store_schema_check(c->db, c->ctl->pool, &c->schema, &ignored);
+    if (status != FORGE_OK)
+        red(c, TEXT("schema: %s", forge_ctl_status(status)));
+    else if (c->schema < wanted)
+        red(c, TEXT("schema: at migration %d, this build needs %d; run forgectl migrate apply", c->schema, wanted));
+    else if (c->schema > wanted)
+        yellow(TEXT("schema: at migration %d, newer than this build's %d", c->schema, wanted));
+    else
+        green(TEXT("schema: at migration %d", c->schema));
+}
+
+/* The role the module logs in as: named, or found in --conf, or the usual one. */
+static const char *app_role(const check_t *c)
+{
+    const char *role = forge_ctl_option(c->ctl, "app-role");
+    return role ? role : c->ctl->from_conf ? forge_store_rows_text(c->server, 0, "role") : "forge_app";
+}
+
+/* It must own nothing and be able to create nothing: what an injection could do ends there (SECURITY 60). */
+static void check_role_power(check_t *c, const char *role, const forge_rows_t *r)
+{
+    const char *creates = forge_store_rows_text(r, 0, "creates");
+    if (forge_store_rows_bool(r, 0, "super") || forge_store_rows_bool(r, 0, "strong"))
+        red(c, TEXT("role %s: a superuser, or may create roles or databases; use a plain LOGIN role", role));
+    else if (forge_store_rows_bool(r, 0, "is_owner"))
+        red(c, TEXT("role %s: owns schema forge, or is a member of its owner; use another role for the application", role));
+    else if (forge_store_rows_int(r, 0, "owned", 0) > 0)
+        red(c, TEXT("role %s: owns %s tables; it must own none", role, forge_store_rows_text(r, 0, "owned")));
+    else if (*creates)
+        red(c, TEXT("role %s: may create objects in %s; REVOKE CREATE there FROM PUBLIC and from it", role, creates));
+    else if (!forge_store_rows_bool(r, 0, "can_login"))
+        red(c, TEXT("role %s: may not log in; ALTER ROLE ... LOGIN", role));
+    else
+        green(TEXT("role %s: owns nothing, cannot create", role));
+}
+
+static void check_role_rights(check_t *c, const char *role, const forge_rows_t *r)
+{
+    const char *missing = forge_store_rows_text(r, 0, "missing"), *excess = forge_store_rows_text(r, 0, "excess");
+    if (!forge_store_rows_bool(r, 0, "usage") || missing)
+        red(c, TEXT("rights of %s: missing %s; run forgectl migrate apply", role, missing ? missing : "USAGE of schema forge"));
+    else if (excess)
+        red(c, TEXT("rights of %s: too many: %s; run forgectl migrate apply", role, excess));
+    else
+        green(TEXT("rights of %s: exactly those it needs", role));
+}
+
+static void check_role(check_t *c)
+{
+    forge_rows_t *r;
+    const char *role = app_role(c);
+    forge_status_t status = c->schema ? forge_store_inspect_role(c->db, c->ctl->pool, role, &r) : FORGE_E_SCHEMA_OUTDATED;
+    if (status != FORGE_OK)
+        red(c, TEXT("role %s: could not be looked at: %s", role, forge_ctl_status(status)));
+    else if (forge_store_rows_count(r) == 0)
+        red(c, TEXT("role %s: does not exist; CREATE ROLE %s LOGIN, then forgectl migrate apply", role, role));
+    else {
+        check_role_power(c, role, r);
+        if (!forge_store_rows_bool(r, 0, "super"))
+            check_role_rights(c, role, r);
+    }
+}
+
+/* Tokens carry times of this host, rows those of the database. */
+static void check_clock(check_t *c)
+{
+    forge_rows_t *now;
+    apr_time_t before = apr_time_now();
+    if (forge_store_inspect_server(c->db, c->ctl->pool, &now) != FORGE_OK) {
+        red(c, "clock: the database does not answer");
+        return;
+    }
+    apr_time_t after = apr_time_now();
+    apr_int64_t skew = forge_store_rows_int(now, 0, "clock", 0) - (before + after) / 2;
+    apr_int64_t off = skew < 0 ? -skew : skew;
+    const char *line = TEXT("clock: the database is %.3f s %s this host", (double)off / APR_USEC_PER_SEC, skew < 0 ? "behind" : "ahead of");
+    if (off > apr_time_from_sec(60))
+        red(c, line);
+    else if (off > apr_time_from_sec(1) + (after - before))
+        yellow(line);
+    else
+        green(line);
+}
+
+/* With a configuration at hand: can every child fill its pool? */
+static void check_connections(check_t *c)
+{
+    int max = (int)forge_store_rows_int(c->server, 0, "max_connections", 0);
+    const char *pool = directive(c, "DBDMax"), *children = directive(c, "ServerLimit");
+    int wanted = pool ? atoi(pool) * (children ? atoi(children) : SERVER_LIMIT_DEFAULT) : 0;
+    const char *used = forge_store_rows_text(c->server, 0, "connections");
+    if (wanted > max - CONNECTIONS_RESERVED)
+        red(c, TEXT("connections: DBDMax x ServerLimit is %d, max_connections only %d (%s in use)", wanted, max, used));
+    else if (wanted)
+        green(TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", wanted, max, used));
+    else
+        green(TEXT("connections: max_connections is %d (%s in use)", max, used));
+}
+
+/* --secret, or the file that ForgeSecret in --conf names; "" when the configuration holds it in another way. */
+static const char *secret_path(check_t *c)
+{
+    const char *path = forge_ctl_option(c->ctl, "secret"), *value = directive(c, "ForgeSecret");
+    if (path || !value)
+        return path;
+    return strncmp(value, "file:", 5) == 0 ? value + 5 : "";
+}
+
+static void check_secret(check_t *c)
+{
+    apr_finfo_t info;
+    apr_size_t len;
+    const char *why, *path = secret_path(c);
+    if (!path)
+        return;
+    if (!*path) {
+        yellow("secret: not in a file of its own; ForgeSecret file:/path keeps it out of the configuration");
+        return;
+    }
+    const char *text = forge_ctl_file_read(c->ctl->pool, path, &len, &why);
+    if (!text || apr_stat(&info, path, APR_FINFO_PROT, c->ctl->pool) != APR_SUCCESS) {
+        red(c, TEXT("secret: \"%s\" cannot be read: %s", path, text ? "no permissions known" : why));
+        return;
+    }
+    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    const char *problem = forge_core_secret_problem(text, len);
+    if (info.protection & (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE))
+        red(c, TEXT("secret: \"%s\" is open to others than its owner; chmod 600", path));
+    else if (problem)
+        red(c, TEXT("secret: %s", problem));
+    else
+        green(TEXT("secret: \"%s\" is for its owner only, %" APR_SIZE_T_FMT " bytes", path, len));
+}
+
+static void check_docs(check_t *c)
+{
+    apr_finfo_t info;
+    const char *dir = forge_ctl_option(c->ctl, "docs");
+    if (!dir)
+        dir = directive(c, "ForgeDocsAssets");
+    if (!dir)
+        dir = FORGE_DOCS_DIR;
+    if (!*dir)
+        yellow("documentation: this build has no pages");
+    else if (apr_stat(&info, dir, APR_FINFO_TYPE, c->ctl->pool) != APR_SUCCESS || info.filetype != APR_DIR)
+        red(c, TEXT("documentation: \"%s\" is no directory that can be read", dir));
+    else
+        green(TEXT("documentation: pages in \"%s\"", dir));
+}
+
+static int check_run(forge_ctl_t *ctl)
+{
+    static void (*const with_database[])(check_t *) = {check_server, check_schema, check_role, check_clock, check_connections};
+    check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf")};
+    const char *why;
+    if (c.conf && !forge_ctl_file_read(ctl->pool, c.conf, NULL, &why)) {
+        red(&c, apr_psprintf(ctl->pool, "configuration: \"%s\" cannot be read: %s", c.conf, why));
+        c.conf = NULL;
+    }
+    check_connection(&c);
+    for (size_t i = 0; c.db && i < sizeof with_database / sizeof *with_database; i++)
+        with_database[i](&c);
+    check_secret(&c);
+    check_docs(&c);
+    return c.red ? FORGE_CTL_FAILED : FORGE_CTL_OK;
+}
+
+static const forge_ctl_option_t options[] = {
+    {"app-role", "ROLE", "role of the application (that of --conf, else forge_app)"},
+    {"secret", "FILE", "file that ForgeSecret names"},
+    {"docs", "DIR", "directory of the documentation pages"},
+    {NULL, NULL, NULL},
+};
+
+const forge_ctl_verb_t forge_ctl_check[] = {
+    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret and pages", check_run},
+    {NULL, NULL, 0, false, NULL, NULL, NULL},
+};

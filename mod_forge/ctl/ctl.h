@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, a verb a row with its options; parsing and help come
+ * from the rows.
+ */
+#ifndef FORGE_CTL_H
+#define FORGE_CTL_H
+
+#include "../core/core.h"
+#include "../store/store.h"
+#include <apr_tables.h>
+
+#ifndef FORGE_PKGDATADIR
+#define FORGE_PKGDATADIR "/usr/share/mod_forge"
+#endif
+
+#define FORGE_CTL_FILE_MAX     (8 * 1024 * 1024) /* largest file a command reads */
+#define FORGE_CTL_PASSWORD_MAX 1024              /* bytes of a password */
+
+enum { FORGE_CTL_OK = 0, FORGE_CTL_FAILED = 1, FORGE_CTL_USAGE = 2 }; /* exit codes */
+
+typedef struct forge_ctl_t {
+    apr_pool_t *pool;
+    apr_table_t *options; /* name → value; "" for options without one */
+    char **args;          /* what is no option */
+    int n_args;
+    bool from_conf; /* the connection string was read from an httpd configuration */
+} forge_ctl_t;
+
+typedef struct forge_ctl_option_t {
+    const char *name;  /* "dsn" is --dsn; NULL ends a table */
+    const char *value; /* what help calls its value; NULL: it takes none */
+    const char *help;
+} forge_ctl_option_t;
+
+typedef struct forge_ctl_verb_t {
+    const char *name;                  /* NULL: the command has no verbs, this is its one row; a second NULL row ends every table */
+    const char *args;                  /* "EMAIL ROLE", shown in help */
+    int n_args;                        /* exactly so many */
+    bool database;                     /* takes --dsn and --conf */
+    const forge_ctl_option_t *options; /* NULL: none */
+    const char *help;                  /* one line */
+    int (*run)(forge_ctl_t *ctl);      /* returns an exit code */
+} forge_ctl_verb_t;
+
+typedef struct forge_ctl_command_t {
+    const char *name, *help;
+    const forge_ctl_verb_t *verbs;
+} forge_ctl_command_t;
+
+/* One line per command, each in the file of its name. */
+extern const forge_ctl_verb_t forge_ctl_migrate[];
+extern const forge_ctl_verb_t forge_ctl_user[];
+extern const forge_ctl_verb_t forge_ctl_secret[];
+extern const forge_ctl_verb_t forge_ctl_openapi[];
+extern const forge_ctl_verb_t forge_ctl_check[];
+extern const forge_ctl_verb_t forge_ctl_seed[];
+
+/* --- options.c --- */
+
+/* The value of an option, or NULL when it was not given. */
+const char *forge_ctl_option(const forge_ctl_t *ctl, const char *name);
+bool forge_ctl_flag(const forge_ctl_t *ctl, const char *name);
+/* A whole number between min and max, `otherwise` when not given; false, with a message, when it is something else. */
+bool forge_ctl_number(const forge_ctl_t *ctl, const char *name, int min, int max, int otherwise, int *n);
+/* Reads argv[first..] by the verb's row. FORGE_CTL_OK, or FORGE_CTL_USAGE with a message; *help when --help was among them. */
+int forge_ctl_parse(forge_ctl_t *ctl, const forge_ctl_verb_t *verb, int argc, char **argv, bool *help);
+/* Options as help shows them, aligned. */
+void forge_ctl_options_print(const forge_ctl_verb_t *verb);
+
+/* --- connect.c --- */
+
+/* Opens the database that --dsn, FORGE_DSN or the first DBDParams of --conf names, in this order; NULL with a message. */
+forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
+/* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL when there is none. Included files are not
+ * followed. */
+const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why);
+
+/* --- terminal.c --- */
+
+void forge_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Green "ok", yellow "warn" or red "FAIL", then a line; colours only on a terminal. */
+typedef enum forge_ctl_mark_t { FORGE_CTL_GREEN, FORGE_CTL_YELLOW, FORGE_CTL_RED } forge_ctl_mark_t;
+void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The whole of a text file of at most FORGE_CTL_FILE_MAX bytes; NULL with *why. */
+const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
+/* The sentence for a status of store/, for messages. */
+const char *forge_ctl_status(forge_status_t status);
+
+/* --- password.c --- */
+
+/* clang-format off */
+/* Rows for the option table of a verb that needs one. */
+#define FORGE_CTL_PASSWORD_OPTIONS                                                 \
+    {"password-file", "FILE", "take the password from the first line of FILE"},    \
+    {"generate", NULL, "make a password and print it once"},                       \
+    {"cost", "N", "bcrypt cost, 10 to 15 (12)"}
+/* clang-format on */
+/* A password from --password-file, made by --generate, or asked for without echo (read from standard input when that is no terminal),
+ * checked against the rules; never from argv. *generated: it must be shown. NULL with a message. Wiped with ctl->pool. */
+const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *username, bool *generated);
+/* Four groups of letters and digits that keep every rule: about 95 bits. */
+const char *forge_ctl_password_generate(apr_pool_t *p);
+/* Whether a password keeps the rules; each broken one is a message. */
+bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username);
+/* --cost; false with a message when it is none. To be asked before anything slow. */
+bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost);
+/* The hash of a password; NULL with a message. */
+const char *forge_ctl_password_hash(forge_ctl_t *ctl, const char *password, int cost);
+
+#endif

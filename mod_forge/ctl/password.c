@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Passwords for forgectl: from a file, from the terminal without echo, or made here; never from the command line, where everyone sees them.
+ */
+#include "ctl.h"
+#include <apr_strings.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The defaults of ForgePasswordPolicy. */
+static const forge_password_rules_t rules = {8, 128, true, true, true, true, 2};
+
+static apr_status_t wipe(void *password)
+{
+    explicit_bzero(password, strlen(password));
+    return APR_SUCCESS;
+}
+
+/* Cut at the line's end, kept in the pool and wiped with it. */
+static char *kept(apr_pool_t *p, const char *line)
+{
+    char *password = apr_pstrndup(p, line, strcspn(line, "\r\n"));
+    apr_pool_cleanup_register(p, password, wipe, apr_pool_cleanup_null);
+    return password;
+}
+
+/* One line from standard input, without echo when it is a terminal. */
+static const char *ask(apr_pool_t *p, const char *prompt)
+{
+    char line[FORGE_CTL_PASSWORD_MAX + 2];
+    struct termios before, silent;
+    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+    if (terminal) {
+        silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+        fputs(prompt, stderr);
+    }
+    char *got = fgets(line, sizeof line, stdin);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    const char *password = got ? kept(p, line) : NULL;
+    explicit_bzero(line, sizeof line);
+    return password;
+}
+
+/* Asked for, twice when a person types it. */
+static const char *from_terminal(apr_pool_t *p)
+{
+    const char *password = ask(p, "Password: ");
+    if (!password) {
+        forge_ctl_error("no password given");
+        return NULL;
+    }
+    if (isatty(STDIN_FILENO)) {
+        const char *again = ask(p, "The same again: ");
+        if (!again || strcmp(password, again) != 0) {
+            forge_ctl_error("the two passwords differ");
+            return NULL;
+        }
+    }
+    return password;
+}
+
+static const char *from_file(apr_pool_t *p, const char *path)
+{
+    const char *why, *text = forge_ctl_file_read(p, path, NULL, &why);
+    if (!text) {
+        forge_ctl_error("%s: %s", path, why);
+        return NULL;
+    }
+    apr_pool_cleanup_register(p, text, wipe, apr_pool_cleanup_null);
+    return kept(p, text);
+}
+
+const char *forge_ctl_password_generate(apr_pool_t *p)
+{
+    /* 54 characters that nobody mistakes for one another; the rules want one of each class, so the odd draw is thrown away. */
+    static const char alphabet[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    for (;;) {
+        char *password = apr_pcalloc(p, 20);
+        for (int i = 0; i < 19;) {
+            unsigned char byte;
+            forge_util_random(&byte, 1);
+            if (i % 5 == 4)
+                password[i++] = '-';
+            else if (byte < 256 - 256 % (sizeof alphabet - 1)) /* no character likelier than another */
+                password[i++] = alphabet[byte % (sizeof alphabet - 1)];
+        }
+        apr_pool_cleanup_register(p, password, wipe, apr_pool_cleanup_null);
+        forge_faults_t *faults = forge_core_faults_make(p);
+        forge_core_password_check(p, &rules, password, 19, NULL, NULL, "/password", faults);
+        if (forge_core_faults_count(faults) == 0)
+            return password;
+    }
+}
+
+bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username)
+{
+    forge_faults_t *faults = forge_core_faults_make(p);
+    forge_core_password_check(p, &rules, password, strlen(password), email, username, "/password", faults);
+    for (int i = 0; i < forge_core_faults_count(faults); i++)
+        forge_ctl_error("the password is refused: %s", forge_core_faults_at(faults, i)->detail);
+    return forge_core_faults_count(faults) == 0;
+}
+
+const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *username, bool *generated)
+{
+    const char *file = forge_ctl_option(ctl, "password-file"), *password;
+    *generated = forge_ctl_flag(ctl, "generate");
+    if (file && *generated) {
+        forge_ctl_error("--password-file and --generate exclude each other");
+        return NULL;
+    }
+    if (*generated)
+        return forge_ctl_password_generate(ctl->pool);
+    password = file ? from_file(ctl->pool, file) : from_terminal(ctl->pool);
+    if (!password)
+        return NULL;
+    return forge_ctl_password_good(ctl->pool, password, email, username) ? password : NULL;
+}
+
+bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost)
+{
+    return forge_ctl_number(ctl, "cost", 10, 15, 12, cost);
+}
+
+const char *forge_ctl_password_hash(forge_ctl_t *ctl, const char *password, int cost)
+{
+    const char *hash = forge_core_hash_make(ctl->pool, password, strlen(password), cost);
+    if (!hash)
+        forge_ctl_error("could not hash the password: out of memory");
+    return hash;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * forgectl seed demo: three accounts, whose passwords are made here, and what demo.sql adds. Running it again changes nothing.
+ */
+#include "ctl.h"
+#include <apr_strings.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct account_t {
+    const char *email, *username, *full_name, *role;
+} account_t;
+
+static const account_t accounts[] = {
+    {"admin@example.org", "admin", "Alex Admin", "admin"},
+    {"instructor@example.org", "instructor", "Ines Instructor", "instructor"},
+    {"student@example.org", "student", "Sam Student", "student"},
+};
+enum { ACCOUNTS = sizeof accounts / sizeof *accounts };
+
+/* One password an account: from the lines of --password-file (one line serves all), or made here. False with a message. */
+static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
+{
+    const char *why, *path = forge_ctl_option(ctl, "password-file");
+    char *state, *text = path ? (char *)forge_ctl_file_read(ctl->pool, path, NULL, &why) : NULL;
+    if (path && !text) {
+        forge_ctl_error("%s: %s", path, why);
+        return false;
+    }
+    for (int i = 0; i < ACCOUNTS; i++) {
+        char *line = text ? apr_strtok(i ? NULL : text, "\r\n", &state) : NULL;
+        passwords[i] = line ? line : i && text ? passwords[i - 1] : text ? "" : forge_ctl_password_generate(ctl->pool);
+        if (text && !forge_ctl_password_good(ctl->pool, passwords[i], accounts[i].email, accounts[i].username))
+            return false;
+    }
+    return true;
+}
+
+/* Creates the account, or sets its password anew when asked; *fresh says whether the password is now the given one. */
+static forge_status_t account_make(forge_ctl_t *ctl, forge_db_t *db, const account_t *account, const char *password, int cost, bool *fresh)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_user_for_login(db, ctl->pool, account->email, NULL, &rows));
+    bool known = forge_store_rows_count(rows) > 0;
+    *fresh = !known || forge_ctl_flag(ctl, "reset-passwords");
+    const char *hash = *fresh ? forge_ctl_password_hash(ctl, password, cost) : NULL;
+    if (!*fresh)
+        return FORGE_OK;
+    if (!hash)
+        return FORGE_E_INTERNAL;
+    if (known)
+        return forge_store_user_set_password(db, ctl->pool, account->email, hash, &rows);
+    const forge_new_user_t user = {.email = account->email,
+                                   .email_key = account->email,
+                                   .username = account->username,
+                                   .full_name = account->full_name,
+                                   .role = account->role,
+                                   .password_hash = hash};
+    return forge_store_user_create(db, ctl->pool, &user, NULL, &rows);
+}
+
+/* The accounts for a script (JSON) or for a person; a password we did not set is not known to us. */
+static void accounts_print(forge_ctl_t *ctl, const char *const passwords[ACCOUNTS], const bool fresh[ACCOUNTS])
+{
+    forge_json_t *list = forge_util_json_array(ctl->pool);
+    for (int i = 0; i < ACCOUNTS; i++) {
+        const char *password = fresh[i] ? passwords[i] : NULL;
+        if (!forge_ctl_flag(ctl, "json"))
+            printf("%-24s  %-12s  %-12s  %s\n", accounts[i].email, accounts[i].username, accounts[i].role,
+                   password ? password : "(password as it was)");
+        forge_json_t *entry = forge_util_json_add_object(list);
+        forge_util_json_put_text(entry, "email", accounts[i].email);
+        forge_util_json_put_text(entry, "username", accounts[i].username);
+        forge_util_json_put_text(entry, "password", password);
+        forge_util_json_put_text(entry, "role", accounts[i].role);
+    }
+    if (forge_ctl_flag(ctl, "json")) {
+        forge_buf_t *b = forge_util_buf_make(ctl->pool, 512, 65536);
+        forge_util_json_write(b, list);
+        printf("%.*s\n", (int)b->len, b->data);
+    }
+}
+
+static int failed(const char *what, const char *why)
+{
+    forge_ctl_error("could not load %s: %s", what, why);
+    return FORGE_CTL_FAILED;
+}
+
+static int seed_demo(forge_ctl_t *ctl)
+{
+    const char *why = NULL, *dir = forge_ctl_option(ctl, "sql"), *passwords[ACCOUNTS];
+    bool fresh[ACCOUNTS];
+    int cost;
+    if (!forge_ctl_password_cost(ctl, &cost))
+        return FORGE_CTL_USAGE;
+    if (!dir)
+        dir = getenv("FORGE_SQL");
+    const char *path = apr_pstrcat(ctl->pool, dir && *dir ? dir : FORGE_PKGDATADIR, "/demo.sql", NULL);
+    const char *sql = forge_ctl_file_read(ctl->pool, path, NULL, &why);
+    if (!sql)
+        return failed(path, why);
+    forge_db_t *db = passwords_take(ctl, passwords) ? forge_ctl_connect(ctl) : NULL;
+    if (!db)
+        return FORGE_CTL_FAILED;
+    for (int i = 0; i < ACCOUNTS; i++) {
+        fprintf(stderr, "account %d of %d: %s\n", i + 1, ACCOUNTS, accounts[i].email);
+        forge_status_t status = account_make(ctl, db, &accounts[i], passwords[i], cost, &fresh[i]);
+        if (status != FORGE_OK)
+            return failed(accounts[i].email, forge_ctl_status(status));
+    }
+    fputs("courses and achievements\n", stderr);
+    forge_status_t status = forge_store_script(db, ctl->pool, sql, &why);
+    if (status != FORGE_OK)
+        return failed(path, why ? why : forge_ctl_status(status));
+    accounts_print(ctl, passwords, fresh);
+    return FORGE_CTL_OK;
+}
+
+static const forge_ctl_option_t options[] = {
+    {"sql", "DIR", "where demo.sql is (FORGE_SQL, else " FORGE_PKGDATADIR ")"},
+    {"password-file", "FILE", "passwords for admin, instructor and student, a line each, or one for all"},
+    {"reset-passwords", NULL, "set the passwords of accounts that exist already, too"},
+    {"cost", "N", "bcrypt cost, 10 to 15 (12)"},
+    {"json", NULL, "print the accounts as JSON"},
+    {NULL, NULL, NULL},
+};
+
+const forge_ctl_verb_t forge_ctl_seed[] = {
+    {"demo", "", 0, true, options, "load 3 accounts, 40 courses and 10 achievements", seed_demo},
+    {NULL, NULL, 0, false, NULL, NULL, NULL},
+};

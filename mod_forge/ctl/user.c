@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * forgectl user: accounts without the API.
+ */
+#include "ctl.h"
+#include <apr_strings.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PAGE = 500 }; /* rows fetched at once */
+
+/* The two forms of an address; false with a message. */
+static bool email_read(forge_ctl_t *ctl, const char *typed, const char **shown, const char **key)
+{
+    const char *why = "it is none";
+    if (forge_core_email_normalize(ctl->pool, typed, strlen(typed), shown, key, &why))
+        return true;
+    forge_ctl_error("\"%s\" is no e-mail address: %s", typed, why);
+    return false;
+}
+
+static bool role_read(const char *role)
+{
+    forge_role_t parsed = forge_core_role_parse(role);
+    if (parsed == FORGE_ROLE_STUDENT || parsed == FORGE_ROLE_INSTRUCTOR || parsed == FORGE_ROLE_ADMIN)
+        return true;
+    forge_ctl_error("the role \"%s\" is not student, instructor or admin", role);
+    return false;
+}
+
+static int failed(forge_status_t status)
+{
+    forge_ctl_error("%s", forge_ctl_status(status));
+    return FORGE_CTL_FAILED;
+}
+
+static int unknown(const char *email)
+{
+    forge_ctl_error("there is no account with the address \"%s\"", email);
+    return FORGE_CTL_FAILED;
+}
+
+/* Hashing is slow, so everything that can be wrong is looked at before. */
+static int user_create(forge_ctl_t *ctl)
+{
+    const char *role = forge_ctl_option(ctl, "role"), *username = forge_ctl_option(ctl, "username");
+    forge_new_user_t user = {.role = role ? role : "student", .full_name = forge_ctl_option(ctl, "full-name")};
+    bool generated;
+    int cost;
+    if (!email_read(ctl, ctl->args[0], &user.email, &user.email_key) || !role_read(user.role) || !forge_ctl_password_cost(ctl, &cost))
+        return FORGE_CTL_USAGE;
+    user.username = username ? username : forge_core_username_from_email(ctl->pool, user.email, "");
+    if (!forge_core_username_valid(user.username, strlen(user.username))) {
+        forge_ctl_error("the username \"%s\" is not 3 to 30 letters, digits and _", user.username);
+        return FORGE_CTL_USAGE;
+    }
+    forge_db_t *db = forge_ctl_connect(ctl);
+    const char *password = db ? forge_ctl_password(ctl, user.email, user.username, &generated) : NULL;
+    user.password_hash = password ? forge_ctl_password_hash(ctl, password, cost) : NULL;
+    if (!user.password_hash)
+        return FORGE_CTL_FAILED;
+    forge_rows_t *rows;
+    forge_status_t status = forge_store_user_create(db, ctl->pool, &user, NULL, &rows);
+    if (status != FORGE_OK)
+        return failed(status);
+    printf("account %s: %s, username %s, role %s\n", forge_store_rows_text(rows, 0, "id"), user.email, user.username, user.role);
+    if (generated)
+        printf("password: %s\n", password);
+    return FORGE_CTL_OK;
+}
+
+static int user_set_role(forge_ctl_t *ctl)
+{
+    const char *shown, *key;
+    forge_rows_t *rows;
+    if (!email_read(ctl, ctl->args[0], &shown, &key) || !role_read(ctl->args[1]))
+        return FORGE_CTL_USAGE;
+    forge_db_t *db = forge_ctl_connect(ctl);
+    if (!db)
+        return FORGE_CTL_FAILED;
+    forge_status_t status = forge_store_user_set_role(db, ctl->pool, key, ctl->args[1], &rows);
+    if (status != FORGE_OK)
+        return failed(status);
+    if (forge_store_rows_count(rows) == 0)
+        return unknown(shown);
+    printf("%s: %s, was %s\n", shown, ctl->args[1], forge_store_rows_text(rows, 0, "_old_role"));
+    return FORGE_CTL_OK;
+}
+
+static int user_reset_password(forge_ctl_t *ctl)
+{
+    const char *shown, *key;
+    forge_rows_t *rows;
+    bool generated;
+    int cost;
+    if (!email_read(ctl, ctl->args[0], &shown, &key) || !forge_ctl_password_cost(ctl, &cost))
+        return FORGE_CTL_USAGE;
+    forge_db_t *db = forge_ctl_connect(ctl);
+    if (!db)
+        return FORGE_CTL_FAILED;
+    forge_status_t status = forge_store_user_for_login(db, ctl->pool, key, NULL, &rows);
+    if (status != FORGE_OK)
+        return failed(status);
+    if (forge_store_rows_count(rows) == 0)
+        return unknown(shown);
+    const char *password = forge_ctl_password(ctl, shown, forge_store_rows_text(rows, 0, "username"), &generated);
+    const char *hash = password ? forge_ctl_password_hash(ctl, password, cost) : NULL;
+    if (!hash)
+        return FORGE_CTL_FAILED;
+    if ((status = forge_store_user_set_password(db, ctl->pool, key, hash, &rows)) != FORGE_OK)
+        return failed(status);
+    if (forge_store_rows_count(rows) == 0)
+        return unknown(shown);
+    printf("%s: new password set, %s sessions ended\n", shown, forge_store_rows_text(rows, 0, "_ended"));
+    if (generated)
+        printf("password: %s\n", password);
+    return FORGE_CTL_OK;
+}
+
+static void user_print(const forge_rows_t *rows, int i)
+{
+    const char *seen = forge_store_rows_text(rows, i, "last_login_at");
+    printf("%8s  %-32s  %-20s  %-10s  %-8s  %.19s\n", forge_store_rows_text(rows, i, "id"), forge_store_rows_text(rows, i, "email"),
+           forge_store_rows_text(rows, i, "username"), forge_store_rows_text(rows, i, "role"),
+           forge_store_rows_bool(rows, i, "is_active") ? "active" : "inactive", seen ? seen : "never");
+}
+
+static int user_list(forge_ctl_t *ctl)
+{
+    forge_db_t *db = forge_ctl_connect(ctl);
+    apr_int64_t after = 0, total = 0;
+    int n = PAGE;
+    apr_pool_t *page;
+    if (!db)
+        return FORGE_CTL_FAILED;
+    apr_pool_create(&page, ctl->pool);
+    printf("%8s  %-32s  %-20s  %-10s  %-8s  %s\n", "id", "e-mail", "username", "role", "state", "last login (UTC)");
+    while (n == PAGE) {
+        forge_rows_t *rows;
+        forge_status_t status = forge_store_user_list(db, page, after, PAGE, &rows);
+        if (status != FORGE_OK)
+            return failed(status);
+        n = forge_store_rows_count(rows);
+        for (int i = 0; i < n; i++)
+            user_print(rows, i);
+        after = n ? forge_store_rows_int(rows, n - 1, "id", 0) : 0;
+        total += n;
+        apr_pool_clear(page);
+    }
+    printf("%" APR_INT64_T_FMT " accounts\n", total);
+    return FORGE_CTL_OK;
+}
+
+static const forge_ctl_option_t create_options[] = {
+    {"role", "ROLE", "student (default), instructor or admin"},
+    {"username", "NAME", "3 to 30 letters, digits and _ (made from the e-mail address)"},
+    {"full-name", "NAME", "the name to show"},
+    FORGE_CTL_PASSWORD_OPTIONS,
+    {NULL, NULL, NULL},
+};
+static const forge_ctl_option_t reset_options[] = {FORGE_CTL_PASSWORD_OPTIONS, {NULL, NULL, NULL}};
+
+const forge_ctl_verb_t forge_ctl_user[] = {
+    {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
+    {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
+    {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
+    {"list", "", 0, true, NULL, "list all accounts", user_list},
+    {NULL, NULL, 0, false, NULL, NULL, NULL},
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The life of one request: route, limit, guard, input, handler, answer. Read this file first.
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <apr_strings.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+static const struct { const char *name; forge_method_t method; } methods[] = {
+    {"GET", FORGE_GET}, {"HEAD", FORGE_GET}, {"POST", FORGE_POST}, {"PUT", FORGE_PUT}, {"PATCH", FORGE_PATCH}, {"DELETE", FORGE_DELETE},
+};
+
+/* Methods that httpd or the web know but no route of ours takes: 405; any other word: 501. */
+static bool known_elsewhere(const char *name)
+{
+    return strcmp(name, "OPTIONS") == 0 || strcmp(name, "TRACE") == 0 || strcmp(name, "CONNECT") == 0 || ap_method_number_of(name) != M_INVALID;
+}
+
+static const char *allow_list(forge_req_t *q, unsigned allowed)
+{
+    const char *list = "OPTIONS";
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (allowed & 1u << methods[i].method)
+            list = apr_pstrcat(q->pool, list, ", ", methods[i].name, NULL);
+    return list;
+}
+
+/* OPTIONS on a known path: what it allows, and the CORS preflight. */
+static forge_status_t answer_options(forge_req_t *q)
+{
+    q->reply->set = true;
+    q->reply->http = HTTP_NO_CONTENT;
+    forge_http_cors_preflight(q->r, q->config, q->reply->allow);
+    return FORGE_REPLAYED;
+}
+
+static void matched(forge_req_t *q, const forge_match_t *match)
+{
+    forge_note_t *note = forge_http_note(q->r);
+    q->route = match->route;
+    q->route_index = match->index;
+    memcpy(q->ids, match->ids, sizeof(q->ids));
+    q->tail = match->tail;
+    note->route = forge_core_router_template(q->router, match->index);
+    note->slot = q->server->slots[match->index];
+    apr_table_setn(q->r->notes, "forge-route", note->route);
+}
+
+/* Finds the route; the answers for unknown paths and methods come after the limits, so that guessing is limited too. */
+static forge_status_t route(forge_req_t *q)
+{
+    forge_match_t match;
+    const char *name = q->r->method;
+    const char *path = forge_http_raw_path(q->r);
+    forge_method_t method = FORGE_METHODS;
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (strcmp(methods[i].name, name) == 0)
+            method = methods[i].method;
+    forge_core_router_find(q->router, q->pool, method, path, &match);
+    if (match.route) {
+        matched(q, &match);
+        return FORGE_OK;
+    }
+    if (!known_elsewhere(name))
+        return FORGE_E_NOT_IMPLEMENTED;
+    if (match.allowed == 0)
+        return FORGE_E_NOT_FOUND;
+    q->reply->allow = allow_list(q, match.allowed);
+    return strcmp(name, "OPTIONS") == 0 ? answer_options(q) : FORGE_E_METHOD_NOT_ALLOWED;
+}
+
+/* A good token moves a request from the address's quota to the account's. */
+static forge_status_t limit(forge_req_t *q)
+{
+    forge_limit_class_t class = q->route ? q->route->limit : FORGE_LIMIT_DEFAULT;
+    if (class == FORGE_LIMIT_NONE)
+        return FORGE_OK;
+    return forge_http_limit(q, class == FORGE_LIMIT_DEFAULT && q->who.user_id ? FORGE_LIMIT_USER : class);
+}
+
+/* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the connection
+ * to be closed before anybody sees it; nothing else marks a connection so early. */
+static bool two_lengths(forge_req_t *q)
+{
+    return q->r->connection->keepalive == AP_CONN_CLOSE && forge_http_header(q, "Transfer-Encoding") != NULL;
+}
+
+static forge_status_t run(forge_req_t *q)
+{
+    if (two_lengths(q))
+        return FORGE_E_BAD_REQUEST;
+    forge_status_t found = route(q);
+    if (found == FORGE_REPLAYED)
+        return found;
+    forge_status_t guarded = forge_http_guard(q);
+    FORGE_TRY(limit(q));
+    FORGE_TRY(found);
+    FORGE_TRY(guarded);
+    FORGE_TRY(forge_http_input(q));
+    FORGE_TRY(q->route->handle(q));
+    return forge_http_idempotency_finish(q);
+}
+
+int forge_http_handler(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, "forge") != 0)
+        return DECLINED;
+    const forge_server_t *server = forge_http_server(r->server);
+    if (!server) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0404: this virtual host hands requests to forge but has no ForgeSecret; set one");
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    forge_req_t *q = forge_http_request_make(r, server);
+    forge_status_t status = run(q);
+    forge_http_db_done(q); /* never while the body is on its way to the client */
+    return forge_http_send(q, status);
+}
+
+int forge_http_count(request_rec *r)
+{
+    const forge_server_t *server = forge_http_server(r->server);
+    forge_note_t *note = server && forge_http_ours(r) ? forge_http_note(r) : NULL;
+    if (note && !note->counted) {
+        note->counted = true;
+        if (!note->claimed) /* Apache refused it before we saw it */
+            forge_live_request_begin(server->live);
+        forge_live_request_end(server->live, note->slot, r->status, apr_time_now() - note->begun);
+    }
+    return DECLINED;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and store/, leaves its answer
+ * with one of the reply functions and returns a status; it never writes to the socket.
+ */
+#ifndef FORGE_HTTP_H
+#define FORGE_HTTP_H
+
+#include "../config/config.h"
+#include "../store/store.h"
+
+struct request_rec;
+struct server_rec;
+struct conn_rec;
+typedef struct forge_reply_t forge_reply_t; /* the answer so far; http/reply.c */
+typedef struct forge_lease_t forge_lease_t; /* the database connection, if any; http/pool.c */
+typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
+
+/* One request on its way through. */
+struct forge_req_t {
+    apr_pool_t *pool;
+    const forge_config_t *config;
+    const forge_dir_t *dir;
+    const forge_keys_t *keys;
+    forge_live_t *live;
+    const forge_router_t *router;
+    const forge_route_t *route;
+    int route_index;
+    apr_int64_t ids[FORGE_PATH_IDS_MAX];  /* {…} of the path, in order */
+    const char *tail;                      /* FORGE_R_TAIL */
+    forge_who_t who;
+    forge_input_t *body;                   /* validated by route->body; NULL without one */
+    forge_faults_t *faults;                /* what is wrong with body and query so far; empty unless the route has FORGE_R_CHECKS */
+    forge_input_t *query;                  /* validated by route->query; NULL without one */
+    forge_page_t page;                     /* with FORGE_R_LIST */
+    const char *if_version;                /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
+    const char *request_id;
+    forge_trace_t trace;
+    const char *client_ip;                 /* httpd's useragent_ip */
+    const char *user_agent;                /* at most 512 bytes of valid UTF-8; NULL without */
+    apr_time_t now;                        /* when the request began */
+    struct request_rec *r;                 /* for http/ only */
+    const struct forge_server_t *server;
+    forge_reply_t *reply;
+    forge_lease_t *lease;
+    forge_idem_t *idem;
+};
+
+/* --- pool.c: mod_dbd → connection (DESIGN 1) --- */
+
+/* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_REPLAYED when the request's Idempotency-Key has an answer already: return what it returns.
+ * Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
+forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
+/* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
+void forge_http_db_done(forge_req_t *q);
+
+/* --- problem.c: failures (RFC 9457) --- */
+
+/* Remembers nothing but returns its status: the plain way to fail, reads well after a condition. */
+forge_status_t forge_fail(forge_req_t *q, forge_status_t status);
+/* With a sentence of its own instead of the table's. */
+forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail);
+/* With one failing member. */
+forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code, const char *detail);
+/* With all of them. */
+forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const forge_faults_t *faults);
+void forge_http_retry_after(forge_req_t *q, int seconds); /* for the 429 or 503 that follows */
+/* Logs at warn with this request's id; the tag ("FG0412") is unique in the project. Never format user text into `format` itself. */
+void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* --- reply.c: answers --- */
+
+/* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND when there are no rows. */
+forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
+/* The same with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id. */
+forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
+/* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when total ≥ 0, ETag of the bytes. */
+forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total);
+/* A composed object or array with the route's success status. */
+forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
+/* The same with a status of its own (health: 503 with a body that is no problem). */
+forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_json_t *body);
+/* A body already rendered; media NULL means application/json. The buffer is given away. */
+forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *media);
+/* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
+forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
+forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
+void forge_reply_header(forge_req_t *q, const char *name, const char *value); /* name is a literal; the value is refused when it holds controls */
+/* A header of the request, NULL when absent. */
+const char *forge_http_header(forge_req_t *q, const char *name);
+/* Is there a working database right now? What /health asks; no more than one real question a second in each child (pool.c).
+ * *found is the schema's version or -1, *took how long the question took. */
+forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
+
+/* --- hash gate, for the handlers that check passwords: password.c --- */
+
+/* bcrypt behind the gate (≤ 800 ms wait): FORGE_E_BUSY with Retry-After when there is no place. */
+forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
+/* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+
+/* --- between the files of this room and mod_forge.c --- */
+
+/* The per-server state made at start: keys, router, live segment (server.c). */
+typedef struct forge_server_t {
+    struct server_rec *s;
+    forge_config_t *config;
+    forge_keys_t *keys;
+    forge_router_t *router;
+    forge_live_t *live;
+    const int *slots;             /* route index → metrics slot */
+    struct forge_pool_t *db_pool; /* pool.c */
+    struct forge_log_t *access;   /* access_log.c */
+} forge_server_t;
+forge_server_t *forge_http_server(struct server_rec *s);
+
+/* handler.c: the life of one request */
+int forge_http_handler(struct request_rec *r);
+int forge_http_count(struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
+
+/* claim.c: translate_name, map_to_storage, type_checker (DESIGN 11) */
+bool forge_http_ours(struct request_rec *r);  /* the location's handler is "forge" */
+int forge_http_claim_translate(struct request_rec *r);
+int forge_http_claim_map(struct request_rec *r);
+int forge_http_claim_type(struct request_rec *r);
+
+/* start.c: check_config (configtest too), post_config, child_init, test_config */
+void forge_http_tables(const forge_routes_t *tables, int count); /* told once by mod_forge.c, before post_config */
+int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, struct server_rec *s);
+int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, struct server_rec *s);
+void forge_http_child_init(apr_pool_t *p, struct server_rec *s);
+void forge_http_test_config(apr_pool_t *pconf, struct server_rec *s); /* httpd -t -D FORGE_OPENAPI prints the OpenAPI document */
+
+/* tasks.c: what one child at a time does in the background (mod_watchdog): first administrator, housekeeping */
+int forge_http_tasks_register(apr_pool_t *pconf, struct server_rec *s);
+
+/* request.c: the request as the handlers see it; NULL when the server has no Forge configuration */
+forge_req_t *forge_http_request_make(struct request_rec *r, const forge_server_t *server);
+/* The path of the request target as it was sent, still encoded, without query. */
+const char *forge_http_raw_path(struct request_rec *r);
+
+/* guard.c: bearer token and role; no database */
+forge_status_t forge_http_guard(forge_req_t *q);
+
+/* input.c, body.c: query, preconditions and body, validated by the route's tables; all failing members at once */
+forge_status_t forge_http_input(forge_req_t *q);
+/* The raw body, at most ForgeMaxBody. FORGE_E_BODY_TOO_LARGE, REQUEST_TIMEOUT, BAD_REQUEST. *data is never NULL. */
+forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len);
+/* Reads away what is left of a small body so that the connection can go on; otherwise marks it to be closed. */
+void forge_http_body_drain(struct request_rec *r);
+
+/* idempotency.c (SPEC 1) */
+/* Reads the header; FORGE_E_VALIDATION when it is no 1–255 visible characters. The fingerprint covers method, path and body. */
+forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
+/* Opens the transaction and claims the key, once; FORGE_REPLAYED when the stored answer was put into q->reply. */
+forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db);
+/* Stores the answer and commits; only then it may be sent. */
+forge_status_t forge_http_idempotency_finish(forge_req_t *q);
+
+/* pool.c */
+struct forge_pool_t *forge_http_pool_make(apr_pool_t *p, struct server_rec *s, int size);
+/* Without a request, for background tasks: as forge_http_db, to be given back with forge_http_lease_return. */
+forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **lease, forge_db_t **db);
+void forge_http_lease_return(forge_lease_t *lease);
+int forge_http_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
+
+/* probe.c */
+void forge_http_probe_init(apr_pool_t *p); /* child_init */
+
+/* send.c: the only place that writes an answer */
+int forge_http_send(forge_req_t *q, forge_status_t status);
+/* headers.c: request id and trace for every request under our locations, security headers and CORS on every answer of theirs, Apache's own errors included */
+int forge_http_begin(struct request_rec *r);                            /* pre_translate_name, first: the location is known; request id and trace for ours */
+void forge_http_headers_set(struct request_rec *r, const forge_server_t *server); /* into err_headers_out, idempotent */
+void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
+/* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow list. False: no preflight. */
+bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, const char *allow);
+/* limit.c: FORGE_OK, or FORGE_E_RATE_LIMITED with Retry-After; header families on both. The first pass, by address, runs before the guard; class user after it. */
+forge_status_t forge_http_limit(forge_req_t *q, forge_limit_class_t class);
+/* access_log.c: one JSON line a request */
+int forge_http_access_open(apr_pool_t *p, struct server_rec *s, forge_server_t *server); /* open_logs: in the parent; non-zero stops the start */
+int forge_http_access_write(struct request_rec *r);                                      /* log_transaction */
+/* die.c: Apache's own errors as problem+json (DESIGN 10) */
+void forge_http_die_insert(struct request_rec *r);   /* insert_error_filter */
+void forge_http_die_register(void);
+void forge_http_die_prepare(struct request_rec *r); /* called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says */
+/* What is kept with every request of ours (request_config), also when no handler ran. */
+typedef struct forge_note_t {
+    const char *request_id;
+    forge_trace_t trace;
+    apr_time_t begun;
+    const char *route;      /* template, or NULL: none matched */
+    int slot;               /* metrics */
+    apr_int64_t user_id;    /* 0: anonymous */
+    bool claimed, counted;
+    bool located;           /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
+} forge_note_t;
+forge_note_t *forge_http_note(struct request_rec *r); /* made on first use */
+/* The answer so far. */
+struct forge_reply_t {
+    bool set;                     /* a handler answered */
+    int http;
+    const char *media;
+    forge_buf_t *body;            /* NULL: none */
+    const char *file;             /* instead of body */
+    const char *etag, *location;
+    apr_table_t *headers;
+    const char *detail;           /* of a failure, instead of the table's sentence */
+    const forge_faults_t *faults; /* of a failure */
+    const char *allow;            /* of a 405 and of OPTIONS */
+    const char *accept;           /* of a 415 */
+    int retry_after;              /* seconds; 0: not said */
+};
+/* The problem document of a status as bytes, for die.c and reply.c. */
+void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http, const char *detail, const forge_faults_t *faults);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Idempotency-Key (SPEC 1): the key, the work and the stored answer are one transaction, so that a crash leaves all of it or nothing.
+ * The transaction begins when the handler first asks for the database; the answer is sent after its COMMIT.
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <apr_strings.h>
+#include <string.h>
+
+struct forge_idem_t {
+    const char *scope, *key, *fingerprint;
+    bool claimed;
+};
+
+static bool visible(const char *key)
+{
+    apr_size_t len = strlen(key);
+    if (len < 1 || len > FORGE_IDEMPOTENCY_KEY_MAX)
+        return false;
+    for (const char *c = key; *c; c++)
+        if (*c < 0x21 || *c > 0x7e)
+            return false;
+    return true;
+}
+
+forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len)
+{
+    const char *key = forge_http_header(q, "Idempotency-Key");
+    if (!key)
+        return FORGE_OK;
+    if (!visible(key))
+        return forge_fail_field(q, FORGE_E_VALIDATION, "#Idempotency-Key", "format", "Idempotency-Key must be 1 to 255 visible ASCII characters");
+    q->idem = apr_pcalloc(q->pool, sizeof(*q->idem));
+    q->idem->key = key;
+    q->idem->scope = q->who.user_id ? apr_pstrcat(q->pool, "user:", forge_util_itoa(q->pool, q->who.user_id), NULL)
+                                    : apr_pstrcat(q->pool, "ip:", q->client_ip, NULL);
+    const char *head = apr_psprintf(q->pool, "%s %s\n", q->route->operation, forge_http_raw_path(q->r));
+    apr_size_t head_len = strlen(head);
+    char *all = apr_palloc(q->pool, head_len + len + 1);
+    memcpy(all, head, head_len);
+    memcpy(all + head_len, body, len);
+    q->idem->fingerprint = forge_core_sha256_hex(q->pool, all, head_len + len);
+    return FORGE_OK;
+}
+
+/* Answers that carry tokens are sealed at rest; the context ties them to their key. */
+static const char *context(forge_req_t *q)
+{
+    return apr_pstrcat(q->pool, q->idem->scope, " ", q->idem->key, NULL);
+}
+
+static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer)
+{
+    const char *why;
+    forge_reply_t *reply = q->reply;
+    const char *body = answer->body;
+    apr_size_t len = answer->body_len;
+    if (q->route->flags & FORGE_R_TOKENS && !(body = forge_core_unseal(q->pool, q->keys, context(q), body, &len)))
+        return FORGE_E_IDEMPOTENCY_MISMATCH; /* sealed under another ForgeSecret */
+    reply->set = true;
+    reply->http = answer->status;
+    reply->media = "application/json";
+    reply->body = forge_util_buf_make(q->pool, len + 1, len + 1);
+    forge_util_buf_add(reply->body, body, len);
+    forge_json_t *headers = answer->headers_json ? forge_util_json_parse(q->pool, answer->headers_json, strlen(answer->headers_json), &why) : NULL;
+    if (headers) {
+        reply->location = forge_util_json_text(forge_util_json_get(headers, "Location"), NULL);
+        reply->etag = forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL);
+    }
+    forge_reply_header(q, "Idempotent-Replayed", "true");
+    return FORGE_REPLAYED;
+}
+
+forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db)
+{
+    bool found = false;
+    forge_stored_answer_t answer = {0};
+    if (q->idem->claimed)
+        return FORGE_OK;
+    FORGE_TRY(forge_store_begin(db, q->pool));
+    FORGE_TRY(forge_store_idempotency_claim(db, q->pool, q->idem->scope, q->idem->key, q->idem->fingerprint, &found, &answer));
+    q->idem->claimed = true;
+    return found ? replay(q, &answer) : FORGE_OK;
+}
+
+forge_status_t forge_http_idempotency_finish(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_reply_t *reply = q->reply;
+    if (!q->idem || !q->idem->claimed)
+        return FORGE_OK;
+    if (!reply->set || !reply->body || reply->body->failed)
+        return FORGE_E_INTERNAL;
+    forge_json_t *headers = forge_util_json_object(q->pool);
+    forge_util_json_put_text(headers, "Location", reply->location);
+    forge_util_json_put_text(headers, "ETag", reply->etag);
+    forge_buf_t *b = forge_util_buf_make(q->pool, 256, 64 * 1024);
+    forge_util_json_write(b, headers);
+    forge_stored_answer_t answer = {.status = reply->http, .headers_json = apr_pstrmemdup(q->pool, b->data, b->len),
+                                    .body = reply->body->data, .body_len = reply->body->len};
+    if (q->route->flags & FORGE_R_TOKENS) {
+        answer.body = forge_core_seal(q->pool, q->keys, context(q), answer.body, answer.body_len);
+        answer.body_len = answer.body ? strlen(answer.body) : 0;
+    }
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_idempotency_keep(db, q->pool, q->idem->scope, q->idem->key, &answer));
+    return forge_store_commit(db, q->pool);
+}

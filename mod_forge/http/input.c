@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Query, preconditions and body, validated by the route's tables. All failing members are told at once.
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#define PAIRS_MAX 64 /* parameters of one query or form */
+
+static const char json_types[] = "application/json";
+static const char patch_types[] = "application/merge-patch+json, application/json";
+static const char form_types[] = "application/json, application/x-www-form-urlencoded";
+
+typedef enum { MEDIA_JSON, MEDIA_FORM, MEDIA_OTHER } media_t;
+
+/* The parameter charset, when there is one, must be UTF-8 (RFC 8259 §8.1). */
+static bool charset_is_utf8(apr_pool_t *p, const char *params)
+{
+    char *state, *copy = apr_pstrdup(p, params);
+    for (char *param = apr_strtok(copy, ";", &state); param; param = apr_strtok(NULL, ";", &state)) {
+        while (*param == ' ' || *param == '\t')
+            param++;
+        if (strncasecmp(param, "charset=", 8) == 0 && strncasecmp(param + 8, "utf-8", 6) != 0 && strncasecmp(param + 8, "\"utf-8\"", 8) != 0)
+            return false;
+    }
+    return true;
+}
+
+static media_t media_of(forge_req_t *q)
+{
+    const char *type = forge_http_header(q, "Content-Type");
+    const char *coding = forge_http_header(q, "Content-Encoding");
+    if (!type || (coding && strcasecmp(coding, "identity") != 0))
+        return MEDIA_OTHER;
+    apr_size_t len = strcspn(type, "; \t");
+    const char *name = apr_pstrndup(q->pool, type, len);
+    if (!charset_is_utf8(q->pool, type + len))
+        return MEDIA_OTHER;
+    if (strcasecmp(name, "application/json") == 0)
+        return MEDIA_JSON;
+    if (q->route->method == FORGE_PATCH && strcasecmp(name, "application/merge-patch+json") == 0)
+        return MEDIA_JSON;
+    if (q->route->flags & FORGE_R_FORM && strcasecmp(name, "application/x-www-form-urlencoded") == 0)
+        return MEDIA_FORM;
+    return MEDIA_OTHER;
+}
+
+static forge_status_t unsupported(forge_req_t *q)
+{
+    q->reply->accept = q->route->method == FORGE_PATCH ? patch_types : q->route->flags & FORGE_R_FORM ? form_types : json_types;
+    return forge_fail_detail(q, FORGE_E_UNSUPPORTED_MEDIA, apr_pstrcat(q->pool, "send the body uncompressed, in UTF-8, as ", q->reply->accept, NULL));
+}
+
+static forge_status_t read_json(forge_req_t *q, const char *data, apr_size_t len, forge_faults_t *faults)
+{
+    const char *why = NULL;
+    forge_json_t *json = forge_util_json_parse(q->pool, data, len, &why);
+    if (!json)
+        return forge_fail_detail(q, FORGE_E_BAD_JSON, why);
+    if (forge_util_json_type(json) != FORGE_JSON_OBJECT)
+        return forge_fail_field(q, FORGE_E_VALIDATION, "", "type", "the body must be a JSON object");
+    q->body = forge_core_input_json(q->pool, q->route->body, q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json, faults);
+    return FORGE_OK;
+}
+
+static forge_status_t read_form(forge_req_t *q, const char *data, apr_size_t len, forge_faults_t *faults)
+{
+    apr_table_t *pairs;
+    const char *why = NULL;
+    if (!forge_util_form(q->pool, data, len, PAIRS_MAX, &pairs, &why))
+        return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
+    q->body = forge_core_input_pairs(q->pool, q->route->body, FORGE_INPUT_CREATE, pairs, faults);
+    return FORGE_OK;
+}
+
+static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
+{
+    const char *data = "";
+    apr_size_t len = 0;
+    if (q->route->body) {
+        media_t media = media_of(q);
+        if (media == MEDIA_OTHER)
+            return unsupported(q);
+        FORGE_TRY(forge_http_body_read(q, &data, &len));
+        FORGE_TRY(media == MEDIA_FORM ? read_form(q, data, len, faults) : read_json(q, data, len, faults));
+    }
+    return q->route->flags & FORGE_R_IDEMPOTENT ? forge_http_idempotency_begin(q, data, len) : FORGE_OK;
+}
+
+static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
+{
+    apr_table_t *pairs;
+    const char *why = NULL, *args = q->r->args ? q->r->args : "";
+    if (!q->route->query && !(q->route->flags & FORGE_R_LIST))
+        return FORGE_OK;
+    if (!forge_util_form(q->pool, args, strlen(args), PAIRS_MAX, &pairs, &why))
+        return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
+    if (q->route->query)
+        q->query = forge_core_input_pairs(q->pool, q->route->query, FORGE_INPUT_QUERY, pairs, faults);
+    if (q->route->flags & FORGE_R_LIST) {
+        bool sorted = false;
+        for (const forge_field_t *f = q->route->query; f && f->name; f++)
+            sorted |= strcmp(f->name, "sort") == 0;
+        const char *sort = sorted ? forge_core_input_text(q->query, "sort") : NULL;
+        const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", sort ? sort : "id", NULL);
+        forge_input_t *page = forge_core_input_pairs(q->pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
+        q->page = forge_core_page_read(q->pool, q->keys, scope, page, sort, faults);
+    }
+    return FORGE_OK;
+}
+
+/* The version a tag of ours names: "v3", or "v3-gzip" and "v3-br" as compression has renamed it. False: a tag of somebody else's. */
+static bool tag_version(const char *tag, apr_int64_t *version)
+{
+    if (strncmp(tag, "\"v", 2) != 0)
+        return false;
+    apr_size_t digits = strspn(tag + 2, "0123456789");
+    const char *end = tag + 2 + digits;
+    return (strcmp(end, "\"") == 0 || strcmp(end, "-gzip\"") == 0 || strcmp(end, "-br\"") == 0) && forge_util_atoi(tag + 2, digits, version);
+}
+
+/* If-Match becomes the set of versions it names; a tag that is none of ours matches nothing (RFC 9110 §13.1.1). */
+static void read_preconditions(forge_req_t *q)
+{
+    const char *header = forge_http_header(q, "If-Match");
+    if (!header || !(q->route->flags & FORGE_R_ETAG) || q->route->method == FORGE_GET)
+        return;
+    const char *versions = "";
+    char *state, *copy = apr_pstrdup(q->pool, header);
+    for (char *tag = apr_strtok(copy, ", \t", &state); tag; tag = apr_strtok(NULL, ", \t", &state)) {
+        apr_int64_t version;
+        if (strcmp(tag, "*") == 0)
+            return;
+        if (tag_version(tag, &version))
+            versions = apr_pstrcat(q->pool, versions, *versions ? "," : "", forge_util_itoa(q->pool, version), NULL);
+    }
+    q->if_version = apr_pstrcat(q->pool, "{", versions, "}", NULL);
+}
+
+forge_status_t forge_http_input(forge_req_t *q)
+{
+    forge_faults_t *faults = q->faults = forge_core_faults_make(q->pool);
+    read_preconditions(q);
+    FORGE_TRY(read_query(q, faults));
+    FORGE_TRY(read_body(q, faults));
+    if (q->route->flags & FORGE_R_CHECKS)
+        return FORGE_OK; /* the handler adds what it finds and fails with all of them */
+    return forge_core_faults_count(faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, faults) : FORGE_OK;
+}

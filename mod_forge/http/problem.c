@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Failures: how a handler states them, and the problem document that says so (RFC 9457).
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <apr_strings.h>
+#include <stdarg.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+forge_status_t forge_fail(forge_req_t *q, forge_status_t status)
+{
+    (void)q;
+    return status;
+}
+
+forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail)
+{
+    q->reply->detail = detail;
+    return status;
+}
+
+forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code, const char *detail)
+{
+    forge_faults_t *faults = forge_core_faults_make(q->pool);
+    forge_core_fault(faults, pointer, code, detail);
+    return forge_fail_faults(q, status, faults);
+}
+
+forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const forge_faults_t *faults)
+{
+    q->reply->faults = faults;
+    return status;
+}
+
+void forge_http_retry_after(forge_req_t *q, int seconds)
+{
+    q->reply->retry_after = seconds;
+}
+
+void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *text = apr_pvsprintf(q->pool, format, args);
+    va_end(args);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, q->r, "%s: %s [request %s]", tag, text, q->request_id);
+}
+
+static void add_member(forge_buf_t *b, const char *name, const char *value)
+{
+    forge_util_buf_printf(b, ",\"%s\":", name);
+    forge_util_buf_json(b, value, strlen(value));
+}
+
+static void add_faults(forge_buf_t *b, const forge_faults_t *faults)
+{
+    forge_util_buf_puts(b, ",\"errors\":[");
+    for (int i = 0; i < forge_core_faults_count(faults); i++) {
+        const forge_fault_t *fault = forge_core_faults_at(faults, i);
+        forge_util_buf_puts(b, i ? ",{\"pointer\":" : "{\"pointer\":");
+        forge_util_buf_json(b, fault->pointer, strlen(fault->pointer));
+        add_member(b, "code", fault->code);
+        add_member(b, "detail", fault->detail);
+        forge_util_buf_puts(b, "}");
+    }
+    forge_util_buf_puts(b, "]");
+}
+
+/* The reason phrase of a status without its number: the document's title. */
+static const char *title(int http)
+{
+    const char *line = ap_get_status_line(http);
+    return line && strlen(line) > 4 ? line + 4 : "Error";
+}
+
+void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http, const char *detail,
+                              const forge_faults_t *faults)
+{
+    const forge_error_t *error = forge_util_error(status);
+    forge_util_buf_printf(b, "{\"type\":\"/errors/%s\"", error->code);
+    add_member(b, "title", title(http));
+    forge_util_buf_printf(b, ",\"status\":%d", http);
+    add_member(b, "code", error->code);
+    add_member(b, "detail", detail ? detail : error->detail);
+    add_member(b, "instance", instance ? instance : "/");
+    if (request_id)
+        add_member(b, "request_id", request_id);
+    if (faults && forge_core_faults_count(faults) > 0)
+        add_faults(b, faults);
+    forge_util_buf_puts(b, "}");
+}

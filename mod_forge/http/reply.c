@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a handler answers: rows, composed JSON, bytes or files are put into q->reply; send.c sends it.
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#define ANSWER_MAX (16 * 1024 * 1024) /* ceiling of one rendered answer */
+
+static forge_buf_t *start(forge_req_t *q, int http, apr_size_t hint)
+{
+    q->reply->set = true;
+    q->reply->http = http;
+    q->reply->media = "application/json";
+    q->reply->body = forge_util_buf_make(q->pool, hint, ANSWER_MAX);
+    return q->reply->body;
+}
+
+forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
+{
+    if (forge_store_rows_count(rows) == 0)
+        return FORGE_E_NOT_FOUND;
+    forge_store_render_row(start(q, q->route->success, 1024), rows, 0);
+    if (q->route->flags & FORGE_R_ETAG || q->route->success == HTTP_CREATED) {
+        const char *version = forge_store_rows_text(rows, 0, "_version");
+        if (!version)
+            version = forge_store_rows_text(rows, 0, "version");
+        if (version)
+            q->reply->etag = forge_core_etag_version(q->pool, version);
+    }
+    return FORGE_OK;
+}
+
+forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection)
+{
+    FORGE_TRY(forge_reply_row(q, rows));
+    const char *id = forge_store_rows_text(rows, 0, "id");
+    q->reply->location = apr_pstrcat(q->pool, collection, "/", id, NULL);
+    return FORGE_OK;
+}
+
+/* The query of this request without the parameters that a page link sets anew. */
+static const char *other_params(forge_req_t *q)
+{
+    static const char *const own[] = {"skip", "limit", "after", NULL};
+    const char *kept = "";
+    char *state, *args = apr_pstrdup(q->pool, q->r->args ? q->r->args : "");
+    for (char *pair = apr_strtok(args, "&", &state); pair; pair = apr_strtok(NULL, "&", &state)) {
+        apr_size_t len = strcspn(pair, "=");
+        bool drop = false;
+        for (int i = 0; own[i]; i++)
+            drop |= strlen(own[i]) == len && strncmp(own[i], pair, len) == 0;
+        if (!drop && strpbrk(pair, "<>\"\\ ") == NULL)
+            kept = apr_pstrcat(q->pool, kept, pair, "&", NULL);
+    }
+    return kept;
+}
+
+static const char *link_to(forge_req_t *q, const char *params, const char *rel)
+{
+    return apr_psprintf(q->pool, "<%s?%s%s>; rel=\"%s\"", forge_http_raw_path(q->r), other_params(q), params, rel);
+}
+
+static const char *link_by_skip(forge_req_t *q, apr_int64_t skip, const char *rel)
+{
+    return link_to(q, apr_psprintf(q->pool, "skip=%" APR_INT64_T_FMT "&limit=%d", skip, q->page.limit), rel);
+}
+
+/* rel="next" by cursor, built from the last row shown. */
+static const char *link_by_cursor(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows)
+{
+    const forge_list_order_t *order = forge_store_list_order(list, q->page.sort);
+    int last = q->page.limit - 1;
+    const char *key = order->key ? forge_store_rows_text(rows, last, order->key) : NULL;
+    const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", order->name, NULL);
+    const char *cursor = forge_core_cursor_make(q->pool, q->keys, scope, key, forge_store_rows_text(rows, last, "id"));
+    return link_to(q, apr_psprintf(q->pool, "after=%s&limit=%d", cursor, q->page.limit), "next");
+}
+
+static void add_links(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, bool more)
+{
+    const forge_page_t *page = &q->page;
+    const char *links = link_to(q, apr_psprintf(q->pool, "limit=%d", page->limit), "first");
+    if (more)
+        links = apr_pstrcat(q->pool, links, ", ", page->by_skip ? link_by_skip(q, page->skip + page->limit, "next") : link_by_cursor(q, list, rows), NULL);
+    if (page->by_skip && page->skip > 0)
+        links = apr_pstrcat(q->pool, links, ", ", link_by_skip(q, page->skip > page->limit ? page->skip - page->limit : 0, "prev"), NULL);
+    forge_reply_header(q, "Link", links);
+}
+
+forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total)
+{
+    int n = forge_store_rows_count(rows);
+    bool more = n > q->page.limit;
+    forge_buf_t *body = start(q, q->route->success, 64 + (apr_size_t)n * 320);
+    forge_store_render_list(body, rows, more ? q->page.limit : n);
+    add_links(q, list, rows, more);
+    if (q->page.count && total >= 0)
+        forge_reply_header(q, "X-Total-Count", forge_util_itoa(q->pool, total));
+    q->reply->etag = forge_core_etag_bytes(q->pool, body->data, body->len);
+    return FORGE_OK;
+}
+
+forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body)
+{
+    return forge_reply_json_status(q, q->route->success, body);
+}
+
+forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_json_t *body)
+{
+    forge_util_json_write(start(q, http, 512), body);
+    return FORGE_OK;
+}
+
+forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *media)
+{
+    q->reply->set = true;
+    q->reply->http = q->route->success;
+    q->reply->media = media ? media : "application/json";
+    q->reply->body = body;
+    return FORGE_OK;
+}
+
+forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media)
+{
+    apr_finfo_t info;
+    if (apr_stat(&info, path, APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_TYPE, q->pool) != APR_SUCCESS || info.filetype != APR_REG)
+        return FORGE_E_NOT_FOUND;
+    q->reply->set = true;
+    q->reply->http = HTTP_OK;
+    q->reply->media = media;
+    q->reply->file = path;
+    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "\"", (apr_uint64_t)info.mtime, (apr_uint64_t)info.size);
+    return FORGE_OK;
+}
+
+forge_status_t forge_reply_none(forge_req_t *q)
+{
+    q->reply->set = true;
+    q->reply->http = HTTP_NO_CONTENT;
+    q->reply->body = NULL;
+    return FORGE_OK;
+}
+
+void forge_reply_header(forge_req_t *q, const char *name, const char *value)
+{
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            return;
+    if (!q->reply->headers)
+        q->reply->headers = apr_table_make(q->pool, 4);
+    apr_table_set(q->reply->headers, name, value);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a Content-Length.
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+#define PROBLEM_MAX (256 * 1024)
+#define COMPRESS_FROM 1024     /* bytes; smaller answers are not worth it (SPEC 1) */
+#define PUBLIC_MAX_AGE "30"    /* seconds that anyone may keep a public list or resource */
+#define RETRY_DEFAULT 1        /* seconds in Retry-After when nothing better is known */
+
+/* The challenge of RFC 6750 §3: no error code when no token came. */
+static void challenge(forge_req_t *q, forge_status_t status)
+{
+    apr_table_t *h = q->r->err_headers_out;
+    if (status == FORGE_E_INVALID_TOKEN)
+        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
+    else if (status == FORGE_E_FORBIDDEN)
+        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"insufficient_scope\"");
+    else if (forge_util_error(status)->http == HTTP_UNAUTHORIZED)
+        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
+}
+
+/* Replaces whatever a handler left by the problem document. */
+static void compose_problem(forge_req_t *q, forge_status_t status)
+{
+    forge_reply_t *reply = q->reply;
+    int http = forge_util_error(status)->http;
+    reply->http = http;
+    reply->media = "application/problem+json";
+    reply->file = NULL;
+    reply->etag = reply->location = NULL;
+    reply->headers = NULL;
+    reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
+    forge_http_problem_write(reply->body, q->request_id, forge_http_raw_path(q->r), status, http, reply->detail, reply->faults);
+    challenge(q, status);
+    if (http == HTTP_SERVICE_UNAVAILABLE && !reply->retry_after)
+        reply->retry_after = RETRY_DEFAULT;
+    if (http == HTTP_INTERNAL_SERVER_ERROR)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "FG0402: answering 500 [request %s]", q->request_id);
+}
+
+/* SPEC 1: tokens are never kept, personal data is asked for again, public lists may be kept for a moment. */
+static const char *cache_control(forge_req_t *q)
+{
+    if (!q->route || q->reply->http >= 400 || q->route->flags & FORGE_R_TOKENS || q->route->method != FORGE_GET)
+        return "no-store";
+    if (q->route->flags & FORGE_R_PUBLIC && q->who.user_id == 0)
+        return "public, max-age=" PUBLIC_MAX_AGE;
+    return "private, no-cache";
+}
+
+static void set_headers(forge_req_t *q)
+{
+    forge_reply_t *reply = q->reply;
+    apr_table_t *h = q->r->headers_out;
+    forge_http_headers_set(q->r, q->server);
+    forge_http_cors_set(q->r, q->config);
+    if (reply->headers)
+        q->r->headers_out = h = apr_table_overlay(q->pool, reply->headers, h);
+    for (const char *const *own = (const char *const[]){"Content-Security-Policy", NULL}; reply->headers && *own; own++)
+        if (apr_table_get(reply->headers, *own)) /* a page's own policy replaces the general one */
+            apr_table_unset(q->r->err_headers_out, *own);
+    if (!apr_table_get(h, "Cache-Control"))
+        apr_table_setn(h, "Cache-Control", cache_control(q));
+    if (q->route && q->route->role == FORGE_ROLE_NONE && q->route->flags & FORGE_R_PUBLIC)
+        apr_table_mergen(h, "Vary", "Authorization");
+    if (reply->etag)
+        apr_table_setn(h, "ETag", reply->etag);
+    if (reply->location)
+        apr_table_setn(h, "Location", reply->location);
+    if (reply->allow)
+        apr_table_setn(h, "Allow", reply->allow);
+    if (reply->accept)
+        apr_table_setn(h, "Accept", reply->accept);
+    if (reply->retry_after)
+        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, reply->retry_after));
+}
+
+static bool not_modified(forge_req_t *q)
+{
+    const char *tags = forge_http_header(q, "If-None-Match");
+    return tags && q->reply->etag && q->route && q->route->method == FORGE_GET && q->reply->http == HTTP_OK &&
+           forge_core_etag_match(tags, q->reply->etag, true);
+}
+
+/* mod_deflate and mod_brotli leave an answer alone that carries no-gzip. */
+static void rule_compression(forge_req_t *q, apr_size_t len)
+{
+    if (len <= COMPRESS_FROM || (q->route && q->route->flags & FORGE_R_TOKENS)) {
+        apr_table_setn(q->r->subprocess_env, "no-gzip", "1");
+        apr_table_setn(q->r->subprocess_env, "no-brotli", "1");
+    }
+}
+
+static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
+{
+    forge_reply_t *reply = q->reply;
+    request_rec *r = q->r;
+    apr_size_t len = 0;
+    if (reply->file) {
+        apr_file_t *file;
+        apr_finfo_t info;
+        apr_status_t rv = apr_file_open(&file, reply->file, APR_READ | APR_BINARY | APR_SENDFILE_ENABLED, APR_OS_DEFAULT, r->pool);
+        if (rv != APR_SUCCESS || (rv = apr_file_info_get(&info, APR_FINFO_SIZE, file)) != APR_SUCCESS)
+            return rv;
+        len = (apr_size_t)info.size;
+        apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
+    } else if (reply->body) {
+        char *data = forge_util_buf_release(reply->body, &len);
+        if (data)
+            APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_heap_create(data, len, free, r->connection->bucket_alloc));
+    }
+    rule_compression(q, len);
+    ap_set_content_length(r, (apr_off_t)len);
+    return APR_SUCCESS;
+}
+
+int forge_http_send(forge_req_t *q, forge_status_t status)
+{
+    request_rec *r = q->r;
+    if (r->eos_sent) /* the body broke a rule of httpd's while we read it, and httpd has answered that by itself (die.c) */
+        return OK;
+    if (status != FORGE_OK && status != FORGE_REPLAYED)
+        compose_problem(q, status);
+    else if (!q->reply->set || (q->reply->body && q->reply->body->failed)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0403: %s left no usable answer", q->route ? q->route->operation : "-");
+        compose_problem(q, FORGE_E_INTERNAL);
+    }
+    if (not_modified(q)) {
+        q->reply->http = HTTP_NOT_MODIFIED;
+        q->reply->body = NULL;
+        q->reply->file = NULL;
+    }
+    forge_http_body_drain(r);
+    set_headers(q);
+    r->status = q->reply->http;
+    r->no_local_copy = 1;
+    bool bodyless = r->status == HTTP_NO_CONTENT || r->status == HTTP_NOT_MODIFIED;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (!bodyless) {
+        ap_set_content_type(r, strchr(q->reply->media, ';') ? q->reply->media : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
+        if (pass_body(q, bb) != APR_SUCCESS)
+            return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(r->connection->bucket_alloc));
+    if (ap_pass_brigade(r->output_filters, bb) != APR_SUCCESS)
+        r->connection->keepalive = AP_CONN_CLOSE;
+    return OK;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rate limits, exact over all children: GCRA in whole microseconds, in stripes of hash chains and a list by last use.
+ *
+ * Of every key one time is kept: the theoretical arrival time (tat), at which its quota is whole again. A request moves it on by one
+ * interval and is refused when it would lie more than the whole span (limit × interval) ahead. A burst of the whole limit fits, and never
+ * twice at the edge of a window.
+ */
+#include "live_private.h"
+#include <errno.h>
+
+#define LIMIT_MAX APR_INT64_C(1000000000000000) /* limits and windows are cut here (31 years), so that no sum overflows */
+#define NONE 0
+
+void forge_live_limits_init(forge_live_segment_t *segment)
+{
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
+    for (int i = 0; i < FORGE_LIVE_STRIPES; i++)
+        pthread_mutex_init(&segment->stripes[i].mutex, &shared);
+    pthread_mutexattr_destroy(&shared);
+}
+
+/* --- Chains and list --- */
+
+static forge_live_key_t *key_at(forge_live_stripe_t *stripe, int32_t link)
+{
+    return &stripe->keys[link - 1];
+}
+
+static int32_t *chain_of(forge_live_stripe_t *stripe, const uint64_t hash[2])
+{
+    return &stripe->heads[hash[1] & (FORGE_LIVE_STRIPE_KEYS - 1)];
+}
+
+static void list_push(forge_live_stripe_t *stripe, int32_t link)
+{
+    forge_live_key_t *key = key_at(stripe, link);
+    key->newer = NONE;
+    key->older = stripe->newest;
+    if (stripe->newest != NONE)
+        key_at(stripe, stripe->newest)->newer = link;
+    else
+        stripe->oldest = link;
+    stripe->newest = link;
+}
+
+static void list_remove(forge_live_stripe_t *stripe, int32_t link)
+{
+    const forge_live_key_t *key = key_at(stripe, link);
+    if (key->newer != NONE)
+        key_at(stripe, key->newer)->older = key->older;
+    else
+        stripe->newest = key->older;
+    if (key->older != NONE)
+        key_at(stripe, key->older)->newer = key->newer;
+    else
+        stripe->oldest = key->newer;
+}
+
+static void chain_push(forge_live_stripe_t *stripe, int32_t link)
+{
+    int32_t *head = chain_of(stripe, key_at(stripe, link)->hash);
+    key_at(stripe, link)->next = *head;
+    *head = link;
+}
+
+static void chain_remove(forge_live_stripe_t *stripe, int32_t link)
+{
+    int32_t *at = chain_of(stripe, key_at(stripe, link)->hash);
+    while (*at != link)
+        at = &key_at(stripe, *at)->next;
+    *at = key_at(stripe, link)->next;
+}
+
+/* A key is in use or it is not: the compiler must not move the writing of its members over the mark, for a child may be killed in
+ * between. */
+static void key_mark(forge_live_key_t *key, bool used)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&key->used, used, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void used_set(forge_live_stripe_t *stripe, uint32_t used)
+{
+    __atomic_store_n(&stripe->used, used, __ATOMIC_RELAXED);
+}
+
+static void key_drop(forge_live_stripe_t *stripe, int32_t link)
+{
+    forge_live_key_t *key = key_at(stripe, link);
+    key_mark(key, false);
+    chain_remove(stripe, link);
+    list_remove(stripe, link);
+    key->next = stripe->free;
+    stripe->free = link;
+    used_set(stripe, stripe->used - 1);
+}
+
+/* A key nobody uses; of a full stripe the one used least recently. Keys that have expired go first: losing them loses nothing. */
+static int32_t key_make_room(forge_live_stripe_t *stripe, bool *evicted)
+{
+    int32_t newer;
+    for (int32_t link = stripe->oldest, n = 0; link != NONE && n < FORGE_LIVE_REAP; link = newer, n++) {
+        newer = key_at(stripe, link)->newer;
+        if (key_at(stripe, link)->tat <= stripe->clock)
+            key_drop(stripe, link);
+    }
+    if (stripe->free == NONE && stripe->fresh < FORGE_LIVE_STRIPE_KEYS)
+        return ++stripe->fresh;
+    if (stripe->free == NONE) {
+        key_drop(stripe, stripe->oldest);
+        *evicted = true;
+    }
+    int32_t link = stripe->free;
+    stripe->free = key_at(stripe, link)->next;
+    return link;
+}
+
+static int32_t key_insert(forge_live_stripe_t *stripe, const uint64_t hash[2], bool *evicted)
+{
+    int32_t link = key_make_room(stripe, evicted);
+    forge_live_key_t *key = key_at(stripe, link);
+    key->hash[0] = hash[0];
+    key->hash[1] = hash[1];
+    key->tat = stripe->clock;
+    key->touched = ++stripe->tick;
+    key_mark(key, true);
+    chain_push(stripe, link);
+    list_push(stripe, link);
+    used_set(stripe, stripe->used + 1);
+    return link;
+}
+
+/* The key with this hash, now the most recently used; made when there is none. */
+static forge_live_key_t *key_touch(forge_live_stripe_t *stripe, const uint64_t hash[2], bool *evicted)
+{
+    int32_t link = *chain_of(stripe, hash);
+    while (link != NONE && (key_at(stripe, link)->hash[0] != hash[0] || key_at(stripe, link)->hash[1] != hash[1]))
+        link = key_at(stripe, link)->next;
+    if (link == NONE)
+        return key_at(stripe, key_insert(stripe, hash, evicted));
+    if (stripe->newest != link) {
+        list_remove(stripe, link);
+        list_push(stripe, link);
+    }
+    key_at(stripe, link)->touched = ++stripe->tick;
+    return key_at(stripe, link);
+}
+
+/* --- The lock, and what to do when its holder died --- */
+
+/* Sorts links by last use, the oldest first (Shell's sort with Ciura's gaps: no memory, no recursion). */
+static void sort_by_use(forge_live_stripe_t *stripe, int32_t *links, int n)
+{
+    static const int gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < sizeof(gaps) / sizeof(*gaps); g++) {
+        for (int i = gaps[g]; i < n; i++) {
+            int32_t link = links[i];
+            int j = i;
+            for (; j >= gaps[g] && key_at(stripe, links[j - gaps[g]])->touched > key_at(stripe, link)->touched; j -= gaps[g])
+                links[j] = links[j - gaps[g]];
+            links[j] = link;
+        }
+    }
+}
+
+/* Makes all links anew from the keys, whose own members are always right. */
+static void stripe_rebuild(forge_live_stripe_t *stripe)
+{
+    int32_t links[FORGE_LIVE_STRIPE_KEYS];
+    int n = 0;
+    for (int i = 0; i < FORGE_LIVE_STRIPE_KEYS; i++)
+        stripe->heads[i] = NONE;
+    stripe->newest = stripe->oldest = stripe->free = NONE;
+    for (int32_t link = 1; link <= stripe->fresh; link++) {
+        if (key_at(stripe, link)->used) {
+            links[n++] = link;
+            continue;
+        }
+        key_at(stripe, link)->next = stripe->free;
+        stripe->free = link;
+    }
+    sort_by_use(stripe, links, n);
+    for (int i = 0; i < n; i++) {
+        chain_push(stripe, links[i]);
+        list_push(stripe, links[i]);
+    }
+    used_set(stripe, (uint32_t)n);
+    __atomic_fetch_add(&stripe->rebuilt, 1, __ATOMIC_RELAXED);
+}
+
+bool forge_live_limit_lock(forge_live_stripe_t *stripe)
+{
+    int rc = pthread_mutex_lock(&stripe->mutex);
+    if (rc == EOWNERDEAD) {
+        stripe_rebuild(stripe);
+        rc = pthread_mutex_consistent(&stripe->mutex);
+    }
+    return rc == 0;
+}
+
+static const forge_live_key_t *key_see(const forge_live_stripe_t *stripe, int32_t link)
+{
+    return &stripe->keys[link - 1];
+}
+
+/* Every walk ends, however the links run: it stops past the number of keys. */
+bool forge_live_limit_sound(const forge_live_stripe_t *stripe)
+{
+    uint32_t chained = 0, listed = 0, spare = 0;
+    const forge_live_key_t *key;
+    for (uint64_t i = 0; i < FORGE_LIVE_STRIPE_KEYS; i++) {
+        for (int32_t link = stripe->heads[i]; link != NONE && chained <= stripe->used; link = key->next) {
+            key = key_see(stripe, link);
+            if (!key->used || (key->hash[1] & (FORGE_LIVE_STRIPE_KEYS - 1)) != i)
+                return false;
+            chained++;
+        }
+    }
+    for (int32_t link = stripe->newest, newer = NONE; link != NONE && listed <= stripe->used; newer = link, link = key->older) {
+        key = key_see(stripe, link);
+        if (!key->used || key->newer != newer || (newer != NONE && key_see(stripe, newer)->touched < key->touched))
+            return false;
+        listed++;
+    }
+    for (int32_t link = stripe->free; link != NONE && spare <= FORGE_LIVE_STRIPE_KEYS; link = key_see(stripe, link)->next, spare++) {
+        if (key_see(stripe, link)->used)
+            return false;
+    }
+    return chained == stripe->used && listed == stripe->used && spare + stripe->used == (uint32_t)stripe->fresh;
+}
+
+/* --- GCRA --- */
+
+/* Moves the stripe's clock on. It never goes back: when the wall clock does, keys neither stay blocked until that has caught up nor open at
+ * once. A `now` that is older by little is one of several requests at a time, and moves nothing. */
+static void clock_advance(forge_live_stripe_t *stripe, apr_time_t now)
+{
+    if (now > stripe->wall)
+        stripe->clock += now - stripe->wall;
+    else if (stripe->wall - now <= FORGE_LIVE_CLOCK_SLACK)
+        return;
+    stripe->wall = now;
+}
+
+static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int64_t now)
+{
+    int64_t burst = limit.limit < LIMIT_MAX ? limit.limit : LIMIT_MAX;
+    int64_t window = limit.window < 1 ? 1 : limit.window < LIMIT_MAX ? limit.window : LIMIT_MAX;
+    int64_t interval = (window + burst - 1) / burst; /* rounded up: a few µs of a window are lost, never a request too many let in */
+    int64_t span = burst * interval;
+    int64_t tat = key->tat < now ? now : key->tat;
+    if (tat > now + span) /* kept under a longer window, before the configuration changed */
+        tat = now + span;
+    bool allowed = tat + interval <= now + span;
+    if (allowed)
+        tat += interval;
+    key->tat = tat;
+    return (forge_limit_answer_t){
+        .allowed = allowed,
+        .remaining = (now + span - tat) / interval,
+        .reset = tat - now,
+        .retry = allowed ? 0 : tat + interval - now - span,
+    };
+}
+
+forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len, uint64_t hash[2])
+{
+    forge_live_hash(live->segment->secret, (uint64_t)class, key, len, hash);
+    return &live->segment->stripes[hash[0] & (FORGE_LIVE_STRIPES - 1)];
+}
+
+forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit,
+                                           apr_time_t now)
+{
+    if (limit.limit <= 0)
+        return (forge_limit_answer_t){.allowed = true};
+    uint64_t hash[2];
+    bool evicted = false;
+    forge_live_stripe_t *stripe = forge_live_limit_stripe(live, class, key, len, hash);
+    if (now <= 0)
+        now = forge_live_monotonic() + live->segment->wall_offset;
+    if (!forge_live_limit_lock(stripe)) /* cannot be while holders repair; if it were, nobody may pass unlimited */
+        return (forge_limit_answer_t){.retry = apr_time_from_sec(1), .reset = apr_time_from_sec(1)};
+    clock_advance(stripe, now);
+    forge_limit_answer_t answer = gcra(key_touch(stripe, hash, &evicted), limit, stripe->clock);
+    pthread_mutex_unlock(&stripe->mutex);
+    if (evicted)
+        forge_live_count(live, FORGE_C_LIMIT_EVICTED);
+    return answer;
+}
+
+apr_size_t forge_live_limit_keys(const forge_live_t *live)
+{
+    apr_size_t keys = 0;
+    for (int i = 0; i < FORGE_LIVE_STRIPES; i++)
+        keys += __atomic_load_n(&live->segment->stripes[i].used, __ATOMIC_RELAXED);
+    return keys;
+}

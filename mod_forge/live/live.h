@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of live/: what all children share in one shared-memory segment. Everything here can be lost without harm (DESIGN 7, 8).
+ * No process or thread holds anything here that its death would leave locked: plain atomics, and robust mutexes whose data is rebuilt.
+ */
+#ifndef FORGE_LIVE_H
+#define FORGE_LIVE_H
+
+#include "../forge.h"
+#include "../util/util.h"
+
+/* --- segment.c --- */
+
+typedef struct forge_live_t forge_live_t; /* one process's view of the segment */
+
+/* Called in post_config with httpd's process pool, which outlives graceful restarts: creates the segment the first time and finds it
+ * again afterwards (apr_pool_userdata). A segment of another layout version is left to the old children and a new one made. NULL and *why
+ * on failure. */
+forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why);
+/* For unit tests: a segment of its own, gone with p. */
+forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why);
+apr_time_t forge_live_started(const forge_live_t *live); /* when the segment was made */
+apr_size_t forge_live_bytes(const forge_live_t *live);
+
+/* --- limits.c: rate limits by GCRA, exact over all children; 100 000 keys, the least recently used of a full table is given up --- */
+
+typedef struct forge_limit_t { apr_int64_t limit; apr_interval_time_t window; } forge_limit_t; /* limit 0: off */
+typedef struct forge_limit_answer_t {
+    bool allowed;
+    apr_int64_t remaining;          /* requests left now */
+    apr_interval_time_t reset;      /* until the whole quota is back */
+    apr_interval_time_t retry;      /* when not allowed: until one request is; ≥ 1 µs */
+} forge_limit_answer_t;
+/* Counts one request of `key` (any bytes; hashed with a per-segment random key) in `class`. `now` is 0, which means the present by a clock
+ * that nobody sets, or a time for tests. Never a request's own time: a client that sends slowly could move the clock of others. */
+forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit,
+                                           apr_time_t now);
+apr_size_t forge_live_limit_keys(const forge_live_t *live); /* keys in use, for metrics */
+
+/* --- metrics.c: counters and histograms --- */
+
+/* The routes' names in order (templates and methods), told once per configuration in post_config, so that the writer can label slots:
+ * `labels[i]` = {"GET", "/api/v1/…"}. Slots follow the label when a graceful restart brings another order: matched by text, new ones
+ * appended; a name too long or one too many counts as other. Returns the slot map (index → slot), from p. For the parent alone. */
+typedef struct forge_live_label_t { const char *method, *route; } forge_live_label_t;
+const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n);
+#define FORGE_LIVE_SLOT_OTHER 0 /* requests that matched no route */
+void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
+/* In flight - 1, counter by exact status, histogram by class. */
+void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took);
+/* Each child's share of what is in flight is kept apart by pid and birth, and dropped when that child is gone. */
+
+typedef enum forge_counter_t { /* simple counters; label sets of known names only */
+    FORGE_C_RATE_LIMITED,        /* first of FORGE_LIMIT_CLASSES, one per class */
+    FORGE_C_DB_WAIT_TIMEOUT = FORGE_C_RATE_LIMITED + FORGE_LIMIT_CLASSES,
+    FORGE_C_DB_DOWN,
+    FORGE_C_HASH_TOTAL, FORGE_C_HASH_REFUSED,
+    FORGE_C_LIMIT_EVICTED,
+    FORGE_C_LOGIN_OK, FORGE_C_LOGIN_FAILED,
+    FORGE_COUNTERS
+} forge_counter_t;
+void forge_live_count(forge_live_t *live, forge_counter_t which);
+
+/* Pool gauges of this child, set by http/pool.c. */
+void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
+/* Query time by statement name (≤ 128 names; the rest count as "other"). */
+void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
+
+#define FORGE_LIVE_TEXT_MAX (8 << 20) /* a ceiling for the buffers of the two writers below; a hundred routes need a tenth of it */
+/* Prometheus text format 0.0.4, or OpenMetrics 1.0.0 (ends with # EOF): every metric of SPEC 12 this build has, with HELP and TYPE. */
+void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetrics, const char *version);
+/* GET /api/v1/performance exactly as SPEC 12 has it: {summary, endpoints, system}. p95 by linear interpolation in the histogram. An error
+ * is a status ≥ 500. endpoints holds the routes that were called; requests that matched none are in the summary only. cpu_avg is since
+ * the segment was made; memory and disk are of now. */
+void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
+
+/* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt) --- */
+
+/* Waits at most `patience` for one of `slots` (≤ 64) places. At most 4 × slots may wait; one more is refused at once. Returns the place
+ * (≥ 0), or -1. Counts nothing. A place whose holder died is free again after 60 s at the latest, or as soon as its process is gone. */
+int forge_live_gate_enter(forge_live_t *live, int slots, apr_interval_time_t patience);
+void forge_live_gate_leave(forge_live_t *live, int place);
+
+#endif

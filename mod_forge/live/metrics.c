@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Counters and histograms: relaxed atomics in the shared segment, so that no request is lost when a child dies or is replaced.
+ */
+#include "live_private.h"
+#include <string.h>
+
+/* 200 ms is a bound because the shipped alert asks whether p95 lies below it. OpenMetrics wants the point in whole numbers. */
+const forge_live_bound_t forge_live_bounds[FORGE_LIVE_BUCKETS - 1] = {
+    {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"}, {10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"},   {100000, "0.1"},
+    {200000, "0.2"},  {250000, "0.25"}, {500000, "0.5"}, {1000000, "1.0"}, {2500000, "2.5"}, {5000000, "5.0"}, {10000000, "10.0"},
+};
+
+/* --- Histograms --- */
+
+void forge_live_histogram_add(forge_live_histogram_t *h, apr_interval_time_t took)
+{
+    int i = 0;
+    if (took < 0) /* the clock was set back meanwhile */
+        took = 0;
+    while (i < FORGE_LIVE_BUCKETS - 1 && took > forge_live_bounds[i].usec)
+        i++;
+    forge_live_add(&h->buckets[i], 1);
+    forge_live_add(&h->sum, (uint64_t)took);
+}
+
+void forge_live_histogram_merge(forge_live_histogram_t *into, const forge_live_histogram_t *h)
+{
+    for (int i = 0; i < FORGE_LIVE_BUCKETS; i++)
+        into->buckets[i] += forge_live_load(&h->buckets[i]);
+    into->sum += forge_live_load(&h->sum);
+}
+
+uint64_t forge_live_histogram_count(const forge_live_histogram_t *h)
+{
+    uint64_t count = 0;
+    for (int i = 0; i < FORGE_LIVE_BUCKETS; i++)
+        count += forge_live_load(&h->buckets[i]);
+    return count;
+}
+
+double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q)
+{
+    double rank = q * (double)forge_live_histogram_count(h), below = 0;
+    for (int i = 0; i < FORGE_LIVE_BUCKETS - 1; i++) {
+        double here = (double)forge_live_load(&h->buckets[i]);
+        double low = i ? (double)forge_live_bounds[i - 1].usec : 0;
+        if (here > 0 && below + here >= rank)
+            return low + ((double)forge_live_bounds[i].usec - low) * (rank - below) / here;
+        below += here;
+    }
+    return below > 0 || rank > 0 ? (double)forge_live_bounds[FORGE_LIVE_BUCKETS - 2].usec : 0;
+}
+
+/* --- Routes --- */
+
+static int slot_find(const forge_live_segment_t *segment, const forge_live_label_t *label)
+{
+    for (uint32_t i = FORGE_LIVE_SLOT_OTHER + 1; i < segment->labelled; i++) {
+        if (strcmp(segment->slots[i].method, label->method) == 0 && strcmp(segment->slots[i].route, label->route) == 0)
+            return (int)i;
+    }
+    return FORGE_LIVE_SLOT_OTHER;
+}
+
+/* Writes the name first and shows it then: old children read while the parent adds. A name without room counts as other. */
+static int slot_append(forge_live_segment_t *segment, const forge_live_label_t *label)
+{
+    size_t method = strlen(label->method) + 1, route = strlen(label->route) + 1;
+    if (segment->labelled == FORGE_LIVE_SLOTS || method > FORGE_LIVE_METHOD_BYTES || route > FORGE_LIVE_ROUTE_BYTES)
+        return FORGE_LIVE_SLOT_OTHER;
+    forge_live_slot_t *slot = &segment->slots[segment->labelled];
+    memcpy(slot->method, label->method, method);
+    memcpy(slot->route, label->route, route);
+    __atomic_store_n(&segment->labelled, segment->labelled + 1, __ATOMIC_RELEASE);
+    return (int)segment->labelled - 1;
+}
+
+/* Only the parent calls this, and it has one thread. */
+const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n)
+{
+    int *map = apr_pcalloc(p, sizeof(*map) * (apr_size_t)(n > 0 ? n : 1));
+    for (int i = 0; i < n; i++) {
+        map[i] = slot_find(live->segment, &labels[i]);
+        if (map[i] == FORGE_LIVE_SLOT_OTHER)
+            map[i] = slot_append(live->segment, &labels[i]);
+    }
+    return map;
+}
+
+/* --- Requests --- */
+
+void forge_live_request_begin(forge_live_t *live)
+{
+    forge_live_add(&forge_live_process(live)->in_flight, 1);
+}
+
+void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took)
+{
+    if (slot < 0 || slot >= FORGE_LIVE_SLOTS)
+        slot = FORGE_LIVE_SLOT_OTHER;
+    if (status < FORGE_LIVE_STATUS_FIRST || status >= FORGE_LIVE_STATUS_FIRST + FORGE_LIVE_STATUSES)
+        status = 500;
+    forge_live_slot_t *counts = &live->segment->slots[slot];
+    forge_live_add(&forge_live_process(live)->in_flight, (uint64_t)-1);
+    forge_live_add(&counts->statuses[status - FORGE_LIVE_STATUS_FIRST], 1);
+    forge_live_histogram_add(&counts->classes[status / 100 - 1], took);
+}
+
+void forge_live_count(forge_live_t *live, forge_counter_t which)
+{
+    if ((unsigned)which < FORGE_COUNTERS)
+        forge_live_add(&live->segment->counters[which], 1);
+}
+
+void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting)
+{
+    forge_live_process_t *process = forge_live_process(live);
+    if (process == &live->segment->processes[FORGE_LIVE_PROCESSES]) /* several children share this entry: none may speak for all */
+        return;
+    forge_live_store(&process->pool_size, (uint64_t)size);
+    forge_live_store(&process->pool_busy, (uint64_t)busy);
+    forge_live_store(&process->pool_waiting, (uint64_t)waiting);
+}
+
+/* --- Statements --- */
+
+/* Spells a name out in the entry that its hash has taken. Any number may do it at once: all write the same. */
+static void statement_spell(forge_live_statement_t *statement, const char *name, size_t len)
+{
+    uint64_t words[FORGE_LIVE_STATEMENT_WORDS] = {0};
+    memcpy(words, name, len);
+    for (int i = 0; i < FORGE_LIVE_STATEMENT_WORDS; i++)
+        forge_live_store(&statement->name[i], words[i]);
+    __atomic_store_n(&statement->spelt, 1, __ATOMIC_RELEASE);
+}
+
+/* The entry of a name: open addressing, entries are never given back. The last one when the table is full or the name too long. */
+static forge_live_statement_t *statement_find(forge_live_segment_t *segment, const char *name)
+{
+    uint64_t hash[2];
+    size_t len = strlen(name);
+    if (len >= sizeof(segment->statements->name))
+        return &segment->statements[FORGE_LIVE_STATEMENTS];
+    forge_live_hash(segment->secret, FORGE_LIMIT_NONE, name, len, hash);
+    hash[0] |= 1; /* 0 means free */
+    for (uint64_t n = 0; n < FORGE_LIVE_STATEMENTS; n++) {
+        forge_live_statement_t *statement = &segment->statements[(hash[1] + n) & (FORGE_LIVE_STATEMENTS - 1)];
+        uint64_t holder = forge_live_load(&statement->hash);
+        if (holder == 0 && !forge_live_swap(&statement->hash, 0, hash[0]))
+            holder = forge_live_load(&statement->hash);
+        if (holder != 0 && holder != hash[0])
+            continue;
+        if (!forge_live_load(&statement->spelt))
+            statement_spell(statement, name, len);
+        return statement;
+    }
+    return &segment->statements[FORGE_LIVE_STATEMENTS];
+}
+
+void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took)
+{
+    forge_live_histogram_add(&statement_find(live->segment, statement)->took, took);
+}
+
+bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8])
+{
+    uint64_t words[FORGE_LIVE_STATEMENT_WORDS];
+    if (!__atomic_load_n(&statement->spelt, __ATOMIC_ACQUIRE))
+        return false;
+    for (int i = 0; i < FORGE_LIVE_STATEMENT_WORDS; i++)
+        words[i] = forge_live_load(&statement->name[i]);
+    memcpy(name, words, sizeof(words));
+    return true;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The front door: the module record and the list of hooks. No logic lives here; mod_forge/README.md is the tour.
+ */
+#include "api/api.h"
+#include "config/config.h"
+#include "http/http.h"
+
+#include <httpd.h>
+#include "config/commands.h"
+#include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    int count;
+    (void)pconf;
+    (void)plog;
+    (void)ptemp;
+    const forge_routes_t *tables = forge_api_tables(&count);
+    forge_http_tables(tables, count);
+    return OK;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const before_us[] = {"mod_dbd.c", "mod_watchdog.c", NULL};
+    static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c", NULL}; /* a site's own redirects to HTTPS go before */
+    (void)p;
+    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first. */
+    ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(forge_http_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(forge_http_test_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(forge_http_post_config, before_us, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(forge_http_child_init, before_us, NULL, APR_HOOK_MIDDLE);
+    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last. */
+    ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(forge_http_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
+    ap_hook_map_to_storage(forge_http_claim_map, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_type_checker(forge_http_claim_type, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(forge_http_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Apache's own errors under our paths become problem documents. */
+    forge_http_die_register();
+    ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);
+}
+
+/* The one symbol this module exports. */
+AP_DECLARE_MODULE(forge) = {
+    STANDARD20_MODULE_STUFF,
+    forge_config_dir_make,
+    forge_config_dir_merge,
+    forge_config_server_make,
+    forge_config_server_merge,
+    forge_config_commands,
+    register_hooks,
+    AP_MODULE_FLAG_NONE
+};

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of store/ share with each other and with nobody else: the connection, the result, and the one way to the socket.
+ */
+#ifndef FORGE_STORE_PRIVATE_H
+#define FORGE_STORE_PRIVATE_H
+
+#include "store.h"
+#include <libpq-fe.h>
+
+#define FORGE_STORE_NAME_MAX           63    /* PostgreSQL keeps that many bytes of a statement's name */
+#define FORGE_STORE_PREPARED_MAX       768   /* prepared statements on one connection; beyond it statements run unnamed */
+#define FORGE_STORE_PREPARED_LISTS_MAX 512   /* lists stop being prepared here, so that they never crowd out the static statements */
+#define FORGE_STORE_SAVEPOINTS_MAX     8     /* levels of transactions inside each other */
+#define FORGE_STORE_RETRIES            3     /* times a serialisation failure or a deadlock is tried again */
+#define FORGE_STORE_ACTIVITY_GAP       10000 /* microseconds for which a plain read leaves application_name as it is */
+
+/* --- db.c --- */
+
+enum { FORGE_STORE_SLOTS = 1024 }; /* power of two above FORGE_STORE_PREPARED_MAX */
+
+/* What we know of the session behind a PGconn. It lives and dies with the PGconn and is emptied by PQreset. */
+typedef struct forge_link_t {
+    bool ready;           /* settings done and schema new enough */
+    bool suspect;         /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
+    bool utf8;            /* the server vouches for the encoding of text */
+    int pid;              /* back end that all this was learned from */
+    apr_int64_t named_at; /* when application_name was last set */
+    int count;
+    char *names[FORGE_STORE_SLOTS]; /* prepared statements, open addressing */
+} forge_link_t;
+
+struct forge_db_t {
+    PGconn *conn; /* NULL once detached */
+    forge_link_t *link;
+    forge_db_settings_t settings;
+    forge_store_log_fn log;
+    void *baton;
+    char activity[FORGE_STORE_NAME_MAX + 1];
+    bool activity_due;     /* application_name travels with the next statement */
+    bool begin_due;        /* BEGIN travels with the next statement */
+    int depth;             /* 0 outside a transaction, 1 inside, more inside savepoints */
+    bool again;            /* the transaction failed in a way that a second run may mend */
+    forge_status_t failed; /* the first failure inside the present transaction */
+    char constraint[FORGE_STORE_NAME_MAX + 1];
+    char message[256]; /* what the server said of the last failure */
+};
+
+bool forge_store_link_has(const forge_link_t *link, const char *name);
+void forge_store_link_add(forge_link_t *link, const char *name);
+/* Nothing is prepared any more. */
+void forge_store_link_forget(forge_link_t *link);
+void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* --- wire.c: every wait for the database has an end --- */
+
+/* Microseconds on the clock that nobody sets back. */
+apr_int64_t forge_store_clock(void);
+/* The moment the present exchange must be over, on the monotonic clock; 0 when the connection has no answer timeout. */
+apr_int64_t forge_store_deadline(const forge_db_t *db);
+/* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned. */
+PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline);
+/* Shuts the socket so that PQstatus says CONNECTION_BAD: the pool replaces the connection, nobody else uses it. */
+void forge_store_break(forge_db_t *db);
+/* Looks, without waiting, whether the server has closed an idle connection. */
+bool forge_store_alive(PGconn *conn);
+
+/* --- run.c --- */
+
+/* One literal in the simple protocol. tag (32 bytes, may be NULL) receives the last command tag; why (may be NULL) a sentence in p. */
+forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql, char *tag, const char **why);
+/* A short random wait before the nth next try. */
+void forge_store_pause(int tries);
+
+/* --- sqlstate.c --- */
+
+typedef struct forge_sqlstate_t {
+    const char *code; /* five characters, or the two of a class */
+    forge_status_t status;
+    bool again; /* the same transaction may succeed when run once more */
+} forge_sqlstate_t;
+/* The row of a SQLSTATE; one with FORGE_E_INTERNAL for NULL and unknown ones. */
+const forge_sqlstate_t *forge_store_sqlstate(const char *code);
+
+/* --- rows.c, render.c --- */
+
+typedef struct forge_column_t forge_column_t; /* render.c */
+struct forge_rows_t {
+    PGresult *result;
+    apr_pool_t *pool;
+    bool utf8;            /* the server vouches for the encoding of text */
+    forge_column_t *plan; /* how each column is rendered; made at the first use */
+    int shown;
+};
+/* Takes the result: it is cleared with p. */
+forge_rows_t *forge_store_rows_wrap(apr_pool_t *p, PGresult *result, bool utf8);
+/* PostgreSQL's ISO text of a timestamp → microseconds since the epoch; false for infinity, years before Christ and other text. */
+bool forge_store_timestamp(const char *text, apr_time_t *t);
+
+#endif

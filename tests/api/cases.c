@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Life of one case: empty tables before it, and after it an error log without surprises; memory that lasts as long as the case.
+ */
+#include "harness.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXPECTED_MAX 16
+
+typedef struct kept_t {
+    struct kept_t *next;
+    void *data;
+    json_t *json;
+} kept_t;
+
+static kept_t *kept;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const char *expected[EXPECTED_MAX];
+static long error_from, access_from;
+static pthread_t main_thread;
+static char later[4096];
+
+/* --- memory --- */
+
+static void *keep_both(void *data, json_t *json)
+{
+    kept_t *entry = malloc(sizeof *entry);
+    *entry = (kept_t){.data = data, .json = json};
+    pthread_mutex_lock(&lock);
+    entry->next = kept;
+    kept = entry;
+    pthread_mutex_unlock(&lock);
+    return data;
+}
+
+void *keep(void *malloced)
+{
+    return keep_both(malloced, NULL);
+}
+
+json_t *keep_json(json_t *owned)
+{
+    keep_both(NULL, owned);
+    return owned;
+}
+
+static void kept_free(void)
+{
+    while (kept) {
+        kept_t *entry = kept;
+        kept = entry->next;
+        free(entry->data);
+        json_decref(entry->json);
+        free(entry);
+    }
+}
+
+char *F(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    va_end(args);
+    return keep(text);
+}
+
+/* --- failures --- */
+
+void fail_later(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    pthread_mutex_lock(&lock);
+    if (!*later)
+        vsnprintf(later, sizeof later, format, args);
+    pthread_mutex_unlock(&lock);
+    va_end(args);
+    if (pthread_equal(main_thread, pthread_self()))
+        fail_now();
+}
+
+void fail_now(void)
+{
+    if (!*later)
+        return;
+    char *text = F("%s", later);
+    *later = 0;
+    ck_abort_msg("%s", text);
+}
+
+void pause_ms(int milliseconds)
+{
+    nanosleep(&(struct timespec){.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L}, NULL);
+}
+
+void watchdog(int seconds)
+{
+    alarm((unsigned)seconds);
+}
+
+/* --- logs --- */
+
+void expect_log(const char *part)
+{
+    for (int i = 0; i < EXPECTED_MAX; i++)
+        if (!expected[i]) {
+            expected[i] = part;
+            return;
+        }
+    ck_abort_msg("more than %d announced log lines", EXPECTED_MAX);
+}
+
+char *log_since(const char *name)
+{
+    return file_read(F("%s/logs/%s", env.dir, name), !strcmp(name, "access.json") ? access_from : error_from);
+}
+
+/* A line at warn or above, a process that ended by a signal, or a sanitizer's report. */
+static bool line_matters(const char *line)
+{
+    static const char *const marks[] = {":warn]", ":error]", ":crit]", ":alert]", ":emerg]", "exit signal", "Sanitizer", "runtime error:", NULL};
+    for (const char *const *mark = marks; *mark; mark++)
+        if (strstr(line, *mark))
+            return true;
+    return false;
+}
+
+static bool line_expected(const char *line)
+{
+    for (int i = 0; i < EXPECTED_MAX && expected[i]; i++)
+        if (strstr(line, expected[i]))
+            return true;
+    return false;
+}
+
+/* The first line of the error log that nobody announced, or NULL. */
+static char *log_surprise(void)
+{
+    char *text = log_since("error.log"), *state;
+    for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
+        if (line_matters(line) && !line_expected(line))
+            return line;
+    return NULL;
+}
+
+/* --- before and after --- */
+
+static void before(void)
+{
+    main_thread = pthread_self();
+    watchdog(60);
+    env_heal();
+    sql_empty_tables();
+    error_from = file_size(F("%s/logs/error.log", env.dir));
+    access_from = file_size(F("%s/logs/access.json", env.dir));
+    memset(expected, 0, sizeof expected);
+    *later = 0;
+}
+
+/* Check runs this again when it fails, so it looks at each part of the log once. */
+static void after(void)
+{
+    static char surprise[1500];
+    char *line = log_surprise();
+    snprintf(surprise, sizeof surprise, "%s", line ? line : "");
+    error_from = file_size(F("%s/logs/error.log", env.dir));
+    sql_close();
+    kept_free();
+    watchdog(60);
+    ck_assert_msg(!line, "unexpected line in the error log: %s", surprise);
+}
+
+TCase *case_make(Suite *suite, const char *name)
+{
+    TCase *one = tcase_create(name);
+    tcase_add_checked_fixture(one, before, after);
+    suite_add_tcase(suite, one);
+    return one;
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The servers of the API tests: one PostgreSQL cluster and one httpd in a folder of their own, started once and always stopped.
+ */
+#include "harness.h"
+
+#include <curl/curl.h>
+#include <dirent.h>
+#include <grp.h>
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The build says where things are; the environment may say otherwise. */
+#ifndef FORGE_SRCDIR
+#define FORGE_SRCDIR "."
+#endif
+#ifndef FORGE_BUILDDIR
+#define FORGE_BUILDDIR "."
+#endif
+#ifndef FORGE_HTTPD
+#define FORGE_HTTPD "/usr/sbin/apache2"
+#endif
+#ifndef FORGE_HTTPD_MODULES
+#define FORGE_HTTPD_MODULES "/usr/lib/apache2/modules"
+#endif
+
+env_t env;
+static int postgres_pid, httpd_pid;
+static bool stopped = true;
+
+/* Ends the program when the servers cannot be started: no test means anything then. */
+static void give_up(const char *what, const char *why)
+{
+    fprintf(stderr, "api tests: %s\n%s\n", what, why ? why : "");
+    env_stop(true);
+    exit(2);
+}
+
+static const char *setting(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : otherwise;
+}
+
+static const char *path_of(const char *name)
+{
+    static char paths[8][512];
+    static int turn;
+    char *path = paths[turn++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", env.dir, name);
+    return path;
+}
+
+const char *env_dsn(void)
+{
+    static char dsn[400];
+    snprintf(dsn, sizeof dsn, "host=%s/run port=5432 dbname=forge user=forge_owner", env.dir);
+    return dsn;
+}
+
+/* First line of a program's output. */
+static void ask(char *answer, size_t room, const char *const *argv)
+{
+    char *out;
+    if (process_run(NULL, argv, &out))
+        give_up("a program that the tests need has failed", argv[0]);
+    out[strcspn(out, "\n")] = 0;
+    snprintf(answer, room, "%s", out);
+}
+
+/* --- PostgreSQL --- */
+
+static bool postgres_accepts(void)
+{
+    return PQping(F("host=%s/run port=5432 dbname=postgres user=postgres", env.dir)) == PQPING_OK;
+}
+
+void env_postgres_start(void)
+{
+    const char *argv[] = {F("%s/postgres", env.bin), "-D", path_of("pgdata"), NULL};
+    postgres_pid = process_start("postgres", argv, path_of("logs/postgresql.log"));
+    for (int i = 0; i < 600; i++) {
+        if (postgres_accepts())
+            return;
+        if (!process_alive(postgres_pid))
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    give_up("PostgreSQL does not start", file_read(path_of("logs/postgresql.log"), 0));
+}
+
+void env_postgres_stop(bool immediate)
+{
+    if (postgres_pid <= 0)
+        return;
+    kill(postgres_pid, immediate ? SIGQUIT : SIGINT);
+    if (!process_wait(postgres_pid, 20))
+        kill(postgres_pid, SIGKILL);
+    postgres_pid = 0;
+}
+
+/* The cluster, two roles, the database and its schema. */
+static void postgres_make(void)
+{
+    char *out, *conf;
+    const char *initdb[] = {F("%s/initdb", env.bin), "-D", path_of("pgdata"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", NULL};
+    if (process_run("postgres", initdb, &out))
+        give_up("initdb failed", out);
+    conf = F("%s\nlisten_addresses = ''\nunix_socket_directories = '%s'\nport = 5432\nfsync = off\nfull_page_writes = off\n"
+             "max_connections = 100\nshared_buffers = 32MB\n",
+             file_read(path_of("pgdata/postgresql.conf"), 0), path_of("run"));
+    file_write(path_of("pgdata/postgresql.conf"), conf);
+    env_postgres_start();
+    const char *psql[] = {F("%s/psql", env.bin), "-Xqv", "ON_ERROR_STOP=1", "-h", path_of("run"), "-U", "postgres", "-d", "postgres", "-c",
+                          "CREATE ROLE forge_owner LOGIN", "-c", "CREATE ROLE forge_app LOGIN", "-c", "CREATE DATABASE forge OWNER forge_owner", NULL};
+    if (process_run("postgres", psql, &out))
+        give_up("the roles and the database could not be made", out);
+    setenv("FORGE_DSN", env_dsn(), 1);
+    setenv("FORGE_MIGRATIONS", F("%s/sql/migrations", env.source), 1);
+    const char *migrate[] = {env.ctl, "migrate", "apply", "--app-role", "forge_app", NULL};
+    if (process_run(NULL, migrate, &out))
+        give_up("forgectl migrate apply failed", out);
+}
+
+/* --- httpd --- */
+
+static const char *const modules[] = {"unixd", "authn_core", "authz_core", "authz_host", "mime", "setenvif", "headers", "filter", "deflate", "reqtimeout",
+                                      "log_config", "remoteip", "socache_shmcb", "ssl", "dbd", "alias", "status", NULL};
+
+/* LoadModule lines for what this httpd has not compiled in. */
+static char *modules_text(const char *dir, const char *compiled)
+{
+    char *text = F("LoadModule mpm_%s_module \"%s/mod_mpm_%s.so\"\n", env.mpm, dir, env.mpm);
+    for (const char *const *name = modules; *name; name++)
+        if (!strstr(compiled, F("mod_%s.c", *name)))
+            text = F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, *name, dir, *name);
+    return text;
+}
+
+static char *processes_text(void)
+{
+    if (!strcmp(env.mpm, "prefork"))
+        return F("ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin 0\nDBDKeep 1\nDBDMax 1\n");
+    return F("ServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin 0\nDBDKeep 4\nDBDMax 10\n");
+}
+
+/* The directives under which each host differs from the first. */
+static const char *const host_lines[PORTS] = {
+    [PORT_MAIN] = "",
+    [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
+    [PORT_LIMITS] = "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
+                    "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n",
+    [PORT_STRICT] = "ForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n",
+    [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
+                  "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
+    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\n",
+};
+
+static char *hosts_text(void)
+{
+    char *text = F("%s", "");
+    for (int i = 0; i < PORTS; i++) {
+        const char *lines = i == PORT_POOL ? F(host_lines[PORT_POOL], env.dir) : host_lines[i];
+        text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i], lines);
+    }
+    return text;
+}
+
+static void httpd_conf_write(void)
+{
+    char *compiled;
+    process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
+    char *conf = F("ServerRoot \"%s\"\nPidFile httpd.pid\nDefaultRuntimeDir \"%s/run\"\n%sLoadModule forge_module \"%s\"\n%s"
+                   "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
+                   "Timeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
+                   "SSLSessionCache shmcb:run/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE application/json application/problem+json\n"
+                   "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
+                   env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module, env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "",
+                   processes_text(), env.dir);
+    conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
+             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
+             "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
+             "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler forge\nRequire all granted\n</LocationMatch>\n"
+             "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
+             conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts_text());
+    file_write(path_of("httpd.conf"), conf);
+}
+
+static void httpd_start(void)
+{
+    const char *preload = setting("FORGE_TEST_PRELOAD", "");
+    const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};
+    const char *checked[] = {"valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", F("--log-file=%s/logs/valgrind.%%p", env.dir),
+                             env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};
+    const char *const *argv = getenv("FORGE_TEST_VALGRIND") ? checked : *preload ? plain : plain + 2;
+    httpd_pid = process_start(NULL, argv, path_of("logs/start.log"));
+    if (!env_wait_ready(30))
+        give_up("httpd does not serve", F("%s\n%s", file_read(path_of("logs/start.log"), 0), file_read(path_of("logs/error.log"), 0)));
+}
+
+static void httpd_stop(void)
+{
+    if (httpd_pid <= 0)
+        return;
+    kill(httpd_pid, SIGTERM);
+    if (!process_wait(httpd_pid, 15))
+        kill(httpd_pid, SIGKILL);
+    httpd_pid = 0;
+}
+
+int env_httpd_pid(void)
+{
+    return httpd_pid;
+}
+
+void env_httpd_graceful(void)
+{
+    kill(httpd_pid, SIGUSR1);
+}
+
+/* The parent of a process, or 0. */
+static int parent_of(const char *pid)
+{
+    char state;
+    int parent = 0;
+    char *stat = file_read(F("/proc/%s/stat", pid), 0), *after = strrchr(stat, ')');
+    return after && sscanf(after + 1, " %c %d", &state, &parent) == 2 && state != 'Z' ? parent : 0;
+}
+
+int env_children(int *pids, int max)
+{
+    int found = 0;
+    DIR *dir = opendir("/proc");
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid && found < max)
+            pids[found++] = atoi(entry->d_name);
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+static size_t swallow(char *data, size_t size, size_t n, void *baton)
+{
+    (void)data, (void)baton;
+    return size * n;
+}
+
+/* Status of a GET, 0 without an answer; used before the documents are known. */
+static long peek(const char *path)
+{
+    long status = 0;
+    CURL *curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_URL, F("http://127.0.0.1:%d%s", env.ports[PORT_MAIN], path));
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, swallow);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 3000L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (curl_easy_perform(curl) == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    return status;
+}
+
+bool env_wait_ready(int seconds)
+{
+    for (int i = 0; i < seconds * 20; i++) {
+        if (peek("/health/ready") == 200)
+            return true;
+        if (!process_alive(httpd_pid))
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    return false;
+}
+
+/* --- all of it --- */
+
+static void on_signal(int number)
+{
+    static const char note[] = "\napi tests: interrupted or out of time; servers are stopped\n";
+    ssize_t ignored = write(2, note, sizeof note - 1);
+    (void)ignored;
+    if (httpd_pid > 0)
+        kill(httpd_pid, SIGTERM);
+    if (postgres_pid > 0)
+        kill(postgres_pid, SIGQUIT);
+    _exit(128 + number);
+}
+
+static void at_exit(void)
+{
+    env_stop(false);
+}
+
+/* The documentation pages, copied to where httpd's account can read them whatever the build folder's rights are. */
+static void assets_copy(void)
+{
+    const char *built = setting("FORGE_TEST_ASSETS", FORGE_BUILDDIR "/docs-ui");
+    const char *copy[] = {"cp", "-r", built, path_of("docs-ui"), NULL}, *open[] = {"chmod", "-R", "a+rX", path_of("docs-ui"), NULL};
+    static char there[512];
+    if (access(built, R_OK) || process_run(NULL, copy, NULL) || process_run(NULL, open, NULL))
+        return;
+    snprintf(there, sizeof there, "%s", path_of("docs-ui"));
+    env.assets = there;
+}
+
+/* A certificate of its own for the TLS host. */
+static void certificate_make(void)
+{
+    char *out;
+    const char *argv[] = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "basicConstraints=critical,CA:FALSE",
+                          "-keyout", path_of("server.key"), "-out", path_of("server.pem"), NULL};
+    if (process_run(NULL, argv, &out))
+        give_up("openssl could not make a certificate", out);
+}
+
+static void folder_make(void)
+{
+    struct passwd *postgres = getpwnam("postgres");
+    snprintf(env.dir, sizeof env.dir, "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
+    if (!mkdtemp(env.dir))
+        give_up("a folder could not be made", env.dir);
+    chmod(env.dir, 0755);
+    static const char *const names[] = {"pgdata", "run", "logs"};
+    for (int i = 0; i < 3; i++) {
+        mkdir(path_of(names[i]), i == 0 ? 0700 : 0755);
+        if (env.root && i < 2 && (!postgres || chown(path_of(names[i]), postgres->pw_uid, postgres->pw_gid)))
+            give_up("there is no account postgres", NULL);
+    }
+}
+
+void env_start(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGABRT, SIGSEGV};
+    stopped = false;
+    env.root = geteuid() == 0;
+    env.quick = getenv("FORGE_TEST_QUICK") != NULL;
+    env.mpm = setting("FORGE_TEST_MPM", "event");
+    env.module = realpath(setting("FORGE_TEST_MODULE", FORGE_BUILDDIR "/.libs/mod_forge.so"), NULL);
+    env.ctl = realpath(setting("FORGE_TEST_CTL", FORGE_BUILDDIR "/forgectl"), NULL);
+    env.source = realpath(setting("FORGE_TEST_SOURCE", FORGE_SRCDIR), NULL);
+    env.httpd = setting("FORGE_TEST_HTTPD", FORGE_HTTPD);
+    env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
+    if (!env.module || !env.ctl || !env.source)
+        give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL or FORGE_TEST_SOURCE name nothing that is there", NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        signal(signals[i], on_signal);
+    signal(SIGPIPE, SIG_IGN);
+    atexit(at_exit);
+    curl_global_init(CURL_GLOBAL_ALL);
+    ask(env.bin, sizeof env.bin, (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
+    folder_make();
+    for (int i = 0; i < PORTS; i++)
+        env.ports[i] = port_free();
+    postgres_make();
+    certificate_make();
+    assets_copy();
+    httpd_conf_write();
+    httpd_start();
+}
+
+void env_heal(void)
+{
+    if (!process_alive(postgres_pid))
+        env_postgres_start();
+    if (!process_alive(httpd_pid))
+        httpd_start();
+}
+
+void env_stop(bool failed)
+{
+    if (stopped)
+        return;
+    stopped = true;
+    httpd_stop();
+    env_postgres_stop(true);
+    if (failed)
+        process_run(NULL, (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s", env.mpm), NULL}, NULL);
+    if (strstr(env.dir, "/forge-api-") && !getenv("FORGE_TEST_KEEP"))
+        process_run(NULL, (const char *[]){"rm", "-rf", env.dir, NULL}, NULL);
+}

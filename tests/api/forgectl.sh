@@ -1,0 +1,177 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Tests of forgectl: every command and verb, its exit codes and what it leaves in the database.
+# Needs FORGECTL (the program), DSN (owner of an empty database in which role forge_app exists and may log in) and SRCDIR (the source tree).
+set -u
+: "${FORGECTL:?}" "${DSN:?}" "${SRCDIR:?}"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+FORGE_DSN=$DSN FORGE_MIGRATIONS=$SRCDIR/sql/migrations FORGE_SQL=$SRCDIR/sql
+export FORGE_DSN FORGE_MIGRATIONS FORGE_SQL
+newest=$(find "$FORGE_MIGRATIONS" -name '*.up.sql' | wc -l)
+
+# expect CODE PATTERN ARGUMENT...: runs forgectl; the exit code and a line of its output (extended regular expression) must match
+expect() {
+    code=$1 pattern=$2
+    shift 2
+    "$FORGECTL" "$@" >"$work/out" 2>"$work/err" </dev/null
+    judge $? "$*"
+}
+
+# The same with a text on standard input.
+expect_input() {
+    text=$1 code=$2 pattern=$3
+    shift 3
+    printf '%s\n' "$text" | "$FORGECTL" "$@" >"$work/out" 2>"$work/err"
+    judge $? "$*"
+}
+
+judge() {
+    if [ "$1" = "$code" ] && cat "$work/out" "$work/err" | grep -Eq -- "$pattern"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: forgectl $2: exit code $1, wanted $code and /$pattern/"
+        sed 's/^/    /' "$work/out" "$work/err"
+    fi
+}
+
+# A condition in the shell.
+holds() {
+    what=$1
+    shift
+    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $what"; fi
+}
+
+# --- usage ---
+expect 2 'a command is needed'
+expect 0 'Usage: forgectl COMMAND' --help
+expect 0 '^forgectl \(mod_forge\) .*schema [0-9]+' --version
+expect 2 'no command "frobnicate"' frobnicate
+expect 2 'migrate needs a verb' migrate
+expect 2 'knows no verb "sideways"' migrate sideways
+expect 2 'unrecognized option' migrate status --sideways
+expect 2 'requires an argument' migrate status --dsn
+expect 2 'no arguments taken' migrate status now
+expect 2 'EMAIL ROLE needed' user set-role a@example.org
+expect 2 'no whole number' migrate apply --to ten
+expect 2 'no whole number' migrate rollback --steps 0
+for command in migrate user secret openapi check 'seed'; do expect 0 "forgectl $command" $command --help; done
+for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
+    'user reset-password' 'user list' 'seed demo'; do
+    # shellcheck disable=SC2086
+    expect 0 "Usage: forgectl $verb" $verb --help
+done
+
+# --- where the database is ---
+expect 1 'could not connect' migrate status --dsn "host=$work/nowhere dbname=x"
+FORGE_DSN=
+expect 1 'no database named' migrate status
+printf '# DBDParams "host=/wrong"\nDBDriver pgsql\n  dbdparams \\\n  "%s"\nDBDParams "host=/second"\n' "$DSN" >"$work/httpd.conf"
+expect 0 "0 applied, $newest pending" migrate status --conf "$work/httpd.conf"
+# shellcheck disable=SC2016
+printf 'DBDParams "host=${RUN} dbname=x"\n' >"$work/define.conf"
+expect 1 'only httpd expands' migrate status --conf "$work/define.conf"
+printf 'Listen 80\n' >"$work/none.conf"
+expect 1 'no DBDParams' migrate status --conf "$work/none.conf"
+expect 1 'No such file' migrate status --conf "$work/absent.conf"
+FORGE_DSN=$DSN
+
+# --- migrate ---
+expect 0 '^0001 +foundation' migrate list
+expect 1 'could not read' migrate list --dir "$work/absent"
+mkdir "$work/new"
+expect 0 '0001_first.up.sql' migrate new first --dir "$work/new"
+expect 0 '0002_second.down.sql' migrate new second --dir "$work/new"
+expect 2 'is not 1 to 60' migrate new '../escape' --dir "$work/new"
+expect 1 'schema is not what' migrate check
+expect 1 'FAIL +schema: at migration 0' check
+expect 1 'role "no_such_role" does not exist' migrate apply --to 1 --app-role no_such_role
+expect 0 '^0002_identity applied' migrate apply --to 3
+expect 0 "3 applied, $((newest - 3)) pending" migrate status
+expect 0 'role forge_app has its rights' migrate apply
+expect 0 'schema is up to date' migrate check
+expect 0 '^0*'"$newest"'_[a-z]+ rolled back' migrate rollback
+expect 1 'schema is not what' migrate check
+expect 0 '^done' migrate apply
+cp -r "$FORGE_MIGRATIONS" "$work/changed" && echo '-- more' >>"$work/changed/0002_identity.up.sql"
+expect 1 'CHANGED' migrate check --dir "$work/changed"
+expect 1 'was changed after it was applied' migrate apply --dir "$work/changed"
+
+# --- secret, openapi ---
+expect 0 '^[A-Za-z0-9_-]{64}$' secret
+expect 0 'ForgeSecret file:' secret --output "$work/secret"
+holds 'the secret is for its owner only' [ "$(stat -c %a "$work/secret")" = 600 ]
+expect 1 'File exists' secret --output "$work/secret"
+echo '{"openapi":"3.1.0"}' >"$work/openapi.json"
+expect 0 '"3.1.0"' openapi --file "$work/openapi.json"
+echo '{' >"$work/broken.json"
+expect 1 'is no JSON' openapi --file "$work/broken.json"
+expect 1 'could not read' openapi --file "$work/absent.json"
+
+# --- user ---
+good='Quiet-Otter-71-lamp'
+expect 2 'is no e-mail address' user create nobody
+expect 2 'is not student, instructor or admin' user create a@example.org --role guest
+expect 2 'is not student, instructor or admin' user create a@example.org --role root
+expect 2 'the username "a b"' user create a@example.org --username 'a b'
+expect 2 'no whole number from 10 to 15' user create a@example.org --cost 4
+expect 1 'no password given' user create a@example.org
+expect_input 'short' 1 'password is refused' user create a@example.org
+expect_input "$good" 0 '^account [0-9]+: Ada@example.org, username Ada, role admin' user create ' Ada@Example.ORG' --role admin --cost 10
+expect_input "$good" 1 'e-mail address exists already' user create ada@example.org --cost 10
+expect_input "$good" 1 'username exists already' user create other@example.org --username aDA --cost 10
+printf '%s\r\nsecond line\n' "$good" >"$work/password"
+expect 0 'role student' user create bob@example.org --full-name 'Bob B.' --password-file "$work/password" --cost 10
+expect 1 'exclude each other' user create c@example.org --username cee --password-file "$work/password" --generate
+expect 1 'absent: No such file' user create c@example.org --username cee --password-file "$work/absent"
+expect 0 '^password: [A-Za-z0-9]{4}(-[A-Za-z0-9]{4}){3}$' user create cee@example.org --generate --cost 10
+expect 0 '^BOB@example.org: instructor, was student' user set-role BOB@example.org instructor
+expect 1 'no account with the address' user set-role nobody@example.org admin
+expect 0 'new password set, 0 sessions ended' user reset-password bob@example.org --generate --cost 10
+expect 1 'no account with the address' user reset-password nobody@example.org --generate --cost 10
+expect 0 '^ +[0-9]+  bob@example.org +bob +instructor +active +never' user list
+expect 0 '^3 accounts' user list
+
+# --- seed ---
+expect 1 'could not load' seed demo --sql "$work/absent"
+expect 0 '^admin@example.org +admin +admin +[A-Za-z0-9-]{19}$' seed demo --cost 10
+expect 0 '^student@example.org .*\(password as it was\)' seed demo
+expect 0 '"email":"admin@example.org","username":"admin","password":null,"role":"admin"' seed demo --json
+printf 'Violet-Anchor-38-drum\nCopper-Meadow-52-kite\nSilver-Walnut-64-tram\n' >"$work/three"
+expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite' seed demo --password-file "$work/three" --reset-passwords --cost 10
+expect_input '' 0 '^6 accounts' user list
+
+# --- check ---
+expect 0 '^ok +role forge_app: owns nothing, cannot create' check
+expect 0 '^ok +rights of forge_app: exactly' check
+expect 0 '^ok +clock:' check
+expect 0 "^ok +secret: .*64 bytes" check --secret "$work/secret"
+expect 0 '^ok +documentation:' check --docs "$work"
+expect 1 '^FAIL +documentation:' check --docs "$work/absent"
+chmod 640 "$work/secret"
+expect 1 '^FAIL +secret: .*open to others' check --secret "$work/secret"
+printf 'changeme' >"$work/weak" && chmod 600 "$work/weak"
+expect 1 '^FAIL +secret:' check --secret "$work/weak"
+expect 1 '^FAIL +role no_such_role: does not exist' check --app-role no_such_role
+expect 1 '^FAIL +database: no connection' check --dsn "host=$work/nowhere"
+printf 'DBDParams "%s"\nDBDMax 1000\nServerLimit 4\nForgeSecret literal\n' "$DSN" >"$work/site.conf"
+FORGE_DSN=
+expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/site.conf"
+expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
+expect 1 '^warn +secret: not in a file' check --conf "$work/site.conf"
+FORGE_DSN=$DSN
+
+# --- output that cannot be written is a failure ---
+if [ -c /dev/full ]; then
+    "$FORGECTL" secret >/dev/full 2>"$work/err"
+    holds 'a full disk is exit code 1' [ $? = 1 ]
+fi
+
+# --- and back ---
+expect 0 '^0001_foundation rolled back' migrate rollback --steps "$newest"
+expect 0 "0 applied, $newest pending" migrate status
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

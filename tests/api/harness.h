@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What every API test uses: a real httpd and a real PostgreSQL of their own, a client whose answers are all checked against the
+ * OpenAPI document and the rules of the wire, and short ways to accounts, tokens and SQL.
+ *
+ * Check runs without fork (harness_run sees to it): the servers start once, tables are emptied before each case, and a case fails when the
+ * error log holds a line at warn or above that it did not announce. Everything handed out lives until the end of the case; nobody frees.
+ */
+#ifndef FORGE_TESTS_HARNESS_H
+#define FORGE_TESTS_HARNESS_H
+
+#include <check.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* --- env.c: the servers --- */
+
+/* Virtual hosts of the one httpd, each on a port of its own. */
+typedef enum port_t {
+    PORT_MAIN,   /* plain, limits too high to be met */
+    PORT_TLS,    /* the same over TLS */
+    PORT_LIMITS, /* small rate limits (limits.c) */
+    PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K */
+    PORT_POOL,   /* two database connections per child, a wait of 200 ms */
+    PORT_QUICK,  /* access tokens that live 10 s */
+    PORTS
+} port_t;
+
+typedef struct env_t {
+    char dir[256];         /* everything lives here, gone at the end */
+    char bin[256];         /* PostgreSQL's programs */
+    int ports[PORTS];
+    const char *mpm;       /* FORGE_TEST_MPM */
+    const char *module, *ctl, *source, *httpd;
+    const char *assets;    /* documentation pages; NULL when they were not built */
+    const char *secret;    /* ForgeSecret of every host */
+    bool root;             /* servers run under accounts of their own */
+    bool quick;            /* FORGE_TEST_QUICK: fewer rounds (second and third MPM) */
+} env_t;
+extern env_t env;
+
+void env_start(void);                  /* exits with a message when it cannot */
+void env_stop(bool failed);            /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
+void env_heal(void);                   /* starts again what a failed test left stopped */
+int env_httpd_pid(void);
+void env_httpd_graceful(void);         /* a graceful restart; returns at once */
+int env_children(int *pids, int max);  /* processes that serve requests; the number found */
+void env_postgres_stop(bool immediate);
+void env_postgres_start(void);         /* returns when it accepts connections */
+bool env_wait_ready(int seconds);      /* until /health/ready is 200 */
+const char *env_dsn(void);             /* the schema's owner */
+
+/* --- process.c: programs and files --- */
+
+/* Runs a program to its end; what it wrote to both streams in *out, kept until the end of the case, when out is not NULL.
+ * Returns the exit code, 128 + n for signal n. `account` is NULL for our own. */
+int process_run(const char *account, const char *const *argv, char **out);
+/* Starts one that ends with us; its output goes to a file. The main thread only. */
+int process_start(const char *account, const char *const *argv, const char *output);
+bool process_alive(int pid);
+bool process_wait(int pid, int seconds);   /* reaps a child */
+char *file_read(const char *path, long offset); /* from offset to its end, "" when it cannot be read */
+long file_size(const char *path);
+void file_write(const char *path, const char *text);
+int port_free(void);
+
+/* --- cases.c --- */
+
+/* This case may leave such lines (any substring: a tag, a message) at warn or above in the error log. */
+void expect_log(const char *part);
+/* What logs/<name> got since the case began. */
+char *log_since(const char *name);
+/* A case with set-up and clean-up, added to the suite: use instead of tcase_create. */
+TCase *case_make(Suite *suite, const char *name);
+/* A test that takes longer than 60 s says so at its beginning; past its time everything ends. */
+void watchdog(int seconds);
+
+/* Text that lives until the end of the case. */
+char *F(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void *keep(void *malloced);
+json_t *keep_json(json_t *owned);
+/* A failure from any thread: the main thread fails at once, others when they are joined. */
+void fail_later(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void fail_now(void);                 /* by the main thread, after it has joined others */
+void pause_ms(int milliseconds);
+
+/* --- client.c: requests --- */
+
+typedef struct call_t {
+    port_t port;
+    const char *token;        /* access token, sent as Bearer */
+    const char *json;         /* body of type application/json (or .type) */
+    const char *type;         /* its media type when it is another one; "" sends none */
+    const void *body;         /* body of any bytes, with .length */
+    size_t length;
+    const char *headers[12];  /* "Name: value" */
+    const char *from;         /* source address, for limits ("127.0.2.1") */
+    bool chunked;             /* Transfer-Encoding: chunked instead of a length */
+    bool lenient;             /* the connection may break; the answer is not checked against the documents */
+} call_t;
+
+typedef struct reply_t {
+    int status;               /* 0: no answer */
+    char *head;               /* header block as it came, status line first */
+    char *body;
+    size_t length;
+    json_t *json;             /* NULL when the body is no JSON */
+    double seconds;
+} reply_t;
+
+/* One request. Fails the case when the answer breaks a rule of the wire, is not documented, or does not match its schema. */
+reply_t *call_with(const char *method, const char *path, const call_t *options);
+#define CALL(method, path, ...) call_with(method, path, &(call_t){__VA_ARGS__})
+/* The value of a header of the answer (the first), or NULL. */
+const char *header(const reply_t *reply, const char *name);
+int header_count(const reply_t *reply, const char *name);
+/* Bytes to a port, the answer's bytes back ("" when the server just closed). Waits at most 6 s. */
+reply_t *raw(port_t port, const char *bytes, size_t length);
+reply_t *raw_text(port_t port, const char *text);
+/* Runs fn in n threads at once and joins them. */
+void parallel(int n, void (*fn)(int i, void *baton), void *baton);
+
+/* Values in JSON by RFC 6901 pointer; a missing one fails the case. */
+json_t *at(const json_t *root, const char *pointer);
+json_t *maybe_at(const json_t *root, const char *pointer); /* NULL when it is not there */
+const char *text_at(const json_t *root, const char *pointer);
+json_int_t int_at(const json_t *root, const char *pointer);
+
+#define expect_status(reply, wanted) expect_status_at(__FILE__, __LINE__, reply, wanted)
+void expect_status_at(const char *file, int line, const reply_t *reply, int wanted);
+/* A problem document with this code (its status is in errors.def). */
+#define expect_problem(reply, code) expect_problem_at(__FILE__, __LINE__, reply, code)
+void expect_problem_at(const char *file, int line, const reply_t *reply, const char *code);
+/* errors[] of a problem names this pointer; code may be NULL for any. */
+void expect_fault(const reply_t *reply, const char *pointer, const char *code);
+
+/* --- rules.c: what is true of every answer --- */
+
+void rules_check(const char *method, const char *path, const call_t *options, const reply_t *reply);
+int rules_status_of(const char *code);  /* of errors.def; 0 when there is no such code */
+
+/* --- schema.c: the OpenAPI document as judge --- */
+
+void schema_load(const json_t *document);
+const json_t *schema_document(void);
+/* Checks an answer; a sentence of what is wrong, or NULL. Takes note that the operation was called. */
+const char *schema_check(const char *method, const char *path, const reply_t *reply);
+/* Validates a value against a schema of the document; a sentence, or NULL. */
+char *schema_validate(const json_t *schema, const json_t *value);
+/* operationIds that never answered with success, separated by blanks; "" when there are none. */
+char *schema_never_called(void);
+
+/* --- people.c: accounts, tokens, SQL --- */
+
+typedef struct person_t {
+    json_int_t id;
+    const char *email, *username, *password, *access, *refresh;
+} person_t;
+person_t person(const char *role);   /* a new account: student, instructor or admin */
+json_int_t course_of(person_t owner, const char *title);
+
+/* One statement as the schema's owner; the first column of the first row ("" for NULL or no row). */
+char *sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
+struct pg_conn *sql_session(void);   /* a connection of its own (superuser), closed at the end of the case */
+void sql_on(struct pg_conn *session, const char *statement);
+void sql_empty_tables(void);         /* all but what the migrations themselves keep */
+void sql_close(void);
+
+char *b64url(const void *data, size_t length);
+char *b64url_text(const char *text);
+/* header.payload.HMAC-SHA-256(secret). */
+char *jwt(const char *header_json, const char *payload_json, const char *secret);
+json_t *jwt_part(const char *token, int part); /* 0 header, 1 payload, decoded */
+/* A good token of this person with one claim replaced by a JSON literal (NULL removes it). */
+char *jwt_with(person_t who, const char *claim, const char *literal);
+char *jwt_with_header(person_t who, const char *member, const char *literal);
+
+/* --- the suites, in the order they run --- */
+
+Suite *suite_wire(void);
+Suite *suite_json(void);
+Suite *suite_tokens(void);
+Suite *suite_accounts(void);
+Suite *suite_courses(void);
+Suite *suite_achievements(void);
+Suite *suite_paging(void);
+Suite *suite_conditional(void);
+Suite *suite_idempotency(void);
+Suite *suite_limits(void);
+Suite *suite_health(void);
+Suite *suite_metrics(void);
+Suite *suite_docs(void);
+Suite *suite_access_log(void);
+Suite *suite_faults(void);
+Suite *suite_coverage(void);
+
+#endif

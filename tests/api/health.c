@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Health: what it shows, and that it tells the truth when the database goes away and comes back (SPEC 12).
+ */
+#include "harness.h"
+
+#include <string.h>
+
+START_TEST(shape)
+{
+    static const char *const paths[] = {"/health", "/api/v1/health", "/api/v1/monitor/health", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        reply_t *reply = CALL("GET", *path);
+        expect_status(reply, 200);
+        ck_assert_str_eq(text_at(reply->json, "/status"), "pass");
+        ck_assert_str_eq(text_at(reply->json, "/environment"), "test");
+        ck_assert_str_eq(text_at(reply->json, "/database"), "connected");
+        text_at(reply->json, "/version");
+        const char *time = text_at(reply->json, "/timestamp");
+        ck_assert_msg(time[strlen(time) - 1] == 'Z', "%s", time);
+        static const char *const checks[] = {"database", "migrations", "redis", "sandbox", "mail", "llm", "upstreams", "disk", "memory", NULL};
+        for (const char *const *check = checks; *check; check++)
+            at(reply->json, F("/checks/%s", *check));
+        ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="), "health says nothing of paths and hosts: %s", reply->body);
+    }
+    expect_status(CALL("GET", "/health/live"), 200);
+    expect_status(CALL("GET", "/health/ready"), 200);
+}
+END_TEST
+
+/* What the database's absence may put into the error log. */
+static void expect_outage(void)
+{
+    expect_log("FG");
+    expect_log("DBD");
+    expect_log("AH006");
+}
+
+START_TEST(database_gone_and_back)
+{
+    person_t me = person("instructor");
+    expect_outage();
+    env_postgres_stop(false);
+    pause_ms(1100);
+    reply_t *health = CALL("GET", "/health");
+    expect_status(health, 503);
+    ck_assert_str_eq(text_at(health->json, "/status"), "fail");
+    ck_assert_str_ne(text_at(health->json, "/database"), "connected");
+    expect_status(CALL("GET", "/health/live"), 200);
+    expect_status(CALL("GET", "/health/ready"), 503);
+    expect_problem(CALL("GET", "/api/v1/courses"), "database_unavailable");
+    expect_problem(CALL("GET", "/api/v1/courses/1"), "database_unavailable");
+    expect_problem(CALL("GET", "/api/v1/auth/me", .token = me.access), "database_unavailable");
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), "database_unavailable");
+    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)), "database_unavailable");
+    expect_problem(CALL("GET", "/api/v1/auth/me", .token = "rubbish"), "invalid_token");
+    expect_problem(CALL("GET", "/api/v1/nothing"), "not_found");
+    expect_status(CALL("GET", "/metrics"), 200);
+    env_postgres_start();
+    ck_assert_msg(env_wait_ready(5), "ready again within 5 s");
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
+    expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), 201);
+}
+END_TEST
+
+/* An older schema is said so, and heals by itself. */
+START_TEST(old_schema)
+{
+    expect_log("FG");
+    char *newest = sql("SELECT row_to_json(m)::text FROM forge.migrations m ORDER BY number DESC LIMIT 1");
+    sql("DELETE FROM forge.migrations WHERE number = (SELECT max(number) FROM forge.migrations)");
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'forge_app'");
+    pause_ms(1200);
+    reply_t *ready = CALL("GET", "/health/ready"), *list = CALL("GET", "/api/v1/courses"), *live = CALL("GET", "/health/live");
+    sql("INSERT INTO forge.migrations SELECT * FROM json_populate_record(NULL::forge.migrations, '%s')", newest);
+    expect_status(ready, 503);
+    expect_problem(list, "schema_outdated");
+    expect_status(live, 200);
+    ck_assert_msg(env_wait_ready(5), "ready again within 5 s");
+    int good = 0; /* in a row, each on a connection of its own, so that all children are asked */
+    for (int i = 0; i < 100 && good < 40; i++) {
+        good = CALL("GET", "/api/v1/courses", .headers = {"Connection: close"})->status == 200 ? good + 1 : 0;
+        pause_ms(50);
+    }
+    ck_assert_msg(good == 40, "every child sees the new schema within 5 s");
+}
+END_TEST
+
+Suite *suite_health(void)
+{
+    Suite *suite = suite_create("health");
+    TCase *all = case_make(suite, "all");
+    tcase_add_test(all, shape);
+    tcase_add_test(all, database_gone_and_back);
+    tcase_add_test(all, old_schema);
+    return suite;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The rules of the wire (SPEC 1) and hostile HTTP (SECURITY 1–10).
+ */
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char preflight[] = "Access-Control-Request-Method: POST";
+
+/* --- methods and paths --- */
+
+START_TEST(slash_at_the_end_is_the_same)
+{
+    static const char *const paths[] = {"/health", "/health/live", "/health/ready", "/api/v1/health", "/api/v1/courses", "/api/v1/achievements", "/openapi.json", "/api/v1/openapi.json", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        expect_status(CALL("GET", *path), 200);
+        expect_status(CALL("GET", F("%s/", *path)), 200);
+    }
+    person_t me = person("student");
+    expect_status(CALL("GET", "/api/v1/auth/me/", .token = me.access), 200);
+    expect_status(CALL("GET", "/api/v1/users/me/", .token = me.access), 200);
+}
+END_TEST
+
+START_TEST(head_is_get_without_body)
+{
+    json_int_t id = course_of(person("instructor"), "Heads");
+    const char *paths[] = {"/health", "/api/v1/courses", F("/api/v1/courses/%lld", (long long)id), "/openapi.json", NULL};
+    for (const char **path = paths; *path; path++) {
+        reply_t *get = CALL("GET", *path), *head = CALL("HEAD", *path);
+        expect_status(head, get->status);
+        ck_assert_str_eq(header(head, "Content-Type"), header(get, "Content-Type"));
+        ck_assert_uint_eq(head->length, 0);
+    }
+    reply_t *courses = CALL("HEAD", "/api/v1/courses");
+    ck_assert_ptr_nonnull(header(courses, "ETag"));
+    expect_status(CALL("HEAD", "/api/v1/courses/999999"), 404);
+}
+END_TEST
+
+/* Does an Allow list have this method? */
+static bool allows(const reply_t *reply, const char *method)
+{
+    const char *allow = header(reply, "Allow"), *found = allow ? strstr(allow, method) : NULL;
+    return found && (found == allow || found[-1] == ' ' || found[-1] == ',') && (!found[strlen(method)] || found[strlen(method)] == ',');
+}
+
+START_TEST(options_and_wrong_methods_say_allow)
+{
+    reply_t *options = CALL("OPTIONS", "/api/v1/courses");
+    ck_assert_msg(options->status == 204 || options->status == 200, "status %d", options->status);
+    ck_assert(allows(options, "GET") && allows(options, "HEAD") && allows(options, "POST") && allows(options, "OPTIONS") && !allows(options, "DELETE"));
+    reply_t *one = CALL("OPTIONS", "/api/v1/courses/1");
+    ck_assert(allows(one, "GET") && allows(one, "PUT") && allows(one, "PATCH") && allows(one, "DELETE") && !allows(one, "POST"));
+    reply_t *wrong = CALL("DELETE", "/api/v1/courses");
+    expect_problem(wrong, "method_not_allowed");
+    ck_assert(allows(wrong, "GET") && allows(wrong, "POST"));
+    expect_problem(CALL("PUT", "/health", .json = "{}"), "method_not_allowed");
+    expect_problem(CALL("POST", "/api/v1/auth/me", .json = "{}"), "method_not_allowed");
+    expect_problem(CALL("GET", "/api/v1/auth/login"), "method_not_allowed");
+}
+END_TEST
+
+/* SECURITY 1 */
+START_TEST(trace_and_unknown_methods)
+{
+    static const char *const methods[] = {"TRACE", "FOO", "CONNECT", "PROPFIND", "get", NULL};
+    for (const char *const *method = methods; *method; method++) {
+        reply_t *reply = raw_text(PORT_MAIN, F("%s /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", *method));
+        ck_assert_msg(reply->status == 405 || reply->status == 501 || reply->status == 400, "%s: %d", *method, reply->status);
+        if (reply->status == 405)
+            ck_assert_ptr_nonnull(header(reply, "Allow"));
+    }
+    reply_t *foo = raw_text(PORT_MAIN, "FOO /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    expect_problem(foo, "not_implemented");
+    reply_t *trace = raw_text(PORT_MAIN, "TRACE /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    expect_problem(trace, "method_not_allowed");
+}
+END_TEST
+
+/* SECURITY 2: no other spelling reaches a handler */
+START_TEST(odd_paths_reach_nothing)
+{
+    person_t me = person("student");
+    expect_log("AH10244"); /* httpd's own words for a path that cannot be decoded */
+    static const char *const paths[] = {
+        "/api/v1/%2e%2e/", "/api/v1/../v1/auth/me", "/API/V1/AUTH/ME", "/api/v1/auth/me;x", "/api/v1/auth/me%00", "/api/v1/auth//me", "/api/v1/auth/./me",
+        "/api/v1/auth/%6de", "/api/v1/courses/1%2f2", "/api/v1/courses/%31", "/api/v1/courses/0", "/api/v1/courses/-1", "/api/v1/courses/+1", "/api/v1/courses/01",
+        "/api/v1/courses/1.0", "/api/v1/courses/1e3", "/api/v1/courses/0x1", "/api/v1/courses/9223372036854775808", "/api/v1/courses/99999999999999999999999",
+        "/api/v1/courses/abc", "/api/v1/courses/1/2/3/4/5", "/api/v1/", "/api/v1", "/api/v1/nothing", "/api/v1/auth", "/api/v1/courses/%", "/api/v1/courses/%zz",
+        "/api/v1/courses/1'--", "/api/v1/auth/me//", "/api/v1\\auth\\me", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        bool ours = !strncmp(*path, "/api/v1", 7) && (!(*path)[7] || (*path)[7] == '/') && !strstr(*path, "%2e"); /* decoded, that is /api/ */
+        reply_t *reply = CALL("GET", *path, .token = me.access, .lenient = !ours);
+        ck_assert_msg(reply->status == 404 || reply->status == 400, "%s: %d %.200s", *path, reply->status, reply->body);
+    }
+    reply_t *slashes = CALL("GET", "//api/v1/auth/me", .token = me.access, .lenient = true);
+    ck_assert_msg(slashes->status == 404 || slashes->status == 400 || slashes->status == 403, "%d", slashes->status);
+    expect_problem(CALL("GET", "/api/v1/courses/9223372036854775807"), "not_found");
+}
+END_TEST
+
+/* SECURITY 3 and Apache's own errors: problem+json, never HTML */
+START_TEST(smuggling_is_refused)
+{
+    static const char *const requests[] = {
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: -1\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+        "GET /api/v1/courses HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        "GET /api/v1/courses HTTP/1.1\r\n\r\n",
+        "GET  /api/v1/courses  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        NULL};
+    for (const char *const *request = requests; *request; request++) {
+        reply_t *reply = raw_text(PORT_MAIN, *request);
+        ck_assert_msg(reply->status == 400 || reply->status == 501 || reply->status == 505 || reply->status == 413 || reply->status == 0, "%d for %.160s", reply->status, *request);
+        ck_assert_msg(!strstr(reply->body, "<html"), "HTML: %.200s", reply->body);
+    }
+}
+END_TEST
+
+START_TEST(apache_errors_are_problems)
+{
+    char *line = malloc(12000);
+    memset(line, 'a', 11999);
+    line[11999] = 0;
+    keep(line);
+    reply_t *uri = raw_text(PORT_MAIN, F("GET /api/v1/courses?q=%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", line));
+    expect_problem(uri, "uri_too_long");
+    reply_t *head = raw_text(PORT_MAIN, F("GET /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\nConnection: close\r\n\r\n", line));
+    ck_assert_msg(head->status == 431 || head->status == 400, "%d", head->status);
+    ck_assert_msg(strstr(head->head, "application/problem+json") != NULL, "%s", head->head);
+    reply_t *expect = raw_text(PORT_MAIN, "POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nExpect: the-worst\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    ck_assert_msg(expect->status == 417 || expect->status == 401, "%d", expect->status);
+    ck_assert_msg(strstr(expect->head, "application/problem+json") != NULL, "%s", expect->head);
+}
+END_TEST
+
+/* A body that never comes ends as 408 (RequestReadTimeout body=4 in this server). */
+START_TEST(slow_body_is_408)
+{
+    expect_log("AH01382");
+    reply_t *reply = raw_text(PORT_MAIN, "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"user");
+    ck_assert_msg(reply->status == 408 || reply->status == 400, "%d %s", reply->status, reply->head);
+    ck_assert_msg(strstr(reply->head, "application/problem+json") != NULL, "%s", reply->head);
+}
+END_TEST
+
+/* --- bodies --- */
+
+/* SECURITY 4 and 5 */
+START_TEST(media_types)
+{
+    static const char *const types[] = {"text/plain", "application/xml", "application/json; charset=utf-16", "application/json; charset=latin1", "multipart/form-data; boundary=x",
+                                        "application/merge-patch+json", "application/jsonx", "json", "", "application/x-www-form-urlencoded", NULL};
+    person_t me = person("instructor");
+    for (const char *const *type = types; *type; type++) {
+        reply_t *reply = CALL("POST", "/api/v1/courses", .token = me.access, .type = *type, .json = "{\"title\":\"T\"}");
+        ck_assert_msg(reply->status == 415, "%s: %d", *type, reply->status);
+        ck_assert_msg(strstr(header(reply, "Accept"), "application/json") != NULL, "Accept: %s", header(reply, "Accept"));
+    }
+    static const char *const good[] = {"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON", "application/json; charset=\"utf-8\"", NULL};
+    for (const char *const *type = good; *type; type++)
+        expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .type = *type, .json = "{\"title\":\"T\"}"), 201);
+    static const char *const encodings[] = {"Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: x-unknown", NULL};
+    for (const char *const *encoding = encodings; *encoding; encoding++) {
+        reply_t *reply = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}", .headers = {*encoding});
+        ck_assert_msg(reply->status == 415 || reply->status == 400, "%s: %d", *encoding, reply->status);
+    }
+}
+END_TEST
+
+/* A JSON object with one member of n letters. */
+static char *big_json(size_t n)
+{
+    char *text = malloc(n + 40);
+    strcpy(text, "{\"title\":\"T\",\"description\":\"");
+    size_t at = strlen(text);
+    memset(text + at, 'x', n);
+    strcpy(text + at + n, "\"}");
+    return keep(text);
+}
+
+/* SECURITY 6: ForgeMaxBody is 1M, by length and chunked; the strict host takes 2K */
+START_TEST(bodies_over_the_limit)
+{
+    person_t me = person("instructor");
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(1100000)), "body_too_large");
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(1100000), .chunked = true), "body_too_large");
+    expect_problem(CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = me.access, .json = big_json(2100)), "body_too_large");
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(900000)), "validation_failed");
+    expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(19000)), 201);
+    expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(19000), .chunked = true), 201);
+    reply_t *early = raw_text(PORT_MAIN, "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\nConnection: close\r\n\r\n{");
+    ck_assert_msg(early->status == 413, "a body announced as too large is refused before it is read: %d", early->status);
+}
+END_TEST
+
+/* The rest of a refused body is discarded: the next request on the connection is answered as itself. */
+START_TEST(keep_alive_survives_errors)
+{
+    const char *two = "POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n\r\nGET /evil HTTP/1.1\r\nHost: x\r\n\r\n"
+                      "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    reply_t *reply = raw_text(PORT_MAIN, two);
+    ck_assert_msg(reply->status == 401 || reply->status == 415, "%d", reply->status);
+    char *second = strstr(reply->body, "HTTP/1.1 ");
+    ck_assert_msg(second && !strncmp(second, "HTTP/1.1 200", 12), "second answer: %.300s", reply->body);
+    ck_assert_msg(!strstr(second + 9, "HTTP/1.1 "), "there is a third answer");
+    const char *posts = "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+                        "GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    reply = raw_text(PORT_MAIN, posts);
+    ck_assert_int_eq(reply->status, 422); /* httpd itself closes after 400, 413 and 503 */
+    ck_assert_msg(strstr(reply->body, "HTTP/1.1 404") && strstr(reply->body, "HTTP/1.1 200"), "three answers on one connection: %s %s", reply->head, reply->body);
+}
+END_TEST
+
+START_TEST(accept_is_heard)
+{
+    expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept: application/json"}), 200);
+    expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept: text/html, application/json;q=0.1"}), 200);
+    expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept: text/html,*/*;q=0.8"}), 200);
+    expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept: application/*"}), 200);
+    expect_problem(CALL("GET", "/api/v1/courses", .headers = {"Accept: image/png"}), "not_acceptable");
+    expect_problem(CALL("GET", "/api/v1/courses", .headers = {"Accept: application/json;q=0"}), "not_acceptable");
+}
+END_TEST
+
+/* --- identity of a request --- */
+
+/* SECURITY 7 and 8 */
+START_TEST(request_ids)
+{
+    reply_t *mine = CALL("GET", "/health", .headers = {"X-Request-ID: abc.DEF_123-xyz"});
+    ck_assert_str_eq(header(mine, "X-Request-ID"), "abc.DEF_123-xyz");
+    char longest[160];
+    memset(longest, 'r', sizeof longest);
+    longest[128] = 0;
+    ck_assert_str_eq(header(CALL("GET", "/health", .headers = {F("X-Request-ID: %s", longest)}), "X-Request-ID"), longest);
+    longest[128] = 'r', longest[129] = 0;
+    ck_assert_str_ne(header(CALL("GET", "/health", .headers = {F("X-Request-ID: %s", longest)}), "X-Request-ID"), longest);
+    static const char *const bad[] = {"a b", "a\tb", "a/b", "<script>", "\xc3\xa4", "a%0d%0aX: y", "a,b", NULL};
+    for (const char *const *id = bad; *id; id++)
+        ck_assert_str_ne(header(CALL("GET", "/health", .headers = {F("X-Request-ID: %s", *id)}), "X-Request-ID"), *id);
+    const char *one = header(CALL("GET", "/health"), "X-Request-ID"), *two = header(CALL("GET", "/health"), "X-Request-ID");
+    ck_assert_str_ne(one, two);
+    reply_t *problem = CALL("GET", "/api/v1/nothing", .headers = {"X-Request-ID: known-1"});
+    ck_assert_str_eq(text_at(problem->json, "/request_id"), "known-1");
+    ck_assert_str_eq(text_at(problem->json, "/instance"), "/api/v1/nothing");
+}
+END_TEST
+
+START_TEST(traceparent_is_continued)
+{
+    static const char given[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    CALL("GET", "/api/v1/courses", .headers = {F("traceparent: %s", given), "X-Request-ID: traced-1"});
+    pause_ms(100);
+    char *line = strstr(log_since("access.json"), "\"traced-1\"");
+    ck_assert_msg(line && strstr(log_since("access.json"), "4bf92f3577b34da6a3ce929d0e0e4736"), "the access line has the trace id");
+    static const char *const bad[] = {"00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                                      "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00-short-00f067aa0ba902b7-01", "rubbish", "", NULL};
+    for (const char *const *value = bad; *value; value++)
+        expect_status(CALL("GET", "/api/v1/courses", .headers = {F("traceparent: %s", *value)}), 200);
+}
+END_TEST
+
+/* --- CORS: SECURITY 9 --- */
+
+START_TEST(cors_known_origin)
+{
+    reply_t *reply = CALL("GET", "/api/v1/courses", .headers = {"Origin: https://app.example.org"});
+    ck_assert_str_eq(header(reply, "Access-Control-Allow-Origin"), "https://app.example.org");
+    ck_assert_ptr_nonnull(strcasestr(header(reply, "Vary"), "Origin"));
+    const char *exposed = header(reply, "Access-Control-Expose-Headers");
+    ck_assert_ptr_nonnull(exposed);
+    static const char *const names[] = {"Link", "ETag", "Location", "RateLimit", "X-Request-ID", NULL};
+    for (const char *const *name = names; *name; name++)
+        ck_assert_msg(strcasestr(exposed, *name) != NULL, "%s is not exposed: %s", *name, exposed);
+    reply_t *asked = CALL("OPTIONS", "/api/v1/courses", .headers = {"Origin: https://app.example.org", preflight, "Access-Control-Request-Headers: authorization, content-type"});
+    expect_status(asked, 204);
+    ck_assert_str_eq(header(asked, "Access-Control-Allow-Origin"), "https://app.example.org");
+    ck_assert_ptr_nonnull(strstr(header(asked, "Access-Control-Allow-Methods"), "POST"));
+    ck_assert_ptr_nonnull(strcasestr(header(asked, "Access-Control-Allow-Headers"), "authorization"));
+    ck_assert_int_gt(atoi(header(asked, "Access-Control-Max-Age")), 0);
+    reply_t *problem = CALL("GET", "/api/v1/nothing", .headers = {"Origin: https://other.example.org"});
+    ck_assert_str_eq(header(problem, "Access-Control-Allow-Origin"), "https://other.example.org");
+}
+END_TEST
+
+START_TEST(cors_other_origins)
+{
+    static const char *const origins[] = {"https://evil.example", "null", "https://app.example.evil.example", "http://app.example.org", "https://app.example.org:444", "https://app.example.org.evil.example",
+                                          "https://APP.example.org/", "https://app.example.orgx", "*", NULL};
+    for (const char *const *origin = origins; *origin; origin++) {
+        reply_t *reply = CALL("GET", "/api/v1/courses", .headers = {F("Origin: %s", *origin)});
+        ck_assert_msg(!header(reply, "Access-Control-Allow-Origin"), "%s is let in", *origin);
+        ck_assert_msg(header(reply, "Vary") && strcasestr(header(reply, "Vary"), "Origin"), "Vary: Origin is missing for %s", *origin);
+        reply_t *asked = CALL("OPTIONS", "/api/v1/courses", .headers = {F("Origin: %s", *origin), preflight});
+        ck_assert_ptr_null(header(asked, "Access-Control-Allow-Origin"));
+        ck_assert_ptr_null(header(asked, "Access-Control-Allow-Methods"));
+    }
+    reply_t *method = CALL("OPTIONS", "/api/v1/courses", .headers = {"Origin: https://app.example.org", "Access-Control-Request-Method: PROPFIND"});
+    ck_assert_ptr_null(header(method, "Access-Control-Allow-Methods"));
+}
+END_TEST
+
+/* --- headers --- */
+
+START_TEST(csp_is_configurable)
+{
+    const char *strict = header(CALL("GET", "/api/v1/courses", .port = PORT_STRICT), "Content-Security-Policy");
+    ck_assert_str_eq(strict, "default-src 'none'; frame-ancestors 'none'");
+    ck_assert_str_eq(header(CALL("GET", "/api/v1/courses"), "Content-Security-Policy"), "default-src 'self'");
+}
+END_TEST
+
+START_TEST(transport_security_over_tls)
+{
+    reply_t *reply = CALL("GET", "/api/v1/courses", .port = PORT_TLS);
+    expect_status(reply, 200);
+    ck_assert_str_eq(header(reply, "Strict-Transport-Security"), "max-age=31536000; includeSubDomains");
+    ck_assert_ptr_null(header(CALL("GET", "/api/v1/courses"), "Strict-Transport-Security"));
+    expect_problem(CALL("GET", "/api/v1/auth/me", .port = PORT_TLS), "unauthenticated");
+}
+END_TEST
+
+/* SECURITY 10 */
+START_TEST(caching_and_media_types)
+{
+    person_t me = person("student");
+    reply_t *tokens = CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password));
+    ck_assert_ptr_nonnull(strstr(header(tokens, "Cache-Control"), "no-store"));
+    const char *personal = header(CALL("GET", "/api/v1/auth/me", .token = me.access), "Cache-Control");
+    ck_assert_msg(personal && strstr(personal, "private") && strstr(personal, "no-cache"), "Cache-Control: %s", personal ? personal : "-");
+    reply_t *list = CALL("GET", "/api/v1/courses");
+    const char *open = header(list, "Cache-Control");
+    ck_assert_msg(open && strstr(open, "public") && strstr(open, "max-age="), "Cache-Control: %s", open ? open : "-");
+    ck_assert_ptr_nonnull(header(list, "ETag"));
+    const char *type = header(list, "Content-Type");
+    ck_assert_msg(!strncmp(type, "application/json", 16), "%s", type);
+    const char *signed_in = header(CALL("GET", "/api/v1/courses", .token = me.access), "Cache-Control");
+    ck_assert_msg(signed_in && !strstr(signed_in, "public"), "an answer to an account is not public: %s", signed_in ? signed_in : "-");
+}
+END_TEST
+
+START_TEST(compression)
+{
+    person_t teacher = person("instructor");
+    for (int i = 0; i < 12; i++)
+        course_of(teacher, F("A course about compression, number %d of a dozen", i));
+    reply_t *list = CALL("GET", "/api/v1/courses", .headers = {"Accept-Encoding: gzip"});
+    ck_assert_msg(header(list, "Content-Encoding") && !strcmp(header(list, "Content-Encoding"), "gzip"), "a list above 1 KB is compressed: %s", list->head);
+    ck_assert_ptr_nonnull(strcasestr(header(list, "Vary"), "Accept-Encoding"));
+    reply_t *small = CALL("GET", "/health/live", .headers = {"Accept-Encoding: gzip"});
+    ck_assert_msg(!header(small, "Content-Encoding"), "small answers are not compressed");
+    reply_t *tokens = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", teacher.username, teacher.password), .headers = {"Accept-Encoding: gzip"});
+    ck_assert_msg(!header(tokens, "Content-Encoding"), "tokens are not compressed");
+    const char *etag = header(list, "ETag");
+    expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept-Encoding: gzip", F("If-None-Match: %s", etag)}), 304);
+}
+END_TEST
+
+/* Nothing a client sends becomes a header of the answer (SECURITY 7). */
+START_TEST(no_header_injection)
+{
+    person_t me = person("instructor");
+    reply_t *reply = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"a\\r\\nX-Evil: 1\"}", .headers = {"X-Request-ID: a\\r\\nX-Evil: 1"});
+    ck_assert_ptr_null(header(reply, "X-Evil"));
+    reply = CALL("GET", "/api/v1/courses?q=%0d%0aX-Evil:%201", .token = me.access);
+    ck_assert_ptr_null(header(reply, "X-Evil"));
+    reply = CALL("GET", "/api/v1/courses/%0d%0aX-Evil:%201");
+    ck_assert_ptr_null(header(reply, "X-Evil"));
+}
+END_TEST
+
+Suite *suite_wire(void)
+{
+    Suite *suite = suite_create("wire");
+    TCase *paths = case_make(suite, "paths");
+    tcase_add_test(paths, slash_at_the_end_is_the_same);
+    tcase_add_test(paths, head_is_get_without_body);
+    tcase_add_test(paths, options_and_wrong_methods_say_allow);
+    tcase_add_test(paths, trace_and_unknown_methods);
+    tcase_add_test(paths, odd_paths_reach_nothing);
+    TCase *http = case_make(suite, "http");
+    tcase_add_test(http, smuggling_is_refused);
+    tcase_add_test(http, apache_errors_are_problems);
+    tcase_add_test(http, slow_body_is_408);
+    tcase_add_test(http, media_types);
+    tcase_add_test(http, bodies_over_the_limit);
+    tcase_add_test(http, keep_alive_survives_errors);
+    tcase_add_test(http, accept_is_heard);
+    TCase *headers = case_make(suite, "headers");
+    tcase_add_test(headers, request_ids);
+    tcase_add_test(headers, traceparent_is_continued);
+    tcase_add_test(headers, cors_known_origin);
+    tcase_add_test(headers, cors_other_origins);
+    tcase_add_test(headers, csp_is_configurable);
+    tcase_add_test(headers, transport_security_over_tls);
+    tcase_add_test(headers, caching_and_media_types);
+    tcase_add_test(headers, compression);
+    tcase_add_test(headers, no_header_injection);
+    return suite;
+}

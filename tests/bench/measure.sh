@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# One measurement each: a line "name metric value" in $results for report.awk, which takes the medians.
+
+record() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$results"; }
+
+# Ticks of processor time that httpd's children have used so far.
+children_ticks() {
+    local pid
+    for pid in $(httpd_children); do sed 's/.*) //' "/proc/$pid/stat"; done | awk '{ n += $12 + $13 } END { print n }'
+}
+
+# http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua).
+http() {
+    local name=$1 url=http://127.0.0.1:${4:-$BENCH_PORT}$2 at=${3:-$connections} ticks requests took p50 p99 failures which
+    ticks=$(children_ticks)
+    read -r requests took p50 p99 failures which < <(wrk -t "$((at < cores ? at : cores))" -c "$at" -d "${seconds}s" --timeout 10s -s "$here/load.lua" "$url" |
+        sed -n 's/^RESULT //p') || die "wrk did not measure $2"
+    ticks=$(($(children_ticks) - ticks))
+    [ "$failures" -eq 0 ] || die "$failures of $requests requests for $2 failed $which" "$dir/error.log"
+    record "$name" rate "$(awk "BEGIN { print $requests / $took }")"
+    record "$name" p50 "$p50"
+    record "$name" p99 "$p99"
+    record "$name" cpu "$(awk "BEGIN { print 1e6 * $ticks / $(getconf CLK_TCK) / $requests }")"
+}
+
+logged() { http "$1" "$2" "$connections" "$BENCH_LOGGED_PORT"; }
+
+# sql NAME STATEMENT: pgbench with the statement that the server has prepared under this name, on the same socket with the same settings.
+sql() {
+    local tps arguments
+    mapfile -t arguments <"$dir/$2.args"
+    tps=$(PGOPTIONS='-c statement_timeout=2s -c search_path=forge,pg_temp -c timezone=UTC' pgbench -h "$dir/sock" -U forge_app -n -M prepared \
+        -c "$connections" -j "$cores" -T "$seconds" -f "$dir/$2.sql" "${arguments[@]}" forge 2>"$dir/pgbench.log" | sed -n 's/^tps = \([0-9.]*\).*/\1/p')
+    [ -n "$tps" ] || die "pgbench did not measure $2" "$dir/pgbench.log"
+    record "$1" rate "$tps"
+}
+
+bare_bcrypt() { record bcrypt rate "$("$dir/bcrypt" "$cost" "$cores" "$seconds")"; }
+
+# --- the statements, as PostgreSQL sees them ---
+
+log_statements() {
+    query postgres -c "ALTER SYSTEM SET log_min_duration_statement = $1" -c "SELECT pg_reload_conf()" >/dev/null
+    sleep 0.5
+}
+
+# capture STATEMENT [RANDOM]: from the log to a pgbench script. $n becomes the variable an, which is defined by an option unless it is NULL (pgbench
+# passes NULL for what is not defined) or drawn anew each time: RANDOM is "n highest". A colon inside a literal would begin a variable too.
+capture() {
+    awk -v name="$1" -v draw="${2:-}" -v script="$dir/$1.sql" -v options="$dir/$1.args" '
+        function translated(sql,   n, part, i, out) {
+            n = split(sql, part, "\047")
+            for (i = 1; i <= n; i++)
+                if (i % 2) {
+                    gsub(/\$[0-9]+/, ":a&", part[i])
+                    gsub(/:a\$/, ":a", part[i])
+                    out = out part[i]
+                } else {
+                    if (index(part[i], ":")) {
+                        gsub(/\\/, "\\\\\\\\", part[i])
+                        gsub(/:/, "\\x3a", part[i])
+                        out = out "E"
+                    }
+                    out = out "\047" part[i] "\047"
+                }
+            return out
+        }
+        match($0, "  execute " name "(:[0-9a-f:]*)?: ") { sql = substr($0, RSTART + RLENGTH); wanted = 1; next }
+        wanted && /^DETAIL: / { values = $0; wanted = 0 }
+        END {
+            if (sql == "") exit 1
+            split(draw, random, " ")
+            if (draw != "") printf "\\set a%d random(1, %d)\n", random[1], random[2] >script
+            print translated(sql) ";" >script
+            printf "" >options
+            for (i = 1; match(values, "\\$" i " = (NULL|\047[^\047]*\047)"); i++) {
+                value = substr(values, RSTART, RLENGTH)
+                sub(/^[^=]*= /, "", value)
+                if (value != "NULL" && random[1] != i) printf "-Da%d=%s\n", i, substr(value, 2, length(value) - 2) >options
+            }
+        }' "$dir/postgres.log" || die "PostgreSQL has not seen the statement $1" "$dir/error.log"
+}
+
+# --- memory ---
+
+# memory FIELD: kilobytes of all children together, as /proc/PID/smaps_rollup calls it.
+memory() {
+    local pid
+    for pid in $(httpd_children); do cat "/proc/$pid/smaps_rollup"; done | awk -v field="$1:" '$1 == field { n += $2 } END { print n }'
+}
+
+descriptors() {
+    local pid
+    for pid in $(httpd_children); do ls "/proc/$pid/fd"; done | wc -l
+}
+
+# What many connections that wait for their next request cost.
+idle_connections() {
+    local before open wrk_pid more
+    before=$(memory Pss) open=$(descriptors)
+    BENCH_CONNECTIONS=$idle wrk -t 1 -c "$idle" -d 10s -s "$here/idle.lua" "http://127.0.0.1:$BENCH_PORT/health/live" >"$dir/idle.log" 2>&1 &
+    wrk_pid=$!
+    sleep 6
+    more=$(($(memory Pss) - before))
+    record idle open "$(($(descriptors) - open))"
+    record idle bytes "$(awk "BEGIN { print 1024 * $more / $idle }")"
+    wait "$wrk_pid"
+}
+
+children_memory() {
+    local n
+    n=$(httpd_children | wc -l)
+    record child rss "$(($(memory Rss) / n))"
+    record child pss "$(($(memory Pss) / n))"
+}
+
+# --- growth ---
+
+# Follows the Link headers from the first page to the last one; says the last one's path.
+last_page() {
+    local word pages rows path
+    read -r word pages rows path < <(wrk -t 1 -c 1 -d 300s -s "$here/walk.lua" "http://127.0.0.1:$BENCH_PORT/api/v1/courses" | grep '^LAST') ||
+        die "the walk through the pages did not end" "$dir/error.log"
+    [ "$word" = LAST ] && [ "$rows" -eq "$1" ] && [ "$pages" -eq $((($1 + 99) / 100)) ] || die "the pages show $rows rows on $pages pages instead of $1"
+    echo "$path"
+}

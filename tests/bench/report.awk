@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# Medians of "name metric value" lines as tables in Markdown. -v cost= -v sizes="1000 10000 …" -v idle=
+function median(key,   n, i, j, t, v) {
+    n = split(values[key], v, " ")
+    for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && v[j - 1] + 0 > v[j] + 0; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
+    return n % 2 ? v[(n + 1) / 2] : n ? (v[n / 2] + v[n / 2 + 1]) / 2 : 0
+}
+function rate(name) { return median(name SUBSEP "rate") }
+function together(a, b) { return 1 / (1 / a + 1 / b) }
+function number(n) { return n >= 100 ? sprintf("%d", n + 0.5) : sprintf("%.1f", n) }
+function msec(name, metric) { return sprintf("%.2f", median(name SUBSEP metric) / 1000) }
+function micro(name) { return sprintf("%d", median(name SUBSEP "cpu") + 0.5) }
+function measured(title, name, against, what, target,   ratio, verdict) {
+    ratio = rate(name) / against
+    verdict = !target ? "" : (ratio >= target) ? "yes" : "**no**"
+    printf "| %s | %s | %s | %s | %s | %s = %s | %.2f | %s | %s |\n", title, number(rate(name)), msec(name, "p50"), msec(name, "p99"), micro(name),
+        what, number(against), ratio, target ? sprintf("≥ %.2f", target) : "", verdict
+    if (target && ratio < target) missed++
+}
+function reference(title, name) {
+    printf "| %s | %s | %s | %s | %s |\n", title, number(rate(name)), msec(name, "p50"), msec(name, "p99"), micro(name)
+}
+{ values[$1, $2] = values[$1, $2] " " $3 }
+END {
+    print "| request | per second | p50 ms | p99 ms | CPU µs | against | ratio | target | met |"
+    print "|---|--:|--:|--:|--:|---|--:|--:|---|"
+    measured("GET /health/live", "live", rate("static"), "S", 2)
+    measured("the same, both with an access log", "live_logged", rate("static_logged"), "S", 2)
+    measured("GET /auth/me", "me", together(rate("hello"), rate("sql_me")), "hello + SQL", 0.85)
+    measured("GET one course", "get", together(rate("hello"), rate("sql_get")), "hello + SQL", 0.85)
+    measured("list of 100 courses", "list", together(rate("hello"), rate("sql_list")), "hello + SQL", 0.85)
+    measured("POST a course", "post", together(rate("hello"), rate("sql_post")), "hello + SQL", 0.85)
+    measured("login, bcrypt cost " cost, "login", rate("bcrypt"), "bare bcrypt", 0)
+
+    print "\n| what it is compared with | per second | p50 ms | p99 ms | CPU µs |"
+    print "|---|--:|--:|--:|--:|"
+    reference("S: static file of 200 bytes", "static")
+    reference("S with an access log", "static_logged")
+    reference("hello: bare handler, 200 bytes", "hello")
+    reference("hello, claimed before httpd looks for a file", "claimed")
+    split("me get list post", sql, " ")
+    split("/auth/me|one course|list of 100|POST a course", title, "|")
+    for (i = 1; i <= 4; i++) printf "| pgbench: %s | %s | | | |\n", title[i], number(rate("sql_" sql[i]))
+    printf "| bcrypt alone | %s | | | |\n", number(rate("bcrypt"))
+
+    n = split(sizes, size, " ")
+    if (n) {
+        print "\n| courses | page 1 per second | last page, by cursor | page 1 ÷ last | newest first | by title | search, rare word | hello |"
+        print "|--:|--:|--:|--:|--:|--:|--:|--:|"
+    }
+    for (i = 1; i <= n; i++)
+        printf "| %d | %s | %s | %.2f | %s | %s | %s | %s |\n", size[i], number(rate("first" size[i])), number(rate("last" size[i])),
+            rate("first" size[i]) / rate("last" size[i]), number(rate("newest" size[i])), number(rate("title" size[i])), number(rate("rare" size[i])),
+            number(rate("hello" size[i]))
+    if (n) {
+        late = rate("first" size[n]) / rate("last" size[n])
+        printf "\nPage %d by cursor costs %.2f × page 1 (target ≤ 1.20: %s); page 1 of %d courses costs %.2f × page 1 of %d, measured against hello.\n",
+            size[n] / 100, late, (late <= 1.2) ? "yes" : "**no**", size[n],
+            rate("first" size[1]) / rate("hello" size[1]) / (rate("first" size[n]) / rate("hello" size[n])), size[1]
+        if (late > 1.2) missed++
+    }
+    printf "\nMemory of one child after the load: RSS %.1f MB, PSS %.1f MB. One of %d idle keep-alive connections: %.1f KB.\n",
+        median("child" SUBSEP "rss") / 1024, median("child" SUBSEP "pss") / 1024, median("idle" SUBSEP "open"), median("idle" SUBSEP "bytes") / 1024
+    printf "%s\n", missed ? missed " targets missed" : "all targets met"
+}

@@ -1,0 +1,177 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# httpd -t with good and bad values of every directive: a bad one stops it, and the message names the directive and what is accepted.
+# Environment: HTTPD (the httpd binary), MODULE (mod_forge.so), HTTPD_MODULES (directory of httpd's own modules; asked of apxs when not set).
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+: "${HTTPD:?names no httpd binary}" "${MODULE:?names no mod_forge.so}"
+modules=${HTTPD_MODULES:-$(apxs -q LIBEXECDIR)} || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+faults=0
+cases=0
+
+umask 077
+mkdir "$tmp/logs" "$tmp/assets" "$tmp/modules"
+echo 'wT7q-9LkzP2mXc4VbN8rJd6Hs1YfGa3E' >"$tmp/secret"
+echo 'Correct-Horse-7-Battery' >"$tmp/password"
+echo 'password1A!' >"$tmp/weak"
+printf '' >"$tmp/empty"
+cp "$tmp/secret" "$tmp/open"
+chmod 0644 "$tmp/open"
+cp "$tmp/secret" "$tmp/group"
+chmod 0640 "$tmp/group"
+FORGE_TEST_SECRET=$(cat "$tmp/secret")
+export FORGE_TEST_SECRET
+
+static=$("$HTTPD" -l) || exit 1
+load() {
+    printf '%s\n' "$static" | grep -q "mod_$1\.c\|^  $1\.c" || echo "LoadModule ${2:-$1}_module \"$modules/mod_$1.so\""
+}
+{
+    echo "ServerRoot \"$tmp\""
+    echo "DefaultRuntimeDir \"$tmp\""
+    echo "ServerName localhost"
+    echo "Listen 127.0.0.1:1"
+    echo "ErrorLog logs/error.log"
+    printf '%s\n' "$static" | grep -q '^  \(event\|worker\|prefork\)\.c' || load mpm_event
+    load unixd
+    load authz_core
+    load authz_host
+} >"$tmp/base.conf"
+{
+    cat "$tmp/base.conf"
+    load watchdog
+    load dbd
+    echo "LoadModule forge_module \"$MODULE\""
+} >"$tmp/forge.conf"
+
+fault() {
+    faults=$((faults + 1))
+    echo "configtest: $1" >&2
+}
+
+# Runs httpd -t on forge.conf and the lines given; its words are in $said.
+try() {
+    cases=$((cases + 1))
+    cat "$tmp/forge.conf" >"$tmp/case.conf"
+    printf '%s\n' "$1" >>"$tmp/case.conf"
+    said=$("$HTTPD" -t -f "$tmp/case.conf" 2>&1)
+}
+
+good() {
+    try "$1" || fault "'$1' is refused: $said"
+}
+
+# bad 'lines' 'what the message must say beside the directive's name'
+bad() {
+    if try "$1"; then
+        fault "'$1' is accepted"
+        return
+    fi
+    name=$(printf '%s\n' "$1" | grep -o 'Forge[A-Za-z]*' | tail -n 1)
+    case $said in
+    *"$name"*"$2"*) ;;
+    *) fault "'$1' is refused without naming $name and '$2': $said" ;;
+    esac
+}
+
+both() { # both Directive 'accepted' good... -- bad...
+    directive=$1 accepted=$2 judge=good
+    shift 2
+    for value in "$@"; do
+        if [ "$value" = -- ]; then
+            judge=bad
+        elif [ $judge = good ]; then
+            good "$directive $value"
+        else
+            bad "$directive $value" "$accepted"
+        fi
+    done
+}
+
+both ForgeEnvironment '1 to 64' production test a.b-c_d -- '"a b"' '-x' "$(printf '%065d' 0)"
+both ForgeSecret 'at least 32' "file:$tmp/secret" "file:$tmp/group" env:FORGE_TEST_SECRET "$FORGE_TEST_SECRET" -- \
+    secret changeme aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "file:$tmp/empty" env:FORGE_TEST_NO_SUCH file:relative "file:$tmp/nothing" "file:$tmp"
+bad "ForgeSecret file:$tmp/open" '0600 or 0640'
+both ForgeIssuer '1 to 64' mod_forge https://learn.example.org -- '"a b"' '"a<b"'
+both ForgeAudience '1 to 64' forge -- '"a b"'
+both ForgeAccessTokenTTL '10s to 1d' 10s 15m 1d 24h -- 9s 25h 15 300x 15mm '"15 m"' -1s 99999999999999999999d
+both ForgeRefreshTokenTTL '1m to 90d' 1m 7d 90d -- 59s 91d 7 7w
+both ForgeBcryptCost '10 to 15' 10 12 15 -- 9 4 3 16 12x 1e1 18446744073709551628
+good "ForgeEnvironment test
+ForgeBcryptCost 4"
+bad "ForgeEnvironment test
+ForgeBcryptCost 3" '10 to 15'
+both ForgeBcryptConcurrency '1 to 64' 1 64 -- 0 65 two
+both ForgePasswordPolicy 'min=8..64' 'min=8' 'min=12 max=256 lower upper digit symbol score=4' 'score=0' -- min=7 min=65 max=63 max=257 score=5 letters
+both ForgeSelfRoles 'student, instructor' student instructor 'student instructor' -- admin guest teacher
+both ForgeTermsRequired 'Off|On' On off -- yes 1
+both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.org Correct-Horse-7-Battery' -- \
+    'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
+both ForgeCourseCreators 'any|instructors' any instructors -- students
+both ForgeRateLimit '1 to 1000000' 'default 1000/15m' 'default 1000/15m ip' 'user 5000/15m user' 'auth off' 'execute 1/1s' 'upload 1000000/7d' \
+    'analysis 30/1h' 'stream 10 ip' 'stream off' -- 'default 0/15m' 'default 1000001/15m' 'default 10/999ms' 'default 10/8d' 'default 10' 'default 300x/1m' \
+    'default 10/15' 'default /15m' 'stream 0' 'stream 10/1m' 'user -1/1m'
+bad 'ForgeRateLimit logins 10/1m' 'default|user|auth|execute|upload|analysis|stream'
+bad 'ForgeRateLimit auth 10/1m host' 'ip or user'
+bad 'ForgeRateLimit auth' 'class limit/window|off [ip|user]'
+good '<Location "/api/v1/auth">
+ForgeRateLimit auth 5/1m ip
+</Location>'
+bad "<Directory \"$tmp\">
+ForgeRateLimit auth 5/1m ip
+</Directory>" 'Directory'
+both ForgeAllowedOrigins 'scheme://host[:port]' https://app.example.org 'https://a.example http://localhost:3000' -- '*' null https://a.example/ \
+    'https://a.example *' 'https://*.example'
+both ForgeCSP 'relaxed|strict|disabled' relaxed strict disabled -- off
+both ForgeSecurityHeaders 'Off|On' On Off -- maybe
+both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 99999999999999999999
+both ForgeDocs 'Off|On' On Off -- swagger
+both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
+both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
+both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
+both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
+both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+
+# Neither none nor too many, nor where it cannot work.
+sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
+while IFS= read -r name; do
+    bad "$name" 'accepted: '
+    [ "$name" = ForgeRateLimit ] || bad "<Location \"/x\">
+$name x
+</Location>" 'not allowed'
+    grep -q "^both $name " "$0" || fault "$name has no case here"
+done <"$tmp/names"
+
+# A literal secret is blotted out where the configuration can be read; a good one makes the same server refuse nothing else.
+try "$(load info)
+ForgeSecret \"$FORGE_TEST_SECRET\"
+ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery" || fault "literal secrets are refused: $said"
+dump=$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
+case $dump in
+*"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
+esac
+
+# What is shipped and what is documented is accepted.
+here() {
+    sed "s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/usr/share/forge/docs|$tmp/assets|"
+}
+sed -n 's/^#   Example:  *//p' "$top/conf/forge.reference.conf" | here >"$tmp/examples"
+while IFS= read -r line; do
+    good "$line"
+done <"$tmp/examples"
+good "Include \"$top/conf/forge.reference.conf\""
+for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$MODULE"; do
+    [ ! -e "$file" ] || ln -s "$file" "$tmp/modules/$(basename "$file")"
+done
+[ -e "$tmp/modules/mod_forge.so" ] || ln -s "$MODULE" "$tmp/modules/mod_forge.so"
+here <"$top/conf/forge.conf" >"$tmp/shipped.conf"
+cp "$tmp/base.conf" "$tmp/forge.conf"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+Include \"$tmp/shipped.conf\""
+
+[ "$faults" -eq 0 ] || exit 1
+echo "configtest: $cases configurations judged as they should be"

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of core/token.c: every way in which a token can be wrong (RFC 7515, 7519, 8725, 9068), and the one in which it is right.
+ */
+#include "../../mod_forge/core/keys.h"
+#include "unit.h"
+#include <apr_strings.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define SECRET "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aE"
+#define NOW    1800000000 /* seconds; the clock of these tests */
+#define HEADER "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}"
+/* The claims of a good token, one macro each, so that a test leaves one out or twists it. */
+#define ISS    "\"iss\":\"https://forge.example\""
+#define AUD    ",\"aud\":\"forge\""
+#define SUB    ",\"sub\":\"42\""
+#define SID    ",\"sid\":\"4711\""
+#define ROLE   ",\"role\":\"student\""
+#define AMR    ",\"amr\":[\"pwd\",\"otp\"]"
+#define IAT    ",\"iat\":1800000000"
+#define NBF    ",\"nbf\":1800000000"
+#define EXP    ",\"exp\":1800000900"
+#define JTI    ",\"jti\":\"j-1\""
+#define CLAIMS "{" ISS AUD SUB SID ROLE AMR IAT NBF EXP JTI "}"
+
+static const forge_token_rules_t rules = {"https://forge.example", "forge", 900 * APR_USEC_PER_SEC};
+static forge_keys_t *keys;
+static forge_who_t who;
+static const char *why;
+
+static void begin(void)
+{
+    forge_test_begin();
+    keys = forge_core_keys_make(forge_test_pool, SECRET, strlen(SECRET));
+}
+
+static const char *b64(const char *text)
+{
+    return forge_util_b64url(forge_test_pool, text, strlen(text));
+}
+
+/* Appends the right MAC of whatever stands before it. */
+static const char *with_mac(const char *input, const char *secret, const EVP_MD *digest)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned len;
+    HMAC(digest, secret, (int)strlen(secret), (const unsigned char *)input, strlen(input), mac, &len);
+    return apr_pstrcat(forge_test_pool, input, ".", forge_util_b64url(forge_test_pool, mac, len), NULL);
+}
+
+static const char *make(const char *header, const char *claims)
+{
+    return with_mac(apr_pstrcat(forge_test_pool, b64(header), ".", b64(claims), NULL), SECRET, EVP_sha256());
+}
+
+static forge_status_t verify_at(const char *token, double seconds)
+{
+    memset(&who, 0, sizeof(who));
+    why = "unset";
+    return forge_core_token_verify(forge_test_pool, keys, &rules, token, (apr_time_t)(seconds * APR_USEC_PER_SEC), &who, &why);
+}
+
+static void good(const char *token)
+{
+    ck_assert_msg(verify_at(token, NOW) == FORGE_OK, "%s", why);
+    ck_assert_ptr_null(why);
+}
+
+static void bad(const char *token)
+{
+    ck_assert_msg(verify_at(token, NOW) == FORGE_E_INVALID_TOKEN, "accepted: %s", token);
+    ck_assert(why != NULL && strlen(why) > 5);
+    ck_assert_int_eq(who.user_id, 0);
+    ck_assert_int_eq(who.role, FORGE_ROLE_NONE);
+}
+
+static const forge_who_t ada = {.user_id = 42, .session_id = 4711, .role = FORGE_ROLE_INSTRUCTOR, .amr = "pwd otp"};
+
+START_TEST(signed_and_verified)
+{
+    const char *token = forge_core_token_sign(forge_test_pool, keys, &rules, &ada, apr_time_from_sec(NOW) + 999999);
+    good(token);
+    ck_assert_int_eq(who.user_id, 42);
+    ck_assert_int_eq(who.session_id, 4711);
+    ck_assert_int_eq(who.role, FORGE_ROLE_INSTRUCTOR);
+    ck_assert_str_eq(who.amr, "pwd otp");
+    ck_assert_uint_eq(strlen(who.jti), 22);
+    ck_assert_int_eq(who.expires, apr_time_from_sec(NOW + 900));
+    ck_assert_msg(strncmp(token, keys->header, strlen(keys->header)) == 0 && token[strlen(keys->header)] == '.',
+                  "the quick way for our own header is not taken");
+}
+END_TEST
+
+START_TEST(signed_text)
+{
+    const char *token = forge_core_token_sign(forge_test_pool, keys, &rules, &ada, apr_time_from_sec(NOW)), *dot = strchr(token, '.');
+    apr_size_t len;
+    char *header = (char *)forge_util_b64url_decode(forge_test_pool, token, (apr_size_t)(dot - token), &len);
+    ck_assert_str_eq(apr_pstrmemdup(forge_test_pool, header, len),
+                     apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"", keys->kid, "\"}", NULL));
+    char *claims = (char *)forge_util_b64url_decode(forge_test_pool, dot + 1, (apr_size_t)(strchr(dot + 1, '.') - dot - 1), &len);
+    claims = apr_pstrmemdup(forge_test_pool, claims, len);
+    ck_assert_ptr_nonnull(strstr(
+        claims, "\"iss\":\"https://"
+                "forge.example\",\"aud\":\"forge\",\"sub\":\"42\",\"sid\":\"4711\",\"role\":\"instructor\",\"amr\":[\"pwd\",\"otp\"],"
+                "\"iat\":1800000000,\"nbf\":1800000000,\"exp\":1800000900,\"jti\":\""));
+    /* the MAC is what OpenSSL says it should be */
+    const char *input = apr_pstrmemdup(forge_test_pool, token, (apr_size_t)(strrchr(token, '.') - token));
+    ck_assert_str_eq(token, with_mac(input, SECRET, EVP_sha256()));
+}
+END_TEST
+
+START_TEST(signed_with_given_jti)
+{
+    forge_who_t given = ada;
+    given.jti = "chosen";
+    given.amr = NULL;
+    good(forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW)));
+    ck_assert_str_eq(who.jti, "chosen");
+    ck_assert_str_eq(who.amr, "");
+    given.jti = NULL;
+    const char *one = forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW));
+    ck_assert_str_ne(one, forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW)));
+    given.jti = apr_pstrcat(forge_test_pool, apr_psprintf(forge_test_pool, "%05000d", 0), NULL);
+    ck_assert_ptr_null(forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW))); /* never more than fits */
+}
+END_TEST
+
+/* RFC 7515 A.1: a published HS256 signature verifies, and then fails for its header (typ JWT) and claims only. */
+START_TEST(rfc_7515_a1)
+{
+    static const char token[] = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+                                "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+                                "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    static const char secret[] = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    apr_size_t len;
+    char *key = (char *)forge_util_b64url_decode(forge_test_pool, secret, strlen(secret), &len);
+    keys = forge_core_keys_make(forge_test_pool, key, len);
+    cjose_jws_t *jws = cjose_jws_import(token, strlen(token), NULL);
+    ck_assert(cjose_jws_verify(jws, keys->jwt, NULL));
+    cjose_jws_release(jws);
+    bad(token);
+    ck_assert_str_eq(why, "typ is not at+jwt");
+}
+END_TEST
+
+START_TEST(good_variants)
+{
+    good(make(HEADER, CLAIMS));
+    ck_assert_int_eq(who.user_id, 42);
+    ck_assert_str_eq(who.jti, "j-1");
+    ck_assert_str_eq(who.amr, "pwd otp");
+    good(make("{\"typ\":\"application/at+jwt\",\"alg\":\"HS256\"}", CLAIMS));
+    good(make(" { \"typ\" : \"AT+JWT\", \"alg\" : \"HS256\", \"cty\":\"x\", \"x\":[1,{}] } ", CLAIMS));
+    good(make(apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"", keys->kid, "\"}", NULL), CLAIMS));
+    good(make(HEADER, "{" ISS ",\"aud\":[\"other\",\"forge\"]" SUB SID ROLE IAT NBF EXP JTI "}"));
+    ck_assert_str_eq(who.amr, "");
+    good(make(HEADER, "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":1800000000.5" JTI ",\"extra\":{\"a\":[null]}}"));
+    ck_assert_int_eq(who.expires, apr_time_from_sec(NOW) + 500000);
+    good(make(HEADER, "{" ISS AUD ",\"sub\":\"9223372036854775807\"" SID ROLE IAT NBF EXP JTI "}"));
+    ck_assert_int_eq(who.user_id, APR_INT64_MAX);
+}
+END_TEST
+
+static const char *const bad_headers[] = {
+    "{\"typ\":\"at+jwt\"}",
+    "{\"alg\":null,\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"none\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"None\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"NONE\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"nOnE\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"hs256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"HS256 \",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"HS256\\u0000\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"HS384\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"HS512\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"RS256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"ES256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"PS256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"EdDSA\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":[\"HS256\"],\"typ\":\"at+jwt\"}",
+    "{\"alg\":{\"alg\":\"HS256\"},\"typ\":\"at+jwt\"}",
+    "{\"alg\":256,\"typ\":\"at+jwt\"}",
+    "{\"alg\":true,\"typ\":\"at+jwt\"}",
+    "{\"Alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"HS256\",\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"none\",\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+    "{\"alg\":\"HS256\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"JWT\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"\"}",
+    "{\"alg\":\"HS256\",\"typ\":null}",
+    "{\"alg\":\"HS256\",\"typ\":[\"at+jwt\"]}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\\u0000\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"refresh+jwt\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"crit\":[]}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"crit\":[\"exp\"]}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"crit\":[\"b64\"],\"b64\":false}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"b64\":false}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"b64\":true}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"zip\":\"DEF\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"jku\":\"https://evil.example/keys\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"jwk\":{\"kty\":\"oct\",\"k\":\"AAAA\"}}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"x5u\":\"https://evil.example\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"x5c\":[\"AAAA\"]}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"00000000\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"../../dev/null\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"' OR 1=1\"}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":null}",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":7}",
+    "{}",
+    "[]",
+    "null",
+    "\"HS256\"",
+    "7",
+    "",
+    " ",
+    "{",
+    "not json",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"} x",
+    "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",}",
+    "\xff\xfe",
+};
+
+START_TEST(header_refused)
+{
+    bad(make(bad_headers[_i], CLAIMS)); /* with a right MAC */
+}
+END_TEST
+
+static const char *const bad_claims[] = {
+    /* one missing */
+    "{\"x\":1" AUD SUB SID ROLE AMR IAT NBF EXP JTI "}",
+    "{" ISS SUB SID ROLE AMR IAT NBF EXP JTI "}",
+    "{" ISS AUD SID ROLE AMR IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB ROLE AMR IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID AMR IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE AMR NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE AMR IAT EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE AMR IAT NBF JTI "}",
+    "{" ISS AUD SUB SID ROLE AMR IAT NBF EXP "}",
+    /* another's, or of a wrong type */
+    "{\"iss\":\"https://evil.example\"" AUD SUB SID ROLE IAT NBF EXP JTI "}",
+    "{\"iss\":\"https://forge.example/\"" AUD SUB SID ROLE IAT NBF EXP JTI "}",
+    "{\"iss\":\"https://forge.example\\u0000.evil\"" AUD SUB SID ROLE IAT NBF EXP JTI "}",
+    "{\"iss\":[\"https://forge.example\"]" AUD SUB SID ROLE IAT NBF EXP JTI "}",
+    "{\"iss\":null" AUD SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS ",\"aud\":\"other\"" SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS ",\"aud\":\"forge \"" SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS ",\"aud\":[]" SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS ",\"aud\":[\"other\",7,null,[\"forge\"]]" SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS ",\"aud\":{\"forge\":true}" SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS ",\"aud\":null" SUB SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":42" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"0\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"-42\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"042\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"+42\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\" 42\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"42\\u0000\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"42x\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":\"9223372036854775808\"" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD ",\"sub\":[\"42\"]" SID ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB ",\"sid\":4711" ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB ",\"sid\":\"0\"" ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB ",\"sid\":null" ROLE IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ",\"role\":\"root\"" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ",\"role\":\"Admin\"" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ",\"role\":\"admin\\u0000\"" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ",\"role\":\"\"" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ",\"role\":4" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ",\"role\":[\"admin\"]" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"amr\":\"pwd\"" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"amr\":[1]" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"amr\":[\"\"]" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"amr\":[\"pwd otp\"]" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"amr\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]" IAT NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"iat\":\"1800000000\"" NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"iat\":1800000061" NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"iat\":-1" NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE ",\"iat\":null" NBF EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT ",\"nbf\":\"1800000000\"" EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT ",\"nbf\":1800000061" EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT ",\"nbf\":[1800000000]" EXP JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":\"1800000900\"" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":null" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":true" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":1800000000" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":1799999999.9" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":0" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":-1800000900" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":1e300" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":1e400" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":9223372036854775807" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"exp\":1800000900" JTI "}",
+    "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"\"}",
+    "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":7}",
+    "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":null}",
+    "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"a\\nb\"}",
+    "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"a\\u0000b\"}",
+    /* no claims at all */
+    "{}",
+    "[]",
+    "[" CLAIMS "]",
+    "null",
+    "\"\"",
+    "",
+    "{",
+    CLAIMS "x",
+    "{\"iss\":\"\xff\"}",
+};
+
+START_TEST(claims_refused)
+{
+    bad(make(HEADER, bad_claims[_i]));
+}
+END_TEST
+
+START_TEST(clock_edges)
+{
+    const char *token = make(HEADER, CLAIMS); /* iat = nbf = NOW, exp = NOW + 900 */
+    ck_assert_int_eq(verify_at(token, NOW + 899.9), FORGE_OK);
+    ck_assert_int_eq(verify_at(token, NOW + 900), FORGE_E_INVALID_TOKEN);
+    ck_assert_str_eq(why, "it has expired");
+    ck_assert_int_eq(verify_at(token, NOW - 60), FORGE_OK);
+    ck_assert_int_eq(verify_at(token, NOW - 61), FORGE_E_INVALID_TOKEN);
+    ck_assert_str_eq(why, "it is not valid yet");
+    ck_assert_int_eq(verify_at(token, 0), FORGE_E_INVALID_TOKEN);
+    ck_assert_int_eq(verify_at(token, 4e9), FORGE_E_INVALID_TOKEN);
+}
+END_TEST
+
+START_TEST(other_keys)
+{
+    const char *input = apr_pstrcat(forge_test_pool, b64(HEADER), ".", b64(CLAIMS), NULL);
+    bad(with_mac(input, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", EVP_sha256()));
+    bad(with_mac(input, "", EVP_sha256()));
+    bad(with_mac(input, "secret", EVP_sha256()));
+    bad(with_mac(input, SECRET, EVP_sha384()));
+    bad(with_mac(input, SECRET, EVP_sha512()));
+    bad(with_mac(input, SECRET, EVP_sha1()));
+    forge_keys_t *others = forge_core_keys_make(forge_test_pool, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", 32);
+    bad(forge_core_token_sign(forge_test_pool, others, &rules, &ada, apr_time_from_sec(NOW)));
+    ck_assert_str_eq(why, "kid names no key of ours");
+}
+END_TEST
+
+/* Our own header in front of foreign claims: the quick way must not skip the MAC. */
+START_TEST(own_header_needs_a_mac)
+{
+    const char *input = apr_pstrcat(forge_test_pool, keys->header, ".", b64(CLAIMS), NULL);
+    good(with_mac(input, SECRET, EVP_sha256()));
+    bad(with_mac(input, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", EVP_sha256()));
+    bad(apr_pstrcat(forge_test_pool, input, ".", NULL));
+    bad(apr_pstrcat(forge_test_pool, input, ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NULL));
+}
+END_TEST
+
+/* Every character of a token matters, also those whose last bits base64 does not need. */
+START_TEST(each_character_tampered)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *token = forge_core_token_sign(forge_test_pool, keys, &rules, &ada, apr_time_from_sec(NOW));
+    for (size_t i = 0; i < strlen(token); i++) {
+        char *twisted = apr_pstrdup(forge_test_pool, token);
+        const char *at = strchr(alphabet, token[i]);
+        twisted[i] = at == NULL ? 'A' : alphabet[(at - alphabet) ^ 1]; /* only the lowest bit */
+        bad(twisted);
+        bad(apr_pstrndup(forge_test_pool, token, i));
+        twisted[i] = "=+/ \n%"[i % 6];
+        bad(twisted);
+    }
+    good(token);
+}
+END_TEST
+
+START_TEST(shapes_refused)
+{
+    const char *token = make(HEADER, CLAIMS), *h = b64(HEADER), *c = b64(CLAIMS);
+    static const char *const shapes[] = {"", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d", ".a.b", "a..b", "a.b.", "....."};
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
+        bad(shapes[i]);
+    bad(apr_pstrcat(forge_test_pool, token, ".", NULL));
+    bad(apr_pstrcat(forge_test_pool, token, ".", c, NULL));
+    bad(apr_pstrcat(forge_test_pool, token, ".a.b", NULL)); /* five parts, as a JWE has */
+    bad(apr_pstrcat(forge_test_pool, token, "=", NULL));
+    bad(apr_pstrcat(forge_test_pool, token, "A", NULL));
+    bad(apr_pstrcat(forge_test_pool, " ", token, NULL));
+    bad(apr_pstrcat(forge_test_pool, token, " ", NULL));
+    bad(apr_pstrcat(forge_test_pool, token, "\n", NULL));
+    bad(apr_pstrcat(forge_test_pool, h, ".", c, ".", NULL));
+    bad(apr_pstrcat(forge_test_pool, b64("{\"alg\":\"none\",\"typ\":\"at+jwt\"}"), ".", c, ".", NULL));
+    bad(with_mac(apr_pstrcat(forge_test_pool, h, "==.", c, NULL), SECRET, EVP_sha256()));
+    bad(with_mac(apr_pstrcat(forge_test_pool, h, ".", c, "=", NULL), SECRET, EVP_sha256()));
+    bad(with_mac(apr_pstrcat(forge_test_pool, h, ".", NULL), SECRET, EVP_sha256()));
+    bad(with_mac(apr_pstrcat(forge_test_pool, ".", c, NULL), SECRET, EVP_sha256()));
+}
+END_TEST
+
+START_TEST(sizes)
+{
+    char *long_text = apr_palloc(forge_test_pool, 20001);
+    memset(long_text, 'A', 20000);
+    long_text[20000] = '\0';
+    bad(long_text);
+    ck_assert_str_eq(why, "it is longer than 8192 bytes");
+    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":\"", long_text, "\"}", NULL)));
+    long_text[5000] = '\0';
+    good(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":\"", long_text, "\"}", NULL)));
+    long_text[200] = '\0';
+    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"", long_text, "\"}", NULL)));
+    long_text[128] = '\0';
+    good(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"", long_text, "\"}", NULL)));
+}
+END_TEST
+
+START_TEST(deep_json)
+{
+    char open[2001], close[2001];
+    memset(open, '[', 2000), memset(close, ']', 2000);
+    open[2000] = close[2000] = '\0';
+    bad(make(apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"x\":", open, close, "}", NULL), CLAIMS));
+    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":", open, close, "}", NULL)));
+    good(make(HEADER, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":[[[[[[[[[[]]]]]]]]]]}"));
+}
+END_TEST
+
+START_TEST(refresh_tokens)
+{
+    const char *hash, *other_hash, *token = forge_core_refresh_make(forge_test_pool, &hash),
+                                   *other = forge_core_refresh_make(forge_test_pool, &other_hash);
+    ck_assert_uint_eq(strlen(token), 43);
+    ck_assert_str_eq(hash, forge_core_sha256_hex(forge_test_pool, token, 43));
+    ck_assert_str_ne(token, other);
+    ck_assert_str_ne(hash, other_hash);
+    bad(token); /* never good as an access token */
+}
+END_TEST
+
+START_TEST(role_names)
+{
+    for (int role = FORGE_ROLE_GUEST; role <= FORGE_ROLE_ADMIN; role++)
+        ck_assert_int_eq(forge_core_role_parse(forge_core_role_name((forge_role_t)role)), role);
+    ck_assert_str_eq(forge_core_role_name(FORGE_ROLE_STUDENT), "student");
+    ck_assert_ptr_null(forge_core_role_name(FORGE_ROLE_NONE));
+    ck_assert_ptr_null(forge_core_role_name((forge_role_t)99));
+    ck_assert_int_eq(forge_core_role_parse(NULL), FORGE_ROLE_NONE);
+    ck_assert_int_eq(forge_core_role_parse(""), FORGE_ROLE_NONE);
+    ck_assert_int_eq(forge_core_role_parse("ADMIN"), FORGE_ROLE_NONE);
+    ck_assert_int_eq(forge_core_role_parse("superuser"), FORGE_ROLE_NONE);
+}
+END_TEST
+
+Suite *forge_test_core_token(void)
+{
+    Suite *s = suite_create("core/token");
+    TCase *tc = tcase_create("token");
+    tcase_add_checked_fixture(tc, begin, forge_test_end);
+    tcase_add_test(tc, signed_and_verified);
+    tcase_add_test(tc, signed_text);
+    tcase_add_test(tc, signed_with_given_jti);
+    tcase_add_test(tc, rfc_7515_a1);
+    tcase_add_test(tc, good_variants);
+    tcase_add_loop_test(tc, header_refused, 0, sizeof(bad_headers) / sizeof(*bad_headers));
+    tcase_add_loop_test(tc, claims_refused, 0, sizeof(bad_claims) / sizeof(*bad_claims));
+    tcase_add_test(tc, clock_edges);
+    tcase_add_test(tc, other_keys);
+    tcase_add_test(tc, own_header_needs_a_mac);
+    tcase_add_test(tc, each_character_tampered);
+    tcase_add_test(tc, shapes_refused);
+    tcase_add_test(tc, sizes);
+    tcase_add_test(tc, deep_json);
+    tcase_add_test(tc, refresh_tokens);
+    tcase_add_test(tc, role_names);
+    suite_add_tcase(s, tc);
+    return s;
+}
