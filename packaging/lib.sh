@@ -72,8 +72,11 @@ as() {
     setpriv --reuid "$account" --regid "$(id -gn "$account")" --clear-groups env -C / HOME=/ LC_ALL=C.UTF-8 "$@"
 }
 
-# A process of ours: the pid file names it and it lives.
-pid_alive() { [ -s "$1" ] && kill -0 "$(head -n 1 "$1")" 2>/dev/null; }
+# The pid file names a living process that runs such a program ("postgres", "apache2"): after a reboot the number may be another's.
+pid_alive() {
+    local pid
+    [ -s "$1" ] && pid=$(head -n 1 "$1") && [ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)" 2>/dev/null)" = "$2" ]
+}
 
 # Waits until a process has gone, at most so many seconds.
 pid_wait() {
@@ -92,6 +95,7 @@ build_in() {
     local dir=$1 log=$2
     shift 2
     mkdir -p "$dir"
+    [ ! -f "$top/config.status" ] || die "this checkout was configured in place, which rules out a build beside it; run make distclean first"
     if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ] || [ "$top/Makefile.am" -nt "$top/Makefile.in" ]; then
         say "build: autoreconf"
         (cd "$top" && autoreconf -fi) >"$log" 2>&1 || die "autoreconf failed" "$log"

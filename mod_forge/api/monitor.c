@@ -61,7 +61,7 @@ static forge_status_t performance(forge_req_t *q)
 
 static const forge_route_t routes[] = {
     {.method = FORGE_GET, .path = "/metrics", .flags = FORGE_R_ROOT | FORGE_R_RAW,
-     .limit = FORGE_LIMIT_NONE, .success = 200, .media = TEXT_MEDIA,
+     .limit = FORGE_LIMIT_NONE, .success = 200, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
      .handle = metrics, .operation = "metrics", .tag = "monitoring", .summary = "Metrics for Prometheus",
      .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. "
                     "The server's configuration says who may read it."},

@@ -137,6 +137,11 @@ const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t le
  * way out counts as the same in both, for it is the same version. "*" matches any existing resource. */
 bool forge_core_etag_match(const char *header, const char *etag, bool weak);
 
+/* --- accept.c: content negotiation (RFC 9110 §12.5.1) --- */
+
+/* Does the Accept header allow `media` ("application/json; charset=utf-8": parameters do not count)? NULL or empty allows everything; the most specific range decides, q=0 refuses. */
+bool forge_core_accepts(const char *header, const char *media);
+
 /* --- trace.c --- */
 
 typedef struct forge_trace_t { char trace_id[33], parent_id[17], span_id[17]; bool sampled; } forge_trace_t;

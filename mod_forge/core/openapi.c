@@ -124,7 +124,8 @@ enum {
     W_LIMIT = 1 << 5,
     W_MATCH = 1 << 6,
     W_KEY = 1 << 7,
-    W_DATA = 1 << 8
+    W_DATA = 1 << 8,
+    W_JSON = 1 << 9
 };
 
 static const struct {
@@ -137,6 +138,7 @@ static const struct {
     {W_ROLE, FORGE_E_UNAUTHENTICATED},
     {W_ROLE, FORGE_E_FORBIDDEN},
     {W_PATH, FORGE_E_NOT_FOUND},
+    {W_JSON, FORGE_E_NOT_ACCEPTABLE},
     {W_KEY, FORGE_E_IDEMPOTENCY_RUNNING},
     {W_MATCH, FORGE_E_PRECONDITION_FAILED},
     {W_BODY, FORGE_E_BAD_JSON},
@@ -327,8 +329,11 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
 static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *route)
 {
     if (route->flags & FORGE_R_RAW) {
-        forge_json_t *schema = forge_util_json_put_object(forge_util_json_put_object(content, route->media), "schema");
-        forge_util_json_put_text(schema, "type", strncmp(route->media, JSON_MEDIA, strlen(JSON_MEDIA)) ? "string" : "object");
+        char *state, *all = apr_pstrdup(d->pool, route->media);
+        for (char *media = apr_strtok(all, "|", &state); media; media = apr_strtok(NULL, "|", &state)) {
+            forge_json_t *schema = forge_util_json_put_object(forge_util_json_put_object(content, media), "schema");
+            forge_util_json_put_text(schema, "type", strncmp(media, JSON_MEDIA, strlen(JSON_MEDIA)) ? "string" : "object");
+        }
         return;
     }
     if (!route->reply) {
@@ -379,6 +384,7 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
 static unsigned conditions(const forge_route_t *route)
 {
     unsigned when = W_ALWAYS;
+    when |= route->flags & FORGE_R_RAW ? 0 : W_JSON;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
     when |= route->body ? W_BODY | W_INPUT : 0;
     when |= route->query || route->flags & FORGE_R_LIST ? W_INPUT : 0;

@@ -95,12 +95,28 @@ static apr_status_t replace(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
+/* Was the path, as it was sent, under our locations, even when it leads elsewhere (/api/v1/%2e%2e/)? */
+static bool sent_to_us(request_rec *r)
+{
+    char *uri = r->uri;
+    ap_conf_vector_t *config = r->per_dir_config;
+    if (!r->unparsed_uri || !uri)
+        return false;
+    r->uri = apr_pstrdup(r->pool, forge_http_raw_path(r));
+    r->per_dir_config = r->server->lookup_defaults;
+    ap_location_walk(r);
+    bool ours = forge_http_ours(r);
+    r->uri = uri;
+    r->per_dir_config = config;
+    return ours;
+}
+
 /* Under our locations, and what was refused before a location was looked for on a server that is ours. */
 static bool concerns(request_rec *r)
 {
     if (r->main)
         return false;
-    return forge_http_ours(r) || (forge_config_enabled(forge_config_of_server(r->server)) && !forge_http_note(r)->located);
+    return forge_http_ours(r) || sent_to_us(r) || (forge_config_enabled(forge_config_of_server(r->server)) && !forge_http_note(r)->located);
 }
 
 /* An error met while the body was read may come when the header tables were put together, of which ap_die() clears the one in use. */

@@ -91,6 +91,16 @@ static bool two_lengths(forge_req_t *q)
     return q->r->connection->keepalive == AP_CONN_CLOSE && forge_http_header(q, "Transfer-Encoding") != NULL;
 }
 
+/* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it was. */
+static forge_status_t blame(forge_req_t *q)
+{
+    const char *constraint = forge_http_db_constraint(q);
+    for (const forge_field_t *f = q->route->body; f && f->name; f++)
+        if (strstr(constraint, apr_pstrcat(q->pool, "_", f->name, "_", NULL)))
+            return forge_fail_field(q, FORGE_E_VALIDATION, apr_pstrcat(q->pool, "/", f->name, NULL), "format", "must not hold control characters or break the rules of this member");
+    return FORGE_E_VALIDATION;
+}
+
 static forge_status_t run(forge_req_t *q)
 {
     if (two_lengths(q))
@@ -103,7 +113,10 @@ static forge_status_t run(forge_req_t *q)
     FORGE_TRY(found);
     FORGE_TRY(guarded);
     FORGE_TRY(forge_http_input(q));
-    FORGE_TRY(q->route->handle(q));
+    forge_status_t handled = q->route->handle(q);
+    if (handled == FORGE_E_VALIDATION && !q->reply->faults)
+        handled = blame(q);
+    FORGE_TRY(handled);
     return forge_http_idempotency_finish(q);
 }
 

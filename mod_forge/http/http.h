@@ -53,6 +53,8 @@ struct forge_req_t {
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
+/* The constraint that the last statement of this request broke; "" when none did. */
+const char *forge_http_db_constraint(const forge_req_t *q);
 
 /* --- problem.c: failures (RFC 9457) --- */
 

@@ -142,6 +142,8 @@ static void read_preconditions(forge_req_t *q)
 forge_status_t forge_http_input(forge_req_t *q)
 {
     forge_faults_t *faults = q->faults = forge_core_faults_make(q->pool);
+    if (!(q->route->flags & FORGE_R_RAW) && !forge_core_accepts(forge_http_header(q, "Accept"), "application/json"))
+        return FORGE_E_NOT_ACCEPTABLE;
     read_preconditions(q);
     FORGE_TRY(read_query(q, faults));
     FORGE_TRY(read_body(q, faults));

@@ -150,13 +150,13 @@ static void note_failure(forge_lease_t *lease, forge_status_t status)
                                                        : "the database cannot be reached");
 }
 
-/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails by our own fault (FG0206) is always told. */
+/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails by our own fault is always told. */
 static bool worth_telling(const char *tag)
 {
     static apr_time_t told[100];
     apr_time_t now = apr_time_now(), *last = &told[atoi(tag + 4) % 100];
     apr_time_t before = __atomic_load_n(last, __ATOMIC_RELAXED);
-    if (strcmp(tag, "FG0206") == 0)
+    if (strcmp(tag, FORGE_STORE_TAG_FAULT) == 0)
         return true;
     return (now - before > apr_time_from_sec(60) || now < before) && __atomic_compare_exchange_n(last, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
@@ -256,4 +256,9 @@ void forge_http_db_done(forge_req_t *q)
 {
     if (q->lease)
         forge_http_lease_return(q->lease);
+}
+
+const char *forge_http_db_constraint(const forge_req_t *q)
+{
+    return q->lease && q->lease->db ? forge_store_constraint(q->lease->db) : "";
 }

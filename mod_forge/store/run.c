@@ -20,6 +20,7 @@ typedef struct batch_t {
     int count;
     unsigned char steps[STEPS];
     int failed;       /* step of the first error, -1: none */
+    bool synced;                     /* the answer to Sync came: only then is what ran outside a transaction committed */
     PGresult *answer; /* of STEP_RUN, or the first error */
 } batch_t;
 
@@ -120,6 +121,23 @@ static void step_take(batch_t *b, int step, PGresult *result)
     PQclear(result);
 }
 
+/* The answer to Sync. A back end that is shut down at once still flushes the rows of a statement that it has not committed, and a deferred
+ * constraint fails only here: before the sync has come nothing is certain. */
+static void sync_receive(batch_t *b, apr_int64_t deadline)
+{
+    for (int i = 0; i < 4 && !b->synced && PQstatus(b->db->conn) == CONNECTION_OK; i++) {
+        PGresult *result = forge_store_next(b->db, deadline);
+        b->synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR && b->failed < 0) {
+            PQclear(b->answer);
+            b->answer = result;
+            b->failed = STEP_RUN;
+        } else {
+            PQclear(result);
+        }
+    }
+}
+
 /* Reads to the end of the batch, so that the connection is ready for the next one. */
 static void batch_receive(batch_t *b)
 {
@@ -132,8 +150,7 @@ static void batch_receive(batch_t *b)
         else
             i++; /* NULL ends a step */
     }
-    if (PQstatus(db->conn) == CONNECTION_OK)
-        PQclear(forge_store_next(db, deadline)); /* the sync */
+    sync_receive(b, deadline);
     if (!PQexitPipelineMode(db->conn))
         forge_store_break(db);
 }
@@ -156,7 +173,7 @@ static forge_status_t failure(forge_db_t *db, const char *name, const PGresult *
     if (status == FORGE_E_SCHEMA_OUTDATED)
         db->link->ready = false;
     if (status == FORGE_E_INTERNAL)
-        forge_store_say(db, true, "FG0206", "statement %s failed: %s (%s)", name, message ? message : "unexpected result",
+        forge_store_say(db, true, FORGE_STORE_TAG_FAULT, "statement %s failed: %s (%s)", name, message ? message : "unexpected result",
                         code ? code : "-");
     else if (status >= FORGE_E_UNAVAILABLE && !row->again)
         forge_store_say(db, true, "FG0207", "statement %s could not run: %s (%s)", name, message ? message : PQerrorMessage(db->conn),
@@ -185,8 +202,10 @@ static forge_status_t batch_judge(batch_t *b, bool inside, verdict_t *verdict)
 {
     forge_db_t *db = b->db;
     *verdict = FINAL;
-    if (b->failed < 0 && b->answer)
+    if (b->failed < 0 && b->answer && b->synced)
         return FORGE_OK;
+    if (b->failed < 0 && PQstatus(db->conn) == CONNECTION_OK)
+        forge_store_break(db); /* a half answer: whether it was committed nobody knows */
     if (statement_lost(b)) {
         db->link->suspect = true;
         db->again = true;

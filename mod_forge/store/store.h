@@ -22,6 +22,8 @@ typedef struct forge_db_settings_t { /* plain values from the configuration */
 /* Messages for the error log reach out by callback: this room has no log of its own. `tag` is "FG0201" …, unique. */
 typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, const char *message);
 
+#define FORGE_STORE_TAG_FAULT "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
+
 /* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings done, schema seen) is kept with the
  * connection by libpq's event mechanism, so that a PQreset forgets it. The first use of a new connection applies the settings and checks the schema version,
  * in one round trip: FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use.

@@ -81,6 +81,7 @@ static void expect_outage(void)
     expect_log("FG");
     expect_log("DBD");
     expect_log("AH006");
+    expect_log("AH00484"); /* all workers wait for the database */
 }
 
 static int rounds(int many)

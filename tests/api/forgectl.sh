@@ -144,10 +144,10 @@ expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite'
 expect_input '' 0 '^6 accounts' user list
 
 # --- check ---
-expect 0 '^ok +role forge_app: owns nothing, cannot create' check
-expect 0 '^ok +rights of forge_app: exactly' check
-expect 0 '^ok +clock:' check
-expect 0 "^ok +secret: .*64 bytes" check --secret "$work/secret"
+expect 0 '^ok +role forge_app: owns nothing, cannot create' check --docs "$work"
+expect 0 '^ok +rights of forge_app: exactly' check --docs "$work"
+expect 0 '^ok +clock:' check --docs "$work"
+expect 0 "^ok +secret: .*64 bytes" check --docs "$work" --secret "$work/secret"
 expect 0 '^ok +documentation:' check --docs "$work"
 expect 1 '^FAIL +documentation:' check --docs "$work/absent"
 chmod 640 "$work/secret"

@@ -33,6 +33,7 @@ int main(void)
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    watchdog(60);
     env_stop(failed > 0);
     return failed > 0;
 }

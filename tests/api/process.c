@@ -38,6 +38,7 @@ static pid_t launch(const char *account, const char *const *argv, int fd)
     if (pid != 0)
         return pid;
     alarm(0);
+    setpgid(0, 0); /* httpd's prefork ends its whole process group: ours must not be in it */
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
     dup2(fd, 1);

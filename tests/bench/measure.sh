@@ -10,12 +10,14 @@ children_ticks() {
     for pid in $(httpd_children); do sed 's/.*) //' "/proc/$pid/stat"; done | awk '{ n += $12 + $13 } END { print n }'
 }
 
-# http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua).
+# http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua). wrk leaves its last requests unanswered:
+# the pause lets httpd end them, for it closes idle connections when all threads of a child are busy.
 http() {
     local name=$1 url=http://127.0.0.1:${4:-$BENCH_PORT}$2 at=${3:-$connections} ticks requests took p50 p99 failures which
     ticks=$(children_ticks)
     read -r requests took p50 p99 failures which < <(wrk -t "$((at < cores ? at : cores))" -c "$at" -d "${seconds}s" --timeout 10s -s "$here/load.lua" "$url" |
         sed -n 's/^RESULT //p') || die "wrk did not measure $2"
+    sleep 0.3
     ticks=$(($(children_ticks) - ticks))
     [ "$failures" -eq 0 ] || die "$failures of $requests requests for $2 failed $which" "$dir/error.log"
     record "$name" rate "$(awk "BEGIN { print $requests / $took }")"

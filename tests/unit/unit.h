@@ -34,6 +34,7 @@ Suite *forge_test_util_clock(void);
 Suite *forge_test_util_random(void);
 Suite *forge_test_core_fields(void);
 Suite *forge_test_core_page(void);
+Suite *forge_test_core_accept(void);
 Suite *forge_test_core_etag(void);
 Suite *forge_test_core_trace(void);
 Suite *forge_test_core_router(void);

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Gives tests/api/forgectl.sh a PostgreSQL of its own, on a socket in a folder of its own, and takes both away again.
+set -u
+bin=${FORGE_PG_BINDIR:-$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)}
+dir=$(mktemp -d)
+as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+stop() {
+    as_postgres "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1
+    rm -rf "$dir"
+}
+trap stop EXIT
+[ "$(id -u)" != 0 ] || chown postgres "$dir"
+chmod 0755 "$dir"
+as_postgres "$bin/initdb" -D "$dir/data" -E UTF8 --locale=C.UTF-8 -A trust >"/dev/null" || exit 1
+as_postgres "$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=off" start >/dev/null || exit 1
+"$bin/psql" -X -q -h "$dir" -U postgres postgres -c 'CREATE ROLE forge_owner LOGIN' -c 'CREATE ROLE forge_app LOGIN' -c 'CREATE DATABASE forge OWNER forge_owner' || exit 1
+DSN="host=$dir dbname=forge user=forge_owner" SRCDIR=$FORGE_SRCDIR bash "$FORGE_SRCDIR/tests/api/forgectl.sh"
