@@ -6,6 +6,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <ap_mpm.h>
 #include <mod_watchdog.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -17,7 +18,7 @@ APLOG_USE_MODULE(forge);
 
 typedef struct task_t {
     server_rec *s;
-    bool superuser_done;
+    bool superuser_done, compared;
     apr_time_t housekept;
 } task_t;
 
@@ -50,6 +51,23 @@ static forge_status_t first_superuser(apr_pool_t *p, forge_server_t *server)
     return status;
 }
 
+/* Once the database answers: will it bear a connection for every place in every child? Said where the operator looks, and not fatal. */
+static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
+{
+    forge_lease_t *lease;
+    forge_db_t *db;
+    int found, allowed = 0, children = 1, dbd_max = forge_http_pool_dbd_max(server->s);
+    FORGE_TRY(forge_http_lease_take(p, server, "forge start", &lease, &db));
+    forge_status_t status = forge_store_schema_check(db, p, &found, &allowed);
+    forge_http_lease_return(lease);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
+    if (status == FORGE_OK && dbd_max * children >= allowed)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server->s, "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d (max_connections); lower DBDMax",
+                     dbd_max, children, dbd_max * children, allowed);
+    return status;
+}
+
 static forge_status_t housekeep(apr_pool_t *p, forge_server_t *server)
 {
     forge_lease_t *lease;
@@ -78,6 +96,8 @@ static apr_status_t step(int state, void *data, apr_pool_t *p)
         if (status != FORGE_OK && task->superuser_done)
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, task->s, "FG0431: could not create the first administrator: %s", forge_util_error(status)->code);
     }
+    if (!task->compared)
+        task->compared = !transient(compare_connections(p, server));
     if (task->superuser_done && (now - task->housekept > HOUSEKEEPING_EVERY || now < task->housekept)) {
         task->housekept = now;
         forge_status_t status = housekeep(p, server);

@@ -31,7 +31,7 @@ static const char *unhex(apr_pool_t *p, const char *hex, apr_size_t *len)
     *len = strlen(hex) / 2;
     char *out = apr_palloc(p, *len + 1);
     for (apr_size_t i = 0; i < *len; i++) {
-        int high = hex[2 * i], low = hex[2 * i + 1];
+        unsigned char high = (unsigned char)hex[2 * i], low = (unsigned char)hex[2 * i + 1];
         out[i] = (char)(((high <= '9' ? high - '0' : high - 'a' + 10) << 4) | (low <= '9' ? low - '0' : low - 'a' + 10));
     }
     out[*len] = '\0';

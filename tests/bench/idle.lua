@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
--- wrk -t1: each of the BENCH_CONNECTIONS connections makes one request and then keeps still.
-local left = tonumber(os.getenv("BENCH_CONNECTIONS"))
+-- wrk -t1: each of the BENCH_CONNECTIONS connections makes one request and then keeps still. One after the other: httpd closes idle connections when a
+-- burst takes all its threads.
+local connections, asked = tonumber(os.getenv("BENCH_CONNECTIONS")), 0
 
 function delay()
-    left = left - 1
-    return left >= 0 and 0 or 3600000
+    asked = asked + 1
+    return asked <= connections and asked * 3 or 3600000
 end

@@ -97,17 +97,22 @@ descriptors() {
     for pid in $(httpd_children); do ls "/proc/$pid/fd"; done | wc -l
 }
 
-# What many connections that wait for their next request cost.
+# What connections that wait for their next request cost: a hundred more every half second.
 idle_connections() {
-    local before open wrk_pid more
+    local before open more pids=()
     before=$(memory Pss) open=$(descriptors)
-    BENCH_CONNECTIONS=$idle wrk -t 1 -c "$idle" -d 10s -s "$here/idle.lua" "http://127.0.0.1:$BENCH_PORT/health/live" >"$dir/idle.log" 2>&1 &
-    wrk_pid=$!
-    sleep 6
-    more=$(($(memory Pss) - before))
-    record idle open "$(($(descriptors) - open))"
-    record idle bytes "$(awk "BEGIN { print 1024 * $more / $idle }")"
-    wait "$wrk_pid"
+    for _ in $(seq $((idle / 100))); do
+        BENCH_CONNECTIONS=100 wrk -t 1 -c 100 -d 300s -s "$here/idle.lua" "http://127.0.0.1:$BENCH_PORT/health/live" >/dev/null 2>&1 &
+        pids+=($!)
+        sleep 0.5
+    done
+    sleep 1
+    more=$(($(memory Pss) - before)) open=$(($(descriptors) - open))
+    kill "${pids[@]}"
+    wait "${pids[@]}" 2>/dev/null || true
+    [ "$open" -ge $((idle * 9 / 10)) ] || die "only $open of $idle idle connections stayed open" "$dir/error.log"
+    record idle open "$open"
+    record idle bytes "$(awk "BEGIN { print 1024 * $more / $open }")"
 }
 
 children_memory() {
