@@ -20,16 +20,16 @@ APLOG_USE_MODULE(forge);
 #define ANSWER_SLACK apr_time_from_msec(400)      /* a hanging server is given up so long after its own time-out */
 #define IDLE_IN_TRANSACTION apr_time_from_sec(10)
 #define STALE_FOUND_WITHIN apr_time_from_msec(100)
-#define PAUSE_FIRST apr_time_from_msec(250)       /* after a failure nobody asks the database for so long, doubling … */
-#define PAUSE_MAX apr_time_from_sec(2)            /* … up to this; one request then tries */
+#define PAUSE_FIRST apr_time_from_msec(250)       /* after a failure nobody asks the database for so long; then one request tries */
+#define PAUSE_LATER apr_time_from_sec(3)          /* … and so long once the outage has lasted a minute: mod_dbd writes a line for each try */
+#define OUTAGE_LONG apr_time_from_sec(60)
 
 typedef struct forge_pool_t {
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *freed;
     int size, busy, waiting;
     bool failing, trying;
-    apr_time_t retry_at;
-    apr_interval_time_t pause;
+    apr_time_t retry_at, since;    /* since: when the outage began */
     forge_status_t reason;         /* what the last failure was */
     apr_time_t logged;
 } forge_pool_t;
@@ -50,7 +50,6 @@ forge_pool_t *forge_http_pool_make(apr_pool_t *p, server_rec *s, int size)
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     pool->size = size;
-    pool->pause = PAUSE_FIRST;
     if (apr_thread_mutex_create(&pool->lock, APR_THREAD_MUTEX_DEFAULT, p) != APR_SUCCESS || apr_thread_cond_create(&pool->freed, p) != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0410: could not make the lock of the connection gate");
     return pool;
@@ -124,10 +123,9 @@ static bool remember(forge_pool_t *pool, forge_status_t status)
     apr_thread_mutex_lock(pool->lock);
     apr_time_t now = apr_time_now();
     if (down) {
-        pool->pause = pool->failing ? pool->pause * 2 : PAUSE_FIRST;
-        if (pool->pause > PAUSE_MAX)
-            pool->pause = PAUSE_MAX;
-        pool->retry_at = now + pool->pause;
+        if (!pool->failing)
+            pool->since = now;
+        pool->retry_at = now + (now - pool->since > OUTAGE_LONG ? PAUSE_LATER : PAUSE_FIRST);
         pool->reason = status;
         say = now - pool->logged > apr_time_from_sec(60);
         if (say)
@@ -198,7 +196,7 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
 }
 
 /* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given back
- * and taken again, mod_dbd reconnects it. A server that hangs is not asked twice. */
+ * and taken again, mod_dbd reconnects it (another thread may have brought the next dead one meanwhile, hence the loop). A server that hangs is not asked twice. */
 static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const char *activity)
 {
     forge_db_settings_t *settings = apr_pcalloc(p, sizeof(*settings));
@@ -208,7 +206,9 @@ static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const
     settings->live = lease->server->live;
     apr_time_t begun = apr_time_now();
     forge_status_t status = open_once(p, lease, settings, activity);
-    if (status == FORGE_E_DATABASE_DOWN && lease->rec && apr_time_now() - begun < STALE_FOUND_WITHIN) {
+    for (int i = 0; i <= lease->server->db_pool->size && status == FORGE_E_DATABASE_DOWN && lease->rec; i++) {
+        if (apr_time_now() - begun > STALE_FOUND_WITHIN)
+            break;
         dbd_close(lease->s, lease->rec);
         status = open_once(p, lease, settings, activity);
     }

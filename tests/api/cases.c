@@ -134,6 +134,9 @@ static bool line_matters(const char *line)
 
 static bool line_expected(const char *line)
 {
+    /* This small server runs out of workers under load and says so: no news. */
+    if (strstr(line, "AH00484") || strstr(line, "AH00485") || strstr(line, "AH10159"))
+        return true;
     for (int i = 0; i < EXPECTED_MAX && expected[i]; i++)
         if (strstr(line, expected[i]))
             return true;

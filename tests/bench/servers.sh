@@ -7,7 +7,7 @@ dir='' httpd_up='' postgres_up=''
 # Undoes everything, whatever happened before.
 servers_stop() {
     local pid
-    if [ -n "$httpd_up" ] && pid_alive "$dir/httpd.pid"; then
+    if [ -n "$httpd_up" ] && [ -s "$dir/httpd.pid" ]; then
         pid=$(head -n 1 "$dir/httpd.pid")
         kill "$pid" && { pid_wait "$pid" 15 || kill -9 "$pid"; }
     fi

@@ -1,24 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: SQL is text of the program, parameters travel apart from it (SECURITY 60). No PQexec of anything but a literal or a script that was read
-# from a migration, and no formatting of statements outside the one place that numbers the parameters of a list.
+# Guard: SQL is text of the program, and parameters travel apart from it (SECURITY 60).
 cd "${1:-.}" || exit 2
 failed=0
-wrong() { echo "  $1"; failed=1; }
+none() { # none WHY LINES
+    [ -z "$2" ] && return
+    echo "  $1:"
+    printf '%s\n' "$2" | sed 's/^/    /'
+    failed=1
+}
+sources() { grep -rnE "$1" mod_forge --include='*.c' --include='*.h'; }
 
-# The calls that send text to the server, in the files that may send something other than a literal.
-grep -rnE '\bPQ(exec|sendQuery|execParams|sendQueryParams|prepare|sendPrepare)\(' mod_forge --include='*.c' |
-    grep -vE '\bPQ[A-Za-z]+\([^,]*, *(")' | grep -vE '^mod_forge/store/(wire|db|run|tx|migrate)\.c:' >/tmp/forge-guard.$$ || true
-while IFS= read -r line; do
-    [ -z "$line" ] || wrong "$line"
-done </tmp/forge-guard.$$
-rm -f /tmp/forge-guard.$$
-
-# Formatting whose text is a statement.
-hits=$(grep -rnE '(psprintf|snprintf|pstrcat|buf_printf|asprintf)\([^;]*"[^"]*\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|ALTER|DROP|GRANT) ' mod_forge --include='*.c' --include='*.h' | grep -vE '^mod_forge/store/list\.c:')
-[ -z "$hits" ] || wrong "$hits"
-
-# SQL belongs to store/ (and sql/).
-hits=$(grep -rnE '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_.]+ SET|DELETE FROM) ' mod_forge --include='*.c' --include='*.h' | grep -vE '^mod_forge/store/')
-[ -z "$hits" ] || wrong "$hits"
+# What reaches the server is a literal, a static literal (…_sql), or the text of a statement row. One function sends scripts.
+none "text that is no literal goes to PostgreSQL" "$(sources '\bPQ(exec|execParams|prepare|sendQuery|sendQueryParams|sendPrepare)\(' |
+    grep -vE '\bPQ[A-Za-z]+\([^,]*, *("|[a-z]+_sql,|[a-z]+(_stmt)?(\.|->)(name, *[a-z_]+(\.|->))?sql,)' | grep -vE '^mod_forge/store/run\.c:[0-9]+:.*PQsendQuery\(db->conn, sql\)')"
+# Scripts are literals, migrations and the demo data; nothing of a request is ever near one.
+none "a script that is neither a literal nor read from a file of ours" "$(sources '\bforge_store_script\(' | grep -vE '\bforge_store_script\([^,]*, *[^,]*, *"|^mod_forge/store/(store\.h|run\.c|migrate\.c|tx\.c)|^mod_forge/ctl/')"
+# Every statement row and list has its text in place.
+none "a static statement whose text is not a literal" "$(sources 'static const forge_stmt_t [a-z_]+ = \{' | grep -vE '= \{ *("|$|/\*)')"
+# Nobody formats statements, but for the one place that numbers the parameters of a list.
+none "a statement put together by formatting" "$(sources '(printf|strcat|buf_puts)\([^;]*"[^"]*\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|ALTER|DROP|GRANT) ' | grep -v '^mod_forge/store/list\.c:')"
+# SQL lives in store/.
+none "SQL outside store/" "$(sources '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_.]+ SET|DELETE FROM) ' | grep -v '^mod_forge/store/')"
 exit $failed
