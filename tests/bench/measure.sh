@@ -26,7 +26,7 @@ http() {
     record "$name" cpu "$(awk "BEGIN { print 1e6 * $ticks / $(getconf CLK_TCK) / $requests }")"
 }
 
-logged() { http "$1" "$2" "$connections" "$BENCH_LOGGED_PORT"; }
+bare() { http "$1" "$2" "$connections" "$BENCH_BARE_PORT"; }
 
 # sql NAME STATEMENT: pgbench with the statement that the server has prepared under this name, on the same socket with the same settings.
 sql() {

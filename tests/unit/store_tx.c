@@ -105,6 +105,19 @@ static forge_status_t stumble(forge_db_t *d, apr_pool_t *p, void *baton)
     return forge_store_script(d, p, *sql, NULL);
 }
 
+/* Without a transaction of ours the commit is part of the statement: its failure, which comes after the row, is the statement's. */
+START_TEST(statement_whose_commit_fails)
+{
+    static const forge_stmt_t stmt = {"test_late", "INSERT INTO late VALUES (77) RETURNING a", 0};
+    forge_rows_t *rows = NULL;
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, &rows), FORGE_E_BAD_REFERENCE);
+    ck_assert_str_eq(forge_store_constraint(db), "late_kept");
+    ck_assert_int_eq(PQtransactionStatus(conn), PQTRANS_IDLE);
+    ck_assert_int_eq(tx(&(job_t){.first = "1"}), FORGE_OK);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM late"), "0");
+}
+END_TEST
+
 START_TEST(serialisation_failures_run_again)
 {
     const char *twice = "DO $$ BEGIN IF nextval('tries') < 3 THEN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END IF; END $$";
@@ -209,6 +222,7 @@ Suite *forge_test_store_tx(void)
     tcase_add_test(tc, rolls_back);
     tcase_add_test(tc, commit_of_a_failed_transaction);
     tcase_add_test(tc, commit_that_fails);
+    tcase_add_test(tc, statement_whose_commit_fails);
     tcase_add_test(tc, serialisation_failures_run_again);
     tcase_add_test(tc, lost_in_the_middle);
     tcase_add_test(tc, savepoints);
