@@ -192,9 +192,14 @@ static void httpd_conf_write(void)
     file_write(path_of("httpd.conf"), conf);
 }
 
+const char *env_preload(void)
+{
+    return setting("FORGE_TEST_PRELOAD", "");
+}
+
 static void httpd_start(void)
 {
-    const char *preload = setting("FORGE_TEST_PRELOAD", "");
+    const char *preload = env_preload();
     const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};
     const char *checked[] = {"valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", F("--log-file=%s/logs/valgrind.%%p", env.dir),
                              env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};

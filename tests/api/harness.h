@@ -43,6 +43,7 @@ extern env_t env;
 void env_start(void);                  /* exits with a message when it cannot */
 void env_stop(bool failed);            /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
 void env_heal(void);                   /* starts again what a failed test left stopped */
+const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
 void env_httpd_graceful(void);         /* a graceful restart; returns at once */
 int env_children(int *pids, int max);  /* processes that serve requests; the number found */

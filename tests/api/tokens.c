@@ -217,7 +217,7 @@ START_TEST(weak_secrets_stop_the_start)
     for (const char *const *secret = secrets; *secret; secret++) {
         char *found = strstr(conf, env.secret);
         file_write(path, F("%.*s%s%s", (int)(found - conf), conf, *secret, found + strlen(env.secret)));
-        int code = process_run(NULL, (const char *[]){env.httpd, "-t", "-f", path, NULL}, &out);
+        int code = process_run(NULL, (const char *[]){"env", F("LD_PRELOAD=%s", env_preload()), env.httpd, "-t", "-f", path, NULL}, &out);
         ck_assert_msg(code != 0, "the configuration test takes the secret %s: %s", *secret, out);
         ck_assert_msg(strcasestr(out, "ForgeSecret") != NULL, "the message names the directive: %s", out);
         ck_assert_msg(strlen(*secret) < 10 || !strstr(out, *secret), "the message shows the secret: %s", out);

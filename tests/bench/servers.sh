@@ -83,7 +83,7 @@ query() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$dir/sock" -U postgres "$@"; }
 modules_write() {
     local name static
     static=$("$httpd" -l)
-    for name in mpm_event unixd authn_core authz_core authz_host alias dir mime setenvif headers filter deflate reqtimeout log_config status watchdog dbd; do
+    for name in "mpm_$mpm" unixd authn_core authz_core authz_host alias dir mime setenvif headers filter deflate reqtimeout log_config status watchdog dbd; do
         grep -qE "^ *(mod_)?${name/mpm_/}\.c$" <<<"$static" || printf 'LoadModule %s_module "%s/mod_%s.so"\n' "$name" "$modules" "$name"
     done
     printf 'LoadModule bench_hello_module "%s"\nLoadModule forge_module "%s"\n' "$dir/hello/.libs/mod_bench_hello.so" "$build/.libs/mod_forge.so"
