@@ -346,6 +346,30 @@ START_TEST(audit_events)
 }
 END_TEST
 
+/* ForgeFirstSuperuser: created once at a start, never overwritten (SPEC 2). */
+START_TEST(first_superuser)
+{
+    char *path = F("%s/httpd.conf", env.dir), *conf = file_read(path, 0);
+    static const char question[] = "SELECT count(*) || ' ' || coalesce(min(role), '') FROM forge.users WHERE email_key = 'first@example.org'";
+    file_write(path, F("%sForgeFirstSuperuser first@example.org Granite-Harbor-71\n", conf));
+    env_httpd_graceful();
+    for (int i = 0; i < 50 && strcmp(sql("%s", question), "1 admin"); i++)
+        pause_ms(100);
+    ck_assert_str_eq(sql("%s", question), "1 admin");
+    reply_t *reply = login_as("email", "first@example.org", "Granite-Harbor-71");
+    expect_status(reply, 200);
+    ck_assert_str_eq(text_at(reply->json, "/user/role"), "admin");
+    sql("UPDATE forge.users SET role = 'student' WHERE email_key = 'first@example.org'");
+    env_httpd_graceful();
+    pause_ms(1500);
+    ck_assert_str_eq(sql("%s", question), "1 student");
+    file_write(path, conf);
+    env_httpd_graceful();
+    pause_ms(1500);
+    ck_assert(env_wait_ready(10));
+}
+END_TEST
+
 Suite *suite_accounts(void)
 {
     Suite *suite = suite_create("accounts");
@@ -373,5 +397,6 @@ Suite *suite_accounts(void)
     tcase_add_test(me, me_has_what_is_promised);
     tcase_add_test(me, revoked_session);
     tcase_add_test(me, audit_events);
+    tcase_add_test(me, first_superuser);
     return suite;
 }

@@ -83,17 +83,6 @@ static void expect_outage(void)
     expect_log("AH006");
 }
 
-/* Within 5 s every child answers again: twenty in a row, each on a connection of its own. */
-static void all_well(const char *path, const char *token)
-{
-    int good = 0;
-    for (int i = 0; i < 100 && good < 20; i++) {
-        good = CALL("GET", path, .token = token, .headers = {"Connection: close"})->status == 200 ? good + 1 : 0;
-        pause_ms(50);
-    }
-    ck_assert_msg(good == 20, "not every child answers again after 5 s");
-}
-
 static int rounds(int many)
 {
     return env.quick ? many / 5 + 1 : many;
@@ -124,7 +113,7 @@ START_TEST(postgresql_restarts)
     ck_assert_int_gt(writes->acknowledged, 0);
     for (int i = 0; i < writes->acknowledged; i++)
         ck_assert_msg(!strcmp(sql("SELECT count(*) FROM forge.courses WHERE title = '%s'", writes->titles[i]), "1"), "acknowledged write %s is lost or doubled", writes->titles[i]);
-    all_well("/api/v1/auth/me", me.access);
+    expect_served("/api/v1/auth/me", me.access);
 }
 END_TEST
 
@@ -138,7 +127,7 @@ START_TEST(back_ends_killed)
         reply_t *reply = CALL("GET", "/api/v1/auth/me", .token = me.access);
         ck_assert_msg(reply->status == 200 || reply->status == 503, "%d", reply->status);
     }
-    all_well("/api/v1/auth/me", me.access);
+    expect_served("/api/v1/auth/me", me.access);
     ck_assert_str_eq(sql("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"), "0");
 }
 END_TEST
@@ -264,7 +253,7 @@ START_TEST(postgresql_hangs)
     ck_assert_msg(reply->status == 503 || reply->status == 504 || reply->status == 200, "%d %s", reply->status, reply->body);
     ck_assert_msg(reply->seconds < 6, "after %.1f s", reply->seconds);
     expect_status(live, 200);
-    all_well("/api/v1/auth/me", me.access);
+    expect_served("/api/v1/auth/me", me.access);
 }
 END_TEST
 

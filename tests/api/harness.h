@@ -136,6 +136,9 @@ void expect_problem_at(const char *file, int line, const reply_t *reply, const c
 /* errors[] of a problem names this pointer; code may be NULL for any. */
 void expect_fault(const reply_t *reply, const char *pointer, const char *code);
 
+/* Within 5 s every child answers a GET with 200: thirty in a row, each on a connection of its own. */
+void expect_served(const char *path, const char *token);
+
 /* --- rules.c: what is true of every answer --- */
 
 void rules_check(const char *method, const char *path, const call_t *options, const reply_t *reply);

@@ -164,6 +164,21 @@ START_TEST(performance)
 }
 END_TEST
 
+/* SECURITY 58: who may read the figures is Apache's to say, and its refusal is a problem document too */
+START_TEST(access_is_apaches)
+{
+    expect_log("AH01630");
+    person_t admin = person("admin");
+    static const char *const paths[] = {"/metrics", "/metrics/", "/api/v1/performance", "/api/v1/performance/", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        expect_problem(CALL("GET", *path, .port = PORT_STRICT), "insufficient_scope");
+        expect_status(CALL("GET", *path, .port = PORT_STRICT, .token = admin.access), 403);
+        expect_status(CALL("GET", *path), 200);
+    }
+    ck_assert_ptr_null(strstr(metrics(), admin.username));
+}
+END_TEST
+
 Suite *suite_metrics(void)
 {
     Suite *suite = suite_create("metrics");
@@ -174,5 +189,6 @@ Suite *suite_metrics(void)
     tcase_add_test(all, in_flight_comes_back_to_one);
     tcase_add_test(all, histograms_add_up);
     tcase_add_test(all, performance);
+    tcase_add_test(all, access_is_apaches);
     return suite;
 }

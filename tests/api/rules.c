@@ -189,3 +189,13 @@ void expect_fault(const reply_t *reply, const char *pointer, const char *code)
     }
     ck_abort_msg("no fault %s at %s: %.600s", code ? code : "", pointer, reply->body);
 }
+
+void expect_served(const char *path, const char *token)
+{
+    int good = 0;
+    for (int i = 0; i < 100 && good < 30; i++) {
+        good = CALL("GET", path, .token = token, .headers = {"Connection: close"})->status == 200 ? good + 1 : 0;
+        pause_ms(50);
+    }
+    ck_assert_msg(good == 30, "%s is not served again by every child after 5 s", path);
+}
