@@ -25,15 +25,16 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 
 static void register_hooks(apr_pool_t *p)
 {
-    static const char *const before_us[] = {"mod_dbd.c", "mod_watchdog.c", NULL};
+    static const char *const dbd[] = {"mod_dbd.c", NULL};
+    static const char *const watchdog[] = {"mod_watchdog.c", NULL}; /* its post_config makes the locks of what is registered by then */
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c", NULL}; /* a site's own redirects to HTTPS go before */
     (void)p;
     /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first. */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(forge_http_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(forge_http_test_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(forge_http_post_config, before_us, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(forge_http_child_init, before_us, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(forge_http_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_child_init(forge_http_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
     /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last. */
     ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(forge_http_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);

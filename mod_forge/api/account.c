@@ -290,7 +290,7 @@ forge_status_t forge_api_account_login(forge_req_t *q)
         FORGE_TRY(forge_http_password_hash(q, password, &new_hash));
     forge_new_session_t session = session_begin(q, &refresh);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_login(db, q->pool, user_id, new_hash, &session, &rows));
+    FORGE_TRY(forge_store_login(db, q->pool, user_id, forge_store_rows_int(rows, 0, "_epoch", -1), new_hash, &session, &rows));
     if (forge_store_rows_count(rows) == 0)
         return refuse_login(q, user_id, identifier);
     forge_live_count(q->live, FORGE_C_LOGIN_OK);

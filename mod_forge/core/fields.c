@@ -224,6 +224,7 @@ static bool check_bool(slot_t *slot, bool b)
 
 static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body, slot_t *slots);
 static bool no_nul(const check_t *c, const forge_json_t *v);
+static bool holds_nul(const forge_json_t *v);
 
 /* RFC 6901 §3. A name too long to be shown leaves its parent's pointer. */
 static const char *pointer_into(apr_pool_t *p, const char *pointer, const char *name)
@@ -248,8 +249,32 @@ static bool no_nul_member(void *baton, const char *name, forge_json_t *value)
 {
     const check_t *outer = baton;
     check_t c = *outer;
+    if (!holds_nul(value))
+        return true;
     c.pointer = pointer_into(c.pool, outer->pointer, name);
     return no_nul(&c, value);
+}
+
+static bool clean_member(void *found, const char *name, forge_json_t *value)
+{
+    (void)name;
+    *(bool *)found = holds_nul(value);
+    return !*(bool *)found;
+}
+
+/* Is there a U+0000 anywhere below? Asked before a pointer is made for each of perhaps half a million items. */
+static bool holds_nul(const forge_json_t *v)
+{
+    apr_size_t len;
+    bool found = false;
+    const char *text = forge_util_json_text(v, &len);
+    if (text)
+        return memchr(text, 0, len) != NULL;
+    if (forge_util_json_type(v) == FORGE_JSON_OBJECT)
+        forge_util_json_each(v, clean_member, &found);
+    for (apr_size_t i = 0; !found && forge_util_json_type(v) == FORGE_JSON_ARRAY && i < forge_util_json_size(v); i++)
+        found = holds_nul(forge_util_json_at(v, i));
+    return found;
 }
 
 /* Neither jsonb nor text can hold U+0000: a value that is taken as it is, or not at all, must not contain one anywhere. */
@@ -266,6 +291,8 @@ static bool no_nul(const check_t *c, const forge_json_t *v)
         return forge_core_faults_count(c->faults) == before;
     for (apr_size_t i = 0; i < forge_util_json_size(v); i++) {
         check_t item = *c;
+        if (!holds_nul(forge_util_json_at(v, i)))
+            continue;
         item.pointer = apr_psprintf(c->pool, "%s/%" APR_SIZE_T_FMT, c->pointer, i);
         if (!no_nul(&item, forge_util_json_at(v, i)))
             return false;
@@ -424,7 +451,7 @@ static bool check_ignored(void *baton, const char *name, forge_json_t *value)
 {
     const ignored_t *ignored = baton;
     int i = find(ignored->fields, name);
-    if (i < 0 || ignored->fields[i].flags & FORGE_F_READONLY) {
+    if ((i < 0 || ignored->fields[i].flags & FORGE_F_READONLY) && holds_nul(value)) {
         check_t c = *ignored->check;
         c.pointer = pointer_into(c.pool, c.pointer, name);
         no_nul(&c, value);

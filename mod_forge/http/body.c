@@ -5,6 +5,8 @@
 
 #include <httpd.h>
 #include <http_protocol.h>
+#include <ap_mpm.h>
+#include <apr_atomic.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -42,7 +44,7 @@ static bool take(apr_bucket_brigade *bb, forge_buf_t *into, apr_status_t *rv)
     return end;
 }
 
-forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len)
+static forge_status_t body_read(forge_req_t *q, const char **data, apr_size_t *len)
 {
     request_rec *r = q->r;
     apr_off_t max = forge_config_max_body(q->config), said = 0;
@@ -59,12 +61,30 @@ forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_
             r->connection->keepalive = AP_CONN_CLOSE;
             return read_error(rv);
         }
-        if (buf->failed || (apr_off_t)buf->len > max)
+        if (buf->failed || (apr_off_t)buf->len > max) {
+            r->connection->keepalive = AP_CONN_CLOSE; /* the answer does not wait for the rest */
             return FORGE_E_BODY_TOO_LARGE;
+        }
     }
     *data = buf->data ? buf->data : "";
     *len = buf->len;
     return FORGE_OK;
+}
+
+/* Three threads of four may wait for bodies; the others answer those who have none, health checks first of all. */
+forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len)
+{
+    static apr_uint32_t readers;
+    int threads = 0;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    apr_uint32_t before = apr_atomic_inc32(&readers);
+    forge_status_t status = FORGE_E_UNAVAILABLE;
+    if (threads < 4 || before < (apr_uint32_t)threads * 3 / 4)
+        status = body_read(q, data, len);
+    else
+        q->r->connection->keepalive = AP_CONN_CLOSE;
+    apr_atomic_dec32(&readers);
+    return status;
 }
 
 void forge_http_body_drain(request_rec *r)
@@ -80,8 +100,8 @@ void forge_http_body_drain(request_rec *r)
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (left > 0) {
         apr_off_t got = 0;
-        if (ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, HUGE_STRING_LEN) != APR_SUCCESS)
-            break;
+        if (ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) != APR_SUCCESS)
+            break; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not hold a thread */
         if (APR_BRIGADE_EMPTY(bb) || APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) /* an empty brigade: the body had been read before */
             return;
         apr_brigade_length(bb, 1, &got);

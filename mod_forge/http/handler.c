@@ -88,7 +88,8 @@ static forge_status_t limit(forge_req_t *q)
  * to be closed before anybody sees it; nothing else marks a connection so early. */
 static bool two_lengths(forge_req_t *q)
 {
-    return q->r->connection->keepalive == AP_CONN_CLOSE && forge_http_header(q, "Transfer-Encoding") != NULL;
+    const conn_rec *c = q->r->connection;
+    return !c->master && c->keepalive == AP_CONN_CLOSE && forge_http_header(q, "Transfer-Encoding") != NULL; /* HTTP/2 has its own framing */
 }
 
 /* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it was. */

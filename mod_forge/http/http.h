@@ -156,6 +156,7 @@ void forge_http_body_drain(struct request_rec *r);
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
 /* Opens the transaction and claims the key, once; FORGE_REPLAYED when the stored answer was put into q->reply. */
 forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db);
+bool forge_http_idempotency_claimed(const forge_req_t *q);
 /* Stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 
@@ -165,6 +166,9 @@ struct forge_pool_t *forge_http_pool_make(apr_pool_t *p, struct server_rec *s, i
 forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **lease, forge_db_t **db);
 void forge_http_lease_return(forge_lease_t *lease);
 int forge_http_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
+const char *forge_http_pool_database(struct server_rec *s); /* DBDParams as configured for this server */
+/* Servers with the same text share one pool of mod_dbd's, and so need one gate before it. */
+const char *forge_http_pool_identity(apr_pool_t *p, struct server_rec *s);
 
 /* probe.c */
 void forge_http_probe_init(apr_pool_t *p); /* child_init */

@@ -40,7 +40,10 @@ forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, ap
     char *all = apr_palloc(q->pool, head_len + len + 1);
     memcpy(all, head, head_len);
     memcpy(all + head_len, body, len);
-    q->idem->fingerprint = forge_core_sha256_hex(q->pool, all, head_len + len);
+    /* A plain digest at rest would be a quick way to guess the password in the body. */
+    unsigned char mac[32];
+    forge_core_mac(q->keys, "idempotency fingerprint", all, head_len + len, mac);
+    q->idem->fingerprint = forge_util_hex(q->pool, mac, sizeof(mac));
     return FORGE_OK;
 }
 
@@ -82,6 +85,11 @@ forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db)
     FORGE_TRY(forge_store_idempotency_claim(db, q->pool, q->idem->scope, q->idem->key, q->idem->fingerprint, &found, &answer));
     q->idem->claimed = true;
     return found ? replay(q, &answer) : FORGE_OK;
+}
+
+bool forge_http_idempotency_claimed(const forge_req_t *q)
+{
+    return q->idem && q->idem->claimed;
 }
 
 forge_status_t forge_http_idempotency_finish(forge_req_t *q)

@@ -17,7 +17,7 @@
 
 APLOG_USE_MODULE(forge);
 
-#define ANSWER_SLACK apr_time_from_msec(400)      /* a hanging server is given up so long after its own time-out */
+#define ANSWER_SLACK apr_time_from_msec(300)      /* a hanging server is given up so long after its own time-out */
 #define IDLE_IN_TRANSACTION apr_time_from_sec(10)
 #define STALE_FOUND_WITHIN apr_time_from_msec(100)
 #define PAUSE_FIRST apr_time_from_msec(250)       /* after a failure nobody asks the database for so long; then one request tries */
@@ -55,20 +55,38 @@ forge_pool_t *forge_http_pool_make(apr_pool_t *p, server_rec *s, int size)
     return pool;
 }
 
-/* The value of DBDMax where it applies to this server: in its <VirtualHost> block, else at server level, else mod_dbd's default. */
-int forge_http_pool_dbd_max(server_rec *s)
+/* A directive of mod_dbd's where it applies to this server: in its <VirtualHost> block, else at server level, else NULL. */
+static const char *dbd_directive(server_rec *s, const char *name)
 {
-    int max = 10;
+    const char *said = NULL, *own = NULL;
     for (ap_directive_t *d = ap_conftree; d; d = d->next) {
         bool own_host = strcasecmp(d->directive, "<VirtualHost") == 0 && s->defn_name && strcmp(d->filename, s->defn_name) == 0 &&
                         d->line_num == (int)s->defn_line_number;
-        if (strcasecmp(d->directive, "DBDMax") == 0)
-            max = atoi(d->args);
+        if (strcasecmp(d->directive, name) == 0)
+            said = d->args;
         for (ap_directive_t *in = own_host ? d->first_child : NULL; in; in = in->next)
-            if (strcasecmp(in->directive, "DBDMax") == 0)
-                return atoi(in->args);
+            if (strcasecmp(in->directive, name) == 0)
+                own = in->args;
     }
-    return max;
+    return own ? own : said;
+}
+
+int forge_http_pool_dbd_max(server_rec *s)
+{
+    const char *max = dbd_directive(s, "DBDMax");
+    return max ? atoi(max) : 10; /* mod_dbd's default */
+}
+
+const char *forge_http_pool_database(server_rec *s)
+{
+    const char *params = dbd_directive(s, "DBDParams");
+    return params ? params : "";
+}
+
+const char *forge_http_pool_identity(apr_pool_t *p, server_rec *s)
+{
+    const char *driver = dbd_directive(s, "DBDriver"), *params = dbd_directive(s, "DBDParams");
+    return apr_psprintf(p, "%s %d %s", driver ? driver : "", forge_http_pool_dbd_max(s), params ? params : "");
 }
 
 /* Must be called with the lock held. */
@@ -246,6 +264,8 @@ forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 {
     if (!q->lease || !q->lease->rec) {
         const char *activity = apr_pstrcat(q->pool, "forge ", q->request_id, NULL);
+        if (forge_http_idempotency_claimed(q)) /* a slip of the handler's: it gave the transaction away in the middle of its work */
+            return FORGE_E_INTERNAL;
         FORGE_TRY(forge_http_lease_take(q->pool, q->server, activity, &q->lease, db));
     }
     *db = q->lease->db;

@@ -30,8 +30,8 @@ const char *forge_http_raw_path(request_rec *r)
     const char *target = r->unparsed_uri ? r->unparsed_uri : "/";
     if (*target != '/') { /* absolute form: scheme "://" authority path (RFC 9112 §3.2.2) */
         const char *authority = strstr(target, "://");
-        const char *path = authority ? strchr(authority + 3, '/') : NULL;
-        target = path ? path : "/";
+        const char *path = authority ? authority + 3 + strcspn(authority + 3, "/?#") : "";
+        target = *path == '/' ? path : "/"; /* a slash in the query is none of the path */
     }
     return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
 }

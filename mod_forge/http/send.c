@@ -143,6 +143,8 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
         q->reply->file = NULL;
     }
     forge_http_body_drain(r);
+    if (r->eos_sent) /* as above, but found out while the rest was read away */
+        return OK;
     set_headers(q);
     r->status = q->reply->http;
     r->no_local_copy = 1;

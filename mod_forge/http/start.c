@@ -13,6 +13,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 
@@ -35,12 +36,27 @@ forge_server_t *forge_http_server(server_rec *s)
     return servers ? apr_hash_get(servers, &s, sizeof(s)) : NULL;
 }
 
+/* Two databases number their accounts alike: a token of one must not be good at the other. */
+static const char *clash(const server_rec *a, const server_rec *b)
+{
+    const forge_config_t *mine = forge_config_of_server((server_rec *)a), *theirs = forge_config_of_server((server_rec *)b);
+    const forge_token_rules_t *my = forge_config_token_rules(mine), *their = forge_config_token_rules(theirs);
+    if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) || forge_config_tenant(mine) != forge_config_tenant(theirs) ||
+        strcmp(my->issuer, their->issuer) != 0 || strcmp(my->audience, their->audience) != 0 ||
+        strcmp(forge_http_pool_database((server_rec *)a), forge_http_pool_database((server_rec *)b)) == 0)
+        return NULL;
+    return "two virtual hosts have different DBDParams but the same ForgeSecret, issuer and audience, so that tokens of one would be good at the other; "
+           "give each a ForgeSecret of its own";
+}
+
 int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
     (void)ptemp;
-    for (; s; s = s->next) {
+    for (const server_rec *first = s; s; s = s->next) {
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
+        for (const server_rec *other = first; other != s && !problem; other = other->next)
+            problem = clash(s, other);
         if (problem) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0420: %s", problem);
             return HTTP_INTERNAL_SERVER_ERROR;
@@ -134,9 +150,14 @@ void forge_http_child_init(apr_pool_t *p, server_rec *s)
     (void)s;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
+    apr_hash_t *pools = apr_hash_make(p);
     for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
         forge_server_t *server = apr_hash_this_val(i);
-        server->db_pool = forge_http_pool_make(p, server->s, forge_http_pool_dbd_max(server->s));
+        const char *identity = forge_http_pool_identity(p, server->s);
+        server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
+        if (!server->db_pool)
+            server->db_pool = forge_http_pool_make(p, server->s, forge_http_pool_dbd_max(server->s));
+        apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
     }
 }
 

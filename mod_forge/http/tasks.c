@@ -120,9 +120,8 @@ int forge_http_tasks_register(apr_pool_t *pconf, server_rec *main_server)
         if (!forge_http_server(s))
             continue;
         task_t *task = apr_pcalloc(pconf, sizeof(*task));
-        const char *name = apr_psprintf(pconf, "_forge_%s_%u_", s->server_hostname ? s->server_hostname : "", s->defn_line_number);
         task->s = s;
-        if (get(&watchdog, name, 0, 1, pconf) != APR_SUCCESS || add(watchdog, STEP, task, step) != APR_SUCCESS) {
+        if (get(&watchdog, "_forge_", 0, 1, pconf) != APR_SUCCESS || add(watchdog, STEP, task, step) != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0434: could not register the background task");
             return HTTP_INTERNAL_SERVER_ERROR;
         }

@@ -149,7 +149,7 @@ forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forg
 /* By e-mail key or username (either NULL): _password_hash and the bare user; no rows when unknown. */
 forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows);
 /* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL. Row: the bare user, _session_id. No rows: inactive or gone meanwhile. */
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *new_hash, const forge_new_session_t *session, forge_rows_t **rows);
+forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash, const forge_new_session_t *session, forge_rows_t **rows);
 /* Records a failed one in the audit log (user_id 0 when unknown; identifier as typed). */
 forge_status_t forge_store_login_failed(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *identifier, const char *ip, const char *request_id);
 /* GET /auth/me in one statement: bare user + sessions (json), mfa_enabled, profile_completion, password_changed_at, _version; no rows when the session is revoked or the account inactive. */

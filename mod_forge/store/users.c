@@ -47,12 +47,12 @@ static const forge_stmt_t user_create = {
 
 static const forge_stmt_t login_by_email = {
     "login_by_email",
-    "SELECT " BARE_USER ", u.password_hash AS _password_hash, u.version AS _version FROM forge.users u WHERE u.email_key = $1",
+    "SELECT " BARE_USER ", u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version FROM forge.users u WHERE u.email_key = $1",
     1};
 
 static const forge_stmt_t login_by_username = {
     "login_by_username",
-    "SELECT " BARE_USER ", u.password_hash AS _password_hash, u.version AS _version FROM forge.users u "
+    "SELECT " BARE_USER ", u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version FROM forge.users u "
     "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")",
     1};
 
@@ -60,14 +60,14 @@ static const forge_stmt_t login_good = {
     "login",
     "WITH who AS ("
     " UPDATE forge.users SET last_login_at = now(), last_login_ip = $7::inet, password_hash = coalesce($2, password_hash)"
-    " WHERE id = $1::bigint AND is_active RETURNING *), "
+    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint RETURNING *), "
     OPEN_SESSION("$3", "$4", "$5", "$6", "$7", "$8") ", "
     "audit AS ("
     " INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail)"
     " SELECT 'user.login', id, id, $7::inet, $9,"
     "  jsonb_build_object('amr', coalesce($8, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who) "
     "SELECT " BARE_USER ", o.id AS _session_id, u.version AS _version FROM who u LEFT JOIN opened o ON true",
-    9};
+    10};
 
 static const forge_stmt_t login_bad = {
     "login_failed",
@@ -169,12 +169,12 @@ forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const c
     return forge_store_run(db, p, email_key ? &login_by_email : &login_by_username, args, rows);
 }
 
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *new_hash,
+forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
                                  const forge_new_session_t *session, forge_rows_t **rows)
 {
     const char *args[] = {
         forge_util_itoa(p, user_id), new_hash,     session->refresh_sha256, session->expires_at, session->device_name, session->user_agent,
-        ip_text(p, session->ip),     session->amr, session->request_id};
+        ip_text(p, session->ip),     session->amr, session->request_id, forge_util_itoa(p, epoch)};
     return forge_store_run(db, p, &login_good, args, rows);
 }
 

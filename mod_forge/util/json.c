@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONTAINERS_MAX   20000 /* objects and arrays of one text: jansson needs 300 bytes for an empty one that took two */
 #define NUMBER_BYTES_MAX 512 /* characters of one number; a longer one only costs time */
 
 static json_t *in(forge_json_t *v)
@@ -44,7 +45,7 @@ static forge_json_t *root_adopt(apr_pool_t *p, json_t *root)
 typedef struct scan_t {
     const char *data;
     apr_size_t len, at;
-    int depth;
+    int depth, containers;
     struct {
         bool object;
         int commas;
@@ -82,6 +83,8 @@ static const char *scan(scan_t *s)
         } else if (c == '{' || c == '[') {
             if (s->depth == FORGE_JSON_DEPTH_MAX)
                 return "nested too deep";
+            if (s->containers++ == CONTAINERS_MAX)
+                return "too many objects and arrays";
             s->levels[s->depth].object = c == '{';
             s->levels[s->depth++].commas = 0;
         } else if ((c == '}' || c == ']') && s->depth) {

@@ -353,7 +353,7 @@ START_TEST(first_superuser)
     static const char question[] = "SELECT count(*) || ' ' || coalesce(min(role), '') FROM forge.users WHERE email_key = 'first@example.org'";
     file_write(path, F("%sForgeFirstSuperuser first@example.org Granite-Harbor-71\n", conf));
     env_httpd_graceful();
-    for (int i = 0; i < 50 && strcmp(sql("%s", question), "1 admin"); i++)
+    for (int i = 0; i < 200 && strcmp(sql("%s", question), "1 admin"); i++)
         pause_ms(100);
     ck_assert_str_eq(sql("%s", question), "1 admin");
     reply_t *reply = login_as("email", "first@example.org", "Granite-Harbor-71");
