@@ -59,16 +59,18 @@ static forge_status_t performance(forge_req_t *q)
     return forge_reply_buf(q, b, NULL);
 }
 
+static const forge_status_t errors[] = {FORGE_E_FORBIDDEN, FORGE_OK};
+
 static const forge_route_t routes[] = {
     {.method = FORGE_GET, .path = "/metrics", .flags = FORGE_R_ROOT | FORGE_R_RAW,
      .limit = FORGE_LIMIT_NONE, .success = 200, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
      .handle = metrics, .operation = "metrics", .tag = "monitoring", .summary = "Metrics for Prometheus",
      .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. "
-                    "The server's configuration says who may read it."},
+                    "The server's configuration says who may read it.", .errors = errors},
     {.method = FORGE_GET, .path = "/performance",
      .limit = FORGE_LIMIT_DEFAULT, .success = 200, .reply = performance_fields, .schema = "Performance",
      .handle = performance, .operation = "performance", .tag = "monitoring", .summary = "Response times by endpoint",
      .description = "Counts, means, 95th percentiles and error rates in seconds and ratios. "
-                    "The server's configuration says who may read it."},
+                    "The server's configuration says who may read it.", .errors = errors},
 };
 const forge_routes_t forge_api_monitor = FORGE_API_ROUTES(routes);

@@ -166,7 +166,7 @@ struct forge_pool_t *forge_http_pool_make(apr_pool_t *p, struct server_rec *s, i
 forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **lease, forge_db_t **db);
 void forge_http_lease_return(forge_lease_t *lease);
 int forge_http_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
-const char *forge_http_pool_database(struct server_rec *s); /* DBDParams as configured for this server */
+const char *forge_http_pool_database(apr_pool_t *p, struct server_rec *s); /* DBDParams as configured for this server */
 /* Servers with the same text share one pool of mod_dbd's, and so need one gate before it. */
 const char *forge_http_pool_identity(apr_pool_t *p, struct server_rec *s);
 

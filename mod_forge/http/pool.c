@@ -77,10 +77,10 @@ int forge_http_pool_dbd_max(server_rec *s)
     return max ? atoi(max) : 10; /* mod_dbd's default */
 }
 
-const char *forge_http_pool_database(server_rec *s)
+const char *forge_http_pool_database(apr_pool_t *p, server_rec *s)
 {
     const char *params = dbd_directive(s, "DBDParams");
-    return params ? params : "";
+    return params ? ap_getword_conf(p, &params) : ""; /* the tree has it with its quotes */
 }
 
 const char *forge_http_pool_identity(apr_pool_t *p, server_rec *s)

@@ -37,26 +37,25 @@ forge_server_t *forge_http_server(server_rec *s)
 }
 
 /* Two databases number their accounts alike: a token of one must not be good at the other. */
-static const char *clash(const server_rec *a, const server_rec *b)
+static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
 {
-    const forge_config_t *mine = forge_config_of_server((server_rec *)a), *theirs = forge_config_of_server((server_rec *)b);
+    const forge_config_t *mine = forge_config_of_server(a), *theirs = forge_config_of_server(b);
     const forge_token_rules_t *my = forge_config_token_rules(mine), *their = forge_config_token_rules(theirs);
     if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) || forge_config_tenant(mine) != forge_config_tenant(theirs) ||
         strcmp(my->issuer, their->issuer) != 0 || strcmp(my->audience, their->audience) != 0 ||
-        strcmp(forge_http_pool_database((server_rec *)a), forge_http_pool_database((server_rec *)b)) == 0)
+        forge_store_same_database(forge_http_pool_database(p, a), forge_http_pool_database(p, b)))
         return NULL;
-    return "two virtual hosts have different DBDParams but the same ForgeSecret, issuer and audience, so that tokens of one would be good at the other; "
+    return "two virtual hosts use different databases but the same ForgeSecret, issuer and audience, so that tokens of one would be good at the other; "
            "give each a ForgeSecret of its own";
 }
 
 int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
-    (void)ptemp;
-    for (const server_rec *first = s; s; s = s->next) {
+    for (server_rec *first = s; s; s = s->next) {
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
-        for (const server_rec *other = first; other != s && !problem; other = other->next)
-            problem = clash(s, other);
+        for (server_rec *other = first; other != s && !problem; other = other->next)
+            problem = clash(ptemp, s, other);
         if (problem) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0420: %s", problem);
             return HTTP_INTERNAL_SERVER_ERROR;

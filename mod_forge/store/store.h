@@ -35,6 +35,10 @@ void forge_store_db_detach(forge_db_t *db);
 /* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
+/* Do two connection strings name the same database (host, hostaddr, port, dbname, service; the user does not count)? A string that cannot be parsed is
+ * the same as itself only. */
+bool forge_store_same_database(const char *a, const char *b);
+
 /* --- statements --- */
 
 /* A statement is a static row: prepared lazily under its name on each connection, again when the back end forgot it (26000). */

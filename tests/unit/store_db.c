@@ -41,6 +41,17 @@ static forge_status_t sql(const char *text)
     return forge_store_run(db, forge_test_pool, &stmt, NULL, NULL);
 }
 
+START_TEST(same_database)
+{
+    ck_assert(forge_store_same_database("dbname=a user=x", "user=y dbname=a connect_timeout=2"));
+    ck_assert(forge_store_same_database("postgresql://u@h:5433/a", "host=h port=5433 dbname=a"));
+    ck_assert(!forge_store_same_database("dbname=a", "dbname=b"));
+    ck_assert(!forge_store_same_database("dbname=a host=h", "dbname=a"));
+    ck_assert(forge_store_same_database("=", "="));
+    ck_assert(!forge_store_same_database("=", "dbname=a"));
+}
+END_TEST
+
 START_TEST(prepares_once)
 {
     ck_assert_int_eq(prepared("test_add"), 0);
@@ -430,6 +441,7 @@ Suite *forge_test_store_db(void)
     tcase_set_timeout(tc, 60);
     tcase_add_unchecked_fixture(tc, forge_test_pg_start, NULL);
     tcase_add_checked_fixture(tc, setup, forge_test_end);
+    tcase_add_test(tc, same_database);
     tcase_add_test(tc, prepares_once);
     tcase_add_test(tc, settings_are_made);
     tcase_add_test(tc, learns_again_after_deallocate);
