@@ -11,14 +11,14 @@
 #include <stddef.h>
 
 /* Ceilings. Every buffer, body and list is born with one; those that a site may change are directives instead. */
-#define FORGE_JSON_DEPTH_MAX 32        /* levels of nesting in a request body (SPEC 1) */
-#define FORGE_JSON_MEMBERS_MAX 1000    /* members of one object in a request body */
-#define FORGE_TOKEN_BYTES_MAX 8192     /* a bearer token longer than this is refused unread */
-#define FORGE_PAGE_LIMIT 100           /* default and largest page of a list */
-#define FORGE_PATH_IDS_MAX 4           /* ids in one route template */
-#define FORGE_REQUEST_ID_MAX 128       /* characters of an X-Request-ID we echo */
+#define FORGE_JSON_DEPTH_MAX      32   /* levels of nesting in a request body (SPEC 1) */
+#define FORGE_JSON_MEMBERS_MAX    1000 /* members of one object in a request body */
+#define FORGE_TOKEN_BYTES_MAX     8192 /* a bearer token longer than this is refused unread */
+#define FORGE_PAGE_LIMIT          100  /* default and largest page of a list */
+#define FORGE_PATH_IDS_MAX        4    /* ids in one route template */
+#define FORGE_REQUEST_ID_MAX      128  /* characters of an X-Request-ID we echo */
 #define FORGE_IDEMPOTENCY_KEY_MAX 255  /* characters of an Idempotency-Key */
-#define FORGE_ROUTES_MAX 256           /* routes the shared metrics have room for */
+#define FORGE_ROUTES_MAX          256  /* routes the shared metrics have room for */
 
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
@@ -31,15 +31,21 @@ typedef enum forge_status_t {
 } forge_status_t;
 
 /* Pass a failure on to the caller. */
-#define FORGE_TRY(call)                        \
-    do {                                       \
-        forge_status_t forge_try_ = (call);    \
-        if (forge_try_ != FORGE_OK)            \
-            return forge_try_;                 \
+#define FORGE_TRY(call) \
+    do { \
+        forge_status_t forge_try_ = (call); \
+        if (forge_try_ != FORGE_OK) \
+            return forge_try_; \
     } while (0)
 
 /* Roles in ascending order of rights (SPEC 2): a comparison is the check. */
-typedef enum forge_role_t { FORGE_ROLE_NONE = 0, FORGE_ROLE_GUEST, FORGE_ROLE_STUDENT, FORGE_ROLE_INSTRUCTOR, FORGE_ROLE_ADMIN } forge_role_t;
+typedef enum forge_role_t {
+    FORGE_ROLE_NONE = 0,
+    FORGE_ROLE_GUEST,
+    FORGE_ROLE_STUDENT,
+    FORGE_ROLE_INSTRUCTOR,
+    FORGE_ROLE_ADMIN
+} forge_role_t;
 
 typedef enum forge_method_t { FORGE_GET = 0, FORGE_POST, FORGE_PUT, FORGE_PATCH, FORGE_DELETE, FORGE_METHODS } forge_method_t;
 
@@ -61,39 +67,42 @@ typedef struct forge_who_t {
     apr_int64_t user_id;
     apr_int64_t session_id;
     forge_role_t role;
-    apr_time_t expires;  /* when the token ends */
+    apr_time_t expires; /* when the token ends */
     const char *jti;
-    const char *amr;     /* space separated authentication methods, "pwd" or "pwd otp" */
+    const char *amr; /* space separated authentication methods, "pwd" or "pwd otp" */
 } forge_who_t;
 
 /* --- Fields: one row feeds validation, binding and the JSON Schema of OpenAPI --- */
 
 typedef enum forge_type_t {
-    FORGE_T_TEXT, FORGE_T_INT, FORGE_T_NUMBER, FORGE_T_BOOL,
-    FORGE_T_TIME,    /* RFC 3339 text, always UTC with Z in answers */
-    FORGE_T_OBJECT,  /* an object; its members in .fields, or free when that is NULL */
-    FORGE_T_ARRAY    /* an array of .fields objects, or of .format "text"/"int" scalars */
+    FORGE_T_TEXT,
+    FORGE_T_INT,
+    FORGE_T_NUMBER,
+    FORGE_T_BOOL,
+    FORGE_T_TIME,   /* RFC 3339 text, always UTC with Z in answers */
+    FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
+    FORGE_T_ARRAY   /* an array of .fields objects, or of .format "text"/"int" scalars */
 } forge_type_t;
 
 enum {
-    FORGE_F_REQUIRED  = 1 << 0, /* must be in the body of POST and PUT; always present in answers anyway */
-    FORGE_F_NULLABLE  = 1 << 1, /* null is a value */
-    FORGE_F_READONLY  = 1 << 2, /* only in answers; ignored in bodies */
+    FORGE_F_REQUIRED = 1 << 0,  /* must be in the body of POST and PUT; always present in answers anyway */
+    FORGE_F_NULLABLE = 1 << 1,  /* null is a value */
+    FORGE_F_READONLY = 1 << 2,  /* only in answers; ignored in bodies */
     FORGE_F_WRITEONLY = 1 << 3, /* only in bodies (passwords) */
-    FORGE_F_OPTIONAL  = 1 << 4, /* may be absent from answers */
+    FORGE_F_OPTIONAL = 1 << 4,  /* may be absent from answers */
     FORGE_F_UNTRIMMED = 1 << 5  /* reserved for text whose edges count; text is never trimmed today except by format */
 };
 
 typedef struct forge_field_t forge_field_t;
 struct forge_field_t {
-    const char *name;      /* JSON member, query parameter and SQL column at once; NULL ends a table */
+    const char *name; /* JSON member, query parameter and SQL column at once; NULL ends a table */
     forge_type_t type;
     unsigned flags;
-    apr_int64_t min, max;  /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT, 65536 for TEXT */
-    const char *format;    /* NULL, "email", "username", "password", "uri", or "enum:a|b|c" */
-    const char *preset;    /* text form of the default, applied on POST and PUT and to queries; NULL: none */
-    const char *example;   /* a JSON literal for the documentation: "\"Ada\"", "3", "true" */
-    const char *help;      /* one line */
+    apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT, 65536 for TEXT */
+    const char *format;   /* NULL, "email", "username", "password", "uri", or "enum:a|b|c" */
+    const char *preset;   /* text form of the default, applied on POST and PUT and to queries; NULL: none */
+    const char *example;  /* a JSON literal for the documentation: "\"Ada\"", "3", "true" */
+    const char *help;     /* one line */
     const forge_field_t *fields; /* for OBJECT and ARRAY */
 };
 
@@ -103,38 +112,39 @@ typedef struct forge_req_t forge_req_t; /* http/http.h */
 typedef forge_status_t (*forge_handler_fn)(forge_req_t *q);
 
 enum {
-    FORGE_R_LIST       = 1 << 0, /* answers an array of .reply; takes skip, limit, after, count */
+    FORGE_R_LIST = 1 << 0,       /* answers an array of .reply; takes skip, limit, after, count */
     FORGE_R_IDEMPOTENT = 1 << 1, /* honours Idempotency-Key */
-    FORGE_R_FORM       = 1 << 2, /* body may be application/x-www-form-urlencoded too */
-    FORGE_R_TOKENS     = 1 << 3, /* the answer carries secrets: no-store, never compressed */
-    FORGE_R_ROOT       = 1 << 4, /* the template is not under /api/v1 */
-    FORGE_R_ETAG       = 1 << 5, /* single resource with a version: If-None-Match, If-Match */
-    FORGE_R_RAW        = 1 << 6, /* answer is no JSON (.media says what); for metrics and documentation pages */
-    FORGE_R_HIDDEN     = 1 << 7, /* left out of OpenAPI (documentation pages and their assets) */
-    FORGE_R_PUBLIC     = 1 << 8, /* anonymous answers may be cached by anyone for a short time */
-    FORGE_R_TAIL       = 1 << 9, /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
-    FORGE_R_CHECKS     = 1 << 10, /* the handler has rules of its own for members: called although some failed, it adds to q->faults and fails with all */
-    FORGE_R_STATUS     = 1 << 11  /* 503 may come with the body of .reply instead of a problem (health) */
+    FORGE_R_FORM = 1 << 2,       /* body may be application/x-www-form-urlencoded too */
+    FORGE_R_TOKENS = 1 << 3,     /* the answer carries secrets: no-store, never compressed */
+    FORGE_R_ROOT = 1 << 4,       /* the template is not under /api/v1 */
+    FORGE_R_ETAG = 1 << 5,       /* single resource with a version: If-None-Match, If-Match */
+    FORGE_R_RAW = 1 << 6,        /* answer is no JSON (.media says what); for metrics and documentation pages */
+    FORGE_R_HIDDEN = 1 << 7,     /* left out of OpenAPI (documentation pages and their assets) */
+    FORGE_R_PUBLIC = 1 << 8,     /* anonymous answers may be cached by anyone for a short time */
+    FORGE_R_TAIL = 1 << 9,       /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
+    FORGE_R_CHECKS =
+        1 << 10, /* the handler has rules of its own for members: called although some failed, it adds to q->faults and fails with all */
+    FORGE_R_STATUS = 1 << 11 /* 503 may come with the body of .reply instead of a problem (health) */
 };
 
 typedef struct forge_route_t {
     forge_method_t method;
-    const char *path;               /* "/courses/{id}"; every {…} is a positive 64-bit integer (but see FORGE_R_TAIL) */
-    forge_role_t role;              /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
+    const char *path;  /* "/courses/{id}"; every {…} is a positive 64-bit integer (but see FORGE_R_TAIL) */
+    forge_role_t role; /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
     unsigned flags;
     forge_limit_class_t limit;
-    int success;                    /* 200, 201, 202 or 204 */
-    const forge_field_t *body;      /* NULL: no body is read */
-    const forge_field_t *query;     /* parameters beyond paging; NULL: none */
-    const forge_field_t *reply;     /* members of the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
-    const char *schema;             /* name of .reply in OpenAPI: "Course" */
-    const char *media;              /* with FORGE_R_RAW: the media type, or several joined by "|" */
+    int success;                /* 200, 201, 202 or 204 */
+    const forge_field_t *body;  /* NULL: no body is read */
+    const forge_field_t *query; /* parameters beyond paging; NULL: none */
+    const forge_field_t *reply; /* members of the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
+    const char *schema;         /* name of .reply in OpenAPI: "Course" */
+    const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
     forge_handler_fn handle;
-    const char *operation;          /* operationId: "course_get" */
-    const char *tag;                /* OpenAPI group: "courses" */
-    const char *summary;            /* one line */
-    const char *description;        /* a sentence or two; who may call it, what it does besides */
-    const forge_status_t *errors;   /* special errors, ended by FORGE_OK; the general ones are added from the flags */
+    const char *operation;        /* operationId: "course_get" */
+    const char *tag;              /* OpenAPI group: "courses" */
+    const char *summary;          /* one line */
+    const char *description;      /* a sentence or two; who may call it, what it does besides */
+    const forge_status_t *errors; /* special errors, ended by FORGE_OK; the general ones are added from the flags */
 } forge_route_t;
 
 /* One resource's table; the list of tables is forge_api_tables(). */

@@ -35,7 +35,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(forge_http_test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(forge_http_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
     ap_hook_child_init(forge_http_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
-    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last. */
+    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last.
+     */
     ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(forge_http_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(forge_http_claim_map, NULL, NULL, APR_HOOK_FIRST);
@@ -49,13 +50,5 @@ static void register_hooks(apr_pool_t *p)
 }
 
 /* The one symbol this module exports. */
-AP_DECLARE_MODULE(forge) = {
-    STANDARD20_MODULE_STUFF,
-    forge_config_dir_make,
-    forge_config_dir_merge,
-    forge_config_server_make,
-    forge_config_server_merge,
-    forge_config_commands,
-    register_hooks,
-    AP_MODULE_FLAG_NONE
-};
+AP_DECLARE_MODULE(forge) = {STANDARD20_MODULE_STUFF,   forge_config_dir_make, forge_config_dir_merge, forge_config_server_make,
+                            forge_config_server_merge, forge_config_commands, register_hooks,         AP_MODULE_FLAG_NONE};

@@ -5,52 +5,100 @@
 
 #include <string.h>
 
-#define USERNAME_TRIES 5  /* a made-up username, then with random ends */
-#define TOKENS_MAX 262144 /* bytes of an answer with account and tokens */
+#define USERNAME_TRIES 5      /* a made-up username, then with random ends */
+#define TOKENS_MAX     262144 /* bytes of an answer with account and tokens */
 #define IDENTIFIER_MAX 254
 
 /* --- fields --- */
 
-#define USER_FIELDS                                                                                                                     \
-    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},                                     \
-    {.name = "email", .type = FORGE_T_TEXT, .max = 254, .format = "email", .example = "\"ada@example.org\"", .help = "address as typed"}, \
-    {.name = "username", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username", .example = "\"ada\"", .help = "login name"},  \
-    {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"},  \
-    {.name = "bio", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 5000, .example = "null", .help = "a few words about oneself"}, \
-    {.name = "avatar_url", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 2048, .example = "null", .help = "a picture"},       \
-    {.name = "role", .type = FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "\"student\"", .help = "role here"},   \
-    {.name = "is_active", .type = FORGE_T_BOOL, .example = "true", .help = "false: the account cannot log in"},                         \
-    {.name = "email_verified", .type = FORGE_T_BOOL, .example = "false", .help = "the address was proven"},                             \
-    {.name = "locale", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 35, .example = "null", .help = "language tag (BCP 47)"}, \
-    {.name = "timezone", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "null", .help = "IANA time zone"},      \
-    {.name = "created_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"},                                \
-    {.name = "updated_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was last changed"}
+#define USER_FIELDS \
+    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"}, \
+        {.name = "email", \
+         .type = FORGE_T_TEXT, \
+         .max = 254, \
+         .format = "email", \
+         .example = "\"ada@example.org\"", \
+         .help = "address as typed"}, \
+        {.name = "username", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username", .example = "\"ada\"", .help = "login name"}, \
+        {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"}, \
+        {.name = "bio", \
+         .type = FORGE_T_TEXT, \
+         .flags = FORGE_F_NULLABLE, \
+         .max = 5000, \
+         .example = "null", \
+         .help = "a few words about oneself"}, \
+        {.name = "avatar_url", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 2048, .example = "null", .help = "a picture"}, \
+        {.name = "role", .type = FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "\"student\"", .help = "role here"}, \
+        {.name = "is_active", .type = FORGE_T_BOOL, .example = "true", .help = "false: the account cannot log in"}, \
+        {.name = "email_verified", .type = FORGE_T_BOOL, .example = "false", .help = "the address was proven"}, \
+        {.name = "locale", \
+         .type = FORGE_T_TEXT, \
+         .flags = FORGE_F_NULLABLE, \
+         .max = 35, \
+         .example = "null", \
+         .help = "language tag (BCP 47)"}, \
+        {.name = "timezone", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "null", .help = "IANA time zone"}, \
+        {.name = "created_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"}, \
+    { \
+        .name = "updated_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was last changed" \
+    }
 
-#define NEW_USER_FIELDS(username_flags)                                                                                                 \
-    {.name = "email", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .max = 254, .format = "email", .example = "\"ada@example.org\"", \
-     .help = "unique without regard to case"},                                                                                          \
-    {.name = "username", .type = FORGE_T_TEXT, .flags = (username_flags), .min = 3, .max = 30, .format = "username", .example = "\"ada\"", \
-     .help = "letters, digits or underscores, unique without regard to case"},                                                          \
-    {.name = "password", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",        \
-     .example = "\"correct-Horse7-battery\"", .help = "8 to 128 characters that meet the password rules"},                              \
-    {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"},  \
-    {.name = "role", .type = FORGE_T_TEXT, .format = "enum:student|instructor|admin", .preset = "student", .example = "\"student\"",    \
-     .help = "only a role that this site lets people choose"},                                                                          \
-    {.name = "accept_terms", .type = FORGE_T_BOOL, .flags = FORGE_F_WRITEONLY, .example = "true",                                       \
-     .help = "must be true where the site requires it"},                                                                                \
-    {.name = "accept_privacy", .type = FORGE_T_BOOL, .flags = FORGE_F_WRITEONLY, .example = "true",                                     \
-     .help = "must be true where the site requires it"}
+#define NEW_USER_FIELDS(username_flags) \
+    {.name = "email", \
+     .type = FORGE_T_TEXT, \
+     .flags = FORGE_F_REQUIRED, \
+     .max = 254, \
+     .format = "email", \
+     .example = "\"ada@example.org\"", \
+     .help = "unique without regard to case"}, \
+        {.name = "username", \
+         .type = FORGE_T_TEXT, \
+         .flags = (username_flags), \
+         .min = 3, \
+         .max = 30, \
+         .format = "username", \
+         .example = "\"ada\"", \
+         .help = "letters, digits or underscores, unique without regard to case"}, \
+        {.name = "password", \
+         .type = FORGE_T_TEXT, \
+         .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, \
+         .max = 1024, \
+         .format = "password", \
+         .example = "\"correct-Horse7-battery\"", \
+         .help = "8 to 128 characters that meet the password rules"}, \
+        {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"}, \
+        {.name = "role", \
+         .type = FORGE_T_TEXT, \
+         .format = "enum:student|instructor|admin", \
+         .preset = "student", \
+         .example = "\"student\"", \
+         .help = "only a role that this site lets people choose"}, \
+        {.name = "accept_terms", \
+         .type = FORGE_T_BOOL, \
+         .flags = FORGE_F_WRITEONLY, \
+         .example = "true", \
+         .help = "must be true where the site requires it"}, \
+    { \
+        .name = "accept_privacy", .type = FORGE_T_BOOL, .flags = FORGE_F_WRITEONLY, .example = "true", \
+        .help = "must be true where the site requires it" \
+    }
 
-#define DEVICE_FIELD                                                                                                                    \
-    {.name = "device_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 100, .example = "\"laptop\"",   \
-     .help = "shown in the list of sessions"}
+#define DEVICE_FIELD \
+    { \
+        .name = "device_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 100, .example = "\"laptop\"", \
+        .help = "shown in the list of sessions" \
+    }
 
 const forge_field_t forge_api_user_fields[] = {USER_FIELDS, {.name = NULL}};
 
 static const forge_field_t sessions_fields[] = {
     {.name = "active", .type = FORGE_T_INT, .example = "1", .help = "sessions that are logged in"},
     {.name = "last_login_at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last login"},
-    {.name = "last_login_ip", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "\"192.0.2.7\"",
+    {.name = "last_login_ip",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_NULLABLE,
+     .max = 64,
+     .example = "\"192.0.2.7\"",
      .help = "address it came from"},
     {.name = NULL},
 };
@@ -60,7 +108,10 @@ const forge_field_t forge_api_me_fields[] = {
     {.name = "sessions", .type = FORGE_T_OBJECT, .help = "logins of this account", .fields = sessions_fields},
     {.name = "mfa_enabled", .type = FORGE_T_BOOL, .example = "false", .help = "a second factor is asked for at login"},
     {.name = "profile_completion", .type = FORGE_T_INT, .max = 100, .example = "40", .help = "per cent of the profile that is filled in"},
-    {.name = "password_changed_at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE, .example = FORGE_API_TIME,
+    {.name = "password_changed_at",
+     .type = FORGE_T_TIME,
+     .flags = FORGE_F_NULLABLE,
+     .example = FORGE_API_TIME,
      .help = "age of the password"},
     {.name = NULL},
 };
@@ -78,12 +129,23 @@ const forge_field_t forge_api_register_fields[] = {NEW_USER_FIELDS(0), DEVICE_FI
 const forge_field_t forge_api_user_new_fields[] = {NEW_USER_FIELDS(FORGE_F_REQUIRED), {.name = NULL}};
 
 const forge_field_t forge_api_login_fields[] = {
-    {.name = "email", .type = FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "\"ada@example.org\"",
+    {.name = "email",
+     .type = FORGE_T_TEXT,
+     .max = IDENTIFIER_MAX,
+     .example = "\"ada@example.org\"",
      .help = "e-mail address; this or username"},
-    {.name = "username", .type = FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "\"ada\"",
+    {.name = "username",
+     .type = FORGE_T_TEXT,
+     .max = IDENTIFIER_MAX,
+     .example = "\"ada\"",
      .help = "username, or an e-mail address as well"},
-    {.name = "password", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "\"correct-Horse7-battery\"", .help = "the password"},
+    {.name = "password",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
+     .max = 1024,
+     .format = "password",
+     .example = "\"correct-Horse7-battery\"",
+     .help = "the password"},
     DEVICE_FIELD,
     {.name = NULL},
 };

@@ -10,12 +10,16 @@
 #define DOCUMENT_MAX (8 * 1024 * 1024)
 
 /* What the pages need and no more: our scripts, their style elements, ReDoc's search worker, pictures inside the style sheets. */
-#define PAGE_POLICY                                                                                                                       \
+#define PAGE_POLICY \
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " \
     "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 static const forge_field_t document_query[] = {
-    {.name = "version", .type = FORGE_T_TEXT, .format = "enum:3.1|3.0", .preset = "3.1", .example = "\"3.1\"",
+    {.name = "version",
+     .type = FORGE_T_TEXT,
+     .format = "enum:3.1|3.0",
+     .preset = "3.1",
+     .example = "\"3.1\"",
      .help = "dialect of OpenAPI"},
     {.name = NULL},
 };
@@ -85,12 +89,8 @@ static forge_status_t asset(forge_req_t *q)
     static const struct {
         const char *name, *media;
     } assets[] = {
-        {"swagger-ui-bundle.js", "text/javascript"},
-        {"swagger-ui.css", "text/css"},
-        {"swagger-init.js", "text/javascript"},
-        {"redoc.standalone.js", "text/javascript"},
-        {"redoc-init.js", "text/javascript"},
-        {"docs.css", "text/css"},
+        {"swagger-ui-bundle.js", "text/javascript"}, {"swagger-ui.css", "text/css"},       {"swagger-init.js", "text/javascript"},
+        {"redoc.standalone.js", "text/javascript"},  {"redoc-init.js", "text/javascript"}, {"docs.css", "text/css"},
         {"favicon-32x32.png", "image/png"},
     };
     for (size_t i = 0; i < sizeof(assets) / sizeof(*assets); i++)
@@ -99,16 +99,20 @@ static forge_status_t asset(forge_req_t *q)
     return forge_fail(q, FORGE_E_NOT_FOUND);
 }
 
-#define DOCUMENT_ROW(at_root, id)                                                                                                \
-    {.method = FORGE_GET, .path = "/openapi.json", .flags = FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG | (at_root),             \
-     .limit = FORGE_LIMIT_NONE, .success = 200, .query = document_query, .media = "application/json", .handle = openapi,         \
-     .operation = (id), .tag = "documentation", .summary = "This document",                                                      \
-     .description = "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone."}
+#define DOCUMENT_ROW(at_root, id) \
+    { \
+        .method = FORGE_GET, .path = "/openapi.json", .flags = FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG | (at_root), \
+        .limit = FORGE_LIMIT_NONE, .success = 200, .query = document_query, .media = "application/json", .handle = openapi, \
+        .operation = (id), .tag = "documentation", .summary = "This document", \
+        .description = "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone." \
+    }
 
-#define PAGE_ROW(where, show, id, what)                                                                                              \
-    {.method = FORGE_GET, .path = (where), .flags = FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC,                    \
-     .limit = FORGE_LIMIT_NONE, .success = 200, .media = "text/html", .handle = (show), .operation = (id), .tag = "documentation",   \
-     .summary = (what), .description = "A page for people. Open to anyone."}
+#define PAGE_ROW(where, show, id, what) \
+    { \
+        .method = FORGE_GET, .path = (where), .flags = FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC, \
+        .limit = FORGE_LIMIT_NONE, .success = 200, .media = "text/html", .handle = (show), .operation = (id), .tag = "documentation", \
+        .summary = (what), .description = "A page for people. Open to anyone." \
+    }
 
 static const forge_route_t routes[] = {
     DOCUMENT_ROW(FORGE_R_ROOT, "openapi"),
@@ -117,9 +121,16 @@ static const forge_route_t routes[] = {
     PAGE_ROW("/api/docs", swagger, "docs_swagger_api", "Swagger UI"),
     PAGE_ROW("/redoc", redoc, "docs_redoc", "ReDoc"),
     PAGE_ROW("/api/redoc", redoc, "docs_redoc_api", "ReDoc"),
-    {.method = FORGE_GET, .path = "/docs/assets/{name}",
+    {.method = FORGE_GET,
+     .path = "/docs/assets/{name}",
      .flags = FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC | FORGE_R_TAIL,
-     .limit = FORGE_LIMIT_NONE, .success = 200, .media = "application/octet-stream", .handle = asset, .operation = "docs_asset",
-     .tag = "documentation", .summary = "A file of the pages", .description = "Scripts and style sheets of the pages. Open to anyone."},
+     .limit = FORGE_LIMIT_NONE,
+     .success = 200,
+     .media = "application/octet-stream",
+     .handle = asset,
+     .operation = "docs_asset",
+     .tag = "documentation",
+     .summary = "A file of the pages",
+     .description = "Scripts and style sheets of the pages. Open to anyone."},
 };
 const forge_routes_t forge_api_docs = FORGE_API_ROUTES(routes);

@@ -9,12 +9,15 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define KEPT apr_time_from_sec(1) /* one look at the machine a second in each child */
-#define RETRY_SECONDS 5           /* when a load balancer may ask an unfit server again */
-#define LOW_PERCENT 10.0          /* less than this left of disk or memory is a warning */
+#define KEPT          apr_time_from_sec(1) /* one look at the machine a second in each child */
+#define RETRY_SECONDS 5                    /* when a load balancer may ask an unfit server again */
+#define LOW_PERCENT   10.0                 /* less than this left of disk or memory is a warning */
 
 #define STATUSES "enum:pass|warn|fail|off"
-#define CHECK_FIELD(part, what) {.name = part, .type = FORGE_T_OBJECT, .help = what, .fields = part_fields}
+#define CHECK_FIELD(part, what) \
+    { \
+        .name = part, .type = FORGE_T_OBJECT, .help = what, .fields = part_fields \
+    }
 
 static const forge_field_t part_fields[] = {
     {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"off\"", .help = "off: not configured"},
@@ -26,7 +29,10 @@ static const forge_field_t database_fields[] = {
     {.name = NULL},
 };
 static const forge_field_t migrations_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"",
+    {.name = "status",
+     .type = FORGE_T_TEXT,
+     .format = STATUSES,
+     .example = "\"pass\"",
      .help = "fail: the schema is older than this module; warn: newer"},
     {.name = "wanted", .type = FORGE_T_INT, .example = "7", .help = "newest migration this module knows"},
     {.name = "found", .type = FORGE_T_INT, .flags = FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
@@ -55,10 +61,13 @@ static const forge_field_t ready_checks_fields[] = {
     {.name = NULL},
 };
 
-#define HEALTH_FIELDS                                                                                                                    \
+#define HEALTH_FIELDS \
     {.name = "status", .type = FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "\"pass\"", .help = "the worst that matters"}, \
-    {.name = "timestamp", .type = FORGE_T_TIME, .example = "\"2026-01-31T12:00:00.000Z\"", .help = "when this was said"},               \
-    {.name = "database", .type = FORGE_T_TEXT, .format = "enum:connected|disconnected", .example = "\"connected\"", .help = "PostgreSQL"}
+        {.name = "timestamp", .type = FORGE_T_TIME, .example = "\"2026-01-31T12:00:00.000Z\"", .help = "when this was said"}, \
+    { \
+        .name = "database", .type = FORGE_T_TEXT, .format = "enum:connected|disconnected", .example = "\"connected\"", \
+        .help = "PostgreSQL" \
+    }
 
 static const forge_field_t health_fields[] = {
     HEALTH_FIELDS,
@@ -213,20 +222,41 @@ static forge_status_t health_live(forge_req_t *q)
     return forge_reply_buf(q, b, NULL);
 }
 
-#define HEALTH_ROW(where, at_root, id)                                                                                                   \
-    {.method = FORGE_GET, .path = (where), .flags = FORGE_R_STATUS | (at_root), .limit = FORGE_LIMIT_NONE, .success = 200,               \
-     .reply = health_fields, .schema = "Health", .handle = health, .operation = (id), .tag = "health", .summary = "Health of all parts", \
-     .description = "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a second."}
+#define HEALTH_ROW(where, at_root, id) \
+    { \
+        .method = FORGE_GET, .path = (where), .flags = FORGE_R_STATUS | (at_root), .limit = FORGE_LIMIT_NONE, .success = 200, \
+        .reply = health_fields, .schema = "Health", .handle = health, .operation = (id), .tag = "health", \
+        .summary = "Health of all parts", \
+        .description = \
+            "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a second." \
+    }
 
 static const forge_route_t routes[] = {
     HEALTH_ROW("/health", FORGE_R_ROOT, "health"),
     HEALTH_ROW("/health", 0, "health_api"),
     HEALTH_ROW("/monitor/health", 0, "monitor_health"),
-    {.method = FORGE_GET, .path = "/health/live", .flags = FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .success = 200, .reply = live_fields,
-     .schema = "Liveness", .handle = health_live, .operation = "health_live", .tag = "health", .summary = "Is the process alive",
+    {.method = FORGE_GET,
+     .path = "/health/live",
+     .flags = FORGE_R_ROOT,
+     .limit = FORGE_LIMIT_NONE,
+     .success = 200,
+     .reply = live_fields,
+     .schema = "Liveness",
+     .handle = health_live,
+     .operation = "health_live",
+     .tag = "health",
+     .summary = "Is the process alive",
      .description = "Open to anyone. Never touches the database."},
-    {.method = FORGE_GET, .path = "/health/ready", .flags = FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .success = 200,
-     .reply = ready_fields, .schema = "Readiness", .handle = health_ready, .operation = "health_ready", .tag = "health",
+    {.method = FORGE_GET,
+     .path = "/health/ready",
+     .flags = FORGE_R_ROOT | FORGE_R_STATUS,
+     .limit = FORGE_LIMIT_NONE,
+     .success = 200,
+     .reply = ready_fields,
+     .schema = "Readiness",
+     .handle = health_ready,
+     .operation = "health_ready",
+     .tag = "health",
      .summary = "Can requests be served",
      .description = "Open to anyone. 503 with the same body unless the database is reachable and migrated."},
 };

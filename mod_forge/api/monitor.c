@@ -7,8 +7,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define FIGURES_MAX (16 * 1024 * 1024)
-#define TEXT_MEDIA "text/plain; version=0.0.4; charset=utf-8"
+#define FIGURES_MAX       (16 * 1024 * 1024)
+#define TEXT_MEDIA        "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS_MEDIA "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 static const forge_field_t summary_fields[] = {
@@ -27,7 +27,8 @@ static const forge_field_t system_fields[] = {
 };
 static const forge_field_t performance_fields[] = {
     {.name = "summary", .type = FORGE_T_OBJECT, .help = "all endpoints together", .fields = summary_fields},
-    {.name = "endpoints", .type = FORGE_T_OBJECT,
+    {.name = "endpoints",
+     .type = FORGE_T_OBJECT,
      .example = "{\"GET /api/v1/courses\":{\"count\":10,\"avg_response_time\":0.01,\"p95_response_time\":0.02,\"error_rate\":0}}",
      .help = "by method and route template: count, avg_response_time, p95_response_time, error_rate"},
     {.name = "system", .type = FORGE_T_OBJECT, .help = "load of the machine", .fields = system_fields},
@@ -62,15 +63,31 @@ static forge_status_t performance(forge_req_t *q)
 static const forge_status_t errors[] = {FORGE_E_FORBIDDEN, FORGE_OK};
 
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET, .path = "/metrics", .flags = FORGE_R_ROOT | FORGE_R_RAW,
-     .limit = FORGE_LIMIT_NONE, .success = 200, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
-     .handle = metrics, .operation = "metrics", .tag = "monitoring", .summary = "Metrics for Prometheus",
+    {.method = FORGE_GET,
+     .path = "/metrics",
+     .flags = FORGE_R_ROOT | FORGE_R_RAW,
+     .limit = FORGE_LIMIT_NONE,
+     .success = 200,
+     .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
+     .handle = metrics,
+     .operation = "metrics",
+     .tag = "monitoring",
+     .summary = "Metrics for Prometheus",
      .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. "
-                    "The server's configuration says who may read it.", .errors = errors},
-    {.method = FORGE_GET, .path = "/performance",
-     .limit = FORGE_LIMIT_DEFAULT, .success = 200, .reply = performance_fields, .schema = "Performance",
-     .handle = performance, .operation = "performance", .tag = "monitoring", .summary = "Response times by endpoint",
+                    "The server's configuration says who may read it.",
+     .errors = errors},
+    {.method = FORGE_GET,
+     .path = "/performance",
+     .limit = FORGE_LIMIT_DEFAULT,
+     .success = 200,
+     .reply = performance_fields,
+     .schema = "Performance",
+     .handle = performance,
+     .operation = "performance",
+     .tag = "monitoring",
+     .summary = "Response times by endpoint",
      .description = "Counts, means, 95th percentiles and error rates in seconds and ratios. "
-                    "The server's configuration says who may read it.", .errors = errors},
+                    "The server's configuration says who may read it.",
+     .errors = errors},
 };
 const forge_routes_t forge_api_monitor = FORGE_API_ROUTES(routes);

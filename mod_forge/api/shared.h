@@ -7,7 +7,10 @@
 #include "../http/http.h"
 
 /* The table of a resource file from its array of rows. */
-#define FORGE_API_ROUTES(rows) {(rows), (int)(sizeof(rows) / sizeof(*(rows)))}
+#define FORGE_API_ROUTES(rows) \
+    { \
+        (rows), (int)(sizeof(rows) / sizeof(*(rows))) \
+    }
 
 #define FORGE_API_TIME "\"2026-01-31T12:00:00.000000Z\"" /* example of a time */
 

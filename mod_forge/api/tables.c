@@ -7,13 +7,8 @@ const forge_routes_t *forge_api_tables(int *count)
 {
     static forge_routes_t tables[7]; /* filled by the first call, at start and before any thread */
     const forge_routes_t *const all[] = {
-        &forge_api_auth,
-        &forge_api_users,
-        &forge_api_courses,
-        &forge_api_achievements,
-        &forge_api_health,
-        &forge_api_monitor,
-        &forge_api_docs,
+        &forge_api_auth,   &forge_api_users,   &forge_api_courses, &forge_api_achievements,
+        &forge_api_health, &forge_api_monitor, &forge_api_docs,
     };
     _Static_assert(sizeof(all) / sizeof(*all) == sizeof(tables) / sizeof(*tables), "a table was forgotten");
     *count = (int)(sizeof(all) / sizeof(*all));

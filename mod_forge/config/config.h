@@ -22,48 +22,51 @@ void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add);
 /* The directives themselves: commands.h, which only the module record needs. */
 forge_config_t *forge_config_of_server(struct server_rec *s);
 forge_dir_t *forge_config_of_request(struct request_rec *r);
-/* After the whole configuration was read: reads file: and env: secrets and checks what only holds together (a secret where the module is used, ForgeDocs
- * with assets that exist …). NULL when good, else the sentence for the log; the server must not start then. */
+/* After the whole configuration was read: reads file: and env: secrets and checks what only holds together (a secret where the module is
+ * used, ForgeDocs with assets that exist …). NULL when good, else the sentence for the log; the server must not start then. */
 const char *forge_config_finish(apr_pool_t *p, struct server_rec *s, forge_config_t *c);
 
 /* --- getters: identity --- */
 
-bool forge_config_enabled(const forge_config_t *c);                  /* this server has a ForgeSecret */
+bool forge_config_enabled(const forge_config_t *c); /* this server has a ForgeSecret */
 const char *forge_config_secret(const forge_config_t *c, apr_size_t *len);
-apr_uint64_t forge_config_tenant(const forge_config_t *c);           /* the same for virtual hosts with the same secret, and only for them */
-const forge_token_rules_t *forge_config_token_rules(const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */
-apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c);        /* ForgeRefreshTokenTTL 7d */
-int forge_config_bcrypt_cost(const forge_config_t *c);                        /* ForgeBcryptCost 12 */
-int forge_config_bcrypt_concurrency(const forge_config_t *c);                 /* ForgeBcryptConcurrency: places over all children; default the processors, at least 1 */
+apr_uint64_t forge_config_tenant(const forge_config_t *c); /* the same for virtual hosts with the same secret, and only for them */
+const forge_token_rules_t *
+forge_config_token_rules(const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */
+apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c); /* ForgeRefreshTokenTTL 7d */
+int forge_config_bcrypt_cost(const forge_config_t *c);                 /* ForgeBcryptCost 12 */
+int forge_config_bcrypt_concurrency(
+    const forge_config_t *c); /* ForgeBcryptConcurrency: places over all children; default the processors, at least 1 */
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c); /* ForgePasswordPolicy */
-bool forge_config_self_role(const forge_config_t *c, forge_role_t role);      /* ForgeSelfRoles student instructor */
+bool forge_config_self_role(const forge_config_t *c, forge_role_t role);            /* ForgeSelfRoles student instructor */
 bool forge_config_terms_required(const forge_config_t *c);
-const char *forge_config_superuser_email(const forge_config_t *c);            /* NULL when not configured */
+const char *forge_config_superuser_email(const forge_config_t *c); /* NULL when not configured */
 const char *forge_config_superuser_password(const forge_config_t *c);
-bool forge_config_any_creates_courses(const forge_config_t *c);               /* ForgeCourseCreators any|instructors */
+bool forge_config_any_creates_courses(const forge_config_t *c); /* ForgeCourseCreators any|instructors */
 
 /* --- getters: the wire --- */
 
-const char *forge_config_environment(const forge_config_t *c);       /* ForgeEnvironment, "production" */
-apr_off_t forge_config_max_body(const forge_config_t *c);            /* ForgeMaxBody 1M, bytes */
+const char *forge_config_environment(const forge_config_t *c);                 /* ForgeEnvironment, "production" */
+apr_off_t forge_config_max_body(const forge_config_t *c);                      /* ForgeMaxBody 1M, bytes */
 bool forge_config_origin_allowed(const forge_config_t *c, const char *origin); /* exact match with ForgeAllowedOrigins */
 bool forge_config_has_origins(const forge_config_t *c);
 typedef enum forge_csp_t { FORGE_CSP_RELAXED, FORGE_CSP_STRICT, FORGE_CSP_DISABLED } forge_csp_t;
 forge_csp_t forge_config_csp(const forge_config_t *c);
-bool forge_config_security_headers(const forge_config_t *c);         /* ForgeSecurityHeaders On */
-/* The limit of a class here: the location's, else the server's, else SPEC 14's default. *by_account when the key is the account (falls back to the address without one). */
+bool forge_config_security_headers(const forge_config_t *c); /* ForgeSecurityHeaders On */
+/* The limit of a class here: the location's, else the server's, else SPEC 14's default. *by_account when the key is the account (falls back
+ * to the address without one). */
 forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class, bool *by_account);
 /* The <Location> whose own limit that is, a quota of its own; NULL when it is the server's. */
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class);
-const char *forge_config_limit_name(forge_limit_class_t class);      /* "default" */
-bool forge_config_docs(const forge_config_t *c);                     /* ForgeDocs On */
-const char *forge_config_docs_assets(const forge_config_t *c);       /* directory */
-const char *forge_config_public_url(const forge_config_t *c);        /* NULL when not configured */
+const char *forge_config_limit_name(forge_limit_class_t class); /* "default" */
+bool forge_config_docs(const forge_config_t *c);                /* ForgeDocs On */
+const char *forge_config_docs_assets(const forge_config_t *c);  /* directory */
+const char *forge_config_public_url(const forge_config_t *c);   /* NULL when not configured */
 
 /* --- getters: database and logs --- */
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
-const char *forge_config_access_log(const forge_config_t *c);        /* file, "|program", or NULL when off */
+const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
 
 #endif

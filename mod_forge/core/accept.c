@@ -10,8 +10,8 @@
 /* One range of the header, as far as it matters here. */
 typedef struct range_t {
     const char *type;
-    apr_size_t len;   /* of type/subtype without parameters */
-    bool refused;     /* q=0 */
+    apr_size_t len; /* of type/subtype without parameters */
+    bool refused;   /* q=0 */
 } range_t;
 
 static const char *skip_blanks(const char *c)

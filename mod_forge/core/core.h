@@ -7,7 +7,8 @@
 #include "../forge.h"
 #include "../util/util.h"
 
-/* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads --- */
+/* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads
+ * --- */
 
 typedef struct forge_keys_t forge_keys_t;
 /* NULL when the secret may be used, else a sentence saying why not: shorter than 32 bytes, well known ("secret", "changeme",
@@ -22,7 +23,8 @@ void forge_core_sha256(const void *data, apr_size_t len, unsigned char out[32]);
 const char *forge_core_sha256_hex(apr_pool_t *p, const void *data, apr_size_t len);
 /* HMAC-SHA-256 under the derived key for `purpose` ("cursor", "refresh" …). */
 void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32]);
-/* AES-256-GCM under the derived key "seal": base64url(nonce ‖ ciphertext ‖ tag), `context` is authenticated too. NULL when it cannot be opened. */
+/* AES-256-GCM under the derived key "seal": base64url(nonce ‖ ciphertext ‖ tag), `context` is authenticated too. NULL when it cannot be
+ * opened. */
 const char *forge_core_seal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const void *data, apr_size_t len);
 char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const char *sealed, apr_size_t *len);
 
@@ -34,15 +36,18 @@ typedef struct forge_token_rules_t { /* plain values from the configuration */
 } forge_token_rules_t;
 
 /* A signed HS256 token: header {alg, typ:"at+jwt", kid}, claims iss aud sub sid role amr iat nbf exp jti. NULL only when out of memory. */
-const char *forge_core_token_sign(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const forge_who_t *who, apr_time_t now);
-/* FORGE_OK and *who, or FORGE_E_INVALID_TOKEN with *why (for the log only, never names the token). Checks, in this order: length, three parts of strict
- * base64url, alg exactly that of the key and typ at+jwt before anything else is believed, no crit/b64/zip/jku/jwk/x5u/x5c use, kid known, MAC, then every claim:
- * iss, aud (text or array), sub, sid, role, jti, exp, iat, nbf present and of the right type; leeway 60 s. */
-forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token, apr_time_t now, forge_who_t *who, const char **why);
+const char *forge_core_token_sign(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const forge_who_t *who,
+                                  apr_time_t now);
+/* FORGE_OK and *who, or FORGE_E_INVALID_TOKEN with *why (for the log only, never names the token). Checks, in this order: length, three
+ * parts of strict base64url, alg exactly that of the key and typ at+jwt before anything else is believed, no crit/b64/zip/jku/jwk/x5u/x5c
+ * use, kid known, MAC, then every claim: iss, aud (text or array), sub, sid, role, jti, exp, iat, nbf present and of the right type; leeway
+ * 60 s. */
+forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
+                                       apr_time_t now, forge_who_t *who, const char **why);
 /* A new refresh token: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */
 const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex);
-const char *forge_core_role_name(forge_role_t role);               /* "student"; NULL for FORGE_ROLE_NONE */
-forge_role_t forge_core_role_parse(const char *name);               /* FORGE_ROLE_NONE when unknown */
+const char *forge_core_role_name(forge_role_t role);  /* "student"; NULL for FORGE_ROLE_NONE */
+forge_role_t forge_core_role_parse(const char *name); /* FORGE_ROLE_NONE when unknown */
 
 /* --- bearer.c: the Authorization header (RFC 6750 §2.1) --- */
 
@@ -50,7 +55,8 @@ forge_role_t forge_core_role_parse(const char *name);               /* FORGE_ROL
  * FORGE_E_DUPLICATE_TOKEN: more than one bearer credential. `header` is httpd's merged value (several headers come joined by ", "). */
 forge_status_t forge_core_bearer(apr_pool_t *p, const char *header, const char **token);
 
-/* --- hash.c: bcrypt over base64(SHA-256(password)), stored as "{sha256}$2y$12$…"; a stored value without the marker is an imported plain $2a/$2b/$2y hash --- */
+/* --- hash.c: bcrypt over base64(SHA-256(password)), stored as "{sha256}$2y$12$…"; a stored value without the marker is an imported plain
+ * $2a/$2b/$2y hash --- */
 
 /* NULL when the cost is out of 4..17 or no memory. Takes ~250 ms at cost 12: call it only behind the gate. */
 const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t len, int cost);
@@ -62,7 +68,9 @@ bool forge_core_hash_outdated(const char *stored, int cost);
 
 /* --- faults.c: everything wrong with one request's members --- */
 
-typedef struct forge_fault_t { const char *pointer, *code, *detail; } forge_fault_t; /* pointer: RFC 6901 ("/email"), or "?limit" for query parameters */
+typedef struct forge_fault_t {
+    const char *pointer, *code, *detail;
+} forge_fault_t; /* pointer: RFC 6901 ("/email"), or "?limit" for query parameters */
 typedef struct forge_faults_t forge_faults_t;
 forge_faults_t *forge_core_faults_make(apr_pool_t *p);
 void forge_core_fault(forge_faults_t *faults, const char *pointer, const char *code, const char *detail);
@@ -72,41 +80,51 @@ const forge_fault_t *forge_core_faults_at(const forge_faults_t *faults, int i);
 /* --- password.c: what makes a password acceptable (SPEC 3, SECURITY 25–26) --- */
 
 typedef struct forge_password_rules_t {
-    int min, max;                        /* characters (code points) */
-    bool lower, upper, digit, symbol;    /* classes asked for */
-    int score;                           /* least zxcvbn score 0..4 */
+    int min, max;                     /* characters (code points) */
+    bool lower, upper, digit, symbol; /* classes asked for */
+    int score;                        /* least zxcvbn score 0..4 */
 } forge_password_rules_t;
 /* Appends each broken rule as a fault at `pointer`: too_short, too_long, needs_lower, needs_upper, needs_digit, needs_symbol, too_common,
- * contains_email, contains_username, repetitive. Returns the zxcvbn score 0..4. email and username may be NULL. Cost bounded: zxcvbn sees at most 100 bytes. */
-int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const char *password, apr_size_t len, const char *email, const char *username, const char *pointer, forge_faults_t *faults);
+ * contains_email, contains_username, repetitive. Returns the zxcvbn score 0..4. email and username may be NULL. Cost bounded: zxcvbn sees
+ * at most 100 bytes. */
+int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const char *password, apr_size_t len, const char *email,
+                              const char *username, const char *pointer, forge_faults_t *faults);
 
 /* --- email.c: mailbox rules (RFC 5321/5322 without comments, quoted local parts and IP literals; ≤ 254 octets) --- */
 
-/* Trimmed, NFC, domain lower-cased and as A-labels (IDNA 2008, libidn2); *shown keeps the local part as typed; *key is the same with the local part
- * case-folded (libunistring), the unique form. False, and *why in lower case, when it is no such address. */
+/* Trimmed, NFC, domain lower-cased and as A-labels (IDNA 2008, libidn2); *shown keeps the local part as typed; *key is the same with the
+ * local part case-folded (libunistring), the unique form. False, and *why in lower case, when it is no such address. */
 bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len, const char **shown, const char **key, const char **why);
 /* 3–30 of [A-Za-z0-9_]. */
 bool forge_core_username_valid(const char *name, apr_size_t len);
-/* A username made from an e-mail's local part: letters, digits, '_' kept, 3..24 characters, plus '_' and `suffix` when that is not empty. */
+/* A username made from an e-mail's local part: letters, digits, '_' kept, 3..24 characters, plus '_' and `suffix` when that is not empty.
+ */
 const char *forge_core_username_from_email(apr_pool_t *p, const char *email, const char *suffix);
 
 /* --- fields.c: validate and bind by a field table --- */
 
 typedef struct forge_input_t forge_input_t; /* the accepted members of one body or query */
-typedef enum forge_input_mode_t { FORGE_INPUT_CREATE /* POST, PUT: required and presets apply */, FORGE_INPUT_PATCH /* only what is there; null unsets nullable members */, FORGE_INPUT_QUERY } forge_input_mode_t;
+typedef enum forge_input_mode_t {
+    FORGE_INPUT_CREATE /* POST, PUT: required and presets apply */,
+    FORGE_INPUT_PATCH /* only what is there; null unsets nullable members */,
+    FORGE_INPUT_QUERY
+} forge_input_mode_t;
 
-/* Checks every member of `body` that `fields` lists and is not READONLY; unknown members are ignored. Always returns an input; faults gets one
- * entry per failing member, codes: required, type, null, too_short, too_long, out_of_range, format, enum, nul. Format "email" and "username" are checked here;
- * "password" only as text (≤ 1024 bytes; the policy is password.c's). */
-forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body, forge_faults_t *faults);
-/* The same from decoded pairs (form bodies with mode CREATE: pointers "/name"; queries with mode QUERY: pointers "?name"). Unknown names are ignored.
- * A listed name that is there twice has code duplicate. */
-forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode, const apr_table_t *pairs, forge_faults_t *faults);
+/* Checks every member of `body` that `fields` lists and is not READONLY; unknown members are ignored. Always returns an input; faults gets
+ * one entry per failing member, codes: required, type, null, too_short, too_long, out_of_range, format, enum, nul. Format "email" and
+ * "username" are checked here; "password" only as text (≤ 1024 bytes; the policy is password.c's). */
+forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body,
+                                     forge_faults_t *faults);
+/* The same from decoded pairs (form bodies with mode CREATE: pointers "/name"; queries with mode QUERY: pointers "?name"). Unknown names
+ * are ignored. A listed name that is there twice has code duplicate. */
+forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode, const apr_table_t *pairs,
+                                      forge_faults_t *faults);
 
 /* Reading: the name must be in the table (asserted). */
-bool forge_core_input_has(const forge_input_t *in, const char *name);   /* was sent (null counts), or has a preset */
-bool forge_core_input_null(const forge_input_t *in, const char *name);  /* was sent as null */
-const char *forge_core_input_text(const forge_input_t *in, const char *name); /* text form of any scalar as SQL takes it; NULL when absent or null */
+bool forge_core_input_has(const forge_input_t *in, const char *name);  /* was sent (null counts), or has a preset */
+bool forge_core_input_null(const forge_input_t *in, const char *name); /* was sent as null */
+const char *forge_core_input_text(const forge_input_t *in,
+                                  const char *name); /* text form of any scalar as SQL takes it; NULL when absent or null */
 apr_int64_t forge_core_input_int(const forge_input_t *in, const char *name, apr_int64_t otherwise);
 bool forge_core_input_bool(const forge_input_t *in, const char *name, bool otherwise);
 const forge_json_t *forge_core_input_json_value(const forge_input_t *in, const char *name); /* OBJECT and ARRAY members */
@@ -114,37 +132,42 @@ const forge_json_t *forge_core_input_json_value(const forge_input_t *in, const c
 /* --- page.c: skip/limit and keyset cursors (SPEC 1) --- */
 
 typedef struct forge_page_t {
-    int limit;               /* 1..FORGE_PAGE_LIMIT */
-    apr_int64_t skip;        /* 0.. */
-    bool by_skip;            /* the client sent skip: links keep to skip/limit */
-    bool count;              /* X-Total-Count wanted */
-    const char *sort;        /* name of the order, or NULL for the list's first */
-    const char *after_key;   /* value of the sort column in the last row seen, text form; NULL on the first page */
-    const char *after_id;    /* its id */
+    int limit;             /* 1..FORGE_PAGE_LIMIT */
+    apr_int64_t skip;      /* 0.. */
+    bool by_skip;          /* the client sent skip: links keep to skip/limit */
+    bool count;            /* X-Total-Count wanted */
+    const char *sort;      /* name of the order, or NULL for the list's first */
+    const char *after_key; /* value of the sort column in the last row seen, text form; NULL on the first page */
+    const char *after_id;  /* its id */
 } forge_page_t;
 /* The parameters every list takes (skip, limit, after, count); also what OpenAPI shows. */
 extern const forge_field_t forge_core_page_fields[];
 /* Reads them from the validated query `in` plus the cursor, bound by MAC to `scope` (route and sort): a cursor that was tampered with or
  * belongs to another list is a fault at "?after". after and skip together are a fault. */
-forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const forge_input_t *in, const char *sort, forge_faults_t *faults);
+forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const forge_input_t *in, const char *sort,
+                                  forge_faults_t *faults);
 const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *key, const char *id);
 
 /* --- etag.c: conditional requests (RFC 9110 §13) --- */
 
-const char *forge_core_etag_version(apr_pool_t *p, const char *version);             /* "\"v3\"" */
-const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t len);  /* from the content */
-/* Does the list in the header name this tag? weak: If-None-Match comparison; strong: If-Match. A suffix "-gzip"/"-br" that compression added on the
- * way out counts as the same in both, for it is the same version. "*" matches any existing resource. */
+const char *forge_core_etag_version(apr_pool_t *p, const char *version);            /* "\"v3\"" */
+const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t len); /* from the content */
+/* Does the list in the header name this tag? weak: If-None-Match comparison; strong: If-Match. A suffix "-gzip"/"-br" that compression
+ * added on the way out counts as the same in both, for it is the same version. "*" matches any existing resource. */
 bool forge_core_etag_match(const char *header, const char *etag, bool weak);
 
 /* --- accept.c: content negotiation (RFC 9110 §12.5.1) --- */
 
-/* Does the Accept header allow `media` ("application/json; charset=utf-8": parameters do not count)? NULL or empty allows everything; the most specific range decides, q=0 refuses. */
+/* Does the Accept header allow `media` ("application/json; charset=utf-8": parameters do not count)? NULL or empty allows everything; the
+ * most specific range decides, q=0 refuses. */
 bool forge_core_accepts(const char *header, const char *media);
 
 /* --- trace.c --- */
 
-typedef struct forge_trace_t { char trace_id[33], parent_id[17], span_id[17]; bool sampled; } forge_trace_t;
+typedef struct forge_trace_t {
+    char trace_id[33], parent_id[17], span_id[17];
+    bool sampled;
+} forge_trace_t;
 /* W3C Trace Context level 1: continues a valid traceparent with a new span, else starts a new trace. */
 void forge_core_trace_start(forge_trace_t *t, const char *traceparent);
 const char *forge_core_trace_header(apr_pool_t *p, const forge_trace_t *t); /* "00-…-…-01" */
@@ -155,18 +178,19 @@ const char *forge_core_request_id(apr_pool_t *p, const char *given);
 
 typedef struct forge_router_t forge_router_t;
 typedef struct forge_match_t {
-    const forge_route_t *route;   /* NULL: no such path, or wrong method */
-    int index;                    /* number of the route, 0.., stable for one build: slot in the shared metrics */
-    unsigned allowed;             /* bits 1 << forge_method_t of the methods this path takes; 0: unknown path */
+    const forge_route_t *route; /* NULL: no such path, or wrong method */
+    int index;                  /* number of the route, 0.., stable for one build: slot in the shared metrics */
+    unsigned allowed;           /* bits 1 << forge_method_t of the methods this path takes; 0: unknown path */
     apr_int64_t ids[FORGE_PATH_IDS_MAX];
     int n_ids;
-    const char *tail;             /* text of a FORGE_R_TAIL segment */
+    const char *tail; /* text of a FORGE_R_TAIL segment */
 } forge_match_t;
-/* Built once at start. Returns NULL and *why when two rows collide, a row has no handler, operation id or summary, an operation id is used twice,
- * or a body row has no limit class: a bad table does not start (SECURITY 42). */
+/* Built once at start. Returns NULL and *why when two rows collide, a row has no handler, operation id or summary, an operation id is used
+ * twice, or a body row has no limit class: a bad table does not start (SECURITY 42). */
 forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables, const char **why);
 /* `path` is the raw path of the request target, still percent-encoded, with or without one trailing slash. Anything that is not plain
- * [A-Za-z0-9._~/-] or has empty or dot segments matches nothing. Ids: 1..2^63-1 without leading zeros; other segments in their place → unknown path. */
+ * [A-Za-z0-9._~/-] or has empty or dot segments matches nothing. Ids: 1..2^63-1 without leading zeros; other segments in their place →
+ * unknown path. */
 void forge_core_router_find(const forge_router_t *router, apr_pool_t *p, forge_method_t method, const char *path, forge_match_t *match);
 int forge_core_router_count(const forge_router_t *router);
 const forge_route_t *forge_core_router_at(const forge_router_t *router, int index);

@@ -1,224 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Validates a body or a query by its field table and keeps what was accepted: unlisted members never get further than this file.
  */
-#include "core.h"
-#include <apr_lib.h>
+#include "fields.h"
 #include <apr_strings.h>
 #include <assert.h>
 #include <string.h>
 
-#define TEXT_POINTS        65536 /* code points of a text whose field names no bound */
-#define PASSWORD_BYTES     1024  /* the policy counts characters; this only bounds the work */
-#define ITEMS              1000  /* items of an array whose field names no bound */
-#define POINTER_NAME_BYTES 128   /* a member name of the client's own is shown up to this length */
-
-/* The first second of year 1: PostgreSQL has no year 0. */
-#define FIRST_TIME (-APR_INT64_C(62135596800) * APR_USEC_PER_SEC)
-
-typedef enum slot_state_t { ABSENT, NONE /* sent as null */, SET } slot_state_t;
-
-typedef struct slot_t {
-    slot_state_t state;
-    const char *text;
-    apr_int64_t n;
-    bool b;
-    const forge_json_t *json;
-} slot_t;
+#define ITEMS              1000 /* items of an array whose field names no bound */
+#define POINTER_NAME_BYTES 128  /* a member name of the client's own is shown up to this length */
 
 struct forge_input_t {
     const forge_field_t *fields;
     slot_t *slots; /* one for each row of fields */
 };
-
-/* What one walk through a body carries along. */
-typedef struct check_t {
-    apr_pool_t *pool;
-    forge_faults_t *faults;
-    const char *pointer; /* of the value under scrutiny */
-} check_t;
-
-static bool fault(const check_t *c, const char *code, const char *detail)
-{
-    forge_core_fault(c->faults, c->pointer, code, detail);
-    return false;
-}
-
-/* --- text and its formats --- */
-
-static bool fault_length(const check_t *c, const char *code, apr_int64_t min, apr_int64_t max)
-{
-    if (min == max)
-        return fault(c, code, apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " characters long", min));
-    if (min > 0)
-        return fault(c, code, apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " characters long", min, max));
-    return fault(c, code, apr_psprintf(c->pool, "must be at most %" APR_INT64_T_FMT " characters long", max));
-}
-
-static bool check_enum(const check_t *c, const char *list, const char *text, apr_size_t len)
-{
-    for (const char *at = list;; at++) {
-        apr_size_t n = strcspn(at, "|");
-        if (n == len && !memcmp(at, text, len))
-            return true;
-        at += n;
-        if (!*at)
-            break;
-    }
-    char *shown = apr_palloc(c->pool, strlen(list) * 2 + 1), *out = shown;
-    for (const char *at = list; *at; at++) {
-        *out++ = *at == '|' ? ',' : *at;
-        if (*at == '|')
-            *out++ = ' ';
-    }
-    *out = '\0';
-    return fault(c, "enum", apr_psprintf(c->pool, "must be one of: %s", shown));
-}
-
-static bool check_email(const check_t *c, slot_t *slot, const char *text, apr_size_t len)
-{
-    const char *shown, *key, *why;
-    if (!forge_core_email_normalize(c->pool, text, len, &shown, &key, &why))
-        return fault(c, "format", apr_psprintf(c->pool, "must be an e-mail address: %s", why));
-    slot->text = shown;
-    return true;
-}
-
-/* The characters of RFC 3986, with whole escapes. */
-static bool uri_characters(const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '%') {
-            if (!apr_isxdigit(text[1]) || !apr_isxdigit(text[2]))
-                return false;
-        } else if (!apr_isascii(*text) || (!apr_isalnum(*text) && !strchr("-._~:/?#[]@!$&'()*+,;=", *text))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* "host", "host:port" or "[address]:port"; no account before it, which only serves to mislead people. */
-static bool uri_authority(const char *text, apr_size_t len)
-{
-    const char *end = text + len, *at = text;
-    apr_int64_t port;
-    if (at < end && *at == '[') {
-        at += strspn(at + 1, "0123456789abcdefABCDEF:.") + 1;
-        if (at >= end || *at != ']' || at - text < 3)
-            return false;
-        at++;
-    } else {
-        while (at < end && (apr_isalnum(*at) || *at == '-' || *at == '.'))
-            at++;
-        if (at == text || *text == '.' || *text == '-')
-            return false;
-    }
-    if (at == end)
-        return true;
-    return *at == ':' && forge_util_atoi(at + 1, (apr_size_t)(end - at - 1), &port) && port >= 1 && port <= 65535;
-}
-
-static bool check_uri(const check_t *c, const char *text)
-{
-    const char *at = !strncasecmp(text, "https://", 8) ? text + 8 : !strncasecmp(text, "http://", 7) ? text + 7 : NULL;
-    if (at && uri_characters(text)) {
-        apr_size_t host = strcspn(at, "/?#");
-        if (uri_authority(at, host) && !strpbrk(at + host, "[]"))
-            return true;
-    }
-    return fault(c, "format", "must be a web address that begins with https:// or http://");
-}
-
-static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot, const char *text, apr_size_t len)
-{
-    if (!f->format)
-        return true;
-    if (!strncmp(f->format, "enum:", 5))
-        return check_enum(c, f->format + 5, text, len);
-    if (!strcmp(f->format, "email"))
-        return check_email(c, slot, text, len);
-    if (!strcmp(f->format, "username") && !forge_core_username_valid(text, len))
-        return fault(c, "format", "must be 3 to 30 letters of the English alphabet, digits or underscores");
-    if (!strcmp(f->format, "uri"))
-        return check_uri(c, text);
-    return true;
-}
-
-/* A password's length in characters is the policy's to judge. */
-static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size_t len, apr_size_t points)
-{
-    if (f->format && !strcmp(f->format, "password"))
-        return len <= PASSWORD_BYTES || fault(c, "too_long", "must be at most " APR_STRINGIFY(PASSWORD_BYTES) " bytes long");
-    apr_int64_t max = f->max ? f->max : TEXT_POINTS;
-    if ((apr_int64_t)points < f->min)
-        return fault_length(c, "too_short", f->min, max);
-    if ((apr_int64_t)points > max)
-        return fault_length(c, "too_long", f->min, max);
-    return true;
-}
-
-static bool check_text(const check_t *c, const forge_field_t *f, slot_t *slot, const char *text, apr_size_t len)
-{
-    apr_size_t points;
-    if (memchr(text, 0, len))
-        return fault(c, "nul", "must not contain the character U+0000");
-    if (!forge_util_utf8(text, len, &points))
-        return fault(c, "format", "must be UTF-8");
-    if (!check_text_length(c, f, len, points))
-        return false;
-    slot->text = text;
-    return check_format(c, f, slot, text, len);
-}
-
-static bool check_time(const check_t *c, slot_t *slot, const char *text, apr_size_t len)
-{
-    apr_time_t t;
-    if (!forge_util_time_parse(text, len, &t))
-        return fault(c, "format", "must be a time such as 2026-01-31T12:00:00Z");
-    if (t < FIRST_TIME)
-        return fault(c, "out_of_range", "must be a time in the years 1 to 9999");
-    slot->text = forge_util_time(c->pool, t, t % APR_USEC_PER_SEC ? 6 : 0);
-    return true;
-}
-
-/* --- numbers --- */
-
-static bool fault_range(const check_t *c, const forge_field_t *f)
-{
-    if (f->max)
-        return fault(c, "out_of_range",
-                     apr_psprintf(c->pool, "must be between %" APR_INT64_T_FMT " and %" APR_INT64_T_FMT, f->min, f->max));
-    return fault(c, "out_of_range", apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " or more", f->min));
-}
-
-static bool check_int(const check_t *c, const forge_field_t *f, slot_t *slot, apr_int64_t n)
-{
-    if (n < f->min || (f->max && n > f->max))
-        return fault_range(c, f);
-    slot->n = n;
-    slot->text = forge_util_itoa(c->pool, n);
-    return true;
-}
-
-static bool check_number(const check_t *c, const forge_field_t *f, slot_t *slot, const forge_json_t *v)
-{
-    double n;
-    if (!forge_util_json_number(v, &n))
-        return fault(c, "type", "must be a number");
-    if (n < (double)f->min || (f->max && n > (double)f->max))
-        return fault_range(c, f);
-    forge_buf_t *b = forge_util_buf_make(c->pool, 0, 64);
-    forge_util_json_write(b, v);
-    slot->text = apr_pstrmemdup(c->pool, b->data, b->len);
-    return true;
-}
-
-static bool check_bool(slot_t *slot, bool b)
-{
-    slot->b = b;
-    slot->text = b ? "true" : "false";
-    return true;
-}
 
 /* --- JSON values --- */
 
@@ -284,7 +78,7 @@ static bool no_nul(const check_t *c, const forge_json_t *v)
     apr_size_t len;
     const char *text = forge_util_json_text(v, &len);
     if (text && memchr(text, 0, len))
-        return fault(c, "nul", "must not contain the character U+0000");
+        return forge_core_scalar_fault(c, "nul", "must not contain the character U+0000");
     if (forge_util_json_type(v) == FORGE_JSON_OBJECT)
         forge_util_json_each(v, no_nul_member, (void *)c);
     if (forge_util_json_type(v) != FORGE_JSON_ARRAY)
@@ -325,14 +119,14 @@ static bool check_item(const check_t *c, const forge_field_t *f, const forge_jso
     apr_int64_t n;
     if (f->fields) {
         if (forge_util_json_type(v) != FORGE_JSON_OBJECT)
-            return fault(c, "type", "must be an object");
+            return forge_core_scalar_fault(c, "type", "must be an object");
         return check_members(c, f->fields, v);
     }
     if (f->format && !strcmp(f->format, "int"))
-        return forge_util_json_int(v, &n) || fault(c, "type", "must be a whole number");
+        return forge_util_json_int(v, &n) || forge_core_scalar_fault(c, "type", "must be a whole number");
     if (f->format && !strcmp(f->format, "text")) {
         const char *string = forge_util_json_text(v, &len);
-        return string ? check_text(c, &text, &slot, string, len) : fault(c, "type", "must be a string");
+        return string ? forge_core_scalar_text(c, &text, &slot, string, len) : forge_core_scalar_fault(c, "type", "must be a string");
     }
     return no_nul(c, v);
 }
@@ -343,10 +137,10 @@ static bool check_array(const check_t *c, const forge_field_t *f, const forge_js
     apr_int64_t size = (apr_int64_t)forge_util_json_size(v);
     bool good = true;
     if (forge_util_json_type(v) != FORGE_JSON_ARRAY)
-        return fault(c, "type", "must be an array");
+        return forge_core_scalar_fault(c, "type", "must be an array");
     if (size < f->min || size > max)
-        return fault(c, size < f->min ? "too_short" : "too_long",
-                     apr_psprintf(c->pool, "must have %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " items", f->min, max));
+        return forge_core_scalar_fault(c, size < f->min ? "too_short" : "too_long",
+                                       apr_psprintf(c->pool, "must have %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " items", f->min, max));
     for (apr_int64_t i = 0; i < size; i++) {
         check_t item = *c;
         item.pointer = apr_psprintf(c->pool, "%s/%" APR_INT64_T_FMT, c->pointer, i);
@@ -365,22 +159,23 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     slot->json = v;
     switch (f->type) {
     case FORGE_T_TEXT:
-        return text ? check_text(c, f, slot, text, len) : fault(c, "type", "must be a string");
+        return text ? forge_core_scalar_text(c, f, slot, text, len) : forge_core_scalar_fault(c, "type", "must be a string");
     case FORGE_T_TIME:
-        return text ? check_time(c, slot, text, len) : fault(c, "type", "must be a string with a time");
+        return text ? forge_core_scalar_time(c, slot, text, len) : forge_core_scalar_fault(c, "type", "must be a string with a time");
     case FORGE_T_INT:
-        return forge_util_json_int(v, &n) ? check_int(c, f, slot, n) : fault(c, "type", "must be a whole number");
+        return forge_util_json_int(v, &n) ? forge_core_scalar_int(c, f, slot, n)
+                                          : forge_core_scalar_fault(c, "type", "must be a whole number");
     case FORGE_T_NUMBER:
-        return check_number(c, f, slot, v);
+        return forge_core_scalar_number(c, f, slot, v);
     case FORGE_T_BOOL:
-        return forge_util_json_bool(v, &b) ? check_bool(slot, b) : fault(c, "type", "must be true or false");
+        return forge_util_json_bool(v, &b) ? forge_core_scalar_bool(slot, b) : forge_core_scalar_fault(c, "type", "must be true or false");
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
         break;
     }
     if (forge_util_json_type(v) != FORGE_JSON_OBJECT)
-        return fault(c, "type", "must be an object");
+        return forge_core_scalar_fault(c, "type", "must be an object");
     return f->fields ? check_members(c, f->fields, v) : no_nul(c, v);
 }
 
@@ -394,20 +189,22 @@ static bool check_pair(const check_t *c, const forge_field_t *f, slot_t *slot, c
     apr_size_t len = strlen(text);
     switch (f->type) {
     case FORGE_T_TEXT:
-        return check_text(c, f, slot, text, len);
+        return forge_core_scalar_text(c, f, slot, text, len);
     case FORGE_T_TIME:
-        return check_time(c, slot, text, len);
+        return forge_core_scalar_time(c, slot, text, len);
     case FORGE_T_INT:
-        return forge_util_atoi(text, len, &n) ? check_int(c, f, slot, n) : fault(c, "type", "must be a whole number");
+        return forge_util_atoi(text, len, &n) ? forge_core_scalar_int(c, f, slot, n)
+                                              : forge_core_scalar_fault(c, "type", "must be a whole number");
     case FORGE_T_BOOL:
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-            return fault(c, "type", "must be true or false");
-        return check_bool(slot, *text == 't');
+            return forge_core_scalar_fault(c, "type", "must be true or false");
+        return forge_core_scalar_bool(slot, *text == 't');
     default:
         break;
     }
     forge_json_t *v = forge_util_json_parse(c->pool, text, len, &why);
-    return v ? check_value(c, f, slot, v) : fault(c, "type", f->type == FORGE_T_NUMBER ? "must be a number" : "must be JSON");
+    return v ? check_value(c, f, slot, v)
+             : forge_core_scalar_fault(c, "type", f->type == FORGE_T_NUMBER ? "must be a number" : "must be JSON");
 }
 
 /* --- tables --- */
@@ -420,7 +217,7 @@ static void check_absent(const check_t *c, const forge_field_t *f, forge_input_m
     if (f->preset)
         slot->state = check_pair(c, f, slot, f->preset) ? SET : ABSENT;
     else if (f->flags & FORGE_F_REQUIRED)
-        fault(c, "required", mode == FORGE_INPUT_QUERY ? "this parameter is needed" : "this member is needed");
+        forge_core_scalar_fault(c, "required", mode == FORGE_INPUT_QUERY ? "this parameter is needed" : "this member is needed");
 }
 
 static void check_sent(const check_t *c, const forge_field_t *f, slot_t *slot, const forge_json_t *v)
@@ -430,7 +227,7 @@ static void check_sent(const check_t *c, const forge_field_t *f, slot_t *slot, c
     else if (f->flags & FORGE_F_NULLABLE)
         slot->state = NONE;
     else
-        fault(c, "null", "must not be null");
+        forge_core_scalar_fault(c, "null", "must not be null");
 }
 
 static int find(const forge_field_t *fields, const char *name)
@@ -530,7 +327,7 @@ forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields,
     forge_input_t *in = input_make(p, fields);
     const check_t c = {p, faults, ""};
     if (forge_util_json_type(body) != FORGE_JSON_OBJECT) {
-        fault(&c, "type", "must be an object");
+        forge_core_scalar_fault(&c, "type", "must be an object");
         return in;
     }
     check_object(&c, fields, mode, body, in->slots);
@@ -564,7 +361,7 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
         if (fields[i].flags & FORGE_F_READONLY)
             continue;
         if (times > 1)
-            fault(&c, "duplicate", "must be given once");
+            forge_core_scalar_fault(&c, "duplicate", "must be given once");
         else if (text)
             in->slots[i].state = check_pair(&c, &fields[i], &in->slots[i], text) ? SET : ABSENT;
         else

@@ -12,14 +12,18 @@
 
 APLOG_USE_MODULE(forge);
 
-static const struct { const char *name; forge_method_t method; } methods[] = {
+static const struct {
+    const char *name;
+    forge_method_t method;
+} methods[] = {
     {"GET", FORGE_GET}, {"HEAD", FORGE_GET}, {"POST", FORGE_POST}, {"PUT", FORGE_PUT}, {"PATCH", FORGE_PATCH}, {"DELETE", FORGE_DELETE},
 };
 
 /* Methods that httpd or the web know but no route of ours takes: 405; any other word: 501. */
 static bool known_elsewhere(const char *name)
 {
-    return strcmp(name, "OPTIONS") == 0 || strcmp(name, "TRACE") == 0 || strcmp(name, "CONNECT") == 0 || ap_method_number_of(name) != M_INVALID;
+    return strcmp(name, "OPTIONS") == 0 || strcmp(name, "TRACE") == 0 || strcmp(name, "CONNECT") == 0 ||
+           ap_method_number_of(name) != M_INVALID;
 }
 
 static const char *allow_list(forge_req_t *q, unsigned allowed)
@@ -84,12 +88,13 @@ static forge_status_t limit(forge_req_t *q)
     return forge_http_limit(q, class == FORGE_LIMIT_DEFAULT && q->who.user_id ? FORGE_LIMIT_USER : class);
 }
 
-/* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the connection
- * to be closed before anybody sees it; nothing else marks a connection so early. */
+/* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the
+ * connection to be closed before anybody sees it; nothing else marks a connection so early. */
 static bool two_lengths(forge_req_t *q)
 {
     const conn_rec *c = q->r->connection;
-    return !c->master && c->keepalive == AP_CONN_CLOSE && forge_http_header(q, "Transfer-Encoding") != NULL; /* HTTP/2 has its own framing */
+    return !c->master && c->keepalive == AP_CONN_CLOSE &&
+           forge_http_header(q, "Transfer-Encoding") != NULL; /* HTTP/2 has its own framing */
 }
 
 /* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it was. */
@@ -98,7 +103,8 @@ static forge_status_t blame(forge_req_t *q)
     const char *constraint = forge_http_db_constraint(q);
     for (const forge_field_t *f = q->route->body; f && f->name; f++)
         if (strstr(constraint, apr_pstrcat(q->pool, "_", f->name, "_", NULL)))
-            return forge_fail_field(q, FORGE_E_VALIDATION, apr_pstrcat(q->pool, "/", f->name, NULL), "format", "must not hold control characters or break the rules of this member");
+            return forge_fail_field(q, FORGE_E_VALIDATION, apr_pstrcat(q->pool, "/", f->name, NULL), "format",
+                                    "must not hold control characters or break the rules of this member");
     return FORGE_E_VALIDATION;
 }
 

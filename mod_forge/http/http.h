@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and store/, leaves its answer
- * with one of the reply functions and returns a status; it never writes to the socket.
+ * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and store/, leaves its
+ * answer with one of the reply functions and returns a status; it never writes to the socket.
  */
 #ifndef FORGE_HTTP_H
 #define FORGE_HTTP_H
@@ -25,20 +25,20 @@ struct forge_req_t {
     const forge_router_t *router;
     const forge_route_t *route;
     int route_index;
-    apr_int64_t ids[FORGE_PATH_IDS_MAX];  /* {…} of the path, in order */
-    const char *tail;                      /* FORGE_R_TAIL */
+    apr_int64_t ids[FORGE_PATH_IDS_MAX]; /* {…} of the path, in order */
+    const char *tail;                    /* FORGE_R_TAIL */
     forge_who_t who;
-    forge_input_t *body;                   /* validated by route->body; NULL without one */
-    forge_faults_t *faults;                /* what is wrong with body and query so far; empty unless the route has FORGE_R_CHECKS */
-    forge_input_t *query;                  /* validated by route->query; NULL without one */
-    forge_page_t page;                     /* with FORGE_R_LIST */
-    const char *if_version;                /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
+    forge_input_t *body;    /* validated by route->body; NULL without one */
+    forge_faults_t *faults; /* what is wrong with body and query so far; empty unless the route has FORGE_R_CHECKS */
+    forge_input_t *query;   /* validated by route->query; NULL without one */
+    forge_page_t page;      /* with FORGE_R_LIST */
+    const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
     const char *request_id;
     forge_trace_t trace;
-    const char *client_ip;                 /* httpd's useragent_ip */
-    const char *user_agent;                /* at most 512 bytes of valid UTF-8; NULL without */
-    apr_time_t now;                        /* when the request began */
-    struct request_rec *r;                 /* for http/ only */
+    const char *client_ip;  /* httpd's useragent_ip */
+    const char *user_agent; /* at most 512 bytes of valid UTF-8; NULL without */
+    apr_time_t now;         /* when the request began */
+    struct request_rec *r;  /* for http/ only */
     const struct forge_server_t *server;
     forge_reply_t *reply;
     forge_lease_t *lease;
@@ -48,8 +48,8 @@ struct forge_req_t {
 /* --- pool.c: mod_dbd → connection (DESIGN 1) --- */
 
 /* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
- * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_REPLAYED when the request's Idempotency-Key has an answer already: return what it returns.
- * Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_REPLAYED when the request's Idempotency-Key has an answer already: return what
+ * it returns. Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
@@ -72,11 +72,13 @@ void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) _
 
 /* --- reply.c: answers --- */
 
-/* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND when there are no rows. */
+/* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND when there are no
+ * rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
 /* The same with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id. */
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
-/* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when total ≥ 0, ETag of the bytes. */
+/* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when total ≥ 0, ETag of
+ * the bytes. */
 forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total);
 /* A composed object or array with the route's success status. */
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
@@ -87,7 +89,8 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
 /* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
-void forge_reply_header(forge_req_t *q, const char *name, const char *value); /* name is a literal; the value is refused when it holds controls */
+void forge_reply_header(forge_req_t *q, const char *name,
+                        const char *value); /* name is a literal; the value is refused when it holds controls */
 /* A header of the request, NULL when absent. */
 const char *forge_http_header(forge_req_t *q, const char *name);
 /* Is there a working database right now? What /health asks; no more than one real question a second in each child (pool.c).
@@ -121,7 +124,7 @@ int forge_http_handler(struct request_rec *r);
 int forge_http_count(struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
 
 /* claim.c: translate_name, map_to_storage, type_checker (DESIGN 11) */
-bool forge_http_ours(struct request_rec *r);  /* the location's handler is "forge" */
+bool forge_http_ours(struct request_rec *r); /* the location's handler is "forge" */
 int forge_http_claim_translate(struct request_rec *r);
 int forge_http_claim_map(struct request_rec *r);
 int forge_http_claim_type(struct request_rec *r);
@@ -163,9 +166,10 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 /* pool.c */
 struct forge_pool_t *forge_http_pool_make(apr_pool_t *p, struct server_rec *s, int size);
 /* Without a request, for background tasks: as forge_http_db, to be given back with forge_http_lease_return. */
-forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **lease, forge_db_t **db);
+forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **lease,
+                                     forge_db_t **db);
 void forge_http_lease_return(forge_lease_t *lease);
-int forge_http_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
+int forge_http_pool_dbd_max(struct server_rec *s);                         /* DBDMax as configured for this server */
 const char *forge_http_pool_database(apr_pool_t *p, struct server_rec *s); /* DBDParams as configured for this server */
 /* Servers with the same text share one pool of mod_dbd's, and so need one gate before it. */
 const char *forge_http_pool_identity(apr_pool_t *p, struct server_rec *s);
@@ -175,40 +179,45 @@ void forge_http_probe_init(apr_pool_t *p); /* child_init */
 
 /* send.c: the only place that writes an answer */
 int forge_http_send(forge_req_t *q, forge_status_t status);
-/* headers.c: request id and trace for every request under our locations, security headers and CORS on every answer of theirs, Apache's own errors included */
-int forge_http_begin(struct request_rec *r);                            /* pre_translate_name, first: the location is known; request id and trace for ours */
+/* headers.c: request id and trace for every request under our locations, security headers and CORS on every answer of theirs, Apache's own
+ * errors included */
+int forge_http_begin(struct request_rec *r); /* pre_translate_name, first: the location is known; request id and trace for ours */
 void forge_http_headers_set(struct request_rec *r, const forge_server_t *server); /* into err_headers_out, idempotent */
 void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
-/* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow list. False: no preflight. */
+/* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow
+ * list. False: no preflight. */
 bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, const char *allow);
-/* limit.c: FORGE_OK, or FORGE_E_RATE_LIMITED with Retry-After; header families on both. The first pass, by address, runs before the guard; class user after it. */
+/* limit.c: FORGE_OK, or FORGE_E_RATE_LIMITED with Retry-After; header families on both. The first pass, by address, runs before the guard;
+ * class user after it. */
 forge_status_t forge_http_limit(forge_req_t *q, forge_limit_class_t class);
 /* access_log.c: one JSON line a request */
-int forge_http_access_open(apr_pool_t *p, struct server_rec *s, forge_server_t *server); /* open_logs: in the parent; non-zero stops the start */
-int forge_http_access_write(struct request_rec *r);                                      /* log_transaction */
+int forge_http_access_open(apr_pool_t *p, struct server_rec *s,
+                           forge_server_t *server); /* open_logs: in the parent; non-zero stops the start */
+int forge_http_access_write(struct request_rec *r); /* log_transaction */
 /* die.c: Apache's own errors as problem+json (DESIGN 10) */
-void forge_http_die_insert(struct request_rec *r);   /* insert_error_filter */
+void forge_http_die_insert(struct request_rec *r); /* insert_error_filter */
 void forge_http_die_register(void);
-void forge_http_die_prepare(struct request_rec *r); /* called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says */
+void forge_http_die_prepare(
+    struct request_rec *r); /* called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says */
 /* What is kept with every request of ours (request_config), also when no handler ran. */
 typedef struct forge_note_t {
     const char *request_id;
     forge_trace_t trace;
     apr_time_t begun;
-    const char *route;      /* template, or NULL: none matched */
-    int slot;               /* metrics */
-    apr_int64_t user_id;    /* 0: anonymous */
+    const char *route;   /* template, or NULL: none matched */
+    int slot;            /* metrics */
+    apr_int64_t user_id; /* 0: anonymous */
     bool claimed, counted;
-    bool located;           /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
+    bool located; /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
 } forge_note_t;
 forge_note_t *forge_http_note(struct request_rec *r); /* made on first use */
 /* The answer so far. */
 struct forge_reply_t {
-    bool set;                     /* a handler answered */
+    bool set; /* a handler answered */
     int http;
     const char *media;
-    forge_buf_t *body;            /* NULL: none */
-    const char *file;             /* instead of body */
+    forge_buf_t *body; /* NULL: none */
+    const char *file;  /* instead of body */
     const char *etag, *location;
     apr_table_t *headers;
     const char *detail;           /* of a failure, instead of the table's sentence */
@@ -218,6 +227,7 @@ struct forge_reply_t {
     int retry_after;              /* seconds; 0: not said */
 };
 /* The problem document of a status as bytes, for die.c and reply.c. */
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http, const char *detail, const forge_faults_t *faults);
+void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,
+                              const char *detail, const forge_faults_t *faults);
 
 #endif

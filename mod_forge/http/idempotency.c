@@ -30,7 +30,8 @@ forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, ap
     if (!key)
         return FORGE_OK;
     if (!visible(key))
-        return forge_fail_field(q, FORGE_E_VALIDATION, "#Idempotency-Key", "format", "Idempotency-Key must be 1 to 255 visible ASCII characters");
+        return forge_fail_field(q, FORGE_E_VALIDATION, "#Idempotency-Key", "format",
+                                "Idempotency-Key must be 1 to 255 visible ASCII characters");
     q->idem = apr_pcalloc(q->pool, sizeof(*q->idem));
     q->idem->key = key;
     q->idem->scope = q->who.user_id ? apr_pstrcat(q->pool, "user:", forge_util_itoa(q->pool, q->who.user_id), NULL)
@@ -66,7 +67,8 @@ static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer
     reply->media = "application/json";
     reply->body = forge_util_buf_make(q->pool, len + 1, len + 1);
     forge_util_buf_add(reply->body, body, len);
-    forge_json_t *headers = answer->headers_json ? forge_util_json_parse(q->pool, answer->headers_json, strlen(answer->headers_json), &why) : NULL;
+    forge_json_t *headers =
+        answer->headers_json ? forge_util_json_parse(q->pool, answer->headers_json, strlen(answer->headers_json), &why) : NULL;
     if (headers) {
         reply->location = forge_util_json_text(forge_util_json_get(headers, "Location"), NULL);
         reply->etag = forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL);
@@ -105,8 +107,10 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q)
     forge_util_json_put_text(headers, "ETag", reply->etag);
     forge_buf_t *b = forge_util_buf_make(q->pool, 256, 64 * 1024);
     forge_util_json_write(b, headers);
-    forge_stored_answer_t answer = {.status = reply->http, .headers_json = apr_pstrmemdup(q->pool, b->data, b->len),
-                                    .body = reply->body->data, .body_len = reply->body->len};
+    forge_stored_answer_t answer = {.status = reply->http,
+                                    .headers_json = apr_pstrmemdup(q->pool, b->data, b->len),
+                                    .body = reply->body->data,
+                                    .body_len = reply->body->len};
     if (q->route->flags & FORGE_R_TOKENS) {
         answer.body = forge_core_seal(q->pool, q->keys, context(q), answer.body, answer.body_len);
         answer.body_len = answer.body ? strlen(answer.body) : 0;

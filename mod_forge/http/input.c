@@ -22,7 +22,8 @@ static bool charset_is_utf8(apr_pool_t *p, const char *params)
     for (char *param = apr_strtok(copy, ";", &state); param; param = apr_strtok(NULL, ";", &state)) {
         while (*param == ' ' || *param == '\t')
             param++;
-        if (strncasecmp(param, "charset=", 8) == 0 && strncasecmp(param + 8, "utf-8", 6) != 0 && strncasecmp(param + 8, "\"utf-8\"", 8) != 0)
+        if (strncasecmp(param, "charset=", 8) == 0 && strncasecmp(param + 8, "utf-8", 6) != 0 &&
+            strncasecmp(param + 8, "\"utf-8\"", 8) != 0)
             return false;
     }
     return true;
@@ -50,7 +51,8 @@ static media_t media_of(forge_req_t *q)
 static forge_status_t unsupported(forge_req_t *q)
 {
     q->reply->accept = q->route->method == FORGE_PATCH ? patch_types : q->route->flags & FORGE_R_FORM ? form_types : json_types;
-    return forge_fail_detail(q, FORGE_E_UNSUPPORTED_MEDIA, apr_pstrcat(q->pool, "send the body uncompressed, in UTF-8, as ", q->reply->accept, NULL));
+    return forge_fail_detail(q, FORGE_E_UNSUPPORTED_MEDIA,
+                             apr_pstrcat(q->pool, "send the body uncompressed, in UTF-8, as ", q->reply->accept, NULL));
 }
 
 static forge_status_t read_json(forge_req_t *q, const char *data, apr_size_t len, forge_faults_t *faults)
@@ -61,7 +63,8 @@ static forge_status_t read_json(forge_req_t *q, const char *data, apr_size_t len
         return forge_fail_detail(q, FORGE_E_BAD_JSON, why);
     if (forge_util_json_type(json) != FORGE_JSON_OBJECT)
         return forge_fail_field(q, FORGE_E_VALIDATION, "", "type", "the body must be a JSON object");
-    q->body = forge_core_input_json(q->pool, q->route->body, q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json, faults);
+    q->body = forge_core_input_json(q->pool, q->route->body, q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json,
+                                    faults);
     return FORGE_OK;
 }
 
@@ -118,7 +121,8 @@ static bool tag_version(const char *tag, apr_int64_t *version)
         return false;
     apr_size_t digits = strspn(tag + 2, "0123456789");
     const char *end = tag + 2 + digits;
-    return (strcmp(end, "\"") == 0 || strcmp(end, "-gzip\"") == 0 || strcmp(end, "-br\"") == 0) && forge_util_atoi(tag + 2, digits, version);
+    return (strcmp(end, "\"") == 0 || strcmp(end, "-gzip\"") == 0 || strcmp(end, "-br\"") == 0) &&
+           forge_util_atoi(tag + 2, digits, version);
 }
 
 /* If-Match becomes the set of versions it names; a tag that is none of ours matches nothing (RFC 9110 §13.1.1). */

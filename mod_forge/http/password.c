@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define PATIENCE apr_time_from_msec(800)
+#define PATIENCE      apr_time_from_msec(800)
 #define RETRY_SECONDS 2
 
 static forge_status_t enter(forge_req_t *q, int *place)

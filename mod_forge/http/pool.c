@@ -17,20 +17,20 @@
 
 APLOG_USE_MODULE(forge);
 
-#define ANSWER_SLACK apr_time_from_msec(300)      /* a hanging server is given up so long after its own time-out */
+#define ANSWER_SLACK        apr_time_from_msec(300) /* a hanging server is given up so long after its own time-out */
 #define IDLE_IN_TRANSACTION apr_time_from_sec(10)
-#define STALE_FOUND_WITHIN apr_time_from_msec(100)
-#define PAUSE_FIRST apr_time_from_msec(250)       /* after a failure nobody asks the database for so long; then one request tries */
-#define PAUSE_LATER apr_time_from_sec(3)          /* … and so long once the outage has lasted a minute: mod_dbd writes a line for each try */
-#define OUTAGE_LONG apr_time_from_sec(60)
+#define STALE_FOUND_WITHIN  apr_time_from_msec(100)
+#define PAUSE_FIRST         apr_time_from_msec(250) /* after a failure nobody asks the database for so long; then one request tries */
+#define PAUSE_LATER         apr_time_from_sec(3) /* … and so long once the outage has lasted a minute: mod_dbd writes a line for each try */
+#define OUTAGE_LONG         apr_time_from_sec(60)
 
 typedef struct forge_pool_t {
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *freed;
     int size, busy, waiting;
     bool failing, trying;
-    apr_time_t retry_at, since;    /* since: when the outage began */
-    forge_status_t reason;         /* what the last failure was */
+    apr_time_t retry_at, since; /* since: when the outage began */
+    forge_status_t reason;      /* what the last failure was */
     apr_time_t logged;
 } forge_pool_t;
 
@@ -41,8 +41,8 @@ struct forge_lease_t {
     forge_db_t *db;
 };
 
-static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
-static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 
 forge_pool_t *forge_http_pool_make(apr_pool_t *p, server_rec *s, int size)
 {
@@ -50,7 +50,8 @@ forge_pool_t *forge_http_pool_make(apr_pool_t *p, server_rec *s, int size)
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     pool->size = size;
-    if (apr_thread_mutex_create(&pool->lock, APR_THREAD_MUTEX_DEFAULT, p) != APR_SUCCESS || apr_thread_cond_create(&pool->freed, p) != APR_SUCCESS)
+    if (apr_thread_mutex_create(&pool->lock, APR_THREAD_MUTEX_DEFAULT, p) != APR_SUCCESS ||
+        apr_thread_cond_create(&pool->freed, p) != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0410: could not make the lock of the connection gate");
     return pool;
 }
@@ -162,11 +163,13 @@ static void note_failure(forge_lease_t *lease, forge_status_t status)
         forge_live_count(lease->server->live, FORGE_C_DB_DOWN);
     if (remember(lease->server->db_pool, status))
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, lease->s, "FG0411: %s; answering 503 until that changes",
-                     status == FORGE_E_SCHEMA_OUTDATED ? "the database has an older schema than this module needs: run forgectl migrate apply"
-                                                       : "the database cannot be reached");
+                     status == FORGE_E_SCHEMA_OUTDATED
+                         ? "the database has an older schema than this module needs: run forgectl migrate apply"
+                         : "the database cannot be reached");
 }
 
-/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails by our own fault is always told. */
+/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails by our own fault is
+ * always told. */
 static bool worth_telling(const char *tag)
 {
     static apr_time_t told[100];
@@ -174,7 +177,8 @@ static bool worth_telling(const char *tag)
     apr_time_t before = __atomic_load_n(last, __ATOMIC_RELAXED);
     if (strcmp(tag, FORGE_STORE_TAG_FAULT) == 0)
         return true;
-    return (now - before > apr_time_from_sec(60) || now < before) && __atomic_compare_exchange_n(last, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return (now - before > apr_time_from_sec(60) || now < before) &&
+           __atomic_compare_exchange_n(last, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static void store_says(void *baton, bool is_error, const char *tag, const char *message)
@@ -213,8 +217,9 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     return forge_store_db_attach(p, native, settings, activity, store_says, lease, &lease->db);
 }
 
-/* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given back
- * and taken again, mod_dbd reconnects it (another thread may have brought the next dead one meanwhile, hence the loop). A server that hangs is not asked twice. */
+/* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given
+ * back and taken again, mod_dbd reconnects it (another thread may have brought the next dead one meanwhile, hence the loop). A server that
+ * hangs is not asked twice. */
 static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const char *activity)
 {
     forge_db_settings_t *settings = apr_pcalloc(p, sizeof(*settings));
@@ -233,7 +238,8 @@ static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const
     return status;
 }
 
-forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **out, forge_db_t **db)
+forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **out,
+                                     forge_db_t **db)
 {
     forge_status_t status = enter(server->db_pool, server);
     if (status != FORGE_OK) {

@@ -78,8 +78,8 @@ static const char *title(int http)
     return line && strlen(line) > 4 ? line + 4 : "Error";
 }
 
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http, const char *detail,
-                              const forge_faults_t *faults)
+void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,
+                              const char *detail, const forge_faults_t *faults)
 {
     const forge_error_t *error = forge_util_error(status);
     forge_util_buf_printf(b, "{\"type\":\"/errors/%s\"", error->code);

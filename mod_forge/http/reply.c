@@ -84,7 +84,8 @@ static void add_links(forge_req_t *q, const forge_list_t *list, const forge_rows
     const forge_page_t *page = &q->page;
     const char *links = link_to(q, apr_psprintf(q->pool, "limit=%d", page->limit), "first");
     if (more)
-        links = apr_pstrcat(q->pool, links, ", ", page->by_skip ? link_by_skip(q, page->skip + page->limit, "next") : link_by_cursor(q, list, rows), NULL);
+        links = apr_pstrcat(q->pool, links, ", ",
+                            page->by_skip ? link_by_skip(q, page->skip + page->limit, "next") : link_by_cursor(q, list, rows), NULL);
     if (page->by_skip && page->skip > 0)
         links = apr_pstrcat(q->pool, links, ", ", link_by_skip(q, page->skip > page->limit ? page->skip - page->limit : 0, "prev"), NULL);
     forge_reply_header(q, "Link", links);
@@ -132,7 +133,8 @@ forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *me
     q->reply->http = HTTP_OK;
     q->reply->media = media;
     q->reply->file = path;
-    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "\"", (apr_uint64_t)info.mtime, (apr_uint64_t)info.size);
+    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "\"", (apr_uint64_t)info.mtime,
+                                  (apr_uint64_t)info.size);
     return FORGE_OK;
 }
 

@@ -14,17 +14,18 @@
 
 APLOG_USE_MODULE(forge);
 
-#define PROBLEM_MAX (256 * 1024)
-#define COMPRESS_FROM 1024     /* bytes; smaller answers are not worth it (SPEC 1) */
-#define PUBLIC_MAX_AGE "30"    /* seconds that anyone may keep a public list or resource */
-#define RETRY_DEFAULT 1        /* seconds in Retry-After when nothing better is known */
+#define PROBLEM_MAX    (256 * 1024)
+#define COMPRESS_FROM  1024 /* bytes; smaller answers are not worth it (SPEC 1) */
+#define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
+#define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
 
 /* The challenge of RFC 6750 §3: no error code when no token came. */
 static void challenge(forge_req_t *q, forge_status_t status)
 {
     apr_table_t *h = q->r->err_headers_out;
     if (status == FORGE_E_INVALID_TOKEN)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
+        apr_table_setn(h, "WWW-Authenticate",
+                       "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
     else if (status == FORGE_E_FORBIDDEN)
         apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"insufficient_scope\"");
     else if (forge_util_error(status)->http == HTTP_UNAUTHORIZED)
@@ -151,7 +152,8 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     bool bodyless = r->status == HTTP_NO_CONTENT || r->status == HTTP_NOT_MODIFIED;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (!bodyless) {
-        ap_set_content_type(r, strchr(q->reply->media, ';') ? q->reply->media : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
+        ap_set_content_type(r, strchr(q->reply->media, ';') ? q->reply->media
+                                                            : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
         if (pass_body(q, bb) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-
 APLOG_USE_MODULE(forge);
 
 #define OPENAPI_MAX (8 * 1024 * 1024)
@@ -45,7 +44,8 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
         strcmp(my->issuer, their->issuer) != 0 || strcmp(my->audience, their->audience) != 0 ||
         forge_store_same_database(forge_http_pool_database(p, a), forge_http_pool_database(p, b)))
         return NULL;
-    return "two virtual hosts use different databases but the same ForgeSecret, issuer and audience, so that tokens of one would be good at the other; "
+    return "two virtual hosts use different databases but the same ForgeSecret, issuer and audience, so that tokens of one would be good "
+           "at the other; "
            "give each a ForgeSecret of its own";
 }
 
@@ -82,7 +82,8 @@ static void tell_connections(server_rec *s, int dbd_max)
     int children = 1;
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
-    ap_log_error(APLOG_MARK, APLOG_INFO, 0, s, "FG0421: up to %d database connections: DBDMax %d in each of %d children; max_connections of PostgreSQL must be larger",
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                 "FG0421: up to %d database connections: DBDMax %d in each of %d children; max_connections of PostgreSQL must be larger",
                  dbd_max * children, dbd_max, children);
 }
 

@@ -13,7 +13,7 @@
 
 APLOG_USE_MODULE(forge);
 
-#define STEP apr_time_from_sec(1)           /* how often the task looks */
+#define STEP               apr_time_from_sec(1) /* how often the task looks */
 #define HOUSEKEEPING_EVERY apr_time_from_sec(60)
 
 typedef struct task_t {
@@ -63,8 +63,10 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     if (status == FORGE_OK && dbd_max * children >= allowed)
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server->s, "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d (max_connections); lower DBDMax",
-                     dbd_max, children, dbd_max * children, allowed);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, server->s,
+            "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d (max_connections); lower DBDMax",
+            dbd_max, children, dbd_max * children, allowed);
     return status;
 }
 
@@ -94,7 +96,8 @@ static apr_status_t step(int state, void *data, apr_pool_t *p)
         forge_status_t status = first_superuser(p, server);
         task->superuser_done = !transient(status);
         if (status != FORGE_OK && task->superuser_done)
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, task->s, "FG0431: could not create the first administrator: %s", forge_util_error(status)->code);
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, task->s, "FG0431: could not create the first administrator: %s",
+                         forge_util_error(status)->code);
     }
     if (!task->compared)
         task->compared = !transient(compare_connections(p, server));
@@ -102,7 +105,8 @@ static apr_status_t step(int state, void *data, apr_pool_t *p)
         task->housekept = now;
         forge_status_t status = housekeep(p, server);
         if (status != FORGE_OK && !transient(status))
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, task->s, "FG0432: could not delete what has expired: %s", forge_util_error(status)->code);
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, task->s, "FG0432: could not delete what has expired: %s",
+                         forge_util_error(status)->code);
     }
     return APR_SUCCESS;
 }
@@ -113,7 +117,8 @@ int forge_http_tasks_register(apr_pool_t *pconf, server_rec *main_server)
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     if (!get || !add) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, "FG0433: mod_watchdog is not loaded; add LoadModule watchdog_module before forge_module");
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server,
+                     "FG0433: mod_watchdog is not loaded; add LoadModule watchdog_module before forge_module");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (server_rec *s = main_server; s; s = s->next) {

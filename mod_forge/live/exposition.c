@@ -10,7 +10,10 @@ typedef struct writer_t {
 } writer_t;
 
 /* Counters: rows of one name stand together; the first brings the help. Names without _total, which the samples get. */
-static const struct { const char *name, *help, *labels; forge_counter_t counter; } COUNTERS[] = {
+static const struct {
+    const char *name, *help, *labels;
+    forge_counter_t counter;
+} COUNTERS[] = {
     {"forge_rate_limited", "Requests refused with 429, by class.", "class=\"default\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_DEFAULT},
     {"forge_rate_limited", NULL, "class=\"user\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_USER},
     {"forge_rate_limited", NULL, "class=\"auth\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_AUTH},
@@ -35,10 +38,21 @@ typedef struct series_t {
 } series_t;
 
 typedef enum gauge_t {
-    G_IN_FLIGHT, G_POOL_SIZE, G_POOL_BUSY, G_POOL_WAITING, G_LIMIT_KEYS, G_HASH_IN_USE, G_HASH_WAITING, G_UPTIME, GAUGES
+    G_IN_FLIGHT,
+    G_POOL_SIZE,
+    G_POOL_BUSY,
+    G_POOL_WAITING,
+    G_LIMIT_KEYS,
+    G_HASH_IN_USE,
+    G_HASH_WAITING,
+    G_UPTIME,
+    GAUGES
 } gauge_t;
 
-static const struct { const char *name, *help, *labels; gauge_t gauge; } GAUGE_ROWS[] = {
+static const struct {
+    const char *name, *help, *labels;
+    gauge_t gauge;
+} GAUGE_ROWS[] = {
     {"forge_http_requests_in_flight", "Requests being served now.", NULL, G_IN_FLIGHT},
     {"forge_db_pool_connections", "Database connections of all children: open, busy; requests that wait.", "state=\"size\"", G_POOL_SIZE},
     {"forge_db_pool_connections", NULL, "state=\"busy\"", G_POOL_BUSY},
@@ -138,7 +152,7 @@ static void write_durations(const writer_t *w, const forge_live_slot_t *slots, u
     static const char name[] = "forge_http_request_duration_seconds";
     head(w, name, "", "histogram", "Time from request to answer, by method, route template and class of status.");
     for (uint32_t i = 0; i < n; i++) {
-        for (int class = 0; class < FORGE_LIVE_CLASSES; class++) {
+        for (int class = 0; class < FORGE_LIVE_CLASSES; class ++) {
             const series_t s = {.slot = &slots[i], .class = class + 1};
             if (forge_live_histogram_count(&slots[i].classes[class]))
                 histogram(w, name, &s, &slots[i].classes[class]);

@@ -16,12 +16,12 @@
 #endif
 
 /* A word is pid, second of expiry and number; what gate_enter returns is number and place. */
-#define PID_SHIFT 40                 /* 24 bits of pid */
-#define EXPIRY_SHIFT 16              /* 24 bits of seconds, on the monotonic clock; they may wrap */
-#define EXPIRY_MASK 0xffffffu
-#define NUMBER_MASK 0xffffu
-#define PLACE_BITS 6
-#define NAP_MAX APR_INT64_C(20000)   /* microseconds a waiter sleeps before it looks for places of the dead; with jitter, twice that */
+#define PID_SHIFT    40 /* 24 bits of pid */
+#define EXPIRY_SHIFT 16 /* 24 bits of seconds, on the monotonic clock; they may wrap */
+#define EXPIRY_MASK  0xffffffu
+#define NUMBER_MASK  0xffffu
+#define PLACE_BITS   6
+#define NAP_MAX      APR_INT64_C(20000) /* microseconds a waiter sleeps before it looks for places of the dead; with jitter, twice that */
 
 static uint32_t seconds_now(void)
 {

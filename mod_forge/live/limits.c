@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #define LIMIT_MAX APR_INT64_C(1000000000000000) /* limits and windows are cut here (31 years), so that no sum overflows */
-#define NONE 0
+#define NONE      0
 
 void forge_live_limits_init(forge_live_segment_t *segment)
 {
@@ -269,7 +269,7 @@ static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int
 
 forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len, uint64_t hash[2])
 {
-    forge_live_hash(live->segment->secret, (uint64_t)class, key, len, hash);
+    forge_live_hash(live->segment->secret, (uint64_t) class, key, len, hash);
     return &live->segment->stripes[hash[0] & (FORGE_LIVE_STRIPES - 1)];
 }
 

@@ -23,12 +23,15 @@ apr_size_t forge_live_bytes(const forge_live_t *live);
 
 /* --- limits.c: rate limits by GCRA, exact over all children; 100 000 keys, the least recently used of a full table is given up --- */
 
-typedef struct forge_limit_t { apr_int64_t limit; apr_interval_time_t window; } forge_limit_t; /* limit 0: off */
+typedef struct forge_limit_t {
+    apr_int64_t limit;
+    apr_interval_time_t window;
+} forge_limit_t; /* limit 0: off */
 typedef struct forge_limit_answer_t {
     bool allowed;
-    apr_int64_t remaining;          /* requests left now */
-    apr_interval_time_t reset;      /* until the whole quota is back */
-    apr_interval_time_t retry;      /* when not allowed: until one request is; ≥ 1 µs */
+    apr_int64_t remaining;     /* requests left now */
+    apr_interval_time_t reset; /* until the whole quota is back */
+    apr_interval_time_t retry; /* when not allowed: until one request is; ≥ 1 µs */
 } forge_limit_answer_t;
 /* Counts one request of `key` (any bytes; hashed with a per-segment random key) in `class`. `now` is 0, which means the present by a clock
  * that nobody sets, or a time for tests. Never a request's own time: a client that sends slowly could move the clock of others. */
@@ -41,22 +44,26 @@ apr_size_t forge_live_limit_keys(const forge_live_t *live); /* keys in use, for 
 /* The routes' names in order (templates and methods), told once per configuration in post_config, so that the writer can label slots:
  * `labels[i]` = {"GET", "/api/v1/…"}. Slots follow the label when a graceful restart brings another order: matched by text, new ones
  * appended; a name too long or one too many counts as other. Returns the slot map (index → slot), from p. For the parent alone. */
-typedef struct forge_live_label_t { const char *method, *route; } forge_live_label_t;
+typedef struct forge_live_label_t {
+    const char *method, *route;
+} forge_live_label_t;
 const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n);
-#define FORGE_LIVE_SLOT_OTHER 0 /* requests that matched no route */
+#define FORGE_LIVE_SLOT_OTHER 0                    /* requests that matched no route */
 void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
 /* In flight - 1, counter by exact status, histogram by class. */
 void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took);
 /* Each child's share of what is in flight is kept apart by pid and birth, and dropped when that child is gone. */
 
-typedef enum forge_counter_t { /* simple counters; label sets of known names only */
-    FORGE_C_RATE_LIMITED,        /* first of FORGE_LIMIT_CLASSES, one per class */
-    FORGE_C_DB_WAIT_TIMEOUT = FORGE_C_RATE_LIMITED + FORGE_LIMIT_CLASSES,
-    FORGE_C_DB_DOWN,
-    FORGE_C_HASH_TOTAL, FORGE_C_HASH_REFUSED,
-    FORGE_C_LIMIT_EVICTED,
-    FORGE_C_LOGIN_OK, FORGE_C_LOGIN_FAILED,
-    FORGE_COUNTERS
+typedef enum forge_counter_t {                       /* simple counters; label sets of known names only */
+                               FORGE_C_RATE_LIMITED, /* first of FORGE_LIMIT_CLASSES, one per class */
+                               FORGE_C_DB_WAIT_TIMEOUT = FORGE_C_RATE_LIMITED + FORGE_LIMIT_CLASSES,
+                               FORGE_C_DB_DOWN,
+                               FORGE_C_HASH_TOTAL,
+                               FORGE_C_HASH_REFUSED,
+                               FORGE_C_LIMIT_EVICTED,
+                               FORGE_C_LOGIN_OK,
+                               FORGE_C_LOGIN_FAILED,
+                               FORGE_COUNTERS
 } forge_counter_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
 

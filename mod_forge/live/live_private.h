@@ -10,36 +10,46 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 1                 /* counts up when a member below changes its meaning; a change of size is noticed by itself */
-#define FORGE_LIVE_LINE 64                  /* bytes of a cache line */
+#define FORGE_LIVE_LAYOUT 1  /* counts up when a member below changes its meaning; a change of size is noticed by itself */
+#define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
-#define FORGE_LIVE_STRIPES 64               /* parts of the limiter, each behind a mutex of its own; a power of two */
-#define FORGE_LIVE_STRIPE_KEYS 2048         /* keys of one stripe; 131 072 in all: 100 000 random keys overflow no stripe (12 sigma) */
-#define FORGE_LIVE_REAP 8                   /* oldest keys looked at for expired ones before a new key is taken in */
-#define FORGE_LIVE_CLOCK_SLACK apr_time_from_sec(10) /* a `now` older than the last by less is a slow request; by more, a clock set back */
+#define FORGE_LIVE_STRIPES     64   /* parts of the limiter, each behind a mutex of its own; a power of two */
+#define FORGE_LIVE_STRIPE_KEYS 2048 /* keys of one stripe; 131 072 in all: 100 000 random keys overflow no stripe (12 sigma) */
+#define FORGE_LIVE_REAP        8    /* oldest keys looked at for expired ones before a new key is taken in */
+#define FORGE_LIVE_CLOCK_SLACK apr_time_from_sec(10) /* a `now` older than the last by less is a slow request; by more, a clock set back \
+                                                      */
 
-#define FORGE_LIVE_SLOTS (2 * FORGE_ROUTES_MAX) /* slot 0 is for no route; twice, for other names after an upgrade by graceful restart */
+#define FORGE_LIVE_SLOTS        (2 * FORGE_ROUTES_MAX) /* slot 0 is for no route; twice, for other names after an upgrade by graceful restart */
 #define FORGE_LIVE_METHOD_BYTES 8
-#define FORGE_LIVE_ROUTE_BYTES 120
+#define FORGE_LIVE_ROUTE_BYTES  120
 #define FORGE_LIVE_STATUS_FIRST 100
-#define FORGE_LIVE_STATUSES 500             /* 100 … 599 */
-#define FORGE_LIVE_CLASSES 5                /* 1xx … 5xx */
-#define FORGE_LIVE_BUCKETS 15               /* the last one is +Inf */
+#define FORGE_LIVE_STATUSES     500 /* 100 … 599 */
+#define FORGE_LIVE_CLASSES      5   /* 1xx … 5xx */
+#define FORGE_LIVE_BUCKETS      15  /* the last one is +Inf */
 
-#define FORGE_LIVE_STATEMENTS 128           /* names of statements; a power of two. One more entry takes the rest */
-#define FORGE_LIVE_STATEMENT_WORDS 8        /* a name is kept in words, 63 bytes and a NUL */
+#define FORGE_LIVE_STATEMENTS      128 /* names of statements; a power of two. One more entry takes the rest */
+#define FORGE_LIVE_STATEMENT_WORDS 8   /* a name is kept in words, 63 bytes and a NUL */
 
-#define FORGE_LIVE_PROCESSES 1024           /* children that are told apart; one more entry takes the rest */
+#define FORGE_LIVE_PROCESSES 1024 /* children that are told apart; one more entry takes the rest */
 
-#define FORGE_LIVE_PLACES 64                /* places of the gate, at most */
-#define FORGE_LIVE_QUEUE 4                  /* waiters per place */
-#define FORGE_LIVE_PLACE_SECONDS 60         /* a place held for longer is given to another */
+#define FORGE_LIVE_PLACES        64 /* places of the gate, at most */
+#define FORGE_LIVE_QUEUE         4  /* waiters per place */
+#define FORGE_LIVE_PLACE_SECONDS 60 /* a place held for longer is given to another */
 
 /* --- Relaxed atomics: counters need no order among each other --- */
 
-static inline uint64_t forge_live_load(const uint64_t *n) { return __atomic_load_n(n, __ATOMIC_RELAXED); }
-static inline void forge_live_store(uint64_t *n, uint64_t value) { __atomic_store_n(n, value, __ATOMIC_RELAXED); }
-static inline void forge_live_add(uint64_t *n, uint64_t value) { (void)__atomic_fetch_add(n, value, __ATOMIC_RELAXED); }
+static inline uint64_t forge_live_load(const uint64_t *n)
+{
+    return __atomic_load_n(n, __ATOMIC_RELAXED);
+}
+static inline void forge_live_store(uint64_t *n, uint64_t value)
+{
+    __atomic_store_n(n, value, __ATOMIC_RELAXED);
+}
+static inline void forge_live_add(uint64_t *n, uint64_t value)
+{
+    (void)__atomic_fetch_add(n, value, __ATOMIC_RELAXED);
+}
 /* From `was` to `is`; false when another was quicker. */
 static inline bool forge_live_swap(uint64_t *n, uint64_t was, uint64_t is)
 {
@@ -51,22 +61,22 @@ static inline bool forge_live_swap(uint64_t *n, uint64_t was, uint64_t is)
 /* One key of the limiter. Its own members are right at every moment; links may be half done when a child dies, and are then made anew. */
 typedef struct forge_live_key_t {
     uint64_t hash[2];
-    int64_t tat;                 /* theoretical arrival time of GCRA, on the stripe's clock */
-    uint64_t touched;            /* the stripe's tick at the last use: the order of the list, for rebuilding it */
-    int32_t next;                /* in the hash chain, or in the list of free keys; every link is an index + 1, 0 is none */
-    int32_t newer, older;        /* in the list by last use */
+    int64_t tat;          /* theoretical arrival time of GCRA, on the stripe's clock */
+    uint64_t touched;     /* the stripe's tick at the last use: the order of the list, for rebuilding it */
+    int32_t next;         /* in the hash chain, or in the list of free keys; every link is an index + 1, 0 is none */
+    int32_t newer, older; /* in the list by last use */
     uint32_t used;
 } forge_live_key_t;
 
 typedef struct forge_live_stripe_t {
-    pthread_mutex_t mutex;       /* process-shared and robust; guards what is below, but `used` and `rebuilt` are read without it */
-    int64_t wall;                /* the last `now` */
-    int64_t clock;               /* runs with it, but never backwards */
+    pthread_mutex_t mutex; /* process-shared and robust; guards what is below, but `used` and `rebuilt` are read without it */
+    int64_t wall;          /* the last `now` */
+    int64_t clock;         /* runs with it, but never backwards */
     uint64_t tick;
     int32_t newest, oldest, free;
-    int32_t fresh;               /* keys from here on were never used and are in no list: their pages stay untouched */
-    uint32_t used;               /* keys in use */
-    uint32_t rebuilt;            /* how often a holder died */
+    int32_t fresh;    /* keys from here on were never used and are in no list: their pages stay untouched */
+    uint32_t used;    /* keys in use */
+    uint32_t rebuilt; /* how often a holder died */
     int32_t heads[FORGE_LIVE_STRIPE_KEYS];
     forge_live_key_t keys[FORGE_LIVE_STRIPE_KEYS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_stripe_t;
@@ -85,7 +95,7 @@ typedef struct forge_live_slot_t {
 
 /* A name is taken by its hash and then spelt out; whoever finds it unspelt (its author died) writes the same letters. */
 typedef struct forge_live_statement_t {
-    uint64_t hash;               /* 0: free */
+    uint64_t hash; /* 0: free */
     uint64_t spelt;
     uint64_t name[FORGE_LIVE_STATEMENT_WORDS];
     forge_live_histogram_t took;
@@ -93,25 +103,25 @@ typedef struct forge_live_statement_t {
 
 /* What one child adds to the gauges; goes with it. Signed numbers in unsigned words. */
 typedef struct forge_live_process_t {
-    uint64_t key;                /* pid and birth (segment.c); 0: free */
+    uint64_t key; /* pid and birth (segment.c); 0: free */
     uint64_t in_flight, pool_size, pool_busy, pool_waiting;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place and a seat in the queue are one word each: holder, time of expiry and number of the holding (gate.c). 0: free. */
 typedef struct forge_live_gate_t {
-    uint32_t released;           /* counts places given back; waiters sleep on it (futex) */
-    uint32_t taken;              /* numbers the holdings */
+    uint32_t released; /* counts places given back; waiters sleep on it (futex) */
+    uint32_t taken;    /* numbers the holdings */
     uint64_t places[FORGE_LIVE_PLACES];
     uint64_t seats[FORGE_LIVE_PLACES * FORGE_LIVE_QUEUE];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
 
 typedef struct forge_live_segment_t {
     uint32_t layout;
-    uint32_t labelled;           /* slots with a name; released after the name is written */
+    uint32_t labelled; /* slots with a name; released after the name is written */
     uint64_t bytes;
-    uint64_t secret[2];          /* key of the hash: clients cannot aim at a stripe or a chain */
+    uint64_t secret[2]; /* key of the hash: clients cannot aim at a stripe or a chain */
     apr_time_t started;
-    int64_t wall_offset;         /* wall clock less monotonic clock when the segment was made */
+    int64_t wall_offset;          /* wall clock less monotonic clock when the segment was made */
     uint64_t cpu_busy, cpu_total; /* /proc/stat then */
     uint64_t counters[FORGE_COUNTERS];
     forge_live_gate_t gate;
@@ -123,7 +133,7 @@ typedef struct forge_live_segment_t {
 
 struct forge_live_t {
     forge_live_segment_t *segment;
-    uint64_t self;               /* pid << 32 | entry in processes[] + 1: by the pid a forked child sees that it is not its own */
+    uint64_t self; /* pid << 32 | entry in processes[] + 1: by the pid a forked child sees that it is not its own */
 };
 
 /* --- segment.c --- */
@@ -149,7 +159,10 @@ bool forge_live_limit_sound(const forge_live_stripe_t *stripe);
 /* --- metrics.c --- */
 
 /* The upper bound of a bucket, itself included; text in seconds. */
-typedef struct forge_live_bound_t { int64_t usec; const char *text; } forge_live_bound_t;
+typedef struct forge_live_bound_t {
+    int64_t usec;
+    const char *text;
+} forge_live_bound_t;
 extern const forge_live_bound_t forge_live_bounds[FORGE_LIVE_BUCKETS - 1];
 void forge_live_histogram_add(forge_live_histogram_t *h, apr_interval_time_t took);
 void forge_live_histogram_merge(forge_live_histogram_t *into, const forge_live_histogram_t *h); /* `into` is private to the caller */
@@ -161,9 +174,9 @@ bool forge_live_statement_name(const forge_live_statement_t *statement, char nam
 
 /* --- system.c: Linux; figures are 0 elsewhere --- */
 
-bool forge_live_system_cpu(uint64_t *busy, uint64_t *total);  /* ticks of all processors since boot */
-double forge_live_system_memory(void);                        /* per cent in use */
-double forge_live_system_disk(const char *path);              /* per cent in use, of what users other than root may have */
+bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
+double forge_live_system_memory(void);                       /* per cent in use */
+double forge_live_system_disk(const char *path);             /* per cent in use, of what users other than root may have */
 /* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
 

@@ -14,7 +14,7 @@ typedef struct total_t {
 
 static void total_add(total_t *total, const forge_live_slot_t *slot)
 {
-    for (int class = 0; class < FORGE_LIVE_CLASSES; class++) {
+    for (int class = 0; class < FORGE_LIVE_CLASSES; class ++) {
         uint64_t count = forge_live_histogram_count(&slot->classes[class]);
         total->count += count;
         if (class == FORGE_LIVE_CLASSES - 1)

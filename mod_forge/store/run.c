@@ -20,7 +20,7 @@ typedef struct batch_t {
     int count;
     unsigned char steps[STEPS];
     int failed;       /* step of the first error, -1: none */
-    bool synced;                     /* the answer to Sync came: only then is what ran outside a transaction committed */
+    bool synced;      /* the answer to Sync came: only then is what ran outside a transaction committed */
     PGresult *answer; /* of STEP_RUN, or the first error */
 } batch_t;
 

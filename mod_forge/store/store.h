@@ -12,7 +12,7 @@
 
 typedef struct forge_db_t forge_db_t;
 
-typedef struct forge_db_settings_t { /* plain values from the configuration */
+typedef struct forge_db_settings_t {       /* plain values from the configuration */
     apr_interval_time_t statement_timeout; /* the server cancels a statement after it → FORGE_E_TIMEOUT */
     apr_interval_time_t answer_timeout;    /* no answer at all after it: the connection is dropped → FORGE_E_DATABASE_DOWN */
     apr_interval_time_t idle_timeout;      /* idle_in_transaction_session_timeout */
@@ -24,35 +24,37 @@ typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, 
 
 #define FORGE_STORE_TAG_FAULT "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
 
-/* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings done, schema seen) is kept with the
- * connection by libpq's event mechanism, so that a PQreset forgets it. The first use of a new connection applies the settings and checks the schema version,
- * in one round trip: FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use.
- * `p` is the request's pool and owns the forge_db_t; `activity` (≤ 63 characters, may be NULL) shows as application_name while in use. */
+/* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings done, schema seen) is
+ * kept with the connection by libpq's event mechanism, so that a PQreset forgets it. The first use of a new connection applies the settings
+ * and checks the schema version, in one round trip: FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use. `p` is the
+ * request's pool and owns the forge_db_t; `activity` (≤ 63 characters, may be NULL) shows as application_name while in use. */
 forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings, const char *activity,
                                      forge_store_log_fn log, void *baton, forge_db_t **db);
-/* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool replaces it. Idempotent. */
+/* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool replaces it.
+ * Idempotent. */
 void forge_store_db_detach(forge_db_t *db);
 /* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
-/* Do two connection strings name the same database (host, hostaddr, port, dbname, service; the user does not count)? A string that cannot be parsed is
- * the same as itself only. */
+/* Do two connection strings name the same database (host, hostaddr, port, dbname, service; the user does not count)? A string that cannot
+ * be parsed is the same as itself only. */
 bool forge_store_same_database(const char *a, const char *b);
 
 /* --- statements --- */
 
 /* A statement is a static row: prepared lazily under its name on each connection, again when the back end forgot it (26000). */
 typedef struct forge_stmt_t {
-    const char *name;  /* unique in the module; label of query metrics */
-    const char *sql;   /* literal; $1.. parameters only */
-    int args;          /* number of parameters */
+    const char *name; /* unique in the module; label of query metrics */
+    const char *sql;  /* literal; $1.. parameters only */
+    int args;         /* number of parameters */
 } forge_stmt_t;
 
 typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
 
-/* Runs a statement with text parameters (NULL is SQL NULL). rows may be NULL. One retry where the statement cannot have run. SQLSTATE map (SPEC 1):
- * 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300, 08xxx, 57P0x → DATABASE_DOWN,
- * 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL, 42P01/42703/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
+/* Runs a statement with text parameters (NULL is SQL NULL). rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
+ * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300, 08xxx, 57P0x →
+ * DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL, 42P01/42703/3F000 →
+ * SCHEMA_OUTDATED, else INTERNAL (logged). */
 forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args, forge_rows_t **rows);
 /* The name of the constraint the last FORGE_E_CONFLICT, BAD_REFERENCE or VALIDATION broke, or "". */
 const char *forge_store_constraint(const forge_db_t *db);
@@ -61,8 +63,9 @@ forge_status_t forge_store_script(forge_db_t *db, apr_pool_t *p, const char *sql
 
 /* --- tx.c --- */
 
-/* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back. Serialisation
- * failures and deadlocks run fn again, at most 3 times. Inside a transaction already open (idempotent requests) it is a savepoint. */
+/* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back.
+ * Serialisation failures and deadlocks run fn again, at most 3 times. Inside a transaction already open (idempotent requests) it is a
+ * savepoint. */
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
@@ -79,8 +82,8 @@ apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *co
 
 /* --- render.c: rows become JSON in one flat buffer (DESIGN 2) --- */
 
-/* Row i as an object: column names are the keys in column order; numbers bare (NaN and infinities null), booleans, json raw, timestamps RFC 3339 with Z, text
- * escaped. Columns whose name begins with '_' are for the code and not shown. */
+/* Row i as an object: column names are the keys in column order; numbers bare (NaN and infinities null), booleans, json raw, timestamps RFC
+ * 3339 with Z, text escaped. Columns whose name begins with '_' are for the code and not shown. */
 void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i);
 /* The first n rows as an array. */
 void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
@@ -88,47 +91,62 @@ void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
 
 typedef struct forge_list_filter_t {
-    const char *name;  /* query parameter that carries its value */
-    const char *sql;   /* condition with one "%d" where the parameter's number goes: "c.difficulty = $%d" */
+    const char *name; /* query parameter that carries its value */
+    const char *sql;  /* condition with one "%d" where the parameter's number goes: "c.difficulty = $%d" */
 } forge_list_filter_t;
 typedef struct forge_list_order_t {
-    const char *name;   /* value of sort: "-created_at" */
-    const char *order;  /* "c.created_at DESC, c.id DESC" */
-    const char *after;  /* keyset condition, numbers of key then id: "(c.created_at, c.id) < ($%d::timestamptz, $%d::bigint)"; id alone: "c.id > $%d::bigint" with key NULL */
-    const char *key;    /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
+    const char *name;  /* value of sort: "-created_at" */
+    const char *order; /* "c.created_at DESC, c.id DESC" */
+    const char *after; /* keyset condition, numbers of key then id: "(c.created_at, c.id) < ($%d::timestamptz, $%d::bigint)"; id alone:
+                          "c.id > $%d::bigint" with key NULL */
+    const char *key;   /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
 } forge_list_order_t;
 typedef struct forge_list_t {
-    const char *name;                    /* prefix of the statement names */
-    const char *select;                  /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that more ANDs can follow */
-    const char *count;                   /* the same with count(*) */
+    const char *name; /* prefix of the statement names */
+    const char
+        *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that more ANDs can follow */
+    const char *count; /* the same with count(*) */
     int base_args;
-    const forge_list_filter_t *filters;  /* ended by name NULL */
-    const forge_list_order_t *orders;    /* ended by name NULL; the first is the default */
+    const forge_list_filter_t *filters; /* ended by name NULL */
+    const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */
 } forge_list_t;
 typedef struct forge_list_query_t {
-    const char *const *base;             /* base_args values */
-    const char *const *values;           /* one per filter row, NULL: filter not used */
-    const char *sort;                    /* NULL: first */
-    const char *after_key, *after_id;    /* NULL: first page */
+    const char *const *base;          /* base_args values */
+    const char *const *values;        /* one per filter row, NULL: filter not used */
+    const char *sort;                 /* NULL: first */
+    const char *after_key, *after_id; /* NULL: first page */
     apr_int64_t skip;
-    int limit;                           /* limit + 1 rows are fetched, so that the caller knows whether there is a next page */
+    int limit; /* limit + 1 rows are fetched, so that the caller knows whether there is a next page */
     bool count;
 } forge_list_query_t;
-forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query, forge_rows_t **rows, apr_int64_t *total);
+forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
+                                forge_rows_t **rows, apr_int64_t *total);
 /* The order row by name, or the default. */
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort);
 
 /* --- migrate.c: sql/migrations, each in a transaction, under an advisory lock, checksummed (forgectl only) --- */
 
-typedef struct forge_migration_t { int number; const char *name, *up_path, *down_path, *up, *down; /* the texts */ } forge_migration_t;
+typedef struct forge_migration_t {
+    int number;
+    const char *name, *up_path, *down_path, *up, *down; /* the texts */
+} forge_migration_t;
 /* Reads NNNN_name.{up,down}.sql of a directory in order; a gap, a missing down or a duplicate is *why. */
 apr_array_header_t *forge_store_migrations_read(apr_pool_t *p, const char *dir, const char **why);
-typedef enum forge_migration_state_t { FORGE_MIGRATION_APPLIED, FORGE_MIGRATION_PENDING, FORGE_MIGRATION_CHANGED /* file differs from what was applied */, FORGE_MIGRATION_UNKNOWN /* applied, no file */ } forge_migration_state_t;
+typedef enum forge_migration_state_t {
+    FORGE_MIGRATION_APPLIED,
+    FORGE_MIGRATION_PENDING,
+    FORGE_MIGRATION_CHANGED /* file differs from what was applied */,
+    FORGE_MIGRATION_UNKNOWN /* applied, no file */
+} forge_migration_state_t;
 typedef void (*forge_migration_fn)(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at);
-forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, forge_migration_fn fn, void *baton, const char **why);
-/* Applies what is pending, up to `target` (0: all). Waits for another node's lock at most 60 s. `say` hears each step. Afterwards grants the application role its rights. */
-forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target, const char *app_role, void (*say)(const char *line), const char **why);
-forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int steps, void (*say)(const char *line), const char **why);
+forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, forge_migration_fn fn,
+                                             void *baton, const char **why);
+/* Applies what is pending, up to `target` (0: all). Waits for another node's lock at most 60 s. `say` hears each step. Afterwards grants
+ * the application role its rights. */
+forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
+                                            const char *app_role, void (*say)(const char *line), const char **why);
+forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int steps,
+                                               void (*say)(const char *line), const char **why);
 
 /* --- schema.c --- */
 
@@ -140,23 +158,29 @@ forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *foun
 /* --- users.c: accounts and their sessions --- */
 
 typedef struct forge_new_user_t {
-    const char *email, *email_key, *username, *full_name, *role, *password_hash, *terms_at, *privacy_at; /* NULL where not given; *_at RFC 3339 */
+    const char *email, *email_key, *username, *full_name, *role, *password_hash, *terms_at,
+        *privacy_at; /* NULL where not given; *_at RFC 3339 */
 } forge_new_user_t;
 typedef struct forge_new_session_t {
     const char *refresh_sha256, *expires_at, *device_name, *user_agent, *ip, *amr, *request_id;
 } forge_new_session_t;
 
-/* Creates the account, its first session with a refresh token (unless session is NULL) and the audit event in one statement. Row: the bare user
- * (id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale, timezone, created_at, updated_at) and _session_id, _version.
- * FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN. */
-forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session, forge_rows_t **rows);
+/* Creates the account, its first session with a refresh token (unless session is NULL) and the audit event in one statement. Row: the bare
+ * user (id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale, timezone, created_at, updated_at) and
+ * _session_id, _version. FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN. */
+forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
+                                       forge_rows_t **rows);
 /* By e-mail key or username (either NULL): _password_hash and the bare user; no rows when unknown. */
 forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows);
-/* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL. Row: the bare user, _session_id. No rows: inactive or gone meanwhile. */
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash, const forge_new_session_t *session, forge_rows_t **rows);
+/* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL. Row: the bare user,
+ * _session_id. No rows: inactive or gone meanwhile. */
+forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
+                                 const forge_new_session_t *session, forge_rows_t **rows);
 /* Records a failed one in the audit log (user_id 0 when unknown; identifier as typed). */
-forge_status_t forge_store_login_failed(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *identifier, const char *ip, const char *request_id);
-/* GET /auth/me in one statement: bare user + sessions (json), mfa_enabled, profile_completion, password_changed_at, _version; no rows when the session is revoked or the account inactive. */
+forge_status_t forge_store_login_failed(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *identifier, const char *ip,
+                                        const char *request_id);
+/* GET /auth/me in one statement: bare user + sessions (json), mfa_enabled, profile_completion, password_changed_at, _version; no rows when
+ * the session is revoked or the account inactive. */
 forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows);
 /* The configured first administrator: created when no account has that e-mail; *created says whether. */
 forge_status_t forge_store_first_superuser(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, bool *created);
@@ -169,41 +193,57 @@ forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t 
 
 typedef struct forge_course_in_t {
     const char *title, *description, *difficulty, *status, *organization_id; /* PATCH: NULL leaves as it is */
-    bool organization_null;                                                   /* PATCH: set organization_id to NULL */
+    bool organization_null;                                                  /* PATCH: set organization_id to NULL */
 } forge_course_in_t;
 extern const forge_list_t forge_store_courses_list; /* base args: caller's id or NULL, caller is admin "t"/"f" */
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows);
 /* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */
-forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who, forge_rows_t **rows);
-/* if_version: a PostgreSQL array of versions, "{3,4}"; NULL: any. One statement decides and changes: FORGE_E_NOT_FOUND (or not visible), FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED when if_version (NULL: any) is stale.
- * replace: PUT semantics. Rows: the course as changed. */
-forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace, const char *if_version, const forge_who_t *who, forge_rows_t **rows);
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who,
+                                         forge_rows_t **rows);
+/* if_version: a PostgreSQL array of versions, "{3,4}"; NULL: any. One statement decides and changes: FORGE_E_NOT_FOUND (or not visible),
+ * FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED when if_version (NULL: any) is stale. replace: PUT semantics. Rows: the course as changed.
+ */
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace,
+                                         const char *if_version, const forge_who_t *who, forge_rows_t **rows);
 forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_who_t *who);
 
 /* --- achievements.c --- */
 
-typedef struct forge_achievement_in_t { const char *name, *description, *points, *icon; } forge_achievement_in_t;
+typedef struct forge_achievement_in_t {
+    const char *name, *description, *points, *icon;
+} forge_achievement_in_t;
 extern const forge_list_t forge_store_achievements_list; /* no base args */
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
-forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in, forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
-forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_achievement_in_t *in, const char *if_version, forge_rows_t **rows);
+forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
+                                              forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
+forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_achievement_in_t *in,
+                                               const char *if_version, forge_rows_t **rows);
 forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
 
 /* --- inspect.c: what forgectl check asks --- */
 
-/* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock (microseconds since the epoch). */
+/* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock (microseconds since the
+ * epoch). */
 forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
-/* Row, when the role exists: super, strong (may create roles or databases, or passes row security), can_login, is_owner (of the schema, or a member), owned
- * (tables it owns), usage, creates (where it could: text, "" is good), missing and excess (rights against forge.app_rights: text, NULL is good). */
+/* Row, when the role exists: super, strong (may create roles or databases, or passes row security), can_login, is_owner (of the schema, or
+ * a member), owned (tables it owns), usage, creates (where it could: text, "" is good), missing and excess (rights against
+ * forge.app_rights: text, NULL is good). */
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
 
 /* --- idempotency.c --- */
 
-typedef struct forge_stored_answer_t { int status; const char *headers_json, *body; apr_size_t body_len; } forge_stored_answer_t;
+typedef struct forge_stored_answer_t {
+    int status;
+    const char *headers_json, *body;
+    apr_size_t body_len;
+} forge_stored_answer_t;
 /* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is what was said before.
- * FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock), FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint differs. */
-forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint, bool *found, forge_stored_answer_t *answer);
-forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const forge_stored_answer_t *answer);
+ * FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock), FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint
+ * differs. */
+forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint,
+                                             bool *found, forge_stored_answer_t *answer);
+forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key,
+                                            const forge_stored_answer_t *answer);
 /* Deletes keys older than 24 h, ended sessions and spent tokens, in batches. */
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
 

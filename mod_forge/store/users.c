@@ -172,9 +172,11 @@ forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const c
 forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
                                  const forge_new_session_t *session, forge_rows_t **rows)
 {
-    const char *args[] = {
-        forge_util_itoa(p, user_id), new_hash,     session->refresh_sha256, session->expires_at, session->device_name, session->user_agent,
-        ip_text(p, session->ip),     session->amr, session->request_id, forge_util_itoa(p, epoch)};
+    const char *args[] = {forge_util_itoa(p, user_id), new_hash,
+                          session->refresh_sha256,     session->expires_at,
+                          session->device_name,        session->user_agent,
+                          ip_text(p, session->ip),     session->amr,
+                          session->request_id,         forge_util_itoa(p, epoch)};
     return forge_store_run(db, p, &login_good, args, rows);
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define CONTAINERS_MAX   20000 /* objects and arrays of one text: jansson needs 300 bytes for an empty one that took two */
-#define NUMBER_BYTES_MAX 512 /* characters of one number; a longer one only costs time */
+#define NUMBER_BYTES_MAX 512   /* characters of one number; a longer one only costs time */
 
 static json_t *in(forge_json_t *v)
 {

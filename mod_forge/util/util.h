@@ -10,9 +10,9 @@
 /* --- error.c: the rows of errors.def --- */
 
 typedef struct forge_error_t {
-    int http;            /* HTTP status */
-    const char *code;    /* stable public code */
-    const char *detail;  /* a sentence for a person */
+    int http;           /* HTTP status */
+    const char *code;   /* stable public code */
+    const char *detail; /* a sentence for a person */
 } forge_error_t;
 
 /* The row of a status; for FORGE_OK or a number out of range the row of FORGE_E_INTERNAL. */
@@ -25,9 +25,9 @@ forge_status_t forge_util_error_for_http(int http);
 /* --- buf.c: one growing flat buffer, malloc'd, freed with its pool --- */
 
 typedef struct forge_buf_t {
-    char *data;          /* not NUL terminated; may be NULL while len is 0 */
+    char *data; /* not NUL terminated; may be NULL while len is 0 */
     apr_size_t len, cap;
-    bool failed;         /* out of memory or past the ceiling: contents are not to be used */
+    bool failed; /* out of memory or past the ceiling: contents are not to be used */
     apr_size_t ceiling;
 } forge_buf_t;
 
@@ -46,12 +46,20 @@ char *forge_util_buf_release(forge_buf_t *b, apr_size_t *len);
 /* --- json.c: jansson values tied to a pool at birth --- */
 
 typedef struct forge_json_t forge_json_t; /* opaque; valid as long as the pool of the tree's root */
-typedef enum forge_json_type_t { FORGE_JSON_NULL, FORGE_JSON_BOOL, FORGE_JSON_INT, FORGE_JSON_NUMBER, FORGE_JSON_TEXT, FORGE_JSON_ARRAY, FORGE_JSON_OBJECT } forge_json_type_t;
+typedef enum forge_json_type_t {
+    FORGE_JSON_NULL,
+    FORGE_JSON_BOOL,
+    FORGE_JSON_INT,
+    FORGE_JSON_NUMBER,
+    FORGE_JSON_TEXT,
+    FORGE_JSON_ARRAY,
+    FORGE_JSON_OBJECT
+} forge_json_type_t;
 
-/* Parses one JSON text (RFC 8259). Refused: duplicate keys, depth > FORGE_JSON_DEPTH_MAX (scanned before jansson sees it), an object of more than
- * FORGE_JSON_MEMBERS_MAX members, bad UTF-8, lone surrogates, numbers out of range, trailing text.
- * A \u0000 inside a string is kept (forge_util_json_text reports its length), so that the caller can name the member.
- * Any JSON value is accepted at the root. NULL on failure; then *why says what is wrong, in lower case, with line and column, without quoting the input. */
+/* Parses one JSON text (RFC 8259). Refused: duplicate keys, depth > FORGE_JSON_DEPTH_MAX (scanned before jansson sees it), an object of
+ * more than FORGE_JSON_MEMBERS_MAX members, bad UTF-8, lone surrogates, numbers out of range, trailing text. A \u0000 inside a string is
+ * kept (forge_util_json_text reports its length), so that the caller can name the member. Any JSON value is accepted at the root. NULL on
+ * failure; then *why says what is wrong, in lower case, with line and column, without quoting the input. */
 forge_json_t *forge_util_json_parse(apr_pool_t *p, const char *data, apr_size_t len, const char **why);
 
 forge_json_type_t forge_util_json_type(const forge_json_t *v);
@@ -60,7 +68,7 @@ const char *forge_util_json_text(const forge_json_t *v, apr_size_t *len);       
 bool forge_util_json_int(const forge_json_t *v, apr_int64_t *n);                 /* false when no integer */
 bool forge_util_json_number(const forge_json_t *v, double *n);                   /* integers too */
 bool forge_util_json_bool(const forge_json_t *v, bool *b);
-apr_size_t forge_util_json_size(const forge_json_t *v);                          /* items or members; 0 for scalars */
+apr_size_t forge_util_json_size(const forge_json_t *v); /* items or members; 0 for scalars */
 forge_json_t *forge_util_json_at(const forge_json_t *array, apr_size_t i);
 /* Calls fn for every member, in the order they came; stops early when fn returns false. */
 void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, const char *name, forge_json_t *value), void *baton);
@@ -92,7 +100,8 @@ void forge_util_json_init(void);
 const char *forge_util_itoa(apr_pool_t *p, apr_int64_t n);
 /* A whole decimal number and nothing else (no sign but '-', no blanks); false when it is none or overflows. */
 bool forge_util_atoi(const char *text, apr_size_t len, apr_int64_t *n);
-/* base64url without padding (RFC 4648 §5). Decoding is strict: no padding, no other characters, unused trailing bits zero; NULL otherwise. */
+/* base64url without padding (RFC 4648 §5). Decoding is strict: no padding, no other characters, unused trailing bits zero; NULL otherwise.
+ */
 const char *forge_util_b64url(apr_pool_t *p, const void *data, apr_size_t len);
 unsigned char *forge_util_b64url_decode(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *out_len);
 const char *forge_util_hex(apr_pool_t *p, const void *data, apr_size_t len); /* lower case */
@@ -101,7 +110,8 @@ bool forge_util_utf8(const char *text, apr_size_t len, apr_size_t *points);
 /* The length of the well-formed sequence that `text` starts with; 0 when it is ill-formed or len is 0. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len);
 /* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused (false): a bad
- * escape, %00, bytes that are not UTF-8, too many pairs. '+' is a blank. A name that comes twice is in the table twice: forge_core_input_pairs names it. */
+ * escape, %00, bytes that are not UTF-8, too many pairs. '+' is a blank. A name that comes twice is in the table twice:
+ * forge_core_input_pairs names it. */
 bool forge_util_form(apr_pool_t *p, const char *text, apr_size_t len, int max, apr_table_t **pairs, const char **why);
 /* Percent-encodes everything but unreserved characters (RFC 3986 §2.3). */
 const char *forge_util_urlencode(apr_pool_t *p, const char *text);

@@ -24,7 +24,10 @@ static reply_t *login_as(const char *member, const char *identifier, const char 
 
 START_TEST(register_logs_in)
 {
-    reply_t *reply = CALL("POST", "/api/v1/auth/register", .json = F("{\"email\":\"Ada@Example.ORG\",\"password\":\"%s\",\"username\":\"ada\",\"full_name\":\"Ada Lovelace\",\"device_name\":\"laptop\"}", good_password));
+    reply_t *reply = CALL("POST", "/api/v1/auth/register",
+                          .json = F("{\"email\":\"Ada@Example.ORG\",\"password\":\"%s\",\"username\":\"ada\",\"full_name\":\"Ada "
+                                    "Lovelace\",\"device_name\":\"laptop\"}",
+                                    good_password));
     expect_status(reply, 201);
     ck_assert_str_eq(text_at(reply->json, "/token_type"), "bearer");
     ck_assert_int_eq(int_at(reply->json, "/expires_in"), 900);
@@ -36,13 +39,18 @@ START_TEST(register_logs_in)
     ck_assert_uint_eq(strlen(text_at(reply->json, "/refresh_token")), 43);
     ck_assert_str_eq(sql("SELECT device_name FROM forge.sessions"), "laptop");
     ck_assert_str_eq(sql("SELECT left(password_hash, 8) FROM forge.users"), "{sha256}");
-    ck_assert_str_eq(sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'", text_at(reply->json, "/refresh_token")), "0");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
+            "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
+            text_at(reply->json, "/refresh_token")),
+        "0");
 }
 END_TEST
 
 START_TEST(older_register_path)
 {
-    reply_t *reply = CALL("POST", "/api/v1/users/register", .json = F("{\"email\":\"old@example.org\",\"username\":\"oldpath\",\"password\":\"%s\"}", good_password));
+    reply_t *reply = CALL("POST", "/api/v1/users/register",
+                          .json = F("{\"email\":\"old@example.org\",\"username\":\"oldpath\",\"password\":\"%s\"}", good_password));
     expect_status(reply, 201);
     static const char *const members[] = {"/id", "/email", "/username", "/is_active", "/created_at", NULL};
     for (const char *const *member = members; *member; member++)
@@ -50,13 +58,15 @@ START_TEST(older_register_path)
     ck_assert_ptr_null(maybe_at(reply->json, "/access_token"));
     const char *created = text_at(reply->json, "/created_at");
     ck_assert_msg(created[strlen(created) - 1] == 'Z', "times are UTC with Z: %s", created);
-    expect_problem(CALL("POST", "/api/v1/users/register", .json = F("{\"email\":\"o2@example.org\",\"password\":\"%s\"}", good_password)), "validation_failed");
+    expect_problem(CALL("POST", "/api/v1/users/register", .json = F("{\"email\":\"o2@example.org\",\"password\":\"%s\"}", good_password)),
+                   "validation_failed");
 }
 END_TEST
 
 START_TEST(username_is_made_from_the_email)
 {
-    reply_t *one = register_as("jo.anne+tag@example.org", NULL, good_password), *two = register_as("jo.anne+tag@example.net", NULL, good_password);
+    reply_t *one = register_as("jo.anne+tag@example.org", NULL, good_password),
+            *two = register_as("jo.anne+tag@example.net", NULL, good_password);
     expect_status(one, 201);
     expect_status(two, 201);
     ck_assert_str_ne(text_at(one->json, "/user/username"), text_at(two->json, "/user/username"));
@@ -69,23 +79,53 @@ END_TEST
 START_TEST(one_account_per_address)
 {
     expect_status(register_as("a.person@example.org", "first", good_password), 201);
-    static const char *const same[] = {"A.Person@Example.org", "a.person@example.org ", " a.person@EXAMPLE.ORG", "A.PERSON@example.org", NULL};
+    static const char *const same[] = {"A.Person@Example.org", "a.person@example.org ", " a.person@EXAMPLE.ORG", "A.PERSON@example.org",
+                                       NULL};
     for (const char *const *email = same; *email; email++)
         expect_problem(register_as(*email, F("other%d", (int)(email - same)), good_password), "email_taken");
-    expect_status(register_as("jo@b\xc3\xbc" "cher.example", "first_idn", good_password), 201);
+    expect_status(register_as("jo@b\xc3\xbc"
+                              "cher.example",
+                              "first_idn", good_password),
+                  201);
     expect_problem(register_as("jo@xn--bcher-kva.example", "second_idn", good_password), "email_taken");
-    expect_problem(register_as("jo@B\xc3\x9c" "CHER.example", "third_idn", good_password), "email_taken");
-    expect_problem(register_as("jo@bu\xcc\x88" "cher.example", "fourth_idn", good_password), "email_taken");
+    expect_problem(register_as("jo@B\xc3\x9c"
+                               "CHER.example",
+                               "third_idn", good_password),
+                   "email_taken");
+    expect_problem(register_as("jo@bu\xcc\x88"
+                               "cher.example",
+                               "fourth_idn", good_password),
+                   "email_taken");
     expect_problem(register_as("new@example.org", "FIRST", good_password), "username_taken");
-    reply_t *reply = CALL("POST", "/api/v1/users/register", .json = F("{\"email\":\"new@example.org\",\"username\":\"First\",\"password\":\"%s\"}", good_password));
+    reply_t *reply = CALL("POST", "/api/v1/users/register",
+                          .json = F("{\"email\":\"new@example.org\",\"username\":\"First\",\"password\":\"%s\"}", good_password));
     expect_problem(reply, "username_taken");
 }
 END_TEST
 
 START_TEST(addresses_that_are_none)
 {
-    static const char *const bad[] = {"", "a", "a@", "@example.org", "a@b@example.org", "a b@example.org", "a@exa mple.org", "\\\"quoted\\\"@example.org", "a@[127.0.0.1]", "a(comment)@example.org", ".a@example.org", "a.@example.org",
-                                      "a..b@example.org", "a@-example.org", "a@example-.org", "a@example..org", "a@.example.org", "a\\u0007@example.org", "a@exa_mple.org", "a\\r\\nBcc: x@example.org", NULL};
+    static const char *const bad[] = {"",
+                                      "a",
+                                      "a@",
+                                      "@example.org",
+                                      "a@b@example.org",
+                                      "a b@example.org",
+                                      "a@exa mple.org",
+                                      "\\\"quoted\\\"@example.org",
+                                      "a@[127.0.0.1]",
+                                      "a(comment)@example.org",
+                                      ".a@example.org",
+                                      "a.@example.org",
+                                      "a..b@example.org",
+                                      "a@-example.org",
+                                      "a@example-.org",
+                                      "a@example..org",
+                                      "a@.example.org",
+                                      "a\\u0007@example.org",
+                                      "a@exa_mple.org",
+                                      "a\\r\\nBcc: x@example.org",
+                                      NULL};
     for (const char *const *email = bad; *email; email++) {
         reply_t *reply = register_as(*email, "somebody", good_password);
         ck_assert_msg(reply->status == 422, "%s: %d %.200s", *email, reply->status, reply->body);
@@ -95,7 +135,13 @@ START_TEST(addresses_that_are_none)
     memset(local, 'l', 299);
     local[65] = 0;
     ck_assert_int_eq(register_as(F("%s@example.org", local), "somebody", good_password)->status, 422);
-    static const char *const good[] = {"o'hara@example.org", "a+b=c@example.org", "1@example.org", "a@sub.sub.example.org", "!#$%&*@example.org", "user@xn--bcher-kva.example", NULL};
+    static const char *const good[] = {"o'hara@example.org",
+                                       "a+b=c@example.org",
+                                       "1@example.org",
+                                       "a@sub.sub.example.org",
+                                       "!#$%&*@example.org",
+                                       "user@xn--bcher-kva.example",
+                                       NULL};
     for (const char *const *email = good; *email; email++)
         expect_status(register_as(*email, F("good%d", (int)(email - good)), good_password), 201);
 }
@@ -103,7 +149,9 @@ END_TEST
 
 START_TEST(usernames)
 {
-    static const char *const bad[] = {"ab", "has space", "dash-ed", "dot.ted", "\xc3\xa4\xc3\xb6\xc3\xbc", "a234567890123456789012345678901", "tab\\tbed", "<b>x</b>", NULL};
+    static const char *const bad[] = {
+        "ab",        "has space", "dash-ed", "dot.ted", "\xc3\xa4\xc3\xb6\xc3\xbc", "a234567890123456789012345678901",
+        "tab\\tbed", "<b>x</b>",  NULL};
     for (const char *const *name = bad; *name; name++) {
         reply_t *reply = register_as("fine@example.org", *name, good_password);
         expect_problem(reply, "validation_failed");
@@ -117,7 +165,9 @@ END_TEST
 static void register_one(int i, void *baton)
 {
     int *statuses = baton;
-    statuses[i] = CALL("POST", "/api/v1/auth/register", .json = F("{\"email\":\"race@example.org\",\"username\":\"race_%d\",\"password\":\"%s\"}", i, good_password))->status;
+    statuses[i] = CALL("POST", "/api/v1/auth/register",
+                       .json = F("{\"email\":\"race@example.org\",\"username\":\"race_%d\",\"password\":\"%s\"}", i, good_password))
+                      ->status;
 }
 
 START_TEST(fifty_parallel_registers)
@@ -140,9 +190,18 @@ END_TEST
 
 START_TEST(passwords_refused)
 {
-    static const struct { const char *password, *code; } rows[] = {
-        {"Ab1-xyz", "too_short"}, {"alllower7-walrus", "needs_upper"}, {"ALLUPPER7-WALRUS", "needs_lower"}, {"NoDigits-Walrus!", "needs_digit"}, {"NoSymbol7Walrus", "needs_symbol"},
-        {"Password1!", NULL}, {"Qwerty123!", NULL}, {"P@ssw0rd", NULL}, {"Vexing-Anna.smith7!", "contains_email"}, {"Vexing-annasmith9!", "contains_username"}};
+    static const struct {
+        const char *password, *code;
+    } rows[] = {{"Ab1-xyz", "too_short"},
+                {"alllower7-walrus", "needs_upper"},
+                {"ALLUPPER7-WALRUS", "needs_lower"},
+                {"NoDigits-Walrus!", "needs_digit"},
+                {"NoSymbol7Walrus", "needs_symbol"},
+                {"Password1!", NULL},
+                {"Qwerty123!", NULL},
+                {"P@ssw0rd", NULL},
+                {"Vexing-Anna.smith7!", "contains_email"},
+                {"Vexing-annasmith9!", "contains_username"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_t *reply = register_as("anna.smith@example.org", "annasmith9", rows[i].password);
         ck_assert_msg(reply->status == 422, "%s: %d", rows[i].password, reply->status);
@@ -191,7 +250,8 @@ START_TEST(imported_hashes_verify_and_are_renewed)
 {
     person_t me = person("student");
     /* bcrypt of "U*U" at cost 5, a vector every implementation agrees on */
-    sql("UPDATE forge.users SET password_hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' WHERE id = %lld", (long long)me.id);
+    sql("UPDATE forge.users SET password_hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' WHERE id = %lld",
+        (long long)me.id);
     expect_problem(login_as("username", me.username, "U*V"), "bad_credentials");
     expect_status(login_as("username", me.username, "U*U"), 200);
     ck_assert_str_eq(sql("SELECT left(password_hash, 8) FROM forge.users WHERE id = %lld", (long long)me.id), "{sha256}");
@@ -205,7 +265,8 @@ START_TEST(strength)
     expect_status(good, 200);
     ck_assert(json_is_true(at(good->json, "/acceptable")));
     ck_assert_uint_eq(json_array_size(at(good->json, "/problems")), 0);
-    reply_t *weak = CALL("POST", "/api/v1/auth/password/strength", .json = "{\"password\":\"password\",\"email\":\"a@example.org\",\"username\":\"annie\"}");
+    reply_t *weak = CALL("POST", "/api/v1/auth/password/strength",
+                         .json = "{\"password\":\"password\",\"email\":\"a@example.org\",\"username\":\"annie\"}");
     expect_status(weak, 200);
     ck_assert(json_is_false(at(weak->json, "/acceptable")));
     ck_assert_uint_gt(json_array_size(at(weak->json, "/problems")), 0);
@@ -224,11 +285,15 @@ START_TEST(terms_and_roles_of_the_strict_host)
     expect_problem(reply, "validation_failed");
     expect_fault(reply, "/accept_terms", NULL);
     expect_fault(reply, "/accept_privacy", NULL);
-    expect_problem(CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT, .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":false")), "validation_failed");
-    reply = CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT, .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":true"));
+    expect_problem(CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT,
+                        .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":false")),
+                   "validation_failed");
+    reply =
+        CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT, .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":true"));
     expect_status(reply, 201);
     ck_assert_str_eq(sql("SELECT (terms_accepted_at IS NOT NULL AND privacy_accepted_at IS NOT NULL)::text FROM forge.users"), "true");
-    reply = CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT, .json = F(base, 2, 2, ",\"accept_terms\":true,\"accept_privacy\":true,\"role\":\"instructor\""));
+    reply = CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT,
+                 .json = F(base, 2, 2, ",\"accept_terms\":true,\"accept_privacy\":true,\"role\":\"instructor\""));
     expect_problem(reply, "role_not_allowed");
 }
 END_TEST
@@ -243,7 +308,9 @@ START_TEST(login_by_email_and_username)
         reply_t *reply = CALL("POST", *path, .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password));
         expect_status(reply, 200);
         ck_assert_int_eq(int_at(reply->json, "/user/id"), me.id);
-        expect_status(CALL("POST", *path, .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"phone\"}", me.username, me.password)), 200);
+        expect_status(
+            CALL("POST", *path, .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"phone\"}", me.username, me.password)),
+            200);
     }
     char *upper = F("%s", me.email);
     for (char *c = upper; *c; c++)
@@ -257,14 +324,18 @@ START_TEST(login_by_form)
 {
     person_t me = person("student");
     static const char form[] = "application/x-www-form-urlencoded";
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .type = form, .json = F("grant_type=password&username=%s&password=Vexing7-Walrus%%21Q&scope=&client_id=", me.username));
+    reply_t *reply = CALL("POST", "/api/v1/auth/login", .type = form,
+                          .json = F("grant_type=password&username=%s&password=Vexing7-Walrus%%21Q&scope=&client_id=", me.username));
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/token_type"), "bearer");
     at(reply->json, "/access_token");
-    expect_status(CALL("POST", "/api/v1/users/login", .type = form, .json = F("username=%s%%40example.org&password=%s", me.username, me.password)), 200);
+    expect_status(
+        CALL("POST", "/api/v1/users/login", .type = form, .json = F("username=%s%%40example.org&password=%s", me.username, me.password)),
+        200);
     expect_problem(CALL("POST", "/api/v1/auth/login", .type = form, .json = "username=nobody&password=wrong"), "bad_credentials");
     expect_problem(CALL("POST", "/api/v1/auth/login", .type = form, .json = "username=nobody"), "validation_failed");
-    static const char *const bad[] = {"username=a&username=b&password=c", "username=%zz&password=c", "username=a%00&password=c", "username=%ff&password=c", NULL};
+    static const char *const bad[] = {"username=a&username=b&password=c", "username=%zz&password=c", "username=a%00&password=c",
+                                      "username=%ff&password=c", NULL};
     for (const char *const *body = bad; *body; body++) {
         reply_t *broken = CALL("POST", "/api/v1/auth/login", .type = form, .json = *body);
         ck_assert_msg(broken->status == 400 || broken->status == 422, "%s: %d", *body, broken->status);
@@ -277,7 +348,8 @@ START_TEST(same_answer_for_unknown_wrong_and_inactive)
 {
     person_t me = person("student"), off = person("student");
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)off.id);
-    reply_t *unknown = login_as("username", "nobody_here", "Wrong7-Walrus!Q"), *wrong = login_as("username", me.username, "Wrong7-Walrus!Q"), *inactive = login_as("username", off.username, off.password);
+    reply_t *unknown = login_as("username", "nobody_here", "Wrong7-Walrus!Q"),
+            *wrong = login_as("username", me.username, "Wrong7-Walrus!Q"), *inactive = login_as("username", off.username, off.password);
     expect_problem(unknown, "bad_credentials");
     expect_problem(wrong, "bad_credentials");
     expect_problem(inactive, "bad_credentials");
@@ -306,8 +378,20 @@ START_TEST(me_has_what_is_promised)
 {
     person_t me = person("student");
     static const char *const paths[] = {"/api/v1/auth/me", "/api/v1/users/me", NULL};
-    static const char *const members[] = {"/id", "/email", "/username", "/role", "/is_active", "/created_at", "/sessions/active", "/sessions/last_login_at", "/sessions/last_login_ip", "/mfa_enabled", "/email_verified",
-                                          "/profile_completion", "/password_changed_at", NULL};
+    static const char *const members[] = {"/id",
+                                          "/email",
+                                          "/username",
+                                          "/role",
+                                          "/is_active",
+                                          "/created_at",
+                                          "/sessions/active",
+                                          "/sessions/last_login_at",
+                                          "/sessions/last_login_ip",
+                                          "/mfa_enabled",
+                                          "/email_verified",
+                                          "/profile_completion",
+                                          "/password_changed_at",
+                                          NULL};
     for (const char *const *path = paths; *path; path++) {
         reply_t *reply = CALL("GET", *path, .token = me.access);
         expect_status(reply, 200);
@@ -341,7 +425,8 @@ START_TEST(audit_events)
     person_t me = person("student");
     expect_problem(login_as("username", me.username, "Wrong7-Walrus!Q"), "bad_credentials");
     expect_status(login_as("username", me.username, me.password), 200);
-    ck_assert_str_eq(sql("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events"), "user.registered user.login_failed user.login");
+    ck_assert_str_eq(sql("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events"),
+                     "user.registered user.login_failed user.login");
     ck_assert_str_eq(sql("SELECT bool_and(ip IS NOT NULL AND request_id IS NOT NULL)::text FROM forge.audit_events"), "true");
 }
 END_TEST
@@ -350,7 +435,8 @@ END_TEST
 START_TEST(first_superuser)
 {
     char *path = F("%s/httpd.conf", env.dir), *conf = file_read(path, 0);
-    static const char question[] = "SELECT count(*) || ' ' || coalesce(min(role), '') FROM forge.users WHERE email_key = 'first@example.org'";
+    static const char question[] =
+        "SELECT count(*) || ' ' || coalesce(min(role), '') FROM forge.users WHERE email_key = 'first@example.org'";
     file_write(path, F("%sForgeFirstSuperuser first@example.org Granite-Harbor-71\n", conf));
     env_httpd_graceful();
     for (int i = 0; i < 200 && strcmp(sql("%s", question), "1 admin"); i++)

@@ -10,7 +10,8 @@ static const char base[] = "/api/v1/achievements";
 START_TEST(life_of_an_achievement)
 {
     person_t teacher = person("instructor");
-    reply_t *made = CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"First steps\",\"description\":\"One lesson\",\"points\":5,\"icon\":\"\xf0\x9f\x8f\x86\"}");
+    reply_t *made = CALL("POST", base, .token = teacher.access,
+                         .json = "{\"name\":\"First steps\",\"description\":\"One lesson\",\"points\":5,\"icon\":\"\xf0\x9f\x8f\x86\"}");
     expect_status(made, 201);
     char *path = F("%s/%lld", base, (long long)int_at(made->json, "/id"));
     ck_assert_str_eq(header(made, "Location"), path);
@@ -63,7 +64,8 @@ START_TEST(names_are_unique_and_members_bounded)
     for (int i = 0; i < 64; i++)
         strcat(icon, "\xf0\x9f\x98\x80");
     expect_status(CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-four\",\"icon\":\"%s\"}", icon)), 201);
-    expect_fault(CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-five\",\"icon\":\"%sx\"}", icon)), "/icon", "too_long");
+    expect_fault(CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-five\",\"icon\":\"%sx\"}", icon)), "/icon",
+                 "too_long");
 }
 END_TEST
 

@@ -125,7 +125,8 @@ char *log_since(const char *name)
 /* A line at warn or above, a process that ended by a signal, or a sanitizer's report. */
 static bool line_matters(const char *line)
 {
-    static const char *const marks[] = {":warn]", ":error]", ":crit]", ":alert]", ":emerg]", "exit signal", "Sanitizer", "runtime error:", NULL};
+    static const char *const marks[] = {":warn]",      ":error]",   ":crit]",         ":alert]", ":emerg]",
+                                        "exit signal", "Sanitizer", "runtime error:", NULL};
     for (const char *const *mark = marks; *mark; mark++)
         if (strstr(line, *mark))
             return true;

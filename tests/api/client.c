@@ -124,7 +124,8 @@ static void body_set(CURL *curl, const call_t *options, source_t *source)
 
 static void request_set(CURL *curl, const char *method, const char *path, const call_t *options)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, F("%s://127.0.0.1:%d%s", options->port == PORT_TLS ? "https" : "http", env.ports[options->port], path));
+    curl_easy_setopt(curl, CURLOPT_URL,
+                     F("%s://127.0.0.1:%d%s", options->port == PORT_TLS ? "https" : "http", env.ports[options->port], path));
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_NOBODY, (long)!strcmp(method, "HEAD"));
@@ -141,7 +142,8 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
 
 static json_t *json_of(const grow_t *body)
 {
-    json_t *json = body->length ? json_loadb(body->data, body->length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *json =
+        body->length ? json_loadb(body->data, body->length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL) : NULL;
     return json ? keep_json(json) : NULL;
 }
 
@@ -211,7 +213,8 @@ int header_count(const reply_t *reply, const char *name)
 
 static int connect_to(port_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
         close(fd);

@@ -50,16 +50,20 @@ START_TEST(if_match_on_each_method)
             reply_t *reply = CALL(methods[i], f.path, .token = f.owner.access, .json = body, .headers = {F("If-Match: %s", *value)});
             expect_problem(reply, "precondition_failed");
         }
-        expect_problem(CALL(methods[i], f.path, .token = f.owner.access, .json = body, .headers = {F("If-Match: W/%s", f.etag)}), "precondition_failed");
+        expect_problem(CALL(methods[i], f.path, .token = f.owner.access, .json = body, .headers = {F("If-Match: W/%s", f.etag)}),
+                       "precondition_failed");
         reply_t *good = CALL(methods[i], f.path, .token = f.owner.access, .json = body, .headers = {F("If-Match: \"x\", %s", f.etag)});
         expect_status(good, i == 2 ? 204 : 200);
         if (i < 2)
-            expect_problem(CALL(methods[i], f.path, .token = f.owner.access, .json = body, .headers = {F("If-Match: %s", f.etag)}), "precondition_failed");
+            expect_problem(CALL(methods[i], f.path, .token = f.owner.access, .json = body, .headers = {F("If-Match: %s", f.etag)}),
+                           "precondition_failed");
         f.etag = i < 2 ? header(good, "ETag") : NULL;
     }
     fixture_t g = fixture();
     expect_status(CALL("PATCH", g.path, .token = g.owner.access, .json = "{\"title\":\"Any\"}", .headers = {"If-Match: *"}), 200);
-    expect_problem(CALL("PATCH", "/api/v1/courses/424242", .token = g.owner.access, .json = "{\"title\":\"Any\"}", .headers = {"If-Match: *"}), "not_found");
+    expect_problem(
+        CALL("PATCH", "/api/v1/courses/424242", .token = g.owner.access, .json = "{\"title\":\"Any\"}", .headers = {"If-Match: *"}),
+        "not_found");
 }
 END_TEST
 
@@ -68,7 +72,8 @@ START_TEST(rights_before_preconditions)
 {
     fixture_t f = fixture();
     person_t other = person("instructor");
-    expect_problem(CALL("PATCH", f.path, .token = other.access, .json = "{\"title\":\"x\"}", .headers = {"If-Match: \"v999\""}), "not_owner");
+    expect_problem(CALL("PATCH", f.path, .token = other.access, .json = "{\"title\":\"x\"}", .headers = {"If-Match: \"v999\""}),
+                   "not_owner");
 }
 END_TEST
 
@@ -78,7 +83,8 @@ START_TEST(achievements_too)
     reply_t *made = CALL("POST", "/api/v1/achievements", .token = teacher.access, .json = "{\"name\":\"Conditional\"}");
     const char *path = header(made, "Location"), *etag = header(CALL("GET", path), "ETag");
     expect_status(CALL("GET", path, .headers = {F("If-None-Match: %s", etag)}), 304);
-    expect_problem(CALL("PUT", path, .token = teacher.access, .json = "{\"name\":\"N\"}", .headers = {"If-Match: \"v77\""}), "precondition_failed");
+    expect_problem(CALL("PUT", path, .token = teacher.access, .json = "{\"name\":\"N\"}", .headers = {"If-Match: \"v77\""}),
+                   "precondition_failed");
     expect_status(CALL("PUT", path, .token = teacher.access, .json = "{\"name\":\"N\"}", .headers = {F("If-Match: %s", etag)}), 200);
     expect_problem(CALL("DELETE", path, .token = teacher.access, .headers = {F("If-Match: %s", etag)}), "precondition_failed");
     expect_status(CALL("DELETE", path, .token = teacher.access), 204);
@@ -107,7 +113,9 @@ typedef struct race_t {
 static void change_one(int i, void *baton)
 {
     race_t *race = baton;
-    race->statuses[i] = CALL("PATCH", race->f.path, .token = race->f.owner.access, .json = F("{\"title\":\"By %d\"}", i), .headers = {F("If-Match: %s", race->f.etag)})->status;
+    race->statuses[i] = CALL("PATCH", race->f.path, .token = race->f.owner.access, .json = F("{\"title\":\"By %d\"}", i),
+                             .headers = {F("If-Match: %s", race->f.etag)})
+                            ->status;
 }
 
 START_TEST(no_lost_update)
@@ -130,7 +138,9 @@ START_TEST(merge_patch)
     expect_status(CALL("PATCH", f.path, .token = f.owner.access, .json = "{\"title\":\"M\"}", .type = type), 200);
     expect_status(CALL("PATCH", f.path, .token = f.owner.access, .json = "{\"organization_id\":null}", .type = type), 200);
     expect_problem(CALL("PATCH", f.path, .token = f.owner.access, .json = "[]", .type = type), "validation_failed");
-    expect_problem(CALL("PATCH", f.path, .token = f.owner.access, .json = "[{\"op\":\"remove\",\"path\":\"/title\"}]", .type = "application/json-patch+json"), "unsupported_media_type");
+    expect_problem(CALL("PATCH", f.path, .token = f.owner.access, .json = "[{\"op\":\"remove\",\"path\":\"/title\"}]",
+                        .type = "application/json-patch+json"),
+                   "unsupported_media_type");
     expect_problem(CALL("PUT", f.path, .token = f.owner.access, .json = "{\"title\":\"M\"}", .type = type), "unsupported_media_type");
 }
 END_TEST

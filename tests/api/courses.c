@@ -13,7 +13,8 @@ static char *path_of(json_int_t id)
 START_TEST(create_and_read)
 {
     person_t teacher = person("instructor");
-    reply_t *made = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"title\":\"Algebra\",\"description\":\"Rings\",\"difficulty\":\"advanced\"}");
+    reply_t *made = CALL("POST", "/api/v1/courses", .token = teacher.access,
+                         .json = "{\"title\":\"Algebra\",\"description\":\"Rings\",\"difficulty\":\"advanced\"}");
     expect_status(made, 201);
     json_int_t id = int_at(made->json, "/id");
     ck_assert_str_eq(header(made, "Location"), path_of(id));
@@ -21,7 +22,9 @@ START_TEST(create_and_read)
     ck_assert_str_eq(text_at(made->json, "/status"), "published");
     ck_assert_int_eq(int_at(made->json, "/version"), 1);
     ck_assert(json_is_null(at(made->json, "/organization_id")));
-    static const char *const members[] = {"/id", "/title", "/description", "/difficulty", "/instructor_id", "/organization_id", "/status", "/version", "/created_at", "/updated_at", NULL};
+    static const char *const members[] = {
+        "/id",      "/title",      "/description", "/difficulty", "/instructor_id", "/organization_id", "/status",
+        "/version", "/created_at", "/updated_at",  NULL};
     reply_t *read = CALL("GET", path_of(id));
     expect_status(read, 200);
     for (const char *const *member = members; *member; member++)
@@ -51,7 +54,9 @@ START_TEST(presets_and_bounds)
     char *description = F("%*s", 20001, "x");
     reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description));
     expect_fault(reply, "/description", "too_long");
-    expect_status(CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description + 1)), 201);
+    expect_status(
+        CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description + 1)),
+        201);
     reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"title\":\"T\",\"organization_id\":12345}");
     ck_assert_msg(reply->status == 422 || reply->status == 404, "%d", reply->status);
 }
@@ -62,7 +67,8 @@ START_TEST(any_account_creates)
     person_t student = person("student"), teacher = person("instructor");
     expect_status(CALL("POST", "/api/v1/courses", .token = student.access, .json = "{\"title\":\"By a student\"}"), 201);
     expect_problem(CALL("POST", "/api/v1/courses", .json = "{\"title\":\"By nobody\"}"), "unauthenticated");
-    expect_problem(CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = student.access, .json = "{\"title\":\"T\"}"), "insufficient_scope");
+    expect_problem(CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = student.access, .json = "{\"title\":\"T\"}"),
+                   "insufficient_scope");
     expect_status(CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = teacher.access, .json = "{\"title\":\"T\"}"), 201);
 }
 END_TEST
@@ -92,9 +98,11 @@ END_TEST
 START_TEST(put_replaces_patch_merges)
 {
     person_t owner = person("instructor");
-    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access, .json = "{\"title\":\"A\",\"description\":\"old\",\"difficulty\":\"advanced\",\"status\":\"draft\"}");
+    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access,
+                         .json = "{\"title\":\"A\",\"description\":\"old\",\"difficulty\":\"advanced\",\"status\":\"draft\"}");
     json_int_t id = int_at(made->json, "/id");
-    reply_t *patched = CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"description\":\"new\"}", .type = "application/merge-patch+json");
+    reply_t *patched =
+        CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"description\":\"new\"}", .type = "application/merge-patch+json");
     expect_status(patched, 200);
     ck_assert_str_eq(text_at(patched->json, "/title"), "A");
     ck_assert_str_eq(text_at(patched->json, "/description"), "new");
@@ -141,7 +149,8 @@ START_TEST(organization_courses_are_its_members)
 {
     person_t owner = person("instructor"), member = person("student"), stranger = person("student"), admin = person("admin");
     char *org = sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org') RETURNING id");
-    sql("INSERT INTO forge.memberships (organization_id, user_id, role) VALUES (%s, %lld, 'owner'), (%s, %lld, 'member')", org, (long long)owner.id, org, (long long)member.id);
+    sql("INSERT INTO forge.memberships (organization_id, user_id, role) VALUES (%s, %lld, 'owner'), (%s, %lld, 'member')", org,
+        (long long)owner.id, org, (long long)member.id);
     reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access, .json = F("{\"title\":\"Inside\",\"organization_id\":%s}", org));
     expect_status(made, 201);
     json_int_t id = int_at(made->json, "/id");
@@ -154,10 +163,13 @@ START_TEST(organization_courses_are_its_members)
     ck_assert_uint_eq(json_array_size(CALL("GET", F("/api/v1/courses?organization_id=%s", org), .token = member.access)->json), 1);
     expect_problem(CALL("PATCH", path_of(id), .token = member.access, .json = "{\"title\":\"x\"}"), "not_owner");
     expect_problem(CALL("PATCH", path_of(id), .token = stranger.access, .json = "{\"title\":\"x\"}"), "not_found");
-    reply_t *foreign = CALL("POST", "/api/v1/courses", .token = stranger.access, .json = F("{\"title\":\"Intruder\",\"organization_id\":%s}", org));
-    reply_t *unknown = CALL("POST", "/api/v1/courses", .token = stranger.access, .json = "{\"title\":\"Intruder\",\"organization_id\":999999}");
+    reply_t *foreign =
+        CALL("POST", "/api/v1/courses", .token = stranger.access, .json = F("{\"title\":\"Intruder\",\"organization_id\":%s}", org));
+    reply_t *unknown =
+        CALL("POST", "/api/v1/courses", .token = stranger.access, .json = "{\"title\":\"Intruder\",\"organization_id\":999999}");
     ck_assert_msg(foreign->status >= 400 && foreign->status == unknown->status, "%d %d", foreign->status, unknown->status);
-    reply_t *gone = CALL("GET", F("/api/v1/courses/%lld", (long long)id + 1000), .token = stranger.access), *hidden = CALL("GET", path_of(id), .token = stranger.access);
+    reply_t *gone = CALL("GET", F("/api/v1/courses/%lld", (long long)id + 1000), .token = stranger.access),
+            *hidden = CALL("GET", path_of(id), .token = stranger.access);
     ck_assert_str_eq(text_at(gone->json, "/detail"), text_at(hidden->json, "/detail"));
 }
 END_TEST
@@ -165,12 +177,27 @@ END_TEST
 START_TEST(filters_and_orders)
 {
     person_t a = person("instructor"), b = person("instructor");
-    static const char *const rows[] = {"{\"title\":\"Delta waves\",\"difficulty\":\"beginner\"}", "{\"title\":\"alpha particles\",\"difficulty\":\"advanced\",\"description\":\"about waves\"}", "{\"title\":\"Charlie\",\"difficulty\":\"advanced\"}"};
+    static const char *const rows[] = {"{\"title\":\"Delta waves\",\"difficulty\":\"beginner\"}",
+                                       "{\"title\":\"alpha particles\",\"difficulty\":\"advanced\",\"description\":\"about waves\"}",
+                                       "{\"title\":\"Charlie\",\"difficulty\":\"advanced\"}"};
     for (int i = 0; i < 3; i++)
         expect_status(CALL("POST", "/api/v1/courses", .token = i == 2 ? b.access : a.access, .json = rows[i]), 201);
-    const struct { const char *query; size_t size; const char *first; } tries[] = {
-        {"", 3, "Delta waves"}, {"?difficulty=advanced", 2, "alpha particles"}, {F("?instructor_id=%lld", (long long)b.id), 1, "Charlie"}, {"?q=waves", 2, NULL}, {"?q=particles", 1, "alpha particles"}, {"?q=nothing", 0, NULL},
-        {"?sort=id", 3, "Delta waves"}, {"?sort=-created_at", 3, "Charlie"}, {"?difficulty=advanced&q=waves", 1, "alpha particles"}, {"?instructor_id=9223372036854775807", 0, NULL}, {"?q=%25", 0, NULL}, {"?q=%27", 0, NULL}};
+    const struct {
+        const char *query;
+        size_t size;
+        const char *first;
+    } tries[] = {{"", 3, "Delta waves"},
+                 {"?difficulty=advanced", 2, "alpha particles"},
+                 {F("?instructor_id=%lld", (long long)b.id), 1, "Charlie"},
+                 {"?q=waves", 2, NULL},
+                 {"?q=particles", 1, "alpha particles"},
+                 {"?q=nothing", 0, NULL},
+                 {"?sort=id", 3, "Delta waves"},
+                 {"?sort=-created_at", 3, "Charlie"},
+                 {"?difficulty=advanced&q=waves", 1, "alpha particles"},
+                 {"?instructor_id=9223372036854775807", 0, NULL},
+                 {"?q=%25", 0, NULL},
+                 {"?q=%27", 0, NULL}};
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
         reply_t *reply = CALL("GET", F("/api/v1/courses%s", tries[i].query));
         expect_status(reply, 200);

@@ -26,8 +26,10 @@ START_TEST(every_operation_is_described)
 {
     const char *path, *method;
     json_t *item, *operation, *ids = keep_json(json_object());
-    json_object_foreach(at(schema_document(), "/paths"), path, item) {
-        json_object_foreach(item, method, operation) {
+    json_object_foreach(at(schema_document(), "/paths"), path, item)
+    {
+        json_object_foreach(item, method, operation)
+        {
             if (!strcmp(method, "parameters"))
                 continue;
             static const char *const texts[] = {"operationId", "summary", "description", NULL};
@@ -51,10 +53,12 @@ START_TEST(examples_match_their_schemas)
 {
     const char *name;
     json_t *schema;
-    json_object_foreach(at(schema_document(), "/components/schemas"), name, schema) {
+    json_object_foreach(at(schema_document(), "/components/schemas"), name, schema)
+    {
         const char *member;
         json_t *property;
-        json_object_foreach(json_object_get(schema, "properties"), member, property) {
+        json_object_foreach(json_object_get(schema, "properties"), member, property)
+        {
             json_t *list = json_object_get(property, "examples"), *one = json_object_get(property, "example");
             one = one ? one : json_array_get(list, 0);
             char *wrong = one ? schema_validate(property, one) : NULL;
@@ -83,8 +87,10 @@ START_TEST(pages)
         reply_t *page = CALL("GET", *path);
         expect_status(page, 200);
         ck_assert_msg(!strncmp(header(page, "Content-Type"), "text/html", 9), "%s", header(page, "Content-Type"));
-        ck_assert_msg(!strstr(page->body, "<script>") && !strstr(page->body, "onload=") && !strstr(page->body, "<style"), "%s has inline script or style", *path);
-        ck_assert_msg(!strstr(page->body, "//cdn") && !strstr(page->body, "src=\"http") && !strstr(page->body, "href=\"http"), "%s loads from elsewhere", *path);
+        ck_assert_msg(!strstr(page->body, "<script>") && !strstr(page->body, "onload=") && !strstr(page->body, "<style"),
+                      "%s has inline script or style", *path);
+        ck_assert_msg(!strstr(page->body, "//cdn") && !strstr(page->body, "src=\"http") && !strstr(page->body, "href=\"http"),
+                      "%s loads from elsewhere", *path);
         char *script = quoted_after(page->body, "src=\"");
         ck_assert_msg(script != NULL, "%s has no script", *path);
         reply_t *asset = CALL("GET", *script == '/' ? script : F("%s/%s", *path, script));
@@ -97,7 +103,15 @@ END_TEST
 
 START_TEST(assets_stay_inside)
 {
-    static const char *const paths[] = {"/docs/../../etc/passwd", "/docs/%2e%2e/%2e%2e/etc/passwd", "/docs/..%2f..%2fetc%2fpasswd", "/docs/.hidden", "/docs/nothing.js", "/docs//etc/passwd", "/docs/swagger-ui.css%00.js", "/docs/..", NULL};
+    static const char *const paths[] = {"/docs/../../etc/passwd",
+                                        "/docs/%2e%2e/%2e%2e/etc/passwd",
+                                        "/docs/..%2f..%2fetc%2fpasswd",
+                                        "/docs/.hidden",
+                                        "/docs/nothing.js",
+                                        "/docs//etc/passwd",
+                                        "/docs/swagger-ui.css%00.js",
+                                        "/docs/..",
+                                        NULL};
     expect_log("AH10244");
     for (const char *const *path = paths; *path; path++) {
         reply_t *reply = CALL("GET", *path, .lenient = true);

@@ -109,7 +109,8 @@ void env_postgres_stop(bool immediate)
 static void postgres_make(void)
 {
     char *out, *conf;
-    const char *initdb[] = {F("%s/initdb", env.bin), "-D", path_of("pgdata"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", NULL};
+    const char *initdb[] = {
+        F("%s/initdb", env.bin), "-D", path_of("pgdata"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", NULL};
     if (process_run("postgres", initdb, &out))
         give_up("initdb failed", out);
     conf = F("%s\nlisten_addresses = ''\nunix_socket_directories = '%s'\nport = 5432\nfsync = off\nfull_page_writes = off\n"
@@ -117,8 +118,22 @@ static void postgres_make(void)
              file_read(path_of("pgdata/postgresql.conf"), 0), path_of("run"));
     file_write(path_of("pgdata/postgresql.conf"), conf);
     env_postgres_start();
-    const char *psql[] = {F("%s/psql", env.bin), "-Xqv", "ON_ERROR_STOP=1", "-h", path_of("run"), "-U", "postgres", "-d", "postgres", "-c",
-                          "CREATE ROLE forge_owner LOGIN", "-c", "CREATE ROLE forge_app LOGIN", "-c", "CREATE DATABASE forge OWNER forge_owner", NULL};
+    const char *psql[] = {F("%s/psql", env.bin),
+                          "-Xqv",
+                          "ON_ERROR_STOP=1",
+                          "-h",
+                          path_of("run"),
+                          "-U",
+                          "postgres",
+                          "-d",
+                          "postgres",
+                          "-c",
+                          "CREATE ROLE forge_owner LOGIN",
+                          "-c",
+                          "CREATE ROLE forge_app LOGIN",
+                          "-c",
+                          "CREATE DATABASE forge OWNER forge_owner",
+                          NULL};
     if (process_run("postgres", psql, &out))
         give_up("the roles and the database could not be made", out);
     setenv("FORGE_DSN", env_dsn(), 1);
@@ -130,8 +145,9 @@ static void postgres_make(void)
 
 /* --- httpd --- */
 
-static const char *const modules[] = {"unixd", "authn_core", "authz_core", "authz_host", "mime", "setenvif", "headers", "filter", "deflate", "reqtimeout",
-                                      "log_config", "remoteip", "socache_shmcb", "ssl", "dbd", "alias", "status", NULL};
+static const char *const modules[] = {"unixd",         "authn_core", "authz_core", "authz_host", "mime",       "setenvif",
+                                      "headers",       "filter",     "deflate",    "reqtimeout", "log_config", "remoteip",
+                                      "socache_shmcb", "ssl",        "dbd",        "alias",      "status",     NULL};
 
 /* LoadModule lines for what this httpd has not compiled in. */
 static char *modules_text(const char *dir, const char *compiled)
@@ -146,8 +162,10 @@ static char *modules_text(const char *dir, const char *compiled)
 static char *processes_text(void)
 {
     if (!strcmp(env.mpm, "prefork"))
-        return F("ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin 0\nDBDKeep 1\nDBDMax 1\n");
-    return F("ServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin 0\nDBDKeep 4\nDBDMax 10\n");
+        return F(
+            "ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin 0\nDBDKeep 1\nDBDMax 1\n");
+    return F("ServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin "
+             "0\nDBDKeep 4\nDBDMax 10\n");
 }
 
 /* The directives under which each host differs from the first. */
@@ -168,7 +186,8 @@ static char *hosts_text(void)
     char *text = F("%s", "");
     for (int i = 0; i < PORTS; i++) {
         const char *lines = i == PORT_POOL ? F(host_lines[PORT_POOL], env.dir) : host_lines[i];
-        text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i], lines);
+        text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
+                 lines);
     }
     return text;
 }
@@ -177,17 +196,20 @@ static void httpd_conf_write(void)
 {
     char *compiled;
     process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
-    char *conf = F("ServerRoot \"%s\"\nPidFile httpd.pid\nDefaultRuntimeDir \"%s/run\"\n%sLoadModule forge_module \"%s\"\n%s"
-                   "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
-                   "Timeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
-                   "SSLSessionCache shmcb:run/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE application/json application/problem+json\n"
-                   "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
-                   env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module, env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "",
-                   processes_text(), env.dir);
+    char *conf =
+        F("ServerRoot \"%s\"\nPidFile httpd.pid\nDefaultRuntimeDir \"%s/run\"\n%sLoadModule forge_module \"%s\"\n%s"
+          "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
+          "Timeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
+          "SSLSessionCache shmcb:run/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
+          "application/json application/problem+json\n"
+          "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
+          env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
+          env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
              "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
-             "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler forge\nRequire all granted\n</LocationMatch>\n"
+             "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
+             "forge\nRequire all granted\n</LocationMatch>\n"
              "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
              conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts_text());
     file_write(path_of("httpd.conf"), conf);
@@ -202,8 +224,17 @@ static void httpd_start(void)
 {
     const char *preload = env_preload();
     const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};
-    const char *checked[] = {"valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", F("--log-file=%s/logs/valgrind.%%p", env.dir),
-                             env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};
+    const char *checked[] = {"valgrind",
+                             "-q",
+                             "--leak-check=full",
+                             "--show-leak-kinds=definite",
+                             "--errors-for-leak-kinds=definite",
+                             F("--log-file=%s/logs/valgrind.%%p", env.dir),
+                             env.httpd,
+                             "-f",
+                             path_of("httpd.conf"),
+                             "-DFOREGROUND",
+                             NULL};
     const char *const *argv = getenv("FORGE_TEST_VALGRIND") ? checked : *preload ? plain : plain + 2;
     httpd_pid = process_start(NULL, argv, path_of("logs/start.log"));
     if (!env_wait_ready(30))
@@ -320,8 +351,25 @@ static void assets_copy(void)
 static void certificate_make(void)
 {
     char *out;
-    const char *argv[] = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "basicConstraints=critical,CA:FALSE",
-                          "-keyout", path_of("server.key"), "-out", path_of("server.pem"), NULL};
+    const char *argv[] = {"openssl",
+                          "req",
+                          "-x509",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:P-256",
+                          "-nodes",
+                          "-days",
+                          "2",
+                          "-subj",
+                          "/CN=localhost",
+                          "-addext",
+                          "basicConstraints=critical,CA:FALSE",
+                          "-keyout",
+                          path_of("server.key"),
+                          "-out",
+                          path_of("server.pem"),
+                          NULL};
     if (process_run(NULL, argv, &out))
         give_up("openssl could not make a certificate", out);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Faults under load: PostgreSQL restarted, the pool exhausted, httpd restarted gracefully, a child killed (SECURITY 1). Rounds shrink with FORGE_TEST_QUICK.
+ * Faults under load: PostgreSQL restarted, the pool exhausted, httpd restarted gracefully, a child killed (SECURITY 1). Rounds shrink with
+ * FORGE_TEST_QUICK.
  */
 #include "harness.h"
 
@@ -16,11 +17,11 @@ typedef struct load_t {
     volatile bool stop;
     pthread_mutex_t lock;
     const char *path, *token;
-    bool write;              /* POST a course with a title of its own, instead of GET */
-    bool fresh;              /* a new connection for each request */
-    int by_status[600];      /* [0]: no answer */
+    bool write;         /* POST a course with a title of its own, instead of GET */
+    bool fresh;         /* a new connection for each request */
+    int by_status[600]; /* [0]: no answer */
     int sent;
-    char titles[4096][24];   /* acknowledged writes */
+    char titles[4096][24]; /* acknowledged writes */
     int acknowledged;
     char first_bad[400];
 } load_t;
@@ -112,7 +113,8 @@ START_TEST(postgresql_restarts)
     ck_assert_int_gt(reads->by_status[200], 0);
     ck_assert_int_gt(writes->acknowledged, 0);
     for (int i = 0; i < writes->acknowledged; i++)
-        ck_assert_msg(!strcmp(sql("SELECT count(*) FROM forge.courses WHERE title = '%s'", writes->titles[i]), "1"), "acknowledged write %s is lost or doubled", writes->titles[i]);
+        ck_assert_msg(!strcmp(sql("SELECT count(*) FROM forge.courses WHERE title = '%s'", writes->titles[i]), "1"),
+                      "acknowledged write %s is lost or doubled", writes->titles[i]);
     expect_served("/api/v1/auth/me", me.access);
 }
 END_TEST
@@ -178,7 +180,8 @@ START_TEST(error_paths_leak_no_connection)
         CALL("GET", "/api/v1/courses/987654", .token = me.access);
         CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"\"}");
         CALL("PATCH", "/api/v1/courses/987654", .token = me.access, .json = "{\"title\":\"T\"}");
-        CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\",\"organization_id\":77}", .headers = {F("Idempotency-Key: leak-%d", i)});
+        CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\",\"organization_id\":77}",
+             .headers = {F("Idempotency-Key: leak-%d", i)});
         CALL("POST", "/api/v1/auth/login", .json = "{\"username\":\"nobody\",\"password\":\"x\"}");
     }
     ck_assert_str_eq(sql("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"), "0");
@@ -202,7 +205,8 @@ START_TEST(graceful_restarts)
     }
     load_stop(load);
     ck_assert_int_gt(load->by_status[200], rounds(20));
-    ck_assert_msg(load->by_status[200] == load->sent, "%d of %d requests failed, the first: %s", load->sent - load->by_status[200], load->sent, load->first_bad);
+    ck_assert_msg(load->by_status[200] == load->sent, "%d of %d requests failed, the first: %s", load->sent - load->by_status[200],
+                  load->sent, load->first_bad);
     ck_assert(env_wait_ready(10));
     expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
 }
@@ -232,7 +236,8 @@ START_TEST(children_killed)
     ck_assert_msg(load->by_status[500] + load->by_status[401] + load->by_status[404] == 0, "the first bad answer: %s", load->first_bad);
     ck_assert(env_wait_ready(15));
     expect_problem(CALL("GET", "/api/v1/courses", .port = PORT_LIMITS, .from = "127.0.9.1"), "rate_limited");
-    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)), 200);
+    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+                  200);
 }
 END_TEST
 

@@ -28,29 +28,29 @@ typedef enum port_t {
 } port_t;
 
 typedef struct env_t {
-    char dir[256];         /* everything lives here, gone at the end */
-    char bin[256];         /* PostgreSQL's programs */
+    char dir[256]; /* everything lives here, gone at the end */
+    char bin[256]; /* PostgreSQL's programs */
     int ports[PORTS];
-    const char *mpm;       /* FORGE_TEST_MPM */
+    const char *mpm; /* FORGE_TEST_MPM */
     const char *module, *ctl, *source, *httpd;
-    const char *assets;    /* documentation pages; NULL when they were not built */
-    const char *secret;    /* ForgeSecret of every host */
-    bool root;             /* servers run under accounts of their own */
-    bool quick;            /* FORGE_TEST_QUICK: fewer rounds (second and third MPM) */
+    const char *assets; /* documentation pages; NULL when they were not built */
+    const char *secret; /* ForgeSecret of every host */
+    bool root;          /* servers run under accounts of their own */
+    bool quick;         /* FORGE_TEST_QUICK: fewer rounds (second and third MPM) */
 } env_t;
 extern env_t env;
 
-void env_start(void);                  /* exits with a message when it cannot */
-void env_stop(bool failed);            /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
-void env_heal(void);                   /* starts again what a failed test left stopped */
+void env_start(void);          /* exits with a message when it cannot */
+void env_stop(bool failed);    /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
+void env_heal(void);           /* starts again what a failed test left stopped */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
-void env_httpd_graceful(void);         /* a graceful restart; returns at once */
-int env_children(int *pids, int max);  /* processes that serve requests; the number found */
+void env_httpd_graceful(void);        /* a graceful restart; returns at once */
+int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
-void env_postgres_start(void);         /* returns when it accepts connections */
-bool env_wait_ready(int seconds);      /* until /health/ready is 200 */
-const char *env_dsn(void);             /* the schema's owner */
+void env_postgres_start(void);    /* returns when it accepts connections */
+bool env_wait_ready(int seconds); /* until /health/ready is 200 */
+const char *env_dsn(void);        /* the schema's owner */
 
 /* --- process.c: programs and files --- */
 
@@ -60,7 +60,7 @@ int process_run(const char *account, const char *const *argv, char **out);
 /* Starts one that ends with us; its output goes to a file. The main thread only. */
 int process_start(const char *account, const char *const *argv, const char *output);
 bool process_alive(int pid);
-bool process_wait(int pid, int seconds);   /* reaps a child */
+bool process_wait(int pid, int seconds);        /* reaps a child */
 char *file_read(const char *path, long offset); /* from offset to its end, "" when it cannot be read */
 long file_size(const char *path);
 void file_write(const char *path, const char *text);
@@ -83,30 +83,30 @@ void *keep(void *malloced);
 json_t *keep_json(json_t *owned);
 /* A failure from any thread: the main thread fails at once, others when they are joined. */
 void fail_later(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void fail_now(void);                 /* by the main thread, after it has joined others */
+void fail_now(void); /* by the main thread, after it has joined others */
 void pause_ms(int milliseconds);
 
 /* --- client.c: requests --- */
 
 typedef struct call_t {
     port_t port;
-    const char *token;        /* access token, sent as Bearer */
-    const char *json;         /* body of type application/json (or .type) */
-    const char *type;         /* its media type when it is another one; "" sends none */
-    const void *body;         /* body of any bytes, with .length */
+    const char *token; /* access token, sent as Bearer */
+    const char *json;  /* body of type application/json (or .type) */
+    const char *type;  /* its media type when it is another one; "" sends none */
+    const void *body;  /* body of any bytes, with .length */
     size_t length;
-    const char *headers[12];  /* "Name: value" */
-    const char *from;         /* source address, for limits ("127.0.2.1") */
-    bool chunked;             /* Transfer-Encoding: chunked instead of a length */
-    bool lenient;             /* the connection may break; the answer is not checked against the documents */
+    const char *headers[12]; /* "Name: value" */
+    const char *from;        /* source address, for limits ("127.0.2.1") */
+    bool chunked;            /* Transfer-Encoding: chunked instead of a length */
+    bool lenient;            /* the connection may break; the answer is not checked against the documents */
 } call_t;
 
 typedef struct reply_t {
-    int status;               /* 0: no answer */
-    char *head;               /* header block as it came, status line first */
+    int status; /* 0: no answer */
+    char *head; /* header block as it came, status line first */
     char *body;
     size_t length;
-    json_t *json;             /* NULL when the body is no JSON */
+    json_t *json; /* NULL when the body is no JSON */
     double seconds;
 } reply_t;
 
@@ -142,7 +142,7 @@ void expect_served(const char *path, const char *token);
 /* --- rules.c: what is true of every answer --- */
 
 void rules_check(const char *method, const char *path, const call_t *options, const reply_t *reply);
-int rules_status_of(const char *code);  /* of errors.def; 0 when there is no such code */
+int rules_status_of(const char *code); /* of errors.def; 0 when there is no such code */
 
 /* --- schema.c: the OpenAPI document as judge --- */
 
@@ -161,14 +161,14 @@ typedef struct person_t {
     json_int_t id;
     const char *email, *username, *password, *access, *refresh;
 } person_t;
-person_t person(const char *role);   /* a new account: student, instructor or admin */
+person_t person(const char *role); /* a new account: student, instructor or admin */
 json_int_t course_of(person_t owner, const char *title);
 
 /* One statement as the schema's owner; the first column of the first row ("" for NULL or no row). */
 char *sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
-struct pg_conn *sql_session(void);   /* a connection of its own (superuser), closed at the end of the case */
+struct pg_conn *sql_session(void); /* a connection of its own (superuser), closed at the end of the case */
 void sql_on(struct pg_conn *session, const char *statement);
-void sql_empty_tables(void);         /* all but what the migrations themselves keep */
+void sql_empty_tables(void); /* all but what the migrations themselves keep */
 void sql_close(void);
 
 char *b64url(const void *data, size_t length);

@@ -17,10 +17,12 @@ START_TEST(shape)
         text_at(reply->json, "/version");
         const char *time = text_at(reply->json, "/timestamp");
         ck_assert_msg(time[strlen(time) - 1] == 'Z', "%s", time);
-        static const char *const checks[] = {"database", "migrations", "redis", "sandbox", "mail", "llm", "upstreams", "disk", "memory", NULL};
+        static const char *const checks[] = {"database", "migrations", "redis", "sandbox", "mail",
+                                             "llm",      "upstreams",  "disk",  "memory",  NULL};
         for (const char *const *check = checks; *check; check++)
             at(reply->json, F("/checks/%s", *check));
-        ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="), "health says nothing of paths and hosts: %s", reply->body);
+        ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="), "health says nothing of paths and hosts: %s",
+                      reply->body);
     }
     expect_status(CALL("GET", "/health/live"), 200);
     expect_status(CALL("GET", "/health/ready"), 200);
@@ -51,7 +53,8 @@ START_TEST(database_gone_and_back)
     expect_problem(CALL("GET", "/api/v1/courses/1"), "database_unavailable");
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = me.access), "database_unavailable");
     expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), "database_unavailable");
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)), "database_unavailable");
+    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+                   "database_unavailable");
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = "rubbish"), "invalid_token");
     expect_problem(CALL("GET", "/api/v1/nothing"), "not_found");
     expect_status(CALL("GET", "/metrics"), 200);
@@ -84,11 +87,18 @@ END_TEST
 START_TEST(application_role_is_small)
 {
     static const char *const never[] = {
-        "SELECT count(*) FROM pg_class WHERE relowner = 'forge_app'::regrole", "SELECT has_schema_privilege('forge_app', 'forge', 'CREATE')::int", "SELECT has_schema_privilege('forge_app', 'public', 'CREATE')::int",
-        "SELECT has_database_privilege('forge_app', 'forge', 'CREATE')::int", "SELECT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)::int FROM pg_roles WHERE rolname = 'forge_app'",
-        "SELECT has_table_privilege('forge_app', 'forge.audit_events', 'UPDATE')::int + has_table_privilege('forge_app', 'forge.audit_events', 'DELETE')::int",
-        "SELECT has_table_privilege('forge_app', 'forge.migrations', 'INSERT')::int + has_table_privilege('forge_app', 'forge.migrations', 'DELETE')::int",
-        "SELECT count(*) FROM pg_class WHERE relnamespace = 'forge'::regnamespace AND relkind = 'r' AND has_table_privilege('forge_app', oid, 'TRUNCATE')", NULL};
+        "SELECT count(*) FROM pg_class WHERE relowner = 'forge_app'::regrole",
+        "SELECT has_schema_privilege('forge_app', 'forge', 'CREATE')::int",
+        "SELECT has_schema_privilege('forge_app', 'public', 'CREATE')::int",
+        "SELECT has_database_privilege('forge_app', 'forge', 'CREATE')::int",
+        "SELECT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)::int FROM pg_roles WHERE rolname = 'forge_app'",
+        "SELECT has_table_privilege('forge_app', 'forge.audit_events', 'UPDATE')::int + has_table_privilege('forge_app', "
+        "'forge.audit_events', 'DELETE')::int",
+        "SELECT has_table_privilege('forge_app', 'forge.migrations', 'INSERT')::int + has_table_privilege('forge_app', 'forge.migrations', "
+        "'DELETE')::int",
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'forge'::regnamespace AND relkind = 'r' AND has_table_privilege('forge_app', "
+        "oid, 'TRUNCATE')",
+        NULL};
     for (const char *const *question = never; *question; question++)
         ck_assert_str_eq(sql("%s", *question), "0");
 }

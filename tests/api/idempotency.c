@@ -84,7 +84,9 @@ START_TEST(registration_replays)
     ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
     ck_assert_str_eq(text_at(first->json, "/refresh_token"), text_at(again->json, "/refresh_token"));
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%' OR k::text LIKE '%%Vexing%%'", text_at(first->json, "/refresh_token")), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%' OR k::text LIKE '%%Vexing%%'",
+                         text_at(first->json, "/refresh_token")),
+                     "0");
 }
 END_TEST
 

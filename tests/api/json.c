@@ -12,12 +12,61 @@ static const struct {
     const char *text;
     size_t length; /* 0: strlen */
 } broken[] = {
-    {"", 0}, {" ", 0}, {"{", 0}, {"}", 0}, {"[", 0}, {"{\"a\"", 0}, {"{\"a\":", 0}, {"{\"a\":1,}", 0}, {"{,}", 0}, {"{\"a\":1 \"b\":2}", 0}, {"{a:1}", 0}, {"{'a':1}", 0},
-    {"{\"a\":01}", 0}, {"{\"a\":+1}", 0}, {"{\"a\":.5}", 0}, {"{\"a\":1.}", 0}, {"{\"a\":1e}", 0}, {"{\"a\":-}", 0}, {"{\"a\":0x1}", 0}, {"{\"a\":NaN}", 0}, {"{\"a\":Infinity}", 0},
-    {"{\"a\":tru}", 0}, {"{\"a\":True}", 0}, {"{\"a\":nul}", 0}, {"{\"a\":\"\\x00\"}", 0}, {"{\"a\":\"\\u12\"}", 0}, {"{\"a\":\"\\uZZZZ\"}", 0}, {"{\"a\":\"\n\"}", 0}, {"{\"a\":\"\t\"}", 0},
-    {"{\"a\":\"unclosed}", 0}, {"{\"a\":1}{\"b\":2}", 0}, {"{\"a\":1} x", 0}, {"{\"a\":1}//", 0}, {"/**/{\"a\":1}", 0}, {"[1,]", 0}, {"[,1]", 0}, {"[1,,2]", 0}, {"{\"a\":[}", 0}, {"{\"a\":]}", 0},
-    {"\xef\xbb\xbf{\"a\":1}", 0}, {"{\"a\":\"\xff\"}", 0}, {"{\"a\":\"\xc0\xaf\"}", 0}, {"{\"a\":\"\xed\xa0\x80\"}", 0}, {"{\"a\":\"\xf4\x90\x80\x80\"}", 0}, {"{\"a\":\"\xe2\x82\"}", 0}, {"{\"\xff\":1}", 0},
-    {"{\"a\":\"\\ud800\"}", 0}, {"{\"a\":\"\\udc00\\ud800\"}", 0}, {"{\"a\":\"\\ud800\\u0041\"}", 0}, {"{\"a\":1}\0", 8}, {"\0", 1}, {"{\0\"a\":1}", 8}, {"*", 0}, {"<a/>", 0}, {"\xff\xfe{\0}\0", 6},
+    {"", 0},
+    {" ", 0},
+    {"{", 0},
+    {"}", 0},
+    {"[", 0},
+    {"{\"a\"", 0},
+    {"{\"a\":", 0},
+    {"{\"a\":1,}", 0},
+    {"{,}", 0},
+    {"{\"a\":1 \"b\":2}", 0},
+    {"{a:1}", 0},
+    {"{'a':1}", 0},
+    {"{\"a\":01}", 0},
+    {"{\"a\":+1}", 0},
+    {"{\"a\":.5}", 0},
+    {"{\"a\":1.}", 0},
+    {"{\"a\":1e}", 0},
+    {"{\"a\":-}", 0},
+    {"{\"a\":0x1}", 0},
+    {"{\"a\":NaN}", 0},
+    {"{\"a\":Infinity}", 0},
+    {"{\"a\":tru}", 0},
+    {"{\"a\":True}", 0},
+    {"{\"a\":nul}", 0},
+    {"{\"a\":\"\\x00\"}", 0},
+    {"{\"a\":\"\\u12\"}", 0},
+    {"{\"a\":\"\\uZZZZ\"}", 0},
+    {"{\"a\":\"\n\"}", 0},
+    {"{\"a\":\"\t\"}", 0},
+    {"{\"a\":\"unclosed}", 0},
+    {"{\"a\":1}{\"b\":2}", 0},
+    {"{\"a\":1} x", 0},
+    {"{\"a\":1}//", 0},
+    {"/**/{\"a\":1}", 0},
+    {"[1,]", 0},
+    {"[,1]", 0},
+    {"[1,,2]", 0},
+    {"{\"a\":[}", 0},
+    {"{\"a\":]}", 0},
+    {"\xef\xbb\xbf{\"a\":1}", 0},
+    {"{\"a\":\"\xff\"}", 0},
+    {"{\"a\":\"\xc0\xaf\"}", 0},
+    {"{\"a\":\"\xed\xa0\x80\"}", 0},
+    {"{\"a\":\"\xf4\x90\x80\x80\"}", 0},
+    {"{\"a\":\"\xe2\x82\"}", 0},
+    {"{\"\xff\":1}", 0},
+    {"{\"a\":\"\\ud800\"}", 0},
+    {"{\"a\":\"\\udc00\\ud800\"}", 0},
+    {"{\"a\":\"\\ud800\\u0041\"}", 0},
+    {"{\"a\":1}\0", 8},
+    {"\0", 1},
+    {"{\0\"a\":1}", 8},
+    {"*", 0},
+    {"<a/>", 0},
+    {"\xff\xfe{\0}\0", 6},
 };
 
 /* SECURITY 11 */
@@ -41,7 +90,8 @@ END_TEST
 /* SECURITY 12 */
 START_TEST(duplicate_keys_are_400)
 {
-    static const char *const bodies[] = {"{\"role\":\"student\",\"role\":\"owner\"}", "{\"role\":\"student\",\"\\u0072ole\":\"owner\"}", "{\"email\":\"a@b.example\",\"x\":{\"y\":1,\"y\":2}}", NULL};
+    static const char *const bodies[] = {"{\"role\":\"student\",\"role\":\"owner\"}", "{\"role\":\"student\",\"\\u0072ole\":\"owner\"}",
+                                         "{\"email\":\"a@b.example\",\"x\":{\"y\":1,\"y\":2}}", NULL};
     for (const char *const *body = bodies; *body; body++)
         expect_problem(CALL("POST", "/api/v1/auth/register", .json = *body), "bad_json");
 }
@@ -83,9 +133,11 @@ START_TEST(numbers_out_of_range)
     char *digits = keep(malloc(900000));
     memset(digits, '9', 899999);
     digits[899999] = 0;
-    const char *numbers[] = {"1e400", "-1e400", "9223372036854775808", "99999999999999999999999999", "1.5", "-1", "2147483648000000", digits, NULL};
+    const char *numbers[] = {"1e400", "-1e400", "9223372036854775808", "99999999999999999999999999", "1.5", "-1", "2147483648000000",
+                             digits,  NULL};
     for (const char **number = numbers; *number; number++) {
-        reply_t *reply = CALL("POST", "/api/v1/achievements", .token = teacher.access, .json = F("{\"name\":\"n%d\",\"points\":%s}", (int)(number - numbers), *number));
+        reply_t *reply = CALL("POST", "/api/v1/achievements", .token = teacher.access,
+                              .json = F("{\"name\":\"n%d\",\"points\":%s}", (int)(number - numbers), *number));
         ck_assert_msg(reply->status == 400 || reply->status == 422, "%.40s: %d", *number, reply->status);
     }
 }
@@ -94,20 +146,28 @@ END_TEST
 /* SECURITY 14 */
 START_TEST(unknown_members_are_ignored)
 {
-    reply_t *reply = CALL("POST", "/api/v1/users/register", .json = "{\"email\":\"mass@example.org\",\"username\":\"massassign\",\"password\":\"Vexing7-Walrus!Q\",\"is_admin\":true,\"id\":777,\"org_id\":1,"
-                          "\"created_at\":\"2001-01-01T00:00:00Z\",\"mfa_enabled\":true,\"email_verified\":true,\"is_active\":false,\"version\":9,\"password_hash\":\"x\"}");
+    reply_t *reply = CALL("POST", "/api/v1/users/register",
+                          .json = "{\"email\":\"mass@example.org\",\"username\":\"massassign\",\"password\":\"Vexing7-Walrus!Q\",\"is_"
+                                  "admin\":true,\"id\":777,\"org_id\":1,"
+                                  "\"created_at\":\"2001-01-01T00:00:00Z\",\"mfa_enabled\":true,\"email_verified\":true,\"is_active\":"
+                                  "false,\"version\":9,\"password_hash\":\"x\"}");
     expect_status(reply, 201);
     ck_assert_int_ne(int_at(reply->json, "/id"), 777);
     ck_assert(json_is_true(at(reply->json, "/is_active")));
     ck_assert_str_ne(text_at(reply->json, "/created_at"), "2001-01-01T00:00:00Z");
-    ck_assert_str_eq(sql("SELECT role || ' ' || is_active || ' ' || (created_at > '2020-01-01') FROM forge.users WHERE username = 'massassign'"), "student true true");
+    ck_assert_str_eq(
+        sql("SELECT role || ' ' || is_active || ' ' || (created_at > '2020-01-01') FROM forge.users WHERE username = 'massassign'"),
+        "student true true");
     person_t teacher = person("instructor"), other = person("instructor");
-    reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"Mine\",\"instructor_id\":%lld,\"id\":555,\"version\":77,\"created_at\":\"2001-01-01T00:00:00Z\"}", (long long)other.id));
+    reply = CALL("POST", "/api/v1/courses", .token = teacher.access,
+                 .json = F("{\"title\":\"Mine\",\"instructor_id\":%lld,\"id\":555,\"version\":77,\"created_at\":\"2001-01-01T00:00:00Z\"}",
+                           (long long)other.id));
     expect_status(reply, 201);
     ck_assert_int_eq(int_at(reply->json, "/instructor_id"), teacher.id);
     ck_assert_int_ne(int_at(reply->json, "/id"), 555);
     long long id = int_at(reply->json, "/id");
-    reply = CALL("PATCH", F("/api/v1/courses/%lld", id), .token = teacher.access, .json = F("{\"instructor_id\":%lld,\"version\":99,\"id\":1,\"title\":\"Still mine\"}", (long long)other.id));
+    reply = CALL("PATCH", F("/api/v1/courses/%lld", id), .token = teacher.access,
+                 .json = F("{\"instructor_id\":%lld,\"version\":99,\"id\":1,\"title\":\"Still mine\"}", (long long)other.id));
     expect_status(reply, 200);
     ck_assert_int_eq(int_at(reply->json, "/instructor_id"), teacher.id);
     ck_assert_int_eq(int_at(reply->json, "/id"), id);
@@ -117,10 +177,15 @@ END_TEST
 START_TEST(roles_at_registration)
 {
     static const char base[] = "{\"email\":\"r%d@example.org\",\"username\":\"role_%d\",\"password\":\"Vexing7-Walrus!Q\",\"role\":%s}";
-    static const struct { const char *role; int status; } rows[] = {{"\"admin\"", 403}, {"\"student\"", 201}, {"\"instructor\"", 201}, {"\"guest\"", 403}, {"\"owner\"", 422}, {"\"ADMIN\"", 422}, {"5", 422}, {"[\"admin\"]", 422}};
+    static const struct {
+        const char *role;
+        int status;
+    } rows[] = {{"\"admin\"", 403}, {"\"student\"", 201}, {"\"instructor\"", 201}, {"\"guest\"", 403}, {"\"owner\"", 422},
+                {"\"ADMIN\"", 422}, {"5", 422},           {"[\"admin\"]", 422}};
     for (int i = 0; i < 8; i++) {
         reply_t *reply = CALL("POST", "/api/v1/auth/register", .json = F(base, i, i, rows[i].role));
-        ck_assert_msg(reply->status == rows[i].status || (rows[i].status == 403 && i == 3 && reply->status == 422), "%s: %d %.200s", rows[i].role, reply->status, reply->body);
+        ck_assert_msg(reply->status == rows[i].status || (rows[i].status == 403 && i == 3 && reply->status == 422), "%s: %d %.200s",
+                      rows[i].role, reply->status, reply->body);
     }
     expect_problem(CALL("POST", "/api/v1/users/register", .json = F(base, 20, 20, "\"admin\"")), "role_not_allowed");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users WHERE role = 'admin'"), "0");
@@ -132,7 +197,8 @@ START_TEST(wrong_types_name_the_member)
 {
     static const char *const values[] = {"[\"a@b.example\"]", "{\"$ne\":1}", "true", "null", "17", "\"\"", "\"no address\"", NULL};
     for (const char *const *value = values; *value; value++) {
-        reply_t *reply = CALL("POST", "/api/v1/auth/register", .json = F("{\"email\":%s,\"username\":\"typed\",\"password\":\"Vexing7-Walrus!Q\"}", *value));
+        reply_t *reply = CALL("POST", "/api/v1/auth/register",
+                              .json = F("{\"email\":%s,\"username\":\"typed\",\"password\":\"Vexing7-Walrus!Q\"}", *value));
         expect_problem(reply, "validation_failed");
         expect_fault(reply, "/email", NULL);
     }
@@ -160,7 +226,8 @@ START_TEST(nul_in_text)
     expect_fault(reply, "/title", "nul");
     reply = CALL("POST", "/api/v1/auth/login", .json = "{\"username\":\"a\\u0000\",\"password\":\"x\"}");
     expect_problem(reply, "validation_failed");
-    reply = CALL("POST", "/api/v1/auth/register", .json = "{\"email\":\"nul@example.org\",\"username\":\"nul_user\",\"password\":\"Vexing7-\\u0000Walrus!Q\"}");
+    reply = CALL("POST", "/api/v1/auth/register",
+                 .json = "{\"email\":\"nul@example.org\",\"username\":\"nul_user\",\"password\":\"Vexing7-\\u0000Walrus!Q\"}");
     expect_problem(reply, "validation_failed");
     expect_status(CALL("GET", "/api/v1/courses?q=a%00b"), 400);
     expect_status(CALL("GET", "/api/v1/courses?q=%ff"), 400);
@@ -172,8 +239,17 @@ END_TEST
 /* Text comes back as it went in, and SQL in it stays text. */
 START_TEST(text_is_text)
 {
-    static const char *const texts[] = {"'; DROP TABLE forge.users; --", "\\\" quoted \\\"", "back\\\\slash", "line\\nbreak\\ttab", "\xc3\xa4\xc3\xb6\xe2\x82\xac\xf0\x9f\x98\x80", "%s%n%d$1", "\\u2028\\u2029\\u007f",
-                                        "<script>alert(1)</script>", "1' OR '1'='1", "\\ud83d\\ude00", NULL};
+    static const char *const texts[] = {"'; DROP TABLE forge.users; --",
+                                        "\\\" quoted \\\"",
+                                        "back\\\\slash",
+                                        "line\\nbreak\\ttab",
+                                        "\xc3\xa4\xc3\xb6\xe2\x82\xac\xf0\x9f\x98\x80",
+                                        "%s%n%d$1",
+                                        "\\u2028\\u2029\\u007f",
+                                        "<script>alert(1)</script>",
+                                        "1' OR '1'='1",
+                                        "\\ud83d\\ude00",
+                                        NULL};
     person_t teacher = person("instructor");
     for (const char *const *text = texts; *text; text++) {
         char *body = F("{\"title\":\"Text\",\"description\":\"%s\"}", *text);
@@ -192,15 +268,26 @@ START_TEST(sql_in_every_field)
 {
     static const char evil[] = "x'); DELETE FROM forge.users; --";
     person_t me = person("student");
-    const char *paths[] = {F("/api/v1/courses?q=%s", "x%27%29%3B+DELETE+FROM+forge.users%3B--"), "/api/v1/courses?sort=id%3Bdrop", "/api/v1/courses?difficulty=%27", "/api/v1/courses?instructor_id=1+OR+1%3D1",
-                           "/api/v1/courses?organization_id=1%27", "/api/v1/courses?limit=10+OR+1%3D1", "/api/v1/courses?skip=1%3B", "/api/v1/courses?after=%27+OR+1%3D1", NULL};
+    const char *paths[] = {F("/api/v1/courses?q=%s", "x%27%29%3B+DELETE+FROM+forge.users%3B--"),
+                           "/api/v1/courses?sort=id%3Bdrop",
+                           "/api/v1/courses?difficulty=%27",
+                           "/api/v1/courses?instructor_id=1+OR+1%3D1",
+                           "/api/v1/courses?organization_id=1%27",
+                           "/api/v1/courses?limit=10+OR+1%3D1",
+                           "/api/v1/courses?skip=1%3B",
+                           "/api/v1/courses?after=%27+OR+1%3D1",
+                           NULL};
     expect_status(CALL("GET", paths[0]), 200);
     for (const char **path = paths + 1; *path; path++)
         expect_problem(CALL("GET", *path), "validation_failed");
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", evil, evil)), "bad_credentials");
-    reply_t *reply = CALL("POST", "/api/v1/auth/register", .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"full_name\":\"%s\",\"password\":\"Vexing7-Walrus!Q\"}", evil, evil, evil));
+    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", evil, evil)),
+                   "bad_credentials");
+    reply_t *reply =
+        CALL("POST", "/api/v1/auth/register",
+             .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"full_name\":\"%s\",\"password\":\"Vexing7-Walrus!Q\"}", evil, evil, evil));
     expect_problem(reply, "validation_failed");
-    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access, .headers = {F("X-Request-ID: %s", evil), F("User-Agent: %s", evil)}), 200);
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access, .headers = {F("X-Request-ID: %s", evil), F("User-Agent: %s", evil)}),
+                  200);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
 }
 END_TEST
@@ -208,8 +295,12 @@ END_TEST
 /* SECURITY 17 */
 START_TEST(paging_parameters)
 {
-    static const char *const bad[] = {"limit=-1", "limit=0", "limit=101", "limit=1e9", "limit=abc", "limit=", "limit=%201", "limit=1.5", "limit=9223372036854775808", "skip=-1", "skip=x", "skip=9223372036854775808",
-                                      "after=x", "after=", "count=maybe", "sort=password", NULL};
+    static const char *const bad[] = {"limit=-1",      "limit=0",   "limit=101",
+                                      "limit=1e9",     "limit=abc", "limit=",
+                                      "limit=%201",    "limit=1.5", "limit=9223372036854775808",
+                                      "skip=-1",       "skip=x",    "skip=9223372036854775808",
+                                      "after=x",       "after=",    "count=maybe",
+                                      "sort=password", NULL};
     for (const char *const *query = bad; *query; query++) {
         reply_t *reply = CALL("GET", F("/api/v1/courses?%s", *query));
         ck_assert_msg(reply->status == 422, "%s: %d", *query, reply->status);
@@ -217,7 +308,8 @@ START_TEST(paging_parameters)
     reply_t *twice = CALL("GET", "/api/v1/courses?limit=1&limit=2");
     ck_assert_msg(twice->status == 422 || twice->status == 400, "%d", twice->status);
     expect_fault(CALL("GET", "/api/v1/courses?limit=0"), "?limit", NULL);
-    static const char *const good[] = {"limit=1", "limit=100", "skip=0", "skip=1000000", "count=true", "count=false", "unknown=1", "", NULL};
+    static const char *const good[] = {"limit=1",   "limit=100", "skip=0", "skip=1000000", "count=true", "count=false",
+                                       "unknown=1", "",          NULL};
     for (const char *const *query = good; *query; query++)
         expect_status(CALL("GET", F("/api/v1/courses?%s", *query)), 200);
 }

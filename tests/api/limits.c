@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rate limits: header families, exact over all children, by address and by account (SPEC 1, 14; SECURITY 30–32). Each test speaks from an address of its own.
+ * Rate limits: header families, exact over all children, by address and by account (SPEC 1, 14; SECURITY 30–32). Each test speaks from an
+ * address of its own.
  */
 #include "harness.h"
 
@@ -52,7 +53,8 @@ START_TEST(forwarded_for_changes_nothing)
     int refused = 0;
     for (int i = 0; i < 8; i++)
         refused += CALL("GET", "/api/v1/courses", .port = PORT_LIMITS, .from = "127.0.3.4",
-                        .headers = {F("X-Forwarded-For: 1.2.3.%d", i), F("Forwarded: for=1.2.3.%d", i), F("X-Real-IP: 1.2.3.%d", i)})->status == 429;
+                        .headers = {F("X-Forwarded-For: 1.2.3.%d", i), F("Forwarded: for=1.2.3.%d", i), F("X-Real-IP: 1.2.3.%d", i)})
+                       ->status == 429;
     ck_assert_int_eq(refused, 3);
 }
 END_TEST
@@ -61,8 +63,12 @@ START_TEST(classes_are_counted_apart)
 {
     const char *from = "127.0.3.5";
     for (int i = 0; i < 4; i++)
-        expect_problem(CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from, .json = "{\"username\":\"nobody\",\"password\":\"x\"}"), "bad_credentials");
-    expect_problem(CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from, .json = "{\"username\":\"nobody\",\"password\":\"x\"}"), "rate_limited");
+        expect_problem(
+            CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from, .json = "{\"username\":\"nobody\",\"password\":\"x\"}"),
+            "bad_credentials");
+    expect_problem(
+        CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from, .json = "{\"username\":\"nobody\",\"password\":\"x\"}"),
+        "rate_limited");
     expect_problem(CALL("POST", "/api/v1/users/register", .port = PORT_LIMITS, .from = from, .json = "{}"), "rate_limited");
     expect_status(get("/api/v1/courses", from), 200);
 }

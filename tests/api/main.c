@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Runs the API tests: starts the servers, every suite in order, stops them. CK_RUN_SUITE and CK_RUN_CASE choose; FORGE_TEST_MPM names the MPM.
+ * Runs the API tests: starts the servers, every suite in order, stops them. CK_RUN_SUITE and CK_RUN_CASE choose; FORGE_TEST_MPM names the
+ * MPM.
  */
 #include "harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static Suite *(*const suites[])(void) = {suite_wire, suite_json, suite_tokens, suite_accounts, suite_courses, suite_achievements, suite_paging,
-                                         suite_conditional, suite_idempotency, suite_limits, suite_health, suite_metrics, suite_docs,
-                                         suite_access_log, suite_faults, suite_coverage};
+static Suite *(*const suites[])(void) = {
+    suite_wire,        suite_json,   suite_tokens, suite_accounts, suite_courses, suite_achievements, suite_paging, suite_conditional,
+    suite_idempotency, suite_limits, suite_health, suite_metrics,  suite_docs,    suite_access_log,   suite_faults, suite_coverage};
 
 /* The document every answer is judged by, from the server itself. */
 static void documents_load(void)

@@ -41,10 +41,18 @@ START_TEST(formats)
     reply_t *plain = CALL("GET", "/metrics");
     ck_assert_msg(!strncmp(header(plain, "Content-Type"), "text/plain; version=0.0.4", 25), "%s", header(plain, "Content-Type"));
     reply_t *open = CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
-    ck_assert_msg(!strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42), "%s", header(open, "Content-Type"));
+    ck_assert_msg(!strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42), "%s",
+                  header(open, "Content-Type"));
     ck_assert_msg(open->length > 6 && !strcmp(open->body + open->length - 6, "# EOF\n"), "OpenMetrics ends with # EOF");
-    static const char *const names[] = {"forge_http_requests_total{", "forge_http_request_duration_seconds_bucket{", "forge_http_request_duration_seconds_count{", "forge_http_requests_in_flight", "forge_build_info{",
-                                        "forge_db_", "forge_password_hash_", "forge_rate_limited_total", NULL};
+    static const char *const names[] = {"forge_http_requests_total{",
+                                        "forge_http_request_duration_seconds_bucket{",
+                                        "forge_http_request_duration_seconds_count{",
+                                        "forge_http_requests_in_flight",
+                                        "forge_build_info{",
+                                        "forge_db_",
+                                        "forge_password_hash_",
+                                        "forge_rate_limited_total",
+                                        NULL};
     for (const char *const *name = names; *name; name++)
         ck_assert_msg(strstr(plain->body, F("\n%s", *name)) != NULL, "%s is missing", *name);
     if (process_run(NULL, (const char *[]){"promtool", "--version", NULL}, NULL) == 0) {
@@ -128,7 +136,8 @@ START_TEST(histograms_add_up)
     static const char labels[] = "method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"";
     double last = 0;
     int buckets = 0;
-    for (char *line = strstr(text, F("forge_http_request_duration_seconds_bucket{%s", labels)); line; line = strstr(line + 1, F("forge_http_request_duration_seconds_bucket{%s", labels)), buckets++) {
+    for (char *line = strstr(text, F("forge_http_request_duration_seconds_bucket{%s", labels)); line;
+         line = strstr(line + 1, F("forge_http_request_duration_seconds_bucket{%s", labels)), buckets++) {
         double value = atof(strchr(line, '}') + 2);
         ck_assert_msg(value >= last, "a bucket is smaller than the one before");
         last = value;

@@ -23,7 +23,8 @@ static void notice_drop(void *baton, const PGresult *notice)
 
 struct pg_conn *sql_session(void)
 {
-    PGconn *session = PQconnectdb(F("host=%s/run port=5432 dbname=forge user=postgres options='-c search_path=forge,public -c lock_timeout=10s'", env.dir));
+    PGconn *session = PQconnectdb(
+        F("host=%s/run port=5432 dbname=forge user=postgres options='-c search_path=forge,public -c lock_timeout=10s'", env.dir));
     if (PQstatus(session) != CONNECTION_OK) {
         char *why = F("%s", PQerrorMessage(session));
         PQfinish(session);
@@ -93,7 +94,8 @@ char *sql(const char *format, ...)
 
 void sql_empty_tables(void)
 {
-    char *names = sql("SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables WHERE schemaname = 'forge' AND tablename NOT IN ('migrations', 'app_rights')");
+    char *names = sql("SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables WHERE schemaname = 'forge' AND "
+                      "tablename NOT IN ('migrations', 'app_rights')");
     sql("SET session_replication_role = replica");
     if (*names)
         sql("TRUNCATE %s RESTART IDENTITY CASCADE", names);
@@ -108,16 +110,21 @@ person_t person(const char *role)
     char *name = F("%s_%d_%d", role, (int)(time(NULL) % 100000), ++turn), *email = F("%s@example.org", name);
     static const char password[] = "Vexing7-Walrus!Q";
     const char *asked = strcmp(role, "admin") ? role : "student";
-    reply_t *reply = CALL("POST", "/api/v1/auth/register",
-                          .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\",\"role\":\"%s\"}", email, name, password, asked));
+    reply_t *reply =
+        CALL("POST", "/api/v1/auth/register",
+             .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\",\"role\":\"%s\"}", email, name, password, asked));
     expect_status(reply, 201);
     if (!strcmp(role, "admin")) {
         sql("UPDATE forge.users SET role = 'admin' WHERE username = '%s'", name);
         reply = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", name, password));
         expect_status(reply, 200);
     }
-    return (person_t){.id = int_at(reply->json, "/user/id"), .email = email, .username = name, .password = password,
-                      .access = text_at(reply->json, "/access_token"), .refresh = text_at(reply->json, "/refresh_token")};
+    return (person_t){.id = int_at(reply->json, "/user/id"),
+                      .email = email,
+                      .username = name,
+                      .password = password,
+                      .access = text_at(reply->json, "/access_token"),
+                      .refresh = text_at(reply->json, "/refresh_token")};
 }
 
 json_int_t course_of(person_t owner, const char *title)

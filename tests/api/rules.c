@@ -39,11 +39,13 @@ static bool request_id_good(const char *id)
 static bool policy_good(const char *path, const reply_t *reply)
 {
     const char *policy = header(reply, "Content-Security-Policy");
-    bool page = !strncmp(path, "/docs", 5) || !strncmp(path, "/redoc", 6) || !strncmp(path, "/api/docs", 9) || !strncmp(path, "/api/redoc", 10);
+    bool page =
+        !strncmp(path, "/docs", 5) || !strncmp(path, "/redoc", 6) || !strncmp(path, "/api/docs", 9) || !strncmp(path, "/api/redoc", 10);
     if (!page || reply->status != 200)
         return is(reply, "Content-Security-Policy", "default-src 'self'");
     const char *scripts = policy ? strstr(policy, "script-src") : NULL;
-    return policy && (!strncmp(policy, "default-src 'self'", 18) || !strncmp(policy, "default-src 'none'", 18)) && !(scripts && memmem(scripts, strcspn(scripts, ";"), "unsafe", 6));
+    return policy && (!strncmp(policy, "default-src 'self'", 18) || !strncmp(policy, "default-src 'none'", 18)) &&
+           !(scripts && memmem(scripts, strcspn(scripts, ";"), "unsafe", 6));
 }
 
 static const char *headers_wrong(const char *path, const call_t *options, const reply_t *reply)
@@ -81,7 +83,8 @@ static const char *body_wrong(const char *method, const reply_t *reply)
         return "there is no Content-Type";
     if (!strncmp(type, "text/", 5) && !strcasestr(type, "charset=utf-8") && !strcasestr(type, "version="))
         return F("text without a charset: %s", type);
-    if ((!strncmp(type, "application/json", 16) || !strncmp(type, "application/problem+json", 24)) && !reply->json && !header(reply, "Content-Encoding"))
+    if ((!strncmp(type, "application/json", 16) || !strncmp(type, "application/problem+json", 24)) && !reply->json &&
+        !header(reply, "Content-Encoding"))
         return F("the body is no JSON: %.200s", reply->body);
     return NULL;
 }
@@ -89,8 +92,9 @@ static const char *body_wrong(const char *method, const reply_t *reply)
 /* What no answer may show: SQL, paths, versions and names from inside. */
 static const char *leak_of(const reply_t *reply)
 {
-    static const char *const marks[] = {"SELECT ", "INSERT INTO", "UPDATE forge", "SQLSTATE", "pg_", "libpq", "psql", "postgres", "/tmp/", "/usr/", "/work/", "/etc/",
-                                        "Apache/2", "mod_dbd", ".c:", "forge_app", "forge_owner", "duplicate key", "violates", "relation \"", NULL};
+    static const char *const marks[] = {"SELECT ",  "INSERT INTO", "UPDATE forge", "SQLSTATE",      "pg_",      "libpq",       "psql",
+                                        "postgres", "/tmp/",       "/usr/",        "/work/",        "/etc/",    "Apache/2",    "mod_dbd",
+                                        ".c:",      "forge_app",   "forge_owner",  "duplicate key", "violates", "relation \"", NULL};
     for (const char *const *mark = marks; *mark; mark++)
         if (strstr(reply->body, *mark))
             return *mark;
@@ -107,7 +111,8 @@ static const char *problem_wrong(const char *path, const reply_t *reply)
     for (const char *const *member = members; *member; member++)
         if (!json_is_string(json_object_get(reply->json, *member)))
             return F("the problem has no %s: %.300s", *member, reply->body);
-    const char *code = json_string_value(json_object_get(reply->json, "code")), *uri = json_string_value(json_object_get(reply->json, "type"));
+    const char *code = json_string_value(json_object_get(reply->json, "code")),
+               *uri = json_string_value(json_object_get(reply->json, "type"));
     if (json_integer_value(json_object_get(reply->json, "status")) != reply->status || rules_status_of(code) != reply->status)
         return F("code %s, its member status and the status %d do not belong together", code, reply->status);
     if (strlen(uri) < strlen(code) + 8 || strcmp(uri + strlen(uri) - strlen(code), code) || !strstr(uri, "/errors/"))
@@ -124,7 +129,8 @@ static const char *problem_wrong(const char *path, const reply_t *reply)
 static const char *status_wrong(const reply_t *reply)
 {
     const char *retry = header(reply, "Retry-After"), *challenge = header(reply, "WWW-Authenticate");
-    if ((reply->status == 429 || reply->status == 503) && reply->json && json_object_get(reply->json, "code") && (!retry || atoi(retry) < 1))
+    if ((reply->status == 429 || reply->status == 503) && reply->json && json_object_get(reply->json, "code") &&
+        (!retry || atoi(retry) < 1))
         return "429 or 503 without Retry-After";
     if (reply->status == 401 && (!challenge || strncmp(challenge, "Bearer", 6)))
         return "401 without WWW-Authenticate: Bearer";
@@ -176,14 +182,16 @@ void expect_problem_at(const char *file, int line, const reply_t *reply, const c
     int wanted = rules_status_of(code);
     const char *got = json_string_value(json_object_get(reply->json, "code"));
     ck_assert_msg(wanted != 0, "%s:%d: errors.def has no code %s", file, line, code);
-    ck_assert_msg(reply->status == wanted && got && !strcmp(got, code), "%s:%d: wanted %d %s, got %d %.500s", file, line, wanted, code, reply->status, reply->body);
+    ck_assert_msg(reply->status == wanted && got && !strcmp(got, code), "%s:%d: wanted %d %s, got %d %.500s", file, line, wanted, code,
+                  reply->status, reply->body);
 }
 
 void expect_fault(const reply_t *reply, const char *pointer, const char *code)
 {
     size_t i;
     json_t *fault, *faults = at(reply->json, "/errors");
-    json_array_foreach(faults, i, fault) {
+    json_array_foreach(faults, i, fault)
+    {
         if (!strcmp(text_at(fault, "/pointer"), pointer) && (!code || !strcmp(text_at(fault, "/code"), code)))
             return;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The OpenAPI document as judge of every answer: a small JSON Schema validator (the words that field tables can produce) and the list of what was called.
+ * The OpenAPI document as judge of every answer: a small JSON Schema validator (the words that field tables can produce) and the list of
+ * what was called.
  */
 #include "harness.h"
 
@@ -10,8 +11,8 @@
 
 #define DEPTH_MAX 40 /* schemas inside schemas */
 
-static json_t *document;   /* owned, for the whole run */
-static json_t *called;     /* operationId → true, owned */
+static json_t *document; /* owned, for the whole run */
+static json_t *called;   /* operationId → true, owned */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void schema_load(const json_t *loaded)
@@ -57,9 +58,7 @@ static bool types_allow(const json_t *types, const json_t *value)
     json_t *type;
     if (json_is_string(types))
         return type_is(json_string_value(types), value);
-    json_array_foreach(types, i, type)
-        if (type_is(json_string_value(type), value))
-            return true;
+    json_array_foreach(types, i, type) if (type_is(json_string_value(type), value)) return true;
     return !types;
 }
 
@@ -67,9 +66,7 @@ static bool enum_allows(const json_t *list, const json_t *value)
 {
     size_t i;
     json_t *one;
-    json_array_foreach(list, i, one)
-        if (json_equal(one, value))
-            return true;
+    json_array_foreach(list, i, one) if (json_equal(one, value)) return true;
     return !list;
 }
 
@@ -105,14 +102,13 @@ static char *array_wrong(const json_t *schema, const json_t *value, const char *
     size_t i;
     json_t *item;
     char *wrong;
-    const json_t *items = json_object_get(schema, "items"), *least = json_object_get(schema, "minItems"), *most = json_object_get(schema, "maxItems");
+    const json_t *items = json_object_get(schema, "items"), *least = json_object_get(schema, "minItems"),
+                 *most = json_object_get(schema, "maxItems");
     if (least && (json_int_t)json_array_size(value) < json_integer_value(least))
         return F("%s has fewer than minItems", where);
     if (most && (json_int_t)json_array_size(value) > json_integer_value(most))
         return F("%s has more than maxItems", where);
-    json_array_foreach(value, i, item)
-        if (items && (wrong = validate(items, item, F("%s/%zu", where, i), depth)))
-            return wrong;
+    json_array_foreach(value, i, item) if (items && (wrong = validate(items, item, F("%s/%zu", where, i), depth))) return wrong;
     return NULL;
 }
 
@@ -123,10 +119,10 @@ static char *object_wrong(const json_t *schema, const json_t *value, const char 
     const char *name;
     json_t *item, *properties = json_object_get(schema, "properties"), *more = json_object_get(schema, "additionalProperties");
     char *wrong;
-    json_array_foreach(json_object_get(schema, "required"), i, item)
-        if (!json_object_get(value, json_string_value(item)))
-            return F("%s/%s is required and missing", where, json_string_value(item));
-    json_object_foreach((json_t *)value, name, item) {
+    json_array_foreach(json_object_get(schema, "required"), i, item) if (!json_object_get(value, json_string_value(item))) return F(
+        "%s/%s is required and missing", where, json_string_value(item));
+    json_object_foreach((json_t *)value, name, item)
+    {
         const json_t *rule = json_object_get(properties, name);
         rule = rule ? rule : json_is_object(more) ? more : NULL;
         if (!rule && (json_is_false(more) || (properties && !more)))
@@ -143,14 +139,10 @@ static char *composed_wrong(const json_t *schema, const json_t *value, const cha
     size_t i;
     json_t *one;
     char *wrong;
-    json_array_foreach(json_object_get(schema, "allOf"), i, one)
-        if ((wrong = validate(one, value, where, depth)))
-            return wrong;
+    json_array_foreach(json_object_get(schema, "allOf"), i, one) if ((wrong = validate(one, value, where, depth))) return wrong;
     const json_t *any = json_object_get(schema, "oneOf");
     any = any ? any : json_object_get(schema, "anyOf");
-    json_array_foreach(any, i, one)
-        if (!validate(one, value, where, depth))
-            return NULL;
+    json_array_foreach(any, i, one) if (!validate(one, value, where, depth)) return NULL;
     return any ? F("%s matches none of the alternatives", where) : NULL;
 }
 
@@ -203,7 +195,7 @@ static bool path_matches(const char *template, const char *path, size_t length)
                 path++;
             if (path == from)
                 return false;
-        } else if (*template++ != *path++) {
+        } else if (*template ++ != *path++) {
             return false;
         }
     }
@@ -216,9 +208,8 @@ static const json_t *path_item(const char *path)
     const char *template;
     const json_t *found = NULL;
     json_t *item;
-    json_object_foreach(json_object_get(document, "paths"), template, item)
-        if (path_matches(template, path, strcspn(path, "?#")) && (!found || !strchr(template, '{')))
-            found = item;
+    json_object_foreach(json_object_get(document, "paths"), template,
+                        item) if (path_matches(template, path, strcspn(path, "?#")) && (!found || !strchr(template, '{'))) found = item;
     return found;
 }
 
@@ -239,9 +230,8 @@ static const json_t *media_entry(const json_t *content, const char *media)
     const char *name;
     json_t *entry;
     size_t length = strlen(media);
-    json_object_foreach((json_t *)content, name, entry)
-        if (!strncmp(name, media, length) && (!name[length] || name[length] == ';' || name[length] == ' '))
-            return entry;
+    json_object_foreach((json_t *)content, name, entry) if (!strncmp(name, media, length) &&
+                                                            (!name[length] || name[length] == ';' || name[length] == ' ')) return entry;
     return NULL;
 }
 
@@ -289,8 +279,10 @@ char *schema_never_called(void)
     const char *path, *method;
     json_t *item, *operation;
     char *text = F("%s", "");
-    json_object_foreach(json_object_get(document, "paths"), path, item) {
-        json_object_foreach(item, method, operation) {
+    json_object_foreach(json_object_get(document, "paths"), path, item)
+    {
+        json_object_foreach(item, method, operation)
+        {
             const char *id = json_string_value(json_object_get(operation, "operationId"));
             if (id && !json_object_get(called, id))
                 text = F("%s%s%s", text, *text ? " " : "", id);

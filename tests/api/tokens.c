@@ -83,7 +83,9 @@ END_TEST
 START_TEST(algorithms)
 {
     person_t me = person("student");
-    static const char *const algs[] = {"\"none\"", "\"None\"", "\"NONE\"", "\"nOnE\"", "\"HS384\"", "\"HS512\"", "\"RS256\"", "\"ES256\"", "\"hs256\"", "\"\"", "[\"HS256\"]", "256", "null", "true", "{}", NULL};
+    static const char *const algs[] = {"\"none\"",  "\"None\"",  "\"NONE\"",  "\"nOnE\"", "\"HS384\"",   "\"HS512\"",
+                                       "\"RS256\"", "\"ES256\"", "\"hs256\"", "\"\"",     "[\"HS256\"]", "256",
+                                       "null",      "true",      "{}",        NULL};
     refused("no alg", jwt_with_header(me, "alg", NULL));
     for (const char *const *alg = algs; *alg; alg++) {
         char *token = jwt_with_header(me, "alg", *alg);
@@ -97,15 +99,19 @@ END_TEST
 START_TEST(header_members)
 {
     person_t me = person("student");
-    static const struct { const char *name, *value; } rows[] = {
-        {"crit", "[\"exp\"]"}, {"crit", "[]"}, {"b64", "false"}, {"zip", "\"DEF\""}, {"typ", "\"JWT\""}, {"typ", "\"rt+jwt\""}, {"typ", "5"}, {"kid", "\"../../etc/passwd\""}, {"kid", "\"' OR 1=1\""}, {"kid", "7"}};
+    static const struct {
+        const char *name, *value;
+    } rows[] = {{"crit", "[\"exp\"]"},   {"crit", "[]"},        {"b64", "false"}, {"zip", "\"DEF\""},
+                {"typ", "\"JWT\""},      {"typ", "\"rt+jwt\""}, {"typ", "5"},     {"kid", "\"../../etc/passwd\""},
+                {"kid", "\"' OR 1=1\""}, {"kid", "7"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         refused(F("%s: %s", rows[i].name, rows[i].value), jwt_with_header(me, rows[i].name, rows[i].value));
     refused("no typ", jwt_with_header(me, "typ", NULL));
     const char *own = "{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}";
     json_t *head = jwt_part(me.access, 0);
     json_object_set_new(head, "jwk", json_loads(own, 0, NULL));
-    refused("signed by the key in its own header", jwt(keep(json_dumps(head, 0)), keep(json_dumps(jwt_part(me.access, 1), 0)), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+    refused("signed by the key in its own header",
+            jwt(keep(json_dumps(head, 0)), keep(json_dumps(jwt_part(me.access, 1), 0)), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
 }
 END_TEST
 
@@ -162,13 +168,30 @@ START_TEST(claims_one_by_one)
         refused(F("%s true", *name), jwt_with(me, *name, "true"));
         refused(F("%s {}", *name), jwt_with(me, *name, "{}"));
     }
-    const char *rows[][2] = {{"iss", "\"https://evil.example\""}, {"aud", "\"other\""}, {"aud", "[\"other\"]"}, {"aud", "[]"}, {"exp", F("%ld", now - 120)}, {"exp", F("\"%ld\"", now + 600)}, {"exp", "0"}, {"exp", "-1"},
-                             {"nbf", F("%ld", now + 300)}, {"nbf", "\"x\""}, {"iat", F("%ld", now + 300)}, {"sub", "\"\""}, {"sub", "\"abc\""}, {"sub", "\"-1\""}, {"sub", "\"9223372036854775808\""}, {"role", "\"root\""}, {"role", "\"\""}};
+    const char *rows[][2] = {{"iss", "\"https://evil.example\""},
+                             {"aud", "\"other\""},
+                             {"aud", "[\"other\"]"},
+                             {"aud", "[]"},
+                             {"exp", F("%ld", now - 120)},
+                             {"exp", F("\"%ld\"", now + 600)},
+                             {"exp", "0"},
+                             {"exp", "-1"},
+                             {"nbf", F("%ld", now + 300)},
+                             {"nbf", "\"x\""},
+                             {"iat", F("%ld", now + 300)},
+                             {"sub", "\"\""},
+                             {"sub", "\"abc\""},
+                             {"sub", "\"-1\""},
+                             {"sub", "\"9223372036854775808\""},
+                             {"role", "\"root\""},
+                             {"role", "\"\""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         refused(F("%s %s", rows[i][0], rows[i][1]), jwt_with(me, rows[i][0], rows[i][1]));
     json_t *claims = jwt_part(me.access, 1);
     accepted("a fraction in exp", jwt_with(me, "exp", F("%ld.5", now + 600)));
-    accepted("a list of audiences", jwt_with(me, "aud", F("[\"other\",\"%s\"]", json_is_string(at(claims, "/aud")) ? text_at(claims, "/aud") : text_at(claims, "/aud/0"))));
+    accepted("a list of audiences",
+             jwt_with(me, "aud",
+                      F("[\"other\",\"%s\"]", json_is_string(at(claims, "/aud")) ? text_at(claims, "/aud") : text_at(claims, "/aud/0"))));
     accepted("30 s early, inside the leeway", jwt_with(me, "nbf", F("%ld", now + 30)));
 }
 END_TEST
@@ -184,7 +207,8 @@ START_TEST(unknown_subject_and_session)
 {
     person_t me = person("student");
     refused("an account that is not there", jwt_with(me, "sub", "\"123456789\""));
-    refused("a session that is not there", jwt_with(me, "sid", json_is_string(at(jwt_part(me.access, 1), "/sid")) ? "\"123456789\"" : "123456789"));
+    refused("a session that is not there",
+            jwt_with(me, "sid", json_is_string(at(jwt_part(me.access, 1), "/sid")) ? "\"123456789\"" : "123456789"));
 }
 END_TEST
 
@@ -194,14 +218,16 @@ START_TEST(disabled_account)
     person_t me = person("student");
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)me.id);
     refused("a disabled account", me.access);
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)), "bad_credentials");
+    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+                   "bad_credentials");
 }
 END_TEST
 
 START_TEST(lifetime)
 {
     person_t me = person("student");
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .port = PORT_QUICK, .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password));
+    reply_t *reply = CALL("POST", "/api/v1/auth/login", .port = PORT_QUICK,
+                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password));
     expect_status(reply, 200);
     ck_assert_int_eq(int_at(reply->json, "/expires_in"), 10);
     json_t *claims = jwt_part(text_at(reply->json, "/access_token"), 1);
@@ -212,7 +238,14 @@ END_TEST
 /* SECURITY 23: bad secrets stop the start */
 START_TEST(weak_secrets_stop_the_start)
 {
-    static const char *const secrets[] = {"short", "secret", "changeme", "your-secret-key", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "secretsecretsecretsecretsecretsecret", "1234567890123456789012345678901", NULL};
+    static const char *const secrets[] = {"short",
+                                          "secret",
+                                          "changeme",
+                                          "your-secret-key",
+                                          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                          "secretsecretsecretsecretsecretsecret",
+                                          "1234567890123456789012345678901",
+                                          NULL};
     char *conf = file_read(F("%s/httpd.conf", env.dir), 0), *path = F("%s/weak.conf", env.dir), *out;
     for (const char *const *secret = secrets; *secret; secret++) {
         char *found = strstr(conf, env.secret);

@@ -12,7 +12,9 @@ static const char preflight[] = "Access-Control-Request-Method: POST";
 
 START_TEST(slash_at_the_end_is_the_same)
 {
-    static const char *const paths[] = {"/health", "/health/live", "/health/ready", "/api/v1/health", "/api/v1/courses", "/api/v1/achievements", "/openapi.json", "/api/v1/openapi.json", NULL};
+    static const char *const paths[] = {"/health",        "/health/live",         "/health/ready",
+                                        "/api/v1/health", "/api/v1/courses",      "/api/v1/achievements",
+                                        "/openapi.json",  "/api/v1/openapi.json", NULL};
     for (const char *const *path = paths; *path; path++) {
         expect_status(CALL("GET", *path), 200);
         expect_status(CALL("GET", F("%s/", *path)), 200);
@@ -50,7 +52,8 @@ START_TEST(options_and_wrong_methods_say_allow)
 {
     reply_t *options = CALL("OPTIONS", "/api/v1/courses");
     ck_assert_msg(options->status == 204 || options->status == 200, "status %d", options->status);
-    ck_assert(allows(options, "GET") && allows(options, "HEAD") && allows(options, "POST") && allows(options, "OPTIONS") && !allows(options, "DELETE"));
+    ck_assert(allows(options, "GET") && allows(options, "HEAD") && allows(options, "POST") && allows(options, "OPTIONS") &&
+              !allows(options, "DELETE"));
     reply_t *one = CALL("OPTIONS", "/api/v1/courses/1");
     ck_assert(allows(one, "GET") && allows(one, "PUT") && allows(one, "PATCH") && allows(one, "DELETE") && !allows(one, "POST"));
     reply_t *wrong = CALL("DELETE", "/api/v1/courses");
@@ -84,14 +87,40 @@ START_TEST(odd_paths_reach_nothing)
 {
     person_t me = person("student");
     expect_log("AH10244"); /* httpd's own words for a path that cannot be decoded */
-    static const char *const paths[] = {
-        "/api/v1/%2e%2e/", "/api/v1/../v1/auth/me", "/API/V1/AUTH/ME", "/api/v1/auth/me;x", "/api/v1/auth/me%00", "/api/v1/auth//me", "/api/v1/auth/./me",
-        "/api/v1/auth/%6de", "/api/v1/courses/1%2f2", "/api/v1/courses/%31", "/api/v1/courses/0", "/api/v1/courses/-1", "/api/v1/courses/+1", "/api/v1/courses/01",
-        "/api/v1/courses/1.0", "/api/v1/courses/1e3", "/api/v1/courses/0x1", "/api/v1/courses/9223372036854775808", "/api/v1/courses/99999999999999999999999",
-        "/api/v1/courses/abc", "/api/v1/courses/1/2/3/4/5", "/api/v1/", "/api/v1", "/api/v1/nothing", "/api/v1/auth", "/api/v1/courses/%", "/api/v1/courses/%zz",
-        "/api/v1/courses/1'--", "/api/v1/auth/me//", "/api/v1\\auth\\me", NULL};
+    static const char *const paths[] = {"/api/v1/%2e%2e/",
+                                        "/api/v1/../v1/auth/me",
+                                        "/API/V1/AUTH/ME",
+                                        "/api/v1/auth/me;x",
+                                        "/api/v1/auth/me%00",
+                                        "/api/v1/auth//me",
+                                        "/api/v1/auth/./me",
+                                        "/api/v1/auth/%6de",
+                                        "/api/v1/courses/1%2f2",
+                                        "/api/v1/courses/%31",
+                                        "/api/v1/courses/0",
+                                        "/api/v1/courses/-1",
+                                        "/api/v1/courses/+1",
+                                        "/api/v1/courses/01",
+                                        "/api/v1/courses/1.0",
+                                        "/api/v1/courses/1e3",
+                                        "/api/v1/courses/0x1",
+                                        "/api/v1/courses/9223372036854775808",
+                                        "/api/v1/courses/99999999999999999999999",
+                                        "/api/v1/courses/abc",
+                                        "/api/v1/courses/1/2/3/4/5",
+                                        "/api/v1/",
+                                        "/api/v1",
+                                        "/api/v1/nothing",
+                                        "/api/v1/auth",
+                                        "/api/v1/courses/%",
+                                        "/api/v1/courses/%zz",
+                                        "/api/v1/courses/1'--",
+                                        "/api/v1/auth/me//",
+                                        "/api/v1\\auth\\me",
+                                        NULL};
     for (const char *const *path = paths; *path; path++) {
-        bool ours = !strncmp(*path, "/api/v1", 7) && (!(*path)[7] || (*path)[7] == '/') && !strstr(*path, "%2e"); /* decoded, that is /api/ */
+        bool ours =
+            !strncmp(*path, "/api/v1", 7) && (!(*path)[7] || (*path)[7] == '/') && !strstr(*path, "%2e"); /* decoded, that is /api/ */
         reply_t *reply = CALL("GET", *path, .token = me.access, .lenient = !ours);
         ck_assert_msg(reply->status == 404 || reply->status == 400, "%s: %d %.200s", *path, reply->status, reply->body);
     }
@@ -105,18 +134,23 @@ END_TEST
 START_TEST(smuggling_is_refused)
 {
     static const char *const requests[] = {
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nContent-Length: "
+        "3\r\n\r\n{} ",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+        "xchunked\r\n\r\n0\r\n\r\n",
         "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: -1\r\n\r\n",
-        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+        "99999999999999999999\r\n\r\n{}",
         "GET /api/v1/courses HTTP/1.1\r\nHost : localhost\r\n\r\n",
         "GET /api/v1/courses HTTP/1.1\r\n\r\n",
         "GET  /api/v1/courses  HTTP/1.1\r\nHost: localhost\r\n\r\n",
         NULL};
     for (const char *const *request = requests; *request; request++) {
         reply_t *reply = raw_text(PORT_MAIN, *request);
-        ck_assert_msg(reply->status == 400 || reply->status == 501 || reply->status == 505 || reply->status == 413 || reply->status == 0, "%d for %.160s", reply->status, *request);
+        ck_assert_msg(reply->status == 400 || reply->status == 501 || reply->status == 505 || reply->status == 413 || reply->status == 0,
+                      "%d for %.160s", reply->status, *request);
         ck_assert_msg(!strstr(reply->body, "<html"), "HTML: %.200s", reply->body);
     }
 }
@@ -130,10 +164,13 @@ START_TEST(apache_errors_are_problems)
     keep(line);
     reply_t *uri = raw_text(PORT_MAIN, F("GET /api/v1/courses?q=%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", line));
     expect_problem(uri, "uri_too_long");
-    reply_t *head = raw_text(PORT_MAIN, F("GET /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\nConnection: close\r\n\r\n", line));
+    reply_t *head =
+        raw_text(PORT_MAIN, F("GET /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\nConnection: close\r\n\r\n", line));
     ck_assert_msg(head->status == 431 || head->status == 400, "%d", head->status);
     ck_assert_msg(strstr(head->head, "application/problem+json") != NULL, "%s", head->head);
-    reply_t *expect = raw_text(PORT_MAIN, "POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nExpect: the-worst\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    reply_t *expect =
+        raw_text(PORT_MAIN,
+                 "POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nExpect: the-worst\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     ck_assert_msg(expect->status == 417 || expect->status == 401, "%d", expect->status);
     ck_assert_msg(strstr(expect->head, "application/problem+json") != NULL, "%s", expect->head);
 }
@@ -143,7 +180,9 @@ END_TEST
 START_TEST(slow_body_is_408)
 {
     expect_log("AH01382");
-    reply_t *reply = raw_text(PORT_MAIN, "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"user");
+    reply_t *reply = raw_text(
+        PORT_MAIN,
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"user");
     ck_assert_msg(reply->status == 408 || reply->status == 400, "%d %s", reply->status, reply->head);
     ck_assert_msg(strstr(reply->head, "application/problem+json") != NULL, "%s", reply->head);
 }
@@ -154,15 +193,25 @@ END_TEST
 /* SECURITY 4 and 5 */
 START_TEST(media_types)
 {
-    static const char *const types[] = {"text/plain", "application/xml", "application/json; charset=utf-16", "application/json; charset=latin1", "multipart/form-data; boundary=x",
-                                        "application/merge-patch+json", "application/jsonx", "json", "", "application/x-www-form-urlencoded", NULL};
+    static const char *const types[] = {"text/plain",
+                                        "application/xml",
+                                        "application/json; charset=utf-16",
+                                        "application/json; charset=latin1",
+                                        "multipart/form-data; boundary=x",
+                                        "application/merge-patch+json",
+                                        "application/jsonx",
+                                        "json",
+                                        "",
+                                        "application/x-www-form-urlencoded",
+                                        NULL};
     person_t me = person("instructor");
     for (const char *const *type = types; *type; type++) {
         reply_t *reply = CALL("POST", "/api/v1/courses", .token = me.access, .type = *type, .json = "{\"title\":\"T\"}");
         ck_assert_msg(reply->status == 415, "%s: %d", *type, reply->status);
         ck_assert_msg(strstr(header(reply, "Accept"), "application/json") != NULL, "Accept: %s", header(reply, "Accept"));
     }
-    static const char *const good[] = {"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", "APPLICATION/JSON", "application/json; charset=\"utf-8\"", NULL};
+    static const char *const good[] = {"application/json", "application/json; charset=utf-8",     "application/json;charset=UTF-8",
+                                       "APPLICATION/JSON", "application/json; charset=\"utf-8\"", NULL};
     for (const char *const *type = good; *type; type++)
         expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .type = *type, .json = "{\"title\":\"T\"}"), 201);
     static const char *const encodings[] = {"Content-Encoding: gzip", "Content-Encoding: br", "Content-Encoding: x-unknown", NULL};
@@ -194,7 +243,8 @@ START_TEST(bodies_over_the_limit)
     expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(900000)), "validation_failed");
     expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(19000)), 201);
     expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = big_json(19000), .chunked = true), 201);
-    reply_t *early = raw_text(PORT_MAIN, "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\nConnection: close\r\n\r\n{");
+    reply_t *early = raw_text(PORT_MAIN, "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                                         "application/json\r\nContent-Length: 2000000\r\nConnection: close\r\n\r\n{");
     ck_assert_msg(early->status == 413, "a body announced as too large is refused before it is read: %d", early->status);
 }
 END_TEST
@@ -202,18 +252,21 @@ END_TEST
 /* The rest of a refused body is discarded: the next request on the connection is answered as itself. */
 START_TEST(keep_alive_survives_errors)
 {
-    const char *two = "POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n\r\nGET /evil HTTP/1.1\r\nHost: x\r\n\r\n"
+    const char *two = "POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n\r\nGET /evil "
+                      "HTTP/1.1\r\nHost: x\r\n\r\n"
                       "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     reply_t *reply = raw_text(PORT_MAIN, two);
     ck_assert_msg(reply->status == 401 || reply->status == 415, "%d", reply->status);
     char *second = strstr(reply->body, "HTTP/1.1 ");
     ck_assert_msg(second && !strncmp(second, "HTTP/1.1 200", 12), "second answer: %.300s", reply->body);
     ck_assert_msg(!strstr(second + 9, "HTTP/1.1 "), "there is a third answer");
-    const char *posts = "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
-                        "GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const char *posts =
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+        "GET /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     reply = raw_text(PORT_MAIN, posts);
     ck_assert_int_eq(reply->status, 422); /* httpd itself closes after 400, 413 and 503 */
-    ck_assert_msg(strstr(reply->body, "HTTP/1.1 404") && strstr(reply->body, "HTTP/1.1 200"), "three answers on one connection: %s %s", reply->head, reply->body);
+    ck_assert_msg(strstr(reply->body, "HTTP/1.1 404") && strstr(reply->body, "HTTP/1.1 200"), "three answers on one connection: %s %s",
+                  reply->head, reply->body);
 }
 END_TEST
 
@@ -259,8 +312,14 @@ START_TEST(traceparent_is_continued)
     pause_ms(100);
     char *line = strstr(log_since("access.json"), "\"traced-1\"");
     ck_assert_msg(line && strstr(log_since("access.json"), "4bf92f3577b34da6a3ce929d0e0e4736"), "the access line has the trace id");
-    static const char *const bad[] = {"00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                                      "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00-short-00f067aa0ba902b7-01", "rubbish", "", NULL};
+    static const char *const bad[] = {"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                                      "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                                      "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                                      "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                                      "00-short-00f067aa0ba902b7-01",
+                                      "rubbish",
+                                      "",
+                                      NULL};
     for (const char *const *value = bad; *value; value++)
         expect_status(CALL("GET", "/api/v1/courses", .headers = {F("traceparent: %s", *value)}), 200);
 }
@@ -278,7 +337,9 @@ START_TEST(cors_known_origin)
     static const char *const names[] = {"Link", "ETag", "Location", "RateLimit", "X-Request-ID", NULL};
     for (const char *const *name = names; *name; name++)
         ck_assert_msg(strcasestr(exposed, *name) != NULL, "%s is not exposed: %s", *name, exposed);
-    reply_t *asked = CALL("OPTIONS", "/api/v1/courses", .headers = {"Origin: https://app.example.org", preflight, "Access-Control-Request-Headers: authorization, content-type"});
+    reply_t *asked =
+        CALL("OPTIONS", "/api/v1/courses",
+             .headers = {"Origin: https://app.example.org", preflight, "Access-Control-Request-Headers: authorization, content-type"});
     expect_status(asked, 204);
     ck_assert_str_eq(header(asked, "Access-Control-Allow-Origin"), "https://app.example.org");
     ck_assert_ptr_nonnull(strstr(header(asked, "Access-Control-Allow-Methods"), "POST"));
@@ -291,8 +352,16 @@ END_TEST
 
 START_TEST(cors_other_origins)
 {
-    static const char *const origins[] = {"https://evil.example", "null", "https://app.example.evil.example", "http://app.example.org", "https://app.example.org:444", "https://app.example.org.evil.example",
-                                          "https://APP.example.org/", "https://app.example.orgx", "*", NULL};
+    static const char *const origins[] = {"https://evil.example",
+                                          "null",
+                                          "https://app.example.evil.example",
+                                          "http://app.example.org",
+                                          "https://app.example.org:444",
+                                          "https://app.example.org.evil.example",
+                                          "https://APP.example.org/",
+                                          "https://app.example.orgx",
+                                          "*",
+                                          NULL};
     for (const char *const *origin = origins; *origin; origin++) {
         reply_t *reply = CALL("GET", "/api/v1/courses", .headers = {F("Origin: %s", *origin)});
         ck_assert_msg(!header(reply, "Access-Control-Allow-Origin"), "%s is let in", *origin);
@@ -301,7 +370,8 @@ START_TEST(cors_other_origins)
         ck_assert_ptr_null(header(asked, "Access-Control-Allow-Origin"));
         ck_assert_ptr_null(header(asked, "Access-Control-Allow-Methods"));
     }
-    reply_t *method = CALL("OPTIONS", "/api/v1/courses", .headers = {"Origin: https://app.example.org", "Access-Control-Request-Method: PROPFIND"});
+    reply_t *method =
+        CALL("OPTIONS", "/api/v1/courses", .headers = {"Origin: https://app.example.org", "Access-Control-Request-Method: PROPFIND"});
     ck_assert_ptr_null(header(method, "Access-Control-Allow-Methods"));
 }
 END_TEST
@@ -351,11 +421,14 @@ START_TEST(compression)
     for (int i = 0; i < 12; i++)
         course_of(teacher, F("A course about compression, number %d of a dozen", i));
     reply_t *list = CALL("GET", "/api/v1/courses", .headers = {"Accept-Encoding: gzip"});
-    ck_assert_msg(header(list, "Content-Encoding") && !strcmp(header(list, "Content-Encoding"), "gzip"), "a list above 1 KB is compressed: %s", list->head);
+    ck_assert_msg(header(list, "Content-Encoding") && !strcmp(header(list, "Content-Encoding"), "gzip"),
+                  "a list above 1 KB is compressed: %s", list->head);
     ck_assert_ptr_nonnull(strcasestr(header(list, "Vary"), "Accept-Encoding"));
     reply_t *small = CALL("GET", "/health/live", .headers = {"Accept-Encoding: gzip"});
     ck_assert_msg(!header(small, "Content-Encoding"), "small answers are not compressed");
-    reply_t *tokens = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", teacher.username, teacher.password), .headers = {"Accept-Encoding: gzip"});
+    reply_t *tokens =
+        CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", teacher.username, teacher.password),
+             .headers = {"Accept-Encoding: gzip"});
     ck_assert_msg(!header(tokens, "Content-Encoding"), "tokens are not compressed");
     const char *etag = header(list, "ETag");
     expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept-Encoding: gzip", F("If-None-Match: %s", etag)}), 304);
@@ -366,7 +439,8 @@ END_TEST
 START_TEST(no_header_injection)
 {
     person_t me = person("instructor");
-    reply_t *reply = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"a\\r\\nX-Evil: 1\"}", .headers = {"X-Request-ID: a\\r\\nX-Evil: 1"});
+    reply_t *reply = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"a\\r\\nX-Evil: 1\"}",
+                          .headers = {"X-Request-ID: a\\r\\nX-Evil: 1"});
     ck_assert_ptr_null(header(reply, "X-Evil"));
     reply = CALL("GET", "/api/v1/courses?q=%0d%0aX-Evil:%201", .token = me.access);
     ck_assert_ptr_null(header(reply, "X-Evil"));

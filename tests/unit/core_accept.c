@@ -5,11 +5,28 @@
 
 #include "../../mod_forge/core/core.h"
 
-static const struct { const char *header; bool json; } cases[] = {
-    {NULL, true}, {"", true}, {"*/*", true}, {"application/json", true}, {"APPLICATION/JSON;charset=utf-8", true}, {"application/*", true},
-    {"text/html, */*;q=0.1", true}, {"text/html,application/json;q=0.5", true}, {"text/html", false}, {"application/xml", false},
-    {"application/json;q=0", false}, {"*/*, application/json;q=0", false}, {"application/json;q=0.000, text/html", false},
-    {"application/jsonx", false}, {"application", false}, {"*/*;q=0", false}, {", ,application/json", true}, {"text/html;q=1;x=y, application/*;q=0.2", true},
+static const struct {
+    const char *header;
+    bool json;
+} cases[] = {
+    {NULL, true},
+    {"", true},
+    {"*/*", true},
+    {"application/json", true},
+    {"APPLICATION/JSON;charset=utf-8", true},
+    {"application/*", true},
+    {"text/html, */*;q=0.1", true},
+    {"text/html,application/json;q=0.5", true},
+    {"text/html", false},
+    {"application/xml", false},
+    {"application/json;q=0", false},
+    {"*/*, application/json;q=0", false},
+    {"application/json;q=0.000, text/html", false},
+    {"application/jsonx", false},
+    {"application", false},
+    {"*/*;q=0", false},
+    {", ,application/json", true},
+    {"text/html;q=1;x=y, application/*;q=0.2", true},
 };
 
 START_TEST(accept_decides)

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START APR_TIME_C(1700000000000000)
+#define START  APR_TIME_C(1700000000000000)
 #define SECOND apr_time_from_sec(1)
 
 static forge_live_t *live;
@@ -44,9 +44,22 @@ END_TEST
 
 START_TEST(exactly_the_limit_fits_a_fresh_window)
 {
-    static const struct { apr_int64_t limit; apr_interval_time_t window; } rows[] = {
-        {1, 1}, {1, 60 * SECOND}, {3, 10}, {6, 10}, {7, SECOND}, {20, 60 * SECOND}, {600, 7}, {999, SECOND},
-        {1000, 900 * SECOND}, {5000, 900 * SECOND}, {5, 0}, {30, 365 * 86400 * SECOND},
+    static const struct {
+        apr_int64_t limit;
+        apr_interval_time_t window;
+    } rows[] = {
+        {1, 1},
+        {1, 60 * SECOND},
+        {3, 10},
+        {6, 10},
+        {7, SECOND},
+        {20, 60 * SECOND},
+        {600, 7},
+        {999, SECOND},
+        {1000, 900 * SECOND},
+        {5000, 900 * SECOND},
+        {5, 0},
+        {30, 365 * 86400 * SECOND},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         forge_limit_t limit = {rows[i].limit, rows[i].window};

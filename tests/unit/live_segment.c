@@ -158,7 +158,10 @@ END_TEST
 START_TEST(hash_is_siphash)
 {
     /* Vectors of the reference implementation, confirmed by OpenSSL: key 00 … 0f, messages of 0, 1 and 15 counting bytes. */
-    static const struct { apr_size_t len; uint64_t hash[2]; } vectors[] = {
+    static const struct {
+        apr_size_t len;
+        uint64_t hash[2];
+    } vectors[] = {
         {0, {0xe6a825ba047f81a3, 0x930255c71472f66d}},
         {1, {0x44af996bd8c187da, 0x45fc229b11597634}},
         {15, {0x11a8b03399e99354, 0xd9c3cf970fec087e}},

@@ -99,7 +99,7 @@ static void check_sums(void)
     for (int slot = 0; slot < FORGE_LIVE_SLOTS; slot++) {
         for (int status = 0; status < FORGE_LIVE_STATUSES; status++)
             requests += live->segment->slots[slot].statuses[status];
-        for (int class = 0; class < FORGE_LIVE_CLASSES; class++)
+        for (int class = 0; class < FORGE_LIVE_CLASSES; class ++)
             forge_live_histogram_merge(&took, &live->segment->slots[slot].classes[class]);
     }
     if (requests != ends || forge_live_histogram_count(&took) != ends || live->segment->counters[FORGE_C_HASH_TOTAL] != ends)

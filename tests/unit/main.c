@@ -7,13 +7,15 @@
 int main(void)
 {
     static Suite *(*const suites[])(void) = {
-        forge_test_util_error, forge_test_util_buf, forge_test_util_json, forge_test_util_text, forge_test_util_clock, forge_test_util_random,
-        forge_test_core_fields, forge_test_core_page, forge_test_core_accept, forge_test_core_etag, forge_test_core_trace, forge_test_core_router, forge_test_core_openapi,
-        forge_test_core_keys, forge_test_core_digest, forge_test_core_token, forge_test_core_bearer, forge_test_core_hash, forge_test_core_password,
-        forge_test_core_email, forge_test_live_segment, forge_test_live_limits, forge_test_live_metrics, forge_test_live_gate,
-        forge_test_store_db, forge_test_store_tx, forge_test_store_render, forge_test_store_list, forge_test_store_migrate,
-        forge_test_store_idempotency, forge_test_store_users, forge_test_store_courses, forge_test_store_achievements, forge_test_store_schema,
-        forge_test_config_parse,
+        forge_test_util_error,         forge_test_util_buf,          forge_test_util_json,     forge_test_util_text,
+        forge_test_util_clock,         forge_test_util_random,       forge_test_core_fields,   forge_test_core_page,
+        forge_test_core_accept,        forge_test_core_etag,         forge_test_core_trace,    forge_test_core_router,
+        forge_test_core_openapi,       forge_test_core_keys,         forge_test_core_digest,   forge_test_core_token,
+        forge_test_core_bearer,        forge_test_core_hash,         forge_test_core_password, forge_test_core_email,
+        forge_test_live_segment,       forge_test_live_limits,       forge_test_live_metrics,  forge_test_live_gate,
+        forge_test_store_db,           forge_test_store_tx,          forge_test_store_render,  forge_test_store_list,
+        forge_test_store_migrate,      forge_test_store_idempotency, forge_test_store_users,   forge_test_store_courses,
+        forge_test_store_achievements, forge_test_store_schema,      forge_test_config_parse,
     };
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)

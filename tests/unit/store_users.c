@@ -189,7 +189,9 @@ START_TEST(no_login_after_an_epoch)
     apr_int64_t id = create("ada");
     sql("UPDATE forge.users SET epoch = epoch + 1");
     forge_new_session_t session = session_of('b', in_days(7));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, "{sha256}$2y$13$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", &session, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, "{sha256}$2y$13$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                                       &session, &rows),
+                     FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.users WHERE password_hash LIKE '%bbbb'"), "0");
 }
