@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who a request is (id, trace) and the headers that every answer of ours carries, Apache's own errors included.
+ * The headers that every answer of ours carries, Apache's own errors included.
  */
 #include "http.h"
 
-#include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_protocol.h>
@@ -13,34 +12,6 @@
 #define HSTS        "max-age=31536000; includeSubDomains"
 #define CSP_RELAXED "default-src 'self'"
 #define CSP_STRICT  "default-src 'none'; frame-ancestors 'none'"
-
-/* The note with its id and trace; a request made by an internal redirect goes on under those of the first. */
-static forge_note_t *identified(request_rec *r)
-{
-    forge_note_t *note = forge_http_note(r);
-    if (note->request_id)
-        return note;
-    if (r->prev && forge_http_note(r->prev)->request_id) {
-        note->request_id = forge_http_note(r->prev)->request_id;
-        note->trace = forge_http_note(r->prev)->trace;
-        note->begun = forge_http_note(r->prev)->begun;
-    } else {
-        note->request_id = forge_core_request_id(r->pool, apr_table_get(r->headers_in, "X-Request-ID"));
-        forge_core_trace_start(&note->trace, apr_table_get(r->headers_in, "traceparent"));
-    }
-    apr_table_setn(r->notes, "forge-request-id", note->request_id); /* for LogFormat: %{forge-request-id}n */
-    return note;
-}
-
-int forge_http_begin(request_rec *r)
-{
-    if (r->main || !forge_config_enabled(forge_config_of_server(r->server)))
-        return DECLINED;
-    identified(r)->located = true;
-    if (forge_http_ours(r))
-        forge_http_die_prepare(r);
-    return DECLINED;
-}
 
 /* TLS here, or in front of us when the server's name says https ("ServerName https://…" behind a proxy). */
 static bool secure(request_rec *r)
@@ -65,7 +36,7 @@ static void set_unless_set(request_rec *r, const char *name, const char *value)
 
 void forge_http_headers_set(request_rec *r, const forge_server_t *server)
 {
-    const forge_note_t *note = identified(r);
+    const forge_note_t *note = forge_http_identify(r);
     apr_table_setn(r->err_headers_out, "X-Request-ID", note->request_id);
     apr_table_setn(r->err_headers_out, "traceparent", forge_core_trace_header(r->pool, &note->trace));
     if (!forge_config_security_headers(server->config))

@@ -118,6 +118,10 @@ typedef struct forge_server_t {
     struct forge_log_t *access;   /* access_log.c */
 } forge_server_t;
 forge_server_t *forge_http_server(struct server_rec *s);
+/* In the parent, once per configuration. Not OK: keys or logs could not be made, the log says why. */
+int forge_http_servers_make(apr_pool_t *pconf, struct server_rec *main_server, forge_live_t *live, forge_router_t *router);
+/* In each child: the gates before mod_dbd's pools, one for each pool, which virtual hosts of the same settings share. */
+void forge_http_servers_gates(apr_pool_t *p);
 
 /* handler.c: the life of one request */
 int forge_http_handler(struct request_rec *r);
@@ -139,7 +143,11 @@ void forge_http_test_config(apr_pool_t *pconf, struct server_rec *s); /* httpd -
 /* tasks.c: what one child at a time does in the background (mod_watchdog): first administrator, housekeeping */
 int forge_http_tasks_register(apr_pool_t *pconf, struct server_rec *s);
 
-/* request.c: the request as the handlers see it; NULL when the server has no Forge configuration */
+/* request.c: pre_translate_name, first: the location is known; request id and trace for ours */
+int forge_http_begin(struct request_rec *r);
+/* The note with its id and trace, made on first use; the answers carry both. */
+struct forge_note_t *forge_http_identify(struct request_rec *r);
+/* The request as the handlers see it; NULL when the server has no Forge configuration */
 forge_req_t *forge_http_request_make(struct request_rec *r, const forge_server_t *server);
 /* The path of the request target as it was sent, still encoded, without query. */
 const char *forge_http_raw_path(struct request_rec *r);
@@ -179,9 +187,7 @@ void forge_http_probe_init(apr_pool_t *p); /* child_init */
 
 /* send.c: the only place that writes an answer */
 int forge_http_send(forge_req_t *q, forge_status_t status);
-/* headers.c: request id and trace for every request under our locations, security headers and CORS on every answer of theirs, Apache's own
- * errors included */
-int forge_http_begin(struct request_rec *r); /* pre_translate_name, first: the location is known; request id and trace for ours */
+/* headers.c, cors.c: what every answer of ours carries, Apache's own errors included */
 void forge_http_headers_set(struct request_rec *r, const forge_server_t *server); /* into err_headers_out, idempotent */
 void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
 /* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The request as the handlers see it, and what is noted with every request of ours.
+ * Who a request is (id, trace), what is noted with it, and how the handlers see it.
  */
 #include "http.h"
 
@@ -23,6 +23,34 @@ forge_note_t *forge_http_note(request_rec *r)
         ap_set_module_config(r->request_config, &forge_module, note);
     }
     return note;
+}
+
+/* A request made by an internal redirect goes on under those of the first. */
+forge_note_t *forge_http_identify(request_rec *r)
+{
+    forge_note_t *note = forge_http_note(r);
+    if (note->request_id)
+        return note;
+    if (r->prev && forge_http_note(r->prev)->request_id) {
+        note->request_id = forge_http_note(r->prev)->request_id;
+        note->trace = forge_http_note(r->prev)->trace;
+        note->begun = forge_http_note(r->prev)->begun;
+    } else {
+        note->request_id = forge_core_request_id(r->pool, apr_table_get(r->headers_in, "X-Request-ID"));
+        forge_core_trace_start(&note->trace, apr_table_get(r->headers_in, "traceparent"));
+    }
+    apr_table_setn(r->notes, "forge-request-id", note->request_id); /* for LogFormat: %{forge-request-id}n */
+    return note;
+}
+
+int forge_http_begin(request_rec *r)
+{
+    if (r->main || !forge_config_enabled(forge_config_of_server(r->server)))
+        return DECLINED;
+    forge_http_identify(r)->located = true;
+    if (forge_http_ours(r))
+        forge_http_die_prepare(r);
+    return DECLINED;
 }
 
 const char *forge_http_raw_path(request_rec *r)

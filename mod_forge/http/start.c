@@ -9,8 +9,6 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_main.h>
-#include <ap_mpm.h>
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,17 +20,11 @@ APLOG_USE_MODULE(forge);
 
 static const forge_routes_t *route_tables;
 static int route_tables_count;
-static apr_hash_t *servers; /* server_rec * → forge_server_t *; written in post_config only */
 
 void forge_http_tables(const forge_routes_t *tables, int count)
 {
     route_tables = tables;
     route_tables_count = count;
-}
-
-forge_server_t *forge_http_server(server_rec *s)
-{
-    return servers ? apr_hash_get(servers, &s, sizeof(s)) : NULL;
 }
 
 /* Two databases number their accounts alike: a token of one must not be good at the other. */
@@ -64,67 +56,6 @@ int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     return OK;
 }
 
-static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *router)
-{
-    static const char *const names[FORGE_METHODS] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-    int n = forge_core_router_count(router);
-    forge_live_label_t *labels = apr_pcalloc(p, sizeof(*labels) * (apr_size_t)(n + 1));
-    for (int i = 0; i < n; i++) {
-        labels[i].method = names[forge_core_router_at(router, i)->method];
-        labels[i].route = forge_core_router_template(router, i);
-    }
-    return labels;
-}
-
-/* A connection for every thread of every child at once must be less than PostgreSQL allows; say the sum where it can be compared. */
-static void tell_connections(server_rec *s, int dbd_max)
-{
-    int children = 1;
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
-    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
-    ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
-                 "FG0421: up to %d database connections: DBDMax %d in each of %d children; max_connections of PostgreSQL must be larger",
-                 dbd_max * children, dbd_max, children);
-}
-
-static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
-{
-    apr_size_t len;
-    forge_server_t *server = apr_pcalloc(p, sizeof(*server));
-    server->s = s;
-    server->config = forge_config_of_server(s);
-    const char *secret = forge_config_secret(server->config, &len);
-    server->keys = forge_core_keys_make(p, secret, len);
-    server->router = router;
-    server->live = live;
-    server->slots = slots;
-    return server;
-}
-
-static int make_servers(apr_pool_t *pconf, server_rec *main_server, forge_live_t *live, forge_router_t *router)
-{
-    const int *slots = forge_live_metrics_routes(live, pconf, labels_of(pconf, router), forge_core_router_count(router));
-    servers = apr_hash_make(pconf);
-    for (server_rec *s = main_server; s; s = s->next) {
-        if (!forge_config_enabled(forge_config_of_server(s)))
-            continue;
-        forge_server_t *server = server_make(pconf, s, live, router, slots);
-        server_rec **key = apr_pmemdup(pconf, &s, sizeof(s));
-        if (!server->keys || forge_http_access_open(pconf, s, server) != OK)
-            return HTTP_INTERNAL_SERVER_ERROR;
-        apr_hash_set(servers, key, sizeof(*key), server);
-        tell_connections(s, forge_http_pool_dbd_max(s));
-    }
-    return OK;
-}
-
-static apr_status_t forget_servers(void *unused)
-{
-    (void)unused;
-    servers = NULL;
-    return APR_SUCCESS;
-}
-
 int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     const char *why = NULL;
@@ -139,8 +70,7 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0422: cannot start: %s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    apr_pool_cleanup_register(pconf, NULL, forget_servers, apr_pool_cleanup_null);
-    if (make_servers(pconf, s, live, router) != OK)
+    if (forge_http_servers_make(pconf, s, live, router) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     return forge_http_tasks_register(pconf, s);
 }
@@ -150,15 +80,7 @@ void forge_http_child_init(apr_pool_t *p, server_rec *s)
     (void)s;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
-    apr_hash_t *pools = apr_hash_make(p);
-    for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
-        forge_server_t *server = apr_hash_this_val(i);
-        const char *identity = forge_http_pool_identity(p, server->s);
-        server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
-        if (!server->db_pool)
-            server->db_pool = forge_http_pool_make(p, server->s, forge_http_pool_dbd_max(server->s));
-        apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
-    }
+    forge_http_servers_gates(p);
 }
 
 void forge_http_test_config(apr_pool_t *pconf, server_rec *s)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What each virtual host has at run time: keys, router, shared segment, the gate before its database connections.
+ */
+#include "http.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+static apr_hash_t *servers; /* server_rec * → forge_server_t *; written in post_config only */
+
+forge_server_t *forge_http_server(server_rec *s)
+{
+    return servers ? apr_hash_get(servers, &s, sizeof(s)) : NULL;
+}
+
+static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *router)
+{
+    static const char *const names[FORGE_METHODS] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    int n = forge_core_router_count(router);
+    forge_live_label_t *labels = apr_pcalloc(p, sizeof(*labels) * (apr_size_t)(n + 1));
+    for (int i = 0; i < n; i++) {
+        labels[i].method = names[forge_core_router_at(router, i)->method];
+        labels[i].route = forge_core_router_template(router, i);
+    }
+    return labels;
+}
+
+static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
+{
+    apr_size_t len;
+    forge_server_t *server = apr_pcalloc(p, sizeof(*server));
+    server->s = s;
+    server->config = forge_config_of_server(s);
+    const char *secret = forge_config_secret(server->config, &len);
+    server->keys = forge_core_keys_make(p, secret, len);
+    server->router = router;
+    server->live = live;
+    server->slots = slots;
+    return server;
+}
+
+/* The module may be unloaded with this pool; nothing may point into it then. */
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    servers = NULL;
+    return APR_SUCCESS;
+}
+
+int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_live_t *live, forge_router_t *router)
+{
+    const int *slots = forge_live_metrics_routes(live, pconf, labels_of(pconf, router), forge_core_router_count(router));
+    servers = apr_hash_make(pconf);
+    apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
+    for (server_rec *s = main_server; s; s = s->next) {
+        if (!forge_config_enabled(forge_config_of_server(s)))
+            continue;
+        forge_server_t *server = server_make(pconf, s, live, router, slots);
+        server_rec **key = apr_pmemdup(pconf, &s, sizeof(s));
+        if (!server->keys || forge_http_access_open(pconf, s, server) != OK)
+            return HTTP_INTERNAL_SERVER_ERROR;
+        apr_hash_set(servers, key, sizeof(*key), server);
+    }
+    return OK;
+}
+
+void forge_http_servers_gates(apr_pool_t *p)
+{
+    apr_hash_t *pools = apr_hash_make(p);
+    for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
+        forge_server_t *server = apr_hash_this_val(i);
+        const char *identity = forge_http_pool_identity(p, server->s);
+        server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
+        if (!server->db_pool)
+            server->db_pool = forge_http_pool_make(p, server->s, forge_http_pool_dbd_max(server->s));
+        apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
+    }
+}
