@@ -32,7 +32,7 @@ bare() { http "$1" "$2" "$connections" "$BENCH_BARE_PORT"; }
 sql() {
     local tps arguments
     mapfile -t arguments <"$dir/$2.args"
-    tps=$(PGOPTIONS='-c statement_timeout=2s -c search_path=forge,pg_temp -c timezone=UTC' pgbench -h "$dir/sock" -U forge_app -n -M prepared \
+    tps=$(PGOPTIONS=$settings pgbench -h "$dir/sock" -U forge_app -n -M prepared \
         -c "$connections" -j "$cores" -T "$seconds" -f "$dir/$2.sql" "${arguments[@]}" forge 2>"$dir/pgbench.log" | sed -n 's/^tps = \([0-9.]*\).*/\1/p')
     [ -n "$tps" ] || die "pgbench did not measure $2" "$dir/pgbench.log"
     record "$1" rate "$tps"
@@ -42,9 +42,34 @@ bare_bcrypt() { record bcrypt rate "$("$dir/bcrypt" "$cost" "$cores" "$seconds")
 
 # --- the statements, as PostgreSQL sees them ---
 
-log_statements() {
-    query postgres -c "ALTER SYSTEM SET log_min_duration_statement = $1" -c "SELECT pg_reload_conf()" >/dev/null
+log_close() {
+    query postgres -c "ALTER SYSTEM SET log_min_duration_statement = -1" -c "SELECT pg_reload_conf()" >/dev/null
     sleep 0.5
+}
+
+# What mod_forge says first on each connection, as options for pgbench's connections: both work under the same settings.
+capture_settings() {
+    settings=$(awk '
+        /  execute <unnamed>: SELECT set_config\(/ { sql = $0; wanted = 1; next }
+        wanted && /^DETAIL: / { values = $0; wanted = 0 }
+        END {
+            while (match(sql, /set_config\(\047[a-z_]+\047, (\$[0-9]+|\047[^\047]*\047), false\)/)) {
+                split(substr(sql, RSTART, RLENGTH), word, "\047")
+                value = word[4]
+                if (value == "") {
+                    match(word[3], /[0-9]+/)
+                    number = substr(word[3], RSTART, RLENGTH)
+                    match(values, "\\$" number " = \047[^\047]*\047")
+                    value = substr(values, RSTART, RLENGTH)
+                    gsub(/^[^\047]*\047|\047$/, "", value)
+                }
+                gsub(/ /, "\\ ", value)
+                if (word[2] != "application_name") printf "-c %s=%s ", word[2], value
+                match(sql, /set_config\(/)
+                sql = substr(sql, RSTART + RLENGTH)
+            }
+        }' "$dir/postgres.log")
+    [ -n "$settings" ] || die "the settings of mod_forge's connections are not in PostgreSQL's log" "$dir/error.log"
 }
 
 # capture STATEMENT [RANDOM]: from the log to a pgbench script. $n becomes the variable an, which is defined by an option unless it is NULL (pgbench

@@ -68,6 +68,7 @@ checkpoint_timeout = 1h
 fsync = off
 autovacuum = off
 log_line_prefix = ''
+log_min_duration_statement = 0
 END
     as "$db_user" "$(pg_bin)/pg_ctl" -D "$dir/pg" -l "$log" -w -t 60 start >"$dir/pg_ctl.log" 2>&1 || die "PostgreSQL does not start" "$log"
     postgres_up=yes
