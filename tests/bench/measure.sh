@@ -28,7 +28,7 @@ http() {
 
 bare() { http "$1" "$2" "$connections" "$BENCH_BARE_PORT"; }
 
-# sql NAME STATEMENT: pgbench with the statement that the server has prepared under this name, on the same socket with the same settings.
+# sql NAME SCRIPT: pgbench with statements that the server has prepared for mod_forge, on the same socket with the same settings.
 sql() {
     local tps arguments
     mapfile -t arguments <"$dir/$2.args"
@@ -72,16 +72,16 @@ capture_settings() {
     [ -n "$settings" ] || die "the settings of mod_forge's connections are not in PostgreSQL's log" "$dir/error.log"
 }
 
-# capture STATEMENT [RANDOM]: from the log to a pgbench script. $n becomes the variable an, which is defined by an option unless it is NULL (pgbench
-# passes NULL for what is not defined) or drawn anew each time: RANDOM is "n highest". A colon inside a literal would begin a variable too.
+# capture STATEMENT [RANDOM [LETTER]]: from the log to a pgbench script. $n becomes the variable an, which is defined by an option unless it is NULL
+# (pgbench passes NULL for what is not defined) or drawn anew each time: RANDOM is "n highest". A colon inside a literal would begin a variable too.
 capture() {
-    awk -v name="$1" -v draw="${2:-}" -v script="$dir/$1.sql" -v options="$dir/$1.args" '
+    awk -v name="$1" -v draw="${2:-}" -v letter="${3:-a}" -v script="$dir/$1.sql" -v options="$dir/$1.args" '
         function translated(sql,   n, part, i, out) {
             n = split(sql, part, "\047")
             for (i = 1; i <= n; i++)
                 if (i % 2) {
-                    gsub(/\$[0-9]+/, ":a&", part[i])
-                    gsub(/:a\$/, ":a", part[i])
+                    gsub(/\$[0-9]+/, ":" letter "&", part[i])
+                    gsub(":" letter "\\$", ":" letter, part[i])
                     out = out part[i]
                 } else {
                     if (index(part[i], ":")) {
@@ -98,15 +98,28 @@ capture() {
         END {
             if (sql == "") exit 1
             split(draw, random, " ")
-            if (draw != "") printf "\\set a%d random(1, %d)\n", random[1], random[2] >script
+            if (draw != "") printf "\\set %s%d random(1, %d)\n", letter, random[1], random[2] >script
             print translated(sql) ";" >script
             printf "" >options
             for (i = 1; match(values, "\\$" i " = (NULL|\047[^\047]*\047)"); i++) {
                 value = substr(values, RSTART, RLENGTH)
                 sub(/^[^=]*= /, "", value)
-                if (value != "NULL" && random[1] != i) printf "-Da%d=%s\n", i, substr(value, 2, length(value) - 2) >options
+                if (value != "NULL" && random[1] != i) printf "-D%s%d=%s\n", letter, i, substr(value, 2, length(value) - 2) >options
             }
         }' "$dir/postgres.log" || die "PostgreSQL has not seen the statement $1" "$dir/error.log"
+}
+
+# The whole of what one request sends, in the same pipeline: before its statement goes the one that makes the request visible in pg_stat_activity.
+capture_request() {
+    capture "$@"
+    {
+        grep '^\\set ' "$dir/$1.sql" || true
+        echo '\startpipeline'
+        cat "$dir/forge_activity.sql"
+        grep -v '^\\set ' "$dir/$1.sql"
+        echo '\endpipeline'
+    } >"$dir/$1.request.sql"
+    cat "$dir/forge_activity.args" "$dir/$1.args" >"$dir/$1.request.args"
 }
 
 # --- memory ---

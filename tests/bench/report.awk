@@ -6,6 +6,15 @@ function median(key,   n, i, j, t, v) {
         for (j = i; j > 1 && v[j - 1] + 0 > v[j] + 0; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
     return n % 2 ? v[(n + 1) / 2] : n ? (v[n / 2] + v[n / 2 + 1]) / 2 : 0
 }
+# How far the rounds are apart, in per cent of the median.
+function spread(name,   n, i, v, low, high) {
+    n = split(values[name, "rate"], v, " ")
+    for (i = 1; i <= n; i++) {
+        if (i == 1 || v[i] + 0 < low) low = v[i] + 0
+        if (i == 1 || v[i] + 0 > high) high = v[i] + 0
+    }
+    return sprintf("%d %%", 100 * (high - low) / rate(name) + 0.5)
+}
 function rate(name) { return median(name SUBSEP "rate") }
 function together(a, b) { return 1 / (1 / a + 1 / b) }
 function number(n) { return n >= 100 ? sprintf("%d", n + 0.5) : sprintf("%.1f", n) }
@@ -14,17 +23,17 @@ function micro(name) { return sprintf("%d", median(name SUBSEP "cpu") + 0.5) }
 function measured(title, name, against, what, target,   ratio, verdict) {
     ratio = rate(name) / against
     verdict = !target ? "" : (ratio >= target) ? "yes" : "**no**"
-    printf "| %s | %s | %s | %s | %s | %s = %s | %.2f | %s | %s |\n", title, number(rate(name)), msec(name, "p50"), msec(name, "p99"), micro(name),
+    printf "| %s | %s | %s | %s | %s | %s | %s = %s | %.2f | %s | %s |\n", title, number(rate(name)), spread(name), msec(name, "p50"), msec(name, "p99"), micro(name),
         what, number(against), ratio, target ? sprintf("≥ %.2f", target) : "", verdict
     if (target && ratio < target) missed++
 }
 function reference(title, name) {
-    printf "| %s | %s | %s | %s | %s |\n", title, number(rate(name)), msec(name, "p50"), msec(name, "p99"), micro(name)
+    printf "| %s | %s | %s | %s | %s | %s |\n", title, number(rate(name)), spread(name), msec(name, "p50"), msec(name, "p99"), micro(name)
 }
 { values[$1, $2] = values[$1, $2] " " $3 }
 END {
-    print "| request | per second | p50 ms | p99 ms | CPU µs | against | ratio | target | met |"
-    print "|---|--:|--:|--:|--:|---|--:|--:|---|"
+    print "| request | per second | spread | p50 ms | p99 ms | CPU µs | against | ratio | target | met |"
+    print "|---|--:|--:|--:|--:|--:|---|--:|--:|---|"
     measured("GET /health/live", "live", rate("static"), "S", 2)
     measured("the same, both with an access log", "live_logged", rate("static_logged"), "S", 2)
     measured("GET /auth/me", "me", together(rate("hello"), rate("sql_me")), "hello + SQL", 0.85)
@@ -33,16 +42,17 @@ END {
     measured("POST a course", "post", together(rate("hello"), rate("sql_post")), "hello + SQL", 0.85)
     measured("login, bcrypt cost " cost, "login", rate("bcrypt"), "bare bcrypt", 0)
 
-    print "\n| what it is compared with | per second | p50 ms | p99 ms | CPU µs |"
-    print "|---|--:|--:|--:|--:|"
+    print "\n| what it is compared with | per second | spread | p50 ms | p99 ms | CPU µs |"
+    print "|---|--:|--:|--:|--:|--:|"
     reference("S: static file of 200 bytes", "static")
     reference("S with an access log", "static_logged")
     reference("hello: bare handler, 200 bytes", "hello")
     reference("hello, claimed before httpd looks for a file", "claimed")
     split("me get list post", sql, " ")
     split("/auth/me|one course|list of 100|POST a course", title, "|")
-    for (i = 1; i <= 4; i++) printf "| pgbench: %s | %s | | | |\n", title[i], number(rate("sql_" sql[i]))
-    printf "| bcrypt alone | %s | | | |\n", number(rate("bcrypt"))
+    for (i = 1; i <= 4; i++) printf "| pgbench: %s | %s | %s | | | |\n", title[i], number(rate("sql_" sql[i])), spread("sql_" sql[i])
+    printf "| pgbench: one course, without application_name | %s | %s | | | |\n", number(rate("bare_get")), spread("bare_get")
+    printf "| bcrypt alone | %s | %s | | | |\n", number(rate("bcrypt")), spread("bcrypt")
 
     n = split(sizes, size, " ")
     if (n) {

@@ -103,8 +103,9 @@ port_find() {
 httpd_start() {
     modules_write >"$dir/modules.conf"
     BENCH_PORT=$(port_find) BENCH_LOGGED_PORT=$(port_find) BENCH_BARE_PORT=$(port_find) BENCH_BARE_LOGGED_PORT=$(port_find)
-    export BENCH_DIR=$dir BENCH_CONF=$here BENCH_PORT BENCH_LOGGED_PORT BENCH_BARE_PORT BENCH_BARE_LOGGED_PORT BENCH_CHILDREN=$children BENCH_THREADS=$threads BENCH_WORKERS=$((children * threads)) \
-        BENCH_CONNECTIONS=$connections BENCH_COST=$cost BENCH_CORES=$cores
+    export BENCH_PORT BENCH_LOGGED_PORT BENCH_BARE_PORT BENCH_BARE_LOGGED_PORT BENCH_DIR=$dir BENCH_CONF=$here \
+        BENCH_CHILDREN=$children BENCH_THREADS=$threads BENCH_WORKERS=$((children * threads)) BENCH_CONNECTIONS=$connections \
+        BENCH_COST=$cost BENCH_CORES=$cores
     "$httpd" -f "$here/httpd.conf" >"$dir/start.log" 2>&1 || die "httpd does not start" "$dir/start.log"
     httpd_up=yes
     for _ in $(seq 100); do
