@@ -90,8 +90,8 @@ const char *forge_http_pool_identity(apr_pool_t *p, server_rec *s)
     return apr_psprintf(p, "%s %d %s", driver ? driver : "", forge_http_pool_dbd_max(s), params ? params : "");
 }
 
-/* Must be called with the lock held. */
-static void tell(forge_pool_t *pool, const forge_server_t *server)
+/* Must be called with the lock held, so that the last word is the truth. */
+static void tell(const forge_pool_t *pool, const forge_server_t *server)
 {
     forge_live_pool_set(server->live, pool->size, pool->busy, pool->waiting);
 }
@@ -129,8 +129,9 @@ static void leave(forge_pool_t *pool, const forge_server_t *server)
 {
     apr_thread_mutex_lock(pool->lock);
     pool->busy--;
+    if (pool->waiting)
+        apr_thread_cond_signal(pool->freed);
     tell(pool, server);
-    apr_thread_cond_signal(pool->freed);
     apr_thread_mutex_unlock(pool->lock);
 }
 
@@ -139,6 +140,8 @@ static bool remember(forge_pool_t *pool, forge_status_t status)
 {
     bool say = false;
     bool down = status == FORGE_E_DATABASE_DOWN || status == FORGE_E_SCHEMA_OUTDATED;
+    if (!down && !__atomic_load_n(&pool->failing, __ATOMIC_RELAXED)) /* the usual case takes no lock */
+        return false;
     apr_thread_mutex_lock(pool->lock);
     apr_time_t now = apr_time_now();
     if (down) {

@@ -69,13 +69,15 @@ capture_settings() {
                 sql = substr(sql, RSTART + RLENGTH)
             }
         }' "$dir/postgres.log")
+    printf '%s' "$settings" >"$dir/settings"
     [ -n "$settings" ] || die "the settings of mod_forge's connections are not in PostgreSQL's log" "$dir/error.log"
 }
 
 # capture STATEMENT [RANDOM [LETTER]]: from the log to a pgbench script. $n becomes the variable an, which is defined by an option unless it is NULL
 # (pgbench passes NULL for what is not defined) or drawn anew each time: RANDOM is "n highest". A colon inside a literal would begin a variable too.
 capture() {
-    awk -v name="$1" -v draw="${2:-}" -v letter="${3:-a}" -v script="$dir/$1.sql" -v options="$dir/$1.args" '
+    awk -v name="$1" -v draw="${2:-}" -v letter="${3:-a}" -v script="$dir/$1.sql" -v options="$dir/$1.args" \
+        -v raw="$dir/$1.raw" -v arguments="$dir/$1.values" '
         function translated(sql,   n, part, i, out) {
             n = split(sql, part, "\047")
             for (i = 1; i <= n; i++)
@@ -101,10 +103,14 @@ capture() {
             if (draw != "") printf "\\set %s%d random(1, %d)\n", letter, random[1], random[2] >script
             print translated(sql) ";" >script
             printf "" >options
+            print sql >raw
+            printf "" >arguments
             for (i = 1; match(values, "\\$" i " = (NULL|\047[^\047]*\047)"); i++) {
                 value = substr(values, RSTART, RLENGTH)
                 sub(/^[^=]*= /, "", value)
-                if (value != "NULL" && random[1] != i) printf "-D%s%d=%s\n", letter, i, substr(value, 2, length(value) - 2) >options
+                if (value != "NULL") value = substr(value, 2, length(value) - 2)
+                print value >arguments
+                if (value != "NULL" && random[1] != i) printf "-D%s%d=%s\n", letter, i, value >options
             }
         }' "$dir/postgres.log" || die "PostgreSQL has not seen the statement $1" "$dir/error.log"
 }

@@ -39,6 +39,8 @@ END {
     measured("GET /auth/me", "me", together(rate("hello"), rate("sql_me")), "hello + SQL", 0.85)
     measured("GET one course", "get", together(rate("hello"), rate("sql_get")), "hello + SQL", 0.85)
     measured("list of 100 courses", "list", together(rate("hello"), rate("sql_list")), "hello + SQL", 0.85)
+    measured("one course, against SQL in httpd", "get", rate("plain_get"), "bare + SQL", 0.85)
+    measured("list of 100, against SQL in httpd", "list", rate("plain_list"), "bare + SQL", 0.85)
     measured("POST a course", "post", together(rate("hello"), rate("sql_post")), "hello + SQL", 0.85)
     measured("login, bcrypt cost " cost, "login", rate("bcrypt"), "bare bcrypt", 0)
 
@@ -48,6 +50,8 @@ END {
     reference("S with an access log", "static_logged")
     reference("hello: bare handler, 200 bytes", "hello")
     reference("hello, claimed before httpd looks for a file", "claimed")
+    reference("bare + SQL: a bare handler that runs the statement of one course", "plain_get")
+    reference("bare + SQL: the same with the list of 100, unrendered", "plain_list")
     split("me get list post", sql, " ")
     split("/auth/me|one course|list of 100|POST a course", title, "|")
     for (i = 1; i <= 4; i++) printf "| pgbench: %s | %s | %s | | | |\n", title[i], number(rate("sql_" sql[i])), spread("sql_" sql[i])

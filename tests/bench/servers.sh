@@ -17,7 +17,7 @@ servers_stop() {
 
 servers_prepare() {
     local program
-    for program in wrk pgbench psql curl pgrep cc; do
+    for program in wrk pgbench psql pg_config curl pgrep cc; do
         command -v "$program" >/dev/null || die "$program is not here; packaging/dependencies.txt names its package"
     done
     [ -f "$build/.libs/mod_forge.so" ] && [ -x "$build/forgectl" ] || die "no mod_forge in $build: run make first"
@@ -41,7 +41,7 @@ helpers_build() {
     local log=$dir/build.log apr apu
     apr=$("$apxs" -q APR_CONFIG) apu=$("$apxs" -q APU_CONFIG)
     mkdir "$dir/hello" && cp "$here/mod_bench_hello.c" "$dir/hello"
-    (cd "$dir/hello" && "$apxs" -c mod_bench_hello.c) >"$log" 2>&1 || die "apxs cannot build mod_bench_hello" "$log"
+    (cd "$dir/hello" && "$apxs" -c -I"$(pg_config --includedir)" mod_bench_hello.c -lpq) >"$log" 2>&1 || die "apxs cannot build mod_bench_hello" "$log"
     # shellcheck disable=SC2046 # words on purpose
     cc -O2 $("$apr" --cppflags --includes) $("$apu" --includes) -o "$dir/bcrypt" "$here/bcrypt.c" $("$apu" --link-ld --libs) $("$apr" --link-ld --libs) \
         -pthread >"$log" 2>&1 || die "cc cannot build bcrypt.c" "$log"
@@ -61,7 +61,7 @@ postgres_start() {
 listen_addresses = ''
 unix_socket_directories = '$dir/sock'
 port = 5432
-max_connections = 100
+max_connections = 200
 shared_buffers = 512MB
 max_wal_size = 8GB
 checkpoint_timeout = 1h
