@@ -10,6 +10,21 @@ children_ticks() {
     for pid in $(httpd_children); do sed 's/.*) //' "/proc/$pid/stat"; done | awk '{ n += $12 + $13 } END { print n }'
 }
 
+# Ticks that all processes have used, and those of this run, its servers and whatever they and it have started.
+all_ticks() { awk '/^cpu / { print $2 + $3 + $4 }' /proc/stat; }
+own_ticks() {
+    local pid postmaster
+    postmaster=$(head -n 1 "$dir/pg/postmaster.pid")
+    for pid in $$ "$(cat "$dir/httpd.pid")" $(httpd_children) "$postmaster" $(pgrep -P "$postmaster"); do sed 's/.*) //' "/proc/$pid/stat" || true; done |
+        awk '{ n += $12 + $13 + $14 + $15 } END { print n }'
+}
+# others_begin, others_end: per cent of the processors that went to anything else in between.
+others_begin() { others_all=$(all_ticks) others_own=$(own_ticks) others_since=$(date +%s.%N); }
+others_end() {
+    awk -v all=$(($(all_ticks) - others_all)) -v own=$(($(own_ticks) - others_own)) -v since="$others_since" -v now="$(date +%s.%N)" \
+        -v hz="$(getconf CLK_TCK)" -v cores="$cores" 'BEGIN { n = 100 * (all - own) / hz / cores / (now - since); printf "%d", n > 0 ? n + 0.5 : 0 }'
+}
+
 # http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua). wrk leaves its last requests unanswered:
 # the pause lets httpd end them, for it closes idle connections when all threads of a child are busy.
 http() {
