@@ -93,7 +93,7 @@ static const char *body_wrong(const char *method, const reply_t *reply)
 static const char *leak_of(const reply_t *reply)
 {
     static const char *const marks[] = {"SELECT ",  "INSERT INTO", "UPDATE forge", "SQLSTATE",      "pg_",      "libpq",       "psql",
-                                        "postgres", "/tmp/",       "/usr/",        "/work/",        "/etc/",    "Apache/2",    "mod_dbd",
+                                        "postgres", "/tmp/",       "/usr/",        "/root/",        "/etc/",    "Apache/2",    "mod_dbd",
                                         ".c:",      "forge_app",   "forge_owner",  "duplicate key", "violates", "relation \"", NULL};
     for (const char *const *mark = marks; *mark; mark++)
         if (strstr(reply->body, *mark))

@@ -22,7 +22,7 @@ own_ticks() {
 others_begin() { others_all=$(all_ticks) others_own=$(own_ticks) others_since=$(date +%s.%N); }
 others_end() {
     awk -v all=$(($(all_ticks) - others_all)) -v own=$(($(own_ticks) - others_own)) -v since="$others_since" -v now="$(date +%s.%N)" \
-        -v hz="$(getconf CLK_TCK)" -v cores="$cores" 'BEGIN { n = 100 * (all - own) / hz / cores / (now - since); printf "%d", n > 0 ? n + 0.5 : 0 }'
+        -v hz="$(getconf CLK_TCK)" -v cores="$cores" 'BEGIN { n = 100 * (all - own) / hz / cores / (now - since); printf "%d", (n > 0) ? n + 0.5 : 0 }'
 }
 
 # http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua). wrk leaves its last requests unanswered:

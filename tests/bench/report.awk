@@ -74,7 +74,9 @@ END {
             rate("first" size[1]) / rate("hello" size[1]) / (rate("first" size[n]) / rate("hello" size[n])), size[1]
         if (late > 1.2) missed++
     }
-    printf "\nMemory of one child after the load: RSS %.1f MB, PSS %.1f MB. One of %d idle keep-alive connections: %.1f KB.\n",
-        median("child" SUBSEP "rss") / 1024, median("child" SUBSEP "pss") / 1024, median("idle" SUBSEP "open"), median("idle" SUBSEP "bytes") / 1024
+    printf "\nMemory of one child after the load: RSS %.1f MB, PSS %.1f MB.", median("child" SUBSEP "rss") / 1024, median("child" SUBSEP "pss") / 1024
+    if (values["idle", "open"] != "")
+        printf " One of %d idle keep-alive connections: %.1f KB.", median("idle" SUBSEP "open"), median("idle" SUBSEP "bytes") / 1024
+    print ""
     printf "%s\n", missed ? missed " targets missed" : "all targets met"
 }
