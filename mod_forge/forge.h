@@ -62,10 +62,16 @@ typedef enum forge_limit_class_t {
     FORGE_LIMIT_NONE
 } forge_limit_class_t;
 
-/* The caller, as proven by an access token; user_id 0 and FORGE_ROLE_NONE when there was none. */
+/* What a caller may do with what the role allows: an API key may be for reading only. */
+enum { FORGE_SCOPE_READ = 1 << 0 /* GET */, FORGE_SCOPE_WRITE = 1 << 1 /* every other method */ };
+
+/* The caller, as proven by an access token, an API key or a ticket; user_id 0 and FORGE_ROLE_NONE when there was none. */
 typedef struct forge_who_t {
     apr_int64_t user_id;
-    apr_int64_t session_id;
+    apr_int64_t session_id; /* 0 with an API key */
+    apr_int64_t epoch;      /* of the account when the token was given; a lower one than the account's is void */
+    apr_int64_t key_id;     /* the API key, or 0 */
+    unsigned scopes;        /* FORGE_SCOPE_… */
     forge_role_t role;
     apr_time_t expires; /* when the token ends */
     const char *jti;
@@ -124,7 +130,11 @@ enum {
     FORGE_R_TAIL = 1 << 9,       /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
     FORGE_R_CHECKS =
         1 << 10, /* the handler has rules of its own for members: called although some failed, it adds to q->faults and fails with all */
-    FORGE_R_STATUS = 1 << 11 /* 503 may come with the body of .reply instead of a problem (health) */
+    FORGE_R_STATUS = 1 << 11,  /* 503 may come with the body of .reply instead of a problem (health) */
+    FORGE_R_SESSION = 1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
+    FORGE_R_STEP_UP = 1 << 13, /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
+    FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
+    FORGE_R_TICKET = 1 << 15   /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
 };
 
 typedef struct forge_route_t {

@@ -28,7 +28,6 @@ static void register_hooks(apr_pool_t *p)
     static const char *const dbd[] = {"mod_dbd.c", NULL};
     static const char *const watchdog[] = {"mod_watchdog.c", NULL}; /* its post_config makes the locks of what is registered by then */
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c", NULL}; /* a site's own redirects to HTTPS go before */
-    (void)p;
     /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first. */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(forge_http_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -44,6 +43,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Content that is not ours: AuthType Forge, Require forge-…, X-Forge-…. */
+    forge_http_doors_register(p);
     /* Apache's own errors under our paths become problem documents. */
     forge_http_die_register();
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);

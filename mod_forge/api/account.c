@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Registration, login and one's own account: what the paths under /auth and the older ones under /users have in common.
+ * Registration and one's own account: what the paths under /auth and the older ones under /users have in common.
  */
 #include "shared.h"
 
 #include <string.h>
 
-#define USERNAME_TRIES 5      /* a made-up username, then with random ends */
-#define TOKENS_MAX     262144 /* bytes of an answer with account and tokens */
+#define USERNAME_TRIES 5 /* a made-up username, then with random ends */
 #define IDENTIFIER_MAX 254
 
 /* --- fields --- */
@@ -155,49 +154,6 @@ const forge_status_t forge_api_register_errors[] = {
 };
 const forge_status_t forge_api_login_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_BUSY, FORGE_OK};
 
-/* --- sessions --- */
-
-/* A session that begins now; only the digest of its refresh token goes to the database. */
-static forge_new_session_t session_begin(forge_req_t *q, const char **refresh)
-{
-    forge_new_session_t session = {
-        .expires_at = forge_util_time(q->pool, q->now + forge_config_refresh_ttl(q->config), 6),
-        .device_name = forge_core_input_text(q->body, "device_name"),
-        .user_agent = q->user_agent,
-        .ip = q->client_ip,
-        .amr = "pwd",
-        .request_id = q->request_id,
-    };
-    *refresh = forge_core_refresh_make(q->pool, &session.refresh_sha256);
-    return session;
-}
-
-/* Account and tokens; `rows` has the bare account and _session_id. */
-static forge_status_t reply_tokens(forge_req_t *q, const forge_rows_t *rows, const char *refresh)
-{
-    const forge_token_rules_t *rules = forge_config_token_rules(q->config);
-    const forge_who_t who = {
-        .user_id = forge_store_rows_int(rows, 0, "id", 0),
-        .session_id = forge_store_rows_int(rows, 0, "_session_id", 0),
-        .role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role")),
-        .amr = "pwd",
-    };
-    const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
-    if (!access)
-        return forge_fail(q, FORGE_E_INTERNAL);
-    forge_buf_t *b = forge_util_buf_make(q->pool, 2048, TOKENS_MAX);
-    forge_util_buf_puts(b, "{\"user\":");
-    forge_store_render_row(b, rows, 0);
-    forge_util_buf_puts(b, ",\"access_token\":");
-    forge_util_buf_json(b, access, strlen(access));
-    forge_util_buf_puts(b, ",\"refresh_token\":");
-    forge_util_buf_json(b, refresh, strlen(refresh));
-    forge_util_buf_puts(b, ",\"token_type\":\"bearer\",\"expires_in\":");
-    forge_util_buf_int(b, apr_time_sec(rules->access_ttl));
-    forge_util_buf_puts(b, "}");
-    return forge_reply_buf(q, b, NULL);
-}
-
 /* --- registration --- */
 
 /* Where this site asks for consent, both must be given; the moment is kept. */
@@ -264,10 +220,10 @@ forge_status_t forge_api_account_register(forge_req_t *q)
     const char *refresh;
     FORGE_TRY(read_user(q, &user));
     FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
-    forge_new_session_t session = session_begin(q, &refresh);
+    forge_new_session_t session = forge_api_session_begin(q, "pwd", &refresh);
     FORGE_TRY(store_user(q, &user, &session, &rows));
     q->reply->location = "/api/v1/auth/me";
-    return reply_tokens(q, rows, refresh);
+    return forge_api_tokens(q, rows, refresh, "pwd");
 }
 
 forge_status_t forge_api_account_create(forge_req_t *q)
@@ -280,83 +236,6 @@ forge_status_t forge_api_account_create(forge_req_t *q)
     FORGE_TRY(store_user(q, &user, &origin, &rows));
     q->reply->location = "/api/v1/users/me";
     return forge_reply_row(q, rows);
-}
-
-/* --- login --- */
-
-/* The account of an e-mail address or username; what can be neither has no rows. No connection is held afterwards. */
-static forge_status_t find_account(forge_req_t *q, const char *identifier, forge_rows_t **rows)
-{
-    const char *shown, *key = NULL, *username = NULL, *why;
-    apr_size_t len = strlen(identifier);
-    forge_db_t *db;
-    if (memchr(identifier, '@', len)) {
-        if (!forge_core_email_normalize(q->pool, identifier, len, &shown, &key, &why))
-            key = NULL;
-    } else if (forge_core_username_valid(identifier, len)) {
-        username = identifier;
-    }
-    *rows = NULL;
-    if (!key && !username)
-        return FORGE_OK;
-    FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_user_for_login(db, q->pool, key, username, rows);
-    forge_http_db_done(q);
-    return status;
-}
-
-/* One answer for unknown, inactive and wrong, after the same work. */
-static forge_status_t refuse_login(forge_req_t *q, apr_int64_t user_id, const char *identifier)
-{
-    forge_db_t *db;
-    forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
-    FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_login_failed(db, q->pool, user_id, identifier, q->client_ip, q->request_id));
-    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
-}
-
-static bool has_fault(const forge_faults_t *faults, const char *pointer)
-{
-    for (int i = 0; i < forge_core_faults_count(faults); i++)
-        if (strcmp(forge_core_faults_at(faults, i)->pointer, pointer) == 0)
-            return true;
-    return false;
-}
-
-/* The name that logs in, and every fault of the body at once. */
-static forge_status_t read_identifier(forge_req_t *q, const char **identifier)
-{
-    *identifier = forge_core_input_text(q->body, "email");
-    if (!*identifier)
-        *identifier = forge_core_input_text(q->body, "username");
-    if (!*identifier && !has_fault(q->faults, "/email") && !has_fault(q->faults, "/username"))
-        forge_core_fault(q->faults, "/email", "required", "send email or username");
-    return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
-}
-
-forge_status_t forge_api_account_login(forge_req_t *q)
-{
-    const char *identifier, *refresh, *password = forge_core_input_text(q->body, "password"), *new_hash = NULL;
-    forge_rows_t *rows;
-    forge_db_t *db;
-    bool good = false;
-    FORGE_TRY(read_identifier(q, &identifier));
-    FORGE_TRY(find_account(q, identifier, &rows));
-    bool known = rows && forge_store_rows_count(rows) > 0;
-    apr_int64_t user_id = known ? forge_store_rows_int(rows, 0, "id", 0) : 0;
-    const char *stored = known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL;
-    FORGE_TRY(forge_http_password_verify(q, password, stored, &good));
-    if (!good || !known || !forge_store_rows_bool(rows, 0, "is_active"))
-        return refuse_login(q, user_id, identifier);
-    if (forge_core_hash_outdated(stored, forge_config_bcrypt_cost(q->config)))
-        FORGE_TRY(forge_http_password_hash(q, password, &new_hash));
-    forge_new_session_t session = session_begin(q, &refresh);
-    FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_login(db, q->pool, user_id, forge_store_rows_int(rows, 0, "_epoch", -1), new_hash, &session, &rows));
-    if (forge_store_rows_count(rows) == 0)
-        return refuse_login(q, user_id, identifier);
-    forge_live_count(q->live, FORGE_C_LOGIN_OK);
-    return reply_tokens(q, rows, refresh);
 }
 
 /* --- me --- */

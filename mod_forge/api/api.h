@@ -11,11 +11,27 @@ const forge_routes_t *forge_api_tables(int *count);
 
 /* One line per resource file. */
 extern const forge_routes_t forge_api_auth;
+extern const forge_routes_t forge_api_sessions;
+extern const forge_routes_t forge_api_guests;
+extern const forge_routes_t forge_api_api_keys;
+extern const forge_routes_t forge_api_tickets;
+extern const forge_routes_t forge_api_passwords;
+extern const forge_routes_t forge_api_emails;
+extern const forge_routes_t forge_api_mfa;
 extern const forge_routes_t forge_api_users;
+extern const forge_routes_t forge_api_profile;
+extern const forge_routes_t forge_api_accounts;
+extern const forge_routes_t forge_api_bulk;
+extern const forge_routes_t forge_api_audit;
+extern const forge_routes_t forge_api_organizations;
+extern const forge_routes_t forge_api_members;
+extern const forge_routes_t forge_api_invitations;
 extern const forge_routes_t forge_api_courses;
+extern const forge_routes_t forge_api_enrollments;
 extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_monitor;
+extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;
 
 #endif

@@ -31,6 +31,22 @@ forge_status_t forge_api_account_create(forge_req_t *q);   /* the bare account, 
 forge_status_t forge_api_account_login(forge_req_t *q);
 forge_status_t forge_api_account_me(forge_req_t *q);
 
+/* --- tokens.c --- */
+
+/* A session that begins now, with its first refresh token in *refresh; only the digest of it goes to the database. amr: "pwd", "pwd otp",
+ * "guest". */
+forge_new_session_t forge_api_session_begin(forge_req_t *q, const char *amr, const char **refresh);
+/* Answers with account and tokens; `rows` has the bare account, _session_id and _epoch. */
+forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const char *refresh, const char *amr);
+
+/* --- credentials.c --- */
+
+/* The password of the caller's own account, checked under the lockout of logins: FORGE_OK, FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED
+ * (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards. */
+forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
+/* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
+forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);
+
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */

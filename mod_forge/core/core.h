@@ -211,4 +211,11 @@ forge_json_t *forge_core_describe_example(apr_pool_t *p, const forge_field_t *fi
 /* A whole OpenAPI 3.1 document of ours as OpenAPI 3.0.3. */
 forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *document);
 
+/* --- parts with headers of their own; enter by this door --- */
+
+#include "csv.h"
+#include "keyring.h"
+#include "message.h"
+#include "mfa.h"
+
 #endif

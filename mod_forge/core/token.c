@@ -327,5 +327,6 @@ forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, 
     if (*why != NULL)
         return FORGE_E_INVALID_TOKEN;
     *who = found;
+    who->scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
     return FORGE_OK;
 }

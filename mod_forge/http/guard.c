@@ -19,20 +19,27 @@ static bool token_in_query(const char *args)
     return false;
 }
 
+forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
+                                      forge_who_t *who)
+{
+    const char *why = "";
+    forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config), token, now, who, &why);
+    if (status != FORGE_OK) {
+        memset(who, 0, sizeof(*who));
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_http_note(r)->request_id);
+    }
+    return status;
+}
+
 static forge_status_t identify(forge_req_t *q)
 {
-    const char *token = NULL, *why = "";
+    const char *token = NULL;
     FORGE_TRY(forge_core_bearer(q->pool, forge_http_header(q, "Authorization"), &token));
     if (!token)
         return FORGE_OK;
     if (token_in_query(q->r->args))
         return FORGE_E_DUPLICATE_TOKEN;
-    forge_status_t status = forge_core_token_verify(q->pool, q->keys, forge_config_token_rules(q->config), token, q->now, &q->who, &why);
-    if (status != FORGE_OK) {
-        memset(&q->who, 0, sizeof(q->who));
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, q->r, "FG0401: token refused: %s [request %s]", why, q->request_id);
-        return status;
-    }
+    FORGE_TRY(forge_http_token_check(q->r, q->server, q->pool, token, q->now, &q->who));
     forge_http_note(q->r)->user_id = q->who.user_id;
     apr_table_setn(q->r->notes, "forge-user", apr_psprintf(q->pool, "%" APR_INT64_T_FMT, q->who.user_id));
     return FORGE_OK;

@@ -31,6 +31,8 @@ struct forge_req_t {
     forge_input_t *body;    /* validated by route->body; NULL without one */
     forge_faults_t *faults; /* what is wrong with body and query so far; empty unless the route has FORGE_R_CHECKS */
     forge_input_t *query;   /* validated by route->query; NULL without one */
+    const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
+    bool by_cookie;         /* the token came in the session cookie */
     forge_page_t page;      /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
     const char *request_id;
@@ -116,6 +118,9 @@ typedef struct forge_server_t {
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* pool.c */
     struct forge_log_t *access;   /* access_log.c */
+    struct forge_log_t *audit;    /* audit_log.c */
+    apr_uint64_t realm;           /* the database: its accounts and sessions, as live/ keeps them apart */
+    apr_interval_time_t longest;  /* life of the longest access token that any server of this realm gives */
 } forge_server_t;
 forge_server_t *forge_http_server(struct server_rec *s);
 /* In the parent, once per configuration. Not OK: keys or logs could not be made, the log says why. */
@@ -152,8 +157,42 @@ forge_req_t *forge_http_request_make(struct request_rec *r, const forge_server_t
 /* The path of the request target as it was sent, still encoded, without query. */
 const char *forge_http_raw_path(struct request_rec *r);
 
-/* guard.c: bearer token and role; no database */
+/* guard.c: who calls, and whether the route lets them in. The database is asked only for API keys and tickets, for FORGE_R_STEP_UP routes,
+ * and while this node does not know for certain which tokens were revoked. */
 forge_status_t forge_http_guard(forge_req_t *q);
+/* FORGE_OK and *who for an access token that is authentic, unexpired and not revoked; also for the doors (authn.c). FORGE_E_INVALID_TOKEN,
+ * or what the database answered when it had to be asked. */
+forge_status_t forge_http_token_check(struct request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
+                                      forge_who_t *who);
+
+/* revoke.c: what was revoked, here and on other nodes */
+/* Puts what a connection has committed into live/: refused from the next request on, in every child. */
+void forge_http_revocations_apply(const forge_server_t *server, const forge_effects_t *effects);
+/* One watchdog thread a database, in one child at a time: LISTEN forge_events, and the reload after a start or an interruption. */
+int forge_http_events_register(apr_pool_t *pconf, struct server_rec *s);
+
+/* api_key.c, ticket.c: the two credentials that only the database knows */
+/* FORGE_E_INVALID_TOKEN when the key is unknown, expired, revoked or its account inactive. An address that has spent its quota is told so
+ * before the database is asked. */
+forge_status_t forge_http_api_key(forge_req_t *q, const char *key, forge_who_t *who);
+/* Spends a one-use ticket. */
+forge_status_t forge_http_ticket(forge_req_t *q, const char *ticket, forge_who_t *who);
+
+/* audit_log.c: ForgeAuditLog, one JSON line per security event (the table is written by the statements themselves) */
+int forge_http_audit_open(apr_pool_t *p, struct server_rec *s, forge_server_t *server);
+void forge_http_audit_write(const forge_server_t *server, const forge_effects_t *effects);
+
+/* mailer.c: sends what waits in the outbox; a watchdog thread of its own, for a mail server may be slow */
+int forge_http_mailer_register(apr_pool_t *pconf, struct server_rec *s);
+
+/* doors.c, authn.c, authz.c, cookie.c, forward.c (SPEC 17): hooks */
+void forge_http_doors_register(apr_pool_t *p);
+/* After a good login, refresh or logout: sets or clears the cookies where ForgeCookie is On and the client asked for them. */
+void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who);
+void forge_http_cookie_clear(forge_req_t *q);
+/* *token is the access token of the session cookie, NULL without one. FORGE_E_CSRF when a method that writes comes without the token that
+ * belongs to it. A cookie whose token has expired is renewed when its session is still active. */
+forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token);
 
 /* input.c, body.c: query, preconditions and body, validated by the route's tables; all failing members at once */
 forge_status_t forge_http_input(forge_req_t *q);

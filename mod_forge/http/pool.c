@@ -35,6 +35,7 @@ typedef struct forge_pool_t {
 } forge_pool_t;
 
 struct forge_lease_t {
+    apr_pool_t *p;
     server_rec *s;
     const forge_server_t *server;
     ap_dbd_t *rec;
@@ -196,8 +197,12 @@ void forge_http_lease_return(forge_lease_t *lease)
 {
     if (!lease->rec)
         return;
-    if (lease->db)
-        forge_store_db_detach(lease->db);
+    if (lease->db) {
+        forge_store_db_detach(lease->db); /* rolls back what is open, and its effects with it */
+        forge_effects_t effects = forge_store_effects_take(lease->db, lease->p);
+        forge_http_revocations_apply(lease->server, &effects);
+        forge_http_audit_write(lease->server, &effects);
+    }
     dbd_close(lease->s, lease->rec);
     lease->rec = NULL;
     lease->db = NULL;
@@ -251,6 +256,7 @@ forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server
         return status;
     }
     forge_lease_t *lease = apr_pcalloc(p, sizeof(*lease));
+    lease->p = p;
     lease->s = server->s;
     lease->server = server;
     status = open_connection(p, lease, activity);

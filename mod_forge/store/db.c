@@ -223,6 +223,7 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
     forge_db_t *db = apr_pcalloc(p, sizeof *db);
     *out = NULL;
     db->conn = native;
+    db->pool = p;
     db->settings = *settings;
     db->log = log;
     db->baton = baton;
@@ -287,6 +288,7 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
         return NULL;
     }
     db->conn = conn;
+    db->pool = p;
     const char *name = PQparameterStatus(conn, "application_name");
     apr_cpystrn(db->activity, name ? name : "forgectl", sizeof db->activity);
     if (greet(db, false) != FORGE_OK) {

@@ -276,10 +276,10 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
         forge_status_t status = exchange(db, stmt, args, &answer, &verdict);
         time_count(db, stmt->name, forge_store_clock() - begun);
         if (status == FORGE_OK) {
+            forge_rows_t *answered = forge_store_rows_wrap(p, answer, db->link->utf8);
+            forge_store_effects_note(db, answered);
             if (rows)
-                *rows = forge_store_rows_wrap(p, answer, db->link->utf8);
-            else
-                PQclear(answer);
+                *rows = answered;
             return FORGE_OK;
         }
         if (verdict == FINAL || (verdict == LEARN_AGAIN && learned) || (verdict == RUN_AGAIN && tries == FORGE_STORE_RETRIES) ||

@@ -61,6 +61,18 @@ const char *forge_store_constraint(const forge_db_t *db);
 /* Literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */
 forge_status_t forge_store_script(forge_db_t *db, apr_pool_t *p, const char *sql, const char **why);
 
+/* --- effects.c: what the world outside the database must hear of, once it is committed --- */
+
+/* A statement that writes audit events answers with a column _audit (their JSON array), one that voids tokens with a column _revoked
+ * ("s12 s13 u7:4": sessions 12 and 13, and tokens of account 7 given before epoch 4). Both are read from the first row by forge_store_run
+ * and kept here; what a rollback undid is dropped. */
+typedef struct forge_effects_t {
+    apr_array_header_t *audit;   /* of const char *: JSON arrays of events {event, at, actor_id, subject_id, ip, request_id, detail} */
+    apr_array_header_t *revoked; /* of const char *: words as above, parted by blanks */
+} forge_effects_t;
+/* Everything kept so far that is committed; the list starts anew. Valid as long as the pool of the statements' results. */
+forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p);
+
 /* --- tx.c --- */
 
 /* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back.
@@ -246,5 +258,15 @@ forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const
                                             const forge_stored_answer_t *answer);
 /* Deletes keys older than 24 h, ended sessions and spent tokens, in batches. */
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
+
+/* --- the aggregates with headers of their own; enter by this door --- */
+
+#include "accounts.h"
+#include "doors.h"
+#include "login.h"
+#include "mail.h"
+#include "organizations.h"
+#include "revocation.h"
+#include "sessions.h"
 
 #endif

@@ -31,6 +31,7 @@ typedef struct forge_link_t {
 
 struct forge_db_t {
     PGconn *conn; /* NULL once detached */
+    apr_pool_t *pool;
     forge_link_t *link;
     forge_db_settings_t settings;
     forge_store_log_fn log;
@@ -42,7 +43,11 @@ struct forge_db_t {
     bool again;            /* the transaction failed in a way that a second run may mend */
     forge_status_t failed; /* the first failure inside the present transaction */
     char constraint[FORGE_STORE_NAME_MAX + 1];
-    char message[256]; /* what the server said of the last failure */
+    char message[256];       /* what the server said of the last failure */
+    forge_effects_t effects; /* NULL arrays until the first note */
+    struct {
+        int audit, revoked;
+    } marks[FORGE_STORE_SAVEPOINTS_MAX + 1]; /* how many notes there were when each level began */
 };
 
 bool forge_store_link_has(const forge_link_t *link, const char *name);
@@ -70,6 +75,20 @@ bool forge_store_alive(PGconn *conn);
 forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql, char *tag, const char **why);
 /* A short random wait before the nth next try. */
 void forge_store_pause(int tries);
+
+/* --- effects.c --- */
+
+/* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is
+ * "SELECT 'user.login', actor_id, subject_id, ip, request_id, detail FROM …". */
+#define FORGE_AUDIT(select) \
+    "audit AS (INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail) " select \
+    " RETURNING event, at, actor_id, subject_id, ip, request_id, detail)"
+#define FORGE_AUDITED "(SELECT json_agg(a) FROM audit a)::text AS _audit"
+/* Keeps columns _audit and _revoked of the first row. */
+void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
+/* A level of a transaction begins (after depth was raised); is undone (before depth is lowered). */
+void forge_store_effects_mark(forge_db_t *db);
+void forge_store_effects_undo(forge_db_t *db);
 
 /* --- sqlstate.c --- */
 

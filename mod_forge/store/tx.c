@@ -16,6 +16,7 @@ forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p)
     else /* one name for all levels: PostgreSQL takes the innermost */
         FORGE_TRY(forge_store_simple(db, p, "SAVEPOINT forge", NULL, NULL));
     db->depth++;
+    forge_store_effects_mark(db);
     db->again = false;
     db->failed = FORGE_OK;
     return FORGE_OK;
@@ -35,6 +36,8 @@ static forge_status_t commit_outermost(forge_db_t *db, apr_pool_t *p)
         }
     }
     db->begin_due = false;
+    if (status != FORGE_OK)
+        forge_store_effects_undo(db);
     db->depth = 0;
     return status;
 }
@@ -74,8 +77,10 @@ void forge_store_rollback(forge_db_t *db)
         db->activity_due = *db->activity != '\0'; /* application_name may have been set inside, and is then what it was before */
         db->link->named_at = 0;
     }
-    if (db->depth > 0)
+    if (db->depth > 0) {
+        forge_store_effects_undo(db);
         db->depth--;
+    }
     db->failed = FORGE_OK;
 }
 

@@ -37,7 +37,7 @@ static const forge_stmt_t user_create = {
     "audit AS ("
     " INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail)"
     " SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who) "
-    "SELECT " BARE_USER ", o.id AS _session_id, u.version AS _version,"
+    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version,"
     " CASE WHEN u.id IS NOT NULL THEN 'ok'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) THEN 'email_taken'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN 'username_taken'"
@@ -66,7 +66,7 @@ static const forge_stmt_t login_good = {
     " INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail)"
     " SELECT 'user.login', id, id, $7::inet, $9,"
     "  jsonb_build_object('amr', coalesce($8, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who) "
-    "SELECT " BARE_USER ", o.id AS _session_id, u.version AS _version FROM who u LEFT JOIN opened o ON true",
+    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version FROM who u LEFT JOIN opened o ON true",
     10};
 
 static const forge_stmt_t login_bad = {

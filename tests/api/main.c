@@ -8,8 +8,12 @@
 #include <stdlib.h>
 
 static Suite *(*const suites[])(void) = {
-    suite_wire,        suite_json,   suite_tokens, suite_accounts, suite_courses, suite_achievements, suite_paging, suite_conditional,
-    suite_idempotency, suite_limits, suite_health, suite_metrics,  suite_docs,    suite_access_log,   suite_faults, suite_coverage};
+    suite_wire,          suite_json,        suite_tokens,      suite_accounts,    suite_courses,  suite_achievements, suite_paging,
+    suite_conditional,   suite_idempotency, suite_limits,      suite_health,      suite_metrics,  suite_docs,         suite_access_log,
+    suite_sessions,      suite_refresh,     suite_revocation,  suite_guests,      suite_api_keys, suite_jwks,         suite_passwords,
+    suite_mail,          suite_lockout,     suite_mfa,         suite_profile,     suite_users,    suite_bulk,         suite_audit,
+    suite_organizations, suite_members,     suite_invitations, suite_enrollments, suite_access,   suite_doors,        suite_cookie,
+    suite_races,         suite_faults,      suite_coverage};
 
 /* The document every answer is judged by, from the server itself. */
 static void documents_load(void)

@@ -52,6 +52,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$room" = store ] || wrong "$file includes <$header>: libpq is known to store/ only" ;;
             jansson.h)
                 [ "$inside" = util/json.c ] || wrong "$file includes <$header>: jansson is known to util/json.c only" ;;
+            liboath/* | oath.h | qrencode.h)
+                [ "$room" = core ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/ only" ;;
             openssl/* | cjose/*)
                 [ "$room" = core ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/ only" ;;
             curl/*)

@@ -64,4 +64,19 @@ Suite *forge_test_store_achievements(void);
 Suite *forge_test_store_schema(void);
 Suite *forge_test_config_parse(void);
 
+Suite *forge_test_live_revocations(void);
+Suite *forge_test_core_jwk(void);
+Suite *forge_test_core_totp(void);
+Suite *forge_test_core_message(void);
+Suite *forge_test_core_csv(void);
+Suite *forge_test_net_mail(void);
+Suite *forge_test_store_effects(void);
+Suite *forge_test_store_sessions(void);
+Suite *forge_test_store_revocation(void);
+Suite *forge_test_store_lockout(void);
+Suite *forge_test_store_mfa(void);
+Suite *forge_test_store_mail(void);
+Suite *forge_test_store_accounts(void);
+Suite *forge_test_store_organizations(void);
+
 #endif

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A QR code as SVG, by libqrencode.
+ */
+#include "core.h"
