@@ -1,9 +1,228 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of races.
+ * What must be true of identity as a whole: whatever ends a session ends it in every child with the next request, and a flood of logins
+ * leaves the reads alone.
  */
 #include "harness.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSWORD "Vexing7-Walrus!Q"
+#define CHILDREN 20 /* fresh connections, so that every child is met */
+
+/* --- sessions end at once (SECURITY 1, 24) --- */
+
+static person_t victim, chief; /* chief: an administrator */
+static const char *other;      /* access token of a second session of the victim */
+
+static const char *login_again(person_t who)
+{
+    reply_t *reply = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, PASSWORD));
+    expect_status(reply, 200);
+    return text_at(reply->json, "/access_token");
+}
+
+static void expect_refused(const char *token)
+{
+    for (int i = 0; i < CHILDREN; i++) {
+        reply_t *reply = CALL("GET", "/api/v1/auth/me", .token = token, .headers = {"Connection: close"});
+        expect_problem(reply, "invalid_token");
+    }
+}
+
+static void expect_good(const char *token)
+{
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = token), 200);
+}
+
+static void act(const char *method, const char *path, const char *token, const char *json, int status)
+{
+    expect_status(CALL(method, path, .token = token, .json = json), status);
+}
+
+static void begin(void)
+{
+    victim = person("student");
+    chief = person("admin");
+    other = login_again(victim);
+    expect_good(other);
+}
+
+START_TEST(logout)
+{
+    begin();
+    act("POST", "/api/v1/auth/logout", victim.access, NULL, 204);
+    expect_refused(victim.access);
+    expect_good(other);
+}
+END_TEST
+
+START_TEST(logout_all)
+{
+    begin();
+    act("POST", "/api/v1/auth/logout-all", victim.access, NULL, 204);
+    expect_refused(victim.access);
+    expect_refused(other);
+}
+END_TEST
+
+START_TEST(session_revoked_from_the_list)
+{
+    begin();
+    act("DELETE", F("/api/v1/auth/sessions/%s", text_at(jwt_part(other, 1), "/sid")), victim.access, NULL, 204);
+    expect_refused(other);
+    expect_good(victim.access);
+}
+END_TEST
+
+START_TEST(password_change)
+{
+    begin();
+    act("POST", "/api/v1/auth/password/change", victim.access,
+        "{\"current_password\":\"" PASSWORD "\",\"new_password\":\"Brisk9-Lagoon?Z\"}", 204);
+    expect_refused(other);
+    expect_good(victim.access);
+}
+END_TEST
+
+/* A one-time password of `secret`, `shift` steps away from now. */
+static const char *totp(const char *secret, int shift)
+{
+    char *out;
+    const char *argv[] = {"oathtool", "--totp", "-b", "-N", F("now + %d seconds", 30 * shift), secret, NULL};
+    ck_assert_int_eq(process_run(NULL, argv, &out), 0);
+    out[strcspn(out, "\n")] = 0;
+    return out;
+}
+
+START_TEST(second_factor_on_and_off)
+{
+    begin();
+    reply_t *setup = CALL("POST", "/api/v1/auth/mfa/setup", .token = victim.access, .json = "{}");
+    expect_status(setup, 200);
+    const char *secret = text_at(setup->json, "/secret");
+    act("POST", "/api/v1/auth/mfa/verify", victim.access, F("{\"code\":\"%s\"}", totp(secret, 0)), 200);
+    expect_refused(other);
+    expect_good(victim.access);
+    reply_t *first = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", victim.username, PASSWORD));
+    reply_t *second = CALL("POST", "/api/v1/auth/mfa/verify",
+                           .json = F("{\"mfa_token\":\"%s\",\"code\":\"%s\"}", text_at(first->json, "/mfa_token"), totp(secret, 1)));
+    expect_status(second, 200);
+    other = text_at(second->json, "/access_token");
+    sql("UPDATE forge.mfa_factors SET last_step = last_step - 2"); /* a third code within a minute, without waiting for it */
+    act("POST", "/api/v1/auth/mfa/disable", victim.access, F("{\"password\":\"" PASSWORD "\",\"code\":\"%s\"}", totp(secret, 0)), 204);
+    expect_refused(other);
+}
+END_TEST
+
+START_TEST(role_changed)
+{
+    begin();
+    act("PATCH", F("/api/v1/users/%lld", (long long)victim.id), chief.access, "{\"role\":\"instructor\"}", 200);
+    expect_refused(victim.access);
+    expect_refused(other);
+    reply_t *fresh = CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", victim.refresh));
+    expect_status(fresh, 200);
+    ck_assert_str_eq(text_at(jwt_part(text_at(fresh->json, "/access_token"), 1), "/role"), "instructor");
+    expect_good(text_at(fresh->json, "/access_token"));
+}
+END_TEST
+
+START_TEST(account_disabled)
+{
+    begin();
+    act("PATCH", F("/api/v1/users/%lld", (long long)victim.id), chief.access, "{\"is_active\":false}", 200);
+    expect_refused(victim.access);
+    expect_refused(other);
+    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", victim.refresh)), "invalid_refresh_token");
+}
+END_TEST
+
+START_TEST(sessions_revoked_by_an_administrator)
+{
+    begin();
+    act("POST", F("/api/v1/users/%lld/revoke-sessions", (long long)victim.id), chief.access, NULL, 204);
+    expect_refused(victim.access);
+    expect_refused(other);
+}
+END_TEST
+
+START_TEST(bulk_deactivation)
+{
+    begin();
+    act("POST", "/api/v1/users/bulk", chief.access, F("{\"action\":\"deactivate\",\"ids\":[%lld]}", (long long)victim.id), 200);
+    expect_refused(victim.access);
+    expect_refused(other);
+}
+END_TEST
+
+START_TEST(account_left)
+{
+    begin();
+    act("DELETE", "/api/v1/users/me", victim.access, "{\"password\":\"" PASSWORD "\"}", 204);
+    expect_refused(victim.access);
+    expect_refused(other);
+}
+END_TEST
+
+/* --- a flood of logins --- */
+
+typedef struct flood_t {
+    person_t people[8], reader;
+    int answered[600];
+} flood_t;
+
+/* Threads 0 … 7 read, the others hammer the login of eight accounts, right and wrong by turns. */
+static void flood_one(int i, void *baton)
+{
+    flood_t *flood = baton;
+    for (int round = 0; round < 6; round++) {
+        if (i < 8) {
+            reply_t *me = CALL("GET", "/api/v1/auth/me", .token = flood->reader.access);
+            if (me->status != 200)
+                fail_later("a read during the flood got %d", me->status);
+            continue;
+        }
+        reply_t *reply = CALL("POST", "/api/v1/auth/login",
+                              .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", flood->people[i % 8].username,
+                                        round % 2 ? "Wrong-4-Password!" : PASSWORD));
+        __atomic_fetch_add(&flood->answered[reply->status], 1, __ATOMIC_RELAXED);
+        if ((reply->status == 429 || reply->status == 503) && !header(reply, "Retry-After"))
+            fail_later("%d without Retry-After", reply->status);
+    }
+}
+
+START_TEST(login_flood_leaves_reads_alone)
+{
+    static flood_t flood;
+    memset(&flood, 0, sizeof flood);
+    for (int i = 0; i < 8; i++)
+        flood.people[i] = person("student");
+    flood.reader = person("student");
+    expect_log("FG0"); /* a gate that is full may say so */
+    parallel(40, flood_one, &flood);
+    fail_now();
+    ck_assert_int_eq(flood.answered[200] + flood.answered[401] + flood.answered[429] + flood.answered[503], 32 * 6);
+    ck_assert_int_gt(flood.answered[200], 0);
+}
+END_TEST
+
 Suite *suite_races(void)
 {
-    return suite_create("races");
+    Suite *suite = suite_create("races");
+    TCase *ends = case_make(suite, "sessions_end");
+    tcase_add_test(ends, logout);
+    tcase_add_test(ends, logout_all);
+    tcase_add_test(ends, session_revoked_from_the_list);
+    tcase_add_test(ends, password_change);
+    tcase_add_test(ends, second_factor_on_and_off);
+    tcase_add_test(ends, role_changed);
+    tcase_add_test(ends, account_disabled);
+    tcase_add_test(ends, sessions_revoked_by_an_administrator);
+    tcase_add_test(ends, bulk_deactivation);
+    tcase_add_test(ends, account_left);
+    TCase *flood = case_make(suite, "flood");
+    tcase_add_test(flood, login_flood_leaves_reads_alone);
+    return suite;
 }
