@@ -219,14 +219,26 @@ START_TEST(losses_are_noticed)
 }
 END_TEST
 
-/* As behind a pooler that gives every statement another back end. */
+/* A database whose answers are those of a pooler that gives every statement another back end. */
 START_TEST(deaf_connections_are_noticed)
 {
     const char *why = "";
-    forge_listener_t *l = listen_here();
-    ck_assert(forge_store_listener_ping(l, &why));
-    sql("CREATE FUNCTION pg_temp.nothing() RETURNS int LANGUAGE sql AS 'SELECT 1'"); /* any statement of another's does not matter */
-    ck_assert(forge_store_listener_ping(l, &why));
+    const char *deaf = apr_pstrcat(forge_test_pool, forge_test_dsn, " options='-c search_path=deaf,pg_catalog'", NULL);
+    sql("DROP SCHEMA IF EXISTS deaf CASCADE; CREATE SCHEMA deaf;"
+        "CREATE FUNCTION deaf.pg_listening_channels() RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'other' $$");
+    forge_listener_t *l = listen_as(deaf);
+    ck_assert(!forge_store_listener_ping(l, &why));
+    ck_assert_msg(strstr(why, "pooler") != NULL, "%s", why);
+    sql("CREATE FUNCTION deaf.pg_notify(text, text) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$");
+    why = "";
+    ck_assert_ptr_null(forge_store_listen(forge_test_pool, deaf, &hooks, &why));
+    ck_assert_msg(strstr(why, "pooler") != NULL, "%s", why);
+}
+END_TEST
+
+START_TEST(nothing_to_connect_to)
+{
+    const char *why = "";
     ck_assert_ptr_null(forge_store_listen(forge_test_pool, "host=/nowhere port=1", &hooks, &why));
     ck_assert_msg(strlen(why) > 0, "no reason given");
     ck_assert_ptr_null(forge_store_listen(forge_test_pool, "no connection string", &hooks, &why));
@@ -300,6 +312,7 @@ Suite *forge_test_store_revocation(void)
     tcase_add_test(tc, waited_for);
     tcase_add_test(tc, losses_are_noticed);
     tcase_add_test(tc, deaf_connections_are_noticed);
+    tcase_add_test(tc, nothing_to_connect_to);
     tcase_add_test(tc, tokens_asked_about);
     tcase_add_test(tc, second_factors);
     tcase_add_test(tc, names_of_databases);
