@@ -152,7 +152,7 @@ const forge_field_t forge_api_login_fields[] = {
 const forge_status_t forge_api_register_errors[] = {
     FORGE_E_ROLE_NOT_ALLOWED, FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN, FORGE_E_BUSY, FORGE_OK,
 };
-const forge_status_t forge_api_login_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_BUSY, FORGE_OK};
+const forge_status_t forge_api_login_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK};
 
 /* --- registration --- */
 

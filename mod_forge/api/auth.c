@@ -79,14 +79,16 @@ static const forge_route_t routes[] = {
      .limit = FORGE_LIMIT_AUTH,
      .success = 200,
      .body = forge_api_login_fields,
-     .reply = forge_api_tokens_fields,
-     .schema = "Tokens",
+     .reply = forge_api_login_reply,
+     .schema = "Login",
      .handle = forge_api_account_login,
      .operation = "auth_login",
      .tag = "auth",
      .summary = "Log in",
      .description = "Begins a session by e-mail address or username and password, as JSON or as a form. "
-                    "An unknown account, a wrong password and an inactive account get the same answer.",
+                    "An unknown account, a wrong password and an inactive account get the same answer. "
+                    "With a second factor the answer is an mfa_token for /auth/mfa/verify instead of tokens. "
+                    "Too many failures lock the account for the client's network, then for all.",
      .errors = forge_api_login_errors},
     {.method = FORGE_POST,
      .path = "/auth/password/strength",

@@ -41,11 +41,29 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
 
 /* --- credentials.c --- */
 
+/* A guess at the secret of an account, or of a name that no account has (user_id 0), as the store counts it. */
+forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name);
+/* To be asked before anything is checked: FORGE_OK, FORGE_E_ACCOUNT_LOCKED or FORGE_E_BUSY (Retry-After is set). Waits a little while
+ * others guess at the same time; holds no connection. After FORGE_OK the guess is settled by forge_store_guess_settle,
+ * forge_store_guess_failed or a statement that does it. */
+forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g);
+forge_status_t forge_api_guess_failed(forge_req_t *q, const forge_guess_t *g, const char *event, const char *at);
+/* good: it was right, and with it everything that the account asks for at a login. */
+forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bool good);
+
 /* The password of the caller's own account, checked under the lockout of logins: FORGE_OK, FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED
  * (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards. */
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);
+
+/* --- mfa.c --- */
+
+extern const forge_field_t forge_api_login_reply[]; /* tokens, or mfa_required and mfa_token */
+/* Spends a code of the caller's second factor, as `rows` of forge_store_credentials have it, under a guess that has begun, and settles the
+ * guess: FORGE_OK or FORGE_E_MFA_CODE_INVALID. With a session that session counts as having used it; *amr (may be NULL) is what it has. */
+forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *code,
+                                    apr_int64_t session_id, const char **amr);
 
 /* --- list.c --- */
 

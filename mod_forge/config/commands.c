@@ -39,6 +39,9 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define WINDOW_MIN FORGE_SECONDS(1)
 #define WINDOW_MAX FORGE_SECONDS(7 * 86400)
 
+#define LOCKOUT_MIN FORGE_SECONDS(60)
+#define LOCKOUT_MAX FORGE_SECONDS(86400) /* store/housekeeping.c forgets after a day */
+
 static const char *refuse(const setting_t *s, const char *word, const char *accepted)
 {
     return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
@@ -242,6 +245,30 @@ static const char *read_log(const setting_t *s)
     return NULL;
 }
 
+/* "5 30m" or "off". */
+static const char *read_lockout(const setting_t *s)
+{
+    forge_lockout_t lockout = {0, 0};
+    apr_int64_t n = 0;
+    bool off = s->n == 1 && strcasecmp(s->words[0], "off") == 0;
+    if (!off &&
+        (s->n != 2 || !forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high ||
+         !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN || lockout.duration > LOCKOUT_MAX))
+        return refuse(s, s->n == 2 ? apr_pstrcat(s->p, s->words[0], " ", s->words[1], NULL) : s->words[0],
+                      "off, or 3 to 100 failures and a duration of 1m to 1d");
+    lockout.failures = (int)n;
+    *(void **)s->member = apr_pmemdup(s->p, &lockout, sizeof(lockout));
+    return NULL;
+}
+
+static const char *read_label(const setting_t *s)
+{
+    if (!forge_config_parse_label(s->words[0]))
+        return refuse(s, s->words[0], "1 to 64 characters, no ':', no control characters, no blank at either end");
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
 static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 1, "file:/path|env:NAME|text"},
@@ -260,6 +287,8 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url"},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
+    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
+    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
 };
 
 /* --- the rows --- */

@@ -38,7 +38,13 @@ int forge_config_bcrypt_cost(const forge_config_t *c);                 /* ForgeB
 int forge_config_bcrypt_concurrency(
     const forge_config_t *c); /* ForgeBcryptConcurrency: places over all children; default the processors, at least 1 */
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c); /* ForgePasswordPolicy */
-bool forge_config_self_role(const forge_config_t *c, forge_role_t role);            /* ForgeSelfRoles student instructor */
+typedef struct forge_lockout_t {
+    int failures; /* 0: off */
+    apr_interval_time_t duration;
+} forge_lockout_t;
+const forge_lockout_t *forge_config_lockout(const forge_config_t *c);    /* ForgeLockout 5 30m */
+const char *forge_config_mfa_issuer(const forge_config_t *c);            /* ForgeMFAIssuer "mod_forge" */
+bool forge_config_self_role(const forge_config_t *c, forge_role_t role); /* ForgeSelfRoles student instructor */
 bool forge_config_terms_required(const forge_config_t *c);
 const char *forge_config_superuser_email(const forge_config_t *c); /* NULL when not configured */
 const char *forge_config_superuser_password(const forge_config_t *c);

@@ -61,6 +61,16 @@ const forge_password_rules_t *forge_config_password_rules(const forge_config_t *
     return POINTER(c, policy);
 }
 
+const forge_lockout_t *forge_config_lockout(const forge_config_t *c)
+{
+    return POINTER(c, lockout);
+}
+
+const char *forge_config_mfa_issuer(const forge_config_t *c)
+{
+    return POINTER(c, mfa_issuer);
+}
+
 bool forge_config_self_role(const forge_config_t *c, forge_role_t role)
 {
     return role == FORGE_ROLE_STUDENT || (NUMBER(c, self_roles) & (apr_int64_t)1 << role) != 0;

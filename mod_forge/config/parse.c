@@ -123,6 +123,15 @@ static int port_length(const char *text, apr_int64_t *port)
     return (int)digits + 1;
 }
 
+bool forge_config_parse_label(const char *text)
+{
+    apr_size_t points, len = strlen(text);
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == ':')
+            return false;
+    return forge_util_utf8(text, len, &points) && points >= 1 && points <= 64 && text[0] != ' ' && text[len - 1] != ' ';
+}
+
 const char *forge_config_parse_origin(apr_pool_t *p, const char *text)
 {
     apr_size_t scheme = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-."), host;

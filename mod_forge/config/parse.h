@@ -20,6 +20,8 @@ bool forge_config_parse_rate(const char *text, forge_limit_t *rate);
 int forge_config_parse_choice(const char *text, const char *choices);
 /* 1–64 of [A-Za-z0-9._:/-] that begin with a letter or digit: names of environments, issuers, audiences. */
 bool forge_config_parse_name(const char *text);
+/* 1–64 characters of UTF-8 without ':' and controls that neither begin nor end with a blank: names that people read. */
+bool forge_config_parse_label(const char *text);
 /* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are lowered and a port
  * that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters beyond ASCII. */
 const char *forge_config_parse_origin(apr_pool_t *p, const char *text);

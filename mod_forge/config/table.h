@@ -28,11 +28,12 @@ typedef struct forge_superuser_t {
 
 struct forge_config_t {
     /* one member per row of directives.def */
-    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log;
+    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t csp, security_headers, max_body, docs, statement_timeout, pool_wait;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
+    const forge_lockout_t *lockout;
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
 
@@ -69,6 +70,8 @@ typedef enum forge_kind_t {
     FORGE_KIND_DIRECTORY,
     FORGE_KIND_URL,
     FORGE_KIND_LOG,
+    FORGE_KIND_LOCKOUT,
+    FORGE_KIND_LABEL,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -37,6 +37,18 @@ static void key_add_address(limit_key_t *k, const apr_sockaddr_t *address)
         key_add(k, ip, address->ipaddr_len < V6_PREFIX ? (apr_size_t)address->ipaddr_len : V6_PREFIX);
 }
 
+const char *forge_http_limit_address(forge_req_t *q)
+{
+    limit_key_t k = {.len = 0};
+    const unsigned char *b = k.bytes;
+    key_add_address(&k, q->r->useragent_addr);
+    if (k.len == 4)
+        return apr_psprintf(q->pool, "%d.%d.%d.%d", b[0], b[1], b[2], b[3]);
+    if (k.len == V6_PREFIX)
+        return apr_psprintf(q->pool, "%x:%x:%x:%x::/64", b[0] << 8 | b[1], b[2] << 8 | b[3], b[4] << 8 | b[5], b[6] << 8 | b[7]);
+    return "local"; /* a Unix socket */
+}
+
 static limit_key_t key_make(forge_req_t *q, forge_limit_class_t class, bool by_account)
 {
     limit_key_t k = {.len = 0};

@@ -175,6 +175,7 @@ typedef struct forge_new_user_t {
 } forge_new_user_t;
 typedef struct forge_new_session_t {
     const char *refresh_sha256, *expires_at, *device_name, *user_agent, *ip, *amr, *request_id;
+    const struct forge_guess_t *guess; /* of the login (login.h); NULL: none was charged */
 } forge_new_session_t;
 
 /* Creates the account, its first session with a refresh token (unless session is NULL) and the audit event in one statement. Row: the bare
@@ -182,15 +183,13 @@ typedef struct forge_new_session_t {
  * _session_id, _version. FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN. */
 forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
                                        forge_rows_t **rows);
-/* By e-mail key or username (either NULL): _password_hash and the bare user; no rows when unknown. */
+/* By e-mail key or username (either NULL): the bare user, _password_hash, _mfa (a second factor is active); no rows when unknown. */
 forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows);
-/* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL. Row: the bare user,
- * _session_id. No rows: inactive or gone meanwhile. */
+/* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL, settles
+ * session->guess as good. Row: the bare user, _session_id. No rows: inactive, changed, or with a second factor meanwhile; then nothing was
+ * settled. */
 forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
                                  const forge_new_session_t *session, forge_rows_t **rows);
-/* Records a failed one in the audit log (user_id 0 when unknown; identifier as typed). */
-forge_status_t forge_store_login_failed(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *identifier, const char *ip,
-                                        const char *request_id);
 /* GET /auth/me in one statement: bare user + sessions (json), mfa_enabled, profile_completion, password_changed_at, _version; no rows when
  * the session is revoked or the account inactive. */
 forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows);

@@ -90,6 +90,32 @@ void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
 void forge_store_effects_mark(forge_db_t *db);
 void forge_store_effects_undo(forge_db_t *db);
 
+/* --- lockout.c --- */
+
+/* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when `subject` is NULL. */
+#define FORGE_GUESS_SETTLE(subject, address, good, from) \
+    "own AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0)," \
+    "  failures = CASE WHEN " good " THEN 0 ELSE f.failures END, locked_until = CASE WHEN " good " THEN NULL ELSE f.locked_until END" \
+    " FROM " from " WHERE f.subject = " subject " AND f.address = " address " RETURNING f.subject), " \
+    "every AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0) FROM own" \
+    " WHERE f.subject = own.subject AND f.address = '' RETURNING 1)"
+
+/* --- mfa.c --- */
+
+/* CTEs that spend a code of the account: the time step must be newer than every one before, a backup code unused. `spent` has one row (how)
+ * when it was good. */
+#define FORGE_CODE_SPENT(user_id, factor_id, step, mac) \
+    "totp AS (UPDATE forge.mfa_factors SET last_step = " step " WHERE id = " factor_id " AND user_id = " user_id \
+    "  AND confirmed_at IS NOT NULL AND last_step < " step " RETURNING id), " \
+    "backup AS (UPDATE forge.mfa_backup_codes SET used_at = now() WHERE user_id = " user_id " AND mac = decode(" mac ", 'hex')" \
+    "  AND used_at IS NULL AND EXISTS (SELECT FROM forge.mfa_factors WHERE id = " factor_id ") RETURNING id), " \
+    "spent AS (SELECT 'totp' AS how FROM totp UNION ALL SELECT 'backup' FROM backup)"
+
+/* --- users.c --- */
+
+/* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
+const char *forge_store_ip(apr_pool_t *p, const char *ip);
+
 /* --- sqlstate.c --- */
 
 typedef struct forge_sqlstate_t {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Accounts and their sessions: each function is one statement that checks, changes and writes its audit event together.
  */
-#include "store.h"
+#include "store_private.h"
 #include <apr_strings.h>
 #include <string.h>
 
@@ -34,10 +34,9 @@ static const forge_stmt_t user_create = {
     "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END)"
     " ON CONFLICT DO NOTHING RETURNING *), "
     OPEN_SESSION("$9", "$10", "$11", "$12", "$13", "$14") ", "
-    "audit AS ("
-    " INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail)"
-    " SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who) "
-    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version,"
+    FORGE_AUDIT(
+        "SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
+    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED ","
     " CASE WHEN u.id IS NOT NULL THEN 'ok'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) THEN 'email_taken'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN 'username_taken'"
@@ -45,35 +44,75 @@ static const forge_stmt_t user_create = {
     "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
     16};
 
+#define LOGIN_SECRETS \
+    "u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version," \
+    " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS _mfa"
+
 static const forge_stmt_t login_by_email = {
     "login_by_email",
-    "SELECT " BARE_USER ", u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version FROM forge.users u WHERE u.email_key = $1",
+    "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u WHERE u.email_key = $1",
     1};
 
 static const forge_stmt_t login_by_username = {
     "login_by_username",
-    "SELECT " BARE_USER ", u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version FROM forge.users u "
+    "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u "
     "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")",
     1};
 
+/* Where a second factor became active since the account was looked up, a password is not enough. */
 static const forge_stmt_t login_good = {
     "login",
     "WITH who AS ("
-    " UPDATE forge.users SET last_login_at = now(), last_login_ip = $7::inet, password_hash = coalesce($2, password_hash)"
-    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint RETURNING *), "
+    " UPDATE forge.users u SET last_login_at = now(), last_login_ip = $7::inet, password_hash = coalesce($2, password_hash)"
+    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint"
+    "  AND NOT EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) RETURNING *), "
     OPEN_SESSION("$3", "$4", "$5", "$6", "$7", "$8") ", "
-    "audit AS ("
-    " INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail)"
-    " SELECT 'user.login', id, id, $7::inet, $9,"
-    "  jsonb_build_object('amr', coalesce($8, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who) "
-    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version FROM who u LEFT JOIN opened o ON true",
-    10};
+    FORGE_GUESS_SETTLE("$11", "$12", "true", "who") ", "
+    FORGE_AUDIT("SELECT 'user.login', id, id, $7::inet, $9,"
+        " jsonb_build_object('amr', coalesce($8, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who") " "
+    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED
+    " FROM who u LEFT JOIN opened o ON true",
+    12};
 
-static const forge_stmt_t login_bad = {
-    "login_failed",
-    "INSERT INTO forge.audit_events (event, subject_id, ip, request_id, detail) "
-    "VALUES ('user.login_failed', nullif($1::bigint, 0), $3::inet, $4, jsonb_build_object('identifier', left($2, 254)))",
-    4};
+static const forge_stmt_t challenge_make = {
+    "challenge_make",
+    "WITH who AS (SELECT id, epoch FROM forge.users WHERE id = $1::bigint AND is_active AND epoch = $2::bigint), "
+    "renewed AS (UPDATE forge.users u SET password_hash = $3 FROM who WHERE u.id = who.id AND $3::text IS NOT NULL), "
+    "made AS ("
+    " INSERT INTO forge.login_challenges (sha256, user_id, epoch, device_name, expires_at)"
+    " SELECT decode($4, 'hex'), id, epoch, $5, now() + interval '5 minutes' FROM who RETURNING id), "
+    FORGE_GUESS_SETTLE("$6", "$7", "false", "who") " "
+    "SELECT id FROM made",
+    7};
+
+static const forge_stmt_t challenge_try = {
+    "challenge_try",
+    "WITH tried AS ("
+    " UPDATE forge.login_challenges SET tries = tries + 1"
+    " WHERE sha256 = decode($1, 'hex') AND used_at IS NULL AND expires_at > now() AND tries < 5 RETURNING id, user_id, epoch) "
+    "SELECT u.id, t.id AS _challenge, f.id AS _factor, f.secret AS _secret, f.last_step AS _last_step FROM tried t "
+    "JOIN forge.users u ON u.id = t.user_id AND u.is_active AND u.epoch = t.epoch "
+    "JOIN forge.mfa_factors f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL",
+    1};
+
+static const forge_stmt_t login_second = {
+    "login_second",
+    "WITH " FORGE_CODE_SPENT("$1::bigint", "$2::bigint", "$3::bigint", "$4::text") ", "
+    "challenge AS ("
+    " UPDATE forge.login_challenges c SET used_at = now() FROM spent"
+    " WHERE c.id = $5::bigint AND c.user_id = $1::bigint AND c.used_at IS NULL RETURNING c.epoch, c.device_name), "
+    "who AS ("
+    " UPDATE forge.users u SET last_login_at = now(), last_login_ip = $9::inet FROM challenge"
+    " WHERE u.id = $1::bigint AND u.is_active AND u.epoch = challenge.epoch RETURNING u.*), "
+    OPEN_SESSION("$6", "$7", "(SELECT device_name FROM challenge)", "$8", "$9", "$10") ", "
+    FORGE_GUESS_SETTLE("$12", "$13", "true", "who") ", "
+    FORGE_AUDIT("SELECT 'user.login', id, id, $9::inet, $11,"
+        " jsonb_build_object('amr', coalesce($10, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who"
+        " UNION ALL SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $9::inet, $11, '{}' FROM spent WHERE how = 'backup'") " "
+    "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version,"
+    " EXISTS (SELECT FROM spent) AS _spent, " FORGE_AUDITED
+    " FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
+    13};
 
 /* profile_completion: of e-mail and username (always there), the five free members and a verified address. */
 static const forge_stmt_t user_me = {
@@ -94,10 +133,10 @@ static const forge_stmt_t user_set_role = {
     "user_set_role",
     "WITH old AS (SELECT id, role FROM forge.users WHERE email_key = $1 FOR NO KEY UPDATE), "
     "changed AS (UPDATE forge.users x SET role = $2 FROM old WHERE x.id = old.id RETURNING x.*), "
-    "audit AS ("
-    " INSERT INTO forge.audit_events (event, subject_id, detail)"
-    " SELECT 'user.role_changed', id, jsonb_build_object('from', role, 'to', $2, 'by', 'forgectl') FROM old) "
-    "SELECT " BARE_USER ", old.role AS _old_role, u.version AS _version FROM changed u JOIN old ON old.id = u.id",
+    FORGE_AUDIT("SELECT 'user.role_changed', NULL::bigint, id, NULL::inet, NULL,"
+        " jsonb_build_object('from', role, 'to', $2, 'by', 'forgectl') FROM old") " "
+    "SELECT " BARE_USER ", old.role AS _old_role, u.version AS _version, 'u' || u.id || ':' || u.epoch AS _revoked, " FORGE_AUDITED
+    " FROM changed u JOIN old ON old.id = u.id",
     2};
 
 /* A reset from outside ends every session: whoever knew the old password is out (SECURITY 34). */
@@ -108,10 +147,11 @@ static const forge_stmt_t user_set_password = {
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "
-    "audit AS ("
-    " INSERT INTO forge.audit_events (event, subject_id, detail)"
-    " SELECT 'admin.password_reset', id, jsonb_build_object('by', 'forgectl', 'sessions', (SELECT count(*) FROM ended)) FROM changed) "
-    "SELECT " BARE_USER ", (SELECT count(*) FROM ended) AS _ended, u.version AS _version FROM changed u",
+    FORGE_AUDIT("SELECT 'admin.password_reset', NULL::bigint, id, NULL::inet, NULL,"
+        " jsonb_build_object('by', 'forgectl', 'sessions', (SELECT count(*) FROM ended)) FROM changed") " "
+    "SELECT " BARE_USER ", (SELECT count(*) FROM ended) AS _ended, u.version AS _version,"
+    " concat_ws(' ', 'u' || u.id || ':' || u.epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS _revoked, " FORGE_AUDITED
+    " FROM changed u",
     2};
 
 static const forge_stmt_t user_list = {
@@ -121,8 +161,7 @@ static const forge_stmt_t user_list = {
 
 /* clang-format on */
 
-/* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
-static const char *ip_text(apr_pool_t *p, const char *ip)
+const char *forge_store_ip(apr_pool_t *p, const char *ip)
 {
     const char *zone = ip ? strchr(ip, '%') : NULL;
     return zone ? apr_pstrmemdup(p, ip, (apr_size_t)(zone - ip)) : ip;
@@ -134,14 +173,22 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
 {
     static const forge_new_session_t none;
     const forge_new_session_t *s = session ? session : &none;
-    const char *args[] = {user->email,       user->email_key,
-                          user->username,    user->full_name,
-                          user->role,        user->password_hash,
-                          user->terms_at,    user->privacy_at,
-                          s->refresh_sha256, s->expires_at,
-                          s->device_name,    s->user_agent,
-                          ip_text(p, s->ip), s->amr,
-                          s->request_id,     event};
+    const char *args[] = {user->email,
+                          user->email_key,
+                          user->username,
+                          user->full_name,
+                          user->role,
+                          user->password_hash,
+                          user->terms_at,
+                          user->privacy_at,
+                          s->refresh_sha256,
+                          s->expires_at,
+                          s->device_name,
+                          s->user_agent,
+                          forge_store_ip(p, s->ip),
+                          s->amr,
+                          s->request_id,
+                          event};
     /* "raced": the twin that won was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         FORGE_TRY(forge_store_run(db, p, &user_create, args, rows));
@@ -172,19 +219,57 @@ forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const c
 forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
                                  const forge_new_session_t *session, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), new_hash,
-                          session->refresh_sha256,     session->expires_at,
-                          session->device_name,        session->user_agent,
-                          ip_text(p, session->ip),     session->amr,
-                          session->request_id,         forge_util_itoa(p, epoch)};
+    const char *args[] = {forge_util_itoa(p, user_id),
+                          new_hash,
+                          session->refresh_sha256,
+                          session->expires_at,
+                          session->device_name,
+                          session->user_agent,
+                          forge_store_ip(p, session->ip),
+                          session->amr,
+                          session->request_id,
+                          forge_util_itoa(p, epoch),
+                          session->guess ? session->guess->subject : NULL,
+                          session->guess ? session->guess->address : NULL};
     return forge_store_run(db, p, &login_good, args, rows);
 }
 
-forge_status_t forge_store_login_failed(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const char *identifier, const char *ip,
-                                        const char *request_id)
+forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,
+                                          forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), identifier, ip_text(p, ip), request_id};
-    return forge_store_run(db, p, &login_bad, args, NULL);
+    const char *args[] = {forge_util_itoa(p, g->user_id),
+                          forge_util_itoa(p, challenge->epoch),
+                          challenge->new_hash,
+                          challenge->sha256,
+                          challenge->device_name,
+                          g->subject,
+                          g->address};
+    return forge_store_run(db, p, &challenge_make, args, rows);
+}
+
+forge_status_t forge_store_challenge_try(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)
+{
+    const char *args[] = {sha256};
+    return forge_store_run(db, p, &challenge_try, args, rows);
+}
+
+forge_status_t forge_store_login_second(forge_db_t *db, apr_pool_t *p, const forge_second_t *second, forge_rows_t **rows)
+{
+    const forge_new_session_t *s = &second->session;
+    const char *args[] = {forge_util_itoa(p, second->session.guess->user_id),
+                          second->code.factor_id,
+                          second->code.step,
+                          second->code.mac,
+                          second->challenge_id,
+                          s->refresh_sha256,
+                          s->expires_at,
+                          s->user_agent,
+                          forge_store_ip(p, s->ip),
+                          s->amr,
+                          s->request_id,
+                          second->session.guess->subject,
+                          second->session.guess->address};
+    return forge_store_run(db, p, &login_second, args, rows);
 }
 
 forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows)

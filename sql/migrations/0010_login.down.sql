@@ -1,4 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Undoes 0010_login.
+-- Takes lockout, backup codes and challenges away again.
 
-SELECT 1;
+DELETE FROM forge.app_rights WHERE relation IN ('login_failures', 'login_challenges', 'mfa_backup_codes');
+UPDATE forge.app_rights SET rights = '{SELECT}' WHERE relation = 'mfa_factors';
+DROP TABLE forge.mfa_backup_codes;
+DROP TABLE forge.login_challenges;
+DROP TABLE forge.login_failures;

@@ -199,6 +199,22 @@ START_TEST(policies)
 }
 END_TEST
 
+START_TEST(labels)
+{
+    static const char *const good[] = {"a", "mod_forge", "Example University", "Universit\xc3\xa4t", NULL};
+    static const char *const bad[] = {"", " a", "a ", "a:b", "a\nb", "a\x7f", "\xff", NULL};
+    for (const char *const *text = good; *text; text++)
+        ck_assert_msg(forge_config_parse_label(*text), "%s", *text);
+    for (const char *const *text = bad; *text; text++)
+        ck_assert_msg(!forge_config_parse_label(*text), "%s", *text);
+    char longest[66];
+    memset(longest, 'x', 65);
+    longest[65] = 0;
+    ck_assert(!forge_config_parse_label(longest));
+    ck_assert(forge_config_parse_label(longest + 1));
+}
+END_TEST
+
 START_TEST(shown_as_written)
 {
     ck_assert_str_eq(forge_config_show_duration(forge_test_pool, 100 * 1000), "100ms");
@@ -225,6 +241,7 @@ Suite *forge_test_config_parse(void)
     tcase_add_test(c, origins);
     tcase_add_test(c, urls);
     tcase_add_test(c, policies);
+    tcase_add_test(c, labels);
     tcase_add_test(c, shown_as_written);
     suite_add_tcase(s, c);
     return s;

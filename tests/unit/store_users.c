@@ -209,20 +209,6 @@ START_TEST(no_login_when_inactive)
 }
 END_TEST
 
-START_TEST(failed_login_recorded)
-{
-    apr_int64_t id = create("ada");
-    const char *longest = apr_psprintf(forge_test_pool, "%0300d", 0);
-    ck_assert_int_eq(forge_store_login_failed(db, forge_test_pool, id, "ada@example.org", "2001:db8::1", "r1"), FORGE_OK);
-    ck_assert_int_eq(forge_store_login_failed(db, forge_test_pool, 0, longest, NULL, NULL), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT subject_id || host(ip) || (detail->>'identifier') FROM forge.audit_events WHERE request_id = 'r1'"),
-                     "12001:db8::1ada@example.org");
-    ck_assert_str_eq(
-        ask("SELECT length(detail->>'identifier') FROM forge.audit_events WHERE event = 'user.login_failed' AND subject_id IS NULL"),
-        "254");
-}
-END_TEST
-
 START_TEST(me)
 {
     apr_int64_t id = create("ada"), other = create("bob");
@@ -335,7 +321,6 @@ Suite *forge_test_store_users(void)
     tcase_add_test(tc, session_never_outlives_720_hours);
     tcase_add_test(tc, no_login_when_inactive);
     tcase_add_test(tc, no_login_after_an_epoch);
-    tcase_add_test(tc, failed_login_recorded);
     tcase_add_test(tc, me);
     tcase_add_test(tc, first_superuser_once);
     tcase_add_test(tc, role_set);
