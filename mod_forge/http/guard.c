@@ -125,7 +125,8 @@ static forge_status_t identify(forge_req_t *q)
 
 /* --- what the route asks of the caller --- */
 
-/* An API key does what its scopes say, and nothing that is for a person who logged in. */
+/* An API key does what its scopes say, and nothing that is for a person who logged in. Where anyone may come, a key without the scope is
+ * anyone. */
 static forge_status_t check_key(forge_req_t *q)
 {
     unsigned needed = q->route->method == FORGE_GET ? FORGE_SCOPE_READ : FORGE_SCOPE_WRITE;
@@ -133,7 +134,10 @@ static forge_status_t check_key(forge_req_t *q)
         return FORGE_OK;
     if (q->route->flags & FORGE_R_SESSION)
         return FORGE_E_SESSION_REQUIRED;
-    return q->who.scopes & needed ? FORGE_OK : FORGE_E_FORBIDDEN;
+    if (q->who.scopes & needed)
+        return FORGE_OK;
+    memset(&q->who, 0, sizeof(q->who));
+    return q->route->role == FORGE_ROLE_NONE ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
 static bool has_word(const char *list, const char *word)

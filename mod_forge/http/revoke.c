@@ -101,6 +101,11 @@ static void disconnect(events_t *e)
 static void give_up(events_t *e, const char *why)
 {
     apr_int64_t now = forge_live_clock();
+    if (stopping()) { /* patience was at an end: nothing is wrong */
+        disconnect(e);
+        return;
+    }
+    forge_live_events_lost(e->server->live, e->server->realm);
     if (!e->failed_since)
         e->failed_since = now;
     e->retry_at = now + PAUSE;

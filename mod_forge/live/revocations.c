@@ -244,6 +244,13 @@ bool forge_live_events_heard(forge_live_t *live, uint64_t realm, apr_int64_t ask
     return true;
 }
 
+void forge_live_events_lost(forge_live_t *live, uint64_t realm)
+{
+    forge_live_realm_t *at = realm_at(live, realm, false);
+    if (at && see(&at->leader) == (uint64_t)getpid())
+        put(&at->heard, 0);
+}
+
 apr_int64_t forge_live_clock(void)
 {
     return forge_live_monotonic();

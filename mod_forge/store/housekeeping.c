@@ -23,7 +23,7 @@ static const forge_stmt_t sweeps[] = {
      0},
     {"sweep_revocations",
      "WITH gone AS (DELETE FROM forge.revocations WHERE id = ANY (ARRAY(SELECT id FROM forge.revocations"
-     " WHERE at < now() - interval '25 hours' LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     " WHERE at < now() - interval '25 hours' ORDER BY at LIMIT 1000)) RETURNING 1) SELECT count(*) AS n FROM gone",
      0},
 };
 

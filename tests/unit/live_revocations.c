@@ -120,6 +120,10 @@ START_TEST(silence_is_unknown)
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_VALID);
     ck_assert(forge_live_events_heard(live, REALM, 1)); /* an answer that came late takes nothing back */
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_VALID);
+    forge_live_events_lost(live, OTHER);
+    ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_VALID);
+    forge_live_events_lost(live, REALM);
+    ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
 }
 END_TEST
 
