@@ -235,6 +235,9 @@ bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, c
 /* limit.c: FORGE_OK, or FORGE_E_RATE_LIMITED with Retry-After; header families on both. The first pass, by address, runs before the guard;
  * class user after it. */
 forge_status_t forge_http_limit(forge_req_t *q, forge_limit_class_t class);
+/* For a credential that costs a look into the database before anybody is counted: FORGE_OK while the address has quota left in class
+ * default, else what forge_http_limit says. Takes nothing from it. */
+forge_status_t forge_http_limit_address(forge_req_t *q);
 /* access_log.c: one JSON line a request */
 int forge_http_access_open(apr_pool_t *p, struct server_rec *s,
                            forge_server_t *server); /* open_logs: in the parent; non-zero stops the start */

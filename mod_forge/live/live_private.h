@@ -180,9 +180,4 @@ double forge_live_system_disk(const char *path);             /* per cent in use,
 /* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
 
-/* --- gate.c --- */
-
-int forge_live_gate_held(forge_live_t *live);    /* places held */
-int forge_live_gate_waiting(forge_live_t *live); /* waiters */
-
 #endif
