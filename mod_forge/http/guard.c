@@ -31,12 +31,23 @@ forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *serv
     return status;
 }
 
+static const char *ticket_of(forge_req_t *q)
+{
+    apr_table_t *pairs;
+    const char *why, *args = q->r->args;
+    if (!q->route || !(q->route->flags & FORGE_R_TICKET) || !args || !forge_util_form(q->pool, args, strlen(args), 64, &pairs, &why))
+        return NULL;
+    return apr_table_get(pairs, "ticket");
+}
+
 static forge_status_t identify(forge_req_t *q)
 {
-    const char *token = NULL;
+    const char *token = NULL, *ticket = ticket_of(q);
     FORGE_TRY(forge_core_bearer(q->pool, forge_http_header(q, "Authorization"), &token));
     if (!token)
-        return FORGE_OK;
+        return ticket ? forge_http_ticket(q, ticket, &q->who) : FORGE_OK;
+    if (strncmp(token, "fk_", 3) == 0)
+        return forge_http_api_key(q, token, &q->who);
     if (token_in_query(q->r->args))
         return FORGE_E_DUPLICATE_TOKEN;
     FORGE_TRY(forge_http_token_check(q->r, q->server, q->pool, token, q->now, &q->who));
@@ -52,5 +63,9 @@ forge_status_t forge_http_guard(forge_req_t *q)
         return FORGE_OK;
     if (q->who.role == FORGE_ROLE_NONE)
         return FORGE_E_UNAUTHENTICATED;
+    if (q->who.key_id && q->route->flags & FORGE_R_SESSION)
+        return FORGE_E_SESSION_REQUIRED;
+    if (!(q->who.scopes & (q->route->method == FORGE_GET ? FORGE_SCOPE_READ : FORGE_SCOPE_WRITE)))
+        return FORGE_E_FORBIDDEN;
     return q->who.role >= q->route->role ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
