@@ -105,5 +105,8 @@ forge_status_t forge_http_limit_address(forge_req_t *q)
     limit_key_t key = key_make(q, FORGE_LIMIT_DEFAULT, false);
     if (forge_live_limit_peek(q->live, FORGE_LIMIT_DEFAULT, key.bytes, key.len, limit))
         return FORGE_OK;
-    return forge_http_limit(q, FORGE_LIMIT_DEFAULT);
+    if (q->route && q->route->limit != FORGE_LIMIT_DEFAULT)
+        return forge_http_limit(q, FORGE_LIMIT_DEFAULT);
+    forge_http_retry_after(q, 1); /* the pass after the guard takes from the same quota: it counts this refusal, once, and says when */
+    return FORGE_E_RATE_LIMITED;
 }

@@ -85,6 +85,28 @@ static const char *audit_of(const char *event)
     return ask(F("SELECT count(*) FROM forge.audit_events WHERE event = '%s'", event));
 }
 
+/* at_once, so that all overlap: the rows are locked until every process waits for them, with the snapshot of before in its hands. */
+static int at_once_behind(const char *lock, int n, forge_status_t (*fn)(int i), forge_status_t wanted)
+{
+    pid_t pids[64];
+    int status, hits = 0;
+    sql(F("BEGIN; %s", lock));
+    for (int i = 0; i < n; i++)
+        if ((pids[i] = fork()) == 0)
+            _exit(fn(i));
+    for (int i = 0; i < 250; i++, usleep(20000))
+        if (atoi(forge_test_pg_ask(db, forge_test_pool,
+                                   "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname ="
+                                   " current_database()")) >= n)
+            break;
+    sql("COMMIT");
+    for (int i = 0; i < n; i++)
+        hits += waitpid(pids[i], &status, 0) == pids[i] && WIFEXITED(status) && WEXITSTATUS(status) == (int)wanted;
+    return hits;
+}
+
+#define CHAIN_LOCK "SELECT FROM forge.refresh_tokens t JOIN forge.sessions s ON s.id = t.session_id FOR UPDATE"
+
 /* --- refresh --- */
 
 START_TEST(refresh_makes_a_chain)
@@ -212,11 +234,22 @@ static forge_status_t refresh_same(int i)
 START_TEST(parallel_uses_make_one_chain)
 {
     account("ada", '0');
-    ck_assert_int_eq(at_once(24, refresh_same, FORGE_OK), 24);
+    ck_assert_int_eq(at_once_behind(CHAIN_LOCK, 16, refresh_same, FORGE_OK), 16);
     ck_assert_str_eq(chain(), "1/1/1");
     sql("UPDATE forge.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL");
-    ck_assert_int_eq(at_once(12, refresh_same, FORGE_E_REFRESH_REUSED), 1); /* the first ends the session, the others find it ended */
+    ck_assert_int_eq(at_once_behind(CHAIN_LOCK, 12, refresh_same, FORGE_E_REFRESH_REUSED), 1); /* the others find the session ended */
     ck_assert_str_eq(audit_of("session.refresh_reused"), "1");
+}
+END_TEST
+
+/* A logout that is committed while a refresh waits for the row wins. */
+START_TEST(logout_beats_a_waiting_refresh)
+{
+    account("ada", '0');
+    ck_assert_int_eq(
+        at_once_behind("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout'", 4, refresh_same, FORGE_E_INVALID_REFRESH),
+        4);
+    ck_assert_str_eq(chain(), "0/1/1");
 }
 END_TEST
 
@@ -312,7 +345,7 @@ START_TEST(ticket_opens_once_in_parallel)
 {
     forge_who_t who = account("ada", '0');
     ck_assert_int_eq(forge_store_ticket_create(db, forge_test_pool, &who, sha('a')), FORGE_OK);
-    ck_assert_int_eq(at_once(16, spend_same, FORGE_OK), 1);
+    ck_assert_int_eq(at_once_behind("SELECT FROM forge.stream_tickets FOR UPDATE", 16, spend_same, FORGE_OK), 1);
 }
 END_TEST
 
@@ -413,7 +446,7 @@ static forge_status_t register_guest(int i)
 START_TEST(guest_registers_once_in_parallel)
 {
     twin_guest = guest("guest_00000001", '0');
-    ck_assert_int_eq(at_once(12, register_guest, FORGE_OK), 1);
+    ck_assert_int_eq(at_once_behind("SELECT FROM forge.users FOR UPDATE", 12, register_guest, FORGE_OK), 1);
     ck_assert_str_eq(audit_of("guest.converted"), "1");
     ck_assert_str_eq(audit_of("user.registered"), "1");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "1");
@@ -533,7 +566,7 @@ START_TEST(fifty_keys_at_most)
         " now() - interval '2 days', now() - interval '1 day' FROM generate_series(1, 60) i");
     for (int i = 0; i < 45; i++)
         ck_assert_int_eq(key_make("key", F("%064x", i), NULL), FORGE_OK);
-    ck_assert_int_eq(at_once(16, key_make_another, FORGE_OK), 5);
+    ck_assert_int_eq(at_once_behind("SELECT FROM forge.users FOR NO KEY UPDATE", 16, key_make_another, FORGE_OK), 5);
     ck_assert_int_eq(key_make("key", sha('f'), NULL), FORGE_E_LIMIT_REACHED);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.api_keys WHERE expires_at IS NULL"), "50");
     ck_assert_str_eq(audit_of("api_key.created"), "50");
@@ -542,31 +575,15 @@ END_TEST
 
 Suite *forge_test_store_sessions(void)
 {
+    /* clang-format off */
     const TTest *const tests[] = {
-        refresh_makes_a_chain,
-        session_ends_after_720_hours,
-        again_inside_the_window,
-        reuse_ends_the_session,
-        no_window_at_all,
-        what_does_not_refresh,
-        rolled_back_consumes_nothing,
-        parallel_uses_make_one_chain,
-        logout_ends_one,
-        only_ones_own_end,
-        ticket_opens_once,
-        ticket_is_void,
-        ticket_opens_once_in_parallel,
-        guest_has_no_address,
-        guest_becomes_an_account,
-        guest_meets_taken_names,
-        guest_whose_session_ended,
-        guest_registers_once_in_parallel,
-        only_guests_lack_an_address,
-        old_guests_are_swept,
-        key_found_until_it_ends,
-        key_deleted_by_its_owner,
-        fifty_keys_at_most,
+        refresh_makes_a_chain, session_ends_after_720_hours, again_inside_the_window, reuse_ends_the_session, no_window_at_all,
+        what_does_not_refresh, rolled_back_consumes_nothing, parallel_uses_make_one_chain, logout_beats_a_waiting_refresh,
+        logout_ends_one, only_ones_own_end, ticket_opens_once, ticket_is_void, ticket_opens_once_in_parallel, guest_has_no_address,
+        guest_becomes_an_account, guest_meets_taken_names, guest_whose_session_ended, guest_registers_once_in_parallel,
+        only_guests_lack_an_address, old_guests_are_swept, key_found_until_it_ends, key_deleted_by_its_owner, fifty_keys_at_most,
     };
+    /* clang-format on */
     Suite *s = suite_create("store_sessions");
     TCase *tc = tcase_create("sessions");
     tcase_set_timeout(tc, 60);
