@@ -290,6 +290,48 @@ START_TEST(health_without_database)
 }
 END_TEST
 
+/* --- at once: the next request is refused without the database being asked (SECURITY 1) --- */
+
+static void expect_refused(const char *token)
+{
+    for (int i = 0; i < 10; i++) /* whichever child answers */
+        expect_problem(CALL("GET", validate_path, .token = token, .headers = {"Connection: close"}), "invalid_token");
+    expect_problem(CALL("GET", "/api/v1/courses", .token = token), "invalid_token"); /* also where nobody need log in */
+}
+
+START_TEST(ended_tokens_are_refused)
+{
+    person_t me = person("student"), second = login_again(me, "phone"), third = login_again(me, "tablet");
+    expect_status(CALL("GET", validate_path, .token = second.access), 200);
+    expect_status(CALL("POST", "/api/v1/auth/logout", .token = second.access), 204);
+    expect_refused(second.access);
+    expect_problem(CALL("POST", "/api/v1/auth/logout", .token = second.access), "invalid_token");
+    expect_status(CALL("DELETE", session_path(sid_of(third)), .token = me.access), 204);
+    expect_refused(third.access);
+    expect_status(CALL("GET", validate_path, .token = me.access), 200);
+    expect_status(CALL("POST", "/api/v1/auth/logout-all", .token = me.access), 204);
+    expect_refused(me.access);
+    me = login_again(me, "new");
+    reply_t *next = CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", me.refresh));
+    expect_status(next, 200);
+    sql("UPDATE forge.refresh_tokens SET used_at = used_at - interval '1 minute'");
+    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", me.refresh)), "refresh_reused");
+    expect_refused(me.access);
+    expect_refused(text_at(next->json, "/access_token"));
+}
+END_TEST
+
+START_TEST(converted_guest_is_refused)
+{
+    const char *token = text_at(CALL("POST", "/api/v1/auth/guest")->json, "/access_token");
+    reply_t *reply =
+        CALL("POST", "/api/v1/auth/register", .token = token, .json = "{\"email\":\"ada@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
+    expect_status(reply, 201);
+    expect_refused(token);
+    expect_status(CALL("GET", validate_path, .token = text_at(reply->json, "/access_token")), 200);
+}
+END_TEST
+
 Suite *suite_sessions(void)
 {
     Suite *suite = suite_create("sessions");
@@ -300,6 +342,8 @@ Suite *suite_sessions(void)
     tcase_add_test(ends, logout_ends_this_session);
     tcase_add_test(ends, logout_all_ends_every_session);
     tcase_add_test(ends, parallel_logouts);
+    tcase_add_test(ends, ended_tokens_are_refused);
+    tcase_add_test(ends, converted_guest_is_refused);
     TCase *own = case_make(suite, "sessions");
     tcase_add_test(own, list_shows_ones_own);
     tcase_add_test(own, only_ones_own_are_revoked);
