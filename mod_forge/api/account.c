@@ -14,10 +14,11 @@
     {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"}, \
         {.name = "email", \
          .type = FORGE_T_TEXT, \
+         .flags = FORGE_F_NULLABLE, \
          .max = 254, \
          .format = "email", \
          .example = "\"ada@example.org\"", \
-         .help = "address as typed"}, \
+         .help = "address as typed; null for a guest"}, \
         {.name = "username", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username", .example = "\"ada\"", .help = "login name"}, \
         {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"}, \
         {.name = "bio", \
@@ -27,7 +28,11 @@
          .example = "null", \
          .help = "a few words about oneself"}, \
         {.name = "avatar_url", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 2048, .example = "null", .help = "a picture"}, \
-        {.name = "role", .type = FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "\"student\"", .help = "role here"}, \
+        {.name = "role", \
+         .type = FORGE_T_TEXT, \
+         .format = "enum:guest|student|instructor|admin", \
+         .example = "\"student\"", \
+         .help = "role here"}, \
         {.name = "is_active", .type = FORGE_T_BOOL, .example = "true", .help = "false: the account cannot log in"}, \
         {.name = "email_verified", .type = FORGE_T_BOOL, .example = "false", .help = "the address was proven"}, \
         {.name = "locale", \
@@ -194,10 +199,15 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
     return FORGE_OK;
 }
 
-/* Stores the account; a username that was not given is made from the e-mail, with a random end when that one is taken. */
+/* Stores the account, or makes one of the guest who asks; a username that was not given is made from the e-mail, with a random end when
+ * that one is taken. */
 static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const forge_new_session_t *session, forge_rows_t **rows)
 {
     forge_db_t *db;
+    if (q->who.role == FORGE_ROLE_GUEST) {
+        user->guest_id = forge_util_itoa(q->pool, q->who.user_id);
+        user->guest_session = forge_util_itoa(q->pool, q->who.session_id);
+    }
     FORGE_TRY(forge_http_db(q, &db));
     if (user->username)
         return forge_store_user_create(db, q->pool, user, session, rows);

@@ -71,6 +71,7 @@ static const forge_route_t routes[] = {
      .summary = "Register and log in",
      .description = "Creates an account and its first session. "
                     "Open to anyone; only roles that the site lets people choose may be asked for. "
+                    "With a guest's token the guest becomes the account and keeps what it did; its own tokens end. "
                     "Without a username one is made from the e-mail address.",
      .errors = forge_api_register_errors},
     {.method = FORGE_POST,
@@ -104,7 +105,7 @@ static const forge_route_t routes[] = {
      .description = "Says how strong a password is and which rules it breaks, by the rules of registration. Nothing is stored."},
     {.method = FORGE_GET,
      .path = "/auth/me",
-     .role = FORGE_ROLE_STUDENT,
+     .role = FORGE_ROLE_GUEST,
      .flags = FORGE_R_ETAG,
      .limit = FORGE_LIMIT_DEFAULT,
      .success = 200,
@@ -114,6 +115,6 @@ static const forge_route_t routes[] = {
      .operation = "auth_me",
      .tag = "auth",
      .summary = "Read my account",
-     .description = "The account of the access token, with its sessions. Open to every account."},
+     .description = "The account of the access token, with its sessions. Open to every account and to guests."},
 };
 const forge_routes_t forge_api_auth = FORGE_API_ROUTES(routes);

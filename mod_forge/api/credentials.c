@@ -49,7 +49,7 @@ forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g)
 {
     for (int tries = 0; g->subject; tries++) {
         forge_db_t *db;
-        forge_verdict_t verdict;
+        forge_guess_verdict_t verdict;
         int seconds;
         FORGE_TRY(forge_http_db(q, &db));
         forge_status_t status = forge_store_guess_charge(db, q->pool, g, &verdict, &seconds);

@@ -81,6 +81,33 @@ static const forge_field_t ready_fields[] = {
     {.name = "checks", .type = FORGE_T_OBJECT, .help = "one by one", .fields = ready_checks_fields},
     {.name = NULL},
 };
+static const forge_field_t gate_fields[] = {
+    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "warn: logins wait for their turn"},
+    {.name = "places", .type = FORGE_T_INT, .example = "4", .help = "hashes that may be computed at once, in all processes"},
+    {.name = "busy", .type = FORGE_T_INT, .example = "1", .help = "of them in use"},
+    {.name = "waiting", .type = FORGE_T_INT, .example = "0", .help = "who waits for one"},
+    {.name = NULL},
+};
+static const forge_field_t signing_fields[] = {
+    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "access tokens can be signed"},
+    {.name = "algorithms", .type = FORGE_T_ARRAY, .format = "text", .example = "[\"HS256\"]", .help = "that are accepted"},
+    {.name = NULL},
+};
+static const forge_field_t auth_checks_fields[] = {
+    {.name = "database", .type = FORGE_T_OBJECT, .help = "PostgreSQL", .fields = database_fields},
+    {.name = "migrations", .type = FORGE_T_OBJECT, .help = "version of the schema", .fields = migrations_fields},
+    {.name = "password_hash", .type = FORGE_T_OBJECT, .help = "the gate before bcrypt", .fields = gate_fields},
+    {.name = "signing", .type = FORGE_T_OBJECT, .help = "keys of access tokens", .fields = signing_fields},
+    CHECK_FIELD("mail", "letters for verification and reset"),
+    CHECK_FIELD("mfa", "second factors"),
+    CHECK_FIELD("guests", "sessions without an account"),
+    {.name = NULL},
+};
+static const forge_field_t auth_fields[] = {
+    HEALTH_FIELDS,
+    {.name = "checks", .type = FORGE_T_OBJECT, .help = "one by one", .fields = auth_checks_fields},
+    {.name = NULL},
+};
 static const forge_field_t live_fields[] = {
     {.name = "status", .type = FORGE_T_TEXT, .format = "enum:pass", .example = "\"pass\"", .help = "this process answers"},
     {.name = NULL},
@@ -222,6 +249,45 @@ static forge_status_t health_live(forge_req_t *q)
     return forge_reply_buf(q, b, NULL);
 }
 
+/* --- /auth/health: the parts that identity stands on --- */
+
+static verdict_t put_gate(forge_req_t *q, forge_json_t *checks)
+{
+    forge_json_t *check = forge_util_json_put_object(checks, "password_hash");
+    int places = forge_config_bcrypt_concurrency(q->config), waiting = forge_live_gate_waiting(q->live);
+    verdict_t verdict = waiting > places ? WARN : PASS;
+    forge_util_json_put_text(check, "status", verdicts[verdict]);
+    forge_util_json_put_int(check, "places", places);
+    forge_util_json_put_int(check, "busy", forge_live_gate_held(q->live));
+    forge_util_json_put_int(check, "waiting", waiting);
+    return verdict;
+}
+
+static void put_signing(forge_json_t *checks)
+{
+    forge_json_t *check = forge_util_json_put_object(checks, "signing");
+    forge_util_json_put_text(check, "status", verdicts[PASS]); /* a server without keys does not start */
+    forge_util_json_add_text(forge_util_json_put_array(check, "algorithms"), "HS256");
+}
+
+static void put_part(forge_json_t *checks, const char *name, bool on)
+{
+    forge_util_json_put_text(forge_util_json_put_object(checks, name), "status", on ? verdicts[PASS] : "off");
+}
+
+static forge_status_t health_auth(forge_req_t *q)
+{
+    forge_json_t *checks = forge_util_json_object(q->pool);
+    bool reached;
+    verdict_t verdict = put_database(q, checks, &reached);
+    verdict = worse(verdict, put_gate(q, checks));
+    put_signing(checks);
+    put_part(checks, "mail", false);
+    put_part(checks, "mfa", true);
+    put_part(checks, "guests", forge_config_guests(q->config));
+    return reply(q, report(q, verdict, reached), checks, verdict);
+}
+
 #define HEALTH_ROW(where, at_root, id) \
     { \
         .method = FORGE_GET, .path = (where), .flags = FORGE_R_STATUS | (at_root), .limit = FORGE_LIMIT_NONE, .success = 200, \
@@ -235,6 +301,18 @@ static const forge_route_t routes[] = {
     HEALTH_ROW("/health", FORGE_R_ROOT, "health"),
     HEALTH_ROW("/health", 0, "health_api"),
     HEALTH_ROW("/monitor/health", 0, "monitor_health"),
+    {.method = FORGE_GET,
+     .path = "/auth/health",
+     .flags = FORGE_R_STATUS,
+     .limit = FORGE_LIMIT_NONE,
+     .success = 200,
+     .reply = auth_fields,
+     .schema = "AuthHealth",
+     .handle = health_auth,
+     .operation = "auth_health",
+     .tag = "auth",
+     .summary = "Health of identity",
+     .description = "Open to anyone. 503 with the same body when the database or its schema is unfit; it is asked once a second."},
     {.method = FORGE_GET,
      .path = "/health/live",
      .flags = FORGE_R_ROOT,

@@ -40,11 +40,14 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
         .session_id = forge_store_rows_int(rows, 0, "_session_id", 0),
         .epoch = forge_store_rows_int(rows, 0, "_epoch", 0),
         .role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role")),
+        .expires = q->now + rules->access_ttl,
+        .scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE,
         .amr = amr,
     };
     const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
     if (!access)
         return forge_fail(q, FORGE_E_INTERNAL);
+    forge_http_cookie_set(q, &who);
     forge_buf_t *b = forge_util_buf_make(q->pool, 2048, TOKENS_MAX);
     forge_util_buf_puts(b, "{\"user\":");
     forge_store_render_row(b, rows, 0);

@@ -33,8 +33,10 @@ const char *forge_config_secret(const forge_config_t *c, apr_size_t *len);
 apr_uint64_t forge_config_tenant(const forge_config_t *c); /* the same for virtual hosts with the same secret, and only for them */
 const forge_token_rules_t *
 forge_config_token_rules(const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */
-apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c); /* ForgeRefreshTokenTTL 7d */
-int forge_config_bcrypt_cost(const forge_config_t *c);                 /* ForgeBcryptCost 12 */
+apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c);    /* ForgeRefreshTokenTTL 7d */
+apr_interval_time_t forge_config_refresh_window(const forge_config_t *c); /* ForgeRefreshReuseWindow 10s */
+bool forge_config_guests(const forge_config_t *c);                        /* ForgeGuests On */
+int forge_config_bcrypt_cost(const forge_config_t *c);                    /* ForgeBcryptCost 12 */
 int forge_config_bcrypt_concurrency(
     const forge_config_t *c); /* ForgeBcryptConcurrency: places over all children; default the processors, at least 1 */
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c); /* ForgePasswordPolicy */

@@ -42,6 +42,16 @@ apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c)
     return NUMBER(c, refresh_ttl);
 }
 
+apr_interval_time_t forge_config_refresh_window(const forge_config_t *c)
+{
+    return NUMBER(c, refresh_window);
+}
+
+bool forge_config_guests(const forge_config_t *c)
+{
+    return NUMBER(c, guests) != 0;
+}
+
 int forge_config_bcrypt_cost(const forge_config_t *c)
 {
     return (int)NUMBER(c, bcrypt_cost);

@@ -209,7 +209,7 @@ static const char *show_quantity(apr_pool_t *p, apr_int64_t value, const unit_t 
 
 const char *forge_config_show_duration(apr_pool_t *p, apr_int64_t t)
 {
-    return show_quantity(p, t, durations);
+    return t ? show_quantity(p, t, durations) : "0s";
 }
 
 const char *forge_config_show_size(apr_pool_t *p, apr_int64_t bytes)

@@ -54,6 +54,16 @@ const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex)
     return token;
 }
 
+const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, const char *token, const char **sha256_hex)
+{
+    unsigned char mac[32];
+    const char *next;
+    forge_core_mac(keys, "refresh", token, strlen(token), mac);
+    next = forge_util_b64url(p, mac, sizeof(mac));
+    *sha256_hex = forge_core_sha256_hex(p, next, strlen(next));
+    return next;
+}
+
 /* --- cjose objects end with their scope --- */
 
 static void jws_free(cjose_jws_t **jws)

@@ -118,8 +118,8 @@ static int user_reset_password(forge_ctl_t *ctl)
 
 static void user_print(const forge_rows_t *rows, int i)
 {
-    const char *seen = forge_store_rows_text(rows, i, "last_login_at");
-    printf("%8s  %-32s  %-20s  %-10s  %-8s  %.19s\n", forge_store_rows_text(rows, i, "id"), forge_store_rows_text(rows, i, "email"),
+    const char *seen = forge_store_rows_text(rows, i, "last_login_at"), *email = forge_store_rows_text(rows, i, "email"); /* guests: none */
+    printf("%8s  %-32s  %-20s  %-10s  %-8s  %.19s\n", forge_store_rows_text(rows, i, "id"), email ? email : "-",
            forge_store_rows_text(rows, i, "username"), forge_store_rows_text(rows, i, "role"),
            forge_store_rows_bool(rows, i, "is_active") ? "active" : "inactive", seen ? seen : "never");
 }

@@ -237,6 +237,9 @@ bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, c
 forge_status_t forge_http_limit(forge_req_t *q, forge_limit_class_t class);
 /* The client's network as limits know it, for lockout: "192.0.2.7", "2001:db8:1:2::/64". */
 const char *forge_http_limit_address(forge_req_t *q);
+/* For a credential that costs a look into the database before anybody is counted: FORGE_OK while the address has quota left in class
+ * default, else what forge_http_limit says. Takes nothing from it. */
+forge_status_t forge_http_limit_peek(forge_req_t *q);
 /* access_log.c: one JSON line a request */
 int forge_http_access_open(apr_pool_t *p, struct server_rec *s,
                            forge_server_t *server); /* open_logs: in the parent; non-zero stops the start */

@@ -107,3 +107,18 @@ forge_status_t forge_http_limit(forge_req_t *q, forge_limit_class_t class)
     forge_http_retry_after(q, answer.retry > 0 ? (int)seconds(answer.retry) : 1);
     return forge_fail(q, FORGE_E_RATE_LIMITED);
 }
+
+forge_status_t forge_http_limit_peek(forge_req_t *q)
+{
+    bool by_account;
+    forge_limit_t limit = forge_config_limit(q->config, q->dir, FORGE_LIMIT_DEFAULT, &by_account);
+    if (limit.limit == 0 || limit.window == 0)
+        return FORGE_OK;
+    limit_key_t key = key_make(q, FORGE_LIMIT_DEFAULT, false);
+    if (forge_live_limit_peek(q->live, FORGE_LIMIT_DEFAULT, key.bytes, key.len, limit))
+        return FORGE_OK;
+    if (q->route && q->route->limit != FORGE_LIMIT_DEFAULT)
+        return forge_http_limit(q, FORGE_LIMIT_DEFAULT);
+    forge_http_retry_after(q, 1); /* the pass after the guard takes from the same quota: it counts this refusal, once, and says when */
+    return FORGE_E_RATE_LIMITED;
+}

@@ -293,6 +293,24 @@ forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const 
     return answer;
 }
 
+bool forge_live_limit_peek(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit)
+{
+    if (limit.limit <= 0)
+        return true;
+    uint64_t hash[2];
+    forge_live_stripe_t *stripe = forge_live_limit_stripe(live, class, key, len, hash);
+    if (!forge_live_limit_lock(stripe))
+        return false;
+    clock_advance(stripe, forge_live_monotonic() + live->segment->wall_offset);
+    int32_t link = *chain_of(stripe, hash);
+    while (link != NONE && (key_at(stripe, link)->hash[0] != hash[0] || key_at(stripe, link)->hash[1] != hash[1]))
+        link = key_at(stripe, link)->next;
+    forge_live_key_t unseen = {.tat = 0}, copy = link == NONE ? unseen : *key_at(stripe, link);
+    bool allowed = gcra(&copy, limit, stripe->clock).allowed;
+    pthread_mutex_unlock(&stripe->mutex);
+    return allowed;
+}
+
 apr_size_t forge_live_limit_keys(const forge_live_t *live)
 {
     apr_size_t keys = 0;

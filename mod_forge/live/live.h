@@ -37,6 +37,8 @@ typedef struct forge_limit_answer_t {
  * that nobody sets, or a time for tests. Never a request's own time: a client that sends slowly could move the clock of others. */
 forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit,
                                            apr_time_t now);
+/* Would a request of `key` be allowed now? Counts nothing and remembers nothing. */
+bool forge_live_limit_peek(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit);
 apr_size_t forge_live_limit_keys(const forge_live_t *live); /* keys in use, for metrics */
 
 /* --- metrics.c: counters and histograms --- */
@@ -87,6 +89,8 @@ void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
  * (≥ 0), or -1. Counts nothing. A place whose holder died is free again after 60 s at the latest, or as soon as its process is gone. */
 int forge_live_gate_enter(forge_live_t *live, int slots, apr_interval_time_t patience);
 void forge_live_gate_leave(forge_live_t *live, int place);
+int forge_live_gate_held(forge_live_t *live);    /* places held */
+int forge_live_gate_waiting(forge_live_t *live); /* waiters */
 
 /* --- revocations.c: what ended before its tokens did, told apart by realm (a database, as a number that is not 0) --- */
 

@@ -5,7 +5,8 @@
 
 enum { BATCH = 1000, BATCHES_MAX = 100 }; /* rows in one statement, statements for one table and run */
 
-/* Rows that another node is deleting are skipped. ARRAY(…) runs once; a semi-join might run its LIMIT again and again. A session's expiry
+/* A guest stays 30 days after its last session has ended; sessions themselves stay as long, so that one is found while it matters.
+ * Rows that another node is deleting are skipped. ARRAY(…) runs once; a semi-join might run its LIMIT again and again. A session's expiry
  * stands still once it is revoked, so the index on it serves both ends of a session's life. A spent token is kept until it would have
  * expired: its reuse must be noticed. */
 static const forge_stmt_t sweeps[] = {
@@ -24,6 +25,20 @@ static const forge_stmt_t sweeps[] = {
     {"sweep_revocations",
      "WITH gone AS (DELETE FROM forge.revocations WHERE id = ANY (ARRAY(SELECT id FROM forge.revocations"
      " WHERE at < now() - interval '25 hours' ORDER BY at LIMIT 1000)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
+    {"sweep_stream_tickets",
+     "WITH gone AS (DELETE FROM forge.stream_tickets WHERE sha256 = ANY (ARRAY(SELECT sha256 FROM forge.stream_tickets"
+     " WHERE expires_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
+    {"sweep_api_keys",
+     "WITH gone AS (DELETE FROM forge.api_keys WHERE id = ANY (ARRAY(SELECT id FROM forge.api_keys"
+     " WHERE expires_at < now() - interval '30 days' LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
+    {"sweep_guests",
+     "WITH gone AS (DELETE FROM forge.users WHERE id = ANY (ARRAY(SELECT u.id FROM forge.users u"
+     " WHERE u.role = 'guest' AND u.email IS NULL AND u.created_at < now() - interval '30 days' AND NOT EXISTS ("
+     "  SELECT FROM forge.sessions s WHERE s.user_id = u.id AND least(s.revoked_at, s.expires_at) > now() - interval '30 days')"
+     " LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
      0},
 };
 

@@ -92,7 +92,7 @@ const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id)
     return apr_psprintf(p, "user:%" APR_INT64_T_FMT, user_id);
 }
 
-forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_verdict_t *verdict, int *seconds)
+forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict, int *seconds)
 {
     const char *args[] = {g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds)};
     forge_rows_t *rows;

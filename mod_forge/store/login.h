@@ -23,16 +23,16 @@ typedef struct forge_guess_t {
     const char *ip, *request_id;
 } forge_guess_t;
 
-typedef enum forge_verdict_t {
+typedef enum forge_guess_verdict_t {
     FORGE_GUESS_ALLOWED, /* charged: settle it by one of the functions below */
     FORGE_GUESS_LOCKED,  /* nothing was charged */
     FORGE_GUESS_BUSY     /* nothing was charged: as many guesses as are left are in flight */
-} forge_verdict_t;
+} forge_guess_verdict_t;
 
 /* --- lockout.c --- */
 
 /* *seconds: how long it stays locked. */
-forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_verdict_t *verdict, int *seconds);
+forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict, int *seconds);
 /* It was wrong: counts it, locks at the limit, and writes the audit event ("user.login_failed", "mfa.failed"; `at` says where: "login",
  * "confirm", "mfa") and user.locked with it. Also for guesses that were not charged because lockout is off. */
 forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event, const char *at);

@@ -171,7 +171,8 @@ forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *foun
 
 typedef struct forge_new_user_t {
     const char *email, *email_key, *username, *full_name, *role, *password_hash, *terms_at,
-        *privacy_at; /* NULL where not given; *_at RFC 3339 */
+        *privacy_at;                      /* NULL where not given; *_at RFC 3339 */
+    const char *guest_id, *guest_session; /* the guest that becomes this account, and the session it acts in; NULL: none */
 } forge_new_user_t;
 typedef struct forge_new_session_t {
     const char *refresh_sha256, *expires_at, *device_name, *user_agent, *ip, *amr, *request_id;
@@ -180,7 +181,8 @@ typedef struct forge_new_session_t {
 
 /* Creates the account, its first session with a refresh token (unless session is NULL) and the audit event in one statement. Row: the bare
  * user (id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale, timezone, created_at, updated_at) and
- * _session_id, _version. FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN. */
+ * _session_id, _version. FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN. With a guest that one's row becomes the account, its epoch is raised
+ * and its sessions end; FORGE_E_INVALID_TOKEN when it is no guest any more. */
 forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
                                        forge_rows_t **rows);
 /* By e-mail key or username (either NULL): the bare user, _password_hash, _mfa (a second factor is active); no rows when unknown. */

@@ -1,48 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Accounts and their sessions: each function is one statement that checks, changes and writes its audit event together.
  */
-#include "store_private.h"
-#include <apr_strings.h>
-#include <string.h>
+#include "account_sql.h"
 
 /* clang-format off */
 
-/* The members of an account as the public API shows it to itself; the table is called u in every statement here. */
-#define BARE_USER                                                                                                    \
-    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, " \
-    "u.timezone, u.created_at, u.updated_at"
-
-/* A session and its first refresh token for the account in the CTE `who`; nothing when there is no token (`hash` NULL). A session lives
- * 720 h at most, whatever the token's own life (SECURITY 36; CHECK sessions_absolute_life). */
-#define OPEN_SESSION(hash, expires, device, agent, ip, amr)                                                       \
-    "opened AS ("                                                                                                 \
-    " INSERT INTO forge.sessions (user_id, device_name, user_agent, ip, amr, expires_at)"                         \
-    " SELECT id, " device ", " agent ", " ip "::inet, string_to_array(coalesce(" amr ", 'pwd'), ' '),"            \
-    "  least(" expires "::timestamptz, now() + interval '720 hours')"                                             \
-    " FROM who WHERE " hash "::text IS NOT NULL RETURNING id, expires_at), "                                      \
-    "token AS ("                                                                                                  \
-    " INSERT INTO forge.refresh_tokens (session_id, sha256, expires_at)"                                          \
-    " SELECT id, decode(" hash ", 'hex'), expires_at FROM opened)"
-
-/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. */
+/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. With a guest ($17, in session $18) no
+ * row is made: the guest's becomes the account, which voids its tokens (trigger state) and ends its sessions. */
 static const forge_stmt_t user_create = {
     "user_create",
-    "WITH who AS ("
+    "WITH made AS ("
     " INSERT INTO forge.users (email, email_key, username, full_name, role, password_hash, terms_accepted_at, privacy_accepted_at,"
     "  last_login_at, last_login_ip)"
-    " VALUES ($1, $2, $3, $4, coalesce($5, 'student'), $6, $7::timestamptz, $8::timestamptz,"
-    "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END)"
+    " SELECT $1, $2, $3, $4, coalesce($5, 'student'), $6, $7::timestamptz, $8::timestamptz,"
+    "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END WHERE $17::bigint IS NULL"
     " ON CONFLICT DO NOTHING RETURNING *), "
+    "turned AS ("
+    " UPDATE forge.users g SET email = $1, email_key = $2, username = $3, full_name = $4, role = coalesce($5, 'student'), password_hash = $6,"
+    "  password_changed_at = now(), terms_accepted_at = $7::timestamptz, privacy_accepted_at = $8::timestamptz,"
+    "  last_login_at = CASE WHEN $9::text IS NOT NULL THEN now() ELSE g.last_login_at END,"
+    "  last_login_ip = CASE WHEN $9::text IS NOT NULL THEN $13::inet ELSE g.last_login_ip END"
+    " WHERE g.id = $17::bigint AND g.role = 'guest' AND g.is_active"
+    "  AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $18::bigint AND s.user_id = g.id AND s.revoked_at IS NULL AND s.expires_at > now())"
+    "  AND NOT EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2)"
+    "  AND NOT EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\") AND x.id <> g.id)"
+    " RETURNING *), "
+    "ended AS ("
+    " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'guest_converted' FROM turned t"
+    " WHERE s.user_id = t.id AND s.revoked_at IS NULL RETURNING s.id), "
+    "who AS (SELECT * FROM made UNION ALL SELECT * FROM turned), "
     OPEN_SESSION("$9", "$10", "$11", "$12", "$13", "$14") ", "
-    FORGE_AUDIT(
-        "SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
+    FORGE_AUDIT("SELECT 'guest.converted', id, id, $13::inet, $15, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM turned"
+    " UNION ALL SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED ","
+    " (SELECT concat_ws(' ', 'u' || t.id || ':' || t.epoch, (SELECT string_agg('s' || e.id, ' ') FROM ended e)) FROM turned t) AS _revoked,"
     " CASE WHEN u.id IS NOT NULL THEN 'ok'"
+    "  WHEN $17::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM forge.users g WHERE g.id = $17::bigint AND g.role = 'guest') THEN 'no_guest'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) THEN 'email_taken'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN 'username_taken'"
+    "  WHEN $17::bigint IS NOT NULL THEN 'no_guest'"
     "  ELSE 'raced' END AS _outcome "
     "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
-    16};
+    18};
 
 #define LOGIN_SECRETS \
     "u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version," \
@@ -114,7 +113,7 @@ static const forge_stmt_t login_second = {
     " FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
     13};
 
-/* profile_completion: of e-mail and username (always there), the five free members and a verified address. */
+/* profile_completion: of e-mail and username, the five free members and a verified address. No session ($2 is 0): an API key. */
 static const forge_stmt_t user_me = {
     "user_me",
     "SELECT " BARE_USER ", json_build_object("
@@ -122,11 +121,11 @@ static const forge_stmt_t user_me = {
     "  'last_login_at', to_char(u.last_login_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
     "  'last_login_ip', host(u.last_login_ip)) AS sessions,"
     " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS mfa_enabled,"
-    " 100 * (2 + num_nonnulls(nullif(u.full_name, ''), nullif(u.bio, ''), nullif(u.avatar_url, ''), nullif(u.locale, ''),"
-    "  nullif(u.timezone, ''), nullif(u.email_verified, false))) / 8 AS profile_completion,"
-    " u.password_changed_at, u.version AS _version "
-    "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND EXISTS ("
-    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now())",
+    " 100 * num_nonnulls(u.email, u.username, nullif(u.full_name, ''), nullif(u.bio, ''), nullif(u.avatar_url, ''), nullif(u.locale, ''),"
+    "  nullif(u.timezone, ''), nullif(u.email_verified, false)) / 8 AS profile_completion,"
+    " CASE WHEN u.password_hash IS NOT NULL THEN u.password_changed_at END AS password_changed_at, u.version AS _version "
+    "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("
+    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now()))",
     2};
 
 static const forge_stmt_t user_set_role = {
@@ -167,6 +166,14 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip)
     return zone ? apr_pstrmemdup(p, ip, (apr_size_t)(zone - ip)) : ip;
 }
 
+/* Says which name it was when a guest's registration met another of the same moment. */
+static forge_status_t taken(const forge_db_t *db, forge_status_t status)
+{
+    if (status != FORGE_E_CONFLICT)
+        return status;
+    return strcmp(forge_store_constraint(db), "users_email_key_unique") == 0 ? FORGE_E_EMAIL_TAKEN : FORGE_E_USERNAME_TAKEN;
+}
+
 /* The one way an account comes to be; `event` names who wanted it. */
 static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
                              const char *event, forge_rows_t **rows)
@@ -188,10 +195,12 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
                           forge_store_ip(p, s->ip),
                           s->amr,
                           s->request_id,
-                          event};
+                          event,
+                          user->guest_id,
+                          user->guest_session};
     /* "raced": the twin that won was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
-        FORGE_TRY(forge_store_run(db, p, &user_create, args, rows));
+        FORGE_TRY(taken(db, forge_store_run(db, p, &user_create, args, rows)));
         const char *outcome = forge_store_rows_text(*rows, 0, "_outcome");
         if (strcmp(outcome, "ok") == 0)
             return FORGE_OK;
@@ -199,6 +208,8 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
             return FORGE_E_EMAIL_TAKEN;
         if (strcmp(outcome, "username_taken") == 0)
             return FORGE_E_USERNAME_TAKEN;
+        if (strcmp(outcome, "no_guest") == 0) /* registered by a twin, or logged out meanwhile */
+            return FORGE_E_INVALID_TOKEN;
     }
     return FORGE_E_CONFLICT;
 }

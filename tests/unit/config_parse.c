@@ -219,6 +219,7 @@ START_TEST(shown_as_written)
 {
     ck_assert_str_eq(forge_config_show_duration(forge_test_pool, 100 * 1000), "100ms");
     ck_assert_str_eq(forge_config_show_duration(forge_test_pool, 60 * SECOND), "1m");
+    ck_assert_str_eq(forge_config_show_duration(forge_test_pool, 0), "0s");
     ck_assert_str_eq(forge_config_show_duration(forge_test_pool, 90 * SECOND), "90s");
     ck_assert_str_eq(forge_config_show_duration(forge_test_pool, 90 * 86400 * SECOND), "90d");
     ck_assert_str_eq(forge_config_show_size(forge_test_pool, 1 << 20), "1M");

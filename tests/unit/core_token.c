@@ -461,6 +461,24 @@ START_TEST(refresh_tokens)
 }
 END_TEST
 
+/* Always the same one of a token, and another under another secret. */
+START_TEST(refresh_successors)
+{
+    const char *hash, *next, *same, *after, *foreign, *ignored, *token = forge_core_refresh_make(forge_test_pool, &ignored);
+    forge_keys_t *others = forge_core_keys_make(forge_test_pool, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", 32);
+    next = forge_core_refresh_next(forge_test_pool, keys, token, &hash);
+    same = forge_core_refresh_next(forge_test_pool, keys, token, &ignored);
+    after = forge_core_refresh_next(forge_test_pool, keys, next, &ignored);
+    foreign = forge_core_refresh_next(forge_test_pool, others, token, &ignored);
+    ck_assert_uint_eq(strlen(next), 43);
+    ck_assert_str_eq(hash, forge_core_sha256_hex(forge_test_pool, next, 43));
+    ck_assert_str_eq(next, same);
+    ck_assert_str_ne(next, token);
+    ck_assert_str_ne(after, next);
+    ck_assert_str_ne(foreign, next);
+}
+END_TEST
+
 START_TEST(role_names)
 {
     for (int role = FORGE_ROLE_GUEST; role <= FORGE_ROLE_ADMIN; role++)
@@ -496,6 +514,7 @@ Suite *forge_test_core_token(void)
     tcase_add_test(tc, sizes);
     tcase_add_test(tc, deep_json);
     tcase_add_test(tc, refresh_tokens);
+    tcase_add_test(tc, refresh_successors);
     tcase_add_test(tc, role_names);
     suite_add_tcase(s, tc);
     return s;

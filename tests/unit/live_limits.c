@@ -42,6 +42,25 @@ START_TEST(off_allows_all)
 }
 END_TEST
 
+/* Looking takes nothing, remembers nobody, and sees what taking would. */
+START_TEST(peek_takes_nothing)
+{
+    forge_limit_t limit = {3, 3600 * SECOND};
+    ck_assert(forge_live_limit_peek(live, FORGE_LIMIT_AUTH, "k", 1, (forge_limit_t){0, SECOND}));
+    for (int i = 0; i < 10; i++)
+        ck_assert(forge_live_limit_peek(live, FORGE_LIMIT_AUTH, "k", 1, limit));
+    ck_assert_uint_eq(forge_live_limit_keys(live), 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(forge_live_limit_peek(live, FORGE_LIMIT_AUTH, "k", 1, limit));
+        ck_assert(take("k", limit, 0).allowed);
+    }
+    ck_assert(!forge_live_limit_peek(live, FORGE_LIMIT_AUTH, "k", 1, limit));
+    ck_assert(forge_live_limit_peek(live, FORGE_LIMIT_AUTH, "other", 5, limit));
+    ck_assert(forge_live_limit_peek(live, FORGE_LIMIT_DEFAULT, "k", 1, limit));
+    ck_assert(!take("k", limit, 0).allowed);
+}
+END_TEST
+
 START_TEST(exactly_the_limit_fits_a_fresh_window)
 {
     static const struct {
@@ -357,6 +376,7 @@ Suite *forge_test_live_limits(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, live_begin, forge_test_end);
     tcase_add_test(tc, off_allows_all);
+    tcase_add_test(tc, peek_takes_nothing);
     tcase_add_test(tc, exactly_the_limit_fits_a_fresh_window);
     tcase_add_test(tc, answers_have_right_figures);
     tcase_add_test(tc, no_double_burst_at_the_edge);

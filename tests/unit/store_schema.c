@@ -110,6 +110,41 @@ START_TEST(rules_of_sessions)
 }
 END_TEST
 
+#define NEW_KEY "INSERT INTO forge.api_keys (user_id, name, prefix, sha256, scopes) VALUES "
+
+START_TEST(rules_of_guests_and_keys)
+{
+    static const rule_t rules[] = {
+        {"INSERT INTO forge.users (username, role) VALUES ('guest_1', 'guest')", FINE},
+        {"INSERT INTO forge.users (username, role) VALUES ('student_1', 'student')", CHECK_BROKEN},
+        {"UPDATE forge.users SET role = 'student' WHERE username = 'guest_1'", CHECK_BROKEN},
+        {"UPDATE forge.users SET email = 'a@b.de' WHERE username = 'guest_1'", CHECK_BROKEN},
+        {"UPDATE forge.users SET email = NULL, email_key = NULL, password_hash = NULL WHERE username = 'Ada'", CHECK_BROKEN},
+        {NEW_KEY "(1, 'k', 'abcdefgh', sha256('1'), '{read,write}')", FINE},
+        {NEW_KEY "(1, 'k', 'abcdefgh', sha256('1'), '{read}')", DOUBLE},
+        {NEW_KEY "(1, '', 'abcdefgh', sha256('2'), '{read}')", CHECK_BROKEN},
+        {NEW_KEY "(1, repeat('k', 101), 'abcdefgh', sha256('2'), '{read}')", CHECK_BROKEN},
+        {NEW_KEY "(1, 'k', 'abc', sha256('2'), '{read}')", CHECK_BROKEN},
+        {NEW_KEY "(1, 'k', 'abcdefgh', '2', '{read}')", CHECK_BROKEN},
+        {NEW_KEY "(1, 'k', 'abcdefgh', sha256('2'), '{}')", CHECK_BROKEN},
+        {NEW_KEY "(1, 'k', 'abcdefgh', sha256('2'), '{admin}')", CHECK_BROKEN},
+        {NEW_KEY "(99, 'k', 'abcdefgh', sha256('2'), '{read}')", NO_SUCH},
+        {NEW_KEY "(1, 'k', 'abcdefgh', sha256('0'), '{read}'), (1, 'k', 'abcdefgh', sha256('3'), '{read}')", FINE},
+        {"INSERT INTO forge.api_keys (user_id, name, prefix, sha256) SELECT 1, 'k', 'abcdefgh', sha256(i::text::bytea) FROM"
+         " generate_series(100, 147) i",
+         CHECK_BROKEN}, /* the 51st */
+        {"INSERT INTO forge.stream_tickets (sha256, session_id, valid_until) VALUES (sha256('1'), 1, now())", FINE},
+        {"UPDATE forge.stream_tickets SET expires_at = created_at + interval '61 seconds'", CHECK_BROKEN},
+    };
+    static const rule_t as_app[] = {
+        {"DELETE FROM forge.users WHERE username = 'guest_1'", FINE},
+        {"DELETE FROM forge.users WHERE username = 'Ada'", DENIED},
+    };
+    HOLD(NULL, rules);
+    HOLD("forge_app", as_app);
+}
+END_TEST
+
 START_TEST(rules_of_content)
 {
     static const rule_t rules[] = {
@@ -334,6 +369,7 @@ Suite *forge_test_store_schema(void)
     tcase_add_checked_fixture(tc, setup, forge_test_end);
     tcase_add_test(tc, rules_of_accounts);
     tcase_add_test(tc, rules_of_sessions);
+    tcase_add_test(tc, rules_of_guests_and_keys);
     tcase_add_test(tc, rules_of_content);
     tcase_add_test(tc, audit_is_append_only);
     tcase_add_test(tc, audit_trigger_holds_behind_the_rights);
