@@ -244,9 +244,11 @@ forge_keys_t *forge_core_keyring_make(apr_pool_t *p, const forge_keyring_spec_t 
     keys->list = apr_pcalloc(p, sizeof(*keys->list) * (apr_size_t)(spec->n_files + FORGE_SECRETS_MAX));
     apr_pool_cleanup_register(p, keys, keys_wipe, apr_pool_cleanup_null);
     for (int i = 0; i < spec->n_files; i++) {
-        *why = forge_core_key_read(p, &spec->files[i], &keys->list[i]);
-        if (*why != NULL)
+        const char *problem = forge_core_key_read(p, &spec->files[i], &keys->list[i]);
+        if (problem != NULL) {
+            *why = apr_psprintf(p, "%s: %s", spec->files[i].kid, problem);
             return NULL;
+        }
         keys->count++;
     }
     secret_add(p, keys, spec->secret, spec->secret_len);
