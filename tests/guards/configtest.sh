@@ -160,6 +160,23 @@ both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
 both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 
+# Two databases number their accounts alike: hosts that use different ones must have no key in common, unless issuer or audience tell tokens apart.
+hosts() { # hosts 'lines of one' 'lines of the other'
+    for lines in "$1" "$2"; do
+        printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams dbname=%s\n%s\n</VirtualHost>\n' "$(printf '%s' "$lines" | cksum | tr -d ' ')" "$lines"
+    done
+}
+bad "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/group")" 'issuer and audience'
+bad "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/other file:$tmp/secret")" 'issuer and audience'
+bad "$(hosts "ForgeSecret file:$tmp/secret
+ForgeJWTKey a ES256 $tmp/public.pem" "ForgeSecret file:$tmp/other
+ForgeJWTKey b ES256 $tmp/es.pem")" 'issuer and audience'
+good "$(hosts "ForgeSecret file:$tmp/secret
+ForgeJWTKey a RS256 $tmp/rs.pem" "ForgeSecret file:$tmp/other
+ForgeJWTKey a ES256 $tmp/es.pem")"
+good "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/secret
+ForgeIssuer b")"
+
 # Neither none nor too many, nor where it cannot work.
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
