@@ -257,6 +257,7 @@ forge_keys_t *forge_core_keyring_make(apr_pool_t *p, const forge_keyring_spec_t 
     *why = twins_problem(p, keys);
     keys->signer = signer_of(p, keys);
     keys->jwks = forge_core_jwks_make(p, keys);
+    keys->verified = forge_core_verified_make(p);
     return *why == NULL ? keys : NULL;
 }
 

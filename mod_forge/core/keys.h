@@ -27,6 +27,8 @@ typedef struct forge_key_t {
     unsigned char digest[32]; /* of the secret or the public key: tells two keys apart whatever they are called */
 } forge_key_t;
 
+typedef struct forge_verified_t forge_verified_t;
+
 struct forge_keys_t {
     forge_key_t *list; /* key files in their order, then the secrets */
     int count;
@@ -34,6 +36,7 @@ struct forge_keys_t {
     unsigned char roots[FORGE_SECRETS_MAX][FORGE_KEY_BYTES]; /* HKDF's pseudorandom keys, from which every purpose is expanded */
     int secrets;
     const char *jwks;
+    forge_verified_t *verified;
 };
 
 /* HKDF-SHA-256 (RFC 5869). A NULL salt stands for 32 zero bytes; with `prk` the first step is skipped and `ikm` is the pseudorandom key. */
@@ -57,5 +60,14 @@ void forge_core_mac_from(const forge_keys_t *keys, int secret, const char *purpo
 const char *forge_core_key_read(apr_pool_t *p, const forge_key_spec_t *spec, forge_key_t *key);
 /* jwk.c: the set of all keys that have a public half. */
 const char *forge_core_jwks_make(apr_pool_t *p, const forge_keys_t *keys);
+
+/* --- verified.c: safe for threads; `digest` is the SHA-256 of the whole token --- */
+
+forge_verified_t *forge_core_verified_make(apr_pool_t *p);
+/* True, and *who, when this very token passed every check under these very rules and has not ended since. */
+bool forge_core_verified_find(apr_pool_t *p, forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32],
+                              apr_time_t now, forge_who_t *who);
+void forge_core_verified_keep(forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32], apr_time_t now,
+                              const forge_who_t *who);
 
 #endif

@@ -330,14 +330,12 @@ static const char *claims_problem(apr_pool_t *p, const forge_token_rules_t *rule
 static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                  apr_time_t now, forge_who_t *who)
 {
-    apr_size_t len = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1);
+    apr_size_t len = strlen(token);
     const char *problem, *ignored;
     const forge_key_t *key;
     forge_json_t *claims;
     parts_t parts;
 
-    if (len > FORGE_TOKEN_BYTES_MAX)
-        return "it is longer than 8192 bytes";
     if ((problem = parts_problem(p, token, len, &parts)) != NULL)
         return problem;
     if ((problem = header_problem(p, keys, token, &parts, &key)) != NULL || (problem = signature_problem(key, &parts, token, len)) != NULL)
@@ -351,11 +349,22 @@ static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const 
 forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                        apr_time_t now, forge_who_t *who, const char **why)
 {
+    apr_size_t len = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1);
+    unsigned char digest[32];
     forge_who_t found = {0};
-    *why = token_problem(p, keys, rules, token, now, &found);
-    if (*why != NULL)
+
+    *why = "it is longer than 8192 bytes";
+    if (len > FORGE_TOKEN_BYTES_MAX)
         return FORGE_E_INVALID_TOKEN;
+    *why = NULL;
+    forge_core_sha256(token, len, digest);
+    if (!forge_core_verified_find(p, keys->verified, rules, digest, now, &found)) {
+        *why = token_problem(p, keys, rules, token, now, &found);
+        if (*why != NULL)
+            return FORGE_E_INVALID_TOKEN;
+        found.scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
+        forge_core_verified_keep(keys->verified, rules, digest, now, &found);
+    }
     *who = found;
-    who->scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
     return FORGE_OK;
 }
