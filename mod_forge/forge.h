@@ -74,6 +74,7 @@ typedef struct forge_who_t {
     unsigned scopes;        /* FORGE_SCOPE_… */
     forge_role_t role;
     apr_time_t expires; /* when the token ends */
+    apr_time_t issued;  /* when it was given; 0 when it was no access token */
     const char *jti;
     const char *amr; /* space separated authentication methods, "pwd" or "pwd otp" */
 } forge_who_t;

@@ -90,7 +90,7 @@ static const struct {
     [H_REPLAYED] = {"Idempotent-Replayed", "string",
                     "true when this is the stored answer of an earlier request with the same Idempotency-Key."},
     [H_RETRY] = {"Retry-After", "integer", "Seconds to wait."},
-    [H_AUTHENTICATE] = {"WWW-Authenticate", "string", "The challenge (RFC 6750)."},
+    [H_AUTHENTICATE] = {"WWW-Authenticate", "string", "The challenge (RFC 6750, RFC 9470)."},
     [H_POLICY] = {"RateLimit-Policy", "string", "The limits that apply."},
     [H_RATE] = {"RateLimit", "string", "What is left of them."},
     [H_X_LIMIT] = {"X-RateLimit-Limit", "integer", "Requests in one window."},
@@ -125,7 +125,10 @@ enum {
     W_MATCH = 1 << 6,
     W_KEY = 1 << 7,
     W_DATA = 1 << 8,
-    W_JSON = 1 << 9
+    W_JSON = 1 << 9,
+    W_SESSION = 1 << 10,
+    W_STEP_UP = 1 << 11,
+    W_CHANGE = 1 << 12
 };
 
 static const struct {
@@ -139,6 +142,7 @@ static const struct {
     {W_INPUT, FORGE_E_VALIDATION},     {W_KEY, FORGE_E_IDEMPOTENCY_MISMATCH}, {W_LIMIT, FORGE_E_RATE_LIMITED},
     {W_ALWAYS, FORGE_E_INTERNAL},      {W_ALWAYS, FORGE_E_UNAVAILABLE},       {W_DATA, FORGE_E_DATABASE_DOWN},
     {W_DATA, FORGE_E_SCHEMA_OUTDATED}, {W_DATA, FORGE_E_POOL_EXHAUSTED},      {W_DATA, FORGE_E_TIMEOUT},
+    {W_CHANGE, FORGE_E_CSRF},          {W_SESSION, FORGE_E_SESSION_REQUIRED}, {W_STEP_UP, FORGE_E_STEP_UP},
 };
 
 /* --- names and references --- */
@@ -232,7 +236,15 @@ static bool takes_none_match(const forge_route_t *route)
     return answers_etag(route) && route->method == FORGE_GET;
 }
 
-#define PAGE_BIT 16 /* in doc_t.parameters: the paging fields are used */
+#define PAGE_BIT   16 /* in doc_t.parameters: the paging fields are used */
+#define TICKET_BIT 17 /* … a route takes a ticket */
+
+static const forge_field_t ticket_field = {.name = "ticket",
+                                           .type = FORGE_T_TEXT,
+                                           .min = 1,
+                                           .max = 512,
+                                           .example = "\"Zk2mQ0c5m1nq7Yv3sT8uWx4bR6eLh9jPaVdKgNfEoCi\"",
+                                           .help = "A one-use ticket instead of the Authorization header."};
 
 static void put_parameters(doc_t *d, forge_json_t *operation, const char *path, const forge_route_t *route)
 {
@@ -244,6 +256,10 @@ static void put_parameters(doc_t *d, forge_json_t *operation, const char *path, 
         d->parameters |= 1u << PAGE_BIT;
         for (const forge_field_t *f = forge_core_page_fields; f->name; f++)
             put_ref(forge_util_json_add_object(list), d->pool, "parameters", f->name);
+    }
+    if (route->flags & FORGE_R_TICKET) {
+        d->parameters |= 1u << TICKET_BIT;
+        put_parameter(d, forge_util_json_add_object(list), &ticket_field, "query");
     }
     if (takes_none_match(route))
         refer_parameter(d, list, P_NONE_MATCH);
@@ -275,6 +291,8 @@ static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *
         put_content(d, content, "application/merge-patch+json", name, example);
     if (route->flags & FORGE_R_FORM)
         put_content(d, content, "application/x-www-form-urlencoded", name, example);
+    if (route->flags & FORGE_R_CSV)
+        forge_util_json_put_text(forge_util_json_put_object(forge_util_json_put_object(content, "text/csv"), "schema"), "type", "string");
     forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->body, true, route->method == FORGE_PATCH));
 }
 
@@ -378,6 +396,9 @@ static unsigned conditions(const forge_route_t *route)
     when |= route->limit != FORGE_LIMIT_NONE ? W_LIMIT | W_DATA : 0;
     when |= takes_match(route) ? W_MATCH : 0;
     when |= route->flags & FORGE_R_IDEMPOTENT ? W_KEY | W_INPUT : 0;
+    when |= route->flags & FORGE_R_SESSION ? W_SESSION : 0;
+    when |= route->flags & FORGE_R_STEP_UP ? W_STEP_UP : 0;
+    when |= route->method != FORGE_GET ? W_CHANGE : 0;
     return when;
 }
 
@@ -441,6 +462,8 @@ static void put_security(forge_json_t *operation, const forge_route_t *route)
         forge_util_json_add_object(list);
     forge_util_json_put_array(forge_util_json_add_object(list), "bearer");
     forge_util_json_put_array(forge_util_json_add_object(list), "login");
+    if (route->flags & FORGE_R_TICKET)
+        forge_util_json_put_array(forge_util_json_add_object(list), "ticket");
 }
 
 static void put_operation(doc_t *d, forge_json_t *paths, const char *path, const forge_route_t *route)
@@ -504,20 +527,27 @@ static void put_tags(doc_t *d, forge_json_t *root, const forge_router_t *router)
     }
 }
 
-static void put_schemes(forge_json_t *components)
+static void put_schemes(const doc_t *d, forge_json_t *components)
 {
     forge_json_t *schemes = forge_util_json_put_object(components, "securitySchemes");
     forge_json_t *bearer = forge_util_json_put_object(schemes, "bearer");
     forge_util_json_put_text(bearer, "type", "http");
     forge_util_json_put_text(bearer, "scheme", "bearer");
     forge_util_json_put_text(bearer, "bearerFormat", "JWT");
-    forge_util_json_put_text(bearer, "description", "An access token from one of the login calls.");
+    forge_util_json_put_text(bearer, "description", "An access token from one of the login calls, or an API key (fk_…).");
     forge_json_t *login = forge_util_json_put_object(schemes, "login");
     forge_util_json_put_text(login, "type", "oauth2");
     forge_util_json_put_text(login, "description", "Logs in with username (or e-mail address) and password.");
     forge_json_t *flow = forge_util_json_put_object(forge_util_json_put_object(login, "flows"), "password");
     forge_util_json_put_text(flow, "tokenUrl", "/api/v1/auth/login");
     forge_util_json_put_object(flow, "scopes");
+    if (!(d->parameters & 1u << TICKET_BIT))
+        return;
+    forge_json_t *ticket = forge_util_json_put_object(schemes, "ticket");
+    forge_util_json_put_text(ticket, "type", "apiKey");
+    forge_util_json_put_text(ticket, "in", "query");
+    forge_util_json_put_text(ticket, "name", ticket_field.name);
+    forge_util_json_put_text(ticket, "description", "A one-use ticket, for what cannot send headers.");
 }
 
 static void put_shared_headers(const doc_t *d, forge_json_t *components)
@@ -555,7 +585,7 @@ void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_
             put_operation(&d, paths, forge_core_router_template(router, i), route);
     }
     forge_json_t *components = forge_util_json_put_object(root, "components");
-    put_schemes(components);
+    put_schemes(&d, components);
     put_shared_headers(&d, components);
     put_shared_parameters(&d, components);
     forge_util_json_put_copy(components, "responses", d.problems);

@@ -70,11 +70,12 @@ static void header_free(cjose_header_t **header)
 
 /* --- signing --- */
 
-static const char *jti_make(apr_pool_t *p)
+/* "<epoch>.<random>": the epoch of the account travels in a claim that is there anyway. */
+static const char *jti_make(apr_pool_t *p, apr_int64_t epoch)
 {
     unsigned char bits[16];
     forge_util_random(bits, sizeof(bits));
-    return forge_util_b64url(p, bits, sizeof(bits));
+    return apr_pstrcat(p, forge_util_itoa(p, epoch), ".", forge_util_b64url(p, bits, sizeof(bits)), NULL);
 }
 
 static void put_amr(apr_pool_t *p, forge_json_t *claims, const char *amr)
@@ -99,7 +100,7 @@ static forge_buf_t *claims_write(apr_pool_t *p, const forge_token_rules_t *rules
     forge_util_json_put_int(claims, "iat", apr_time_sec(now));
     forge_util_json_put_int(claims, "nbf", apr_time_sec(now));
     forge_util_json_put_int(claims, "exp", apr_time_sec(now) + apr_time_sec(rules->access_ttl));
-    forge_util_json_put_text(claims, "jti", who->jti != NULL ? who->jti : jti_make(p));
+    forge_util_json_put_text(claims, "jti", who->jti != NULL ? who->jti : jti_make(p, who->epoch));
     forge_util_json_write(text, claims);
     return text;
 }
@@ -270,7 +271,16 @@ static const char *times_problem(const forge_json_t *claims, apr_time_t now, for
         return "it has expired";
     if (iat > now + TOKEN_LEEWAY || nbf > now + TOKEN_LEEWAY)
         return "it is not valid yet";
+    who->issued = iat;
     return NULL;
+}
+
+/* Digits before the first dot of jti; without them the token is of the first epoch, and void as soon as there is another. */
+static apr_int64_t epoch_of(const char *jti)
+{
+    apr_int64_t epoch;
+    apr_size_t len = strcspn(jti, ".");
+    return jti[len] == '.' && strspn(jti, "0123456789") == len && forge_util_atoi(jti, len, &epoch) ? epoch : 0;
 }
 
 /* Visible ASCII: such text may stand in a log line or a key without further thought. */
@@ -322,6 +332,7 @@ static const char *claims_problem(apr_pool_t *p, const forge_token_rules_t *rule
     if (!is_visible(jti, jti_len, TOKEN_JTI_MAX))
         return "jti is missing or no short text";
     who->jti = apr_pstrmemdup(p, jti, jti_len);
+    who->epoch = epoch_of(who->jti);
     problem = times_problem(claims, now, who);
     return problem != NULL ? problem : amr_problem(p, claims, who);
 }

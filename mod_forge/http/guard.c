@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who is calling, and whether the route lets them in. No database is asked.
+ * Who is calling, and whether the route lets them in. Access tokens need no database while shared memory is sure of what was revoked.
  */
 #include "http.h"
 
@@ -10,13 +10,38 @@
 
 APLOG_USE_MODULE(forge);
 
-/* Is there an access_token parameter in the query (RFC 6750 §2.3)? It is never accepted, and beside a header it is an error. */
-static bool token_in_query(const char *args)
+#define KEY_PREFIX       "fk_" /* of an API key */
+#define TICKET_BYTES_MAX 512
+
+/* --- access tokens --- */
+
+/* What shared memory says of an authentic token. It vouches for those that live no longer than the ones given today: what voids them is
+ * kept for as long as that. */
+static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_t *who, apr_time_t now)
 {
-    for (const char *p = args; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
-        if (strncmp(p, "access_token=", 13) == 0)
-            return true;
-    return false;
+    forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, now);
+    bool long_lived = who->expires - who->issued > server->longest;
+    return verdict == FORGE_VERDICT_VALID && long_lived ? FORGE_VERDICT_UNKNOWN : verdict;
+}
+
+static forge_status_t ask_database(request_rec *r, const forge_server_t *server, apr_pool_t *p, const forge_who_t *who)
+{
+    const char *activity = apr_pstrcat(p, "forge ", forge_http_note(r)->request_id, NULL);
+    forge_lease_t *lease;
+    forge_db_t *db;
+    forge_live_count(server->live, FORGE_C_TOKEN_ASKED);
+    FORGE_TRY(forge_http_lease_take(p, server, activity, &lease, &db));
+    forge_status_t status = forge_store_token_active(db, p, who);
+    forge_http_lease_return(lease);
+    return status;
+}
+
+/* Nobody, and one line for whoever looks for the reason. */
+static forge_status_t refuse(request_rec *r, forge_who_t *who, forge_status_t status, const char *why)
+{
+    memset(who, 0, sizeof(*who));
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_http_note(r)->request_id);
+    return status;
 }
 
 forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
@@ -24,33 +49,129 @@ forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *serv
 {
     const char *why = "";
     forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config), token, now, who, &why);
-    if (status != FORGE_OK) {
-        memset(who, 0, sizeof(*who));
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_http_note(r)->request_id);
-    }
-    return status;
+    if (status != FORGE_OK)
+        return refuse(r, who, status, why);
+    forge_verdict_t verdict = verdict_on(server, who, now);
+    if (verdict == FORGE_VERDICT_REVOKED)
+        return refuse(r, who, FORGE_E_INVALID_TOKEN, "its session has ended or its account has changed");
+    if (verdict == FORGE_VERDICT_UNKNOWN && (status = ask_database(r, server, p, who)) != FORGE_OK)
+        return refuse(r, who, status, "the database does not vouch for it");
+    return FORGE_OK;
+}
+
+/* --- the credential of a request --- */
+
+/* The value of a query parameter as it was sent, up to the next one; NULL when there is none. */
+static const char *in_query(const char *args, const char *name, apr_size_t *len)
+{
+    apr_size_t n = strlen(name);
+    for (const char *p = args; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
+        if (strncmp(p, name, n) == 0 && p[n] == '=') {
+            *len = strcspn(p + n + 1, "&");
+            return p + n + 1;
+        }
+    return NULL;
+}
+
+/* The ticket of a route that takes one; NULL without. It has no characters that would be escaped. */
+static const char *ticket_of(forge_req_t *q)
+{
+    apr_size_t len;
+    const char *at = q->route && q->route->flags & FORGE_R_TICKET ? in_query(q->r->args, "ticket", &len) : NULL;
+    return at ? apr_pstrmemdup(q->pool, at, len < TICKET_BYTES_MAX ? len : TICKET_BYTES_MAX) : NULL;
+}
+
+static forge_status_t check_token(forge_req_t *q, const char *token)
+{
+    /* not when the request began: a client that sends its headers slowly must not outlive what voids its token */
+    return forge_http_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who);
+}
+
+/* What came in the Authorization header is an API key or an access token; neither may come twice. */
+static forge_status_t by_header(forge_req_t *q, const char *token, const char *ticket)
+{
+    apr_size_t len;
+    if (ticket || in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
+        return FORGE_E_DUPLICATE_TOKEN;
+    if (strncmp(token, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0)
+        return forge_http_api_key(q, token, &q->who);
+    return check_token(q, token);
+}
+
+/* A ticket was put there on purpose and goes before the cookie, which a browser sends with everything. */
+static forge_status_t find_caller(forge_req_t *q)
+{
+    const char *token = NULL, *ticket = ticket_of(q);
+    FORGE_TRY(forge_core_bearer(q->pool, forge_http_header(q, "Authorization"), &token));
+    if (token)
+        return by_header(q, token, ticket);
+    if (ticket)
+        return forge_http_ticket(q, ticket, &q->who);
+    FORGE_TRY(forge_http_cookie_token(q, &token));
+    return token ? check_token(q, token) : FORGE_OK;
 }
 
 static forge_status_t identify(forge_req_t *q)
 {
-    const char *token = NULL;
-    FORGE_TRY(forge_core_bearer(q->pool, forge_http_header(q, "Authorization"), &token));
-    if (!token)
-        return FORGE_OK;
-    if (token_in_query(q->r->args))
-        return FORGE_E_DUPLICATE_TOKEN;
-    FORGE_TRY(forge_http_token_check(q->r, q->server, q->pool, token, q->now, &q->who));
+    forge_status_t status = find_caller(q);
+    if (status != FORGE_OK)
+        memset(&q->who, 0, sizeof(q->who));
+    if (status != FORGE_OK || q->who.user_id == 0)
+        return status;
     forge_http_note(q->r)->user_id = q->who.user_id;
     apr_table_setn(q->r->notes, "forge-user", apr_psprintf(q->pool, "%" APR_INT64_T_FMT, q->who.user_id));
     return FORGE_OK;
 }
 
+/* --- what the route asks of the caller --- */
+
+/* An API key does what its scopes say, and nothing that is for a person who logged in. Where anyone may come, a key without the scope is
+ * anyone. */
+static forge_status_t check_key(forge_req_t *q)
+{
+    unsigned needed = q->route->method == FORGE_GET ? FORGE_SCOPE_READ : FORGE_SCOPE_WRITE;
+    if (q->who.key_id == 0)
+        return FORGE_OK;
+    if (q->route->flags & FORGE_R_SESSION)
+        return FORGE_E_SESSION_REQUIRED;
+    if (q->who.scopes & needed)
+        return FORGE_OK;
+    memset(&q->who, 0, sizeof(q->who));
+    return q->route->role == FORGE_ROLE_NONE ? FORGE_OK : FORGE_E_FORBIDDEN;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    apr_size_t len = strlen(word);
+    for (const char *at = list; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
+        if (strcspn(at, " ") == len && strncmp(at, word, len) == 0)
+            return true;
+    return false;
+}
+
+/* A second factor that is active must have been used in this session (RFC 9470). */
+static forge_status_t check_step_up(forge_req_t *q)
+{
+    forge_lease_t *lease;
+    forge_db_t *db;
+    bool has;
+    if (!(q->route->flags & FORGE_R_STEP_UP) || has_word(q->who.amr, "otp"))
+        return FORGE_OK;
+    FORGE_TRY(forge_http_lease_take(q->pool, q->server, apr_pstrcat(q->pool, "forge ", q->request_id, NULL), &lease, &db));
+    forge_status_t status = forge_store_second_factor(db, q->pool, q->who.user_id, &has);
+    forge_http_lease_return(lease);
+    return status != FORGE_OK ? status : has ? FORGE_E_STEP_UP : FORGE_OK;
+}
+
 forge_status_t forge_http_guard(forge_req_t *q)
 {
     FORGE_TRY(identify(q));
-    if (!q->route || q->route->role == FORGE_ROLE_NONE)
+    if (!q->route)
         return FORGE_OK;
-    if (q->who.role == FORGE_ROLE_NONE)
+    if (q->route->role != FORGE_ROLE_NONE && q->who.role == FORGE_ROLE_NONE)
         return FORGE_E_UNAUTHENTICATED;
-    return q->who.role >= q->route->role ? FORGE_OK : FORGE_E_FORBIDDEN;
+    FORGE_TRY(check_key(q));
+    if (q->who.role < q->route->role)
+        return FORGE_E_FORBIDDEN;
+    return q->who.user_id ? check_step_up(q) : FORGE_OK;
 }

@@ -19,7 +19,7 @@ APLOG_USE_MODULE(forge);
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
 
-/* The challenge of RFC 6750 §3: no error code when no token came. */
+/* The challenge of RFC 6750 §3: no error code when no token came; of RFC 9470 §3 when the login was too weak. */
 static void challenge(forge_req_t *q, forge_status_t status)
 {
     apr_table_t *h = q->r->err_headers_out;
@@ -28,6 +28,10 @@ static void challenge(forge_req_t *q, forge_status_t status)
                        "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
     else if (status == FORGE_E_FORBIDDEN)
         apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"insufficient_scope\"");
+    else if (status == FORGE_E_STEP_UP)
+        apr_table_setn(h, "WWW-Authenticate",
+                       "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", "
+                       "error_description=\"a second factor is needed\", acr_values=\"mfa\"");
     else if (forge_util_error(status)->http == HTTP_UNAUTHORIZED)
         apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
 }

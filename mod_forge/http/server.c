@@ -27,6 +27,15 @@ static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *
     return labels;
 }
 
+/* The same number for the same database in every generation (FNV-1a), never 0. Two databases of one number would only refuse too much. */
+static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
+{
+    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
+    for (const char *c = forge_store_database_name(p, conninfo); *c; c++)
+        hash = (hash ^ (unsigned char)*c) * APR_UINT64_C(1099511628211);
+    return hash ? hash : 1;
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
 {
     forge_server_t *server = apr_pcalloc(p, sizeof(*server));
@@ -36,7 +45,21 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->router = router;
     server->live = live;
     server->slots = slots;
+    server->realm = realm_of(p, forge_http_pool_database(p, s));
+    server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
+}
+
+/* A token may come from any server of the realm: what voids it must be kept for the longest of their lives. */
+static void longest_share(apr_pool_t *p)
+{
+    for (apr_hash_index_t *i = apr_hash_first(p, servers); i; i = apr_hash_next(i))
+        for (apr_hash_index_t *j = apr_hash_first(p, servers); j; j = apr_hash_next(j)) {
+            forge_server_t *one = apr_hash_this_val(i);
+            const forge_server_t *other = apr_hash_this_val(j);
+            if (one->realm == other->realm && one->longest < other->longest)
+                one->longest = other->longest;
+        }
 }
 
 /* The module may be unloaded with this pool; nothing may point into it then. */
@@ -61,6 +84,7 @@ int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_li
             return HTTP_INTERNAL_SERVER_ERROR;
         apr_hash_set(servers, key, sizeof(*key), server);
     }
+    longest_share(pconf);
     return OK;
 }
 

@@ -28,6 +28,8 @@ static const struct {
     {"forge_password_hash_refused", "Password hashes refused because the gate was full.", NULL, FORGE_C_HASH_REFUSED},
     {"forge_logins", "Logins, by outcome.", "outcome=\"ok\"", FORGE_C_LOGIN_OK},
     {"forge_logins", NULL, "outcome=\"failed\"", FORGE_C_LOGIN_FAILED},
+    {"forge_token_database_checks", "Access tokens that the database was asked about, because shared memory was not sure.", NULL,
+     FORGE_C_TOKEN_ASKED},
 };
 
 /* One series: of a route and, where `class` is not 0, a class of status; or of a statement. */
@@ -45,6 +47,7 @@ typedef enum gauge_t {
     G_LIMIT_KEYS,
     G_HASH_IN_USE,
     G_HASH_WAITING,
+    G_REVOCATIONS,
     G_UPTIME,
     GAUGES
 } gauge_t;
@@ -60,6 +63,7 @@ static const struct {
     {"forge_rate_limit_keys", "Keys in the table of limits.", NULL, G_LIMIT_KEYS},
     {"forge_password_hash_in_use", "Password hashes being computed now.", NULL, G_HASH_IN_USE},
     {"forge_password_hash_waiting", "Requests waiting at the gate for password hashes.", NULL, G_HASH_WAITING},
+    {"forge_revocations", "Ended sessions and raised epochs kept until their last token has expired.", NULL, G_REVOCATIONS},
     {"forge_uptime_seconds", "Seconds since these figures began; a graceful restart goes on with them.", NULL, G_UPTIME},
 };
 
@@ -211,6 +215,7 @@ static void write_gauges(const writer_t *w, forge_live_t *live)
         [G_LIMIT_KEYS] = forge_live_limit_keys(live),
         [G_HASH_IN_USE] = (uint64_t)forge_live_gate_held(live),
         [G_HASH_WAITING] = (uint64_t)forge_live_gate_waiting(live),
+        [G_REVOCATIONS] = forge_live_revocations(live),
         [G_UPTIME] = (uint64_t)apr_time_sec(forge_live_monotonic() + live->segment->wall_offset - live->segment->started),
     };
     for (size_t i = 0; i < sizeof(GAUGE_ROWS) / sizeof(*GAUGE_ROWS); i++) {

@@ -63,6 +63,7 @@ typedef enum forge_counter_t {                       /* simple counters; label s
                                FORGE_C_LIMIT_EVICTED,
                                FORGE_C_LOGIN_OK,
                                FORGE_C_LOGIN_FAILED,
+                               FORGE_C_TOKEN_ASKED,
                                FORGE_COUNTERS
 } forge_counter_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
@@ -86,5 +87,32 @@ void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
  * (≥ 0), or -1. Counts nothing. A place whose holder died is free again after 60 s at the latest, or as soon as its process is gone. */
 int forge_live_gate_enter(forge_live_t *live, int slots, apr_interval_time_t patience);
 void forge_live_gate_leave(forge_live_t *live, int place);
+
+/* --- revocations.c: what ended before its tokens did, told apart by realm (a database, as a number that is not 0) --- */
+
+#define FORGE_LIVE_HEARD_MAX apr_time_from_sec(1) /* what was committed longer ago than this, anywhere, is known here, or nothing is */
+
+typedef enum forge_verdict_t {
+    FORGE_VERDICT_VALID,   /* nothing that was committed a second ago or earlier voids it */
+    FORGE_VERDICT_REVOKED, /* its session has ended, or its account's epoch has risen */
+    FORGE_VERDICT_UNKNOWN  /* ask the database: this realm was never loaded, its listener is not up to date, or something was given up */
+} forge_verdict_t;
+/* Both are idempotent, and neither lowers an epoch or shortens a time. `until` is when the last token that it may concern has expired. At
+ * least 131 072 entries fit; what finds no room makes the verdict on a few tokens UNKNOWN until then, and none of them VALID. */
+void forge_live_revoke_session(forge_live_t *live, apr_uint64_t realm, apr_int64_t session_id, apr_time_t until);
+void forge_live_revoke_user(forge_live_t *live, apr_uint64_t realm, apr_int64_t user_id, apr_int64_t epoch, apr_time_t until);
+/* Takes no lock and looks at two places, however many entries there are. Reads user_id, session_id and epoch. */
+forge_verdict_t forge_live_revoked(forge_live_t *live, apr_uint64_t realm, const forge_who_t *who, apr_time_t now);
+apr_size_t forge_live_revocations(const forge_live_t *live); /* entries that still count, for metrics */
+
+/* One process at a time listens to a realm's database: true when it is this one, or has become it now because the last one resigned, died
+ * or stood still. To be called several times a second by whoever wants to, the listener itself included. */
+bool forge_live_events_lead(forge_live_t *live, apr_uint64_t realm);
+void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
+/* Everything that was committed before `asked` (forge_live_clock) is in the table. False when another listens meanwhile. */
+bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
+/* The listener has lost its connection: from now on the realm is UNKNOWN. Nothing happens when another listens meanwhile. */
+void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);
+apr_int64_t forge_live_clock(void); /* microseconds of a clock that nobody sets */
 
 #endif

@@ -10,14 +10,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 1  /* counts up when a member below changes its meaning; a change of size is noticed by itself */
+#define FORGE_LIVE_LAYOUT 2  /* counts up when a member below changes its meaning; a change of size is noticed by itself */
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES     64   /* parts of the limiter, each behind a mutex of its own; a power of two */
 #define FORGE_LIVE_STRIPE_KEYS 2048 /* keys of one stripe; 131 072 in all: 100 000 random keys overflow no stripe (12 sigma) */
 #define FORGE_LIVE_REAP        8    /* oldest keys looked at for expired ones before a new key is taken in */
-#define FORGE_LIVE_CLOCK_SLACK apr_time_from_sec(10) /* a `now` older than the last by less is a slow request; by more, a clock set back \
-                                                      */
+#define FORGE_LIVE_CLOCK_SLACK \
+    apr_time_from_sec(10) /* a `now` older than the last by less is a slow request; by more, a clock set back \
+                           */
 
 #define FORGE_LIVE_SLOTS        (2 * FORGE_ROUTES_MAX) /* slot 0 is for no route; twice, for other names after an upgrade by graceful restart */
 #define FORGE_LIVE_METHOD_BYTES 8
@@ -35,6 +36,10 @@
 #define FORGE_LIVE_PLACES        64 /* places of the gate, at most */
 #define FORGE_LIVE_QUEUE         4  /* waiters per place */
 #define FORGE_LIVE_PLACE_SECONDS 60 /* a place held for longer is given to another */
+
+#define FORGE_LIVE_REVOKED_BUCKETS 4096 /* a power of two */
+#define FORGE_LIVE_REVOKED_DEEP    63   /* entries of one bucket; 258 048 in all: 131 072 random ones overflow no bucket (5 sigma) */
+#define FORGE_LIVE_REALMS          256  /* databases that are told apart; tokens of a further one are always asked of it */
 
 /* --- Relaxed atomics: counters need no order among each other --- */
 
@@ -115,6 +120,22 @@ typedef struct forge_live_gate_t {
     uint64_t seats[FORGE_LIVE_PLACES * FORGE_LIVE_QUEUE];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
 
+/* Revoked sessions and raised epochs whose hash falls here; see revocations.c. Written by one at a time, read by all. */
+typedef struct forge_live_revoked_t {
+    uint64_t lost; /* the second until which an entry would have counted that found no room here */
+    uint64_t keys[FORGE_LIVE_REVOKED_DEEP];
+    uint64_t values[FORGE_LIVE_REVOKED_DEEP]; /* second until which it counts << 32 | epoch */
+    uint64_t spare;
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_revoked_t;
+
+/* A database: by whom it is listened to, and up to when that has heard all. Times of the clock that nobody sets. */
+typedef struct forge_live_realm_t {
+    uint64_t id;     /* 0: free */
+    uint64_t leader; /* pid; 0: nobody */
+    uint64_t beat;   /* when the leader last showed up */
+    uint64_t heard;  /* 0: never loaded */
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -129,6 +150,9 @@ typedef struct forge_live_segment_t {
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
+    pthread_mutex_t revoking; /* process-shared and robust; writers of the table below hold it */
+    forge_live_realm_t realms[FORGE_LIVE_REALMS];
+    forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
 } forge_live_segment_t;
 
 struct forge_live_t {
@@ -179,6 +203,12 @@ double forge_live_system_memory(void);                       /* per cent in use 
 double forge_live_system_disk(const char *path);             /* per cent in use, of what users other than root may have */
 /* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
+
+/* --- revocations.c --- */
+
+void forge_live_revocations_init(forge_live_segment_t *segment);
+/* Where a session or a user belongs, and its key there. */
+forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key);
 
 /* --- gate.c --- */
 

@@ -1,4 +1,276 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions and epochs that have ended, for as long as a token of theirs may still be unexpired.
+ *
+ * A session or an account is found by 128 bits of a keyed hash: 12 choose a bucket, 64 are kept. Keys fill a bucket from its beginning, and
+ * the first empty one ends the search. Readers take no lock: every word is read and written whole, a value is believed only while its key
+ * stands beside it, and a key is taken away before its place gets another value. Writers hold a mutex among themselves; one that dies
+ * leaves nothing that a reader could misread. What finds no room makes its bucket uncertain until it would have expired: a token whose
+ * session or account falls into that bucket is then asked of the database, never let in unasked.
  */
 #include "live_private.h"
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#define KEY_NONE 0 /* never used: the search ends here */
+#define KEY_BUSY 1 /* between two keys; also what a writer leaves that died there */
+#define KEYS     2 /* the least key */
+
+#define TWEAK_SESSION 1000 /* of the hash; the limiter uses small numbers */
+#define TWEAK_USER    1001
+
+#define LOCK_PATIENCE 1                       /* seconds; a writer that stands still for longer must not hold up the others */
+#define LEADER_QUIET  apr_time_from_msec(700) /* after it somebody looks whether the listener still lives */
+#define LEADER_HUNG   apr_time_from_sec(5)    /* after it another takes over, whether it lives or not */
+
+void forge_live_revocations_init(forge_live_segment_t *segment)
+{
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&segment->revoking, &shared);
+    pthread_mutexattr_destroy(&shared);
+}
+
+static uint64_t see(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static void put(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static void raise_to(uint64_t *word, uint64_t value)
+{
+    uint64_t was = see(word);
+    while (was < value && !__atomic_compare_exchange_n(word, &was, value, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        ;
+}
+
+/* --- Values: the second after which nothing needs it any more, and the epoch below which tokens are void --- */
+
+static uint64_t whole_seconds(apr_time_t t)
+{
+    apr_time_t s = (t + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC;
+    return s < 0 ? 0 : s > UINT32_MAX ? UINT32_MAX : (uint64_t)s;
+}
+
+static uint64_t value_make(uint64_t seconds, apr_int64_t epoch)
+{
+    return seconds << 32 | (epoch < 0 ? 0 : epoch > UINT32_MAX ? UINT32_MAX : (uint64_t)epoch);
+}
+
+static uint64_t value_until(uint64_t value)
+{
+    return value >> 32;
+}
+
+static uint64_t value_epoch(uint64_t value)
+{
+    return value & UINT32_MAX;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* --- The table --- */
+
+forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key)
+{
+    uint64_t hash[2], name[2] = {realm, (uint64_t)id};
+    forge_live_hash(live->segment->secret, user ? TWEAK_USER : TWEAK_SESSION, name, sizeof(name), hash);
+    *key = hash[1] < KEYS ? hash[1] + KEYS : hash[1];
+    return &live->segment->revoked[hash[0] & (FORGE_LIVE_REVOKED_BUCKETS - 1)];
+}
+
+/* The value of a key, 0 when it has none. */
+static uint64_t find(const forge_live_revoked_t *bucket, uint64_t key)
+{
+    for (int i = 0; i < FORGE_LIVE_REVOKED_DEEP; i++) {
+        uint64_t found = see(&bucket->keys[i]);
+        if (found == KEY_NONE)
+            return 0;
+        if (found != key)
+            continue;
+        uint64_t value = see(&bucket->values[i]);
+        if (see(&bucket->keys[i]) == key)
+            return value;
+    }
+    return 0;
+}
+
+/* The place of this key, else one whose value nobody needs any more, else the first that was never used; -1 when there is none. Under the
+ * lock. */
+static int place_for(const forge_live_revoked_t *bucket, uint64_t key, uint64_t now)
+{
+    int spare = -1;
+    for (int i = 0; i < FORGE_LIVE_REVOKED_DEEP; i++) {
+        uint64_t found = bucket->keys[i];
+        if (found == key)
+            return i;
+        if (found == KEY_NONE)
+            return spare < 0 ? i : spare;
+        if (spare < 0 && (found == KEY_BUSY || value_until(bucket->values[i]) < now))
+            spare = i;
+    }
+    return spare;
+}
+
+/* Neither the epoch nor the time of an entry ever falls. */
+static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value)
+{
+    int i = place_for(bucket, key, (uint64_t)apr_time_sec(apr_time_now()));
+    if (i < 0)
+        return false;
+    uint64_t was = bucket->values[i];
+    if (bucket->keys[i] == key) {
+        put(&bucket->values[i], larger(value_until(was), value_until(value)) << 32 | larger(value_epoch(was), value_epoch(value)));
+        return true;
+    }
+    if (bucket->keys[i] != KEY_NONE)
+        put(&bucket->keys[i], KEY_BUSY);
+    put(&bucket->values[i], value);
+    put(&bucket->keys[i], key);
+    return true;
+}
+
+/* Nothing has to be repaired after a holder that died: each of its steps leaves the table right. */
+static bool lock(forge_live_segment_t *segment)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LOCK_PATIENCE;
+    int rc = pthread_mutex_timedlock(&segment->revoking, &until);
+    if (rc == EOWNERDEAD)
+        rc = pthread_mutex_consistent(&segment->revoking);
+    return rc == 0;
+}
+
+static void enter(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t value)
+{
+    uint64_t key;
+    forge_live_revoked_t *bucket = forge_live_revoked_bucket(live, realm, user, id, &key);
+    bool kept = false;
+    if (lock(live->segment)) {
+        kept = keep(bucket, key, value);
+        pthread_mutex_unlock(&live->segment->revoking);
+    }
+    if (!kept)
+        raise_to(&bucket->lost, value_until(value));
+}
+
+void forge_live_revoke_session(forge_live_t *live, uint64_t realm, apr_int64_t session_id, apr_time_t until)
+{
+    enter(live, realm, false, session_id, value_make(whole_seconds(until), 0));
+}
+
+void forge_live_revoke_user(forge_live_t *live, uint64_t realm, apr_int64_t user_id, apr_int64_t epoch, apr_time_t until)
+{
+    enter(live, realm, true, user_id, value_make(whole_seconds(until), epoch));
+}
+
+apr_size_t forge_live_revocations(const forge_live_t *live)
+{
+    apr_size_t n = 0;
+    uint64_t now = (uint64_t)apr_time_sec(apr_time_now());
+    for (int b = 0; b < FORGE_LIVE_REVOKED_BUCKETS; b++) {
+        const forge_live_revoked_t *bucket = &live->segment->revoked[b];
+        for (int i = 0; i < FORGE_LIVE_REVOKED_DEEP && see(&bucket->keys[i]) != KEY_NONE; i++)
+            n += see(&bucket->keys[i]) != KEY_BUSY && value_until(see(&bucket->values[i])) >= now;
+    }
+    return n;
+}
+
+/* --- Realms: who listens to a database, and when it last answered --- */
+
+/* The realm's place; NULL when it has none and, with `make`, when all are taken. */
+static forge_live_realm_t *realm_at(forge_live_t *live, uint64_t realm, bool make)
+{
+    for (uint64_t i = 0; i < FORGE_LIVE_REALMS; i++) {
+        forge_live_realm_t *at = &live->segment->realms[(realm + i) & (FORGE_LIVE_REALMS - 1)];
+        uint64_t id = see(&at->id);
+        if (id == 0 && make && !forge_live_swap(&at->id, 0, realm))
+            id = see(&at->id);
+        else if (id == 0)
+            return make ? at : NULL;
+        if (id == realm)
+            return at;
+    }
+    return NULL;
+}
+
+/* May another listen instead of `leader`? */
+static bool leader_gone(const forge_live_realm_t *at, uint64_t leader, int64_t now)
+{
+    int64_t quiet = now - (int64_t)see(&at->beat);
+    if (leader == 0 || quiet > LEADER_HUNG)
+        return true;
+    return quiet > LEADER_QUIET && kill((pid_t)leader, 0) != 0 && errno == ESRCH;
+}
+
+bool forge_live_events_lead(forge_live_t *live, uint64_t realm)
+{
+    forge_live_realm_t *at = realm_at(live, realm, true);
+    uint64_t self = (uint64_t)getpid();
+    int64_t now = forge_live_monotonic();
+    if (!at)
+        return false;
+    uint64_t leader = see(&at->leader);
+    if (leader != self && (!leader_gone(at, leader, now) || !forge_live_swap(&at->leader, leader, self)))
+        return false;
+    raise_to(&at->beat, (uint64_t)now);
+    return true;
+}
+
+void forge_live_events_resign(forge_live_t *live, uint64_t realm)
+{
+    forge_live_realm_t *at = realm_at(live, realm, false);
+    if (at)
+        forge_live_swap(&at->leader, (uint64_t)getpid(), 0);
+}
+
+bool forge_live_events_heard(forge_live_t *live, uint64_t realm, apr_int64_t asked)
+{
+    forge_live_realm_t *at = realm_at(live, realm, false);
+    if (!at || see(&at->leader) != (uint64_t)getpid())
+        return false;
+    raise_to(&at->heard, (uint64_t)asked);
+    return true;
+}
+
+void forge_live_events_lost(forge_live_t *live, uint64_t realm)
+{
+    forge_live_realm_t *at = realm_at(live, realm, false);
+    if (at && see(&at->leader) == (uint64_t)getpid())
+        put(&at->heard, 0);
+}
+
+apr_int64_t forge_live_clock(void)
+{
+    return forge_live_monotonic();
+}
+
+/* --- The question --- */
+
+forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const forge_who_t *who, apr_time_t now)
+{
+    uint64_t key, second = (uint64_t)apr_time_sec(now);
+    const forge_live_realm_t *at = realm_at(live, realm, false);
+    uint64_t heard = at ? see(&at->heard) : 0; /* before the table, which was filled before it */
+    const forge_live_revoked_t *sessions = forge_live_revoked_bucket(live, realm, false, who->session_id, &key);
+    if (value_until(find(sessions, key)) >= second)
+        return FORGE_VERDICT_REVOKED;
+    const forge_live_revoked_t *users = forge_live_revoked_bucket(live, realm, true, who->user_id, &key);
+    uint64_t value = find(users, key);
+    if (value_until(value) >= second && who->epoch < (apr_int64_t)value_epoch(value))
+        return FORGE_VERDICT_REVOKED;
+    if (see(&sessions->lost) >= second || see(&users->lost) >= second)
+        return FORGE_VERDICT_UNKNOWN;
+    return heard && forge_live_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID : FORGE_VERDICT_UNKNOWN;
+}

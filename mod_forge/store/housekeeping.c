@@ -21,6 +21,10 @@ static const forge_stmt_t sweeps[] = {
      "WITH gone AS (DELETE FROM forge.sessions WHERE id = ANY (ARRAY(SELECT id FROM forge.sessions"
      " WHERE expires_at < now() - interval '30 days' LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
      0},
+    {"sweep_revocations",
+     "WITH gone AS (DELETE FROM forge.revocations WHERE id = ANY (ARRAY(SELECT id FROM forge.revocations"
+     " WHERE at < now() - interval '25 hours' ORDER BY at LIMIT 1000)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
 };
 
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)

@@ -31,7 +31,7 @@
 #endif
 
 env_t env;
-static int postgres_pid, httpd_pid;
+static int postgres_pid, httpd_pid, second_pid;
 static bool stopped = true;
 
 /* Ends the program when the servers cannot be started: no test means anything then. */
@@ -185,7 +185,7 @@ static const char *const host_lines[PORTS] = {
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
-    for (int i = 0; i < PORTS; i++) {
+    for (int i = 0; i < PORT_SECOND; i++) {
         const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir) : host_lines[i];
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
                  lines);
@@ -193,27 +193,28 @@ static char *hosts_text(void)
     return text;
 }
 
-static void httpd_conf_write(void)
+/* One configuration for both nodes, but for their run-time files and their hosts. */
+static void httpd_conf_write(const char *name, const char *run, const char *hosts)
 {
     char *compiled;
     process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
     char *conf =
-        F("ServerRoot \"%s\"\nPidFile httpd.pid\nDefaultRuntimeDir \"%s/run\"\n%sLoadModule forge_module \"%s\"\n%s"
+        F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
           "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
           "Timeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
-          "SSLSessionCache shmcb:run/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
+          "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
           "application/json application/problem+json\n"
           "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
-          env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
-          env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), env.dir);
+          env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
+          env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
              "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
              "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
              "forge\nRequire all granted\n</LocationMatch>\n"
              "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
-             conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts_text());
-    file_write(path_of("httpd.conf"), conf);
+             conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
+    file_write(path_of(F("%s.conf", name)), conf);
 }
 
 const char *env_preload(void)
@@ -221,10 +222,50 @@ const char *env_preload(void)
     return setting("FORGE_TEST_PRELOAD", "");
 }
 
-static void httpd_start(void)
+static size_t swallow(char *data, size_t size, size_t n, void *baton)
+{
+    (void)data, (void)baton;
+    return size * n;
+}
+
+/* Status of a GET, 0 without an answer; used before the documents are known. */
+static long peek(port_t port, const char *path)
+{
+    long status = 0;
+    CURL *curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_URL, F("http://127.0.0.1:%d%s", env.ports[port], path));
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, swallow);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 3000L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (curl_easy_perform(curl) == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    return status;
+}
+
+static bool wait_ready(int pid, port_t port, int seconds)
+{
+    for (int i = 0; i < seconds * 20; i++) {
+        if (peek(port, "/health/ready") == 200)
+            return true;
+        if (!process_alive(pid))
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    return false;
+}
+
+bool env_wait_ready(int seconds)
+{
+    return wait_ready(httpd_pid, PORT_MAIN, seconds);
+}
+
+/* Starts the node of this configuration and waits until it serves at that port. */
+static int node_start(const char *conf, port_t port)
 {
     const char *preload = env_preload();
-    const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of("httpd.conf"), "-DFOREGROUND", NULL};
+    const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of(conf), "-DFOREGROUND", NULL};
     const char *checked[] = {"valgrind",
                              "-q",
                              "--leak-check=full",
@@ -233,23 +274,49 @@ static void httpd_start(void)
                              F("--log-file=%s/logs/valgrind.%%p", env.dir),
                              env.httpd,
                              "-f",
-                             path_of("httpd.conf"),
+                             path_of(conf),
                              "-DFOREGROUND",
                              NULL};
     const char *const *argv = getenv("FORGE_TEST_VALGRIND") ? checked : *preload ? plain : plain + 2;
-    httpd_pid = process_start(NULL, argv, path_of("logs/start.log"));
-    if (!env_wait_ready(30))
+    int pid = process_start(NULL, argv, path_of("logs/start.log"));
+    if (!wait_ready(pid, port, 30))
         give_up("httpd does not serve", F("%s\n%s", file_read(path_of("logs/start.log"), 0), file_read(path_of("logs/error.log"), 0)));
+    return pid;
 }
 
-static void httpd_stop(void)
+static void httpd_start(void)
 {
-    if (httpd_pid <= 0)
+    httpd_pid = node_start("httpd.conf", PORT_MAIN);
+}
+
+static void node_stop(int *pid)
+{
+    if (*pid <= 0)
         return;
-    kill(httpd_pid, SIGTERM);
-    if (!process_wait(httpd_pid, 15))
-        kill(httpd_pid, SIGKILL);
-    httpd_pid = 0;
+    kill(*pid, SIGTERM);
+    if (!process_wait(*pid, 15))
+        kill(*pid, SIGKILL);
+    *pid = 0;
+}
+
+void env_httpd_restart(void)
+{
+    node_stop(&httpd_pid);
+    httpd_start();
+}
+
+void env_second_start(void)
+{
+    if (process_alive(second_pid))
+        return;
+    mkdir(path_of("run-second"), 0755);
+    httpd_conf_write("second", "run-second", F("Listen 127.0.0.1:%d\n", env.ports[PORT_SECOND]));
+    second_pid = node_start("second.conf", PORT_SECOND);
+}
+
+void env_second_stop(void)
+{
+    node_stop(&second_pid);
 }
 
 int env_httpd_pid(void)
@@ -283,40 +350,6 @@ int env_children(int *pids, int max)
     return found;
 }
 
-static size_t swallow(char *data, size_t size, size_t n, void *baton)
-{
-    (void)data, (void)baton;
-    return size * n;
-}
-
-/* Status of a GET, 0 without an answer; used before the documents are known. */
-static long peek(const char *path)
-{
-    long status = 0;
-    CURL *curl = curl_easy_init();
-    curl_easy_setopt(curl, CURLOPT_URL, F("http://127.0.0.1:%d%s", env.ports[PORT_MAIN], path));
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 3000L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    if (curl_easy_perform(curl) == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_cleanup(curl);
-    return status;
-}
-
-bool env_wait_ready(int seconds)
-{
-    for (int i = 0; i < seconds * 20; i++) {
-        if (peek("/health/ready") == 200)
-            return true;
-        if (!process_alive(httpd_pid))
-            return false;
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-    }
-    return false;
-}
-
 /* --- all of it --- */
 
 static void on_signal(int number)
@@ -326,6 +359,8 @@ static void on_signal(int number)
     (void)ignored;
     if (httpd_pid > 0)
         kill(httpd_pid, SIGTERM);
+    if (second_pid > 0)
+        kill(second_pid, SIGTERM);
     if (postgres_pid > 0)
         kill(postgres_pid, SIGQUIT);
     _exit(128 + number);
@@ -432,7 +467,7 @@ void env_start(void)
     certificate_make();
     signing_keys_make();
     assets_copy();
-    httpd_conf_write();
+    httpd_conf_write("httpd", "run", hosts_text());
     httpd_start();
 }
 
@@ -449,7 +484,8 @@ void env_stop(bool failed)
     if (stopped)
         return;
     stopped = true;
-    httpd_stop();
+    node_stop(&httpd_pid);
+    env_second_stop();
     env_postgres_stop(true);
     if (failed)
         process_run(NULL, (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s", env.mpm), NULL}, NULL);

@@ -16,7 +16,7 @@
 
 /* --- env.c: the servers --- */
 
-/* Virtual hosts of the one httpd, each on a port of its own. */
+/* Virtual hosts of the one httpd, each on a port of its own; and the other node. */
 typedef enum port_t {
     PORT_MAIN,   /* plain, limits too high to be met */
     PORT_TLS,    /* the same over TLS */
@@ -25,6 +25,7 @@ typedef enum port_t {
     PORT_POOL,   /* two database connections per child, a wait of 200 ms */
     PORT_QUICK,  /* access tokens that live 10 s */
     PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
+    PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;
 
@@ -46,7 +47,10 @@ void env_stop(bool failed);    /* idempotent; also at exit and on signals. faile
 void env_heal(void);           /* starts again what a failed test left stopped */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
-void env_httpd_graceful(void);        /* a graceful restart; returns at once */
+void env_httpd_graceful(void); /* a graceful restart; returns at once */
+void env_httpd_restart(void);  /* stopped and started again: shared memory is lost */
+void env_second_start(void);   /* the second node, when it is not running yet */
+void env_second_stop(void);
 int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
 void env_postgres_start(void);    /* returns when it accepts connections */

@@ -92,13 +92,18 @@ char *sql(const char *format, ...)
     return cell;
 }
 
+/* Ids start anew, but for accounts and sessions: the server remembers for a while which of them have ended. */
 void sql_empty_tables(void)
 {
     char *names = sql("SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables WHERE schemaname = 'forge' AND "
                       "tablename NOT IN ('migrations', 'app_rights')");
+    char *user = sql("SELECT nextval(pg_get_serial_sequence('forge.users', 'id'))");
+    char *session = sql("SELECT nextval(pg_get_serial_sequence('forge.sessions', 'id'))");
     sql("SET session_replication_role = replica");
     if (*names)
         sql("TRUNCATE %s RESTART IDENTITY CASCADE", names);
+    sql("ALTER TABLE forge.users ALTER id RESTART WITH %s", user);
+    sql("ALTER TABLE forge.sessions ALTER id RESTART WITH %s", session);
     sql("SET session_replication_role = origin");
 }
 

@@ -58,7 +58,7 @@ static const forge_route_t rows[] = {
     {.method = FORGE_POST,
      .path = "/things",
      .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_FORM,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_FORM | FORGE_R_CSV | FORGE_R_SESSION,
      .success = 201,
      .body = thing_fields,
      .operation = "thing_create",
@@ -85,7 +85,7 @@ static const forge_route_t rows[] = {
     {.method = FORGE_DELETE,
      .path = "/things/{id}",
      .role = FORGE_ROLE_ADMIN,
-     .flags = FORGE_R_ETAG,
+     .flags = FORGE_R_ETAG | FORGE_R_STEP_UP,
      .success = 204,
      .handle = handle,
      .tag = "things",
@@ -93,7 +93,7 @@ static const forge_route_t rows[] = {
      .summary = "Delete"},
     {.method = FORGE_GET,
      .path = "/things/{id}/files/{file}",
-     .flags = FORGE_R_RAW | FORGE_R_TAIL,
+     .flags = FORGE_R_RAW | FORGE_R_TAIL | FORGE_R_TICKET,
      .success = 200,
      .media = "application/pdf",
      .handle = handle,
@@ -250,6 +250,10 @@ START_TEST(operations)
     is(d, CREATE "security", "[{\"bearer\":[]},{\"login\":[]}]");
     is(d, LIST "description", "\"List\"");
     is(d, LIST "security", "[{},{\"bearer\":[]},{\"login\":[]}]");
+    is(d, FILE_ "security", "[{},{\"bearer\":[]},{\"login\":[]},{\"ticket\":[]}]");
+    is(d, "components securitySchemes ticket in", "\"query\"");
+    is(d, FILE_ "parameters 2 name", "\"ticket\"");
+    is(d, FILE_ "parameters 2 in", "\"query\"");
 }
 END_TEST
 
@@ -278,6 +282,8 @@ START_TEST(bodies)
     is(d, CREATE "requestBody content application/json schema", "{\"$ref\":\"#/components/schemas/ThingCreateRequest\"}");
     is(d, CREATE "requestBody content application/json example name", "\"Ada\"");
     ck_assert_ptr_nonnull(at(d, CREATE "requestBody content application/x-www-form-urlencoded"));
+    is(d, CREATE "requestBody content text/csv schema", "{\"type\":\"string\"}");
+    missing(d, UPDATE "requestBody content text/csv");
     missing(d, CREATE "requestBody content application/merge-patch+json");
     ck_assert_ptr_nonnull(at(d, UPDATE "requestBody content application/merge-patch+json"));
     is(d, "components schemas ThingCreateRequest required", "[\"name\",\"password\"]");
@@ -324,7 +330,12 @@ START_TEST(failures)
     ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "422"), "description"), NULL), "idempotency_mismatch"));
     ck_assert_ptr_nonnull(at(failure(d, CREATE, "401"), "headers WWW-Authenticate"));
     ck_assert_ptr_nonnull(at(failure(d, CREATE, "429"), "headers Retry-After"));
-    failure(d, CREATE, "403");
+    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`session_required`"));
+    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`csrf_failed`"));
+    ck_assert_ptr_null(strstr(forge_util_json_text(at(failure(d, UPDATE, "403"), "description"), NULL), "session_required"));
+    ck_assert_ptr_nonnull(
+        strstr(forge_util_json_text(at(failure(d, DELETE_, "401"), "description"), NULL), "`insufficient_user_authentication`"));
+    ck_assert_ptr_null(strstr(forge_util_json_text(at(failure(d, UPDATE, "401"), "description"), NULL), "insufficient_user"));
     failure(d, CREATE, "413");
     failure(d, CREATE, "415");
     failure(d, LIST, "400");

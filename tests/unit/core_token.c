@@ -150,7 +150,10 @@ START_TEST(signed_and_verified)
     ck_assert_int_eq(who.session_id, 4711);
     ck_assert_int_eq(who.role, FORGE_ROLE_INSTRUCTOR);
     ck_assert_str_eq(who.amr, "pwd otp");
-    ck_assert_uint_eq(strlen(who.jti), 22);
+    ck_assert_uint_eq(strlen(who.jti), 24);
+    ck_assert_msg(strncmp(who.jti, "0.", 2) == 0, "%s", who.jti);
+    ck_assert_int_eq(who.epoch, 0);
+    ck_assert_int_eq(who.issued, apr_time_from_sec(NOW));
     ck_assert_int_eq(who.expires, apr_time_from_sec(NOW + 900));
     ck_assert_msg(strncmp(token, keys->signer->header, strlen(keys->signer->header)) == 0 && token[strlen(keys->signer->header)] == '.',
                   "the quick way for our own header is not taken");
@@ -191,6 +194,25 @@ START_TEST(signed_with_given_jti)
     ck_assert_str_ne(one, forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW)));
     given.jti = apr_pstrcat(forge_test_pool, apr_psprintf(forge_test_pool, "%05000d", 0), NULL);
     ck_assert_ptr_null(forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW))); /* never more than fits */
+}
+END_TEST
+
+/* The epoch travels in front of jti's first dot; what is no number there is the first epoch. */
+START_TEST(epoch_in_jti)
+{
+    static const struct {
+        const char *jti;
+        apr_int64_t epoch;
+    } rows[] = {{"7.x", 7}, {"7.8.x", 7}, {"7", 0}, {".x", 0}, {"-7.x", 0}, {"a7.x", 0}, {"7a.x", 0}, {"99999999999999999999.x", 0}};
+    forge_who_t risen = ada;
+    risen.epoch = 2147483647;
+    good(forge_core_token_sign(forge_test_pool, keys, &rules, &risen, apr_time_from_sec(NOW)));
+    ck_assert_int_eq(who.epoch, 2147483647);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        risen.jti = rows[i].jti;
+        good(forge_core_token_sign(forge_test_pool, keys, &rules, &risen, apr_time_from_sec(NOW)));
+        ck_assert_msg(who.epoch == rows[i].epoch, "%s: %" APR_INT64_T_FMT, rows[i].jti, who.epoch);
+    }
 }
 END_TEST
 
@@ -490,6 +512,7 @@ static void add_common(TCase *tc)
 {
     tcase_add_test(tc, signed_and_verified);
     tcase_add_test(tc, signed_text);
+    tcase_add_test(tc, epoch_in_jti);
     tcase_add_test(tc, good_variants);
     tcase_add_loop_test(tc, header_refused, 0, sizeof(bad_headers) / sizeof(*bad_headers));
     tcase_add_loop_test(tc, claims_refused, 0, sizeof(bad_claims) / sizeof(*bad_claims));

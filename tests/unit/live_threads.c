@@ -10,6 +10,8 @@
 
 enum { THREADS = 8, LIMIT = 500, SHARED_KEYS = 4, EVICTING = 1 << 18, SLOTS = 4 };
 
+#define REALM 4711
+
 static forge_live_t *live;
 static long per_thread;
 static uint64_t allowed, ends, queries, inside, failures;
@@ -28,6 +30,27 @@ static void limits_step(long i, uint64_t seed)
     if (forge_live_limit_take(live, FORGE_LIMIT_USER, &key, sizeof(key), hard, 1).allowed)
         forge_live_add(&allowed, 1);
     forge_live_limit_take(live, FORGE_LIMIT_DEFAULT, &other, sizeof(other), soft, 1);
+}
+
+/* Some put in what others look up; places expire and are used again all the time. A session that this thread has just ended must not pass,
+ * whatever the others do to its bucket. */
+static void revocations_step(long i, uint64_t seed)
+{
+    const forge_who_t mine = {.user_id = (apr_int64_t)(seed + 1), .session_id = (apr_int64_t)(seed << 40) + i, .epoch = i};
+    const forge_who_t shared = {.user_id = i % 64 + 100, .session_id = i % 1024 + 1};
+    apr_time_t now = apr_time_now();
+    if (forge_live_events_lead(live, REALM))
+        forge_live_events_heard(live, REALM, forge_live_clock());
+    forge_live_revoke_session(live, REALM, shared.session_id, now - apr_time_from_sec(i % 3));
+    (void)forge_live_revoked(live, REALM, &shared, now);
+    forge_live_revoke_user(live, REALM, mine.user_id, i, now + apr_time_from_sec(3600));
+    forge_live_revoke_user(live, REALM, shared.user_id, i, now + apr_time_from_sec(3600));
+    if (i % 64 == 0) {
+        forge_live_revoke_session(live, REALM, mine.session_id, now + apr_time_from_sec(3600));
+        if (forge_live_revoked(live, REALM, &mine, now) == FORGE_VERDICT_VALID)
+            fail("a session that has ended is valid");
+    } else if (forge_live_revoked(live, REALM, &mine, now) == FORGE_VERDICT_REVOKED)
+        fail("a token of the present epoch is refused");
 }
 
 static void gate_step(void)
@@ -75,6 +98,8 @@ static void *work(void *seed)
             limits_step(i, (uintptr_t)seed);
         else
             metrics_step(i, (uintptr_t)seed);
+        if (i % 16 == 0)
+            revocations_step(i, (uintptr_t)seed);
         if (i % 256 == 0)
             gate_step();
         if (i % 65536 == 4096)
@@ -129,6 +154,11 @@ static void measure(long n)
         forge_live_request_end(live, 1, 200, i & 0xffff);
     }
     int64_t requests = forge_live_monotonic() - start;
+    start = forge_live_monotonic();
+    for (long i = 0; i < n; i++)
+        (void)forge_live_revoked(live, REALM, &(forge_who_t){.user_id = i + 1, .session_id = i + 1}, apr_time_from_sec(1800000000));
+    int64_t revoked = forge_live_monotonic() - start;
+    printf("revoked %" PRId64 " ns, ", revoked * 1000 / n);
     printf("limit_take %" PRId64 " ns, request_begin + request_end %" PRId64 " ns\n", limits * 1000 / n, requests * 1000 / n);
 }
 

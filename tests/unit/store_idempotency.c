@@ -157,6 +157,8 @@ START_TEST(housekeeping)
         db, forge_test_pool,
         "CREATE TABLE sessions (id bigserial PRIMARY KEY, expires_at timestamptz, revoked_at timestamptz);"
         "CREATE TABLE refresh_tokens (id bigserial PRIMARY KEY, expires_at timestamptz, used_at timestamptz);"
+        "CREATE TABLE revocations (id bigserial PRIMARY KEY, at timestamptz);"
+        "INSERT INTO revocations (at) VALUES (now() - interval '26 hours'), (now() - interval '24 hours');"
         "INSERT INTO idempotency_keys SELECT 's', g::text, 'f', 200, NULL, NULL, now() - interval '25 hours' FROM generate_series(1, 2500) "
         "g;"
         "INSERT INTO idempotency_keys SELECT 't', g::text, 'f', 200, NULL, NULL, now() - interval '23 hours' FROM generate_series(1, 5) g;"
@@ -169,6 +171,7 @@ START_TEST(housekeeping)
                      "t1 t2 t3 t4 t5");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM sessions"), "2 4");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM refresh_tokens"), "2 3");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(id::text, ' ') FROM revocations"), "2");
     forge_test_pg_do(db, forge_test_pool, "DROP TABLE sessions");
     ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_E_SCHEMA_OUTDATED);
 }
