@@ -73,10 +73,38 @@ static const char *read_name(const setting_t *s)
 /* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never repeated. */
 static const char *read_secret(const setting_t *s)
 {
-    const char *problem = forge_config_secret_elsewhere(s->words[0]) ? NULL : forge_core_secret_problem(s->words[0], strlen(s->words[0]));
-    if (problem)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
-    put_text(s, s->words[0]);
+    forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
+    for (int i = 0; i < s->n; i++) {
+        const char *word = s->words[i];
+        const char *problem = forge_config_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
+        if (problem)
+            return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
+    }
+    secret->first = s->words[0];
+    secret->second = s->n > 1 ? s->words[1] : NULL;
+    *(void **)s->member = secret;
+    return NULL;
+}
+
+/* Repeated lines add up; the files are read when the whole configuration was. */
+static const char *read_jwt_key(const setting_t *s)
+{
+    apr_array_header_t **keys = s->member;
+    int alg = forge_config_parse_choice(s->words[1], "RS256|ES256");
+    if (!forge_core_kid_valid(s->words[0]))
+        return refuse(s, s->words[0], FORGE_JWT_KEY_FORM);
+    if (alg < 0)
+        return refuse(s, s->words[1], FORGE_JWT_KEY_FORM);
+    const char *file = *s->words[2] == '/' ? apr_pstrcat(s->p, "file:", s->words[2], NULL) : s->words[2];
+    if (!forge_config_secret_elsewhere(file))
+        return refuse(s, file, FORGE_JWT_KEY_FORM);
+    if (!*keys)
+        *keys = apr_array_make(s->p, 2, sizeof(forge_jwt_key_t));
+    for (int i = 0; i < (*keys)->nelts; i++)
+        if (strcmp(APR_ARRAY_IDX(*keys, i, forge_jwt_key_t).kid, s->words[0]) == 0)
+            return refuse(s, s->words[0], FORGE_JWT_KEY_FORM);
+    APR_ARRAY_PUSH(*keys, forge_jwt_key_t) =
+        (forge_jwt_key_t){.kid = s->words[0], .file = file, .alg = alg == 0 ? FORGE_ALG_RS256 : FORGE_ALG_ES256};
     return NULL;
 }
 
@@ -271,7 +299,8 @@ static const char *read_label(const setting_t *s)
 
 static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
-    [FORGE_KIND_SECRET] = {read_secret, false, 1, 1, "file:/path|env:NAME|text"},
+    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]"},
+    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path"},
     [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration"},
     [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number"},
     [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number"},
@@ -349,9 +378,14 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
 /* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out there. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
-    const char *shown = row->kind == FORGE_KIND_SUPERUSER && n ? words[0] : "";
-    if ((row->kind == FORGE_KIND_SECRET || row->kind == FORGE_KIND_SUPERUSER) && n && !forge_config_secret_elsewhere(words[n - 1]))
-        ((ap_directive_t *)cmd->directive)->args = apr_pstrcat(cmd->pool, shown, *shown ? " " : "", "(not shown)", NULL);
+    const char *shown = "";
+    int from = row->kind == FORGE_KIND_SUPERUSER; /* its first word is an e-mail address */
+    if (row->kind != FORGE_KIND_SECRET && row->kind != FORGE_KIND_SUPERUSER)
+        return;
+    for (int i = 0; i < n; i++)
+        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", i < from || forge_config_secret_elsewhere(words[i]) ? words[i] : "(not shown)",
+                            NULL);
+    ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
 /* Every directive comes through here. */

@@ -77,18 +77,62 @@ forge_dir_t *forge_config_of_request(request_rec *r)
 
 /* --- what only holds together --- */
 
-static const char *finish_secret(apr_pool_t *p, forge_config_t *c)
+/* The bytes of one secret. */
+static char *secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
+{
+    char *secret = forge_config_secret_read(p, spelled, len, why);
+    if (!*why)
+        *why = forge_core_secret_problem(secret, *len);
+    if (*why)
+        *why = apr_psprintf(p, "ForgeSecret: %s; accepted: " FORGE_SECRET_FORM, *why);
+    return secret;
+}
+
+/* The bytes of all key files. */
+static forge_key_spec_t *files_read(apr_pool_t *p, const apr_array_header_t *keys, const char **why)
+{
+    forge_key_spec_t *files = apr_pcalloc(p, sizeof(*files) * (apr_size_t)keys->nelts);
+    for (int i = 0; i < keys->nelts && !*why; i++) {
+        const forge_jwt_key_t *key = &APR_ARRAY_IDX(keys, i, forge_jwt_key_t);
+        files[i].kid = key->kid;
+        files[i].alg = key->alg;
+        files[i].pem = forge_config_secret_read(p, key->file, &files[i].len, why);
+        if (!*why)
+            *why = forge_core_key_problem(p, &files[i]);
+        if (*why)
+            *why = apr_psprintf(p, "ForgeJWTKey: %s: %s; accepted: " FORGE_JWT_KEY_FORM, key->kid, *why);
+    }
+    return files;
+}
+
+static const char *finish_ring(apr_pool_t *p, forge_config_t *c, forge_keyring_spec_t *spec)
 {
     unsigned char digest[32];
     const char *why = NULL;
-    c->key = forge_config_secret_read(p, c->secret, &c->key_len, &why);
-    if (!why)
-        why = forge_core_secret_problem(c->key, c->key_len);
+    spec->secret = secret_read(p, c->secret->first, &spec->secret_len, &why);
+    if (!why && c->secret->second)
+        spec->other = secret_read(p, c->secret->second, &spec->other_len, &why);
     if (why)
-        return apr_psprintf(p, "ForgeSecret: %s; accepted: " FORGE_SECRET_FORM, why);
-    forge_core_sha256(c->key, c->key_len, digest);
+        return why;
+    if (spec->other && spec->other_len == spec->secret_len && memcmp(spec->other, spec->secret, spec->secret_len) == 0)
+        return "ForgeSecret: both secrets are the same; accepted: " FORGE_SECRET_FORM ", and a second one that is another";
+    forge_core_sha256(spec->secret, spec->secret_len, digest);
     memcpy(&c->tenant, digest, sizeof(c->tenant));
-    return NULL;
+    c->keys = forge_core_keyring_make(p, spec, &why);
+    return c->keys ? NULL : apr_psprintf(p, "ForgeJWTKey: %s; accepted: " FORGE_JWT_KEY_FORM, why);
+}
+
+/* Key files are judged also where no secret turns the module on: a virtual host may have one. What was read is of no more use once the
+ * keys are made; its memory is wiped with the pool. */
+static const char *finish_keys(apr_pool_t *p, forge_config_t *c)
+{
+    forge_keyring_spec_t spec = {0};
+    const char *why = NULL;
+    if (c->jwt_keys) {
+        spec.files = files_read(p, c->jwt_keys, &why);
+        spec.n_files = c->jwt_keys->nelts;
+    }
+    return why || !c->secret ? why : finish_ring(p, c, &spec);
 }
 
 static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
@@ -119,17 +163,16 @@ static const char *check_docs(apr_pool_t *p, const forge_config_t *c)
 
 const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
 {
-    const char *problem = NULL;
+    const char *problem;
     (void)s;
     c->token_rules.issuer = c->issuer ? c->issuer : c->otherwise->issuer;
     c->token_rules.audience = c->audience ? c->audience : c->otherwise->audience;
     c->token_rules.access_ttl = c->access_ttl != FORGE_UNSET ? c->access_ttl : c->otherwise->access_ttl;
-    if (c->key) /* virtual hosts that say nothing share the server's */
+    if (c->keys) /* virtual hosts that say nothing share the server's */
         return NULL;
     if (forge_config_bcrypt_cost(c) < 10 && strcmp(forge_config_environment(c), "test") != 0)
         return apr_psprintf(p, "ForgeBcryptCost: '%d' is refused; accepted: " FORGE_COST_FORM, forge_config_bcrypt_cost(c));
-    if (c->secret)
-        problem = finish_secret(p, c);
+    problem = finish_keys(p, c);
     if (!problem && c->superuser)
         problem = finish_superuser(p, c);
     return problem ? problem : check_docs(p, c);

@@ -21,10 +21,9 @@ bool forge_config_enabled(const forge_config_t *c)
     return c->secret != NULL;
 }
 
-const char *forge_config_secret(const forge_config_t *c, apr_size_t *len)
+forge_keys_t *forge_config_keys(const forge_config_t *c)
 {
-    *len = c->key_len;
-    return c->key;
+    return c->keys;
 }
 
 apr_uint64_t forge_config_tenant(const forge_config_t *c)

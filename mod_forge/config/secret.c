@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SECRET_MAX  4096 /* bytes */
+#define SECRET_MAX  16384 /* bytes; the largest key file with a page of comment */
 #define FILE_PREFIX "file:"
 #define ENV_PREFIX  "env:"
 

@@ -12,6 +12,7 @@
 #define FORGE_COST_TEST_MIN 4    /* least bcrypt cost there is; below the row's range it is for tests only */
 #define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
 #define FORGE_SECRET_FORM   "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
+#define FORGE_JWT_KEY_FORM  "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
 #define FORGE_SECONDS(n)    ((apr_int64_t)(n)*APR_USEC_PER_SEC)
 
 /* The limits said in one place; a class that was not mentioned there keeps what the place around it says. */
@@ -22,27 +23,38 @@ typedef struct forge_limits_t {
     } of[FORGE_LIMIT_CLASSES];
 } forge_limits_t;
 
+/* As spelled. */
+typedef struct forge_secret_t {
+    const char *first, *second; /* the second one only verifies and opens; NULL: none */
+} forge_secret_t;
+
+typedef struct forge_jwt_key_t {
+    const char *kid, *file;
+    forge_alg_t alg;
+} forge_jwt_key_t;
+
 typedef struct forge_superuser_t {
     const char *email, *password;
 } forge_superuser_t;
 
 struct forge_config_t {
     /* one member per row of directives.def */
-    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
+    const char *environment, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, guests;
     apr_int64_t csp, security_headers, max_body, docs, statement_timeout, pool_wait;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
+    const forge_secret_t *secret;
+    apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
 
     const forge_config_t *otherwise; /* what the unset members mean: the defaults of directives.def */
 
     /* made by forge_config_finish */
-    char *key;
-    apr_size_t key_len;
+    forge_keys_t *keys;
     const char *superuser_password;
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
@@ -56,6 +68,7 @@ struct forge_dir_t {
 typedef enum forge_kind_t {
     FORGE_KIND_NAME,
     FORGE_KIND_SECRET,
+    FORGE_KIND_JWT_KEY,
     FORGE_KIND_DURATION,
     FORGE_KIND_COUNT,
     FORGE_KIND_COST,

@@ -7,8 +7,8 @@
 #include "../forge.h"
 #include "../util/util.h"
 
-/* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads
- * --- */
+/* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads.
+ * Several keys at once: keyring.h --- */
 
 typedef struct forge_keys_t forge_keys_t;
 /* NULL when the secret may be used, else a sentence saying why not: shorter than 32 bytes, well known ("secret", "changeme",
@@ -35,13 +35,14 @@ typedef struct forge_token_rules_t { /* plain values from the configuration */
     apr_interval_time_t access_ttl;
 } forge_token_rules_t;
 
-/* A signed HS256 token: header {alg, typ:"at+jwt", kid}, claims iss aud sub sid role amr iat nbf exp jti. NULL only when out of memory. */
+/* A token signed by the ring's first key that can: header {alg, typ:"at+jwt", kid}, claims iss aud sub sid role amr iat nbf exp jti. NULL
+ * only when out of memory. */
 const char *forge_core_token_sign(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const forge_who_t *who,
                                   apr_time_t now);
 /* FORGE_OK and *who, or FORGE_E_INVALID_TOKEN with *why (for the log only, never names the token). Checks, in this order: length, three
- * parts of strict base64url, alg exactly that of the key and typ at+jwt before anything else is believed, no crit/b64/zip/jku/jwk/x5u/x5c
- * use, kid known, MAC, then every claim: iss, aud (text or array), sub, sid, role, jti, exp, iat, nbf present and of the right type; leeway
- * 60 s. */
+ * parts of strict base64url, kid names a key of ours (absent only where there is but one), alg exactly that of this key and typ at+jwt
+ * before anything else is believed, no crit/b64/zip/jku/jwk/x5u/x5c use, signature, then every claim: iss, aud (text or array), sub, sid,
+ * role, jti, exp, iat, nbf present and of the right type; leeway 60 s. */
 forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                        apr_time_t now, forge_who_t *who, const char **why);
 /* A new refresh token: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */

@@ -26,13 +26,30 @@ const char *forge_core_sha256_hex(apr_pool_t *p, const void *data, apr_size_t le
     return forge_util_hex(p, digest, sizeof(digest));
 }
 
-void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
+void forge_core_mac_from(const forge_keys_t *keys, int secret, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
 {
     unsigned char key[FORGE_KEY_BYTES];
-    forge_core_keys_derive(keys, purpose, key);
+    forge_core_keys_derive_from(keys, secret, purpose, key);
     if (HMAC(EVP_sha256(), key, sizeof(key), data, len, out, NULL) == NULL)
         abort(); /* as above */
     OPENSSL_cleanse(key, sizeof(key));
+}
+
+void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
+{
+    forge_core_mac_from(keys, 0, purpose, data, len, out);
+}
+
+bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, const unsigned char *mac,
+                            apr_size_t mac_len)
+{
+    unsigned char own[32];
+    bool found = false;
+    for (int i = 0; i < keys->secrets; i++) {
+        forge_core_mac_from(keys, i, purpose, data, len, own);
+        found |= forge_util_equal(own, mac, mac_len);
+    }
+    return found;
 }
 
 static void cipher_free(EVP_CIPHER_CTX **ctx)
@@ -79,11 +96,25 @@ static bool unseal_into(unsigned char *text, const unsigned char *key, const cha
            EVP_DecryptFinal_ex(ctx, text + len, &n) == 1;
 }
 
+/* Under a key from one secret; false when it was sealed under another, or is none of ours. GCM decrypts before it knows: what it has
+ * written by then is wiped, for nobody may see that. */
+static bool unseal_from(const forge_keys_t *keys, int secret, const char *context, unsigned char *sealed, unsigned char *text, int len)
+{
+    unsigned char key[FORGE_KEY_BYTES];
+    bool done;
+    forge_core_keys_derive_from(keys, secret, "seal", key);
+    done = unseal_into(text, key, context, sealed, len);
+    OPENSSL_cleanse(key, sizeof(key));
+    if (!done)
+        OPENSSL_cleanse(text, (size_t)len);
+    return done;
+}
+
 char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const char *sealed, apr_size_t *len)
 {
-    unsigned char key[FORGE_KEY_BYTES], *bytes, *text;
+    unsigned char *bytes, *text;
     apr_size_t size = strlen(sealed), n;
-    bool done;
+    bool done = false;
 
     if (size > (SEAL_NONCE + SEAL_MAX + SEAL_TAG) * 4 / 3 + 4 || strlen(context) > SEAL_MAX)
         return NULL;
@@ -92,13 +123,10 @@ char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *con
         return NULL;
     n -= SEAL_NONCE + SEAL_TAG;
     text = apr_palloc(p, n + 1);
-    forge_core_keys_derive(keys, "seal", key);
-    done = unseal_into(text, key, context, bytes, (int)n);
-    OPENSSL_cleanse(key, sizeof(key));
-    if (!done) {
-        OPENSSL_cleanse(text, n); /* GCM decrypts before it knows; nobody may see that */
+    for (int i = 0; i < keys->secrets && !done; i++)
+        done = unseal_from(keys, i, context, bytes, text, (int)n);
+    if (!done)
         return NULL;
-    }
     text[n] = '\0';
     *len = n;
     return (char *)text;

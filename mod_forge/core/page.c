@@ -30,27 +30,28 @@ const forge_field_t forge_core_page_fields[] = {
     {.name = NULL},
 };
 
-/* The parts are ended by NUL, which none of them can contain, so that no two lists sign the same bytes. */
-static void sign(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const unsigned char *row, apr_size_t len,
-                 unsigned char mac[32])
+/* What the MAC is of. The parts are ended by NUL, which none of them can contain, so that no two lists sign the same bytes. */
+static unsigned char *signed_bytes(apr_pool_t *p, const char *scope, const unsigned char *row, apr_size_t *len)
 {
     apr_size_t scope_len = strlen(scope) + 1;
-    unsigned char *bytes = apr_palloc(p, scope_len + len);
+    unsigned char *bytes = apr_palloc(p, scope_len + *len);
     memcpy(bytes, scope, scope_len);
-    memcpy(bytes + scope_len, row, len);
-    forge_core_mac(keys, "cursor", bytes, scope_len + len, mac);
+    memcpy(bytes + scope_len, row, *len);
+    *len += scope_len;
+    return bytes;
 }
 
 /* base64url(MAC ‖ id ‖ NUL ‖ 'k' key or 'n' ‖ NUL): a key of NULL is another one than "". */
 const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *key, const char *id)
 {
-    apr_size_t id_len = strlen(id) + 1, key_len = key ? strlen(key) + 2 : 2;
+    apr_size_t id_len = strlen(id) + 1, key_len = key ? strlen(key) + 2 : 2, len = id_len + key_len;
     unsigned char mac[32], *bytes = apr_palloc(p, MAC_BYTES + id_len + key_len);
     unsigned char *row = bytes + MAC_BYTES;
     memcpy(row, id, id_len);
     row[id_len] = key ? 'k' : 'n';
     memcpy(row + id_len + 1, key ? key : "", key_len - 1);
-    sign(p, keys, scope, row, id_len + key_len, mac);
+    const unsigned char *text = signed_bytes(p, scope, row, &len);
+    forge_core_mac(keys, "cursor", text, len, mac);
     memcpy(bytes, mac, MAC_BYTES);
     return forge_util_b64url(p, bytes, MAC_BYTES + id_len + key_len);
 }
@@ -58,13 +59,13 @@ const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, cons
 /* What the MAC vouches for was written by the function above, and so needs no further doubt. */
 static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *cursor, forge_page_t *page)
 {
-    unsigned char mac[32];
     apr_size_t len;
     unsigned char *bytes = forge_util_b64url_decode(p, cursor, strlen(cursor), &len);
     if (!bytes || len < MAC_BYTES + 3)
         return false;
-    sign(p, keys, scope, bytes + MAC_BYTES, len - MAC_BYTES, mac);
-    if (!forge_util_equal(mac, bytes, MAC_BYTES))
+    len -= MAC_BYTES;
+    const unsigned char *text = signed_bytes(p, scope, bytes + MAC_BYTES, &len);
+    if (!forge_core_mac_matches(keys, "cursor", text, len, bytes, MAC_BYTES))
         return false;
     const char *id = (const char *)bytes + MAC_BYTES;
     const char *key = id + strlen(id) + 1;

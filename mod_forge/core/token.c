@@ -2,15 +2,16 @@
  * Access tokens: signed and verified by cjose, but believed only after every check of RFC 8725 was made here.
  *
  * Threads share one cjose_jwk_t without a lock. That is safe because signing and verifying take it const and read nothing but its type,
- * size and bytes; only cjose_jwk_retain and cjose_jwk_release write to it (a plain counter), and those are called at start and at the end
- * alone.
+ * size and key data; only cjose_jwk_retain and cjose_jwk_release write to it (a plain counter), and those are called at start and at the
+ * end alone. The key data of an "oct" key is bytes. Of an RSA key it is an OpenSSL RSA, handed to RSA_sign and RSA_verify: what these
+ * keep in it for the next time (Montgomery contexts, blinding) they guard by the RSA's own lock. Of an EC key it is an EC_KEY, handed to
+ * ECDSA_do_sign and ECDSA_do_verify, which only read it; each call has a context of its own.
  */
 #include "keys.h"
 #include <apr_strings.h>
 #include <string.h>
 #include <strings.h>
 
-#define TOKEN_MAC_BYTES  32
 #define TOKEN_LEEWAY     apr_time_from_sec(60) /* for clocks that run ahead; an ended token gets none */
 #define TOKEN_TIME_MAX   1e11                  /* seconds; a later date is a mistake, and would overflow microseconds some day */
 #define TOKEN_JTI_MAX    128
@@ -120,12 +121,13 @@ const char *forge_core_token_sign(apr_pool_t *p, const forge_keys_t *keys, const
     forge_buf_t *claims = claims_write(p, rules, who, now);
     __attribute__((cleanup(header_free))) cjose_header_t *header = cjose_header_new(NULL);
     __attribute__((cleanup(jws_free))) cjose_jws_t *jws = NULL;
+    const forge_key_t *key = keys->signer;
     const char *compact;
 
-    if (claims->failed || header == NULL || !cjose_header_set(header, CJOSE_HDR_ALG, FORGE_TOKEN_ALG, NULL) ||
-        !cjose_header_set(header, "typ", FORGE_TOKEN_TYP, NULL) || !cjose_header_set(header, CJOSE_HDR_KID, keys->kid, NULL))
+    if (claims->failed || header == NULL || !cjose_header_set(header, CJOSE_HDR_ALG, forge_core_alg_name(key->alg), NULL) ||
+        !cjose_header_set(header, "typ", FORGE_TOKEN_TYP, NULL) || !cjose_header_set(header, CJOSE_HDR_KID, key->kid, NULL))
         return NULL;
-    jws = cjose_jws_sign(keys->jwt, header, (const uint8_t *)claims->data, claims->len, NULL);
+    jws = cjose_jws_sign(key->jwk, header, (const uint8_t *)claims->data, claims->len, NULL);
     if (jws == NULL || !cjose_jws_export(jws, &compact, NULL))
         return NULL;
     return apr_pstrdup(p, compact);
@@ -148,27 +150,40 @@ static bool text_is_nocase(const forge_json_t *v, const char *expected)
     return text != NULL && len == strlen(expected) && strncasecmp(text, expected, len) == 0;
 }
 
-/* The members of a header, which anyone may have written: nothing in it chooses a key or an algorithm (RFC 8725 §3.1, §3.10). */
-static const char *members_problem(const forge_keys_t *keys, const forge_json_t *header)
+/* The key that a header names; without a name only where there is no other. NULL when it names none of ours. */
+static const forge_key_t *key_named(const forge_keys_t *keys, const forge_json_t *kid)
+{
+    if (kid == NULL)
+        return keys->count == 1 ? keys->list : NULL;
+    for (int i = 0; i < keys->count; i++)
+        if (text_is(kid, keys->list[i].kid))
+            return &keys->list[i];
+    return NULL;
+}
+
+/* The members of a header, which anyone may have written: its kid chooses among our keys and nothing else in it a key or an algorithm
+ * (RFC 8725 §3.1, §3.10). A public key, which everyone knows, is therefore never taken for the secret of a MAC. */
+static const char *members_problem(const forge_keys_t *keys, const forge_json_t *header, const forge_key_t **key)
 {
     static const char *const refused[] = {"crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"};
-    const forge_json_t *typ = forge_util_json_get(header, "typ"), *kid = forge_util_json_get(header, "kid");
+    const forge_json_t *typ = forge_util_json_get(header, "typ");
 
-    if (!text_is(forge_util_json_get(header, "alg"), FORGE_TOKEN_ALG))
-        return "alg is not " FORGE_TOKEN_ALG;
+    *key = key_named(keys, forge_util_json_get(header, "kid"));
+    if (*key == NULL)
+        return "kid names no key of ours";
+    if (!text_is(forge_util_json_get(header, "alg"), forge_core_alg_name((*key)->alg)))
+        return "alg is not that of the key";
     if (!text_is_nocase(typ, FORGE_TOKEN_TYP) && !text_is_nocase(typ, "application/" FORGE_TOKEN_TYP))
         return "typ is not " FORGE_TOKEN_TYP;
     for (apr_size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
         if (forge_util_json_get(header, refused[i]) != NULL)
             return "the header has a member that is refused (crit, b64, zip, jku, jwk, x5u, x5c)";
-    if (kid != NULL && !text_is(kid, keys->kid))
-        return "kid names no key of ours";
     return NULL;
 }
 
 typedef struct parts_t { /* the token cut in three, decoded */
-    unsigned char *header, *payload, *mac;
-    apr_size_t header_len, payload_len, mac_len;
+    unsigned char *header, *payload, *signature;
+    apr_size_t header_len, payload_len, signature_len;
 } parts_t;
 
 /* Exactly three parts of strict base64url, so that a token has one spelling only (a second one would slip past a list of revoked ones). */
@@ -181,36 +196,49 @@ static const char *parts_problem(apr_pool_t *p, const char *token, apr_size_t le
         return "it has not three parts";
     parts->header = forge_util_b64url_decode(p, token, (apr_size_t)(one - token), &parts->header_len);
     parts->payload = forge_util_b64url_decode(p, one + 1, (apr_size_t)(two - one - 1), &parts->payload_len);
-    parts->mac = forge_util_b64url_decode(p, two + 1, rest, &parts->mac_len);
-    if (parts->header == NULL || parts->payload == NULL || parts->mac == NULL)
+    parts->signature = forge_util_b64url_decode(p, two + 1, rest, &parts->signature_len);
+    if (parts->header == NULL || parts->payload == NULL || parts->signature == NULL)
         return "a part is not strict base64url";
-    if (parts->mac_len != TOKEN_MAC_BYTES)
-        return "the signature has not 32 bytes";
     return NULL;
 }
 
-/* A header that is byte for byte the one we write has passed before it is read, which saves a sixth of the time. */
-static const char *header_problem(apr_pool_t *p, const forge_keys_t *keys, const char *token, const parts_t *parts)
+/* A header that is byte for byte one that we write has passed before it is read, which saves a sixth of the time. */
+static const forge_key_t *own_header(const forge_keys_t *keys, const char *token)
 {
-    apr_size_t own = strlen(keys->header);
+    for (int i = 0; i < keys->count; i++) {
+        apr_size_t len = strlen(keys->list[i].header);
+        if (strncmp(token, keys->list[i].header, len) == 0 && token[len] == '.')
+            return &keys->list[i];
+    }
+    return NULL;
+}
+
+static const char *header_problem(apr_pool_t *p, const forge_keys_t *keys, const char *token, const parts_t *parts, const forge_key_t **key)
+{
     const char *ignored;
     forge_json_t *header;
 
-    if (strncmp(token, keys->header, own) == 0 && token[own] == '.')
+    *key = own_header(keys, token);
+    if (*key != NULL)
         return NULL;
     header = forge_util_json_parse(p, (const char *)parts->header, parts->header_len, &ignored);
     if (header == NULL || forge_util_json_type(header) != FORGE_JSON_OBJECT)
         return "the header is no JSON object";
-    return members_problem(keys, header);
+    return members_problem(keys, header, key);
 }
 
-/* cjose sees a token only after its header passed: its import leaks memory when alg is missing. It compares MACs in constant time. */
-static const char *mac_problem(const forge_keys_t *keys, const char *token, apr_size_t len)
+/* cjose sees a token only after its header passed: its import leaks memory when alg is missing. It compares MACs in constant time. The
+ * length comes first, for cjose cuts an ES256 signature in the middle wherever that is. (Who knows one ES256 signature can make a second
+ * one for the same claims; what is revoked is therefore named by its claims, never by its text.) */
+static const char *signature_problem(const forge_key_t *key, const parts_t *parts, const char *token, apr_size_t len)
 {
-    __attribute__((cleanup(jws_free))) cjose_jws_t *jws = cjose_jws_import(token, len, NULL);
+    __attribute__((cleanup(jws_free))) cjose_jws_t *jws = NULL;
+    if (parts->signature_len != key->signature_len)
+        return "the signature has another length than the key's";
+    jws = cjose_jws_import(token, len, NULL);
     if (jws == NULL)
         return "it cannot be read as a JWS";
-    return cjose_jws_verify(jws, keys->jwt, NULL) ? NULL : "the signature does not match";
+    return cjose_jws_verify(jws, key->jwk, NULL) ? NULL : "the signature does not match";
 }
 
 /* aud is one text or an array of them, one of which must be ours (RFC 7519 §4.1.3). */
@@ -323,16 +351,15 @@ static const char *claims_problem(apr_pool_t *p, const forge_token_rules_t *rule
 static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                  apr_time_t now, forge_who_t *who)
 {
-    apr_size_t len = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1);
+    apr_size_t len = strlen(token);
     const char *problem, *ignored;
+    const forge_key_t *key;
     forge_json_t *claims;
     parts_t parts;
 
-    if (len > FORGE_TOKEN_BYTES_MAX)
-        return "it is longer than 8192 bytes";
     if ((problem = parts_problem(p, token, len, &parts)) != NULL)
         return problem;
-    if ((problem = header_problem(p, keys, token, &parts)) != NULL || (problem = mac_problem(keys, token, len)) != NULL)
+    if ((problem = header_problem(p, keys, token, &parts, &key)) != NULL || (problem = signature_problem(key, &parts, token, len)) != NULL)
         return problem;
     claims = forge_util_json_parse(p, (const char *)parts.payload, parts.payload_len, &ignored);
     if (claims == NULL || forge_util_json_type(claims) != FORGE_JSON_OBJECT)
@@ -343,11 +370,22 @@ static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const 
 forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                        apr_time_t now, forge_who_t *who, const char **why)
 {
+    apr_size_t len = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1);
+    unsigned char digest[32];
     forge_who_t found = {0};
-    *why = token_problem(p, keys, rules, token, now, &found);
-    if (*why != NULL)
+
+    *why = "it is longer than 8192 bytes";
+    if (len > FORGE_TOKEN_BYTES_MAX)
         return FORGE_E_INVALID_TOKEN;
+    *why = NULL;
+    forge_core_sha256(token, len, digest);
+    if (!forge_core_verified_find(p, keys->verified, rules, digest, now, &found)) {
+        *why = token_problem(p, keys, rules, token, now, &found);
+        if (*why != NULL)
+            return FORGE_E_INVALID_TOKEN;
+        found.scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
+        forge_core_verified_keep(keys->verified, rules, digest, now, &found);
+    }
     *who = found;
-    who->scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
     return FORGE_OK;
 }

@@ -38,12 +38,10 @@ static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
 
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
 {
-    apr_size_t len;
     forge_server_t *server = apr_pcalloc(p, sizeof(*server));
     server->s = s;
     server->config = forge_config_of_server(s);
-    const char *secret = forge_config_secret(server->config, &len);
-    server->keys = forge_core_keys_make(p, secret, len);
+    server->keys = forge_config_keys(server->config);
     server->router = router;
     server->live = live;
     server->slots = slots;

@@ -179,13 +179,14 @@ static const char *const host_lines[PORTS] = {
     [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\n",
+    [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
 };
 
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL ? F(host_lines[PORT_POOL], env.dir) : host_lines[i];
+        const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir) : host_lines[i];
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
                  lines);
     }
@@ -409,6 +410,21 @@ static void certificate_make(void)
         give_up("openssl could not make a certificate", out);
 }
 
+/* What signs at PORT_KEYS, and next.pem, which will. */
+static void signing_keys_make(void)
+{
+    static const char *const made[][3] = {{"es.pem", "EC", "ec_paramgen_curve:P-256"},
+                                          {"rs.pem", "RSA", "rsa_keygen_bits:2048"},
+                                          {"next.pem", "EC", "ec_paramgen_curve:P-256"}};
+    char *out;
+    for (int i = 0; i < 3; i++) {
+        const char *argv[] = {"openssl", "genpkey", "-algorithm", made[i][1], "-pkeyopt", made[i][2], "-out", path_of(made[i][0]), NULL};
+        if (process_run(NULL, argv, &out))
+            give_up("openssl could not make a key", out);
+        chmod(path_of(made[i][0]), 0600);
+    }
+}
+
 static void folder_make(void)
 {
     struct passwd *postgres = getpwnam("postgres");
@@ -449,6 +465,7 @@ void env_start(void)
         env.ports[i] = port_free();
     postgres_make();
     certificate_make();
+    signing_keys_make();
     assets_copy();
     httpd_conf_write("httpd", "run", hosts_text());
     httpd_start();

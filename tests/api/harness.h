@@ -24,6 +24,7 @@ typedef enum port_t {
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no guests, no reuse window */
     PORT_POOL,   /* two database connections per child, a wait of 200 ms */
     PORT_QUICK,  /* access tokens that live 10 s */
+    PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
     PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;

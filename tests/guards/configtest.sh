@@ -22,6 +22,13 @@ cp "$tmp/secret" "$tmp/open"
 chmod 0644 "$tmp/open"
 cp "$tmp/secret" "$tmp/group"
 chmod 0640 "$tmp/group"
+echo 'Lr3pW8sXc5kD1nQz7tVg2hJm9yBf4uEa' >"$tmp/other"
+openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$tmp/es.pem" || exit 1
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$tmp/rs.pem" || exit 1
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out "$tmp/short.pem" || exit 1
+openssl pkey -in "$tmp/es.pem" -pubout -out "$tmp/public.pem" || exit 1
+cp "$tmp/es.pem" "$tmp/open.pem"
+chmod 0644 "$tmp/open.pem"
 FORGE_TEST_SECRET=$(cat "$tmp/secret")
 export FORGE_TEST_SECRET
 
@@ -95,6 +102,24 @@ both ForgeEnvironment '1 to 64' production test a.b-c_d -- '"a b"' '-x' "$(print
 both ForgeSecret 'at least 32' "file:$tmp/secret" "file:$tmp/group" env:FORGE_TEST_SECRET "$FORGE_TEST_SECRET" -- \
     secret changeme aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "file:$tmp/empty" env:FORGE_TEST_NO_SUCH file:relative "file:$tmp/nothing" "file:$tmp"
 bad "ForgeSecret file:$tmp/open" '0600 or 0640'
+good "ForgeSecret file:$tmp/secret file:$tmp/other"
+bad "ForgeSecret file:$tmp/secret file:$tmp/secret" 'another'
+bad "ForgeSecret file:$tmp/secret secret" 'at least 32'
+bad "ForgeSecret file:$tmp/secret file:$tmp/empty" 'at least 32'
+bad "ForgeSecret file:$tmp/secret file:$tmp/other file:$tmp/group" 'values are refused'
+both ForgeJWTKey '1 to 64' "a ES256 $tmp/es.pem" "a.Z_0-9 RS256 file:$tmp/rs.pem" "a es256 $tmp/public.pem" -- "a RS256 $tmp/es.pem" \
+    "a ES256 $tmp/rs.pem" "a HS256 $tmp/secret" "a none $tmp/es.pem" "a/b ES256 $tmp/es.pem" "$(printf '%065d' 0) ES256 $tmp/es.pem" '"" ES256 /x' \
+    "a ES256 $tmp/nothing" "a ES256 $tmp/secret" "a ES256 es.pem" "a ES256 $tmp" "a RS256 $tmp/short.pem"
+bad "ForgeJWTKey a ES256 $tmp/open.pem" '0600 or 0640'
+bad "ForgeJWTKey a RS256 $tmp/short.pem" '1024 bits'
+good "ForgeSecret file:$tmp/secret
+ForgeJWTKey es ES256 $tmp/es.pem
+ForgeJWTKey rs RS256 $tmp/rs.pem"
+bad "ForgeJWTKey a ES256 $tmp/es.pem
+ForgeJWTKey a RS256 $tmp/rs.pem" 'no other key has'
+bad "ForgeSecret file:$tmp/secret
+ForgeJWTKey a ES256 $tmp/es.pem
+ForgeJWTKey b ES256 $tmp/public.pem" 'the same key'
 both ForgeIssuer '1 to 64' mod_forge https://learn.example.org -- '"a b"' '"a<b"'
 both ForgeAudience '1 to 64' forge -- '"a b"'
 both ForgeAccessTokenTTL '10s to 1d' 10s 15m 1d 24h -- 9s 25h 15 300x 15mm '"15 m"' -1s 99999999999999999999d
@@ -140,6 +165,23 @@ both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
 both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 
+# Two databases number their accounts alike: hosts that use different ones must have no key in common, unless issuer or audience tell tokens apart.
+hosts() { # hosts 'lines of one' 'lines of the other'
+    for lines in "$1" "$2"; do
+        printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams dbname=%s\n%s\n</VirtualHost>\n' "$(printf '%s' "$lines" | cksum | tr -d ' ')" "$lines"
+    done
+}
+bad "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/group")" 'issuer and audience'
+bad "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/other file:$tmp/secret")" 'issuer and audience'
+bad "$(hosts "ForgeSecret file:$tmp/secret
+ForgeJWTKey a ES256 $tmp/public.pem" "ForgeSecret file:$tmp/other
+ForgeJWTKey b ES256 $tmp/es.pem")" 'issuer and audience'
+good "$(hosts "ForgeSecret file:$tmp/secret
+ForgeJWTKey a RS256 $tmp/rs.pem" "ForgeSecret file:$tmp/other
+ForgeJWTKey a ES256 $tmp/es.pem")"
+good "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/secret
+ForgeIssuer b")"
+
 # Neither none nor too many, nor where it cannot work.
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
@@ -155,13 +197,16 @@ try "$(load info)
 ForgeSecret \"$FORGE_TEST_SECRET\"
 ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery" || fault "literal secrets are refused: $said"
 dump=$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
+try "$(load info)
+ForgeSecret file:$tmp/secret \"$(cat "$tmp/other")\"" || fault "a literal second secret is refused: $said"
+dump=$dump$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 case $dump in
-*"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
+*"$(cat "$tmp/other")"* | *"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
 esac
 
 # What is shipped and what is documented is accepted.
 here() {
-    sed "s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/usr/share/forge/docs|$tmp/assets|"
+    sed "s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|/usr/share/forge/docs|$tmp/assets|"
 }
 sed -n 's/^#   Example:  *//p' "$top/conf/forge.reference.conf" | here >"$tmp/examples"
 while IFS= read -r line; do

@@ -95,6 +95,30 @@ START_TEST(unseal_refuses)
 }
 END_TEST
 
+/* After a change of the secret: what the one before sealed or signed is still known, what it would seal now is not made any more. */
+START_TEST(second_secret)
+{
+    forge_keys_t *before = keys_of('E'), *after;
+    const char *why, *sealed = forge_core_seal(forge_test_pool, before, "user 7", "secret", 6);
+    const forge_keyring_spec_t spec = {
+        .secret = "Lr3pW8sXc5kD1nQz7tVg2hJm9yBf4uEa", .secret_len = 32, .other = "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aE", .other_len = 32};
+    unsigned char old_mac[32], mac[32];
+    apr_size_t len;
+
+    after = forge_core_keyring_make(forge_test_pool, &spec, &why);
+    ck_assert_str_eq(forge_core_unseal(forge_test_pool, after, "user 7", sealed, &len), "secret");
+    ck_assert_ptr_null(forge_core_unseal(forge_test_pool, after, "user 8", sealed, &len));
+    ck_assert_ptr_null(forge_core_unseal(forge_test_pool, before, "", forge_core_seal(forge_test_pool, after, "", "new", 3), &len));
+    forge_core_mac(before, "cursor", "x", 1, old_mac);
+    forge_core_mac(after, "cursor", "x", 1, mac);
+    ck_assert_mem_ne(mac, old_mac, 32);
+    ck_assert(forge_core_mac_matches(after, "cursor", "x", 1, mac, 32) && forge_core_mac_matches(after, "cursor", "x", 1, old_mac, 16));
+    ck_assert(!forge_core_mac_matches(before, "cursor", "x", 1, mac, 32) && !forge_core_mac_matches(after, "cursor", "y", 1, mac, 32));
+    old_mac[15] ^= 1;
+    ck_assert(!forge_core_mac_matches(after, "cursor", "x", 1, old_mac, 16));
+}
+END_TEST
+
 Suite *forge_test_core_digest(void)
 {
     Suite *s = suite_create("core/digest");
@@ -105,6 +129,7 @@ Suite *forge_test_core_digest(void)
     tcase_add_test(tc, seal_and_unseal);
     tcase_add_test(tc, seals_differ);
     tcase_add_test(tc, unseal_refuses);
+    tcase_add_test(tc, second_secret);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -139,7 +139,7 @@ START_TEST(derivation_is_stable)
     unsigned char key[FORGE_KEY_BYTES];
     forge_core_keys_derive(keys, "seal", key);
     ck_assert_str_eq(forge_util_hex(forge_test_pool, key, sizeof(key)), "aab4162d8aca958a796e3ec4b215b5f4ff396ba7397c5ff89e2c20f0e12145a2");
-    ck_assert_str_eq(keys->kid, "404fc0e3");
+    ck_assert_str_eq(keys->signer->kid, "404fc0e3");
 }
 END_TEST
 
@@ -150,8 +150,8 @@ START_TEST(keys_are_apart)
     forge_keys_t *other = forge_core_keys_make(forge_test_pool, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", 32);
     unsigned char a[FORGE_KEY_BYTES], b[FORGE_KEY_BYTES];
 
-    ck_assert_str_eq(one->kid, same->kid);
-    ck_assert_str_ne(one->kid, other->kid);
+    ck_assert_str_eq(one->signer->kid, same->signer->kid);
+    ck_assert_str_ne(one->signer->kid, other->signer->kid);
     forge_core_keys_derive(one, "cursor", a);
     forge_core_keys_derive(same, "cursor", b);
     ck_assert_mem_eq(a, b, sizeof(a));
@@ -180,7 +180,7 @@ START_TEST(keys_are_wiped)
     apr_pool_create(&p, forge_test_pool);
     apr_pool_cleanup_register(p, NULL, look, apr_pool_cleanup_null);
     watched = forge_core_keys_make(p, GOOD, 32);
-    ck_assert_ptr_nonnull(watched->jwt);
+    ck_assert_ptr_nonnull(watched->signer->jwk);
     apr_pool_destroy(p);
     ck_assert(wiped);
 }
