@@ -198,6 +198,7 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
 static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const forge_new_session_t *session, forge_rows_t **rows)
 {
     forge_db_t *db;
+    forge_api_mail_verify(q, user);
     FORGE_TRY(forge_http_db(q, &db));
     if (user->username)
         return forge_store_user_create(db, q->pool, user, session, rows);

@@ -35,6 +35,7 @@ struct forge_config_t {
     const forge_superuser_t *superuser;
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
+    const forge_mail_t *mail;
 
     const forge_config_t *otherwise; /* what the unset members mean: the defaults of directives.def */
 
@@ -42,6 +43,7 @@ struct forge_config_t {
     char *key;
     apr_size_t key_len;
     const char *superuser_password;
+    const forge_mail_t *mailer; /* complete; NULL: off */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -69,6 +71,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_DIRECTORY,
     FORGE_KIND_URL,
     FORGE_KIND_LOG,
+    FORGE_KIND_MAIL,
     FORGE_KINDS
 } forge_kind_t;
 

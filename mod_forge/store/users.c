@@ -34,6 +34,10 @@ static const forge_stmt_t user_create = {
     "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END)"
     " ON CONFLICT DO NOTHING RETURNING *), "
     OPEN_SESSION("$9", "$10", "$11", "$12", "$13", "$14") ", "
+    "verify AS ("
+    " INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at)"
+    " SELECT id, 'verify', decode($17, 'hex'), email, email_key, now() + interval '24 hours' FROM who WHERE $17::text IS NOT NULL), "
+    FORGE_MAIL("SELECT 'verify', $18, email, id, $19 FROM who WHERE $17::text IS NOT NULL") ", "
     "audit AS ("
     " INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail)"
     " SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who) "
@@ -43,7 +47,7 @@ static const forge_stmt_t user_create = {
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN 'username_taken'"
     "  ELSE 'raced' END AS _outcome "
     "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
-    16};
+    19};
 
 static const forge_stmt_t login_by_email = {
     "login_by_email",
@@ -134,14 +138,10 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
 {
     static const forge_new_session_t none;
     const forge_new_session_t *s = session ? session : &none;
-    const char *args[] = {user->email,       user->email_key,
-                          user->username,    user->full_name,
-                          user->role,        user->password_hash,
-                          user->terms_at,    user->privacy_at,
-                          s->refresh_sha256, s->expires_at,
-                          s->device_name,    s->user_agent,
-                          ip_text(p, s->ip), s->amr,
-                          s->request_id,     event};
+    const char *args[] = {user->email,       user->email_key,  user->username,    user->full_name, user->role,          user->password_hash,
+                          user->terms_at,    user->privacy_at, s->refresh_sha256, s->expires_at,   s->device_name,      s->user_agent,
+                          ip_text(p, s->ip), s->amr,           s->request_id,     event,           user->verify_sha256, user->mail_sender,
+                          user->mail_payload};
     /* "raced": the twin that won was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         FORGE_TRY(forge_store_run(db, p, &user_create, args, rows));
