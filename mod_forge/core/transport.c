@@ -14,7 +14,8 @@ static bool begins(const char *text, const char *with)
 
 static bool loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || begins(host, "127.");
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (begins(host, "127.") && strspn(host, "0123456789.") == strlen(host));
 }
 
 /* A name or an IPv4 address; or an IPv6 address in brackets. */

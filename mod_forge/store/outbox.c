@@ -33,7 +33,7 @@ static const forge_stmt_t state = {
     "mail_state",
     "SELECT count(*) AS waiting, coalesce(bool_or((last_error IS NOT NULL AND created_at < now() - interval '1 minute')"
     " OR created_at < now() - interval '5 minutes'), false) AS late"
-    " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS some",
+    " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS eldest",
     1};
 
 /* clang-format on */

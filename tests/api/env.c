@@ -179,13 +179,16 @@ static const char *const host_lines[PORTS] = {
     [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\n",
+    [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
 
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORTS; i++) {
-        const char *lines = i == PORT_POOL ? F(host_lines[PORT_POOL], env.dir) : host_lines[i];
+        const char *lines = i == PORT_POOL   ? F(host_lines[PORT_POOL], env.dir)
+                            : i == PORT_SMTP ? F(host_lines[PORT_SMTP], env.smtp_port)
+                                             : host_lines[i];
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
                  lines);
     }
@@ -207,6 +210,7 @@ static void httpd_conf_write(void)
           env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
              "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
+             "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
              "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
              "forge\nRequire all granted\n</LocationMatch>\n"
@@ -381,12 +385,13 @@ static void folder_make(void)
     if (!mkdtemp(env.dir))
         give_up("a folder could not be made", env.dir);
     chmod(env.dir, 0755);
-    static const char *const names[] = {"pgdata", "run", "logs"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"pgdata", "run", "logs", "mail"};
+    for (int i = 0; i < 4; i++) {
         mkdir(path_of(names[i]), i == 0 ? 0700 : 0755);
         if (env.root && i < 2 && (!postgres || chown(path_of(names[i]), postgres->pw_uid, postgres->pw_gid)))
             give_up("there is no account postgres", NULL);
     }
+    chmod(path_of("mail"), 01777); /* httpd's account writes there */
 }
 
 void env_start(void)
@@ -412,6 +417,7 @@ void env_start(void)
     folder_make();
     for (int i = 0; i < PORTS; i++)
         env.ports[i] = port_free();
+    env.smtp_port = port_free();
     postgres_make();
     certificate_make();
     assets_copy();
