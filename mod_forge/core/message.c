@@ -153,7 +153,7 @@ const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *m, apr
     put_subject(b, m->letter->subject);
     forge_util_buf_printf(b,
                           "Message-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-                          "Content-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n",
+                          "Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n\r\n",
                           m->id, strchr(m->from, '@') + 1, boundary);
     put_part(b, boundary, "text/plain", m->letter->text);
     put_part(b, boundary, "text/html", m->letter->html);
