@@ -155,6 +155,8 @@ START_TEST(housekeeping)
 {
     forge_test_pg_do(
         db, forge_test_pool,
+        "CREATE TABLE one_time_tokens (expires_at timestamptz);"
+        "CREATE TABLE mail_outbox (id bigserial PRIMARY KEY, created_at timestamptz, next_try_at timestamptz);"
         "CREATE TABLE sessions (id bigserial PRIMARY KEY, expires_at timestamptz, revoked_at timestamptz);"
         "CREATE TABLE refresh_tokens (id bigserial PRIMARY KEY, expires_at timestamptz, used_at timestamptz);"
         "INSERT INTO idempotency_keys SELECT 's', g::text, 'f', 200, NULL, NULL, now() - interval '25 hours' FROM generate_series(1, 2500) "
