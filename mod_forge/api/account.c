@@ -208,6 +208,7 @@ static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const f
         user->guest_id = forge_util_itoa(q->pool, q->who.user_id);
         user->guest_session = forge_util_itoa(q->pool, q->who.session_id);
     }
+    forge_api_mail_verify(q, user);
     FORGE_TRY(forge_http_db(q, &db));
     if (user->username)
         return forge_store_user_create(db, q->pool, user, session, rows);

@@ -64,6 +64,25 @@ extern const forge_field_t forge_api_login_reply[]; /* tokens, or mfa_required a
  * guess: FORGE_OK or FORGE_E_MFA_CODE_INVALID. With a session that session counts as having used it; *amr (may be NULL) is what it has. */
 forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *code,
                                     apr_int64_t session_id, const char **amr);
+/* --- passwords.c --- */
+
+extern const forge_field_t forge_api_accepted_fields[];
+forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
+
+/* --- mail.c --- */
+
+/* The mail of a change, with the facts of its template (core/message.h); its sender is NULL when ForgeMail is off. */
+forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts);
+/* An object with one fact, to which others may be added. */
+forge_json_t *forge_api_mail_facts(forge_req_t *q, const char *name, const char *value);
+/* The facts of a notice: when and from where it happened. */
+forge_json_t *forge_api_mail_notice(forge_req_t *q);
+/* A new account is to prove its address: token and mail for forge_store_user_create. */
+void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
+/* The caller's address is to become `email` (PATCH /users/me): a mail goes there, and the account changes when its token comes back to
+ * /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with its faults: FORGE_E_VALIDATION,
+ * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
+forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
 /* --- list.c --- */
 

@@ -297,6 +297,22 @@ static const char *read_label(const setting_t *s)
     return NULL;
 }
 
+/* The password is judged when the whole configuration was read, as other secrets are. */
+static const char *read_mail(const setting_t *s)
+{
+    const char *why;
+    const forge_mail_t *mail = forge_core_mail_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!mail)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_MAIL_FORM, s->row->name, why);
+    if (mail->directory) {
+        forge_mail_t *absolute = apr_pmemdup(s->p, mail, sizeof(*mail));
+        absolute->directory = ap_server_root_relative(s->p, mail->directory);
+        mail = absolute;
+    }
+    *(const void **)s->member = mail;
+    return NULL;
+}
+
 static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]"},
@@ -318,6 +334,7 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
+    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM},
 };
 
 /* --- the rows --- */
@@ -380,6 +397,9 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
 {
     const char *shown = "";
     int from = row->kind == FORGE_KIND_SUPERUSER; /* its first word is an e-mail address */
+    for (int i = 0; i < n && row->kind == FORGE_KIND_MAIL; i++)
+        if (strncmp(words[i], "password=", 9) == 0 && !forge_config_secret_elsewhere(words[i] + 9))
+            ((ap_directive_t *)cmd->directive)->args = apr_pstrcat(cmd->pool, words[0], " (not shown)", NULL);
     if (row->kind != FORGE_KIND_SECRET && row->kind != FORGE_KIND_SUPERUSER)
         return;
     for (int i = 0; i < n; i++)

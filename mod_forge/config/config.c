@@ -161,6 +161,26 @@ static const char *check_docs(apr_pool_t *p, const forge_config_t *c)
     return NULL;
 }
 
+static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
+{
+    apr_finfo_t info;
+    apr_size_t len;
+    const char *why = NULL;
+    forge_mail_t *mail = c->mail ? apr_pmemdup(p, c->mail, sizeof(*mail)) : NULL;
+    if (!mail || (!mail->directory && !mail->host))
+        return NULL;
+    if (!c->public_url)
+        return "ForgeMail: the links of the mails need ForgePublicURL; set it";
+    if (mail->directory && (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
+        return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);
+    if (mail->password && !(mail->password = forge_config_secret_read(p, mail->password, &len, &why)))
+        return apr_psprintf(p, "ForgeMail: the password: %s", why);
+    if (!mail->from)
+        mail->from = forge_core_mail_from(p, c->public_url);
+    c->mailer = mail;
+    return NULL;
+}
+
 const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
 {
     const char *problem;
@@ -175,5 +195,7 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
     problem = finish_keys(p, c);
     if (!problem && c->superuser)
         problem = finish_superuser(p, c);
+    if (!problem)
+        problem = finish_mail(p, c);
     return problem ? problem : check_docs(p, c);
 }

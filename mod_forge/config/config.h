@@ -71,6 +71,9 @@ bool forge_config_docs(const forge_config_t *c);                /* ForgeDocs On 
 const char *forge_config_docs_assets(const forge_config_t *c);  /* directory */
 const char *forge_config_public_url(const forge_config_t *c);   /* NULL when not configured */
 
+const forge_mail_t *
+forge_config_mail(const forge_config_t *c); /* ForgeMail off: NULL; then the sender's address is there, and ForgePublicURL too */
+
 /* --- getters: database and logs --- */
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */

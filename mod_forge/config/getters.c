@@ -174,6 +174,11 @@ const char *forge_config_public_url(const forge_config_t *c)
     return c->public_url;
 }
 
+const forge_mail_t *forge_config_mail(const forge_config_t *c)
+{
+    return c->mailer;
+}
+
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)
 {
     return NUMBER(c, statement_timeout);

@@ -50,12 +50,14 @@ struct forge_config_t {
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
+    const forge_mail_t *mail;
 
     const forge_config_t *otherwise; /* what the unset members mean: the defaults of directives.def */
 
     /* made by forge_config_finish */
     forge_keys_t *keys;
     const char *superuser_password;
+    const forge_mail_t *mailer; /* complete; NULL: off */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -86,6 +88,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG,
     FORGE_KIND_LOCKOUT,
     FORGE_KIND_LABEL,
+    FORGE_KIND_MAIL,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -230,6 +230,19 @@ static void check_docs(check_t *c)
         green(TEXT("documentation: pages in \"%s\"", dir));
 }
 
+/* With a configuration at hand. */
+static void check_mail(check_t *c)
+{
+    const char *line;
+    if (!c->conf)
+        return;
+    forge_ctl_mark_t mark = forge_ctl_mail_check(c->ctl, c->conf, &line);
+    if (mark == FORGE_CTL_RED)
+        red(c, line);
+    else
+        forge_ctl_line(mark, "%s", line);
+}
+
 static int check_run(forge_ctl_t *ctl)
 {
     static void (*const with_database[])(check_t *) = {check_server, check_schema, check_role, check_clock, check_connections};
@@ -244,6 +257,7 @@ static int check_run(forge_ctl_t *ctl)
         with_database[i](&c);
     check_secret(&c);
     check_docs(&c);
+    check_mail(&c);
     return c.red ? FORGE_CTL_FAILED : FORGE_CTL_OK;
 }
 
@@ -255,6 +269,6 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_check[] = {
-    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret and pages", check_run},
+    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages and mail", check_run},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

@@ -43,13 +43,29 @@ static const char *next_word(apr_pool_t *p, const char **text)
     return word;
 }
 
-const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why)
+/* What stands behind the first `directive` in a file; NULL: nothing. */
+static const char *find_line(forge_ctl_t *ctl, const char *file, const char *directive, const char **why)
 {
     const char *line, *rest = forge_ctl_file_read(ctl->pool, file, NULL, why);
     while (rest && (line = next_line(ctl->pool, &rest)))
         if (strcasecmp(next_word(ctl->pool, &line), directive) == 0)
-            return next_word(ctl->pool, &line);
+            return line;
     return NULL;
+}
+
+const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why)
+{
+    const char *line = find_line(ctl, file, directive, why);
+    return line ? next_word(ctl->pool, &line) : NULL;
+}
+
+int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max)
+{
+    const char *why, *line = find_line(ctl, file, directive, &why), *word;
+    int n = 0;
+    while (line && n < max && *(word = next_word(ctl->pool, &line)))
+        words[n++] = word;
+    return n;
 }
 
 /* The connection string, or NULL with a message. */

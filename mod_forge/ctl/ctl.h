@@ -74,6 +74,8 @@ forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
 /* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL when there is none. Included files are not
  * followed. */
 const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why);
+/* Up to `max` arguments of that line; how many there are, 0 without such a line. */
+int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);
 
 /* --- terminal.c --- */
 
@@ -85,6 +87,12 @@ void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute_
 const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
+
+/* --- mail.c --- */
+
+/* Can mail go the way that ForgeMail in `conf` says? The directory is looked at; the mail server is connected to, with TLS and login, and
+ * gets no mail. Green, yellow or red, and the line to show. */
+forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const char **line);
 
 /* --- password.c --- */
 

@@ -40,6 +40,16 @@ static const forge_stmt_t sweeps[] = {
      "  SELECT FROM forge.sessions s WHERE s.user_id = u.id AND least(s.revoked_at, s.expires_at) > now() - interval '30 days')"
      " LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
      0},
+    {"sweep_one_time_tokens",
+     "WITH gone AS (DELETE FROM forge.one_time_tokens WHERE ctid = ANY (ARRAY(SELECT ctid FROM forge.one_time_tokens"
+     " WHERE expires_at < now() - interval '1 day' LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
+    /* Mails that nobody sends any more: their server is no longer configured. */
+    {"sweep_mail_outbox",
+     "WITH gone AS (DELETE FROM forge.mail_outbox WHERE id = ANY (ARRAY(SELECT id FROM forge.mail_outbox"
+     " WHERE created_at < now() - interval '2 days' AND next_try_at < now() - interval '1 hour' LIMIT 1000 FOR UPDATE SKIP LOCKED))"
+     " RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
 };
 
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)

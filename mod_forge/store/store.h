@@ -173,6 +173,7 @@ typedef struct forge_new_user_t {
     const char *email, *email_key, *username, *full_name, *role, *password_hash, *terms_at,
         *privacy_at;                      /* NULL where not given; *_at RFC 3339 */
     const char *guest_id, *guest_session; /* the guest that becomes this account, and the session it acts in; NULL: none */
+    const char *verify_sha256, *mail_sender, *mail_payload; /* token and mail that prove the address (mail.h); NULL: none */
 } forge_new_user_t;
 typedef struct forge_new_session_t {
     const char *refresh_sha256, *expires_at, *device_name, *user_agent, *ip, *amr, *request_id;

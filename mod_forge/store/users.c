@@ -30,6 +30,10 @@ static const forge_stmt_t user_create = {
     " WHERE s.user_id = t.id AND s.revoked_at IS NULL RETURNING s.id), "
     "who AS (SELECT * FROM made UNION ALL SELECT * FROM turned), "
     OPEN_SESSION("$9", "$10", "$11", "$12", "$13", "$14") ", "
+    "verify AS ("
+    " INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at)"
+    " SELECT id, 'verify', decode($19, 'hex'), email, email_key, now() + interval '24 hours' FROM who WHERE $19::text IS NOT NULL), "
+    FORGE_MAIL("SELECT 'verify', $20, email, id, $21 FROM who WHERE $19::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'guest.converted', id, id, $13::inet, $15, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM turned"
     " UNION ALL SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED ","
@@ -41,7 +45,7 @@ static const forge_stmt_t user_create = {
     "  WHEN $17::bigint IS NOT NULL THEN 'no_guest'"
     "  ELSE 'raced' END AS _outcome "
     "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
-    18};
+    21};
 
 #define LOGIN_SECRETS \
     "u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version," \
@@ -197,7 +201,10 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
                           s->request_id,
                           event,
                           user->guest_id,
-                          user->guest_session};
+                          user->guest_session,
+                          user->verify_sha256,
+                          user->mail_sender,
+                          user->mail_payload};
     /* "raced": the twin that won was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         FORGE_TRY(taken(db, forge_store_run(db, p, &user_create, args, rows)));

@@ -1,4 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Undoes 0011_mail.
+-- Mails that wait and tokens that were sent are lost.
 
-SELECT 1;
+DELETE FROM forge.app_rights WHERE relation IN ('one_time_tokens', 'mail_outbox');
+DROP TABLE forge.mail_outbox;
+DROP TABLE forge.one_time_tokens;

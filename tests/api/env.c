@@ -180,13 +180,16 @@ static const char *const host_lines[PORTS] = {
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
+    [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
 
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir) : host_lines[i];
+        const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir)
+                            : i == PORT_SMTP                 ? F(host_lines[i], env.smtp_port)
+                                                             : host_lines[i];
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
                  lines);
     }
@@ -209,6 +212,7 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
           env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
              "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
+             "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
              "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
              "forge\nRequire all granted\n</LocationMatch>\n"
@@ -432,12 +436,13 @@ static void folder_make(void)
     if (!mkdtemp(env.dir))
         give_up("a folder could not be made", env.dir);
     chmod(env.dir, 0755);
-    static const char *const names[] = {"pgdata", "run", "logs"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"pgdata", "run", "logs", "mail"};
+    for (int i = 0; i < 4; i++) {
         mkdir(path_of(names[i]), i == 0 ? 0700 : 0755);
         if (env.root && i < 2 && (!postgres || chown(path_of(names[i]), postgres->pw_uid, postgres->pw_gid)))
             give_up("there is no account postgres", NULL);
     }
+    chmod(path_of("mail"), 01777); /* httpd's account writes there */
 }
 
 void env_start(void)
@@ -463,6 +468,7 @@ void env_start(void)
     folder_make();
     for (int i = 0; i < PORTS; i++)
         env.ports[i] = port_free();
+    env.smtp_port = port_free();
     postgres_make();
     certificate_make();
     signing_keys_make();

@@ -92,7 +92,7 @@ expect 0 '^0002_identity applied' migrate apply --to 3
 expect 0 "3 applied, $((newest - 3)) pending" migrate status
 expect 0 'role forge_app has its rights' migrate apply
 expect 0 'schema is up to date' migrate check
-expect 0 '^0*'"$newest"'_[a-z]+ rolled back' migrate rollback
+expect 0 '^0*'"$newest"'_[a-z_]+ rolled back' migrate rollback
 expect 1 'schema is not what' migrate check
 expect 0 '^done' migrate apply
 cp -r "$FORGE_MIGRATIONS" "$work/changed" && echo '-- more' >>"$work/changed/0002_identity.up.sql"
@@ -162,6 +162,30 @@ expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/
 expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
 expect 1 '^warn +secret: not in a file' check --conf "$work/site.conf"
 FORGE_DSN=$DSN
+mkdir -m 750 "$work/mail"
+conf_mail() { printf '%s\n' "$*" >"$work/mail.conf"; }
+conf_mail "ForgeMail \"file:$work/mail\" from=no-reply@example.org"
+expect 0 "^ok +mail: into .*/mail" check --docs "$work" --conf "$work/mail.conf"
+conf_mail "ForgeMail file:$work/nothing"
+expect 1 '^FAIL +mail: .*no directory' check --docs "$work" --conf "$work/mail.conf"
+conf_mail 'ForgeMail file:mail'
+expect 0 '^warn +mail: .*ServerRoot' check --docs "$work" --conf "$work/mail.conf"
+conf_mail '#'
+expect 0 '^warn +mail: off' check --docs "$work" --conf "$work/mail.conf"
+conf_mail 'ForgeMail smtp://mail.example.org speed=high'
+expect 1 '^FAIL +mail: ForgeMail' check --docs "$work" --conf "$work/mail.conf"
+conf_mail 'ForgeMail smtp://127.0.0.1:1'
+expect 1 '^FAIL +mail: 127.0.0.1 port 1: ' check --docs "$work" --conf "$work/mail.conf"
+conf_mail "ForgeMail smtps://127.0.0.1:1 user=a password=file:$work/nothing"
+expect 1 '^FAIL +mail: the password' check --docs "$work" --conf "$work/mail.conf"
+mkdir "$work/sink" && echo accept >"$work/sink/mode"
+port=$((20000 + $$ % 20000))
+python3 "$SRCDIR/tests/api/smtp_sink.py" "$port" "$work/sink" &
+sink=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$work/sink/log" ] || sleep 0.5; done
+conf_mail "ForgeMail smtp://127.0.0.1:$port"
+expect 0 "^ok +mail: 127.0.0.1 port $port answers" check --docs "$work" --conf "$work/mail.conf"
+kill "$sink"
 
 # --- output that cannot be written is a failure ---
 if [ -c /dev/full ]; then

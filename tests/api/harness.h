@@ -25,6 +25,7 @@ typedef enum port_t {
     PORT_POOL,   /* two database connections per child, a wait of 200 ms */
     PORT_QUICK,  /* access tokens that live 10 s */
     PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
+    PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to env.dir/mail */
     PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;
@@ -33,6 +34,7 @@ typedef struct env_t {
     char dir[256]; /* everything lives here, gone at the end */
     char bin[256]; /* PostgreSQL's programs */
     int ports[PORTS];
+    int smtp_port; /* nobody listens there unless a test does */
     const char *mpm; /* FORGE_TEST_MPM */
     const char *module, *ctl, *source, *httpd;
     const char *assets; /* documentation pages; NULL when they were not built */
@@ -184,6 +186,14 @@ json_t *jwt_part(const char *token, int part); /* 0 header, 1 payload, decoded *
 /* A good token of this person with one claim replaced by a JSON literal (NULL removes it). */
 char *jwt_with(person_t who, const char *claim, const char *literal);
 char *jwt_with_header(person_t who, const char *member, const char *literal);
+
+/* --- mailbox.c: the mails in env.dir/mail --- */
+
+/* The newest mail to this address whose subject has this part, whole; waits up to 15 s for it, then the case fails. */
+char *mail_wait(const char *to, const char *subject);
+int mail_count(const char *to, const char *subject); /* how many there are now */
+char *mail_token(const char *mail);                  /* the line that is a bare token */
+char *mail_header(const char *mail, const char *name);
 
 /* --- the suites, in the order they run --- */
 

@@ -161,6 +161,28 @@ both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 999999
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
+good "ForgePublicURL https://learn.example.org
+ForgeMail off"
+mail() { # mail good|bad 'accepted' 'words'...
+    judge=$1 accepted=$2
+    shift 2
+    for value in "$@"; do
+        $judge "ForgePublicURL https://learn.example.org
+ForgeMail $value" "$accepted"
+    done
+}
+both ForgeMail 'off, file:DIR' off -- mail file: 'off from=a@example.org' https://mail.example.org
+bad 'ForgeMail file:assets' 'ForgePublicURL'
+mail good '' file:assets "file:$tmp/assets from=learn@example.org" smtp://mail.example.org smtps://mail.example.org:465 'smtp://[::1]:25' \
+    'smtp://10.0.0.1:2525 starttls=off' 'smtp://mail.example.org starttls=optional from=learn@example.org' \
+    "smtp://mail.example.org:587 user=learn password=file:$tmp/secret ca=$tmp/secret" 'smtps://mail.example.org user=learn password=env:FORGE_TEST_SECRET' \
+    'smtp://localhost starttls=off user=learn password=a-literal-word'
+mail bad 'a directory that exists' file:nothing "file:$tmp/secret"
+mail bad 'starttls=required|optional|off' smtp:// smtp://mail.example.org:0 smtp://mail.example.org:65536 smtp://user:word@mail.example.org smtp://a/b \
+    'smtp://mail.example.org starttls=no' 'smtp://mail.example.org from=nobody' 'smtp://mail.example.org user=learn' 'smtp://mail.example.org ca=relative' \
+    'smtp://mail.example.org starttls=off user=learn password=word' 'smtp://mail.example.org starttls=optional user=learn password=word' \
+    'file:assets starttls=off' 'smtp://mail.example.org speed=high' 'smtp://mail.example.org from='
+mail bad 'the password' "smtps://mail.example.org user=learn password=file:$tmp/nothing" "smtps://mail.example.org user=learn password=file:$tmp/open"
 both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
 both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
@@ -195,7 +217,9 @@ done <"$tmp/names"
 # A literal secret is blotted out where the configuration can be read; a good one makes the same server refuse nothing else.
 try "$(load info)
 ForgeSecret \"$FORGE_TEST_SECRET\"
-ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery" || fault "literal secrets are refused: $said"
+ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
+ForgePublicURL https://learn.example.org
+ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
 ForgeSecret file:$tmp/secret \"$(cat "$tmp/other")\"" || fault "a literal second secret is refused: $said"
@@ -206,10 +230,12 @@ esac
 
 # What is shipped and what is documented is accepted.
 here() {
-    sed "s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|/usr/share/forge/docs|$tmp/assets|"
+    sed "s|file:/etc/forge/mail.password|file:$tmp/password|; s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|/usr/share/forge/docs|$tmp/assets|"
 }
 sed -n 's/^#   Example:  *//p' "$top/conf/forge.reference.conf" | here >"$tmp/examples"
 while IFS= read -r line; do
+    case $line in ForgeMail*) line="ForgePublicURL https://learn.example.org
+$line" ;; esac
     good "$line"
 done <"$tmp/examples"
 good "Include \"$top/conf/forge.reference.conf\""

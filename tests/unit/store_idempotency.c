@@ -155,6 +155,8 @@ START_TEST(housekeeping)
 {
     forge_test_pg_do(
         db, forge_test_pool,
+        "CREATE TABLE one_time_tokens (expires_at timestamptz);"
+        "CREATE TABLE mail_outbox (id bigserial PRIMARY KEY, created_at timestamptz, next_try_at timestamptz);"
         "CREATE TABLE sessions (id bigserial PRIMARY KEY, expires_at timestamptz, revoked_at timestamptz);"
         "CREATE TABLE refresh_tokens (id bigserial PRIMARY KEY, expires_at timestamptz, used_at timestamptz);"
         "CREATE TABLE revocations (id bigserial PRIMARY KEY, at timestamptz);"
