@@ -76,9 +76,15 @@ static const char *challenge(person_t me)
     return text_at(reply->json, "/mfa_token");
 }
 
+/* "pwd otp" */
 static const char *amr_of(const char *access)
 {
-    return text_at(jwt_part(access, 1), "/amr");
+    size_t i;
+    json_t *word;
+    char *words = F("%s", "");
+    json_array_foreach(at(jwt_part(access, 1), "/amr"), i, word)
+        words = F("%s%s%s", words, i ? " " : "", json_string_value(word));
+    return words;
 }
 
 static armed_t armed(void)
