@@ -70,8 +70,8 @@ START_TEST(ten_times_as_many_lock_for_all)
     for (int i = 0; i < 50; i++)
         expect_problem(login_from(F("127.0.3.%d", 1 + i / 5), "username", me.username, wrong_password), "bad_credentials");
     expect_locked(login_from("127.0.4.1", "username", me.username, me.password));
-    ck_assert_str_eq(sql("SELECT detail->>'failures' FROM forge.audit_events WHERE event = 'user.locked' AND detail->>'scope' = 'everywhere'"),
-                     "50");
+    ck_assert_str_eq(
+        sql("SELECT detail->>'failures' FROM forge.audit_events WHERE event = 'user.locked' AND detail->>'scope' = 'everywhere'"), "50");
 }
 END_TEST
 
@@ -206,8 +206,8 @@ START_TEST(unlocked_by_forgectl)
     const char *argv[] = {env.ctl, "user", "unlock", me.email, NULL};
     ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
     expect_status(login(me.username, me.password), 200);
-    ck_assert_str_eq(sql("SELECT subject_id = %lld AND actor_id IS NULL FROM forge.audit_events WHERE event = 'user.unlocked'", (long long)me.id),
-                     "t");
+    ck_assert_str_eq(
+        sql("SELECT subject_id = %lld AND actor_id IS NULL FROM forge.audit_events WHERE event = 'user.unlocked'", (long long)me.id), "t");
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable. oathtool is the authenticator.
+ * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable. oathtool is the
+ * authenticator.
  */
 #include "harness.h"
 
@@ -82,8 +83,7 @@ static const char *amr_of(const char *access)
     size_t i;
     json_t *word;
     char *words = F("%s", "");
-    json_array_foreach(at(jwt_part(access, 1), "/amr"), i, word)
-        words = F("%s%s%s", words, i ? " " : "", json_string_value(word));
+    json_array_foreach(at(jwt_part(access, 1), "/amr"), i, word) words = F("%s%s%s", words, i ? " " : "", json_string_value(word));
     return words;
 }
 
@@ -111,9 +111,10 @@ static bool enabled(const char *access)
 /* Rows of any table that hold this text. */
 static const char *tables_with(const char *text)
 {
-    return sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
-               "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
-               text);
+    return sql(
+        "SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
+        "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
+        text);
 }
 
 static void expect_nowhere(const char *secret)
@@ -136,8 +137,9 @@ START_TEST(setup_shows_a_secret)
     ck_assert_uint_eq(strspn(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), 32);
     char *local = F("%s", me.email);
     *strchr(local, '@') = 0;
-    ck_assert_str_eq(text_at(reply->json, "/otpauth_uri"),
-                     F("otpauth://totp/mod_forge:%s%%40example.org?secret=%s&issuer=mod_forge&algorithm=SHA1&digits=6&period=30", local, secret));
+    ck_assert_str_eq(
+        text_at(reply->json, "/otpauth_uri"),
+        F("otpauth://totp/mod_forge:%s%%40example.org?secret=%s&issuer=mod_forge&algorithm=SHA1&digits=6&period=30", local, secret));
     ck_assert(!strncmp(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\"", 39) && !strcmp(svg + strlen(svg) - 6, "</svg>"));
     ck_assert_str_eq(header(reply, "Cache-Control"), "no-store");
     expect_status(again, 200); /* without any body; the first secret is void */
@@ -209,7 +211,8 @@ START_TEST(bodies_and_callers)
         armed_t none = {.access = me.access};
         expect_problem(with_password(*action, &none, me.password, "123456"), "mfa_not_enabled");
     }
-    static const char *const odd[] = {"12345", "1234567", "abcdef", "12345\\n", "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93", "' OR 1=1 --", NULL};
+    static const char *const odd[] = {"12345",       "1234567", "abcdef", "12345\\n", "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93",
+                                      "' OR 1=1 --", NULL};
     for (const char *const *code = odd; *code; code++) {
         expect_problem(verify(a.access, *code), "mfa_code_invalid");
         sql("DELETE FROM forge.login_failures");
@@ -245,7 +248,8 @@ START_TEST(login_in_two_steps)
     ck_assert_str_eq(sql("SELECT amr || device_name FROM forge.sessions ORDER BY id DESC LIMIT 1"), "{pwd,otp,\"old phone\"}");
     expect_problem(second(token, code_of(a.secret)), "mfa_token_invalid");
     ck_assert_str_eq(sql("SELECT detail->>'amr' FROM forge.audit_events WHERE event = 'user.login'"), "pwd otp");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.failed' AND subject_id = %lld", (long long)a.me.id), "1");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.failed' AND subject_id = %lld", (long long)a.me.id),
+                     "1");
     expect_nowhere(access);
 }
 END_TEST

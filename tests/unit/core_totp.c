@@ -127,7 +127,8 @@ static void modules_of(const char *svg, unsigned char *dark, int side)
 
 START_TEST(qr_has_every_module)
 {
-    const char *uri = forge_core_totp_uri(forge_test_pool, "mod_forge", "ada.lovelace@students.example.org", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
+    const char *uri =
+        forge_core_totp_uri(forge_test_pool, "mod_forge", "ada.lovelace@students.example.org", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
     const char *svg = forge_core_qr_svg(forge_test_pool, uri);
     QRcode *code = QRcode_encodeString8bit(uri, 0, QR_ECLEVEL_M);
     ck_assert_ptr_nonnull(svg);

@@ -65,9 +65,10 @@ START_TEST(five_failures_lock)
     ck_assert_int_eq(charge(&there), FORGE_GUESS_ALLOWED);
     ck_assert_str_eq(ask("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events"),
                      "user.login_failed user.login_failed user.login_failed user.login_failed user.login_failed user.locked");
-    ck_assert_str_eq(ask("SELECT subject_id || host(ip) || request_id || (detail->>'scope') || (detail->>'failures') FROM forge.audit_events"
-                         " WHERE event = 'user.locked'"),
-                     "1192.0.2.7r1network5");
+    ck_assert_str_eq(
+        ask("SELECT subject_id || host(ip) || request_id || (detail->>'scope') || (detail->>'failures') FROM forge.audit_events"
+            " WHERE event = 'user.locked'"),
+        "1192.0.2.7r1network5");
 }
 END_TEST
 
@@ -286,7 +287,8 @@ START_TEST(swept)
     guesses(&g);
     g.subject = "user:2";
     charge(&g);
-    sql("UPDATE forge.login_failures SET last_at = last_at - interval '25 hours', locked_until = NULL, pending_until = now() - interval '1s'"
+    sql("UPDATE forge.login_failures SET last_at = last_at - interval '25 hours', locked_until = NULL, pending_until = now() - interval "
+        "'1s'"
         " WHERE subject = 'user:1'");
     ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_OK);
     ck_assert_str_eq(ask("SELECT string_agg(subject, ' ') FROM forge.login_failures"), "user:2 user:2");

@@ -23,8 +23,8 @@ static void setup(void)
     schema_setup();
     sql("TRUNCATE forge.login_failures;"
         "INSERT INTO forge.users (email, email_key, username, password_hash) VALUES"
-        " ('ada@example.org', 'ada@example.org', 'ada', '" FORGE_TEST_HASH "'), ('bob@example.org', 'bob@example.org', 'bob', '" FORGE_TEST_HASH
-        "');"
+        " ('ada@example.org', 'ada@example.org', 'ada', '" FORGE_TEST_HASH
+        "'), ('bob@example.org', 'bob@example.org', 'bob', '" FORGE_TEST_HASH "');"
         "INSERT INTO forge.sessions (user_id, expires_at) SELECT u, now() + interval '1 day' FROM unnest('{1,1,2}'::int[]) u;"
         "INSERT INTO forge.login_failures (subject, address, failures, pending, pending_until) VALUES"
         " ('user:1', '192.0.2.7', 1, 1, now() + interval '15s'), ('user:1', '', 1, 1, now() + interval '15s')");
