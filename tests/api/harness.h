@@ -23,7 +23,7 @@ typedef enum port_t {
     PORT_LIMITS, /* small rate limits (limits.c) */
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K */
     PORT_POOL,   /* two database connections per child, a wait of 200 ms */
-    PORT_QUICK,  /* access tokens that live 10 s */
+    PORT_QUICK,  /* access tokens that live 10 s; believes the header X-Client (mod_remoteip) */
     PORTS
 } port_t;
 

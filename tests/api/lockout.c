@@ -75,6 +75,31 @@ START_TEST(ten_times_as_many_lock_for_all)
 }
 END_TEST
 
+static reply_t *login_v6(const char *address, const char *name, const char *password)
+{
+    return CALL("POST", "/api/v1/auth/login", .port = PORT_QUICK, .headers = {F("X-Client: %s", address)},
+                .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", name, password));
+}
+
+/* One client commands a whole /64; an IPv4 address is the same written as IPv6. */
+START_TEST(networks)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 5; i++)
+        expect_problem(login_v6(F("2001:db8:1:2::%x", i + 1), me.username, wrong_password), "bad_credentials");
+    expect_locked(login_v6("2001:db8:1:2:ffff::1", me.username, me.password));
+    expect_status(login_v6("2001:db8:1:3::1", me.username, me.password), 200);
+    ck_assert_str_eq(sql("SELECT string_agg(address, ' ' ORDER BY address) FROM forge.login_failures"),
+                     " 2001:db8:1:2::/64 2001:db8:1:3::/64");
+    sql("DELETE FROM forge.login_failures");
+    expect_problem(login_v6("192.0.2.7", me.username, wrong_password), "bad_credentials");
+    expect_problem(login_v6("::ffff:192.0.2.7", me.username, wrong_password), "bad_credentials");
+    ck_assert_str_eq(sql("SELECT string_agg(address || failures, ' ' ORDER BY address) FROM forge.login_failures"), "2 192.0.2.72");
+    ck_assert_str_eq(sql("SELECT host(ip) FROM forge.audit_events WHERE event = 'user.login_failed' ORDER BY id LIMIT 1"),
+                     "2001:db8:1:2::1");
+}
+END_TEST
+
 START_TEST(success_resets)
 {
     person_t me = person("student");
@@ -264,6 +289,7 @@ Suite *suite_lockout(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, five_failures_lock_here_only);
     tcase_add_test(all, ten_times_as_many_lock_for_all);
+    tcase_add_test(all, networks);
     tcase_add_test(all, success_resets);
     tcase_add_test(all, nothing_tells_who_exists);
     tcase_add_test(all, names_are_not_kept);

@@ -157,6 +157,8 @@ START_TEST(housekeeping)
         db, forge_test_pool,
         "CREATE TABLE sessions (id bigserial PRIMARY KEY, expires_at timestamptz, revoked_at timestamptz);"
         "CREATE TABLE refresh_tokens (id bigserial PRIMARY KEY, expires_at timestamptz, used_at timestamptz);"
+        "CREATE TABLE login_failures (last_at timestamptz, locked_until timestamptz, pending_until timestamptz);"
+        "CREATE TABLE login_challenges (id bigserial PRIMARY KEY, expires_at timestamptz);"
         "INSERT INTO idempotency_keys SELECT 's', g::text, 'f', 200, NULL, NULL, now() - interval '25 hours' FROM generate_series(1, 2500) "
         "g;"
         "INSERT INTO idempotency_keys SELECT 't', g::text, 'f', 200, NULL, NULL, now() - interval '23 hours' FROM generate_series(1, 5) g;"
