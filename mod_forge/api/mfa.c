@@ -300,6 +300,12 @@ static forge_status_t verify_session(forge_req_t *q, const char *typed)
     return forge_fail(q, factor_id ? FORGE_E_NOT_FOUND : FORGE_E_MFA_NOT_ENABLED);
 }
 
+static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
+{
+    forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
+    return refuse_code(q, g, "login");
+}
+
 /* The second step of a login. A try is spent before the code is looked at, so that parallel ones are no more than five. */
 static forge_status_t verify_login(forge_req_t *q, const char *token, const char *typed)
 {
@@ -316,14 +322,14 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
     const forge_guess_t g = forge_api_guess_of(q, forge_store_rows_int(account, 0, "id", 0), NULL);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     if (!read_code(q, account, typed, &second.code))
-        return refuse_code(q, &g, "login");
+        return refuse_login(q, &g);
     second.challenge_id = forge_store_rows_text(account, 0, "_challenge");
     second.session = forge_api_session_begin(q, "pwd otp", &refresh);
     second.session.guess = &g;
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_login_second(db, q->pool, &second, &rows));
     if (!forge_store_rows_bool(rows, 0, "_spent"))
-        return refuse_code(q, &g, "login");
+        return refuse_login(q, &g);
     if (!forge_store_rows_text(rows, 0, "id")) {
         FORGE_TRY(forge_api_guess_settle(q, &g, false));
         return forge_fail(q, FORGE_E_MFA_TOKEN_INVALID);

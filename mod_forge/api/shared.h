@@ -52,7 +52,7 @@ forge_status_t forge_api_guess_failed(forge_req_t *q, const forge_guess_t *g, co
 forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bool good);
 
 /* The password of the caller's own account, checked under the lockout of logins: FORGE_OK, FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED
- * (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards. */
+ * (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards: not for routes with FORGE_R_IDEMPOTENT. */
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);

@@ -279,12 +279,21 @@ static void put_content(doc_t *d, forge_json_t *content, const char *media, cons
         forge_util_json_put_copy(body, "example", example);
 }
 
+/* A POST of which no member is required may come without a body. */
+static bool body_needed(const forge_route_t *route)
+{
+    bool needed = route->method != FORGE_POST;
+    for (const forge_field_t *f = route->body; f->name; f++)
+        needed |= (f->flags & FORGE_F_REQUIRED) != 0;
+    return needed;
+}
+
 static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *route)
 {
     const char *name = request_name(d->pool, route->operation);
     const forge_json_t *example = forge_core_describe_example(d->pool, route->body, true);
     forge_json_t *request = forge_util_json_put_object(operation, "requestBody");
-    forge_util_json_put_bool(request, "required", true);
+    forge_util_json_put_bool(request, "required", body_needed(route));
     forge_json_t *content = forge_util_json_put_object(request, "content");
     put_content(d, content, JSON_MEDIA, name, example);
     if (route->method == FORGE_PATCH)

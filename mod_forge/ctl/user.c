@@ -116,6 +116,32 @@ static int user_reset_password(forge_ctl_t *ctl)
     return FORGE_CTL_OK;
 }
 
+/* Lets an account in again after too many failed logins. */
+static int user_unlock(forge_ctl_t *ctl)
+{
+    const char *shown = ctl->args[0], *key = NULL;
+    forge_rows_t *rows;
+    if (strchr(shown, '@') ? !email_read(ctl, ctl->args[0], &shown, &key) : !forge_core_username_valid(shown, strlen(shown))) {
+        if (!strchr(shown, '@'))
+            forge_ctl_error("\"%s\" is neither an e-mail address nor a username", shown);
+        return FORGE_CTL_USAGE;
+    }
+    forge_db_t *db = forge_ctl_connect(ctl);
+    if (!db)
+        return FORGE_CTL_FAILED;
+    forge_status_t status = forge_store_user_for_login(db, ctl->pool, key, shown, &rows);
+    if (status == FORGE_OK && forge_store_rows_count(rows) == 0) {
+        forge_ctl_error("there is no account \"%s\"", shown);
+        return FORGE_CTL_FAILED;
+    }
+    if (status == FORGE_OK)
+        status = forge_store_unlock(db, ctl->pool, forge_store_rows_int(rows, 0, "id", 0), 0, NULL, NULL, &rows);
+    if (status != FORGE_OK)
+        return failed(status);
+    printf("%s: failed logins forgotten\n", shown);
+    return FORGE_CTL_OK;
+}
+
 static void user_print(const forge_rows_t *rows, int i)
 {
     const char *seen = forge_store_rows_text(rows, i, "last_login_at"), *email = forge_store_rows_text(rows, i, "email"); /* guests: none */
@@ -163,6 +189,7 @@ const forge_ctl_verb_t forge_ctl_user[] = {
     {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
     {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
     {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
+    {"unlock", "EMAIL|USERNAME", 1, true, NULL, "forget the failed logins of an account, so that it can log in again", user_unlock},
     {"list", "", 0, true, NULL, "list all accounts", user_list},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

@@ -78,11 +78,24 @@ static forge_status_t read_form(forge_req_t *q, const char *data, apr_size_t len
     return FORGE_OK;
 }
 
+/* A POST of which no member is required may come without any body. */
+static bool body_left_out(forge_req_t *q)
+{
+    const char *length = forge_http_header(q, "Content-Length");
+    for (const forge_field_t *f = q->route->body; f->name; f++)
+        if (f->flags & FORGE_F_REQUIRED)
+            return false;
+    return q->route->method == FORGE_POST && (!length || strcmp(length, "0") == 0) && !forge_http_header(q, "Transfer-Encoding") &&
+           !forge_http_header(q, "Content-Type");
+}
+
 static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
 {
     const char *data = "";
     apr_size_t len = 0;
-    if (q->route->body) {
+    if (q->route->body && body_left_out(q)) {
+        FORGE_TRY(read_json(q, "{}", 2, faults));
+    } else if (q->route->body) {
         media_t media = media_of(q);
         if (media == MEDIA_OTHER)
             return unsupported(q);

@@ -50,6 +50,16 @@ static const forge_stmt_t sweeps[] = {
      " WHERE created_at < now() - interval '2 days' AND next_try_at < now() - interval '1 hour' LIMIT 1000 FOR UPDATE SKIP LOCKED))"
      " RETURNING 1) SELECT count(*) AS n FROM gone",
      0},
+    /* No lock is longer than a day, and no guess in flight is that old. */
+    {"sweep_login_failures",
+     "WITH gone AS (DELETE FROM forge.login_failures WHERE ctid = ANY (ARRAY(SELECT ctid FROM forge.login_failures"
+     " WHERE last_at < now() - interval '1 day' AND coalesce(locked_until < now(), true) AND pending_until < now()"
+     " LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
+    {"sweep_login_challenges",
+     "WITH gone AS (DELETE FROM forge.login_challenges WHERE id = ANY (ARRAY(SELECT id FROM forge.login_challenges"
+     " WHERE expires_at < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) AS n FROM gone",
+     0},
 };
 
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)

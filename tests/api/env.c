@@ -178,7 +178,7 @@ static const char *const host_lines[PORTS] = {
                     "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
-    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\n",
+    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
     [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };

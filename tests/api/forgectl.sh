@@ -59,7 +59,7 @@ expect 2 'no whole number' migrate apply --to ten
 expect 2 'no whole number' migrate rollback --steps 0
 for command in migrate user secret openapi check 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
-    'user reset-password' 'user list' 'seed demo'; do
+    'user reset-password' 'user unlock' 'user list' 'seed demo'; do
     # shellcheck disable=SC2086
     expect 0 "Usage: forgectl $verb" $verb --help
 done
@@ -131,6 +131,11 @@ expect 0 '^BOB@example.org: instructor, was student' user set-role BOB@example.o
 expect 1 'no account with the address' user set-role nobody@example.org admin
 expect 0 'new password set, 0 sessions ended' user reset-password bob@example.org --generate --cost 10
 expect 1 'no account with the address' user reset-password nobody@example.org --generate --cost 10
+expect 0 '^bob: failed logins forgotten' user unlock bob
+expect 0 '^Bob@Example.org: failed logins forgotten' user unlock Bob@Example.org
+expect 1 'there is no account "nobody"' user unlock nobody
+expect 2 'neither an e-mail address nor a username' user unlock 'b b'
+expect 2 'is no e-mail address' user unlock 'b@'
 expect 0 '^ +[0-9]+  bob@example.org +bob +instructor +active +never' user list
 expect 0 '^3 accounts' user list
 

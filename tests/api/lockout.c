@@ -1,9 +1,303 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of lockout.
+ * Lockout (SPEC 3, SECURITY 30): guesses are counted exactly, per network and from anywhere, for accounts that exist and for others.
  */
 #include "harness.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char wrong_password[] = "Wrong7-Walrus!Q";
+
+static reply_t *login_from(const char *from, const char *member, const char *name, const char *password)
+{
+    return CALL("POST", "/api/v1/auth/login", .from = from, .json = F("{\"%s\":\"%s\",\"password\":\"%s\"}", member, name, password));
+}
+
+static reply_t *login(const char *name, const char *password)
+{
+    return login_from(NULL, "username", name, password);
+}
+
+/* Passwords hashed so far, by all children. */
+static long hashes(void)
+{
+    char *at = strstr(CALL("GET", "/metrics")->body, "\nforge_password_hash_total ");
+    ck_assert_ptr_nonnull(at);
+    return strtol(at + 27, NULL, 10);
+}
+
+static void expect_locked(const reply_t *reply)
+{
+    expect_problem(reply, "account_locked");
+    long wait = strtol(header(reply, "Retry-After"), NULL, 10);
+    ck_assert_msg(wait > 1700 && wait <= 1800, "Retry-After: %ld", wait);
+}
+
+START_TEST(five_failures_lock_here_only)
+{
+    person_t me = person("student");
+    long before = hashes();
+    expect_problem(login(me.username, wrong_password), "bad_credentials");
+    expect_problem(login_from(NULL, "email", me.email, wrong_password), "bad_credentials"); /* one counter for both names */
+    expect_problem(CALL("POST", "/api/v1/users/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.email, wrong_password)),
+                   "bad_credentials");
+    for (int i = 0; i < 2; i++)
+        expect_problem(login(me.username, wrong_password), "bad_credentials");
+    ck_assert_int_eq(hashes() - before, 5);
+    expect_locked(login(me.username, wrong_password));
+    expect_locked(login(me.username, me.password));
+    expect_locked(login_from(NULL, "email", me.email, me.password));
+    expect_locked(CALL("POST", "/api/v1/users/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)));
+    ck_assert_int_eq(hashes() - before, 5); /* who is locked out costs nothing */
+    expect_status(login_from("127.0.2.1", "username", me.username, me.password), 200);
+    expect_locked(login(me.username, me.password)); /* a login elsewhere resets its own counter only */
+    person_t other = person("student");
+    expect_status(login(other.username, other.password), 200);
+    ck_assert_str_eq(sql("SELECT (detail->>'scope') || (detail->>'failures') || subject_id = 'network5%lld' FROM forge.audit_events WHERE "
+                         "event = 'user.locked'",
+                         (long long)me.id),
+                     "t");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.locked'"), "1");
+    sql("UPDATE forge.login_failures SET locked_until = locked_until - interval '31 minutes', last_at = last_at - interval '31 minutes'");
+    expect_status(login(me.username, me.password), 200);
+}
+END_TEST
+
+START_TEST(ten_times_as_many_lock_for_all)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 50; i++)
+        expect_problem(login_from(F("127.0.3.%d", 1 + i / 5), "username", me.username, wrong_password), "bad_credentials");
+    expect_locked(login_from("127.0.4.1", "username", me.username, me.password));
+    ck_assert_str_eq(
+        sql("SELECT detail->>'failures' FROM forge.audit_events WHERE event = 'user.locked' AND detail->>'scope' = 'everywhere'"), "50");
+}
+END_TEST
+
+static reply_t *login_v6(const char *address, const char *name, const char *password)
+{
+    return CALL("POST", "/api/v1/auth/login", .port = PORT_QUICK, .headers = {F("X-Client: %s", address)},
+                .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", name, password));
+}
+
+/* One client commands a whole /64; an IPv4 address is the same written as IPv6. */
+START_TEST(networks)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 5; i++)
+        expect_problem(login_v6(F("2001:db8:1:2::%x", i + 1), me.username, wrong_password), "bad_credentials");
+    expect_locked(login_v6("2001:db8:1:2:ffff::1", me.username, me.password));
+    expect_status(login_v6("2001:db8:1:3::1", me.username, me.password), 200);
+    ck_assert_str_eq(sql("SELECT string_agg(address, ' ' ORDER BY address) FROM forge.login_failures"),
+                     " 2001:db8:1:2::/64 2001:db8:1:3::/64");
+    sql("DELETE FROM forge.login_failures");
+    expect_problem(login_v6("192.0.2.7", me.username, wrong_password), "bad_credentials");
+    expect_problem(login_v6("::ffff:192.0.2.7", me.username, wrong_password), "bad_credentials");
+    ck_assert_str_eq(sql("SELECT string_agg(address || failures, ' ' ORDER BY address) FROM forge.login_failures"), "2 192.0.2.72");
+    ck_assert_str_eq(sql("SELECT host(ip) FROM forge.audit_events WHERE event = 'user.login_failed' ORDER BY id LIMIT 1"),
+                     "2001:db8:1:2::1");
+}
+END_TEST
+
+START_TEST(success_resets)
+{
+    person_t me = person("student");
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++)
+            expect_problem(login(me.username, wrong_password), "bad_credentials");
+        expect_status(login(me.username, me.password), 200);
+    }
+    ck_assert_str_eq(sql("SELECT string_agg(failures || '/' || pending, ' ' ORDER BY address) FROM forge.login_failures"), "12/0 0/0");
+}
+END_TEST
+
+/* Unknown and malformed names, inactive accounts and wrong passwords: the same answers, the same lock, the same work. */
+START_TEST(nothing_tells_who_exists)
+{
+    person_t me = person("student"), off = person("student");
+    sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)off.id);
+    const char *names[] = {me.username, "nobody_here", "nobody@example.org", "no such name!", "@", off.username};
+    const char *passwords[] = {wrong_password, wrong_password, wrong_password, wrong_password, wrong_password, off.password};
+    reply_t *first[6], *locked[6];
+    for (int n = 0; n < 6; n++) {
+        long before = hashes();
+        for (int i = 0; i < 5; i++) {
+            reply_t *reply = login(names[n], passwords[n]);
+            expect_problem(reply, "bad_credentials");
+            first[n] = reply;
+        }
+        ck_assert_int_eq(hashes() - before, 5);
+        locked[n] = login(names[n], passwords[n]);
+        expect_locked(locked[n]);
+    }
+    for (int n = 1; n < 6; n++) {
+        ck_assert_uint_eq(first[n]->length, first[0]->length);
+        ck_assert_uint_eq(locked[n]->length, locked[0]->length);
+        static const char *const members[] = {"/type", "/title", "/detail", "/instance", NULL};
+        for (const char *const *member = members; *member; member++)
+            ck_assert_str_eq(text_at(locked[n]->json, *member), text_at(locked[0]->json, *member));
+        ck_assert_ptr_null(header(first[n], "Retry-After"));
+        ck_assert_str_eq(header(first[n], "WWW-Authenticate"), header(first[0], "WWW-Authenticate"));
+    }
+    expect_locked(login("NOBODY_here", wrong_password)); /* one counter whatever the case */
+    expect_locked(login_from(NULL, "email", "Nobody@EXAMPLE.org", wrong_password));
+}
+END_TEST
+
+/* People type passwords into the wrong field. */
+START_TEST(names_are_not_kept)
+{
+    static const char canary[] = "Canary-Quokka-731!";
+    expect_problem(login(canary, canary), "bad_credentials");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
+            "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
+            canary),
+        "0");
+    ck_assert_ptr_null(strstr(log_since("error.log"), "Quokka"));
+    ck_assert_ptr_null(strstr(log_since("access.json"), "Quokka"));
+    ck_assert_ptr_null(strstr(file_read(F("%s/logs/postgresql.log", env.dir), 0), "Quokka"));
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed' AND detail ? 'unknown'"), "1");
+}
+END_TEST
+
+typedef struct storm_t {
+    const char *name, *password;
+    int rounds;
+    int counts[600];
+    pthread_mutex_t lock;
+} storm_t;
+
+static void storm_one(int i, void *baton)
+{
+    storm_t *storm = baton;
+    (void)i;
+    for (int n = 0; n < storm->rounds; n++) {
+        reply_t *reply = login(storm->name, storm->password);
+        if (reply->status == 429 || reply->status == 503)
+            if (!header(reply, "Retry-After"))
+                fail_later("%d without Retry-After", reply->status);
+        pthread_mutex_lock(&storm->lock);
+        storm->counts[reply->status]++;
+        pthread_mutex_unlock(&storm->lock);
+    }
+}
+
+/* At most five are looked at, whoever comes first; the others hear that it is locked, or are told to come again. */
+START_TEST(parallel_wrong_passwords)
+{
+    person_t me = person("student");
+    const char *names[] = {me.username, "nobody_at_all"};
+    int rounds = env.quick ? 2 : 10;
+    watchdog(300);
+    expect_log("FG"); /* so many at once exhaust the small pool of connections */
+    for (int n = 0; n < 2; n++) {
+        storm_t storm = {.name = names[n], .password = wrong_password, .rounds = rounds, .lock = PTHREAD_MUTEX_INITIALIZER};
+        long before = hashes();
+        parallel(50, storm_one, &storm);
+        ck_assert_msg(hashes() - before <= 5, "%ld passwords were hashed", hashes() - before);
+        ck_assert_int_le(storm.counts[401], 5);
+        ck_assert_int_eq(storm.counts[401] + storm.counts[429] + storm.counts[503], 50 * rounds);
+        ck_assert_int_gt(storm.counts[429], 0);
+        expect_locked(login(names[n], me.password));
+    }
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed'"), "10");
+    ck_assert_str_eq(sql("SELECT max(pending) FROM forge.login_failures"), "0");
+}
+END_TEST
+
+/* A class that logs in at once with one account: nobody is locked out, and who has to wait is told so. */
+START_TEST(parallel_right_passwords)
+{
+    person_t me = person("student");
+    storm_t storm = {.name = me.username, .password = me.password, .rounds = 3, .lock = PTHREAD_MUTEX_INITIALIZER};
+    expect_log("FG");
+    parallel(20, storm_one, &storm);
+    ck_assert_int_gt(storm.counts[200], 0);
+    ck_assert_int_eq(storm.counts[200] + storm.counts[503], 60);
+    ck_assert_str_eq(sql("SELECT max(failures) || '/' || max(pending) FROM forge.login_failures"), "0/0");
+    expect_status(login(me.username, me.password), 200);
+}
+END_TEST
+
+START_TEST(unlocked_by_forgectl)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 5; i++)
+        login(me.username, wrong_password);
+    expect_locked(login(me.username, me.password));
+    char *out;
+    const char *argv[] = {env.ctl, "user", "unlock", me.email, NULL};
+    ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
+    expect_status(login(me.username, me.password), 200);
+    ck_assert_str_eq(
+        sql("SELECT subject_id = %lld AND actor_id IS NULL FROM forge.audit_events WHERE event = 'user.unlocked'", (long long)me.id), "t");
+}
+END_TEST
+
+/* Whoever is logged in is asked for the password again under the same counter. */
+START_TEST(confirmations_count)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 5; i++)
+        expect_problem(CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", wrong_password)),
+                       "bad_credentials");
+    expect_locked(CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)));
+    expect_locked(login(me.username, me.password));
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed' AND detail->>'at' = 'confirm' AND "
+                         "actor_id = subject_id"),
+                     "5");
+}
+END_TEST
+
+/* A child that died between charge and outcome blocks nobody for long. */
+START_TEST(lost_charges_end)
+{
+    person_t me = person("student");
+    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld', '127.0.0.1', 5, now() + interval "
+        "'15 seconds')",
+        (long long)me.id);
+    reply_t *busy = login(me.username, me.password);
+    expect_problem(busy, "busy");
+    ck_assert_ptr_nonnull(header(busy, "Retry-After"));
+    sql("UPDATE forge.login_failures SET pending_until = now()");
+    expect_status(login(me.username, me.password), 200);
+}
+END_TEST
+
+/* The one way in that makes a hash anew: of lower cost, or imported; and the new one is good. */
+START_TEST(hashes_are_renewed)
+{
+    person_t me = person("student");
+    static const char *const imported[] = {"$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+                                           "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+                                           "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", NULL};
+    for (const char *const *hash = imported; *hash; hash++) {
+        sql("UPDATE forge.users SET password_hash = '%s' WHERE id = %lld", *hash, (long long)me.id);
+        expect_problem(login(me.username, "U*V"), "bad_credentials");
+        expect_status(login(me.username, "U*U"), 200);
+        ck_assert_str_eq(sql("SELECT left(password_hash, 15) FROM forge.users WHERE id = %lld", (long long)me.id), "{sha256}$2y$04$");
+        expect_status(login(me.username, "U*U"), 200);
+    }
+}
+END_TEST
+
 Suite *suite_lockout(void)
 {
-    return suite_create("lockout");
+    Suite *suite = suite_create("lockout");
+    TCase *all = case_make(suite, "all");
+    tcase_add_test(all, five_failures_lock_here_only);
+    tcase_add_test(all, ten_times_as_many_lock_for_all);
+    tcase_add_test(all, networks);
+    tcase_add_test(all, success_resets);
+    tcase_add_test(all, nothing_tells_who_exists);
+    tcase_add_test(all, names_are_not_kept);
+    tcase_add_test(all, parallel_wrong_passwords);
+    tcase_add_test(all, parallel_right_passwords);
+    tcase_add_test(all, unlocked_by_forgectl);
+    tcase_add_test(all, confirmations_count);
+    tcase_add_test(all, lost_charges_end);
+    tcase_add_test(all, hashes_are_renewed);
+    return suite;
 }

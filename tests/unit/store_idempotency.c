@@ -163,6 +163,8 @@ START_TEST(housekeeping)
         "INSERT INTO revocations (at) VALUES (now() - interval '26 hours'), (now() - interval '24 hours');"
         "CREATE TABLE stream_tickets (sha256 bytea, expires_at timestamptz); CREATE TABLE api_keys (id bigint, expires_at timestamptz);"
         "CREATE TABLE users (id bigint, role text, email text, created_at timestamptz); ALTER TABLE sessions ADD user_id bigint;"
+        "CREATE TABLE login_failures (last_at timestamptz, locked_until timestamptz, pending_until timestamptz);"
+        "CREATE TABLE login_challenges (id bigserial PRIMARY KEY, expires_at timestamptz);"
         "INSERT INTO idempotency_keys SELECT 's', g::text, 'f', 200, NULL, NULL, now() - interval '25 hours' FROM generate_series(1, 2500) "
         "g;"
         "INSERT INTO idempotency_keys SELECT 't', g::text, 'f', 200, NULL, NULL, now() - interval '23 hours' FROM generate_series(1, 5) g;"
