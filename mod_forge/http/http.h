@@ -145,6 +145,20 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
 void forge_http_child_init(apr_pool_t *p, struct server_rec *s);
 void forge_http_test_config(apr_pool_t *pconf, struct server_rec *s); /* httpd -t -D FORGE_OPENAPI prints the OpenAPI document */
 
+/* background.c: work on mod_watchdog's threads */
+typedef struct forge_background_t {
+    const char *thread; /* jobs of one name share a thread */
+    bool one_child;     /* in one child at a time; another takes over ten seconds after its end */
+    apr_interval_time_t every;
+    void (*step)(void *data, apr_pool_t *p); /* p is gone afterwards */
+    void (*end)(void *data);                 /* once, before the child's pools go, never beside a step; may be NULL */
+    void *data;
+} forge_background_t;
+int forge_http_background_register(apr_pool_t *pconf, struct server_rec *s, const forge_background_t *what);
+void forge_http_background_child(apr_pool_t *pchild); /* child_init */
+/* A step that waits for something asks several times a second, and returns when it is true. */
+bool forge_http_background_stopping(void);
+
 /* tasks.c: what one child at a time does in the background (mod_watchdog): first administrator, housekeeping */
 int forge_http_tasks_register(apr_pool_t *pconf, struct server_rec *s);
 
@@ -168,7 +182,7 @@ forge_status_t forge_http_token_check(struct request_rec *r, const forge_server_
 /* revoke.c: what was revoked, here and on other nodes */
 /* Puts what a connection has committed into live/: refused from the next request on, in every child. */
 void forge_http_revocations_apply(const forge_server_t *server, const forge_effects_t *effects);
-/* One watchdog thread a database, in one child at a time: LISTEN forge_events, and the reload after a start or an interruption. */
+/* One thread a database, at work in one child at a time: LISTEN forge_events, and the reload after a start or an interruption. */
 int forge_http_events_register(apr_pool_t *pconf, struct server_rec *s);
 
 /* api_key.c, ticket.c: the two credentials that only the database knows */

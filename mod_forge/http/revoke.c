@@ -10,8 +10,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
-#include <ap_mpm.h>
-#include <mod_watchdog.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -77,17 +75,11 @@ static void heard(void *baton, const char *words)
     apply_words(e->server, words);
 }
 
-static bool stopping(void)
-{
-    int state;
-    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state == AP_MPMQ_STOPPING;
-}
-
 /* A child that must end waits for this thread. */
 static bool patient(void *baton)
 {
     const events_t *e = baton;
-    return !stopping() && forge_live_events_lead(e->server->live, e->server->realm);
+    return !forge_http_background_stopping() && forge_live_events_lead(e->server->live, e->server->realm);
 }
 
 static void disconnect(events_t *e)
@@ -101,7 +93,7 @@ static void disconnect(events_t *e)
 static void give_up(events_t *e, const char *why)
 {
     apr_int64_t now = forge_live_clock();
-    if (stopping()) { /* patience was at an end: nothing is wrong */
+    if (forge_http_background_stopping()) { /* patience was at an end: nothing is wrong */
         disconnect(e);
         return;
     }
@@ -155,23 +147,23 @@ static void go_on(events_t *e)
         give_up(e, why);
 }
 
-static apr_status_t step(int state, void *data, apr_pool_t *p)
+static void step(void *data, apr_pool_t *p)
 {
     events_t *e = data;
-    const forge_server_t *server = e->server;
     (void)p;
-    if (state == AP_WATCHDOG_STATE_STARTING)
-        return APR_SUCCESS;
-    if (state == AP_WATCHDOG_STATE_STOPPING || stopping()) {
-        disconnect(e);
-        forge_live_events_resign(server->live, server->realm);
-    } else if (!forge_live_events_lead(server->live, server->realm))
+    if (!forge_live_events_lead(e->server->live, e->server->realm))
         disconnect(e);
     else if (!e->listener)
         begin(e);
     else
         go_on(e);
-    return APR_SUCCESS;
+}
+
+static void end(void *data)
+{
+    events_t *e = data;
+    disconnect(e);
+    forge_live_events_resign(e->server->live, e->server->realm);
 }
 
 /* --- registration --- */
@@ -189,23 +181,22 @@ static bool is_first(server_rec *main_server, const forge_server_t *server)
 
 int forge_http_events_register(apr_pool_t *pconf, server_rec *main_server)
 {
-    ap_watchdog_t *watchdog;
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    for (server_rec *s = main_server; get && add && s; s = s->next) {
+    for (server_rec *s = main_server; s; s = s->next) {
         const forge_server_t *server = forge_http_server(s);
         const char *conninfo = forge_http_pool_database(pconf, s);
         if (!server || !*conninfo || !is_first(main_server, server))
             continue;
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
-        const char *name = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm);
         e->server = server;
         e->conninfo = conninfo;
         e->hooks = (forge_listener_hooks_t){heard, patient, e};
-        if (get(&watchdog, name, 0, 0, pconf) != APR_SUCCESS || add(watchdog, TICK, e, step) != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0445: could not register the task that hears which sessions end");
+        const forge_background_t job = {.thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
+                                        .every = TICK,
+                                        .step = step,
+                                        .end = end,
+                                        .data = e};
+        if (forge_http_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
-        }
     }
-    return OK; /* without mod_watchdog the start fails in tasks.c, which says so */
+    return OK;
 }

@@ -83,6 +83,7 @@ void forge_http_child_init(apr_pool_t *p, server_rec *s)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
     forge_http_servers_gates(p);
+    forge_http_background_child(p);
 }
 
 void forge_http_test_config(apr_pool_t *pconf, server_rec *s)

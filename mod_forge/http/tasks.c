@@ -7,8 +7,6 @@
 #include <http_config.h>
 #include <http_log.h>
 #include <ap_mpm.h>
-#include <mod_watchdog.h>
-#include <apr_strings.h>
 #include <string.h>
 
 APLOG_USE_MODULE(forge);
@@ -85,13 +83,13 @@ static bool transient(forge_status_t status)
     return forge_util_error(status)->http == HTTP_SERVICE_UNAVAILABLE || status == FORGE_E_TIMEOUT;
 }
 
-static apr_status_t step(int state, void *data, apr_pool_t *p)
+static void step(void *data, apr_pool_t *p)
 {
     task_t *task = data;
     forge_server_t *server = forge_http_server(task->s);
     apr_time_t now = apr_time_now();
-    if (state != AP_WATCHDOG_STATE_RUNNING || !server || !server->db_pool)
-        return APR_SUCCESS;
+    if (!server || !server->db_pool)
+        return;
     if (!task->superuser_done) {
         forge_status_t status = first_superuser(p, server);
         task->superuser_done = !transient(status);
@@ -108,28 +106,18 @@ static apr_status_t step(int state, void *data, apr_pool_t *p)
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, task->s, "FG0432: could not delete what has expired: %s",
                          forge_util_error(status)->code);
     }
-    return APR_SUCCESS;
 }
 
 int forge_http_tasks_register(apr_pool_t *pconf, server_rec *main_server)
 {
-    ap_watchdog_t *watchdog;
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    if (!get || !add) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server,
-                     "FG0433: mod_watchdog is not loaded; add LoadModule watchdog_module before forge_module");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
     for (server_rec *s = main_server; s; s = s->next) {
         if (!forge_http_server(s))
             continue;
         task_t *task = apr_pcalloc(pconf, sizeof(*task));
         task->s = s;
-        if (get(&watchdog, "_forge_", 0, 1, pconf) != APR_SUCCESS || add(watchdog, STEP, task, step) != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0434: could not register the background task");
+        const forge_background_t job = {.thread = "_forge_", .one_child = true, .every = STEP, .step = step, .data = task};
+        if (forge_http_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
-        }
     }
     return OK;
 }

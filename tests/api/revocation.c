@@ -273,10 +273,11 @@ START_TEST(postgresql_restarts)
 {
     watchdog(120);
     expect_log("FG");
-    expect_log("AH006");
+    expect_log("dbd:error");
     person_t me = person("student"), other = person("student"), third = person("student");
     end_sessions_of(third);
     refused_soon(third.access);
+    sql("ALTER ROLE forge_app NOLOGIN"); /* nobody is back before the session has ended */
     env_postgres_stop(true);
     pause_ms(1200);
     for (int i = 0; i < 5; i++) {
@@ -285,6 +286,8 @@ START_TEST(postgresql_restarts)
     }
     env_postgres_start();
     end_sessions_of(me);
+    ck_assert_int_eq(status_at(PORT_MAIN, me.access), 503);
+    sql("ALTER ROLE forge_app LOGIN");
     for (int i = 0; i < 60; i++) {
         ck_assert_int_ne(status_at(PORT_MAIN, me.access), 200);
         pause_ms(20);
