@@ -174,7 +174,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
     [PORT_LIMITS] = "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
                     "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n",
-    [PORT_STRICT] = "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
+    [PORT_STRICT] = "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles "
+                    "student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
                     "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",

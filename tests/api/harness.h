@@ -21,7 +21,8 @@ typedef enum port_t {
     PORT_MAIN,   /* plain, limits too high to be met */
     PORT_TLS,    /* the same over TLS */
     PORT_LIMITS, /* small rate limits (limits.c) */
-    PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no guests, no reuse window */
+    PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no guests, no reuse window
+                  */
     PORT_POOL,   /* two database connections per child, a wait of 200 ms */
     PORT_QUICK,  /* access tokens that live 10 s; believes the header X-Client (mod_remoteip) */
     PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
