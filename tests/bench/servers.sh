@@ -6,11 +6,7 @@ dir='' httpd_up='' postgres_up=''
 
 # Undoes everything, whatever happened before.
 servers_stop() {
-    local pid
-    if [ -n "$httpd_up" ] && [ -s "$dir/httpd.pid" ]; then
-        pid=$(head -n 1 "$dir/httpd.pid")
-        kill "$pid" && { pid_wait "$pid" 15 || kill -9 "$pid"; }
-    fi
+    httpd_stop
     [ -z "$postgres_up" ] || as "$db_user" "$(pg_bin)/pg_ctl" -D "$dir/pg" -m immediate stop >/dev/null 2>&1 || true
     [ -z "$dir" ] || rm -rf "$dir"
 }
@@ -116,3 +112,33 @@ httpd_start() {
 }
 
 httpd_children() { pgrep -P "$(cat "$dir/httpd.pid")"; }
+
+httpd_stop() {
+    local pid
+    [ -n "$httpd_up" ] && [ -s "$dir/httpd.pid" ] || return 0
+    pid=$(head -n 1 "$dir/httpd.pid")
+    kill "$pid" && { pid_wait "$pid" 15 || kill -9 "$pid"; }
+    httpd_up=''
+}
+
+# The account that reads and writes, and the one that logs in: each login adds a session, which /auth/me counts.
+accounts() {
+    local password=Wrk-4-the-Forge-bench!
+    local api=http://127.0.0.1:$BENCH_PORT/api/v1/auth/register answer
+    answer=$(curl -sS -f -H 'Content-Type: application/json' -d "{\"email\":\"owner@example.org\",\"password\":\"$password\",\"role\":\"instructor\"}" "$api") ||
+        die "an account cannot be registered" "$dir/error.log"
+    token=$(sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p' <<<"$answer")
+    owner=$(sed -n 's/.*"user":{"id":\([0-9]*\).*/\1/p' <<<"$answer")
+    curl -sS -f -o /dev/null -H 'Content-Type: application/json' -d "{\"email\":\"guest@example.org\",\"password\":\"$password\"}" "$api" ||
+        die "an account cannot be registered" "$dir/error.log"
+    login="{\"email\":\"guest@example.org\",\"password\":\"$password\"}"
+    # shellcheck disable=SC2034 # read by the scripts
+    course='{"title":"Graphs and trees","description":"From paths to spanning trees, with an exercise for each lesson and a project of your own at the end."}'
+}
+
+# machine OTHERS: on what the figures were found.
+machine() {
+    printf '\n%s, %s cores (%s), %s, PostgreSQL %s; %s MPM, %s children of %s threads, %s connections, %s × %s s, %s s in all; other programs took %s %% of the processors\n\n' \
+        "$(date +%F)" "$cores" "$(sed -n '/^model name/{s/.*: //p;q}' /proc/cpuinfo)" "$("$httpd" -v | sed -n 's/^Server version: //p')" \
+        "$(query postgres -c 'SHOW server_version')" "$mpm" "$children" "$threads" "$connections" "$rounds" "$seconds" "$(seconds)" "$1"
+}

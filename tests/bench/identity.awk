@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# The figures of identity as tables in Markdown; after median.awk. -v cost= -v flood= -v entries=
+function figure(what, value, against, ratio, target, met) { printf "| %s | %s | %s | %s | %s | %s |\n", what, value, against, ratio, target, met }
+function verdict(good) { if (!good) missed++; return good ? "yes" : "**no**" }
+function ns(alg, metric) { return sprintf("%d", median("token_" alg SUBSEP metric)) }
+function kib(bytes) { return sprintf("%.0f", bytes / 1024) }
+END {
+    print "| one token, ns of one thread | checked for the first time | again by the same child | OpenSSL's check of the signature alone | signed |"
+    print "|---|--:|--:|--:|--:|"
+    n = split("HS256 RS256 ES256", alg, " ")
+    for (i = 1; i <= n; i++) printf "| %s | %s | %s | %s | %s |\n", alg[i], ns(alg[i], "first"), ns(alg[i], "again"), ns(alg[i], "bare"), ns(alg[i], "sign")
+
+    print "\n| what | figure | against | ratio | target | met |"
+    print "|---|--:|---|--:|--:|---|"
+    late = rate("me_0") / rate("me_" entries)
+    figure("time of GET /auth/me, " entries " sessions revoked", number(rate("me_" entries)) " per second", "none revoked: " number(rate("me_0")) " per second", sprintf("%.2f", late), "≤ 1.10", verdict(late <= 1.1))
+    share = rate("login") / rate("bcrypt")
+    figure("logins, bcrypt cost " cost, sprintf("%.2f per second", rate("login")), sprintf("bare bcrypt: %.2f per second", rate("bcrypt")), sprintf("%.2f", share), "≥ 0.95", verdict(share >= 0.95))
+    p99 = median("flooded" SUBSEP "p99") / 1000
+    figure("p99 of GET /auth/me while " flood " clients log in", sprintf("%.1f ms", p99), sprintf("alone: %.1f ms", median("quiet" SUBSEP "p99") / 1000),
+        sprintf("%.1f", median("flooded" SUBSEP "p99") / median("quiet" SUBSEP "p99")), "≤ 250 ms", verdict(p99 <= 250))
+    slow = median("flood" SUBSEP "max") / 1000
+    figure("longest answer to a login of the flood", sprintf("%.0f ms", slow), sprintf("p99 %.0f ms, p50 %.1f ms", median("flood" SUBSEP "p99") / 1000, median("flood" SUBSEP "p50") / 1000), "", "refusals ≤ 1000 ms", "")
+    printf "\nThe flood: %d logins granted and %d refused with 429 or 503 and Retry-After, per round; GET /auth/me %s per second meanwhile, %s alone.\n",
+        median("flood" SUBSEP "granted"), median("flood" SUBSEP "refused"), number(rate("flooded")), number(rate("quiet"))
+
+    print "\n| memory of " entries " sessions | KiB | bytes each |"
+    print "|---|--:|--:|"
+    m = split("sessions revocations", part, " ")
+    split("in PostgreSQL: the sessions, each with a refresh token, and their indexes|in PostgreSQL: that all of them were revoked, for nodes that start within the life of a token", title, "|")
+    for (i = 1; i <= m; i++) printf "| %s | %s | %d |\n", title[i], kib(median("memory" SUBSEP part[i])), median("memory" SUBSEP part[i]) / entries
+    printf "\nAll that httpd and its children share: %s KiB, of a size that is fixed at start, the table of revocations among it. A session that is alive takes nothing there.\n",
+        kib(median("memory" SUBSEP "shared"))
+    printf "%s\n", missed ? missed " targets missed" : "all targets met"
+}
