@@ -47,9 +47,21 @@ forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);
 
+/* --- organizations.c --- */
+
+extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
+/* The caller of this request, as store/organizations.h wants it. */
+forge_asker_t forge_api_asker(forge_req_t *q);
+/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
+ * in is 404, a plain member 403 when `admins` is true. */
+forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
+
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */
 forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base);
+/* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is the second. */
+forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
+                                   apr_int64_t *total);
 
 #endif
