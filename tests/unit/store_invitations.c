@@ -58,6 +58,7 @@ START_TEST(invited_by_rights)
     ck_assert_str_eq(column("email"), "third@example.org");
     ck_assert_str_eq(column("invited_by"), "1");
     ck_assert_ptr_null(column("sha256"));
+    ck_assert_str_eq(ask("SELECT count(*) || min(kind) || min(recipient) FROM forge.mail_outbox"), "4invitationboss@example.org");
     ck_assert_str_eq(ask("SELECT expires_at - created_at = interval '168 hours' FROM forge.invitations WHERE id = 1"), "true");
     for (int caller = ROOT; caller <= CALLERS; caller++)
         ck_assert_str_eq(listed(&forge_store_invitations_list, caller, ORG, "email"),
@@ -180,6 +181,7 @@ START_TEST(races)
     ck_assert_int_eq(at_once(20, accept_first, FORGE_OK), 1);
     ck_assert_int_eq(at_once(2, accept_first, FORGE_E_INVITATION_GONE), 2);
     ck_assert_int_eq(at_once(8, invite_same, FORGE_OK), 1);
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "2");
 }
 END_TEST
 
