@@ -282,6 +282,22 @@ START_TEST(last_owner_with_psql)
 }
 END_TEST
 
+/* Two people with psql, each removes an owner and commits when they like. */
+START_TEST(two_removals_with_psql)
+{
+    PGconn *one = forge_test_pg_connect(forge_test_pool, forge_test_dsn), *two = forge_test_pg_connect(forge_test_pool, forge_test_dsn);
+    sql("INSERT INTO forge.memberships VALUES (1, 6, 'owner')");
+    PQclear(PQexec(one, "BEGIN; DELETE FROM forge.memberships WHERE user_id = 2"));
+    ck_assert(PQsendQuery(two, "UPDATE forge.memberships SET role = 'member' WHERE user_id = 6"));
+    PQclear(PQexec(one, "SELECT pg_sleep(0.1)"));
+    PQclear(PQexec(one, "COMMIT"));
+    PGresult *late = PQgetResult(two);
+    ck_assert_str_eq(PQresultErrorField(late, PG_DIAG_CONSTRAINT_NAME), "memberships_last_owner");
+    PQclear(late);
+    ck_assert_str_eq(members(ORG), "3a 4m 6o");
+}
+END_TEST
+
 /* Two owners, and each removes the other, demotes themselves or leaves, at the same moment. */
 static forge_status_t step_down(int i)
 {
@@ -334,6 +350,7 @@ Suite *forge_test_store_organizations(void)
     tcase_add_test(tc, handed_over);
     tcase_add_test(tc, inactive_owners_do_not_count);
     tcase_add_test(tc, last_owner_with_psql);
+    tcase_add_test(tc, two_removals_with_psql);
     tcase_add_test(tc, one_owner_is_always_left);
     return s;
 }
