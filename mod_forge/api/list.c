@@ -5,7 +5,8 @@
 
 #define FILTERS_MAX 8
 
-forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base)
+forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
+                                   apr_int64_t *total)
 {
     const char *values[FILTERS_MAX] = {NULL};
     for (int i = 0; i < FILTERS_MAX && q->query && list->filters && list->filters[i].name; i++)
@@ -21,9 +22,15 @@ forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const ch
         .count = q->page.count,
     };
     forge_db_t *db;
-    forge_rows_t *rows;
-    apr_int64_t total = -1;
+    *total = -1;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_list(db, q->pool, list, &query, &rows, &total));
+    return forge_store_list(db, q->pool, list, &query, rows, total);
+}
+
+forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base)
+{
+    forge_rows_t *rows;
+    apr_int64_t total;
+    FORGE_TRY(forge_api_list_rows(q, list, base, &rows, &total));
     return forge_reply_list(q, list, rows, total);
 }

@@ -83,10 +83,21 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with its faults: FORGE_E_VALIDATION,
  * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
+/* --- organizations.c --- */
+
+extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
+/* The caller of this request, as store/organizations.h wants it. */
+forge_asker_t forge_api_asker(forge_req_t *q);
+/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
+ * in is 404, a plain member 403 when `admins` is true. */
+forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
 
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */
 forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base);
+/* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is the second. */
+forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
+                                   apr_int64_t *total);
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     {"auth", "Registration, login and sessions."},
     {"users", "Accounts, on the paths that older clients use too."},
     {"courses", "The catalogue of courses."},
+    {"organizations", "Organisations, their members and invitations."},
     {"achievements", "What learners can earn."},
     {"health", "Whether the service and its parts work."},
     {"monitoring", "Figures about the service."},
@@ -388,6 +389,11 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
     put_success_headers(d, response, route);
     if (route->success != 204)
         put_reply(d, forge_util_json_put_object(response, "content"), route);
+    if (route->flags & FORGE_R_AGAIN) {
+        response = put_response(d, responses, 200, "It was so already.");
+        put_headers(d, response, route);
+        put_reply(d, forge_util_json_put_object(response, "content"), route);
+    }
     if (takes_none_match(route)) {
         response = put_response(d, responses, 304, "What the client has is still current.");
         refer_header(d, put_headers(d, response, route), H_ETAG);

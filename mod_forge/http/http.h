@@ -77,8 +77,10 @@ void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) _
 /* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND when there are no
  * rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
-/* The same with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id. */
+/* The same with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id, or _id. */
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
+/* 200 for a FORGE_R_AGAIN route when nothing had to be made. */
+forge_status_t forge_reply_again(forge_req_t *q, const forge_rows_t *rows);
 /* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when total ≥ 0, ETag of
  * the bytes. */
 forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total);

@@ -33,11 +33,24 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
     return FORGE_OK;
 }
 
+/* What a row is called in addresses and cursors: column id, or _id where the answer has no such member. */
+static const char *id_of(const forge_rows_t *rows, int i)
+{
+    const char *id = forge_store_rows_text(rows, i, "id");
+    return id ? id : forge_store_rows_text(rows, i, "_id");
+}
+
+forge_status_t forge_reply_again(forge_req_t *q, const forge_rows_t *rows)
+{
+    FORGE_TRY(forge_reply_row(q, rows));
+    q->reply->http = HTTP_OK;
+    return FORGE_OK;
+}
+
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection)
 {
     FORGE_TRY(forge_reply_row(q, rows));
-    const char *id = forge_store_rows_text(rows, 0, "id");
-    q->reply->location = apr_pstrcat(q->pool, collection, "/", id, NULL);
+    q->reply->location = apr_pstrcat(q->pool, collection, "/", id_of(rows, 0), NULL);
     return FORGE_OK;
 }
 
@@ -75,7 +88,7 @@ static const char *link_by_cursor(forge_req_t *q, const forge_list_t *list, cons
     int last = q->page.limit - 1;
     const char *key = order->key ? forge_store_rows_text(rows, last, order->key) : NULL;
     const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", order->name, NULL);
-    const char *cursor = forge_core_cursor_make(q->pool, q->keys, scope, key, forge_store_rows_text(rows, last, "id"));
+    const char *cursor = forge_core_cursor_make(q->pool, q->keys, scope, key, id_of(rows, last));
     return link_to(q, apr_psprintf(q->pool, "after=%s&limit=%d", cursor, q->page.limit), "next");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Courses: the list, and statements that find, judge and change a course in one round trip, with the caller's rights in their SQL.
  */
-#include "store.h"
+#include "store_private.h"
 #include <string.h>
 
 /* clang-format off */
@@ -9,13 +9,6 @@
 /* The members of SPEC 6; the table is called c in every statement here. */
 #define COURSE                                                                                                                \
     "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.version, c.created_at, c.updated_at"
-
-/* Who sees a course: everyone what is published and of no organisation, members what is theirs, its instructor and administrators all.
- * The sub-select runs once a statement, not once a row, so that the order's index drives the scan. */
-#define VISIBLE(caller, admin)                                                                                                 \
-    "((c.status = 'published' AND (c.organization_id IS NULL OR c.organization_id = ANY (ARRAY("                               \
-    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint)))) "                              \
-    "OR c.instructor_id = " caller "::bigint OR " admin "::boolean)"
 
 /* May the caller put a course into organisation `org`? */
 #define MAY_JOIN(org, caller, admin)                                                                                           \
@@ -45,13 +38,13 @@ static const forge_list_order_t orders[] = {
 
 const forge_list_t forge_store_courses_list = {
     "course_list",
-    "SELECT " COURSE " FROM forge.courses c WHERE " VISIBLE("$1", "$2"),
-    "SELECT count(*) FROM forge.courses c WHERE " VISIBLE("$1", "$2"),
+    "SELECT " COURSE " FROM forge.courses c WHERE " FORGE_COURSE_VISIBLE("$1", "$2"),
+    "SELECT count(*) FROM forge.courses c WHERE " FORGE_COURSE_VISIBLE("$1", "$2"),
     2, filters, orders};
 
 static const forge_stmt_t course_get = {
     "course_get",
-    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " VISIBLE("$1", "$2"),
+    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2"),
     3};
 
 static const forge_stmt_t course_create = {
@@ -66,7 +59,7 @@ static const forge_stmt_t course_update = {
     "course_update",
     "WITH found AS ("
     " SELECT c.id, c.version, c.instructor_id, c.organization_id FROM forge.courses c"
-    " WHERE c.id = $3::bigint AND " VISIBLE("$1", "$2") " FOR NO KEY UPDATE), "
+    " WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") " FOR NO KEY UPDATE), "
     "verdict AS ("
     " SELECT id, CASE"
     "  WHEN ($2::boolean OR instructor_id = $1::bigint) IS NOT TRUE THEN 'not_owner'"
@@ -85,7 +78,8 @@ static const forge_stmt_t course_update = {
 static const forge_stmt_t course_delete = {
     "course_delete",
     "WITH found AS ("
-    " SELECT c.id, c.version, c.instructor_id FROM forge.courses c WHERE c.id = $3::bigint AND " VISIBLE("$1", "$2") " FOR UPDATE), "
+    " SELECT c.id, c.version, c.instructor_id FROM forge.courses c"
+    " WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") " FOR UPDATE), "
     "verdict AS ("
     " SELECT id, CASE"
     "  WHEN ($2::boolean OR instructor_id = $1::bigint) IS NOT TRUE THEN 'not_owner'"

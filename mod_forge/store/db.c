@@ -126,7 +126,7 @@ static const char settings_sql[] =
     " set_config('idle_in_transaction_session_timeout', $2, false), set_config('application_name', $3, false),"
     " set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO, YMD', false),"
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
-    " set_config('search_path', 'forge, pg_temp', false)";
+    " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, pg_temp', false)";
 static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
 
 /* The answer to one statement that is followed by a sync of its own. */

@@ -115,6 +115,15 @@ void forge_store_effects_undo(forge_db_t *db);
 
 /* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
 const char *forge_store_ip(apr_pool_t *p, const char *ip);
+/* --- courses.c, enrollments.c: who sees a course --- */
+
+/* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has
+ * left an organisation sees nothing of it any more, not even what they made. The course is called c. The sub-select runs once a statement,
+ * not once a row, so that the order's index drives the scan. */
+#define FORGE_COURSE_VISIBLE(caller, admin) \
+    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
+    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
+    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
 
 /* --- sqlstate.c --- */
 

@@ -1,9 +1,234 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of members.
+ * Members of an organisation: who adds, promotes and removes whom, and the owner who is always left (SPEC 5, SECURITY 43).
  */
 #include "harness.h"
 
+#include <string.h>
+
+/* An organisation with one of each. */
+typedef struct cast_t {
+    json_int_t id;
+    person_t owner, admin, member, stranger, root;
+} cast_t;
+
+static void join(json_int_t id, person_t who, const char *role)
+{
+    sql("INSERT INTO forge.memberships VALUES (%lld, %lld, '%s')", (long long)id, (long long)who.id, role);
+}
+
+static cast_t cast_make(void)
+{
+    cast_t c = {.owner = person("student"),
+                .admin = person("student"),
+                .member = person("student"),
+                .stranger = person("instructor"),
+                .root = person("admin")};
+    reply_t *made = CALL("POST", "/api/v1/organizations", .token = c.owner.access, .json = "{\"name\":\"Cast\"}");
+    expect_status(made, 201);
+    c.id = int_at(made->json, "/id");
+    join(c.id, c.admin, "admin");
+    join(c.id, c.member, "member");
+    return c;
+}
+
+static char *members_of(const cast_t *c)
+{
+    return F("/api/v1/organizations/%lld/members", (long long)c->id);
+}
+
+static char *member_path(const cast_t *c, person_t who)
+{
+    return F("%s/%lld", members_of(c), (long long)who.id);
+}
+
+static reply_t *promote(const cast_t *c, person_t by, person_t who, const char *role)
+{
+    return CALL("PATCH", member_path(c, who), .token = by.access, .json = F("{\"role\":\"%s\"}", role));
+}
+
+static reply_t *drop(const cast_t *c, person_t by, person_t who)
+{
+    return CALL("DELETE", member_path(c, who), .token = by.access);
+}
+
+START_TEST(listed)
+{
+    cast_t c = cast_make();
+    reply_t *all = CALL("GET", F("%s?count=true", members_of(&c)), .token = c.member.access);
+    expect_status(all, 200);
+    ck_assert_str_eq(header(all, "X-Total-Count"), "3");
+    ck_assert_uint_eq(json_object_size(at(all->json, "/0")), 4);
+    ck_assert_int_eq(int_at(all->json, "/0/user_id"), c.owner.id);
+    ck_assert_str_eq(text_at(all->json, "/0/username"), c.owner.username);
+    ck_assert_str_eq(text_at(all->json, "/0/role"), "owner");
+    ck_assert_ptr_nonnull(text_at(all->json, "/0/joined_at"));
+    ck_assert_ptr_null(strstr(all->body, "@"));
+    reply_t *page = CALL("GET", F("%s?limit=2", members_of(&c)), .token = c.root.access);
+    const char *link = strstr(header(page, "Link"), "after=");
+    ck_assert_ptr_nonnull(link);
+    reply_t *rest = CALL("GET", F("%s?limit=2&%.*s", members_of(&c), (int)strcspn(link, "&>"), link), .token = c.root.access);
+    ck_assert_uint_eq(json_array_size(rest->json), 1);
+    ck_assert_int_eq(int_at(rest->json, "/0/user_id"), c.member.id);
+    reply_t *beyond = CALL("GET", F("%s?skip=10", members_of(&c)), .token = c.member.access);
+    expect_status(beyond, 200); /* an empty page, and yet one's own */
+    ck_assert_uint_eq(json_array_size(beyond->json), 0);
+    expect_problem(CALL("GET", members_of(&c), .token = c.stranger.access), "not_found");
+    expect_problem(CALL("GET", F("%s?skip=10", members_of(&c)), .token = c.stranger.access), "not_found");
+    expect_problem(CALL("GET", "/api/v1/organizations/999999/members", .token = c.root.access), "not_found");
+}
+END_TEST
+
+START_TEST(added)
+{
+    cast_t c = cast_make();
+    person_t other = person("student");
+    reply_t *made = CALL("POST", members_of(&c), .token = c.admin.access, .json = F("{\"email\":\" %s\"}", c.stranger.email));
+    expect_status(made, 201);
+    ck_assert_str_eq(header(made, "Location"), member_path(&c, c.stranger));
+    ck_assert_str_eq(text_at(made->json, "/role"), "member");
+    ck_assert_int_eq(int_at(made->json, "/user_id"), c.stranger.id);
+    ck_assert_uint_eq(json_object_size(made->json), 4);
+    expect_status(CALL("GET", members_of(&c), .token = c.stranger.access), 200); /* at once, with the token they had */
+    expect_problem(CALL("POST", members_of(&c), .token = c.owner.access, .json = F("{\"user_id\":%lld}", (long long)c.stranger.id)),
+                   "already_member");
+    char *owner = F("{\"user_id\":%lld,\"role\":\"owner\"}", (long long)other.id);
+    expect_problem(CALL("POST", members_of(&c), .token = c.admin.access, .json = owner), "insufficient_scope");
+    expect_problem(CALL("POST", members_of(&c), .token = c.member.access, .json = owner), "insufficient_scope");
+    expect_status(CALL("POST", members_of(&c), .token = c.owner.access, .json = owner), 201);
+    static const struct {
+        const char *json, *pointer, *code;
+    } refused[] = {
+        {"{}", "/user_id", "required"},
+        {"{\"user_id\":1,\"email\":\"a@example.org\"}", "/email", "conflict"},
+        {"{\"email\":\"nobody\"}", "/email", "format"},
+        {"{\"user_id\":\"1\"}", "/user_id", "type"},
+        {"{\"user_id\":1,\"role\":\"king\"}", "/role", "enum"},
+        {"{\"user_id\":9223372036854775807}", "/user_id", "unknown"},
+        {"{\"email\":\"nobody@example.org\"}", "/email", "unknown"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        reply_t *reply = CALL("POST", members_of(&c), .token = c.owner.access, .json = refused[i].json);
+        expect_status(reply, 422);
+        expect_fault(reply, refused[i].pointer, refused[i].code);
+    }
+}
+END_TEST
+
+START_TEST(nobody_grants_more_than_they_have)
+{
+    cast_t c = cast_make();
+    expect_problem(promote(&c, c.member, c.member, "owner"), "insufficient_scope");
+    expect_problem(promote(&c, c.admin, c.admin, "owner"), "insufficient_scope");
+    expect_problem(promote(&c, c.admin, c.member, "owner"), "insufficient_scope");
+    expect_problem(promote(&c, c.admin, c.owner, "member"), "insufficient_scope");
+    expect_problem(drop(&c, c.admin, c.owner), "insufficient_scope");
+    expect_problem(drop(&c, c.member, c.admin), "insufficient_scope");
+    expect_problem(promote(&c, c.stranger, c.member, "admin"), "not_found");
+    expect_problem(promote(&c, c.owner, c.stranger, "admin"), "not_found");
+    expect_problem(drop(&c, c.owner, c.stranger), "not_found");
+    reply_t *changed = promote(&c, c.admin, c.member, "admin");
+    expect_status(changed, 200);
+    ck_assert_str_eq(text_at(changed->json, "/role"), "admin");
+    ck_assert_str_eq(text_at(changed->json, "/username"), c.member.username);
+    expect_status(drop(&c, c.member, c.admin), 204); /* admins among themselves */
+    expect_problem(CALL("GET", members_of(&c), .token = c.admin.access), "not_found");
+    expect_fault(CALL("PATCH", member_path(&c, c.member), .token = c.owner.access, .json = "{}"), "/role", "required");
+    expect_fault(CALL("PATCH", member_path(&c, c.member), .token = c.owner.access, .json = "{\"role\":\"x\"}"), "/role", "enum");
+    ck_assert_str_eq(sql("SELECT string_agg(event || ':' || subject_id || coalesce(':' || (detail->>'to'), ''), ' ' ORDER BY id)"
+                         " FROM forge.audit_events WHERE event LIKE 'member.%%' AND actor_id IS NOT NULL"),
+                     F("member.role_changed:%lld:admin member.removed:%lld", (long long)c.member.id, (long long)c.admin.id));
+}
+END_TEST
+
+START_TEST(last_owner_stays)
+{
+    cast_t c = cast_make();
+    char *leave = F("/api/v1/organizations/%lld/leave", (long long)c.id);
+    expect_problem(CALL("POST", leave, .token = c.owner.access), "last_owner");
+    expect_problem(promote(&c, c.owner, c.owner, "admin"), "last_owner");
+    expect_problem(drop(&c, c.owner, c.owner), "last_owner");
+    expect_problem(drop(&c, c.root, c.owner), "last_owner");
+    expect_problem(promote(&c, c.root, c.owner, "member"), "last_owner");
+    expect_status(promote(&c, c.owner, c.admin, "owner"), 200);
+    expect_status(CALL("POST", leave, .token = c.owner.access), 204);
+    expect_problem(CALL("POST", leave, .token = c.owner.access), "not_found");
+    expect_problem(CALL("POST", leave, .token = c.admin.access), "last_owner");
+    expect_status(CALL("POST", leave, .token = c.member.access), 204);
+    expect_problem(CALL("POST", leave, .token = c.root.access), "not_found"); /* sees it, and is not in it */
+}
+END_TEST
+
+/* --- two owners at the same moment --- */
+
+typedef struct duel_t {
+    const cast_t *cast;
+    person_t owners[2];
+    int kind, status[2];
+} duel_t;
+
+static void duel_one(int i, void *baton)
+{
+    duel_t *d = baton;
+    person_t me = d->owners[i], other = d->owners[1 - i];
+    reply_t *reply = d->kind == 0   ? drop(d->cast, me, other)
+                     : d->kind == 1 ? promote(d->cast, me, me, "member")
+                     : d->kind == 2 ? CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)d->cast->id), .token = me.access)
+                                    : promote(d->cast, me, other, "admin");
+    d->status[i] = reply->status;
+}
+
+START_TEST(one_of_two_owners_is_left)
+{
+    cast_t c = cast_make();
+    duel_t d = {.cast = &c, .owners = {c.owner, c.admin}};
+    watchdog(180);
+    for (int i = 0; i < (env.quick ? 12 : 52); i++) {
+        sql("SET session_replication_role = replica");
+        sql("DELETE FROM forge.memberships");
+        sql("SET session_replication_role = origin");
+        join(c.id, c.owner, "owner");
+        join(c.id, c.admin, "owner");
+        d.kind = i % 4;
+        parallel(2, duel_one, &d);
+        int good = (d.status[0] < 300) + (d.status[1] < 300);
+        ck_assert_msg(good == 1, "round %d: %d %d", i, d.status[0], d.status[1]);
+        int bad = d.status[0] < 300 ? d.status[1] : d.status[0];
+        ck_assert_msg(bad == 409 || bad == 404 || bad == 403, "round %d: %d", i, bad); /* who came too late is no owner any more */
+        ck_assert_str_eq(sql("SELECT count(*) FROM forge.memberships WHERE role = 'owner'"), "1");
+    }
+}
+END_TEST
+
+/* Many add the same account: one member. */
+static void add_one(int i, void *baton)
+{
+    const cast_t *c = baton;
+    reply_t *reply = CALL("POST", members_of(c), .token = i % 2 ? c->owner.access : c->admin.access,
+                          .json = F("{\"user_id\":%lld}", (long long)c->stranger.id));
+    if (reply->status != 201 && reply->status != 409)
+        fail_later("adding at once: %d %s", reply->status, reply->body);
+}
+
+START_TEST(added_at_once)
+{
+    cast_t c = cast_make();
+    parallel(12, add_one, &c);
+    ck_assert_str_eq(sql("SELECT count(*) || ' ' || (SELECT count(*) FROM forge.audit_events WHERE event = 'member.added')"
+                         " FROM forge.memberships"),
+                     "4 1");
+}
+END_TEST
+
 Suite *suite_members(void)
 {
-    return suite_create("members");
+    Suite *suite = suite_create("members");
+    TCase *all = case_make(suite, "all");
+    tcase_add_test(all, listed);
+    tcase_add_test(all, added);
+    tcase_add_test(all, nobody_grants_more_than_they_have);
+    tcase_add_test(all, last_owner_stays);
+    TCase *races = case_make(suite, "races");
+    tcase_add_test(races, one_of_two_owners_is_left);
+    tcase_add_test(races, added_at_once);
+    return suite;
 }

@@ -3,7 +3,7 @@
  */
 #include "store_schema.h"
 
-/* Accounts 1–5; organisation 1 has member 3. Courses: 1 public, 2 draft, 3 of the organisation, 4 draft of the organisation; all of
+/* Accounts 1–5; organisation 1 has members 2 and 3. Courses: 1 public, 2 draft, 3 of the organisation, 4 draft of the organisation; all of
  * account 2. */
 enum { ADMIN = 1, OWNER, MEMBER, OTHER, ANYONE };
 enum { PUBLIC = 1, DRAFT, ORG, ORG_DRAFT, COURSES = ORG_DRAFT };
@@ -22,7 +22,7 @@ static void setup(void)
         " SELECT n || '@example.org', n || '@example.org', n, r, '" FORGE_TEST_HASH "'"
         " FROM (VALUES ('admin', 'admin'), ('owner', 'instructor'), ('member', 'student'), ('other', 'instructor')) v(n, r);"
         "INSERT INTO forge.organizations (name, slug) VALUES ('One', 'one'), ('Two', 'two');"
-        "INSERT INTO forge.memberships (organization_id, user_id) VALUES (1, 3);"
+        "INSERT INTO forge.memberships (organization_id, user_id) VALUES (1, 2), (1, 3);"
         "INSERT INTO forge.courses (title, instructor_id, organization_id, status) VALUES"
         " ('Public', 2, NULL, 'published'), ('Draft', 2, NULL, 'draft'), ('Org', 2, 1, 'published'), ('Org draft', 2, 1, 'draft')");
 }
@@ -171,8 +171,12 @@ START_TEST(moved_between_organisations)
         int caller;
         forge_status_t expected;
     } const cases[] = {
-        {PUBLIC, "1", OWNER, FORGE_E_BAD_REFERENCE},                                                               /* no member */
-        {PUBLIC, "99", ADMIN, FORGE_E_BAD_REFERENCE}, {PUBLIC, "2", ADMIN, FORGE_OK}, {ORG, "1", OWNER, FORGE_OK}, /* stays where it is */
+        {DRAFT, "2", OWNER, FORGE_E_BAD_REFERENCE}, /* no member there */
+        {DRAFT, "1", OWNER, FORGE_OK},
+        {PUBLIC, "99", ADMIN, FORGE_E_BAD_REFERENCE},
+        {PUBLIC, "2", ADMIN, FORGE_OK},
+        {PUBLIC, "1", OWNER, FORGE_E_NOT_FOUND}, /* where the administrator has put it they are no member: out of sight */
+        {ORG, "1", OWNER, FORGE_OK},             /* stays where it is */
         {ORG, "2", OWNER, FORGE_E_BAD_REFERENCE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -257,9 +261,26 @@ START_TEST(listed_by_rights)
 }
 END_TEST
 
+/* Who has left an organisation sees nothing of it any more, not even what they made. */
+START_TEST(left_behind)
+{
+    const char *const none[FILTERS] = {NULL}, *const own[FILTERS] = {[INSTRUCTOR] = "2"};
+    sql("DELETE FROM forge.memberships WHERE user_id = 2");
+    for (int id = ORG; id <= ORG_DRAFT; id++) {
+        ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, id, who(OWNER), &rows), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(update(id, (forge_course_in_t){.organization_null = true}, NULL, OWNER), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, id, NULL, who(OWNER)), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, id, who(ADMIN), &rows), FORGE_OK);
+    }
+    ck_assert_str_eq(titles(OWNER, none, NULL), "Public Draft");
+    ck_assert_str_eq(titles(OWNER, own, NULL), "Public Draft");
+    ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, ORG, who(MEMBER), &rows), FORGE_OK);
+}
+END_TEST
+
 START_TEST(filtered_and_sorted)
 {
-    sql("TRUNCATE forge.courses; INSERT INTO forge.courses (title, difficulty, instructor_id, created_at) VALUES"
+    sql("TRUNCATE forge.courses CASCADE; INSERT INTO forge.courses (title, difficulty, instructor_id, created_at) VALUES"
         " ('b', 'beginner', 2, '2026-01-03'), ('c', 'advanced', 2, '2026-01-02'), ('a', 'advanced', 4, '2026-01-02')");
     const char *const none[FILTERS] = {NULL}, *const advanced[FILTERS] = {[DIFFICULTY] = "advanced"},
                       *const both[FILTERS] = {[DIFFICULTY] = "advanced", [INSTRUCTOR] = "4"};
@@ -276,7 +297,7 @@ START_TEST(walked_by_cursor)
 {
     static const char *const sorts[] = {"id", "-created_at", "title"};
     const char *const base[] = {NULL, "f"}, *const none[FILTERS] = {NULL};
-    sql("TRUNCATE forge.courses RESTART IDENTITY; INSERT INTO forge.courses (title, instructor_id, created_at)"
+    sql("TRUNCATE forge.courses RESTART IDENTITY CASCADE; INSERT INTO forge.courses (title, instructor_id, created_at)"
         " SELECT 'T' || g % 5, 2, '2026-01-01'::timestamptz + (g % 4) * interval '1 microsecond' FROM generate_series(1, 60) g");
     for (size_t s = 0; s < 3; s++) {
         const forge_list_order_t *order = forge_store_list_order(&forge_store_courses_list, sorts[s]);
@@ -300,7 +321,7 @@ END_TEST
 
 START_TEST(searched_by_words_and_prefixes)
 {
-    sql("TRUNCATE forge.courses; INSERT INTO forge.courses (title, description, instructor_id) VALUES"
+    sql("TRUNCATE forge.courses CASCADE; INSERT INTO forge.courses (title, description, instructor_id) VALUES"
         " ('Python', 'variables and loops', 2), ('Web', 'REST-APIs with python3.11 and/or Flask', 2), ('C++', 'Übung macht den Meister', "
         "2)");
     static const struct {
@@ -419,6 +440,7 @@ Suite *forge_test_store_courses(void)
     tcase_add_test(tc, stale_versions);
     tcase_add_test(tc, one_of_many_writers_wins);
     tcase_add_test(tc, listed_by_rights);
+    tcase_add_test(tc, left_behind);
     tcase_add_test(tc, filtered_and_sorted);
     tcase_add_test(tc, walked_by_cursor);
     tcase_add_test(tc, searched_by_words_and_prefixes);

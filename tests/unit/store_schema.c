@@ -247,7 +247,7 @@ START_TEST(application_role_is_weak)
         {"DELETE FROM forge.users", DENIED},
         {"UPDATE forge.migrations SET number = 1", DENIED},
         {"INSERT INTO forge.app_rights VALUES ('users', '{DELETE}')", DENIED},
-        {"UPDATE forge.memberships SET role = 'owner'", DENIED},
+        {"UPDATE forge.enrollments SET user_id = 1", DENIED},
         {"SELECT forge.grant_app('forge_app')", DENIED},
         {"SELECT max(number) FROM forge.migrations", FINE},
     };

@@ -79,5 +79,6 @@ Suite *forge_test_store_mfa(void);
 Suite *forge_test_store_mail(void);
 Suite *forge_test_store_accounts(void);
 Suite *forge_test_store_organizations(void);
+Suite *forge_test_store_invitations(void);
 
 #endif
