@@ -28,9 +28,9 @@ typedef struct forge_superuser_t {
 
 struct forge_config_t {
     /* one member per row of directives.def */
-    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log;
+    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log, *login_page;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
-    apr_int64_t csp, security_headers, max_body, docs, statement_timeout, pool_wait;
+    apr_int64_t csp, security_headers, max_body, docs, statement_timeout, pool_wait, cookie;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     forge_limits_t *limits;
@@ -49,6 +49,8 @@ struct forge_config_t {
 struct forge_dir_t {
     const char *place; /* of the innermost <Location> that has limits; NULL at server level */
     forge_limits_t *limits;
+    apr_int64_t cookie;
+    const char *login_page;
 };
 
 typedef enum forge_kind_t {
@@ -68,6 +70,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_ORIGINS,
     FORGE_KIND_DIRECTORY,
     FORGE_KIND_URL,
+    FORGE_KIND_PAGE,
     FORGE_KIND_LOG,
     FORGE_KINDS
 } forge_kind_t;

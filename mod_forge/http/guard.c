@@ -35,9 +35,11 @@ static forge_status_t identify(forge_req_t *q)
 {
     const char *token = NULL;
     FORGE_TRY(forge_core_bearer(q->pool, forge_http_header(q, "Authorization"), &token));
+    if (!token && !forge_http_header(q, "Authorization"))
+        FORGE_TRY(forge_http_cookie_token(q, &token));
     if (!token)
         return FORGE_OK;
-    if (token_in_query(q->r->args))
+    if (!q->by_cookie && token_in_query(q->r->args))
         return FORGE_E_DUPLICATE_TOKEN;
     FORGE_TRY(forge_http_token_check(q->r, q->server, q->pool, token, q->now, &q->who));
     forge_http_note(q->r)->user_id = q->who.user_id;

@@ -37,6 +37,7 @@ load() {
     echo "ErrorLog logs/error.log"
     printf '%s\n' "$static" | grep -q '^  \(event\|worker\|prefork\)\.c' || load mpm_event
     load unixd
+    load authn_core
     load authz_core
     load authz_host
 } >"$tmp/base.conf"
@@ -130,6 +131,12 @@ both ForgeSecurityHeaders 'Off|On' On Off -- maybe
 both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 99999999999999999999
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
+both ForgeCookie 'Off|On' On off -- yes 1
+good '<Location "/intranet">
+ForgeCookie On
+ForgeLoginPage /login
+</Location>'
+both ForgeLoginPage 'a path of this site' /login '"/login?lang=en"' https://login.example.org/x none -- login //evil.example '/\evil' "'/a b'" ftp://a.example '/x#y'
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
 both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
@@ -139,7 +146,7 @@ both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| 
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
     bad "$name" 'accepted: '
-    [ "$name" = ForgeRateLimit ] || bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage) false ;; esac && bad "<Location \"/x\">
 $name x
 </Location>" 'not allowed'
     grep -q "^both $name " "$0" || fault "$name has no case here"
@@ -163,7 +170,7 @@ while IFS= read -r line; do
     good "$line"
 done <"$tmp/examples"
 good "Include \"$top/conf/forge.reference.conf\""
-for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$MODULE"; do
+for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$modules"/mod_authn_core.so "$MODULE"; do
     [ ! -e "$file" ] || ln -s "$file" "$tmp/modules/$(basename "$file")"
 done
 [ -e "$tmp/modules/mod_forge.so" ] || ln -s "$MODULE" "$tmp/modules/mod_forge.so"
