@@ -4,7 +4,7 @@
 #include "store_private.h"
 
 static const forge_stmt_t door = {"door",
-                                  "SELECT u.username, u.email, u.role, "
+                                  "SELECT u.username, coalesce(u.email, '') AS email, u.role, "
                                   "coalesce((SELECT string_agg(o.slug || ':' || m.role, ' ' ORDER BY o.slug) FROM forge.memberships m "
                                   "JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = u.id), '') AS orgs "
                                   "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("

@@ -145,9 +145,10 @@ static void postgres_make(void)
 
 /* --- httpd --- */
 
-static const char *const modules[] = {"unixd",         "authn_core", "authz_core", "authz_host", "mime",       "setenvif",
-                                      "headers",       "filter",     "deflate",    "reqtimeout", "log_config", "remoteip",
-                                      "socache_shmcb", "ssl",        "dbd",        "alias",      "status",     NULL};
+static const char *const modules[] = {"unixd",  "authn_core", "authz_core", "authz_host", "mime",     "setenvif",      "headers",
+                                      "filter", "deflate",    "reqtimeout", "log_config", "remoteip", "socache_shmcb", "ssl",
+                                      "dbd",    "alias",      "status",     "authz_user", "dir",      "env",           "rewrite",
+                                      "proxy",  "proxy_http", "include",    NULL};
 
 /* LoadModule lines for what this httpd has not compiled in. */
 static char *modules_text(const char *dir, const char *compiled)
@@ -156,7 +157,11 @@ static char *modules_text(const char *dir, const char *compiled)
     for (const char *const *name = modules; *name; name++)
         if (!strstr(compiled, F("mod_%s.c", *name)))
             text = F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, *name, dir, *name);
-    return text;
+    bool threads = strcmp(env.mpm, "prefork") != 0;
+    const char *cgi = threads ? "cgid" : "cgi"; /* as httpd's own documentation pairs them */
+    if (threads)
+        text = F("%sLoadModule http2_module \"%s/mod_http2.so\"\n", text, dir);
+    return F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, cgi, dir, cgi);
 }
 
 static char *processes_text(void)
@@ -179,13 +184,23 @@ static const char *const host_lines[PORTS] = {
     [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\n",
+    [PORT_DOORS] = "",
+    [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
+                    "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
 };
+
+bool port_is_tls(port_t port)
+{
+    return port == PORT_TLS || port == PORT_COOKIE;
+}
 
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORTS; i++) {
         const char *lines = i == PORT_POOL ? F(host_lines[PORT_POOL], env.dir) : host_lines[i];
+        if (i == PORT_DOORS || i == PORT_COOKIE)
+            lines = F("%s%s", lines, site_lines());
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
                  lines);
     }

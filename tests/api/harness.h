@@ -24,8 +24,11 @@ typedef enum port_t {
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K */
     PORT_POOL,   /* two database connections per child, a wait of 200 ms */
     PORT_QUICK,  /* access tokens that live 10 s */
+    PORT_DOORS,  /* content that is not ours, behind AuthType Forge (site.c) */
+    PORT_COOKIE, /* the same over TLS, ForgeCookie On */
     PORTS
 } port_t;
+bool port_is_tls(port_t port);
 
 typedef struct env_t {
     char dir[256]; /* everything lives here, gone at the end */
@@ -51,6 +54,10 @@ void env_postgres_stop(bool immediate);
 void env_postgres_start(void);    /* returns when it accepts connections */
 bool env_wait_ready(int seconds); /* until /health/ready is 200 */
 const char *env_dsn(void);        /* the schema's owner */
+
+/* --- site.c: what the doors protect --- */
+
+char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
 
 /* --- process.c: programs and files --- */
 
@@ -97,6 +104,7 @@ typedef struct call_t {
     size_t length;
     const char *headers[12]; /* "Name: value" */
     const char *from;        /* source address, for limits ("127.0.2.1") */
+    bool http2;              /* over PORT_COOKIE; else HTTP/1.1 */
     bool chunked;            /* Transfer-Encoding: chunked instead of a length */
     bool lenient;            /* the connection may break; the answer is not checked against the documents */
 } call_t;
