@@ -531,6 +531,24 @@ START_TEST(browsers_are_sent_to_the_login_page)
 }
 END_TEST
 
+/* mod_status shows how the module is. */
+START_TEST(server_status_has_a_part_of_ours)
+{
+    person("student");
+    reply_t *page = GET("/server-status"), *list = GET("/server-status?auto");
+    expect_status(page, 200);
+    expect_says(page, "<h2>Forge</h2>");
+    expect_says(page, "<dt>Requests being served: ");
+    expect_says(page, "<dt>Database connections in use: 0</dt>");
+    expect_status(list, 200);
+    expect_silent(list, "<h2>");
+    const char *requests = strstr(list->body, "\nForgeRequests: ");
+    ck_assert_msg(requests && atoi(requests + 16) >= 1, "%s", list->body);
+    expect_says(list, "\nForgePoolSize: ");
+    expect_says(list, "\nForgeRateLimited: ");
+}
+END_TEST
+
 /* The database away: 503, never 401 and never the content; what needs nobody is served. */
 START_TEST(no_database_is_no_entrance)
 {
@@ -590,6 +608,7 @@ Suite *suite_doors(void)
     tcase_add_test(content, included_pages_have_their_own_doors);
     TCase *trouble = case_make(suite, "trouble");
     tcase_add_test(trouble, browsers_are_sent_to_the_login_page);
+    tcase_add_test(trouble, server_status_has_a_part_of_ours);
     tcase_add_test(trouble, no_database_is_no_entrance);
     return suite;
 }

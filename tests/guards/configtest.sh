@@ -142,6 +142,37 @@ both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
 both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 
+# Require lines of ours: what they accept, and a sentence for what they do not.
+require() { # require line 'accepted', or '' for a good one
+    text="<Location \"/x\">
+AuthType Forge
+Require $1
+</Location>"
+    if [ -z "$2" ]; then
+        good "$text"
+    elif try "$text"; then
+        fault "'Require $1' is accepted"
+    else
+        case $said in
+        *"Require ${1%% *}: "*"$2"*) ;;
+        *) fault "'Require $1' is refused without naming '$2': $said" ;;
+        esac
+    fi
+}
+for line in 'forge-role student' 'forge-role admin instructor' 'forge-org acme' 'forge-org acme:owner b-2:member' 'forge-org "%{env:MATCH_SLUG}:admin"' \
+    'forge-enrolled 7' 'forge-enrolled 7 9223372036854775807' 'forge-enrolled %{env:MATCH_ID}' forge-mfa; do
+    require "$line" ''
+done
+for line in 'forge-role teacher' 'forge-role student Admin' forge-role; do require "$line" 'guest, student, instructor or admin'; done
+for line in 'forge-org Acme' 'forge-org acme:guest' 'forge-org acme:' 'forge-org -a' 'forge-org a--b' 'forge-org :owner' 'forge-org a_b' forge-org; do
+    require "$line" 'slug or slug:role'
+done
+for line in 'forge-enrolled 0' 'forge-enrolled x' 'forge-enrolled 07' 'forge-enrolled 9223372036854775808' 'forge-enrolled -1' forge-enrolled; do
+    require "$line" 'the number of a course'
+done
+require 'forge-mfa otp' 'no words'
+require 'forge-org %{nonsense' 'refused'
+
 # Neither none nor too many, nor where it cannot work.
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
