@@ -188,6 +188,19 @@ static int refuse(request_rec *r, forge_status_t status)
     return http;
 }
 
+/* A location with a quota of its own (ForgeRateLimit user) keeps it here too; the API's general one is not spent on images. */
+static forge_status_t limit(request_rec *r, const forge_door_t *door)
+{
+    if (r->main || r->prev || forge_http_ours(r) || !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
+        return FORGE_OK;
+    forge_req_t *q = forge_http_request_make(r, forge_http_server(r->server));
+    q->who = door->who;
+    forge_status_t status = forge_http_limit(q, FORGE_LIMIT_USER);
+    if (q->reply->retry_after)
+        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, q->reply->retry_after));
+    return status;
+}
+
 /* --- hooks --- */
 
 int forge_http_door_authn(request_rec *r)
@@ -199,8 +212,9 @@ int forge_http_door_authn(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     const forge_door_t *door = forge_http_door(r);
-    if (door->status != FORGE_OK)
-        return refuse(r, door->status);
+    forge_status_t status = door->status == FORGE_OK ? limit(r, door) : door->status;
+    if (status != FORGE_OK)
+        return refuse(r, status);
     r->user = apr_pstrdup(r->pool, door->username);
     r->ap_auth_type = apr_pstrdup(r->pool, "Forge");
     return OK;

@@ -531,6 +531,21 @@ START_TEST(browsers_are_sent_to_the_login_page)
 }
 END_TEST
 
+START_TEST(a_location_may_have_a_quota)
+{
+    person_t ada = person("student"), ben = person("student");
+    for (int i = 0; i < 3; i++)
+        expect_status(GET("/closed/sub/page.txt", .token = ada.access), 200);
+    reply_t *over = GET("/closed/sub/page.txt", .token = ada.access);
+    expect_status(over, 429);
+    ck_assert_msg(header(over, "Retry-After") && atoi(header(over, "Retry-After")) > 1, "%s", over->head);
+    ck_assert_ptr_nonnull(header(over, "RateLimit"));
+    expect_status(GET("/closed/sub/page.txt", .token = ben.access), 200);
+    expect_status(GET("/closed/page.txt", .token = ada.access), 200);
+    expect_status(GET("/closed/sub/page.txt"), 401);
+}
+END_TEST
+
 /* mod_status shows how the module is. */
 START_TEST(server_status_has_a_part_of_ours)
 {
@@ -608,6 +623,7 @@ Suite *suite_doors(void)
     tcase_add_test(content, included_pages_have_their_own_doors);
     TCase *trouble = case_make(suite, "trouble");
     tcase_add_test(trouble, browsers_are_sent_to_the_login_page);
+    tcase_add_test(trouble, a_location_may_have_a_quota);
     tcase_add_test(trouble, server_status_has_a_part_of_ours);
     tcase_add_test(trouble, no_database_is_no_entrance);
     return suite;

@@ -105,6 +105,7 @@ static const char lines[] =
     "ScriptAlias /cgi/ \"%1$s/cgi/\"\nScriptAlias /greet/ \"%1$s/cgi/\"\nScriptAlias /setenvif/ \"%1$s/cgi/\"\nScriptAlias /opencgi/ "
     "\"%1$s/cgi/\"\n"
     "<Location \"/closed\">\nAuthType Forge\nAuthName closed\nRequire valid-user\n</Location>\n"
+    "<Location \"/closed/sub\">\nForgeRateLimit user 3/1m user\n</Location>\n"
     "<Location \"/cgi\">\nAuthType Forge\nRequire valid-user\n</Location>\n"
     "<Location \"/greet\">\nAuthType Forge\nRequire all granted\n</Location>\n"
     "<Location \"/setenvif\">\nAuthType Forge\nRequire valid-user\nSetEnvIf FORGE_ROLE ^instructor$ BY_SETENVIF=yes\n"
