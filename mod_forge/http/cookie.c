@@ -122,9 +122,10 @@ static void clear_cookies(request_rec *r, const forge_server_t *server)
     add_cookie(r, CSRF_COOKIE, "", true, 0);
 }
 
-void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who, const char *token)
+void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who)
 {
-    set_cookies(q->r, q->server, who, token);
+    if (can_set(q->r, q->server))
+        set_cookies(q->r, q->server, who, forge_core_token_sign(q->pool, q->keys, forge_config_token_rules(q->config), who, q->now));
 }
 
 void forge_http_cookie_clear(forge_req_t *q)
@@ -202,7 +203,7 @@ forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token)
 {
     forge_who_t who;
     *token = NULL;
-    if (!forge_config_cookie(q->config, q->dir))
+    if (!forge_config_cookie(q->config, q->dir) || forge_http_header(q, "Authorization"))
         return FORGE_OK;
     if (is_foreign_form(q))
         return FORGE_E_CSRF;

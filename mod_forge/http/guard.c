@@ -35,7 +35,7 @@ static forge_status_t identify(forge_req_t *q)
 {
     const char *token = NULL;
     FORGE_TRY(forge_core_bearer(q->pool, forge_http_header(q, "Authorization"), &token));
-    if (!token && !forge_http_header(q, "Authorization"))
+    if (!token)
         FORGE_TRY(forge_http_cookie_token(q, &token));
     if (!token)
         return FORGE_OK;

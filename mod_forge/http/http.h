@@ -218,11 +218,11 @@ const char *forge_http_forward_authorization(struct request_rec *r);
 
 /* cookie.c: ForgeCookie */
 /* After a good login or refresh, and after a logout: sets or clears the cookies where ForgeCookie is On and the connection is safe.
- * `token` is the access token of `who`. */
-void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who, const char *token);
+ * The cookie is an access token of its own for `who`. */
+void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who);
 void forge_http_cookie_clear(forge_req_t *q);
-/* *token is the access token of the session cookie, NULL without one; where the route lets anyone in, one that is not good is none. Call
- * it only when there is no Authorization header. FORGE_E_CSRF when a method that writes comes without the token that belongs to the
+/* *token is the access token of the session cookie, NULL without one; where the route lets anyone in, one that is not good is none, and so
+ * is any beside an Authorization header. FORGE_E_CSRF when a method that writes comes without the token that belongs to the
  * session, and for a form login from another site. A token that has ended is renewed when its session is still active. */
 forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token);
 /* The same for content that is not ours. FORGE_E_UNAUTHENTICATED: no cookie; FORGE_E_INVALID_TOKEN: not a good one. */

@@ -224,6 +224,7 @@ Suite *suite_invitations(void);
 Suite *suite_enrollments(void);
 Suite *suite_access(void);
 Suite *suite_doors(void);
+Suite *suite_content(void);
 Suite *suite_cookie(void);
 Suite *suite_races(void);
 Suite *suite_faults(void);

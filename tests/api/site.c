@@ -88,6 +88,10 @@ static void files_make(void)
     static const char includes[] = "user=<!--#echo var=\"REMOTE_USER\" --> role=<!--#echo var=\"FORGE_ROLE\" -->\n"
                                    "<!--#include virtual=\"/closed/page.txt\" --><!--#include virtual=\"/staff/page.txt\" -->\n"
                                    "<!--#include virtual=\"/cgi/env\" -->\n";
+    folder("site/ht");
+    page("ht/page.txt", "this is ht\n");
+    page("ht/.htaccess",
+         "AuthType Forge\nRequire forge-role instructor\nSetEnvIf FORGE_ROLE ^instructor$ STAFF\nHeader set X-Staff yes env=STAFF\n");
     page("open/all.shtml", includes);
     page("closed/all.shtml", includes);
     page("course/7", "course 7\n");
@@ -101,6 +105,7 @@ static const char lines[] =
     "DocumentRoot \"%1$s/site\"\n"
     "<Directory \"%1$s/site\">\nRequire all granted\nDirectoryIndex index.html\nOptions +Includes\nAddOutputFilter INCLUDES "
     ".shtml\n</Directory>\n"
+    "<Directory \"%1$s/site/ht\">\nAllowOverride AuthConfig FileInfo\n</Directory>\n"
     "<Directory \"%1$s/cgi\">\nRequire all granted\n</Directory>\n"
     "ScriptAlias /cgi/ \"%1$s/cgi/\"\nScriptAlias /greet/ \"%1$s/cgi/\"\nScriptAlias /setenvif/ \"%1$s/cgi/\"\nScriptAlias /opencgi/ "
     "\"%1$s/cgi/\"\n"
