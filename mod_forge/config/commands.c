@@ -257,6 +257,16 @@ static const char *read_url(const setting_t *s)
     return NULL;
 }
 
+/* "none" is kept as empty text, so that a location can undo what the server says. */
+static const char *read_page(const setting_t *s)
+{
+    bool none = strcasecmp(s->words[0], "none") == 0;
+    if (!none && !forge_config_parse_page(s->words[0]))
+        return refuse(s, s->words[0], "a path of this site (/login), http:// or https:// with host and optional path, or none");
+    put_text(s, none ? "" : s->words[0]);
+    return NULL;
+}
+
 /* "off" is kept as empty text, so that a virtual host can undo what the server says. */
 static const char *read_log(const setting_t *s)
 {
@@ -331,6 +341,7 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ..."},
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url"},
+    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none"},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
@@ -408,6 +419,17 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
     ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
+/* The member of a <Location> for what may be said there. */
+static void *place_member(cmd_parms *cmd, const forge_directive_t *row, forge_dir_t *place)
+{
+    if (row->offset == offsetof(forge_config_t, cookie))
+        return &place->cookie;
+    if (row->offset == offsetof(forge_config_t, login_page))
+        return &place->login_page;
+    place->place = cmd->path;
+    return &place->limits;
+}
+
 /* Every directive comes through here. */
 static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
 {
@@ -422,10 +444,8 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     for (int i = 0; i < n; i++)
         kept[i] = apr_pstrdup(cmd->pool, words[i]);
     s.words = kept;
-    if (cmd->path) { /* inside <Location>: only ForgeRateLimit gets here */
-        s.member = &place->limits;
-        place->place = cmd->path;
-    }
+    if (cmd->path)
+        s.member = place_member(cmd, row, place);
     conceal(cmd, row, n, words);
     return set(&s);
 }

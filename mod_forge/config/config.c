@@ -52,8 +52,10 @@ void *forge_config_server_merge(apr_pool_t *p, void *base, void *add)
 
 void *forge_config_dir_make(apr_pool_t *p, char *path)
 {
+    forge_dir_t *d = apr_pcalloc(p, sizeof(*d));
     (void)path;
-    return apr_pcalloc(p, sizeof(forge_dir_t));
+    d->cookie = FORGE_UNSET;
+    return d;
 }
 
 void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add)
@@ -62,6 +64,8 @@ void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add)
     forge_dir_t *d = apr_pmemdup(p, inner->limits ? inner : outer, sizeof(*d));
     if (outer->limits && inner->limits)
         d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
+    d->cookie = inner->cookie != FORGE_UNSET ? inner->cookie : outer->cookie;
+    d->login_page = inner->login_page ? inner->login_page : outer->login_page;
     return d;
 }
 

@@ -66,10 +66,12 @@ bool forge_config_security_headers(const forge_config_t *c); /* ForgeSecurityHea
 forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class, bool *by_account);
 /* The <Location> whose own limit that is, a quota of its own; NULL when it is the server's. */
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class);
-const char *forge_config_limit_name(forge_limit_class_t class); /* "default" */
-bool forge_config_docs(const forge_config_t *c);                /* ForgeDocs On */
-const char *forge_config_docs_assets(const forge_config_t *c);  /* directory */
-const char *forge_config_public_url(const forge_config_t *c);   /* NULL when not configured */
+const char *forge_config_limit_name(forge_limit_class_t class);                     /* "default" */
+bool forge_config_docs(const forge_config_t *c);                                    /* ForgeDocs On */
+const char *forge_config_docs_assets(const forge_config_t *c);                      /* directory */
+bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);            /* ForgeCookie Off */
+const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
+const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
 
 const forge_mail_t *
 forge_config_mail(const forge_config_t *c); /* ForgeMail off: NULL; then the sender's address is there, and ForgePublicURL too */

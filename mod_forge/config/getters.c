@@ -169,6 +169,17 @@ const char *forge_config_docs_assets(const forge_config_t *c)
     return c->docs_assets ? c->docs_assets : FORGE_DOCS_DIR;
 }
 
+bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d)
+{
+    return (d && d->cookie != FORGE_UNSET ? d->cookie : NUMBER(c, cookie)) != 0;
+}
+
+const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d)
+{
+    const char *page = d && d->login_page ? d->login_page : c->login_page;
+    return page && *page ? page : NULL;
+}
+
 const char *forge_config_public_url(const forge_config_t *c)
 {
     return c->public_url;

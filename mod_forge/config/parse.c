@@ -169,6 +169,13 @@ bool forge_config_parse_url(const char *text)
            path[strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/-")] == '\0';
 }
 
+bool forge_config_parse_page(const char *text)
+{
+    if (*text != '/')
+        return forge_config_parse_url(text);
+    return text[1] != '/' && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/?&=%+-")] == '\0';
+}
+
 /* The number behind "key=" when it lies in low..high. */
 static bool policy_number(const char *word, const char *key, int low, int high, int *target)
 {

@@ -27,6 +27,8 @@ bool forge_config_parse_label(const char *text);
 const char *forge_config_parse_origin(apr_pool_t *p, const char *text);
 /* http or https, host, optional port and path, without query, fragment, user or trailing slash. */
 bool forge_config_parse_url(const char *text);
+/* Where a browser may be sent: "/login", "/login?lang=en", or a URL as above. A path that begins with two slashes is another host's. */
+bool forge_config_parse_page(const char *text);
 /* One word of a password policy: "min=8", "max=128", "score=2", "lower", "upper", "digit", "symbol". Changes *rules; false when it is
  * none or out of range. */
 bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules);

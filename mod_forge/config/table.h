@@ -52,6 +52,9 @@ struct forge_config_t {
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
 
+    apr_int64_t cookie;
+    const char *login_page;
+
     const forge_config_t *otherwise; /* what the unset members mean: the defaults of directives.def */
 
     /* made by forge_config_finish */
@@ -65,6 +68,8 @@ struct forge_config_t {
 struct forge_dir_t {
     const char *place; /* of the innermost <Location> that has limits; NULL at server level */
     forge_limits_t *limits;
+    apr_int64_t cookie;
+    const char *login_page;
 };
 
 typedef enum forge_kind_t {
@@ -85,6 +90,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_ORIGINS,
     FORGE_KIND_DIRECTORY,
     FORGE_KIND_URL,
+    FORGE_KIND_PAGE,
     FORGE_KIND_LOG,
     FORGE_KIND_LOCKOUT,
     FORGE_KIND_LABEL,

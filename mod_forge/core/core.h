@@ -45,6 +45,9 @@ const char *forge_core_token_sign(apr_pool_t *p, const forge_keys_t *keys, const
  * role, jti, exp, iat, nbf present and of the right type; leeway 60 s. */
 forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                        apr_time_t now, forge_who_t *who, const char **why);
+/* The same (late.c) for a token that may have ended up to `grace` ago: who->expires tells. */
+forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
+                                            apr_time_t now, apr_interval_time_t grace, forge_who_t *who, const char **why);
 /* A new refresh token: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */
 const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex);
 /* The successor of a refresh token: always the same one, and known to nobody without the secret. */

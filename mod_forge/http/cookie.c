@@ -1,22 +1,220 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeCookie: the session of a browser, with a CSRF token on whatever writes.
+ * ForgeCookie: the session of a browser. The cookie is the access token itself, so it is believed like one; a second cookie, which scripts
+ * can read, says what must stand in X-CSRF-Token when the first one is to change something.
  */
 #include "http.h"
 
+#include <httpd.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <apr_strings.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+/* __Host-: set by this host itself, over TLS, for all its paths; a neighbour's host cannot plant one (RFC 6265bis §4.1.3.2). */
+#define SESSION_COOKIE "__Host-forge_session"
+#define CSRF_COOKIE    "__Host-forge_csrf"
+#define CSRF_HEADER    "X-CSRF-Token"
+#define ATTRIBUTES     "; Path=/; Secure; SameSite=Lax"
+
+/* --- reading --- */
+
+/* The value of a cookie; NULL when there is none, and when there are two, for nobody can tell which one the browser's host has set. */
+static const char *cookie_value(request_rec *r, const char *name)
+{
+    const char *header = forge_http_forward_cookie(r), *found = NULL;
+    apr_size_t len = strlen(name);
+    for (const char *at = header; at && *at; at += *at == ';') {
+        at += strspn(at, " \t");
+        apr_size_t whole = strcspn(at, ";");
+        if (whole > len && at[len] == '=' && strncmp(at, name, len) == 0) {
+            if (found)
+                return NULL;
+            found = apr_pstrmemdup(r->pool, at + len + 1, whole - len - 1);
+        }
+        at += whole;
+    }
+    return found && *found ? found : NULL;
+}
+
+/* --- where a request comes from --- */
+
+/* "https://host[:port]" of this very request, as a browser would send it in Origin. */
+static const char *own_origin(request_rec *r)
+{
+    const char *scheme = forge_http_secure(r) ? "https" : "http", *host = apr_table_get(r->headers_in, "Host");
+    const char *usual = forge_http_secure(r) ? ":443" : ":80";
+    char *lower = apr_pstrdup(r->pool, host ? host : r->hostname ? r->hostname : "");
+    apr_size_t len = strlen(lower), cut = strlen(usual);
+    if (len > cut && strcmp(lower + len - cut, usual) == 0)
+        lower[len - cut] = '\0';
+    ap_str_tolower(lower);
+    return apr_pstrcat(r->pool, scheme, "://", lower, NULL);
+}
+
+/* Browsers say where a request comes from; where they say nothing, `otherwise` holds. */
+static bool same_origin(request_rec *r, bool otherwise)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site"), *origin = apr_table_get(r->headers_in, "Origin");
+    if (site)
+        return strcmp(site, "same-origin") == 0;
+    return origin ? strcmp(origin, own_origin(r)) == 0 : otherwise;
+}
+
+/* Does it change something, or open a channel that may (a WebSocket's handshake is a GET)? */
+static bool writes(request_rec *r)
+{
+    const char *upgrade = apr_table_get(r->headers_in, "Upgrade");
+    if (upgrade && ap_find_token(r->pool, upgrade, "websocket"))
+        return true;
+    return r->method_number != M_GET && r->method_number != M_OPTIONS; /* HEAD is M_GET with a flag */
+}
+
+/* Bound to session and account, so that it is of no use to anybody else, and needs no room in the database. */
+static const char *csrf_token(apr_pool_t *p, const forge_server_t *server, const forge_who_t *who)
+{
+    unsigned char mac[32];
+    const char *text = apr_psprintf(p, "%s %" APR_INT64_T_FMT " %" APR_INT64_T_FMT, forge_config_token_rules(server->config)->issuer,
+                                    who->user_id, who->session_id);
+    forge_core_mac(server->keys, "csrf", text, strlen(text), mac);
+    return forge_util_b64url(p, mac, sizeof(mac));
+}
+
+static bool has_csrf_token(request_rec *r, const forge_server_t *server, const forge_who_t *who)
+{
+    const char *sent = apr_table_get(r->headers_in, CSRF_HEADER), *wanted = csrf_token(r->pool, server, who);
+    return sent && strlen(sent) == strlen(wanted) && forge_util_equal(sent, wanted, strlen(wanted));
+}
+
+/* --- setting --- */
+
+static void add_cookie(request_rec *r, const char *name, const char *value, bool scripts, apr_interval_time_t life)
+{
+    apr_table_addn(r->err_headers_out, "Set-Cookie",
+                   apr_psprintf(r->pool, "%s=%s" ATTRIBUTES "%s; Max-Age=%" APR_TIME_T_FMT, name, value, scripts ? "" : "; HttpOnly",
+                                apr_time_sec(life)));
+}
+
+/* Over plain HTTP a browser would refuse Secure cookies, and anybody could read others. */
+static bool can_set(request_rec *r, const forge_server_t *server)
+{
+    return forge_config_cookie(server->config, forge_config_of_request(r)) && forge_http_secure(r);
+}
+
+static void set_cookies(request_rec *r, const forge_server_t *server, const forge_who_t *who, const char *token)
+{
+    apr_interval_time_t life = forge_config_refresh_ttl(server->config);
+    if (!can_set(r, server) || !token)
+        return;
+    apr_table_unset(r->err_headers_out, "Set-Cookie"); /* of a session that this one follows */
+    add_cookie(r, SESSION_COOKIE, token, false, life);
+    add_cookie(r, CSRF_COOKIE, csrf_token(r->pool, server, who), true, life);
+}
+
+static void clear_cookies(request_rec *r, const forge_server_t *server)
+{
+    if (!can_set(r, server))
+        return;
+    apr_table_unset(r->err_headers_out, "Set-Cookie");
+    add_cookie(r, SESSION_COOKIE, "", false, 0);
+    add_cookie(r, CSRF_COOKIE, "", true, 0);
+}
+
 void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who)
 {
-    (void)q;
-    (void)who;
+    if (can_set(q->r, q->server))
+        set_cookies(q->r, q->server, who, forge_core_token_sign(q->pool, q->keys, forge_config_token_rules(q->config), who, q->now));
 }
 
 void forge_http_cookie_clear(forge_req_t *q)
 {
-    (void)q;
+    clear_cookies(q->r, q->server);
+}
+
+/* --- believing --- */
+
+/* A new token for an authentic one that has ended, or was voided by a change of role: the session must be active. */
+static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_who_t *who, const char **token)
+{
+    forge_lease_t *lease;
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const char *activity = apr_pstrcat(r->pool, "forge cookie ", forge_http_identify(r)->request_id, NULL);
+    const char *until = forge_util_time(r->pool, r->request_time + forge_config_refresh_ttl(server->config), 6);
+    FORGE_TRY(forge_http_lease_take(r->pool, server, activity, &lease, &db));
+    forge_status_t status = forge_store_door_renew(db, r->pool, who, until, &rows);
+    forge_http_lease_return(lease);
+    FORGE_TRY(status);
+    if (forge_store_rows_count(rows) == 0)
+        return FORGE_E_INVALID_TOKEN;
+    who->role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role"));
+    who->epoch = forge_store_rows_int(rows, 0, "_epoch", 0);
+    who->amr = forge_store_rows_text(rows, 0, "_amr");
+    who->jti = NULL;
+    *token = forge_core_token_sign(r->pool, server->keys, forge_config_token_rules(server->config), who, apr_time_now());
+    if (!*token)
+        return FORGE_E_INTERNAL;
+    set_cookies(r, server, who, *token);
+    return FORGE_OK;
+}
+
+/* Who the session cookie is, its token in *token. */
+static forge_status_t believe(request_rec *r, const forge_server_t *server, const char **token, forge_who_t *who)
+{
+    const forge_token_rules_t *rules = forge_config_token_rules(server->config);
+    forge_who_t checked;
+    const char *why = "";
+    *token = can_set(r, server) ? cookie_value(r, SESSION_COOKIE) : NULL;
+    if (!*token)
+        return FORGE_E_UNAUTHENTICATED;
+    if (forge_core_token_verify_late(r->pool, server->keys, rules, *token, r->request_time, forge_config_refresh_ttl(server->config), who,
+                                     &why) != FORGE_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0513: session cookie refused: %s [request %s]", why,
+                      forge_http_identify(r)->request_id);
+        return FORGE_E_INVALID_TOKEN;
+    }
+    if (who->expires <= r->request_time)
+        return renew(r, server, who, token);
+    forge_status_t status = forge_http_token_check(r, server, r->pool, *token, r->request_time, &checked);
+    if (status == FORGE_E_INVALID_TOKEN)
+        return renew(r, server, who, token);
+    if (status == FORGE_OK)
+        *who = checked;
+    return status;
+}
+
+forge_status_t forge_http_cookie_who(request_rec *r, const forge_server_t *server, forge_who_t *who)
+{
+    const char *token;
+    FORGE_TRY(believe(r, server, &token, who));
+    return !writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
+}
+
+/* A form needs no consent of ours to be sent from elsewhere: it could log somebody in to an account that is not theirs. */
+static bool is_foreign_form(forge_req_t *q)
+{
+    const char *type = forge_http_header(q, "Content-Type");
+    return q->route && q->route->flags & FORGE_R_FORM && type && strncasecmp(type, "application/json", 16) != 0 && !same_origin(q->r, true);
 }
 
 forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token)
 {
-    (void)q;
+    forge_who_t who;
     *token = NULL;
-    return FORGE_OK;
+    if (!forge_config_cookie(q->config, q->dir) || forge_http_header(q, "Authorization"))
+        return FORGE_OK;
+    if (is_foreign_form(q))
+        return FORGE_E_CSRF;
+    forge_status_t status = believe(q->r, q->server, token, &who);
+    if (status == FORGE_OK && writes(q->r) && !has_csrf_token(q->r, q->server, &who))
+        status = FORGE_E_CSRF;
+    q->by_cookie = status == FORGE_OK;
+    if (status == FORGE_OK)
+        return FORGE_OK;
+    *token = NULL;
+    if (status == FORGE_E_INVALID_TOKEN) /* the browser cannot know, and would go on sending it */
+        clear_cookies(q->r, q->server);
+    return status == FORGE_E_UNAUTHENTICATED || !q->route || q->route->role == FORGE_ROLE_NONE ? FORGE_OK : status;
 }

@@ -49,6 +49,13 @@ static void add_general_headers(request_rec *r)
     forge_http_cors_set(r, server->config);
 }
 
+/* What a door said, where the status is its own; else the general code. */
+static forge_status_t reason(request_rec *r)
+{
+    forge_status_t said = forge_http_note(r)->reason;
+    return said != FORGE_OK && forge_util_error(said)->http == r->status ? said : forge_util_error_for_http(r->status);
+}
+
 /* The document, or nothing for a redirect: Location says it all. httpd may have put the two header tables together already; apart they
  * would be sent one after the other, so that a header set again here came twice. */
 static void compose(request_rec *r, apr_bucket_brigade *bb)
@@ -62,8 +69,8 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         ap_set_content_type(r, "application/problem+json; charset=utf-8");
         add_failure_headers(r);
         add_general_headers(r);
-        forge_http_problem_write(b, forge_http_note(r)->request_id, r->unparsed_uri ? forge_http_raw_path(r) : NULL,
-                                 forge_util_error_for_http(r->status), r->status, NULL, NULL);
+        forge_http_problem_write(b, forge_http_note(r)->request_id, r->unparsed_uri ? forge_http_raw_path(r) : NULL, reason(r), r->status,
+                                 NULL, NULL);
         data = forge_util_buf_release(b, &len);
     } else {
         r->content_type = NULL;

@@ -14,7 +14,7 @@
 #define CSP_STRICT  "default-src 'none'; frame-ancestors 'none'"
 
 /* TLS here, or in front of us when the server's name says https ("ServerName https://…" behind a proxy). */
-static bool secure(request_rec *r)
+bool forge_http_secure(request_rec *r)
 {
     return ap_ssl_conn_is_ssl(r->connection) || strcmp(ap_http_scheme(r), "https") == 0;
 }
@@ -46,6 +46,6 @@ void forge_http_headers_set(request_rec *r, const forge_server_t *server)
     set_unless_set(r, "X-XSS-Protection", "1; mode=block");
     set_unless_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");
     set_unless_set(r, "Content-Security-Policy", csp(r, forge_config_csp(server->config)));
-    if (secure(r))
+    if (forge_http_secure(r))
         set_unless_set(r, "Strict-Transport-Security", HSTS);
 }

@@ -204,14 +204,50 @@ int forge_http_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 void forge_http_mailer_stop(apr_pool_t *pchild, int graceful); /* child_stopping: a mail on its way is interrupted */
 
-/* doors.c, authn.c, authz.c, cookie.c, forward.c (SPEC 17): hooks */
+/* doors.c: the hooks for content that is not ours (SPEC 17) */
 void forge_http_doors_register(apr_pool_t *p);
-/* After a good login, refresh or logout: sets or clears the cookies where ForgeCookie is On and the client asked for them. */
+
+/* authn.c: who asks for content under AuthType Forge */
+typedef struct forge_door_t {
+    forge_status_t status;               /* FORGE_OK: known; FORGE_E_UNAUTHENTICATED: no credentials came; or why they are not believed */
+    forge_who_t who;                     /* with the role that the account has now */
+    const char *username, *email, *orgs; /* orgs: "slug:role slug:role" */
+    bool by_cookie;                      /* else by the Authorization header */
+    bool deciding;                       /* the Require lines are being asked */
+    bool lacks_factor;                   /* forge-mfa said no */
+    forge_status_t trouble;              /* why a Require line could not be decided: the database was away */
+} forge_door_t;
+/* Asked of the database once a request: sub-requests and internal redirects find the same answer. Never NULL. */
+forge_door_t *forge_http_door(struct request_rec *r);
+bool forge_http_door_guards(struct request_rec *r); /* AuthType Forge is what applies here */
+int forge_http_door_authn(struct request_rec *r);   /* check_authn */
+int forge_http_door_authz(struct request_rec *r);   /* check_authz, before the Require lines: 403 where httpd would say 401 */
+int forge_http_door_note(struct request_rec *r, const char *type); /* note_auth_failure */
+/* authz.c: Require forge-role, forge-org, forge-enrolled, forge-mfa */
+void forge_http_authz_register(apr_pool_t *p);
+
+/* forward.c: what back ends hear */
+int forge_http_forward_strip(struct request_rec *r); /* post_read_request: X-Forge-* from outside goes, whatever its spelling */
+/* Before the content is made: our cookies go and, where somebody is known, their credentials; X-Forge-* comes. door NULL: nobody is known.
+ */
+void forge_http_forward(struct request_rec *r, const forge_door_t *door);
+/* Cookie and Authorization as they came, whatever was taken away since. */
+const char *forge_http_forward_cookie(struct request_rec *r);
+const char *forge_http_forward_authorization(struct request_rec *r);
+
+/* cookie.c: ForgeCookie */
+/* After a good login or refresh, and after a logout: sets or clears the cookies where ForgeCookie is On and the connection is safe.
+ * The cookie is an access token of its own for `who`. */
 void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who);
 void forge_http_cookie_clear(forge_req_t *q);
-/* *token is the access token of the session cookie, NULL without one. FORGE_E_CSRF when a method that writes comes without the token that
- * belongs to it. A cookie whose token has expired is renewed when its session is still active. */
+/* *token is the access token of the session cookie, NULL without one; where the route lets anyone in, one that is not good is none, and so
+ * is any beside an Authorization header. FORGE_E_CSRF when a method that writes comes without the token that belongs to the
+ * session, and for a form login from another site. A token that has ended is renewed when its session is still active. */
 forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token);
+/* The same for content that is not ours. FORGE_E_UNAUTHENTICATED: no cookie; FORGE_E_INVALID_TOKEN: not a good one. */
+forge_status_t forge_http_cookie_who(struct request_rec *r, const forge_server_t *server, forge_who_t *who);
+/* status.c: the Forge part of mod_status' page */
+void forge_http_status_register(apr_pool_t *p);
 
 /* input.c, body.c: query, preconditions and body, validated by the route's tables; all failing members at once */
 forge_status_t forge_http_input(forge_req_t *q);
@@ -247,6 +283,7 @@ void forge_http_probe_init(apr_pool_t *p); /* child_init */
 int forge_http_send(forge_req_t *q, forge_status_t status);
 /* headers.c, cors.c: what every answer of ours carries, Apache's own errors included */
 void forge_http_headers_set(struct request_rec *r, const forge_server_t *server); /* into err_headers_out, idempotent */
+bool forge_http_secure(struct request_rec *r); /* TLS here, or in front of us when the server's name says https */
 void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
 /* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow
  * list. False: no preflight. */
@@ -277,7 +314,10 @@ typedef struct forge_note_t {
     int slot;            /* metrics */
     apr_int64_t user_id; /* 0: anonymous */
     bool claimed, counted;
-    bool located; /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
+    bool located;              /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
+    forge_status_t reason;     /* why a door refused it, the code of the problem where one is written; FORGE_OK: httpd's own reason */
+    struct forge_door_t *door; /* who asks, once that was found out */
+    const char *cookie, *authorization; /* as they came, where forward.c took them away; NULL otherwise */
 } forge_note_t;
 forge_note_t *forge_http_note(struct request_rec *r); /* made on first use */
 /* The answer so far. */

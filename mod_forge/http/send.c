@@ -79,7 +79,7 @@ static void set_headers(forge_req_t *q)
     if (!apr_table_get(h, "Cache-Control"))
         apr_table_setn(h, "Cache-Control", cache_control(q));
     if (q->route && q->route->role == FORGE_ROLE_NONE && q->route->flags & FORGE_R_PUBLIC)
-        apr_table_mergen(h, "Vary", "Authorization");
+        apr_table_mergen(h, "Vary", forge_config_cookie(q->config, q->dir) ? "Authorization, Cookie" : "Authorization");
     if (reply->etag)
         apr_table_setn(h, "ETag", reply->etag);
     if (reply->location)

@@ -125,7 +125,7 @@ static void body_set(CURL *curl, const call_t *options, source_t *source)
 static void request_set(CURL *curl, const char *method, const char *path, const call_t *options)
 {
     curl_easy_setopt(curl, CURLOPT_URL,
-                     F("%s://127.0.0.1:%d%s", options->port == PORT_TLS ? "https" : "http", env.ports[options->port], path));
+                     F("%s://127.0.0.1:%d%s", port_is_tls(options->port) ? "https" : "http", env.ports[options->port], path));
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_NOBODY, (long)!strcmp(method, "HEAD"));
@@ -136,6 +136,8 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, options->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)options->http2);
     if (options->from)
         curl_easy_setopt(curl, CURLOPT_INTERFACE, F("host!%s", options->from));
 }

@@ -145,9 +145,10 @@ static void postgres_make(void)
 
 /* --- httpd --- */
 
-static const char *const modules[] = {"unixd",         "authn_core", "authz_core", "authz_host", "mime",       "setenvif",
-                                      "headers",       "filter",     "deflate",    "reqtimeout", "log_config", "remoteip",
-                                      "socache_shmcb", "ssl",        "dbd",        "alias",      "status",     NULL};
+static const char *const modules[] = {"unixd",  "authn_core", "authz_core", "authz_host", "mime",     "setenvif",      "headers",
+                                      "filter", "deflate",    "reqtimeout", "log_config", "remoteip", "socache_shmcb", "ssl",
+                                      "dbd",    "alias",      "status",     "authz_user", "dir",      "env",           "rewrite",
+                                      "proxy",  "proxy_http", "include",    NULL};
 
 /* LoadModule lines for what this httpd has not compiled in. */
 static char *modules_text(const char *dir, const char *compiled)
@@ -156,7 +157,11 @@ static char *modules_text(const char *dir, const char *compiled)
     for (const char *const *name = modules; *name; name++)
         if (!strstr(compiled, F("mod_%s.c", *name)))
             text = F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, *name, dir, *name);
-    return text;
+    bool threads = strcmp(env.mpm, "prefork") != 0;
+    const char *cgi = threads ? "cgid" : "cgi"; /* as httpd's own documentation pairs them */
+    if (threads)
+        text = F("%sLoadModule http2_module \"%s/mod_http2.so\"\n", text, dir);
+    return F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, cgi, dir, cgi);
 }
 
 static char *processes_text(void)
@@ -181,8 +186,16 @@ static const char *const host_lines[PORTS] = {
                   "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
+    [PORT_DOORS] = "",
+    [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
+                    "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
     [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
+
+bool port_is_tls(port_t port)
+{
+    return port == PORT_TLS || port == PORT_COOKIE;
+}
 
 static char *hosts_text(void)
 {
@@ -191,6 +204,8 @@ static char *hosts_text(void)
         const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir)
                             : i == PORT_SMTP                 ? F(host_lines[i], env.smtp_port)
                                                              : host_lines[i];
+        if (i == PORT_DOORS || i == PORT_COOKIE)
+            lines = F("%s%s", lines, site_lines());
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
                  lines);
     }

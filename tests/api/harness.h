@@ -27,9 +27,12 @@ typedef enum port_t {
     PORT_QUICK,  /* access tokens that live 10 s; believes the header X-Client (mod_remoteip) */
     PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
     PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to env.dir/mail */
+    PORT_DOORS,  /* content that is not ours, behind AuthType Forge (site.c) */
+    PORT_COOKIE, /* the same over TLS, ForgeCookie On */
     PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;
+bool port_is_tls(port_t port);
 
 typedef struct env_t {
     char dir[256]; /* everything lives here, gone at the end */
@@ -59,6 +62,10 @@ void env_postgres_stop(bool immediate);
 void env_postgres_start(void);    /* returns when it accepts connections */
 bool env_wait_ready(int seconds); /* until /health/ready is 200 */
 const char *env_dsn(void);        /* the schema's owner */
+
+/* --- site.c: what the doors protect --- */
+
+char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
 
 /* --- process.c: programs and files --- */
 
@@ -105,6 +112,7 @@ typedef struct call_t {
     size_t length;
     const char *headers[12]; /* "Name: value" */
     const char *from;        /* source address, for limits ("127.0.2.1") */
+    bool http2;              /* over PORT_COOKIE; else HTTP/1.1 */
     bool chunked;            /* Transfer-Encoding: chunked instead of a length */
     bool lenient;            /* the connection may break; the answer is not checked against the documents */
 } call_t;
@@ -232,6 +240,7 @@ Suite *suite_invitations(void);
 Suite *suite_enrollments(void);
 Suite *suite_access(void);
 Suite *suite_doors(void);
+Suite *suite_content(void);
 Suite *suite_cookie(void);
 Suite *suite_races(void);
 Suite *suite_faults(void);

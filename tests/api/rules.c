@@ -61,7 +61,7 @@ static const char *headers_wrong(const char *path, const call_t *options, const 
         return "Referrer-Policy is missing or not alone";
     if (options->port != PORT_STRICT && !policy_good(path, reply))
         return "Content-Security-Policy: default-src 'self' is missing or not alone";
-    if ((options->port == PORT_TLS) != is(reply, "Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
+    if (port_is_tls(options->port) != is(reply, "Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
         return "Strict-Transport-Security must be there over TLS, and only there";
     if (!request_id_good(header(reply, "X-Request-ID")) || header_count(reply, "X-Request-ID") != 1)
         return "X-Request-ID is missing, twice or of other characters";

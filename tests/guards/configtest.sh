@@ -44,6 +44,7 @@ load() {
     echo "ErrorLog logs/error.log"
     printf '%s\n' "$static" | grep -q '^  \(event\|worker\|prefork\)\.c' || load mpm_event
     load unixd
+    load authn_core
     load authz_core
     load authz_host
 } >"$tmp/base.conf"
@@ -160,6 +161,12 @@ both ForgeSecurityHeaders 'Off|On' On Off -- maybe
 both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 99999999999999999999
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
+both ForgeCookie 'Off|On' On off -- yes 1
+good '<Location "/intranet">
+ForgeCookie On
+ForgeLoginPage /login
+</Location>'
+both ForgeLoginPage 'a path of this site' /login '"/login?lang=en"' https://login.example.org/x none -- login //evil.example '/\evil' "'/a b'" ftp://a.example '/x#y'
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
 good "ForgePublicURL https://learn.example.org
 ForgeMail off"
@@ -203,12 +210,42 @@ ForgeJWTKey a RS256 $tmp/rs.pem" "ForgeSecret file:$tmp/other
 ForgeJWTKey a ES256 $tmp/es.pem")"
 good "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/secret
 ForgeIssuer b")"
+# Require lines of ours: what they accept, and a sentence for what they do not.
+require() { # require line 'accepted', or '' for a good one
+    text="<Location \"/x\">
+AuthType Forge
+Require $1
+</Location>"
+    if [ -z "$2" ]; then
+        good "$text"
+    elif try "$text"; then
+        fault "'Require $1' is accepted"
+    else
+        case $said in
+        *"Require ${1%% *}: "*"$2"*) ;;
+        *) fault "'Require $1' is refused without naming '$2': $said" ;;
+        esac
+    fi
+}
+for line in 'forge-role student' 'forge-role admin instructor' 'forge-org acme' 'forge-org acme:owner b-2:member' 'forge-org "%{env:MATCH_SLUG}:admin"' \
+    'forge-enrolled 7' 'forge-enrolled 7 9223372036854775807' 'forge-enrolled %{env:MATCH_ID}' forge-mfa; do
+    require "$line" ''
+done
+for line in 'forge-role teacher' 'forge-role student Admin' forge-role; do require "$line" 'guest, student, instructor or admin'; done
+for line in 'forge-org Acme' 'forge-org acme:guest' 'forge-org acme:' 'forge-org -a' 'forge-org a--b' 'forge-org :owner' 'forge-org a_b' forge-org; do
+    require "$line" 'slug or slug:role'
+done
+for line in 'forge-enrolled 0' 'forge-enrolled x' 'forge-enrolled 07' 'forge-enrolled 9223372036854775808' 'forge-enrolled -1' forge-enrolled; do
+    require "$line" 'the number of a course'
+done
+require 'forge-mfa otp' 'no words'
+require 'forge-org %{nonsense' 'refused'
 
 # Neither none nor too many, nor where it cannot work.
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
     bad "$name" 'accepted: '
-    [ "$name" = ForgeRateLimit ] || bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage) false ;; esac && bad "<Location \"/x\">
 $name x
 </Location>" 'not allowed'
     grep -q "^both $name " "$0" || fault "$name has no case here"
@@ -239,7 +276,7 @@ $line" ;; esac
     good "$line"
 done <"$tmp/examples"
 good "Include \"$top/conf/forge.reference.conf\""
-for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$MODULE"; do
+for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$modules"/mod_authn_core.so "$MODULE"; do
     [ ! -e "$file" ] || ln -s "$file" "$tmp/modules/$(basename "$file")"
 done
 [ -e "$tmp/modules/mod_forge.so" ] || ln -s "$MODULE" "$tmp/modules/mod_forge.so"

@@ -156,6 +156,19 @@ START_TEST(origins)
 }
 END_TEST
 
+START_TEST(pages)
+{
+    static const char *const bad[] = {"",     "login", "//evil.example",  "/\\evil.example", "/a b", "/a#b",
+                                      "/a\n", "/\"",   "ftp://a.example", "http://"};
+    ck_assert(forge_config_parse_page("/"));
+    ck_assert(forge_config_parse_page("/login"));
+    ck_assert(forge_config_parse_page("/login?lang=en&x=%20"));
+    ck_assert(forge_config_parse_page("https://login.example.org/x"));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!forge_config_parse_page(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(urls)
 {
     static const char *const bad[] = {"",
@@ -241,6 +254,7 @@ Suite *forge_test_config_parse(void)
     tcase_add_test(c, names);
     tcase_add_test(c, origins);
     tcase_add_test(c, urls);
+    tcase_add_test(c, pages);
     tcase_add_test(c, policies);
     tcase_add_test(c, labels);
     tcase_add_test(c, shown_as_written);

@@ -58,6 +58,8 @@ int main(void)
         forge_test_store_accounts,
         forge_test_store_organizations,
         forge_test_store_invitations,
+        forge_test_core_late,
+        forge_test_store_doors,
     };
     SRunner *runner = srunner_create(NULL);
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What content hears of the one who asks: CGI, pages with expressions, requests inside httpd, and back ends; and what nobody can forge.
+ */
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ASK(method, path, ...) CALL(method, path, .port = PORT_DOORS, .lenient = true, __VA_ARGS__)
+#define GET(path, ...)         ASK("GET", path, __VA_ARGS__)
+
+static bool says(const reply_t *reply, const char *text)
+{
+    return strstr(reply->body, text) != NULL;
+}
+
+#define expect_says(reply, text)   ck_assert_msg(says(reply, text), "%s is missing: %d %.3000s", text, (reply)->status, (reply)->body)
+#define expect_silent(reply, text) ck_assert_msg(!strcasestr((reply)->body, text), "%s is there: %.3000s", text, (reply)->body)
+
+static void member_of(person_t who, const char *slug, const char *role)
+{
+    sql("INSERT INTO forge.organizations (name, slug) VALUES ('%s', '%s') ON CONFLICT DO NOTHING", slug, slug);
+    sql("INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, %lld, '%s' FROM forge.organizations WHERE slug = '%s'",
+        (long long)who.id, role, slug);
+}
+
+START_TEST(cgi_knows_who_asks)
+{
+    person_t ada = person("instructor");
+    member_of(ada, "beta", "owner");
+    member_of(ada, "acme", "member");
+    reply_t *reply = GET("/cgi/env", .token = ada.access);
+    expect_status(reply, 200);
+    expect_says(reply, F("\nREMOTE_USER=%s\n", ada.username));
+    expect_says(reply, "\nAUTH_TYPE=Forge\n");
+    expect_says(reply, F("\nFORGE_USER_ID=%lld\n", (long long)ada.id));
+    expect_says(reply, F("\nFORGE_USERNAME=%s\n", ada.username));
+    expect_says(reply, F("\nFORGE_EMAIL=%s\n", ada.email));
+    expect_says(reply, "\nFORGE_ROLE=instructor\n");
+    expect_says(reply, F("\nFORGE_SESSION=%s\n", sql("SELECT id FROM forge.sessions WHERE user_id = %lld", (long long)ada.id)));
+    expect_says(reply, "\nFORGE_ORGS=acme:member beta:owner\n");
+    expect_says(reply, "\nFORGE_AMR=pwd\n");
+    expect_says(reply, F("\nHTTP_X_FORGE_USER=%lld\n", (long long)ada.id));
+    expect_silent(reply, ada.access);
+    ck_assert_ptr_nonnull(strstr(header(reply, "Cache-Control"), "private"));
+}
+END_TEST
+
+START_TEST(open_content_may_greet)
+{
+    person_t ada = person("student");
+    reply_t *stranger = GET("/greet/env"), *known = GET("/greet/env", .token = ada.access), *bad = GET("/greet/env", .token = "x");
+    expect_status(stranger, 200);
+    expect_silent(stranger, "FORGE_");
+    expect_status(known, 200);
+    expect_says(known, F("\nFORGE_USERNAME=%s\n", ada.username));
+    ck_assert_str_eq(header(known, "Cache-Control"), "private");
+    expect_status(bad, 200);
+    expect_silent(bad, "FORGE_");
+}
+END_TEST
+
+START_TEST(expressions_and_setenvif)
+{
+    person_t teacher = person("instructor"), student = person("student");
+    member_of(teacher, "acme", "member");
+    member_of(student, "acme", "member");
+    reply_t *reply = GET("/setenvif/env", .token = teacher.access);
+    expect_says(reply, "\nBY_SETENVIF=yes\n");
+    expect_says(reply, "\nBY_EXPR=yes\n");
+    reply = GET("/setenvif/env", .token = student.access);
+    expect_status(reply, 200);
+    expect_silent(reply, "\nBY_");
+    ck_assert_str_eq(header(GET("/if/page.txt", .token = teacher.access), "X-If"), "staff");
+    ck_assert_ptr_null(header(GET("/if/page.txt", .token = student.access), "X-If"));
+    ck_assert_ptr_null(header(GET("/if/page.txt"), "X-If"));
+    ck_assert_ptr_null(header(GET("/if/page.txt", .token = "x"), "X-If"));
+}
+END_TEST
+
+/* DirectoryIndex, mod_rewrite and ErrorDocument make new requests inside httpd: the same person asks, and is asked for once. */
+START_TEST(requests_inside_the_server_keep_the_identity)
+{
+    person_t ada = person("student");
+    static const char *const paths[] = {"/closed/", "/rewritten", "/closed/inner", "/missing/x"};
+    static const char *const marks[] = {"index of closed", "this is closed", "FORGE_USERNAME", "FORGE_USERNAME"};
+    for (int i = 0; i < 4; i++) {
+        reply_t *reply = GET(paths[i], .token = ada.access);
+        ck_assert_msg(says(reply, marks[i]), "%s: %d %.2000s", paths[i], reply->status, reply->body);
+        if (i >= 2)
+            expect_says(reply, F("\nREMOTE_USER=%s\n", ada.username));
+        expect_silent(reply, ada.access);
+        reply_t *stranger = GET(paths[i]);
+        ck_assert_msg(stranger->status == 401 || stranger->status == 404, "%s: %d", paths[i], stranger->status);
+        expect_silent(stranger, "FORGE_");
+    }
+}
+END_TEST
+
+START_TEST(back_ends_hear_who_asks)
+{
+    person_t ada = person("instructor");
+    reply_t *reply = GET("/proxy/x", .token = ada.access,
+                         .headers = {"X-Request-ID: my-id-7", "Cookie: theme=dark; __Host-forge_session=x; a=b",
+                                     "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"});
+    expect_status(reply, 200);
+    expect_says(reply, F("\r\nX-Forge-User: %lld\r\n", (long long)ada.id));
+    expect_says(reply, F("\r\nX-Forge-Username: %s\r\n", ada.username));
+    expect_says(reply, "\r\nX-Forge-Role: instructor\r\n");
+    expect_says(reply, "\r\nX-Forge-Session: ");
+    expect_says(reply, "\r\nX-Request-ID: my-id-7\r\n");
+    expect_says(reply, "\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-");
+    expect_silent(reply, "b7ad6b7169203331");
+    expect_says(reply, "\r\nCookie: theme=dark; a=b\r\n");
+    expect_silent(reply, "Authorization");
+    expect_silent(reply, ada.access);
+    ck_assert_str_eq(header(reply, "Cache-Control"), "private");
+    expect_status(GET("/proxy/x"), 401);
+    ck_assert_str_eq(header(GET("/proxy/shared", .token = ada.access), "Cache-Control"), "public, max-age=60");
+    reply_t *open = GET("/openproxy/x", .headers = {"Cookie: __Host-forge_session=x", "Authorization: Basic YTpi"});
+    expect_says(open, "\r\nX-Request-ID: ");
+    expect_says(open, "Authorization: Basic YTpi");
+    expect_silent(open, "Cookie");
+    expect_silent(open, "X-Forge-");
+    reply_t *post = ASK("POST", "/proxy/x", .token = ada.access, .json = "{}");
+    expect_status(post, 200);
+}
+END_TEST
+
+/* Nobody outside says who they are, in whatever spelling, and nobody makes the truth disappear on its way. */
+START_TEST(spoofed_identities_do_not_pass)
+{
+    person_t ada = person("student");
+    static const char *const spoofs[] = {"X-Forge-User: 1",     "X_Forge_User: 1",     "X-FORGE-user: 1",       "x-forge_role: admin",
+                                         "X_FORGE-Role: admin", "X-Forge-Session: 77", "X-Forge-Other: 1",      "X.Forge.User: 1",
+                                         "X-Forge-: 1",         "X-Forge-User;",       "X_Forge_Username: root"};
+    static const char *const paths[] = {"/proxy/x", "/openproxy/x", "/cgi/env", "/greet/env", "/opencgi/env"};
+    for (size_t i = 0; i < sizeof spoofs / sizeof *spoofs; i++)
+        for (size_t j = 0; j < sizeof paths / sizeof *paths; j++) {
+            bool known = j == 0 || j == 2;
+            reply_t *reply = GET(paths[j], .token = known ? ada.access : NULL, .headers = {spoofs[i]});
+            expect_status(reply, 200);
+            char *body = reply->body;
+            for (char *c = body; *c; c++)
+                *c = *c == '-' || *c == '.' ? '_' : *c;
+            char *first = strcasestr(body, "x_forge_user"), *other = strcasestr(body, "x_forge_other"),
+                 *role = strcasestr(body, "x_forge_role");
+            ck_assert_msg(!other && (known ? first && role : !first && !role), "%s %s: %s", paths[j], spoofs[i], body);
+            expect_silent(reply, "role: admin");
+            expect_silent(reply, "role=admin");
+            expect_silent(reply, "username: root");
+            expect_silent(reply, "username=root");
+        }
+    reply_t *gone =
+        GET("/proxy/x", .token = ada.access,
+            .headers = {"Connection: X-Forge-User, x_forge_role, X-Forge-Session, X-Request-ID, traceparent, X-Mine", "X-Mine: 1"});
+    expect_says(gone, F("\r\nX-Forge-User: %lld\r\n", (long long)ada.id));
+    expect_says(gone, "\r\nX-Forge-Role: student\r\n");
+    expect_says(gone, "\r\nX-Forge-Session: ");
+    expect_says(gone, "\r\nX-Request-ID: ");
+    expect_silent(gone, "X-Mine");
+    reply_t *trailer =
+        raw_text(PORT_DOORS, F("POST /proxy/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n"
+                               "Trailer: X-Forge-User\r\nConnection: close\r\n\r\n2\r\nab\r\n0\r\nX-Forge-Role: admin\r\n\r\n",
+                               ada.access));
+    expect_status(trailer, 200);
+    expect_silent(trailer, "role: admin");
+}
+END_TEST
+
+/* Over HTTP/2 as over HTTP/1.1. */
+START_TEST(spoofed_identities_do_not_pass_in_http2)
+{
+    person_t ada = person("student");
+    static const char *const spoofs[] = {"X-Forge-User: 1", "x_forge_user: 1", "x-forge-role: admin"};
+    for (int i = 0; i < 3; i++) {
+        reply_t *known = CALL("GET", "/proxy/x", .port = PORT_COOKIE, .http2 = true, .lenient = true, .token = ada.access,
+                              .headers = {spoofs[i]}),
+                *open = CALL("GET", "/openproxy/x", .port = PORT_COOKIE, .http2 = true, .lenient = true, .headers = {spoofs[i]});
+        ck_assert_msg(!strcmp(env.mpm, "prefork") || !strncmp(known->head, "HTTP/2", 6), "%s", known->head);
+        expect_status(known, 200);
+        expect_says(known, F("\r\nX-Forge-User: %lld\r\n", (long long)ada.id));
+        expect_says(known, "\r\nX-Forge-Role: student\r\n");
+        expect_silent(known, "x_forge");
+        expect_status(open, 200);
+        expect_silent(open, "forge-user");
+        expect_silent(open, "x_forge");
+    }
+}
+END_TEST
+
+/* A page that includes others: each is let in or not by its own door. */
+START_TEST(included_pages_have_their_own_doors)
+{
+    person_t ada = person("instructor"), ben = person("student");
+    reply_t *whole = GET("/open/all.shtml", .token = ada.access), *half = GET("/open/all.shtml", .token = ben.access),
+            *none = GET("/open/all.shtml"), *inside = GET("/closed/all.shtml", .token = ben.access);
+    expect_log("AH01631");
+    expect_log("unable to include");
+    expect_says(whole, "this is closed");
+    expect_says(whole, "this is staff");
+    expect_says(whole, F("\nFORGE_USERNAME=%s\n", ada.username));
+    expect_says(half, "this is closed");
+    expect_silent(half, "this is staff");
+    expect_status(none, 200);
+    expect_silent(none, "this is");
+    expect_silent(none, "FORGE_");
+    expect_says(inside, F("user=%s", ben.username));
+    expect_says(inside, "role=student");
+    expect_says(inside, "this is closed");
+    expect_silent(inside, "this is staff");
+}
+END_TEST
+
+Suite *suite_content(void)
+{
+    Suite *suite = suite_create("content");
+    TCase *content = case_make(suite, "content");
+    tcase_add_test(content, cgi_knows_who_asks);
+    tcase_add_test(content, open_content_may_greet);
+    tcase_add_test(content, expressions_and_setenvif);
+    tcase_add_test(content, requests_inside_the_server_keep_the_identity);
+    tcase_add_test(content, back_ends_hear_who_asks);
+    tcase_add_test(content, spoofed_identities_do_not_pass);
+    tcase_add_test(content, spoofed_identities_do_not_pass_in_http2);
+    tcase_add_test(content, included_pages_have_their_own_doors);
+    return suite;
+}
