@@ -482,8 +482,13 @@ void env_start(void)
     curl_global_init(CURL_GLOBAL_ALL);
     ask(env.bin, sizeof env.bin, (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
     folder_make();
-    for (int i = 0; i < PORTS; i++)
-        env.ports[i] = port_free();
+    for (int i = 0, same; i < PORTS; i++)
+        do { /* the system may offer one twice */
+            env.ports[i] = port_free();
+            same = 0;
+            for (int n = 0; n < i; n++)
+                same |= env.ports[n] == env.ports[i];
+        } while (same);
     env.smtp_port = port_free();
     postgres_make();
     certificate_make();

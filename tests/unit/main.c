@@ -58,6 +58,7 @@ int main(void)
         forge_test_store_accounts,
         forge_test_store_organizations,
         forge_test_store_invitations,
+        forge_test_store_housekeeping,
         forge_test_core_late,
         forge_test_store_doors,
     };

@@ -41,7 +41,7 @@ START_TEST(names_and_memberships)
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "orgs"), "acme:member beta:owner");
     ck_assert_int_eq(seen(2, 0), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "orgs"), "acme:admin");
-    sql("DELETE FROM forge.memberships");
+    sql("DELETE FROM forge.organizations");
     ck_assert_int_eq(seen(2, 0), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "orgs"), "");
 }

@@ -151,38 +151,6 @@ START_TEST(many_at_once_work_once)
 }
 END_TEST
 
-START_TEST(housekeeping)
-{
-    forge_test_pg_do(
-        db, forge_test_pool,
-        "CREATE TABLE one_time_tokens (expires_at timestamptz);"
-        "CREATE TABLE mail_outbox (id bigserial PRIMARY KEY, created_at timestamptz, next_try_at timestamptz);"
-        "CREATE TABLE sessions (id bigserial PRIMARY KEY, expires_at timestamptz, revoked_at timestamptz);"
-        "CREATE TABLE refresh_tokens (id bigserial PRIMARY KEY, expires_at timestamptz, used_at timestamptz);"
-        "CREATE TABLE revocations (id bigserial PRIMARY KEY, at timestamptz);"
-        "INSERT INTO revocations (at) VALUES (now() - interval '26 hours'), (now() - interval '24 hours');"
-        "CREATE TABLE stream_tickets (sha256 bytea, expires_at timestamptz); CREATE TABLE api_keys (id bigint, expires_at timestamptz);"
-        "CREATE TABLE users (id bigint, role text, email text, created_at timestamptz); ALTER TABLE sessions ADD user_id bigint;"
-        "CREATE TABLE login_failures (last_at timestamptz, locked_until timestamptz, pending_until timestamptz);"
-        "CREATE TABLE login_challenges (id bigserial PRIMARY KEY, expires_at timestamptz);"
-        "INSERT INTO idempotency_keys SELECT 's', g::text, 'f', 200, NULL, NULL, now() - interval '25 hours' FROM generate_series(1, 2500) "
-        "g;"
-        "INSERT INTO idempotency_keys SELECT 't', g::text, 'f', 200, NULL, NULL, now() - interval '23 hours' FROM generate_series(1, 5) g;"
-        "INSERT INTO sessions (expires_at, revoked_at) VALUES (now() - interval '31 days', NULL), (now() - interval '29 days', NULL),"
-        " (now() - interval '31 days', now() - interval '35 days'), (now(), now());"
-        "INSERT INTO refresh_tokens (expires_at, used_at) VALUES (now() - interval '1 minute', now() - interval '1 day'),"
-        " (now() - interval '1 minute', NULL), (now() + interval '1 day', now())");
-    ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_OK);
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(scope || key, ' ' ORDER BY key) FROM idempotency_keys"),
-                     "t1 t2 t3 t4 t5");
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM sessions"), "2 4");
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM refresh_tokens"), "2 3");
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT string_agg(id::text, ' ') FROM revocations"), "2");
-    forge_test_pg_do(db, forge_test_pool, "DROP TABLE sessions");
-    ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_E_SCHEMA_OUTDATED);
-}
-END_TEST
-
 Suite *forge_test_store_idempotency(void)
 {
     Suite *s = suite_create("store_idempotency");
@@ -196,7 +164,6 @@ Suite *forge_test_store_idempotency(void)
     tcase_add_test(tc, running_elsewhere);
     tcase_add_test(tc, a_day_later);
     tcase_add_test(tc, many_at_once_work_once);
-    tcase_add_test(tc, housekeeping);
     suite_add_tcase(s, tc);
     return s;
 }

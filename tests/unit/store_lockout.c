@@ -25,9 +25,9 @@ static forge_guess_t guess(const char *address)
         .subject = "user:1", .address = address, .limit = 5, .seconds = 1800, .user_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
 }
 
-static forge_verdict_t charge(const forge_guess_t *g)
+static forge_guess_verdict_t charge(const forge_guess_t *g)
 {
-    forge_verdict_t verdict;
+    forge_guess_verdict_t verdict;
     ck_assert_int_eq(forge_store_guess_charge(db, forge_test_pool, g, &verdict, &seconds), FORGE_OK);
     return verdict;
 }
@@ -235,7 +235,7 @@ static forge_status_t guess_wildly(int i)
     (void)i;
     db = schema_attach();
     for (;;) {
-        forge_verdict_t verdict = charge(&g);
+        forge_guess_verdict_t verdict = charge(&g);
         if (verdict == FORGE_GUESS_LOCKED || (verdict == FORGE_GUESS_BUSY && ++busy > 2000))
             return had ? FORGE_OK : FORGE_E_NOT_FOUND;
         if (verdict == FORGE_GUESS_BUSY)
@@ -262,7 +262,7 @@ static forge_status_t guess_from_everywhere(int i)
     db = schema_attach();
     for (int n = 0; n < 20; n++) {
         forge_guess_t g = guess(apr_psprintf(forge_test_pool, "192.0.2.%d", (i + n) % 4));
-        forge_verdict_t verdict;
+        forge_guess_verdict_t verdict;
         forge_status_t status = forge_store_guess_charge(db, forge_test_pool, &g, &verdict, &seconds);
         if (status == FORGE_OK && verdict == FORGE_GUESS_ALLOWED)
             status = forge_store_guess_settle(db, forge_test_pool, &g, n % 2);

@@ -80,6 +80,7 @@ Suite *forge_test_store_mail(void);
 Suite *forge_test_store_accounts(void);
 Suite *forge_test_store_organizations(void);
 Suite *forge_test_store_invitations(void);
+Suite *forge_test_store_housekeeping(void);
 Suite *forge_test_core_late(void);
 Suite *forge_test_store_doors(void);
 
