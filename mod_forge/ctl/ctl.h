@@ -51,6 +51,7 @@ typedef struct forge_ctl_command_t {
 extern const forge_ctl_verb_t forge_ctl_migrate[];
 extern const forge_ctl_verb_t forge_ctl_user[];
 extern const forge_ctl_verb_t forge_ctl_secret[];
+extern const forge_ctl_verb_t forge_ctl_reseal[];
 extern const forge_ctl_verb_t forge_ctl_openapi[];
 extern const forge_ctl_verb_t forge_ctl_check[];
 extern const forge_ctl_verb_t forge_ctl_seed[];

@@ -15,6 +15,7 @@ static const forge_ctl_command_t commands[] = {
     {"migrate", "bring the database schema up to date, or back", forge_ctl_migrate},
     {"user", "accounts: create, list, change role or password", forge_ctl_user},
     {"secret", "print a good value for ForgeSecret", forge_ctl_secret},
+    {"reseal", "encrypt second factors under a new ForgeSecret", forge_ctl_reseal},
     {"openapi", "print the OpenAPI document of this build", forge_ctl_openapi},
     {"check", "look at everything an installation needs, a line each", forge_ctl_check},
     {"seed", "load demonstration data", forge_ctl_seed},

@@ -234,6 +234,14 @@ forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, ap
                                                const char *if_version, forge_rows_t **rows);
 forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
 
+/* --- seals.c: for forgectl reseal --- */
+
+/* Factors after this id: id, user_id, secret, at most so many. */
+forge_status_t forge_store_seals_list(forge_db_t *db, apr_pool_t *p, apr_int64_t after, int limit, forge_rows_t **rows);
+/* One row when the factor still had the old seal. */
+forge_status_t forge_store_seals_replace(forge_db_t *db, apr_pool_t *p, const char *id, const char *old, const char *sealed,
+                                         forge_rows_t **rows);
+
 /* --- inspect.c: what forgectl check asks --- */
 
 /* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock (microseconds since the

@@ -57,7 +57,7 @@ expect 2 'no arguments taken' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
 expect 2 'no whole number' migrate apply --to ten
 expect 2 'no whole number' migrate rollback --steps 0
-for command in migrate user secret openapi check 'seed'; do expect 0 "forgectl $command" $command --help; done
+for command in migrate user secret reseal openapi check 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
     'user reset-password' 'user unlock' 'user list' 'seed demo'; do
     # shellcheck disable=SC2086
@@ -104,6 +104,11 @@ expect 0 '^[A-Za-z0-9_-]{64}$' secret
 expect 0 'ForgeSecret file:' secret --output "$work/secret"
 holds 'the secret is for its owner only' [ "$(stat -c %a "$work/secret")" = 600 ]
 expect 1 'File exists' secret --output "$work/secret"
+expect 2 '--secret: name its file' reseal
+expect 2 '--old: .*absent' reseal --secret "$work/secret" --old "$work/absent"
+expect 2 'the two secrets are the same' reseal --secret "$work/secret" --old "$work/secret"
+expect 0 'ForgeSecret file:' secret --output "$work/secret.new"
+expect 0 '^second factors: 0 sealed anew, 0 under the new secret already, 0 under neither' reseal --secret "$work/secret.new" --old "$work/secret"
 echo '{"openapi":"3.1.0"}' >"$work/openapi.json"
 expect 0 '"3.1.0"' openapi --file "$work/openapi.json"
 echo '{' >"$work/broken.json"

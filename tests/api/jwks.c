@@ -2,7 +2,10 @@
  * Signing keys that others can check: the published set, tokens of RS256 and ES256, good and forged (SECURITY 19–23), and their change.
  * OpenSSL alone judges and forges here; the private keys are read from the files that the server was given.
  */
+#include "../../mod_forge/core/core.h"
 #include "harness.h"
+
+#include <apr_general.h>
 
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
@@ -433,6 +436,45 @@ START_TEST(rotation)
 }
 END_TEST
 
+/* --- forgectl reseal --- */
+
+static json_int_t factor_make(apr_pool_t *p, forge_keys_t *keys, const char *context)
+{
+    person_t me = person("student");
+    const char *sealed = forge_core_seal(p, keys, context ? context : F("mfa:%lld", (long long)me.id), "twenty secret bytes.", 20);
+    sql("INSERT INTO forge.mfa_factors (user_id, secret) VALUES (%lld, '%s')", (long long)me.id, sealed);
+    return me.id;
+}
+
+/* What was sealed under the old secret opens under the new one alone; what was not ours, or new already, stays as it is. */
+START_TEST(resealed)
+{
+    static const char fresh[] = "Rw4n-Hy7bT2vLq9xZc5mKp8sDg3jFu6e";
+    apr_pool_t *p;
+    apr_size_t len;
+    char *out;
+    apr_initialize();
+    apr_pool_create(&p, NULL);
+    forge_keys_t *old = forge_core_keys_make(p, env.secret, strlen(env.secret)), *new = forge_core_keys_make(p, fresh, strlen(fresh));
+    json_int_t first = factor_make(p, old, NULL), second = factor_make(p, new, NULL), third = factor_make(p, old, "mfa:0");
+    char *kept = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)second);
+    char *foreign = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)third);
+    file_write(F("%s/new.secret", env.dir), F("%s\n", fresh));
+    file_write(F("%s/old.secret", env.dir), F("%s\n", env.secret));
+    const char *argv[] = {env.ctl, "reseal", "--secret", F("%s/new.secret", env.dir), "--old", F("%s/old.secret", env.dir), NULL};
+    ck_assert_int_eq(process_run(NULL, argv, &out), 0);
+    ck_assert_msg(strstr(out, "1 sealed anew, 1 under the new secret already, 1 under neither"), "%s", out);
+    char *sealed = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)first);
+    ck_assert_str_eq(forge_core_unseal(p, new, F("mfa:%lld", (long long)first), sealed, &len), "twenty secret bytes.");
+    ck_assert_ptr_null(forge_core_unseal(p, old, F("mfa:%lld", (long long)first), sealed, &len));
+    ck_assert_str_eq(sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)second), kept);
+    ck_assert_str_eq(sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)third), foreign);
+    ck_assert_int_eq(process_run(NULL, argv, &out), 0);
+    ck_assert_msg(strstr(out, "0 sealed anew, 2 under the new secret already, 1 under neither"), "%s", out);
+    apr_pool_destroy(p);
+}
+END_TEST
+
 Suite *suite_jwks(void)
 {
     Suite *suite = suite_create("jwks");
@@ -449,5 +491,6 @@ Suite *suite_jwks(void)
     tcase_add_loop_test(tokens, public_key_as_secret, 0, 2);
     TCase *change = case_make(suite, "change");
     tcase_add_test(change, rotation);
+    tcase_add_test(change, resealed);
     return suite;
 }
