@@ -138,8 +138,8 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, options->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)options->http2);
-    if (options->from)
-        curl_easy_setopt(curl, CURLOPT_INTERFACE, F("host!%s", options->from));
+    /* Always: curl would give a call without one a connection that is bound to another address. */
+    curl_easy_setopt(curl, CURLOPT_INTERFACE, F("host!%s", options->from ? options->from : "127.0.0.1"));
 }
 
 static json_t *json_of(const grow_t *body)

@@ -140,7 +140,7 @@ both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
 both ForgeLockout '3 to 100 failures and a duration of 1m to 1d' '5 30m' '3 1m' '100 24h' off Off -- '2 30m' '101 30m' '5 59s' '5 25h' '5' '5 30' '30m 5' 'on' \
     '-5 30m' '5x 30m'
-both ForgeMFAIssuer '1 to 64' mod_forge '"Example University"' '"Universität Köln"' -- '""' 'a:b' '" a"' '"a "' "$(printf '%065d' 0)"
+both ForgeMFAIssuer '1 to 64' mod_forge '"Example University"' '"Universität Köln"' -- 'a:b' '" a"' '"a "' "$(printf '%065d' 0)"
 both ForgeCourseCreators 'any|instructors' any instructors -- students
 both ForgeRateLimit '1 to 1000000' 'default 1000/15m' 'default 1000/15m ip' 'user 5000/15m user' 'auth off' 'execute 1/1s' 'upload 1000000/7d' \
     'analysis 30/1h' 'stream 10 ip' 'stream off' -- 'default 0/15m' 'default 1000001/15m' 'default 10/999ms' 'default 10/8d' 'default 10' 'default 300x/1m' \
