@@ -31,6 +31,15 @@ forge_status_t forge_api_account_create(forge_req_t *q);   /* the bare account, 
 forge_status_t forge_api_account_login(forge_req_t *q);
 forge_status_t forge_api_account_me(forge_req_t *q);
 
+/* --- organizations.c --- */
+
+extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
+/* The caller of this request, as store/organizations.h wants it. */
+forge_asker_t forge_api_asker(forge_req_t *q);
+/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
+ * in is 404, a plain member 403 when `admins` is true. */
+forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
+
 /* --- tokens.c --- */
 
 /* A session that begins now, with its first refresh token in *refresh; only the digest of it goes to the database. amr: "pwd", "pwd otp",
@@ -46,15 +55,6 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);
-
-/* --- organizations.c --- */
-
-extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
-/* The caller of this request, as store/organizations.h wants it. */
-forge_asker_t forge_api_asker(forge_req_t *q);
-/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
- * in is 404, a plain member 403 when `admins` is true. */
-forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
 
 /* --- list.c --- */
 

@@ -90,16 +90,6 @@ void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
 void forge_store_effects_mark(forge_db_t *db);
 void forge_store_effects_undo(forge_db_t *db);
 
-/* --- courses.c, enrollments.c: who sees a course --- */
-
-/* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has
- * left an organisation sees nothing of it any more, not even what they made. The course is called c. The sub-select runs once a statement,
- * not once a row, so that the order's index drives the scan. */
-#define FORGE_COURSE_VISIBLE(caller, admin) \
-    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
-    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
-    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
-
 /* --- sqlstate.c --- */
 
 typedef struct forge_sqlstate_t {
@@ -109,6 +99,16 @@ typedef struct forge_sqlstate_t {
 } forge_sqlstate_t;
 /* The row of a SQLSTATE; one with FORGE_E_INTERNAL for NULL and unknown ones. */
 const forge_sqlstate_t *forge_store_sqlstate(const char *code);
+
+/* --- courses.c, enrollments.c: who sees a course --- */
+
+/* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has
+ * left an organisation sees nothing of it any more, not even what they made. The course is called c. The sub-select runs once a statement,
+ * not once a row, so that the order's index drives the scan. */
+#define FORGE_COURSE_VISIBLE(caller, admin) \
+    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
+    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
+    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
 
 /* --- rows.c, render.c --- */
 
