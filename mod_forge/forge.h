@@ -131,11 +131,11 @@ enum {
     FORGE_R_TAIL = 1 << 9,       /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
     FORGE_R_CHECKS =
         1 << 10, /* the handler has rules of its own for members: called although some failed, it adds to q->faults and fails with all */
+    FORGE_R_AGAIN = 1 << 16,   /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
     FORGE_R_STATUS = 1 << 11,  /* 503 may come with the body of .reply instead of a problem (health) */
     FORGE_R_SESSION = 1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
     FORGE_R_STEP_UP = 1 << 13, /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
     FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
-    FORGE_R_AGAIN = 1 << 16,   /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
     FORGE_R_TICKET = 1 << 15   /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
 };
 

@@ -31,6 +31,15 @@ forge_status_t forge_api_account_create(forge_req_t *q);   /* the bare account, 
 forge_status_t forge_api_account_login(forge_req_t *q);
 forge_status_t forge_api_account_me(forge_req_t *q);
 
+/* --- organizations.c --- */
+
+extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
+/* The caller of this request, as store/organizations.h wants it. */
+forge_asker_t forge_api_asker(forge_req_t *q);
+/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
+ * in is 404, a plain member 403 when `admins` is true. */
+forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
+
 /* --- tokens.c --- */
 
 /* A session that begins now, with its first refresh token in *refresh; only the digest of it goes to the database. amr: "pwd", "pwd otp",
@@ -83,15 +92,6 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with its faults: FORGE_E_VALIDATION,
  * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
-/* --- organizations.c --- */
-
-extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
-/* The caller of this request, as store/organizations.h wants it. */
-forge_asker_t forge_api_asker(forge_req_t *q);
-/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
- * in is 404, a plain member 403 when `admins` is true. */
-forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
-
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */

@@ -35,6 +35,7 @@ enum { OWN = 1001, OTHER, INSIDE = 1001, PUBLIC, DRAFT, PLAIN_INVITATION = 1001,
 #define UNKNOWN "4611686018427387904"
 
 static person_t people[CALLERS], subject, member, second; /* member and second: a member and another owner of the own organisation */
+static bool spent[CALLERS];                               /* the last call of this kind has ended its sessions */
 static char *wrong;
 static int wrongs;
 
@@ -93,6 +94,7 @@ static person_t caller_make(int kind)
 
 static void people_make(void)
 {
+    memset(spent, 0, sizeof spent);
     for (int i = 0; i < CALLERS; i++)
         people[i] = caller_make(i);
     subject = person("student");
@@ -231,10 +233,12 @@ static char *body_for(const row_t *row, person_t caller)
 /* What the words of the situation ask for. */
 static void situation_make(const row_t *row, int kind)
 {
-    if (says(row, "ends")) {
+    bool ends = says(row, "ends");
+    if (ends || spent[kind]) {
         people[kind] = caller_make(kind);
         subject = person("student");
     }
+    spent[kind] = ends;
     restore();
     if (says(row, "empty"))
         sql("DELETE FROM forge.courses");
