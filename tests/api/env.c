@@ -211,15 +211,15 @@ static void httpd_conf_write(void)
 {
     char *compiled;
     process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
-    char *conf =
-        F("ServerRoot \"%s\"\nPidFile httpd.pid\nDefaultRuntimeDir \"%s/run\"\n%sLoadModule forge_module \"%s\"\n%s"
-          "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
-          "Timeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
-          "SSLSessionCache shmcb:run/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
-          "application/json application/problem+json\n"
-          "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
-          env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
-          env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), env.dir);
+    char *conf = F("ServerRoot \"%s\"\nPidFile httpd.pid\nDefaultRuntimeDir \"%s/run\"\n%sLoadModule forge_module \"%s\"\n%s"
+                   "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
+                   "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
+                   "10\nRequestReadTimeout header=3 body=4\n"
+                   "SSLSessionCache shmcb:run/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
+                   "application/json application/problem+json\n"
+                   "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
+                   env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
+                   env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
              "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
@@ -285,12 +285,20 @@ static int parent_of(const char *pid)
     return after && sscanf(after + 1, " %c %d", &state, &parent) == 2 && state != 'Z' ? parent : 0;
 }
 
+/* The daemon that starts CGI scripts has one thread, like no child that serves under an MPM with threads. */
+static bool serves(const char *pid)
+{
+    char *line = strstr(file_read(F("/proc/%s/status", pid), 0), "\nThreads:");
+    return !strcmp(env.mpm, "prefork") || (line && atoi(line + 9) > 1);
+}
+
 int env_children(int *pids, int max)
 {
     int found = 0;
     DIR *dir = opendir("/proc");
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid && found < max)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid && found < max &&
+            serves(entry->d_name))
             pids[found++] = atoi(entry->d_name);
     if (dir)
         closedir(dir);
