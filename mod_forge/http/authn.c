@@ -49,7 +49,7 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
         return FORGE_E_UNAUTHENTICATED;
     if (strncmp(token, KEY_PREFIX, strlen(KEY_PREFIX)) == 0)
         return by_key(r, server, token, who);
-    return forge_http_token_check(r, server, r->pool, token, r->request_time, who);
+    return forge_http_token_check(r, server, r->pool, token, apr_time_now(), who);
 }
 
 /* What the database says of them now: an account that was closed, or a session that has ended, is nobody. */

@@ -164,20 +164,21 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
 static forge_status_t believe(request_rec *r, const forge_server_t *server, const char **token, forge_who_t *who)
 {
     const forge_token_rules_t *rules = forge_config_token_rules(server->config);
+    apr_time_t now = apr_time_now(); /* not when the request began: slow headers must not outlive what voids their token */
     forge_who_t checked;
     const char *why = "";
     *token = can_set(r, server) ? cookie_value(r, SESSION_COOKIE) : NULL;
     if (!*token)
         return FORGE_E_UNAUTHENTICATED;
-    if (forge_core_token_verify_late(r->pool, server->keys, rules, *token, r->request_time, forge_config_refresh_ttl(server->config), who,
-                                     &why) != FORGE_OK) {
+    if (forge_core_token_verify_late(r->pool, server->keys, rules, *token, now, forge_config_refresh_ttl(server->config), who, &why) !=
+        FORGE_OK) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0513: session cookie refused: %s [request %s]", why,
                       forge_http_identify(r)->request_id);
         return FORGE_E_INVALID_TOKEN;
     }
-    if (who->expires <= r->request_time)
+    if (who->expires <= now)
         return renew(r, server, who, token);
-    forge_status_t status = forge_http_token_check(r, server, r->pool, *token, r->request_time, &checked);
+    forge_status_t status = forge_http_token_check(r, server, r->pool, *token, now, &checked);
     if (status == FORGE_E_INVALID_TOKEN)
         return renew(r, server, who, token);
     if (status == FORGE_OK)

@@ -220,7 +220,7 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
     char *conf =
         F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
           "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
-          "Timeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
+          "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
           "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
           "application/json application/problem+json\n"
           "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
@@ -358,12 +358,20 @@ static int parent_of(const char *pid)
     return after && sscanf(after + 1, " %c %d", &state, &parent) == 2 && state != 'Z' ? parent : 0;
 }
 
+/* The daemon that starts CGI scripts has one thread, like no child that serves under an MPM with threads. */
+static bool serves(const char *pid)
+{
+    char *line = strstr(file_read(F("/proc/%s/status", pid), 0), "\nThreads:");
+    return !strcmp(env.mpm, "prefork") || (line && atoi(line + 9) > 1);
+}
+
 int env_children(int *pids, int max)
 {
     int found = 0;
     DIR *dir = opendir("/proc");
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid && found < max)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid && found < max &&
+            serves(entry->d_name))
             pids[found++] = atoi(entry->d_name);
     if (dir)
         closedir(dir);
