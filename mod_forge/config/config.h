@@ -68,5 +68,6 @@ const char *forge_config_public_url(const forge_config_t *c);   /* NULL when not
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
+const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
 
 #endif

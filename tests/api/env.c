@@ -206,7 +206,8 @@ static void httpd_conf_write(void)
           env.dir, env.dir, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
           env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
-             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
+             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\nForgeAuditLog "
+             "logs/audit.json\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
              "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
              "forge\nRequire all granted\n</LocationMatch>\n"
