@@ -47,6 +47,8 @@ forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);
 
+forge_status_t forge_api_email_change(forge_req_t *q, const char *email); /* wip.c */
+
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */
