@@ -49,6 +49,13 @@ forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, 
 
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email); /* wip.c */
 
+/* --- accounts.c --- */
+
+/* Who asks, for the audit log. */
+forge_asker_t forge_api_asker(forge_req_t *q);
+/* The members of the body that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. */
+const char *forge_api_patch_text(forge_req_t *q, const char *const *names);
+
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */
