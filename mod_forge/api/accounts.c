@@ -115,9 +115,9 @@ static const forge_field_t admin_fields[] = {
 static const forge_status_t update_errors[] = {FORGE_E_CONFLICT, FORGE_E_LAST_ADMIN, FORGE_E_GONE, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_OK};
 
-forge_asker_t forge_api_asker(forge_req_t *q)
+forge_actor_t forge_api_actor(forge_req_t *q)
 {
-    return (forge_asker_t){.id = q->who.user_id, .ip = q->client_ip, .request_id = q->request_id};
+    return (forge_actor_t){.id = q->who.user_id, .ip = q->client_ip, .request_id = q->request_id};
 }
 
 const char *forge_api_patch_text(forge_req_t *q, const char *const *names)
@@ -167,14 +167,14 @@ static forge_status_t account_update(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     const char *role = forge_core_input_text(q->body, "role");
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     const forge_account_patch_t patch = {
         .members = forge_api_patch_text(q, names),
         .if_version = q->if_version,
         .removes = (role && strcmp(role, "admin") != 0) || !forge_core_input_bool(q->body, "is_active", true),
     };
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_account_update(db, q->pool, q->ids[0], &patch, &asker, &rows);
+    forge_status_t status = forge_store_account_update(db, q->pool, q->ids[0], &patch, &actor, &rows);
     if (status == FORGE_E_CONFLICT)
         return forge_fail_detail(q, status, "a guest gets another role by registering");
     FORGE_TRY(status);
@@ -184,18 +184,18 @@ static forge_status_t account_update(forge_req_t *q)
 static forge_status_t account_delete(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_delete(db, q->pool, q->ids[0], q->if_version, &asker));
+    FORGE_TRY(forge_store_account_delete(db, q->pool, q->ids[0], q->if_version, &actor));
     return forge_reply_none(q);
 }
 
 static forge_status_t account_end_sessions(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_end_sessions(db, q->pool, q->ids[0], &asker));
+    FORGE_TRY(forge_store_account_end_sessions(db, q->pool, q->ids[0], &actor));
     return forge_reply_none(q);
 }
 

@@ -101,7 +101,7 @@ static forge_status_t users_bulk(forge_req_t *q)
     forge_rows_t *rows;
     const char *role = forge_core_input_text(q->body, "role");
     forge_bulk_t action = read_action(q);
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     const char *ids = read_ids(q);
     if (action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role"))
         forge_core_fault(q->faults, "/role", "required", "set_role needs a role");
@@ -109,7 +109,7 @@ static forge_status_t users_bulk(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     bool dry_run = forge_core_input_bool(q->body, "dry_run", false);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, action, ids, role, dry_run, &asker, &rows));
+    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, action, ids, role, dry_run, &actor, &rows));
     return forge_reply_row(q, rows);
 }
 

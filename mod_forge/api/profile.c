@@ -124,8 +124,8 @@ static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows
 {
     static const char *const members[] = {"username", "full_name", "bio", "avatar_url", "locale", "timezone", NULL};
     const forge_account_patch_t patch = {.members = forge_api_patch_text(q, members), .if_version = q->if_version};
-    const forge_asker_t asker = forge_api_asker(q);
-    return forge_store_profile_update(db, q->pool, &patch, &asker, rows);
+    const forge_actor_t actor = forge_api_actor(q);
+    return forge_store_profile_update(db, q->pool, &patch, &actor, rows);
 }
 
 /* Is this another address than the account's? */
@@ -142,12 +142,12 @@ static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *ema
 {
     static const char *const nothing[] = {NULL};
     const forge_account_patch_t patch = {.members = forge_api_patch_text(q, nothing)};
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(change(q, db, rows));
     if (!email_differs(q, *rows, email))
         return FORGE_OK;
     FORGE_TRY(forge_api_email_change(q, email));
-    return forge_store_profile_update(db, q->pool, &patch, &asker, rows);
+    return forge_store_profile_update(db, q->pool, &patch, &actor, rows);
 }
 
 static forge_status_t profile_update(forge_req_t *q)
@@ -174,10 +174,10 @@ static forge_status_t profile_update(forge_req_t *q)
 static forge_status_t profile_leave(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(forge_api_password_confirm(q, forge_core_input_text(q->body, "password")));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_leave(db, q->pool, &asker));
+    FORGE_TRY(forge_store_account_leave(db, q->pool, &actor));
     return forge_reply_none(q);
 }
 
@@ -185,9 +185,9 @@ static forge_status_t profile_export(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t asker = forge_api_asker(q);
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_export(db, q->pool, &asker, &rows));
+    FORGE_TRY(forge_store_account_export(db, q->pool, &actor, &rows));
     forge_reply_header(q, "Content-Disposition", "attachment; filename=\"my-data.json\"");
     return forge_reply_row(q, rows);
 }

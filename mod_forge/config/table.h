@@ -28,11 +28,12 @@ typedef struct forge_superuser_t {
 
 struct forge_config_t {
     /* one member per row of directives.def */
-    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log, *audit_log;
+    const char *environment, *secret, *issuer, *audience, *docs_assets, *public_url, *access_log;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t csp, security_headers, max_body, docs, statement_timeout, pool_wait;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
+    const char *audit_log;
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
 

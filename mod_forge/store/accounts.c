@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Accounts as administrators see and change them, and as their owners keep them: each function is one statement.
  */
-#include "account_sql.h"
+#include "admin_sql.h"
 #include <string.h>
 
 /* clang-format off */
@@ -70,7 +70,7 @@ static const forge_stmt_t profile_update = {
     " FROM verdict v LEFT JOIN present u ON true",
     5};
 
-/* $1 asker, $2 account, $3 versions, $4 patch, $5 may take an administrator away, $6 ip, $7 request id. */
+/* $1 actor, $2 account, $3 versions, $4 patch, $5 may take an administrator away, $6 ip, $7 request id. */
 static const forge_stmt_t account_update = {
     "account_update",
     "WITH locked AS MATERIALIZED ("
@@ -158,10 +158,10 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_asker_t *asker,
+forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
                                           forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, asker->id), patch->if_version, patch->members, asker->ip, asker->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), patch->if_version, patch->members, actor->ip, actor->request_id};
     forge_status_t status = forge_store_run(db, p, &profile_update, args, rows);
     /* The twin that won the name was committed after our snapshot. */
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_username_unique") == 0)
@@ -171,23 +171,23 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
 }
 
 forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
-                                          const forge_asker_t *asker, forge_rows_t **rows)
+                                          const forge_actor_t *actor, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, asker->id),
+    const char *args[] = {forge_util_itoa(p, actor->id),
                           forge_util_itoa(p, id),
                           patch->if_version,
                           patch->members,
                           patch->removes ? "t" : "f",
-                          asker->ip,
-                          asker->request_id};
+                          actor->ip,
+                          actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_update, args, rows));
     return forge_store_account_judge(*rows, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_asker_t *asker)
+forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, asker->id), forge_util_itoa(p, id), asker->ip, asker->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), actor->ip, actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_end_sessions, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Many accounts at once: one statement an action, however many accounts there are, that judges each, changes and writes the audit log.
  */
-#include "account_sql.h"
+#include "admin_sql.h"
 
 /* clang-format off */
 
-/* Every action: $1 ids, $2 dry run, $3 asker, $4 ip, $5 request id; set_role has $6, the role. `others` are accounts that are locked besides those asked
+/* Every action: $1 ids, $2 dry run, $3 actor, $4 ip, $5 request id; set_role has $6, the role. `others` are accounts that are locked besides those asked
  * for. Locks are taken in the order of the ids, so that two of these wait for each other instead of blocking each other. */
 #define ASKED(others)                                                                                                         \
     "WITH asked AS (SELECT a.id, a.ord FROM unnest($1::bigint[]) WITH ORDINALITY AS a(id, ord)), "                            \
@@ -99,7 +99,7 @@ static const forge_stmt_t bulk_revoke_sessions = {
 
 /* ON CONFLICT DO NOTHING also where two of the rows are in each other's way: the first one wins. Rows that were made are found again by
  * address and name, of which there is one each; x and y are at most one row for the same reason. IN looks into a hash: the planner
- * takes a list of unknown length for a short one, and would compare each with each in a join. $1 rows, $2 first, $3 asker, $4 ip, $5 request id. */
+ * takes a list of unknown length for a short one, and would compare each with each in a join. $1 rows, $2 first, $3 actor, $4 ip, $5 request id. */
 static const forge_stmt_t accounts_import = {
     "accounts_import",
     "WITH given AS MATERIALIZED ("
@@ -130,20 +130,20 @@ static const forge_stmt_t accounts_import = {
 /* clang-format on */
 
 forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, forge_bulk_t action, const char *ids, const char *role,
-                                         bool dry_run, const forge_asker_t *asker, forge_rows_t **rows)
+                                         bool dry_run, const forge_actor_t *actor, forge_rows_t **rows)
 {
     static const forge_stmt_t *const statements[] = {
         [FORGE_BULK_ACTIVATE] = &bulk_activate, [FORGE_BULK_DEACTIVATE] = &bulk_deactivate,           [FORGE_BULK_DELETE] = &bulk_delete,
         [FORGE_BULK_SET_ROLE] = &bulk_set_role, [FORGE_BULK_REVOKE_SESSIONS] = &bulk_revoke_sessions,
     };
-    const char *args[] = {ids,       dry_run ? "t" : "f", forge_util_itoa(p, asker->id),
-                          asker->ip, asker->request_id,   action == FORGE_BULK_SET_ROLE ? role : NULL};
+    const char *args[] = {ids,       dry_run ? "t" : "f", forge_util_itoa(p, actor->id),
+                          actor->ip, actor->request_id,   action == FORGE_BULK_SET_ROLE ? role : NULL};
     return forge_store_run(db, p, statements[action], args, rows);
 }
 
-forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_asker_t *asker,
+forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
                                            forge_rows_t **rows)
 {
-    const char *args[] = {accounts, first ? "t" : "f", forge_util_itoa(p, asker->id), asker->ip, asker->request_id};
+    const char *args[] = {accounts, first ? "t" : "f", forge_util_itoa(p, actor->id), actor->ip, actor->request_id};
     return forge_store_run(db, p, &accounts_import, args, rows);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a person may ask about their account as a whole: a copy of everything, to leave, and to be forgotten.
  */
-#include "account_sql.h"
+#include "admin_sql.h"
 
 enum { BATCH = 100, BATCHES_MAX = 100 }; /* accounts in one statement, statements in one run */
 
@@ -41,7 +41,7 @@ static const forge_stmt_t account_export = {
     "clock_timestamp() AS exported_at, " FORGE_AUDITED " FROM who u",
     3};
 
-/* $1 account and asker, $2 ip, $3 request id. */
+/* $1 account and actor, $2 ip, $3 request id. */
 static const forge_stmt_t account_leave = {
     "account_leave",
     "WITH locked AS MATERIALIZED ("
@@ -61,7 +61,7 @@ static const forge_stmt_t account_leave = {
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v",
     3};
 
-/* $1 asker, $2 account, $3 versions, $4 ip, $5 request id. */
+/* $1 actor, $2 account, $3 versions, $4 ip, $5 request id. */
 static const forge_stmt_t account_delete = {
     "account_delete",
     "WITH locked AS MATERIALIZED ("
@@ -92,25 +92,25 @@ static const forge_stmt_t accounts_erase = {
 
 /* clang-format on */
 
-forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_asker_t *asker, forge_rows_t **rows)
+forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, asker->id), asker->ip, asker->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), actor->ip, actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_export, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
 
-forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_asker_t *asker)
+forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, asker->id), asker->ip, asker->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), actor->ip, actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_leave, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_asker_t *asker)
+forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_actor_t *actor)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, asker->id), forge_util_itoa(p, id), if_version, asker->ip, asker->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), if_version, actor->ip, actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_delete, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

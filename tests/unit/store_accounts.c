@@ -5,7 +5,7 @@
 #include "store_schema.h"
 
 static forge_rows_t *rows;
-static const forge_asker_t root = {.id = 1, .ip = "fe80::1%eth0", .request_id = "req-9"};
+static const forge_actor_t root = {.id = 1, .ip = "fe80::1%eth0", .request_id = "req-9"};
 
 static void begin(void)
 {
@@ -107,7 +107,7 @@ END_TEST
 
 START_TEST(profile_changes_what_was_sent)
 {
-    const forge_asker_t ada = {.id = 2};
+    const forge_actor_t ada = {.id = 2};
     forge_account_patch_t patch = {.members = "{\"bio\":\"x\",\"full_name\":null}"};
     ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
     ck_assert_str_eq(column("bio"), "x");
@@ -277,7 +277,7 @@ static const char everything_personal[] =
 
 START_TEST(leave_and_be_forgotten)
 {
-    const forge_asker_t bob = {.id = 3, .ip = "192.0.2.9"};
+    const forge_actor_t bob = {.id = 3, .ip = "192.0.2.9"};
     sql("UPDATE forge.users SET bio = 'b', avatar_url = 'https://x.org/a', locale = 'de', timezone = 'UTC', last_login_ip = '192.0.2.9' "
         "WHERE id = 3");
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_OK);
@@ -301,7 +301,7 @@ END_TEST
 
 START_TEST(come_back_in_time)
 {
-    const forge_asker_t ada = {.id = 2};
+    const forge_actor_t ada = {.id = 2};
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &ada), FORGE_OK);
     ck_assert_int_eq(update(2, "{\"is_active\":true}", false), FORGE_OK);
     ck_assert_str_eq(ask("SELECT erase_at IS NULL AND is_active FROM forge.users WHERE id = 2"), "true");
@@ -322,7 +322,7 @@ END_TEST
 
 START_TEST(export_without_secrets)
 {
-    const forge_asker_t ada = {.id = 2, .ip = "192.0.2.9", .request_id = "req-1"}, gone = {.id = 99};
+    const forge_actor_t ada = {.id = 2, .ip = "192.0.2.9", .request_id = "req-1"}, gone = {.id = 99};
     sql("INSERT INTO forge.audit_events (event, actor_id, subject_id) VALUES ('user.login', 2, 2), ('user.login', 3, 3), ('user.locked', "
         "NULL, 2);"
         "INSERT INTO forge.refresh_tokens (session_id, sha256, expires_at) SELECT id, sha256(user_id::text::bytea), now() FROM "
@@ -351,6 +351,7 @@ START_TEST(audit_is_read_to_its_end)
     const forge_audit_filter_t all = {NULL}, rare = {.event = "rare.event"},
                                some = {.prefix = "user.", .actor = "3", .since = "2020-01-01T00:00:00Z"};
     apr_int64_t newest, oldest, before;
+    sql("SET statement_timeout = 0");
     sql("INSERT INTO forge.audit_events (event, actor_id) SELECT CASE WHEN i = 7 THEN 'rare.event' ELSE 'user.e' END, i % 10 FROM "
         "generate_series(1, 45000) i");
     const struct {

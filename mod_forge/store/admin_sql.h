@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Pieces of SQL and small helpers that the statements about accounts share.
+ * Pieces of SQL and small helpers that the statements of administration share.
  */
-#ifndef FORGE_STORE_ACCOUNT_SQL_H
-#define FORGE_STORE_ACCOUNT_SQL_H
+#ifndef FORGE_STORE_ADMIN_SQL_H
+#define FORGE_STORE_ADMIN_SQL_H
 
 #include "store_private.h"
 
