@@ -20,6 +20,8 @@
 #define FORGE_IDEMPOTENCY_KEY_MAX 255  /* characters of an Idempotency-Key */
 #define FORGE_ROUTES_MAX          256  /* routes the shared metrics have room for */
 
+#define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
+
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
     FORGE_OK = 0,
@@ -136,7 +138,8 @@ enum {
     FORGE_R_SESSION = 1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
     FORGE_R_STEP_UP = 1 << 13, /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
     FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
-    FORGE_R_TICKET = 1 << 15   /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
+    FORGE_R_TICKET = 1 << 15,  /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
+    FORGE_R_NDJSON = 1 << 20   /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
 };
 
 typedef struct forge_route_t {

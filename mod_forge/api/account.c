@@ -260,6 +260,7 @@ forge_status_t forge_api_account_me(forge_req_t *q)
     if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
         return forge_fail(q, FORGE_E_INVALID_TOKEN);
     FORGE_TRY(forge_reply_row(q, rows));
-    q->reply->etag = forge_core_etag_bytes(q->pool, q->reply->body->data, q->reply->body->len); /* sessions change without a new version */
+    q->reply->etag = forge_core_etag_both(q->pool, forge_store_rows_text(rows, 0, "_version"), q->reply->body->data,
+                                          q->reply->body->len); /* sessions change without a new version */
     return FORGE_OK;
 }

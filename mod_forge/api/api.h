@@ -22,6 +22,7 @@ extern const forge_routes_t forge_api_users;
 extern const forge_routes_t forge_api_profile;
 extern const forge_routes_t forge_api_accounts;
 extern const forge_routes_t forge_api_bulk;
+extern const forge_routes_t forge_api_import;
 extern const forge_routes_t forge_api_audit;
 extern const forge_routes_t forge_api_organizations;
 extern const forge_routes_t forge_api_members;

@@ -92,6 +92,14 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with its faults: FORGE_E_VALIDATION,
  * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
+
+/* --- accounts.c --- */
+
+/* Who asks, for the audit log. */
+forge_actor_t forge_api_actor(forge_req_t *q);
+/* The members of the body that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. */
+const char *forge_api_patch_text(forge_req_t *q, const char *const *names);
+
 /* --- list.c --- */
 
 /* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */

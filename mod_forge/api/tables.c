@@ -8,7 +8,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_passwords,   &forge_api_emails,   &forge_api_mfa,         &forge_api_users,         &forge_api_profile,
     &forge_api_accounts,    &forge_api_bulk,     &forge_api_audit,       &forge_api_organizations, &forge_api_members,
     &forge_api_invitations, &forge_api_courses,  &forge_api_enrollments, &forge_api_achievements,  &forge_api_health,
-    &forge_api_monitor,     &forge_api_jwks,     &forge_api_docs,
+    &forge_api_monitor,     &forge_api_jwks,     &forge_api_docs,        &forge_api_import,
 };
 #define N_TABLES (sizeof(all) / sizeof(*all))
 

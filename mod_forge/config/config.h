@@ -81,5 +81,6 @@ forge_config_mail(const forge_config_t *c); /* ForgeMail off: NULL; then the sen
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
+const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
 
 #endif

@@ -204,3 +204,8 @@ const char *forge_config_access_log(const forge_config_t *c)
 {
     return c->access_log && *c->access_log ? c->access_log : NULL;
 }
+
+const char *forge_config_audit_log(const forge_config_t *c)
+{
+    return c->audit_log && *c->audit_log ? c->audit_log : NULL;
+}

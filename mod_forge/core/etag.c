@@ -19,6 +19,13 @@ const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t le
     return apr_pstrcat(p, "\"", forge_util_b64url(p, digest, TAG_BYTES), "\"", NULL);
 }
 
+const char *forge_core_etag_both(apr_pool_t *p, const char *version, const char *data, apr_size_t len)
+{
+    unsigned char digest[32];
+    forge_core_sha256(data, len, digest);
+    return apr_pstrcat(p, "\"v", version, ".", forge_util_hex(p, digest, TAG_BYTES), "\"", NULL);
+}
+
 /* Compares what stands between the quotes; the suffix that compression adds to our own tag does not count. */
 static bool same(const char *text, apr_size_t len, const char *etag, apr_size_t etag_len)
 {

@@ -23,6 +23,7 @@ static const struct {
 } tags[] = {
     {"auth", "Registration, login and sessions."},
     {"users", "Accounts, on the paths that older clients use too."},
+    {"audit", "What happened, by whom, to whom and from where: for administrators alone to read."},
     {"courses", "The catalogue of courses."},
     {"organizations", "Organisations, their members and invitations."},
     {"achievements", "What learners can earn."},
@@ -367,6 +368,13 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
     forge_util_json_put_int(schema, "maxItems", FORGE_PAGE_LIMIT);
     put_ref(forge_util_json_put_object(schema, "items"), d->pool, "schemas", route->schema);
     forge_util_json_add_copy(forge_util_json_put_array(body, "example"), example);
+    if (route->flags & FORGE_R_NDJSON) {
+        body = forge_util_json_put_object(content, FORGE_NDJSON);
+        schema = forge_util_json_put_object(body, "schema");
+        forge_util_json_put_text(schema, "type", "string");
+        forge_util_json_put_text(schema, "description",
+                                 apr_pstrcat(d->pool, "The whole list, one ", route->schema, " a line, whatever the paging says.", NULL));
+    }
 }
 
 static const char *success_text(int http)

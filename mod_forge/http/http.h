@@ -32,6 +32,7 @@ struct forge_req_t {
     forge_faults_t *faults; /* what is wrong with body and query so far; empty unless the route has FORGE_R_CHECKS */
     forge_input_t *query;   /* validated by route->query; NULL without one */
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
+    bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
     forge_page_t page;      /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
@@ -93,6 +94,12 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
 /* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
+/* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says in *more whether
+ * another one follows; it has a connection for that piece alone, and p ends with it. The first piece is made at once, so that its failure
+ * is still an answer; when a later one fails the connection ends in the middle of the answer. FORGE_E_UNAVAILABLE when as many are under
+ * way in this process as it allows. */
+typedef forge_status_t (*forge_stream_fn)(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b, bool *more);
+forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_stream_fn next, void *baton);
 void forge_reply_header(forge_req_t *q, const char *name,
                         const char *value); /* name is a literal; the value is refused when it holds controls */
 /* A header of the request, NULL when absent. */
@@ -194,6 +201,13 @@ forge_status_t forge_http_api_key(forge_req_t *q, const char *key, forge_who_t *
 /* Spends a one-use ticket. */
 forge_status_t forge_http_ticket(forge_req_t *q, const char *ticket, forge_who_t *who);
 
+/* log.c: logs of one JSON line an event. Opened in the parent; virtual hosts and directives that name the same one share it. NULL, and a
+ * line in the error log, when it cannot be opened. */
+struct forge_log_t *forge_http_log_open(apr_pool_t *p, struct server_rec *s, const char *directive, const char *name);
+/* One line, its end included, at once; a failure is told once a minute. */
+void forge_http_log_write(const struct forge_log_t *log, struct server_rec *s, const forge_buf_t *line);
+#define FORGE_LOG_LINE_MAX 4096 /* PIPE_BUF on Linux: longer writes to a pipe may be mixed with those of others */
+
 /* audit_log.c: ForgeAuditLog, one JSON line per security event (the table is written by the statements themselves) */
 int forge_http_audit_open(apr_pool_t *p, struct server_rec *s, forge_server_t *server);
 void forge_http_audit_write(const forge_server_t *server, const forge_effects_t *effects);
@@ -281,6 +295,8 @@ void forge_http_probe_init(apr_pool_t *p); /* child_init */
 
 /* send.c: the only place that writes an answer */
 int forge_http_send(forge_req_t *q, forge_status_t status);
+/* stream.c: sends what forge_reply_stream has prepared; the headers are set. */
+void forge_http_stream_send(forge_req_t *q);
 /* headers.c, cors.c: what every answer of ours carries, Apache's own errors included */
 void forge_http_headers_set(struct request_rec *r, const forge_server_t *server); /* into err_headers_out, idempotent */
 bool forge_http_secure(struct request_rec *r); /* TLS here, or in front of us when the server's name says https */
@@ -325,8 +341,9 @@ struct forge_reply_t {
     bool set; /* a handler answered */
     int http;
     const char *media;
-    forge_buf_t *body; /* NULL: none */
-    const char *file;  /* instead of body */
+    forge_buf_t *body;             /* NULL: none */
+    struct forge_stream_t *stream; /* instead of body */
+    const char *file;              /* instead of body */
     const char *etag, *location;
     apr_table_t *headers;
     const char *detail;           /* of a failure, instead of the table's sentence */

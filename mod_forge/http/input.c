@@ -13,7 +13,9 @@ static const char json_types[] = "application/json";
 static const char patch_types[] = "application/merge-patch+json, application/json";
 static const char form_types[] = "application/json, application/x-www-form-urlencoded";
 
-typedef enum { MEDIA_JSON, MEDIA_FORM, MEDIA_OTHER } media_t;
+static const char csv_types[] = "application/json, text/csv";
+
+typedef enum { MEDIA_JSON, MEDIA_FORM, MEDIA_CSV, MEDIA_OTHER } media_t;
 
 /* The parameter charset, when there is one, must be UTF-8 (RFC 8259 §8.1). */
 static bool charset_is_utf8(apr_pool_t *p, const char *params)
@@ -45,12 +47,17 @@ static media_t media_of(forge_req_t *q)
         return MEDIA_JSON;
     if (q->route->flags & FORGE_R_FORM && strcasecmp(name, "application/x-www-form-urlencoded") == 0)
         return MEDIA_FORM;
+    if (q->route->flags & FORGE_R_CSV && strcasecmp(name, "text/csv") == 0)
+        return MEDIA_CSV;
     return MEDIA_OTHER;
 }
 
 static forge_status_t unsupported(forge_req_t *q)
 {
-    q->reply->accept = q->route->method == FORGE_PATCH ? patch_types : q->route->flags & FORGE_R_FORM ? form_types : json_types;
+    q->reply->accept = q->route->method == FORGE_PATCH  ? patch_types
+                       : q->route->flags & FORGE_R_FORM ? form_types
+                       : q->route->flags & FORGE_R_CSV  ? csv_types
+                                                        : json_types;
     return forge_fail_detail(q, FORGE_E_UNSUPPORTED_MEDIA,
                              apr_pstrcat(q->pool, "send the body uncompressed, in UTF-8, as ", q->reply->accept, NULL));
 }
@@ -89,6 +96,16 @@ static bool body_left_out(forge_req_t *q)
            !forge_http_header(q, "Content-Type");
 }
 
+/* The handler reads the rows; no member of the table was sent. */
+static forge_status_t read_csv(forge_req_t *q, const char *data, apr_size_t len, forge_faults_t *faults)
+{
+    if (memchr(data, 0, len) || !forge_util_utf8(data, len, NULL))
+        return forge_fail_detail(q, FORGE_E_BAD_REQUEST, "the text is not UTF-8");
+    q->csv = apr_pstrmemdup(q->pool, data, len);
+    q->body = forge_core_input_pairs(q->pool, q->route->body, FORGE_INPUT_PATCH, apr_table_make(q->pool, 1), faults);
+    return FORGE_OK;
+}
+
 static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
 {
     const char *data = "";
@@ -100,7 +117,9 @@ static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
         if (media == MEDIA_OTHER)
             return unsupported(q);
         FORGE_TRY(forge_http_body_read(q, &data, &len));
-        FORGE_TRY(media == MEDIA_FORM ? read_form(q, data, len, faults) : read_json(q, data, len, faults));
+        FORGE_TRY(media == MEDIA_FORM  ? read_form(q, data, len, faults)
+                  : media == MEDIA_CSV ? read_csv(q, data, len, faults)
+                                       : read_json(q, data, len, faults));
     }
     return q->route->flags & FORGE_R_IDEMPOTENT ? forge_http_idempotency_begin(q, data, len) : FORGE_OK;
 }
@@ -127,13 +146,16 @@ static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
     return FORGE_OK;
 }
 
-/* The version a tag of ours names: "v3", or "v3-gzip" and "v3-br" as compression has renamed it. False: a tag of somebody else's. */
+/* The version a tag of ours names: "v3", "v3.0b1c", or "v3-gzip" and "v3-br" as compression has renamed it. False: a tag of somebody
+ * else's. */
 static bool tag_version(const char *tag, apr_int64_t *version)
 {
     if (strncmp(tag, "\"v", 2) != 0)
         return false;
     apr_size_t digits = strspn(tag + 2, "0123456789");
     const char *end = tag + 2 + digits;
+    if (*end == '.') /* the tag of an answer that changes more often than its version */
+        end += 1 + strspn(end + 1, "0123456789abcdef");
     return (strcmp(end, "\"") == 0 || strcmp(end, "-gzip\"") == 0 || strcmp(end, "-br\"") == 0) &&
            forge_util_atoi(tag + 2, digits, version);
 }
@@ -156,11 +178,23 @@ static void read_preconditions(forge_req_t *q)
     q->if_version = apr_pstrcat(q->pool, "{", versions, "}", NULL);
 }
 
+/* A list as lines is for those who ask for it by its name. */
+static forge_status_t negotiate(forge_req_t *q)
+{
+    const char *accept = forge_http_header(q, "Accept");
+    if (q->route->flags & FORGE_R_NDJSON) {
+        q->ndjson = accept && strstr(accept, FORGE_NDJSON) && forge_core_accepts(accept, FORGE_NDJSON);
+        forge_reply_header(q, "Vary", "Accept");
+    }
+    if (q->route->flags & FORGE_R_RAW || q->ndjson || forge_core_accepts(accept, "application/json"))
+        return FORGE_OK;
+    return FORGE_E_NOT_ACCEPTABLE;
+}
+
 forge_status_t forge_http_input(forge_req_t *q)
 {
     forge_faults_t *faults = q->faults = forge_core_faults_make(q->pool);
-    if (!(q->route->flags & FORGE_R_RAW) && !forge_core_accepts(forge_http_header(q, "Accept"), "application/json"))
-        return FORGE_E_NOT_ACCEPTABLE;
+    FORGE_TRY(negotiate(q));
     read_preconditions(q);
     FORGE_TRY(read_query(q, faults));
     FORGE_TRY(read_body(q, faults));

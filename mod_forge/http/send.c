@@ -44,6 +44,7 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->http = http;
     reply->media = "application/problem+json";
     reply->file = NULL;
+    reply->stream = NULL;
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
@@ -158,6 +159,10 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     if (!bodyless) {
         ap_set_content_type(r, strchr(q->reply->media, ';') ? q->reply->media
                                                             : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
+        if (q->reply->stream) {
+            forge_http_stream_send(q);
+            return OK;
+        }
         if (pass_body(q, bb) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }

@@ -73,9 +73,9 @@ static forge_status_t housekeep(apr_pool_t *p, forge_server_t *server)
     forge_lease_t *lease;
     forge_db_t *db;
     FORGE_TRY(forge_http_lease_take(p, server, "forge housekeeping", &lease, &db));
-    forge_status_t status = forge_store_housekeeping(db, p);
+    forge_status_t status = forge_store_housekeeping(db, p), erased = forge_store_accounts_erase(db, p);
     forge_http_lease_return(lease);
-    return status;
+    return status == FORGE_OK ? erased : status;
 }
 
 static bool transient(forge_status_t status)

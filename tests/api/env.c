@@ -227,7 +227,7 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
           env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
           env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
-             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\n"
+             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\nForgeAuditLog logs/audit.json\n"
              "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
              "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "

@@ -249,7 +249,8 @@ static const char *content_wrong(const json_t *response, const char *method, con
     if (!entry)
         return F("media type %s is not documented", media);
     const json_t *schema = json_object_get(entry, "schema");
-    return schema && reply->json && strstr(media, "json") ? schema_validate(schema, reply->json) : NULL;
+    bool json = strstr(media, "json") && !strstr(media, "ndjson"); /* lines are the test's own to check */
+    return schema && reply->json && json ? schema_validate(schema, reply->json) : NULL;
 }
 
 static void note_called(const json_t *operation)

@@ -226,7 +226,7 @@ START_TEST(epoch_and_deactivation_by_trigger)
 {
     sql("UPDATE forge.users SET bio = 'x'");
     ck_assert_str_eq(ask("SELECT epoch FROM forge.users"), "0");
-    sql("UPDATE forge.users SET role = 'admin'");
+    sql("UPDATE forge.users SET role = 'instructor'");
     ck_assert_str_eq(ask("SELECT epoch FROM forge.users"), "1");
     sql("UPDATE forge.users SET is_active = false");
     ck_assert_str_eq(ask("SELECT epoch || '/' || (deactivated_at IS NOT NULL) FROM forge.users"), "2/true");

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pieces of SQL and small helpers that the statements of administration share.
+ */
+#ifndef FORGE_STORE_ADMIN_SQL_H
+#define FORGE_STORE_ADMIN_SQL_H
+
+#include "store_private.h"
+
+/* clang-format off */
+
+/* A client's address as inet takes it: without the zone that link-local ones may carry. */
+#define FORGE_IP(arg) "split_part(" arg "::text, '%', 1)::inet"
+
+/* The words of column _revoked for the accounts of a CTE with id and epoch: all their tokens are void. */
+#define FORGE_REVOKED_USERS(cte) "(SELECT string_agg('u' || r.id || ':' || r.epoch, ' ') FROM " cte " r) AS _revoked"
+
+/* Takes everything personal from the accounts whose ids are in the CTE `from`; gives CTE erased(id, epoch). What others refer to stays:
+ * courses, memberships, achievements, and the audit log, which is append-only. A hash of zeros is no password's. */
+#define FORGE_ERASE(from)                                                                                                       \
+    "erased AS ("                                                                                                               \
+    " UPDATE forge.users u SET email = 'deleted-' || u.id || '@invalid', email_key = 'deleted-' || u.id || '@invalid',"         \
+    "  username = 'deleted_' || u.id, full_name = NULL, bio = NULL, avatar_url = NULL, locale = NULL, timezone = NULL,"         \
+    "  password_hash = '{sha256}$2y$12$' || repeat('.', 53), email_verified = false, last_login_at = NULL, last_login_ip = NULL," \
+    "  is_active = false, erase_at = NULL, anonymized_at = now(), epoch = u.epoch + 1"                                          \
+    " FROM " from " f WHERE u.id = f.id RETURNING u.id, u.epoch), "                                                             \
+    "sessions_gone AS (DELETE FROM forge.sessions s USING " from " f WHERE s.user_id = f.id)"
+
+/* clang-format on */
+
+/* The status that column _outcome of row 0 names; no rows: `none`. */
+forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_t none);
+
+#endif
