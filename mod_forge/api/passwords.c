@@ -171,8 +171,10 @@ static const forge_route_t routes[] = {
      .operation = "auth_password_reset",
      .tag = "auth",
      .summary = "Set a new password with a token",
-     .description = "Open to whoever has the token of the mail. It is good for one change; a password that is refused does not spend it. "
-                    "Ends all sessions of the account, voids its other tokens, and a notice goes to its address.",
+     .description =
+         "Open to whoever has the token of the mail. It is good for one change; a password that is refused does not spend it. "
+         "Ends all sessions of the account, deletes its API keys, lifts a lockout, voids its other tokens, and a notice goes to its "
+         "address.",
      .errors = reset_errors},
     {.method = FORGE_POST,
      .path = "/auth/password/change",

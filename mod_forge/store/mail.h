@@ -55,8 +55,8 @@ forge_status_t forge_store_email_verify(forge_db_t *db, apr_pool_t *p, const for
 
 /* Address and username of an active account, for the rules of a new password: _email, username; no rows when it is gone. */
 forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, forge_rows_t **rows);
-/* Spends a reset token: new password, all sessions ended, all other tokens void, a notice. FORGE_E_TOKEN_INVALID. in: sha256,
- * password_hash, mail, ip, request_id. */
+/* Spends a reset token: new password, all sessions ended, API keys deleted, lockout lifted, all other tokens void, a notice.
+ * FORGE_E_TOKEN_INVALID. in: sha256, password_hash, mail, ip, request_id. */
 forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in);
 /* A new password for someone who is logged in: all sessions but this one end, tokens are void, a notice. FORGE_E_INVALID_TOKEN when the
  * session has ended meanwhile. in: user_id, session_id, password_hash, mail, ip, request_id. */

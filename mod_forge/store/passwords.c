@@ -10,7 +10,8 @@ static const forge_stmt_t owner = {
     "SELECT email AS _email, username FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'",
     1};
 
-/* Whoever knew the old password is out: sessions end, and the epoch voids every access token. */
+/* Whoever knew the old password is out: sessions end, API keys are gone, and the epoch voids every access token. Whoever has the mailbox
+ * may log in at once, even if somebody's guesses have locked the account. */
 static const forge_stmt_t reset = {
     "password_reset",
     "WITH spent AS ("
@@ -22,12 +23,14 @@ static const forge_stmt_t reset = {
     "void AS ("
     " UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c"
     " WHERE t.user_id = c.id AND t.kind <> 'reset' AND t.used_at IS NULL), "
+    "keys AS (DELETE FROM forge.api_keys k USING changed c WHERE k.user_id = c.id RETURNING k.id), "
+    "unlocked AS (DELETE FROM forge.login_failures f USING changed c WHERE f.subject = 'user:' || c.id), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "
     FORGE_MAIL("SELECT 'password_changed_notice', $3, email, id, $4 FROM changed WHERE $3::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'password.reset', id, id, split_part($5, '%', 1)::inet, $6,"
-                " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed") " "
+                " jsonb_build_object('sessions', (SELECT count(*) FROM ended), 'api_keys', (SELECT count(*) FROM keys)) FROM changed") " "
     "SELECT c.id AS _user_id, concat_ws(' ', (SELECT string_agg('s' || id, ' ') FROM ended), 'u' || c.id || ':' || c.epoch) AS _revoked, "
     FORGE_AUDITED " FROM changed c",
     6};

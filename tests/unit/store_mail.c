@@ -114,6 +114,10 @@ START_TEST(reset_does_everything)
     token("reset", 'a');
     token("verify", 'b');
     token("email_change", 'c');
+    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256) SELECT g, 'k', 'abcdefgh', sha256(g::text::bytea) FROM "
+        "generate_series(1, 2) g;"
+        "INSERT INTO forge.login_failures (subject, address, locked_until) VALUES ('user:1', '', now() + interval '1 hour'),"
+        " ('user:1', '192.0.2.7', NULL), ('user:2', '', NULL)");
     ck_assert_int_eq(forge_store_one_time_peek(db, P, in.sha256, &rows), FORGE_OK);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "_kind"), "reset");
     ck_assert_int_eq(forge_store_password_reset(db, P, &in), FORGE_OK);
@@ -122,6 +126,8 @@ START_TEST(reset_does_everything)
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "0");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.one_time_tokens WHERE used_at IS NULL"), "0");
     ck_assert_str_eq(ask("SELECT kind || recipient FROM forge.mail_outbox"), "password_changed_noticeAda@example.org");
+    ck_assert_str_eq(ask("SELECT string_agg(user_id::text, ' ') FROM forge.api_keys"), "2");
+    ck_assert_str_eq(ask("SELECT string_agg(subject, ' ') FROM forge.login_failures"), "user:2");
     ck_assert_int_eq(forge_store_password_reset(db, P, &in), FORGE_E_TOKEN_INVALID);
     ck_assert_int_eq(forge_store_one_time_peek(db, P, in.sha256, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
