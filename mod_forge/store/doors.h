@@ -4,8 +4,8 @@
 #ifndef FORGE_STORE_DOORS_H
 #define FORGE_STORE_DOORS_H
 
-/* One row: username, email ("" of a guest), role, orgs ("slug:role slug:role", by slug). No row when the account is inactive or gone, or its session
- * (session_id 0: none, an API key) has ended. */
+/* One row: username, email ("" of a guest), role, orgs ("slug:role slug:role", by slug). No row when the account is inactive or gone, or
+ * its session (session_id 0: none, an API key) has ended. */
 forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, forge_rows_t **rows);
 /* Is the account enrolled in the course, or its instructor? */
 forge_status_t forge_store_door_enrolled(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t course_id, bool *enrolled);

