@@ -177,8 +177,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_STRICT] = "ForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
                     "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
-                  "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\n",
-    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n",
+                  "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n",
+    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeBcryptConcurrency 1\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n",
 };
 
 static char *hosts_text(void)

@@ -22,8 +22,8 @@ typedef enum port_t {
     PORT_TLS,    /* the same over TLS */
     PORT_LIMITS, /* small rate limits (limits.c) */
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K */
-    PORT_POOL,   /* two database connections per child, a wait of 200 ms */
-    PORT_QUICK,  /* access tokens that live 10 s; believes the header X-Client (mod_remoteip) */
+    PORT_POOL,   /* two database connections per child, a wait of 200 ms; no lockout */
+    PORT_QUICK,  /* access tokens that live 10 s; believes X-Client (mod_remoteip); one password hash at a time */
     PORTS
 } port_t;
 
