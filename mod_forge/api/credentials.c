@@ -31,7 +31,7 @@ forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char
     if (user_id > 0) {
         g.subject = forge_store_guess_subject(q->pool, user_id);
     } else {
-        forge_core_mac(q->keys, "login name", name, strlen(name), mac);
+        forge_core_mac(q->keys, "login name", name ? name : "", name ? strlen(name) : 0, mac);
         g.subject = apr_pstrcat(q->pool, "name:", forge_util_hex(q->pool, mac, sizeof(mac)), NULL);
     }
     return g;

@@ -251,6 +251,52 @@ START_TEST(confirmations_count)
 }
 END_TEST
 
+/* Not for a site to want, but it can be turned off; what happened is still written down. */
+START_TEST(turned_off)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 7; i++)
+        expect_problem(CALL("POST", "/api/v1/auth/login", .port = PORT_POOL,
+                            .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, wrong_password)),
+                       "bad_credentials");
+    expect_status(CALL("POST", "/api/v1/auth/login", .port = PORT_POOL,
+                       .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+                  200);
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.login_failures"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed'"), "7");
+}
+END_TEST
+
+static void slow_login(int i, void *baton)
+{
+    const person_t *people = baton;
+    if (i == 0) {
+        CALL("POST", "/api/v1/auth/login", .port = PORT_QUICK,
+             .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", people[0].username, wrong_password));
+        return;
+    }
+    pause_ms(500); /* the one place is taken by now */
+    reply_t *reply = i == 1 ? CALL("POST", "/api/v1/auth/login", .port = PORT_QUICK,
+                                   .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", people[1].username, people[1].password))
+                            : CALL("POST", "/api/v1/auth/mfa/setup", .port = PORT_QUICK, .token = people[1].access,
+                                   .json = F("{\"password\":\"%s\"}", people[1].password));
+    if (reply->status != 503 || !header(reply, "Retry-After"))
+        fail_later("%d: %s", reply->status, reply->body);
+}
+
+/* No place at the gate within its patience: 503, and neither a failure nor a charge that stays. A hash of cost 16 takes seconds. */
+START_TEST(a_full_gate_counts_nothing)
+{
+    person_t people[] = {person("student"), person("student")};
+    sql("UPDATE forge.users SET password_hash = replace(password_hash, '$04$', '$16$') WHERE id = %lld", (long long)people[0].id);
+    parallel(3, slow_login, people);
+    ck_assert_str_eq(
+        sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures WHERE subject = 'user:%lld'", (long long)people[1].id),
+        "0");
+    expect_status(login(people[1].username, people[1].password), 200);
+}
+END_TEST
+
 /* A child that died between charge and outcome blocks nobody for long. */
 START_TEST(lost_charges_end)
 {
@@ -297,6 +343,8 @@ Suite *suite_lockout(void)
     tcase_add_test(all, parallel_right_passwords);
     tcase_add_test(all, unlocked_by_forgectl);
     tcase_add_test(all, confirmations_count);
+    tcase_add_test(all, turned_off);
+    tcase_add_test(all, a_full_gate_counts_nothing);
     tcase_add_test(all, lost_charges_end);
     tcase_add_test(all, hashes_are_renewed);
     return suite;

@@ -149,6 +149,8 @@ START_TEST(setup_shows_a_secret)
     at(login(me)->json, "/access_token"); /* not asked for before it was verified */
     expect_problem(verify(me.access, code_of(secret)), "mfa_code_invalid");
     expect_nowhere(secret);
+    ck_assert_ptr_nonnull(strstr(text_at(CALL("POST", API "/setup", .port = PORT_POOL, .token = me.access)->json, "/otpauth_uri"),
+                                 "totp/Example%20University:"));
     expect_problem(setup(NULL), "unauthenticated");
     expect_problem(CALL("POST", API "/setup", .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"), "bad_credentials");
     expect_status(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), 200);
@@ -429,7 +431,49 @@ START_TEST(disable)
 }
 END_TEST
 
+START_TEST(closed_account)
+{
+    person_t me = person("student");
+    expect_status(setup(me.access), 200);
+    sql("UPDATE forge.users SET is_active = false");
+    expect_problem(setup(me.access), "invalid_token");
+    expect_problem(verify(me.access, "123456"), "invalid_token");
+    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), "invalid_token");
+}
+END_TEST
+
 /* --- at once --- */
+
+typedef struct late_t {
+    const char *token, *code;
+    reply_t *reply;
+    struct pg_conn *lock;
+} late_t;
+
+static void late_one(int i, void *baton)
+{
+    late_t *late = baton;
+    if (i == 0) {
+        late->reply = second(late->token, late->code);
+        return;
+    }
+    pause_ms(700); /* the other one waits for the factor by now */
+    sql("UPDATE forge.login_challenges SET used_at = now()");
+    sql_on(late->lock, "COMMIT");
+}
+
+/* Another code was faster with the same mfa_token: no second session, and no failure either. */
+START_TEST(the_token_was_spent_meanwhile)
+{
+    armed_t a = armed();
+    late_t late = {.token = challenge(a.me), .code = code_of(a.secret), .lock = sql_session()};
+    sql_on(late.lock, "BEGIN; SELECT 1 FROM forge.mfa_factors FOR UPDATE");
+    parallel(2, late_one, &late);
+    expect_problem(late.reply, "mfa_token_invalid");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "1");
+    ck_assert_str_eq(sql("SELECT sum(failures + pending) FROM forge.login_failures"), "0");
+}
+END_TEST
 
 typedef struct race_t {
     const char *tokens[50], *access, *code;
@@ -550,6 +594,8 @@ Suite *suite_mfa(void)
     tcase_add_test(all, new_backup_codes_void_the_old);
     tcase_add_test(all, step_up);
     tcase_add_test(all, disable);
+    tcase_add_test(all, closed_account);
+    tcase_add_test(all, the_token_was_spent_meanwhile);
     tcase_add_test(all, fifty_uses_of_one_code);
     tcase_add_test(all, fifty_uses_of_one_backup_code);
     tcase_add_test(all, fifty_uses_of_one_token);
