@@ -15,7 +15,8 @@
 #define FORGE_REVOKED_USERS(cte) "(SELECT string_agg('u' || r.id || ':' || r.epoch, ' ') FROM " cte " r) AS _revoked"
 
 /* Takes everything personal from the accounts whose ids are in the CTE `from`; gives CTE erased(id, epoch). What others refer to stays:
- * courses, memberships, achievements, and the audit log, which is append-only. A hash of zeros is no password's. */
+ * courses, memberships, enrolments, achievements, and the audit log, which is append-only. A hash of zeros is no password's. The statement
+ * still sees the address that the account had. */
 #define FORGE_ERASE(from)                                                                                                       \
     "erased AS ("                                                                                                               \
     " UPDATE forge.users u SET email = 'deleted-' || u.id || '@invalid', email_key = 'deleted-' || u.id || '@invalid',"         \
@@ -23,7 +24,16 @@
     "  password_hash = '{sha256}$2y$12$' || repeat('.', 53), email_verified = false, last_login_at = NULL, last_login_ip = NULL," \
     "  is_active = false, erase_at = NULL, anonymized_at = now(), epoch = u.epoch + 1"                                          \
     " FROM " from " f WHERE u.id = f.id RETURNING u.id, u.epoch), "                                                             \
-    "sessions_gone AS (DELETE FROM forge.sessions s USING " from " f WHERE s.user_id = f.id)"
+    "sessions_gone AS (DELETE FROM forge.sessions s USING " from " f WHERE s.user_id = f.id), "                                 \
+    "factors_gone AS (DELETE FROM forge.mfa_factors m USING " from " f WHERE m.user_id = f.id), "                               \
+    "codes_gone AS (DELETE FROM forge.mfa_backup_codes m USING " from " f WHERE m.user_id = f.id), "                            \
+    "challenges_gone AS (DELETE FROM forge.login_challenges c USING " from " f WHERE c.user_id = f.id), "                       \
+    "failures_gone AS (DELETE FROM forge.login_failures l USING " from " f WHERE l.subject = 'user:' || f.id), "                \
+    "keys_gone AS (DELETE FROM forge.api_keys k USING " from " f WHERE k.user_id = f.id), "                                     \
+    "links_gone AS (DELETE FROM forge.one_time_tokens t USING " from " f WHERE t.user_id = f.id), "                             \
+    "mails_gone AS (DELETE FROM forge.mail_outbox m USING " from " f WHERE m.user_id = f.id), "                                 \
+    "invitations_gone AS ("                                                                                                     \
+    " DELETE FROM forge.invitations i USING " from " f JOIN forge.users o ON o.id = f.id WHERE i.email_key = o.email_key)"
 
 /* clang-format on */
 

@@ -269,6 +269,27 @@ END_TEST
 
 /* --- farewell --- */
 
+/* What the other parts keep of account 3. */
+static const char belongings[] = "INSERT INTO forge.mfa_factors (user_id, secret) VALUES (3, repeat('s', 40));"
+                                 "INSERT INTO forge.mfa_backup_codes (user_id, mac) VALUES (3, sha256('1'));"
+                                 "INSERT INTO forge.login_failures (subject, address) VALUES ('user:3', ''), ('user:33', '');"
+                                 "INSERT INTO forge.api_keys (user_id, name, prefix, sha256) VALUES (3, 'k', 'abcdefgh', sha256('1'));"
+                                 "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at) VALUES (3, "
+                                 "'verify', sha256('1'), 'bob@example.org',"
+                                 " 'bob@example.org', now() + interval '1 hour');"
+                                 "INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) VALUES ('verify', "
+                                 "'https://x.org', 'bob@example.org', 3, repeat('p', 40));"
+                                 "INSERT INTO forge.organizations (name, slug) VALUES ('O', 'o');"
+                                 "INSERT INTO forge.invitations (organization_id, email, email_key, sha256) VALUES (1, 'bob@example.org', "
+                                 "'bob@example.org', sha256('1')),"
+                                 " (1, 'else@example.org', 'else@example.org', sha256('2'));"
+                                 "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 3)";
+static const char belongings_left[] = "SELECT concat_ws(' ', (SELECT count(*) FROM forge.mfa_factors), (SELECT count(*) FROM "
+                                      "forge.mfa_backup_codes), (SELECT string_agg(subject, ',') FROM"
+                                      " forge.login_failures), (SELECT count(*) FROM forge.api_keys), (SELECT count(*) FROM "
+                                      "forge.one_time_tokens), (SELECT count(*) FROM forge.mail_outbox),"
+                                      " (SELECT string_agg(email, ',') FROM forge.invitations), (SELECT count(*) FROM forge.enrollments))";
+
 static const char everything_personal[] =
     "SELECT concat_ws('|', email, email_key, username, full_name, bio, avatar_url, locale, timezone, last_login_ip::text, is_active,"
     " erase_at IS NULL, anonymized_at IS NOT NULL, password_hash ~ 'aaa', (SELECT count(*) FROM forge.sessions s WHERE s.user_id = u.id))"
@@ -280,6 +301,7 @@ START_TEST(leave_and_be_forgotten)
     const forge_actor_t bob = {.id = 3, .ip = "192.0.2.9"};
     sql("UPDATE forge.users SET bio = 'b', avatar_url = 'https://x.org/a', locale = 'de', timezone = 'UTC', last_login_ip = '192.0.2.9' "
         "WHERE id = 3");
+    sql(belongings);
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_OK);
     ck_assert_str_eq(ask("SELECT is_active || ' ' || (erase_at BETWEEN now() + interval '29 days' AND now() + interval '30 days') FROM "
                          "forge.users WHERE id = 3"),
@@ -295,6 +317,7 @@ START_TEST(leave_and_be_forgotten)
     ck_assert_str_eq(APR_ARRAY_IDX(forge_store_effects_take(db, forge_test_pool).revoked, 0, const char *), "u3:2");
     ck_assert_str_eq(ask("SELECT title || instructor_id FROM forge.courses"), "C3");
     ck_assert_str_eq(events(), "user.deactivated:3>3 user.anonymized:->3");
+    ck_assert_str_eq(ask(belongings_left), "0 0 user:33 0 0 0 else@example.org 1");
     ck_assert_str_eq(ask("SELECT search FROM forge.users WHERE id = 3"), "deleted_3\n\ndeleted-3@invalid");
 }
 END_TEST
