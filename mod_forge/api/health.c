@@ -90,7 +90,11 @@ static const forge_field_t gate_fields[] = {
 };
 static const forge_field_t signing_fields[] = {
     {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "access tokens can be signed"},
-    {.name = "algorithms", .type = FORGE_T_ARRAY, .format = "text", .example = "[\"HS256\"]", .help = "that are accepted"},
+    {.name = "algorithms",
+     .type = FORGE_T_ARRAY,
+     .format = "text",
+     .example = "[\"HS256\"]",
+     .help = "that are accepted; new tokens have the first"},
     {.name = NULL},
 };
 static const forge_field_t auth_checks_fields[] = {
@@ -280,11 +284,13 @@ static verdict_t put_gate(forge_req_t *q, forge_json_t *checks)
     return verdict;
 }
 
-static void put_signing(forge_json_t *checks)
+static void put_signing(forge_req_t *q, forge_json_t *checks)
 {
     forge_json_t *check = forge_util_json_put_object(checks, "signing");
     forge_util_json_put_text(check, "status", verdicts[PASS]); /* a server without keys does not start */
-    forge_util_json_add_text(forge_util_json_put_array(check, "algorithms"), "HS256");
+    forge_json_t *algorithms = forge_util_json_put_array(check, "algorithms");
+    for (int i = 0; forge_core_keys_alg(q->keys, i); i++)
+        forge_util_json_add_text(algorithms, forge_core_keys_alg(q->keys, i));
 }
 
 static void put_part(forge_json_t *checks, const char *name, bool on)
@@ -298,8 +304,8 @@ static forge_status_t health_auth(forge_req_t *q)
     bool reached;
     verdict_t verdict = put_database(q, checks, &reached);
     verdict = worse(verdict, put_gate(q, checks));
-    put_signing(checks);
-    put_part(checks, "mail", false);
+    put_signing(q, checks);
+    verdict = worse(verdict, put_mail(q, checks));
     put_part(checks, "mfa", true);
     put_part(checks, "guests", forge_config_guests(q->config));
     return reply(q, report(q, verdict, reached), checks, verdict);

@@ -8,6 +8,8 @@
 
 typedef enum forge_alg_t { FORGE_ALG_HS256, FORGE_ALG_RS256, FORGE_ALG_ES256, FORGE_ALGS } forge_alg_t;
 const char *forge_core_alg_name(forge_alg_t alg); /* "RS256" (RFC 7518 §3.1) */
+/* What tokens may be signed with, each algorithm once, the one of new tokens first; NULL past the end. */
+const char *forge_core_keys_alg(const forge_keys_t *keys, int i);
 /* 1–64 of [A-Za-z0-9._-]. */
 bool forge_core_kid_valid(const char *kid);
 

@@ -165,6 +165,24 @@ void forge_core_keys_derive(const forge_keys_t *keys, const char *purpose, unsig
 
 /* --- the ring --- */
 
+static bool has_alg(const forge_keys_t *keys, forge_alg_t alg)
+{
+    for (int i = 0; i < keys->count; i++)
+        if (keys->list[i].alg == alg)
+            return true;
+    return false;
+}
+
+const char *forge_core_keys_alg(const forge_keys_t *keys, int i)
+{
+    if (i == 0)
+        return forge_core_alg_name(keys->signer->alg);
+    for (forge_alg_t alg = 0; alg < FORGE_ALGS; alg++)
+        if (alg != keys->signer->alg && has_alg(keys, alg) && --i == 0)
+            return forge_core_alg_name(alg);
+    return NULL;
+}
+
 const char *forge_core_alg_name(forge_alg_t alg)
 {
     static const char *const names[FORGE_ALGS] = {"HS256", "RS256", "ES256"};

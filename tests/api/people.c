@@ -92,6 +92,24 @@ char *sql(const char *format, ...)
     return cell;
 }
 
+/* The server's background work may hold one of the tables and wait for another: then one of the two gives way, perhaps we. */
+static void truncate_all(const char *names)
+{
+    PGconn *session = shared_session();
+    sql("SET deadlock_timeout = '50ms'");
+    for (int tries = 0; tries < 20; tries++) {
+        PGresult *result = PQexec(session, F("TRUNCATE %s RESTART IDENTITY CASCADE", names));
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        bool again = state && !strcmp(state, "40P01");
+        char *why = F("%s", PQresultErrorMessage(result));
+        PQclear(result);
+        if (!state)
+            return;
+        ck_assert_msg(again, "%s", why);
+    }
+    ck_abort_msg("the tables cannot be emptied: deadlocks");
+}
+
 /* Ids start anew, but for accounts and sessions: the server remembers for a while which of them have ended. */
 void sql_empty_tables(void)
 {
@@ -101,7 +119,7 @@ void sql_empty_tables(void)
     char *session = sql("SELECT nextval(pg_get_serial_sequence('forge.sessions', 'id'))");
     sql("SET session_replication_role = replica");
     if (*names)
-        sql("TRUNCATE %s RESTART IDENTITY CASCADE", names);
+        truncate_all(names);
     sql("ALTER TABLE forge.users ALTER id RESTART WITH %s", user);
     sql("ALTER TABLE forge.sessions ALTER id RESTART WITH %s", session);
     sql("SET session_replication_role = origin");

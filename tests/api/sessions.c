@@ -268,6 +268,11 @@ START_TEST(health_of_identity)
     ck_assert_int_eq(int_at(reply->json, "/checks/password_hash/places"), 16);
     ck_assert_int_eq(int_at(reply->json, "/checks/password_hash/waiting"), 0);
     ck_assert_str_eq(text_at(reply->json, "/checks/signing/algorithms/0"), "HS256");
+    ck_assert_ptr_null(maybe_at(reply->json, "/checks/signing/algorithms/1"));
+    ck_assert_str_eq(text_at(reply->json, "/checks/mail/status"), "pass");
+    reply_t *ring = CALL("GET", "/api/v1/auth/health", .port = PORT_KEYS);
+    ck_assert_str_eq(text_at(ring->json, "/checks/signing/algorithms/0"), "ES256");
+    ck_assert_int_eq(json_array_size(at(ring->json, "/checks/signing/algorithms")), 3);
     ck_assert_str_eq(text_at(CALL("GET", "/api/v1/auth/health", .port = PORT_STRICT)->json, "/checks/guests/status"), "off");
     ck_assert_ptr_null(strstr(reply->body, env.secret));
 }
