@@ -20,7 +20,7 @@ END {
     figure("p99 of GET /auth/me while " flood " clients log in", sprintf("%.1f ms", p99), sprintf("alone: %.1f ms", median("quiet" SUBSEP "p99") / 1000),
         sprintf("%.1f", median("flooded" SUBSEP "p99") / median("quiet" SUBSEP "p99")), "≤ 250 ms", verdict(p99 <= 250))
     slow = median("flood" SUBSEP "max") / 1000
-    figure("longest answer to a login of the flood", sprintf("%.0f ms", slow), sprintf("p99 %.0f ms, p50 %.1f ms", median("flood" SUBSEP "p99") / 1000, median("flood" SUBSEP "p50") / 1000), "", "refusals ≤ 1000 ms", "")
+    figure("longest answer to a login of the flood, granted ones among them", sprintf("%.0f ms", slow), sprintf("p99 %.0f ms, p50 %.1f ms", median("flood" SUBSEP "p99") / 1000, median("flood" SUBSEP "p50") / 1000), "", "refusals ≤ 1000 ms", "")
     printf "\nThe flood: %d logins granted and %d refused with 429 or 503 and Retry-After, per round; GET /auth/me %s per second meanwhile, %s alone.\n",
         median("flood" SUBSEP "granted"), median("flood" SUBSEP "refused"), number(rate("flooded")), number(rate("quiet"))
 
