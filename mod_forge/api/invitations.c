@@ -67,18 +67,14 @@ static forge_status_t invitation_list(forge_req_t *q)
     return forge_api_organization_list(q, &forge_store_invitations_list, true);
 }
 
-/* What the mail says, and who sends it. */
-static void mail_make(forge_req_t *q, const forge_rows_t *organization, const char *token, forge_new_invitation_t *in)
+/* What the mail says. */
+static forge_new_mail_t mail_make(forge_req_t *q, const forge_rows_t *organization, const char *role, const char *token)
 {
-    forge_json_t *facts = forge_util_json_object(q->pool);
-    forge_buf_t *b = forge_util_buf_make(q->pool, 512, 16 * 1024);
+    forge_json_t *facts = forge_api_mail_facts(q, "token", token);
     forge_util_json_put_text(facts, "organization", forge_store_rows_text(organization, 0, "name"));
     forge_util_json_put_text(facts, "inviter", forge_store_rows_text(organization, 0, "_username"));
-    forge_util_json_put_text(facts, "role", in->role);
-    forge_util_json_put_text(facts, "token", token);
-    forge_util_json_write(b, facts);
-    in->payload = forge_core_seal(q->pool, q->keys, "mail", b->data, b->len);
-    in->sender = in->payload ? forge_config_public_url(q->config) : NULL;
+    forge_util_json_put_text(facts, "role", role);
+    return forge_api_mail(q, facts);
 }
 
 static forge_status_t invitation_create(forge_req_t *q)
@@ -93,7 +89,7 @@ static forge_status_t invitation_create(forge_req_t *q)
     token = forge_core_refresh_make(q->pool, &in.sha256_hex);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_organization_get(db, q->pool, &q->who, q->ids[0], &organization));
-    mail_make(q, organization, token, &in);
+    in.mail = mail_make(q, organization, in.role, token);
     forge_status_t status = forge_store_invitation_create(db, q->pool, &by, q->ids[0], &in, &rows);
     if (status == FORGE_E_RATE_LIMITED) {
         forge_http_retry_after(q, RETRY_LATER);

@@ -60,7 +60,7 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
     forge_http_lease_return(lease);
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
-    if (status == FORGE_OK && dbd_max * children >= allowed)
+    if (status == FORGE_OK && dbd_max * children + 1 >= allowed) /* and one that listens */
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, server->s,
             "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d (max_connections); lower DBDMax",

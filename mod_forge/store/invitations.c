@@ -46,9 +46,7 @@ static const forge_stmt_t invitation_create = {
     " INSERT INTO forge.invitations AS i (organization_id, email, email_key, role, sha256, invited_by)"
     " SELECT id, $4, $5, $6, decode($7, 'hex'), $1::bigint FROM verdict WHERE outcome = 'ok' AND (SELECT count(*) FROM overdue) >= 0"
     " ON CONFLICT (organization_id, email_key) WHERE state = 'pending' DO NOTHING RETURNING i.*), "
-    "mail AS ("
-    " INSERT INTO forge.mail_outbox (kind, sender, recipient, payload)"
-    " SELECT 'invitation', $13, email, $8 FROM made WHERE $13::text IS NOT NULL), "
+    FORGE_MAIL("SELECT 'invitation', $13::text, email, NULL::bigint, $8 FROM made WHERE $13::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'invitation.created', $1::bigint, NULL::bigint, split_part($9, '%', 1)::inet, $10, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email, 'role', role) FROM made")
     " SELECT " INVITATION ", CASE WHEN v.outcome = 'ok' AND i.id IS NULL THEN 'pending' ELSE v.outcome END AS _outcome, " FORGE_AUDITED
@@ -110,12 +108,12 @@ forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, cons
                           in->email_key,
                           in->role,
                           in->sha256_hex,
-                          in->payload,
+                          in->mail.payload,
                           by->ip,
                           by->request_id,
                           APR_STRINGIFY(FORGE_INVITATIONS_SENT_MAX),
                           APR_STRINGIFY(FORGE_INVITATIONS_RECEIVED_MAX),
-                          in->sender};
+                          in->mail.sender};
     return forge_store_membership_run(db, p, &invitation_create, args, rows);
 }
 

@@ -57,8 +57,7 @@ forge_status_t forge_store_member_leave(forge_db_t *db, apr_pool_t *p, const for
 typedef struct forge_new_invitation_t {
     const char *email, *email_key, *role;
     const char *sha256_hex; /* of the token */
-    const char *sender;     /* who sends the mail; NULL: mail is off, and none is sent */
-    const char *payload;    /* of the mail, sealed */
+    forge_new_mail_t mail;
 } forge_new_invitation_t;
 extern const forge_list_t forge_store_invitations_list; /* base args: as of members; nothing for plain members */
 /* For owners and admins. The mail is put into the outbox with it. FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING,

@@ -113,6 +113,23 @@ START_TEST(accepted_once)
 }
 END_TEST
 
+/* The mail is the one place where the token is, and enough to join. */
+START_TEST(accepted_by_mail)
+{
+    stage_t s = stage_make();
+    sql("UPDATE forge.organizations SET name = 'B\xc3\xbchne <b>&'");
+    reply_t *made = invite(&s, s.owner, s.guest.email, "admin");
+    expect_status(made, 201);
+    char *mail = mail_wait(s.guest.email, "B"), *token = mail_token(mail);
+    ck_assert_ptr_nonnull(strstr(mail, s.owner.username));
+    ck_assert_ptr_nonnull(strstr(mail, "admin"));
+    ck_assert_ptr_null(strstr(made->body, token));
+    expect_problem(accept_by(s.stranger, token), "invitation_not_yours");
+    expect_status(accept_by(s.guest, token), 200);
+    expect_problem(accept_by(s.guest, token), "invitation_gone");
+}
+END_TEST
+
 START_TEST(expired)
 {
     stage_t s = stage_make();
@@ -218,6 +235,7 @@ Suite *suite_invitations(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, sent_and_listed);
     tcase_add_test(all, accepted_once);
+    tcase_add_test(all, accepted_by_mail);
     tcase_add_test(all, expired);
     tcase_add_test(all, revoked);
     tcase_add_test(all, ended_by_removal);

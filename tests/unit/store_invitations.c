@@ -15,12 +15,12 @@ static const char *digest(int n)
 
 static forge_status_t invite(int caller, int org, const char *address, const char *role, int n)
 {
-    const forge_new_invitation_t in = {.email = address,
-                                       .email_key = address,
-                                       .role = role,
-                                       .sha256_hex = digest(n),
-                                       .sender = "https://learn.example.org",
-                                       .payload = "sealed sealed sealed sealed sealed sealed"};
+    const forge_new_invitation_t in = {
+        .email = address,
+        .email_key = address,
+        .role = role,
+        .sha256_hex = digest(n),
+        .mail = {.sender = "https://learn.example.org", .payload = "sealed sealed sealed sealed sealed sealed"}};
     return forge_store_invitation_create(db, forge_test_pool, by(caller), org, &in, &rows);
 }
 
