@@ -143,6 +143,9 @@ START_TEST(all_as_lines)
     reply_t *head = CALL("HEAD", base, .token = admin.access, .headers = {LINES});
     expect_status(head, 200);
     ck_assert_ptr_nonnull(strstr(header(head, "Content-Type"), "application/x-ndjson"));
+    reply_t *ticket = CALL("POST", "/api/v1/auth/stream-ticket", .token = admin.access);
+    reply_t *opened = CALL("GET", F("%s?event=user.rare&ticket=%s", base, text_at(ticket->json, "/ticket")), .headers = {LINES});
+    ck_assert_int_eq(lines_check(opened, 1), 2);
     expect_problem(CALL("GET", F("%s?since=x", base), .token = admin.access, .headers = {LINES}), "validation_failed");
     expect_status(CALL("GET", base, .token = admin.access, .headers = {"Accept: */*"}), 200);
 }
