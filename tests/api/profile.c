@@ -238,6 +238,42 @@ START_TEST(export_of_everything)
 }
 END_TEST
 
+/* The address stays until the new one is proven; when it cannot become it, nothing else has changed either. */
+START_TEST(another_address)
+{
+    person_t me = person("student"), other = person("student");
+    expect_problem(patch(me, F("{\"bio\":\"x\",\"email\":\"%s\"}", other.email)), "email_taken");
+    ck_assert_str_eq(sql("SELECT coalesce(bio, '-') FROM forge.users WHERE id = %lld", (long long)me.id), "-");
+    reply_t *reply = patch(me, "{\"bio\":\"y\",\"email\":\"New.Me@example.net\"}");
+    expect_status(reply, 200);
+    ck_assert_str_eq(text_at(reply->json, "/email"), me.email);
+    ck_assert_str_eq(text_at(reply->json, "/bio"), "y");
+    ck_assert_str_eq(sql("SELECT email FROM forge.one_time_tokens WHERE kind = 'email_change' AND user_id = %lld", (long long)me.id),
+                     "New.Me@example.net");
+    reply = CALL("POST", "/api/v1/auth/api-keys", .token = me.access, .json = "{\"name\":\"k\",\"scopes\":[\"read\",\"write\"]}");
+    expect_status(reply, 201);
+    const char *key = text_at(reply->json, "/key");
+    expect_problem(CALL("PATCH", me_path, .token = key, .json = "{\"email\":\"thief@example.net\"}"), "session_required");
+    expect_status(CALL("PATCH", me_path, .token = key, .json = "{\"bio\":\"by key\"}"), 200);
+    expect_problem(CALL("DELETE", me_path, .token = key, .json = F("{\"password\":\"%s\"}", me.password)), "session_required");
+    reply = CALL("GET", F("%s/export", me_path), .token = me.access);
+    ck_assert_str_eq(text_at(reply->json, "/api_keys/0/name"), "k");
+    ck_assert_ptr_null(strstr(reply->body, key));
+    ck_assert_ptr_nonnull(strstr(reply->body, "New.Me@example.net"));
+}
+END_TEST
+
+/* A link that downloads: a ticket instead of a header, once. */
+START_TEST(export_by_ticket)
+{
+    person_t me = person("student");
+    reply_t *reply = CALL("POST", "/api/v1/auth/stream-ticket", .token = me.access);
+    char *path = F("%s/export?ticket=%s", me_path, text_at(reply->json, "/ticket"));
+    ck_assert_str_eq(text_at(CALL("GET", path)->json, "/account/username"), me.username);
+    expect_problem(CALL("GET", path), "invalid_token");
+}
+END_TEST
+
 Suite *suite_profile(void)
 {
     Suite *suite = suite_create("profile");
@@ -251,5 +287,7 @@ Suite *suite_profile(void)
     tcase_add_test(all, conditional);
     tcase_add_test(all, leaving);
     tcase_add_test(all, export_of_everything);
+    tcase_add_test(all, another_address);
+    tcase_add_test(all, export_by_ticket);
     return suite;
 }

@@ -240,6 +240,41 @@ START_TEST(sessions_lock_and_factor)
 }
 END_TEST
 
+/* Every child refuses the token, and the session gives no new one unless it should. */
+static void expect_ended(person_t who, const char *why, bool session_too)
+{
+    for (int i = 0; i < 12; i++) {
+        reply_t *reply = CALL("GET", "/api/v1/courses", .token = who.access, .headers = {"Connection: close"});
+        ck_assert_msg(reply->status == 401, "%s: %d", why, reply->status);
+    }
+    reply_t *reply = CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", who.refresh));
+    ck_assert_msg(reply->status == (session_too ? 401 : 200), "%s: refresh %d", why, reply->status);
+}
+
+START_TEST(tokens_end_at_once)
+{
+    person_t admin = person("admin"), who[7];
+    for (int i = 0; i < 7; i++)
+        who[i] = person("student");
+    expect_status(CALL("PATCH", path_of(who[0]), .token = admin.access, .json = "{\"role\":\"instructor\"}"), 200);
+    expect_ended(who[0], "another role", false);
+    expect_status(CALL("PATCH", path_of(who[1]), .token = admin.access, .json = "{\"is_active\":false}"), 200);
+    expect_ended(who[1], "deactivated", true);
+    expect_status(CALL("POST", F("%s/revoke-sessions", path_of(who[2])), .token = admin.access), 204);
+    expect_ended(who[2], "sessions revoked", true);
+    expect_status(CALL("DELETE", path_of(who[3]), .token = admin.access), 204);
+    expect_ended(who[3], "deleted", true);
+    expect_status(CALL("DELETE", "/api/v1/users/me", .token = who[4].access, .json = F("{\"password\":\"%s\"}", who[4].password)), 204);
+    expect_ended(who[4], "left", true);
+    expect_status(CALL("POST", "/api/v1/users/bulk", .token = admin.access,
+                       .json = F("{\"action\":\"revoke_sessions\",\"ids\":[%lld,%lld]}", (long long)who[5].id, (long long)who[6].id)),
+                  200);
+    expect_ended(who[5], "bulk", true);
+    expect_ended(who[6], "bulk", true);
+    expect_status(CALL("GET", "/api/v1/users/me", .token = admin.access), 200);
+}
+END_TEST
+
 /* --- the last administrator --- */
 
 typedef struct duel_t {
@@ -304,6 +339,7 @@ Suite *suite_users(void)
     tcase_add_test(all, administration);
     tcase_add_test(all, deletion);
     tcase_add_test(all, sessions_lock_and_factor);
+    tcase_add_test(all, tokens_end_at_once);
     tcase_add_test(all, fifty_duels);
     return suite;
 }
