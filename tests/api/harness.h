@@ -38,7 +38,7 @@ typedef struct env_t {
     char dir[256]; /* everything lives here, gone at the end */
     char bin[256]; /* PostgreSQL's programs */
     int ports[PORTS];
-    int smtp_port; /* nobody listens there unless a test does */
+    int smtp_port;   /* nobody listens there unless a test does */
     const char *mpm; /* FORGE_TEST_MPM */
     const char *module, *ctl, *source, *httpd;
     const char *assets; /* documentation pages; NULL when they were not built */
