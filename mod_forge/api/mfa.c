@@ -194,12 +194,12 @@ static forge_status_t mfa_setup(forge_req_t *q)
     if (password)
         FORGE_TRY(forge_api_password_confirm(q, password));
     forge_core_totp_secret(secret);
-    const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, by.user_id);
+    const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, by.id);
     const char *sealed = forge_core_seal(q->pool, q->keys, context, secret, sizeof(secret));
     const char *text = forge_core_base32(q->pool, secret, sizeof(secret));
     memset(secret, 0, sizeof(secret));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_credentials(db, q->pool, by.user_id, 0, &account));
+    FORGE_TRY(forge_store_credentials(db, q->pool, by.id, 0, &account));
     if (forge_store_rows_count(account) == 0)
         return forge_fail(q, FORGE_E_INVALID_TOKEN);
     FORGE_TRY(forge_store_mfa_setup(db, q->pool, &by, sealed, &rows));
@@ -245,7 +245,7 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
     forge_rows_t *rows;
     forge_db_t *db;
     if (forge_core_code_read(typed, digits) == FORGE_CODE_TOTP)
-        step = find_step(q, by.user_id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
+        step = find_step(q, by.id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
     if (step < 0)
         return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
     forge_json_t *answer = forge_util_json_object(q->pool);

@@ -155,7 +155,7 @@ static bool broke(const forge_db_t *db, const char *constraint)
 forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args,
                                           forge_rows_t **rows)
 {
-    forge_rows_t *own;
+    forge_rows_t *own = NULL;
     forge_rows_t **answer = rows ? rows : &own;
     forge_status_t status = forge_store_run(db, p, stmt, args, answer);
     if (status == FORGE_E_VALIDATION && broke(db, "memberships_last_owner"))
