@@ -71,7 +71,7 @@ START_TEST(requests_inside_the_server_keep_the_identity)
     static const char *const marks[] = {"index of closed", "this is closed", "FORGE_USERNAME", "FORGE_USERNAME"};
     for (int i = 0; i < 4; i++) {
         reply_t *reply = GET(paths[i], .token = ada.access);
-        ck_assert_msg(says(reply, marks[i]), "%s: %d %.2000s", paths[i], reply->status, reply->body);
+        ck_assert_msg(strstr(reply->body, marks[i]), "%s: %d %.2000s", paths[i], reply->status, reply->body);
         if (i >= 2)
             expect_says(reply, F("\nREMOTE_USER=%s\n", ada.username));
         expect_silent(reply, ada.access);
