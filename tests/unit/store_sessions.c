@@ -3,6 +3,8 @@
  */
 #include "store_schema.h"
 
+#define F(...) apr_psprintf(forge_test_pool, __VA_ARGS__)
+
 static forge_rows_t *rows;
 static const forge_actor_t origin = {.ip = "192.0.2.7", .request_id = "req-1"};
 static const char *const digits = "0123456789abcdef";
@@ -30,16 +32,6 @@ static const char *sha(char digit)
 {
     char *text = apr_pcalloc(forge_test_pool, 65);
     memset(text, digit, 64);
-    return text;
-}
-
-static char *F(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *F(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = apr_pvsprintf(forge_test_pool, format, args);
-    va_end(args);
     return text;
 }
 
