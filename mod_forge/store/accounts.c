@@ -122,10 +122,7 @@ static const forge_stmt_t account_end_sessions = {
 
 forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_t none)
 {
-    static const struct {
-        const char *outcome;
-        forge_status_t status;
-    } verdicts[] = {
+    static const forge_verdict_t verdicts[] = {
         {"ok", FORGE_OK},
         {"unchanged", FORGE_OK},
         {"stale", FORGE_E_PRECONDITION_FAILED},
@@ -133,15 +130,9 @@ forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_
         {"last_admin", FORGE_E_LAST_ADMIN},
         {"gone", FORGE_E_GONE},
         {"guest", FORGE_E_CONFLICT},
+        {NULL, FORGE_OK},
     };
-
-    if (forge_store_rows_count(rows) == 0)
-        return none;
-    const char *outcome = forge_store_rows_text(rows, 0, "_outcome");
-    for (apr_size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (strcmp(outcome, verdicts[i].outcome) == 0)
-            return verdicts[i].status;
-    return FORGE_E_INTERNAL;
+    return forge_store_rows_judge(rows, verdicts, none);
 }
 
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)

@@ -119,10 +119,7 @@ static const forge_stmt_t organization_transfer = {
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
-    static const struct {
-        const char *outcome;
-        forge_status_t status;
-    } verdicts[] = {
+    static const forge_verdict_t verdicts[] = {
         {"ok", FORGE_OK},
         {"forbidden", FORGE_E_FORBIDDEN},
         {"stale", FORGE_E_PRECONDITION_FAILED},
@@ -136,15 +133,9 @@ static forge_status_t judged(const forge_rows_t *rows)
         {"too_many", FORGE_E_RATE_LIMITED},
         {"foreign", FORGE_E_INVITATION_FOREIGN},
         {"gone", FORGE_E_INVITATION_GONE},
+        {NULL, FORGE_OK},
     };
-
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_NOT_FOUND;
-    const char *outcome = forge_store_rows_text(rows, 0, "_outcome");
-    for (apr_size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (strcmp(outcome, verdicts[i].outcome) == 0)
-            return verdicts[i].status;
-    return FORGE_E_INTERNAL;
+    return forge_store_rows_judge(rows, verdicts, FORGE_E_NOT_FOUND);
 }
 
 static bool broke(const forge_db_t *db, const char *constraint)
