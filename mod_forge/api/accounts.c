@@ -115,9 +115,13 @@ static const forge_field_t admin_fields[] = {
 static const forge_status_t update_errors[] = {FORGE_E_CONFLICT, FORGE_E_LAST_ADMIN, FORGE_E_GONE, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_OK};
 
-forge_actor_t forge_api_actor(forge_req_t *q)
+forge_actor_t forge_api_actor(const forge_req_t *q)
 {
-    return (forge_actor_t){.id = q->who.user_id, .ip = q->client_ip, .request_id = q->request_id};
+    return (forge_actor_t){.id = q->who.user_id,
+                           .session_id = q->who.session_id,
+                           .admin = q->who.role == FORGE_ROLE_ADMIN,
+                           .ip = q->client_ip,
+                           .request_id = q->request_id};
 }
 
 const char *forge_api_patch_text(forge_req_t *q, const char *const *names)
@@ -209,8 +213,9 @@ static forge_status_t account_unlock(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_unlock(db, q->pool, q->ids[0], q->who.user_id, q->client_ip, q->request_id, &rows));
+    FORGE_TRY(forge_store_unlock(db, q->pool, q->ids[0], &actor, &rows));
     return done(q, rows);
 }
 
@@ -218,8 +223,9 @@ static forge_status_t account_reset_mfa(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t actor = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_mfa_reset(db, q->pool, q->ids[0], q->who.user_id, q->client_ip, q->request_id, &rows));
+    FORGE_TRY(forge_store_mfa_reset(db, q->pool, q->ids[0], &actor, &rows));
     return done(q, rows);
 }
 

@@ -108,14 +108,14 @@ static forge_status_t key_create(forge_req_t *q)
     forge_new_key_t key = {.name = forge_core_input_text(q->body, "name"),
                            .scopes = read_scopes(q),
                            .expires_days = forge_core_input_text(q->body, "expires_in_days")};
-    const forge_origin_t from = {.ip = q->client_ip, .request_id = q->request_id};
+    const forge_actor_t by = forge_api_actor(q);
     forge_rows_t *rows;
     forge_db_t *db;
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     const char *text = make_key(q, &key);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_create(db, q->pool, &key, &q->who, &from, &rows));
+    FORGE_TRY(forge_store_api_key_create(db, q->pool, &key, &by, &rows));
     return reply_key(q, rows, text);
 }
 
@@ -127,10 +127,10 @@ static forge_status_t key_list(forge_req_t *q)
 
 static forge_status_t key_delete(forge_req_t *q)
 {
-    const forge_origin_t from = {.ip = q->client_ip, .request_id = q->request_id};
+    const forge_actor_t by = forge_api_actor(q);
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_delete(db, q->pool, q->ids[0], &q->who, &from));
+    FORGE_TRY(forge_store_api_key_delete(db, q->pool, q->ids[0], &by));
     return forge_reply_none(q);
 }
 

@@ -82,7 +82,7 @@ static const char *read_ids(forge_req_t *q)
     return apr_pstrmemdup(q->pool, b->data, b->len);
 }
 
-static forge_bulk_t read_action(forge_req_t *q)
+static forge_bulk_action_t read_action(forge_req_t *q)
 {
     static const char *const names[] = {
         [FORGE_BULK_ACTIVATE] = "activate", [FORGE_BULK_DEACTIVATE] = "deactivate",           [FORGE_BULK_DELETE] = "delete",
@@ -91,7 +91,7 @@ static forge_bulk_t read_action(forge_req_t *q)
     const char *action = forge_core_input_text(q->body, "action");
     for (int i = 0; action && i < (int)(sizeof(names) / sizeof(names[0])); i++)
         if (strcmp(names[i], action) == 0)
-            return (forge_bulk_t)i;
+            return (forge_bulk_action_t)i;
     return FORGE_BULK_ACTIVATE; /* the field table has faulted it */
 }
 
@@ -99,17 +99,16 @@ static forge_status_t users_bulk(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *role = forge_core_input_text(q->body, "role");
-    forge_bulk_t action = read_action(q);
+    forge_bulk_t bulk = {.action = read_action(q), .role = forge_core_input_text(q->body, "role")};
     const forge_actor_t actor = forge_api_actor(q);
-    const char *ids = read_ids(q);
-    if (action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role"))
+    bulk.ids = read_ids(q);
+    if (bulk.action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role"))
         forge_core_fault(q->faults, "/role", "required", "set_role needs a role");
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
-    bool dry_run = forge_core_input_bool(q->body, "dry_run", false);
+    bulk.dry_run = forge_core_input_bool(q->body, "dry_run", false);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, action, ids, role, dry_run, &actor, &rows));
+    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, &bulk, &actor, &rows));
     return forge_reply_row(q, rows);
 }
 

@@ -18,7 +18,7 @@ static forge_status_t enrollment_create(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     bool already;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_enroll(db, q->pool, &by, q->ids[0], &already, &rows));
     return already ? forge_reply_again(q, rows)
@@ -28,7 +28,7 @@ static forge_status_t enrollment_create(forge_req_t *q)
 static forge_status_t enrollment_delete(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_unenroll(db, q->pool, &by, q->ids[0]));
     return forge_reply_none(q);

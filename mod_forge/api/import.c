@@ -288,11 +288,14 @@ static const char *compose(forge_req_t *q, entry_t *entries, int count, bool fir
 }
 
 /* What the statement said of each; true when a made-up username was taken and another one may do. */
-static bool settle(entry_t *entries, const forge_rows_t *rows, bool again)
+static bool settle(entry_t *entries, int count, const forge_rows_t *rows, bool again)
 {
     bool more = false;
     for (int i = 0; i < forge_store_rows_count(rows); i++) {
-        entry_t *e = &entries[forge_store_rows_int(rows, i, "row", 1) - 1];
+        apr_int64_t row = forge_store_rows_int(rows, i, "row", 0);
+        if (row < 1 || row > count)
+            continue;
+        entry_t *e = &entries[row - 1];
         const char *code = forge_store_rows_text(rows, i, "code");
         e->id = forge_store_rows_int(rows, i, "id", 0);
         e->open = code && again && !e->named && strcmp(code, "username_taken") == 0;
@@ -315,7 +318,7 @@ static forge_status_t store(forge_req_t *q, entry_t *entries, int count)
     for (int i = 0; i < NAME_TRIES && (accounts = compose(q, entries, count, i == 0)); i++) {
         FORGE_TRY(forge_http_db(q, &db));
         FORGE_TRY(forge_store_accounts_import(db, q->pool, accounts, i == 0, &actor, &rows));
-        if (!settle(entries, rows, i < NAME_TRIES - 1))
+        if (!settle(entries, count, rows, i < NAME_TRIES - 1))
             break;
     }
     return FORGE_OK;

@@ -83,12 +83,12 @@ static forge_status_t invitation_create(forge_req_t *q)
     forge_new_invitation_t in = {.role = forge_core_input_text(q->body, "role")};
     forge_db_t *db;
     forge_rows_t *rows, *organization;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     if (!forge_core_email_normalize(q->pool, email, strlen(email), &in.email, &in.email_key, &why))
         return FORGE_E_INTERNAL; /* the field table has accepted it */
     token = forge_core_refresh_make(q->pool, &in.sha256_hex);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_organization_get(db, q->pool, &q->who, q->ids[0], &organization));
+    FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &organization));
     in.mail = mail_make(q, organization, in.role, token);
     forge_status_t status = forge_store_invitation_create(db, q->pool, &by, q->ids[0], &in, &rows);
     if (status == FORGE_E_RATE_LIMITED) {
@@ -103,7 +103,7 @@ static forge_status_t invitation_create(forge_req_t *q)
 static forge_status_t invitation_revoke(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_invitation_revoke(db, q->pool, &by, q->ids[0], q->ids[1]));
     return forge_reply_none(q);
@@ -113,7 +113,7 @@ static forge_status_t invitation_accept(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     const char *token = forge_core_input_text(q->body, "token");
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_invitation_accept(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));

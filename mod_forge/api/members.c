@@ -71,16 +71,15 @@ static forge_status_t target_read(forge_req_t *q, const char **user_id, const ch
 
 static forge_status_t member_add(forge_req_t *q)
 {
-    const char *user_id, *email_key;
+    forge_new_member_t in = {.role = forge_core_input_text(q->body, "role")};
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t by = forge_api_asker(q);
-    FORGE_TRY(target_read(q, &user_id, &email_key));
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(target_read(q, &in.user_id, &in.email_key));
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status =
-        forge_store_member_add(db, q->pool, &by, q->ids[0], user_id, email_key, forge_core_input_text(q->body, "role"), &rows);
+    forge_status_t status = forge_store_member_add(db, q->pool, &by, q->ids[0], &in, &rows);
     if (status == FORGE_E_BAD_REFERENCE)
-        return forge_fail_field(q, status, user_id ? "/user_id" : "/email", "unknown", "there is no such account, or it is not active");
+        return forge_fail_field(q, status, in.user_id ? "/user_id" : "/email", "unknown", "there is no such account, or it is not active");
     FORGE_TRY(status);
     return forge_reply_created(q, rows,
                                apr_pstrcat(q->pool, "/api/v1/organizations/", forge_util_itoa(q->pool, q->ids[0]), "/members", NULL));
@@ -90,7 +89,7 @@ static forge_status_t member_update(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     const char *role = forge_core_input_text(q->body, "role");
     if (!role)
         return forge_fail_field(q, FORGE_E_VALIDATION, "/role", "required", "this member is needed");
@@ -102,7 +101,7 @@ static forge_status_t member_update(forge_req_t *q)
 static forge_status_t member_remove(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_member_remove(db, q->pool, &by, q->ids[0], q->ids[1]));
     return forge_reply_none(q);
@@ -111,7 +110,7 @@ static forge_status_t member_remove(forge_req_t *q)
 static forge_status_t member_leave(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_member_leave(db, q->pool, &by, q->ids[0]));
     return forge_reply_none(q);

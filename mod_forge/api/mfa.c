@@ -151,7 +151,7 @@ static forge_status_t refuse_code(forge_req_t *q, const forge_guess_t *g, const 
 forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *typed,
                                     apr_int64_t session_id, const char **amr)
 {
-    const forge_mfa_by_t by = {.user_id = g->user_id, .session_id = session_id, .ip = q->client_ip, .request_id = q->request_id};
+    const forge_actor_t by = {.id = g->user_id, .session_id = session_id, .ip = q->client_ip, .request_id = q->request_id};
     forge_code_t code;
     forge_rows_t *used;
     forge_db_t *db;
@@ -182,29 +182,24 @@ static const char *make_codes(forge_req_t *q, forge_json_t *shown)
     return apr_pstrcat(q->pool, macs, "}", NULL);
 }
 
-static forge_mfa_by_t caller(const forge_req_t *q)
-{
-    return (forge_mfa_by_t){.user_id = q->who.user_id, .session_id = q->who.session_id, .ip = q->client_ip, .request_id = q->request_id};
-}
-
 /* --- set up --- */
 
 static forge_status_t mfa_setup(forge_req_t *q)
 {
     const char *password = forge_core_input_text(q->body, "password");
-    const forge_mfa_by_t by = caller(q);
+    const forge_actor_t by = forge_api_actor(q);
     unsigned char secret[FORGE_TOTP_SECRET_BYTES];
     forge_rows_t *account, *rows;
     forge_db_t *db;
     if (password)
         FORGE_TRY(forge_api_password_confirm(q, password));
     forge_core_totp_secret(secret);
-    const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, by.user_id);
+    const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, by.id);
     const char *sealed = forge_core_seal(q->pool, q->keys, context, secret, sizeof(secret));
     const char *text = forge_core_base32(q->pool, secret, sizeof(secret));
     memset(secret, 0, sizeof(secret));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_credentials(db, q->pool, by.user_id, 0, &account));
+    FORGE_TRY(forge_store_credentials(db, q->pool, by.id, 0, &account));
     if (forge_store_rows_count(account) == 0)
         return forge_fail(q, FORGE_E_INVALID_TOKEN);
     FORGE_TRY(forge_store_mfa_setup(db, q->pool, &by, sealed, &rows));
@@ -244,13 +239,13 @@ static forge_status_t put_token(forge_req_t *q, forge_json_t *answer, const char
 /* The first code of a factor makes it active. Guessing gains nothing here: who may try has seen the secret. */
 static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, const char *typed)
 {
-    const forge_mfa_by_t by = caller(q);
+    const forge_actor_t by = forge_api_actor(q);
     char digits[FORGE_BACKUP_CHARS + 1];
     apr_int64_t step = -1;
     forge_rows_t *rows;
     forge_db_t *db;
     if (forge_core_code_read(typed, digits) == FORGE_CODE_TOTP)
-        step = find_step(q, by.user_id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
+        step = find_step(q, by.id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
     if (step < 0)
         return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
     forge_json_t *answer = forge_util_json_object(q->pool);
@@ -361,7 +356,7 @@ static forge_status_t confirm(forge_req_t *q)
 
 static forge_status_t mfa_disable(forge_req_t *q)
 {
-    const forge_mfa_by_t by = caller(q);
+    const forge_actor_t by = forge_api_actor(q);
     forge_rows_t *rows;
     forge_db_t *db;
     FORGE_TRY(confirm(q));
@@ -372,7 +367,7 @@ static forge_status_t mfa_disable(forge_req_t *q)
 
 static forge_status_t mfa_backup_codes(forge_req_t *q)
 {
-    const forge_mfa_by_t by = caller(q);
+    const forge_actor_t by = forge_api_actor(q);
     forge_rows_t *rows;
     forge_db_t *db;
     FORGE_TRY(confirm(q));

@@ -58,22 +58,18 @@ static const forge_status_t create_errors[] = {FORGE_E_SLUG_TAKEN, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_CONFLICT, FORGE_OK};
 static const forge_status_t transfer_errors[] = {FORGE_E_BAD_REFERENCE, FORGE_OK};
 
-forge_asker_t forge_api_asker(forge_req_t *q)
-{
-    return (forge_asker_t){.who = &q->who, .ip = q->client_ip, .request_id = q->request_id};
-}
-
 forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins)
 {
     const char *base[] = {forge_util_itoa(q->pool, q->who.user_id), q->who.role == FORGE_ROLE_ADMIN ? "t" : "f",
                           forge_util_itoa(q->pool, q->ids[0])};
     forge_rows_t *rows, *organization;
     apr_int64_t total;
+    const forge_actor_t by = forge_api_actor(q);
     forge_db_t *db;
     FORGE_TRY(forge_api_list_rows(q, list, base, &rows, &total));
     if (forge_store_rows_count(rows) == 0) { /* nothing there, or nothing for these eyes */
         FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_organization_get(db, q->pool, &q->who, q->ids[0], &organization));
+        FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &organization));
         const char *role = forge_store_rows_text(organization, 0, "role");
         if (admins && q->who.role != FORGE_ROLE_ADMIN && strcmp(role, "member") == 0)
             return FORGE_E_FORBIDDEN;
@@ -123,7 +119,7 @@ static forge_status_t organization_create(forge_req_t *q)
     const char *name, *slug;
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(names_read(q, &name, &slug));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_organization_create(db, q->pool, &by, name, slug, &rows));
@@ -134,27 +130,28 @@ static forge_status_t organization_get(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_organization_get(db, q->pool, &q->who, q->ids[0], &rows));
+    FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &rows));
     return forge_reply_row(q, rows);
 }
 
 static forge_status_t organization_update(forge_req_t *q)
 {
-    const char *name, *slug;
+    forge_organization_patch_t patch = {.if_version = q->if_version};
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t by = forge_api_asker(q);
-    FORGE_TRY(names_read(q, &name, &slug));
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(names_read(q, &patch.name, &patch.slug));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_organization_update(db, q->pool, &by, q->ids[0], name, slug, q->if_version, &rows));
+    FORGE_TRY(forge_store_organization_update(db, q->pool, &by, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);
 }
 
 static forge_status_t organization_delete(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version);
     if (status == FORGE_E_CONFLICT)
@@ -166,7 +163,7 @@ static forge_status_t organization_transfer(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_asker_t by = forge_api_asker(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status =
         forge_store_organization_transfer(db, q->pool, &by, q->ids[0], forge_core_input_int(q->body, "user_id", 0), &rows);

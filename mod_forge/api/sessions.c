@@ -65,11 +65,6 @@ static const forge_field_t validate_fields[] = {
 
 static const forge_status_t refresh_errors[] = {FORGE_E_INVALID_REFRESH, FORGE_E_REFRESH_REUSED, FORGE_OK};
 
-static forge_origin_t origin(const forge_req_t *q)
-{
-    return (forge_origin_t){.ip = q->client_ip, .request_id = q->request_id};
-}
-
 /* --- refresh --- */
 
 /* An access token, an API key and anything else of another shape costs no look into the database. */
@@ -84,7 +79,7 @@ static forge_status_t session_refresh(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "refresh_token"), *next;
     forge_refresh_t refresh = {.ttl = forge_config_refresh_ttl(q->config), .window = forge_config_refresh_window(q->config)};
-    const forge_origin_t from = origin(q);
+    const forge_actor_t by = forge_api_actor(q);
     forge_rows_t *rows;
     forge_db_t *db;
     if (!is_refresh_token(q, token))
@@ -92,7 +87,7 @@ static forge_status_t session_refresh(forge_req_t *q)
     refresh.sha256 = forge_core_sha256_hex(q->pool, token, REFRESH_LEN);
     next = forge_core_refresh_next(q->pool, q->keys, token, &refresh.next_sha256);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_refresh(db, q->pool, &refresh, &from, &rows));
+    FORGE_TRY(forge_store_session_refresh(db, q->pool, &refresh, &by, &rows));
     return forge_api_tokens(q, rows, next, forge_store_rows_text(rows, 0, "_amr"));
 }
 
@@ -131,9 +126,9 @@ static forge_status_t session_list(forge_req_t *q)
 static forge_status_t session_revoke(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_origin_t from = origin(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_revoke(db, q->pool, q->ids[0], &q->who, &from));
+    FORGE_TRY(forge_store_session_revoke(db, q->pool, q->ids[0], &by));
     if (q->ids[0] == q->who.session_id)
         forge_http_cookie_clear(q);
     return forge_reply_none(q);
@@ -142,9 +137,9 @@ static forge_status_t session_revoke(forge_req_t *q)
 static forge_status_t logout(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_origin_t from = origin(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_logout(db, q->pool, &q->who, &from));
+    FORGE_TRY(forge_store_session_logout(db, q->pool, &by));
     forge_http_cookie_clear(q);
     return forge_reply_none(q);
 }
@@ -152,9 +147,9 @@ static forge_status_t logout(forge_req_t *q)
 static forge_status_t logout_all(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_origin_t from = origin(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_logout_all(db, q->pool, &q->who, &from));
+    FORGE_TRY(forge_store_session_logout_all(db, q->pool, &by));
     forge_http_cookie_clear(q);
     return forge_reply_none(q);
 }

@@ -34,8 +34,6 @@ forge_status_t forge_api_account_me(forge_req_t *q);
 /* --- organizations.c --- */
 
 extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
-/* The caller of this request, as store/organizations.h wants it. */
-forge_asker_t forge_api_asker(forge_req_t *q);
 /* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
  * in is 404, a plain member 403 when `admins` is true. */
 forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
@@ -95,8 +93,8 @@ forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
 /* --- accounts.c --- */
 
-/* Who asks, for the audit log. */
-forge_actor_t forge_api_actor(forge_req_t *q);
+/* Who asks, for the rights and for the audit log. */
+forge_actor_t forge_api_actor(const forge_req_t *q);
 /* The members of the body that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. */
 const char *forge_api_patch_text(forge_req_t *q, const char *const *names);
 

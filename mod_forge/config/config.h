@@ -28,8 +28,8 @@ const char *forge_config_finish(apr_pool_t *p, struct server_rec *s, forge_confi
 
 /* --- getters: identity --- */
 
-bool forge_config_enabled(const forge_config_t *c); /* this server has a ForgeSecret */
-forge_keys_t *forge_config_keys(const forge_config_t *c); /* ForgeSecret and ForgeJWTKey; NULL when not enabled */
+bool forge_config_enabled(const forge_config_t *c);        /* this server has a ForgeSecret */
+forge_keys_t *forge_config_keys(const forge_config_t *c);  /* ForgeSecret and ForgeJWTKey; NULL when not enabled */
 apr_uint64_t forge_config_tenant(const forge_config_t *c); /* the same for virtual hosts with the same secret, and only for them */
 const forge_token_rules_t *
 forge_config_token_rules(const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */

@@ -63,7 +63,7 @@ static const forge_stmt_t profile_update = {
     " UPDATE forge.users u SET username = m.username, full_name = m.full_name, bio = m.bio, avatar_url = m.avatar_url,"
     "  locale = m.locale, timezone = m.timezone"
     " FROM merged m JOIN verdict v ON v.id = m.id WHERE u.id = m.id AND v.outcome = 'ok' RETURNING u.*), "
-    FORGE_AUDIT("SELECT 'user.updated', c.id, c.id, " FORGE_IP("$4") ", $5::text,"
+    FORGE_AUDIT("SELECT 'user.updated', c.id, c.id, $4::inet, $5::text,"
                 " jsonb_build_object('members', (SELECT jsonb_agg(k) FROM jsonb_object_keys($3::jsonb) k)) FROM changed c") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (f.u).* FROM found f, verdict v WHERE v.outcome = 'unchanged') "
     "SELECT " BARE ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
@@ -93,7 +93,7 @@ static const forge_stmt_t account_update = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
     " WHERE s.user_id = c.id AND NOT c.is_active AND s.revoked_at IS NULL), "
     "voided AS (SELECT c.id, c.epoch FROM changed c, merged m WHERE c.epoch <> (m.was).epoch), "
-    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, " FORGE_IP("$6") ", $7::text, e.detail FROM changed c, merged m, LATERAL (VALUES"
+    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $6::inet, $7::text, e.detail FROM changed c, merged m, LATERAL (VALUES"
                 " ('admin.user_updated', true, jsonb_build_object("
                 "  'from', jsonb_build_object('role', (m.was).role, 'is_active', (m.was).is_active, 'email_verified', (m.was).email_verified),"
                 "  'to', jsonb_build_object('role', c.role, 'is_active', c.is_active, 'email_verified', c.email_verified))),"
@@ -113,7 +113,7 @@ static const forge_stmt_t account_end_sessions = {
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'admin' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "
-    FORGE_AUDIT("SELECT 'admin.sessions_revoked', $1::bigint, c.id, " FORGE_IP("$3") ", $4::text,"
+    FORGE_AUDIT("SELECT 'admin.sessions_revoked', $1::bigint, c.id, $3::inet, $4::text,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed c")
     " SELECT c.id, 'ok' AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM changed c",
     4};
@@ -122,10 +122,7 @@ static const forge_stmt_t account_end_sessions = {
 
 forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_t none)
 {
-    static const struct {
-        const char *outcome;
-        forge_status_t status;
-    } verdicts[] = {
+    static const forge_verdict_t verdicts[] = {
         {"ok", FORGE_OK},
         {"unchanged", FORGE_OK},
         {"stale", FORGE_E_PRECONDITION_FAILED},
@@ -133,15 +130,9 @@ forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_
         {"last_admin", FORGE_E_LAST_ADMIN},
         {"gone", FORGE_E_GONE},
         {"guest", FORGE_E_CONFLICT},
+        {NULL, FORGE_OK},
     };
-
-    if (forge_store_rows_count(rows) == 0)
-        return none;
-    const char *outcome = forge_store_rows_text(rows, 0, "_outcome");
-    for (apr_size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (strcmp(outcome, verdicts[i].outcome) == 0)
-            return verdicts[i].status;
-    return FORGE_E_INTERNAL;
+    return forge_store_rows_judge(rows, verdicts, none);
 }
 
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
@@ -161,7 +152,8 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
                                           forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), patch->if_version, patch->members, actor->ip, actor->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), patch->if_version, patch->members, forge_store_ip(p, actor->ip),
+                          actor->request_id};
     forge_status_t status = forge_store_run(db, p, &profile_update, args, rows);
     /* The twin that won the name was committed after our snapshot. */
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_username_unique") == 0)
@@ -173,13 +165,8 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
 forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
                                           const forge_actor_t *actor, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id),
-                          forge_util_itoa(p, id),
-                          patch->if_version,
-                          patch->members,
-                          patch->removes ? "t" : "f",
-                          actor->ip,
-                          actor->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id),       patch->if_version, patch->members,
+                          patch->removes ? "t" : "f",    forge_store_ip(p, actor->ip), actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_update, args, rows));
     return forge_store_account_judge(*rows, FORGE_E_NOT_FOUND);
 }
@@ -187,7 +174,7 @@ forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int
 forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), actor->ip, actor->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), forge_store_ip(p, actor->ip), actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_end_sessions, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

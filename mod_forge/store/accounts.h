@@ -9,12 +9,6 @@
 
 #include "../forge.h"
 
-/* Who acts, as the audit log keeps it. */
-typedef struct forge_actor_t {
-    apr_int64_t id;
-    const char *ip, *request_id;
-} forge_actor_t;
-
 /* A change of one account. */
 typedef struct forge_account_patch_t {
     const char *members;    /* JSON object of validated members only, with null where one is taken away */
@@ -58,18 +52,24 @@ forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p);
 
 /* --- bulk.c --- */
 
-typedef enum forge_bulk_t {
+typedef enum forge_bulk_action_t {
     FORGE_BULK_ACTIVATE,
     FORGE_BULK_DEACTIVATE,
     FORGE_BULK_DELETE,
     FORGE_BULK_SET_ROLE,
     FORGE_BULK_REVOKE_SESSIONS
+} forge_bulk_action_t;
+
+typedef struct forge_bulk_t {
+    forge_bulk_action_t action;
+    const char *ids;  /* "{7,3}", no id twice */
+    const char *role; /* with SET_ROLE */
+    bool dry_run;     /* says the same and changes nothing */
 } forge_bulk_t;
-/* One statement for all ids ("{7,3}", no id twice). Row: results, a JSON array in the order of the ids, {id, status: ok, unchanged,
- * not_found or failed, code with failed}. The administrator who would be the last one to go fails and stays. role only with SET_ROLE.
- * dry_run says the same and changes nothing. */
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, forge_bulk_t action, const char *ids, const char *role,
-                                         bool dry_run, const forge_actor_t *actor, forge_rows_t **rows);
+/* One statement for all ids. Row: results, a JSON array in the order of the ids, {id, status: ok, unchanged,
+ * not_found or failed, code with failed}. The administrator who would be the last one to go fails and stays. */
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
+                                         forge_rows_t **rows);
 /* Creates the accounts of a JSON array [{row, email, email_key, username, full_name, role, password_hash}], where everything is valid by
  * itself. `first` writes the audit event of the whole. One row each, in order: row, id (NULL: not created), code (NULL: created). */
 forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,

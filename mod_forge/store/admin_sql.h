@@ -8,9 +8,6 @@
 
 /* clang-format off */
 
-/* A client's address as inet takes it: without the zone that link-local ones may carry. */
-#define FORGE_IP(arg) "split_part(" arg "::text, '%', 1)::inet"
-
 /* The words of column _revoked for the accounts of a CTE with id and epoch: all their tokens are void. */
 #define FORGE_REVOKED_USERS(cte) "(SELECT string_agg('u' || r.id || ':' || r.epoch, ' ') FROM " cte " r) AS _revoked"
 

@@ -51,11 +51,11 @@ static const forge_stmt_t api_key_find = {
 
 /* clang-format on */
 
-forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_new_key_t *key, const forge_who_t *who,
-                                          const forge_origin_t *origin, forge_rows_t **rows)
+forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_new_key_t *key, const forge_actor_t *by,
+                                          forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, who->user_id), key->name,         key->prefix, key->sha256, key->scopes, key->expires_days,
-                          forge_store_ip(p, origin->ip),           origin->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), key->name,     key->prefix, key->sha256, key->scopes, key->expires_days,
+                          forge_store_ip(p, by->ip),  by->request_id};
     forge_status_t status = forge_store_run(db, p, &api_key_create, args, rows);
     if (status == FORGE_E_VALIDATION && strcmp(forge_store_constraint(db), "api_keys_limit") == 0)
         return FORGE_E_LIMIT_REACHED;
@@ -63,11 +63,10 @@ forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
-forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who,
-                                          const forge_origin_t *origin)
+forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *by)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, who->user_id), forge_util_itoa(p, id), forge_store_ip(p, origin->ip), origin->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id};
     FORGE_TRY(forge_store_run(db, p, &api_key_delete, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_NOT_FOUND;
 }

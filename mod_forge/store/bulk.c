@@ -32,7 +32,7 @@
 
 /* One event for each account that changed, and one for the whole; `events` is a select of event, id, detail. */
 #define RECORDED(action, events)                                                                                              \
-    FORGE_AUDIT("SELECT e.event, $3::bigint, e.id, " FORGE_IP("$4") ", $5::text, e.detail FROM (" events                      \
+    FORGE_AUDIT("SELECT e.event, $3::bigint, e.id, $4::inet, $5::text, e.detail FROM (" events                      \
                 " UNION ALL SELECT 'admin.bulk', NULL::bigint, jsonb_build_object('action', '" action "',"                    \
                 "  'asked', (SELECT count(*) FROM asked), 'changed', (SELECT count(*) FROM chosen)) WHERE NOT $2::boolean"    \
                 ") AS e(event, id, detail)")
@@ -112,7 +112,7 @@ static const forge_stmt_t accounts_import = {
     "matched AS ("
     " SELECT DISTINCT ON (m.id) m.id, m.role, g.email_key, g.name_key, g.\"row\" FROM made m"
     " JOIN given g ON g.email_key = m.email_key AND g.username = m.username ORDER BY m.id, g.\"row\"), "
-    FORGE_AUDIT("SELECT e.event, $3::bigint, e.id, " FORGE_IP("$4") ", $5::text, e.detail FROM ("
+    FORGE_AUDIT("SELECT e.event, $3::bigint, e.id, $4::inet, $5::text, e.detail FROM ("
                 " SELECT 'admin.user_created'::text, m.id, jsonb_build_object('role', m.role, 'by', 'import') FROM matched m"
                 " UNION ALL SELECT 'admin.import', NULL::bigint, jsonb_build_object('rows', (SELECT count(*) FROM given),"
                 "  'created', (SELECT count(*) FROM made)) WHERE $2::boolean) AS e(event, id, detail)")
@@ -129,21 +129,25 @@ static const forge_stmt_t accounts_import = {
 
 /* clang-format on */
 
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, forge_bulk_t action, const char *ids, const char *role,
-                                         bool dry_run, const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
+                                         forge_rows_t **rows)
 {
     static const forge_stmt_t *const statements[] = {
         [FORGE_BULK_ACTIVATE] = &bulk_activate, [FORGE_BULK_DEACTIVATE] = &bulk_deactivate,           [FORGE_BULK_DELETE] = &bulk_delete,
         [FORGE_BULK_SET_ROLE] = &bulk_set_role, [FORGE_BULK_REVOKE_SESSIONS] = &bulk_revoke_sessions,
     };
-    const char *args[] = {ids,       dry_run ? "t" : "f", forge_util_itoa(p, actor->id),
-                          actor->ip, actor->request_id,   action == FORGE_BULK_SET_ROLE ? role : NULL};
-    return forge_store_run(db, p, statements[action], args, rows);
+    const char *args[] = {bulk->ids,
+                          bulk->dry_run ? "t" : "f",
+                          forge_util_itoa(p, actor->id),
+                          forge_store_ip(p, actor->ip),
+                          actor->request_id,
+                          bulk->action == FORGE_BULK_SET_ROLE ? bulk->role : NULL};
+    return forge_store_run(db, p, statements[bulk->action], args, rows);
 }
 
 forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
                                            forge_rows_t **rows)
 {
-    const char *args[] = {accounts, first ? "t" : "f", forge_util_itoa(p, actor->id), actor->ip, actor->request_id};
+    const char *args[] = {accounts, first ? "t" : "f", forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
     return forge_store_run(db, p, &accounts_import, args, rows);
 }

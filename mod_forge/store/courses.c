@@ -105,23 +105,14 @@ static const char *admin(const forge_who_t *who)
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
-    static const struct {
-        const char *outcome;
-        forge_status_t status;
-    } verdicts[] = {
+    static const forge_verdict_t verdicts[] = {
         {"ok", FORGE_OK},
         {"not_owner", FORGE_E_NOT_OWNER},
         {"stale", FORGE_E_PRECONDITION_FAILED},
         {"bad_reference", FORGE_E_BAD_REFERENCE},
+        {NULL, FORGE_OK},
     };
-
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_NOT_FOUND;
-    const char *outcome = forge_store_rows_text(rows, 0, "_outcome");
-    for (apr_size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (strcmp(outcome, verdicts[i].outcome) == 0)
-            return verdicts[i].status;
-    return FORGE_E_INTERNAL;
+    return forge_store_rows_judge(rows, verdicts, FORGE_E_NOT_FOUND);
 }
 
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows)

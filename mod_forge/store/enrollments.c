@@ -10,7 +10,7 @@ static const forge_stmt_t enroll = {
     "WITH course AS (SELECT c.id FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") "), "
     "made AS ("
     " INSERT INTO forge.enrollments AS e (course_id, user_id) SELECT id, $1::bigint FROM course ON CONFLICT DO NOTHING RETURNING e.*), "
-    FORGE_AUDIT("SELECT 'enrollment.created', $1::bigint, $1::bigint, split_part($4, '%', 1)::inet, $5,"
+    FORGE_AUDIT("SELECT 'enrollment.created', $1::bigint, $1::bigint, $4::inet, $5,"
                 " jsonb_build_object('course_id', course_id) FROM made")
     " SELECT c.id AS course_id, $1::bigint AS user_id, coalesce(m.enrolled_at, e.enrolled_at) AS enrolled_at, 'enrollment' AS _id,"
     "  m.user_id IS NULL AS _already, " FORGE_AUDITED
@@ -21,7 +21,7 @@ static const forge_stmt_t enroll = {
 static const forge_stmt_t unenroll = {
     "unenroll",
     "WITH gone AS (DELETE FROM forge.enrollments e WHERE e.course_id = $3::bigint AND e.user_id = $1::bigint RETURNING e.*), "
-    FORGE_AUDIT("SELECT 'enrollment.deleted', $1::bigint, $1::bigint, split_part($4, '%', 1)::inet, $5,"
+    FORGE_AUDIT("SELECT 'enrollment.deleted', $1::bigint, $1::bigint, $4::inet, $5,"
                 " jsonb_build_object('course_id', course_id) FROM gone")
     " SELECT " FORGE_AUDITED " FROM forge.courses c"
     " WHERE c.id = $3::bigint AND (EXISTS (SELECT FROM gone) OR " FORGE_COURSE_VISIBLE("$1", "$2") ")",
@@ -37,10 +37,10 @@ static const forge_stmt_t enrolled = {
 
 /* clang-format on */
 
-forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t course_id, bool *already,
+forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
                                   forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who), forge_store_asker_admin(by->who), forge_util_itoa(p, course_id), by->ip,
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, course_id), forge_store_ip(p, by->ip),
                           by->request_id};
     /* No time: a twin committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
@@ -57,10 +57,10 @@ forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_ask
     return FORGE_E_CONFLICT;
 }
 
-forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t course_id)
+forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_store_asker_id(p, by->who), forge_store_asker_admin(by->who), forge_util_itoa(p, course_id), by->ip,
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, course_id), forge_store_ip(p, by->ip),
                           by->request_id};
     FORGE_TRY(forge_store_run(db, p, &unenroll, args, &rows));
     return forge_store_rows_count(rows) ? FORGE_OK : FORGE_E_NOT_FOUND;

@@ -16,7 +16,7 @@ enum { BATCH = 100, BATCHES_MAX = 100 }; /* accounts in one statement, statement
 static const forge_stmt_t account_export = {
     "account_export",
     "WITH who AS (SELECT * FROM forge.users WHERE id = $1::bigint AND is_active), "
-    FORGE_AUDIT("SELECT 'user.exported', w.id, w.id, " FORGE_IP("$2") ", $3::text, '{}'::jsonb FROM who w")
+    FORGE_AUDIT("SELECT 'user.exported', w.id, w.id, $2::inet, $3::text, '{}'::jsonb FROM who w")
     " SELECT json_build_object('id', u.id, 'email', u.email, 'username', u.username, 'full_name', u.full_name, 'bio', u.bio,"
     "  'avatar_url', u.avatar_url, 'locale', u.locale, 'timezone', u.timezone, 'role', u.role, 'email_verified', u.email_verified,"
     "  'password_changed_at', " TIME("u.password_changed_at") ", 'terms_accepted_at', " TIME("u.terms_accepted_at") ","
@@ -65,7 +65,7 @@ static const forge_stmt_t account_leave = {
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL), "
-    FORGE_AUDIT("SELECT 'user.deactivated', c.id, c.id, " FORGE_IP("$2") ", $3::text,"
+    FORGE_AUDIT("SELECT 'user.deactivated', c.id, c.id, $2::inet, $3::text,"
                 " jsonb_build_object('by', 'owner', 'erase_at', " TIME("c.erase_at") ") FROM changed c")
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v",
     3};
@@ -84,7 +84,7 @@ static const forge_stmt_t account_delete = {
     "  ELSE 'ok' END AS outcome FROM locked l WHERE l.id = $2::bigint), "
     "chosen AS (SELECT id FROM verdict WHERE outcome = 'ok'), "
     FORGE_ERASE("chosen") ", "
-    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, " FORGE_IP("$4") ", $5::text, '{}'::jsonb"
+    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $4::inet, $5::text, '{}'::jsonb"
                 " FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS e(event)")
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v",
     5};
@@ -103,7 +103,7 @@ static const forge_stmt_t accounts_erase = {
 
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), actor->ip, actor->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_export, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
@@ -111,7 +111,7 @@ forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const f
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), actor->ip, actor->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_leave, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_INVALID_TOKEN);
 }
@@ -119,7 +119,8 @@ forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const fo
 forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_actor_t *actor)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), if_version, actor->ip, actor->request_id};
+    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), if_version, forge_store_ip(p, actor->ip),
+                          actor->request_id};
     FORGE_TRY(forge_store_run(db, p, &account_delete, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

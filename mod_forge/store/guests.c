@@ -21,9 +21,14 @@ static const forge_stmt_t guest_create = {
 forge_status_t forge_store_guest_create(forge_db_t *db, apr_pool_t *p, const char *username, const forge_new_session_t *session,
                                         forge_rows_t **rows)
 {
-    const char *args[] = {
-        username,     session->refresh_sha256, session->expires_at, session->device_name, session->user_agent, forge_store_ip(p, session->ip),
-        session->amr, session->request_id};
+    const char *args[] = {username,
+                          session->refresh_sha256,
+                          session->expires_at,
+                          session->device_name,
+                          session->user_agent,
+                          forge_store_ip(p, session->ip),
+                          session->amr,
+                          session->request_id};
     FORGE_TRY(forge_store_run(db, p, &guest_create, args, rows));
     return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_USERNAME_TAKEN;
 }

@@ -68,7 +68,7 @@ static const forge_stmt_t invitation_revoke = {
     "changed AS ("
     " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM verdict v WHERE i.id = v.id AND v.outcome = 'ok'"
     " RETURNING i.*), "
-    FORGE_AUDIT("SELECT 'invitation.revoked', $1::bigint, NULL::bigint, split_part($5, '%', 1)::inet, $6, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'invitation.revoked', $1::bigint, NULL::bigint, $5::inet, $6, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email) FROM changed")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict",
     6};
@@ -89,7 +89,7 @@ static const forge_stmt_t invitation_accept = {
     "joined AS ("
     " INSERT INTO forge.memberships AS m (organization_id, user_id, role) SELECT organization_id, $1::bigint, role FROM used"
     " ON CONFLICT DO NOTHING RETURNING m.organization_id, m.role), "
-    FORGE_AUDIT("SELECT 'invitation.accepted', $1::bigint, $1::bigint, split_part($3, '%', 1)::inet, $4, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'invitation.accepted', $1::bigint, $1::bigint, $3::inet, $4, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'role', role, 'invited_by', invited_by) FROM used")
     " SELECT " ORGANIZATION ", CASE WHEN v.outcome = 'ok' AND m.role IS NULL THEN 'already_member' ELSE v.outcome END AS _outcome, "
     FORGE_AUDITED
@@ -98,11 +98,11 @@ static const forge_stmt_t invitation_accept = {
 
 /* clang-format on */
 
-forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id,
+forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                              const forge_new_invitation_t *in, forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
+    const char *args[] = {forge_util_itoa(p, by->id),
+                          by->admin ? "t" : "f",
                           forge_util_itoa(p, id),
                           in->email,
                           in->email_key,
@@ -117,22 +117,18 @@ forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, cons
     return forge_store_membership_run(db, p, &invitation_create, args, rows);
 }
 
-forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id,
+forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                              apr_int64_t invitation_id)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
-                          forge_util_itoa(p, id),
-                          forge_util_itoa(p, invitation_id),
-                          by->ip,
-                          by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id),        by->admin ? "t" : "f",     forge_util_itoa(p, id),
+                          forge_util_itoa(p, invitation_id), forge_store_ip(p, by->ip), by->request_id};
     return forge_store_membership_run(db, p, &invitation_revoke, args, NULL);
 }
 
-forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, const char *sha256_hex,
+forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sha256_hex,
                                              forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who), sha256_hex, by->ip, by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), sha256_hex, forge_store_ip(p, by->ip), by->request_id};
     forge_status_t status = forge_store_membership_run(db, p, &invitation_accept, args, rows);
     return status == FORGE_E_NOT_FOUND ? FORGE_E_TOKEN_INVALID : status;
 }

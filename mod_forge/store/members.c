@@ -33,7 +33,7 @@ static const forge_stmt_t member_add = {
     "made AS ("
     " INSERT INTO forge.memberships AS m (organization_id, user_id, role) SELECT id, user_id, $6 FROM verdict WHERE outcome = 'ok'"
     " ON CONFLICT DO NOTHING RETURNING m.*), "
-    FORGE_AUDIT("SELECT 'member.added', $1::bigint, user_id, split_part($7, '%', 1)::inet, $8,"
+    FORGE_AUDIT("SELECT 'member.added', $1::bigint, user_id, $7::inet, $8,"
                 " jsonb_build_object('organization_id', organization_id, 'role', role) FROM made")
     " SELECT " MEMBER ", CASE WHEN u.outcome = 'ok' AND m.user_id IS NULL THEN 'already_member' ELSE u.outcome END AS _outcome, "
     FORGE_AUDITED
@@ -61,7 +61,7 @@ static const forge_stmt_t member_update = {
     " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM changed x"
     " WHERE i.organization_id = x.organization_id AND i.invited_by = x.user_id AND i.state = 'pending'"
     "  AND (x.role = 'member' OR " RANK("i.role") " > " RANK("x.role") ")), "
-    FORGE_AUDIT("SELECT 'member.role_changed', $1::bigint, x.user_id, split_part($6, '%', 1)::inet, $7, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'member.role_changed', $1::bigint, x.user_id, $6::inet, $7, jsonb_build_object("
                 "'organization_id', x.organization_id, 'from', v.role, 'to', x.role) FROM changed x CROSS JOIN verdict v"
                 " WHERE v.role <> x.role")
     " SELECT " MEMBER ", v.outcome AS _outcome, " FORGE_AUDITED
@@ -90,58 +90,42 @@ static const forge_stmt_t member_remove = {
     " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM gone g JOIN forge.users u ON u.id = g.user_id"
     " WHERE i.organization_id = g.organization_id AND i.state = 'pending' AND (i.invited_by = g.user_id OR i.email_key = u.email_key)), "
     FORGE_AUDIT("SELECT CASE WHEN $5::boolean THEN 'member.left' ELSE 'member.removed' END, $1::bigint, g.user_id,"
-                " split_part($6, '%', 1)::inet, $7, jsonb_build_object('organization_id', g.organization_id, 'role', g.role) FROM gone g")
+                " $6::inet, $7, jsonb_build_object('organization_id', g.organization_id, 'role', g.role) FROM gone g")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict",
     7};
 
 /* clang-format on */
 
-forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id, const char *user_id,
-                                      const char *email_key, const char *role, forge_rows_t **rows)
+forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, const forge_new_member_t *in,
+                                      forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
-                          forge_util_itoa(p, id),
-                          user_id,
-                          email_key,
-                          role,
-                          by->ip,
-                          by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), in->user_id, in->email_key, in->role,
+                          forge_store_ip(p, by->ip),  by->request_id};
     return forge_store_membership_run(db, p, &member_add, args, rows);
 }
 
-forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id, apr_int64_t user_id,
+forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
                                          const char *role, forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
-                          forge_util_itoa(p, id),
-                          forge_util_itoa(p, user_id),
-                          role,
-                          by->ip,
-                          by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), forge_util_itoa(p, user_id), role,
+                          forge_store_ip(p, by->ip),  by->request_id};
     return forge_store_membership_run(db, p, &member_update, args, rows);
 }
 
-static forge_status_t remove_member(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id, apr_int64_t user_id,
+static forge_status_t remove_member(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
                                     bool leaves)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
-                          forge_util_itoa(p, id),
-                          forge_util_itoa(p, user_id),
-                          leaves ? "t" : "f",
-                          by->ip,
-                          by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f",     forge_util_itoa(p, id), forge_util_itoa(p, user_id),
+                          leaves ? "t" : "f",         forge_store_ip(p, by->ip), by->request_id};
     return forge_store_membership_run(db, p, &member_remove, args, NULL);
 }
 
-forge_status_t forge_store_member_remove(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id, apr_int64_t user_id)
+forge_status_t forge_store_member_remove(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id)
 {
     return remove_member(db, p, by, id, user_id, false);
 }
 
-forge_status_t forge_store_member_leave(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id)
+forge_status_t forge_store_member_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
-    return remove_member(db, p, by, id, by->who->user_id, true);
+    return remove_member(db, p, by, id, by->id, true);
 }

@@ -39,8 +39,5 @@
  * FORGE_E_LAST_OWNER. rows may be NULL. */
 forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args,
                                           forge_rows_t **rows);
-/* The first two parameters. */
-const char *forge_store_asker_id(apr_pool_t *p, const forge_who_t *who);
-const char *forge_store_asker_admin(const forge_who_t *who);
 
 #endif

@@ -116,16 +116,16 @@ forge_status_t forge_store_credentials(forge_db_t *db, apr_pool_t *p, apr_int64_
     return forge_store_run(db, p, &credentials, args, rows);
 }
 
-forge_status_t forge_store_mfa_setup(forge_db_t *db, apr_pool_t *p, const forge_mfa_by_t *by, const char *sealed, forge_rows_t **rows)
+forge_status_t forge_store_mfa_setup(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sealed, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->user_id), sealed, forge_store_ip(p, by->ip), by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), sealed, forge_store_ip(p, by->ip), by->request_id};
     return forge_store_run(db, p, &mfa_setup, args, rows);
 }
 
-forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge_mfa_by_t *by, const forge_enable_t *enable,
+forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_enable_t *enable,
                                       forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->user_id),
+    const char *args[] = {forge_util_itoa(p, by->id),
                           forge_util_itoa(p, by->session_id),
                           enable->factor_id,
                           enable->step,
@@ -136,10 +136,10 @@ forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge
     return status == FORGE_E_CONFLICT ? FORGE_E_MFA_ENABLED : status; /* another factor became active at the same time */
 }
 
-forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_mfa_by_t *by, const forge_guess_t *g,
-                                   const forge_code_t *code, forge_rows_t **rows)
+forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_guess_t *g, const forge_code_t *code,
+                                   forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->user_id),
+    const char *args[] = {forge_util_itoa(p, by->id),
                           forge_util_itoa(p, by->session_id),
                           code->factor_id,
                           code->step,
@@ -151,21 +151,20 @@ forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_mf
     return forge_store_run(db, p, &mfa_use, args, rows);
 }
 
-forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forge_mfa_by_t *by, forge_rows_t **rows)
+forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id), forge_store_ip(p, by->ip), by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), forge_store_ip(p, by->ip), by->request_id};
     return forge_store_run(db, p, &mfa_disable, args, rows);
 }
 
-forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_mfa_by_t *by, const char *macs, forge_rows_t **rows)
+forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->user_id), macs, forge_store_ip(p, by->ip), by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), macs, forge_store_ip(p, by->ip), by->request_id};
     return forge_store_run(db, p, &mfa_codes, args, rows);
 }
 
-forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t actor_id, const char *ip,
-                                     const char *request_id, forge_rows_t **rows)
+forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, actor_id), forge_store_ip(p, ip), request_id};
+    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id};
     return forge_store_run(db, p, &mfa_reset, args, rows);
 }

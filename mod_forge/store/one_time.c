@@ -38,7 +38,7 @@ static const forge_stmt_t reset_resolve = {
     " UPDATE forge.mail_outbox m SET user_id = who.id, recipient = who.email, payload = $4 FROM who, token"
     " WHERE m.id = $1::bigint AND token.user_id = who.id RETURNING m.recipient), "
     "gone AS (DELETE FROM forge.mail_outbox m WHERE m.id = $1::bigint AND NOT EXISTS (SELECT FROM token)), "
-    FORGE_AUDIT("SELECT 'password.reset_requested', NULL::bigint, (SELECT id FROM who), split_part($5, '%', 1)::inet, $6,"
+    FORGE_AUDIT("SELECT 'password.reset_requested', NULL::bigint, (SELECT id FROM who), $5::inet, $6,"
                 " jsonb_build_object('identifier', left($2, 254), 'sent', EXISTS (SELECT FROM token))") " "
     "SELECT (SELECT recipient FROM ready) AS recipient, (SELECT username FROM who) AS username, " FORGE_AUDITED,
     6};
@@ -68,7 +68,7 @@ static const forge_stmt_t email_change_request = {
     TOKEN("'email_change'", "'24 hours'", "$2", "$3, $4") ", "
     STALE("'email_change'", "") ", "
     FORGE_MAIL("SELECT 'email_change', $5, $3, token.user_id, $6 FROM token") ", "
-    FORGE_AUDIT("SELECT 'email.change_requested', user_id, user_id, split_part($7, '%', 1)::inet, $8,"
+    FORGE_AUDIT("SELECT 'email.change_requested', user_id, user_id, $7::inet, $8,"
                 " jsonb_build_object('to', $3::text) FROM token") " "
     "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken'"
     " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS outcome, " FORGE_AUDITED,
@@ -83,7 +83,7 @@ static const forge_stmt_t email_change_unproven = {
     " UPDATE forge.users u SET email = $2, email_key = $3, email_verified = false FROM mine"
     " WHERE u.id = mine.id AND mine.email_key <> $3 AND NOT EXISTS (SELECT FROM taken) RETURNING u.id, mine.email AS was), "
     "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at IS NULL), "
-    FORGE_AUDIT("SELECT 'email.changed', id, id, split_part($4, '%', 1)::inet, $5,"
+    FORGE_AUDIT("SELECT 'email.changed', id, id, $4::inet, $5,"
                 " jsonb_build_object('from', was, 'to', $2::text, 'verified', false) FROM changed") " "
     "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken' ELSE 'ok' END AS outcome, "
     FORGE_AUDITED,
@@ -105,7 +105,7 @@ static const forge_stmt_t email_verify = {
     " WHERE t.user_id = c.id AND c.kind = 'email_change' AND t.kind <> c.kind AND t.used_at IS NULL), "
     FORGE_MAIL("SELECT 'email_changed_notice', $2, was.email, was.id, $3 FROM changed c JOIN was ON was.id = c.id"
                " WHERE c.kind = 'email_change' AND $2::text IS NOT NULL") ", "
-    FORGE_AUDIT("SELECT CASE c.kind WHEN 'verify' THEN 'email.verified' ELSE 'email.changed' END, c.id, c.id, split_part($4, '%', 1)::inet,"
+    FORGE_AUDIT("SELECT CASE c.kind WHEN 'verify' THEN 'email.verified' ELSE 'email.changed' END, c.id, c.id, $4::inet,"
                 " $5, CASE c.kind WHEN 'verify' THEN '{}' ELSE jsonb_build_object('from', was.email, 'to', c.email, 'verified', true) END"
                 " FROM changed c JOIN was ON was.id = c.id") " "
     "SELECT c.id AS _user_id, " FORGE_AUDITED " FROM changed c",
@@ -122,7 +122,8 @@ forge_status_t forge_store_reset_ask(forge_db_t *db, apr_pool_t *p, const forge_
 forge_status_t forge_store_reset_resolve(forge_db_t *db, apr_pool_t *p, apr_int64_t mail_id, const forge_one_time_t *in,
                                          forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, mail_id), in->email_key, in->sha256, in->mail.payload, in->ip, in->request_id};
+    const char *args[] = {forge_util_itoa(p, mail_id), in->email_key, in->sha256, in->mail.payload,
+                          forge_store_ip(p, in->ip),   in->request_id};
     return forge_store_run(db, p, &reset_resolve, args, rows);
 }
 
@@ -147,8 +148,9 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
     const char *id = forge_util_itoa(p, in->user_id);
-    const char *proven[] = {id, in->sha256, in->email, in->email_key, in->mail.sender, in->mail.payload, in->ip, in->request_id};
-    const char *unproven[] = {id, in->email, in->email_key, in->ip, in->request_id};
+    const char *proven[] = {
+        id, in->sha256, in->email, in->email_key, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
+    const char *unproven[] = {id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id};
     forge_rows_t *rows;
     forge_status_t status = in->mail.sender ? forge_store_run(db, p, &email_change_request, proven, &rows)
                                             : forge_store_run(db, p, &email_change_unproven, unproven, &rows);
@@ -164,7 +166,7 @@ forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, c
 
 forge_status_t forge_store_email_verify(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {in->sha256, in->mail.sender, in->mail.payload, in->ip, in->request_id};
+    const char *args[] = {in->sha256, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
     forge_rows_t *rows;
     FORGE_TRY(taken(db, forge_store_run(db, p, &email_verify, args, &rows)));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;

@@ -36,7 +36,7 @@ static const forge_stmt_t organization_create = {
     "made AS (INSERT INTO forge.organizations (name, slug) SELECT $2, slug FROM wanted ON CONFLICT (slug) DO NOTHING RETURNING *), "
     "joined AS ("
     " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made RETURNING role), "
-    FORGE_AUDIT("SELECT 'organization.created', $1::bigint, $1::bigint, split_part($5, '%', 1)::inet, $6,"
+    FORGE_AUDIT("SELECT 'organization.created', $1::bigint, $1::bigint, $5::inet, $6,"
                 " jsonb_build_object('organization_id', id, 'name', name, 'slug', slug) FROM made")
     " SELECT " ORGANIZATION ", " FORGE_AUDITED " FROM made o CROSS JOIN joined m",
     6};
@@ -61,7 +61,7 @@ static const forge_stmt_t organization_update = {
     "changed AS ("
     " UPDATE forge.organizations o SET name = coalesce($5, o.name), slug = coalesce($6, o.slug)"
     " FROM verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
-    FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, split_part($7, '%', 1)::inet, $8, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $7::inet, $8, jsonb_build_object("
                 "'organization_id', o.id, 'from', jsonb_build_object('name', v.name, 'slug', v.slug),"
                 " 'to', jsonb_build_object('name', o.name, 'slug', o.slug)) FROM changed o JOIN verdict v ON v.id = o.id")
     " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED " FROM verdict m LEFT JOIN changed o ON o.id = m.id",
@@ -79,7 +79,7 @@ static const forge_stmt_t organization_delete = {
     "  WHEN EXISTS (SELECT FROM forge.courses c WHERE c.organization_id = f.id) THEN 'in_use'"
     "  ELSE 'ok' END AS outcome FROM found f), "
     "gone AS (DELETE FROM forge.organizations o USING verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
-    FORGE_AUDIT("SELECT 'organization.deleted', $1::bigint, NULL::bigint, split_part($5, '%', 1)::inet, $6, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'organization.deleted', $1::bigint, NULL::bigint, $5::inet, $6, jsonb_build_object("
                 "'organization_id', g.id, 'name', g.name, 'slug', g.slug, 'members',"
                 " (SELECT count(*) FROM forge.memberships x WHERE x.organization_id = g.id)) FROM gone g")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict",
@@ -106,7 +106,7 @@ static const forge_stmt_t organization_transfer = {
     "ended AS ("
     " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM before b"
     " WHERE i.organization_id = $3::bigint AND i.invited_by = b.user_id AND i.state = 'pending' AND i.role = 'owner'), "
-    FORGE_AUDIT("SELECT 'organization.transferred', $1::bigint, v.user_id, split_part($5, '%', 1)::inet, $6, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'organization.transferred', $1::bigint, v.user_id, $5::inet, $6, jsonb_build_object("
                 "'organization_id', v.id, 'from', (SELECT coalesce(jsonb_agg(b.user_id), '[]') FROM before b))"
                 " FROM verdict v WHERE v.outcome = 'ok'")
     " SELECT o.id, o.name, o.slug, coalesce((SELECT x.role FROM changed x WHERE x.user_id = $1::bigint), v.role) AS role,"
@@ -116,23 +116,10 @@ static const forge_stmt_t organization_transfer = {
 
 /* clang-format on */
 
-const char *forge_store_asker_id(apr_pool_t *p, const forge_who_t *who)
-{
-    return forge_util_itoa(p, who->user_id);
-}
-
-const char *forge_store_asker_admin(const forge_who_t *who)
-{
-    return who->role == FORGE_ROLE_ADMIN ? "t" : "f";
-}
-
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
-    static const struct {
-        const char *outcome;
-        forge_status_t status;
-    } verdicts[] = {
+    static const forge_verdict_t verdicts[] = {
         {"ok", FORGE_OK},
         {"forbidden", FORGE_E_FORBIDDEN},
         {"stale", FORGE_E_PRECONDITION_FAILED},
@@ -146,15 +133,9 @@ static forge_status_t judged(const forge_rows_t *rows)
         {"too_many", FORGE_E_RATE_LIMITED},
         {"foreign", FORGE_E_INVITATION_FOREIGN},
         {"gone", FORGE_E_INVITATION_GONE},
+        {NULL, FORGE_OK},
     };
-
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_NOT_FOUND;
-    const char *outcome = forge_store_rows_text(rows, 0, "_outcome");
-    for (apr_size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
-        if (strcmp(outcome, verdicts[i].outcome) == 0)
-            return verdicts[i].status;
-    return FORGE_E_INTERNAL;
+    return forge_store_rows_judge(rows, verdicts, FORGE_E_NOT_FOUND);
 }
 
 static bool broke(const forge_db_t *db, const char *constraint)
@@ -165,7 +146,7 @@ static bool broke(const forge_db_t *db, const char *constraint)
 forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args,
                                           forge_rows_t **rows)
 {
-    forge_rows_t *own;
+    forge_rows_t *own = NULL;
     forge_rows_t **answer = rows ? rows : &own;
     forge_status_t status = forge_store_run(db, p, stmt, args, answer);
     if (status == FORGE_E_VALIDATION && broke(db, "memberships_last_owner"))
@@ -174,14 +155,15 @@ forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const f
     return judged(*answer);
 }
 
-forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, const char *name, const char *slug,
+forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *name, const char *slug,
                                                forge_rows_t **rows)
 {
     /* A slug of ours may be taken by a twin whose commit our snapshot does not see: another suffix, and the next one does. */
     for (int tries = 0; tries < 3; tries++) {
         unsigned char dice[4];
         forge_util_random(dice, sizeof dice);
-        const char *args[] = {forge_store_asker_id(p, by->who), name, slug, forge_util_hex(p, dice, sizeof dice), by->ip, by->request_id};
+        const char *args[] = {forge_util_itoa(p, by->id), name,          slug, forge_util_hex(p, dice, sizeof dice),
+                              forge_store_ip(p, by->ip),  by->request_id};
         forge_status_t status = forge_store_run(db, p, &organization_create, args, rows);
         if (status == FORGE_E_BAD_REFERENCE && broke(db, "memberships_user_id_fkey"))
             return FORGE_E_INVALID_TOKEN; /* the account behind a token that is still good was deleted */
@@ -194,45 +176,36 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
     return FORGE_E_SLUG_TAKEN;
 }
 
-forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, apr_int64_t id, forge_rows_t **rows)
+forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, who), forge_store_asker_admin(who), forge_util_itoa(p, id)};
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id)};
     FORGE_TRY(forge_store_run(db, p, &organization_get, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id, const char *name,
-                                               const char *slug, const char *if_version, forge_rows_t **rows)
+forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                               const forge_organization_patch_t *patch, forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
-                          forge_util_itoa(p, id),
-                          if_version,
-                          name,
-                          slug,
-                          by->ip,
-                          by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                          patch->if_version,          patch->name,           patch->slug,
+                          forge_store_ip(p, by->ip),  by->request_id};
     forge_status_t status = forge_store_membership_run(db, p, &organization_update, args, rows);
     return status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique") ? FORGE_E_SLUG_TAKEN : status; /* a twin was quicker */
 }
 
-forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id,
+forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                const char *if_version)
 {
-    const char *args[] = {
-        forge_store_asker_id(p, by->who), forge_store_asker_admin(by->who), forge_util_itoa(p, id), if_version, by->ip, by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), if_version,
+                          forge_store_ip(p, by->ip),  by->request_id};
     forge_status_t status = forge_store_membership_run(db, p, &organization_delete, args, NULL);
     return status == FORGE_E_BAD_REFERENCE ? FORGE_E_CONFLICT : status; /* a course came in meanwhile */
 }
 
-forge_status_t forge_store_organization_transfer(forge_db_t *db, apr_pool_t *p, const forge_asker_t *by, apr_int64_t id,
+forge_status_t forge_store_organization_transfer(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                  apr_int64_t user_id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_store_asker_id(p, by->who),
-                          forge_store_asker_admin(by->who),
-                          forge_util_itoa(p, id),
-                          forge_util_itoa(p, user_id),
-                          by->ip,
-                          by->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id),  by->admin ? "t" : "f",     forge_util_itoa(p, id),
+                          forge_util_itoa(p, user_id), forge_store_ip(p, by->ip), by->request_id};
     return forge_store_membership_run(db, p, &organization_transfer, args, rows);
 }

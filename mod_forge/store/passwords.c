@@ -29,7 +29,7 @@ static const forge_stmt_t reset = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "
     FORGE_MAIL("SELECT 'password_changed_notice', $3, email, id, $4 FROM changed WHERE $3::text IS NOT NULL") ", "
-    FORGE_AUDIT("SELECT 'password.reset', id, id, split_part($5, '%', 1)::inet, $6,"
+    FORGE_AUDIT("SELECT 'password.reset', id, id, $5::inet, $6,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended), 'api_keys', (SELECT count(*) FROM keys)) FROM changed") " "
     "SELECT c.id AS _user_id, concat_ws(' ', (SELECT string_agg('s' || id, ' ') FROM ended), 'u' || c.id || ':' || c.epoch) AS _revoked, "
     FORGE_AUDITED " FROM changed c",
@@ -47,7 +47,7 @@ static const forge_stmt_t change = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_change' FROM changed c"
     " WHERE s.user_id = c.id AND s.id <> $2::bigint AND s.revoked_at IS NULL RETURNING s.id), "
     FORGE_MAIL("SELECT 'password_changed_notice', $4, email, id, $5 FROM changed WHERE $4::text IS NOT NULL") ", "
-    FORGE_AUDIT("SELECT 'password.changed', id, id, split_part($6, '%', 1)::inet, $7,"
+    FORGE_AUDIT("SELECT 'password.changed', id, id, $6::inet, $7,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed") " "
     "SELECT c.id AS _user_id, (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked, " FORGE_AUDITED " FROM changed c",
     7};
@@ -62,7 +62,7 @@ forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int
 
 forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {in->sha256, in->password_hash, in->mail.sender, in->mail.payload, in->ip, in->request_id};
+    const char *args[] = {in->sha256, in->password_hash, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &reset, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;
@@ -75,7 +75,7 @@ forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const 
                           in->password_hash,
                           in->mail.sender,
                           in->mail.payload,
-                          in->ip,
+                          forge_store_ip(p, in->ip),
                           in->request_id};
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &change, args, &rows));

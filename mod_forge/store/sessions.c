@@ -108,36 +108,34 @@ static forge_status_t verdict_status(const char *verdict)
     return strcmp(verdict, "reused") == 0 ? FORGE_E_REFRESH_REUSED : FORGE_E_INVALID_REFRESH;
 }
 
-forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_refresh_t *refresh, const forge_origin_t *origin,
+forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_refresh_t *refresh, const forge_actor_t *by,
                                            forge_rows_t **rows)
 {
     const char *args[] = {
-        refresh->sha256,        refresh->next_sha256, forge_util_itoa(p, refresh->ttl), forge_util_itoa(p, refresh->window),
-        forge_store_ip(p, origin->ip), origin->request_id};
+        refresh->sha256,           refresh->next_sha256, forge_util_itoa(p, refresh->ttl), forge_util_itoa(p, refresh->window),
+        forge_store_ip(p, by->ip), by->request_id};
     FORGE_TRY(forge_store_run(db, p, &session_refresh, args, rows));
     return verdict_status(forge_store_rows_text(*rows, 0, "_verdict"));
 }
 
 /* --- ends --- */
 
-forge_status_t forge_store_session_logout(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, const forge_origin_t *origin)
+forge_status_t forge_store_session_logout(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
-    const char *args[] = {forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->session_id), forge_store_ip(p, origin->ip),
-                          origin->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), forge_store_ip(p, by->ip), by->request_id};
     return forge_store_run(db, p, &session_logout, args, NULL);
 }
 
-forge_status_t forge_store_session_logout_all(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, const forge_origin_t *origin)
+forge_status_t forge_store_session_logout_all(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
-    const char *args[] = {forge_util_itoa(p, who->user_id), forge_store_ip(p, origin->ip), origin->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id};
     return forge_store_run(db, p, &session_logout_all, args, NULL);
 }
 
-forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who,
-                                          const forge_origin_t *origin)
+forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *by)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, who->user_id), forge_util_itoa(p, id), forge_store_ip(p, origin->ip), origin->request_id};
+    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id};
     FORGE_TRY(forge_store_run(db, p, &session_revoke, args, &rows));
     return forge_store_rows_text(rows, 0, "id") ? FORGE_OK : FORGE_E_NOT_FOUND;
 }

@@ -167,6 +167,14 @@ int forge_store_schema_wanted(void);
 /* Asked of the database: its newest migration; 0 when there is no schema. *max_connections from pg_settings. */
 forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *found, int *max_connections);
 
+/* --- who asks, and from where: for the rights and for the audit log --- */
+
+typedef struct forge_actor_t {
+    apr_int64_t id, session_id; /* 0: nobody is logged in (forgectl, a refresh); no session with an API key */
+    bool admin;                 /* of the platform */
+    const char *ip, *request_id;
+} forge_actor_t;
+
 /* --- users.c: accounts and their sessions --- */
 
 typedef struct forge_new_user_t {

@@ -240,9 +240,7 @@ END_TEST
 
 START_TEST(database_away)
 {
-    expect_log("FG");
-    expect_log("DBD");
-    expect_log("AH006");
+    expect_outage();
     person_t me = person("student");
     const char *key = key_of(me, "[\"read\"]");
     env_postgres_stop(true);

@@ -117,6 +117,13 @@ void expect_log(const char *part)
     ck_abort_msg("more than %d announced log lines", EXPECTED_MAX);
 }
 
+void expect_outage(void)
+{
+    expect_log("FG");
+    expect_log("DBD");
+    expect_log("AH006");
+}
+
 char *log_since(const char *name)
 {
     return file_read(F("%s/logs/%s", env.dir, name), !strcmp(name, "access.json") ? access_from : error_from);

@@ -9,21 +9,6 @@
 #define ASK(method, path, ...) CALL(method, path, .port = PORT_DOORS, .lenient = true, __VA_ARGS__)
 #define GET(path, ...)         ASK("GET", path, __VA_ARGS__)
 
-static bool says(const reply_t *reply, const char *text)
-{
-    return strstr(reply->body, text) != NULL;
-}
-
-#define expect_says(reply, text)   ck_assert_msg(says(reply, text), "%s is missing: %d %.3000s", text, (reply)->status, (reply)->body)
-#define expect_silent(reply, text) ck_assert_msg(!strcasestr((reply)->body, text), "%s is there: %.3000s", text, (reply)->body)
-
-static void member_of(person_t who, const char *slug, const char *role)
-{
-    sql("INSERT INTO forge.organizations (name, slug) VALUES ('%s', '%s') ON CONFLICT DO NOTHING", slug, slug);
-    sql("INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, %lld, '%s' FROM forge.organizations WHERE slug = '%s'",
-        (long long)who.id, role, slug);
-}
-
 START_TEST(cgi_knows_who_asks)
 {
     person_t ada = person("instructor");
@@ -86,7 +71,7 @@ START_TEST(requests_inside_the_server_keep_the_identity)
     static const char *const marks[] = {"index of closed", "this is closed", "FORGE_USERNAME", "FORGE_USERNAME"};
     for (int i = 0; i < 4; i++) {
         reply_t *reply = GET(paths[i], .token = ada.access);
-        ck_assert_msg(says(reply, marks[i]), "%s: %d %.2000s", paths[i], reply->status, reply->body);
+        ck_assert_msg(strstr(reply->body, marks[i]), "%s: %d %.2000s", paths[i], reply->status, reply->body);
         if (i >= 2)
             expect_says(reply, F("\nREMOTE_USER=%s\n", ada.username));
         expect_silent(reply, ada.access);

@@ -13,14 +13,6 @@
 
 static const char denied[] = "AH01631"; /* mod_authz_core's line for each user that is refused */
 
-static bool says(const reply_t *reply, const char *text)
-{
-    return strstr(reply->body, text) != NULL;
-}
-
-#define expect_says(reply, text)   ck_assert_msg(says(reply, text), "%s is missing: %d %.3000s", text, (reply)->status, (reply)->body)
-#define expect_silent(reply, text) ck_assert_msg(!strcasestr((reply)->body, text), "%s is there: %.3000s", text, (reply)->body)
-
 static void expect_challenge(const reply_t *reply, int status, const char *part)
 {
     const char *challenge = header(reply, "WWW-Authenticate");
@@ -28,13 +20,6 @@ static void expect_challenge(const reply_t *reply, int status, const char *part)
     ck_assert_msg(challenge && !strncmp(challenge, "Bearer realm=", 13) && strstr(challenge, part), "%s",
                   challenge ? challenge : "no challenge");
     ck_assert_int_eq(header_count(reply, "WWW-Authenticate"), 1);
-}
-
-static void member_of(person_t who, const char *slug, const char *role)
-{
-    sql("INSERT INTO forge.organizations (name, slug) VALUES ('%s', '%s') ON CONFLICT DO NOTHING", slug, slug);
-    sql("INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, %lld, '%s' FROM forge.organizations WHERE slug = '%s'",
-        (long long)who.id, role, slug);
 }
 
 /* --- who is let in --- */

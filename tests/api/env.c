@@ -217,17 +217,18 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
 {
     char *compiled;
     process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
-    char *conf =
-        F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
-          "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
-          "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout 10\nRequestReadTimeout header=3 body=4\n"
-          "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
-          "application/json application/problem+json\n"
-          "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
-          env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
-          env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
+    char *conf = F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
+                   "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
+                   "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
+                   "10\nRequestReadTimeout header=3 body=4\n"
+                   "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
+                   "application/json application/problem+json\n"
+                   "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
+                   env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
+                   env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
     conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
-             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\nForgeAuditLog logs/audit.json\n"
+             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\nForgeAuditLog "
+             "logs/audit.json\n"
              "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
              "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
              "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "

@@ -77,13 +77,6 @@ static load_t *load_make(const char *path, const char *token, bool write)
     return load;
 }
 
-static void expect_outage(void)
-{
-    expect_log("FG");
-    expect_log("DBD");
-    expect_log("AH006");
-}
-
 static int rounds(int many)
 {
     return env.quick ? many / 5 + 1 : many;

@@ -27,7 +27,7 @@ static reply_t *refresh(person_t who)
     return CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", who.refresh));
 }
 
-static char *audited(void)
+static char *events(void)
 {
     return sql("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events");
 }
@@ -45,7 +45,7 @@ START_TEST(guest_begins)
     ck_assert_str_eq(text_at(claims, "/role"), "guest");
     ck_assert_str_eq(text_at(claims, "/amr/0"), "guest");
     ck_assert_str_ne(guest().username, text_at(reply->json, "/user/username"));
-    ck_assert_str_eq(audited(), "guest.created guest.created");
+    ck_assert_str_eq(events(), "guest.created guest.created");
 }
 END_TEST
 
@@ -123,7 +123,7 @@ START_TEST(registration_keeps_the_guest)
     ck_assert_str_eq(text_at(reply->json, "/user/username"), "ada");
     ck_assert_str_eq(text_at(jwt_part(text_at(reply->json, "/access_token"), 1), "/amr/0"), "pwd");
     ck_assert_str_eq(sql("SELECT count(*) || '/' || max(epoch) FROM forge.users"), "1/1");
-    ck_assert_str_eq(audited(), "guest.created guest.converted user.registered");
+    ck_assert_str_eq(events(), "guest.created guest.converted user.registered");
     ck_assert_str_eq(sql("SELECT string_agg(coalesce(revoke_reason, 'live'), ' ' ORDER BY id) FROM forge.sessions"),
                      "guest_converted live");
     expect_problem(refresh(me), "invalid_refresh_token");
@@ -194,7 +194,7 @@ START_TEST(parallel_registrations)
     }
     ck_assert_int_eq(made, 1);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
-    ck_assert_str_eq(audited(), "guest.created guest.converted user.registered");
+    ck_assert_str_eq(events(), "guest.created guest.converted user.registered");
 }
 END_TEST
 

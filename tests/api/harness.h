@@ -38,7 +38,7 @@ typedef struct env_t {
     char dir[256]; /* everything lives here, gone at the end */
     char bin[256]; /* PostgreSQL's programs */
     int ports[PORTS];
-    int smtp_port; /* nobody listens there unless a test does */
+    int smtp_port;   /* nobody listens there unless a test does */
     const char *mpm; /* FORGE_TEST_MPM */
     const char *module, *ctl, *source, *httpd;
     const char *assets; /* documentation pages; NULL when they were not built */
@@ -85,6 +85,7 @@ int port_free(void);
 
 /* This case may leave such lines (any substring: a tag, a message) at warn or above in the error log. */
 void expect_log(const char *part);
+void expect_outage(void); /* what a database that is away leaves there */
 /* What logs/<name> got since the case began. */
 char *log_since(const char *name);
 /* A case with set-up and clean-up, added to the suite: use instead of tcase_create. */
@@ -151,6 +152,10 @@ void expect_status_at(const char *file, int line, const reply_t *reply, int want
 void expect_problem_at(const char *file, int line, const reply_t *reply, const char *code);
 /* errors[] of a problem names this pointer; code may be NULL for any. */
 void expect_fault(const reply_t *reply, const char *pointer, const char *code);
+/* A part of the body, for what is not JSON; or none, in any case of letters. */
+#define expect_says(reply, text) \
+    ck_assert_msg(strstr((reply)->body, text), "%s is missing: %d %.3000s", text, (reply)->status, (reply)->body)
+#define expect_silent(reply, text) ck_assert_msg(!strcasestr((reply)->body, text), "%s is there: %.3000s", text, (reply)->body)
 
 /* Within 5 s every child answers a GET with 200: thirty in a row, each on a connection of its own. */
 void expect_served(const char *path, const char *token);
@@ -177,7 +182,12 @@ typedef struct person_t {
     json_int_t id;
     const char *email, *username, *password, *access, *refresh;
 } person_t;
-person_t person(const char *role); /* a new account: student, instructor or admin */
+person_t person(const char *role);                                /* a new account: student, instructor or admin */
+person_t person_again(person_t who, port_t port);                 /* the same with another session */
+const char *totp(const char *secret, int shift);                  /* the one-time password of now, or of so many steps later */
+void member_of(person_t who, const char *slug, const char *role); /* of an organisation, which is made when there is none */
+char *audited(const char *event);                                 /* how often, as text */
+long metric(const char *name);                                    /* the value of a metric without labels */
 json_int_t course_of(person_t owner, const char *title);
 
 /* One statement as the schema's owner; the first column of the first row ("" for NULL or no row). */

@@ -30,13 +30,6 @@ START_TEST(shape)
 END_TEST
 
 /* What the database's absence may put into the error log. */
-static void expect_outage(void)
-{
-    expect_log("FG");
-    expect_log("DBD");
-    expect_log("AH006");
-}
-
 START_TEST(database_gone_and_back)
 {
     person_t me = person("instructor");

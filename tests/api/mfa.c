@@ -16,15 +16,6 @@ typedef struct armed_t {
     const char *secret, *access, *codes[10];
 } armed_t;
 
-/* The code of now: good for half a minute at least. */
-static const char *code_of(const char *secret)
-{
-    char *out;
-    const char *argv[] = {"oathtool", "--totp", "--base32", F("--now=@%lld", (long long)time(NULL)), secret, NULL};
-    ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
-    return F("%.6s", out);
-}
-
 /* Six digits that are no code of these two minutes. */
 static const char *wrong_code(const char *secret)
 {
@@ -93,7 +84,7 @@ static armed_t armed(void)
     reply_t *reply = setup(a.me.access);
     expect_status(reply, 200);
     a.secret = text_at(reply->json, "/secret");
-    reply = verify(a.me.access, code_of(a.secret));
+    reply = verify(a.me.access, totp(a.secret, 0));
     expect_status(reply, 200);
     a.access = text_at(reply->json, "/access_token");
     ck_assert_uint_eq(json_array_size(at(reply->json, "/backup_codes")), 10);
@@ -147,7 +138,7 @@ START_TEST(setup_shows_a_secret)
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.mfa_factors"), "1");
     ck_assert(!enabled(me.access));
     at(login(me)->json, "/access_token"); /* not asked for before it was verified */
-    expect_problem(verify(me.access, code_of(secret)), "mfa_code_invalid");
+    expect_problem(verify(me.access, totp(secret, 0)), "mfa_code_invalid");
     expect_nowhere(secret);
     ck_assert_ptr_nonnull(strstr(text_at(CALL("POST", API "/setup", .port = PORT_POOL, .token = me.access)->json, "/otpauth_uri"),
                                  "totp/Example%20University:"));
@@ -162,7 +153,7 @@ START_TEST(the_first_code_activates)
     person_t me = person("student");
     reply_t *elsewhere = login(me), *reply = setup(me.access);
     json_int_t factor = int_at(reply->json, "/factor_id");
-    const char *secret = text_at(reply->json, "/secret"), *code = code_of(secret);
+    const char *secret = text_at(reply->json, "/secret"), *code = totp(secret, 0);
     expect_problem(verify(me.access, wrong_code(secret)), "mfa_code_invalid");
     expect_problem(CALL("POST", API "/verify", .token = me.access, .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor + 1)),
                    "not_found");
@@ -238,7 +229,7 @@ START_TEST(login_in_two_steps)
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = token), "invalid_token"); /* opens nothing else */
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "1");
     expect_problem(second(token, wrong_code(a.secret)), "mfa_code_invalid");
-    const char *code = code_of(a.secret);
+    const char *code = totp(a.secret, 0);
     reply = second(token, F("%.3s %s", code, code + 3));
     expect_status(reply, 200);
     const char *access = text_at(reply->json, "/access_token");
@@ -248,7 +239,7 @@ START_TEST(login_in_two_steps)
     ck_assert_ptr_null(maybe_at(reply->json, "/backup_codes"));
     ck_assert(enabled(access));
     ck_assert_str_eq(sql("SELECT amr || device_name FROM forge.sessions ORDER BY id DESC LIMIT 1"), "{pwd,otp,\"old phone\"}");
-    expect_problem(second(token, code_of(a.secret)), "mfa_token_invalid");
+    expect_problem(second(token, totp(a.secret, 0)), "mfa_token_invalid");
     ck_assert_str_eq(sql("SELECT detail->>'amr' FROM forge.audit_events WHERE event = 'user.login'"), "pwd otp");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.failed' AND subject_id = %lld", (long long)a.me.id),
                      "1");
@@ -259,7 +250,7 @@ END_TEST
 START_TEST(a_code_is_good_once)
 {
     armed_t a = armed();
-    const char *code = code_of(a.secret), *one = challenge(a.me), *two = challenge(a.me);
+    const char *code = totp(a.secret, 0), *one = challenge(a.me), *two = challenge(a.me);
     expect_status(second(one, code), 200);
     expect_problem(second(two, code), "mfa_code_invalid");
     expect_problem(verify(a.access, code), "mfa_code_invalid");
@@ -276,12 +267,12 @@ START_TEST(five_wrong_codes_end_it)
     const char *token = challenge(a.me), *wrong = wrong_code(a.secret);
     for (int i = 0; i < 5; i++)
         expect_problem(second(token, wrong), "mfa_code_invalid");
-    expect_problem(second(token, code_of(a.secret)), "mfa_token_invalid");
+    expect_problem(second(token, totp(a.secret, 0)), "mfa_token_invalid");
     expect_problem(login(a.me), "account_locked"); /* they were failures of the account too */
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.locked'"), "1");
     sql("DELETE FROM forge.login_failures");
-    expect_problem(second(token, code_of(a.secret)), "mfa_token_invalid");
-    expect_status(second(challenge(a.me), code_of(a.secret)), 200);
+    expect_problem(second(token, totp(a.secret, 0)), "mfa_token_invalid");
+    expect_status(second(challenge(a.me), totp(a.secret, 0)), 200);
 }
 END_TEST
 
@@ -296,7 +287,7 @@ START_TEST(the_password_alone_resets_nothing)
     sql("DELETE FROM forge.login_failures");
     for (int i = 0; i < 4; i++)
         expect_problem(second(challenge(a.me), wrong), "mfa_code_invalid");
-    expect_status(second(challenge(a.me), code_of(a.secret)), 200);
+    expect_status(second(challenge(a.me), totp(a.secret, 0)), 200);
     ck_assert_str_eq(sql("SELECT failures FROM forge.login_failures WHERE address <> ''"), "0"); /* a whole login does */
 }
 END_TEST
@@ -304,7 +295,7 @@ END_TEST
 START_TEST(tokens_that_are_none)
 {
     armed_t a = armed();
-    const char *code = code_of(a.secret);
+    const char *code = totp(a.secret, 0);
     static const char *const bad[] = {"x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", " ", "' OR 1=1 --", NULL};
     for (const char *const *token = bad; *token; token++)
         expect_problem(second(*token, code), "mfa_token_invalid");
@@ -331,7 +322,7 @@ START_TEST(sealed_under_another_key)
     armed_t a = armed();
     sql("UPDATE forge.mfa_factors SET secret = reverse(secret)");
     expect_log("FG0480");
-    expect_problem(second(challenge(a.me), code_of(a.secret)), "mfa_code_invalid");
+    expect_problem(second(challenge(a.me), totp(a.secret, 0)), "mfa_code_invalid");
     ck_assert_ptr_nonnull(strstr(log_since("error.log"), "FG0480"));
     expect_status(second(challenge(a.me), a.codes[0]), 200);
 }
@@ -344,7 +335,7 @@ START_TEST(a_stolen_factor_is_useless)
     sql("UPDATE forge.mfa_factors SET secret = (SELECT secret FROM forge.mfa_factors WHERE user_id = %lld) WHERE user_id = %lld",
         (long long)a.me.id, (long long)b.me.id);
     expect_log("FG0480");
-    expect_problem(second(challenge(b.me), code_of(a.secret)), "mfa_code_invalid");
+    expect_problem(second(challenge(b.me), totp(a.secret, 0)), "mfa_code_invalid");
 }
 END_TEST
 
@@ -372,10 +363,10 @@ END_TEST
 START_TEST(new_backup_codes_void_the_old)
 {
     armed_t a = armed();
-    expect_problem(with_password("backup-codes", &a, "Wrong7-Walrus!Q", code_of(a.secret)), "bad_credentials");
+    expect_problem(with_password("backup-codes", &a, "Wrong7-Walrus!Q", totp(a.secret, 0)), "bad_credentials");
     expect_problem(with_password("backup-codes", &a, a.me.password, wrong_code(a.secret)), "mfa_code_invalid");
     expect_status(second(challenge(a.me), a.codes[9]), 200);
-    reply_t *reply = with_password("backup-codes", &a, a.me.password, code_of(a.secret));
+    reply_t *reply = with_password("backup-codes", &a, a.me.password, totp(a.secret, 0));
     expect_status(reply, 200);
     ck_assert_str_eq(header(reply, "Cache-Control"), "no-store");
     ck_assert_uint_eq(json_array_size(at(reply->json, "/backup_codes")), 10);
@@ -393,7 +384,7 @@ START_TEST(step_up)
     armed_t a = armed();
     sql("UPDATE forge.sessions SET amr = '{pwd}'");
     expect_problem(verify(a.me.access, wrong_code(a.secret)), "mfa_code_invalid");
-    reply_t *reply = verify(a.me.access, code_of(a.secret));
+    reply_t *reply = verify(a.me.access, totp(a.secret, 0));
     expect_status(reply, 200);
     const char *access = text_at(reply->json, "/access_token");
     ck_assert_str_eq(amr_of(access), "pwd otp");
@@ -405,7 +396,7 @@ START_TEST(step_up)
     expect_status(CALL("GET", "/api/v1/auth/me", .token = access), 200);
     next_step();
     sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test'");
-    expect_problem(verify(a.me.access, code_of(a.secret)), "invalid_token");
+    expect_problem(verify(a.me.access, totp(a.secret, 0)), "invalid_token");
 }
 END_TEST
 
@@ -413,12 +404,12 @@ START_TEST(disable)
 {
     armed_t a = armed();
     reply_t *elsewhere = second(challenge(a.me), a.codes[0]);
-    expect_problem(with_password("disable", &a, "Wrong7-Walrus!Q", code_of(a.secret)), "bad_credentials");
+    expect_problem(with_password("disable", &a, "Wrong7-Walrus!Q", totp(a.secret, 0)), "bad_credentials");
     expect_problem(with_password("disable", &a, a.me.password, wrong_code(a.secret)), "mfa_code_invalid");
     expect_problem(with_password("disable", &a, a.me.password, a.codes[0]), "mfa_code_invalid");
     ck_assert(enabled(a.access));
     const char *waiting = challenge(a.me);
-    expect_status(with_password("disable", &a, a.me.password, code_of(a.secret)), 204);
+    expect_status(with_password("disable", &a, a.me.password, totp(a.secret, 0)), 204);
     ck_assert(!enabled(a.access));
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = text_at(elsewhere->json, "/access_token")), "invalid_token");
     ck_assert_str_eq(sql("SELECT amr FROM forge.sessions WHERE revoked_at IS NULL"), "{pwd}");
@@ -466,7 +457,7 @@ static void late_one(int i, void *baton)
 START_TEST(the_token_was_spent_meanwhile)
 {
     armed_t a = armed();
-    late_t late = {.token = challenge(a.me), .code = code_of(a.secret), .lock = sql_session()};
+    late_t late = {.token = challenge(a.me), .code = totp(a.secret, 0), .lock = sql_session()};
     sql_on(late.lock, "BEGIN; SELECT 1 FROM forge.mfa_factors FOR UPDATE");
     parallel(2, late_one, &late);
     expect_problem(late.reply, "mfa_token_invalid");
@@ -518,7 +509,7 @@ START_TEST(fifty_uses_of_one_code)
     armed_t a = armed();
     race_t race;
     race_prepare(&race, a.me);
-    race.code = code_of(a.secret);
+    race.code = totp(a.secret, 0);
     parallel(50, race_login, &race);
     expect_one(&race);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "2");
@@ -541,7 +532,7 @@ END_TEST
 START_TEST(fifty_uses_of_one_token)
 {
     armed_t a = armed();
-    race_t race = {.code = code_of(a.secret), .tokens[0] = challenge(a.me)};
+    race_t race = {.code = totp(a.secret, 0), .tokens[0] = challenge(a.me)};
     expect_log("FG");
     for (int i = 1; i < 50; i++)
         race.tokens[i] = race.tokens[0];
@@ -554,7 +545,7 @@ END_TEST
 START_TEST(fifty_step_ups_with_one_code)
 {
     armed_t a = armed();
-    race_t race = {.code = code_of(a.secret), .access = a.access};
+    race_t race = {.code = totp(a.secret, 0), .access = a.access};
     expect_log("FG");
     parallel(50, race_step_up, &race);
     expect_one(&race);
@@ -565,7 +556,7 @@ START_TEST(fifty_activations)
 {
     person_t me = person("student");
     const char *secret = text_at(setup(me.access)->json, "/secret");
-    race_t race = {.code = code_of(secret), .access = me.access};
+    race_t race = {.code = totp(secret, 0), .access = me.access};
     int good = 0;
     expect_log("FG");
     parallel(50, race_step_up, &race);

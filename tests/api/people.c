@@ -150,6 +150,43 @@ person_t person(const char *role)
                       .refresh = text_at(reply->json, "/refresh_token")};
 }
 
+person_t person_again(person_t who, port_t port)
+{
+    reply_t *reply = CALL("POST", "/api/v1/auth/login", .port = port,
+                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, who.password));
+    expect_status(reply, 200);
+    who.access = text_at(reply->json, "/access_token");
+    who.refresh = text_at(reply->json, "/refresh_token");
+    return who;
+}
+
+const char *totp(const char *secret, int shift)
+{
+    char *out;
+    const char *argv[] = {"oathtool", "--totp", "--base32", F("--now=@%lld", (long long)time(NULL) + 30LL * shift), secret, NULL};
+    ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
+    return F("%.6s", out);
+}
+
+void member_of(person_t who, const char *slug, const char *role)
+{
+    sql("INSERT INTO forge.organizations (name, slug) VALUES ('%s', '%s') ON CONFLICT DO NOTHING", slug, slug);
+    sql("INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, %lld, '%s' FROM forge.organizations WHERE slug = '%s'",
+        (long long)who.id, role, slug);
+}
+
+char *audited(const char *event)
+{
+    return sql("SELECT count(*) FROM forge.audit_events WHERE event = '%s'", event);
+}
+
+long metric(const char *name)
+{
+    const char *at = strstr(CALL("GET", "/metrics")->body, F("\n%s ", name));
+    ck_assert_msg(at != NULL, "there is no %s", name);
+    return strtol(at + 1 + strlen(name), NULL, 10);
+}
+
 json_int_t course_of(person_t owner, const char *title)
 {
     reply_t *reply = CALL("POST", "/api/v1/courses", .token = owner.access, .json = F("{\"title\":\"%s\"}", title));

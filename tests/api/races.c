@@ -16,13 +16,6 @@
 static person_t victim, chief; /* chief: an administrator */
 static const char *other;      /* access token of a second session of the victim */
 
-static const char *login_again(person_t who)
-{
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, PASSWORD));
-    expect_status(reply, 200);
-    return text_at(reply->json, "/access_token");
-}
-
 static void expect_refused(const char *token)
 {
     for (int i = 0; i < CHILDREN; i++) {
@@ -45,7 +38,7 @@ static void begin(void)
 {
     victim = person("student");
     chief = person("admin");
-    other = login_again(victim);
+    other = person_again(victim, PORT_MAIN).access;
     expect_good(other);
 }
 
@@ -85,16 +78,6 @@ START_TEST(password_change)
     expect_good(victim.access);
 }
 END_TEST
-
-/* A one-time password of `secret`, `shift` steps away from now. */
-static const char *totp(const char *secret, int shift)
-{
-    char *out;
-    const char *argv[] = {"oathtool", "--totp", "-b", "-N", F("now + %d seconds", 30 * shift), secret, NULL};
-    ck_assert_int_eq(process_run(NULL, argv, &out), 0);
-    out[strcspn(out, "\n")] = 0;
-    return out;
-}
 
 START_TEST(second_factor_on_and_off)
 {

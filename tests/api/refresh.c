@@ -25,11 +25,6 @@ static char *chain(void)
                " (SELECT FROM forge.refresh_tokens n WHERE n.predecessor_id = t.id)) FROM forge.refresh_tokens t");
 }
 
-static char *audited(const char *event)
-{
-    return sql("SELECT count(*) FROM forge.audit_events WHERE event = '%s'", event);
-}
-
 START_TEST(answers_like_a_login)
 {
     person_t me = person("student");
@@ -273,13 +268,6 @@ static void *refresh_on(void *baton)
         pause_ms(10);
     }
     return NULL;
-}
-
-static void expect_outage(void)
-{
-    expect_log("FG");
-    expect_log("DBD");
-    expect_log("AH006");
 }
 
 /* What failed has consumed nothing: the token that met a database that was away is good when it is back. */

@@ -49,36 +49,19 @@ static void refused_soon(const char *token)
     refused_soon_at(PORT_MAIN, token);
 }
 
-static const char *login(person_t who, port_t port)
-{
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .port = port,
-                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, who.password));
-    expect_status(reply, 200);
-    return text_at(reply->json, "/access_token");
-}
-
 static void end_sessions_of(person_t who)
 {
     sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE user_id = %lld AND revoked_at IS NULL",
         (long long)who.id);
 }
 
-/* How often the database was asked about a token. */
-static long asked(void)
-{
-    reply_t *reply = CALL("GET", "/metrics");
-    const char *line = strstr(reply->body, "\nforge_token_database_checks_total ");
-    ck_assert_ptr_nonnull(line);
-    return atol(strrchr(F("%.*s", (int)strcspn(line + 1, "\n"), line + 1), ' '));
-}
-
 /* Until shared memory alone decides; `token` must be good. */
 static void wait_settled(const char *token)
 {
     for (int i = 0; i < TRIES; i++) {
-        long before = asked();
+        long before = metric("forge_token_database_checks_total");
         accepted_at(PORT_MAIN, token);
-        if (asked() == before)
+        if (metric("forge_token_database_checks_total") == before)
             return;
         pause_ms(50);
     }
@@ -102,7 +85,7 @@ static int listener_pid(void)
 START_TEST(session_ends)
 {
     person_t me = person("student"), other = person("student");
-    const char *second = login(me, PORT_MAIN);
+    const char *second = person_again(me, PORT_MAIN).access;
     wait_settled(me.access);
     sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s", text_at(jwt_part(me.access, 1), "/sid"));
     refused_soon(me.access);
@@ -120,13 +103,13 @@ START_TEST(role_changes)
     accepted_at(PORT_MAIN, me.access);
     sql("UPDATE forge.users SET role = 'instructor' WHERE id = %lld", (long long)me.id);
     refused_soon(me.access);
-    const char *fresh = login(me, PORT_MAIN);
+    const char *fresh = person_again(me, PORT_MAIN).access;
     ck_assert_int_eq(strncmp(text_at(jwt_part(fresh, 1), "/jti"), "1.", 2), 0);
     accepted_at(PORT_MAIN, fresh);
     expect_status(CALL("POST", "/api/v1/courses", .token = fresh, .json = "{\"title\":\"T\"}"), 201);
     sql("UPDATE forge.users SET role = 'student' WHERE id = %lld", (long long)me.id);
     refused_soon(fresh);
-    accepted_at(PORT_MAIN, login(me, PORT_MAIN));
+    accepted_at(PORT_MAIN, person_again(me, PORT_MAIN).access);
 }
 END_TEST
 
@@ -160,7 +143,7 @@ START_TEST(many_at_once)
     person_t me = person("student");
     const char *tokens[20];
     for (int i = 0; i < 20; i++)
-        tokens[i] = login(me, PORT_MAIN);
+        tokens[i] = person_again(me, PORT_MAIN).access;
     end_sessions_of(me);
     for (int i = 0; i < 20; i++)
         refused_soon(tokens[i]);
@@ -174,9 +157,9 @@ START_TEST(longer_lives)
     person_t me = person("student");
     wait_settled(me.access);
     char *longer = jwt_with(me, "exp", F("%lld", (long long)int_at(jwt_part(me.access, 1), "/exp") + 7200));
-    long before = asked();
+    long before = metric("forge_token_database_checks_total");
     accepted_at(PORT_MAIN, longer);
-    ck_assert_int_gt(asked(), before);
+    ck_assert_int_gt(metric("forge_token_database_checks_total"), before);
     end_sessions_of(me);
     refused_soon(longer);
 }
@@ -189,7 +172,7 @@ START_TEST(another_node)
     watchdog(120);
     env_second_start();
     person_t me = person("student"), other = person("student");
-    const char *there = login(me, PORT_SECOND);
+    const char *there = person_again(me, PORT_SECOND).access;
     accepted_at(PORT_SECOND, me.access);
     accepted_at(PORT_MAIN, there);
     end_sessions_of(me);
@@ -201,7 +184,7 @@ START_TEST(another_node)
     refused_soon_at(PORT_SECOND, other.access);
     refused_soon_at(PORT_MAIN, other.access);
     env_second_stop();
-    const char *late = login(me, PORT_MAIN);
+    const char *late = person_again(me, PORT_MAIN).access;
     end_sessions_of(me);
     env_second_start(); /* it was not there when that happened */
     refused_at(PORT_SECOND, late);
@@ -307,19 +290,19 @@ START_TEST(nobody_listens)
     wait_settled(me.access);
     sql("REVOKE SELECT ON forge.revocations FROM forge_app");
     sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'forge events'");
-    long before = asked();
-    for (int i = 0; i < TRIES && asked() == before; i++) {
+    long before = metric("forge_token_database_checks_total");
+    for (int i = 0; i < TRIES && metric("forge_token_database_checks_total") == before; i++) {
         accepted_at(PORT_MAIN, me.access);
         pause_ms(50);
     }
-    ck_assert_int_gt(asked(), before);
+    ck_assert_int_gt(metric("forge_token_database_checks_total"), before);
     accepted_at(PORT_MAIN, me.access);
     end_sessions_of(me);
     refused_at(PORT_MAIN, me.access);
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)other.id);
     refused_at(PORT_MAIN, other.access);
     sql("GRANT SELECT ON forge.revocations TO forge_app");
-    wait_settled(login(me, PORT_MAIN));
+    wait_settled(person_again(me, PORT_MAIN).access);
     refused_at(PORT_MAIN, me.access);
     refused_at(PORT_MAIN, other.access);
 }

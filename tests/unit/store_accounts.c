@@ -171,9 +171,10 @@ END_TEST
 
 /* --- many --- */
 
-static const char *bulk(forge_bulk_t action, const char *ids, const char *role, bool dry_run)
+static const char *bulk(forge_bulk_action_t action, const char *ids, const char *role, bool dry_run)
 {
-    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, action, ids, role, dry_run, &root, &rows), FORGE_OK);
+    const forge_bulk_t all = {.action = action, .ids = ids, .role = role, .dry_run = dry_run};
+    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &all, &root, &rows), FORGE_OK);
     char *text = apr_pstrdup(forge_test_pool, column("results")), *to = text;
     for (const char *c = text; *c; c++)
         if (!strchr(" \n\"", *c))
@@ -203,8 +204,8 @@ END_TEST
 
 START_TEST(bulk_dry_run_tells_the_same_and_does_nothing)
 {
-    static const forge_bulk_t actions[] = {FORGE_BULK_ACTIVATE, FORGE_BULK_DEACTIVATE, FORGE_BULK_SET_ROLE, FORGE_BULK_REVOKE_SESSIONS,
-                                           FORGE_BULK_DELETE};
+    static const forge_bulk_action_t actions[] = {FORGE_BULK_ACTIVATE, FORGE_BULK_DEACTIVATE, FORGE_BULK_SET_ROLE,
+                                                  FORGE_BULK_REVOKE_SESSIONS, FORGE_BULK_DELETE};
     sql("INSERT INTO forge.audit_events (event) VALUES ('a.b')");
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         const char *before =

@@ -8,7 +8,7 @@ static const char mac_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 static const char two_macs[] = "{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,"
                                "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}";
 static const char other_macs[] = "{cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc}";
-static const forge_mfa_by_t by = {.user_id = 1, .session_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
+static const forge_actor_t by = {.id = 1, .session_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
 static const forge_guess_t guess = {
     .subject = "user:1", .address = "192.0.2.7", .limit = 5, .seconds = 1800, .user_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
 
@@ -129,7 +129,7 @@ END_TEST
 START_TEST(not_enabled)
 {
     const char *factor = set_up();
-    forge_mfa_by_t bob = {.user_id = 2, .session_id = 3};
+    forge_actor_t bob = {.id = 2, .session_id = 3};
     forge_enable_t e = {.factor_id = factor, .step = "100", .macs = two_macs};
     ck_assert_int_eq(forge_store_mfa_enable(db, forge_test_pool, &bob, &e, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
@@ -168,7 +168,7 @@ START_TEST(backup_codes_once)
     ck_assert_str_eq(ask("SELECT count(*) || '/' || count(used_at) FROM forge.mfa_backup_codes"), "1/0");
     ck_assert_int_eq(use(factor, NULL, mac_a), 0);
     ck_assert_int_eq(use(factor, NULL, "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"), 1);
-    forge_mfa_by_t bob = {.user_id = 2, .session_id = 3};
+    forge_actor_t bob = {.id = 2, .session_id = 3};
     ck_assert_int_eq(forge_store_mfa_codes(db, forge_test_pool, &bob, two_macs, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
@@ -215,17 +215,18 @@ END_TEST
 
 START_TEST(reset_by_an_administrator)
 {
+    const forge_actor_t root = {.id = 2, .admin = true, .ip = "192.0.2.1", .request_id = "r2"};
     enable();
     revoked();
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 1, 2, "192.0.2.1", "r2", &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 1, &root, &rows), FORGE_OK);
     ck_assert_str_eq(column("had"), "t");
     ck_assert_str_eq(revoked(), "u1:1 s1");
     ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "1"); /* Bob's */
     ck_assert_ptr_nonnull(strstr(events(), "mfa.reset21"));
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 1, 0, NULL, NULL, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 1, &(forge_actor_t){.id = 0}, &rows), FORGE_OK);
     ck_assert_str_eq(column("had"), "f");
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 77, 2, NULL, NULL, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 77, &root, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
 END_TEST

@@ -38,8 +38,12 @@ START_TEST(taken_slugs)
     ck_assert_int_eq(create(STUDENT, "One", "one"), FORGE_E_SLUG_TAKEN);
     ck_assert_int_eq(create(STUDENT, "One", NULL), FORGE_OK);
     ck_assert_msg(!strncmp(column("slug"), "one-", 4) && strlen(column("slug")) == 12, "%s", column("slug"));
-    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG, NULL, "two", NULL, &rows), FORGE_E_SLUG_TAKEN);
-    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG, NULL, "one", NULL, &rows), FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG, &(forge_organization_patch_t){.slug = "two"}, &rows),
+        FORGE_E_SLUG_TAKEN);
+    ck_assert_int_eq(
+        forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG, &(forge_organization_patch_t){.slug = "one"}, &rows),
+        FORGE_OK);
     ck_assert_int_eq(create(STUDENT, "N", "Not-Good"), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "organizations_slug_form");
 }
@@ -70,13 +74,13 @@ START_TEST(read_by_members_only)
 {
     for (int caller = ROOT; caller <= CALLERS; caller++) {
         forge_status_t wanted = caller <= MEMBER ? FORGE_OK : FORGE_E_NOT_FOUND;
-        ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller)->who, ORG, &rows), wanted);
-        ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller)->who, UNKNOWN, &rows), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller), ORG, &rows), wanted);
+        ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller), UNKNOWN, &rows), FORGE_E_NOT_FOUND);
     }
-    ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(ADMIN_IN)->who, ORG, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(ADMIN_IN), ORG, &rows), FORGE_OK);
     ck_assert_str_eq(column("role"), "admin");
     ck_assert_str_eq(column("_username"), "admin_in");
-    ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(ROOT)->who, ORG, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(ROOT), ORG, &rows), FORGE_OK);
     ck_assert_ptr_null(column("role"));
 }
 END_TEST
@@ -88,14 +92,19 @@ START_TEST(changed_by_rights)
     static const forge_status_t delete[CALLERS + 1] = {
         0, FORGE_OK, FORGE_OK, FORGE_E_FORBIDDEN, FORGE_E_FORBIDDEN, FORGE_E_NOT_FOUND, FORGE_E_NOT_FOUND};
     for (int caller = CALLERS; caller >= ROOT; caller--) {
-        ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(caller), ORG, "New", NULL, NULL, &rows), update[caller]);
+        ck_assert_int_eq(
+            forge_store_organization_update(db, forge_test_pool, by(caller), ORG, &(forge_organization_patch_t){.name = "New"}, &rows),
+            update[caller]);
         if (delete[caller] != FORGE_OK)
             ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(caller), ORG, NULL), delete[caller]);
     }
-    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG, "X", NULL, "{1}", &rows),
+    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
+                                                     &(forge_organization_patch_t){.name = "X", .if_version = "{1}"}, &rows),
                      FORGE_E_PRECONDITION_FAILED);
     ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{1}"), FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG, NULL, "uno", "{4}", &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
+                                                     &(forge_organization_patch_t){.slug = "uno", .if_version = "{4}"}, &rows),
+                     FORGE_OK);
     ck_assert_str_eq(column("name"), "New");
     ck_assert_str_eq(column("slug"), "uno");
     ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{5}"), FORGE_OK);
@@ -156,8 +165,11 @@ START_TEST(added_by_rights)
     ck_assert_str_eq(column("role"), "owner");
     ck_assert_str_eq(members(ORG), "2o 3a 4m 5o 6a");
     ck_assert_str_eq(events(), "member.added:6 member.added:5 member.added:6");
-    ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG, NULL, "root@example.org", "member", &rows), FORGE_OK);
-    ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG, NULL, "nobody@example.org", "member", &rows),
+    ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG,
+                                            &(forge_new_member_t){.email_key = "root@example.org", .role = "member"}, &rows),
+                     FORGE_OK);
+    ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG,
+                                            &(forge_new_member_t){.email_key = "nobody@example.org", .role = "member"}, &rows),
                      FORGE_E_BAD_REFERENCE);
 }
 END_TEST

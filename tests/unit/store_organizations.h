@@ -32,13 +32,11 @@ __attribute__((unused)) static void setup(void)
         " (1, 2, 'owner'), (1, 3, 'admin'), (1, 4, 'member'), (2, 5, 'owner')");
 }
 
-__attribute__((unused)) static const forge_asker_t *by(int id)
+__attribute__((unused)) static const forge_actor_t *by(int id)
 {
-    static forge_who_t callers[NOBODY + 1];
-    static forge_asker_t askers[NOBODY + 1];
-    callers[id] = (forge_who_t){.user_id = id, .role = id == ROOT ? FORGE_ROLE_ADMIN : FORGE_ROLE_STUDENT};
-    askers[id] = (forge_asker_t){.who = &callers[id], .ip = "fe80::1%eth0", .request_id = "r1"};
-    return &askers[id];
+    static forge_actor_t actors[NOBODY + 1];
+    actors[id] = (forge_actor_t){.id = id, .admin = id == ROOT, .ip = "fe80::1%eth0", .request_id = "r1"};
+    return &actors[id];
 }
 
 __attribute__((unused)) static const char *column(const char *name)
@@ -67,7 +65,8 @@ __attribute__((unused)) static forge_status_t create(int caller, const char *nam
 
 __attribute__((unused)) static forge_status_t add(int caller, int org, int user, const char *role)
 {
-    return forge_store_member_add(db, forge_test_pool, by(caller), org, forge_util_itoa(forge_test_pool, user), NULL, role, &rows);
+    return forge_store_member_add(db, forge_test_pool, by(caller), org,
+                                  &(forge_new_member_t){.user_id = forge_util_itoa(forge_test_pool, user), .role = role}, &rows);
 }
 
 __attribute__((unused)) static forge_status_t promote(int caller, int org, int user, const char *role)

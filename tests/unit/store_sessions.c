@@ -3,13 +3,23 @@
  */
 #include "store_schema.h"
 
+#define F(...) apr_psprintf(forge_test_pool, __VA_ARGS__)
+
 static forge_rows_t *rows;
-static const forge_origin_t origin = {.ip = "192.0.2.7", .request_id = "req-1"};
+static const forge_actor_t origin = {.ip = "192.0.2.7", .request_id = "req-1"};
 static const char *const digits = "0123456789abcdef";
 
 static void begin(void)
 {
     schema_begin("store_sessions");
+}
+
+static const forge_actor_t *as(const forge_who_t *who)
+{
+    static forge_actor_t actor;
+    actor = origin;
+    actor.id = who->user_id, actor.session_id = who->session_id;
+    return &actor;
 }
 
 static const char *column(const char *name)
@@ -22,16 +32,6 @@ static const char *sha(char digit)
 {
     char *text = apr_pcalloc(forge_test_pool, 65);
     memset(text, digit, 64);
-    return text;
-}
-
-static char *F(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *F(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = apr_pvsprintf(forge_test_pool, format, args);
-    va_end(args);
     return text;
 }
 
@@ -258,8 +258,8 @@ END_TEST
 START_TEST(logout_ends_one)
 {
     forge_who_t who = account("ada", '0');
-    ck_assert_int_eq(forge_store_session_logout(db, forge_test_pool, &who, &origin), FORGE_OK);
-    ck_assert_int_eq(forge_store_session_logout(db, forge_test_pool, &who, &origin), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_logout(db, forge_test_pool, as(&who)), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_logout(db, forge_test_pool, as(&who)), FORGE_OK);
     forge_effects_t effects = forge_store_effects_take(db, forge_test_pool);
     ck_assert_int_eq(effects.revoked->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(effects.revoked, 0, const char *), F("s%d", (int)who.session_id));
@@ -274,12 +274,12 @@ START_TEST(only_ones_own_end)
     forge_new_session_t second = session_of('2', "pwd");
     ck_assert_int_eq(forge_store_login(db, forge_test_pool, ada.user_id, 0, NULL, &second, &rows), FORGE_OK);
     apr_int64_t other = forge_store_rows_int(rows, 0, "_session_id", 0);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, bob.session_id, &ada, &origin), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, 9999, &ada, &origin), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, other, &ada, &origin), FORGE_OK);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, other, &ada, &origin), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, bob.session_id, as(&ada)), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, 9999, as(&ada)), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, other, as(&ada)), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, other, as(&ada)), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(audit_of("session.revoked"), "1");
-    ck_assert_int_eq(forge_store_session_logout_all(db, forge_test_pool, &ada, &origin), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_logout_all(db, forge_test_pool, as(&ada)), FORGE_OK);
     ck_assert_str_eq(ask("SELECT string_agg(user_id || coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"),
                      F("%dlogout_all %d- %drevoked", (int)ada.user_id, (int)bob.user_id, (int)ada.user_id));
     ck_assert_str_eq(ask("SELECT detail->>'sessions' FROM forge.audit_events WHERE event = 'user.logout_all'"), "1");
@@ -328,7 +328,7 @@ START_TEST(ticket_is_void)
         "forge.sessions");
     ck_assert_int_eq(forge_store_ticket_spend(db, forge_test_pool, ask("SELECT encode(sha256('x'), 'hex')"), &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
-    forge_store_session_logout(db, forge_test_pool, &who, &origin);
+    forge_store_session_logout(db, forge_test_pool, as(&who));
     ck_assert_int_eq(forge_store_ticket_create(db, forge_test_pool, &who, sha('c')), FORGE_E_INVALID_TOKEN);
 }
 END_TEST
@@ -425,7 +425,7 @@ END_TEST
 START_TEST(guest_whose_session_ended)
 {
     forge_who_t who = guest("guest_00000001", '0');
-    forge_store_session_logout(db, forge_test_pool, &who, &origin);
+    forge_store_session_logout(db, forge_test_pool, as(&who));
     forge_new_user_t user = registration(who, "ada");
     forge_new_session_t session = session_of('1', "pwd");
     ck_assert_int_eq(forge_store_user_create(db, forge_test_pool, &user, &session, &rows), FORGE_E_INVALID_TOKEN);
@@ -504,7 +504,7 @@ static forge_who_t keeper;
 static forge_status_t key_make(const char *name, const char *sha256, const char *days)
 {
     forge_new_key_t key = {.name = name, .prefix = "abcdefgh", .sha256 = sha256, .scopes = "{read,write}", .expires_days = days};
-    return forge_store_api_key_create(db, forge_test_pool, &key, &keeper, &origin, &rows);
+    return forge_store_api_key_create(db, forge_test_pool, &key, as(&keeper), &rows);
 }
 
 START_TEST(key_found_until_it_ends)
@@ -541,9 +541,9 @@ START_TEST(key_deleted_by_its_owner)
     forge_who_t bob = account("bob", '1');
     ck_assert_int_eq(key_make("export", sha('a'), NULL), FORGE_OK);
     apr_int64_t id = forge_store_rows_int(rows, 0, "id", 0);
-    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, &bob, &origin), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, &keeper, &origin), FORGE_OK);
-    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, &keeper, &origin), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, as(&bob)), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, as(&keeper)), FORGE_OK);
+    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, as(&keeper)), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(audit_of("api_key.created"), "1");
     ck_assert_str_eq(audit_of("api_key.deleted"), "1");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.audit_events WHERE detail::text LIKE '%aaaa%'"), "0");
