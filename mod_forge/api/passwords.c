@@ -151,6 +151,7 @@ static forge_status_t password_change(forge_req_t *q)
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/auth/password/forgot",
+     .flags = FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 202,
      .body = forgot_body,
@@ -164,6 +165,7 @@ static const forge_route_t routes[] = {
                     "hour; a newer token voids the older one. The answer is the same, after the same time, for any address."},
     {.method = FORGE_POST,
      .path = "/auth/password/reset",
+     .flags = FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 204,
      .body = reset_body,
