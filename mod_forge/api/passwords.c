@@ -135,6 +135,7 @@ static forge_status_t password_change(forge_req_t *q)
     forge_http_db_done(q);
     if (forge_store_rows_count(account) == 0)
         return forge_fail(q, FORGE_E_INVALID_TOKEN);
+    in.set_at = forge_store_rows_text(account, 0, "_set_at");
     judge(q, password, account);
     if (strcmp(current, password) == 0)
         forge_core_fault(q->faults, "/new_password", "same_as_current", "must differ from the current password");

@@ -20,6 +20,7 @@ typedef struct forge_guess_t {
     int seconds;          /* how long, and how long a failure is remembered */
     apr_int64_t user_id;  /* 0: unknown */
     apr_int64_t actor_id; /* who is logged in; 0 at a login */
+    const char *set_at;   /* when the password that was checked had been set: a login that meets a newer one is too late; NULL: not asked */
     const char *ip, *request_id;
 } forge_guess_t;
 
@@ -32,7 +33,8 @@ typedef enum forge_guess_verdict_t {
 /* --- lockout.c --- */
 
 /* *seconds: how long it stays locked. */
-forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict, int *seconds);
+forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict,
+                                        int *seconds);
 /* It was wrong: counts it, locks at the limit, and writes the audit event ("user.login_failed", "mfa.failed"; `at` says where: "login",
  * "confirm", "mfa") and user.locked with it. Also for guesses that were not charged because lockout is off. */
 forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event, const char *at);
