@@ -139,6 +139,7 @@ enum {
     FORGE_R_STEP_UP = 1 << 13, /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
     FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
     FORGE_R_TICKET = 1 << 15,  /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
+    FORGE_R_WAY_IN = 1 << 17,  /* serves whoever has lost their way: a token or key that is not good counts as none (q->stale) */
     FORGE_R_NDJSON = 1 << 20   /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
 };
 

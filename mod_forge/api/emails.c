@@ -52,6 +52,7 @@ static forge_status_t email_resend(forge_req_t *q)
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/auth/email/verify",
+     .flags = FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 204,
      .body = verify_body,

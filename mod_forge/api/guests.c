@@ -34,7 +34,7 @@ static forge_status_t guest_create(forge_req_t *q)
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/auth/guest",
-     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT,
+     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 201,
      .reply = forge_api_tokens_fields,

@@ -113,6 +113,7 @@ forge_status_t forge_api_account_login(forge_req_t *q)
     FORGE_TRY(find_account(q, identifier, &name, &rows));
     bool known = forge_store_rows_count(rows) > 0;
     forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name);
+    g.set_at = known ? forge_store_rows_text(rows, 0, "_password_set_at") : NULL;
     FORGE_TRY(forge_api_guess_begin(q, &g));
     forge_status_t status = forge_http_password_verify(q, password, known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL, &good);
     if (status != FORGE_OK) {

@@ -339,7 +339,7 @@ static forge_status_t mfa_verify(forge_req_t *q)
     if (token)
         return verify_login(q, token, code);
     if (q->who.role == FORGE_ROLE_NONE)
-        return forge_fail(q, FORGE_E_UNAUTHENTICATED);
+        return forge_fail(q, q->stale ? FORGE_E_INVALID_TOKEN : FORGE_E_UNAUTHENTICATED);
     if (q->who.role < FORGE_ROLE_STUDENT)
         return forge_fail(q, FORGE_E_FORBIDDEN);
     if (q->who.session_id == 0)
@@ -419,7 +419,7 @@ static const forge_route_t routes[] = {
      .errors = setup_errors},
     {.method = FORGE_POST,
      .path = "/auth/mfa/verify",
-     .flags = FORGE_R_TOKENS,
+     .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 200,
      .body = verify_body,

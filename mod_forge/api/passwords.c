@@ -135,6 +135,7 @@ static forge_status_t password_change(forge_req_t *q)
     forge_http_db_done(q);
     if (forge_store_rows_count(account) == 0)
         return forge_fail(q, FORGE_E_INVALID_TOKEN);
+    in.set_at = forge_store_rows_text(account, 0, "_set_at");
     judge(q, password, account);
     if (strcmp(current, password) == 0)
         forge_core_fault(q->faults, "/new_password", "same_as_current", "must differ from the current password");
@@ -151,6 +152,7 @@ static forge_status_t password_change(forge_req_t *q)
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/auth/password/forgot",
+     .flags = FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 202,
      .body = forgot_body,
@@ -164,6 +166,7 @@ static const forge_route_t routes[] = {
                     "hour; a newer token voids the older one. The answer is the same, after the same time, for any address."},
     {.method = FORGE_POST,
      .path = "/auth/password/reset",
+     .flags = FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH,
      .success = 204,
      .body = reset_body,

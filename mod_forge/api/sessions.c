@@ -159,7 +159,7 @@ static forge_status_t logout_all(forge_req_t *q)
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/auth/refresh",
-     .flags = FORGE_R_TOKENS,
+     .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_DEFAULT,
      .success = 200,
      .body = refresh_body,

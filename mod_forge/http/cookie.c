@@ -18,6 +18,7 @@ APLOG_USE_MODULE(forge);
 #define CSRF_COOKIE    "__Host-forge_csrf"
 #define CSRF_HEADER    "X-CSRF-Token"
 #define ATTRIBUTES     "; Path=/; Secure; SameSite=Lax"
+#define MARK           ".cookie." /* in jti, behind the epoch: signed, and no other token of ours has it */
 
 /* --- reading --- */
 
@@ -103,6 +104,22 @@ static bool can_set(request_rec *r, const forge_server_t *server)
     return forge_config_cookie(server->config, forge_config_of_request(r)) && forge_http_secure(r);
 }
 
+/* An access token that says what it is for: a cookie is renewed as long as its session lives, and whoever finds an access token that has
+ * ended must not get that by sending it as a cookie. */
+static const char *sign(apr_pool_t *p, const forge_server_t *server, const forge_who_t *who, apr_time_t now)
+{
+    forge_who_t marked = *who;
+    unsigned char bits[16];
+    forge_util_random(bits, sizeof(bits));
+    marked.jti = apr_pstrcat(p, forge_util_itoa(p, who->epoch), MARK, forge_util_b64url(p, bits, sizeof(bits)), NULL);
+    return forge_core_token_sign(p, server->keys, forge_config_token_rules(server->config), &marked, now);
+}
+
+static bool is_marked(const forge_who_t *who)
+{
+    return strncmp(who->jti + strcspn(who->jti, "."), MARK, strlen(MARK)) == 0;
+}
+
 static void set_cookies(request_rec *r, const forge_server_t *server, const forge_who_t *who, const char *token)
 {
     apr_interval_time_t life = forge_config_refresh_ttl(server->config);
@@ -125,7 +142,7 @@ static void clear_cookies(request_rec *r, const forge_server_t *server)
 void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who)
 {
     if (can_set(q->r, q->server))
-        set_cookies(q->r, q->server, who, forge_core_token_sign(q->pool, q->keys, forge_config_token_rules(q->config), who, q->now));
+        set_cookies(q->r, q->server, who, sign(q->pool, q->server, who, q->now));
 }
 
 void forge_http_cookie_clear(forge_req_t *q)
@@ -143,6 +160,8 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
     forge_rows_t *rows;
     const char *activity = apr_pstrcat(r->pool, "forge cookie ", forge_http_identify(r)->request_id, NULL);
     const char *until = forge_util_time(r->pool, r->request_time + forge_config_refresh_ttl(server->config), 6);
+    if (!is_marked(who))
+        return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_http_lease_take(r->pool, server, activity, &lease, &db));
     forge_status_t status = forge_store_door_renew(db, r->pool, who, until, &rows);
     forge_http_lease_return(lease);
@@ -152,8 +171,7 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
     who->role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role"));
     who->epoch = forge_store_rows_int(rows, 0, "_epoch", 0);
     who->amr = forge_store_rows_text(rows, 0, "_amr");
-    who->jti = NULL;
-    *token = forge_core_token_sign(r->pool, server->keys, forge_config_token_rules(server->config), who, apr_time_now());
+    *token = sign(r->pool, server, who, apr_time_now());
     if (!*token)
         return FORGE_E_INTERNAL;
     set_cookies(r, server, who, *token);

@@ -111,11 +111,15 @@ static forge_status_t find_caller(forge_req_t *q)
     return token ? check_token(q, token) : FORGE_OK;
 }
 
+/* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not shut the door. */
 static forge_status_t identify(forge_req_t *q)
 {
     forge_status_t status = find_caller(q);
     if (status != FORGE_OK)
         memset(&q->who, 0, sizeof(q->who));
+    q->stale = status == FORGE_E_INVALID_TOKEN && q->route && q->route->flags & FORGE_R_WAY_IN;
+    if (q->stale)
+        return FORGE_OK;
     if (status != FORGE_OK || q->who.user_id == 0)
         return status;
     forge_http_note(q->r)->user_id = q->who.user_id;

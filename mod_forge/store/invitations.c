@@ -47,7 +47,7 @@ static const forge_stmt_t invitation_create = {
     " SELECT id, $4, $5, $6, decode($7, 'hex'), $1::bigint FROM verdict WHERE outcome = 'ok' AND (SELECT count(*) FROM overdue) >= 0"
     " ON CONFLICT (organization_id, email_key) WHERE state = 'pending' DO NOTHING RETURNING i.*), "
     FORGE_MAIL("SELECT 'invitation', $13::text, email, NULL::bigint, $8 FROM made WHERE $13::text IS NOT NULL") ", "
-    FORGE_AUDIT("SELECT 'invitation.created', $1::bigint, NULL::bigint, split_part($9, '%', 1)::inet, $10, jsonb_build_object("
+    FORGE_AUDIT("SELECT 'invitation.created', $1::bigint, NULL::bigint, $9::inet, $10, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email, 'role', role) FROM made")
     " SELECT " INVITATION ", CASE WHEN v.outcome = 'ok' AND i.id IS NULL THEN 'pending' ELSE v.outcome END AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN made i ON true",
@@ -109,7 +109,7 @@ forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, cons
                           in->role,
                           in->sha256_hex,
                           in->mail.payload,
-                          by->ip,
+                          forge_store_ip(p, by->ip),
                           by->request_id,
                           APR_STRINGIFY(FORGE_INVITATIONS_SENT_MAX),
                           APR_STRINGIFY(FORGE_INVITATIONS_RECEIVED_MAX),

@@ -20,6 +20,7 @@ typedef struct forge_guess_t {
     int seconds;          /* how long, and how long a failure is remembered */
     apr_int64_t user_id;  /* 0: unknown */
     apr_int64_t actor_id; /* who is logged in; 0 at a login */
+    const char *set_at;   /* when the password that was checked had been set: a login that meets a newer one is too late; NULL: not asked */
     const char *ip, *request_id;
 } forge_guess_t;
 

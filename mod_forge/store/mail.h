@@ -20,9 +20,9 @@ typedef struct forge_new_mail_t {
 /* What a statement on a token or a password needs; what it does not need stays NULL. */
 typedef struct forge_one_time_t {
     apr_int64_t user_id, session_id;
-    const char *sha256;            /* of the token, hex */
-    const char *email, *email_key; /* an address that is to be proven */
-    const char *password_hash;
+    const char *sha256;                 /* of the token, hex */
+    const char *email, *email_key;      /* an address that is to be proven */
+    const char *password_hash, *set_at; /* the new one; when the old one that was checked had been set (NULL: not asked) */
     forge_new_mail_t mail;
     const char *ip, *request_id;
 } forge_one_time_t;
@@ -53,13 +53,14 @@ forge_status_t forge_store_email_verify(forge_db_t *db, apr_pool_t *p, const for
 
 /* --- passwords.c --- */
 
-/* Address and username of an active account, for the rules of a new password: _email, username; no rows when it is gone. */
+/* Address and username of an active account, for the rules of a new password: _email, username, _set_at; no rows when it is gone. */
 forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, forge_rows_t **rows);
 /* Spends a reset token: new password, all sessions ended, API keys deleted, lockout lifted, all other tokens void, a notice.
  * FORGE_E_TOKEN_INVALID. in: sha256, password_hash, mail, ip, request_id. */
 forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in);
-/* A new password for someone who is logged in: all sessions but this one end, tokens are void, a notice. FORGE_E_INVALID_TOKEN when the
- * session has ended meanwhile. in: user_id, session_id, password_hash, mail, ip, request_id. */
+/* A new password for someone who is logged in: all sessions but this one end, tokens and half logins are void, a notice.
+ * FORGE_E_INVALID_TOKEN when the session has ended, or the password was changed, meanwhile. in: user_id, session_id, password_hash, set_at,
+ * mail, ip, request_id. */
 forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in);
 
 /* --- outbox.c: for the mailer --- */

@@ -7,7 +7,18 @@
 
 static const forge_stmt_t owner = {
     "password_owner",
-    "SELECT email AS _email, username FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'",
+    "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'",
+    1};
+
+/* A login that is under way has its account's row: waiting for it in a statement of its own, the next one sees the session that it began. */
+static const forge_stmt_t hold_by_token = {
+    "password_hold_by_token",
+    "SELECT u.id FROM forge.one_time_tokens t JOIN forge.users u ON u.id = t.user_id WHERE t.sha256 = decode($1, 'hex')"
+    " FOR NO KEY UPDATE OF u",
+    1};
+static const forge_stmt_t hold = {
+    "password_hold",
+    "SELECT u.id FROM forge.users u WHERE u.id = $1::bigint FOR NO KEY UPDATE",
     1};
 
 /* Whoever knew the old password is out: sessions end, API keys are gone, and the epoch voids every access token. Whoever has the mailbox
@@ -18,7 +29,7 @@ static const forge_stmt_t reset = {
     " UPDATE forge.one_time_tokens SET used_at = now() WHERE sha256 = decode($1, 'hex') AND kind = 'reset'"
     " AND used_at IS NULL AND expires_at > now() RETURNING user_id), "
     "changed AS ("
-    " UPDATE forge.users u SET password_hash = $2, password_changed_at = now(), epoch = u.epoch + 1 FROM spent"
+    " UPDATE forge.users u SET password_hash = $2, password_changed_at = clock_timestamp(), epoch = u.epoch + 1 FROM spent"
     " WHERE u.id = spent.user_id AND u.is_active AND u.role <> 'guest' RETURNING u.id, u.email, u.epoch), "
     "void AS ("
     " UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c"
@@ -39,10 +50,11 @@ static const forge_stmt_t reset = {
 static const forge_stmt_t change = {
     "password_change",
     "WITH changed AS ("
-    " UPDATE forge.users u SET password_hash = $3, password_changed_at = now() FROM forge.sessions mine"
+    " UPDATE forge.users u SET password_hash = $3, password_changed_at = clock_timestamp() FROM forge.sessions mine"
     " WHERE u.id = $1::bigint AND u.is_active AND mine.id = $2::bigint AND mine.user_id = u.id AND mine.revoked_at IS NULL"
-    " AND mine.expires_at > now() RETURNING u.id, u.email), "
+    " AND mine.expires_at > now() AND ($8::text IS NULL OR u.password_changed_at = $8::timestamptz) RETURNING u.id, u.email), "
     "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at IS NULL), "
+    "pending AS (DELETE FROM forge.login_challenges l USING changed c WHERE l.user_id = c.id), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_change' FROM changed c"
     " WHERE s.user_id = c.id AND s.id <> $2::bigint AND s.revoked_at IS NULL RETURNING s.id), "
@@ -50,7 +62,7 @@ static const forge_stmt_t change = {
     FORGE_AUDIT("SELECT 'password.changed', id, id, $6::inet, $7,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed") " "
     "SELECT c.id AS _user_id, (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked, " FORGE_AUDITED " FROM changed c",
-    7};
+    8};
 
 /* clang-format on */
 
@@ -60,12 +72,29 @@ forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int
     return forge_store_run(db, p, &owner, args, rows);
 }
 
+/* One statement behind another that waits for its turn. */
+typedef struct turn_t {
+    const forge_stmt_t *wait, *then;
+    const char *const *args; /* the first one is that of both */
+    bool done;               /* there was a row */
+} turn_t;
+
+static forge_status_t take_turn(forge_db_t *db, apr_pool_t *p, void *baton)
+{
+    turn_t *turn = baton;
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_run(db, p, turn->wait, turn->args, NULL));
+    FORGE_TRY(forge_store_run(db, p, turn->then, turn->args, &rows));
+    turn->done = forge_store_rows_count(rows) > 0;
+    return FORGE_OK;
+}
+
 forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
     const char *args[] = {in->sha256, in->password_hash, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
-    forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &reset, args, &rows));
-    return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;
+    turn_t turn = {&hold_by_token, &reset, args, false};
+    FORGE_TRY(forge_store_tx(db, p, take_turn, &turn));
+    return turn.done ? FORGE_OK : FORGE_E_TOKEN_INVALID;
 }
 
 forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
@@ -76,8 +105,9 @@ forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const 
                           in->mail.sender,
                           in->mail.payload,
                           forge_store_ip(p, in->ip),
-                          in->request_id};
-    forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &change, args, &rows));
-    return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
+                          in->request_id,
+                          in->set_at};
+    turn_t turn = {&hold, &change, args, false};
+    FORGE_TRY(forge_store_tx(db, p, take_turn, &turn));
+    return turn.done ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }

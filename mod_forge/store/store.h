@@ -194,7 +194,8 @@ typedef struct forge_new_session_t {
  * and its sessions end; FORGE_E_INVALID_TOKEN when it is no guest any more. */
 forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
                                        forge_rows_t **rows);
-/* By e-mail key or username (either NULL): the bare user, _password_hash, _mfa (a second factor is active); no rows when unknown. */
+/* By e-mail key or username (either NULL): the bare user, _password_hash, _password_set_at, _mfa (a second factor is active); no rows when
+ * unknown. */
 forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows);
 /* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL, settles
  * session->guess as good. Row: the bare user, _session_id. No rows: inactive, changed, or with a second factor meanwhile; then nothing was

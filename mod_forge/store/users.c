@@ -48,7 +48,7 @@ static const forge_stmt_t user_create = {
     21};
 
 #define LOGIN_SECRETS \
-    "u.password_hash AS _password_hash, u.epoch AS _epoch, u.version AS _version," \
+    "u.password_hash AS _password_hash, u.password_changed_at AS _password_set_at, u.epoch AS _epoch, u.version AS _version," \
     " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS _mfa"
 
 static const forge_stmt_t login_by_email = {
@@ -62,12 +62,13 @@ static const forge_stmt_t login_by_username = {
     "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")",
     1};
 
-/* Where a second factor became active since the account was looked up, a password is not enough. */
+/* Where a second factor became active since the account was looked up, a password is not enough; and one that was changed since is none
+ * (it would bring its own hash back, too). */
 static const forge_stmt_t login_good = {
     "login",
     "WITH who AS ("
     " UPDATE forge.users u SET last_login_at = now(), last_login_ip = $7::inet, password_hash = coalesce($2, password_hash)"
-    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint"
+    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint AND ($13::text IS NULL OR password_changed_at = $13::timestamptz)"
     "  AND NOT EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) RETURNING *), "
     OPEN_SESSION("$3", "$4", "$5", "$6", "$7", "$8") ", "
     FORGE_GUESS_SETTLE("$11", "$12", "true", "who") ", "
@@ -75,18 +76,20 @@ static const forge_stmt_t login_good = {
         " jsonb_build_object('amr', coalesce($8, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED
     " FROM who u LEFT JOIN opened o ON true",
-    12};
+    13};
 
 static const forge_stmt_t challenge_make = {
     "challenge_make",
-    "WITH who AS (SELECT id, epoch FROM forge.users WHERE id = $1::bigint AND is_active AND epoch = $2::bigint), "
+    "WITH who AS ("
+    " SELECT id, epoch FROM forge.users WHERE id = $1::bigint AND is_active AND epoch = $2::bigint"
+    "  AND ($8::text IS NULL OR password_changed_at = $8::timestamptz) FOR NO KEY UPDATE), "
     "renewed AS (UPDATE forge.users u SET password_hash = $3 FROM who WHERE u.id = who.id AND $3::text IS NOT NULL), "
     "made AS ("
     " INSERT INTO forge.login_challenges (sha256, user_id, epoch, device_name, expires_at)"
     " SELECT decode($4, 'hex'), id, epoch, $5, now() + interval '5 minutes' FROM who RETURNING id), "
     FORGE_GUESS_SETTLE("$6", "$7", "false", "who") " "
     "SELECT id FROM made",
-    7};
+    8};
 
 static const forge_stmt_t challenge_try = {
     "challenge_try",
@@ -248,7 +251,8 @@ forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user
                           session->request_id,
                           forge_util_itoa(p, epoch),
                           session->guess ? session->guess->subject : NULL,
-                          session->guess ? session->guess->address : NULL};
+                          session->guess ? session->guess->address : NULL,
+                          session->guess ? session->guess->set_at : NULL};
     return forge_store_run(db, p, &login_good, args, rows);
 }
 
@@ -261,7 +265,8 @@ forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const f
                           challenge->sha256,
                           challenge->device_name,
                           g->subject,
-                          g->address};
+                          g->address,
+                          g->set_at};
     return forge_store_run(db, p, &challenge_make, args, rows);
 }
 

@@ -71,6 +71,17 @@ static browser_t aged(browser_t b, long ended)
     return with_session(b, jwt_with(who, "nbf", F("%lld", (long long)now - ended - 900)));
 }
 
+/* An access token lives a quarter of an hour, and no longer when it is sent as what it is not. */
+START_TEST(an_ended_access_token_is_no_cookie)
+{
+    browser_t ada = browser("student"), eve = with_session(ada, ada.who.access);
+    expect_status(API("GET", "/api/v1/auth/me", .headers = {eve.cookies}), 200);
+    expect_status(API("GET", "/api/v1/auth/me", .headers = {aged(ada, 60).cookies}), 200);
+    expect_problem(API("GET", "/api/v1/auth/me", .headers = {aged(eve, 60).cookies}), "invalid_token");
+    expect_status(ASK("GET", "/closed/page.txt", .headers = {aged(eve, 60).cookies}), 401);
+}
+END_TEST
+
 START_TEST(logins_set_cookies)
 {
     person_t ada = person("student");
@@ -310,6 +321,7 @@ Suite *suite_cookie(void)
     Suite *suite = suite_create("cookie");
     TCase *session = case_make(suite, "session");
     tcase_add_test(session, logins_set_cookies);
+    tcase_add_test(session, an_ended_access_token_is_no_cookie);
     tcase_add_test(session, the_cookie_opens_api_and_doors);
     tcase_add_test(session, garbage_is_not_believed);
     tcase_add_test(session, logout_clears_the_cookies);

@@ -247,6 +247,74 @@ START_TEST(changed)
 }
 END_TEST
 
+/* --- what happens at the same moment --- */
+
+typedef struct moment_t {
+    person_t me;
+    const char *token; /* of a reset; NULL: a change */
+    struct pg_conn *lock;
+    reply_t *reply;
+    bool login;
+} moment_t;
+
+/* Until somebody waits for a row that `lock` holds; then it lets go. */
+static void let_go(moment_t *m)
+{
+    for (int i = 0; i < 100 && !strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0"); i++)
+        pause_ms(100);
+    sql_on(m->lock, "COMMIT");
+}
+
+static void at_once(int i, void *baton)
+{
+    moment_t *m = baton;
+    if (i == 1)
+        let_go(m);
+    else if (m->login)
+        m->reply = login(m->me.email, m->me.password);
+    else
+        m->reply = m->token ? reset(m->token, new_password) : change(m->me.access, m->me.password, new_password);
+}
+
+/* The old password was right when it was checked, and is none when the session would begin. */
+START_TEST(changed_while_somebody_logs_in)
+{
+    moment_t m = {.me = person("student"), .lock = sql_session(), .login = true};
+    char *hash = sql("SELECT password_hash FROM forge.users WHERE id = %lld", (long long)person("student").id);
+    sql_on(m.lock, F("BEGIN; UPDATE forge.users SET password_hash = '%s', password_changed_at = clock_timestamp() WHERE id = %lld", hash,
+                     (long long)m.me.id));
+    parallel(2, at_once, &m);
+    expect_problem(m.reply, "bad_credentials");
+    ck_assert_str_eq(sql("SELECT password_hash FROM forge.users WHERE id = %lld", (long long)m.me.id), hash);
+    ck_assert_int_eq(live_sessions(m.me.id), 1);
+}
+END_TEST
+
+/* A session that began with the old password in the very moment of the change ends like the others. */
+static void begun_meanwhile(bool by_token)
+{
+    moment_t m = {.me = person("student"), .lock = sql_session()};
+    m.token = by_token ? reset_token(m.me.email) : NULL;
+    sql_on(m.lock, F("BEGIN; UPDATE forge.users SET last_login_at = now() WHERE id = %lld;"
+                     "INSERT INTO forge.sessions (user_id, amr, expires_at) VALUES (%lld, '{pwd}', now() + interval '1 day')",
+                     (long long)m.me.id, (long long)m.me.id));
+    parallel(2, at_once, &m);
+    expect_status(m.reply, 204);
+    ck_assert_int_eq(live_sessions(m.me.id), by_token ? 0 : 1);
+}
+
+START_TEST(login_in_the_moment_of_a_reset)
+{
+    begun_meanwhile(true);
+}
+END_TEST
+
+START_TEST(login_in_the_moment_of_a_change)
+{
+    begun_meanwhile(false);
+}
+END_TEST
+
 Suite *suite_passwords(void)
 {
     Suite *suite = suite_create("passwords");
@@ -259,5 +327,9 @@ Suite *suite_passwords(void)
     tcase_add_test(all, links_from_configuration_only);
     tcase_add_test(all, fifty_at_once);
     tcase_add_test(all, changed);
+    TCase *moment = case_make(suite, "moment");
+    tcase_add_test(moment, changed_while_somebody_logs_in);
+    tcase_add_test(moment, login_in_the_moment_of_a_reset);
+    tcase_add_test(moment, login_in_the_moment_of_a_change);
     return suite;
 }

@@ -63,6 +63,38 @@ START_TEST(bad_token_on_a_public_path)
 }
 END_TEST
 
+/* Clients send what they have with everything: an old token must not stand in the way of whoever wants a new one. */
+START_TEST(bad_token_on_the_way_in)
+{
+    person_t me = person("student"), gone = person("student");
+    expect_status(CALL("POST", "/api/v1/auth/logout", .token = gone.access), 204);
+    const char *bad[] = {"rubbish", "a.b.c", "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", jwt_with(me, "exp", "1"), gone.access, NULL};
+    const char *login = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password), *refresh = me.refresh;
+    const char *one_time = "{\"token\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"new_password\":\"Quokka-Lantern-58\"}";
+    for (const char **token = bad; *token; token++) {
+        reply_t *fresh = CALL("POST", "/api/v1/auth/refresh", .token = *token, .json = F("{\"refresh_token\":\"%s\"}", refresh));
+        expect_status(fresh, 200);
+        refresh = text_at(fresh->json, "/refresh_token");
+        expect_status(CALL("POST", "/api/v1/auth/login", .token = *token, .json = login), 200);
+        expect_status(CALL("POST", "/api/v1/users/login", .token = *token, .json = login), 200);
+        expect_status(CALL("POST", "/api/v1/auth/guest", .token = *token), 201);
+        expect_status(CALL("POST", "/api/v1/auth/password/forgot", .token = *token, .json = F("{\"email\":\"nobody@example.org\"}")), 202);
+        expect_problem(CALL("POST", "/api/v1/auth/password/reset", .token = *token, .json = one_time), "token_invalid");
+        expect_problem(CALL("POST", "/api/v1/auth/email/verify", .token = *token, .json = one_time), "token_invalid");
+        expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = *token, .json = "{\"mfa_token\":\"x\",\"code\":\"123456\"}"),
+                       "mfa_token_invalid");
+        /* here it is what the caller would be known by */
+        expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = *token, .json = "{\"code\":\"123456\"}"), "invalid_token");
+        expect_problem(CALL("POST", "/api/v1/auth/register", .token = *token, .json = "{}"), "invalid_token");
+    }
+    expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .json = "{\"code\":\"123456\"}"), "unauthenticated");
+    char *line = F("Authorization: Bearer %s", me.access);
+    expect_problem(CALL("POST", "/api/v1/auth/login", .json = login, .headers = {line, line}), "duplicate_token");
+    reply_t *wrong = CALL("POST", "/api/v1/auth/login", .token = "rubbish", .json = F("{\"email\":\"%s\",\"password\":\"x\"}", me.email));
+    expect_problem(wrong, "bad_credentials");
+}
+END_TEST
+
 START_TEST(shape_of_a_good_token)
 {
     person_t me = person("student");
@@ -265,6 +297,7 @@ Suite *suite_tokens(void)
     tcase_add_test(bearer, challenges);
     tcase_add_test(bearer, two_tokens_are_one_too_many);
     tcase_add_test(bearer, bad_token_on_a_public_path);
+    tcase_add_test(bearer, bad_token_on_the_way_in);
     TCase *forged = case_make(suite, "forged");
     tcase_add_test(forged, shape_of_a_good_token);
     tcase_add_test(forged, algorithms);
