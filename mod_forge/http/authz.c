@@ -98,7 +98,7 @@ static bool org_holds(request_rec *r, forge_door_t *door, const char *word)
     return false;
 }
 
-/* --- forge-enrolled: in the course, or its instructor --- */
+/* --- forge-enrolled: in a course that is open to the account, or its instructor --- */
 
 static bool course_read(const char *word, apr_int64_t *id)
 {
@@ -124,7 +124,7 @@ static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
     door->trouble = forge_http_lease_take(r->pool, forge_http_server(r->server), activity, &lease, &db);
     if (door->trouble != FORGE_OK)
         return false;
-    door->trouble = forge_store_door_enrolled(db, r->pool, door->who.user_id, id, &enrolled);
+    door->trouble = forge_store_enrolled(db, r->pool, id, door->who.user_id, &enrolled);
     forge_http_lease_return(lease);
     return enrolled;
 }

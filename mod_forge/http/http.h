@@ -212,11 +212,11 @@ void forge_http_log_write(const struct forge_log_t *log, struct server_rec *s, c
 int forge_http_audit_open(apr_pool_t *p, struct server_rec *s, forge_server_t *server);
 void forge_http_audit_write(const forge_server_t *server, const forge_effects_t *effects);
 
-/* mailer.c: sends what waits in the outbox; a watchdog thread of its own, for a mail server may be slow */
+/* mailer.c: sends what waits in the outbox; a thread of its own, for a mail server may be slow. A mail on its way when the child ends is
+ * interrupted and goes again. */
 int forge_http_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 /* Whether mail waits for longer than it should; the database is asked once a second in each child. */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
-void forge_http_mailer_stop(apr_pool_t *pchild, int graceful); /* child_stopping: a mail on its way is interrupted */
 
 /* doors.c: the hooks for content that is not ours (SPEC 17) */
 void forge_http_doors_register(apr_pool_t *p);

@@ -264,10 +264,6 @@ START_TEST(enrolled_in_a_course)
     person_t teacher = person("instructor"), pupil = person("student"), other = person("student"), admin = person("admin");
     json_int_t id = course_of(teacher, "Closed course");
     sql("UPDATE forge.courses SET status = 'published' WHERE id = %lld", (long long)id);
-    if (!*sql("SELECT to_regclass('forge.enrollments')::text")) {
-        sql("CREATE TABLE forge.enrollments (course_id bigint, user_id bigint)");
-        sql("GRANT SELECT ON forge.enrollments TO forge_app");
-    }
     sql("INSERT INTO forge.enrollments (course_id, user_id) VALUES (%lld, %lld)", (long long)id, (long long)pupil.id);
     const char *path = F("/course/%lld/page.txt", (long long)id);
     expect_log(denied);
@@ -278,6 +274,16 @@ START_TEST(enrolled_in_a_course)
     expect_status(GET(path, .token = admin.access), 404);
     expect_status(GET("/course/page.txt", .token = pupil.access), 403);
     expect_status(GET("/course/99999999999999999999", .token = pupil.access), 403);
+    sql("UPDATE forge.courses SET status = 'draft' WHERE id = %lld", (long long)id); /* closed to all but its instructor */
+    expect_status(GET(path, .token = pupil.access), 403);
+    expect_status(GET(path, .token = teacher.access), 404);
+    sql("UPDATE forge.courses SET status = 'published' WHERE id = %lld", (long long)id);
+    member_of(other, "walled", "member");
+    sql("UPDATE forge.courses SET organization_id = (SELECT id FROM forge.organizations WHERE slug = 'walled') WHERE id = %lld",
+        (long long)id);
+    expect_status(GET(path, .token = pupil.access), 403);
+    sql("UPDATE forge.courses SET organization_id = NULL WHERE id = %lld", (long long)id);
+    expect_status(GET(path, .token = pupil.access), 404);
     sql("DELETE FROM forge.enrollments WHERE user_id = %lld", (long long)pupil.id);
     expect_status(GET(path, .token = pupil.access), 403);
 }
