@@ -254,6 +254,9 @@ const char *forge_http_forward_authorization(struct request_rec *r);
  * The cookie is an access token of its own for `who`. */
 void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who);
 void forge_http_cookie_clear(forge_req_t *q);
+bool forge_http_cookie_sets(struct request_rec *r); /* the answer sets or clears the session cookie: no cache may keep it */
+/* Does it change something, or open a channel that may (a WebSocket's handshake is a GET)? */
+bool forge_http_writes(struct request_rec *r);
 /* *token is the access token of the session cookie, NULL without one; where the route lets anyone in, one that is not good is none, and so
  * is any beside an Authorization header. FORGE_E_CSRF when a method that writes comes without the token that belongs to the
  * session, and for a form login from another site. A token that has ended is renewed when its session is still active. */
@@ -333,6 +336,7 @@ typedef struct forge_note_t {
     bool located;              /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
     forge_status_t reason;     /* why a door refused it, the code of the problem where one is written; FORGE_OK: httpd's own reason */
     struct forge_door_t *door; /* who asks, once that was found out */
+    bool greeted;              /* an expression has asked who it is, where no door asks */
     const char *cookie, *authorization; /* as they came, where forward.c took them away; NULL otherwise */
 } forge_note_t;
 forge_note_t *forge_http_note(struct request_rec *r); /* made on first use */

@@ -246,6 +246,8 @@ START_TEST(organizations)
                  {"/orgs/beta/page.txt", beta.access, 404},
                  {"/orgs/beta/page.txt", member.access, 403},
                  {"/orgs/x%20acme/page.txt", beta.access, 403},
+                 {"/orgs/acme%20beta/page.txt", beta.access, 403}, /* one word, whatever a path holds */
+                 {"/orgs/acme%20beta%22/page.txt", beta.access, 403},
                  {"/orgs/acme%3Aowner/page.txt", member.access, 403},
                  {"/orgs/beta/../acme/page.txt", beta.access, 403}};
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
@@ -273,6 +275,7 @@ START_TEST(enrolled_in_a_course)
     expect_status(GET(path, .token = teacher.access), 404);
     expect_status(GET(path, .token = admin.access), 404);
     expect_status(GET("/course/page.txt", .token = pupil.access), 403);
+    expect_status(GET(F("/course/1%%20%lld/page.txt", (long long)id), .token = pupil.access), 403); /* a back end may read "1 7" as 1 */
     expect_status(GET("/course/99999999999999999999", .token = pupil.access), 403);
     sql("UPDATE forge.courses SET status = 'draft' WHERE id = %lld", (long long)id); /* closed to all but its instructor */
     expect_status(GET(path, .token = pupil.access), 403);
