@@ -113,7 +113,7 @@ static const forge_field_t admin_fields[] = {
 };
 
 static const forge_status_t update_errors[] = {FORGE_E_CONFLICT, FORGE_E_LAST_ADMIN, FORGE_E_GONE, FORGE_OK};
-static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_OK};
+static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER, FORGE_OK};
 
 forge_actor_t forge_api_actor(const forge_req_t *q)
 {
@@ -286,8 +286,9 @@ static const forge_route_t routes[] = {
      .summary = "Delete an account",
      .description =
          "For administrators. Closes the account and removes everything personal from it at once: address, names, profile, "
-         "password, sessions, second factors, keys. What others refer to stays, under the name deleted_ and its number: courses, "
-         "memberships, awards, audit events. It cannot be undone.",
+         "password, sessions, second factors, keys, memberships. What others refer to stays, under the name deleted_ and its number: "
+         "courses, awards, audit events. An organisation whose last owner it was keeps it as such until an administrator transfers it. "
+         "It cannot be undone.",
      .errors = delete_errors},
     {.method = FORGE_POST,
      .path = "/users/{id}/revoke-sessions",

@@ -183,14 +183,6 @@ static bool full_name_good(const char *name)
     return true;
 }
 
-/* The names that erased accounts have. */
-static bool username_reserved(const char *name)
-{
-    static const char prefix[] = "deleted_";
-    apr_size_t digits = strncasecmp(name, prefix, sizeof(prefix) - 1) == 0 ? strspn(name + sizeof(prefix) - 1, "0123456789") : 0;
-    return digits > 0 && !name[sizeof(prefix) - 1 + digits];
-}
-
 static void judge_password(forge_req_t *q, entry_t *e)
 {
     if (e->password && e->hash)
@@ -218,7 +210,7 @@ static void judge(forge_req_t *q, entry_t *e)
         refuse(e, "required", "email is needed");
     else if (!forge_core_email_normalize(q->pool, e->email, strlen(e->email), &e->shown, &e->key, &why))
         refuse(e, "format", apr_pstrcat(q->pool, "email must be an e-mail address: ", why, NULL));
-    if (e->username && (!forge_core_username_valid(e->username, strlen(e->username)) || username_reserved(e->username)))
+    if (e->username && !forge_core_username_valid(e->username, strlen(e->username)))
         refuse(e, "format", "username must be 3 to 30 letters of the English alphabet, digits or underscores");
     if (e->full_name && !full_name_good(e->full_name))
         refuse(e, "format", "full_name must be at most 200 characters without controls");
@@ -255,7 +247,7 @@ static const char *make_name(forge_req_t *q, const entry_t *e, bool plain)
 {
     unsigned char random[2];
     const char *name = forge_core_username_from_email(q->pool, e->shown, "");
-    if (plain && !username_reserved(name))
+    if (plain)
         return name;
     forge_util_random(random, sizeof(random));
     return forge_core_username_from_email(q->pool, e->shown, forge_util_hex(q->pool, random, sizeof(random)));

@@ -80,7 +80,8 @@ static const forge_field_t export_fields[] = {
 };
 
 static const forge_status_t change_errors[] = {FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN, FORGE_E_SESSION_REQUIRED, FORGE_OK};
-static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN, FORGE_E_BUSY, FORGE_OK};
+static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
+                                              FORGE_E_LAST_OWNER,      FORGE_E_BUSY,           FORGE_OK};
 
 /* Subtags of 1 to 8 letters and digits, the first of 2 to 8 letters (RFC 5646 §2.1, which names are real is not asked). */
 static bool locale_good(const char *text)
@@ -228,7 +229,8 @@ static const forge_route_t routes[] = {
      .summary = "Leave",
      .description =
          "Takes the password again. The account is closed and logged out everywhere at once; after 30 days everything personal is "
-         "removed from it. An administrator can open it again until then.",
+         "removed from it. An administrator can open it again until then. Who is the last owner of an organisation transfers or "
+         "deletes that first.",
      .errors = leave_errors},
     {.method = FORGE_GET,
      .path = "/users/me/export",

@@ -101,7 +101,7 @@ int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules
 /* Trimmed, NFC, domain lower-cased and as A-labels (IDNA 2008, libidn2); *shown keeps the local part as typed; *key is the same with the
  * local part case-folded (libunistring), the unique form. False, and *why in lower case, when it is no such address. */
 bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len, const char **shown, const char **key, const char **why);
-/* 3–30 of [A-Za-z0-9_]. */
+/* 3–30 of [A-Za-z0-9_], and not "deleted_" with a number, as erased accounts are called. */
 bool forge_core_username_valid(const char *name, apr_size_t len);
 /* A username made from an e-mail's local part: letters, digits, '_' kept, 3..24 characters, plus '_' and `suffix` when that is not empty.
  */

@@ -173,12 +173,25 @@ static bool is_username_char(char c)
     return is_alnum(c) || c == '_';
 }
 
+/* The names that erased accounts have: "deleted_" and digits. */
+static bool is_reserved(const char *name, apr_size_t len)
+{
+    static const char prefix[] = "deleted_";
+    apr_size_t n = sizeof prefix - 1;
+
+    if (len <= n || strncasecmp(name, prefix, n) != 0)
+        return false;
+    while (n < len && name[n] >= '0' && name[n] <= '9')
+        n++;
+    return n == len;
+}
+
 bool forge_core_username_valid(const char *name, apr_size_t len)
 {
     for (apr_size_t i = 0; i < len && len <= USERNAME_MAX; i++)
         if (!is_username_char(name[i]))
             return false;
-    return len >= USERNAME_MIN && len <= USERNAME_MAX;
+    return len >= USERNAME_MIN && len <= USERNAME_MAX && !is_reserved(name, len);
 }
 
 const char *forge_core_username_from_email(apr_pool_t *p, const char *email, const char *suffix)
@@ -196,5 +209,6 @@ const char *forge_core_username_from_email(apr_pool_t *p, const char *email, con
         apr_cpystrn(base + n, n == 0 ? "user" : "_user", max - n + 1);
     else
         base[n] = '\0';
-    return suffix_len == 0 ? apr_pstrdup(p, base) : apr_psprintf(p, "%s_%.*s", base, (int)suffix_len, suffix);
+    const char *name = suffix_len == 0 ? apr_pstrdup(p, base) : apr_psprintf(p, "%s_%.*s", base, (int)suffix_len, suffix);
+    return is_reserved(name, strlen(name)) ? apr_psprintf(p, "was_%.26s", name) : name;
 }

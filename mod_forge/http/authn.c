@@ -26,11 +26,6 @@ bool forge_http_door_guards(request_rec *r)
 
 /* --- who it is --- */
 
-static bool writes(const request_rec *r)
-{
-    return r->method_number != M_GET && r->method_number != M_OPTIONS; /* HEAD is M_GET with a flag */
-}
-
 /* An API key needs the request as handlers see it; its connection goes back at once. */
 static forge_status_t by_key(request_rec *r, const forge_server_t *server, const char *key, forge_who_t *who)
 {
@@ -38,7 +33,7 @@ static forge_status_t by_key(request_rec *r, const forge_server_t *server, const
     forge_status_t status = forge_http_api_key(q, key, who);
     forge_http_db_done(q);
     FORGE_TRY(status);
-    return who->scopes & (writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
+    return who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
 static forge_status_t by_header(request_rec *r, const forge_server_t *server, const char *header, forge_who_t *who)

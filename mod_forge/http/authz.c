@@ -11,6 +11,7 @@
 #include <http_log.h>
 #include <http_request.h>
 #include <mod_auth.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -18,10 +19,10 @@ APLOG_USE_MODULE(forge);
 
 #define SLUG_MAX 63
 
-typedef struct words_t { /* what follows the name on a Require line */
+typedef struct word_t { /* one of those that follow the name on a Require line */
     const char *text;
     ap_expr_info_t *expression; /* NULL: text is all there is */
-} words_t;
+} word_t;
 
 /* How one kind of line is read and decided. */
 typedef struct kind_t {
@@ -98,7 +99,7 @@ static bool org_holds(request_rec *r, forge_door_t *door, const char *word)
     return false;
 }
 
-/* --- forge-enrolled: in the course, or its instructor --- */
+/* --- forge-enrolled: in a course that is open to the account, or its instructor --- */
 
 static bool course_read(const char *word, apr_int64_t *id)
 {
@@ -124,7 +125,7 @@ static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
     door->trouble = forge_http_lease_take(r->pool, forge_http_server(r->server), activity, &lease, &db);
     if (door->trouble != FORGE_OK)
         return false;
-    door->trouble = forge_store_door_enrolled(db, r->pool, door->who.user_id, id, &enrolled);
+    door->trouble = forge_store_enrolled(db, r->pool, id, door->who.user_id, &enrolled);
     forge_http_lease_return(lease);
     return enrolled;
 }
@@ -154,29 +155,61 @@ static const kind_t kinds[] = {
     {"forge-mfa", "no words", NULL, factor_holds, true, false},
 };
 
+/* Takes the next word off the line; blanks inside %{…} do not end it. */
+static char *next_word(apr_pool_t *p, const char **line)
+{
+    int depth = 0;
+    const char *end = *line += strspn(*line, " \t");
+    if (*end == '"' || *end == '\'')
+        return ap_getword_conf(p, line);
+    for (; *end && (depth > 0 || !apr_isspace(*end)); end++)
+        depth += *end == '{' ? 1 : *end == '}' && depth > 0 ? -1 : 0;
+    char *word = apr_pstrmemdup(p, *line, (apr_size_t)(end - *line));
+    *line = end + strspn(end, " \t");
+    return word;
+}
+
+static const char *parse_word(const kind_t *kind, cmd_parms *cmd, word_t *word)
+{
+    const char *problem = NULL;
+    if (strstr(word->text, "%{") && !kind->bare) {
+        word->expression = ap_expr_parse_cmd(cmd, word->text, AP_EXPR_FLAG_STRING_RESULT, &problem, NULL);
+        return problem ? apr_psprintf(cmd->pool, "Require %s: '%s' is refused: %s", kind->name, word->text, problem) : NULL;
+    }
+    if (kind->bare || !kind->good(cmd->pool, word->text))
+        return apr_psprintf(cmd->pool, "Require %s: '%s' is refused; accepted: %s", kind->name, word->text, kind->form);
+    return NULL;
+}
+
 static const char *parse(const kind_t *kind, cmd_parms *cmd, const char *line, const void **parsed)
 {
-    words_t *words = apr_pcalloc(cmd->pool, sizeof(*words));
-    const char *problem = NULL, *rest = line;
-    int n = 0;
-    words->text = apr_pstrdup(cmd->pool, line);
-    *parsed = words;
-    if (strstr(line, "%{")) {
-        words->expression = ap_expr_parse_cmd(cmd, words->text, AP_EXPR_FLAG_STRING_RESULT, &problem, NULL);
-        return problem ? apr_psprintf(cmd->pool, "Require %s: '%s' is refused: %s", kind->name, line, problem) : NULL;
+    apr_array_header_t *words = apr_array_make(cmd->pool, 2, sizeof(word_t));
+    const char *problem = NULL;
+    for (*parsed = words; *(line += strspn(line, " \t")) && !problem;) {
+        word_t *word = apr_array_push(words);
+        word->text = next_word(cmd->pool, &line);
+        problem = parse_word(kind, cmd, word);
     }
-    for (; *rest; n++) {
-        const char *word = ap_getword_conf(cmd->pool, &rest);
-        if (kind->bare || !kind->good(cmd->pool, word))
-            return apr_psprintf(cmd->pool, "Require %s: '%s' is refused; accepted: %s", kind->name, word, kind->form);
+    if (problem || words->nelts > 0 || kind->bare)
+        return problem;
+    return apr_psprintf(cmd->pool, "Require %s: a word is missing; accepted: %s", kind->name, kind->form);
+}
+
+/* What an expression gives is one word, whatever it holds: of "%{env:MATCH_COURSE}" the client writes the text, and a blank in it must not
+ * add a course of the client's own. NULL: it failed. */
+static const char *value_of(const kind_t *kind, request_rec *r, const word_t *word)
+{
+    const char *problem = NULL, *value = word->text;
+    if (word->expression && (!(value = ap_expr_str_exec(r, word->expression, &problem)) || problem)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression has failed: %s", kind->name, problem ? problem : "");
+        return NULL;
     }
-    return n || kind->bare ? NULL : apr_psprintf(cmd->pool, "Require %s: a word is missing; accepted: %s", kind->name, kind->form);
+    return value;
 }
 
 /* Denied without a user leads httpd to ask for one (AuthType), and to this place once more. */
-static authz_status check(const kind_t *kind, request_rec *r, const words_t *words)
+static authz_status check(const kind_t *kind, request_rec *r, const apr_array_header_t *words)
 {
-    const char *problem = NULL, *rest = words->text;
     forge_door_t *door;
     if (!r->user)
         return AUTHZ_DENIED_NO_USER;
@@ -187,13 +220,13 @@ static authz_status check(const kind_t *kind, request_rec *r, const words_t *wor
         return kind->holds(r, door, "") ? AUTHZ_GRANTED : AUTHZ_DENIED;
     if (kind->for_admins && door->who.role >= FORGE_ROLE_ADMIN)
         return AUTHZ_GRANTED;
-    if (words->expression && (!(rest = ap_expr_str_exec(r, words->expression, &problem)) || problem)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression has failed: %s", kind->name, problem ? problem : "");
-        return AUTHZ_GENERAL_ERROR;
-    }
-    while (*rest)
-        if (kind->holds(r, door, ap_getword_conf(r->pool, &rest)))
+    for (int i = 0; i < words->nelts; i++) {
+        const char *value = value_of(kind, r, &APR_ARRAY_IDX(words, i, word_t));
+        if (!value)
+            return AUTHZ_GENERAL_ERROR;
+        if (kind->holds(r, door, value))
             return AUTHZ_GRANTED;
+    }
     return door->trouble == FORGE_OK ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
 }
 

@@ -64,8 +64,7 @@ static bool same_origin(request_rec *r, bool otherwise)
     return origin ? strcmp(origin, own_origin(r)) == 0 : otherwise;
 }
 
-/* Does it change something, or open a channel that may (a WebSocket's handshake is a GET)? */
-static bool writes(request_rec *r)
+bool forge_http_writes(request_rec *r)
 {
     const char *upgrade = apr_table_get(r->headers_in, "Upgrade");
     if (upgrade && ap_find_token(r->pool, upgrade, "websocket"))
@@ -145,6 +144,12 @@ void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who)
         set_cookies(q->r, q->server, who, sign(q->pool, q->server, who, q->now));
 }
 
+bool forge_http_cookie_sets(request_rec *r)
+{
+    const char *cookie = apr_table_get(r->err_headers_out, "Set-Cookie");
+    return cookie && strncmp(cookie, SESSION_COOKIE, sizeof(SESSION_COOKIE) - 1) == 0;
+}
+
 void forge_http_cookie_clear(forge_req_t *q)
 {
     clear_cookies(q->r, q->server);
@@ -208,14 +213,19 @@ forge_status_t forge_http_cookie_who(request_rec *r, const forge_server_t *serve
 {
     const char *token;
     FORGE_TRY(believe(r, server, &token, who));
-    return !writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
+    return !forge_http_writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
 }
 
-/* A form needs no consent of ours to be sent from elsewhere: it could log somebody in to an account that is not theirs. */
-static bool is_foreign_form(forge_req_t *q)
+/* A page elsewhere needs no consent of ours to send a form, or nothing at all: that could log somebody in to an account that is not
+ * theirs. JSON it may send only after a preflight. */
+static bool is_foreign_login(forge_req_t *q)
 {
-    const char *type = forge_http_header(q, "Content-Type");
-    return q->route && q->route->flags & FORGE_R_FORM && type && strncasecmp(type, "application/json", 16) != 0 && !same_origin(q->r, true);
+    const char *type = forge_http_header(q, "Content-Type"), *origin = forge_http_header(q, "Origin");
+    if (!q->route || !(q->route->flags & (FORGE_R_FORM | FORGE_R_TOKENS)) || q->route->method == FORGE_GET)
+        return false;
+    if ((type && strncasecmp(type, "application/json", 16) == 0) || (origin && forge_config_origin_allowed(q->config, origin)))
+        return false;
+    return !same_origin(q->r, true);
 }
 
 forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token)
@@ -224,10 +234,10 @@ forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token)
     *token = NULL;
     if (!forge_config_cookie(q->config, q->dir) || forge_http_header(q, "Authorization"))
         return FORGE_OK;
-    if (is_foreign_form(q))
+    if (is_foreign_login(q))
         return FORGE_E_CSRF;
     forge_status_t status = believe(q->r, q->server, token, &who);
-    if (status == FORGE_OK && writes(q->r) && !has_csrf_token(q->r, q->server, &who))
+    if (status == FORGE_OK && forge_http_writes(q->r) && !has_csrf_token(q->r, q->server, &who))
         status = FORGE_E_CSRF;
     q->by_cookie = status == FORGE_OK;
     if (status == FORGE_OK)

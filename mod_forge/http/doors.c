@@ -19,7 +19,7 @@
 
 #define ORGS_MAX 4096 /* bytes of FORGE_ORGS; what is beyond is left out, by whole words */
 
-static ap_filter_rec_t *private_filter;
+static ap_filter_rec_t *private_filter, *vary_filter;
 
 /* --- what is told of the one who asks --- */
 
@@ -95,6 +95,7 @@ static const char *variable_value(ap_expr_eval_ctx_t *ctx, const void *data)
     const variable_t *variable = data;
     if (!ctx->r || !forge_http_server(ctx->r->server))
         return "";
+    forge_http_note(ctx->r)->greeted = true;
     const forge_door_t *door = forge_http_door(ctx->r);
     return door->status == FORGE_OK ? variable->tell(ctx->p, door) : "";
 }
@@ -146,24 +147,45 @@ static int fixups(request_rec *r)
 
 /* --- caches --- */
 
-/* What one person may see is kept by nobody else. What the content itself says of privacy stands. */
+static const char varies[] = "Authorization, Cookie";
+
+/* What one person may see is kept by nobody else. What the content itself says of privacy stands, but for an answer that renews the
+ * session. */
 static apr_status_t make_private(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
     apr_table_t *h = apr_table_get(r->err_headers_out, "Cache-Control") ? r->err_headers_out : r->headers_out;
     const char *cache = apr_table_get(h, "Cache-Control");
-    if (!cache ||
-        !(ap_find_token(r->pool, cache, "private") || ap_find_token(r->pool, cache, "no-store") || ap_find_token(r->pool, cache, "public")))
+    if (forge_http_cookie_sets(r)) {
+        apr_table_unset(r->err_headers_out, "Cache-Control");
+        apr_table_setn(r->headers_out, "Cache-Control", "private, no-cache");
+    } else if (!cache || !(ap_find_token(r->pool, cache, "private") || ap_find_token(r->pool, cache, "no-store") ||
+                           ap_find_token(r->pool, cache, "public")))
         apr_table_mergen(h, "Cache-Control", "private");
-    apr_table_mergen(r->headers_out, "Vary", "Authorization, Cookie");
+    apr_table_mergen(r->headers_out, "Vary", varies);
+    ap_remove_output_filter(f);
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* What strangers see where others are greeted is no secret, and not what those others see. */
+static apr_status_t make_vary(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_table_mergen(f->r->headers_out, "Vary", varies);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
 }
 
 static void insert_filter(request_rec *r)
 {
-    if (!r->main && !forge_http_ours(r) && known_here(r))
+    if (r->main || forge_http_ours(r) || !forge_http_server(r->server))
+        return;
+    bool greeted = false;
+    for (request_rec *at = r; at; at = at->prev)
+        greeted |= forge_http_note(at)->greeted;
+    if (known_here(r) || (greeted && forge_http_door(r)->status == FORGE_OK))
         ap_add_output_filter_handle(private_filter, NULL, r, r->connection);
+    else if (greeted)
+        ap_add_output_filter_handle(vary_filter, NULL, r, r->connection);
 }
 
 void forge_http_doors_register(apr_pool_t *p)
@@ -180,4 +202,5 @@ void forge_http_doors_register(apr_pool_t *p)
     forge_http_authz_register(p);
     forge_http_status_register(p);
     private_filter = ap_register_output_filter("FORGE_PRIVATE", make_private, NULL, AP_FTYPE_CONTENT_SET - 1);
+    vary_filter = ap_register_output_filter("FORGE_VARY", make_vary, NULL, AP_FTYPE_CONTENT_SET - 1);
 }

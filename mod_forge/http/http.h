@@ -213,11 +213,11 @@ void forge_http_log_write(const struct forge_log_t *log, struct server_rec *s, c
 int forge_http_audit_open(apr_pool_t *p, struct server_rec *s, forge_server_t *server);
 void forge_http_audit_write(const forge_server_t *server, const forge_effects_t *effects);
 
-/* mailer.c: sends what waits in the outbox; a watchdog thread of its own, for a mail server may be slow */
+/* mailer.c: sends what waits in the outbox; a thread of its own, for a mail server may be slow. A mail on its way when the child ends is
+ * interrupted and goes again. */
 int forge_http_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 /* Whether mail waits for longer than it should; the database is asked once a second in each child. */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
-void forge_http_mailer_stop(apr_pool_t *pchild, int graceful); /* child_stopping: a mail on its way is interrupted */
 
 /* doors.c: the hooks for content that is not ours (SPEC 17) */
 void forge_http_doors_register(apr_pool_t *p);
@@ -255,6 +255,9 @@ const char *forge_http_forward_authorization(struct request_rec *r);
  * The cookie is an access token of its own for `who`. */
 void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who);
 void forge_http_cookie_clear(forge_req_t *q);
+bool forge_http_cookie_sets(struct request_rec *r); /* the answer sets or clears the session cookie: no cache may keep it */
+/* Does it change something, or open a channel that may (a WebSocket's handshake is a GET)? */
+bool forge_http_writes(struct request_rec *r);
 /* *token is the access token of the session cookie, NULL without one; where the route lets anyone in, one that is not good is none, and so
  * is any beside an Authorization header. FORGE_E_CSRF when a method that writes comes without the token that belongs to the
  * session, and for a form login from another site. A token that has ended is renewed when its session is still active. */
@@ -334,6 +337,7 @@ typedef struct forge_note_t {
     bool located;              /* forge_http_begin saw it: false for what httpd refused before it looked for a location */
     forge_status_t reason;     /* why a door refused it, the code of the problem where one is written; FORGE_OK: httpd's own reason */
     struct forge_door_t *door; /* who asks, once that was found out */
+    bool greeted;              /* an expression has asked who it is, where no door asks */
     const char *cookie, *authorization; /* as they came, where forward.c took them away; NULL otherwise */
 } forge_note_t;
 forge_note_t *forge_http_note(struct request_rec *r); /* made on first use */

@@ -59,7 +59,8 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
 /* SPEC 1: tokens are never kept, personal data is asked for again, public lists may be kept for a moment. */
 static const char *cache_control(forge_req_t *q)
 {
-    if (!q->route || q->reply->http >= 400 || q->route->flags & FORGE_R_TOKENS || q->route->method != FORGE_GET)
+    if (!q->route || q->reply->http >= 400 || q->route->flags & FORGE_R_TOKENS || q->route->method != FORGE_GET ||
+        forge_http_cookie_sets(q->r))
         return "no-store";
     if (q->route->flags & FORGE_R_PUBLIC && q->who.user_id == 0)
         return "public, max-age=" PUBLIC_MAX_AGE;

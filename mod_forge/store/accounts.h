@@ -41,10 +41,10 @@ forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, a
 /* Everything stored about the caller, one column an aggregate; audited. FORGE_E_INVALID_TOKEN. */
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows);
 /* The caller leaves: inactive at once, erased after 30 days unless an administrator activates it again. FORGE_E_INVALID_TOKEN,
- * FORGE_E_LAST_ADMIN. */
+ * FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor);
 /* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it. FORGE_E_NOT_FOUND,
- * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN. */
+ * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at this very moment. */
 forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version,
                                           const forge_actor_t *actor);
 /* Housekeeping: those whose 30 days are over, in batches. */

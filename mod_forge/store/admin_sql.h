@@ -12,8 +12,9 @@
 #define FORGE_REVOKED_USERS(cte) "(SELECT string_agg('u' || r.id || ':' || r.epoch, ' ') FROM " cte " r) AS _revoked"
 
 /* Takes everything personal from the accounts whose ids are in the CTE `from`; gives CTE erased(id, epoch). What others refer to stays:
- * courses, memberships, enrolments, achievements, and the audit log, which is append-only. A hash of zeros is no password's. The statement
- * still sees the address that the account had. */
+ * courses, enrolments, achievements, and the audit log, which is append-only. A membership stays where the organisation has no other owner
+ * who can act, so that it is not lost to a platform administrator who transfers it. A hash of zeros is no password's. The statement still
+ * sees the address that the account had. */
 #define FORGE_ERASE(from)                                                                                                       \
     "erased AS ("                                                                                                               \
     " UPDATE forge.users u SET email = 'deleted-' || u.id || '@invalid', email_key = 'deleted-' || u.id || '@invalid',"         \
@@ -29,8 +30,19 @@
     "keys_gone AS (DELETE FROM forge.api_keys k USING " from " f WHERE k.user_id = f.id), "                                     \
     "links_gone AS (DELETE FROM forge.one_time_tokens t USING " from " f WHERE t.user_id = f.id), "                             \
     "mails_gone AS (DELETE FROM forge.mail_outbox m USING " from " f WHERE m.user_id = f.id), "                                 \
+    "unaddressed_gone AS ("                                                                                                     \
+    " DELETE FROM forge.mail_outbox m USING " from " f JOIN forge.users o ON o.id = f.id"                                       \
+    " WHERE m.user_id IS NULL AND lower(m.recipient) IN (lower(o.email), o.email_key)), "                                       \
+    "answers_gone AS (DELETE FROM forge.idempotency_keys k USING " from " f WHERE k.scope = 'user:' || f.id), "                 \
     "invitations_gone AS ("                                                                                                     \
-    " DELETE FROM forge.invitations i USING " from " f JOIN forge.users o ON o.id = f.id WHERE i.email_key = o.email_key)"
+    " DELETE FROM forge.invitations i USING " from " f JOIN forge.users o ON o.id = f.id WHERE i.email_key = o.email_key), "    \
+    "invitations_ended AS ("                                                                                                    \
+    " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM " from " f JOIN forge.users o ON o.id = f.id"    \
+    " WHERE i.invited_by = f.id AND i.state = 'pending' AND i.email_key <> o.email_key), "                                      \
+    "memberships_gone AS ("                                                                                                     \
+    " DELETE FROM forge.memberships m USING " from " f WHERE m.user_id = f.id AND (m.role <> 'owner' OR EXISTS ("               \
+    "  SELECT FROM forge.memberships o JOIN forge.users ou ON ou.id = o.user_id WHERE o.organization_id = m.organization_id"    \
+    "  AND o.role = 'owner' AND ou.is_active AND o.user_id NOT IN (SELECT id FROM " from "))))"
 
 /* clang-format on */
 

@@ -11,12 +11,6 @@ static const forge_stmt_t door = {"door",
                                   "SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL))",
                                   2};
 
-static const forge_stmt_t enrolled_in = {
-    "door_enrolled",
-    "SELECT EXISTS (SELECT FROM forge.enrollments e WHERE e.course_id = $2::bigint AND e.user_id = $1::bigint) "
-    "OR EXISTS (SELECT FROM forge.courses c WHERE c.id = $2::bigint AND c.instructor_id = $1::bigint) AS enrolled",
-    2};
-
 /* Many requests of one page come at once when its token has ended: only the first writes. */
 static const forge_stmt_t renew = {
     "door_renew",
@@ -32,15 +26,6 @@ forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t
 {
     const char *args[] = {forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->session_id)};
     return forge_store_run(db, p, &door, args, rows);
-}
-
-forge_status_t forge_store_door_enrolled(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t course_id, bool *enrolled)
-{
-    forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, course_id)};
-    FORGE_TRY(forge_store_run(db, p, &enrolled_in, args, &rows));
-    *enrolled = forge_store_rows_bool(rows, 0, "enrolled");
-    return FORGE_OK;
 }
 
 forge_status_t forge_store_door_renew(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, const char *expires_at, forge_rows_t **rows)

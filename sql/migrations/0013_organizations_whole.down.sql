@@ -6,5 +6,7 @@ UPDATE forge.app_rights SET rights = '{SELECT}' WHERE relation IN ('organization
 DROP TABLE forge.enrollments;
 DROP TABLE forge.invitations;
 DROP INDEX forge.memberships_owners;
+DROP TRIGGER last_owner ON forge.users;
+DROP FUNCTION forge.users_last_owner();
 DROP TRIGGER last_owner ON forge.memberships;
 DROP FUNCTION forge.memberships_last_owner();

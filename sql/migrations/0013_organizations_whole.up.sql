@@ -27,6 +27,24 @@ END $$;
 COMMENT ON FUNCTION forge.memberships_last_owner() IS 'AFTER UPDATE OR DELETE of an owner: another active one must be left';
 CREATE TRIGGER last_owner AFTER UPDATE OR DELETE ON forge.memberships
     FOR EACH ROW WHEN (OLD.role = 'owner') EXECUTE FUNCTION forge.memberships_last_owner();
+
+-- Who leaves the platform by their own will hands their organisations over first. An administrator may close the account of a last owner,
+-- for that must be possible at once; the organisation then waits for a transfer.
+CREATE FUNCTION forge.users_last_owner() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    PERFORM FROM forge.organizations o WHERE o.id IN (
+        SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = NEW.id AND m.role = 'owner') ORDER BY o.id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM forge.memberships mine WHERE mine.user_id = NEW.id AND mine.role = 'owner' AND NOT EXISTS (
+                   SELECT FROM forge.memberships m JOIN forge.users u ON u.id = m.user_id
+                   WHERE m.organization_id = mine.organization_id AND m.role = 'owner' AND u.is_active)) THEN
+        RAISE EXCEPTION 'account % is the last owner of an organisation', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'memberships_last_owner', HINT = 'transfer or delete the organisation first';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION forge.users_last_owner() IS 'AFTER an owner of organisations leaves: each must keep another active one';
+CREATE TRIGGER last_owner AFTER UPDATE OF erase_at ON forge.users
+    FOR EACH ROW WHEN (OLD.erase_at IS NULL AND NEW.erase_at IS NOT NULL) EXECUTE FUNCTION forge.users_last_owner();
 CREATE INDEX memberships_owners ON forge.memberships (organization_id) WHERE role = 'owner';
 
 CREATE TABLE forge.invitations (

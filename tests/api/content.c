@@ -56,7 +56,12 @@ START_TEST(expressions_and_setenvif)
     reply = GET("/setenvif/env", .token = student.access);
     expect_status(reply, 200);
     expect_silent(reply, "\nBY_");
-    ck_assert_str_eq(header(GET("/if/page.txt", .token = teacher.access), "X-If"), "staff");
+    reply_t *told = GET("/if/page.txt", .token = teacher.access), *stranger = GET("/if/page.txt");
+    ck_assert_str_eq(header(told, "X-If"), "staff");
+    ck_assert_msg(header(told, "Cache-Control") && strstr(header(told, "Cache-Control"), "private"), "%s",
+                  told->head); /* no cache may give it to others */
+    ck_assert_msg(header(stranger, "Vary") && strstr(header(stranger, "Vary"), "Cookie"), "%s", stranger->head);
+    ck_assert_ptr_null(header(stranger, "Cache-Control"));
     ck_assert_ptr_null(header(GET("/if/page.txt", .token = student.access), "X-If"));
     ck_assert_ptr_null(header(GET("/if/page.txt"), "X-If"));
     ck_assert_ptr_null(header(GET("/if/page.txt", .token = "x"), "X-If"));

@@ -213,6 +213,40 @@ START_TEST(foreign_forms_do_not_log_in)
 }
 END_TEST
 
+/* A guest's session needs no body: a foreign page must not put it in the place of the visitor's own. */
+START_TEST(foreign_pages_make_no_guests)
+{
+    static const char *const foreign[] = {"Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site",
+                                          "Sec-Fetch-Site: same-site"};
+    static const char *const types[] = {"application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", ""};
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++) {
+            reply_t *reply = ASK("POST", "/api/v1/auth/guest", .json = "", .type = types[j], .headers = {foreign[i]});
+            ck_assert_msg(header_count(reply, "Set-Cookie") == 0, "%s %s: %s", foreign[i], types[j], reply->head);
+            expect_problem(reply, "csrf_failed");
+        }
+    const char *own = F("Origin: https://127.0.0.1:%d", env.ports[PORT_COOKIE]);
+    ck_assert_int_eq(header_count(API("POST", "/api/v1/auth/guest", .headers = {own}), "Set-Cookie"), 2);
+    ck_assert_int_eq(header_count(API("POST", "/api/v1/auth/guest"), "Set-Cookie"), 2);
+}
+END_TEST
+
+/* Content may call itself public; what renews somebody's session is nobody else's. */
+START_TEST(cookies_are_not_cached)
+{
+    browser_t ada = browser("student"), old = aged(ada, 60);
+    reply_t *kept = ASK("GET", "/proxy/shared", .headers = {ada.cookies}), *renewed = ASK("GET", "/proxy/shared", .headers = {old.cookies});
+    ck_assert_str_eq(header(kept, "Cache-Control"), "public, max-age=60");
+    ck_assert_int_eq(header_count(renewed, "Set-Cookie"), 2);
+    ck_assert_msg(!strstr(header(renewed, "Cache-Control"), "public"), "%s", renewed->head);
+    ck_assert_int_eq(header_count(renewed, "Cache-Control"), 1);
+    reply_t *cleared = API("GET", "/api/v1/courses", .headers = {with_session(ada, F("%sx", ada.session)).cookies});
+    expect_status(cleared, 200);
+    ck_assert_int_eq(header_count(cleared, "Set-Cookie"), 2);
+    ck_assert_msg(!strstr(header(cleared, "Cache-Control"), "public"), "%s", cleared->head);
+}
+END_TEST
+
 START_TEST(garbage_is_not_believed)
 {
     browser_t ada = browser("student"), eve = browser("student");
@@ -329,7 +363,9 @@ Suite *suite_cookie(void)
     tcase_add_test(csrf, writes_need_the_csrf_token);
     tcase_add_test(csrf, forms_of_the_same_origin_may_write_to_content);
     tcase_add_test(csrf, foreign_forms_do_not_log_in);
+    tcase_add_test(csrf, foreign_pages_make_no_guests);
     TCase *renewal = case_make(suite, "renewal");
+    tcase_add_test(renewal, cookies_are_not_cached);
     tcase_add_test(renewal, an_ended_token_is_renewed_while_its_session_lives);
     tcase_add_test(renewal, an_ended_session_is_not_renewed);
     tcase_add_test(renewal, a_new_role_is_in_the_next_request);

@@ -199,6 +199,42 @@ START_TEST(one_of_two_owners_is_left)
 }
 END_TEST
 
+/* One leaves the platform, the other one too, or the organisation. */
+static void farewell(int i, void *baton)
+{
+    duel_t *d = baton;
+    person_t me = d->owners[i];
+    reply_t *reply = i == 0 || d->kind == 0
+                         ? CALL("DELETE", "/api/v1/users/me", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password))
+                         : CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)d->cast->id), .token = me.access);
+    d->status[i] = reply->status;
+}
+
+START_TEST(the_last_owner_hands_over_before_leaving)
+{
+    watchdog(180);
+    cast_t c = cast_make();
+    reply_t *stays = CALL("DELETE", "/api/v1/users/me", .token = c.owner.access, .json = F("{\"password\":\"%s\"}", c.owner.password));
+    expect_problem(stays, "last_owner");
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = c.owner.access), 200); /* nothing has ended */
+    for (int i = 0; i < (env.quick ? 4 : 16); i++) {
+        cast_t now = cast_make();
+        duel_t d = {.cast = &now, .owners = {now.owner, now.admin}, .kind = i % 2};
+        sql("UPDATE forge.memberships SET role = 'owner' WHERE organization_id = %lld AND role = 'admin'", (long long)now.id);
+        parallel(2, farewell, &d);
+        int good = (d.status[0] < 300) + (d.status[1] < 300), bad = d.status[0] < 300 ? d.status[1] : d.status[0];
+        ck_assert_msg(good == 1 && bad == 409, "round %d: %d %d", i, d.status[0], d.status[1]);
+    }
+    expect_status(CALL("DELETE", F("/api/v1/users/%lld", (long long)c.owner.id), .token = c.root.access), 204);
+    expect_status(CALL("POST", F("/api/v1/organizations/%lld/transfer", (long long)c.id), .token = c.root.access,
+                       .json = F("{\"user_id\":%lld}", (long long)c.member.id)),
+                  200);
+    ck_assert_str_eq(sql("SELECT string_agg(user_id::text, ' ') FROM forge.memberships WHERE organization_id = %lld AND role = 'owner'",
+                         (long long)c.id),
+                     F("%lld", (long long)c.member.id));
+}
+END_TEST
+
 /* Many add the same account: one member. */
 static void add_one(int i, void *baton)
 {
@@ -229,6 +265,7 @@ Suite *suite_members(void)
     tcase_add_test(all, last_owner_stays);
     TCase *races = case_make(suite, "races");
     tcase_add_test(races, one_of_two_owners_is_left);
+    tcase_add_test(races, the_last_owner_hands_over_before_leaving);
     tcase_add_test(races, added_at_once);
     return suite;
 }

@@ -215,6 +215,13 @@ START_TEST(deletion)
     expect_status(CALL("POST", "/api/v1/users/register",
                        .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\"}", me.email, me.username, me.password)),
                   201); /* address and name are free again */
+    reply_t *named =
+        CALL("POST", "/api/v1/auth/register", .json = "{\"email\":\"deleted_7@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
+    expect_status(named, 201); /* and nobody takes the names of those who are gone */
+    ck_assert_str_eq(text_at(named->json, "/user/username"), "was_deleted_7");
+    reply_t *taken = CALL("PATCH", "/api/v1/users/me", .token = admin.access, .json = "{\"username\":\"DELETED_9\"}");
+    expect_problem(taken, "validation_failed");
+    expect_fault(taken, "/username", NULL);
     expect_problem(CALL("DELETE", path_of(admin), .token = admin.access), "last_admin");
     person_t second = person("admin");
     expect_status(CALL("DELETE", path_of(admin), .token = admin.access), 204);

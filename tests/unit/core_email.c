@@ -192,10 +192,22 @@ END_TEST
 
 START_TEST(usernames)
 {
-    static const char *const good[] = {"ada", "Ada_Lovelace", "___", "123", "abcdefghijklmnopqrstuvwxyz0123"};
-    static const char *const bad[] = {
-        "",     "a",     "ab",    "abcdefghijklmnopqrstuvwxyz01234", "ada lovelace", "ada-l", "ada.l", "\303\244da", "ada\n",
-        " ada", "ada@x", "ada'--"};
+    static const char *const good[] = {"ada",      "Ada_Lovelace", "___",      "123",
+                                       "deleted_", "deleted_7a",   "deleted7", "abcdefghijklmnopqrstuvwxyz0123"};
+    static const char *const bad[] = {"",
+                                      "a",
+                                      "ab",
+                                      "abcdefghijklmnopqrstuvwxyz01234",
+                                      "ada lovelace",
+                                      "ada-l",
+                                      "ada.l",
+                                      "\303\244da",
+                                      "ada\n",
+                                      " ada",
+                                      "ada@x",
+                                      "ada'--",
+                                      "deleted_7",
+                                      "Deleted_0123456789"};
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
         ck_assert_msg(forge_core_username_valid(good[i], strlen(good[i])), "%s", good[i]);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -214,6 +226,8 @@ START_TEST(usernames_from_emails)
         {"ada@example.org", "7", "ada_7"},
         {"Ada.Lovelace+x@example.org", "4f2a", "AdaLovelacex_4f2a"},
         {"ab@example.org", NULL, "ab_user"},
+        {"deleted_7@example.org", NULL, "was_deleted_7"},
+        {"Deleted@example.org", "1234", "was_Deleted_1234"},
         {"a@example.org", "1", "a_user_1"},
         {"+@example.org", NULL, "user"},
         {"\xc3\xa4\xc3\xb6\xc3\xbc@example.org", "12", "user_12"},

@@ -280,16 +280,26 @@ static const char belongings[] = "INSERT INTO forge.mfa_factors (user_id, secret
                                  " 'bob@example.org', now() + interval '1 hour');"
                                  "INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) VALUES ('verify', "
                                  "'https://x.org', 'bob@example.org', 3, repeat('p', 40));"
-                                 "INSERT INTO forge.organizations (name, slug) VALUES ('O', 'o');"
+                                 "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', "
+                                 "'https://x.org', 'Bob@example.org', repeat('p', 40));"
+                                 "INSERT INTO forge.idempotency_keys (scope, key, fingerprint) VALUES ('user:3', 'k', 'f'), ('user:33', "
+                                 "'k', 'f');"
+                                 "INSERT INTO forge.organizations (name, slug) VALUES ('O', 'o'), ('Q', 'q');"
+                                 "INSERT INTO forge.memberships VALUES (1, 3, 'owner'), (1, 2, 'owner'), (2, 3, 'admin'), (2, 2, "
+                                 "'owner');"
                                  "INSERT INTO forge.invitations (organization_id, email, email_key, sha256) VALUES (1, 'bob@example.org', "
                                  "'bob@example.org', sha256('1')),"
                                  " (1, 'else@example.org', 'else@example.org', sha256('2'));"
+                                 "INSERT INTO forge.invitations (organization_id, email, email_key, invited_by, sha256) VALUES (2, "
+                                 "'by@example.org', 'by@example.org', 3, sha256('3'));"
                                  "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 3)";
 static const char belongings_left[] = "SELECT concat_ws(' ', (SELECT count(*) FROM forge.mfa_factors), (SELECT count(*) FROM "
                                       "forge.mfa_backup_codes), (SELECT string_agg(subject, ',') FROM"
                                       " forge.login_failures), (SELECT count(*) FROM forge.api_keys), (SELECT count(*) FROM "
                                       "forge.one_time_tokens), (SELECT count(*) FROM forge.mail_outbox),"
-                                      " (SELECT string_agg(email, ',') FROM forge.invitations), (SELECT count(*) FROM forge.enrollments))";
+                                      " (SELECT string_agg(email || ':' || state, ',' ORDER BY id) FROM forge.invitations), (SELECT "
+                                      "count(*) FROM forge.enrollments), (SELECT string_agg(organization_id || role, ',') FROM "
+                                      "forge.memberships WHERE user_id = 3), (SELECT string_agg(scope, ',') FROM forge.idempotency_keys))";
 
 static const char everything_personal[] =
     "SELECT concat_ws('|', email, email_key, username, full_name, bio, avatar_url, locale, timezone, last_login_ip::text, is_active,"
@@ -318,8 +328,30 @@ START_TEST(leave_and_be_forgotten)
     ck_assert_str_eq(APR_ARRAY_IDX(forge_store_effects_take(db, forge_test_pool).revoked, 0, const char *), "u3:2");
     ck_assert_str_eq(ask("SELECT title || instructor_id FROM forge.courses"), "C3");
     ck_assert_str_eq(events(), "user.deactivated:3>3 user.anonymized:->3");
-    ck_assert_str_eq(ask(belongings_left), "0 0 user:33 0 0 0 else@example.org 1");
+    ck_assert_str_eq(ask(belongings_left), "0 0 user:33 0 0 0 else@example.org:pending,by@example.org:revoked 1 user:33");
     ck_assert_str_eq(ask("SELECT search FROM forge.users WHERE id = 3"), "deleted_3\n\ndeleted-3@invalid");
+}
+END_TEST
+
+/* Who leaves hands over first. An administrator closes any account; an organisation without another owner keeps the one it had. */
+START_TEST(last_owner_leaves_nothing_behind)
+{
+    const forge_actor_t bob = {.id = 3};
+    sql("INSERT INTO forge.organizations (name, slug) VALUES ('O', 'o'), ('Q', 'q');"
+        "INSERT INTO forge.memberships VALUES (1, 3, 'owner'), (1, 2, 'admin'), (2, 3, 'owner'), (2, 2, 'owner')");
+    ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_E_LAST_OWNER);
+    ck_assert_str_eq(ask("SELECT is_active FROM forge.users WHERE id = 3"), "true");
+    ck_assert_str_eq(events(), "");
+    sql("UPDATE forge.memberships SET role = 'owner' WHERE organization_id = 1");
+    sql("UPDATE forge.users SET is_active = false WHERE id = 2"); /* an owner who cannot act is none */
+    ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_E_LAST_OWNER);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 3, NULL, &root), FORGE_OK);
+    ck_assert_str_eq(
+        ask("SELECT string_agg(organization_id || role, ' ' ORDER BY organization_id) FROM forge.memberships WHERE user_id = 3"),
+        "1owner 2owner");
+    sql("UPDATE forge.users SET is_active = true WHERE id = 2");
+    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, FORGE_BULK_DELETE, "{2}", NULL, false, &root, &rows), FORGE_OK);
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships WHERE role = 'owner'"), "4"); /* nobody is left to take over */
 }
 END_TEST
 
@@ -494,6 +526,7 @@ Suite *forge_test_store_accounts(void)
     tcase_add_test(tc, bulk_leaves_an_administrator);
     tcase_add_test(tc, imported);
     tcase_add_test(tc, leave_and_be_forgotten);
+    tcase_add_test(tc, last_owner_leaves_nothing_behind);
     tcase_add_test(tc, come_back_in_time);
     tcase_add_test(tc, many_are_erased_in_batches);
     tcase_add_test(tc, export_without_secrets);
