@@ -92,13 +92,16 @@ forge_json_t *forge_core_problem_example(apr_pool_t *p, const forge_error_t *err
     return example;
 }
 
-/* The names, or the examples without their quotes, separated by commas; what would need quoting has no place in an example. */
+/* The names, or the examples without their quotes, separated by commas; null is empty; what would need quoting has no place in an example.
+ */
 static void csv_line(forge_buf_t *b, apr_pool_t *p, const forge_field_t *fields, bool names)
 {
     for (const forge_field_t *f = fields; f->name; f++) {
         const char *why, *text = f->name;
         if (!names)
-            text = f->example ? forge_util_json_text(forge_util_json_parse(p, f->example, strlen(f->example), &why), NULL) : "";
+            text = f->example && strcmp(f->example, "null")
+                       ? forge_util_json_text(forge_util_json_parse(p, f->example, strlen(f->example), &why), NULL)
+                       : "";
         forge_util_buf_printf(b, "%s%s", f == fields ? "" : ",", text ? text : f->example);
     }
     forge_util_buf_printf(b, "\n");
