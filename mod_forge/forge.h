@@ -155,6 +155,7 @@ typedef struct forge_route_t {
     const forge_field_t *reply; /* members of the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *schema;         /* name of .reply in OpenAPI: "Course" */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
+    const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
     forge_handler_fn handle;
     const char *operation;        /* operationId: "course_get" */
     const char *tag;              /* OpenAPI group: "courses" */

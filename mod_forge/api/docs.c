@@ -102,7 +102,8 @@ static forge_status_t asset(forge_req_t *q)
 #define DOCUMENT_ROW(at_root, id) \
     { \
         .method = FORGE_GET, .path = "/openapi.json", .flags = FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG | (at_root), \
-        .limit = FORGE_LIMIT_NONE, .success = 200, .query = document_query, .media = "application/json", .handle = openapi, \
+        .limit = FORGE_LIMIT_NONE, .success = 200, .query = document_query, .media = "application/json", \
+        .sample = "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"mod_forge\",\"version\":\"1.0.0\"},\"paths\":{}}", .handle = openapi, \
         .operation = (id), .tag = "documentation", .summary = "This document", \
         .description = "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone." \
     }

@@ -32,8 +32,9 @@ static const forge_field_t user_fields[] = {
     {.name = "password",
      .type = FORGE_T_TEXT,
      .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
-     .example = "\"correct-Horse7-battery\"",
-     .help = "at most 20 of these in one request; without any the account's owner asks for a new one by mail"},
+     .example = "null",
+     .help =
+         "not together with password_hash; at most 20 of these in one request; without any the account's owner asks for a new one by mail"},
     {.name = "password_hash",
      .type = FORGE_T_TEXT,
      .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY,

@@ -69,6 +69,8 @@ static const forge_route_t routes[] = {
      .limit = FORGE_LIMIT_NONE,
      .success = 200,
      .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
+     .sample =
+         "# TYPE forge_rate_limit_keys gauge\n# HELP forge_rate_limit_keys Clients that are counted.\nforge_rate_limit_keys 12\n# EOF\n",
      .handle = metrics,
      .operation = "metrics",
      .tag = "monitoring",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The OpenAPI document, made from the rows that dispatch and validate: it cannot say anything else than they do.
  */
-#include "core.h"
+#include "samples.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -21,10 +21,10 @@ typedef struct doc_t {
 static const struct {
     const char *name, *text;
 } tags[] = {
-    {"auth", "Registration, login and sessions."},
-    {"users", "Accounts, on the paths that older clients use too."},
+    {"auth", "Registration, login, sessions, second factors, passwords, addresses and API keys: what one does for one's own account."},
+    {"users", "Accounts: one's own profile, what administrators do with others, and two paths that older clients use."},
     {"audit", "What happened, by whom, to whom and from where: for administrators alone to read."},
-    {"courses", "The catalogue of courses."},
+    {"courses", "The catalogue of courses, and who takes them."},
     {"organizations", "Organisations, their members and invitations."},
     {"achievements", "What learners can earn."},
     {"health", "Whether the service and its parts work."},
@@ -248,6 +248,16 @@ static void put_content(doc_t *d, forge_json_t *content, const char *media, cons
         forge_util_json_put_copy(body, "example", example);
 }
 
+static forge_json_t *put_text_content(forge_json_t *content, const char *media, const char *example)
+{
+    forge_json_t *body = forge_util_json_put_object(content, media);
+    forge_json_t *schema = forge_util_json_put_object(body, "schema");
+    forge_util_json_put_text(schema, "type", "string");
+    if (example)
+        forge_util_json_put_text(body, "example", example);
+    return schema;
+}
+
 /* A POST of which no member is required may come without a body. */
 static bool body_needed(const forge_route_t *route)
 {
@@ -270,7 +280,7 @@ static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *
     if (route->flags & FORGE_R_FORM)
         put_content(d, content, "application/x-www-form-urlencoded", name, example);
     if (route->flags & FORGE_R_CSV)
-        forge_util_json_put_text(forge_util_json_put_object(forge_util_json_put_object(content, "text/csv"), "schema"), "type", "string");
+        put_text_content(content, "text/csv", forge_core_csv_example(d->pool, route->body));
     forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->body, true, route->method == FORGE_PATCH));
 }
 
@@ -307,15 +317,28 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
         refer_header(d, into, H_REPLAYED);
 }
 
+/* Answers that no field table describes, in each of their media types. */
+static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
+{
+    char *state, *all = apr_pstrdup(d->pool, route->media);
+    for (char *media = apr_strtok(all, "|", &state); media; media = apr_strtok(NULL, "|", &state)) {
+        if (strncmp(media, JSON_MEDIA, strlen(JSON_MEDIA))) {
+            put_text_content(content, media, route->sample);
+            continue;
+        }
+        forge_json_t *body = forge_util_json_put_object(content, media), *example;
+        const char *why;
+        forge_util_json_put_text(forge_util_json_put_object(body, "schema"), "type", "object");
+        if (route->sample && (example = forge_util_json_parse(d->pool, route->sample, strlen(route->sample), &why)))
+            forge_util_json_put_copy(body, "example", example);
+    }
+}
+
 /* The body of a route's own answer: one of its schema, a page of them, or another media type. */
 static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *route)
 {
     if (route->flags & FORGE_R_RAW) {
-        char *state, *all = apr_pstrdup(d->pool, route->media);
-        for (char *media = apr_strtok(all, "|", &state); media; media = apr_strtok(NULL, "|", &state)) {
-            forge_json_t *schema = forge_util_json_put_object(forge_util_json_put_object(content, media), "schema");
-            forge_util_json_put_text(schema, "type", strncmp(media, JSON_MEDIA, strlen(JSON_MEDIA)) ? "string" : "object");
-        }
+        put_raw(d, content, route);
         return;
     }
     if (!route->reply) {
@@ -336,9 +359,7 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
     put_ref(forge_util_json_put_object(schema, "items"), d->pool, "schemas", route->schema);
     forge_util_json_add_copy(forge_util_json_put_array(body, "example"), example);
     if (route->flags & FORGE_R_NDJSON) {
-        body = forge_util_json_put_object(content, FORGE_NDJSON);
-        schema = forge_util_json_put_object(body, "schema");
-        forge_util_json_put_text(schema, "type", "string");
+        schema = put_text_content(content, FORGE_NDJSON, forge_core_line_example(d->pool, example));
         forge_util_json_put_text(schema, "description",
                                  apr_pstrcat(d->pool, "The whole list, one ", route->schema, " a line, whatever the paging says.", NULL));
     }
@@ -392,8 +413,10 @@ static unsigned conditions(const forge_route_t *route)
     return when;
 }
 
-static void put_problem(doc_t *d, forge_json_t *responses, const char *name, const forge_route_t *route, int http, const char *text)
+static void put_problem(doc_t *d, forge_json_t *responses, const char *name, const forge_route_t *route, const forge_error_t *first,
+                        const char *text)
 {
+    int http = first->http;
     forge_json_t *response = forge_util_json_put_object(responses, name);
     forge_util_json_put_text(response, "description", text);
     forge_json_t *into = put_headers(d, response, route);
@@ -404,7 +427,7 @@ static void put_problem(doc_t *d, forge_json_t *responses, const char *name, con
     forge_json_t *content = forge_util_json_put_object(response, "content");
     if (http == 503 && route->flags & FORGE_R_STATUS)
         put_reply(d, content, route);
-    put_content(d, content, PROBLEM_MEDIA, "Problem", NULL);
+    put_content(d, content, PROBLEM_MEDIA, "Problem", forge_core_problem_example(d->pool, first));
 }
 
 /* The codes of one status are what tells its responses apart, but for the headers of limited routes and the bodies of health. */
@@ -412,21 +435,23 @@ static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *
 {
     const char *text = "", *name = apr_psprintf(d->pool, "%d%s", http, route->limit == FORGE_LIMIT_NONE ? "" : "-limited");
     const char *status = forge_util_itoa(d->pool, http);
+    const forge_error_t *first = NULL;
     for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++) {
         const forge_error_t *error = forge_util_error((forge_status_t)i);
         if (!can[i] || error->http != http)
             continue;
+        first = first ? first : error;
         text = apr_pstrcat(d->pool, text, *text ? "\n" : "", "- `", error->code, "`: ", error->detail, NULL);
         name = apr_pstrcat(d->pool, name, ".", error->code, NULL);
     }
-    if (!*text)
+    if (!first)
         return;
     if (http == 503 && route->flags & FORGE_R_STATUS) {
-        put_problem(d, responses, status, route, http, text);
+        put_problem(d, responses, status, route, first, text);
         return;
     }
     if (!forge_util_json_get(d->problems, name))
-        put_problem(d, d->problems, name, route, http, text);
+        put_problem(d, d->problems, name, route, first, text);
     put_ref(forge_util_json_put_object(responses, status), d->pool, "responses", name);
 }
 

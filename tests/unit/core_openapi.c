@@ -283,6 +283,7 @@ START_TEST(bodies)
     is(d, CREATE "requestBody content application/json example name", "\"Ada\"");
     ck_assert_ptr_nonnull(at(d, CREATE "requestBody content application/x-www-form-urlencoded"));
     is(d, CREATE "requestBody content text/csv schema", "{\"type\":\"string\"}");
+    is(d, CREATE "requestBody content text/csv example", "\"n,type\\n3,\\n\"");
     missing(d, UPDATE "requestBody content text/csv");
     missing(d, CREATE "requestBody content application/merge-patch+json");
     ck_assert_ptr_nonnull(at(d, UPDATE "requestBody content application/merge-patch+json"));
@@ -355,6 +356,18 @@ START_TEST(failures)
 }
 END_TEST
 
+START_TEST(examples_of_failures)
+{
+    forge_json_t *d = document(false);
+    is(d, "paths /health get responses 503 content application/problem+json example code", "\"unavailable\"");
+    is(d, "paths /health get responses 503 content application/problem+json example title", "\"Service Unavailable\"");
+    missing(d, "paths /health get responses 503 content application/problem+json example errors");
+    const forge_json_t *example = at(failure(d, LIST, "422"), "content application/problem+json example");
+    is(example, "status", "422");
+    is(example, "errors", "[{\"pointer\":\"/email\",\"code\":\"required\",\"detail\":\"this member is needed\"}]");
+}
+END_TEST
+
 START_TEST(older_dialect)
 {
     forge_json_t *d = document(true);
@@ -415,6 +428,7 @@ Suite *forge_test_core_openapi(void)
     tcase_add_test(tc, bodies);
     tcase_add_test(tc, successes);
     tcase_add_test(tc, failures);
+    tcase_add_test(tc, examples_of_failures);
     tcase_add_test(tc, older_dialect);
     tcase_add_loop_test(tc, references_lead_somewhere, 0, 2);
     suite_add_tcase(s, tc);
