@@ -122,7 +122,7 @@ static const forge_stmt_t account_end_sessions = {
 
 forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_t none)
 {
-    static const forge_verdict_t verdicts[] = {
+    static const forge_outcome_t outcomes[] = {
         {"ok", FORGE_OK},
         {"unchanged", FORGE_OK},
         {"stale", FORGE_E_PRECONDITION_FAILED},
@@ -132,7 +132,7 @@ forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_
         {"guest", FORGE_E_CONFLICT},
         {NULL, FORGE_OK},
     };
-    return forge_store_rows_judge(rows, verdicts, none);
+    return forge_store_rows_judge(rows, outcomes, none);
 }
 
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)

@@ -105,14 +105,14 @@ static const char *admin(const forge_who_t *who)
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
-    static const forge_verdict_t verdicts[] = {
+    static const forge_outcome_t outcomes[] = {
         {"ok", FORGE_OK},
         {"not_owner", FORGE_E_NOT_OWNER},
         {"stale", FORGE_E_PRECONDITION_FAILED},
         {"bad_reference", FORGE_E_BAD_REFERENCE},
         {NULL, FORGE_OK},
     };
-    return forge_store_rows_judge(rows, verdicts, FORGE_E_NOT_FOUND);
+    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows)

@@ -119,7 +119,7 @@ static const forge_stmt_t organization_transfer = {
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
-    static const forge_verdict_t verdicts[] = {
+    static const forge_outcome_t outcomes[] = {
         {"ok", FORGE_OK},
         {"forbidden", FORGE_E_FORBIDDEN},
         {"stale", FORGE_E_PRECONDITION_FAILED},
@@ -135,7 +135,7 @@ static forge_status_t judged(const forge_rows_t *rows)
         {"gone", FORGE_E_INVITATION_GONE},
         {NULL, FORGE_OK},
     };
-    return forge_store_rows_judge(rows, verdicts, FORGE_E_NOT_FOUND);
+    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
 static bool broke(const forge_db_t *db, const char *constraint)

@@ -76,13 +76,13 @@ bool forge_store_timestamp(const char *text, apr_time_t *t)
     return forge_util_time_parse(form, strlen(form), t);
 }
 
-forge_status_t forge_store_rows_judge(const forge_rows_t *rows, const forge_verdict_t *verdicts, forge_status_t none)
+forge_status_t forge_store_rows_judge(const forge_rows_t *rows, const forge_outcome_t *outcomes, forge_status_t none)
 {
     if (forge_store_rows_count(rows) == 0)
         return none;
     const char *outcome = forge_store_rows_text(rows, 0, "_outcome");
-    for (const forge_verdict_t *v = verdicts; outcome && v->outcome; v++)
-        if (strcmp(outcome, v->outcome) == 0)
+    for (const forge_outcome_t *v = outcomes; outcome && v->name; v++)
+        if (strcmp(outcome, v->name) == 0)
             return v->status;
     return FORGE_E_INTERNAL;
 }

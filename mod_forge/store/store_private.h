@@ -137,12 +137,12 @@ const forge_sqlstate_t *forge_store_sqlstate(const char *code);
 
 /* --- rows.c, render.c --- */
 
-typedef struct forge_verdict_t {
-    const char *outcome; /* NULL ends a table */
+typedef struct forge_outcome_t {
+    const char *name; /* NULL ends a table */
     forge_status_t status;
-} forge_verdict_t;
+} forge_outcome_t;
 /* What a statement decided: its column _outcome in row 0, as a status by the table; without rows `none`. */
-forge_status_t forge_store_rows_judge(const forge_rows_t *rows, const forge_verdict_t *verdicts, forge_status_t none);
+forge_status_t forge_store_rows_judge(const forge_rows_t *rows, const forge_outcome_t *outcomes, forge_status_t none);
 typedef struct forge_column_t forge_column_t; /* render.c */
 struct forge_rows_t {
     PGresult *result;
