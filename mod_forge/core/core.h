@@ -210,7 +210,6 @@ const char *forge_core_router_template(const forge_router_t *router, int index);
 /* The whole document: info, servers [{url:"/"}], tags, paths, components.schemas (from field tables and Problem), securitySchemes
  * (oauth2 password flow with tokenUrl /api/v1/auth/login, and bearer JWT), headers, every status each row can answer. */
 void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_t *router, const char *version, bool dialect_3_0);
-extern const forge_field_t forge_core_problem_fields[]; /* application/problem+json (RFC 9457) */
 /* JSON Schema of one field table. for_body leaves READONLY members out, otherwise WRITEONLY ones. */
 forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bool for_body, bool all_optional);
 /* The schema of a single field, put into the object `schema`; with_preset shows its default. */

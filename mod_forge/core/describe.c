@@ -5,39 +5,6 @@
 #include <apr_strings.h>
 #include <string.h>
 
-static const forge_field_t error_fields[] = {
-    {.name = "pointer",
-     .type = FORGE_T_TEXT,
-     .example = "\"/email\"",
-     .help = "JSON Pointer to the member (RFC 6901), or ?name for a query parameter."},
-    {.name = "code", .type = FORGE_T_TEXT, .example = "\"required\"", .help = "Stable code of the failure."},
-    {.name = "detail", .type = FORGE_T_TEXT, .example = "\"this member is needed\"", .help = "A sentence for a person."},
-    {.name = NULL},
-};
-
-const forge_field_t forge_core_problem_fields[] = {
-    {.name = "type",
-     .type = FORGE_T_TEXT,
-     .example = "\"/errors/validation_failed\"",
-     .help = "URI reference that names the kind of problem."},
-    {.name = "title", .type = FORGE_T_TEXT, .example = "\"Unprocessable Content\"", .help = "The status in words."},
-    {.name = "status", .type = FORGE_T_INT, .min = 400, .max = 599, .example = "422", .help = "The HTTP status."},
-    {.name = "code", .type = FORGE_T_TEXT, .example = "\"validation_failed\"", .help = "Stable code; each has one status."},
-    {.name = "detail", .type = FORGE_T_TEXT, .example = "\"some members are not valid; see errors\"", .help = "A sentence for a person."},
-    {.name = "instance",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"/api/v1/courses\"",
-     .help = "The path of the request."},
-    {.name = "request_id",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5\"",
-     .help = "To quote in a report."},
-    {.name = "errors", .type = FORGE_T_ARRAY, .flags = FORGE_F_OPTIONAL, .fields = error_fields, .help = "All failing members."},
-    {.name = NULL},
-};
-
 /* A JSON literal as one more item of an array. */
 static void add_literal(apr_pool_t *p, forge_json_t *array, const char *json)
 {

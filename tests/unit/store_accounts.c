@@ -350,7 +350,8 @@ START_TEST(last_owner_leaves_nothing_behind)
         ask("SELECT string_agg(organization_id || role, ' ' ORDER BY organization_id) FROM forge.memberships WHERE user_id = 3"),
         "1owner 2owner");
     sql("UPDATE forge.users SET is_active = true WHERE id = 2");
-    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, FORGE_BULK_DELETE, "{2}", NULL, false, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_accounts_bulk(db, forge_test_pool, &(forge_bulk_t){.action = FORGE_BULK_DELETE, .ids = "{2}"}, &root, &rows), FORGE_OK);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships WHERE role = 'owner'"), "4"); /* nobody is left to take over */
 }
 END_TEST
