@@ -209,7 +209,8 @@ static const forge_route_t routes[] = {
      .operation = "auth_logout_all",
      .tag = "auth",
      .summary = "Log out everywhere",
-     .description = "Ends all sessions of the account, this one too. API keys stay. Open to every account and to guests."},
+     .description = "Ends all sessions of the account, this one too, and voids a change of address that was asked for. API keys stay. Open "
+                    "to every account and to guests."},
     {.method = FORGE_GET,
      .path = "/auth/sessions",
      .role = FORGE_ROLE_GUEST,

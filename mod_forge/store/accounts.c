@@ -113,6 +113,7 @@ static const forge_stmt_t account_end_sessions = {
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'admin' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "
+    FORGE_CHANGE_VOID("changed") ", "
     FORGE_AUDIT("SELECT 'admin.sessions_revoked', $1::bigint, c.id, $3::inet, $4::text,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed c")
     " SELECT c.id, 'ok' AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM changed c",

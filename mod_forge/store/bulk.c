@@ -44,7 +44,8 @@
 #define VOIDED(cte) "(SELECT string_agg('u' || r.id || ':' || r.epoch, ' ') FROM " cte " r)"
 #define END_SESSIONS(reason)                                                                                                  \
     "ended AS (UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = " reason " FROM chosen c"                      \
-    " WHERE s.user_id = c.id AND s.revoked_at IS NULL), "
+    " WHERE s.user_id = c.id AND s.revoked_at IS NULL), "                                                                     \
+    FORGE_CHANGE_VOID("chosen") ", "
 
 static const forge_stmt_t bulk_activate = {
     "bulk_activate",

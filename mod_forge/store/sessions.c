@@ -67,6 +67,7 @@ static const forge_stmt_t session_logout_all = {
     "session_logout_all",
     "WITH ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'logout_all' WHERE " LIVE_OF("$1") " RETURNING s.id), "
+    FORGE_CHANGE_VOID("(SELECT $1::bigint AS id)") ", "
     FORGE_AUDIT("SELECT 'user.logout_all', $1::bigint, $1::bigint, $2::inet, $3,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended))") " "
     "SELECT " FORGE_AUDITED ", (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked",

@@ -125,6 +125,14 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
     "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
     "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
 
+/* --- one_time.c --- */
+
+/* Somebody else may have been in a session and asked for another address: with the sessions of the accounts in `from` their change of
+ * address ends too. */
+#define FORGE_CHANGE_VOID(from) \
+    "unasked AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM " from " f" \
+    " WHERE t.user_id = f.id AND t.kind = 'email_change' AND t.used_at IS NULL)"
+
 /* --- sqlstate.c --- */
 
 typedef struct forge_sqlstate_t {

@@ -145,11 +145,13 @@ static const forge_stmt_t user_set_role = {
     " FROM changed u JOIN old ON old.id = u.id",
     2};
 
-/* A reset from outside ends every session: whoever knew the old password is out (SECURITY 34). */
+/* A reset from outside ends every session, key and link: whoever knew the old password is out (SECURITY 34). */
 static const forge_stmt_t user_set_password = {
     "user_set_password",
     "WITH changed AS ("
-    " UPDATE forge.users SET password_hash = $2, password_changed_at = now(), epoch = epoch + 1 WHERE email_key = $1 RETURNING *), "
+    " UPDATE forge.users SET password_hash = $2, password_changed_at = clock_timestamp(), epoch = epoch + 1 WHERE email_key = $1 RETURNING *), "
+    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at IS NULL), "
+    "keys AS (DELETE FROM forge.api_keys k USING changed c WHERE k.user_id = c.id), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "

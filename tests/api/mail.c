@@ -105,6 +105,27 @@ START_TEST(change_of_address)
 }
 END_TEST
 
+/* Whoever was in a session and asked for it must not carry it out when all sessions have been ended because of that. */
+START_TEST(change_ends_with_the_sessions)
+{
+    person_t me = person("student"), chief = person("admin");
+    char *token = change_asked(me, "thief@example.org");
+    expect_status(CALL("POST", "/api/v1/auth/logout-all", .token = me.access), 204);
+    expect_problem(verify(token), "token_invalid");
+    person_t other = person("student"), third = person("student");
+    sql("DELETE FROM forge.one_time_tokens");
+    token = change_asked(other, "robber@example.org");
+    expect_status(CALL("POST", F("/api/v1/users/%lld/revoke-sessions", (long long)other.id), .token = chief.access), 204);
+    expect_problem(verify(token), "token_invalid");
+    sql("DELETE FROM forge.one_time_tokens");
+    token = change_asked(third, "burglar@example.org");
+    expect_status(CALL("POST", "/api/v1/users/bulk", .token = chief.access,
+                       .json = F("{\"action\":\"revoke_sessions\",\"ids\":[%lld]}", (long long)third.id)),
+                  200);
+    expect_problem(verify(token), "token_invalid");
+}
+END_TEST
+
 START_TEST(change_to_a_taken_address)
 {
     person_t me = person("student");
@@ -391,6 +412,7 @@ Suite *suite_mail(void)
     tcase_add_test(proof, verification_again);
     tcase_add_test(proof, registration_repeated);
     tcase_add_test(proof, change_of_address);
+    tcase_add_test(proof, change_ends_with_the_sessions);
     tcase_add_test(proof, change_to_a_taken_address);
     tcase_add_test(proof, message_form);
     tcase_add_test(server, server_away);

@@ -149,6 +149,50 @@ START_TEST(account_left)
 }
 END_TEST
 
+/* --- secrets stay out of every log --- */
+
+static void nowhere(const char *what, const char *secret)
+{
+    static const char *const logs[] = {"error.log", "access.json", "audit.json", "postgresql.log"};
+    for (int i = 0; i < 4; i++) {
+        const char *log = file_read(F("%s/logs/%s", env.dir, logs[i]), 0);
+        ck_assert_msg(*log && !strstr(log, secret), "%s is empty or holds the %s", logs[i], what);
+    }
+}
+
+/* Also where they are wrong, come where they do not belong, or make the database refuse. The error log is at level debug. */
+START_TEST(logs_hold_no_secrets)
+{
+    static const char typo[] = "Canary-7-Password!", one_time[] = "CanaryTokenAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    begin();
+    CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", typo, typo));
+    CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", victim.email, typo));
+    CALL("POST", "/api/v1/auth/register", .headers = {"Idempotency-Key: log-1"},
+         .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", victim.email, typo));
+    CALL("POST", "/api/v1/auth/password/change", .token = victim.access,
+         .json = F("{\"current_password\":\"%s\",\"new_password\":\"%s\"}", PASSWORD, typo));
+    CALL("POST", "/api/v1/auth/password/reset", .json = F("{\"token\":\"%s\",\"new_password\":\"%s\"}", one_time, typo));
+    CALL("POST", "/api/v1/auth/refresh", .token = one_time, .json = F("{\"refresh_token\":\"%.43s\"}", one_time));
+    reply_t *key = CALL("POST", "/api/v1/auth/api-keys", .token = victim.access, .json = "{\"name\":\"canary\"}");
+    reply_t *ticket = CALL("POST", "/api/v1/auth/stream-ticket", .token = victim.access);
+    expect_status(key, 201);
+    expect_status(CALL("GET", F("/api/v1/auth/validate?ticket=%s", text_at(ticket->json, "/ticket"))), 200);
+    expect_problem(CALL("GET", F("/api/v1/auth/validate?ticket=%s", text_at(ticket->json, "/ticket"))), "invalid_token");
+    CALL("GET", F("/api/v1/auth/me?access_token=%s", victim.access), .token = victim.access);
+    reply_t *setup = CALL("POST", "/api/v1/auth/mfa/setup", .token = victim.access, .json = "{}");
+    CALL("POST", "/api/v1/auth/mfa/verify", .json = F("{\"mfa_token\":\"%.43s\",\"code\":\"canary-code\"}", one_time));
+    nowhere("password", typo);
+    nowhere("password", PASSWORD);
+    nowhere("one-use token", F("%.43s", one_time));
+    nowhere("API key", text_at(key->json, "/key"));
+    nowhere("ticket", text_at(ticket->json, "/ticket"));
+    nowhere("access token", victim.access);
+    nowhere("refresh token", victim.refresh);
+    nowhere("second factor", text_at(setup->json, "/secret"));
+    nowhere("code", "canary-code");
+}
+END_TEST
+
 /* --- a flood of logins --- */
 
 typedef struct flood_t {
@@ -205,6 +249,8 @@ Suite *suite_races(void)
     tcase_add_test(ends, sessions_revoked_by_an_administrator);
     tcase_add_test(ends, bulk_deactivation);
     tcase_add_test(ends, account_left);
+    TCase *logs = case_make(suite, "logs");
+    tcase_add_test(logs, logs_hold_no_secrets);
     TCase *flood = case_make(suite, "flood");
     tcase_add_test(flood, login_flood_leaves_reads_alone);
     return suite;

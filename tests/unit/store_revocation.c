@@ -290,6 +290,8 @@ START_TEST(names_of_databases)
         ck_assert_str_eq(forge_store_database_name(forge_test_pool, same[i]), name);
     ck_assert_str_ne(forge_store_database_name(forge_test_pool, "host=a port=5 dbname=e"), name);
     ck_assert_str_ne(forge_store_database_name(forge_test_pool, "host=a5 dbname=d"), name);
+    ck_assert_str_ne(forge_store_database_name(forge_test_pool, "host=a user=x"),
+                     forge_store_database_name(forge_test_pool, "host=a user=y")); /* without dbname the user's */
     ck_assert_str_eq(forge_store_database_name(forge_test_pool, "nonsense"), "nonsense");
     ck_assert_str_eq(forge_store_database_name(forge_test_pool, ""), "");
 }
