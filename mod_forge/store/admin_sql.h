@@ -32,7 +32,7 @@
     "mails_gone AS (DELETE FROM forge.mail_outbox m USING " from " f WHERE m.user_id = f.id), "                                 \
     "unaddressed_gone AS ("                                                                                                     \
     " DELETE FROM forge.mail_outbox m USING " from " f JOIN forge.users o ON o.id = f.id"                                       \
-    " WHERE m.user_id IS NULL AND lower(m.recipient) IN (lower(o.email), o.email_key)), "                                       \
+    " WHERE m.user_id IS NULL AND lower(m.recipient) = lower(o.email)), "                                                       \
     "answers_gone AS (DELETE FROM forge.idempotency_keys k USING " from " f WHERE k.scope = 'user:' || f.id), "                 \
     "invitations_gone AS ("                                                                                                     \
     " DELETE FROM forge.invitations i USING " from " f JOIN forge.users o ON o.id = f.id WHERE i.email_key = o.email_key), "    \
