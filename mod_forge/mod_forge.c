@@ -35,7 +35,6 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(forge_http_test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(forge_http_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
     ap_hook_child_init(forge_http_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
-    ap_hook_child_stopping(forge_http_mailer_stop, NULL, NULL, APR_HOOK_MIDDLE);
     /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last.
      */
     ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);

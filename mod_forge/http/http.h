@@ -216,7 +216,6 @@ void forge_http_audit_write(const forge_server_t *server, const forge_effects_t 
 int forge_http_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 /* Whether mail waits for longer than it should; the database is asked once a second in each child. */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
-void forge_http_mailer_stop(apr_pool_t *pchild, int graceful); /* child_stopping: a mail on its way is interrupted */
 
 /* doors.c: the hooks for content that is not ours (SPEC 17) */
 void forge_http_doors_register(apr_pool_t *p);

@@ -7,7 +7,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
-#include <mod_watchdog.h>
 #include <apr_strings.h>
 #include <pthread.h>
 #include <string.h>
@@ -35,19 +34,10 @@ typedef struct item_t {
     forge_json_t *facts;
 } item_t;
 
-static int stopping; /* this child has begun to end */
-
-void forge_http_mailer_stop(apr_pool_t *pchild, int graceful)
-{
-    (void)pchild;
-    (void)graceful;
-    __atomic_store_n(&stopping, 1, __ATOMIC_RELAXED);
-}
-
 static bool stopped(const void *unused)
 {
     (void)unused;
-    return __atomic_load_n(&stopping, __ATOMIC_RELAXED) != 0;
+    return forge_http_background_stopping();
 }
 
 /* --- the outbox --- */
@@ -255,14 +245,14 @@ static forge_status_t batch(apr_pool_t *p, mailer_t *mailer, bool *more)
     return status;
 }
 
-static apr_status_t step(int state, void *data, apr_pool_t *p)
+static void step(void *data, apr_pool_t *p)
 {
     mailer_t *mailer = data;
     const forge_server_t *server = forge_http_server(mailer->s);
     bool more = true;
     apr_pool_t *turn;
-    if (state != AP_WATCHDOG_STATE_RUNNING || !server || !server->db_pool)
-        return APR_SUCCESS;
+    if (!server || !server->db_pool)
+        return;
     apr_pool_create(&turn, p);
     for (int i = 0; i < ROUNDS_MAX && more && !stopped(NULL); i++) {
         forge_status_t status = batch(turn, mailer, &more);
@@ -274,7 +264,6 @@ static apr_status_t step(int state, void *data, apr_pool_t *p)
         apr_pool_clear(turn);
     }
     apr_pool_destroy(turn);
-    return APR_SUCCESS;
 }
 
 /* --- what /health asks --- */
@@ -345,21 +334,16 @@ static bool is_first(apr_pool_t *p, server_rec *main_server, server_rec *s)
 
 int forge_http_mailer_register(apr_pool_t *pconf, server_rec *main_server)
 {
-    ap_watchdog_t *watchdog;
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     int n = 0;
-    stopping = 0;
     for (server_rec *s = main_server; s; s = s->next) {
         if (!forge_http_server(s) || !forge_config_mail(forge_config_of_server(s)) || !is_first(pconf, main_server, s))
             continue;
         mailer_t *mailer = apr_pcalloc(pconf, sizeof(*mailer));
         mailer->s = s;
-        if (!get || !add || get(&watchdog, apr_psprintf(pconf, "_forge_mail_%d_", n++), 0, 1, pconf) != APR_SUCCESS ||
-            add(watchdog, STEP, mailer, step) != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0473: could not register the sending of mail");
+        const forge_background_t job = {
+            .thread = apr_psprintf(pconf, "_forge_mail_%d_", n++), .one_child = true, .every = STEP, .step = step, .data = mailer};
+        if (forge_http_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
-        }
     }
     return OK;
 }
