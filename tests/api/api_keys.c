@@ -162,7 +162,8 @@ START_TEST(session_required)
     } rows[] = {{"POST", "/api/v1/auth/logout", NULL},       {"POST", "/api/v1/auth/logout-all", NULL},
                 {"GET", "/api/v1/auth/sessions", NULL},      {"DELETE", "/api/v1/auth/sessions/1", NULL},
                 {"GET", "/api/v1/auth/api-keys", NULL},      {"POST", "/api/v1/auth/api-keys", "{\"name\":\"k\"}"},
-                {"DELETE", "/api/v1/auth/api-keys/1", NULL}, {"POST", "/api/v1/auth/stream-ticket", NULL}};
+                {"DELETE", "/api/v1/auth/api-keys/1", NULL}, {"POST", "/api/v1/auth/stream-ticket", NULL},
+                {"POST", "/api/v1/auth/mfa/setup", "{}"},    {"POST", "/api/v1/auth/mfa/verify", "{\"code\":\"123456\"}"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_problem(call_with(rows[i].method, rows[i].path, &(call_t){.token = key, .json = rows[i].json}), "session_required");
     expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", key)), "invalid_refresh_token");

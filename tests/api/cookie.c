@@ -340,13 +340,42 @@ START_TEST(logout_clears_the_cookies)
 {
     browser_t ada = browser("student");
     reply_t *reply = ASK("POST", "/api/v1/auth/logout", .headers = {ada.cookies, ada.proof});
-    if (reply->status == 404)
-        return; /* no such route yet */
     expect_status(reply, 204);
     ck_assert_str_eq(cookie_set(reply, "__Host-forge_session"), "");
     ck_assert_str_eq(cookie_set(reply, "__Host-forge_csrf"), "");
     expect_problem(API("GET", "/api/v1/auth/me", .headers = {ada.cookies}), "invalid_token");
     expect_status(ASK("GET", "/closed/page.txt", .headers = {ada.cookies}), 401);
+}
+END_TEST
+
+START_TEST(ending_its_own_session_clears_the_cookies)
+{
+    browser_t ada = browser("student");
+    char *other = F("/api/v1/auth/sessions/%s", text_at(jwt_part(ada.who.access, 1), "/sid"));
+    reply_t *reply = API("DELETE", other, .headers = {ada.cookies, ada.proof});
+    expect_status(reply, 204);
+    ck_assert_int_eq(header_count(reply, "Set-Cookie"), 0); /* it is another one */
+    reply = API("DELETE", F("/api/v1/auth/sessions/%s", text_at(jwt_part(ada.session, 1), "/sid")), .headers = {ada.cookies, ada.proof});
+    expect_status(reply, 204);
+    ck_assert_str_eq(cookie_set(reply, "__Host-forge_session"), "");
+    expect_problem(API("GET", "/api/v1/auth/me", .headers = {ada.cookies}), "invalid_token");
+}
+END_TEST
+
+/* The cookie says at once that a second factor was used. */
+START_TEST(a_second_factor_is_in_the_next_cookie)
+{
+    browser_t ada = browser("student");
+    reply_t *setup = API("POST", "/api/v1/auth/mfa/setup", .headers = {ada.cookies, ada.proof}, .json = "{}");
+    expect_status(setup, 200);
+    reply_t *reply = API("POST", "/api/v1/auth/mfa/verify", .headers = {ada.cookies, ada.proof},
+                         .json = F("{\"code\":\"%s\"}", totp(text_at(setup->json, "/secret"), 0)));
+    expect_status(reply, 200);
+    const char *session = cookie_set(reply, "__Host-forge_session");
+    ck_assert_ptr_nonnull(session);
+    ck_assert_str_eq(text_at(jwt_part(session, 1), "/amr/1"), "otp");
+    ck_assert_str_eq(text_at(jwt_part(session, 1), "/sid"), text_at(jwt_part(ada.session, 1), "/sid"));
+    expect_status(API("GET", "/api/v1/auth/me", .headers = {with_session(ada, session).cookies}), 200);
 }
 END_TEST
 
@@ -359,6 +388,8 @@ Suite *suite_cookie(void)
     tcase_add_test(session, the_cookie_opens_api_and_doors);
     tcase_add_test(session, garbage_is_not_believed);
     tcase_add_test(session, logout_clears_the_cookies);
+    tcase_add_test(session, ending_its_own_session_clears_the_cookies);
+    tcase_add_test(session, a_second_factor_is_in_the_next_cookie);
     TCase *csrf = case_make(suite, "csrf");
     tcase_add_test(csrf, writes_need_the_csrf_token);
     tcase_add_test(csrf, forms_of_the_same_origin_may_write_to_content);

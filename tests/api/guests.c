@@ -52,6 +52,7 @@ END_TEST
 START_TEST(what_a_guest_may_do)
 {
     person_t me = guest();
+    expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = me.access, .json = "{\"code\":\"123456\"}"), "insufficient_scope");
     reply_t *mine = CALL("GET", "/api/v1/auth/me", .token = me.access);
     expect_status(mine, 200);
     ck_assert(json_is_null(at(mine->json, "/email")));
