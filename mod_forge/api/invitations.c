@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define ROLES       "enum:owner|admin|member"
 #define RETRY_LATER 3600 /* seconds, when a mailbox or a sender has had its share of the day */
 
 static const forge_field_t invitation_fields[] = {
@@ -19,12 +18,7 @@ static const forge_field_t invitation_fields[] = {
      .format = "email",
      .example = "\"grace@example.org\"",
      .help = "the address that is invited, and the only one whose account can accept"},
-    {.name = "role",
-     .type = FORGE_T_TEXT,
-     .format = ROLES,
-     .preset = "member",
-     .example = "\"member\"",
-     .help = "role in the organisation"},
+    FORGE_API_MEMBER_ROLE,
     {.name = "state",
      .type = FORGE_T_TEXT,
      .flags = FORGE_F_READONLY,

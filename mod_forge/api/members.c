@@ -7,12 +7,10 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define ROLES "enum:owner|admin|member"
-
 static const forge_field_t member_fields[] = {
     {.name = "user_id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
     {.name = "username", .type = FORGE_T_TEXT, .example = "\"ada\"", .help = "name of the account"},
-    {.name = "role", .type = FORGE_T_TEXT, .format = ROLES, .example = "\"member\"", .help = "role in the organisation"},
+    {.name = "role", .type = FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .example = "\"member\"", .help = "role in the organisation"},
     {.name = "joined_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
     {.name = NULL},
 };
@@ -25,12 +23,7 @@ static const forge_field_t add_fields[] = {
      .format = "email",
      .example = "\"ada@example.org\"",
      .help = "the account, by its e-mail address; this or user_id"},
-    {.name = "role",
-     .type = FORGE_T_TEXT,
-     .format = ROLES,
-     .preset = "member",
-     .example = "\"member\"",
-     .help = "role in the organisation"},
+    FORGE_API_MEMBER_ROLE,
     {.name = NULL},
 };
 
@@ -38,7 +31,7 @@ static const forge_field_t change_fields[] = {
     {.name = "role",
      .type = FORGE_T_TEXT,
      .flags = FORGE_F_REQUIRED,
-     .format = ROLES,
+     .format = FORGE_API_MEMBER_ROLES,
      .example = "\"admin\"",
      .help = "role in the organisation"},
     {.name = NULL},

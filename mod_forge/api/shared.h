@@ -33,6 +33,13 @@ forge_status_t forge_api_account_me(forge_req_t *q);
 
 /* --- organizations.c --- */
 
+#define FORGE_API_MEMBER_ROLES "enum:owner|admin|member"
+/* The member of a body that says what role somebody is to have. */
+#define FORGE_API_MEMBER_ROLE \
+    { \
+        .name = "role", .type = FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .preset = "member", .example = "\"member\"", \
+        .help = "role in the organisation" \
+    }
 extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
 /* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
  * in is 404, a plain member 403 when `admins` is true. */

@@ -18,20 +18,6 @@ typedef struct doc_t {
 
 /* --- rows of the document's fixed parts --- */
 
-static const struct {
-    const char *name, *text;
-} tags[] = {
-    {"auth", "Registration, login, sessions, second factors, passwords, addresses and API keys: what one does for one's own account."},
-    {"users", "Accounts: one's own profile, what administrators do with others, and two paths that older clients use."},
-    {"audit", "What happened, by whom, to whom and from where: for administrators alone to read."},
-    {"courses", "The catalogue of courses, and who takes them."},
-    {"organizations", "Organisations, their members and invitations."},
-    {"achievements", "What learners can earn."},
-    {"health", "Whether the service and its parts work."},
-    {"monitoring", "Figures about the service."},
-    {"documentation", "This document."},
-};
-
 enum {
     H_REQUEST_ID,
     H_ETAG,
@@ -520,14 +506,6 @@ static void put_info(forge_json_t *root, const char *version)
     forge_util_json_put_text(server, "description", "This server");
 }
 
-static const char *tag_text(const char *name)
-{
-    for (apr_size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
-        if (!strcmp(tags[i].name, name))
-            return tags[i].text;
-    return "More operations.";
-}
-
 static void put_tags(doc_t *d, forge_json_t *root, const forge_router_t *router)
 {
     forge_json_t *list = forge_util_json_put_array(root, "tags"), *seen = forge_util_json_object(d->pool);
@@ -538,7 +516,7 @@ static void put_tags(doc_t *d, forge_json_t *root, const forge_router_t *router)
         forge_util_json_put_null(seen, route->tag);
         forge_json_t *tag = forge_util_json_add_object(list);
         forge_util_json_put_text(tag, "name", route->tag);
-        forge_util_json_put_text(tag, "description", tag_text(route->tag));
+        forge_util_json_put_text(tag, "description", forge_core_tag_text(route->tag));
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For the OpenAPI document alone: the problem's members, and examples of what is not one JSON object.
+ * For the OpenAPI document alone: what it says of groups and problems, and examples of what is not one JSON object.
  */
 #include "samples.h"
 
@@ -7,6 +7,28 @@
 #include <string.h>
 
 enum { SAMPLE_MAX = 4096 };
+
+static const struct {
+    const char *name, *text;
+} tags[] = {
+    {"auth", "Registration, login, sessions, second factors, passwords, addresses and API keys: what one does for one's own account."},
+    {"users", "Accounts: one's own profile, what administrators do with others, and two paths that older clients use."},
+    {"audit", "What happened, by whom, to whom and from where: for administrators alone to read."},
+    {"courses", "The catalogue of courses, and who takes them."},
+    {"organizations", "Organisations, their members and invitations."},
+    {"achievements", "What learners can earn."},
+    {"health", "Whether the service and its parts work."},
+    {"monitoring", "Figures about the service."},
+    {"documentation", "This document."},
+};
+
+const char *forge_core_tag_text(const char *name)
+{
+    for (apr_size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+        if (!strcmp(tags[i].name, name))
+            return tags[i].text;
+    return "More operations.";
+}
 
 static const forge_field_t error_fields[] = {
     {.name = "pointer",
