@@ -132,7 +132,7 @@ forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge
                           enable->macs,
                           forge_store_ip(p, by->ip),
                           by->request_id};
-    forge_status_t status = forge_store_run(db, p, &mfa_enable, args, rows);
+    forge_status_t status = forge_store_in_turn(db, p, &forge_store_hold_account, &mfa_enable, args, rows);
     return status == FORGE_E_CONFLICT ? FORGE_E_MFA_ENABLED : status; /* another factor became active at the same time */
 }
 

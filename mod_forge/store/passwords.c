@@ -10,15 +10,11 @@ static const forge_stmt_t owner = {
     "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'",
     1};
 
-/* A login that is under way has its account's row: waiting for it in a statement of its own, the next one sees the session that it began. */
+/* As forge_store_hold_account, by a token. */
 static const forge_stmt_t hold_by_token = {
     "password_hold_by_token",
     "SELECT u.id FROM forge.one_time_tokens t JOIN forge.users u ON u.id = t.user_id WHERE t.sha256 = decode($1, 'hex')"
     " FOR NO KEY UPDATE OF u",
-    1};
-static const forge_stmt_t hold = {
-    "password_hold",
-    "SELECT u.id FROM forge.users u WHERE u.id = $1::bigint FOR NO KEY UPDATE",
     1};
 
 /* Whoever knew the old password is out: sessions end, API keys are gone, and the epoch voids every access token. Whoever has the mailbox
@@ -72,29 +68,12 @@ forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int
     return forge_store_run(db, p, &owner, args, rows);
 }
 
-/* One statement behind another that waits for its turn. */
-typedef struct turn_t {
-    const forge_stmt_t *wait, *then;
-    const char *const *args; /* the first one is that of both */
-    bool done;               /* there was a row */
-} turn_t;
-
-static forge_status_t take_turn(forge_db_t *db, apr_pool_t *p, void *baton)
-{
-    turn_t *turn = baton;
-    forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, turn->wait, turn->args, NULL));
-    FORGE_TRY(forge_store_run(db, p, turn->then, turn->args, &rows));
-    turn->done = forge_store_rows_count(rows) > 0;
-    return FORGE_OK;
-}
-
 forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
     const char *args[] = {in->sha256, in->password_hash, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
-    turn_t turn = {&hold_by_token, &reset, args, false};
-    FORGE_TRY(forge_store_tx(db, p, take_turn, &turn));
-    return turn.done ? FORGE_OK : FORGE_E_TOKEN_INVALID;
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_in_turn(db, p, &hold_by_token, &reset, args, &rows));
+    return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;
 }
 
 forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
@@ -107,7 +86,7 @@ forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const 
                           forge_store_ip(p, in->ip),
                           in->request_id,
                           in->set_at};
-    turn_t turn = {&hold, &change, args, false};
-    FORGE_TRY(forge_store_tx(db, p, take_turn, &turn));
-    return turn.done ? FORGE_OK : FORGE_E_INVALID_TOKEN;
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_in_turn(db, p, &forge_store_hold_account, &change, args, &rows));
+    return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }

@@ -255,7 +255,7 @@ forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user
                           session->guess ? session->guess->subject : NULL,
                           session->guess ? session->guess->address : NULL,
                           session->guess ? session->guess->set_at : NULL};
-    return forge_store_run(db, p, &login_good, args, rows);
+    return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows); /* a second factor may become active just now */
 }
 
 forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,

@@ -193,6 +193,67 @@ START_TEST(logs_hold_no_secrets)
 }
 END_TEST
 
+/* --- a login in the very moment in which a second factor becomes active --- */
+
+typedef struct moment_t {
+    person_t me;
+    const char *code; /* to activate with; NULL: somebody logs in */
+    struct pg_conn *lock;
+    reply_t *reply;
+} moment_t;
+
+/* Thread 1 lets go of what `lock` holds as soon as somebody waits for it. */
+static void moment_one(int i, void *baton)
+{
+    moment_t *m = baton;
+    if (i == 1) {
+        for (int n = 0; n < 100 && !strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0"); n++)
+            pause_ms(100);
+        sql_on(m->lock, "COMMIT");
+    } else if (m->code) {
+        m->reply = CALL("POST", "/api/v1/auth/mfa/verify", .token = m->me.access, .json = F("{\"code\":\"%s\"}", m->code));
+    } else {
+        m->reply =
+            CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", m->me.username, m->me.password));
+    }
+}
+
+static const char *factor_of(person_t me)
+{
+    reply_t *setup = CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = "{}");
+    expect_status(setup, 200);
+    return text_at(setup->json, "/secret");
+}
+
+/* The login came first: its session ends like the others when the factor becomes active. */
+START_TEST(login_before_a_second_factor)
+{
+    moment_t m = {.me = person("student"), .lock = sql_session()};
+    m.code = totp(factor_of(m.me), 0);
+    sql_on(m.lock, F("BEGIN; UPDATE forge.users SET last_login_at = now() WHERE id = %lld;"
+                     "INSERT INTO forge.sessions (user_id, amr, expires_at) VALUES (%lld, '{pwd}', now() + interval '1 day')",
+                     (long long)m.me.id, (long long)m.me.id));
+    parallel(2, moment_one, &m);
+    expect_status(m.reply, 200);
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id), "1");
+}
+END_TEST
+
+/* The factor came first: a password alone begins no session any more. */
+START_TEST(login_behind_a_second_factor)
+{
+    moment_t m = {.me = person("student"), .lock = sql_session()};
+    factor_of(m.me);
+    sql_on(m.lock, F("BEGIN; SELECT FROM forge.users WHERE id = %lld FOR NO KEY UPDATE;"
+                     "UPDATE forge.mfa_factors SET confirmed_at = now() WHERE user_id = %lld",
+                     (long long)m.me.id, (long long)m.me.id));
+    parallel(2, moment_one, &m);
+    ck_assert_int_ne(m.reply->status, 0);
+    ck_assert_ptr_null(maybe_at(m.reply->json, "/access_token"));
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id), "1");
+}
+END_TEST
+
 /* --- a flood of logins --- */
 
 typedef struct flood_t {
@@ -251,6 +312,9 @@ Suite *suite_races(void)
     tcase_add_test(ends, account_left);
     TCase *logs = case_make(suite, "logs");
     tcase_add_test(logs, logs_hold_no_secrets);
+    TCase *moment = case_make(suite, "moment");
+    tcase_add_test(moment, login_before_a_second_factor);
+    tcase_add_test(moment, login_behind_a_second_factor);
     TCase *flood = case_make(suite, "flood");
     tcase_add_test(flood, login_flood_leaves_reads_alone);
     return suite;
