@@ -4,8 +4,8 @@
 #ifndef FORGE_CORE_H
 #define FORGE_CORE_H
 
-#include "../forge.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads.
  * Several keys at once: keyring.h --- */

@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_CSV_H
 #define FORGE_CORE_CSV_H
 
-#include "../forge.h"
+#include "forge.h"
 #include <apr_tables.h>
 
 #define FORGE_CSV_COLUMNS_MAX 64 /* fields of one line */

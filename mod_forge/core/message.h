@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_MESSAGE_H
 #define FORGE_CORE_MESSAGE_H
 
-#include "../net/net.h"
+#include "net/net.h"
 
 /* --- templates.c --- */
 

@@ -7,7 +7,7 @@
 #ifndef FORGE_STORE_ACCOUNTS_H
 #define FORGE_STORE_ACCOUNTS_H
 
-#include "../forge.h"
+#include "forge.h"
 
 /* A change of one account. */
 typedef struct forge_account_patch_t {

@@ -8,7 +8,7 @@
 #ifndef FORGE_STORE_LOGIN_H
 #define FORGE_STORE_LOGIN_H
 
-#include "../forge.h"
+#include "forge.h"
 
 #define FORGE_LOCKOUT_EVERYWHERE 10 /* an account bears so many times the failures from all networks together */
 

@@ -4,9 +4,9 @@
 #ifndef FORGE_STORE_H
 #define FORGE_STORE_H
 
-#include "../forge.h"
-#include "../live/live.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "live/live.h"
+#include "util/util.h"
 
 /* --- db.c: one pooled connection with what we know of it --- */
 
