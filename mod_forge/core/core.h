@@ -221,9 +221,9 @@ forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *documen
 
 /* --- parts with headers of their own; enter by this door --- */
 
-#include "csv.h"
-#include "keyring.h"
-#include "message.h"
-#include "mfa.h"
+#include "core/wire/csv.h"
+#include "core/identity/keyring.h"
+#include "core/mail/message.h"
+#include "core/identity/mfa.h"
 
 #endif
