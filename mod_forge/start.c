@@ -2,7 +2,9 @@
  * Start and restart: what configtest checks, what the parent makes once, what each child makes for itself.
  * post_config runs twice at start and once at a graceful restart; only its real pass makes anything.
  */
+#include "start.h"
 #include "http/http.h"
+#include "work/work.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -56,6 +58,16 @@ int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     return OK;
 }
 
+static int logs_open(apr_pool_t *pconf, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        forge_server_t *server = forge_http_server(s);
+        if (server && forge_http_logs_open(pconf, server) != OK)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     const char *why = NULL;
@@ -70,11 +82,9 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0422: cannot start: %s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (forge_http_servers_make(pconf, s, live, router) != OK)
+    if (forge_http_servers_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
-    if (forge_http_events_register(pconf, s) != OK || forge_http_mailer_register(pconf, s) != OK)
-        return HTTP_INTERNAL_SERVER_ERROR;
-    return forge_http_tasks_register(pconf, s);
+    return forge_work_register(pconf, s);
 }
 
 void forge_http_child_init(apr_pool_t *p, server_rec *s)

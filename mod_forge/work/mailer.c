@@ -2,13 +2,12 @@
  * Sends what waits in the outbox, in one child at a time: a watchdog thread for each ForgePublicURL of each database, so that a slow mail
  * server delays nobody but its own mails. No connection to the database is held while a mail is on its way.
  */
-#include "http/http.h"
+#include "work_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
 #include <apr_strings.h>
-#include <pthread.h>
 #include <string.h>
 
 APLOG_USE_MODULE(forge);
@@ -264,58 +263,6 @@ static void step(void *data, apr_pool_t *p)
         apr_pool_clear(turn);
     }
     apr_pool_destroy(turn);
-}
-
-/* --- what /health asks --- */
-
-#define PROBES_MAX 64 /* servers whose answers are kept; more are asked each time */
-
-typedef struct probe_t {
-    const forge_server_t *server;
-    apr_time_t asked;
-    forge_status_t status;
-    bool late;
-} probe_t;
-
-static forge_status_t ask(forge_req_t *q, bool *late)
-{
-    forge_lease_t *lease;
-    forge_db_t *db;
-    forge_rows_t *rows;
-    FORGE_TRY(forge_http_lease_take(q->pool, q->server, "forge health", &lease, &db));
-    forge_status_t status = forge_store_mail_state(db, q->pool, forge_config_public_url(q->config), &rows);
-    *late = status == FORGE_OK && forge_store_rows_bool(rows, 0, "late");
-    forge_http_lease_return(lease);
-    return status;
-}
-
-/* Others take the last answer while we ask. */
-forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static probe_t probes[PROBES_MAX];
-    probe_t *kept = NULL, answer = {.server = q->server};
-    apr_time_t now = apr_time_now();
-    pthread_mutex_lock(&lock);
-    for (int i = 0; i < PROBES_MAX && !kept; i++)
-        if (!probes[i].server || probes[i].server == q->server)
-            kept = &probes[i];
-    bool ours = !kept || !kept->server || now - kept->asked >= STEP || now < kept->asked;
-    if (kept && kept->server)
-        answer = *kept;
-    if (kept && ours)
-        *kept = (probe_t){.server = q->server, .asked = now, .status = answer.status, .late = answer.late};
-    pthread_mutex_unlock(&lock);
-    if (ours) {
-        answer.status = ask(q, &answer.late);
-        answer.asked = now;
-        pthread_mutex_lock(&lock);
-        if (kept)
-            *kept = answer;
-        pthread_mutex_unlock(&lock);
-    }
-    *late = answer.late;
-    return answer.status;
 }
 
 /* --- start --- */
