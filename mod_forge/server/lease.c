@@ -278,3 +278,13 @@ forge_db_t *forge_http_lease_db(const forge_lease_t *lease)
 {
     return lease && lease->rec ? lease->db : NULL;
 }
+
+forge_status_t forge_http_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data)
+{
+    forge_lease_t *lease;
+    forge_db_t *db;
+    FORGE_TRY(forge_http_lease_take(p, server, activity, &lease, &db));
+    forge_status_t status = use(db, p, data);
+    forge_http_lease_return(lease);
+    return status;
+}

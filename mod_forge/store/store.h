@@ -75,10 +75,12 @@ forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p);
 
 /* --- tx.c --- */
 
+/* Work on a connection. */
+typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton);
 /* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back.
  * Serialisation failures and deadlocks run fn again, at most 3 times. Inside a transaction already open (idempotent requests) it is a
  * savepoint. */
-forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton);
+forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
 void forge_store_rollback(forge_db_t *db);
