@@ -36,9 +36,14 @@ void forge_store_db_detach(forge_db_t *db);
 /* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
-/* Do two connection strings name the same database (host, hostaddr, port, dbname, service; the user does not count)? A string that cannot
- * be parsed is the same as itself only. */
-bool forge_store_same_database(const char *a, const char *b);
+/* --- database.c --- */
+
+/* Which database a connection string leads to: servers and name as libpq resolves them, with its defaults and the environment (the user's
+ * name is the database's where none is said). The same text for the same one; two texts may still be one database (two names of a host, or
+ * a service). A string that cannot be parsed is its own. */
+const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
+/* The same name. */
+bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 
 /* --- statements --- */
 

@@ -211,6 +211,12 @@ ForgeJWTKey a RS256 $tmp/rs.pem" "ForgeSecret file:$tmp/other
 ForgeJWTKey a ES256 $tmp/es.pem")"
 good "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/secret
 ForgeIssuer b")"
+bad "$(for user in a b; do
+    printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams "host=h user=%s"\nForgeSecret file:%s\n</VirtualHost>\n' $user "$tmp/secret"
+done)" 'issuer and audience'
+good "$(for user in a b; do
+    printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams "host=h dbname=d user=%s"\nForgeSecret file:%s\n</VirtualHost>\n' $user "$tmp/secret"
+done)"
 # Require lines of ours: what they accept, and a sentence for what they do not.
 require() { # require line 'accepted', or '' for a good one
     text="<Location \"/x\">
