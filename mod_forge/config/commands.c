@@ -76,7 +76,7 @@ static const char *read_secret(const setting_t *s)
     forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
     for (int i = 0; i < s->n; i++) {
         const char *word = s->words[i];
-        const char *problem = forge_config_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
+        const char *problem = forge_core_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
         if (problem)
             return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
     }
@@ -96,7 +96,7 @@ static const char *read_jwt_key(const setting_t *s)
     if (alg < 0)
         return refuse(s, s->words[1], FORGE_JWT_KEY_FORM);
     const char *file = *s->words[2] == '/' ? apr_pstrcat(s->p, "file:", s->words[2], NULL) : s->words[2];
-    if (!forge_config_secret_elsewhere(file))
+    if (!forge_core_secret_elsewhere(file))
         return refuse(s, file, FORGE_JWT_KEY_FORM);
     if (!*keys)
         *keys = apr_array_make(s->p, 2, sizeof(forge_jwt_key_t));
@@ -409,12 +409,12 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
     const char *shown = "";
     int from = row->kind == FORGE_KIND_SUPERUSER; /* its first word is an e-mail address */
     for (int i = 0; i < n && row->kind == FORGE_KIND_MAIL; i++)
-        if (strncmp(words[i], "password=", 9) == 0 && !forge_config_secret_elsewhere(words[i] + 9))
+        if (strncmp(words[i], "password=", 9) == 0 && !forge_core_secret_elsewhere(words[i] + 9))
             ((ap_directive_t *)cmd->directive)->args = apr_pstrcat(cmd->pool, words[0], " (not shown)", NULL);
     if (row->kind != FORGE_KIND_SECRET && row->kind != FORGE_KIND_SUPERUSER)
         return;
     for (int i = 0; i < n; i++)
-        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", i < from || forge_config_secret_elsewhere(words[i]) ? words[i] : "(not shown)",
+        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", i < from || forge_core_secret_elsewhere(words[i]) ? words[i] : "(not shown)",
                             NULL);
     ((ap_directive_t *)cmd->directive)->args = shown;
 }

@@ -84,7 +84,7 @@ forge_dir_t *forge_config_of_request(request_rec *r)
 /* The bytes of one secret. */
 static char *secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
 {
-    char *secret = forge_config_secret_read(p, spelled, len, why);
+    char *secret = forge_core_secret_read(p, spelled, len, why);
     if (!*why)
         *why = forge_core_secret_problem(secret, *len);
     if (*why)
@@ -100,7 +100,7 @@ static forge_key_spec_t *files_read(apr_pool_t *p, const apr_array_header_t *key
         const forge_jwt_key_t *key = &APR_ARRAY_IDX(keys, i, forge_jwt_key_t);
         files[i].kid = key->kid;
         files[i].alg = key->alg;
-        files[i].pem = forge_config_secret_read(p, key->file, &files[i].len, why);
+        files[i].pem = forge_core_secret_read(p, key->file, &files[i].len, why);
         if (!*why)
             *why = forge_core_key_problem(p, &files[i]);
         if (*why)
@@ -144,7 +144,7 @@ static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
     forge_faults_t *faults = forge_core_faults_make(p);
     const char *why = NULL;
     apr_size_t len;
-    c->superuser_password = forge_config_secret_read(p, c->superuser->password, &len, &why);
+    c->superuser_password = forge_core_secret_read(p, c->superuser->password, &len, &why);
     if (why)
         return apr_psprintf(p, "ForgeFirstSuperuser: the password: %s", why);
     forge_core_password_check(p, forge_config_password_rules(c), c->superuser_password, len, c->superuser->email, NULL, "/password",
@@ -177,7 +177,7 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
         return "ForgeMail: the links of the mails need ForgePublicURL; set it";
     if (mail->directory && (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
         return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);
-    if (mail->password && !(mail->password = forge_config_secret_read(p, mail->password, &len, &why)))
+    if (mail->password && !(mail->password = forge_core_secret_read(p, mail->password, &len, &why)))
         return apr_psprintf(p, "ForgeMail: the password: %s", why);
     if (!mail->from)
         mail->from = forge_core_mail_from(p, c->public_url);

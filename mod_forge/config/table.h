@@ -126,11 +126,4 @@ forge_config_t *forge_config_blank(apr_pool_t *p);
 /* The limits of `add` over those of `base`; either may be NULL. */
 forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *base, const forge_limits_t *add);
 
-/* --- secret.c --- */
-
-/* The bytes behind "file:/path", "env:NAME" or a literal, wiped when p goes. NULL, and *why in lower case, when there are none. */
-char *forge_config_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
-/* "file:" or "env:": only the place is written in the configuration, not the secret. */
-bool forge_config_secret_elsewhere(const char *spelled);
-
 #endif
