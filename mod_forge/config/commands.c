@@ -17,7 +17,8 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 typedef struct setting_t {
     apr_pool_t *p;
     const forge_directive_t *row;
-    void *member; /* apr_int64_t * or a pointer to a pointer, as the kind has it */
+    void *member;      /* apr_int64_t * or a pointer to a pointer, as the kind has it */
+    const char *place; /* the <Location> it stands in; NULL: none */
     int n;
     char *const *words;
 } setting_t;
@@ -222,6 +223,7 @@ static const char *read_limit(const setting_t *s)
     (*limits)->of[class].set = true;
     (*limits)->of[class].rate = rate;
     (*limits)->of[class].by_account = by == 1;
+    (*limits)->of[class].place = s->place;
     return NULL;
 }
 
@@ -420,13 +422,12 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
 }
 
 /* The member of a <Location> for what may be said there. */
-static void *place_member(cmd_parms *cmd, const forge_directive_t *row, forge_dir_t *place)
+static void *place_member(const forge_directive_t *row, forge_dir_t *place)
 {
     if (row->offset == offsetof(forge_config_t, cookie))
         return &place->cookie;
     if (row->offset == offsetof(forge_config_t, login_page))
         return &place->login_page;
-    place->place = cmd->path;
     return &place->limits;
 }
 
@@ -436,7 +437,7 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     const forge_directive_t *row = cmd->info;
     forge_dir_t *place = dir;
     forge_config_t *c = ap_get_module_config(cmd->server->module_config, &forge_module);
-    setting_t s = {.p = cmd->pool, .row = row, .member = (char *)c + row->offset, .n = n};
+    setting_t s = {.p = cmd->pool, .row = row, .member = (char *)c + row->offset, .place = cmd->path, .n = n};
     const char *problem = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
     char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));
     if (problem)
@@ -445,7 +446,7 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
         kept[i] = apr_pstrdup(cmd->pool, words[i]);
     s.words = kept;
     if (cmd->path)
-        s.member = place_member(cmd, row, place);
+        s.member = place_member(row, place);
     conceal(cmd, row, n, words);
     return set(&s);
 }

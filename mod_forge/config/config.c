@@ -61,9 +61,8 @@ void *forge_config_dir_make(apr_pool_t *p, char *path)
 void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add)
 {
     const forge_dir_t *outer = base, *inner = add;
-    forge_dir_t *d = apr_pmemdup(p, inner->limits ? inner : outer, sizeof(*d));
-    if (outer->limits && inner->limits)
-        d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
+    forge_dir_t *d = apr_pmemdup(p, outer, sizeof(*d));
+    d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
     d->cookie = inner->cookie != FORGE_UNSET ? inner->cookie : outer->cookie;
     d->login_page = inner->login_page ? inner->login_page : outer->login_page;
     return d;

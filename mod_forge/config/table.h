@@ -15,11 +15,12 @@
 #define FORGE_JWT_KEY_FORM  "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
 #define FORGE_SECONDS(n)    ((apr_int64_t)(n)*APR_USEC_PER_SEC)
 
-/* The limits said in one place; a class that was not mentioned there keeps what the place around it says. */
+/* The limits said in one place; a class that was not mentioned there keeps what the place around it says, and counts with that place. */
 typedef struct forge_limits_t {
     struct {
         bool set, by_account;
         forge_limit_t rate;
+        const char *place; /* the <Location> that says so: its requests are counted apart; NULL at server level */
     } of[FORGE_LIMIT_CLASSES];
 } forge_limits_t;
 
@@ -67,7 +68,6 @@ struct forge_config_t {
 };
 
 struct forge_dir_t {
-    const char *place; /* of the innermost <Location> that has limits; NULL at server level */
     forge_limits_t *limits;
     apr_int64_t cookie;
     const char *login_page;
