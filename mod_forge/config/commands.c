@@ -352,12 +352,24 @@ static const kind_t kinds[FORGE_KINDS] = {
 
 /* --- the rows --- */
 
+#define PLACE_SERVER(member)   FORGE_NOWHERE
+#define PLACE_LOCATION(member) offsetof(forge_dir_t, member)
+
 const forge_directive_t forge_config_rows[] = {
 #define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
-    {#name, FORGE_KIND_##kind, offsetof(forge_config_t, member), low, high, preset, help},
+    {#name, FORGE_KIND_##kind, offsetof(forge_config_t, member), PLACE_##scope(member), low, high, preset, help},
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
+/* One reader fills both members of a LOCATION row: they are of one type. */
+#define SAME_SERVER(member) true
+#define SAME_LOCATION(member) \
+    __builtin_types_compatible_p(__typeof__(((forge_config_t *)0)->member), __typeof__(((forge_dir_t *)0)->member))
+#define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
+    _Static_assert(SAME_##scope(member), #name ": its member has another type in forge_dir_t");
+#include "directives.def"
+#undef FORGE_DIRECTIVE
+
 const int forge_config_rows_count = sizeof(forge_config_rows) / sizeof(forge_config_rows[0]);
 
 enum {
@@ -365,11 +377,6 @@ enum {
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
-
-bool forge_config_kind_is_number(forge_kind_t kind)
-{
-    return kinds[kind].number;
-}
 
 /* Counts the words, then reads them. */
 static const char *set(const setting_t *s)
@@ -380,20 +387,55 @@ static const char *set(const setting_t *s)
     return kind->read(s);
 }
 
+/* The row's member of a forge_config_t, or of a forge_dir_t; NULL: it has none there. */
+static void *member_of(const forge_directive_t *row, void *of, bool place)
+{
+    apr_size_t at = place ? row->place : row->offset;
+    return at == FORGE_NOWHERE ? NULL : (char *)of + at;
+}
+
+static void unset(void *of, bool place)
+{
+    for (int i = 0; i < forge_config_rows_count; i++) {
+        void *member = member_of(&forge_config_rows[i], of, place);
+        if (member && kinds[forge_config_rows[i].kind].number)
+            *(apr_int64_t *)member = FORGE_UNSET;
+    }
+}
+
 forge_config_t *forge_config_blank(apr_pool_t *p)
 {
     forge_config_t *c = apr_pcalloc(p, sizeof(*c));
-    for (int i = 0; i < forge_config_rows_count; i++)
-        if (kinds[forge_config_rows[i].kind].number)
-            *(apr_int64_t *)((char *)c + forge_config_rows[i].offset) = FORGE_UNSET;
+    unset(c, false);
     return c;
+}
+
+forge_dir_t *forge_config_place_blank(apr_pool_t *p)
+{
+    forge_dir_t *d = apr_pcalloc(p, sizeof(*d));
+    unset(d, true);
+    return d;
+}
+
+void forge_config_members_merge(void *base, const void *add, bool places)
+{
+    for (int i = 0; i < forge_config_rows_count; i++) {
+        void *under = member_of(&forge_config_rows[i], base, places);
+        const void *over = member_of(&forge_config_rows[i], (void *)add, places);
+        if (!under)
+            continue;
+        if (!kinds[forge_config_rows[i].kind].number && *(void *const *)over)
+            *(void **)under = *(void *const *)over;
+        else if (kinds[forge_config_rows[i].kind].number && *(const apr_int64_t *)over != FORGE_UNSET)
+            *(apr_int64_t *)under = *(const apr_int64_t *)over;
+    }
 }
 
 forge_config_t *forge_config_defaults(apr_pool_t *p)
 {
     forge_config_t *c = forge_config_blank(p);
     for (int i = 0; i < forge_config_rows_count; i++) {
-        setting_t s = {.p = p, .row = &forge_config_rows[i], .member = (char *)c + forge_config_rows[i].offset};
+        setting_t s = {.p = p, .row = &forge_config_rows[i], .member = member_of(&forge_config_rows[i], c, false)};
         char *lines = apr_pstrdup(p, s.row->preset ? s.row->preset : ""), *last, **words;
         for (const char *line = apr_strtok(lines, ";", &last); line; line = apr_strtok(NULL, ";", &last)) {
             ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
@@ -421,32 +463,22 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
     ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
-/* The member of a <Location> for what may be said there. */
-static void *place_member(const forge_directive_t *row, forge_dir_t *place)
-{
-    if (row->offset == offsetof(forge_config_t, cookie))
-        return &place->cookie;
-    if (row->offset == offsetof(forge_config_t, login_page))
-        return &place->login_page;
-    return &place->limits;
-}
-
 /* Every directive comes through here. */
 static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
 {
     const forge_directive_t *row = cmd->info;
-    forge_dir_t *place = dir;
     forge_config_t *c = ap_get_module_config(cmd->server->module_config, &forge_module);
-    setting_t s = {.p = cmd->pool, .row = row, .member = (char *)c + row->offset, .place = cmd->path, .n = n};
+    void *member = cmd->path ? member_of(row, dir, true) : member_of(row, c, false);
+    setting_t s = {.p = cmd->pool, .row = row, .member = member, .place = cmd->path, .n = n};
     const char *problem = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
     char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));
     if (problem)
         return problem;
+    if (!member) /* httpd has looked at its scope already */
+        return apr_psprintf(cmd->pool, "%s: not allowed in <Location>", row->name);
     for (int i = 0; i < n; i++)
         kept[i] = apr_pstrdup(cmd->pool, words[i]);
     s.words = kept;
-    if (cmd->path)
-        s.member = place_member(row, place);
     conceal(cmd, row, n, words);
     return set(&s);
 }

@@ -37,34 +37,23 @@ void *forge_config_server_merge(apr_pool_t *p, void *base, void *add)
 {
     const forge_config_t *over = add;
     forge_config_t *c = apr_pmemdup(p, base, sizeof(*c));
-    for (int i = 0; i < forge_config_rows_count; i++) {
-        apr_size_t at = forge_config_rows[i].offset;
-        if (forge_config_kind_is_number(forge_config_rows[i].kind)) {
-            if (*(const apr_int64_t *)((const char *)over + at) != FORGE_UNSET)
-                memcpy((char *)c + at, (const char *)over + at, sizeof(apr_int64_t));
-        } else if (*(void *const *)((const char *)over + at)) {
-            memcpy((char *)c + at, (const char *)over + at, sizeof(void *));
-        }
-    }
+    forge_config_members_merge(c, over, false);
     c->limits = forge_config_limits_merge(p, ((const forge_config_t *)base)->limits, over->limits);
     return c;
 }
 
 void *forge_config_dir_make(apr_pool_t *p, char *path)
 {
-    forge_dir_t *d = apr_pcalloc(p, sizeof(*d));
     (void)path;
-    d->cookie = FORGE_UNSET;
-    return d;
+    return forge_config_place_blank(p);
 }
 
 void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add)
 {
     const forge_dir_t *outer = base, *inner = add;
     forge_dir_t *d = apr_pmemdup(p, outer, sizeof(*d));
+    forge_config_members_merge(d, inner, true);
     d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
-    d->cookie = inner->cookie != FORGE_UNSET ? inner->cookie : outer->cookie;
-    d->login_page = inner->login_page ? inner->login_page : outer->login_page;
     return d;
 }
 

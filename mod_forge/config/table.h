@@ -67,6 +67,7 @@ struct forge_config_t {
     apr_uint64_t tenant;
 };
 
+/* One member per row of directives.def with scope LOCATION, of the same name and type as in forge_config_t. */
 struct forge_dir_t {
     forge_limits_t *limits;
     apr_int64_t cookie;
@@ -99,10 +100,13 @@ typedef enum forge_kind_t {
     FORGE_KINDS
 } forge_kind_t;
 
+#define FORGE_NOWHERE ((apr_size_t)-1)
+
 typedef struct forge_directive_t {
     const char *name;
     forge_kind_t kind;
     apr_size_t offset; /* of the member in forge_config_t */
+    apr_size_t place;  /* of the one in forge_dir_t; FORGE_NOWHERE: it cannot be said in a <Location> */
     apr_int64_t low, high;
     const char *preset, *help;
 } forge_directive_t;
@@ -117,12 +121,13 @@ typedef struct forge_class_t {
 extern const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES];
 extern const forge_directive_t forge_config_rows[];
 extern const int forge_config_rows_count;
-/* The member is an apr_int64_t, else a pointer. */
-bool forge_config_kind_is_number(forge_kind_t kind);
 /* A configuration with every default of the table in place. */
 forge_config_t *forge_config_defaults(apr_pool_t *p);
 /* Everything unset. */
 forge_config_t *forge_config_blank(apr_pool_t *p);
+forge_dir_t *forge_config_place_blank(apr_pool_t *p);
+/* Over the members of `base` those that `add` sets: two forge_dir_t when `places`, else two forge_config_t. */
+void forge_config_members_merge(void *base, const void *add, bool places);
 /* The limits of `add` over those of `base`; either may be NULL. */
 forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *base, const forge_limits_t *add);
 
