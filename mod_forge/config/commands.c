@@ -28,6 +28,7 @@ typedef struct kind_t {
     bool number;
     int least, most;  /* words; most 0: any number */
     const char *form; /* how it is spelled */
+    const char *(*secret_in)(int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
 } kind_t;
 
 #define CLASS_NAMES "default|user|auth|execute|upload|analysis|stream"
@@ -325,9 +326,30 @@ static const char *read_mail(const setting_t *s)
     return NULL;
 }
 
+/* --- where the kinds have their secrets --- */
+
+static const char *secret_whole(int i, const char *word)
+{
+    (void)i;
+    return word;
+}
+
+/* After an e-mail address. */
+static const char *secret_second(int i, const char *word)
+{
+    return i > 0 ? word : NULL;
+}
+
+static const char *secret_password(int i, const char *word)
+{
+    static const char name[] = "password=";
+    (void)i;
+    return strncmp(word, name, strlen(name)) == 0 ? word + strlen(name) : NULL;
+}
+
 static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
-    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]"},
+    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]", secret_whole},
     [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path"},
     [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration"},
     [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number"},
@@ -338,7 +360,7 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors"},
     [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]"},
     [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ..."},
-    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text"},
+    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text", secret_second},
     [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]"},
     [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ..."},
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
@@ -347,7 +369,7 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
-    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM},
+    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };
 
 /* --- the rows --- */
@@ -450,17 +472,19 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
 /* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out there. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
+    const kind_t *kind = &kinds[row->kind];
     const char *shown = "";
-    int from = row->kind == FORGE_KIND_SUPERUSER; /* its first word is an e-mail address */
-    for (int i = 0; i < n && row->kind == FORGE_KIND_MAIL; i++)
-        if (strncmp(words[i], "password=", 9) == 0 && !forge_core_secret_elsewhere(words[i] + 9))
-            ((ap_directive_t *)cmd->directive)->args = apr_pstrcat(cmd->pool, words[0], " (not shown)", NULL);
-    if (row->kind != FORGE_KIND_SECRET && row->kind != FORGE_KIND_SUPERUSER)
-        return;
-    for (int i = 0; i < n; i++)
-        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", i < from || forge_core_secret_elsewhere(words[i]) ? words[i] : "(not shown)",
-                            NULL);
-    ((ap_directive_t *)cmd->directive)->args = shown;
+    bool concealed = false;
+    for (int i = 0; i < n && kind->secret_in; i++) {
+        const char *secret = kind->secret_in(i, words[i]), *word = words[i];
+        if (secret && !forge_core_secret_elsewhere(secret)) {
+            word = apr_pstrcat(cmd->pool, apr_pstrmemdup(cmd->pool, word, (apr_size_t)(secret - word)), "(not shown)", NULL);
+            concealed = true;
+        }
+        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", word, NULL);
+    }
+    if (concealed)
+        ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
 /* Every directive comes through here. */

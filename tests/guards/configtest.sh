@@ -271,6 +271,10 @@ dump=$dump$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 case $dump in
 *"$(cat "$tmp/other")"* | *"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
 esac
+for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
+    'ForgeMail smtps://mail.example.org user=learn password=(not shown)' "ForgeSecret file:$tmp/secret (not shown)"; do
+    case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
+done
 
 # What is shipped and what is documented is accepted.
 here() {
