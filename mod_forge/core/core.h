@@ -17,7 +17,7 @@ const char *forge_core_secret_problem(const char *secret, apr_size_t len);
 /* Derives the purpose keys (HKDF-SHA-256, RFC 5869: "jwt" is the secret itself, "cursor", "seal" …) and wipes them with the pool. */
 forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t len);
 
-/* --- secret.c: where a secret is kept --- */
+/* --- secret_file.c: where a secret is kept --- */
 
 /* The bytes behind "file:/path", "env:NAME" or a literal, wiped when p goes. A file must be a regular one that belongs to root or to who
  * asks, of mode 0600 or 0640 at most; one newline at its end does not count. NULL, and *why in lower case, when there are none. */
@@ -229,9 +229,9 @@ forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *documen
 
 /* --- parts with headers of their own; enter by this door --- */
 
-#include "csv.h"
-#include "keyring.h"
-#include "message.h"
-#include "mfa.h"
+#include "core/wire/csv.h"
+#include "core/identity/keyring.h"
+#include "core/mail/message.h"
+#include "core/identity/mfa.h"
 
 #endif

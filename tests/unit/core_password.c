@@ -103,7 +103,7 @@ END_TEST
 START_TEST(list_is_sorted)
 {
     static const char *const list[] = {
-#include "core/common_passwords.def"
+#include "core/identity/common_passwords.def"
     };
     ck_assert_uint_ge(sizeof(list) / sizeof(*list), 3000);
     for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
