@@ -107,6 +107,8 @@ void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
 
+#define FORGE_LIST_FILTERS_MAX 24 /* filters of one list */
+
 typedef struct forge_list_filter_t {
     const char *name; /* query parameter that carries its value */
     const char *sql;  /* condition with one "%d" where the parameter's number goes: "c.difficulty = $%d" */
@@ -129,7 +131,7 @@ typedef struct forge_list_t {
 } forge_list_t;
 typedef struct forge_list_query_t {
     const char *const *base;          /* base_args values */
-    const char *const *values;        /* one per filter row, NULL: filter not used */
+    const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
     const char *sort;                 /* NULL: first */
     const char *after_key, *after_id; /* NULL: first page */
     apr_int64_t skip;
@@ -138,6 +140,8 @@ typedef struct forge_list_query_t {
 } forge_list_query_t;
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total);
+/* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers FORGE_E_INTERNAL. */
+const char *forge_store_list_problem(const forge_list_t *list);
 /* The order row by name, or the default. */
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort);
 
