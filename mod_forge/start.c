@@ -37,7 +37,7 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
     if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) ||
         !forge_core_keys_shared(forge_config_keys(mine), forge_config_keys(theirs)) || strcmp(my->issuer, their->issuer) != 0 ||
         strcmp(my->audience, their->audience) != 0 ||
-        forge_store_same_database(forge_http_pool_database(p, a), forge_http_pool_database(p, b)))
+        forge_store_same_database(p, forge_http_pool_database(p, a), forge_http_pool_database(p, b)))
         return NULL;
     return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and audience, so that tokens "
            "of one would be good at the other; give each a ForgeSecret and ForgeJWTKey of its own";

@@ -90,6 +90,11 @@ const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
 
+/* --- secret.c --- */
+
+/* A path of the command line, which may be relative, as ForgeSecret would spell it: for forge_core_secret_read. */
+const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path);
+
 /* --- mail.c --- */
 
 /* Can mail go the way that ForgeMail in `conf` says? The directory is looked at; the mail server is connected to, with TLS and login, and

@@ -84,7 +84,7 @@ static bool is_first(apr_pool_t *p, server_rec *main_server, server_rec *s)
     for (server_rec *other = main_server; other != s; other = other->next)
         if (forge_http_server(other) && forge_config_mail(forge_config_of_server(other)) &&
             strcmp(forge_config_public_url(forge_config_of_server(other)), url) == 0 &&
-            forge_store_same_database(forge_http_pool_database(p, other), database))
+            forge_store_same_database(p, forge_http_pool_database(p, other), database))
             return false;
     return true;
 }

@@ -41,14 +41,69 @@ static forge_status_t sql(const char *text)
     return forge_store_run(db, forge_test_pool, &stmt, NULL, NULL);
 }
 
+#define SAME(a, b) forge_store_same_database(forge_test_pool, a, b)
+
 START_TEST(same_database)
 {
-    ck_assert(forge_store_same_database("dbname=a user=x", "user=y dbname=a connect_timeout=2"));
-    ck_assert(forge_store_same_database("postgresql://u@h:5433/a", "host=h port=5433 dbname=a"));
-    ck_assert(!forge_store_same_database("dbname=a", "dbname=b"));
-    ck_assert(!forge_store_same_database("dbname=a host=h", "dbname=a"));
-    ck_assert(forge_store_same_database("=", "="));
-    ck_assert(!forge_store_same_database("=", "dbname=a"));
+    ck_assert(SAME("dbname=a user=x", "user=y dbname=a connect_timeout=2"));
+    ck_assert(SAME("postgresql://u@h:5433/a", "host=h port=5433 dbname=a"));
+    ck_assert(!SAME("dbname=a", "dbname=b"));
+    ck_assert(!SAME("dbname=a host=h", "dbname=a"));
+    ck_assert(!SAME("host=a port=5 dbname=d", "host=a5 dbname=d"));
+    ck_assert(SAME("host=a port=5 dbname=d", "dbname=d user=x host=a port=5 password=y"));
+    ck_assert(SAME("host=a port=5 dbname=d", "postgresql://z@a:5/d"));
+    ck_assert(!SAME("host=a port=5 dbname=d", "host=a port=5 dbname=e"));
+    ck_assert_str_eq(forge_store_database_name(forge_test_pool, "nonsense"), "nonsense");
+    ck_assert(SAME("=", "="));
+    ck_assert(!SAME("=", "dbname=a"));
+    ck_assert(!SAME("", "="));
+}
+END_TEST
+
+/* What is left out is what libpq takes then. */
+START_TEST(same_database_by_default)
+{
+    ck_assert(SAME("host=h dbname=a", "host=h port=5432 dbname=a"));
+    ck_assert(SAME("host=h dbname=a", "host=h port='' dbname=a"));
+    ck_assert(!SAME("host=h user=a", "host=h user=b"));
+    ck_assert(SAME("host=h user=a", "host=h user=b dbname=a"));
+    ck_assert(SAME("host=h user=a dbname=''", "host=h user=a"));
+    ck_assert(SAME("host=h", "host=h"));
+    ck_assert(!SAME("host=h", "host=h user=root")); /* as whom the server connects is not known here */
+    ck_assert(SAME("host=n hostaddr=10.0.0.1 dbname=a", "hostaddr=10.0.0.1 dbname=a"));
+}
+END_TEST
+
+START_TEST(same_database_of_lists)
+{
+    ck_assert(SAME("host=a,b dbname=d", "host=a,b port=5432 dbname=d"));
+    ck_assert(SAME("host=a,b port=1 dbname=d", "postgresql://a:1,b:1/d"));
+    ck_assert(SAME("host=a,b port=,2 dbname=d", "host=a,b port=5432,2 dbname=d"));
+    ck_assert(!SAME("host=a,b port=1,2 dbname=d", "host=a,b port=2,1 dbname=d"));
+    ck_assert(!SAME("host=a,b dbname=d", "host=a dbname=d"));
+    ck_assert(SAME("host=a,b hostaddr=10.0.0.1, dbname=d", "host=x,b hostaddr=10.0.0.1, dbname=d"));
+}
+END_TEST
+
+START_TEST(same_database_of_environment)
+{
+    setenv("PGHOST", "h", 1);
+    setenv("PGPORT", "7", 1);
+    setenv("PGUSER", "u", 1);
+    ck_assert(SAME("", "host=h port=7 dbname=u"));
+    ck_assert(SAME("", "host=h port=7 user=u"));
+    ck_assert(!SAME("host='' dbname=a", "dbname=a"));
+    setenv("PGDATABASE", "d", 1);
+    ck_assert(SAME("user=a", "user=b"));
+    ck_assert(SAME("", "dbname=d"));
+    ck_assert(!SAME("user=a dbname=''", "user=b dbname=''"));
+    ck_assert(!SAME("service=s user=a", "service=s user=b")); /* its file need not name a database */
+    ck_assert(!SAME("service=s", "service=t"));
+    ck_assert(!SAME("service=s", ""));
+    unsetenv("PGDATABASE");
+    unsetenv("PGUSER");
+    unsetenv("PGPORT");
+    unsetenv("PGHOST");
 }
 END_TEST
 
@@ -442,6 +497,9 @@ Suite *forge_test_store_db(void)
     tcase_add_unchecked_fixture(tc, forge_test_pg_start, NULL);
     tcase_add_checked_fixture(tc, setup, forge_test_end);
     tcase_add_test(tc, same_database);
+    tcase_add_test(tc, same_database_by_default);
+    tcase_add_test(tc, same_database_of_lists);
+    tcase_add_test(tc, same_database_of_environment);
     tcase_add_test(tc, prepares_once);
     tcase_add_test(tc, settings_are_made);
     tcase_add_test(tc, learns_again_after_deallocate);
