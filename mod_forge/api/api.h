@@ -4,7 +4,7 @@
 #ifndef FORGE_API_H
 #define FORGE_API_H
 
-#include "../forge.h"
+#include "forge.h"
 
 /* All route tables, in the order OpenAPI shows them. *count says how many. */
 const forge_routes_t *forge_api_tables(int *count);

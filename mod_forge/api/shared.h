@@ -4,7 +4,7 @@
 #ifndef FORGE_API_SHARED_H
 #define FORGE_API_SHARED_H
 
-#include "../http/http.h"
+#include "http/http.h"
 
 /* The table of a resource file from its array of rows. */
 #define FORGE_API_ROUTES(rows) \

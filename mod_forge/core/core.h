@@ -4,8 +4,8 @@
 #ifndef FORGE_CORE_H
 #define FORGE_CORE_H
 
-#include "../forge.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads.
  * Several keys at once: keyring.h --- */
@@ -221,9 +221,9 @@ forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *documen
 
 /* --- parts with headers of their own; enter by this door --- */
 
-#include "csv.h"
-#include "keyring.h"
-#include "message.h"
-#include "mfa.h"
+#include "core/wire/csv.h"
+#include "core/identity/keyring.h"
+#include "core/mail/message.h"
+#include "core/identity/mfa.h"
 
 #endif

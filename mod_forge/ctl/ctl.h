@@ -5,8 +5,8 @@
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H
 
-#include "../core/core.h"
-#include "../store/store.h"
+#include "core/core.h"
+#include "store/store.h"
 #include <apr_tables.h>
 
 #ifndef FORGE_PKGDATADIR

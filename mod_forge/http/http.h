@@ -5,8 +5,8 @@
 #ifndef FORGE_HTTP_H
 #define FORGE_HTTP_H
 
-#include "../config/config.h"
-#include "../store/store.h"
+#include "config/config.h"
+#include "store/store.h"
 
 struct request_rec;
 struct server_rec;

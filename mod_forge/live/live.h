@@ -5,8 +5,8 @@
 #ifndef FORGE_LIVE_H
 #define FORGE_LIVE_H
 
-#include "../forge.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- segment.c --- */
 

@@ -4,8 +4,8 @@
 #ifndef FORGE_NET_H
 #define FORGE_NET_H
 
-#include "../forge.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- mail: where it goes, and the ways there --- */
 

@@ -4,9 +4,9 @@
 #ifndef FORGE_STORE_H
 #define FORGE_STORE_H
 
-#include "../forge.h"
-#include "../live/live.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "live/live.h"
+#include "util/util.h"
 
 /* --- db.c: one pooled connection with what we know of it --- */
 
@@ -280,12 +280,12 @@ forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
 
 /* --- the aggregates with headers of their own; enter by this door --- */
 
-#include "accounts.h"
-#include "doors.h"
-#include "login.h"
-#include "mail.h"
-#include "organizations.h"
-#include "revocation.h"
-#include "sessions.h"
+#include "store/users/accounts.h"
+#include "store/identity/doors.h"
+#include "store/identity/login.h"
+#include "store/mail/mail.h"
+#include "store/organizations/organizations.h"
+#include "store/identity/revocation.h"
+#include "store/identity/sessions.h"
 
 #endif

@@ -5,7 +5,7 @@
 
 static const forge_error_t rows[FORGE_E_COUNT] = {
 #define FORGE_ERROR(name, http, code, detail) [FORGE_E_##name] = {http, code, detail},
-#include "../errors.def"
+#include "errors.def"
 #undef FORGE_ERROR
 };
 

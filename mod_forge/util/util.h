@@ -4,7 +4,7 @@
 #ifndef FORGE_UTIL_H
 #define FORGE_UTIL_H
 
-#include "../forge.h"
+#include "forge.h"
 #include <apr_tables.h>
 
 /* --- error.c: the rows of errors.def --- */

@@ -12,7 +12,7 @@ static const struct {
     const char *code;
 } codes[] = {
 #define FORGE_ERROR(name, http, code, detail) {http, code},
-#include "../../mod_forge/errors.def"
+#include "errors.def"
 #undef FORGE_ERROR
 };
 

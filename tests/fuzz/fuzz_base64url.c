@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: base64url. What decodes encodes to the same text (one spelling only), and what was encoded decodes to the same bytes.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: the JSON reader. What it accepts is written, read again and written again: both texts must be the same.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "fuzz.h"
 
 #define OUTPUT_MAX (16 << 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * config/parse.c: what directives may say and what they may not.
  */
-#include "../../mod_forge/config/parse.h"
+#include "config/parse.h"
 #include "unit.h"
 
 #define SECOND APR_USEC_PER_SEC

@@ -3,7 +3,7 @@
  */
 #include "unit.h"
 
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 
 static const struct {
     const char *header;

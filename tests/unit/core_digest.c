@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/digest.c: SHA-256, MACs by purpose, sealing.
  */
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/email.c: addresses in their two forms, and usernames.
  */
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/etag.c: tags and their comparison.
  */
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 #include "unit.h"
 
 START_TEST(tags)

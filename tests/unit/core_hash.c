@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/hash.c: our form, imported hashes, dummies, renewal. Cost 4 throughout, for speed.
  */
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 #include "unit.h"
 #include <apr_strings.h>
 

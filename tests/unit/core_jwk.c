@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/jwk.c: which key files are taken, and that what is published verifies what was signed, judged by OpenSSL alone.
  */
-#include "../../mod_forge/core/keys.h"
+#include "core/identity/keys.h"
 #include "rfc_keys.h"
 #include "unit.h"
 #include <apr_strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/keys.c: refused secrets, HKDF against RFC 5869, keys that are stable and apart.
  */
-#include "../../mod_forge/core/keys.h"
+#include "core/identity/keys.h"
 #include "unit.h"
 
 #define GOOD "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aE"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/password.c: each rule alone, what must pass, what must not, and that no input takes long.
  */
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(list_is_sorted)
 {
     static const char *const list[] = {
-#include "../../mod_forge/core/common_passwords.def"
+#include "core/identity/common_passwords.def"
     };
     ck_assert_uint_ge(sizeof(list) / sizeof(*list), 3000);
     for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/router.c: which row a path leads to, and which tables do not start.
  */
-#include "../../mod_forge/core/core.h"
+#include "core/core.h"
 #include "unit.h"
 #include <apr_strings.h>
 

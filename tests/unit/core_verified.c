@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/verified.c: the second look at a token says what the first one said, and no more.
  */
-#include "../../mod_forge/core/keys.h"
+#include "core/identity/keys.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <pthread.h>

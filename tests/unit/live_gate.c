@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of live/gate.c: places and seats are bounded, and come back from holders and waiters that died.
  */
-#include "../../mod_forge/live/live_private.h"
+#include "live/live_private.h"
 #include "unit.h"
 #include <pthread.h>
 #include <signal.h>

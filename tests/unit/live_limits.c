@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of live/limits.c: exact over processes, figures of an answer, eviction, clocks that are set, holders that are killed.
  */
-#include "../../mod_forge/live/live_private.h"
+#include "live/live_private.h"
 #include "unit.h"
 #include <signal.h>
 #include <sys/wait.h>

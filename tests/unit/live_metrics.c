@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of live/metrics.c, live/exposition.c and live/performance.c: slots by name, both text formats, the performance object.
  */
-#include "../../mod_forge/live/live_private.h"
+#include "live/live_private.h"
 #include "unit.h"
 #include <stdio.h>
 #include <sys/wait.h>

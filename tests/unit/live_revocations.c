@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of live/revocations.c: what ended is refused, an epoch never falls, a full table and a silent listener make nothing valid.
  */
-#include "../../mod_forge/live/live_private.h"
+#include "live/live_private.h"
 #include "unit.h"
 #include <errno.h>
 #include <pthread.h>

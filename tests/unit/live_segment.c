@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of live/segment.c and live/system.c: one segment per process pool, shared by forked children; the table of children; the hash.
  */
-#include "../../mod_forge/live/live_private.h"
+#include "live/live_private.h"
 #include "unit.h"
 #include <signal.h>
 #include <sys/wait.h>

@@ -2,7 +2,7 @@
  * A program that drives everything in live/ from 8 threads at once and checks the sums; built with -fsanitize=thread it finds races.
  * live_threads [operations]: of each thread, 10 000 when not given; 10 000 000 is the long run. Says what a call costs, too.
  */
-#include "../../mod_forge/live/live_private.h"
+#include "live/live_private.h"
 #include <apr_general.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * net/smtp.c against a server of a few lines, and net/maildir.c.
  */
-#include "../../mod_forge/net/net.h"
+#include "net/net.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <arpa/inet.h>

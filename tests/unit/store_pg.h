@@ -4,7 +4,7 @@
 #ifndef FORGE_UNIT_STORE_PG_H
 #define FORGE_UNIT_STORE_PG_H
 
-#include "../../mod_forge/store/store.h"
+#include "store/store.h"
 #include <libpq-fe.h>
 
 /* Unchecked fixture: starts the server once a program, in the parent of all forked tests. */

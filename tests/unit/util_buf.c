@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of util/buf.c: growth, the ceiling, JSON escapes and giving the block away.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "unit.h"
 
 static void holds(const forge_buf_t *b, const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of util/clock.c: RFC 3339 both ways.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "unit.h"
 
 static const char *normal(const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of util/json.c: what the reader refuses, what it keeps, and the builders and writer.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <math.h>

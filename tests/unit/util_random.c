@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of util/random.c: that all bytes are filled, and anew each time.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "unit.h"
 
 START_TEST(fills_anew)

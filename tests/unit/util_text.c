@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of util/text.c: numbers, base64url, hex, UTF-8, forms, comparison.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "unit.h"
 
 START_TEST(whole_numbers)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * /.well-known/jwks.json: the public keys.
+ */
+#include "api/api.h"
+#include "api/shared.h"
+
+#include <string.h>
+
+static const forge_field_t key_fields[] = {
+    {.name = "kty", .type = FORGE_T_TEXT, .format = "enum:EC|RSA", .example = "\"EC\"", .help = "kind of key"},
+    {.name = "kid", .type = FORGE_T_TEXT, .min = 1, .max = 64, .example = "\"2027\"", .help = "its name, as it stands in tokens"},
+    {.name = "use", .type = FORGE_T_TEXT, .format = "enum:sig", .example = "\"sig\"", .help = "it verifies signatures"},
+    {.name = "alg", .type = FORGE_T_TEXT, .format = "enum:ES256|RS256", .example = "\"ES256\"", .help = "its one algorithm"},
+    {.name = "crv",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_OPTIONAL,
+     .format = "enum:P-256",
+     .example = "\"P-256\"",
+     .help = "EC: the curve"},
+    {.name = "x",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_OPTIONAL,
+     .example = "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"",
+     .help = "EC: 32 bytes in base64url"},
+    {.name = "y",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_OPTIONAL,
+     .example = "\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"",
+     .help = "EC: 32 bytes in base64url"},
+    {.name = "n",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_OPTIONAL,
+     .example = "\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wW…\"",
+     .help = "RSA: modulus in base64url"},
+    {.name = "e", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .example = "\"AQAB\"", .help = "RSA: exponent in base64url"},
+    {.name = NULL},
+};
+static const forge_field_t set_fields[] = {
+    {.name = "keys",
+     .type = FORGE_T_ARRAY,
+     .help = "in the order of the configuration; empty when tokens are signed by a secret alone",
+     .fields = key_fields},
+    {.name = NULL},
+};
+
+/* Written once, at start. */
+static forge_status_t jwks(forge_req_t *q)
+{
+    const char *set = forge_core_jwks(q->keys);
+    apr_size_t len = strlen(set);
+    forge_buf_t *b = forge_util_buf_make(q->pool, len + 1, len + 1);
+    forge_util_buf_add(b, set, len);
+    q->reply->etag = forge_core_etag_bytes(q->pool, set, len);
+    return forge_reply_buf(q, b, NULL);
+}
+
+static const forge_route_t routes[] = {
+    {.method = FORGE_GET,
+     .path = "/.well-known/jwks.json",
+     .flags = FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG,
+     .limit = FORGE_LIMIT_DEFAULT,
+     .success = 200,
+     .reply = set_fields,
+     .schema = "JwkSet",
+     .handle = jwks,
+     .operation = "jwks",
+     .tag = "auth",
+     .summary = "Public keys that verify access tokens",
+     .description =
+         "A JWK Set (RFC 7517) for services that check access tokens themselves: choose the key by the kid in the token's header, "
+         "demand its alg, then iss, aud and exp. Anyone may read it. A revoked session is not visible there: ask /auth/validate where "
+         "that matters."},
+};
+const forge_routes_t forge_api_jwks = FORGE_API_ROUTES(routes);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * /audit: what happened, in pages, or all of it as lines.
+ */
+#include "api/api.h"
+#include "api/shared.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+static const forge_field_t event_fields[] = {
+    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "1201", .help = "number of the event"},
+    {.name = "at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it happened"},
+    {.name = "event", .type = FORGE_T_TEXT, .max = 64, .example = "\"user.login\"", .help = "what happened"},
+    {.name = "actor_id",
+     .type = FORGE_T_INT,
+     .flags = FORGE_F_NULLABLE,
+     .example = "7",
+     .help = "account that did it; null: nobody who is known, or the server"},
+    {.name = "subject_id", .type = FORGE_T_INT, .flags = FORGE_F_NULLABLE, .example = "7", .help = "account it was done to"},
+    {.name = "ip", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "\"192.0.2.7\"", .help = "address it came from"},
+    {.name = "request_id",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_NULLABLE,
+     .max = 128,
+     .example = "\"6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5\"",
+     .help = "of the request"},
+    {.name = "detail", .type = FORGE_T_OBJECT, .help = "what belongs to the event"},
+    {.name = NULL},
+};
+
+static const forge_field_t event_query[] = {
+    {.name = "actor", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "only what this account did"},
+    {.name = "subject", .type = FORGE_T_INT, .min = 1, .example = "8", .help = "only what was done to this account"},
+    {.name = "event",
+     .type = FORGE_T_TEXT,
+     .min = 1,
+     .max = 64,
+     .example = "\"user.\"",
+     .help = "only this event; with a dot at its end all that begin so"},
+    {.name = "since", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "not before"},
+    {.name = "until", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "before"},
+    {.name = NULL},
+};
+
+/* Where a stream is. */
+typedef struct walk_t {
+    forge_audit_filter_t filter;
+    bool begun;
+    apr_int64_t before, oldest;
+} walk_t;
+
+static forge_audit_filter_t read_filter(forge_req_t *q)
+{
+    const char *event = forge_core_input_text(q->query, "event");
+    bool prefix = event && event[strlen(event) - 1] == '.';
+    return (forge_audit_filter_t){
+        .actor = forge_core_input_text(q->query, "actor"),
+        .subject = forge_core_input_text(q->query, "subject"),
+        .event = prefix ? NULL : event,
+        .prefix = prefix ? event : NULL,
+        .since = forge_core_input_text(q->query, "since"),
+        .until = forge_core_input_text(q->query, "until"),
+    };
+}
+
+static forge_status_t audit_page(forge_req_t *q, const forge_audit_filter_t *f)
+{
+    const char *const values[] = {f->actor, f->subject, f->event, f->prefix, f->since, f->until};
+    const forge_list_query_t query = {
+        .values = values,
+        .after_id = q->page.after_id,
+        .skip = q->page.skip,
+        .limit = q->page.limit,
+        .count = q->page.count,
+    };
+    forge_db_t *db;
+    forge_rows_t *rows;
+    apr_int64_t total = -1;
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_list(db, q->pool, &forge_store_audit_list, &query, &rows, &total));
+    return forge_reply_list(q, &forge_store_audit_list, rows, total);
+}
+
+/* Some of the events, from the newest that there was at the beginning down to the oldest. */
+static forge_status_t next_lines(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b, bool *more)
+{
+    walk_t *walk = baton;
+    forge_rows_t *rows;
+    apr_int64_t newest, before;
+    (void)q;
+    if (!walk->begun) {
+        FORGE_TRY(forge_store_audit_bounds(db, p, &newest, &walk->oldest));
+        walk->before = newest + 1;
+        walk->begun = true;
+    }
+    before = walk->before;
+    FORGE_TRY(forge_store_audit_batch(db, p, &walk->filter, &before, &rows));
+    for (int i = 0; i < forge_store_rows_count(rows); i++) {
+        forge_store_render_row(b, rows, i);
+        forge_util_buf_puts(b, "\n");
+    }
+    walk->before = before;
+    *more = before > walk->oldest;
+    return FORGE_OK;
+}
+
+static forge_status_t audit_list(forge_req_t *q)
+{
+    const forge_audit_filter_t filter = read_filter(q);
+    if (!q->ndjson)
+        return audit_page(q, &filter);
+    walk_t *walk = apr_pcalloc(q->pool, sizeof(*walk));
+    walk->filter = filter;
+    return forge_reply_stream(q, FORGE_NDJSON, next_lines, walk);
+}
+
+static const forge_route_t routes[] = {
+    {.method = FORGE_GET,
+     .path = "/audit",
+     .role = FORGE_ROLE_ADMIN,
+     .flags = FORGE_R_LIST | FORGE_R_NDJSON | FORGE_R_TICKET,
+     .limit = FORGE_LIMIT_DEFAULT,
+     .success = 200,
+     .query = event_query,
+     .reply = event_fields,
+     .schema = "AuditEvent",
+     .handle = audit_list,
+     .operation = "audit_list",
+     .tag = "audit",
+     .summary = "Read the audit log",
+     .description =
+         "For administrators, newest first. Events are added and never changed, not even when an account is removed. With Accept: "
+         "application/x-ndjson all events that match come in one answer, one a line; when it fails on the way the connection "
+         "ends without the last chunk."},
+};
+const forge_routes_t forge_api_audit = FORGE_API_ROUTES(routes);
