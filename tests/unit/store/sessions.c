@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/sessions.c, guests.c and api_keys.c: chains that do not fork, ends that are ends, limits that hold under parallel use.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 #define F(...) apr_psprintf(forge_test_pool, __VA_ARGS__)
 

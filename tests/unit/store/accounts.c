@@ -2,7 +2,7 @@
  * Tests of store/{accounts,bulk,erasure,audit}.c and of migration 0012: what is changed, audited and voided, and that an administrator is
  * always left.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 static forge_rows_t *rows;
 static const forge_actor_t root = {.id = 1, .ip = "fe80::1%eth0", .request_id = "req-9"};

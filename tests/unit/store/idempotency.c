@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/idempotency.c and housekeeping.c: claims, replays, and what is swept away.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <pthread.h>
 

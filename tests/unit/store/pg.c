@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Starts and stops the private PostgreSQL of the tests of store/.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <ftw.h>

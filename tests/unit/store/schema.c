@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of sql/migrations: the rules hold for someone who writes with psql, and every way up has its way back.
  */
-#include "store_schema.h"
+#include "schema.h"
 #include <apr_file_io.h>
 
 static void begin(void)

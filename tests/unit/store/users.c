@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/users.c: accounts, logins, sessions and their audit events.
  */
-#include "store_schema.h"
+#include "schema.h"
 #include <apr_lib.h>
 
 static const char hash[] = FORGE_TEST_HASH;

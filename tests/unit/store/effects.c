@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/effects.c: what is told to the world is what was committed, once, and nothing that was undone.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 
 #include <apr_strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/lockout.c: guesses are charged, counted and forgotten, exactly, also when many come at once.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 static forge_rows_t *rows;
 static int seconds;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/housekeeping.c on the real schema: of each kind the row that is due goes, and its neighbour stays.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 static void suite_begin(void)
 {

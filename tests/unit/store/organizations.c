@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/organizations.c and members.c: rights inside, walls outside, the last owner, races.
  */
-#include "store_organizations.h"
+#include "organizations.h"
 
 /* --- organisations --- */
 

@@ -4,7 +4,7 @@
 #ifndef FORGE_UNIT_STORE_ORGANIZATIONS_H
 #define FORGE_UNIT_STORE_ORGANIZATIONS_H
 
-#include "store_schema.h"
+#include "schema.h"
 
 /* Accounts by number; organisation 1 has OWNER, ADMIN_IN and MEMBER, organisation 2 has FOREIGN as its owner. */
 enum { ROOT = 1, OWNER, ADMIN_IN, MEMBER, FOREIGN, STUDENT, INACTIVE, VISITOR, NOBODY, CALLERS = STUDENT };

@@ -4,7 +4,7 @@
 #ifndef FORGE_UNIT_STORE_SCHEMA_H
 #define FORGE_UNIT_STORE_SCHEMA_H
 
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/render.c and rows.c: every kind of column as JSON.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/migrate.c: up, down, changed files, two nodes at once.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>

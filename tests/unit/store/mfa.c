@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/mfa.c and of the logins in two steps (store/users.c): what is spent is spent once, what ends is told.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 static forge_rows_t *rows;
 static const char mac_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/tx.c: what commits, what does not, and what is left behind.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 
 static PGconn *conn;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/invitations.c and enrollments.c: who invites, who accepts, once; who takes a course.
  */
-#include "store_organizations.h"
+#include "organizations.h"
 
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/courses.c: who sees and changes what, lists, search, versions under parallel writers.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 /* Accounts 1–5; organisation 1 has members 2 and 3. Courses: 1 public, 2 draft, 3 of the organisation, 4 draft of the organisation; all of
  * account 2. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/db.c, run.c, wire.c and sqlstate.c: connections that die, hang, forget, and statements that fail.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <signal.h>

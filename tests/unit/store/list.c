@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/list.c: filters, orders, cursors and their combinations.
  */
-#include "store_pg.h"
+#include "pg.h"
 #include "unit.h"
 #include <apr_strings.h>
 

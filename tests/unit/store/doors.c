@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/doors.c.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 static forge_rows_t *rows;
 

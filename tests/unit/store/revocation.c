@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/revocation.c and migration 0008: whatever ends is written down and told, and a listener hears it or says that it cannot.
  */
-#include "store_schema.h"
+#include "schema.h"
 #include <signal.h>
 
 static apr_array_header_t *words; /* what was heard, without doubles side by side */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of store/one_time.c, passwords.c, outbox.c: tokens are spent once, and what hangs on them happens in the same statement.
  */
-#include "store_schema.h"
+#include "schema.h"
 
 #define P      forge_test_pool
 #define SENDER "https://learn.example.org"
