@@ -2,7 +2,7 @@
  * Runs every suite of the unit tests in one process.
  */
 #include "unit.h"
-#include "store_pg.h"
+#include "store/pg.h"
 
 int main(void)
 {
