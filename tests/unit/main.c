@@ -51,6 +51,7 @@ int main(void)
         forge_test_core_message,
         forge_test_core_csv,
         forge_test_net_mail,
+        forge_test_jobs_mail,
         forge_test_store_effects,
         forge_test_store_sessions,
         forge_test_store_revocation,
