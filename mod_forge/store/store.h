@@ -46,16 +46,27 @@ bool forge_store_same_database(const char *a, const char *b);
 typedef struct forge_stmt_t {
     const char *name; /* unique in the module; label of query metrics */
     const char *sql;  /* literal; $1.. parameters only */
-    int args;         /* number of parameters */
 } forge_stmt_t;
+
+/* The values of $1, $2 … as text (NULL is SQL NULL). The call says how many there are: the server refuses a number that
+ * is not the statement's. FORGE_ARGS(a, b) lives as long as the block it stands in; sizeof evaluates nothing. */
+typedef struct forge_args_t {
+    const char *const *values;
+    int count;
+} forge_args_t;
+#define FORGE_ARGS(...) \
+    ((forge_args_t){(const char *const[]){__VA_ARGS__}, \
+                    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))})
+#define FORGE_NO_ARGS ((forge_args_t){NULL, 0})
 
 typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
 
-/* Runs a statement with text parameters (NULL is SQL NULL). rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
- * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300, 08xxx, 57P0x →
- * DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL, 42P01/42703/3F000 →
- * SCHEMA_OUTDATED, else INTERNAL (logged). */
-forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args, forge_rows_t **rows);
+/* Runs a statement. rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
+ * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300,
+ * 08xxx, 57P0x → DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL,
+ * 42P01/42703/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
+forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
+                               forge_rows_t **rows);
 /* The name of the constraint the last FORGE_E_CONFLICT, BAD_REFERENCE or VALIDATION broke, or "". */
 const char *forge_store_constraint(const forge_db_t *db);
 /* Literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */

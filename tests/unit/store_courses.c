@@ -405,12 +405,10 @@ START_TEST(lists_follow_indexes)
         select = apr_pstrcat(forge_test_pool, apr_pstrndup(forge_test_pool, select, (apr_size_t)(mark - select)),
                              mark[1] == '1' ? "'3'" : "'f'", mark + 2, NULL);
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-        const forge_stmt_t explain = {
-            "",
-            apr_pstrcat(forge_test_pool, "EXPLAIN (COSTS OFF) ", select, plans[i].filter, " ORDER BY ", plans[i].order, " LIMIT 101", NULL),
-            0};
+        const forge_stmt_t explain = {"", apr_pstrcat(forge_test_pool, "EXPLAIN (COSTS OFF) ", select, plans[i].filter,
+                                                      " ORDER BY ", plans[i].order, " LIMIT 101", NULL)};
         bool uses = false;
-        ck_assert_int_eq(forge_store_run(owner, forge_test_pool, &explain, NULL, &rows), FORGE_OK);
+        ck_assert_int_eq(forge_store_run(owner, forge_test_pool, &explain, FORGE_NO_ARGS, &rows), FORGE_OK);
         for (int r = 0; r < forge_store_rows_count(rows); r++) {
             const char *line = forge_store_rows_text(rows, r, "QUERY PLAN");
             uses = uses || strstr(line, plans[i].index);

@@ -114,7 +114,7 @@ END_TEST
 static void *client(void *baton)
 {
     static const forge_db_settings_t settings = {5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, NULL};
-    static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES", 0};
+    static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES"};
     forge_stored_answer_t answer;
     apr_pool_t *p;
     forge_db_t *mine;
@@ -125,7 +125,7 @@ static void *client(void *baton)
         for (int i = 0; i < 200 && !found; i++) {
             if (forge_store_begin(mine, p) == FORGE_OK &&
                 forge_store_idempotency_claim(mine, p, "s", "k", "f", &found, &answer) == FORGE_OK && !found &&
-                forge_store_run(mine, p, &work, NULL, NULL) == FORGE_OK &&
+                forge_store_run(mine, p, &work, FORGE_NO_ARGS, NULL) == FORGE_OK &&
                 forge_store_idempotency_keep(mine, p, "s", "k", &created) == FORGE_OK)
                 forge_store_commit(mine, p);
             forge_store_rollback(mine);

@@ -18,12 +18,12 @@ static const forge_stmt_t claim_stmt = {
     "  SET fingerprint = excluded.fingerprint, status = NULL, headers = NULL, body = NULL, created_at = now()"
     "  WHERE k.status IS NULL OR k.created_at < now() - interval '24 hours'"
     " RETURNING 1"
-    ") SELECT gate.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, 'hex') AS body"
-    " FROM gate LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2",
-    3};
-static const forge_stmt_t keep_stmt = {
-    "idempotency_keep",
-    "UPDATE forge.idempotency_keys SET status = $3, headers = $4, body = decode($5, 'hex') WHERE scope = $1 AND key = $2", 5};
+    ") SELECT gate.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, "
+    "'hex') AS body"
+    " FROM gate LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};
+static const forge_stmt_t keep_stmt = {"idempotency_keep",
+                                       "UPDATE forge.idempotency_keys SET status = $3, headers = $4, body = decode($5, "
+                                       "'hex') WHERE scope = $1 AND key = $2"};
 
 /* The bytes of lower-case hex, NUL behind them. */
 static const char *unhex(apr_pool_t *p, const char *hex, apr_size_t *len)
@@ -50,7 +50,7 @@ static void answer_read(apr_pool_t *p, const forge_rows_t *rows, forge_stored_an
 forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint,
                                              bool *found, forge_stored_answer_t *answer)
 {
-    const char *args[] = {scope, key, fingerprint};
+    const forge_args_t args = FORGE_ARGS(scope, key, fingerprint);
     *found = false;
     /* An answer committed after our snapshot but before our lock is not ours and not seen: the next snapshot has it. */
     for (int tries = 0; tries < 3; tries++) {
@@ -76,6 +76,6 @@ forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const
                                             const forge_stored_answer_t *answer)
 {
     const char *body = answer->body ? forge_util_hex(p, answer->body, answer->body_len) : NULL;
-    const char *args[] = {scope, key, forge_util_itoa(p, answer->status), answer->headers_json, body};
+    const forge_args_t args = FORGE_ARGS(scope, key, forge_util_itoa(p, answer->status), answer->headers_json, body);
     return forge_store_run(db, p, &keep_stmt, args, NULL);
 }
