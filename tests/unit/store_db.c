@@ -142,7 +142,8 @@ START_TEST(survives_a_killed_back_end)
     const char *pid = apr_itoa(other, PQbackendPID(conn));
     forge_test_pg_ask(killer, other, apr_psprintf(other, "SELECT pg_terminate_backend(%s, 5000)", pid));
     /* found dead before anything is sent; then the pool resets it */
-    ck_assert_int_eq(forge_store_db_attach(other, conn, &settings, NULL, NULL, NULL, &dead), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(forge_store_db_attach(other, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &dead),
+                     FORGE_E_DATABASE_DOWN);
     ck_assert_ptr_null(dead);
     ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
     PQreset(conn);
@@ -178,7 +179,8 @@ static void hurry(apr_interval_time_t answer)
 {
     forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL};
     forge_store_db_detach(db);
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, NULL, NULL, NULL, &db), FORGE_OK);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
+                     FORGE_OK);
 }
 
 START_TEST(a_server_that_hangs)
@@ -228,7 +230,8 @@ START_TEST(stopped_at_the_first_word)
     PGconn *fresh = forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
     pid_t pid = PQbackendPID(fresh);
     ck_assert_int_eq(kill(pid, SIGSTOP), 0);
-    forge_status_t status = forge_store_db_attach(forge_test_pool, fresh, &settings, "x", NULL, NULL, &other);
+    forge_status_t status =
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){"x", NULL, NULL}, &other);
     kill(pid, SIGCONT);
     ck_assert_int_eq(status, FORGE_E_DATABASE_DOWN);
     ck_assert_int_eq(PQstatus(fresh), CONNECTION_BAD);
@@ -243,16 +246,21 @@ START_TEST(outdated_schema_recovers)
     const char *where = forge_test_pg_database(forge_test_pool, "store_empty", false), *why;
     PGconn *fresh = forge_test_pg_connect(forge_test_pool, where);
     for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_E_SCHEMA_OUTDATED);
+        ck_assert_int_eq(
+            forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+            FORGE_E_SCHEMA_OUTDATED);
     forge_db_t *admin = forge_store_db_connect(forge_test_pool, where, &why);
     ck_assert_ptr_nonnull(admin);
     ck_assert_int_eq(forge_store_schema_check(admin, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 0);
     ck_assert_int_eq(max, 40);
     forge_test_pg_do(admin, forge_test_pool, "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int)");
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_E_SCHEMA_OUTDATED);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+        FORGE_E_SCHEMA_OUTDATED);
     forge_test_pg_do(admin, forge_test_pool, "INSERT INTO forge.migrations VALUES (1000000)");
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine), FORGE_OK);
     ck_assert_int_eq(forge_store_schema_check(mine, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 1000000);
     ck_assert_int_ge(found, forge_store_schema_wanted());
@@ -261,7 +269,9 @@ START_TEST(outdated_schema_recovers)
     static const forge_stmt_t gone = {"test_gone", "SELECT 1 FROM forge.nowhere"};
     ck_assert_int_eq(forge_store_run(mine, forge_test_pool, &gone, FORGE_NO_ARGS, NULL), FORGE_E_SCHEMA_OUTDATED);
     forge_store_db_detach(mine);
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_E_SCHEMA_OUTDATED);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+        FORGE_E_SCHEMA_OUTDATED);
 }
 END_TEST
 
@@ -270,7 +280,8 @@ static void request(const char *id)
 {
     static const forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
     forge_store_db_detach(db);
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, id, NULL, NULL, &db), FORGE_OK);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){id, NULL, NULL}, &db),
+                     FORGE_OK);
 }
 
 static const char *activity(void)

@@ -290,8 +290,7 @@ static forge_status_t grant(forge_db_t *db, apr_pool_t *p, const char *app_role,
     return status == FORGE_OK ? FORGE_OK : failed(db, p, status, apr_psprintf(p, "grant the role \"%s\" its rights", app_role), why);
 }
 
-static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
-                                   void (*say)(const char *line), const char **why)
+static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job, const char **why)
 {
     apr_array_header_t *steps;
     forge_status_t status =
@@ -301,26 +300,25 @@ static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const apr_arra
                            why);
     if (status != FORGE_OK)
         return failed(db, p, status, "make the table of migrations", why);
-    FORGE_TRY(steps_read(db, p, files, &steps, why));
+    FORGE_TRY(steps_read(db, p, job->files, &steps, why));
     FORGE_TRY(steps_check(p, steps, why));
     for (int i = 0; i < steps->nelts; i++) {
         const step_t *s = &APR_ARRAY_IDX(steps, i, step_t);
-        if (s->state != FORGE_MIGRATION_PENDING || (target && s->number > target))
+        if (s->state != FORGE_MIGRATION_PENDING || (job->target && s->number > job->target))
             continue;
         FORGE_TRY(step_run(db, p, s, true, why));
-        tell(p, say, s, "applied");
+        tell(p, job->say, s, "applied");
     }
     return FORGE_OK;
 }
 
-forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
-                                            const char *app_role, void (*say)(const char *line), const char **why)
+forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job, const char **why)
 {
     *why = NULL;
     FORGE_TRY(lock(db, p, why));
-    forge_status_t status = apply_locked(db, p, files, target, say, why);
-    if (status == FORGE_OK && app_role)
-        status = grant(db, p, app_role, say, why);
+    forge_status_t status = apply_locked(db, p, job, why);
+    if (status == FORGE_OK && job->app_role)
+        status = grant(db, p, job->app_role, job->say, why);
     unlock(db, p);
     return status;
 }

@@ -48,8 +48,8 @@ static const forge_stmt_t api_key_find = {
 
 /* clang-format on */
 
-forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_new_key_t *key, const forge_actor_t *by,
-                                          forge_rows_t **rows)
+forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_new_key_t *key, forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), key->name, key->prefix, key->sha256, key->scopes,
                                          key->expires_days, forge_store_ip(p, by->ip), by->request_id);
@@ -60,7 +60,7 @@ forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
-forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *by)
+forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
     const forge_args_t args =

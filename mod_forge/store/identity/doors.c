@@ -21,15 +21,16 @@ static const forge_stmt_t renew = {
     "WHERE s.id = a.id AND s.revoked_at IS NULL AND s.last_seen_at < now() - interval '10 seconds') "
     "SELECT role, epoch AS _epoch, array_to_string(amr, ' ') AS _amr FROM alive"};
 
-forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->session_id));
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id));
     return forge_store_run(db, p, &door, args, rows);
 }
 
-forge_status_t forge_store_door_renew(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, const char *expires_at, forge_rows_t **rows)
+forge_status_t forge_store_door_renew(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *expires_at,
+                                      forge_rows_t **rows)
 {
     const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->session_id), expires_at);
+        FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id), expires_at);
     return forge_store_run(db, p, &renew, args, rows);
 }

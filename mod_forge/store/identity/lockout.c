@@ -117,7 +117,8 @@ forge_status_t forge_store_guess_settle(forge_db_t *db, apr_pool_t *p, const for
     return g->subject ? forge_store_run(db, p, &guess_settle, args, NULL) : FORGE_OK;
 }
 
-forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows)
+forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                  forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);

@@ -24,10 +24,10 @@ static const forge_stmt_t token_active = {
 static const forge_stmt_t second_factor = {
     "second_factor", "SELECT 1 FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL LIMIT 1"};
 
-forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *who)
+forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, who->session_id), forge_util_itoa(p, who->user_id),
-                                         forge_util_itoa(p, who->epoch));
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->session_id), forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->epoch));
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &token_active, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;

@@ -103,8 +103,8 @@ static forge_status_t verdict_status(const char *verdict)
     return strcmp(verdict, "reused") == 0 ? FORGE_E_REFRESH_REUSED : FORGE_E_INVALID_REFRESH;
 }
 
-forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_refresh_t *refresh, const forge_actor_t *by,
-                                           forge_rows_t **rows)
+forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                           const forge_refresh_t *refresh, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(refresh->sha256, refresh->next_sha256, forge_util_itoa(p, refresh->ttl),
@@ -128,7 +128,7 @@ forge_status_t forge_store_session_logout_all(forge_db_t *db, apr_pool_t *p, con
     return forge_store_run(db, p, &session_logout_all, args, NULL);
 }
 
-forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *by)
+forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
     const forge_args_t args =
@@ -139,11 +139,11 @@ forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, apr_int
 
 /* --- tickets --- */
 
-forge_status_t forge_store_ticket_create(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, const char *sha256)
+forge_status_t forge_store_ticket_create(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *sha256)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->session_id), sha256,
-                                         forge_util_time(p, who->expires, 6));
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id), sha256,
+                                         forge_util_time(p, by->expires, 6));
     FORGE_TRY(forge_store_run(db, p, &ticket_create, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }

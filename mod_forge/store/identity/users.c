@@ -212,15 +212,17 @@ forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const c
     return forge_store_run(db, p, email_key ? &login_by_email : &login_by_username, args, rows);
 }
 
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
-                                 const forge_new_session_t *session, forge_rows_t **rows)
+forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, const forge_login_t *in, forge_rows_t **rows)
 {
+    static const forge_guess_t none;
+    const forge_new_session_t *s = &in->session;
+    const forge_guess_t *g = s->guess ? s->guess : &none;
     const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, user_id), new_hash, session->refresh_sha256, session->expires_at,
-                   session->device_name, session->user_agent, forge_store_ip(p, session->ip), session->amr,
-                   session->request_id, forge_util_itoa(p, epoch), session->guess ? session->guess->subject : NULL,
-                   session->guess ? session->guess->address : NULL, session->guess ? session->guess->set_at : NULL);
-    return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows); /* a second factor may become active just now */
+        FORGE_ARGS(forge_util_itoa(p, in->user_id), in->new_hash, s->refresh_sha256, s->expires_at, s->device_name,
+                   s->user_agent, forge_store_ip(p, s->ip), s->amr, s->request_id, forge_util_itoa(p, in->epoch),
+                   g->subject, g->address, g->set_at);
+    /* a second factor may become active just now */
+    return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows);
 }
 
 forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,
@@ -247,9 +249,9 @@ forge_status_t forge_store_login_second(forge_db_t *db, apr_pool_t *p, const for
     return forge_store_run(db, p, &login_second, args, rows);
 }
 
-forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows)
+forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, session_id));
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id));
     return forge_store_run(db, p, &user_me, args, rows);
 }
 

@@ -88,14 +88,14 @@ static const forge_stmt_t course_delete = {
 /* clang-format on */
 
 /* The caller's id and rights as the first two parameters of every statement; an anonymous caller is NULL. */
-static const char *caller(apr_pool_t *p, const forge_who_t *who)
+static const char *caller(apr_pool_t *p, const forge_actor_t *by)
 {
-    return who->user_id > 0 ? forge_util_itoa(p, who->user_id) : NULL;
+    return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
 }
 
-static const char *admin(const forge_who_t *who)
+static const char *admin(const forge_actor_t *by)
 {
-    return who->role == FORGE_ROLE_ADMIN ? "t" : "f";
+    return by->admin ? "t" : "f";
 }
 
 /* What the statement decided, as a status. */
@@ -111,17 +111,18 @@ static forge_status_t judged(const forge_rows_t *rows)
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(caller(p, who), admin(who), forge_util_itoa(p, id));
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id));
     FORGE_TRY(forge_store_run(db, p, &course_get, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_course_in_t *in, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(caller(p, who), admin(who), in->title, in->description, in->difficulty,
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), in->title, in->description, in->difficulty,
                                          in->status, in->organization_id);
     forge_status_t status = forge_store_run(db, p, &course_create, args, rows);
     /* The account behind a token that is still good was deleted. */
@@ -131,8 +132,9 @@ forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const fo
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_BAD_REFERENCE;
 }
 
-forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace,
-                                         const char *if_version, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_course_in_t *in, bool replace, const char *if_version,
+                                         forge_rows_t **rows)
 {
     forge_course_in_t put = *in;
     if (replace) { /* what a PUT does not name goes back to its default */
@@ -142,16 +144,17 @@ forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int6
         put.organization_null = !in->organization_id;
     }
     const forge_args_t args = FORGE_ARGS(
-        caller(p, who), admin(who), forge_util_itoa(p, id), if_version, put.title, put.description, put.difficulty,
+        caller(p, by), admin(by), forge_util_itoa(p, id), if_version, put.title, put.description, put.difficulty,
         put.status, put.organization_null ? NULL : put.organization_id, put.organization_null ? "t" : "f");
     FORGE_TRY(forge_store_run(db, p, &course_update, args, rows));
     return judged(*rows);
 }
 
-forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_who_t *who)
+forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const char *if_version)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(caller(p, who), admin(who), forge_util_itoa(p, id), if_version);
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &course_delete, args, &rows));
     return judged(rows);
 }

@@ -63,10 +63,11 @@ forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_a
     return forge_store_rows_count(rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, apr_int64_t course_id, apr_int64_t user_id, bool *is)
+forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
+                                    bool *is)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, course_id));
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, course_id));
     FORGE_TRY(forge_store_run(db, p, &enrolled, args, &rows));
     *is = forge_store_rows_count(rows) > 0 && forge_store_rows_bool(rows, 0, "enrolled");
     return FORGE_OK;

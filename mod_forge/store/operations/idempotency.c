@@ -47,10 +47,10 @@ static void answer_read(apr_pool_t *p, const forge_rows_t *rows, forge_stored_an
     answer->body = body ? unhex(p, body, &answer->body_len) : NULL;
 }
 
-forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint,
+forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                              bool *found, forge_stored_answer_t *answer)
 {
-    const forge_args_t args = FORGE_ARGS(scope, key, fingerprint);
+    const forge_args_t args = FORGE_ARGS(key->scope, key->key, key->fingerprint);
     *found = false;
     /* An answer committed after our snapshot but before our lock is not ours and not seen: the next snapshot has it. */
     for (int tries = 0; tries < 3; tries++) {
@@ -63,7 +63,7 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
         const char *old = forge_store_rows_text(rows, 0, "fingerprint");
         if (!old || !forge_store_rows_text(rows, 0, "status"))
             continue;
-        if (strcmp(old, fingerprint) != 0)
+        if (strcmp(old, key->fingerprint) != 0)
             return FORGE_E_IDEMPOTENCY_MISMATCH;
         answer_read(p, rows, answer);
         *found = true;
@@ -72,10 +72,11 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
     return FORGE_E_IDEMPOTENCY_RUNNING;
 }
 
-forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key,
+forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             const forge_stored_answer_t *answer)
 {
     const char *body = answer->body ? forge_util_hex(p, answer->body, answer->body_len) : NULL;
-    const forge_args_t args = FORGE_ARGS(scope, key, forge_util_itoa(p, answer->status), answer->headers_json, body);
+    const forge_args_t args =
+        FORGE_ARGS(key->scope, key->key, forge_util_itoa(p, answer->status), answer->headers_json, body);
     return forge_store_run(db, p, &keep_stmt, args, NULL);
 }

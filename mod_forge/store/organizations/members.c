@@ -102,11 +102,12 @@ forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge
     return forge_store_membership_run(db, p, &member_add, args, rows);
 }
 
-forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
-                                         const char *role, forge_rows_t **rows)
+forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_member_in_t *in, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
-                                         forge_util_itoa(p, user_id), role, forge_store_ip(p, by->ip), by->request_id);
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                   forge_util_itoa(p, in->user_id), in->role, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_membership_run(db, p, &member_update, args, rows);
 }
 

@@ -143,11 +143,11 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
-                                          forge_rows_t **rows)
+forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_account_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, actor->id), patch->if_version, patch->members,
-                                         forge_store_ip(p, actor->ip), actor->request_id);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), patch->if_version, patch->members,
+                                         forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_run(db, p, &profile_update, args, rows);
     /* The twin that won the name was committed after our snapshot. */
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_username_unique") == 0)
@@ -156,21 +156,21 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_account_judge(*rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
-                                          const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const forge_account_patch_t *patch, forge_rows_t **rows)
 {
     const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, actor->id), forge_util_itoa(p, id), patch->if_version, patch->members,
-                   patch->removes ? "t" : "f", forge_store_ip(p, actor->ip), actor->request_id);
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), patch->if_version, patch->members,
+                   patch->removes ? "t" : "f", forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_update, args, rows));
     return forge_store_account_judge(*rows, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor)
+forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, actor->id), forge_util_itoa(p, id),
-                                         forge_store_ip(p, actor->ip), actor->request_id);
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_end_sessions, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

@@ -125,24 +125,24 @@ static const forge_stmt_t accounts_import = {
 
 /* clang-format on */
 
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_bulk_t *bulk, forge_rows_t **rows)
 {
     static const forge_stmt_t *const statements[] = {
         [FORGE_BULK_ACTIVATE] = &bulk_activate, [FORGE_BULK_DEACTIVATE] = &bulk_deactivate,           [FORGE_BULK_DELETE] = &bulk_delete,
         [FORGE_BULK_SET_ROLE] = &bulk_set_role, [FORGE_BULK_REVOKE_SESSIONS] = &bulk_revoke_sessions,
     };
-    forge_args_t args = FORGE_ARGS(bulk->ids, bulk->dry_run ? "t" : "f", forge_util_itoa(p, actor->id),
-                                   forge_store_ip(p, actor->ip), actor->request_id, bulk->role);
+    forge_args_t args = FORGE_ARGS(bulk->ids, bulk->dry_run ? "t" : "f", forge_util_itoa(p, by->id),
+                                   forge_store_ip(p, by->ip), by->request_id, bulk->role);
     if (bulk->action != FORGE_BULK_SET_ROLE)
         args.count--; /* the other actions have no role */
     return forge_store_run(db, p, statements[bulk->action], args, rows);
 }
 
-forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
-                                           forge_rows_t **rows)
+forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *accounts,
+                                           bool first, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(accounts, first ? "t" : "f", forge_util_itoa(p, actor->id),
-                                         forge_store_ip(p, actor->ip), actor->request_id);
+    const forge_args_t args =
+        FORGE_ARGS(accounts, first ? "t" : "f", forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &accounts_import, args, rows);
 }

@@ -98,10 +98,9 @@ static const forge_stmt_t accounts_erase = {
 
 /* clang-format on */
 
-forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_export, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
@@ -113,20 +112,20 @@ static forge_status_t owner_judge(const forge_db_t *db, forge_status_t status)
     return owner ? FORGE_E_LAST_OWNER : status;
 }
 
-forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor)
+forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
     forge_rows_t *rows;
-    const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_leave, args, &rows)));
     return forge_store_account_judge(rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_actor_t *actor)
+forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const char *if_version)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, actor->id), forge_util_itoa(p, id), if_version,
-                                         forge_store_ip(p, actor->ip), actor->request_id);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), if_version,
+                                         forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_delete, args, &rows)));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }
