@@ -9,98 +9,78 @@
 
 /* --- fields --- */
 
-#define CODE_FIELD(required) \
-    { \
-        .name = "code", .type = FORGE_T_TEXT, .flags = (required) | FORGE_F_WRITEONLY, .min = 1, .max = FORGE_CODE_TEXT_MAX, \
-        .example = "\"123456\"", .help = "six digits of the authenticator, or a backup code" \
-    }
-
-#define PASSWORD_FIELD(required) \
-    { \
-        .name = "password", .type = FORGE_T_TEXT, .flags = (required) | FORGE_F_WRITEONLY, .max = 1024, .format = "password", \
-        .example = "\"correct-Horse7-battery\"", .help = "the password of the account" \
-    }
-
-#define BACKUP_FIELD(flag) \
-    { \
-        .name = "backup_codes", .type = FORGE_T_ARRAY, .flags = (flag), .format = "text", .example = "[\"k3m9x-7w2qd\",\"04tzp-vb8ha\"]", \
-        .help = "ten codes, each good once; shown only here" \
-    }
-
 /* clang-format off */
-#define TOKEN_FIELDS \
-    {.name = "access_token", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .example = "\"eyJhbGciOi…\"", \
-     .help = "JWT for the Authorization header"}, \
-    {.name = "token_type", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .format = "enum:bearer", .example = "\"bearer\"", \
-     .help = "how to send the access token"}
-#define LOGIN_FIELDS \
-    {.name = "user", .type = FORGE_T_OBJECT, .flags = FORGE_F_OPTIONAL, .help = "the account", .fields = forge_api_user_fields}, \
-    {.name = "refresh_token", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .example = "\"q0Zk…\"", \
-     .help = "opaque, for new access tokens; keep it secret"}
-/* clang-format on */
-
-const forge_field_t forge_api_login_reply[] = {
-    LOGIN_FIELDS,
-    TOKEN_FIELDS,
-    {.name = "mfa_required",
-     .type = FORGE_T_BOOL,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "true",
-     .help = "true: no tokens yet, a code of the second factor is needed"},
-    {.name = "mfa_token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"mE1p…\"",
-     .help = "with mfa_required: to be sent to /auth/mfa/verify with the code"},
-    {.name = "expires_in", .type = FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until access token or mfa_token end"},
+static const forge_field_t code_field[] = {
+    {"code", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, FORGE_CODE_TEXT_MAX, .example = "123456",
+     .help = "six digits of the authenticator, or a backup code"},
     {.name = NULL},
 };
+static const forge_field_t password_field[] = {
+    {"password", FORGE_T_TEXT, FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery",
+     .help = "the password of the account"},
+    {.name = NULL},
+};
+static const forge_field_t codes_fields[] = {
+    {"backup_codes", FORGE_T_ARRAY, .format = "text", .example = "[\"k3m9x-7w2qd\",\"04tzp-vb8ha\"]",
+     .help = "ten codes, each good once; shown only here"},
+    {.name = NULL},
+};
+static const forge_shape_t codes = {"BackupCodes", codes_fields};
 
-static const forge_field_t setup_body[] = {PASSWORD_FIELD(FORGE_F_NULLABLE), {.name = NULL}};
+static const forge_field_t login_reply_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_token_fields},
+    {"mfa_required", FORGE_T_BOOL, FORGE_F_OPTIONAL, .example = "true",
+     .help = "true: no tokens yet, a code of the second factor is needed"},
+    {"mfa_token", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "mE1p…",
+     .help = "with mfa_required: to be sent to /auth/mfa/verify with the code"},
+    {"expires_in", FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until access token or mfa_token end"},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_login_reply = {"Login", login_reply_fields};
+
+static const forge_field_t setup_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_NULLABLE, .fields = password_field},
+    {.name = NULL},
+};
+static const forge_shape_t setup_body = {.fields = setup_body_fields};
 
 static const forge_field_t setup_fields[] = {
-    {.name = "factor_id", .type = FORGE_T_INT, .min = 1, .example = "3", .help = "number of the factor"},
-    {.name = "secret",
-     .type = FORGE_T_TEXT,
-     .example = "\"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"",
+    {"factor_id", FORGE_T_INT, .min = 1, .example = "3", .help = "number of the factor"},
+    {"secret", FORGE_T_TEXT, .example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
      .help = "the shared secret in base32, for typing in; shown only here"},
-    {.name = "otpauth_uri", .type = FORGE_T_TEXT, .example = "\"otpauth://totp/…\"", .help = "the same as authenticator apps read it"},
-    {.name = "qr_svg", .type = FORGE_T_TEXT, .example = "\"<svg …\"", .help = "the same as a QR code, an SVG image"},
+    {"otpauth_uri", FORGE_T_TEXT, .example = "otpauth://totp/…", .help = "the same as authenticator apps read it"},
+    {"qr_svg", FORGE_T_TEXT, .example = "<svg …", .help = "the same as a QR code, an SVG image"},
     {.name = NULL},
 };
+static const forge_shape_t setup = {"MfaSetup", setup_fields};
 
-static const forge_field_t verify_body[] = {
-    CODE_FIELD(FORGE_F_REQUIRED),
-    {.name = "mfa_token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
-     .max = 128,
-     .example = "\"mE1p…\"",
+static const forge_field_t verify_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = code_field},
+    {"mfa_token", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 128, .example = "mE1p…",
      .help = "of a login that asks for the second factor; without it the caller must be logged in"},
-    {.name = "factor_id",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_NULLABLE,
-     .min = 1,
-     .example = "3",
+    {"factor_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "3",
      .help = "of /auth/mfa/setup; the newest when absent"},
     {.name = NULL},
 };
+static const forge_shape_t verify_body = {.fields = verify_body_fields};
 
-static const forge_field_t verify_fields[] = {
-    LOGIN_FIELDS,
-    TOKEN_FIELDS,
-    {.name = "expires_in",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_OPTIONAL,
-     .min = 1,
-     .example = "900",
+static const forge_field_t verified_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_token_fields},
+    {"expires_in", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "900",
      .help = "seconds until the access token ends"},
-    BACKUP_FIELD(FORGE_F_OPTIONAL),
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = codes_fields},
     {.name = NULL},
 };
+static const forge_shape_t verified = {"MfaVerified", verified_fields};
 
-static const forge_field_t confirm_body[] = {PASSWORD_FIELD(FORGE_F_REQUIRED), CODE_FIELD(FORGE_F_REQUIRED), {.name = NULL}};
-static const forge_field_t codes_fields[] = {BACKUP_FIELD(0), {.name = NULL}};
+static const forge_field_t confirm_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_REQUIRED, .fields = password_field},
+    {.type = FORGE_T_INCLUDE, .fields = code_field},
+    {.name = NULL},
+};
+static const forge_shape_t confirm_body = {.fields = confirm_body_fields};
+/* clang-format on */
 
 /* --- codes --- */
 
@@ -398,69 +378,34 @@ static const forge_status_t change_errors[] = {
     FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_CODE_INVALID, FORGE_E_MFA_NOT_ENABLED, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK,
 };
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/setup",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 200,
-     .body = setup_body,
-     .reply = setup_fields,
-     .schema = "MfaSetup",
-     .handle = mfa_setup,
-     .operation = "mfa_setup",
-     .tag = "auth",
-     .summary = "Set up a second factor",
-     .description =
-         "Makes the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR code. "
-         "It is asked for only after a first code was sent to /auth/mfa/verify; setting up again replaces what was never verified. "
-         "Open to every account, in a session that it logged in to. A password, when sent, must be right.",
-     .errors = setup_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/verify",
-     .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 200,
-     .body = verify_body,
-     .reply = verify_fields,
-     .schema = "MfaVerified",
+    {FORGE_POST, "/auth/mfa/setup", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
+     .limit = FORGE_LIMIT_AUTH, .body = &setup_body, .reply = &setup, .errors = setup_errors, .handle = mfa_setup,
+     .operation = "mfa_setup", .summary = "Set up a second factor",
+     .description = "Makes the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
+         "code. It is asked for only after a first code was sent to /auth/mfa/verify; setting up again replaces what "
+         "was never verified. Open to every account, in a session that it logged in to. A password, when sent, must "
+         "be right."},
+    {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
+     .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
      .handle = mfa_verify,
-     .operation = "mfa_verify",
-     .tag = "auth",
-     .summary = "Send a code",
-     .description = "With an mfa_token it completes a login: the answer has account and tokens. "
-                    "Logged in, with a factor that was set up: activates it, ends the other sessions and shows ten backup codes once. "
-                    "Logged in, with an active factor: a new access token that says so in amr (step-up). "
-                    "A code is good once; an mfa_token ends with its fifth wrong code or after five minutes.",
-     .errors = verify_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/disable",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 204,
-     .body = confirm_body,
-     .handle = mfa_disable,
-     .operation = "mfa_disable",
-     .tag = "auth",
-     .summary = "Turn the second factor off",
-     .description = "Needs the password and a code. Deletes the factor and its backup codes and ends the other sessions of the account.",
-     .errors = change_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/backup-codes",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 200,
-     .body = confirm_body,
-     .reply = codes_fields,
-     .schema = "BackupCodes",
+     .operation = "mfa_verify", .summary = "Send a code",
+     .description = "With an mfa_token it completes a login: the answer has account and tokens. Logged in, with a "
+         "factor that was set up: activates it, ends the other sessions and shows ten backup codes once. Logged in, "
+         "with an active factor: a new access token that says so in amr (step-up). A code is good once; an mfa_token "
+         "ends with its fifth wrong code or after five minutes."},
+    {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
+     .success = 204, .body = &confirm_body, .errors = change_errors, .handle = mfa_disable,
+     .operation = "mfa_disable", .summary = "Turn the second factor off",
+     .description = "Needs the password and a code. Deletes the factor and its backup codes and ends the other "
+         "sessions of the account."},
+    {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
+     .limit = FORGE_LIMIT_AUTH, .body = &confirm_body, .reply = &codes, .errors = change_errors,
      .handle = mfa_backup_codes,
-     .operation = "mfa_backup_codes",
-     .tag = "auth",
-     .summary = "Make new backup codes",
-     .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void.",
-     .errors = change_errors},
+     .operation = "mfa_backup_codes", .summary = "Make new backup codes",
+     .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void."},
 };
-const forge_routes_t forge_api_mfa = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_mfa = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

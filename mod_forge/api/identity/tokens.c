@@ -10,10 +10,8 @@
 /* The name a client gave its device; not every body has that member. */
 static const char *device_name(forge_req_t *q)
 {
-    for (const forge_field_t *f = q->route->body; q->body && f && f->name; f++)
-        if (strcmp(f->name, "device_name") == 0)
-            return forge_core_input_text(q->body, "device_name");
-    return NULL;
+    bool has = q->body && forge_core_walk_find(q->route->body->fields, "device_name", NULL) >= 0;
+    return has ? forge_core_input_text(q->body, "device_name") : NULL;
 }
 
 /* A session that begins now; only the digest of its refresh token goes to the database. */

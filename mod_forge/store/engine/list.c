@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { FILTERS_MAX = 24, BASE_MAX = 8, ARGS_MAX = FILTERS_MAX + BASE_MAX + 4, SQL_MAX = 16384 };
+enum { FILTERS_MAX = FORGE_LIST_FILTERS_MAX, BASE_MAX = 8, ARGS_MAX = FILTERS_MAX + BASE_MAX + 4, SQL_MAX = 16384 };
 enum { BY_KEY = 1, BY_SKIP = 2, FULL_PAGE = 4 }; /* how a page is cut out */
 
 /* A statement while it is put together. */
@@ -17,6 +17,22 @@ typedef struct plan_t {
     int order;
     int paging;
 } plan_t;
+
+const char *forge_store_list_order_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; at < i; at++)
+        if (!list->orders[at].name)
+            return NULL;
+    return list->orders[i].name;
+}
+
+const char *forge_store_list_filter_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; list->filters && at < i; at++)
+        if (!list->filters[at].name)
+            return NULL;
+    return list->filters ? list->filters[i].name : NULL;
+}
 
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort)
 {
