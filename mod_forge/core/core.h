@@ -17,6 +17,14 @@ const char *forge_core_secret_problem(const char *secret, apr_size_t len);
 /* Derives the purpose keys (HKDF-SHA-256, RFC 5869: "jwt" is the secret itself, "cursor", "seal" …) and wipes them with the pool. */
 forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t len);
 
+/* --- secret_file.c: where a secret is kept --- */
+
+/* The bytes behind "file:/path", "env:NAME" or a literal, wiped when p goes. A file must be a regular one that belongs to root or to who
+ * asks, of mode 0600 or 0640 at most; one newline at its end does not count. NULL, and *why in lower case, when there are none. */
+char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
+/* "file:" or "env:": only the place is written in the configuration, not the secret. */
+bool forge_core_secret_elsewhere(const char *spelled);
+
 /* --- digest.c --- */
 
 void forge_core_sha256(const void *data, apr_size_t len, unsigned char out[32]);
@@ -224,7 +232,7 @@ typedef struct forge_list_names_t {
     const char *(*order)(const forge_list_t *list, int i);
     /* The query parameter of a filter, or a name that begins with '_' when the handler fills it by itself; NULL past the last. */
     const char *(*filter)(const forge_list_t *list, int i);
-    int filters_max; /* filters that one list may have */
+    const char *(*problem)(const forge_list_t *list); /* why no query of it can be put together; NULL: it can */
 } forge_list_names_t;
 /* Built once at start. Returns NULL and *why when two rows collide, a row has no handler, operation id or summary, an operation id or the
  * name of a schema or group is used twice, a body row has no limit class, or a list and its query do not belong together: a bad table

@@ -2,7 +2,7 @@
  * AuthType Forge: who asks for protected content. The token is verified as for the API; one statement then tells name, role and memberships
  * as they are now. Nothing of the database is held while the content is made.
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -14,7 +14,6 @@
 
 APLOG_USE_MODULE(forge);
 
-#define KEY_PREFIX  "fk_" /* API keys, which only the database knows */
 #define NEXT_MAX    2048  /* bytes of the path that a login page is told to come back to */
 #define RETRY_AFTER "1"   /* seconds in Retry-After when the database is away */
 
@@ -26,13 +25,10 @@ bool forge_http_door_guards(request_rec *r)
 
 /* --- who it is --- */
 
-/* An API key needs the request as handlers see it; its connection goes back at once. */
+/* A key does what its scopes say. */
 static forge_status_t by_key(request_rec *r, const forge_server_t *server, const char *key, forge_who_t *who)
 {
-    forge_req_t *q = forge_http_request_make(r, server);
-    forge_status_t status = forge_http_api_key(q, key, who);
-    forge_http_db_done(q);
-    FORGE_TRY(status);
+    FORGE_TRY(forge_http_api_key(r, server, key, true, who));
     return who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
@@ -42,7 +38,7 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
     FORGE_TRY(forge_core_bearer(r->pool, header, &token));
     if (!token)
         return FORGE_E_UNAUTHENTICATED;
-    if (strncmp(token, KEY_PREFIX, strlen(KEY_PREFIX)) == 0)
+    if (strncmp(token, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
         return by_key(r, server, token, who);
     return forge_http_token_check(r, server, r->pool, token, apr_time_now(), who);
 }
@@ -70,7 +66,7 @@ static forge_status_t describe(request_rec *r, const forge_server_t *server, for
 static forge_status_t identify(request_rec *r, forge_door_t *door)
 {
     const forge_server_t *server = forge_http_server(r->server);
-    const char *header = forge_http_forward_authorization(r);
+    const char *header = forge_http_authorization_as_sent(r);
     if (!server)
         return FORGE_E_UNAVAILABLE;
     if (header)
@@ -136,7 +132,7 @@ static const char *challenge(forge_status_t status)
 static bool is_visit(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept"), *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
-    return r->method_number == M_GET && !forge_http_forward_authorization(r) && accept && strstr(accept, "text/html") &&
+    return r->method_number == M_GET && !forge_http_authorization_as_sent(r) && accept && strstr(accept, "text/html") &&
            (!mode || strcmp(mode, "navigate") == 0);
 }
 
@@ -188,11 +184,9 @@ static forge_status_t limit(request_rec *r, const forge_door_t *door)
 {
     if (r->main || r->prev || forge_http_ours(r) || !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
         return FORGE_OK;
-    forge_req_t *q = forge_http_request_make(r, forge_http_server(r->server));
-    q->who = door->who;
-    forge_status_t status = forge_http_limit(q, FORGE_LIMIT_USER);
-    if (q->reply->retry_after)
-        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, q->reply->retry_after));
+    forge_status_t status = forge_http_limit(r, forge_http_server(r->server), FORGE_LIMIT_USER, door->who.user_id);
+    if (forge_http_note(r)->retry_after)
+        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, forge_http_note(r)->retry_after));
     return status;
 }
 

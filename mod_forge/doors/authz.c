@@ -2,7 +2,7 @@
  * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their words are read at configtest; words with %{…} at each request, so that
  * one <LocationMatch> can guard the folders of all organisations or courses.
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <ap_expr.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The Forge part of mod_status' page, for people and with ?auto for programs: a choice of the figures that /metrics has in full.
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <http_protocol.h>

@@ -8,7 +8,7 @@
  * request here. What httpd refuses before it knows the location (a bad request line or header) is ours as well, but then an ErrorDocument
  * of the server wins: no hook runs before that decision.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>

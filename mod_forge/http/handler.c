@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The life of one request: route, limit, guard, input, handler, answer. Read this file first.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -85,7 +85,9 @@ static forge_status_t limit(forge_req_t *q)
     forge_limit_class_t class = q->route ? q->route->limit : FORGE_LIMIT_DEFAULT;
     if (class == FORGE_LIMIT_NONE)
         return FORGE_OK;
-    return forge_http_limit(q, class == FORGE_LIMIT_DEFAULT && q->who.user_id ? FORGE_LIMIT_USER : class);
+    if (class == FORGE_LIMIT_DEFAULT && q->who.user_id)
+        class = FORGE_LIMIT_USER;
+    return forge_http_limit(q->r, q->server, class, q->who.user_id);
 }
 
 /* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the

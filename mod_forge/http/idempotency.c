@@ -2,7 +2,7 @@
  * Idempotency-Key (SPEC 1): the key, the work and the stored answer are one transaction, so that a crash leaves all of it or nothing.
  * The transaction begins when the handler first asks for the database; the answer is sent after its COMMIT.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <apr_strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Query, preconditions and body, validated by the route's tables. All failing members are told at once.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <apr_strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a handler answers: rows, composed JSON, bytes or files are put into q->reply; send.c sends it.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -156,6 +156,16 @@ forge_status_t forge_reply_none(forge_req_t *q)
     q->reply->http = HTTP_NO_CONTENT;
     q->reply->body = NULL;
     return FORGE_OK;
+}
+
+void forge_reply_cookie(forge_req_t *q, const forge_who_t *who)
+{
+    forge_http_cookie_set(q->r, q->server, who);
+}
+
+void forge_reply_cookie_clear(forge_req_t *q)
+{
+    forge_http_cookie_clear(q->r, q->server);
 }
 
 void forge_reply_header(forge_req_t *q, const char *name, const char *value)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a Content-Length.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -50,8 +50,8 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
     forge_http_problem_write(reply->body, q->request_id, forge_http_raw_path(q->r), status, http, reply->detail, reply->faults);
     challenge(q, status);
-    if (http == HTTP_SERVICE_UNAVAILABLE && !reply->retry_after)
-        reply->retry_after = RETRY_DEFAULT;
+    if (http == HTTP_SERVICE_UNAVAILABLE && !forge_http_note(q->r)->retry_after)
+        forge_http_retry_after(q, RETRY_DEFAULT);
     if (http == HTTP_INTERNAL_SERVER_ERROR)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "FG0402: answering 500 [request %s]", q->request_id);
 }
@@ -90,8 +90,8 @@ static void set_headers(forge_req_t *q)
         apr_table_setn(h, "Allow", reply->allow);
     if (reply->accept)
         apr_table_setn(h, "Accept", reply->accept);
-    if (reply->retry_after)
-        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, reply->retry_after));
+    if (forge_http_note(q->r)->retry_after)
+        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, forge_http_note(q->r)->retry_after));
 }
 
 static bool not_modified(forge_req_t *q)

@@ -2,7 +2,7 @@
  * Answers that are made while they are sent, in constant memory. A database connection is held for one piece at a time and never while a
  * client reads; a client that stops reading, or reads too slowly to come to an end, is cut off.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_log.h>

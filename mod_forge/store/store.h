@@ -36,9 +36,14 @@ void forge_store_db_detach(forge_db_t *db);
 /* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
-/* Do two connection strings name the same database (host, hostaddr, port, dbname, service; the user does not count)? A string that cannot
- * be parsed is the same as itself only. */
-bool forge_store_same_database(const char *a, const char *b);
+/* --- database.c --- */
+
+/* Which database a connection string leads to: servers and name as libpq resolves them, with its defaults and the environment (the user's
+ * name is the database's where none is said). The same text for the same one; two texts may still be one database (two names of a host, or
+ * a service). A string that cannot be parsed is its own. */
+const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
+/* The same name. */
+bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 
 /* --- statements --- */
 
@@ -75,10 +80,12 @@ forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p);
 
 /* --- tx.c --- */
 
+/* Work on a connection. */
+typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton);
 /* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back.
  * Serialisation failures and deadlocks run fn again, at most 3 times. Inside a transaction already open (idempotent requests) it is a
  * savepoint. */
-forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton);
+forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
 void forge_store_rollback(forge_db_t *db);
@@ -102,7 +109,7 @@ void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
 
-#define FORGE_LIST_FILTERS_MAX 24 /* of one list */
+#define FORGE_LIST_FILTERS_MAX 24 /* filters of one list */
 
 typedef struct forge_list_filter_t {
     const char *name; /* query parameter that carries its value; "_…": the handler has the value from elsewhere */
@@ -126,7 +133,7 @@ struct forge_list_t {
 };
 typedef struct forge_list_query_t {
     const char *const *base;          /* base_args values */
-    const char *const *values;        /* one per filter row, NULL: filter not used */
+    const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
     const char *sort;                 /* NULL: first */
     const char *after_key, *after_id; /* NULL: first page */
     apr_int64_t skip;
@@ -138,6 +145,8 @@ forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_
 /* The names of its orders and filters by number; NULL past the last. */
 const char *forge_store_list_order_name(const forge_list_t *list, int i);
 const char *forge_store_list_filter_name(const forge_list_t *list, int i);
+/* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers FORGE_E_INTERNAL. */
+const char *forge_store_list_problem(const forge_list_t *list);
 /* The order row by name, or the default. */
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort);
 

@@ -2,7 +2,7 @@
  * Runs every suite of the unit tests in one process.
  */
 #include "unit.h"
-#include "store_pg.h"
+#include "store/pg.h"
 
 int main(void)
 {
@@ -52,6 +52,7 @@ int main(void)
         forge_test_core_message,
         forge_test_core_csv,
         forge_test_net_mail,
+        forge_test_jobs_mail,
         forge_test_store_effects,
         forge_test_store_sessions,
         forge_test_store_revocation,

@@ -72,6 +72,7 @@ Suite *forge_test_core_totp(void);
 Suite *forge_test_core_message(void);
 Suite *forge_test_core_csv(void);
 Suite *forge_test_net_mail(void);
+Suite *forge_test_jobs_mail(void);
 Suite *forge_test_store_effects(void);
 Suite *forge_test_store_sessions(void);
 Suite *forge_test_store_revocation(void);

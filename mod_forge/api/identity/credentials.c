@@ -18,7 +18,7 @@ forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char
     const forge_lockout_t *rule = forge_config_lockout(q->config);
     unsigned char mac[32];
     forge_guess_t g = {
-        .address = forge_http_limit_address(q),
+        .address = forge_http_address(q),
         .limit = rule->failures,
         .seconds = (int)apr_time_sec(rule->duration),
         .user_id = user_id,

@@ -212,7 +212,7 @@ static forge_status_t put_token(forge_req_t *q, forge_json_t *answer, const char
     forge_util_json_put_text(answer, "token_type", "bearer");
     forge_util_json_put_int(answer, "expires_in", apr_time_sec(rules->access_ttl));
     if (q->by_cookie)
-        forge_http_cookie_set(q, &who);
+        forge_reply_cookie(q, &who);
     return FORGE_OK;
 }
 

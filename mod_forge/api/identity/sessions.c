@@ -113,7 +113,7 @@ static forge_status_t session_revoke(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_session_revoke(db, q->pool, q->ids[0], &by));
     if (q->ids[0] == q->who.session_id)
-        forge_http_cookie_clear(q);
+        forge_reply_cookie_clear(q);
     return forge_reply_none(q);
 }
 
@@ -123,7 +123,7 @@ static forge_status_t logout(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_session_logout(db, q->pool, &by));
-    forge_http_cookie_clear(q);
+    forge_reply_cookie_clear(q);
     return forge_reply_none(q);
 }
 
@@ -133,7 +133,7 @@ static forge_status_t logout_all(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_session_logout_all(db, q->pool, &by));
-    forge_http_cookie_clear(q);
+    forge_reply_cookie_clear(q);
     return forge_reply_none(q);
 }
 

@@ -15,17 +15,16 @@ static const char *orders_problem(const forge_list_names_t *lists, const forge_l
             if (strcmp(lists->order(list, other), name) == 0)
                 return "two orders of the list have the same name"; /* the second would refuse the cursors of its own pages */
     }
-    return lists->order(list, 0) ? NULL : "the list has no order";
+    return NULL;
 }
 
 static const char *filters_problem(apr_pool_t *p, const forge_list_names_t *lists, const forge_route_t *route)
 {
     const char *name;
-    int i = 0;
-    for (; (name = lists->filter(route->list, i)); i++)
+    for (int i = 0; (name = lists->filter(route->list, i)); i++)
         if (*name != '_' && (!route->query || forge_core_walk_find(route->query->fields, name, NULL) < 0))
             return apr_pstrcat(p, "the list filters by ", name, ", which is no parameter of its query", NULL);
-    return i > lists->filters_max ? "the list has too many filters" : NULL;
+    return NULL;
 }
 
 const char *forge_core_list_problem(apr_pool_t *p, const forge_list_names_t *lists, const forge_route_t *route)
@@ -39,7 +38,9 @@ const char *forge_core_list_problem(apr_pool_t *p, const forge_list_names_t *lis
         return "nobody knows the names of its list";
     if (route->query && forge_core_walk_find(route->query->fields, "sort", NULL) >= 0)
         return "the parameter sort is made from the orders of the list";
-    const char *problem = orders_problem(lists, route->list);
+    const char *problem = lists->problem(route->list);
+    if (!problem)
+        problem = orders_problem(lists, route->list);
     return problem ? problem : filters_problem(p, lists, route);
 }
 

@@ -297,19 +297,3 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
     }
     return db;
 }
-
-bool forge_store_same_database(const char *a, const char *b)
-{
-    static const char *const where[] = {"host", "hostaddr", "port", "dbname", "service", NULL};
-    PQconninfoOption *one = PQconninfoParse(a, NULL), *two = PQconninfoParse(b, NULL);
-    bool same = one && two;
-    for (int i = 0; same && one[i].keyword; i++) /* libpq gives both in the same order */
-        for (const char *const *key = where; *key; key++)
-            if (strcmp(one[i].keyword, *key) == 0)
-                same = same && strcmp(one[i].val ? one[i].val : "", two[i].val ? two[i].val : "") == 0;
-    if (!one || !two)
-        same = strcmp(a, b) == 0;
-    PQconninfoFree(one);
-    PQconninfoFree(two);
-    return same;
-}

@@ -43,25 +43,6 @@ forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int6
     return FORGE_OK;
 }
 
-const char *forge_store_database_name(apr_pool_t *p, const char *conninfo)
-{
-    static const char *const where[] = {"host", "hostaddr", "port", "dbname", "service", NULL};
-    bool named = false;
-    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
-    const char *name = all ? "" : conninfo;
-    for (const PQconninfoOption *option = all; option && option->keyword; option++)
-        for (const char *const *key = where; *key; key++)
-            if (option->val && strcmp(option->keyword, *key) == 0) {
-                name = apr_pstrcat(p, name, *key, "=", option->val, "\n", NULL);
-                named = named || strcmp(*key, "dbname") == 0 || strcmp(*key, "service") == 0;
-            }
-    for (const PQconninfoOption *option = all; option && option->keyword; option++)
-        if (!named && option->val && strcmp(option->keyword, "user") == 0) /* whose name the database then has */
-            name = apr_pstrcat(p, name, "dbname=", option->val, "\n", NULL);
-    PQconninfoFree(all);
-    return name;
-}
-
 /* --- the connection that listens --- */
 
 struct forge_listener_t {

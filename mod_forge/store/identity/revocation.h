@@ -14,10 +14,6 @@ forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const for
 /* Whether the account has a second factor that is active. */
 forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, bool *has);
 
-/* The part of a connection string that says which database it is (host, hostaddr, port, dbname, service), the same text for the same one;
- * a string that cannot be parsed is its own. */
-const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
-
 /* --- a connection that listens; one thread's --- */
 
 typedef struct forge_listener_t forge_listener_t;
