@@ -112,8 +112,7 @@ forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const 
     add_links(q, list, rows, more);
     if (q->page.count && total >= 0)
         forge_reply_header(q, "X-Total-Count", forge_util_itoa(q->pool, total));
-    q->reply->etag = forge_core_etag_bytes(q->pool, body->data, body->len);
-    return FORGE_OK;
+    return forge_reply_etag_bytes(q, NULL);
 }
 
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body)
@@ -176,4 +175,22 @@ void forge_reply_header(forge_req_t *q, const char *name, const char *value)
     if (!q->reply->headers)
         q->reply->headers = apr_table_make(q->pool, 4);
     apr_table_set(q->reply->headers, name, value);
+}
+
+void forge_reply_location(forge_req_t *q, const char *address)
+{
+    q->reply->location = address;
+}
+
+void forge_reply_etag(forge_req_t *q, const char *etag)
+{
+    q->reply->etag = etag;
+}
+
+forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version)
+{
+    const forge_buf_t *body = q->reply->body;
+    q->reply->etag =
+        version ? forge_core_etag_both(q->pool, version, body->data, body->len) : forge_core_etag_bytes(q->pool, body->data, body->len);
+    return FORGE_OK;
 }

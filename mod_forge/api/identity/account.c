@@ -185,7 +185,7 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     forge_role_t role = forge_core_role_parse(user->role);
     if (role == FORGE_ROLE_ADMIN || !forge_config_self_role(q->config, role))
-        return forge_fail(q, FORGE_E_ROLE_NOT_ALLOWED);
+        return FORGE_E_ROLE_NOT_ALLOWED;
     return FORGE_OK;
 }
 
@@ -223,7 +223,7 @@ forge_status_t forge_api_account_register(forge_req_t *q)
     FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
     forge_new_session_t session = forge_api_session_begin(q, "pwd", &refresh);
     FORGE_TRY(store_user(q, &user, &session, &rows));
-    q->reply->location = "/api/v1/auth/me";
+    forge_reply_location(q, "/api/v1/auth/me");
     return forge_api_tokens(q, rows, refresh, "pwd");
 }
 
@@ -235,7 +235,7 @@ forge_status_t forge_api_account_create(forge_req_t *q)
     FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
     const forge_new_session_t origin = {.ip = q->client_ip, .request_id = q->request_id}; /* no token, no session: only for the audit */
     FORGE_TRY(store_user(q, &user, &origin, &rows));
-    q->reply->location = "/api/v1/users/me";
+    forge_reply_location(q, "/api/v1/users/me");
     return forge_reply_row(q, rows);
 }
 
@@ -248,9 +248,7 @@ forge_status_t forge_api_account_me(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_user_me(db, q->pool, q->who.user_id, q->who.session_id, &rows));
     if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_reply_row(q, rows));
-    q->reply->etag = forge_core_etag_both(q->pool, forge_store_rows_text(rows, 0, "_version"), q->reply->body->data,
-                                          q->reply->body->len); /* sessions change without a new version */
-    return FORGE_OK;
+    return forge_reply_etag_bytes(q, forge_store_rows_text(rows, 0, "_version")); /* sessions change without a new version */
 }

@@ -84,12 +84,12 @@ static forge_status_t reply_key(forge_req_t *q, const forge_rows_t *rows, const 
     forge_buf_t *row = forge_util_buf_make(q->pool, 512, ANSWER_MAX), *b = forge_util_buf_make(q->pool, 1024, ANSWER_MAX);
     forge_store_render_row(row, rows, 0);
     if (row->failed || row->len < 2)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_util_buf_puts(b, "{\"key\":");
     forge_util_buf_json(b, text, strlen(text));
     forge_util_buf_puts(b, ",");
     forge_util_buf_add(b, row->data + 1, row->len - 1);
-    q->reply->location = apr_pstrcat(q->pool, "/api/v1/auth/api-keys/", forge_store_rows_text(rows, 0, "id"), NULL);
+    forge_reply_location(q, apr_pstrcat(q->pool, "/api/v1/auth/api-keys/", forge_store_rows_text(rows, 0, "id"), NULL));
     return forge_reply_buf(q, b, NULL);
 }
 

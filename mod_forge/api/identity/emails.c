@@ -29,7 +29,7 @@ static forge_status_t email_verify(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_one_time_peek(db, q->pool, in.sha256, &rows));
     if (forge_store_rows_count(rows) == 0)
-        return forge_fail(q, FORGE_E_TOKEN_INVALID);
+        return FORGE_E_TOKEN_INVALID;
     forge_json_t *facts = forge_api_mail_notice(q);
     forge_util_json_put_text(facts, "email", forge_store_rows_text(rows, 0, "_new_email"));
     in.mail = forge_api_mail(q, facts);

@@ -16,7 +16,7 @@ static forge_status_t guest_create(forge_req_t *q)
     forge_rows_t *rows = NULL;
     forge_db_t *db;
     if (!forge_config_guests(q->config))
-        return forge_fail(q, FORGE_E_GUESTS_OFF);
+        return FORGE_E_GUESTS_OFF;
     forge_new_session_t session = forge_api_session_begin(q, "guest", &refresh);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = FORGE_E_USERNAME_TAKEN;
@@ -27,7 +27,7 @@ static forge_status_t guest_create(forge_req_t *q)
         status = forge_store_guest_create(db, q->pool, name, &session, &rows);
     }
     FORGE_TRY(status);
-    q->reply->location = "/api/v1/auth/me";
+    forge_reply_location(q, "/api/v1/auth/me");
     return forge_api_tokens(q, rows, refresh, "guest");
 }
 

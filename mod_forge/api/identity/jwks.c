@@ -37,8 +37,8 @@ static forge_status_t jwks(forge_req_t *q)
     apr_size_t len = strlen(set);
     forge_buf_t *b = forge_util_buf_make(q->pool, len + 1, len + 1);
     forge_util_buf_add(b, set, len);
-    q->reply->etag = forge_core_etag_bytes(q->pool, set, len);
-    return forge_reply_buf(q, b, NULL);
+    FORGE_TRY(forge_reply_buf(q, b, NULL));
+    return forge_reply_etag_bytes(q, NULL);
 }
 
 /* clang-format off */

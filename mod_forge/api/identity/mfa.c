@@ -125,7 +125,7 @@ static bool read_code(forge_req_t *q, const forge_rows_t *rows, const char *type
 static forge_status_t refuse_code(forge_req_t *q, const forge_guess_t *g, const char *at)
 {
     FORGE_TRY(forge_api_guess_failed(q, g, "mfa.failed", at));
-    return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+    return FORGE_E_MFA_CODE_INVALID;
 }
 
 forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *typed,
@@ -181,14 +181,14 @@ static forge_status_t mfa_setup(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_credentials(db, q->pool, by.id, 0, &account));
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_store_mfa_setup(db, q->pool, &by, sealed, &rows));
     if (!forge_store_rows_text(rows, 0, "factor_id"))
-        return forge_fail(q, FORGE_E_MFA_ENABLED);
+        return FORGE_E_MFA_ENABLED;
     const char *uri = forge_core_totp_uri(q->pool, forge_config_mfa_issuer(q->config), forge_store_rows_text(account, 0, "email"), text);
     const char *svg = forge_core_qr_svg(q->pool, uri);
     if (!svg)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_json_t *answer = forge_util_json_object(q->pool);
     forge_util_json_put_int(answer, "factor_id", forge_store_rows_int(rows, 0, "factor_id", 0));
     forge_util_json_put_text(answer, "secret", text);
@@ -207,7 +207,7 @@ static forge_status_t put_token(forge_req_t *q, forge_json_t *answer, const char
     who.amr = amr;
     const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
     if (!access)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_util_json_put_text(answer, "access_token", access);
     forge_util_json_put_text(answer, "token_type", "bearer");
     forge_util_json_put_int(answer, "expires_in", apr_time_sec(rules->access_ttl));
@@ -227,7 +227,7 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
     if (forge_core_code_read(typed, digits) == FORGE_CODE_TOTP)
         step = find_step(q, by.id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
     if (step < 0)
-        return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+        return FORGE_E_MFA_CODE_INVALID;
     forge_json_t *answer = forge_util_json_object(q->pool);
     const forge_enable_t enable = {.factor_id = forge_store_rows_text(account, 0, "_pending"),
                                    .step = forge_util_itoa(q->pool, step),
@@ -235,7 +235,7 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_enable(db, q->pool, &by, &enable, &rows));
     if (forge_store_rows_count(rows) == 0) /* another request was faster */
-        return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+        return FORGE_E_MFA_CODE_INVALID;
     const char *amr = forge_store_rows_text(rows, 0, "amr");
     if (amr)
         FORGE_TRY(put_token(q, answer, amr));
@@ -250,7 +250,7 @@ static forge_status_t step_up(forge_req_t *q, const forge_rows_t *account, const
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(forge_api_code_spend(q, &g, account, typed, q->who.session_id, &amr));
     if (!amr) /* the session ended meanwhile */
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     forge_json_t *answer = forge_util_json_object(q->pool);
     FORGE_TRY(put_token(q, answer, amr));
     return forge_reply_json(q, answer);
@@ -266,13 +266,13 @@ static forge_status_t verify_session(forge_req_t *q, const char *typed)
     forge_http_db_done(q);
     FORGE_TRY(status);
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     apr_int64_t active = forge_store_rows_int(account, 0, "_factor", 0);
     if (active && (!factor_id || factor_id == active))
         return step_up(q, account, typed);
     if (!active && forge_store_rows_text(account, 0, "_pending"))
         return activate(q, account, typed);
-    return forge_fail(q, factor_id ? FORGE_E_NOT_FOUND : FORGE_E_MFA_NOT_ENABLED);
+    return factor_id ? FORGE_E_NOT_FOUND : FORGE_E_MFA_NOT_ENABLED;
 }
 
 static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
@@ -293,7 +293,7 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
     forge_http_db_done(q);
     FORGE_TRY(status);
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_MFA_TOKEN_INVALID);
+        return FORGE_E_MFA_TOKEN_INVALID;
     const forge_guess_t g = forge_api_guess_of(q, forge_store_rows_int(account, 0, "id", 0), NULL);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     if (!read_code(q, account, typed, &second.code))
@@ -307,7 +307,7 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
         return refuse_login(q, &g);
     if (!forge_store_rows_text(rows, 0, "id")) {
         FORGE_TRY(forge_api_guess_settle(q, &g, false));
-        return forge_fail(q, FORGE_E_MFA_TOKEN_INVALID);
+        return FORGE_E_MFA_TOKEN_INVALID;
     }
     forge_live_count(q->live, FORGE_C_LOGIN_OK);
     return forge_api_tokens(q, rows, refresh, "pwd otp");
@@ -319,11 +319,11 @@ static forge_status_t mfa_verify(forge_req_t *q)
     if (token)
         return verify_login(q, token, code);
     if (q->who.role == FORGE_ROLE_NONE)
-        return forge_fail(q, q->stale ? FORGE_E_INVALID_TOKEN : FORGE_E_UNAUTHENTICATED);
+        return q->stale ? FORGE_E_INVALID_TOKEN : FORGE_E_UNAUTHENTICATED;
     if (q->who.role < FORGE_ROLE_STUDENT)
-        return forge_fail(q, FORGE_E_FORBIDDEN);
+        return FORGE_E_FORBIDDEN;
     if (q->who.session_id == 0)
-        return forge_fail(q, FORGE_E_SESSION_REQUIRED);
+        return FORGE_E_SESSION_REQUIRED;
     return verify_session(q, code);
 }
 
@@ -342,7 +342,7 @@ static forge_status_t mfa_disable(forge_req_t *q)
     FORGE_TRY(confirm(q));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_disable(db, q->pool, &by, &rows));
-    return forge_store_rows_count(rows) > 0 ? forge_reply_none(q) : forge_fail(q, FORGE_E_MFA_NOT_ENABLED);
+    return forge_store_rows_count(rows) > 0 ? forge_reply_none(q) : FORGE_E_MFA_NOT_ENABLED;
 }
 
 static forge_status_t mfa_backup_codes(forge_req_t *q)
@@ -355,7 +355,7 @@ static forge_status_t mfa_backup_codes(forge_req_t *q)
     const char *macs = make_codes(q, forge_util_json_put_array(answer, "backup_codes"));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_codes(db, q->pool, &by, macs, &rows));
-    return forge_store_rows_count(rows) > 0 ? forge_reply_json(q, answer) : forge_fail(q, FORGE_E_MFA_NOT_ENABLED);
+    return forge_store_rows_count(rows) > 0 ? forge_reply_json(q, answer) : FORGE_E_MFA_NOT_ENABLED;
 }
 
 /* --- routes --- */

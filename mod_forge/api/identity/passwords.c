@@ -103,7 +103,7 @@ static forge_status_t password_reset(forge_req_t *q)
     FORGE_TRY(forge_store_one_time_peek(db, q->pool, in.sha256, &account));
     forge_http_db_done(q);
     if (forge_store_rows_count(account) == 0 || strcmp(forge_store_rows_text(account, 0, "_kind"), "reset") != 0)
-        return forge_fail(q, FORGE_E_TOKEN_INVALID);
+        return FORGE_E_TOKEN_INVALID;
     judge(q, password, account);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
@@ -126,7 +126,7 @@ static forge_status_t password_change(forge_req_t *q)
     FORGE_TRY(forge_store_password_owner(db, q->pool, in.user_id, &account));
     forge_http_db_done(q);
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     in.set_at = forge_store_rows_text(account, 0, "_set_at");
     judge(q, password, account);
     if (strcmp(current, password) == 0)

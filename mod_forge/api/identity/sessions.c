@@ -66,7 +66,7 @@ static forge_status_t session_refresh(forge_req_t *q)
     forge_rows_t *rows;
     forge_db_t *db;
     if (!is_refresh_token(q, token))
-        return forge_fail(q, FORGE_E_INVALID_REFRESH);
+        return FORGE_E_INVALID_REFRESH;
     refresh.sha256 = forge_core_sha256_hex(q->pool, token, REFRESH_LEN);
     next = forge_core_refresh_next(q->pool, q->keys, token, &refresh.next_sha256);
     FORGE_TRY(forge_http_db(q, &db));

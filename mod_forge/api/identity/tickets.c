@@ -24,7 +24,7 @@ static forge_status_t ticket_create(forge_req_t *q)
     forge_json_t *answer = forge_util_json_object(q->pool);
     forge_util_json_put_text(answer, "ticket", ticket);
     forge_util_json_put_int(answer, "expires_in", TICKET_SECONDS);
-    q->reply->location = "/api/v1/auth/stream-ticket";
+    forge_reply_location(q, "/api/v1/auth/stream-ticket");
     return forge_reply_json(q, answer);
 }
 

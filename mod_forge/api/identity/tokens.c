@@ -44,7 +44,7 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
     };
     const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
     if (!access)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_reply_cookie(q, &who);
     forge_buf_t *b = forge_util_buf_make(q->pool, 2048, TOKENS_MAX);
     forge_util_buf_puts(b, "{\"user\":");

@@ -47,7 +47,7 @@ static forge_status_t openapi(forge_req_t *q)
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static document_t documents[2];
     if (!forge_config_docs(q->config))
-        return forge_fail(q, FORGE_E_NOT_FOUND);
+        return FORGE_E_NOT_FOUND;
     bool dialect_3_0 = strcmp(forge_core_input_text(q->query, "version"), "3.0") == 0;
     document_t *doc = &documents[dialect_3_0];
     pthread_mutex_lock(&lock);
@@ -55,10 +55,10 @@ static forge_status_t openapi(forge_req_t *q)
         document_write(q, doc, dialect_3_0);
     pthread_mutex_unlock(&lock);
     if (!doc->data)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_buf_t *b = forge_util_buf_make(q->pool, doc->len + 1, doc->len + 1);
     forge_util_buf_add(b, doc->data, doc->len);
-    q->reply->etag = doc->etag;
+    forge_reply_etag(q, doc->etag);
     return forge_reply_buf(q, b, NULL);
 }
 
@@ -68,7 +68,7 @@ static forge_status_t send_file(forge_req_t *q, const char *name, const char *me
 {
     const char *dir = forge_config_docs_assets(q->config);
     if (!forge_config_docs(q->config) || !dir)
-        return forge_fail(q, FORGE_E_NOT_FOUND);
+        return FORGE_E_NOT_FOUND;
     if (forge_config_csp(q->config) != FORGE_CSP_DISABLED)
         forge_reply_header(q, "Content-Security-Policy", PAGE_POLICY);
     return forge_reply_file(q, apr_pstrcat(q->pool, dir, "/", name, NULL), media);
@@ -96,7 +96,7 @@ static forge_status_t asset(forge_req_t *q)
     for (size_t i = 0; i < sizeof(assets) / sizeof(*assets); i++)
         if (strcmp(q->tail, assets[i].name) == 0)
             return send_file(q, assets[i].name, assets[i].media);
-    return forge_fail(q, FORGE_E_NOT_FOUND);
+    return FORGE_E_NOT_FOUND;
 }
 
 #define DOCUMENT_TEXT   "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone."

@@ -104,8 +104,7 @@ static forge_status_t account_get(forge_req_t *q)
     }
     FORGE_TRY(forge_store_account_profile(db, q->pool, q->ids[0], &rows));
     FORGE_TRY(forge_reply_row(q, rows));
-    q->reply->etag = forge_core_etag_bytes(q->pool, q->reply->body->data, q->reply->body->len);
-    return FORGE_OK;
+    return forge_reply_etag_bytes(q, NULL);
 }
 
 static forge_status_t account_update(forge_req_t *q)
@@ -149,7 +148,7 @@ static forge_status_t account_end_sessions(forge_req_t *q)
 /* unlock and reset-mfa: no row is an account that is not there. */
 static forge_status_t done(forge_req_t *q, const forge_rows_t *rows)
 {
-    return forge_store_rows_count(rows) ? forge_reply_none(q) : forge_fail(q, FORGE_E_NOT_FOUND);
+    return forge_store_rows_count(rows) ? forge_reply_none(q) : FORGE_E_NOT_FOUND;
 }
 
 static forge_status_t account_unlock(forge_req_t *q)

@@ -133,7 +133,7 @@ static forge_status_t profile_update(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     const char *email = forge_core_input_text(q->body, "email");
     if (email && !q->who.session_id) /* a stolen key must not become a stolen account */
-        return forge_fail(q, FORGE_E_SESSION_REQUIRED);
+        return FORGE_E_SESSION_REQUIRED;
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));
     forge_status_t status = change_all(q, db, email, &rows);
