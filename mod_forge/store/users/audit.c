@@ -13,7 +13,7 @@ static const forge_list_filter_t filters[] = {
     {"actor", "a.actor_id = $%d::bigint"},
     {"subject", "a.subject_id = $%d::bigint"},
     {"event", "a.event = $%d"},
-    {"prefix", "starts_with(a.event, $%d)"},
+    {"_prefix", "starts_with(a.event, $%d)"},
     {"since", "a.at >= $%d::timestamptz"},
     {"until", "a.at < $%d::timestamptz"},
     {NULL, NULL}};
