@@ -150,6 +150,7 @@ typedef struct forge_page_t {
     apr_int64_t skip;      /* 0.. */
     bool by_skip;          /* the client sent skip: links keep to skip/limit */
     bool count;            /* X-Total-Count wanted */
+    const char *scope;     /* what cursors of this request are bound to */
     const char *sort;      /* name of the order, or NULL for the list's first */
     const char *after_key; /* value of the sort column in the last row seen, text form; NULL on the first page */
     const char *after_id;  /* its id */

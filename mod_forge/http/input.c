@@ -139,7 +139,7 @@ static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
         for (const forge_field_t *f = q->route->query; f && f->name; f++)
             sorted |= strcmp(f->name, "sort") == 0;
         const char *sort = sorted ? forge_core_input_text(q->query, "sort") : NULL;
-        const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", sort ? sort : "id", NULL);
+        const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", sort, NULL); /* NULL ends it */
         forge_input_t *page = forge_core_input_pairs(q->pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
         q->page = forge_core_page_read(q->pool, q->keys, scope, page, sort, faults);
     }

@@ -87,8 +87,7 @@ static const char *link_by_cursor(forge_req_t *q, const forge_list_t *list, cons
     const forge_list_order_t *order = forge_store_list_order(list, q->page.sort);
     int last = q->page.limit - 1;
     const char *key = order->key ? forge_store_rows_text(rows, last, order->key) : NULL;
-    const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", order->name, NULL);
-    const char *cursor = forge_core_cursor_make(q->pool, q->keys, scope, key, id_of(rows, last));
+    const char *cursor = forge_core_cursor_make(q->pool, q->keys, q->page.scope, key, id_of(rows, last));
     return link_to(q, apr_psprintf(q->pool, "after=%s&limit=%d", cursor, q->page.limit), "next");
 }
 

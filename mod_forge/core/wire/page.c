@@ -77,7 +77,7 @@ static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *sco
 forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const forge_input_t *in, const char *sort,
                                   forge_faults_t *faults)
 {
-    forge_page_t page = {.sort = sort};
+    forge_page_t page = {.scope = scope, .sort = sort};
     const char *after = forge_core_input_text(in, "after");
     page.limit = (int)forge_core_input_int(in, "limit", FORGE_PAGE_LIMIT);
     page.by_skip = forge_core_input_has(in, "skip");
