@@ -114,20 +114,6 @@ forge_door_t *forge_http_door(request_rec *r)
 
 /* --- what the ones who are not let in hear --- */
 
-static const char *challenge(forge_status_t status)
-{
-    switch (status) {
-    case FORGE_E_INVALID_TOKEN:
-        return "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"";
-    case FORGE_E_FORBIDDEN:
-        return "Bearer realm=\"forge\", error=\"insufficient_scope\"";
-    case FORGE_E_STEP_UP: /* RFC 9470 §3 */
-        return "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", error_description=\"a second factor is needed\"";
-    default:
-        return "Bearer realm=\"forge\"";
-    }
-}
-
 /* A page that a person is looking for, not a script's call, an image or a form. */
 static bool is_visit(request_rec *r)
 {
@@ -172,8 +158,8 @@ static int refuse(request_rec *r, forge_status_t status)
         apr_table_setn(r->headers_out, "Location", page);
         return HTTP_MOVED_TEMPORARILY;
     }
-    if (http == HTTP_UNAUTHORIZED || status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", challenge(status));
+    if (forge_http_challenge(status))
+        apr_table_setn(h, "WWW-Authenticate", forge_http_challenge(status));
     if ((http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_AFTER);
     return http;
@@ -234,6 +220,6 @@ int forge_http_door_note(request_rec *r, const char *type)
 {
     if (!type || strcasecmp(type, "Forge") != 0)
         return DECLINED;
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge(FORGE_E_UNAUTHENTICATED));
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_http_challenge(FORGE_E_UNAUTHENTICATED));
     return OK;
 }

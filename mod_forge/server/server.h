@@ -102,6 +102,11 @@ forge_status_t forge_http_token_check(struct request_rec *r, const forge_server_
 forge_status_t forge_http_api_key(struct request_rec *r, const forge_server_t *server, const char *key, bool counted, forge_who_t *who);
 forge_status_t forge_http_ticket(struct request_rec *r, const forge_server_t *server, const char *ticket, bool counted, forge_who_t *who);
 
+/* --- challenge.c --- */
+
+/* The value of WWW-Authenticate for a failure; NULL for one that no other credential would mend. */
+const char *forge_http_challenge(forge_status_t status);
+
 /* --- cookie.c: ForgeCookie --- */
 
 /* After a good login or refresh, and after a logout: sets or clears the cookies where ForgeCookie is On and the connection is safe. The
