@@ -60,6 +60,7 @@ forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *k
 const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex);
 /* The successor of a refresh token: always the same one, and known to nobody without the secret. */
 const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, const char *token, const char **sha256_hex);
+bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
 const char *forge_core_role_name(forge_role_t role);  /* "student"; NULL for FORGE_ROLE_NONE */
 forge_role_t forge_core_role_parse(const char *name); /* FORGE_ROLE_NONE when unknown */
 

@@ -25,22 +25,15 @@ bool forge_http_door_guards(request_rec *r)
 
 /* --- who it is --- */
 
-/* A key does what its scopes say. */
-static forge_status_t by_key(request_rec *r, const forge_server_t *server, const char *key, forge_who_t *who)
-{
-    FORGE_TRY(forge_http_api_key(r, server, key, true, who));
-    return who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
-}
-
 static forge_status_t by_header(request_rec *r, const forge_server_t *server, const char *header, forge_who_t *who)
 {
     const char *token = NULL;
     FORGE_TRY(forge_core_bearer(r->pool, header, &token));
     if (!token)
         return FORGE_E_UNAUTHENTICATED;
-    if (strncmp(token, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
-        return by_key(r, server, token, who);
-    return forge_http_token_check(r, server, r->pool, token, apr_time_now(), who);
+    FORGE_TRY(forge_http_credential(r, server, token, true, who));
+    bool may = who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ);
+    return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
 
 /* What the database says of them now: an account that was closed, or a session that has ended, is nobody. */

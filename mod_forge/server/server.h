@@ -96,6 +96,8 @@ void forge_http_revoked_apply(const forge_server_t *server, const char *words);
  * when it had to be asked. */
 forge_status_t forge_http_token_check(struct request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
                                       forge_who_t *who);
+/* What came in the Authorization header: an API key or an access token. As the two functions for these. */
+forge_status_t forge_http_credential(struct request_rec *r, const forge_server_t *server, const char *text, bool counted, forge_who_t *who);
 /* The two that only the database knows. FORGE_E_INVALID_TOKEN when it is unknown, expired, spent, revoked or its account inactive. An address
  * that has spent its quota of class default is told so before the database is asked; `counted`: the request is counted in that quota later,
  * in any case. */
