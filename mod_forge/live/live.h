@@ -83,6 +83,14 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
  * the segment was made; memory and disk are of now. */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
 
+/* --- system.c --- */
+
+/* Per cent of the root file system and of the memory that is in use, of what users other than root may have; negative: not known. */
+typedef struct forge_machine_t {
+    double disk, memory;
+} forge_machine_t;
+forge_machine_t forge_live_machine(void);
+
 /* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt) --- */
 
 /* Waits at most `patience` for one of `slots` (≤ 64) places. At most 4 × slots may wait; one more is refused at once. Returns the place
