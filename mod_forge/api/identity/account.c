@@ -89,8 +89,8 @@
 
 #define DEVICE_FIELD \
     { \
-        .name = "device_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 100, .example = "\"laptop\"", \
-        .help = "shown in the list of sessions" \
+        .name = "device_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY, \
+        .max = FORGE_DEVICE_NAME_MAX, .example = "\"laptop\"", .help = "shown in the list of sessions" \
     }
 
 const forge_field_t forge_api_user_fields[] = {USER_FIELDS, {.name = NULL}};
