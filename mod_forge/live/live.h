@@ -72,7 +72,7 @@ void forge_live_count(forge_live_t *live, forge_counter_t which);
 
 /* Pool gauges of this child, set by http/pool.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
-/* Query time by statement name (≤ 128 names; the rest count as "other"). */
+/* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 
 #define FORGE_LIVE_TEXT_MAX (8 << 20) /* a ceiling for the buffers of the two writers below; a hundred routes need a tenth of it */

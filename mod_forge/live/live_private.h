@@ -28,7 +28,7 @@
 #define FORGE_LIVE_CLASSES      5   /* 1xx … 5xx */
 #define FORGE_LIVE_BUCKETS      15  /* the last one is +Inf */
 
-#define FORGE_LIVE_STATEMENTS      128 /* names of statements; a power of two. One more entry takes the rest */
+#define FORGE_LIVE_STATEMENTS      512 /* names of statements; a power of two. One more entry takes the rest */
 #define FORGE_LIVE_STATEMENT_WORDS 8   /* a name is kept in words, 63 bytes and a NUL */
 
 #define FORGE_LIVE_PROCESSES 1024 /* children that are told apart; one more entry takes the rest */
