@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /auth: registration, login, one's own account, and live feedback on a password.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /achievements: what can be earned. Anyone reads the list; instructors and administrators keep it.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 static const forge_field_t achievement_fields[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /courses: the catalogue. Anyone reads what is published; the owner or an administrator changes it.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 #define DIFFICULTIES "enum:beginner|intermediate|advanced"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The OpenAPI document, and the pages that show it: Swagger UI and ReDoc with assets of our own, without inline script.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

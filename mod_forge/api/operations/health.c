@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /health: is this process alive, can it serve, and how are the parts it stands on. Says nothing of hosts, paths or versions of others.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Figures for machines and people: /metrics and /performance. Who may read them is for httpd's Require to say.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 #include <apr_lib.h>

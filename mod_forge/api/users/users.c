@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /users: the paths that older clients use for registration, login and one's own account.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 static const forge_route_t routes[] = {
