@@ -13,7 +13,7 @@
 
 /* clang-format off */
 static const forge_field_t name_field[] = {
-    {"name", FORGE_T_TEXT, 0, 1, 100, .example = "nightly export", .help = "what it is for"},
+    {"name", FORGE_T_TEXT, 0, 1, 100, .format = "line", .example = "nightly export", .help = "what it is for"},
     {.name = NULL},
 };
 

@@ -9,8 +9,7 @@
 /* clang-format off */
 static const forge_field_t strength_body_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "the password to judge"},
+     .example = "correct-Horse7-battery", .help = "the password to judge"},
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada@example.org",
      .help = "must not be part of it"},
     {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada", .help = "must not be part of it"},

@@ -9,8 +9,7 @@
 /* clang-format off */
 static const forge_field_t verify_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 128,
-     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7",
-     .help = "from the mail"},
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
     {.name = NULL},
 };
 static const forge_shape_t verify_body = {.fields = verify_body_fields};

@@ -17,8 +17,7 @@ static const forge_field_t code_field[] = {
 };
 static const forge_field_t password_field[] = {
     {"password", FORGE_T_TEXT, FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "the password of the account"},
+     .example = "correct-Horse7-battery", .help = "the password of the account"},
     {.name = NULL},
 };
 static const forge_field_t codes_fields[] = {

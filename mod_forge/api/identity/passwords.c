@@ -13,8 +13,7 @@
 /* clang-format off */
 static const forge_field_t new_password_field[] = {
     {"new_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "meets the rules of registration"},
+     .example = "correct-Horse7-battery", .help = "meets the rules of registration"},
     {.name = NULL},
 };
 static const forge_field_t forgot_body_fields[] = {
@@ -26,8 +25,7 @@ static const forge_shape_t forgot_body = {.fields = forgot_body_fields};
 
 static const forge_field_t reset_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, TOKEN_MAX,
-     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7",
-     .help = "from the mail"},
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
     {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
@@ -35,8 +33,7 @@ static const forge_shape_t reset_body = {.fields = reset_body_fields};
 
 static const forge_field_t change_body_fields[] = {
     {"current_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "older-Horse7-battery",
-     .help = "the password until now"},
+     .example = "older-Horse7-battery", .help = "the password until now"},
     {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };

@@ -12,8 +12,7 @@
 /* clang-format off */
 static const forge_field_t refresh_body_fields[] = {
     {"refresh_token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = FORGE_TOKEN_BYTES_MAX,
-     .example = "q0Zk…",
-     .help = "the one that came last; it is spent"},
+     .example = "q0Zk…", .help = "the one that came last; it is spent"},
     {.name = NULL},
 };
 static const forge_shape_t refresh_body = {.fields = refresh_body_fields};

@@ -7,11 +7,11 @@
 /* clang-format off */
 static const forge_field_t achievement_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "4", .help = "number of the achievement"},
-    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 100, .example = "First steps", .help = "unique name"},
+    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 100, .format = "line", .example = "First steps", .help = "unique name"},
     {"description", FORGE_T_TEXT, .max = 2000, .preset = "", .example = "Finished a first exercise.",
      .help = "how it is earned"},
     {"points", FORGE_T_INT, .max = 1000000, .preset = "0", .example = "10", .help = "what it is worth"},
-    {"icon", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "🏅",
+    {"icon", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .format = "line", .example = "🏅",
      .help = "any Unicode text, an emoji for instance"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},

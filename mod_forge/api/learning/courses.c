@@ -9,7 +9,7 @@
 /* clang-format off */
 static const forge_field_t course_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "number of the course"},
-    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Graphs and trees", .help = "title"},
+    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Graphs and trees", .help = "title"},
     {"description", FORGE_T_TEXT, .max = 20000, .preset = "", .example = "From paths to spanning trees.",
      .help = "what it is about"},
     {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .preset = "beginner", .example = "intermediate",

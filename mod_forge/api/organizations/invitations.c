@@ -28,8 +28,7 @@ static const forge_shape_t invitation = {"Invitation", invitation_fields};
 
 static const forge_field_t accept_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 200,
-     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c",
-     .help = "from the mail"},
+     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c", .help = "from the mail"},
     {.name = NULL},
 };
 static const forge_shape_t accept_body = {.fields = accept_body_fields};

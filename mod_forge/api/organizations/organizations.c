@@ -11,7 +11,8 @@
 /* clang-format off */
 const forge_field_t organization_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "3", .help = "number of the organisation"},
-    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Institute of Graphs", .help = "name"},
+    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Institute of Graphs",
+     .help = "name"},
     {"slug", FORGE_T_TEXT, 0, 1, 63, .example = "institute-of-graphs",
      .help = "short unique name for addresses and Require forge-org: lower-case letters, digits, hyphens; made from "
          "the name when absent"},
@@ -79,20 +80,10 @@ static bool slug_good(const char *slug)
     }
 }
 
-static bool has_controls(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return true;
-    return false;
-}
-
 static forge_status_t names_read(forge_req_t *q, const char **name, const char **slug)
 {
     *name = forge_core_input_text(q->body, "name");
     *slug = forge_core_input_text(q->body, "slug");
-    if (*name && has_controls(*name))
-        forge_core_fault(q->faults, "/name", "format", "must not contain control characters");
     if (*slug && !slug_good(*slug))
         forge_core_fault(q->faults, "/slug", "format", "must be lower-case letters and digits, with single hyphens between them");
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;

@@ -157,12 +157,7 @@ static bool hash_good(const char *hash)
 static bool full_name_good(const char *name)
 {
     apr_size_t points;
-    if (!forge_util_utf8(name, strlen(name), &points) || points > FORGE_API_FULL_NAME_MAX)
-        return false;
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return false;
-    return true;
+    return forge_util_utf8(name, strlen(name), &points) && points <= FORGE_API_FULL_NAME_MAX && forge_util_line(name);
 }
 
 static void judge_password(forge_req_t *q, entry_t *e)

@@ -20,8 +20,7 @@ static const forge_shape_t profile_body = {.fields = profile_body_fields};
 
 static const forge_field_t leave_body_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "one's own password"},
+     .example = "correct-Horse7-battery", .help = "one's own password"},
     {.name = NULL},
 };
 static const forge_shape_t leave_body = {.fields = leave_body_fields};
