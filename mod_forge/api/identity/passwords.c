@@ -39,7 +39,7 @@ static const forge_field_t change_body_fields[] = {
 };
 static const forge_shape_t change_body = {.fields = change_body_fields};
 
-const forge_field_t accepted_fields[] = {
+static const forge_field_t accepted_fields[] = {
     {"status", FORGE_T_TEXT, .format = "enum:accepted", .example = "accepted",
      .help = "says nothing of whether a mail is sent"},
     {.name = NULL},

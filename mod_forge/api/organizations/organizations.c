@@ -9,7 +9,7 @@
 #define SLUG_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789"
 
 /* clang-format off */
-const forge_field_t organization_fields[] = {
+static const forge_field_t organization_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "3", .help = "number of the organisation"},
     {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Institute of Graphs",
      .help = "name"},
