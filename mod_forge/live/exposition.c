@@ -216,7 +216,7 @@ static void write_gauges(const writer_t *w, forge_live_t *live)
         [G_HASH_IN_USE] = (uint64_t)forge_live_gate_held(live),
         [G_HASH_WAITING] = (uint64_t)forge_live_gate_waiting(live),
         [G_REVOCATIONS] = forge_live_revocations(live),
-        [G_UPTIME] = (uint64_t)apr_time_sec(forge_live_monotonic() + live->segment->wall_offset - live->segment->started),
+        [G_UPTIME] = (uint64_t)apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started),
     };
     for (size_t i = 0; i < sizeof(GAUGE_ROWS) / sizeof(*GAUGE_ROWS); i++) {
         if (GAUGE_ROWS[i].help)

@@ -126,6 +126,8 @@ bool forge_util_equal(const void *a, const void *b, apr_size_t len);
 const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction);
 /* RFC 3339 with any offset → microseconds since the epoch; false when it is none. */
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
+/* Microseconds of a clock that nobody sets and that all processes of a machine agree on; for spans and deadlines. */
+apr_int64_t forge_util_monotonic(void);
 
 /* --- random.c --- */
 

@@ -19,7 +19,7 @@ static const forge_shape_t member = {"Member", member_fields};
 
 static const forge_field_t add_body_fields[] = {
     {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "the account, by its number; this or email"},
-    {"email", FORGE_T_TEXT, .max = 254, .format = "email", .example = "ada@example.org",
+    {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
      .help = "the account, by its e-mail address; this or user_id"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {.name = NULL},
