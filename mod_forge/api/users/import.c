@@ -17,6 +17,7 @@
 #define SHOWN_MAX     254
 
 /* clang-format off */
+/* Without bounds and formats: each account is judged by itself, so that one that is wrong does not refuse all. */
 static const forge_field_t user_fields[] = {
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "needed"},
     {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada",

@@ -180,8 +180,7 @@ static const forge_route_t routes[] = {
          "days everything personal is removed from it. An administrator can open it again until then. Who is the "
          "last owner of an organisation transfers or deletes that first."},
     {FORGE_GET, "/users/me/export", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_TICKET, .reply = &export,
-     .handle = profile_export,
-     .operation = "profile_export", .summary = "Download what is stored about me",
+     .handle = profile_export, .operation = "profile_export", .summary = "Download what is stored about me",
      .description = "Everything in one document, without hashes and secrets. Each download is noted in the audit log."},
 };
 /* clang-format on */

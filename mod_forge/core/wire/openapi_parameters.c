@@ -16,9 +16,9 @@ static const forge_field_t header_fields[] = {
                       .help = "Entity tags the client has: 304 when one of them is still current."},
     [P_MATCH] = {"If-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
                  .help = "Entity tags the change is meant for: 412 when none of them is current."},
-    [P_IDEMPOTENCY] = {"Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,
-                       .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
-                       .help = "The same key and body within 24 hours get the stored answer instead of a second effect."},
+    [P_IDEMPOTENCY] = {
+        "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX, .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        .help = "The same key and body within 24 hours get the stored answer instead of a second effect."},
     {.name = NULL},
 };
 /* clang-format on */
