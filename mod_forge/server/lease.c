@@ -221,7 +221,7 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     if (!lease->rec)
         return FORGE_E_DATABASE_DOWN;
     void *native = apr_dbd_native_handle(lease->rec->driver, lease->rec->handle);
-    return forge_store_db_attach(p, native, settings, activity, store_says, lease, &lease->db);
+    return forge_store_db_attach(p, native, settings, &(forge_db_use_t){activity, store_says, lease}, &lease->db);
 }
 
 /* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given

@@ -240,8 +240,9 @@ forge_status_t forge_api_account_me(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_user_me(db, q->pool, q->who.user_id, q->who.session_id, &rows));
+    FORGE_TRY(forge_store_user_me(db, q->pool, &by, &rows));
     if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_reply_row(q, rows));

@@ -105,7 +105,7 @@ static forge_status_t key_create(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     const char *text = make_key(q, &key);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_create(db, q->pool, &key, &by, &rows));
+    FORGE_TRY(forge_store_api_key_create(db, q->pool, &by, &key, &rows));
     return reply_key(q, rows, text);
 }
 
@@ -120,7 +120,7 @@ static forge_status_t key_delete(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_delete(db, q->pool, q->ids[0], &by));
+    FORGE_TRY(forge_store_api_key_delete(db, q->pool, &by, q->ids[0]));
     return forge_reply_none(q);
 }
 

@@ -69,7 +69,7 @@ static forge_status_t session_refresh(forge_req_t *q)
     refresh.sha256 = forge_core_sha256_hex(q->pool, token, REFRESH_LEN);
     next = forge_core_refresh_next(q->pool, q->keys, token, &refresh.next_sha256);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_refresh(db, q->pool, &refresh, &by, &rows));
+    FORGE_TRY(forge_store_session_refresh(db, q->pool, &by, &refresh, &rows));
     return forge_api_tokens(q, rows, next, forge_store_rows_text(rows, 0, "_amr"));
 }
 
@@ -110,7 +110,7 @@ static forge_status_t session_revoke(forge_req_t *q)
     forge_db_t *db;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_revoke(db, q->pool, q->ids[0], &by));
+    FORGE_TRY(forge_store_session_revoke(db, q->pool, &by, q->ids[0]));
     if (q->ids[0] == q->who.session_id)
         forge_reply_cookie_clear(q);
     return forge_reply_none(q);

@@ -63,11 +63,12 @@ static forge_status_t course_create(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     forge_course_in_t in = course_read(q->body);
     if (q->who.role < FORGE_ROLE_INSTRUCTOR && !forge_config_any_creates_courses(q->config))
         return forge_fail_detail(q, FORGE_E_FORBIDDEN, "only instructors create courses here");
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_create(db, q->pool, &in, &q->who, &rows));
+    FORGE_TRY(forge_store_course_create(db, q->pool, &by, &in, &rows));
     return forge_reply_created(q, rows, "/api/v1/courses");
 }
 
@@ -75,8 +76,9 @@ static forge_status_t course_get(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_get(db, q->pool, q->ids[0], &q->who, &rows));
+    FORGE_TRY(forge_store_course_get(db, q->pool, &by, q->ids[0], &rows));
     return forge_reply_row(q, rows);
 }
 
@@ -85,17 +87,20 @@ static forge_status_t course_update(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     forge_course_in_t in = course_read(q->body);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_update(db, q->pool, q->ids[0], &in, q->route->method == FORGE_PUT, q->if_version, &q->who, &rows));
+    FORGE_TRY(forge_store_course_update(db, q->pool, &by, q->ids[0], &in, q->route->method == FORGE_PUT, q->if_version,
+                                        &rows));
     return forge_reply_row(q, rows);
 }
 
 static forge_status_t course_delete(forge_req_t *q)
 {
     forge_db_t *db;
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_delete(db, q->pool, q->ids[0], q->if_version, &q->who));
+    FORGE_TRY(forge_store_course_delete(db, q->pool, &by, q->ids[0], q->if_version));
     return forge_reply_none(q);
 }
 

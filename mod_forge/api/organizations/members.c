@@ -80,11 +80,11 @@ static forge_status_t member_update(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    const char *role = forge_core_input_text(q->body, "role");
-    if (!role)
+    const forge_member_in_t in = {q->ids[1], forge_core_input_text(q->body, "role")};
+    if (!in.role)
         return forge_fail_field(q, FORGE_E_VALIDATION, "/role", "required", "this member is needed");
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_member_update(db, q->pool, &by, q->ids[0], q->ids[1], role, &rows));
+    FORGE_TRY(forge_store_member_update(db, q->pool, &by, q->ids[0], &in, &rows));
     return forge_reply_row(q, rows);
 }
 

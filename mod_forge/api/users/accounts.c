@@ -113,14 +113,14 @@ static forge_status_t account_update(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     const char *role = forge_core_input_text(q->body, "role");
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     const forge_account_patch_t patch = {
         .members = forge_api_patch_text(q, names),
         .if_version = q->if_version,
         .removes = (role && strcmp(role, "admin") != 0) || !forge_core_input_bool(q->body, "is_active", true),
     };
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_account_update(db, q->pool, q->ids[0], &patch, &actor, &rows);
+    forge_status_t status = forge_store_account_update(db, q->pool, &by, q->ids[0], &patch, &rows);
     if (status == FORGE_E_CONFLICT)
         return forge_fail_detail(q, status, "a guest gets another role by registering");
     FORGE_TRY(status);
@@ -130,18 +130,18 @@ static forge_status_t account_update(forge_req_t *q)
 static forge_status_t account_delete(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_delete(db, q->pool, q->ids[0], q->if_version, &actor));
+    FORGE_TRY(forge_store_account_delete(db, q->pool, &by, q->ids[0], q->if_version));
     return forge_reply_none(q);
 }
 
 static forge_status_t account_end_sessions(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_end_sessions(db, q->pool, q->ids[0], &actor));
+    FORGE_TRY(forge_store_account_end_sessions(db, q->pool, &by, q->ids[0]));
     return forge_reply_none(q);
 }
 
@@ -155,9 +155,9 @@ static forge_status_t account_unlock(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_unlock(db, q->pool, q->ids[0], &actor, &rows));
+    FORGE_TRY(forge_store_unlock(db, q->pool, &by, q->ids[0], &rows));
     return done(q, rows);
 }
 
@@ -165,9 +165,9 @@ static forge_status_t account_reset_mfa(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_mfa_reset(db, q->pool, q->ids[0], &actor, &rows));
+    FORGE_TRY(forge_store_mfa_reset(db, q->pool, &by, q->ids[0], &rows));
     return done(q, rows);
 }
 

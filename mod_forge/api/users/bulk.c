@@ -81,7 +81,7 @@ static forge_status_t users_bulk(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     forge_bulk_t bulk = {.action = read_action(q), .role = forge_core_input_text(q->body, "role")};
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     bulk.ids = read_ids(q);
     if (bulk.action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role"))
         forge_core_fault(q->faults, "/role", "required", "set_role needs a role");
@@ -89,7 +89,7 @@ static forge_status_t users_bulk(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     bulk.dry_run = forge_core_input_bool(q->body, "dry_run", false);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, &bulk, &actor, &rows));
+    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, &by, &bulk, &rows));
     return forge_reply_row(q, rows);
 }
 

@@ -283,11 +283,11 @@ static forge_status_t store(forge_req_t *q, entry_t *entries, int count)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     const char *accounts;
     for (int i = 0; i < NAME_TRIES && (accounts = compose(q, entries, count, i == 0)); i++) {
         FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_accounts_import(db, q->pool, accounts, i == 0, &actor, &rows));
+        FORGE_TRY(forge_store_accounts_import(db, q->pool, &by, accounts, i == 0, &rows));
         if (!settle(entries, count, rows, i < NAME_TRIES - 1))
             break;
     }

@@ -97,8 +97,8 @@ static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows
 {
     static const char *const members[] = {"username", "full_name", "bio", "avatar_url", "locale", "timezone", NULL};
     const forge_account_patch_t patch = {.members = forge_api_patch_text(q, members), .if_version = q->if_version};
-    const forge_actor_t actor = forge_api_actor(q);
-    return forge_store_profile_update(db, q->pool, &patch, &actor, rows);
+    const forge_actor_t by = forge_api_actor(q);
+    return forge_store_profile_update(db, q->pool, &by, &patch, rows);
 }
 
 /* Is this another address than the account's? */
@@ -115,12 +115,12 @@ static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *ema
 {
     static const char *const nothing[] = {NULL};
     const forge_account_patch_t patch = {.members = forge_api_patch_text(q, nothing)};
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(change(q, db, rows));
     if (!email_differs(q, *rows, email))
         return FORGE_OK;
     FORGE_TRY(forge_api_email_change(q, email));
-    return forge_store_profile_update(db, q->pool, &patch, &actor, rows);
+    return forge_store_profile_update(db, q->pool, &by, &patch, rows);
 }
 
 static forge_status_t profile_update(forge_req_t *q)
@@ -147,10 +147,10 @@ static forge_status_t profile_update(forge_req_t *q)
 static forge_status_t profile_leave(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_api_password_confirm(q, forge_core_input_text(q->body, "password")));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_leave(db, q->pool, &actor));
+    FORGE_TRY(forge_store_account_leave(db, q->pool, &by));
     return forge_reply_none(q);
 }
 
@@ -158,9 +158,9 @@ static forge_status_t profile_export(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_export(db, q->pool, &actor, &rows));
+    FORGE_TRY(forge_store_account_export(db, q->pool, &by, &rows));
     forge_reply_header(q, "Content-Disposition", "attachment; filename=\"my-data.json\"");
     return forge_reply_row(q, rows);
 }

@@ -193,8 +193,8 @@ START_TEST(combinations_are_prepared)
                                        "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_prepared_statements WHERE name LIKE 'items%'"),
                      "items:1:0:4 items:1:count");
     for (int i = 0; i < 600; i++) {
-        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1", 0};
-        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, NULL), FORGE_OK);
+        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1"};
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
     }
     values[1] = "0";
     query.limit = 3;

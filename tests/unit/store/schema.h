@@ -29,7 +29,9 @@ __attribute__((unused)) static void schema_begin(const char *name)
     forge_db_t *admin = forge_store_db_connect(p, forge_test_dsn, &why);
     ck_assert_msg(admin != NULL, "%s", why);
     forge_store_script(admin, p, "CREATE ROLE forge_app LOGIN", &why); /* of the whole cluster: another suite may have made it */
-    ck_assert_msg(forge_store_migrations_apply(admin, p, files, 0, "forge_app", NULL, &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_migrations_apply(admin, p, &(forge_migrate_t){files, 0, "forge_app", NULL}, &why) ==
+                      FORGE_OK,
+                  "%s", why);
     apr_pool_destroy(p);
     apr_terminate();
 }
