@@ -18,6 +18,9 @@ typedef struct forge_error_t {
 /* The row of a status; for FORGE_OK or a number out of range the row of FORGE_E_INTERNAL. */
 const forge_error_t *forge_util_error(forge_status_t status);
 
+/* A status in words, as httpd's status line has them: the title of a problem. NULL for a status that no row has. */
+const char *forge_util_reason(int http);
+
 /* The most general code for an HTTP status that Apache raised (404 → FORGE_E_NOT_FOUND …);
  * unknown 4xx → FORGE_E_BAD_REQUEST, everything else → FORGE_E_INTERNAL. */
 forge_status_t forge_util_error_for_http(int http);
