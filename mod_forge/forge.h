@@ -99,8 +99,7 @@ enum {
     FORGE_F_NULLABLE = 1 << 1,  /* null is a value */
     FORGE_F_READONLY = 1 << 2,  /* only in answers; ignored in bodies */
     FORGE_F_WRITEONLY = 1 << 3, /* only in bodies (passwords) */
-    FORGE_F_OPTIONAL = 1 << 4,  /* may be absent from answers */
-    FORGE_F_UNTRIMMED = 1 << 5  /* reserved for text whose edges count; text is never trimmed today except by format */
+    FORGE_F_OPTIONAL = 1 << 4   /* may be absent from answers */
 };
 
 typedef struct forge_field_t forge_field_t;

@@ -90,7 +90,6 @@ void forge_util_json_put_copy(forge_json_t *object, const char *name, const forg
 /* A JSON text (an example of a field table) parsed and put; a text that does not parse is put as a string. */
 void forge_util_json_put_literal(forge_json_t *object, const char *name, const char *json);
 void forge_util_json_add_text(forge_json_t *array, const char *text);
-void forge_util_json_add_int(forge_json_t *array, apr_int64_t n);
 forge_json_t *forge_util_json_add_object(forge_json_t *array);
 void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value);
 /* Compact serialisation, members in the order they were put, appended to b. */
