@@ -314,7 +314,7 @@ static const char *read_label(const setting_t *s)
 static const char *read_mail(const setting_t *s)
 {
     const char *why;
-    const forge_mail_t *mail = forge_core_mail_parse(s->p, s->n, (const char *const *)s->words, &why);
+    const forge_mail_t *mail = forge_net_mail_parse(s->p, s->n, (const char *const *)s->words, forge_core_mail_address, &why);
     if (!mail)
         return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_MAIL_FORM, s->row->name, why);
     if (mail->directory) {

@@ -6,6 +6,7 @@
 #define FORGE_CTL_H
 
 #include "core/core.h"
+#include "net/net.h"
 #include "store/store.h"
 #include <apr_tables.h>
 

@@ -47,7 +47,7 @@ forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const 
 {
     const char *words[WORDS_MAX], *why;
     int n = forge_ctl_conf_words(ctl, conf, "ForgeMail", words, WORDS_MAX);
-    const forge_mail_t *mail = n > 0 ? forge_core_mail_parse(ctl->pool, n, words, &why) : NULL;
+    const forge_mail_t *mail = n > 0 ? forge_net_mail_parse(ctl->pool, n, words, forge_core_mail_address, &why) : NULL;
     if (n > 0 && !mail) {
         *line = TEXT("mail: ForgeMail: %s", why);
         return FORGE_CTL_RED;

@@ -125,7 +125,7 @@ static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
     door->trouble = forge_http_lease_take(r->pool, forge_http_server(r->server), activity, &lease, &db);
     if (door->trouble != FORGE_OK)
         return false;
-    door->trouble = forge_store_enrolled(db, r->pool, id, door->who.user_id, &enrolled);
+    door->trouble = forge_store_enrolled(db, r->pool, &door->who, id, &enrolled);
     forge_http_lease_return(lease);
     return enrolled;
 }

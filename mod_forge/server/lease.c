@@ -221,7 +221,7 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     if (!lease->rec)
         return FORGE_E_DATABASE_DOWN;
     void *native = apr_dbd_native_handle(lease->rec->driver, lease->rec->handle);
-    return forge_store_db_attach(p, native, settings, activity, store_says, lease, &lease->db);
+    return forge_store_db_attach(p, native, settings, &(forge_db_use_t){activity, store_says, lease}, &lease->db);
 }
 
 /* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given
@@ -277,4 +277,14 @@ forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server
 forge_db_t *forge_http_lease_db(const forge_lease_t *lease)
 {
     return lease && lease->rec ? lease->db : NULL;
+}
+
+forge_status_t forge_http_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data)
+{
+    forge_lease_t *lease;
+    forge_db_t *db;
+    FORGE_TRY(forge_http_lease_take(p, server, activity, &lease, &db));
+    forge_status_t status = use(db, p, data);
+    forge_http_lease_return(lease);
+    return status;
 }

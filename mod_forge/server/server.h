@@ -78,6 +78,8 @@ forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server
                                      forge_db_t **db);
 /* Rolls back what is open; what was committed takes effect (effects.c). Idempotent, and done by the pool's end at the latest. */
 void forge_http_lease_return(forge_lease_t *lease);
+/* The same for one call: lends a connection to `use`, and passes on what that returns or why there is none. */
+forge_status_t forge_http_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data);
 /* The connection of a lease that was not returned yet; NULL otherwise, and for lease NULL. */
 forge_db_t *forge_http_lease_db(const forge_lease_t *lease);
 int forge_http_pool_dbd_max(struct server_rec *s);                         /* DBDMax as configured for this server */

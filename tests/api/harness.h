@@ -88,6 +88,8 @@ void expect_log(const char *part);
 void expect_outage(void); /* what a database that is away leaves there */
 /* What logs/<name> got since the case began. */
 char *log_since(const char *name);
+/* The first line of a log at warn or above that neither the case announced nor log_remarks.def explains, or NULL. Cuts the text. */
+char *log_surprise(char *text);
 /* A case with set-up and clean-up, added to the suite: use instead of tcase_create. */
 TCase *case_make(Suite *suite, const char *name);
 /* A test that takes longer than 60 s says so at its beginning; past its time everything ends. */
@@ -216,6 +218,7 @@ char *mail_header(const char *mail, const char *name);
 
 /* --- the suites, in the order they run --- */
 
+Suite *suite_selftest(void);
 Suite *suite_wire(void);
 Suite *suite_json(void);
 Suite *suite_tokens(void);

@@ -3,7 +3,7 @@
  * at the first newline into header and claims, once more under a right signature, so that the checks behind it are reached.
  */
 #include "core/core.h"
-#include "../unit/rfc_keys.h"
+#include "../unit/core/rfc_keys.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 #include <openssl/bio.h>

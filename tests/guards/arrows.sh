@@ -16,8 +16,7 @@ allowed() {
         server) echo "config core store live net run util" ;;
         jobs) echo "core store live net run util" ;;
         config) echo "core live net util" ;;
-        core) echo "net util" ;;
-        live | net | run) echo "util" ;;
+        core | live | net | run) echo "util" ;;
         store) echo "live util" ;;
         ctl) echo "jobs core store live net util" ;;
         util) echo "" ;;

@@ -6,17 +6,17 @@ cd "${1:-.}/tests" || exit 2
 failed=0
 wrong() { echo "  $1"; failed=1; }
 
-for file in unit/*.c api/*.c; do
+for file in unit/*.c unit/*/*.c api/*.c api/*/*.c; do
     for name in $(sed -n 's/^START_TEST(\([A-Za-z0-9_]*\)).*/\1/p' "$file"); do
         grep -Eq "tcase_add_(loop_|exit_|raise_|logging_)?[a-z_]*test[a-z_]*\([^;]*[ ,(]${name}[,)]" "$file" || grep -Eq "^[^S]*[{ ,]${name}[,} ]" "$file" ||
             wrong "$file: $name is in no test case"
     done
     grep -qF "tests/$file" tests.am || wrong "tests/$file is not in tests/tests.am"
 done
-for suite in $(sed -n 's/^Suite \*\(forge_test_[a-z0-9_]*\)(void).*/\1/p' unit/*.c | sort -u); do
+for suite in $(sed -n 's/^Suite \*\(forge_test_[a-z0-9_]*\)(void).*/\1/p' unit/*/*.c | sort -u); do
     grep -q "$suite" unit/main.c || wrong "unit/main.c does not run $suite"
 done
-for suite in $(sed -n 's/^Suite \*\(suite_[a-z_]*\)(void).*/\1/p' api/*.c | sort -u); do
+for suite in $(sed -n 's/^Suite \*\(suite_[a-z_]*\)(void).*/\1/p' api/*.c api/*/*.c | sort -u); do
     grep -q "$suite" api/main.c || wrong "api/main.c does not run $suite"
 done
 exit $failed

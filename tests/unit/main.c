@@ -2,7 +2,7 @@
  * Runs every suite of the unit tests in one process.
  */
 #include "unit.h"
-#include "store_pg.h"
+#include "store/pg.h"
 
 int main(void)
 {
@@ -47,10 +47,12 @@ int main(void)
         forge_test_live_revocations,
         forge_test_core_jwk,
         forge_test_core_verified,
+        forge_test_core_walk,
         forge_test_core_totp,
         forge_test_core_message,
         forge_test_core_csv,
         forge_test_net_mail,
+        forge_test_jobs_mail,
         forge_test_store_effects,
         forge_test_store_sessions,
         forge_test_store_revocation,

@@ -18,6 +18,22 @@ typedef struct plan_t {
     int paging;
 } plan_t;
 
+const char *forge_store_list_order_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; at < i; at++)
+        if (!list->orders[at].name)
+            return NULL;
+    return list->orders[i].name;
+}
+
+const char *forge_store_list_filter_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; list->filters && at < i; at++)
+        if (!list->filters[at].name)
+            return NULL;
+    return list->filters ? list->filters[i].name : NULL;
+}
+
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort)
 {
     const forge_list_order_t *order = list->orders;
@@ -86,8 +102,8 @@ static forge_status_t plan_run(forge_db_t *db, apr_pool_t *p, const plan_t *plan
 {
     if (plan->sql->failed || strlen(name) > FORGE_STORE_NAME_MAX)
         return FORGE_E_INTERNAL;
-    const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len), plan->count};
-    return forge_store_run(db, p, &stmt, plan->args, rows);
+    const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len)};
+    return forge_store_run(db, p, &stmt, (forge_args_t){plan->args, plan->count}, rows);
 }
 
 static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
