@@ -18,8 +18,6 @@ typedef struct forge_live_t forge_live_t; /* one process's view of the segment *
 forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why);
 /* For unit tests: a segment of its own, gone with p. */
 forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why);
-apr_time_t forge_live_started(const forge_live_t *live); /* when the segment was made */
-apr_size_t forge_live_bytes(const forge_live_t *live);
 
 /* --- limits.c: rate limits by GCRA, exact over all children; 100 000 keys, the least recently used of a full table is given up --- */
 

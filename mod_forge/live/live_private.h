@@ -208,9 +208,4 @@ void forge_live_revocations_init(forge_live_segment_t *segment);
 /* Where a session or a user belongs, and its key there. */
 forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key);
 
-/* --- gate.c --- */
-
-int forge_live_gate_held(forge_live_t *live);    /* places held */
-int forge_live_gate_waiting(forge_live_t *live); /* waiters */
-
 #endif

@@ -58,13 +58,3 @@ forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why)
         apr_pool_userdata_set(live, name, NULL, process_pool);
     return live;
 }
-
-apr_time_t forge_live_started(const forge_live_t *live)
-{
-    return live->segment->started;
-}
-
-apr_size_t forge_live_bytes(const forge_live_t *live)
-{
-    return live->segment->bytes;
-}

@@ -18,6 +18,9 @@ typedef struct forge_error_t {
 /* The row of a status; for FORGE_OK or a number out of range the row of FORGE_E_INTERNAL. */
 const forge_error_t *forge_util_error(forge_status_t status);
 
+/* A status in words, as httpd's status line has them: the title of a problem. NULL for a status that no row has. */
+const char *forge_util_reason(int http);
+
 /* The most general code for an HTTP status that Apache raised (404 → FORGE_E_NOT_FOUND …);
  * unknown 4xx → FORGE_E_BAD_REQUEST, everything else → FORGE_E_INTERNAL. */
 forge_status_t forge_util_error_for_http(int http);
@@ -87,7 +90,6 @@ void forge_util_json_put_copy(forge_json_t *object, const char *name, const forg
 /* A JSON text (an example of a field table) parsed and put; a text that does not parse is put as a string. */
 void forge_util_json_put_literal(forge_json_t *object, const char *name, const char *json);
 void forge_util_json_add_text(forge_json_t *array, const char *text);
-void forge_util_json_add_int(forge_json_t *array, apr_int64_t n);
 forge_json_t *forge_util_json_add_object(forge_json_t *array);
 void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value);
 /* Compact serialisation, members in the order they were put, appended to b. */

@@ -90,6 +90,12 @@ void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
 void forge_store_effects_mark(forge_db_t *db);
 void forge_store_effects_undo(forge_db_t *db);
 
+/* --- accounts, as several families show them; the table is called u there --- */
+
+#define ACCOUNT "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, u.timezone"
+/* The members of an account as the public API shows it to itself. */
+#define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
+
 /* --- lockout.c --- */
 
 /* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when `subject` is NULL. */
