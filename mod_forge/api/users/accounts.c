@@ -115,34 +115,6 @@ static const forge_field_t admin_fields[] = {
 static const forge_status_t update_errors[] = {FORGE_E_CONFLICT, FORGE_E_LAST_ADMIN, FORGE_E_GONE, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER, FORGE_OK};
 
-forge_actor_t forge_api_actor(const forge_req_t *q)
-{
-    return (forge_actor_t){.id = q->who.user_id,
-                           .session_id = q->who.session_id,
-                           .admin = q->who.role == FORGE_ROLE_ADMIN,
-                           .ip = q->client_ip,
-                           .request_id = q->request_id};
-}
-
-const char *forge_api_patch_text(forge_req_t *q, const char *const *names)
-{
-    forge_json_t *members = forge_util_json_object(q->pool);
-    for (; *names; names++) {
-        const forge_field_t *f = q->route->body;
-        while (strcmp(f->name, *names) != 0)
-            f++;
-        if (forge_core_input_null(q->body, *names))
-            forge_util_json_put_null(members, *names);
-        else if (forge_core_input_text(q->body, *names) && f->type == FORGE_T_BOOL)
-            forge_util_json_put_bool(members, *names, forge_core_input_bool(q->body, *names, false));
-        else if (forge_core_input_text(q->body, *names))
-            forge_util_json_put_text(members, *names, forge_core_input_text(q->body, *names));
-    }
-    forge_buf_t *b = forge_util_buf_make(q->pool, 256, 256 * 1024);
-    forge_util_json_write(b, members);
-    return apr_pstrmemdup(q->pool, b->data, b->len);
-}
-
 static forge_status_t account_list(forge_req_t *q)
 {
     return forge_api_list(q, &forge_store_accounts_list, NULL);
@@ -170,13 +142,8 @@ static forge_status_t account_update(forge_req_t *q)
     static const char *const names[] = {"role", "is_active", "email_verified", NULL};
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *role = forge_core_input_text(q->body, "role");
     const forge_actor_t by = forge_api_actor(q);
-    const forge_account_patch_t patch = {
-        .members = forge_api_patch_text(q, names),
-        .if_version = q->if_version,
-        .removes = (role && strcmp(role, "admin") != 0) || !forge_core_input_bool(q->body, "is_active", true),
-    };
+    const forge_patch_t patch = forge_api_patch(q, names);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_account_update(db, q->pool, &by, q->ids[0], &patch, &rows);
     if (status == FORGE_E_CONFLICT)

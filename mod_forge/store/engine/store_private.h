@@ -76,6 +76,11 @@ forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql
 /* A short random wait before the nth next try. */
 void forge_store_pause(int tries);
 
+/* --- PATCH and PUT (forge_patch_t) --- */
+
+/* The row as a patch leaves it: what is not in the patch keeps the row's value. A row's number cannot be changed. */
+#define FORGE_PATCHED(row, patch) "jsonb_populate_record(" row ", " patch "::jsonb - 'id')"
+
 /* --- effects.c --- */
 
 /* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is

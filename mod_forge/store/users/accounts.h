@@ -9,13 +9,6 @@
 
 #include "forge.h"
 
-/* A change of one account. */
-typedef struct forge_account_patch_t {
-    const char *members;    /* JSON object of validated members only, with null where one is taken away */
-    const char *if_version; /* as forge_store_course_update */
-    bool removes;           /* it may take an administrator away: role is another one, or is_active is false */
-} forge_account_patch_t;
-
 /* --- accounts.c --- */
 
 extern const forge_list_t forge_store_accounts_list; /* no base args; filters q, role, is_active */
@@ -28,11 +21,11 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
 /* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version, _email_key.
  * FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
-                                          const forge_account_patch_t *patch, forge_rows_t **rows);
+                                          const forge_patch_t *patch, forge_rows_t **rows);
 /* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND, FORGE_E_PRECONDITION_FAILED,
  * FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role), FORGE_E_LAST_ADMIN. */
 forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                          const forge_account_patch_t *patch, forge_rows_t **rows);
+                                          const forge_patch_t *patch, forge_rows_t **rows);
 /* All sessions and all access tokens of an account. FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
 
