@@ -312,6 +312,8 @@ forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const cha
 
 /* --- idempotency.c --- */
 
+#define FORGE_IDEMPOTENCY_HOURS 24 /* an answer is kept so long under its key */
+
 typedef struct forge_stored_answer_t {
     int status;
     const char *headers_json, *body;
@@ -328,7 +330,7 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
                                              bool *found, forge_stored_answer_t *answer);
 forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             const forge_stored_answer_t *answer);
-/* Deletes keys older than 24 h, ended sessions and spent tokens, in batches. */
+/* Deletes keys past their time, ended sessions and spent tokens, in batches. */
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
 
 /* --- the aggregates with headers of their own; enter by this door --- */

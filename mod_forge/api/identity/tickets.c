@@ -4,8 +4,6 @@
 #include "api/api.h"
 #include "api/shared.h"
 
-#define TICKET_SECONDS 60 /* as the table says: stream_tickets.expires_at */
-
 static const forge_field_t ticket_fields[] = {
     {.name = "ticket", .type = FORGE_T_TEXT, .example = "\"Zk1x…\"", .help = "for ?ticket= of one request"},
     {.name = "expires_in", .type = FORGE_T_INT, .min = 1, .example = "60", .help = "seconds until it is void"},
@@ -20,7 +18,7 @@ static forge_status_t ticket_create(forge_req_t *q)
     FORGE_TRY(forge_store_ticket_create(db, q->pool, &q->who, sha256));
     forge_json_t *answer = forge_util_json_object(q->pool);
     forge_util_json_put_text(answer, "ticket", ticket);
-    forge_util_json_put_int(answer, "expires_in", TICKET_SECONDS);
+    forge_util_json_put_int(answer, "expires_in", FORGE_TICKET_SECONDS);
     q->reply->location = "/api/v1/auth/stream-ticket";
     return forge_reply_json(q, answer);
 }

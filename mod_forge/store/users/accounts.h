@@ -31,16 +31,18 @@ forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, c
 
 /* --- erasure.c --- */
 
+#define FORGE_ERASE_DAYS 30 /* from departure to erasure: time to come back */
+
 /* Everything stored about the caller, one column an aggregate; audited. FORGE_E_INVALID_TOKEN. */
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
-/* The caller leaves: inactive at once, erased after 30 days unless an administrator activates it again. FORGE_E_INVALID_TOKEN,
- * FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
+/* The caller leaves: inactive at once, erased after FORGE_ERASE_DAYS unless an administrator activates it again.
+ * FORGE_E_INVALID_TOKEN, FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
 /* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it. FORGE_E_NOT_FOUND,
  * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at this very moment. */
 forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                           const char *if_version);
-/* Housekeeping: those whose 30 days are over, in batches. */
+/* Housekeeping: those whose time is over, in batches. */
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p);
 
 /* --- bulk.c --- */
