@@ -168,7 +168,6 @@ forge_live_process_t *forge_live_process(forge_live_t *live);
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4; `tweak` goes into the key, so that one text has another hash for every purpose. */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
-int64_t forge_live_monotonic(void); /* microseconds of a clock that nobody sets */
 
 /* --- limits.c --- */
 

@@ -109,6 +109,8 @@ unsigned char *forge_util_b64url_decode(apr_pool_t *p, const char *text, apr_siz
 const char *forge_util_hex(apr_pool_t *p, const void *data, apr_size_t len); /* lower case */
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms); counts code points when points is not NULL. */
 bool forge_util_utf8(const char *text, apr_size_t len, apr_size_t *points);
+/* Can it stand on one line: no control characters (U+0000 to U+001F, U+007F)? */
+bool forge_util_line(const char *text);
 /* The length of the well-formed sequence that `text` starts with; 0 when it is ill-formed or len is 0. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len);
 /* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused (false): a bad
@@ -126,6 +128,8 @@ bool forge_util_equal(const void *a, const void *b, apr_size_t len);
 const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction);
 /* RFC 3339 with any offset → microseconds since the epoch; false when it is none. */
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
+/* Microseconds of a clock that nobody sets and that all processes of a machine agree on; for spans and deadlines. */
+apr_int64_t forge_util_monotonic(void);
 
 /* --- random.c --- */
 

@@ -43,7 +43,8 @@ forge_json_t *forge_core_problem_example(apr_pool_t *p, const forge_error_t *err
     forge_util_json_put_text(example, "request_id", "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5");
     if (strcmp(error->code, "validation_failed") == 0) {
         forge_json_t *member = forge_util_json_add_object(forge_util_json_put_array(example, "errors"));
-        for (const forge_field_t *f = error_fields; f->name; f++)
+        forge_walk_t walk = forge_core_walk(error_fields);
+        for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
             forge_util_json_put_text(member, f->name, f->example);
     }
     return example;
