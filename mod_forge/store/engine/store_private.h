@@ -58,8 +58,6 @@ void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const
 
 /* --- wire.c: every wait for the database has an end --- */
 
-/* Microseconds on the clock that nobody sets back. */
-apr_int64_t forge_util_monotonic(void);
 /* The moment the present exchange must be over, on the monotonic clock; 0 when the connection has no answer timeout. */
 apr_int64_t forge_store_deadline(const forge_db_t *db);
 /* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned. */
