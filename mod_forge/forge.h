@@ -65,6 +65,12 @@ typedef enum forge_limit_class_t {
     FORGE_LIMIT_NONE
 } forge_limit_class_t;
 
+/* Bounds of the configuration that the housekeeping of the database counts on. */
+#define FORGE_ACCESS_HOURS_MAX  24 /* life of an access token */
+#define FORGE_LOCKOUT_HOURS_MAX 24 /* for so long failed logins lock an account, and are remembered */
+
+#define FORGE_API_KEY_PREFIX "fk_" /* what an API key begins with, which no access token does */
+
 /* What a caller may do with what the role allows: an API key may be for reading only. */
 enum { FORGE_SCOPE_READ = 1 << 0 /* GET */, FORGE_SCOPE_WRITE = 1 << 1 /* every other method */ };
 

@@ -106,10 +106,13 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
-/* --- accounts.c --- */
+/* --- actor.c --- */
 
 /* Who asks, for the rights and for the audit log. */
 forge_actor_t forge_api_actor(const forge_req_t *q);
+/* The change that the body asks for, of the members in `names` (ended by NULL): those that were sent, and with PUT all
+ * of them, null where one was not sent. */
+forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names);
 
 /* --- list.c --- */
 

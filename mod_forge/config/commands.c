@@ -42,7 +42,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define WINDOW_MAX FORGE_SECONDS(7 * 86400)
 
 #define LOCKOUT_MIN FORGE_SECONDS(60)
-#define LOCKOUT_MAX FORGE_SECONDS(86400) /* store/housekeeping.c forgets after a day */
+#define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
 
 static const char *refuse(const setting_t *s, const char *word, const char *accepted)
 {

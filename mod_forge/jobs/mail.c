@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define LEASE       apr_time_from_sec(15 * 60) /* 16 mails of at most 30 s each, and some rest */
+#define LEASE       apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some rest */
 #define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, with a quarter of chance */
 #define RETRY_MOST  apr_time_from_sec(3600)
 

@@ -93,7 +93,6 @@ void forge_http_revoked_apply(const forge_server_t *server, const char *words);
 
 /* --- token.c, api_key.c, ticket.c: the credentials --- */
 
-#define FORGE_API_KEY_PREFIX "fk_"
 /* FORGE_OK and *who for an access token that is authentic, unexpired and not revoked. FORGE_E_INVALID_TOKEN, or what the database answered
  * when it had to be asked. */
 forge_status_t forge_http_token_check(struct request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,

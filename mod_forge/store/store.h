@@ -213,6 +213,15 @@ typedef struct forge_actor_t {
     const char *ip, *request_id;
 } forge_actor_t;
 
+/* --- what a PATCH or a PUT asks for --- */
+
+/* The statement lays the members over the row (jsonb_populate_record), takes those that it knows, and puts the default
+ * where null came for one that must have a value. */
+typedef struct forge_patch_t {
+    const char *members;    /* JSON object of validated members; null takes one away. Whoever replaces names them all */
+    const char *if_version; /* a PostgreSQL array of versions, "{3,4}"; NULL: any. Stale: FORGE_E_PRECONDITION_FAILED */
+} forge_patch_t;
+
 /* --- users.c: accounts and their sessions --- */
 
 typedef struct forge_new_user_t {
@@ -256,8 +265,7 @@ forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t 
 /* --- courses.c: rows have the members of SPEC 6 --- */
 
 typedef struct forge_course_in_t {
-    const char *title, *description, *difficulty, *status, *organization_id; /* PATCH: NULL leaves as it is */
-    bool organization_null;                                                  /* PATCH: set organization_id to NULL */
+    const char *title, *description, *difficulty, *status, *organization_id; /* NULL: the default */
 } forge_course_in_t;
 extern const forge_list_t forge_store_courses_list; /* base args: caller's id or NULL, caller is admin "t"/"f" */
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -265,12 +273,11 @@ forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge
 /* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */
 forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const forge_course_in_t *in, forge_rows_t **rows);
-/* if_version: a PostgreSQL array of versions, "{3,4}"; NULL: any. One statement decides and changes: FORGE_E_NOT_FOUND (or not visible),
- * FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED when if_version (NULL: any) is stale. replace: PUT semantics. Rows: the course as changed.
- */
+/* One statement decides and changes: FORGE_E_NOT_FOUND (or not visible), FORGE_E_NOT_OWNER,
+ * FORGE_E_PRECONDITION_FAILED, FORGE_E_BAD_REFERENCE as above. Rows: the course as changed. */
 forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                         const forge_course_in_t *in, bool replace, const char *if_version,
-                                         forge_rows_t **rows);
+                                         const forge_patch_t *patch, forge_rows_t **rows);
+/* if_version: as in forge_patch_t. */
 forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                          const char *if_version);
 
@@ -283,8 +290,9 @@ extern const forge_list_t forge_store_achievements_list; /* no base args */
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
 forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
                                               forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
-forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_achievement_in_t *in,
-                                               const char *if_version, forge_rows_t **rows);
+/* FORGE_E_NAME_TAKEN */
+forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_patch_t *patch,
+                                              forge_rows_t **rows);
 forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
 
 /* --- seals.c: for forgectl reseal --- */
@@ -307,6 +315,8 @@ forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const cha
 
 /* --- idempotency.c --- */
 
+#define FORGE_IDEMPOTENCY_HOURS 24 /* an answer is kept so long under its key */
+
 typedef struct forge_stored_answer_t {
     int status;
     const char *headers_json, *body;
@@ -323,7 +333,7 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
                                              bool *found, forge_stored_answer_t *answer);
 forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             const forge_stored_answer_t *answer);
-/* Deletes keys older than 24 h, ended sessions and spent tokens, in batches. */
+/* Deletes keys past their time, ended sessions and spent tokens, in batches. */
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
 
 /* --- the aggregates with headers of their own; enter by this door --- */

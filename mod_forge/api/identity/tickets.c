@@ -4,8 +4,6 @@
 #include "api/api.h"
 #include "api/shared.h"
 
-#define TICKET_SECONDS 60 /* as the table says: stream_tickets.expires_at */
-
 /* clang-format off */
 static const forge_field_t new_ticket_fields[] = {
     {"ticket", FORGE_T_TEXT, .example = "Zk1x…", .help = "for ?ticket= of one request"},
@@ -23,7 +21,7 @@ static forge_status_t ticket_create(forge_req_t *q)
     FORGE_TRY(forge_store_ticket_create(db, q->pool, &q->who, sha256));
     forge_json_t *answer = forge_util_json_object(q->pool);
     forge_util_json_put_text(answer, "ticket", ticket);
-    forge_util_json_put_int(answer, "expires_in", TICKET_SECONDS);
+    forge_util_json_put_int(answer, "expires_in", FORGE_TICKET_SECONDS);
     forge_reply_location(q, "/api/v1/auth/stream-ticket");
     return forge_reply_json(q, answer);
 }

@@ -60,11 +60,12 @@ static forge_status_t achievement_get(forge_req_t *q)
 
 static forge_status_t achievement_replace(forge_req_t *q)
 {
+    static const char *const members[] = {"name", "description", "points", "icon", NULL};
     forge_db_t *db;
     forge_rows_t *rows;
-    forge_achievement_in_t in = achievement_read(q->body);
+    const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_achievement_replace(db, q->pool, q->ids[0], &in, q->if_version, &rows));
+    FORGE_TRY(forge_store_achievement_update(db, q->pool, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);
 }
 

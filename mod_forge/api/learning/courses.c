@@ -49,7 +49,6 @@ static forge_course_in_t course_read(const forge_input_t *in)
         .difficulty = forge_core_input_text(in, "difficulty"),
         .status = forge_core_input_text(in, "status"),
         .organization_id = forge_core_input_text(in, "organization_id"),
-        .organization_null = forge_core_input_null(in, "organization_id"),
     };
 }
 
@@ -85,13 +84,13 @@ static forge_status_t course_get(forge_req_t *q)
 /* PUT replaces the course; PATCH changes the members that were sent (RFC 7396). */
 static forge_status_t course_update(forge_req_t *q)
 {
+    static const char *const members[] = {"title", "description", "difficulty", "status", "organization_id", NULL};
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    forge_course_in_t in = course_read(q->body);
+    const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_update(db, q->pool, &by, q->ids[0], &in, q->route->method == FORGE_PUT, q->if_version,
-                                        &rows));
+    FORGE_TRY(forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);
 }
 

@@ -120,11 +120,13 @@ static forge_status_t organization_get(forge_req_t *q)
 
 static forge_status_t organization_update(forge_req_t *q)
 {
-    forge_organization_patch_t patch = {.if_version = q->if_version};
+    static const char *const members[] = {"name", "slug", NULL};
+    const char *name, *slug;
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    FORGE_TRY(names_read(q, &patch.name, &patch.slug));
+    FORGE_TRY(names_read(q, &name, &slug));
+    const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_organization_update(db, q->pool, &by, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);

@@ -58,15 +58,6 @@ static const forge_shape_t account_body = {.fields = account_body_fields};
 static const forge_status_t update_errors[] = {FORGE_E_CONFLICT, FORGE_E_LAST_ADMIN, FORGE_E_GONE, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER, FORGE_OK};
 
-forge_actor_t forge_api_actor(const forge_req_t *q)
-{
-    return (forge_actor_t){.id = q->who.user_id,
-                           .session_id = q->who.session_id,
-                           .admin = q->who.role == FORGE_ROLE_ADMIN,
-                           .ip = q->client_ip,
-                           .request_id = q->request_id};
-}
-
 static forge_status_t account_list(forge_req_t *q)
 {
     return forge_api_list(q, NULL);
@@ -93,13 +84,8 @@ static forge_status_t account_update(forge_req_t *q)
     static const char *const names[] = {"role", "is_active", "email_verified", NULL};
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *role = forge_core_input_text(q->body, "role");
     const forge_actor_t by = forge_api_actor(q);
-    const forge_account_patch_t patch = {
-        .members = forge_core_input_members(q->pool, q->body, names),
-        .if_version = q->if_version,
-        .removes = (role && strcmp(role, "admin") != 0) || !forge_core_input_bool(q->body, "is_active", true),
-    };
+    const forge_patch_t patch = forge_api_patch(q, names);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_account_update(db, q->pool, &by, q->ids[0], &patch, &rows);
     if (status == FORGE_E_CONFLICT)

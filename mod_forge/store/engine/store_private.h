@@ -74,6 +74,11 @@ forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql
 /* A short random wait before the nth next try. */
 void forge_store_pause(int tries);
 
+/* --- PATCH and PUT (forge_patch_t) --- */
+
+/* The row as a patch leaves it: what is not in the patch keeps the row's value. A row's number cannot be changed. */
+#define FORGE_PATCHED(row, patch) "jsonb_populate_record(" row ", " patch "::jsonb - 'id')"
+
 /* --- effects.c --- */
 
 /* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is
@@ -115,10 +120,19 @@ void forge_store_effects_undo(forge_db_t *db);
     "  AND used_at IS NULL AND EXISTS (SELECT FROM forge.mfa_factors WHERE id = " factor_id ") RETURNING id), " \
     "spent AS (SELECT 'totp' AS how FROM totp UNION ALL SELECT 'backup' FROM backup)"
 
-/* --- users.c --- */
+/* --- args.c --- */
 
 /* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
 const char *forge_store_ip(apr_pool_t *p, const char *ip);
+
+/* --- numbers that C and SQL both know: one constant each, in the header of its file --- */
+
+#define FORGE_INTERVAL(n, unit) "interval '" APR_STRINGIFY(n) " " unit "'"
+
+#define FORGE_SESSION_LIFE     FORGE_INTERVAL(FORGE_SESSION_HOURS, "hours")
+#define FORGE_PROOF_LIFE       FORGE_INTERVAL(FORGE_PROOF_HOURS, "hours")
+#define FORGE_IDEMPOTENCY_LIFE FORGE_INTERVAL(FORGE_IDEMPOTENCY_HOURS, "hours")
+
 /* --- courses.c, enrollments.c: who sees a course --- */
 
 /* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has

@@ -11,12 +11,12 @@
 /* clang-format off */
 
 /* A session and its first refresh token for the account in the CTE `who`; nothing when there is no token (`hash` NULL). A session lives
- * 720 h at most, whatever the token's own life (SECURITY 36; CHECK sessions_absolute_life). */
+ * FORGE_SESSION_HOURS at most, whatever the token's own life (SECURITY 36; CHECK sessions_absolute_life). */
 #define OPEN_SESSION(hash, expires, device, agent, ip, amr)                                                       \
     "opened AS ("                                                                                                 \
     " INSERT INTO forge.sessions (user_id, device_name, user_agent, ip, amr, expires_at)"                         \
     " SELECT id, " device ", " agent ", " ip "::inet, string_to_array(coalesce(" amr ", 'pwd'), ' '),"            \
-    "  least(" expires "::timestamptz, now() + interval '720 hours')"                                             \
+    "  least(" expires "::timestamptz, now() + " FORGE_SESSION_LIFE ")"                                           \
     " FROM who WHERE " hash "::text IS NOT NULL RETURNING id, expires_at), "                                      \
     "token AS ("                                                                                                  \
     " INSERT INTO forge.refresh_tokens (session_id, sha256, expires_at)"                                          \

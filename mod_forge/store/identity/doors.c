@@ -17,7 +17,7 @@ static const forge_stmt_t renew = {
     "WHERE s.id = $2::bigint AND s.user_id = $1::bigint AND s.revoked_at IS NULL AND s.expires_at > now() AND "
     "u.is_active), "
     "touched AS (UPDATE forge.sessions s SET last_seen_at = now(), "
-    "expires_at = greatest(s.expires_at, least($3::timestamptz, s.created_at + interval '720 hours')) FROM alive a "
+    "expires_at = greatest(s.expires_at, least($3::timestamptz, s.created_at + " FORGE_SESSION_LIFE ")) FROM alive a "
     "WHERE s.id = a.id AND s.revoked_at IS NULL AND s.last_seen_at < now() - interval '10 seconds') "
     "SELECT role, epoch AS _epoch, array_to_string(amr, ' ') AS _amr FROM alive"};
 

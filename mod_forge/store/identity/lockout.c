@@ -11,14 +11,17 @@
 #define FAILURES "CASE WHEN f.locked_until <= now() OR f.last_at <= now() - make_interval(secs => $4::int) THEN 0 ELSE f.failures END"
 #define PENDING  "CASE WHEN f.pending_until > now() THEN f.pending ELSE 0 END"
 
+#define GUESS_LIFE "interval '15 seconds'" /* a guess takes no longer */
+#define FOR_ALL(limit) limit " * " APR_STRINGIFY(FORGE_LOCKOUT_EVERYWHERE)
+
 /* One counter takes one more guess, if it can. A counter at its limit that is not locked (the limit was lowered) takes one at a time. The
  * WHERE of DO UPDATE sees the newest row, under its lock: that makes it exact. */
 #define CHARGE(name, address, limit, from)                                                                              \
     name " AS ("                                                                                                        \
     " INSERT INTO forge.login_failures AS f (subject, address, pending, pending_until)"                                 \
-    " SELECT $1, " address ", 1, now() + interval '15 seconds' FROM " from                                              \
+    " SELECT $1, " address ", 1, now() + " GUESS_LIFE " FROM " from                                              \
     " ON CONFLICT (subject, address) DO UPDATE SET"                                                                     \
-    "  failures = " FAILURES ", pending = " PENDING " + 1, pending_until = now() + interval '15 seconds',"              \
+    "  failures = " FAILURES ", pending = " PENDING " + 1, pending_until = now() + " GUESS_LIFE ","              \
     "  locked_until = CASE WHEN f.locked_until > now() THEN f.locked_until END"                                         \
     " WHERE coalesce(f.locked_until <= now(), true) AND (" FAILURES " + " PENDING " < " limit " OR " PENDING " = 0)"     \
     " RETURNING 1)"
@@ -30,7 +33,7 @@ static const forge_stmt_t guess_charge = {
     "WITH shut AS ("
     " SELECT max(locked_until) AS until FROM forge.login_failures WHERE subject = $1 AND address IN ($2, '') AND locked_until > now()), "
     CHARGE("own", "$2", "$3::int", "shut WHERE until IS NULL") ", "
-    CHARGE("every", "''", "$3::int * 10", "own") " "
+    CHARGE("every", "''", FOR_ALL("$3::int"), "own") " "
     "SELECT EXISTS (SELECT FROM every) AS allowed, EXISTS (SELECT FROM own) AS half,"
     " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut"};
 
@@ -47,7 +50,7 @@ static const forge_stmt_t guess_failed = {
     "guess_failed",
     "WITH one AS (SELECT WHERE $1::text IS NOT NULL), "
     FAIL("own", "$2", "$3::int", "one") ", "
-    FAIL("every", "''", "$3::int * 10", "own") ", "
+    FAIL("every", "''", FOR_ALL("$3::int"), "own") ", "
     "locked AS ("
     " SELECT 'network' AS scope, failures FROM own WHERE locked_until > now()"
     " UNION ALL SELECT 'everywhere', failures FROM every WHERE locked_until > now()), "

@@ -10,6 +10,10 @@
 
 #include "forge.h"
 
+#define FORGE_LOCKOUT_EVERYWHERE 10  /* an account bears so many times the failures from all networks together */
+#define FORGE_CHALLENGE_SECONDS  300 /* life of an mfa_token */
+#define FORGE_CHALLENGE_TRIES    5   /* with one mfa_token */
+
 /* One guess: at whose secret, from where, and the rule (ForgeLockout). */
 typedef struct forge_guess_t {
     const char *subject;  /* "user:7", or "name:" and 64 hex digits where there is no such account; NULL: lockout is off */
@@ -83,12 +87,13 @@ typedef struct forge_challenge_t {
     const char *device_name, *new_hash;
     apr_int64_t epoch;
 } forge_challenge_t;
-/* The password was right and a code is needed: keeps the digest of the mfa_token for five minutes, replaces the hash when new_hash is not
- * NULL, and takes the charge of the guess back without forgetting failures. Row: id; no rows: inactive or changed meanwhile. */
+/* The password was right and a code is needed: keeps the digest of the mfa_token for its life, replaces the hash when
+ * new_hash is not NULL, and takes the charge of the guess back without forgetting failures. Row: id; no rows: inactive
+ * or changed meanwhile. */
 forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,
                                           forge_rows_t **rows);
-/* One try with an mfa_token, at most five. Row: id of the account, _challenge, _factor, _secret, _last_step; no rows: unknown, expired,
- * spent. */
+/* One try with an mfa_token, of FORGE_CHALLENGE_TRIES. Row: id of the account, _challenge, _factor, _secret,
+ * _last_step; no rows: unknown, expired, spent. */
 forge_status_t forge_store_challenge_try(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);
 typedef struct forge_second_t {
     const char *challenge_id;

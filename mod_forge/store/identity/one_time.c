@@ -8,16 +8,15 @@
 
 /* The token of an account in the CTE `who` (id, email, email_key): a new one takes the older one's place. No row when the account got five
  * mails of this kind within an hour. */
-#define MAILS_AN_HOUR "5"
 #define TOKEN(kind, life, sha256, address)                                                                                   \
     "token AS ("                                                                                                             \
     " INSERT INTO forge.one_time_tokens AS t (user_id, kind, sha256, email, email_key, expires_at)"                          \
-    " SELECT who.id, " kind ", decode(" sha256 ", 'hex'), " address ", now() + interval " life " FROM who"                   \
+    " SELECT who.id, " kind ", decode(" sha256 ", 'hex'), " address ", now() + " life " FROM who"                   \
     " ON CONFLICT (user_id, kind) DO UPDATE SET sha256 = excluded.sha256, email = excluded.email,"                           \
     "  email_key = excluded.email_key, created_at = now(), expires_at = excluded.expires_at, used_at = NULL,"                \
     "  mails = CASE WHEN t.mails_since < now() - interval '1 hour' THEN 1 ELSE t.mails + 1 END,"                             \
     "  mails_since = CASE WHEN t.mails_since < now() - interval '1 hour' THEN now() ELSE t.mails_since END"                  \
-    "  WHERE t.mails < " MAILS_AN_HOUR " OR t.mails_since < now() - interval '1 hour'"                                       \
+    "  WHERE t.mails < " APR_STRINGIFY(FORGE_MAILS_AN_HOUR) " OR t.mails_since < now() - interval '1 hour'"                  \
     " RETURNING user_id)"
 /* A mail that still waits with the token that was just replaced. */
 #define STALE(kind, but)                                                                                                     \
@@ -31,7 +30,7 @@ static const forge_stmt_t reset_ask = {
 static const forge_stmt_t reset_resolve = {
     "reset_resolve",
     "WITH who AS (SELECT id, email, email_key, username FROM forge.users WHERE email_key = $2 AND is_active AND role <> 'guest'), "
-    TOKEN("'reset'", "'1 hour'", "$3", "email, email_key") ", "
+    TOKEN("'reset'", FORGE_INTERVAL(FORGE_RESET_HOURS, "hours"), "$3", "email, email_key") ", "
     STALE("'reset'", " AND m.id <> $1::bigint") ", "
     "ready AS ("
     " UPDATE forge.mail_outbox m SET user_id = who.id, recipient = who.email, payload = $4 FROM who, token"
@@ -51,7 +50,7 @@ static const forge_stmt_t verify_resend = {
     "verify_resend",
     "WITH who AS ("
     " SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest' AND NOT email_verified), "
-    TOKEN("'verify'", "'24 hours'", "$2", "email, email_key") ", "
+    TOKEN("'verify'", FORGE_PROOF_LIFE, "$2", "email, email_key") ", "
     STALE("'verify'", "") ", "
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
     "SELECT count(*) AS n FROM mail"};
@@ -61,7 +60,7 @@ static const forge_stmt_t email_change_request = {
     "WITH mine AS (SELECT id, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'), "
     "taken AS (SELECT FROM forge.users WHERE email_key = $4 AND id <> $1::bigint), "
     "who AS (SELECT id FROM mine WHERE email_key <> $4 AND NOT EXISTS (SELECT FROM taken)), "
-    TOKEN("'email_change'", "'24 hours'", "$2", "$3, $4") ", "
+    TOKEN("'email_change'", FORGE_PROOF_LIFE, "$2", "$3, $4") ", "
     STALE("'email_change'", "") ", "
     FORGE_MAIL("SELECT 'email_change', $5, $3, token.user_id, $6 FROM token") ", "
     FORGE_AUDIT("SELECT 'email.change_requested', user_id, user_id, $7::inet, $8,"

@@ -27,7 +27,7 @@ static const forge_stmt_t session_refresh = {
     " WHERE t.id = j.id AND t.used_at IS NULL AND j.verdict = 'fresh' RETURNING t.id, t.session_id), "
     "touched AS ("
     " UPDATE forge.sessions s SET last_seen_at = now(),"
-    "  expires_at = least(now() + $3::bigint * interval '1 microsecond', s.created_at + interval '720 hours')"
+    "  expires_at = least(now() + $3::bigint * interval '1 microsecond', s.created_at + " FORGE_SESSION_LIFE ")"
     " FROM spent t WHERE s.id = t.session_id RETURNING s.id, s.expires_at, t.id AS spent_id), "
     "successor AS ("
     " INSERT INTO forge.refresh_tokens (session_id, predecessor_id, sha256, expires_at)"
@@ -79,8 +79,9 @@ static const forge_stmt_t session_revoke = {
 
 static const forge_stmt_t ticket_create = {
     "ticket_create",
-    "INSERT INTO forge.stream_tickets (sha256, session_id, valid_until)"
-    " SELECT decode($3, 'hex'), s.id, $4::timestamptz FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")
+    "INSERT INTO forge.stream_tickets (sha256, session_id, expires_at, valid_until)"
+    " SELECT decode($3, 'hex'), s.id, now() + " FORGE_INTERVAL(FORGE_TICKET_SECONDS, "seconds") ", $4::timestamptz"
+    " FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")
     " RETURNING session_id"};
 
 /* The role is the one of now: a ticket gives no more than its owner has. */

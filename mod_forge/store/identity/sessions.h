@@ -4,13 +4,14 @@
 #ifndef FORGE_STORE_SESSIONS_H
 #define FORGE_STORE_SESSIONS_H
 
-#define FORGE_API_KEYS_MAX 50 /* live keys of one account (trigger api_keys_limit) */
+#define FORGE_SESSION_HOURS  720 /* a session ends so long after it began, whatever its tokens say */
+#define FORGE_TICKET_SECONDS 60  /* life of a ticket that nobody spends */
 
 /* --- sessions.c --- */
 
 typedef struct forge_refresh_t {
     const char *sha256, *next_sha256; /* of the token shown, and of its successor */
-    apr_interval_time_t ttl;          /* new idle life of token and session; 720 h after its beginning the session ends anyway */
+    apr_interval_time_t ttl; /* new idle life of token and session; the session ends after FORGE_SESSION_HOURS anyway */
     apr_interval_time_t window;       /* for so long after its use a token answers with the same successor again */
 } forge_refresh_t;
 /* Spends a refresh token for its successor, in one statement, which also moves the session's end; a spent one inside the window changes
@@ -48,7 +49,8 @@ typedef struct forge_new_key_t {
 } forge_new_key_t;
 /* Keys of one account: id, name, prefix, scopes, created_at, last_used_at, expires_at. Base args: account. */
 extern const forge_list_t forge_store_api_keys_list;
-/* Row: as in the list. FORGE_E_LIMIT_REACHED; FORGE_E_FORBIDDEN when the account is inactive or a guest. */
+/* Row: as in the list. FORGE_E_LIMIT_REACHED: fifty live keys (trigger api_keys_limit); FORGE_E_FORBIDDEN when the
+ * account is inactive or a guest. */
 forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const forge_new_key_t *key, forge_rows_t **rows);
 /* FORGE_E_NOT_FOUND: there is none, or it is somebody else's. */

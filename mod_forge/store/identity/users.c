@@ -32,7 +32,8 @@ static const forge_stmt_t user_create = {
     OPEN_SESSION("$9", "$10", "$11", "$12", "$13", "$14") ", "
     "verify AS ("
     " INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at)"
-    " SELECT id, 'verify', decode($19, 'hex'), email, email_key, now() + interval '24 hours' FROM who WHERE $19::text IS NOT NULL), "
+    " SELECT id, 'verify', decode($19, 'hex'), email, email_key, now() + " FORGE_PROOF_LIFE ""
+    " FROM who WHERE $19::text IS NOT NULL), "
     FORGE_MAIL("SELECT 'verify', $20, email, id, $21 FROM who WHERE $19::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'guest.converted', id, id, $13::inet, $15, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM turned"
     " UNION ALL SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
@@ -82,7 +83,8 @@ static const forge_stmt_t challenge_make = {
     "renewed AS (UPDATE forge.users u SET password_hash = $3 FROM who WHERE u.id = who.id AND $3::text IS NOT NULL), "
     "made AS ("
     " INSERT INTO forge.login_challenges (sha256, user_id, epoch, device_name, expires_at)"
-    " SELECT decode($4, 'hex'), id, epoch, $5, now() + interval '5 minutes' FROM who RETURNING id), "
+    " SELECT decode($4, 'hex'), id, epoch, $5, now() + " FORGE_INTERVAL(FORGE_CHALLENGE_SECONDS, "seconds")
+    " FROM who RETURNING id), "
     FORGE_GUESS_SETTLE("$6", "$7", "false", "who") " "
     "SELECT id FROM made"};
 
@@ -90,7 +92,8 @@ static const forge_stmt_t challenge_try = {
     "challenge_try",
     "WITH tried AS ("
     " UPDATE forge.login_challenges SET tries = tries + 1"
-    " WHERE sha256 = decode($1, 'hex') AND used_at IS NULL AND expires_at > now() AND tries < 5 RETURNING id, user_id, epoch) "
+    " WHERE sha256 = decode($1, 'hex') AND used_at IS NULL AND expires_at > now()"
+    "  AND tries < " APR_STRINGIFY(FORGE_CHALLENGE_TRIES) " RETURNING id, user_id, epoch) "
     "SELECT u.id, t.id AS _challenge, f.id AS _factor, f.secret AS _secret, f.last_step AS _last_step FROM tried t "
     "JOIN forge.users u ON u.id = t.user_id AND u.is_active AND u.epoch = t.epoch "
     "JOIN forge.mfa_factors f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL"};
@@ -157,12 +160,6 @@ static const forge_stmt_t user_list = {
     "SELECT " BARE_USER ", u.last_login_at FROM forge.users u WHERE u.id > $1::bigint ORDER BY u.id LIMIT $2::bigint"};
 
 /* clang-format on */
-
-const char *forge_store_ip(apr_pool_t *p, const char *ip)
-{
-    const char *zone = ip ? strchr(ip, '%') : NULL;
-    return zone ? apr_pstrmemdup(p, ip, (apr_size_t)(zone - ip)) : ip;
-}
 
 /* Says which name it was when a guest's registration met another of the same moment. */
 static forge_status_t taken(const forge_db_t *db, forge_status_t status)

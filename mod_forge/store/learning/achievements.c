@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Achievements: the public list, and statements that judge and change one in a single round trip.
  */
-#include "store/store.h"
+#include "store/engine/store_private.h"
 #include <string.h>
 
 /* clang-format off */
@@ -29,15 +29,17 @@ static const forge_stmt_t achievement_create = {
     "ON CONFLICT (name) DO NOTHING RETURNING " ACHIEVEMENT};
 
 /* The row is locked before it is judged, so that verdict and change speak of the same version. */
-static const forge_stmt_t achievement_replace = {
-    "achievement_replace",
-    "WITH verdict AS ("
-    " SELECT a.id, $2::text IS NULL OR a.version = ANY ($2::bigint[]) AS fresh FROM forge.achievements a"
-    " WHERE a.id = $1::bigint FOR NO KEY UPDATE), "
+static const forge_stmt_t achievement_update = {
+    "achievement_update",
+    "WITH found AS (SELECT a FROM forge.achievements a WHERE a.id = $1::bigint FOR NO KEY UPDATE), "
+    "merged AS ("
+    " SELECT w.*, $2::text IS NULL OR (f.a).version = ANY ($2::bigint[]) AS fresh"
+    " FROM found f, " FORGE_PATCHED("f.a", "$3") " w), "
     "changed AS ("
-    " UPDATE forge.achievements a SET name = $3, description = coalesce($4, ''), points = coalesce($5::integer, 0), icon = $6"
-    " FROM verdict v WHERE a.id = v.id AND v.fresh RETURNING " ACHIEVEMENT ") "
-    "SELECT a.*, v.fresh AS _fresh FROM verdict v LEFT JOIN changed a ON a.id = v.id"};
+    " UPDATE forge.achievements a SET name = m.name, description = coalesce(m.description, ''),"
+    "  points = coalesce(m.points, 0), icon = m.icon"
+    " FROM merged m WHERE a.id = m.id AND m.fresh RETURNING " ACHIEVEMENT ") "
+    "SELECT a.*, m.fresh AS _fresh FROM merged m LEFT JOIN changed a ON a.id = m.id"};
 
 static const forge_stmt_t achievement_delete = {
     "achievement_delete",
@@ -70,12 +72,11 @@ forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, con
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NAME_TAKEN;
 }
 
-forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_achievement_in_t *in,
-                                               const char *if_version, forge_rows_t **rows)
+forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_patch_t *patch,
+                                              forge_rows_t **rows)
 {
-    const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, id), if_version, in->name, in->description, in->points, in->icon);
-    forge_status_t status = forge_store_run(db, p, &achievement_replace, args, rows);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, id), patch->if_version, patch->members);
+    forge_status_t status = forge_store_run(db, p, &achievement_update, args, rows);
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "achievements_name_unique") == 0)
         return FORGE_E_NAME_TAKEN;
     FORGE_TRY(status);

@@ -7,6 +7,12 @@
 #ifndef FORGE_STORE_MAIL_H
 #define FORGE_STORE_MAIL_H
 
+#define FORGE_PROOF_HOURS   24 /* life of a token that proves an address */
+#define FORGE_RESET_HOURS   1  /* … and of one that sets a new password */
+#define FORGE_MAILS_AN_HOUR 5  /* mails of one kind to one account */
+#define FORGE_MAIL_HOURS    24 /* a mail that could not be sent for so long is given up */
+#define FORGE_MAILS_AT_ONCE 16 /* one batch of the mailer */
+
 /* The mail that goes with a change; sender NULL: mail is off, and nothing is sent. */
 typedef struct forge_new_mail_t {
     const char *sender;  /* ForgePublicURL: whoever serves it sends it */
@@ -65,9 +71,9 @@ forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const 
 
 /* --- outbox.c: for the mailer --- */
 
-/* Up to 16 mails of this sender that are due, each claimed for `lease`: id, kind, recipient, user_id, username, payload, message_id,
- * created_at, tries (this one included), _void (its token can no longer be used: not worth sending), _old (waits for a day: not tried
- * again). */
+/* Up to FORGE_MAILS_AT_ONCE mails of this sender that are due, each claimed for `lease`: id, kind, recipient, user_id,
+ * username, payload, message_id, created_at, tries (this one included), _void (its token can no longer be used: not
+ * worth sending), _old (waits for FORGE_MAIL_HOURS: not tried again). */
 forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender, apr_interval_time_t lease, forge_rows_t **rows);
 /* It was sent, or will never be. */
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id);

@@ -9,8 +9,8 @@
 static const forge_stmt_t claim = {
     "mail_claim",
     "WITH due AS ("
-    " SELECT id FROM forge.mail_outbox WHERE sender = $1 AND next_try_at <= now() ORDER BY next_try_at, id LIMIT 16"
-    " FOR UPDATE SKIP LOCKED) "
+    " SELECT id FROM forge.mail_outbox WHERE sender = $1 AND next_try_at <= now() ORDER BY next_try_at, id"
+    " LIMIT " APR_STRINGIFY(FORGE_MAILS_AT_ONCE) " FOR UPDATE SKIP LOCKED) "
     "UPDATE forge.mail_outbox m SET next_try_at = now() + $2::bigint * interval '1 microsecond', tries = m.tries + 1 FROM due "
     "WHERE m.id = due.id "
     "RETURNING m.id, m.kind, m.recipient, m.user_id, m.payload, m.message_id, m.created_at, m.tries,"
@@ -18,7 +18,7 @@ static const forge_stmt_t claim = {
     " m.user_id IS NOT NULL AND m.kind IN ('verify', 'reset', 'email_change') AND NOT EXISTS ("
     "  SELECT FROM forge.one_time_tokens t WHERE t.user_id = m.user_id AND t.kind = m.kind AND t.used_at IS NULL AND t.expires_at > now())"
     "  AS _void,"
-    " m.created_at < now() - interval '24 hours' AS _old"};
+    " m.created_at < now() - " FORGE_INTERVAL(FORGE_MAIL_HOURS, "hours") " AS _old"};
 
 static const forge_stmt_t done = {"mail_done", "DELETE FROM forge.mail_outbox WHERE id = $1::bigint"};
 

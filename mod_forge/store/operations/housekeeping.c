@@ -20,13 +20,14 @@ enum { BATCHES_MAX = 100 }; /* statements for one table and run */
  * it matters. A session's expiry stands still once it is revoked, so the index on it serves both ends of a session's
  * life. A spent token is kept until it would have expired: its reuse must be noticed. Nothing updates a revocation, so
  * none is locked. A mail of two days is one that nobody sends any more: its server is no longer configured. No lock is
- * longer than a day, and no guess in flight is that old. */
+ * longer than FORGE_LOCKOUT_HOURS_MAX, and no guess in flight is that old. */
 static const forge_stmt_t sweeps[] = {
-    {"sweep_idempotency", SWEEP("idempotency_keys", "ctid", "created_at < now() - interval '24 hours'" FREE)},
+    {"sweep_idempotency", SWEEP("idempotency_keys", "ctid", "created_at < now() - " FORGE_IDEMPOTENCY_LIFE FREE)},
     {"sweep_refresh_tokens", SWEEP("refresh_tokens", "id", "used_at IS NOT NULL AND expires_at < now()" FREE)},
     {"sweep_sessions", SWEEP("sessions", "id", "expires_at < now() - interval '30 days'" FREE)},
     {"sweep_revocations", SWEEP("revocations", "id",
-        "at < now() - interval '25 hours' ORDER BY at LIMIT " APR_STRINGIFY(BATCH))},
+        "at < now() - " FORGE_INTERVAL(FORGE_ACCESS_HOURS_MAX, "hours") " - interval '1 hour'"
+        " ORDER BY at LIMIT " APR_STRINGIFY(BATCH))},
     {"sweep_stream_tickets", SWEEP("stream_tickets", "sha256", "expires_at < now()" FREE)},
     {"sweep_api_keys", SWEEP("api_keys", "id", "expires_at < now() - interval '30 days'" FREE)},
     {"sweep_guests", SWEEP("users", "id",
@@ -37,7 +38,8 @@ static const forge_stmt_t sweeps[] = {
     {"sweep_mail_outbox", SWEEP("mail_outbox", "id",
         "created_at < now() - interval '2 days' AND next_try_at < now() - interval '1 hour'" FREE)},
     {"sweep_login_failures", SWEEP("login_failures", "ctid",
-        "last_at < now() - interval '1 day' AND coalesce(locked_until < now(), true) AND pending_until < now()" FREE)},
+        "last_at < now() - " FORGE_INTERVAL(FORGE_LOCKOUT_HOURS_MAX, "hours")
+        " AND coalesce(locked_until < now(), true) AND pending_until < now()" FREE)},
     {"sweep_login_challenges", SWEEP("login_challenges", "id", "expires_at < now()" FREE)},
 };
 

@@ -6,8 +6,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* One statement takes the lock and the row. A key past its 24 hours is taken over, and so is one whose request ended without an answer
- * worth keeping. */
+/* One statement takes the lock and the row. A key past its time is taken over, and so is one whose request ended
+ * without an answer worth keeping. */
 static const forge_stmt_t claim_stmt = {
     "idempotency_claim",
     "WITH gate AS MATERIALIZED ("
@@ -16,8 +16,7 @@ static const forge_stmt_t claim_stmt = {
     " INSERT INTO forge.idempotency_keys AS k (scope, key, fingerprint) SELECT $1, $2, $3 FROM gate WHERE free"
     " ON CONFLICT (scope, key) DO UPDATE"
     "  SET fingerprint = excluded.fingerprint, status = NULL, headers = NULL, body = NULL, created_at = now()"
-    "  WHERE k.status IS NULL OR k.created_at < now() - interval '24 hours'"
-    " RETURNING 1"
+    "  WHERE k.status IS NULL OR k.created_at < now() - " FORGE_IDEMPOTENCY_LIFE " RETURNING 1"
     ") SELECT gate.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, "
     "'hex') AS body"
     " FROM gate LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};

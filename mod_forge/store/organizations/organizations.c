@@ -45,24 +45,27 @@ static const forge_stmt_t organization_get = {
     "SELECT " ORGANIZATION ", (SELECT u.username FROM forge.users u WHERE u.id = $1::bigint) AS _username "
     "FROM forge.organizations o " OWN_MEMBERSHIP " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean)"};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 versions, $5 patch, $6 ip, $7 request id. */
 static const forge_stmt_t organization_update = {
     "organization_update",
     "WITH found AS ("
-    " SELECT o.*, m.role FROM forge.organizations o " OWN_MEMBERSHIP
+    " SELECT o, m.role FROM forge.organizations o " OWN_MEMBERSHIP
     " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean) FOR NO KEY UPDATE OF o), "
+    "merged AS (SELECT f.o AS was, f.role, w.* FROM found f, " FORGE_PATCHED("f.o", "$5") " w), "
     "verdict AS ("
-    " SELECT f.*, CASE"
+    " SELECT m.*, CASE"
     "  WHEN NOT ($2::boolean OR role IN ('owner', 'admin')) THEN 'forbidden'"
-    "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
-    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = $6 AND x.id <> f.id) THEN 'slug_taken'"
-    "  ELSE 'ok' END AS outcome FROM found f), "
+    "  WHEN NOT ($4::text IS NULL OR (m.was).version = ANY ($4::bigint[])) THEN 'stale'"
+    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = m.slug AND x.id <> m.id) THEN 'slug_taken'"
+    "  ELSE 'ok' END AS outcome FROM merged m), "
     "changed AS ("
-    " UPDATE forge.organizations o SET name = coalesce($5, o.name), slug = coalesce($6, o.slug)"
+    " UPDATE forge.organizations o SET name = v.name, slug = v.slug"
     " FROM verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
-    FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $7::inet, $8, jsonb_build_object("
-                "'organization_id', o.id, 'from', jsonb_build_object('name', v.name, 'slug', v.slug),"
+    FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $6::inet, $7, jsonb_build_object("
+                "'organization_id', o.id, 'from', jsonb_build_object('name', (v.was).name, 'slug', (v.was).slug),"
                 " 'to', jsonb_build_object('name', o.name, 'slug', o.slug)) FROM changed o JOIN verdict v ON v.id = o.id")
-    " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED " FROM verdict m LEFT JOIN changed o ON o.id = m.id"};
+    " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED
+    " FROM verdict m LEFT JOIN changed o ON o.id = m.id"};
 
 static const forge_stmt_t organization_delete = {
     "organization_delete",
@@ -180,13 +183,13 @@ forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const
 }
 
 forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                               const forge_organization_patch_t *patch, forge_rows_t **rows)
+                                               const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), patch->if_version,
-                   patch->name, patch->slug, forge_store_ip(p, by->ip), by->request_id);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                                         patch->if_version, patch->members, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_membership_run(db, p, &organization_update, args, rows);
-    return status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique") ? FORGE_E_SLUG_TAKEN : status; /* a twin was quicker */
+    /* a twin was quicker */
+    return status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique") ? FORGE_E_SLUG_TAKEN : status;
 }
 
 forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

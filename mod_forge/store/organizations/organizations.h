@@ -16,14 +16,11 @@ extern const forge_list_t forge_store_organizations_all;  /* the same; for platf
 forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *name, const char *slug,
                                                forge_rows_t **rows);
 /* Also _username of the caller, as invitations name it. */
-forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, forge_rows_t **rows);
-typedef struct forge_organization_patch_t {
-    const char *name, *slug; /* NULL leaves as it is */
-    const char *if_version;  /* as forge_store_course_update */
-} forge_organization_patch_t;
+forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                            forge_rows_t **rows);
 /* For owners and admins. FORGE_E_PRECONDITION_FAILED, FORGE_E_SLUG_TAKEN. */
 forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                               const forge_organization_patch_t *patch, forge_rows_t **rows);
+                                               const forge_patch_t *patch, forge_rows_t **rows);
 /* For owners. FORGE_E_CONFLICT: there are courses in it, which would lose their wall. */
 forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                const char *if_version);

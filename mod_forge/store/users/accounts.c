@@ -39,12 +39,12 @@ static const forge_stmt_t account_profile = {
     "SELECT u.id, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.created_at, u.version AS _version FROM forge.users u "
     "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
-/* jsonb_populate_record is the merge: members that are not in the patch keep the row's value. What comes out equal is not written, so that
- * version and ETag stay. $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
+/* What comes out equal is not written, so that version and ETag stay.
+ * $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
 static const forge_stmt_t profile_update = {
     "profile_update",
     "WITH found AS (SELECT u FROM forge.users u WHERE u.id = $1::bigint AND u.is_active FOR NO KEY UPDATE), "
-    "merged AS (SELECT f.u AS was, w.* FROM found f, jsonb_populate_record(f.u, $3::jsonb) w), "
+    "merged AS (SELECT f.u AS was, w.* FROM found f, " FORGE_PATCHED("f.u", "$3") " w), "
     "verdict AS ("
     " SELECT m.id, CASE"
     "  WHEN NOT ($2::text IS NULL OR (m.was).version = ANY ($2::bigint[])) THEN 'stale'"
@@ -63,13 +63,15 @@ static const forge_stmt_t profile_update = {
     "SELECT " BARE_USER ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN present u ON true"};
 
-/* $1 actor, $2 account, $3 versions, $4 patch, $5 may take an administrator away, $6 ip, $7 request id. */
+/* A patch that may take an administrator away locks the other active ones too. $1 caller, $2 account, $3 versions,
+ * $4 patch, $5 ip, $6 request id. */
 static const forge_stmt_t account_update = {
     "account_update",
     "WITH locked AS MATERIALIZED ("
-    " SELECT u FROM forge.users u WHERE u.id = $2::bigint OR ($5::boolean AND u.role = 'admin' AND u.is_active)"
-    " ORDER BY u.id FOR NO KEY UPDATE), "
-    "merged AS (SELECT l.u AS was, w.* FROM locked l, jsonb_populate_record(l.u, $4::jsonb) w WHERE (l.u).id = $2::bigint), "
+    " SELECT u FROM forge.users u WHERE u.id = $2::bigint OR (u.role = 'admin' AND u.is_active"
+    "  AND ($4::jsonb ->> 'role' <> 'admin' OR $4::jsonb ->> 'is_active' = 'false')) ORDER BY u.id FOR NO KEY UPDATE), "
+    "merged AS (SELECT l.u AS was, w.* FROM locked l, " FORGE_PATCHED("l.u", "$4") " w"
+    " WHERE (l.u).id = $2::bigint), "
     "verdict AS ("
     " SELECT m.id, CASE"
     "  WHEN NOT ($3::text IS NULL OR (m.was).version = ANY ($3::bigint[])) THEN 'stale'"
@@ -86,7 +88,8 @@ static const forge_stmt_t account_update = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
     " WHERE s.user_id = c.id AND NOT c.is_active AND s.revoked_at IS NULL), "
     "voided AS (SELECT c.id, c.epoch FROM changed c, merged m WHERE c.epoch <> (m.was).epoch), "
-    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $6::inet, $7::text, e.detail FROM changed c, merged m, LATERAL (VALUES"
+    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $5::inet, $6::text, e.detail"
+                " FROM changed c, merged m, LATERAL (VALUES"
                 " ('admin.user_updated', true, jsonb_build_object("
                 "  'from', jsonb_build_object('role', (m.was).role, 'is_active', (m.was).is_active, 'email_verified', (m.was).email_verified),"
                 "  'to', jsonb_build_object('role', c.role, 'is_active', c.is_active, 'email_verified', c.email_verified))),"
@@ -140,7 +143,7 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
 }
 
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
-                                          const forge_account_patch_t *patch, forge_rows_t **rows)
+                                          const forge_patch_t *patch, forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), patch->if_version, patch->members,
                                          forge_store_ip(p, by->ip), by->request_id);
@@ -153,11 +156,10 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
 }
 
 forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                          const forge_account_patch_t *patch, forge_rows_t **rows)
+                                          const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args =
-        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), patch->if_version, patch->members,
-                   patch->removes ? "t" : "f", forge_store_ip(p, by->ip), by->request_id);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), patch->if_version,
+                                         patch->members, forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_update, args, rows));
     return forge_store_account_judge(*rows, FORGE_E_NOT_FOUND);
 }

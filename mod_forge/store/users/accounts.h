@@ -9,13 +9,6 @@
 
 #include "forge.h"
 
-/* A change of one account. */
-typedef struct forge_account_patch_t {
-    const char *members;    /* JSON object of validated members only, with null where one is taken away */
-    const char *if_version; /* as forge_store_course_update */
-    bool removes;           /* it may take an administrator away: role is another one, or is_active is false */
-} forge_account_patch_t;
-
 /* --- accounts.c --- */
 
 extern const forge_list_t forge_store_accounts_list; /* no base args; filters q, role, is_active */
@@ -28,26 +21,28 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
 /* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version, _email_key.
  * FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
-                                          const forge_account_patch_t *patch, forge_rows_t **rows);
+                                          const forge_patch_t *patch, forge_rows_t **rows);
 /* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND, FORGE_E_PRECONDITION_FAILED,
  * FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role), FORGE_E_LAST_ADMIN. */
 forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                          const forge_account_patch_t *patch, forge_rows_t **rows);
+                                          const forge_patch_t *patch, forge_rows_t **rows);
 /* All sessions and all access tokens of an account. FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
 
 /* --- erasure.c --- */
 
+#define FORGE_ERASE_DAYS 30 /* from departure to erasure: time to come back */
+
 /* Everything stored about the caller, one column an aggregate; audited. FORGE_E_INVALID_TOKEN. */
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
-/* The caller leaves: inactive at once, erased after 30 days unless an administrator activates it again. FORGE_E_INVALID_TOKEN,
- * FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
+/* The caller leaves: inactive at once, erased after FORGE_ERASE_DAYS unless an administrator activates it again.
+ * FORGE_E_INVALID_TOKEN, FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
 /* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it. FORGE_E_NOT_FOUND,
  * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at this very moment. */
 forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                           const char *if_version);
-/* Housekeeping: those whose 30 days are over, in batches. */
+/* Housekeeping: those whose time is over, in batches. */
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p);
 
 /* --- bulk.c --- */

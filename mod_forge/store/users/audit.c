@@ -3,7 +3,8 @@
  */
 #include "store/engine/store_private.h"
 
-enum { ROWS = 500, WINDOW = 20000 }; /* events in one batch; ids that one batch looks at, which bounds its work */
+#define ROWS   500   /* events in one batch */
+#define WINDOW 20000 /* ids that one batch looks at, which bounds its work */
 
 /* clang-format off */
 
@@ -34,11 +35,11 @@ static const forge_stmt_t audit_bounds = {
 
 static const forge_stmt_t audit_batch = {
     "audit_batch",
-    "SELECT " EVENT " FROM forge.audit_events a WHERE a.id < $1::bigint AND a.id >= $1::bigint - 20000"
+    "SELECT " EVENT " FROM forge.audit_events a WHERE a.id < $1::bigint AND a.id >= $1::bigint - " APR_STRINGIFY(WINDOW)
     " AND ($2::bigint IS NULL OR a.actor_id = $2::bigint) AND ($3::bigint IS NULL OR a.subject_id = $3::bigint)"
     " AND ($4::text IS NULL OR a.event = $4::text) AND ($5::text IS NULL OR starts_with(a.event, $5::text))"
     " AND ($6::timestamptz IS NULL OR a.at >= $6::timestamptz) AND ($7::timestamptz IS NULL OR a.at < $7::timestamptz)"
-    " ORDER BY a.id DESC LIMIT 500"};
+    " ORDER BY a.id DESC LIMIT " APR_STRINGIFY(ROWS)};
 
 /* clang-format on */
 

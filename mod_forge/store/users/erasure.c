@@ -3,7 +3,8 @@
  */
 #include "admin_sql.h"
 
-enum { BATCH = 100, BATCHES_MAX = 100 }; /* accounts in one statement, statements in one run */
+#define BATCH 100           /* accounts in one statement */
+enum { BATCHES_MAX = 100 }; /* statements in one run */
 
 /* clang-format off */
 
@@ -60,7 +61,7 @@ static const forge_stmt_t account_leave = {
     " SELECT l.id, CASE WHEN l.role = 'admin' AND NOT EXISTS (SELECT FROM locked o WHERE o.id <> l.id AND o.role = 'admin')"
     "  THEN 'last_admin' ELSE 'ok' END AS outcome FROM locked l WHERE l.id = $1::bigint), "
     "changed AS ("
-    " UPDATE forge.users u SET is_active = false, erase_at = now() + interval '30 days'"
+    " UPDATE forge.users u SET is_active = false, erase_at = now() + " FORGE_INTERVAL(FORGE_ERASE_DAYS, "days")
     " FROM verdict v WHERE u.id = v.id AND v.outcome = 'ok' RETURNING u.id, u.epoch, u.erase_at), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
@@ -91,7 +92,8 @@ static const forge_stmt_t account_delete = {
 static const forge_stmt_t accounts_erase = {
     "accounts_erase",
     "WITH due AS MATERIALIZED ("
-    " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY erase_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED), "
+    " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY erase_at"
+    " LIMIT " APR_STRINGIFY(BATCH) " FOR NO KEY UPDATE SKIP LOCKED), "
     FORGE_ERASE("due") ", "
     FORGE_AUDIT("SELECT 'user.anonymized', NULL::bigint, c.id, NULL::inet, NULL::text, '{}'::jsonb FROM erased c")
     " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased")};

@@ -36,9 +36,9 @@ static const char *column(const char *name)
     return text ? text : "NULL";
 }
 
-static forge_status_t update(apr_int64_t id, const char *members, bool removes)
+static forge_status_t update(apr_int64_t id, const char *members)
 {
-    const forge_account_patch_t patch = {.members = members, .removes = removes};
+    const forge_patch_t patch = {.members = members};
     return forge_store_account_update(db, forge_test_pool, &root, id, &patch, &rows);
 }
 
@@ -54,7 +54,7 @@ static const char *events(void)
 
 START_TEST(update_changes_audits_and_voids)
 {
-    ck_assert_int_eq(update(2, "{\"role\":\"instructor\"}", true), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"role\":\"instructor\"}"), FORGE_OK);
     ck_assert_str_eq(column("role"), "instructor");
     ck_assert_str_eq(column("_revoked"), "u2:1");
     ck_assert_str_eq(column("_version"), "2");
@@ -63,10 +63,10 @@ START_TEST(update_changes_audits_and_voids)
         ask("SELECT host(ip) || request_id || (detail->>'from') || (detail->>'to') FROM forge.audit_events WHERE event LIKE 'user.%'"),
         "fe80::1req-9studentinstructor");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "3"); /* a new role needs no new login */
-    ck_assert_int_eq(update(2, "{\"is_active\":false}", true), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"is_active\":false}"), FORGE_OK);
     ck_assert_str_eq(column("_revoked"), "u2:2");
     ck_assert_str_eq(ask("SELECT revoke_reason FROM forge.sessions WHERE user_id = 2"), "deactivated");
-    ck_assert_int_eq(update(2, "{\"email_verified\":true}", false), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"email_verified\":true}"), FORGE_OK);
     ck_assert_str_eq(column("_revoked"), "NULL");
     ck_assert_str_eq(column("is_active"), "f");
 }
@@ -74,12 +74,12 @@ END_TEST
 
 START_TEST(update_of_nothing_writes_nothing)
 {
-    ck_assert_int_eq(update(2, "{\"role\":\"student\",\"is_active\":true}", true), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"role\":\"student\",\"is_active\":true}"), FORGE_OK);
     ck_assert_str_eq(column("_version"), "1");
     ck_assert_str_eq(column("username"), "ada");
     ck_assert_str_eq(column("_audit"), "NULL");
     ck_assert_str_eq(column("_revoked"), "NULL");
-    ck_assert_int_eq(update(2, "{}", false), FORGE_OK);
+    ck_assert_int_eq(update(2, "{}"), FORGE_OK);
     ck_assert_str_eq(ask("SELECT sum(version) FROM forge.users"), "3");
     ck_assert_str_eq(events(), "");
 }
@@ -87,19 +87,19 @@ END_TEST
 
 START_TEST(update_refused)
 {
-    const forge_account_patch_t stale = {.members = "{\"email_verified\":true}", .if_version = "{7,8}"};
+    const forge_patch_t stale = {.members = "{\"email_verified\":true}", .if_version = "{7,8}"};
     ck_assert_int_eq(forge_store_account_update(db, forge_test_pool, &root, 2, &stale, &rows),
                      FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(update(99, "{\"role\":\"admin\"}", false), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(update(1, "{\"role\":\"student\"}", true), FORGE_E_LAST_ADMIN);
-    ck_assert_int_eq(update(1, "{\"is_active\":false}", true), FORGE_E_LAST_ADMIN);
+    ck_assert_int_eq(update(99, "{\"role\":\"admin\"}"), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(update(1, "{\"role\":\"student\"}"), FORGE_E_LAST_ADMIN);
+    ck_assert_int_eq(update(1, "{\"is_active\":false}"), FORGE_E_LAST_ADMIN);
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &root), FORGE_E_LAST_ADMIN);
     ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 1, NULL), FORGE_E_LAST_ADMIN);
     ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, "{7}"), FORGE_E_PRECONDITION_FAILED);
     sql("UPDATE forge.users SET role = 'guest' WHERE id = 2");
-    ck_assert_int_eq(update(2, "{\"role\":\"admin\"}", false), FORGE_E_CONFLICT);
+    ck_assert_int_eq(update(2, "{\"role\":\"admin\"}"), FORGE_E_CONFLICT);
     ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, NULL), FORGE_OK);
-    ck_assert_int_eq(update(2, "{\"is_active\":true}", false), FORGE_E_GONE);
+    ck_assert_int_eq(update(2, "{\"is_active\":true}"), FORGE_E_GONE);
     ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, NULL), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(events(), "admin.user_deleted:1>2 user.anonymized:1>2");
     ck_assert_str_eq(forge_test_pg_logged(), "");
@@ -109,7 +109,7 @@ END_TEST
 START_TEST(profile_changes_what_was_sent)
 {
     const forge_actor_t ada = {.id = 2};
-    forge_account_patch_t patch = {.members = "{\"bio\":\"x\",\"full_name\":null}"};
+    forge_patch_t patch = {.members = "{\"bio\":\"x\",\"full_name\":null}"};
     ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
     ck_assert_str_eq(column("bio"), "x");
     ck_assert_str_eq(column("full_name"), "NULL");
@@ -124,8 +124,10 @@ START_TEST(profile_changes_what_was_sent)
     ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "users_username_reserved");
     /* Only six members are ever taken from the patch. */
-    patch.members = "{\"role\":\"admin\",\"email\":\"x@y\",\"epoch\":9,\"password_hash\":\"\",\"search\":\"\"}";
+    patch.members = "{\"id\":1,\"role\":\"admin\","
+                    "\"email\":\"x@y\",\"epoch\":9,\"password_hash\":\"\",\"search\":\"\"}";
     ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
+    ck_assert_str_eq(column("id"), "2");
     ck_assert_str_eq(column("role"), "student");
     ck_assert_str_eq(column("email"), "ada@example.org");
     sql("UPDATE forge.users SET is_active = false WHERE id = 2");
@@ -363,9 +365,10 @@ START_TEST(come_back_in_time)
 {
     const forge_actor_t ada = {.id = 2};
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &ada), FORGE_OK);
-    ck_assert_int_eq(update(2, "{\"is_active\":true}", false), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"is_active\":true}"), FORGE_OK);
     ck_assert_str_eq(ask("SELECT erase_at IS NULL AND is_active FROM forge.users WHERE id = 2"), "true");
-    ck_assert_int_eq(update(2, "{\"is_active\":false}", true), FORGE_OK); /* closed by an administrator: never erased by itself */
+    ck_assert_int_eq(update(2, "{\"is_active\":false}"),
+                     FORGE_OK); /* closed by an administrator: never erased by itself */
     ck_assert_str_eq(ask("SELECT erase_at IS NULL FROM forge.users WHERE id = 2"), "true");
 }
 END_TEST
@@ -496,7 +499,7 @@ END_TEST
 
 static forge_status_t demote(int i)
 {
-    const forge_account_patch_t patch = {.members = i % 2 ? "{\"role\":\"student\"}" : "{\"is_active\":false}", .removes = true};
+    const forge_patch_t patch = {.members = i % 2 ? "{\"role\":\"student\"}" : "{\"is_active\":false}"};
     db = schema_attach();
     if (i % 3 == 2)
         return forge_store_account_delete(db, forge_test_pool, &root, i + 1, NULL);
