@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: no prototype without its header. What a .c file lends to others is declared in a header that it includes itself, so that the compiler
+# Guard: no prototype without its header. What a .c file lends to others is declared in a header that it includes itself: the compiler
 # compares the two; and it stands in one header. (-Wmissing-prototypes sees to that for functions; nothing before gcc 14 does for tables.)
 cd "${1:-.}" || exit 2
 # shellcheck disable=SC2046 # no name here has a blank
