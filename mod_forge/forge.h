@@ -19,6 +19,7 @@
 #define FORGE_REQUEST_ID_MAX      128  /* characters of an X-Request-ID we echo */
 #define FORGE_IDEMPOTENCY_KEY_MAX 255  /* characters of an Idempotency-Key */
 #define FORGE_ROUTES_MAX          256  /* routes the shared metrics have room for */
+#define FORGE_DEVICE_NAME_MAX     200  /* characters of what a client calls itself at login; as the tables have it */
 
 #define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
 

@@ -110,8 +110,6 @@ forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
 /* Who asks, for the rights and for the audit log. */
 forge_actor_t forge_api_actor(const forge_req_t *q);
-/* The members of the body that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. */
-const char *forge_api_patch_text(forge_req_t *q, const char *const *names);
 
 /* --- list.c --- */
 

@@ -68,6 +68,7 @@ const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, con
 
 const char *forge_core_role_name(forge_role_t role);  /* "student"; NULL for FORGE_ROLE_NONE */
 forge_role_t forge_core_role_parse(const char *name); /* FORGE_ROLE_NONE when unknown */
+bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
 
 /* --- bearer.c: the Authorization header (RFC 6750 §2.1) --- */
 
@@ -172,6 +173,9 @@ const char *forge_core_input_text(const forge_input_t *in,
 apr_int64_t forge_core_input_int(const forge_input_t *in, const char *name, apr_int64_t otherwise);
 bool forge_core_input_bool(const forge_input_t *in, const char *name, bool otherwise);
 const forge_json_t *forge_core_input_json_value(const forge_input_t *in, const char *name); /* OBJECT and ARRAY members */
+/* The scalar members that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. A name
+ * that is not in the table was not sent. */
+const char *forge_core_input_members(apr_pool_t *p, const forge_input_t *in, const char *const *names);
 
 /* --- page.c: skip/limit and keyset cursors (SPEC 1) --- */
 

@@ -23,7 +23,7 @@ static const forge_field_t full_name_field[] = {
     {.name = NULL},
 };
 const forge_field_t forge_api_device_field[] = {
-    {"device_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 200, .example = "laptop",
+    {"device_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_DEVICE_NAME_MAX, .example = "laptop",
      .help = "what the client calls itself, for the list of sessions"},
     {.name = NULL},
 };

@@ -72,7 +72,7 @@ static const char *make_key(forge_req_t *q, forge_new_key_t *key)
 {
     unsigned char bits[KEY_BITS];
     forge_util_random(bits, sizeof(bits));
-    const char *secret = forge_util_b64url(q->pool, bits, sizeof(bits)), *text = apr_pstrcat(q->pool, "fk_", secret, NULL);
+    const char *secret = forge_util_b64url(q->pool, bits, sizeof(bits)), *text = apr_pstrcat(q->pool, FORGE_API_KEY_PREFIX, secret, NULL);
     key->prefix = apr_pstrmemdup(q->pool, secret, PREFIX_LEN);
     key->sha256 = forge_core_sha256_hex(q->pool, text, strlen(text));
     return text;

@@ -6,9 +6,7 @@
 
 #include <apr_strings.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #define KEPT          apr_time_from_sec(1) /* one look at the machine a second in each child */
 #define RETRY_SECONDS 5                    /* when a load balancer may ask an unfit server again */
@@ -125,48 +123,26 @@ static verdict_t worse(verdict_t a, verdict_t b)
 
 /* --- the machine --- */
 
-typedef struct machine_t {
-    apr_time_t seen;
-    double disk, memory; /* per cent free, negative: not known */
-} machine_t;
-
-static double disk_free(void)
-{
-    struct statvfs fs;
-    if (statvfs("/", &fs) != 0 || fs.f_blocks == 0)
-        return -1;
-    return 100.0 * (double)fs.f_bavail / (double)fs.f_blocks;
-}
-
-static double memory_free(void)
-{
-    char line[128];
-    unsigned long long total = 0, available = 0;
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (!f)
-        return -1;
-    while ((!total || !available) && fgets(line, sizeof(line), f))
-        if (sscanf(line, "MemTotal: %llu", &total) != 1)
-            sscanf(line, "MemAvailable: %llu", &available);
-    fclose(f);
-    return total ? 100.0 * (double)available / (double)total : -1;
-}
-
 /* What this child saw last, looked at again after a second. */
-static machine_t machine(apr_time_t now)
+static forge_machine_t machine(apr_time_t now)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static machine_t kept;
+    static forge_machine_t kept;
+    static apr_time_t seen;
     pthread_mutex_lock(&lock);
-    if (now - kept.seen >= KEPT || now < kept.seen)
-        kept = (machine_t){.seen = now, .disk = disk_free(), .memory = memory_free()};
-    machine_t copy = kept;
+    if (now - seen >= KEPT || now < seen) {
+        kept = forge_live_machine();
+        seen = now;
+    }
+    forge_machine_t copy = kept;
     pthread_mutex_unlock(&lock);
     return copy;
 }
 
-static verdict_t put_room(forge_json_t *checks, const char *name, double percent)
+/* The same figure as GET /performance has, told as what is left of it. */
+static verdict_t put_room(forge_json_t *checks, const char *name, double used)
 {
+    double percent = used < 0 ? -1 : 100 - used;
     forge_json_t *check = forge_util_json_put_object(checks, name);
     verdict_t verdict = percent >= 0 && percent < LOW_PERCENT ? WARN : PASS;
     forge_util_json_put_text(check, "status", percent < 0 ? "off" : verdicts[verdict]);
@@ -237,7 +213,7 @@ static forge_status_t health(forge_req_t *q)
 {
     static const char *const later[] = {"redis", "sandbox", "llm", "upstreams"}; /* not part of this build */
     forge_json_t *checks = forge_util_json_object(q->pool);
-    machine_t seen = machine(apr_time_now());
+    forge_machine_t seen = machine(apr_time_now());
     bool reached;
     verdict_t verdict = put_database(q, checks, &reached);
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)

@@ -67,25 +67,6 @@ forge_actor_t forge_api_actor(const forge_req_t *q)
                            .request_id = q->request_id};
 }
 
-const char *forge_api_patch_text(forge_req_t *q, const char *const *names)
-{
-    forge_json_t *members = forge_util_json_object(q->pool);
-    for (; *names; names++) {
-        forge_field_t f;
-        if (forge_core_walk_find(q->route->body->fields, *names, &f) < 0)
-            continue;
-        if (forge_core_input_null(q->body, *names))
-            forge_util_json_put_null(members, *names);
-        else if (forge_core_input_text(q->body, *names) && f.type == FORGE_T_BOOL)
-            forge_util_json_put_bool(members, *names, forge_core_input_bool(q->body, *names, false));
-        else if (forge_core_input_text(q->body, *names))
-            forge_util_json_put_text(members, *names, forge_core_input_text(q->body, *names));
-    }
-    forge_buf_t *b = forge_util_buf_make(q->pool, 256, 256 * 1024);
-    forge_util_json_write(b, members);
-    return apr_pstrmemdup(q->pool, b->data, b->len);
-}
-
 static forge_status_t account_list(forge_req_t *q)
 {
     return forge_api_list(q, NULL);
@@ -115,7 +96,7 @@ static forge_status_t account_update(forge_req_t *q)
     const char *role = forge_core_input_text(q->body, "role");
     const forge_actor_t by = forge_api_actor(q);
     const forge_account_patch_t patch = {
-        .members = forge_api_patch_text(q, names),
+        .members = forge_core_input_members(q->pool, q->body, names),
         .if_version = q->if_version,
         .removes = (role && strcmp(role, "admin") != 0) || !forge_core_input_bool(q->body, "is_active", true),
     };

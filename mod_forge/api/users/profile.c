@@ -96,7 +96,7 @@ static void check_names(forge_req_t *q)
 static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows)
 {
     static const char *const members[] = {"username", "full_name", "bio", "avatar_url", "locale", "timezone", NULL};
-    const forge_account_patch_t patch = {.members = forge_api_patch_text(q, members), .if_version = q->if_version};
+    const forge_account_patch_t patch = {.members = forge_core_input_members(q->pool, q->body, members), .if_version = q->if_version};
     const forge_actor_t by = forge_api_actor(q);
     return forge_store_profile_update(db, q->pool, &by, &patch, rows);
 }
@@ -114,7 +114,7 @@ static bool email_differs(forge_req_t *q, const forge_rows_t *rows, const char *
 static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, forge_rows_t **rows)
 {
     static const char *const nothing[] = {NULL};
-    const forge_account_patch_t patch = {.members = forge_api_patch_text(q, nothing)};
+    const forge_account_patch_t patch = {.members = forge_core_input_members(q->pool, q->body, nothing)};
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(change(q, db, rows));
     if (!email_differs(q, *rows, email))

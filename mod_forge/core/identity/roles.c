@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Roles by name, as tokens, tables and directives spell them.
+ * Who a caller is: roles by name, as tokens, tables and directives spell them, and whether a second factor was used.
  */
 #include "core/core.h"
 #include <string.h>
@@ -29,4 +29,16 @@ forge_role_t forge_core_role_parse(const char *name)
         if (strcmp(role_names[i].name, name) == 0)
             return role_names[i].role;
     return FORGE_ROLE_NONE;
+}
+
+bool forge_core_factor_used(const forge_who_t *who)
+{
+    static const char word[] = "otp";
+    for (const char *at = who->amr; at && *at; at += strspn(at, " ")) {
+        apr_size_t len = strcspn(at, " ");
+        if (len == strlen(word) && strncmp(at, word, len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
 }

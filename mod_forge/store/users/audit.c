@@ -19,7 +19,7 @@ static const forge_list_filter_t filters[] = {
     {NULL, NULL}};
 
 static const forge_list_order_t orders[] = {
-    {"id", "a.id DESC", "a.id < $%d::bigint", NULL},
+    {"-id", "a.id DESC", "a.id < $%d::bigint", NULL},
     {NULL, NULL, NULL, NULL}};
 
 const forge_list_t forge_store_audit_list = {
