@@ -66,9 +66,9 @@ const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, con
 
 /* --- roles.c --- */
 
-bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
 const char *forge_core_role_name(forge_role_t role);  /* "student"; NULL for FORGE_ROLE_NONE */
 forge_role_t forge_core_role_parse(const char *name); /* FORGE_ROLE_NONE when unknown */
+bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
 
 /* --- bearer.c: the Authorization header (RFC 6750 §2.1) --- */
 

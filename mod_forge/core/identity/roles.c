@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Roles by name, as tokens, tables and directives spell them.
+ * Who a caller is: roles by name, as tokens, tables and directives spell them, and whether a second factor was used.
  */
 #include "core/core.h"
 #include <string.h>
