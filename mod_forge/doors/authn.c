@@ -2,7 +2,7 @@
  * AuthType Forge: who asks for protected content. The token is verified as for the API; one statement then tells name, role and memberships
  * as they are now. Nothing of the database is held while the content is made.
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -14,7 +14,6 @@
 
 APLOG_USE_MODULE(forge);
 
-#define KEY_PREFIX  "fk_" /* API keys, which only the database knows */
 #define NEXT_MAX    2048  /* bytes of the path that a login page is told to come back to */
 #define RETRY_AFTER "1"   /* seconds in Retry-After when the database is away */
 
@@ -26,25 +25,15 @@ bool forge_http_door_guards(request_rec *r)
 
 /* --- who it is --- */
 
-/* An API key needs the request as handlers see it; its connection goes back at once. */
-static forge_status_t by_key(request_rec *r, const forge_server_t *server, const char *key, forge_who_t *who)
-{
-    forge_req_t *q = forge_http_request_make(r, server);
-    forge_status_t status = forge_http_api_key(q, key, who);
-    forge_http_db_done(q);
-    FORGE_TRY(status);
-    return who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
-}
-
 static forge_status_t by_header(request_rec *r, const forge_server_t *server, const char *header, forge_who_t *who)
 {
     const char *token = NULL;
     FORGE_TRY(forge_core_bearer(r->pool, header, &token));
     if (!token)
         return FORGE_E_UNAUTHENTICATED;
-    if (strncmp(token, KEY_PREFIX, strlen(KEY_PREFIX)) == 0)
-        return by_key(r, server, token, who);
-    return forge_http_token_check(r, server, r->pool, token, apr_time_now(), who);
+    FORGE_TRY(forge_http_credential(r, server, token, true, who));
+    bool may = who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ);
+    return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
 
 /* What the database says of them now: an account that was closed, or a session that has ended, is nobody. */
@@ -70,7 +59,7 @@ static forge_status_t describe(request_rec *r, const forge_server_t *server, for
 static forge_status_t identify(request_rec *r, forge_door_t *door)
 {
     const forge_server_t *server = forge_http_server(r->server);
-    const char *header = forge_http_forward_authorization(r);
+    const char *header = forge_http_authorization_as_sent(r);
     if (!server)
         return FORGE_E_UNAVAILABLE;
     if (header)
@@ -118,25 +107,11 @@ forge_door_t *forge_http_door(request_rec *r)
 
 /* --- what the ones who are not let in hear --- */
 
-static const char *challenge(forge_status_t status)
-{
-    switch (status) {
-    case FORGE_E_INVALID_TOKEN:
-        return "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"";
-    case FORGE_E_FORBIDDEN:
-        return "Bearer realm=\"forge\", error=\"insufficient_scope\"";
-    case FORGE_E_STEP_UP: /* RFC 9470 §3 */
-        return "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", error_description=\"a second factor is needed\"";
-    default:
-        return "Bearer realm=\"forge\"";
-    }
-}
-
 /* A page that a person is looking for, not a script's call, an image or a form. */
 static bool is_visit(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept"), *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
-    return r->method_number == M_GET && !forge_http_forward_authorization(r) && accept && strstr(accept, "text/html") &&
+    return r->method_number == M_GET && !forge_http_authorization_as_sent(r) && accept && strstr(accept, "text/html") &&
            (!mode || strcmp(mode, "navigate") == 0);
 }
 
@@ -176,8 +151,8 @@ static int refuse(request_rec *r, forge_status_t status)
         apr_table_setn(r->headers_out, "Location", page);
         return HTTP_MOVED_TEMPORARILY;
     }
-    if (http == HTTP_UNAUTHORIZED || status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", challenge(status));
+    if (forge_http_challenge(status))
+        apr_table_setn(h, "WWW-Authenticate", forge_http_challenge(status));
     if ((http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_AFTER);
     return http;
@@ -188,11 +163,9 @@ static forge_status_t limit(request_rec *r, const forge_door_t *door)
 {
     if (r->main || r->prev || forge_http_ours(r) || !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
         return FORGE_OK;
-    forge_req_t *q = forge_http_request_make(r, forge_http_server(r->server));
-    q->who = door->who;
-    forge_status_t status = forge_http_limit(q, FORGE_LIMIT_USER);
-    if (q->reply->retry_after)
-        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, q->reply->retry_after));
+    forge_status_t status = forge_http_limit(r, forge_http_server(r->server), FORGE_LIMIT_USER, door->who.user_id);
+    if (forge_http_note(r)->retry_after)
+        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, forge_http_note(r)->retry_after));
     return status;
 }
 
@@ -240,6 +213,6 @@ int forge_http_door_note(request_rec *r, const char *type)
 {
     if (!type || strcasecmp(type, "Forge") != 0)
         return DECLINED;
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge(FORGE_E_UNAUTHENTICATED));
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_http_challenge(FORGE_E_UNAUTHENTICATED));
     return OK;
 }

@@ -2,7 +2,7 @@
  * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their words are read at configtest; words with %{…} at each request, so that
  * one <LocationMatch> can guard the folders of all organisations or courses.
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <ap_expr.h>
@@ -125,7 +125,7 @@ static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
     door->trouble = forge_http_lease_take(r->pool, forge_http_server(r->server), activity, &lease, &db);
     if (door->trouble != FORGE_OK)
         return false;
-    door->trouble = forge_store_enrolled(db, r->pool, id, door->who.user_id, &enrolled);
+    door->trouble = forge_store_enrolled(db, r->pool, &door->who, id, &enrolled);
     forge_http_lease_return(lease);
     return enrolled;
 }
@@ -136,14 +136,9 @@ static bool factor_holds(request_rec *r, forge_door_t *door, const char *word)
 {
     (void)r;
     (void)word;
-    for (const char *at = door->who.amr; at && *at; at += strspn(at, " ")) {
-        apr_size_t len = strcspn(at, " ");
-        if (len == 3 && strncmp(at, "otp", len) == 0)
-            return true;
-        at += len;
-    }
-    door->lacks_factor = true;
-    return false;
+    bool used = forge_core_factor_used(&door->who);
+    door->lacks_factor |= !used;
+    return used;
 }
 
 /* --- lines --- */

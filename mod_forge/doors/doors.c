@@ -5,7 +5,7 @@
  * that SetEnvIf of the location can read FORGE_*; check_authn and check_authz let in or not; fixups tell CGI and back ends. <If> is
  * evaluated before all but the first of these: in expressions %{FORGE_ROLE} and its like ask at that moment, wherever they stand.
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <ap_expr.h>

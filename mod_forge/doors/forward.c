@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What back ends hear of the caller: X-Forge-* from us and from nobody else, and none of the caller's credentials (SECURITY 54).
  */
-#include "http/http.h"
+#include "doors_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -60,31 +60,6 @@ int forge_http_forward_strip(request_rec *r)
     return DECLINED;
 }
 
-/* --- what came, also after it was taken away --- */
-
-/* The value kept with this request or with one that led here. */
-static const char *kept(request_rec *r, apr_size_t member, const char *name)
-{
-    for (request_rec *at = r; at; at = at->prev) {
-        const char *value = *(const char *const *)((const char *)forge_http_note(at) + member);
-        if (value)
-            return value;
-        while (at->main)
-            at = at->main;
-    }
-    return apr_table_get(r->headers_in, name);
-}
-
-const char *forge_http_forward_cookie(request_rec *r)
-{
-    return kept(r, offsetof(forge_note_t, cookie), "Cookie");
-}
-
-const char *forge_http_forward_authorization(request_rec *r)
-{
-    return kept(r, offsetof(forge_note_t, authorization), "Authorization");
-}
-
 /* --- what goes on --- */
 
 /* The Cookie header without ours; the others as they came. */
@@ -119,7 +94,7 @@ static void introduce(request_rec *r, const forge_door_t *door)
         apr_table_setn(h, "X-Forge-Session", forge_util_itoa(r->pool, door->who.session_id));
     if (door->by_cookie)
         return;
-    forge_http_note(r)->authorization = forge_http_forward_authorization(r);
+    forge_http_note(r)->authorization = forge_http_authorization_as_sent(r);
     apr_table_unset(h, "Authorization");
 }
 

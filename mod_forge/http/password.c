@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bcrypt behind the gate: so many at a time over all children, so that logins cannot starve the rest (DESIGN 4).
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Failures: how a handler states them, and the problem document that says so (RFC 9457).
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_log.h>
@@ -11,12 +11,6 @@
 #include <string.h>
 
 APLOG_USE_MODULE(forge);
-
-forge_status_t forge_fail(forge_req_t *q, forge_status_t status)
-{
-    (void)q;
-    return status;
-}
 
 forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail)
 {
@@ -39,7 +33,7 @@ forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const fo
 
 void forge_http_retry_after(forge_req_t *q, int seconds)
 {
-    q->reply->retry_after = seconds;
+    forge_http_note(q->r)->retry_after = seconds;
 }
 
 void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...)

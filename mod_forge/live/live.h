@@ -56,24 +56,34 @@ void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
 void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took);
 /* Each child's share of what is in flight is kept apart by pid and birth, and dropped when that child is gone. */
 
-typedef enum forge_counter_t {                       /* simple counters; label sets of known names only */
-                               FORGE_C_RATE_LIMITED, /* first of FORGE_LIMIT_CLASSES, one per class */
-                               FORGE_C_DB_WAIT_TIMEOUT = FORGE_C_RATE_LIMITED + FORGE_LIMIT_CLASSES,
-                               FORGE_C_DB_DOWN,
-                               FORGE_C_HASH_TOTAL,
-                               FORGE_C_HASH_REFUSED,
-                               FORGE_C_LIMIT_EVICTED,
-                               FORGE_C_LOGIN_OK,
-                               FORGE_C_LOGIN_FAILED,
-                               FORGE_C_TOKEN_ASKED,
-                               FORGE_COUNTERS
+/* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t, in its order. */
+typedef enum forge_counter_t {
+#define FORGE_COUNTER(name, family, labels, help) FORGE_C_##name,
+#define FORGE_GAUGE(name, family, labels, help)
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
+    FORGE_COUNTERS
 } forge_counter_t;
+typedef enum forge_gauge_t {
+#define FORGE_COUNTER(name, family, labels, help)
+#define FORGE_GAUGE(name, family, labels, help) FORGE_G_##name,
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
+    FORGE_GAUGES
+} forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
 
-/* Pool gauges of this child, set by http/pool.c. */
+/* Pool gauges of this child, set by server/lease.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
-/* Query time by statement name (≤ 128 names; the rest count as "other"). */
+/* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
+
+/* gauges.c: the figures one by one */
+void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES]); /* all of them, as of now */
+apr_int64_t forge_live_counter(const forge_live_t *live, forge_counter_t which);
+apr_int64_t forge_live_requests(const forge_live_t *live); /* answered so far, whatever the route */
 
 #define FORGE_LIVE_TEXT_MAX (8 << 20) /* a ceiling for the buffers of the two writers below; a hundred routes need a tenth of it */
 /* Prometheus text format 0.0.4, or OpenMetrics 1.0.0 (ends with # EOF): every metric of SPEC 12 this build has, with HELP and TYPE. */
@@ -82,6 +92,14 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
  * is a status ≥ 500. endpoints holds the routes that were called; requests that matched none are in the summary only. cpu_avg is since
  * the segment was made; memory and disk are of now. */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
+
+/* --- system.c --- */
+
+/* Per cent of the root file system and of the memory that is in use, of what users other than root may have; negative: not known. */
+typedef struct forge_machine_t {
+    double disk, memory;
+} forge_machine_t;
+forge_machine_t forge_live_machine(void);
 
 /* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt) --- */
 

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ForgeAccessLog: one line of JSON per request.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <string.h>
 
 #define PATH_MAX_BYTES 500 /* of the path; each byte may take six when escaped */
 #define TEXT_MAX_BYTES 64  /* of a method or an address */
-
-int forge_http_access_open(apr_pool_t *p, server_rec *s, forge_server_t *server)
-{
-    const char *name = forge_config_access_log(server->config);
-    if (name && !(server->access = forge_http_log_open(p, s, "ForgeAccessLog", name)))
-        return HTTP_INTERNAL_SERVER_ERROR;
-    return OK;
-}
 
 static void add_text(forge_buf_t *b, const char *name, const char *text, apr_size_t max)
 {

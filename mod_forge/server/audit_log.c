@@ -2,20 +2,12 @@
  * ForgeAuditLog: one JSON line for each security event that was committed. The table forge.audit_events is the record; this is for what
  * watches over many servers.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <string.h>
 
 #define EVENTS_MAX (1024 * 1024) /* bytes of a line before it is known whether it is short enough */
-
-int forge_http_audit_open(apr_pool_t *p, server_rec *s, forge_server_t *server)
-{
-    const char *name = forge_config_audit_log(server->config);
-    if (name && !(server->audit = forge_http_log_open(p, s, "ForgeAuditLog", name)))
-        return HTTP_INTERNAL_SERVER_ERROR;
-    return OK;
-}
 
 static void add(forge_buf_t *b, const char *name, const forge_json_t *value)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Claims our requests before httpd looks for a file: no stat, no directory walk (DESIGN 11).
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <http_config.h>

@@ -2,7 +2,7 @@
  * ForgeCookie: the session of a browser. The cookie is the access token itself, so it is believed like one; a second cookie, which scripts
  * can read, says what must stand in X-CSRF-Token when the first one is to change something.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -25,7 +25,7 @@ APLOG_USE_MODULE(forge);
 /* The value of a cookie; NULL when there is none, and when there are two, for nobody can tell which one the browser's host has set. */
 static const char *cookie_value(request_rec *r, const char *name)
 {
-    const char *header = forge_http_forward_cookie(r), *found = NULL;
+    const char *header = forge_http_cookie_as_sent(r), *found = NULL;
     apr_size_t len = strlen(name);
     for (const char *at = header; at && *at; at += *at == ';') {
         at += strspn(at, " \t");
@@ -138,10 +138,10 @@ static void clear_cookies(request_rec *r, const forge_server_t *server)
     add_cookie(r, CSRF_COOKIE, "", true, 0);
 }
 
-void forge_http_cookie_set(forge_req_t *q, const forge_who_t *who)
+void forge_http_cookie_set(request_rec *r, const forge_server_t *server, const forge_who_t *who)
 {
-    if (can_set(q->r, q->server))
-        set_cookies(q->r, q->server, who, sign(q->pool, q->server, who, q->now));
+    if (can_set(r, server))
+        set_cookies(r, server, who, sign(r->pool, server, who, forge_http_note(r)->begun));
 }
 
 bool forge_http_cookie_sets(request_rec *r)
@@ -150,9 +150,9 @@ bool forge_http_cookie_sets(request_rec *r)
     return cookie && strncmp(cookie, SESSION_COOKIE, sizeof(SESSION_COOKIE) - 1) == 0;
 }
 
-void forge_http_cookie_clear(forge_req_t *q)
+void forge_http_cookie_clear(request_rec *r, const forge_server_t *server)
 {
-    clear_cookies(q->r, q->server);
+    clear_cookies(r, server);
 }
 
 /* --- believing --- */
@@ -218,32 +218,31 @@ forge_status_t forge_http_cookie_who(request_rec *r, const forge_server_t *serve
 
 /* A page elsewhere needs no consent of ours to send a form, or nothing at all: that could log somebody in to an account that is not
  * theirs. JSON it may send only after a preflight. */
-static bool is_foreign_login(forge_req_t *q)
+static bool is_foreign_login(request_rec *r, const forge_config_t *config, const forge_route_t *route)
 {
-    const char *type = forge_http_header(q, "Content-Type"), *origin = forge_http_header(q, "Origin");
-    if (!q->route || !(q->route->flags & (FORGE_R_FORM | FORGE_R_TOKENS)) || q->route->method == FORGE_GET)
+    const char *type = apr_table_get(r->headers_in, "Content-Type"), *origin = apr_table_get(r->headers_in, "Origin");
+    if (!route || !(route->flags & (FORGE_R_FORM | FORGE_R_TOKENS)) || route->method == FORGE_GET)
         return false;
-    if ((type && strncasecmp(type, "application/json", 16) == 0) || (origin && forge_config_origin_allowed(q->config, origin)))
+    if ((type && strncasecmp(type, "application/json", 16) == 0) || (origin && forge_config_origin_allowed(config, origin)))
         return false;
-    return !same_origin(q->r, true);
+    return !same_origin(r, true);
 }
 
-forge_status_t forge_http_cookie_token(forge_req_t *q, const char **token)
+forge_status_t forge_http_cookie_token(request_rec *r, const forge_server_t *server, const forge_route_t *route, const char **token)
 {
     forge_who_t who;
     *token = NULL;
-    if (!forge_config_cookie(q->config, q->dir) || forge_http_header(q, "Authorization"))
+    if (!forge_config_cookie(server->config, forge_config_of_request(r)) || apr_table_get(r->headers_in, "Authorization"))
         return FORGE_OK;
-    if (is_foreign_login(q))
+    if (is_foreign_login(r, server->config, route))
         return FORGE_E_CSRF;
-    forge_status_t status = believe(q->r, q->server, token, &who);
-    if (status == FORGE_OK && forge_http_writes(q->r) && !has_csrf_token(q->r, q->server, &who))
+    forge_status_t status = believe(r, server, token, &who);
+    if (status == FORGE_OK && forge_http_writes(r) && !has_csrf_token(r, server, &who))
         status = FORGE_E_CSRF;
-    q->by_cookie = status == FORGE_OK;
     if (status == FORGE_OK)
         return FORGE_OK;
     *token = NULL;
     if (status == FORGE_E_INVALID_TOKEN) /* the browser cannot know, and would go on sending it */
-        clear_cookies(q->r, q->server);
-    return status == FORGE_E_UNAUTHENTICATED || !q->route || q->route->role == FORGE_ROLE_NONE ? FORGE_OK : status;
+        clear_cookies(r, server);
+    return status == FORGE_E_UNAUTHENTICATED || !route || route->role == FORGE_ROLE_NONE ? FORGE_OK : status;
 }

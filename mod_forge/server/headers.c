@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The headers that every answer of ours carries, Apache's own errors included.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <http_config.h>

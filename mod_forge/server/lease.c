@@ -2,7 +2,7 @@
  * Database connections: from mod_dbd's pool to store/, with a bounded wait that mod_dbd lacks and a pause after failures (DESIGN 1).
  * DBDMax is per child and mod_dbd waits for ever at it, so a gate of the same size stands in front.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -200,8 +200,7 @@ void forge_http_lease_return(forge_lease_t *lease)
     if (lease->db) {
         forge_store_db_detach(lease->db); /* rolls back what is open, and its effects with it */
         forge_effects_t effects = forge_store_effects_take(lease->db, lease->p);
-        forge_http_revocations_apply(lease->server, &effects);
-        forge_http_audit_write(lease->server, &effects);
+        forge_http_effects_apply(lease->server, &effects);
     }
     dbd_close(lease->s, lease->rec);
     lease->rec = NULL;
@@ -222,7 +221,7 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     if (!lease->rec)
         return FORGE_E_DATABASE_DOWN;
     void *native = apr_dbd_native_handle(lease->rec->driver, lease->rec->handle);
-    return forge_store_db_attach(p, native, settings, activity, store_says, lease, &lease->db);
+    return forge_store_db_attach(p, native, settings, &(forge_db_use_t){activity, store_says, lease}, &lease->db);
 }
 
 /* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given
@@ -275,25 +274,17 @@ forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server
     return status;
 }
 
-forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
+forge_db_t *forge_http_lease_db(const forge_lease_t *lease)
 {
-    if (!q->lease || !q->lease->rec) {
-        const char *activity = apr_pstrcat(q->pool, "forge ", q->request_id, NULL);
-        if (forge_http_idempotency_claimed(q)) /* a slip of the handler's: it gave the transaction away in the middle of its work */
-            return FORGE_E_INTERNAL;
-        FORGE_TRY(forge_http_lease_take(q->pool, q->server, activity, &q->lease, db));
-    }
-    *db = q->lease->db;
-    return q->idem ? forge_http_idempotency_claim(q, *db) : FORGE_OK;
+    return lease && lease->rec ? lease->db : NULL;
 }
 
-void forge_http_db_done(forge_req_t *q)
+forge_status_t forge_http_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data)
 {
-    if (q->lease)
-        forge_http_lease_return(q->lease);
-}
-
-const char *forge_http_db_constraint(const forge_req_t *q)
-{
-    return q->lease && q->lease->db ? forge_store_constraint(q->lease->db) : "";
+    forge_lease_t *lease;
+    forge_db_t *db;
+    FORGE_TRY(forge_http_lease_take(p, server, activity, &lease, &db));
+    forge_status_t status = use(db, p, data);
+    forge_http_lease_return(lease);
+    return status;
 }

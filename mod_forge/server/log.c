@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Logs of one JSON line an event, written at once. Opened in the parent as root, inherited by the children.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -66,4 +66,14 @@ void forge_http_log_write(const forge_log_t *log, server_rec *s, const forge_buf
     apr_status_t rv = apr_file_write(log->file, line->data, &len);
     if (rv != APR_SUCCESS || len != line->len)
         complain(s, log, rv);
+}
+
+int forge_http_logs_open(apr_pool_t *p, forge_server_t *server)
+{
+    const char *access = forge_config_access_log(server->config), *audit = forge_config_audit_log(server->config);
+    if (access && !(server->access = forge_http_log_open(p, server->s, "ForgeAccessLog", access)))
+        return HTTP_INTERNAL_SERVER_ERROR;
+    if (audit && !(server->audit = forge_http_log_open(p, server->s, "ForgeAuditLog", audit)))
+        return HTTP_INTERNAL_SERVER_ERROR;
+    return OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who a request is (id, trace), what is noted with it, and how the handlers see it.
+ * What is noted with a request: its id and trace, its path and its credentials as they were sent.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -9,8 +9,6 @@
 #include <string.h>
 
 extern module AP_MODULE_DECLARE_DATA forge_module;
-
-#define USER_AGENT_MAX 512
 
 forge_note_t *forge_http_note(request_rec *r)
 {
@@ -43,16 +41,6 @@ forge_note_t *forge_http_identify(request_rec *r)
     return note;
 }
 
-int forge_http_begin(request_rec *r)
-{
-    if (r->main || !forge_config_enabled(forge_config_of_server(r->server)))
-        return DECLINED;
-    forge_http_identify(r)->located = true;
-    if (forge_http_ours(r))
-        forge_http_die_prepare(r);
-    return DECLINED;
-}
-
 const char *forge_http_raw_path(request_rec *r)
 {
     const char *target = r->unparsed_uri ? r->unparsed_uri : "/";
@@ -64,40 +52,30 @@ const char *forge_http_raw_path(request_rec *r)
     return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
 }
 
-/* The User-Agent, cut to a bound and only when it is text. */
-static const char *user_agent(request_rec *r)
+/* The value kept with this request or with one that led here. */
+static const char *kept(request_rec *r, apr_size_t member, const char *name)
 {
-    const char *agent = apr_table_get(r->headers_in, "User-Agent");
-    if (!agent)
-        return NULL;
-    apr_size_t len = strlen(agent);
-    while (len > USER_AGENT_MAX || (len > 0 && (agent[len] & 0xC0) == 0x80))
-        len--;
-    return forge_util_utf8(agent, len, NULL) ? apr_pstrndup(r->pool, agent, len) : NULL;
+    for (request_rec *at = r; at; at = at->prev) {
+        const char *value = *(const char *const *)((const char *)forge_http_note(at) + member);
+        if (value)
+            return value;
+        while (at->main)
+            at = at->main;
+    }
+    return apr_table_get(r->headers_in, name);
 }
 
-forge_req_t *forge_http_request_make(request_rec *r, const forge_server_t *server)
+const char *forge_http_cookie_as_sent(request_rec *r)
 {
-    const forge_note_t *note = forge_http_note(r);
-    forge_req_t *q = apr_pcalloc(r->pool, sizeof(*q));
-    q->pool = r->pool;
-    q->server = server;
-    q->config = server->config;
-    q->dir = forge_config_of_request(r);
-    q->keys = server->keys;
-    q->live = server->live;
-    q->router = server->router;
-    q->request_id = note->request_id;
-    q->trace = note->trace;
-    q->client_ip = r->useragent_ip;
-    q->user_agent = user_agent(r);
-    q->now = note->begun;
-    q->r = r;
-    q->reply = apr_pcalloc(r->pool, sizeof(*q->reply));
-    return q;
+    return kept(r, offsetof(forge_note_t, cookie), "Cookie");
 }
 
-const char *forge_http_header(forge_req_t *q, const char *name)
+const char *forge_http_authorization_as_sent(request_rec *r)
 {
-    return apr_table_get(q->r->headers_in, name);
+    return kept(r, offsetof(forge_note_t, authorization), "Authorization");
+}
+
+const char *forge_http_activity(request_rec *r)
+{
+    return apr_pstrcat(r->pool, "forge ", forge_http_identify(r)->request_id, NULL);
 }

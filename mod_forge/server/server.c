@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What each virtual host has at run time: keys, router, shared segment, the gate before its database connections.
  */
-#include "http/http.h"
+#include "server_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -80,7 +80,7 @@ int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_li
             continue;
         forge_server_t *server = server_make(pconf, s, live, router, slots);
         server_rec **key = apr_pmemdup(pconf, &s, sizeof(s));
-        if (!server->keys || forge_http_access_open(pconf, s, server) != OK || forge_http_audit_open(pconf, s, server) != OK)
+        if (!server->keys)
             return HTTP_INTERNAL_SERVER_ERROR;
         apr_hash_set(servers, key, sizeof(*key), server);
     }

@@ -2,7 +2,7 @@
  * Work on mod_watchdog's threads that has ended before a child's pools go. mod_watchdog itself stops its threads only when the process
  * pool goes: by then mod_dbd's pools are gone, and a connection still out of them ends the child with an abort.
  */
-#include "http/http.h"
+#include "work_private.h"
 
 #include <httpd.h>
 #include <http_config.h>

@@ -5,7 +5,7 @@
  * ten seconds when a child takes over from another). The listener has a connection of its own, beside mod_dbd's pool: DBDMax 1 is all that
  * a prefork child has, and requests need it. While nobody listens the guard asks the database about each token.
  */
-#include "http/http.h"
+#include "work_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -15,47 +15,11 @@
 
 APLOG_USE_MODULE(forge);
 
-#define LEEWAY     apr_time_from_sec(60)   /* what clocks of nodes may differ by, and a token may have been signed ahead */
 #define TICK       apr_time_from_msec(100) /* how often a thread looks whether to listen */
 #define LISTEN_FOR apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
 #define PAUSE      apr_time_from_msec(500) /* after a failure */
 #define TELL_AFTER apr_time_from_sec(3)    /* a database that is away for less is no news: those who need it say so themselves */
 #define TELL_EVERY apr_time_from_sec(60)
-
-/* --- words --- */
-
-/* A number that runs to `end`; false for anything else. */
-static bool number(const char *at, const char *end, apr_int64_t *n)
-{
-    return end > at && *at >= '0' && *at <= '9' && forge_util_atoi(at, (apr_size_t)(end - at), n);
-}
-
-/* One word into shared memory. Unknown ones are left to later versions of this module, which may speak on the same channel. */
-static void apply_word(const forge_server_t *server, const char *word, apr_size_t len, apr_time_t until)
-{
-    const char *end = word + len, *colon = memchr(word, ':', len);
-    apr_int64_t id, epoch;
-    if (len > 1 && *word == 's' && number(word + 1, end, &id))
-        forge_live_revoke_session(server->live, server->realm, id, until);
-    else if (len > 1 && *word == 'u' && colon && number(word + 1, colon, &id) && number(colon + 1, end, &epoch))
-        forge_live_revoke_user(server->live, server->realm, id, epoch, until);
-}
-
-static void apply_words(const forge_server_t *server, const char *words)
-{
-    apr_time_t until = apr_time_now() + server->longest + LEEWAY;
-    while (*words) {
-        apr_size_t len = strcspn(words, " ");
-        apply_word(server, words, len, until);
-        words += len + strspn(words + len, " ");
-    }
-}
-
-void forge_http_revocations_apply(const forge_server_t *server, const forge_effects_t *effects)
-{
-    for (int i = 0; i < effects->revoked->nelts; i++)
-        apply_words(server, APR_ARRAY_IDX(effects->revoked, i, const char *));
-}
 
 /* --- the listener --- */
 
@@ -72,7 +36,7 @@ typedef struct events_t {
 static void heard(void *baton, const char *words)
 {
     const events_t *e = baton;
-    apply_words(e->server, words);
+    forge_http_revoked_apply(e->server, words);
 }
 
 /* A child that must end waits for this thread. */
@@ -122,7 +86,7 @@ static void begin(events_t *e)
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
     asked = forge_live_clock();
-    if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + LEEWAY, &why)) {
+    if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY, &why)) {
         give_up(e, why);
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What happens in the background, in one child at a time, on mod_watchdog's thread: the first administrator and housekeeping.
  */
-#include "http/http.h"
+#include "work_private.h"
 
 #include <httpd.h>
 #include <http_config.h>

@@ -180,7 +180,9 @@ static const char *const host_lines[PORTS] = {
     [PORT_MAIN] = "",
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
     [PORT_LIMITS] = "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
-                    "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n",
+                    "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
+                    "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h user\n</Location>\n"
+                    "<LocationMatch \"^/api/v1/organizations/[0-9]+/members\">\nForgeRateLimit user 2/1h user\n</LocationMatch>\n",
     [PORT_STRICT] = "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles "
                     "student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
                     "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",

@@ -11,14 +11,12 @@ allowed() {
     case "$1" in
         front) echo "api http doors work server config core store live net run util" ;;
         api) echo "http config core store live util" ;;
-        http) echo "server doors config core store live util" ;;
-        doors) echo "http server config core store live util" ;;
-        work) echo "http server jobs config core store live net run util" ;;
-        server) echo "http config core store live net run util" ;;
+        http | doors) echo "server config core store live util" ;;
+        work) echo "server jobs config core store live net run util" ;;
+        server) echo "config core store live net run util" ;;
         jobs) echo "core store live net run util" ;;
         config) echo "core live net util" ;;
-        core) echo "net util" ;;
-        live | net | run) echo "util" ;;
+        core | live | net | run) echo "util" ;;
         store) echo "live util" ;;
         ctl) echo "jobs core store live net util" ;;
         util) echo "" ;;

@@ -50,7 +50,7 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
 {
     forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
     FORGE_TRY(forge_api_guess_failed(q, g, "user.login_failed", "login"));
-    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
+    return FORGE_E_BAD_CREDENTIALS;
 }
 
 /* A hash of lower cost, or imported, is made anew; when there is no place at the gate, another login will do it. */
@@ -94,10 +94,10 @@ static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_
     FORGE_TRY(renew_hash(q, forge_store_rows_text(account, 0, "_password_hash"), password, &new_hash));
     if (forge_store_rows_bool(account, 0, "_mfa"))
         return challenge(q, g, epoch, new_hash);
-    forge_new_session_t session = forge_api_session_begin(q, "pwd", &refresh);
-    session.guess = g;
+    forge_login_t login = {g->user_id, epoch, new_hash, forge_api_session_begin(q, "pwd", &refresh)};
+    login.session.guess = g;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_login(db, q->pool, g->user_id, epoch, new_hash, &session, &rows));
+    FORGE_TRY(forge_store_login(db, q->pool, &login, &rows));
     if (forge_store_rows_count(rows) == 0)
         return refuse_login(q, g);
     forge_live_count(q->live, FORGE_C_LOGIN_OK);

@@ -225,3 +225,9 @@ const char *forge_core_jwks(const forge_keys_t *keys)
 {
     return keys->jwks;
 }
+
+const char *forge_core_alg_name(forge_alg_t alg)
+{
+    static const char *const names[FORGE_ALGS] = {"HS256", "RS256", "ES256"};
+    return names[alg];
+}

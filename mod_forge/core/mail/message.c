@@ -161,3 +161,18 @@ const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *m, apr
     *len = b->len;
     return b->failed ? NULL : apr_pstrmemdup(p, b->data, b->len);
 }
+
+const char *forge_core_mail_address(apr_pool_t *p, const char *typed, const char **why)
+{
+    const char *shown, *key;
+    return forge_core_email_normalize(p, typed, strlen(typed), &shown, &key, why) ? shown : NULL;
+}
+
+const char *forge_core_mail_from(apr_pool_t *p, const char *public_url)
+{
+    const char *host = strstr(public_url, "://"), *why;
+    host = host ? host + 3 : public_url;
+    host = apr_pstrmemdup(p, host, strcspn(host, ":/"));
+    const char *address = forge_core_mail_address(p, apr_pstrcat(p, "no-reply@", host, NULL), &why);
+    return address ? address : "no-reply@localhost";
+}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Mails as text: what each kind says, the message around it (RFC 5322, MIME), and where mail goes.
+ * Mails as text: what each kind says, the message around it (RFC 5322, MIME), and from whom.
  */
 #ifndef FORGE_CORE_MESSAGE_H
 #define FORGE_CORE_MESSAGE_H
 
-#include "net/net.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- templates.c --- */
 
@@ -41,15 +42,10 @@ typedef struct forge_message_t {
  * header as UTF-8 (RFC 6532) and needs a server with SMTPUTF8. NULL when an address or the id has a character that could end a header. */
 const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *message, apr_size_t *len);
 
-/* --- transport.c: the words of ForgeMail --- */
+/* --- senders --- */
 
-#define FORGE_MAIL_FORM \
-    "off, file:DIR [from=ADDRESS], or smtp://host[:port] | smtps://host[:port] [from=ADDRESS] [user=NAME " \
-    "password=file:/path|env:NAME|text] " \
-    "[starttls=required|optional|off] [ca=/path]"
-/* Reads them. "off" gives neither directory nor host. starttls is required unless the host is this machine; a password is refused where it
- * could travel in the clear. The password is as spelled, not yet read. NULL and *why in lower case when they are not of that form. */
-const forge_mail_t *forge_core_mail_parse(apr_pool_t *p, int n, const char *const *words, const char **why);
+/* An address as it is shown, its domain as A-labels; NULL and *why in lower case when it is none. */
+const char *forge_core_mail_address(apr_pool_t *p, const char *typed, const char **why);
 /* "no-reply@" and the host of a ForgePublicURL; "localhost" where that is an address and no name. */
 const char *forge_core_mail_from(apr_pool_t *p, const char *public_url);
 

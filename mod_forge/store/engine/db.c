@@ -217,21 +217,21 @@ static apr_status_t detach_cleanup(void *db)
     return APR_SUCCESS;
 }
 
-forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings, const char *activity,
-                                     forge_store_log_fn log, void *baton, forge_db_t **out)
+forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
+                                     const forge_db_use_t *use, forge_db_t **out)
 {
     forge_db_t *db = apr_pcalloc(p, sizeof *db);
     *out = NULL;
     db->conn = native;
     db->pool = p;
     db->settings = *settings;
-    db->log = log;
-    db->baton = baton;
+    db->log = use->log;
+    db->baton = use->baton;
     /* A connection that died while it lay in the pool is found here, before anything is sent: the caller may reset it and attach again. */
     if (!db->conn || !forge_store_alive(db->conn) || !(db->link = link_of(db->conn)))
         return FORGE_E_DATABASE_DOWN;
-    if (activity)
-        apr_cpystrn(db->activity, activity, sizeof db->activity);
+    if (use->activity)
+        apr_cpystrn(db->activity, use->activity, sizeof db->activity);
     if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
         forge_store_rollback(db);
         if (PQstatus(db->conn) != CONNECTION_OK)
@@ -296,20 +296,4 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
         return NULL;
     }
     return db;
-}
-
-bool forge_store_same_database(const char *a, const char *b)
-{
-    static const char *const where[] = {"host", "hostaddr", "port", "dbname", "service", NULL};
-    PQconninfoOption *one = PQconninfoParse(a, NULL), *two = PQconninfoParse(b, NULL);
-    bool same = one && two;
-    for (int i = 0; same && one[i].keyword; i++) /* libpq gives both in the same order */
-        for (const char *const *key = where; *key; key++)
-            if (strcmp(one[i].keyword, *key) == 0)
-                same = same && strcmp(one[i].val ? one[i].val : "", two[i].val ? two[i].val : "") == 0;
-    if (!one || !two)
-        same = strcmp(a, b) == 0;
-    PQconninfoFree(one);
-    PQconninfoFree(two);
-    return same;
 }

@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { FILTERS_MAX = 24, BASE_MAX = 8, ARGS_MAX = FILTERS_MAX + BASE_MAX + 4, SQL_MAX = 16384 };
+enum { BASE_MAX = 8, ARGS_MAX = FORGE_LIST_FILTERS_MAX + BASE_MAX + 4, SQL_MAX = 16384 };
 enum { BY_KEY = 1, BY_SKIP = 2, FULL_PAGE = 4 }; /* how a page is cut out */
 
 /* A statement while it is put together. */
@@ -17,6 +17,22 @@ typedef struct plan_t {
     int order;
     int paging;
 } plan_t;
+
+const char *forge_store_list_order_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; at < i; at++)
+        if (!list->orders[at].name)
+            return NULL;
+    return list->orders[i].name;
+}
+
+const char *forge_store_list_filter_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; list->filters && at < i; at++)
+        if (!list->filters[at].name)
+            return NULL;
+    return list->filters ? list->filters[i].name : NULL;
+}
 
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort)
 {
@@ -86,8 +102,8 @@ static forge_status_t plan_run(forge_db_t *db, apr_pool_t *p, const plan_t *plan
 {
     if (plan->sql->failed || strlen(name) > FORGE_STORE_NAME_MAX)
         return FORGE_E_INTERNAL;
-    const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len), plan->count};
-    return forge_store_run(db, p, &stmt, plan->args, rows);
+    const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len)};
+    return forge_store_run(db, p, &stmt, (forge_args_t){plan->args, plan->count}, rows);
 }
 
 static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
@@ -103,14 +119,21 @@ static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_
     return FORGE_OK;
 }
 
-/* Tables that are too large for us are a mistake in the program, a cursor without its key one of the client. */
-static forge_status_t query_check(const forge_list_t *list, const forge_list_order_t *order, const forge_list_query_t *query)
+const char *forge_store_list_problem(const forge_list_t *list)
 {
     int filters = 0;
     while (list->filters && list->filters[filters].name)
         filters++;
-    if (filters > FILTERS_MAX || list->base_args > BASE_MAX)
-        return FORGE_E_INTERNAL;
+    if (filters > FORGE_LIST_FILTERS_MAX)
+        return "the list has more filters than a query has room for";
+    if (list->base_args > BASE_MAX)
+        return "the list has more arguments than a query has room for";
+    return list->orders && list->orders->name ? NULL : "the list has no order";
+}
+
+/* A cursor without its key is a mistake of the client. */
+static forge_status_t query_check(const forge_list_order_t *order, const forge_list_query_t *query)
+{
     if (query->limit < 1 || query->limit > FORGE_PAGE_LIMIT || query->skip < 0)
         return FORGE_E_VALIDATION;
     return query->after_id && order->key && !query->after_key ? FORGE_E_VALIDATION : FORGE_OK;
@@ -119,11 +142,13 @@ static forge_status_t query_check(const forge_list_t *list, const forge_list_ord
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total)
 {
+    if (forge_store_list_problem(list))
+        return FORGE_E_INTERNAL;
     const forge_list_order_t *order = forge_store_list_order(list, query->sort);
     plan_t plan = {.sql = forge_util_buf_make(p, 2048, SQL_MAX), .order = (int)(order - list->orders)};
     if (!db || !db->conn)
         return FORGE_E_DATABASE_DOWN;
-    FORGE_TRY(query_check(list, order, query));
+    FORGE_TRY(query_check(order, query));
     plan.paging = (query->after_id ? BY_KEY : 0) | (query->skip ? BY_SKIP : 0) | (query->limit == FORGE_PAGE_LIMIT ? FULL_PAGE : 0);
     if (!(plan.paging & FULL_PAGE))
         forge_util_buf_puts(plan.sql, "SELECT * FROM (");

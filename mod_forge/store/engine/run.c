@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-static const forge_stmt_t activity_stmt = {"forge_activity", "SELECT set_config('application_name', $1, false)", 1};
+static const forge_stmt_t activity_stmt = {"forge_activity", "SELECT set_config('application_name', $1, false)"};
 
 enum { STEP_BEGIN, STEP_ACTIVITY_LEARN, STEP_ACTIVITY, STEP_LEARN, STEP_RUN, STEPS };
 
@@ -13,7 +13,7 @@ enum { STEP_BEGIN, STEP_ACTIVITY_LEARN, STEP_ACTIVITY, STEP_LEARN, STEP_RUN, STE
 typedef struct batch_t {
     forge_db_t *db;
     const forge_stmt_t *stmt;
-    const char *const *args;
+    forge_args_t args;
     bool named;    /* prepared under its name; otherwise as the unnamed statement */
     bool learns;   /* Parse is in the batch */
     bool activity; /* application_name is in the batch */
@@ -60,11 +60,11 @@ static bool statement_send(batch_t *b)
     PGconn *conn = b->db->conn;
     const forge_stmt_t *s = b->stmt;
     if (!b->named)
-        return took(b, STEP_RUN, PQsendQueryParams(conn, s->sql, s->args, NULL, b->args, NULL, NULL, 0));
+        return took(b, STEP_RUN, PQsendQueryParams(conn, s->sql, b->args.count, NULL, b->args.values, NULL, NULL, 0));
     b->learns = !forge_store_link_has(b->db->link, s->name);
     if (b->learns && !took(b, STEP_LEARN, PQsendPrepare(conn, s->name, s->sql, 0, NULL)))
         return false;
-    return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, s->args, b->args, NULL, NULL, 0));
+    return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, b->args.count, b->args.values, NULL, NULL, 0));
 }
 
 static bool batch_send(batch_t *b)
@@ -228,7 +228,8 @@ static forge_status_t relearn(forge_db_t *db, apr_pool_t *p)
 }
 
 /* One round trip; *answer is to be cleared by the caller when FORGE_OK. */
-static forge_status_t exchange(forge_db_t *db, const forge_stmt_t *stmt, const char *const *args, PGresult **answer, verdict_t *verdict)
+static forge_status_t exchange(forge_db_t *db, const forge_stmt_t *stmt, forge_args_t args, PGresult **answer,
+                               verdict_t *verdict)
 {
     batch_t b = {.db = db, .stmt = stmt, .args = args, .activity = activity_wanted(db, stmt), .failed = -1};
     bool inside = PQtransactionStatus(db->conn) != PQTRANS_IDLE;
@@ -262,7 +263,8 @@ static void time_count(const forge_db_t *db, const char *name, apr_interval_time
     forge_live_query(db->settings.live, label, took);
 }
 
-forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args, forge_rows_t **rows)
+forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
+                               forge_rows_t **rows)
 {
     if (!db || !db->conn || PQstatus(db->conn) != CONNECTION_OK)
         return FORGE_E_DATABASE_DOWN;

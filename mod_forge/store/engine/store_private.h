@@ -135,11 +135,11 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
 
 /* --- turn.c: statements that must see what others of the same account have just done --- */
 
-/* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on with the snapshot
- * it began with, the next one sees what those have committed that it waited for. Both take `args`, from the first one on. Rows of `then`.
- */
+/* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on
+ * with the snapshot it began with, the next one sees what those have committed that it waited for. `wait` takes the
+ * first of `args`, `then` all of them. Rows of `then`. */
 forge_status_t forge_store_in_turn(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *wait, const forge_stmt_t *then,
-                                   const char *const *args, forge_rows_t **rows);
+                                   forge_args_t args, forge_rows_t **rows);
 /* Locks the row of account $1. Logins, changes of the password and of second factors take turns by it. */
 extern const forge_stmt_t forge_store_hold_account;
 

@@ -32,8 +32,7 @@ static const forge_stmt_t guess_charge = {
     CHARGE("own", "$2", "$3::int", "shut WHERE until IS NULL") ", "
     CHARGE("every", "''", "$3::int * 10", "own") " "
     "SELECT EXISTS (SELECT FROM every) AS allowed, EXISTS (SELECT FROM own) AS half,"
-    " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut",
-    4};
+    " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut"};
 
 #define FAIL(name, address, limit, from)                                                                                \
     name " AS ("                                                                                                        \
@@ -57,19 +56,16 @@ static const forge_stmt_t guess_failed = {
         " jsonb_strip_nulls(jsonb_build_object('at', $10::text, 'unknown', CASE WHEN $6::bigint = 0 THEN substr($1, 6, 16) END)) "
         "UNION ALL SELECT 'user.locked', nullif($7::bigint, 0), nullif($6::bigint, 0), $8::inet, $9,"
         " jsonb_build_object('scope', scope, 'failures', failures, 'seconds', $4::int) FROM locked") " "
-    "SELECT " FORGE_AUDITED,
-    10};
+    "SELECT " FORGE_AUDITED};
 
 static const forge_stmt_t guess_settle = {
     "guess_settle",
-    "WITH one AS (SELECT), " FORGE_GUESS_SETTLE("$1", "$2", "$3::boolean", "one") " SELECT EXISTS (SELECT FROM own) AS own",
-    3};
+    "WITH one AS (SELECT), " FORGE_GUESS_SETTLE("$1", "$2", "$3::boolean", "one") " SELECT EXISTS (SELECT FROM own) AS own"};
 
 /* Half a charge: only the counter of this network. */
 static const forge_stmt_t guess_unwind = {
     "guess_unwind",
-    "UPDATE forge.login_failures SET pending = greatest(pending - 1, 0) WHERE subject = $1 AND address = $2",
-    2};
+    "UPDATE forge.login_failures SET pending = greatest(pending - 1, 0) WHERE subject = $1 AND address = $2"};
 
 /* The networks first, everywhere last: the order in which guesses take them. */
 static const forge_stmt_t user_unlock = {
@@ -82,8 +78,7 @@ static const forge_stmt_t user_unlock = {
     FORGE_AUDIT(
         "SELECT 'user.unlocked', nullif($2::bigint, 0), id, $3::inet, $4,"
         " jsonb_build_object('counters', (SELECT count(*) FROM own) + (SELECT count(*) FROM every)) FROM who") " "
-    "SELECT id, " FORGE_AUDITED " FROM who",
-    4};
+    "SELECT id, " FORGE_AUDITED " FROM who"};
 
 /* clang-format on */
 
@@ -94,7 +89,8 @@ const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id)
 
 forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict, int *seconds)
 {
-    const char *args[] = {g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds)};
+    const forge_args_t args =
+        FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds));
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &guess_charge, args, &rows));
     *seconds = (int)forge_store_rows_int(rows, 0, "seconds", 0);
@@ -102,32 +98,29 @@ forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const for
     if (forge_store_rows_bool(rows, 0, "allowed"))
         return FORGE_OK;
     *verdict = *seconds > 0 ? FORGE_GUESS_LOCKED : FORGE_GUESS_BUSY;
-    return forge_store_rows_bool(rows, 0, "half") ? forge_store_run(db, p, &guess_unwind, args, NULL) : FORGE_OK;
+    return forge_store_rows_bool(rows, 0, "half")
+               ? forge_store_run(db, p, &guess_unwind, FORGE_ARGS(g->subject, g->address), NULL)
+               : FORGE_OK;
 }
 
 forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event, const char *at)
 {
-    const char *args[] = {g->subject,
-                          g->address,
-                          forge_util_itoa(p, g->limit),
-                          forge_util_itoa(p, g->seconds),
-                          event,
-                          forge_util_itoa(p, g->user_id),
-                          forge_util_itoa(p, g->actor_id),
-                          forge_store_ip(p, g->ip),
-                          g->request_id,
-                          at};
+    const forge_args_t args = FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit),
+                                         forge_util_itoa(p, g->seconds), event, forge_util_itoa(p, g->user_id),
+                                         forge_util_itoa(p, g->actor_id), forge_store_ip(p, g->ip), g->request_id, at);
     return forge_store_run(db, p, &guess_failed, args, NULL);
 }
 
 forge_status_t forge_store_guess_settle(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, bool good)
 {
-    const char *args[] = {g->subject, g->address, good ? "t" : "f"};
+    const forge_args_t args = FORGE_ARGS(g->subject, g->address, good ? "t" : "f");
     return g->subject ? forge_store_run(db, p, &guess_settle, args, NULL) : FORGE_OK;
 }
 
-forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows)
+forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                  forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &user_unlock, args, rows);
 }

@@ -41,7 +41,8 @@ forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const for
 /* It was right, or was never checked. good: the account's failures from this network are forgotten. */
 forge_status_t forge_store_guess_settle(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, bool good);
 /* An administrator (actor 0: forgectl) lets an account log in again from everywhere. Row: id; no rows: unknown account. */
-forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows);
+forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                  forge_rows_t **rows);
 /* "user:7" */
 const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id);
 
@@ -74,7 +75,8 @@ forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forg
 forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs, forge_rows_t **rows);
 /* An administrator (actor 0: forgectl) takes the second factor of an account away; all its sessions end. Row: id, had (a factor); no rows:
  * unknown account. */
-forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows);
+forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                     forge_rows_t **rows);
 
 /* --- users.c: logins in two steps --- */
 

@@ -19,15 +19,15 @@ static const forge_stmt_t token_active = {
     "token_active",
     "SELECT 1 FROM forge.sessions s JOIN forge.users u ON u.id = s.user_id "
     "WHERE s.id = $1::bigint AND u.id = $2::bigint AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active"
-    " AND u.epoch <= $3::bigint",
-    3};
+    " AND u.epoch <= $3::bigint"};
 
 static const forge_stmt_t second_factor = {
-    "second_factor", "SELECT 1 FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL LIMIT 1", 1};
+    "second_factor", "SELECT 1 FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL LIMIT 1"};
 
-forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *who)
+forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by)
 {
-    const char *args[] = {forge_util_itoa(p, who->session_id), forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->epoch)};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->session_id), forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->epoch));
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &token_active, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
@@ -35,31 +35,11 @@ forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const for
 
 forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, bool *has)
 {
-    const char *args[] = {forge_util_itoa(p, user_id)};
     forge_rows_t *rows;
     *has = true;
-    FORGE_TRY(forge_store_run(db, p, &second_factor, args, &rows));
+    FORGE_TRY(forge_store_run(db, p, &second_factor, FORGE_ARGS(forge_util_itoa(p, user_id)), &rows));
     *has = forge_store_rows_count(rows) > 0;
     return FORGE_OK;
-}
-
-const char *forge_store_database_name(apr_pool_t *p, const char *conninfo)
-{
-    static const char *const where[] = {"host", "hostaddr", "port", "dbname", "service", NULL};
-    bool named = false;
-    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
-    const char *name = all ? "" : conninfo;
-    for (const PQconninfoOption *option = all; option && option->keyword; option++)
-        for (const char *const *key = where; *key; key++)
-            if (option->val && strcmp(option->keyword, *key) == 0) {
-                name = apr_pstrcat(p, name, *key, "=", option->val, "\n", NULL);
-                named = named || strcmp(*key, "dbname") == 0 || strcmp(*key, "service") == 0;
-            }
-    for (const PQconninfoOption *option = all; option && option->keyword; option++)
-        if (!named && option->val && strcmp(option->keyword, "user") == 0) /* whose name the database then has */
-            name = apr_pstrcat(p, name, "dbname=", option->val, "\n", NULL);
-    PQconninfoFree(all);
-    return name;
 }
 
 /* --- the connection that listens --- */

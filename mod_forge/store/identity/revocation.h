@@ -10,13 +10,9 @@
 /* --- questions on a pooled connection --- */
 
 /* Whether session and account are active and the epoch of the account has not risen since: FORGE_OK, or FORGE_E_INVALID_TOKEN. */
-forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *who);
+forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by);
 /* Whether the account has a second factor that is active. */
 forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, bool *has);
-
-/* The part of a connection string that says which database it is (host, hostaddr, port, dbname, service), the same text for the same one;
- * a string that cannot be parsed is its own. */
-const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
 
 /* --- a connection that listens; one thread's --- */
 

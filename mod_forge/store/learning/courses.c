@@ -44,15 +44,13 @@ const forge_list_t forge_store_courses_list = {
 
 static const forge_stmt_t course_get = {
     "course_get",
-    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2"),
-    3};
+    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")};
 
 static const forge_stmt_t course_create = {
     "course_create",
     "INSERT INTO forge.courses AS c (title, description, difficulty, status, organization_id, instructor_id) "
     "SELECT $3, coalesce($4, ''), coalesce($5, 'beginner'), coalesce($6, 'published'), $7::bigint, $1::bigint "
-    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE,
-    7};
+    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE};
 
 /* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or not for these eyes. */
 static const forge_stmt_t course_update = {
@@ -72,8 +70,7 @@ static const forge_stmt_t course_update = {
     "  difficulty = coalesce($7, c.difficulty), status = coalesce($8, c.status),"
     "  organization_id = CASE WHEN $10::boolean THEN NULL ELSE coalesce($9::bigint, c.organization_id) END"
     " FROM verdict v WHERE c.id = v.id AND v.outcome = 'ok' RETURNING " COURSE ") "
-    "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id",
-    10};
+    "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id"};
 
 static const forge_stmt_t course_delete = {
     "course_delete",
@@ -86,20 +83,19 @@ static const forge_stmt_t course_delete = {
     "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
     "  ELSE 'ok' END AS outcome FROM found), "
     "gone AS (DELETE FROM forge.courses c USING verdict v WHERE c.id = v.id AND v.outcome = 'ok') "
-    "SELECT outcome AS _outcome FROM verdict",
-    4};
+    "SELECT outcome AS _outcome FROM verdict"};
 
 /* clang-format on */
 
 /* The caller's id and rights as the first two parameters of every statement; an anonymous caller is NULL. */
-static const char *caller(apr_pool_t *p, const forge_who_t *who)
+static const char *caller(apr_pool_t *p, const forge_actor_t *by)
 {
-    return who->user_id > 0 ? forge_util_itoa(p, who->user_id) : NULL;
+    return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
 }
 
-static const char *admin(const forge_who_t *who)
+static const char *admin(const forge_actor_t *by)
 {
-    return who->role == FORGE_ROLE_ADMIN ? "t" : "f";
+    return by->admin ? "t" : "f";
 }
 
 /* What the statement decided, as a status. */
@@ -115,17 +111,19 @@ static forge_status_t judged(const forge_rows_t *rows)
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows)
 {
-    const char *args[] = {caller(p, who), admin(who), forge_util_itoa(p, id)};
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id));
     FORGE_TRY(forge_store_run(db, p, &course_get, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_course_in_t *in, forge_rows_t **rows)
 {
-    const char *args[] = {caller(p, who), admin(who), in->title, in->description, in->difficulty, in->status, in->organization_id};
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), in->title, in->description, in->difficulty,
+                                         in->status, in->organization_id);
     forge_status_t status = forge_store_run(db, p, &course_create, args, rows);
     /* The account behind a token that is still good was deleted. */
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "courses_instructor_id_fkey") == 0)
@@ -134,8 +132,9 @@ forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const fo
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_BAD_REFERENCE;
 }
 
-forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace,
-                                         const char *if_version, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_course_in_t *in, bool replace, const char *if_version,
+                                         forge_rows_t **rows)
 {
     forge_course_in_t put = *in;
     if (replace) { /* what a PUT does not name goes back to its default */
@@ -144,24 +143,18 @@ forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int6
         put.status = in->status ? in->status : "published";
         put.organization_null = !in->organization_id;
     }
-    const char *args[] = {caller(p, who),
-                          admin(who),
-                          forge_util_itoa(p, id),
-                          if_version,
-                          put.title,
-                          put.description,
-                          put.difficulty,
-                          put.status,
-                          put.organization_null ? NULL : put.organization_id,
-                          put.organization_null ? "t" : "f"};
+    const forge_args_t args = FORGE_ARGS(
+        caller(p, by), admin(by), forge_util_itoa(p, id), if_version, put.title, put.description, put.difficulty,
+        put.status, put.organization_null ? NULL : put.organization_id, put.organization_null ? "t" : "f");
     FORGE_TRY(forge_store_run(db, p, &course_update, args, rows));
     return judged(*rows);
 }
 
-forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_who_t *who)
+forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const char *if_version)
 {
     forge_rows_t *rows;
-    const char *args[] = {caller(p, who), admin(who), forge_util_itoa(p, id), if_version};
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &course_delete, args, &rows));
     return judged(rows);
 }

@@ -18,46 +18,39 @@ static const forge_stmt_t claim = {
     " m.user_id IS NOT NULL AND m.kind IN ('verify', 'reset', 'email_change') AND NOT EXISTS ("
     "  SELECT FROM forge.one_time_tokens t WHERE t.user_id = m.user_id AND t.kind = m.kind AND t.used_at IS NULL AND t.expires_at > now())"
     "  AS _void,"
-    " m.created_at < now() - interval '24 hours' AS _old",
-    2};
+    " m.created_at < now() - interval '24 hours' AS _old"};
 
-static const forge_stmt_t done = {"mail_done", "DELETE FROM forge.mail_outbox WHERE id = $1::bigint", 1};
+static const forge_stmt_t done = {"mail_done", "DELETE FROM forge.mail_outbox WHERE id = $1::bigint"};
 
 static const forge_stmt_t later = {
     "mail_later",
     "UPDATE forge.mail_outbox SET next_try_at = now() + $2::bigint * interval '1 microsecond', last_error = left($3, 500)"
-    " WHERE id = $1::bigint",
-    3};
+    " WHERE id = $1::bigint"};
 
 static const forge_stmt_t state = {
     "mail_state",
     "SELECT count(*) AS waiting, coalesce(bool_or((last_error IS NOT NULL AND created_at < now() - interval '1 minute')"
     " OR created_at < now() - interval '5 minutes'), false) AS late"
-    " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS eldest",
-    1};
+    " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS eldest"};
 
 /* clang-format on */
 
 forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender, apr_interval_time_t lease, forge_rows_t **rows)
 {
-    const char *args[] = {sender, forge_util_itoa(p, lease)};
-    return forge_store_run(db, p, &claim, args, rows);
+    return forge_store_run(db, p, &claim, FORGE_ARGS(sender, forge_util_itoa(p, lease)), rows);
 }
 
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id)
 {
-    const char *args[] = {forge_util_itoa(p, id)};
-    return forge_store_run(db, p, &done, args, NULL);
+    return forge_store_run(db, p, &done, FORGE_ARGS(forge_util_itoa(p, id)), NULL);
 }
 
 forge_status_t forge_store_mail_later(forge_db_t *db, apr_pool_t *p, apr_int64_t id, apr_interval_time_t delay, const char *error)
 {
-    const char *args[] = {forge_util_itoa(p, id), forge_util_itoa(p, delay), error};
-    return forge_store_run(db, p, &later, args, NULL);
+    return forge_store_run(db, p, &later, FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, delay), error), NULL);
 }
 
 forge_status_t forge_store_mail_state(forge_db_t *db, apr_pool_t *p, const char *sender, forge_rows_t **rows)
 {
-    const char *args[] = {sender};
-    return forge_store_run(db, p, &state, args, rows);
+    return forge_store_run(db, p, &state, FORGE_ARGS(sender), rows);
 }

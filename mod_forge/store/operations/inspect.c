@@ -10,8 +10,7 @@ static const forge_stmt_t inspect_server = {
     "SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_number,"
     " current_database() AS database, current_user AS role, current_setting('max_connections')::integer AS max_connections,"
     " (SELECT sum(numbackends) FROM pg_stat_database) AS connections,"
-    " current_setting('server_encoding') AS encoding, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock",
-    0};
+    " current_setting('server_encoding') AS encoding, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock"};
 
 /* One row when the role exists. What a superuser or a member of the owner may do follows from that and needs no list. */
 static const forge_stmt_t inspect_role = {
@@ -31,18 +30,16 @@ static const forge_stmt_t inspect_role = {
     "  LEFT JOIN forge.app_rights a ON a.relation = c.relname AND right_name = ANY (a.rights)"
     "  WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND a.relation IS NULL"
     "  AND has_table_privilege(r.oid, c.oid, right_name)) AS excess "
-    "FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = 'forge'",
-    1};
+    "FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = 'forge'"};
 
 /* clang-format on */
 
 forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows)
 {
-    return forge_store_run(db, p, &inspect_server, NULL, rows);
+    return forge_store_run(db, p, &inspect_server, FORGE_NO_ARGS, rows);
 }
 
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows)
 {
-    const char *args[] = {role};
-    return forge_store_run(db, p, &inspect_role, args, rows);
+    return forge_store_run(db, p, &inspect_role, FORGE_ARGS(role), rows);
 }

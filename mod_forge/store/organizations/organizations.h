@@ -43,9 +43,13 @@ typedef struct forge_new_member_t {
  * account, FORGE_E_ALREADY_MEMBER. */
 forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, const forge_new_member_t *in,
                                       forge_rows_t **rows);
+typedef struct forge_member_in_t {
+    apr_int64_t user_id;
+    const char *role; /* the new one */
+} forge_member_in_t;
 /* For owners, and for admins where neither the old nor the new role is owner. FORGE_E_LAST_OWNER. */
-forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
-                                         const char *role, forge_rows_t **rows);
+forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_member_in_t *in, forge_rows_t **rows);
 /* As above. Pending invitations that the member sent or was sent end too. */
 forge_status_t forge_store_member_remove(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id);
 /* The caller's own membership. FORGE_E_LAST_OWNER. */
@@ -82,6 +86,7 @@ forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_act
 /* Also when the caller was not enrolled, as long as the course can be seen. */
 forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id);
 /* Does this account take the course? Only while it may see it; its instructor and platform administrators count as enrolled. */
-forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, apr_int64_t course_id, apr_int64_t user_id, bool *enrolled);
+forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
+                                    bool *enrolled);
 
 #endif

@@ -36,14 +36,12 @@ const forge_list_t forge_store_accounts_list = {
 
 static const forge_stmt_t account_get = {
     "account_get",
-    "SELECT " WHOLE ", u.version AS _version FROM forge.users u WHERE u.id = $1::bigint",
-    1};
+    "SELECT " WHOLE ", u.version AS _version FROM forge.users u WHERE u.id = $1::bigint"};
 
 static const forge_stmt_t account_profile = {
     "account_profile",
     "SELECT u.id, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.created_at, u.version AS _version FROM forge.users u "
-    "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'",
-    1};
+    "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
 /* jsonb_populate_record is the merge: members that are not in the patch keep the row's value. What comes out equal is not written, so that
  * version and ETag stay. $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
@@ -67,8 +65,7 @@ static const forge_stmt_t profile_update = {
                 " jsonb_build_object('members', (SELECT jsonb_agg(k) FROM jsonb_object_keys($3::jsonb) k)) FROM changed c") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (f.u).* FROM found f, verdict v WHERE v.outcome = 'unchanged') "
     "SELECT " BARE ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
-    " FROM verdict v LEFT JOIN present u ON true",
-    5};
+    " FROM verdict v LEFT JOIN present u ON true"};
 
 /* $1 actor, $2 account, $3 versions, $4 patch, $5 may take an administrator away, $6 ip, $7 request id. */
 static const forge_stmt_t account_update = {
@@ -102,8 +99,7 @@ static const forge_stmt_t account_update = {
                 ") AS e(event, applies, detail) WHERE e.applies") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (l.u).* FROM locked l, verdict v WHERE (l.u).id = v.id AND v.outcome = 'unchanged') "
     "SELECT " WHOLE ", u.version AS _version, v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("voided")
-    " FROM verdict v LEFT JOIN present u ON true",
-    7};
+    " FROM verdict v LEFT JOIN present u ON true"};
 
 /* The epoch ends the access tokens, whatever session or key they came from. */
 static const forge_stmt_t account_end_sessions = {
@@ -116,8 +112,7 @@ static const forge_stmt_t account_end_sessions = {
     FORGE_CHANGE_VOID("changed") ", "
     FORGE_AUDIT("SELECT 'admin.sessions_revoked', $1::bigint, c.id, $3::inet, $4::text,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed c")
-    " SELECT c.id, 'ok' AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM changed c",
-    4};
+    " SELECT c.id, 'ok' AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM changed c"};
 
 /* clang-format on */
 
@@ -138,23 +133,21 @@ forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_
 
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, id)};
-    FORGE_TRY(forge_store_run(db, p, &account_get, args, rows));
+    FORGE_TRY(forge_store_run(db, p, &account_get, FORGE_ARGS(forge_util_itoa(p, id)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, id)};
-    FORGE_TRY(forge_store_run(db, p, &account_profile, args, rows));
+    FORGE_TRY(forge_store_run(db, p, &account_profile, FORGE_ARGS(forge_util_itoa(p, id)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
-                                          forge_rows_t **rows)
+forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_account_patch_t *patch, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), patch->if_version, patch->members, forge_store_ip(p, actor->ip),
-                          actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), patch->if_version, patch->members,
+                                         forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_run(db, p, &profile_update, args, rows);
     /* The twin that won the name was committed after our snapshot. */
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_username_unique") == 0)
@@ -163,19 +156,21 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_account_judge(*rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
-                                          const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const forge_account_patch_t *patch, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id),       patch->if_version, patch->members,
-                          patch->removes ? "t" : "f",    forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), patch->if_version, patch->members,
+                   patch->removes ? "t" : "f", forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_update, args, rows));
     return forge_store_account_judge(*rows, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor)
+forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_end_sessions, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

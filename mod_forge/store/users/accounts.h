@@ -27,26 +27,26 @@ forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_
 forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
 /* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version, _email_key.
  * FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
-forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
-                                          forge_rows_t **rows);
+forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_account_patch_t *patch, forge_rows_t **rows);
 /* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND, FORGE_E_PRECONDITION_FAILED,
  * FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role), FORGE_E_LAST_ADMIN. */
-forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
-                                          const forge_actor_t *actor, forge_rows_t **rows);
+forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const forge_account_patch_t *patch, forge_rows_t **rows);
 /* All sessions and all access tokens of an account. FORGE_E_NOT_FOUND. */
-forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor);
+forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
 
 /* --- erasure.c --- */
 
 /* Everything stored about the caller, one column an aggregate; audited. FORGE_E_INVALID_TOKEN. */
-forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows);
+forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
 /* The caller leaves: inactive at once, erased after 30 days unless an administrator activates it again. FORGE_E_INVALID_TOKEN,
  * FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
-forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor);
+forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
 /* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it. FORGE_E_NOT_FOUND,
  * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at this very moment. */
-forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version,
-                                          const forge_actor_t *actor);
+forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const char *if_version);
 /* Housekeeping: those whose 30 days are over, in batches. */
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p);
 
@@ -68,12 +68,12 @@ typedef struct forge_bulk_t {
 } forge_bulk_t;
 /* One statement for all ids. Row: results, a JSON array in the order of the ids, {id, status: ok, unchanged,
  * not_found or failed, code with failed}. The administrator who would be the last one to go fails and stays. */
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
-                                         forge_rows_t **rows);
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_bulk_t *bulk, forge_rows_t **rows);
 /* Creates the accounts of a JSON array [{row, email, email_key, username, full_name, role, password_hash}], where everything is valid by
  * itself. `first` writes the audit event of the whole. One row each, in order: row, id (NULL: not created), code (NULL: created). */
-forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
-                                           forge_rows_t **rows);
+forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *accounts,
+                                           bool first, forge_rows_t **rows);
 
 /* --- audit.c --- */
 

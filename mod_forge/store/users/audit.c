@@ -13,13 +13,13 @@ static const forge_list_filter_t filters[] = {
     {"actor", "a.actor_id = $%d::bigint"},
     {"subject", "a.subject_id = $%d::bigint"},
     {"event", "a.event = $%d"},
-    {"prefix", "starts_with(a.event, $%d)"},
+    {"_prefix", "starts_with(a.event, $%d)"},
     {"since", "a.at >= $%d::timestamptz"},
     {"until", "a.at < $%d::timestamptz"},
     {NULL, NULL}};
 
 static const forge_list_order_t orders[] = {
-    {"id", "a.id DESC", "a.id < $%d::bigint", NULL},
+    {"-id", "a.id DESC", "a.id < $%d::bigint", NULL},
     {NULL, NULL, NULL, NULL}};
 
 const forge_list_t forge_store_audit_list = {
@@ -30,8 +30,7 @@ const forge_list_t forge_store_audit_list = {
 
 static const forge_stmt_t audit_bounds = {
     "audit_bounds",
-    "SELECT coalesce((SELECT max(id) FROM forge.audit_events), 0) AS newest, coalesce((SELECT min(id) FROM forge.audit_events), 0) AS oldest",
-    0};
+    "SELECT coalesce((SELECT max(id) FROM forge.audit_events), 0) AS newest, coalesce((SELECT min(id) FROM forge.audit_events), 0) AS oldest"};
 
 static const forge_stmt_t audit_batch = {
     "audit_batch",
@@ -39,15 +38,14 @@ static const forge_stmt_t audit_batch = {
     " AND ($2::bigint IS NULL OR a.actor_id = $2::bigint) AND ($3::bigint IS NULL OR a.subject_id = $3::bigint)"
     " AND ($4::text IS NULL OR a.event = $4::text) AND ($5::text IS NULL OR starts_with(a.event, $5::text))"
     " AND ($6::timestamptz IS NULL OR a.at >= $6::timestamptz) AND ($7::timestamptz IS NULL OR a.at < $7::timestamptz)"
-    " ORDER BY a.id DESC LIMIT 500",
-    7};
+    " ORDER BY a.id DESC LIMIT 500"};
 
 /* clang-format on */
 
 forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64_t *newest, apr_int64_t *oldest)
 {
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &audit_bounds, NULL, &rows));
+    FORGE_TRY(forge_store_run(db, p, &audit_bounds, FORGE_NO_ARGS, &rows));
     *newest = forge_store_rows_int(rows, 0, "newest", 0);
     *oldest = forge_store_rows_int(rows, 0, "oldest", 0);
     return FORGE_OK;
@@ -56,8 +54,8 @@ forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64
 forge_status_t forge_store_audit_batch(forge_db_t *db, apr_pool_t *p, const forge_audit_filter_t *filter, apr_int64_t *before,
                                        forge_rows_t **rows)
 {
-    const char *args[] = {
-        forge_util_itoa(p, *before), filter->actor, filter->subject, filter->event, filter->prefix, filter->since, filter->until};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, *before), filter->actor, filter->subject, filter->event,
+                                         filter->prefix, filter->since, filter->until);
     FORGE_TRY(forge_store_run(db, p, &audit_batch, args, rows));
     int n = forge_store_rows_count(*rows);
     *before = n == ROWS ? forge_store_rows_int(*rows, n - 1, "id", 0) : *before - WINDOW;

@@ -53,8 +53,7 @@ static const forge_stmt_t bulk_activate = {
     JUDGED("l.is_active", "NULL::text")
     "changed AS (UPDATE forge.users u SET is_active = true FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     RECORDED("activate", "SELECT 'admin.user_updated'::text, c.id, jsonb_build_object('to', jsonb_build_object('is_active', true)) FROM changed c")
-    RESULTS(VOIDED("changed")),
-    5};
+    RESULTS(VOIDED("changed"))};
 
 static const forge_stmt_t bulk_deactivate = {
     "bulk_deactivate",
@@ -64,8 +63,7 @@ static const forge_stmt_t bulk_deactivate = {
     "changed AS (UPDATE forge.users u SET is_active = false FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     END_SESSIONS("'deactivated'")
     RECORDED("deactivate", "SELECT 'user.deactivated'::text, c.id, jsonb_build_object('by', 'admin') FROM changed c")
-    RESULTS(VOIDED("changed")),
-    5};
+    RESULTS(VOIDED("changed"))};
 
 static const forge_stmt_t bulk_set_role = {
     "bulk_set_role",
@@ -75,8 +73,7 @@ static const forge_stmt_t bulk_set_role = {
     "changed AS (UPDATE forge.users u SET role = $6::text FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     RECORDED("set_role", "SELECT 'user.role_changed'::text, c.id, jsonb_build_object('from', o.role, 'to', $6::text) FROM changed c"
                          " JOIN chosen o ON o.id = c.id")
-    RESULTS(VOIDED("changed")),
-    6};
+    RESULTS(VOIDED("changed"))};
 
 static const forge_stmt_t bulk_delete = {
     "bulk_delete",
@@ -85,8 +82,7 @@ static const forge_stmt_t bulk_delete = {
     JUDGED("false", IF_SPARED)
     FORGE_ERASE("chosen") ", "
     RECORDED("delete", "SELECT n.event, c.id, '{}'::jsonb FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS n(event)")
-    RESULTS(VOIDED("erased")),
-    5};
+    RESULTS(VOIDED("erased"))};
 
 static const forge_stmt_t bulk_revoke_sessions = {
     "bulk_revoke_sessions",
@@ -95,8 +91,7 @@ static const forge_stmt_t bulk_revoke_sessions = {
     "changed AS (UPDATE forge.users u SET epoch = u.epoch + 1 FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     END_SESSIONS("'admin'")
     RECORDED("revoke_sessions", "SELECT 'admin.sessions_revoked'::text, c.id, '{}'::jsonb FROM changed c")
-    RESULTS(VOIDED("changed")),
-    5};
+    RESULTS(VOIDED("changed"))};
 
 /* ON CONFLICT DO NOTHING also where two of the rows are in each other's way: the first one wins. Rows that were made are found again by
  * address and name, of which there is one each; x and y are at most one row for the same reason. IN looks into a hash: the planner
@@ -126,30 +121,28 @@ static const forge_stmt_t accounts_import = {
     " FROM given g LEFT JOIN matched m ON m.\"row\" = g.\"row\""
     " LEFT JOIN forge.users x ON x.email_key = g.email_key"
     " LEFT JOIN forge.users y ON lower(y.username COLLATE \"C\") = g.name_key"
-    " ORDER BY g.\"row\"",
-    5};
+    " ORDER BY g.\"row\""};
 
 /* clang-format on */
 
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_bulk_t *bulk, forge_rows_t **rows)
 {
     static const forge_stmt_t *const statements[] = {
         [FORGE_BULK_ACTIVATE] = &bulk_activate, [FORGE_BULK_DEACTIVATE] = &bulk_deactivate,           [FORGE_BULK_DELETE] = &bulk_delete,
         [FORGE_BULK_SET_ROLE] = &bulk_set_role, [FORGE_BULK_REVOKE_SESSIONS] = &bulk_revoke_sessions,
     };
-    const char *args[] = {bulk->ids,
-                          bulk->dry_run ? "t" : "f",
-                          forge_util_itoa(p, actor->id),
-                          forge_store_ip(p, actor->ip),
-                          actor->request_id,
-                          bulk->action == FORGE_BULK_SET_ROLE ? bulk->role : NULL};
+    forge_args_t args = FORGE_ARGS(bulk->ids, bulk->dry_run ? "t" : "f", forge_util_itoa(p, by->id),
+                                   forge_store_ip(p, by->ip), by->request_id, bulk->role);
+    if (bulk->action != FORGE_BULK_SET_ROLE)
+        args.count--; /* the other actions have no role */
     return forge_store_run(db, p, statements[bulk->action], args, rows);
 }
 
-forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
-                                           forge_rows_t **rows)
+forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *accounts,
+                                           bool first, forge_rows_t **rows)
 {
-    const char *args[] = {accounts, first ? "t" : "f", forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(accounts, first ? "t" : "f", forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &accounts_import, args, rows);
 }

@@ -48,8 +48,7 @@ static const forge_stmt_t account_export = {
     ROWS("SELECT a.id, " TIME("a.at") " AS at, a.event, a.actor_id, a.subject_id,"
          " CASE WHEN coalesce(a.actor_id, u.id) = u.id THEN host(a.ip) END AS ip, a.request_id, a.detail"
          " FROM forge.audit_events a WHERE a.actor_id = u.id OR a.subject_id = u.id ORDER BY a.id DESC LIMIT 10000") " AS audit_events, "
-    "clock_timestamp() AS exported_at, " FORGE_AUDITED " FROM who u",
-    3};
+    "clock_timestamp() AS exported_at, " FORGE_AUDITED " FROM who u"};
 
 /* $1 account and actor, $2 ip, $3 request id. */
 static const forge_stmt_t account_leave = {
@@ -68,8 +67,7 @@ static const forge_stmt_t account_leave = {
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL), "
     FORGE_AUDIT("SELECT 'user.deactivated', c.id, c.id, $2::inet, $3::text,"
                 " jsonb_build_object('by', 'owner', 'erase_at', " TIME("c.erase_at") ") FROM changed c")
-    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v",
-    3};
+    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v"};
 
 /* $1 actor, $2 account, $3 versions, $4 ip, $5 request id. */
 static const forge_stmt_t account_delete = {
@@ -87,8 +85,7 @@ static const forge_stmt_t account_delete = {
     FORGE_ERASE("chosen") ", "
     FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $4::inet, $5::text, '{}'::jsonb"
                 " FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS e(event)")
-    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v",
-    5};
+    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v"};
 
 /* Rows that another node is at are skipped. */
 static const forge_stmt_t accounts_erase = {
@@ -97,14 +94,13 @@ static const forge_stmt_t accounts_erase = {
     " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY erase_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED), "
     FORGE_ERASE("due") ", "
     FORGE_AUDIT("SELECT 'user.anonymized', NULL::bigint, c.id, NULL::inet, NULL::text, '{}'::jsonb FROM erased c")
-    " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased"),
-    0};
+    " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased")};
 
 /* clang-format on */
 
-forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_export, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
@@ -116,18 +112,20 @@ static forge_status_t owner_judge(const forge_db_t *db, forge_status_t status)
     return owner ? FORGE_E_LAST_OWNER : status;
 }
 
-forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor)
+forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_leave, args, &rows)));
     return forge_store_account_judge(rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_actor_t *actor)
+forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const char *if_version)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), if_version, forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), if_version,
+                                         forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_delete, args, &rows)));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }
@@ -140,7 +138,7 @@ forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p)
     apr_pool_create(&turn, p);
     for (int i = 0; n == BATCH && i < BATCHES_MAX && status == FORGE_OK; i++) {
         forge_rows_t *rows;
-        status = forge_store_run(db, turn, &accounts_erase, NULL, &rows);
+        status = forge_store_run(db, turn, &accounts_erase, FORGE_NO_ARGS, &rows);
         n = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
         apr_pool_clear(turn);
     }

@@ -108,6 +108,21 @@ START_TEST(a_location_has_its_own)
 }
 END_TEST
 
+/* An outer location's quota goes on in the one inside it, for every class that the inner one does not speak of. */
+START_TEST(an_outer_location_goes_on)
+{
+    const char *outer = "/api/v1/organizations", *inner = "/api/v1/organizations/1/members", *from = "127.0.3.8";
+    const char *const paths[] = {outer, inner, outer, inner};
+    for (int i = 0; i < 4; i++) {
+        reply_t *reply = get(paths[i], from);
+        ck_assert_str_eq(header(reply, "X-RateLimit-Limit"), "4");
+        ck_assert_int_eq(atoi(header(reply, "X-RateLimit-Remaining")), 3 - i);
+    }
+    expect_problem(get(inner, from), "rate_limited");
+    expect_problem(get(outer, from), "rate_limited");
+}
+END_TEST
+
 typedef struct race_t {
     const char *from;
     int statuses[64];
@@ -158,6 +173,7 @@ Suite *suite_limits(void)
     tcase_add_test(all, classes_are_counted_apart);
     tcase_add_test(all, by_account);
     tcase_add_test(all, a_location_has_its_own);
+    tcase_add_test(all, an_outer_location_goes_on);
     tcase_add_test(all, exact_over_all_children);
     tcase_add_test(all, no_double_burst);
     return suite;

@@ -2,6 +2,7 @@
  * core/message.c, templates.c, transport.c: what mails say, how they travel, and where ForgeMail may send them.
  */
 #include "core/core.h"
+#include "net/net.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -165,7 +166,7 @@ static const forge_mail_t *parse(const char *line)
     int n = 0;
     for (char *word = apr_strtok(copy, " ", &last); word && n < 8; word = apr_strtok(NULL, " ", &last))
         words[n++] = word;
-    const forge_mail_t *mail = forge_core_mail_parse(P, n, words, &why);
+    const forge_mail_t *mail = forge_net_mail_parse(P, n, words, forge_core_mail_address, &why);
     ck_assert_msg((mail == NULL) == (why != NULL), "%s", line);
     return mail;
 }

@@ -39,7 +39,7 @@ static const char *column(const char *name)
 static forge_status_t update(apr_int64_t id, const char *members, bool removes)
 {
     const forge_account_patch_t patch = {.members = members, .removes = removes};
-    return forge_store_account_update(db, forge_test_pool, id, &patch, &root, &rows);
+    return forge_store_account_update(db, forge_test_pool, &root, id, &patch, &rows);
 }
 
 static const char *events(void)
@@ -88,18 +88,19 @@ END_TEST
 START_TEST(update_refused)
 {
     const forge_account_patch_t stale = {.members = "{\"email_verified\":true}", .if_version = "{7,8}"};
-    ck_assert_int_eq(forge_store_account_update(db, forge_test_pool, 2, &stale, &root, &rows), FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(forge_store_account_update(db, forge_test_pool, &root, 2, &stale, &rows),
+                     FORGE_E_PRECONDITION_FAILED);
     ck_assert_int_eq(update(99, "{\"role\":\"admin\"}", false), FORGE_E_NOT_FOUND);
     ck_assert_int_eq(update(1, "{\"role\":\"student\"}", true), FORGE_E_LAST_ADMIN);
     ck_assert_int_eq(update(1, "{\"is_active\":false}", true), FORGE_E_LAST_ADMIN);
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &root), FORGE_E_LAST_ADMIN);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 1, NULL, &root), FORGE_E_LAST_ADMIN);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 2, "{7}", &root), FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 1, NULL), FORGE_E_LAST_ADMIN);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, "{7}"), FORGE_E_PRECONDITION_FAILED);
     sql("UPDATE forge.users SET role = 'guest' WHERE id = 2");
     ck_assert_int_eq(update(2, "{\"role\":\"admin\"}", false), FORGE_E_CONFLICT);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 2, NULL, &root), FORGE_OK);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, NULL), FORGE_OK);
     ck_assert_int_eq(update(2, "{\"is_active\":true}", false), FORGE_E_GONE);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 2, NULL, &root), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, NULL), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(events(), "admin.user_deleted:1>2 user.anonymized:1>2");
     ck_assert_str_eq(forge_test_pg_logged(), "");
 }
@@ -109,38 +110,38 @@ START_TEST(profile_changes_what_was_sent)
 {
     const forge_actor_t ada = {.id = 2};
     forge_account_patch_t patch = {.members = "{\"bio\":\"x\",\"full_name\":null}"};
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
     ck_assert_str_eq(column("bio"), "x");
     ck_assert_str_eq(column("full_name"), "NULL");
     ck_assert_str_eq(column("username"), "ada");
     ck_assert_str_eq(column("_version"), "2");
     ck_assert_str_eq(ask("SELECT detail->>'members' FROM forge.audit_events WHERE event = 'user.updated'"), "[\"bio\", \"full_name\"]");
     patch.members = "{\"username\":\"BOB\"}";
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_E_USERNAME_TAKEN);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_USERNAME_TAKEN);
     patch.members = "{\"username\":\"ADA\"}"; /* one's own in other letters */
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
     patch.members = "{\"username\":\"deleted_5\"}";
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_E_VALIDATION);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "users_username_reserved");
     /* Only six members are ever taken from the patch. */
     patch.members = "{\"role\":\"admin\",\"email\":\"x@y\",\"epoch\":9,\"password_hash\":\"\",\"search\":\"\"}";
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
     ck_assert_str_eq(column("role"), "student");
     ck_assert_str_eq(column("email"), "ada@example.org");
     sql("UPDATE forge.users SET is_active = false WHERE id = 2");
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_E_INVALID_TOKEN);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_INVALID_TOKEN);
 }
 END_TEST
 
 START_TEST(sessions_of_one)
 {
-    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, 2, &root), FORGE_OK);
+    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, &root, 2), FORGE_OK);
     forge_effects_t effects = forge_store_effects_take(db, forge_test_pool);
     ck_assert_int_eq(effects.revoked->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(effects.revoked, 0, const char *), "u2:1");
     ck_assert_int_eq(effects.audit->nelts, 1);
     ck_assert_str_eq(ask("SELECT string_agg(user_id::text, ',') FROM forge.sessions WHERE revoked_at IS NULL"), "1,3");
-    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, 99, &root), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, &root, 99), FORGE_E_NOT_FOUND);
 }
 END_TEST
 
@@ -174,7 +175,7 @@ END_TEST
 static const char *bulk(forge_bulk_action_t action, const char *ids, const char *role, bool dry_run)
 {
     const forge_bulk_t all = {.action = action, .ids = ids, .role = role, .dry_run = dry_run};
-    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &all, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &root, &all, &rows), FORGE_OK);
     char *text = apr_pstrdup(forge_test_pool, column("results")), *to = text;
     for (const char *c = text; *c; c++)
         if (!strchr(" \n\"", *c))
@@ -254,7 +255,7 @@ START_TEST(imported)
                                "{\"row\":6,\"email\":\"q@x.org\",\"email_key\":\"q@x.org\",\"username\":\"quit\",\"role\":\"instructor\","
                                "\"password_hash\":\"" FORGE_TEST_HASH "\"}]";
     static const char *const codes[] = {NULL, "email_taken", "username_taken", "email_taken", "username_taken", NULL};
-    ck_assert_int_eq(forge_store_accounts_import(db, forge_test_pool, list, true, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_accounts_import(db, forge_test_pool, &root, list, true, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 6);
     for (int i = 0; i < 6; i++) {
         const char *code = forge_store_rows_text(rows, i, "code");
@@ -346,13 +347,14 @@ START_TEST(last_owner_leaves_nothing_behind)
     sql("UPDATE forge.memberships SET role = 'owner' WHERE organization_id = 1");
     sql("UPDATE forge.users SET is_active = false WHERE id = 2"); /* an owner who cannot act is none */
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_E_LAST_OWNER);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 3, NULL, &root), FORGE_OK);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 3, NULL), FORGE_OK);
     ck_assert_str_eq(
         ask("SELECT string_agg(organization_id || role, ' ' ORDER BY organization_id) FROM forge.memberships WHERE user_id = 3"),
         "1owner 2owner");
     sql("UPDATE forge.users SET is_active = true WHERE id = 2");
-    ck_assert_int_eq(
-        forge_store_accounts_bulk(db, forge_test_pool, &(forge_bulk_t){.action = FORGE_BULK_DELETE, .ids = "{2}"}, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &root,
+                                               &(forge_bulk_t){.action = FORGE_BULK_DELETE, .ids = "{2}"}, &rows),
+                     FORGE_OK);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships WHERE role = 'owner'"), "4"); /* nobody is left to take over */
 }
 END_TEST
@@ -495,8 +497,8 @@ static forge_status_t demote(int i)
     const forge_account_patch_t patch = {.members = i % 2 ? "{\"role\":\"student\"}" : "{\"is_active\":false}", .removes = true};
     db = schema_attach();
     if (i % 3 == 2)
-        return forge_store_account_delete(db, forge_test_pool, i + 1, NULL, &root);
-    return forge_store_account_update(db, forge_test_pool, i + 1, &patch, &root, &rows);
+        return forge_store_account_delete(db, forge_test_pool, &root, i + 1, NULL);
+    return forge_store_account_update(db, forge_test_pool, &root, i + 1, &patch, &rows);
 }
 
 START_TEST(parallel_demotions)

@@ -27,13 +27,13 @@ static void setup(void)
         " ('Public', 2, NULL, 'published'), ('Draft', 2, NULL, 'draft'), ('Org', 2, 1, 'published'), ('Org draft', 2, 1, 'draft')");
 }
 
-static const forge_who_t *who(int id)
+static const forge_actor_t *by(int id)
 {
-    static const forge_who_t callers[] = {[ADMIN] = {.user_id = 1, .role = FORGE_ROLE_ADMIN},
-                                          [OWNER] = {.user_id = 2, .role = FORGE_ROLE_INSTRUCTOR},
-                                          [MEMBER] = {.user_id = 3, .role = FORGE_ROLE_STUDENT},
-                                          [OTHER] = {.user_id = 4, .role = FORGE_ROLE_INSTRUCTOR},
-                                          [ANYONE] = {.role = FORGE_ROLE_NONE}};
+    static const forge_actor_t callers[] = {[ADMIN] = {.id = 1, .admin = true},
+                                            [OWNER] = {.id = 2},
+                                            [MEMBER] = {.id = 3},
+                                            [OTHER] = {.id = 4},
+                                            [ANYONE] = {.id = 0}};
     return &callers[id];
 }
 
@@ -44,7 +44,7 @@ static const char *column(const char *name)
 
 static forge_status_t update(apr_int64_t id, forge_course_in_t in, const char *if_version, int caller)
 {
-    return forge_store_course_update(db, forge_test_pool, id, &in, false, if_version, who(caller), &rows);
+    return forge_store_course_update(db, forge_test_pool, by(caller), id, &in, false, if_version, &rows);
 }
 
 /* --- who sees what --- */
@@ -58,10 +58,10 @@ START_TEST(read_by_rights)
 {
     for (int caller = ADMIN; caller <= ANYONE; caller++)
         for (int id = PUBLIC; id <= COURSES; id++)
-            ck_assert_msg(forge_store_course_get(db, forge_test_pool, id, who(caller), &rows) ==
+            ck_assert_msg(forge_store_course_get(db, forge_test_pool, by(caller), id, &rows) ==
                               (sees[caller][id] ? FORGE_OK : FORGE_E_NOT_FOUND),
                           "caller %d, course %d", caller, id);
-    ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, APR_INT64_MAX, who(ADMIN), &rows), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, by(ADMIN), APR_INT64_MAX, &rows), FORGE_E_NOT_FOUND);
 }
 END_TEST
 
@@ -73,12 +73,12 @@ START_TEST(changed_by_rights)
             forge_status_t expected = !sees[caller][id] ? FORGE_E_NOT_FOUND : caller <= OWNER ? FORGE_OK : FORGE_E_NOT_OWNER;
             ck_assert_int_eq(update(id, in, NULL, caller), expected);
             if (caller > OWNER)
-                ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, id, NULL, who(caller)), expected);
+                ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(caller), id, NULL), expected);
         }
     ck_assert_str_eq(ask("SELECT string_agg(title || version, ' ' ORDER BY id) FROM forge.courses"), "New3 New3 New3 New3");
-    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, PUBLIC, NULL, who(OWNER)), FORGE_OK);
-    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, DRAFT, NULL, who(ADMIN)), FORGE_OK);
-    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, DRAFT, NULL, who(ADMIN)), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(OWNER), PUBLIC, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(ADMIN), DRAFT, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(ADMIN), DRAFT, NULL), FORGE_E_NOT_FOUND);
 }
 END_TEST
 
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(created_with_defaults)
 {
     forge_course_in_t in = {.title = "C"};
-    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, &in, who(OTHER), &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(OTHER), &in, &rows), FORGE_OK);
     ck_assert_str_eq(column("difficulty"), "beginner");
     ck_assert_str_eq(column("status"), "published");
     ck_assert_str_eq(column("description"), "");
@@ -114,7 +114,8 @@ START_TEST(created_in_organisations)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const forge_course_in_t in = {.title = "C", .organization_id = cases[i].organization};
-        ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, &in, who(cases[i].caller), &rows), cases[i].expected);
+        ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(cases[i].caller), &in, &rows),
+                         cases[i].expected);
     }
 }
 END_TEST
@@ -122,17 +123,17 @@ END_TEST
 START_TEST(created_by_a_deleted_account)
 {
     const forge_course_in_t in = {.title = "C"};
-    const forge_who_t gone = {.user_id = 77, .role = FORGE_ROLE_STUDENT};
-    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, &in, &gone, &rows), FORGE_E_INVALID_TOKEN);
+    const forge_actor_t gone = {.id = 77};
+    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, &gone, &in, &rows), FORGE_E_INVALID_TOKEN);
 }
 END_TEST
 
 START_TEST(bounds)
 {
     const forge_course_in_t title = {.title = apr_psprintf(forge_test_pool, "%0201d", 0)}, status = {.title = "C", .status = "secret"};
-    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, &title, who(OWNER), &rows), FORGE_E_VALIDATION);
+    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(OWNER), &title, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "courses_title_form");
-    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, &status, who(OWNER), &rows), FORGE_E_VALIDATION);
+    ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(OWNER), &status, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "courses_status_known");
 }
 END_TEST
@@ -156,7 +157,8 @@ START_TEST(put_resets_the_rest)
 {
     sql("UPDATE forge.courses SET description = 'D', difficulty = 'advanced' WHERE id = 4");
     const forge_course_in_t in = {.title = "T"};
-    ck_assert_int_eq(forge_store_course_update(db, forge_test_pool, ORG_DRAFT, &in, true, "{2}", who(OWNER), &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_course_update(db, forge_test_pool, by(OWNER), ORG_DRAFT, &in, true, "{2}", &rows),
+                     FORGE_OK);
     ck_assert_str_eq(
         ask("SELECT title || description || difficulty || status || coalesce(organization_id, 0) FROM forge.courses WHERE id = 4"),
         "Tbeginnerpublished0");
@@ -193,8 +195,9 @@ START_TEST(stale_versions)
     ck_assert_int_eq(update(PUBLIC, in, "{7,1}", OWNER), FORGE_OK);
     ck_assert_int_eq(update(PUBLIC, in, "{1}", OWNER), FORGE_E_PRECONDITION_FAILED);
     ck_assert_int_eq(update(PUBLIC, in, "{1}", OTHER), FORGE_E_NOT_OWNER); /* rights come first */
-    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, PUBLIC, "{1}", who(OWNER)), FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, PUBLIC, "{2}", who(OWNER)), FORGE_OK);
+    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(OWNER), PUBLIC, "{1}"),
+                     FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(OWNER), PUBLIC, "{2}"), FORGE_OK);
 }
 END_TEST
 
@@ -208,7 +211,7 @@ static forge_status_t delete_first(int i)
 {
     (void)i;
     db = schema_attach();
-    return forge_store_course_delete(db, forge_test_pool, DRAFT, "{1}", who(OWNER));
+    return forge_store_course_delete(db, forge_test_pool, by(OWNER), DRAFT, "{1}");
 }
 
 START_TEST(one_of_many_writers_wins)
@@ -228,8 +231,8 @@ enum { Q, DIFFICULTY, INSTRUCTOR, ORGANIZATION, FILTERS };
 /* Titles of a page, "A B". */
 static const char *titles(int caller, const char *const values[FILTERS], const char *sort)
 {
-    const char *base[] = {who(caller)->user_id ? forge_util_itoa(forge_test_pool, who(caller)->user_id) : NULL,
-                          who(caller)->role == FORGE_ROLE_ADMIN ? "t" : "f"};
+    const char *base[] = {by(caller)->id ? forge_util_itoa(forge_test_pool, by(caller)->id) : NULL,
+                          by(caller)->admin ? "t" : "f"};
     const char *text = "";
     apr_int64_t total;
     forge_list_query_t query = {.base = base, .values = values, .sort = sort, .limit = 100, .count = true};
@@ -267,14 +270,14 @@ START_TEST(left_behind)
     const char *const none[FILTERS] = {NULL}, *const own[FILTERS] = {[INSTRUCTOR] = "2"};
     sql("DELETE FROM forge.memberships WHERE user_id = 2");
     for (int id = ORG; id <= ORG_DRAFT; id++) {
-        ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, id, who(OWNER), &rows), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, by(OWNER), id, &rows), FORGE_E_NOT_FOUND);
         ck_assert_int_eq(update(id, (forge_course_in_t){.organization_null = true}, NULL, OWNER), FORGE_E_NOT_FOUND);
-        ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, id, NULL, who(OWNER)), FORGE_E_NOT_FOUND);
-        ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, id, who(ADMIN), &rows), FORGE_OK);
+        ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(OWNER), id, NULL), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, by(ADMIN), id, &rows), FORGE_OK);
     }
     ck_assert_str_eq(titles(OWNER, none, NULL), "Public Draft");
     ck_assert_str_eq(titles(OWNER, own, NULL), "Public Draft");
-    ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, ORG, who(MEMBER), &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_course_get(db, forge_test_pool, by(MEMBER), ORG, &rows), FORGE_OK);
 }
 END_TEST
 
@@ -405,12 +408,10 @@ START_TEST(lists_follow_indexes)
         select = apr_pstrcat(forge_test_pool, apr_pstrndup(forge_test_pool, select, (apr_size_t)(mark - select)),
                              mark[1] == '1' ? "'3'" : "'f'", mark + 2, NULL);
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
-        const forge_stmt_t explain = {
-            "",
-            apr_pstrcat(forge_test_pool, "EXPLAIN (COSTS OFF) ", select, plans[i].filter, " ORDER BY ", plans[i].order, " LIMIT 101", NULL),
-            0};
+        const forge_stmt_t explain = {"", apr_pstrcat(forge_test_pool, "EXPLAIN (COSTS OFF) ", select, plans[i].filter,
+                                                      " ORDER BY ", plans[i].order, " LIMIT 101", NULL)};
         bool uses = false;
-        ck_assert_int_eq(forge_store_run(owner, forge_test_pool, &explain, NULL, &rows), FORGE_OK);
+        ck_assert_int_eq(forge_store_run(owner, forge_test_pool, &explain, FORGE_NO_ARGS, &rows), FORGE_OK);
         for (int r = 0; r < forge_store_rows_count(rows); r++) {
             const char *line = forge_store_rows_text(rows, r, "QUERY PLAN");
             uses = uses || strstr(line, plans[i].index);

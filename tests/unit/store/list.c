@@ -152,6 +152,35 @@ START_TEST(bad_queries)
 }
 END_TEST
 
+/* As many filters as a list may have all count, and one more is refused before a value is read. */
+START_TEST(lists_that_do_not_fit)
+{
+    forge_list_filter_t many[FORGE_LIST_FILTERS_MAX + 2] = {{NULL, NULL}};
+    const char *values[FORGE_LIST_FILTERS_MAX] = {NULL};
+    forge_list_t list = items;
+    forge_rows_t *rows;
+    const forge_list_query_t query = {.base = owner, .values = values, .limit = 5};
+    for (int i = 0; i < FORGE_LIST_FILTERS_MAX; i++)
+        many[i] = (forge_list_filter_t){"least", "i.n >= $%d::int"};
+    list.name = "many";
+    list.filters = many;
+    values[FORGE_LIST_FILTERS_MAX - 1] = "30";
+    ck_assert_ptr_null(forge_store_list_problem(&list));
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &list, &query, &rows, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_rows_count(rows), 1);
+    many[FORGE_LIST_FILTERS_MAX] = many[0];
+    ck_assert_ptr_nonnull(forge_store_list_problem(&list));
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &list, &query, &rows, NULL), FORGE_E_INTERNAL);
+    list = items;
+    list.base_args = 100;
+    ck_assert_ptr_nonnull(forge_store_list_problem(&list));
+    list = items;
+    list.orders = orders + 2;
+    ck_assert_ptr_nonnull(forge_store_list_problem(&list));
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &list, &query, &rows, NULL), FORGE_E_INTERNAL);
+}
+END_TEST
+
 /* Each combination is prepared once; past the ceiling they run all the same. */
 START_TEST(combinations_are_prepared)
 {
@@ -164,8 +193,8 @@ START_TEST(combinations_are_prepared)
                                        "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_prepared_statements WHERE name LIKE 'items%'"),
                      "items:1:0:4 items:1:count");
     for (int i = 0; i < 600; i++) {
-        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1", 0};
-        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, NULL), FORGE_OK);
+        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1"};
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
     }
     values[1] = "0";
     query.limit = 3;
@@ -187,6 +216,7 @@ Suite *forge_test_store_list(void)
     tcase_add_test(tc, cursors_walk_everything);
     tcase_add_test(tc, cursor_with_skip_and_filter);
     tcase_add_test(tc, bad_queries);
+    tcase_add_test(tc, lists_that_do_not_fit);
     tcase_add_test(tc, combinations_are_prepared);
     suite_add_tcase(s, tc);
     return s;

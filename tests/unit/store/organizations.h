@@ -71,7 +71,7 @@ __attribute__((unused)) static forge_status_t add(int caller, int org, int user,
 
 __attribute__((unused)) static forge_status_t promote(int caller, int org, int user, const char *role)
 {
-    return forge_store_member_update(db, forge_test_pool, by(caller), org, user, role, &rows);
+    return forge_store_member_update(db, forge_test_pool, by(caller), org, &(forge_member_in_t){user, role}, &rows);
 }
 
 __attribute__((unused)) static forge_status_t drop(int caller, int org, int user)

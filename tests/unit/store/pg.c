@@ -209,7 +209,7 @@ static void migrate(apr_pool_t *p, const char *where)
     forge_db_t *admin = forge_store_db_connect(p, where, &why);
     ck_assert_msg(admin != NULL, "%s", why);
     ck_assert_msg(forge_store_script(admin, p, "CREATE ROLE forge_app LOGIN", &why) == FORGE_OK, "%s", why);
-    ck_assert_msg(forge_store_migrations_apply(admin, p, files, 0, "forge_app", NULL, &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_migrations_apply(admin, p, &(forge_migrate_t){files, 0, "forge_app", NULL}, &why) == FORGE_OK, "%s", why);
 }
 
 const char *forge_test_pg_migrated(apr_pool_t *p, const char *name)
@@ -243,15 +243,16 @@ forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
     static const forge_db_settings_t settings = {2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL};
     forge_db_t *db;
-    ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, "unit-test", note, NULL, &db), FORGE_OK);
+    ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){"unit-test", note, NULL}, &db),
+                     FORGE_OK);
     return db;
 }
 
 const char *forge_test_pg_ask(forge_db_t *db, apr_pool_t *p, const char *sql)
 {
-    const forge_stmt_t stmt = {"", apr_pstrcat(p, "SELECT x::text AS x FROM (", sql, ") q(x)", NULL), 0};
+    const forge_stmt_t stmt = {"", apr_pstrcat(p, "SELECT x::text AS x FROM (", sql, ") q(x)", NULL)};
     forge_rows_t *rows;
-    ck_assert_int_eq(forge_store_run(db, p, &stmt, NULL, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_run(db, p, &stmt, FORGE_NO_ARGS, &rows), FORGE_OK);
     return forge_store_rows_text(rows, 0, "x");
 }
 

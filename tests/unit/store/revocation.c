@@ -282,21 +282,6 @@ START_TEST(second_factors)
 }
 END_TEST
 
-START_TEST(names_of_databases)
-{
-    static const char *const same[] = {"host=a port=5 dbname=d", "dbname=d user=x host=a port=5 password=y", "postgresql://z@a:5/d"};
-    const char *name = forge_store_database_name(forge_test_pool, same[0]);
-    for (int i = 1; i < 3; i++)
-        ck_assert_str_eq(forge_store_database_name(forge_test_pool, same[i]), name);
-    ck_assert_str_ne(forge_store_database_name(forge_test_pool, "host=a port=5 dbname=e"), name);
-    ck_assert_str_ne(forge_store_database_name(forge_test_pool, "host=a5 dbname=d"), name);
-    ck_assert_str_ne(forge_store_database_name(forge_test_pool, "host=a user=x"),
-                     forge_store_database_name(forge_test_pool, "host=a user=y")); /* without dbname the user's */
-    ck_assert_str_eq(forge_store_database_name(forge_test_pool, "nonsense"), "nonsense");
-    ck_assert_str_eq(forge_store_database_name(forge_test_pool, ""), "");
-}
-END_TEST
-
 Suite *forge_test_store_revocation(void)
 {
     Suite *s = suite_create("store_revocation");
@@ -317,7 +302,6 @@ Suite *forge_test_store_revocation(void)
     tcase_add_test(tc, nothing_to_connect_to);
     tcase_add_test(tc, tokens_asked_about);
     tcase_add_test(tc, second_factors);
-    tcase_add_test(tc, names_of_databases);
     suite_add_tcase(s, tc);
     return s;
 }

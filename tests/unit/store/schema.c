@@ -316,7 +316,9 @@ START_TEST(down_and_up_again)
         ask("SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'forge'::regnamespace AND relkind IN ('r', 'S', 'v')"),
         "migrations");
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc WHERE pronamespace = 'forge'::regnamespace"), "0");
-    ck_assert_msg(forge_store_migrations_apply(admin, forge_test_pool, files, 0, "forge_app", NULL, &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_migrations_apply(admin, forge_test_pool, &(forge_migrate_t){files, 0, "forge_app", NULL},
+                                               &why) == FORGE_OK,
+                  "%s", why);
     ck_assert_str_eq(ask(catalogue), before);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The words of ForgeMail: a directory, or a mail server and how to talk to it.
  */
-#include "core/core.h"
+#include "net.h"
 #include <apr_strings.h>
 #include <string.h>
 
@@ -41,13 +41,13 @@ static const char *read_server(apr_pool_t *p, const char *text, forge_mail_t *ma
     return host_good(mail->host) ? NULL : "the host is no name or address";
 }
 
-static const char *read_option(apr_pool_t *p, const char *word, forge_mail_t *mail)
+static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn address, forge_mail_t *mail)
 {
-    const char *value = strchr(word, '='), *key, *why;
+    const char *value = strchr(word, '='), *why;
     if (!value || !*++value)
         return apr_psprintf(p, "'%s' is none of its words", word);
     if (begins(word, "from="))
-        return forge_core_email_normalize(p, value, strlen(value), &mail->from, &key, &why) ? NULL : apr_psprintf(p, "from=: %s", why);
+        return (mail->from = address(p, value, &why)) ? NULL : apr_psprintf(p, "from=: %s", why);
     if (mail->directory)
         return apr_psprintf(p, "a directory takes no '%.*s'", (int)(value - word), word);
     if (begins(word, "user="))
@@ -77,7 +77,7 @@ static const char *judge(const forge_mail_t *mail)
     return NULL;
 }
 
-const forge_mail_t *forge_core_mail_parse(apr_pool_t *p, int n, const char *const *words, const char **why)
+const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const *words, forge_address_fn address, const char **why)
 {
     forge_mail_t *mail = apr_pcalloc(p, sizeof(*mail));
     *why = n < 1 ? "it says nothing" : NULL;
@@ -91,17 +91,8 @@ const forge_mail_t *forge_core_mail_parse(apr_pool_t *p, int n, const char *cons
         *why = apr_psprintf(p, "'%s' is none of its words", words[0]);
     }
     for (int i = 1; i < n && !*why; i++)
-        *why = read_option(p, words[i], mail);
+        *why = read_option(p, words[i], address, mail);
     if (!*why)
         *why = judge(mail);
     return *why ? NULL : mail;
-}
-
-const char *forge_core_mail_from(apr_pool_t *p, const char *public_url)
-{
-    const char *host = strstr(public_url, "://"), *address, *key, *why;
-    host = host ? host + 3 : public_url;
-    host = apr_pstrmemdup(p, host, strcspn(host, ":/"));
-    address = apr_pstrcat(p, "no-reply@", host, NULL);
-    return forge_core_email_normalize(p, address, strlen(address), &address, &key, &why) ? address : "no-reply@localhost";
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Secrets that directives name: "file:/path", "env:NAME" or the text itself. Read as root while the server starts, wiped with their pool.
+ * Secrets that directives name: "file:/path", "env:NAME" or the text itself. The server reads them as root while it starts, forgectl reads
+ * them by the same rules. Wiped with their pool.
  */
-#include "table.h"
+#include "core/core.h"
 
 #include <apr_errno.h>
 #include <apr_file_io.h>
@@ -95,12 +96,12 @@ static char *read_file(apr_pool_t *p, const char *path, apr_size_t *len, const c
     return data;
 }
 
-bool forge_config_secret_elsewhere(const char *spelled)
+bool forge_core_secret_elsewhere(const char *spelled)
 {
     return strncmp(spelled, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 || strncmp(spelled, ENV_PREFIX, strlen(ENV_PREFIX)) == 0;
 }
 
-char *forge_config_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
+char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
 {
     const char *value = spelled;
     char *copy;
