@@ -10,8 +10,6 @@
 
 #include "forge.h"
 
-#define FORGE_LOCKOUT_EVERYWHERE 10 /* an account bears so many times the failures from all networks together */
-
 /* One guess: at whose secret, from where, and the rule (ForgeLockout). */
 typedef struct forge_guess_t {
     const char *subject;  /* "user:7", or "name:" and 64 hex digits where there is no such account; NULL: lockout is off */
