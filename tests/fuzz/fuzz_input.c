@@ -59,7 +59,7 @@ static void check_input(const forge_input_t *in, const forge_faults_t *faults)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_input(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     const char *why;
