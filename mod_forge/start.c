@@ -22,6 +22,8 @@ APLOG_USE_MODULE(forge);
 
 static const forge_routes_t *route_tables;
 static int route_tables_count;
+static const forge_list_names_t lists = {
+    .order = forge_store_list_order_name, .filter = forge_store_list_filter_name, .problem = forge_store_list_problem};
 
 void forge_http_tables(const forge_routes_t *tables, int count)
 {
@@ -76,7 +78,7 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
     forge_util_json_init();
-    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &why);
+    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
     forge_live_t *live = router ? forge_live_open(s->process->pool, &why) : NULL;
     if (!live) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0422: cannot start: %s", why);
@@ -101,7 +103,7 @@ void forge_http_test_config(apr_pool_t *pconf, server_rec *s)
     const char *why = NULL;
     if (!ap_exists_config_define("FORGE_OPENAPI"))
         return;
-    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &why);
+    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
     if (!router) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0423: cannot describe the routes: %s", why);
         return;

@@ -25,22 +25,15 @@ bool forge_http_door_guards(request_rec *r)
 
 /* --- who it is --- */
 
-/* A key does what its scopes say. */
-static forge_status_t by_key(request_rec *r, const forge_server_t *server, const char *key, forge_who_t *who)
-{
-    FORGE_TRY(forge_http_api_key(r, server, key, true, who));
-    return who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
-}
-
 static forge_status_t by_header(request_rec *r, const forge_server_t *server, const char *header, forge_who_t *who)
 {
     const char *token = NULL;
     FORGE_TRY(forge_core_bearer(r->pool, header, &token));
     if (!token)
         return FORGE_E_UNAUTHENTICATED;
-    if (strncmp(token, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
-        return by_key(r, server, token, who);
-    return forge_http_token_check(r, server, r->pool, token, apr_time_now(), who);
+    FORGE_TRY(forge_http_credential(r, server, token, true, who));
+    bool may = who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ);
+    return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
 
 /* What the database says of them now: an account that was closed, or a session that has ended, is nobody. */
@@ -114,20 +107,6 @@ forge_door_t *forge_http_door(request_rec *r)
 
 /* --- what the ones who are not let in hear --- */
 
-static const char *challenge(forge_status_t status)
-{
-    switch (status) {
-    case FORGE_E_INVALID_TOKEN:
-        return "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"";
-    case FORGE_E_FORBIDDEN:
-        return "Bearer realm=\"forge\", error=\"insufficient_scope\"";
-    case FORGE_E_STEP_UP: /* RFC 9470 §3 */
-        return "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", error_description=\"a second factor is needed\"";
-    default:
-        return "Bearer realm=\"forge\"";
-    }
-}
-
 /* A page that a person is looking for, not a script's call, an image or a form. */
 static bool is_visit(request_rec *r)
 {
@@ -172,8 +151,8 @@ static int refuse(request_rec *r, forge_status_t status)
         apr_table_setn(r->headers_out, "Location", page);
         return HTTP_MOVED_TEMPORARILY;
     }
-    if (http == HTTP_UNAUTHORIZED || status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", challenge(status));
+    if (forge_http_challenge(status))
+        apr_table_setn(h, "WWW-Authenticate", forge_http_challenge(status));
     if ((http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_AFTER);
     return http;
@@ -234,6 +213,6 @@ int forge_http_door_note(request_rec *r, const char *type)
 {
     if (!type || strcasecmp(type, "Forge") != 0)
         return DECLINED;
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge(FORGE_E_UNAUTHENTICATED));
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_http_challenge(FORGE_E_UNAUTHENTICATED));
     return OK;
 }

@@ -136,14 +136,9 @@ static bool factor_holds(request_rec *r, forge_door_t *door, const char *word)
 {
     (void)r;
     (void)word;
-    for (const char *at = door->who.amr; at && *at; at += strspn(at, " ")) {
-        apr_size_t len = strcspn(at, " ");
-        if (len == 3 && strncmp(at, "otp", len) == 0)
-            return true;
-        at += len;
-    }
-    door->lacks_factor = true;
-    return false;
+    bool used = forge_core_factor_used(&door->who);
+    door->lacks_factor |= !used;
+    return used;
 }
 
 /* --- lines --- */

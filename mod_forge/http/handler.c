@@ -103,7 +103,8 @@ static bool two_lengths(forge_req_t *q)
 static forge_status_t blame(forge_req_t *q)
 {
     const char *constraint = forge_http_db_constraint(q);
-    for (const forge_field_t *f = q->route->body; f && f->name; f++)
+    forge_walk_t walk = forge_core_walk_shape(q->route->body);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (strstr(constraint, apr_pstrcat(q->pool, "_", f->name, "_", NULL)))
             return forge_fail_field(q, FORGE_E_VALIDATION, apr_pstrcat(q->pool, "/", f->name, NULL), "format",
                                     "must not hold control characters or break the rules of this member");

@@ -8,7 +8,7 @@
 #include "server/server.h"
 
 struct request_rec;
-typedef struct forge_reply_t forge_reply_t; /* the answer so far; http/reply.c */
+typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
 typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
 
 /* One request on its way through. */
@@ -58,9 +58,7 @@ const char *forge_http_db_constraint(const forge_req_t *q);
 
 /* --- problem.c: failures (RFC 9457) --- */
 
-/* Remembers nothing but returns its status: the plain way to fail, reads well after a condition. */
-forge_status_t forge_fail(forge_req_t *q, forge_status_t status);
-/* With a sentence of its own instead of the table's. */
+/* A handler fails by returning a status of errors.def. Here with a sentence of its own instead of the table's. */
 forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail);
 /* With one failing member. */
 forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code, const char *detail);
@@ -98,7 +96,11 @@ forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
 typedef forge_status_t (*forge_stream_fn)(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b, bool *more);
 forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_stream_fn next, void *baton);
 void forge_reply_header(forge_req_t *q, const char *name,
-                        const char *value); /* name is a literal; the value is refused when it holds controls */
+                        const char *value);                     /* name is a literal; the value is refused when it holds controls */
+void forge_reply_location(forge_req_t *q, const char *address); /* of a 201 */
+/* An ETag of the bytes that the answer has so far; with a version in front where one is given, so that If-Match can name it. */
+forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version);
+void forge_reply_etag(forge_req_t *q, const char *etag); /* one that was made before */
 /* After a good login or refresh, and after a logout: the cookies of ForgeCookie, where that is On and the connection is safe. */
 void forge_reply_cookie(forge_req_t *q, const forge_who_t *who);
 void forge_reply_cookie_clear(forge_req_t *q);
@@ -124,27 +126,11 @@ forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, co
 /* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
 
-/* The answer so far. */
-struct forge_reply_t {
-    bool set; /* a handler answered */
-    int http;
-    const char *media;
-    forge_buf_t *body;             /* NULL: none */
-    struct forge_stream_t *stream; /* instead of body */
-    const char *file;              /* instead of body */
-    const char *etag, *location;
-    apr_table_t *headers;
-    const char *detail;           /* of a failure, instead of the table's sentence */
-    const forge_faults_t *faults; /* of a failure */
-    const char *allow;            /* of a 405 and of OPTIONS */
-    const char *accept;           /* of a 415 */
-};
-
 /* --- the hooks, for mod_forge.c and start.c --- */
 
-int forge_http_begin(struct request_rec *r);   /* pre_translate_name, first: the location is known; request id and trace for ours */
-int forge_http_handler(struct request_rec *r); /* handler.c: the life of one request */
-int forge_http_count(struct request_rec *r);   /* log_transaction: metrics of every request of ours, also those Apache answered */
+int forge_http_begin(struct request_rec *r);       /* pre_translate_name, first: the location is known; request id and trace for ours */
+int forge_http_handler(struct request_rec *r);     /* handler.c: the life of one request */
+int forge_http_count(struct request_rec *r);       /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_probe_init(apr_pool_t *p); /* child_init */

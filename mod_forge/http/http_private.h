@@ -6,12 +6,28 @@
 
 #include "http.h"
 
+/* The answer so far. */
+struct forge_reply_t {
+    bool set; /* a handler answered */
+    int http;
+    const char *media;
+    forge_buf_t *body;             /* NULL: none */
+    struct forge_stream_t *stream; /* instead of body */
+    const char *file;              /* instead of body */
+    const char *etag, *location;
+    apr_table_t *headers;
+    const char *detail;           /* of a failure, instead of the table's sentence */
+    const forge_faults_t *faults; /* of a failure */
+    const char *allow;            /* of a 405 and of OPTIONS */
+    const char *accept;           /* of a 415 */
+};
+
 /* --- request.c --- */
 
 forge_req_t *forge_http_request_make(struct request_rec *r, const forge_server_t *server);
 
-/* --- guard.c: who calls, and whether the route lets them in. The database is asked only for API keys and tickets, for FORGE_R_STEP_UP routes,
- * and while this node does not know for certain which tokens were revoked --- */
+/* --- guard.c: who calls, and whether the route lets them in. The database is asked only for API keys and tickets, for FORGE_R_STEP_UP
+ * routes, and while this node does not know for certain which tokens were revoked --- */
 
 forge_status_t forge_http_guard(forge_req_t *q);
 

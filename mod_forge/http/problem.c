@@ -12,12 +12,6 @@
 
 APLOG_USE_MODULE(forge);
 
-forge_status_t forge_fail(forge_req_t *q, forge_status_t status)
-{
-    (void)q;
-    return status;
-}
-
 forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail)
 {
     q->reply->detail = detail;

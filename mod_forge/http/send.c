@@ -19,23 +19,6 @@ APLOG_USE_MODULE(forge);
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
 
-/* The challenge of RFC 6750 §3: no error code when no token came; of RFC 9470 §3 when the login was too weak. */
-static void challenge(forge_req_t *q, forge_status_t status)
-{
-    apr_table_t *h = q->r->err_headers_out;
-    if (status == FORGE_E_INVALID_TOKEN)
-        apr_table_setn(h, "WWW-Authenticate",
-                       "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
-    else if (status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"insufficient_scope\"");
-    else if (status == FORGE_E_STEP_UP)
-        apr_table_setn(h, "WWW-Authenticate",
-                       "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", "
-                       "error_description=\"a second factor is needed\", acr_values=\"mfa\"");
-    else if (forge_util_error(status)->http == HTTP_UNAUTHORIZED)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
-}
-
 /* Replaces whatever a handler left by the problem document. */
 static void compose_problem(forge_req_t *q, forge_status_t status)
 {
@@ -49,7 +32,8 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
     forge_http_problem_write(reply->body, q->request_id, forge_http_raw_path(q->r), status, http, reply->detail, reply->faults);
-    challenge(q, status);
+    if (forge_http_challenge(status))
+        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_http_challenge(status));
     if (http == HTTP_SERVICE_UNAVAILABLE && !forge_http_note(q->r)->retry_after)
         forge_http_retry_after(q, RETRY_DEFAULT);
     if (http == HTTP_INTERNAL_SERVER_ERROR)

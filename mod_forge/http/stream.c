@@ -70,7 +70,7 @@ forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_strea
     apr_pool_create(&stream->turn, q->pool);
     FORGE_TRY(make_piece(q, stream));
     q->reply->set = true;
-    q->reply->http = q->route->success;
+    q->reply->http = forge_core_success(q->route);
     q->reply->media = media;
     q->reply->stream = stream;
     return FORGE_OK;

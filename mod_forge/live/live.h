@@ -77,7 +77,7 @@ void forge_live_count(forge_live_t *live, forge_counter_t which);
 
 /* Pool gauges of this child, set by server/lease.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
-/* Query time by statement name (≤ 128 names; the rest count as "other"). */
+/* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 
 /* gauges.c: the figures one by one */
@@ -92,6 +92,14 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
  * is a status ≥ 500. endpoints holds the routes that were called; requests that matched none are in the summary only. cpu_avg is since
  * the segment was made; memory and disk are of now. */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
+
+/* --- system.c --- */
+
+/* Per cent of the root file system and of the memory that is in use, of what users other than root may have; negative: not known. */
+typedef struct forge_machine_t {
+    double disk, memory;
+} forge_machine_t;
+forge_machine_t forge_live_machine(void);
 
 /* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt) --- */
 

@@ -28,7 +28,7 @@
 #define FORGE_LIVE_CLASSES      5   /* 1xx … 5xx */
 #define FORGE_LIVE_BUCKETS      15  /* the last one is +Inf */
 
-#define FORGE_LIVE_STATEMENTS      128 /* names of statements; a power of two. One more entry takes the rest */
+#define FORGE_LIVE_STATEMENTS      512 /* names of statements; a power of two. One more entry takes the rest */
 #define FORGE_LIVE_STATEMENT_WORDS 8   /* a name is kept in words, 63 bytes and a NUL */
 
 #define FORGE_LIVE_PROCESSES 1024 /* children that are told apart; one more entry takes the rest */
@@ -196,11 +196,10 @@ double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q);
 /* Copies the name of entry i into `name`; false when it has none. */
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8]);
 
-/* --- system.c: Linux; figures are 0 elsewhere --- */
+/* --- system.c: Linux; figures are not known elsewhere --- */
 
 bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
-double forge_live_system_memory(void);                       /* per cent in use */
-double forge_live_system_disk(const char *path);             /* per cent in use, of what users other than root may have */
+double forge_live_system_disk(const char *path);             /* as forge_machine_t has it, of the file system that holds `path` */
 /* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
 

@@ -97,11 +97,18 @@ void forge_http_revoked_apply(const forge_server_t *server, const char *words);
  * when it had to be asked. */
 forge_status_t forge_http_token_check(struct request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
                                       forge_who_t *who);
+/* What came in the Authorization header: an API key or an access token. As the two functions for these. */
+forge_status_t forge_http_credential(struct request_rec *r, const forge_server_t *server, const char *text, bool counted, forge_who_t *who);
 /* The two that only the database knows. FORGE_E_INVALID_TOKEN when it is unknown, expired, spent, revoked or its account inactive. An address
  * that has spent its quota of class default is told so before the database is asked; `counted`: the request is counted in that quota later,
  * in any case. */
 forge_status_t forge_http_api_key(struct request_rec *r, const forge_server_t *server, const char *key, bool counted, forge_who_t *who);
 forge_status_t forge_http_ticket(struct request_rec *r, const forge_server_t *server, const char *ticket, bool counted, forge_who_t *who);
+
+/* --- challenge.c --- */
+
+/* The value of WWW-Authenticate for a failure; NULL for one that no other credential would mend. */
+const char *forge_http_challenge(forge_status_t status);
 
 /* --- cookie.c: ForgeCookie --- */
 

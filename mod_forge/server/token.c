@@ -51,3 +51,11 @@ forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *serv
         return refuse(r, who, status, "the database does not vouch for it");
     return FORGE_OK;
 }
+
+forge_status_t forge_http_credential(request_rec *r, const forge_server_t *server, const char *text, bool counted, forge_who_t *who)
+{
+    if (strncmp(text, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
+        return forge_http_api_key(r, server, text, counted, who);
+    /* not when the request began: a client that sends its headers slowly must not outlive what voids its token */
+    return forge_http_token_check(r, server, r->pool, text, apr_time_now(), who);
+}

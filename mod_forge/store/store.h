@@ -131,7 +131,7 @@ void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
 #define FORGE_LIST_FILTERS_MAX 24 /* filters of one list */
 
 typedef struct forge_list_filter_t {
-    const char *name; /* query parameter that carries its value */
+    const char *name; /* query parameter that carries its value; "_…": the handler has the value from elsewhere */
     const char *sql;  /* condition with one "%d" where the parameter's number goes: "c.difficulty = $%d" */
 } forge_list_filter_t;
 typedef struct forge_list_order_t {
@@ -141,7 +141,7 @@ typedef struct forge_list_order_t {
                           "c.id > $%d::bigint" with key NULL */
     const char *key;   /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
 } forge_list_order_t;
-typedef struct forge_list_t {
+struct forge_list_t {
     const char *name; /* prefix of the statement names */
     const char
         *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that more ANDs can follow */
@@ -149,7 +149,7 @@ typedef struct forge_list_t {
     int base_args;
     const forge_list_filter_t *filters; /* ended by name NULL */
     const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */
-} forge_list_t;
+};
 typedef struct forge_list_query_t {
     const char *const *base;          /* base_args values */
     const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
@@ -161,6 +161,9 @@ typedef struct forge_list_query_t {
 } forge_list_query_t;
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total);
+/* The names of its orders and filters by number; NULL past the last. */
+const char *forge_store_list_order_name(const forge_list_t *list, int i);
+const char *forge_store_list_filter_name(const forge_list_t *list, int i);
 /* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers FORGE_E_INTERNAL. */
 const char *forge_store_list_problem(const forge_list_t *list);
 /* The order row by name, or the default. */

@@ -47,6 +47,7 @@ int main(void)
         forge_test_live_revocations,
         forge_test_core_jwk,
         forge_test_core_verified,
+        forge_test_core_walk,
         forge_test_core_totp,
         forge_test_core_message,
         forge_test_core_csv,

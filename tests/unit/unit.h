@@ -67,6 +67,7 @@ Suite *forge_test_config_parse(void);
 Suite *forge_test_live_revocations(void);
 Suite *forge_test_core_jwk(void);
 Suite *forge_test_core_verified(void);
+Suite *forge_test_core_walk(void);
 Suite *forge_test_core_totp(void);
 Suite *forge_test_core_message(void);
 Suite *forge_test_core_csv(void);

@@ -58,9 +58,9 @@ forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g)
             return status;
         forge_http_retry_after(q, verdict == FORGE_GUESS_LOCKED ? seconds : BUSY_SECONDS);
         if (verdict == FORGE_GUESS_LOCKED)
-            return forge_fail(q, FORGE_E_ACCOUNT_LOCKED);
+            return FORGE_E_ACCOUNT_LOCKED;
         if (tries == BUSY_TRIES)
-            return forge_fail(q, FORGE_E_BUSY);
+            return FORGE_E_BUSY;
         forge_http_retry_after(q, 0);
         wait_busy(tries);
     }
@@ -97,7 +97,7 @@ static forge_status_t own_credentials(forge_req_t *q, forge_rows_t **rows)
     forge_status_t status = forge_store_credentials(db, q->pool, q->who.user_id, 0, rows);
     forge_http_db_done(q);
     FORGE_TRY(status);
-    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : forge_fail(q, FORGE_E_INVALID_TOKEN);
+    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
 
 /* The password of `rows` under a guess that has begun; a wrong one is counted. */
@@ -112,7 +112,7 @@ static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, con
     if (good)
         return FORGE_OK;
     FORGE_TRY(forge_api_guess_failed(q, g, "user.login_failed", "confirm"));
-    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
+    return FORGE_E_BAD_CREDENTIALS;
 }
 
 /* With a second factor the right password alone forgets no failures: codes could be guessed for ever by someone who knows it. */
@@ -132,7 +132,7 @@ forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, 
     FORGE_TRY(own_credentials(q, &rows));
     bool second = forge_store_rows_text(rows, 0, "_factor") != NULL;
     if (second && !code)
-        return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+        return FORGE_E_MFA_CODE_INVALID;
     forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(check_password(q, &g, rows, password));

@@ -50,7 +50,7 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
 {
     forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
     FORGE_TRY(forge_api_guess_failed(q, g, "user.login_failed", "login"));
-    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
+    return FORGE_E_BAD_CREDENTIALS;
 }
 
 /* A hash of lower cost, or imported, is made anew; when there is no place at the gate, another login will do it. */

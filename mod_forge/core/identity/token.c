@@ -37,6 +37,18 @@ const char *forge_core_role_name(forge_role_t role)
     return NULL;
 }
 
+bool forge_core_factor_used(const forge_who_t *who)
+{
+    static const char word[] = "otp";
+    for (const char *at = who->amr; at && *at; at += strspn(at, " ")) {
+        apr_size_t len = strcspn(at, " ");
+        if (len == strlen(word) && strncmp(at, word, len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
 forge_role_t forge_core_role_parse(const char *name)
 {
     for (apr_size_t i = 0; name != NULL && i < N_ROLES; i++)

@@ -53,21 +53,21 @@ static const struct {
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
 };
 
-#define ETAG_TEXT .type = FORGE_T_TEXT, .min = 1, .max = 1000, .example = "\"\\\"v3\\\"\""
 enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY };
 
+/* clang-format off */
 /* Parameters in headers; those of lists are forge_core_page_fields. */
 static const forge_field_t header_fields[] = {
-    [P_NONE_MATCH] = {.name = "If-None-Match", ETAG_TEXT, .help = "Entity tags the client has: 304 when one of them is still current."},
-    [P_MATCH] = {.name = "If-Match", ETAG_TEXT, .help = "Entity tags the change is meant for: 412 when none of them is current."},
-    [P_IDEMPOTENCY] = {.name = "Idempotency-Key",
-                       .type = FORGE_T_TEXT,
-                       .min = 1,
-                       .max = FORGE_IDEMPOTENCY_KEY_MAX,
-                       .example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+    [P_NONE_MATCH] = {"If-None-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
+                      .help = "Entity tags the client has: 304 when one of them is still current."},
+    [P_MATCH] = {"If-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
+                 .help = "Entity tags the change is meant for: 412 when none of them is current."},
+    [P_IDEMPOTENCY] = {"Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,
+                       .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
                        .help = "The same key and body within 24 hours get the stored answer instead of a second effect."},
     {.name = NULL},
 };
+/* clang-format on */
 
 /* When a route may fail in a way that needs no row of its own. */
 enum {
@@ -194,19 +194,23 @@ static bool takes_none_match(const forge_route_t *route)
 #define PAGE_BIT   16 /* in doc_t.parameters: the paging fields are used */
 #define TICKET_BIT 17 /* … a route takes a ticket */
 
-static const forge_field_t ticket_field = {.name = "ticket",
-                                           .type = FORGE_T_TEXT,
-                                           .min = 1,
-                                           .max = 512,
-                                           .example = "\"Zk2mQ0c5m1nq7Yv3sT8uWx4bR6eLh9jPaVdKgNfEoCi\"",
-                                           .help = "A one-use ticket instead of the Authorization header."};
+/* clang-format off */
+static const forge_field_t ticket_field = {
+    "ticket", FORGE_T_TEXT, 0, 1, 512, .example = "Zk2mQ0c5m1nq7Yv3sT8uWx4bR6eLh9jPaVdKgNfEoCi",
+    .help = "A one-use ticket instead of the Authorization header."};
+/* clang-format on */
 
-static void put_parameters(doc_t *d, forge_json_t *operation, const char *path, const forge_route_t *route)
+static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router_t *router, int index)
 {
+    const forge_route_t *route = forge_core_router_at(router, index);
+    const forge_field_t *sort = forge_core_router_sort(router, index);
+    forge_walk_t walk = forge_core_walk_shape(route->query);
     forge_json_t *list = forge_util_json_put_array(operation, "parameters");
-    put_path_parameters(d, list, path, route);
-    for (const forge_field_t *f = route->query; f && f->name; f++)
+    put_path_parameters(d, list, forge_core_router_template(router, index), route);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         put_parameter(d, forge_util_json_add_object(list), f, "query");
+    if (sort)
+        put_parameter(d, forge_util_json_add_object(list), sort, "query");
     if (route->flags & FORGE_R_LIST) {
         d->parameters |= 1u << PAGE_BIT;
         for (const forge_field_t *f = forge_core_page_fields; f->name; f++)
@@ -248,7 +252,8 @@ static forge_json_t *put_text_content(forge_json_t *content, const char *media, 
 static bool body_needed(const forge_route_t *route)
 {
     bool needed = route->method != FORGE_POST;
-    for (const forge_field_t *f = route->body; f->name; f++)
+    forge_walk_t walk = forge_core_walk_shape(route->body);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         needed |= (f->flags & FORGE_F_REQUIRED) != 0;
     return needed;
 }
@@ -256,7 +261,7 @@ static bool body_needed(const forge_route_t *route)
 static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *route)
 {
     const char *name = request_name(d->pool, route->operation);
-    const forge_json_t *example = forge_core_describe_example(d->pool, route->body, true);
+    const forge_json_t *example = forge_core_describe_example(d->pool, route->body->fields, true);
     forge_json_t *request = forge_util_json_put_object(operation, "requestBody");
     forge_util_json_put_bool(request, "required", body_needed(route));
     forge_json_t *content = forge_util_json_put_object(request, "content");
@@ -266,8 +271,8 @@ static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *
     if (route->flags & FORGE_R_FORM)
         put_content(d, content, "application/x-www-form-urlencoded", name, example);
     if (route->flags & FORGE_R_CSV)
-        put_text_content(content, "text/csv", forge_core_csv_example(d->pool, route->body));
-    forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->body, true, route->method == FORGE_PATCH));
+        put_text_content(content, "text/csv", forge_core_csv_example(d->pool, route->body->fields));
+    forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->body->fields, true, route->method == FORGE_PATCH));
 }
 
 /* --- answers --- */
@@ -293,7 +298,8 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
     forge_json_t *into = put_headers(d, response, route);
     if (answers_etag(route))
         refer_header(d, into, H_ETAG);
-    if (route->success == 201 || route->success == 202)
+    int http = forge_core_success(route);
+    if (http == 201 || http == 202)
         refer_header(d, into, H_LOCATION);
     if (route->flags & FORGE_R_LIST) {
         refer_header(d, into, H_LINK);
@@ -331,23 +337,24 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         forge_util_json_put_text(forge_util_json_put_object(forge_util_json_put_object(content, JSON_MEDIA), "schema"), "type", "object");
         return;
     }
-    const forge_json_t *example = forge_core_describe_example(d->pool, route->reply, false);
-    if (!forge_util_json_get(d->schemas, route->schema))
-        forge_util_json_put_copy(d->schemas, route->schema, forge_core_describe(d->pool, route->reply, false, false));
+    const char *name = route->reply->name;
+    const forge_json_t *example = forge_core_describe_example(d->pool, route->reply->fields, false);
+    if (!forge_util_json_get(d->schemas, name))
+        forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
     if (!(route->flags & FORGE_R_LIST)) {
-        put_content(d, content, JSON_MEDIA, route->schema, example);
+        put_content(d, content, JSON_MEDIA, name, example);
         return;
     }
     forge_json_t *body = forge_util_json_put_object(content, JSON_MEDIA);
     forge_json_t *schema = forge_util_json_put_object(body, "schema");
     forge_util_json_put_text(schema, "type", "array");
     forge_util_json_put_int(schema, "maxItems", FORGE_PAGE_LIMIT);
-    put_ref(forge_util_json_put_object(schema, "items"), d->pool, "schemas", route->schema);
+    put_ref(forge_util_json_put_object(schema, "items"), d->pool, "schemas", name);
     forge_util_json_add_copy(forge_util_json_put_array(body, "example"), example);
     if (route->flags & FORGE_R_NDJSON) {
         schema = put_text_content(content, FORGE_NDJSON, forge_core_line_example(d->pool, example));
         forge_util_json_put_text(schema, "description",
-                                 apr_pstrcat(d->pool, "The whole list, one ", route->schema, " a line, whatever the paging says.", NULL));
+                                 apr_pstrcat(d->pool, "The whole list, one ", name, " a line, whatever the paging says.", NULL));
     }
 }
 
@@ -367,9 +374,10 @@ static const char *success_text(int http)
 
 static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *route)
 {
-    forge_json_t *response = put_response(d, responses, route->success, success_text(route->success));
+    int http = forge_core_success(route);
+    forge_json_t *response = put_response(d, responses, http, success_text(http));
     put_success_headers(d, response, route);
-    if (route->success != 204)
+    if (http != 204)
         put_reply(d, forge_util_json_put_object(response, "content"), route);
     if (route->flags & FORGE_R_AGAIN) {
         response = put_response(d, responses, 200, "It was so already.");
@@ -467,19 +475,21 @@ static void put_security(forge_json_t *operation, const forge_route_t *route)
         forge_util_json_put_array(forge_util_json_add_object(list), "ticket");
 }
 
-static void put_operation(doc_t *d, forge_json_t *paths, const char *path, const forge_route_t *route)
+static void put_operation(doc_t *d, forge_json_t *paths, const forge_router_t *router, int index)
 {
     static const char *const methods[FORGE_METHODS] = {"get", "post", "put", "patch", "delete"};
+    const forge_route_t *route = forge_core_router_at(router, index);
+    const char *path = forge_core_router_template(router, index);
     forge_json_t *item = forge_util_json_get(paths, path);
     if (!item)
         item = forge_util_json_put_object(paths, path);
     forge_json_t *operation = forge_util_json_put_object(item, methods[route->method]);
-    forge_util_json_add_text(forge_util_json_put_array(operation, "tags"), route->tag);
+    forge_util_json_add_text(forge_util_json_put_array(operation, "tags"), forge_core_router_tag(router, index)->name);
     forge_util_json_put_text(operation, "summary", route->summary);
     forge_util_json_put_text(operation, "description", route->description ? route->description : route->summary);
     forge_util_json_put_text(operation, "operationId", route->operation);
     put_security(operation, route);
-    put_parameters(d, operation, path, route);
+    put_parameters(d, operation, router, index);
     if (route->body)
         put_request(d, operation, route);
     forge_json_t *responses = forge_util_json_put_object(operation, "responses");
@@ -510,13 +520,13 @@ static void put_tags(doc_t *d, forge_json_t *root, const forge_router_t *router)
 {
     forge_json_t *list = forge_util_json_put_array(root, "tags"), *seen = forge_util_json_object(d->pool);
     for (int i = 0; i < forge_core_router_count(router); i++) {
-        const forge_route_t *route = forge_core_router_at(router, i);
-        if (route->flags & FORGE_R_HIDDEN || forge_util_json_get(seen, route->tag))
+        const forge_tag_t *tag = forge_core_router_tag(router, i);
+        if (forge_core_router_at(router, i)->flags & FORGE_R_HIDDEN || forge_util_json_get(seen, tag->name))
             continue;
-        forge_util_json_put_null(seen, route->tag);
-        forge_json_t *tag = forge_util_json_add_object(list);
-        forge_util_json_put_text(tag, "name", route->tag);
-        forge_util_json_put_text(tag, "description", forge_core_tag_text(route->tag));
+        forge_util_json_put_null(seen, tag->name);
+        forge_json_t *group = forge_util_json_add_object(list);
+        forge_util_json_put_text(group, "name", tag->name);
+        forge_util_json_put_text(group, "description", tag->text);
     }
 }
 
@@ -572,11 +582,9 @@ void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_
     put_info(root, version);
     put_tags(&d, root, router);
     forge_json_t *paths = forge_util_json_put_object(root, "paths");
-    for (int i = 0; i < forge_core_router_count(router); i++) {
-        const forge_route_t *route = forge_core_router_at(router, i);
-        if (!(route->flags & FORGE_R_HIDDEN))
-            put_operation(&d, paths, forge_core_router_template(router, i), route);
-    }
+    for (int i = 0; i < forge_core_router_count(router); i++)
+        if (!(forge_core_router_at(router, i)->flags & FORGE_R_HIDDEN))
+            put_operation(&d, paths, router, i);
     forge_json_t *components = forge_util_json_put_object(root, "components");
     put_schemes(&d, components);
     put_shared_headers(&d, components);

@@ -18,6 +18,22 @@ typedef struct plan_t {
     int paging;
 } plan_t;
 
+const char *forge_store_list_order_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; at < i; at++)
+        if (!list->orders[at].name)
+            return NULL;
+    return list->orders[i].name;
+}
+
+const char *forge_store_list_filter_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; list->filters && at < i; at++)
+        if (!list->filters[at].name)
+            return NULL;
+    return list->filters ? list->filters[i].name : NULL;
+}
+
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort)
 {
     const forge_list_order_t *order = list->orders;

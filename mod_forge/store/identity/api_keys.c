@@ -8,7 +8,7 @@
 #define KEY "k.id, k.name, k.prefix, to_json(k.scopes) AS scopes, k.created_at, k.last_used_at, k.expires_at"
 
 /* "id" is the name of the order of a list without sort (http/input.c). */
-static const forge_list_order_t newest_first[] = {{"id", "k.id DESC", "k.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t newest_first[] = {{"-id", "k.id DESC", "k.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
 const forge_list_t forge_store_api_keys_list = {
     "api_key_list",

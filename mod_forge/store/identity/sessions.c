@@ -40,8 +40,7 @@ static const forge_stmt_t session_refresh = {
     " coalesce(j.verdict, 'unknown') AS _verdict, " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked "
     "FROM (VALUES (1)) AS one LEFT JOIN judged j ON true LEFT JOIN forge.users u ON u.id = j.user_id"};
 
-/* "id" is the name of the order of a list without sort (http/input.c). */
-static const forge_list_order_t newest_first[] = {{"id", "s.id DESC", "s.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t newest_first[] = {{"-id", "s.id DESC", "s.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
 #define LIVE_OF(account) "s.user_id = " account "::bigint AND s.revoked_at IS NULL AND s.expires_at > now()"
 

@@ -14,13 +14,13 @@ static const forge_list_filter_t filters[] = {
     {"actor", "a.actor_id = $%d::bigint"},
     {"subject", "a.subject_id = $%d::bigint"},
     {"event", "a.event = $%d"},
-    {"prefix", "starts_with(a.event, $%d)"},
+    {"_prefix", "starts_with(a.event, $%d)"},
     {"since", "a.at >= $%d::timestamptz"},
     {"until", "a.at < $%d::timestamptz"},
     {NULL, NULL}};
 
 static const forge_list_order_t orders[] = {
-    {"id", "a.id DESC", "a.id < $%d::bigint", NULL},
+    {"-id", "a.id DESC", "a.id < $%d::bigint", NULL},
     {NULL, NULL, NULL, NULL}};
 
 const forge_list_t forge_store_audit_list = {

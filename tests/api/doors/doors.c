@@ -281,6 +281,7 @@ START_TEST(second_factor)
     expect_log(denied);
     expect_status(GET("/mfa/page.txt"), 401);
     expect_challenge(GET("/mfa/page.txt", .token = ada.access), 401, "error=\"insufficient_user_authentication\"");
+    expect_challenge(GET("/mfa/page.txt", .token = ada.access), 401, "acr_values=\"mfa\"");
     expect_challenge(GET("/mfa/page.txt", .token = jwt_with(ada, "amr", "[\"notp\",\"otpx\"]")), 401, "insufficient_user");
     expect_status(GET("/mfa/page.txt", .token = jwt_with(ada, "amr", "[\"pwd\",\"otp\"]")), 200);
 }

@@ -158,6 +158,24 @@ START_TEST(list_shows_ones_own)
 }
 END_TEST
 
+/* A login takes a name as long as the list shows it and the table keeps it. */
+START_TEST(long_device_names)
+{
+    enum { LONGEST = 200 };
+    char name[2 * LONGEST + 1];
+    person_t me = person("student");
+    for (int i = 0; i < LONGEST; i++)
+        memcpy(name + 2 * i, "ä", 3);
+    person_t again = login_again(me, name);
+    reply_t *list = CALL("GET", list_path, .token = again.access);
+    ck_assert_str_eq(text_at(list->json, "/0/device_name"), name);
+    reply_t *longer = CALL("POST", "/api/v1/auth/login",
+                           .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"x%s\"}", me.username, me.password, name));
+    expect_problem(longer, "validation_failed");
+    ck_assert_str_eq(sql("SELECT char_length(max(device_name)) FROM forge.sessions"), F("%d", LONGEST));
+}
+END_TEST
+
 /* SECURITY 37 */
 START_TEST(only_ones_own_are_revoked)
 {
@@ -344,6 +362,7 @@ Suite *suite_sessions(void)
     tcase_add_test(ends, converted_guest_is_refused);
     TCase *own = case_make(suite, "sessions");
     tcase_add_test(own, list_shows_ones_own);
+    tcase_add_test(own, long_device_names);
     tcase_add_test(own, only_ones_own_are_revoked);
     TCase *tickets = case_make(suite, "tickets");
     tcase_add_test(tickets, ticket_opens_once);

@@ -190,10 +190,10 @@ START_TEST(system_figures_are_plausible)
     ck_assert(forge_live_system_cpu(&busy, &total));
     ck_assert_uint_gt(total, 0);
     ck_assert_uint_le(busy, total);
-    double memory = forge_live_system_memory(), disk = forge_live_system_disk("/");
+    double memory = forge_live_machine().memory, disk = forge_live_machine().disk;
     ck_assert(memory > 0 && memory <= 100);
     ck_assert(disk >= 0 && disk <= 100);
-    ck_assert(forge_live_system_disk("/no/such/path") == 0);
+    ck_assert(forge_live_system_disk("/no/such/path") < 0);
     ck_assert_uint_gt(forge_live_system_born(getpid(), &known), 0);
     ck_assert(known);
     ck_assert_uint_le(forge_live_system_born(getppid(), &known), forge_live_system_born(getpid(), &known));
