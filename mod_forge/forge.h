@@ -29,7 +29,7 @@ typedef enum forge_status_t {
 #include "errors.def"
 #undef FORGE_ERROR
     FORGE_E_COUNT,
-    FORGE_REPLAYED /* internal: a stored answer is already in place, unwind without touching it */
+    FORGE_ANSWERED /* internal: the answer is already in place, unwind without touching it */
 } forge_status_t;
 
 /* Pass a failure on to the caller. */
@@ -140,6 +140,7 @@ enum {
     FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
     FORGE_R_TICKET = 1 << 15,  /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
     FORGE_R_WAY_IN = 1 << 17,  /* serves whoever has lost their way: a token or key that is not good counts as none (q->stale) */
+    FORGE_R_HASHES = 1 << 18,  /* its handler hashes passwords: called when it is this request's turn (http/queue.c) */
     FORGE_R_NDJSON = 1 << 20   /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
 };
 

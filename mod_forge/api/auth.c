@@ -59,7 +59,7 @@ static forge_status_t password_strength(forge_req_t *q)
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/auth/register",
-     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
+     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH,
      .success = 201,
      .body = forge_api_register_fields,
@@ -76,7 +76,7 @@ static const forge_route_t routes[] = {
      .errors = forge_api_register_errors},
     {.method = FORGE_POST,
      .path = "/auth/login",
-     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN,
+     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH,
      .success = 200,
      .body = forge_api_login_fields,

@@ -6,7 +6,7 @@
 static const forge_route_t routes[] = {
     {.method = FORGE_POST,
      .path = "/users/register",
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH,
      .success = 201,
      .body = forge_api_user_new_fields,
@@ -20,7 +20,7 @@ static const forge_route_t routes[] = {
      .errors = forge_api_register_errors},
     {.method = FORGE_POST,
      .path = "/users/login",
-     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN,
+     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH,
      .success = 200,
      .body = forge_api_login_fields,

@@ -14,6 +14,7 @@ struct conn_rec;
 typedef struct forge_reply_t forge_reply_t; /* the answer so far; http/reply.c */
 typedef struct forge_lease_t forge_lease_t; /* the database connection, if any; http/pool.c */
 typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
 struct forge_req_t {
@@ -47,12 +48,13 @@ struct forge_req_t {
     forge_reply_t *reply;
     forge_lease_t *lease;
     forge_idem_t *idem;
+    forge_turn_t *turn;
 };
 
 /* --- pool.c: mod_dbd → connection (DESIGN 1) --- */
 
 /* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
- * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_REPLAYED when the request's Idempotency-Key has an answer already: return what
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_ANSWERED when the request's Idempotency-Key has an answer already: return what
  * it returns. Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
@@ -109,12 +111,15 @@ const char *forge_http_header(forge_req_t *q, const char *name);
  * *found is the schema's version or -1, *took how long the question took. */
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
 
-/* --- hash gate, for the handlers that check passwords: password.c --- */
+/* --- password hashes, for the handlers that check passwords: password.c --- */
 
-/* bcrypt behind the gate (≤ 800 ms wait): FORGE_E_BUSY with Retry-After when there is no place. */
+/* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one here, on its
+ * thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
 /* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+
+int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- between the files of this room and mod_forge.c --- */
 
@@ -127,6 +132,7 @@ typedef struct forge_server_t {
     forge_live_t *live;
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* pool.c */
+    int places;                   /* requests that may hash passwords at the same time, over all children (queue.c) */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
     apr_uint64_t realm;           /* the database: its accounts and sessions, as live/ keeps them apart */
@@ -137,10 +143,50 @@ forge_server_t *forge_http_server(struct server_rec *s);
 int forge_http_servers_make(apr_pool_t *pconf, struct server_rec *main_server, forge_live_t *live, forge_router_t *router);
 /* In each child: the gates before mod_dbd's pools, one for each pool, which virtual hosts of the same settings share. */
 void forge_http_servers_gates(apr_pool_t *p);
+int forge_http_servers_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 
 /* handler.c: the life of one request */
 int forge_http_handler(struct request_rec *r);
 int forge_http_count(struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
+
+/* pump.c: requests that wait and hold no thread (DESIGN 5), under the event MPM */
+typedef enum forge_wake_t {
+    FORGE_WAKE_READY, /* what it waits for is there */
+    FORGE_WAKE_LATE,  /* its patience is over */
+    FORGE_WAKE_GONE,  /* the client has closed its side: nothing can be answered */
+    FORGE_WAKE_STOP   /* the child stops: answer now */
+} forge_wake_t;
+typedef struct forge_wait_t {
+    /* Whether it is time. Asked on the pump's thread after every forge_http_pump_wake, after every event of a descriptor under
+     * forge_http_pump_watch, and ten times a second; must be quick, lock nothing for long and use no pool. NULL: only time and client. */
+    bool (*ready)(void *baton);
+    /* Called once, on a worker thread; the request is its alone. Returns what a handler returns: OK when it has sent the answer, a status
+     * for httpd to answer, or what forge_http_pump_suspend returns when it waits on. After FORGE_WAKE_GONE it only tidies up. */
+    int (*go)(forge_req_t *q, forge_wake_t why, void *baton);
+    void *baton;
+    apr_interval_time_t patience; /* from the suspension on */
+    apr_interval_time_t farewell; /* how long it may still wait when the child stops gracefully */
+} forge_wait_t;
+/* Whether this request can be suspended: the event MPM, a request of its own (none within another, no redirect), HTTP/1. */
+bool forge_http_pump_can(const forge_req_t *q);
+/* Suspends the request; its handler must return what this returns, and touch nothing any more. Pools of the request go on living. The
+ * connection is closed after the answer: httpd 2.4 cannot take a suspended one back. */
+int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
+void forge_http_pump_wake(void);      /* something has changed in this process: ask all that wait. From any thread */
+void forge_http_pump_watch(int fd);   /* child_init: an event (edge) there is as good as a wake; for what other processes change */
+void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s);               /* child_init */
+void forge_http_pump_suspended(struct conn_rec *c, struct request_rec *r);          /* suspend_connection */
+void forge_http_pump_stopping(apr_pool_t *pchild, int graceful);                    /* child_stopping */
+
+/* queue.c: the queue before password hashes (DESIGN 4) */
+/* Goes on with a request: FORGE_OK when it has a place, else why it has none. Returns what a handler returns. */
+typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
+/* Calls `serve` now or, when it is this request's turn, later on another thread. Return what it returns. */
+int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve);
+/* A place for this request if it has none yet, waited for on this thread; its time begins anew with each call. FORGE_E_BUSY. */
+forge_status_t forge_http_queue_hold(forge_req_t *q);
+void forge_http_queue_leave(forge_req_t *q);
+int forge_http_queue_places(struct server_rec *s, const forge_config_t *c); /* what forge_server_t.places says */
 
 /* claim.c: translate_name, map_to_storage, type_checker (DESIGN 11) */
 bool forge_http_ours(struct request_rec *r); /* the location's handler is "forge" */
@@ -277,7 +323,7 @@ void forge_http_body_drain(struct request_rec *r);
 /* idempotency.c (SPEC 1) */
 /* Reads the header; FORGE_E_VALIDATION when it is no 1–255 visible characters. The fingerprint covers method, path and body. */
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
-/* Opens the transaction and claims the key, once; FORGE_REPLAYED when the stored answer was put into q->reply. */
+/* Opens the transaction and claims the key, once; FORGE_ANSWERED when the stored answer was put into q->reply. */
 forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db);
 bool forge_http_idempotency_claimed(const forge_req_t *q);
 /* Stores the answer and commits; only then it may be sent. */

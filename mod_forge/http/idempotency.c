@@ -74,7 +74,7 @@ static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer
         reply->etag = forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL);
     }
     forge_reply_header(q, "Idempotent-Replayed", "true");
-    return FORGE_REPLAYED;
+    return FORGE_ANSWERED;
 }
 
 forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db)

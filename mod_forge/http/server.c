@@ -45,6 +45,7 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->router = router;
     server->live = live;
     server->slots = slots;
+    server->places = forge_http_queue_places(s, server->config);
     server->realm = realm_of(p, forge_http_pool_database(p, s));
     server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
@@ -86,6 +87,13 @@ int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_li
     }
     longest_share(pconf);
     return OK;
+}
+
+int forge_http_servers_bell(void)
+{
+    apr_hash_index_t *first = servers ? apr_hash_first(NULL, servers) : NULL;
+    const forge_server_t *any = first ? apr_hash_this_val(first) : NULL;
+    return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
 }
 
 void forge_http_servers_gates(apr_pool_t *p)

@@ -31,6 +31,7 @@ static void segment_init(forge_live_segment_t *segment)
     apr_cpystrn(segment->slots[FORGE_LIVE_SLOT_OTHER].route, "other", FORGE_LIVE_ROUTE_BYTES);
     forge_util_random(segment->secret, sizeof(segment->secret));
     forge_live_system_cpu(&segment->cpu_busy, &segment->cpu_total);
+    forge_live_gate_init(segment);
     forge_live_limits_init(segment);
     forge_live_revocations_init(segment);
 }
@@ -91,7 +92,7 @@ static uint64_t process_key(pid_t pid)
 }
 
 /* Whether the process that took this key still runs: another one may have its pid by now. */
-static bool process_alive(uint64_t key)
+bool forge_live_process_alive(uint64_t key)
 {
     pid_t pid = (pid_t)(key & ((1u << KEY_PID_BITS) - 1));
     if (kill(pid, 0) != 0 && errno == ESRCH)
@@ -122,7 +123,7 @@ static void process_sweep(forge_live_segment_t *segment)
 {
     for (int i = 0; i < FORGE_LIVE_PROCESSES; i++) {
         uint64_t key = forge_live_load(&segment->processes[i].key);
-        if (key && !process_alive(key))
+        if (key && !forge_live_process_alive(key))
             forge_live_swap(&segment->processes[i].key, key, 0);
     }
 }
@@ -152,6 +153,12 @@ forge_live_process_t *forge_live_process(forge_live_t *live)
     if (self >> 32 == (uint64_t)getpid())
         return &live->segment->processes[(self & UINT32_MAX) - 1];
     return process_join(live, self);
+}
+
+uint64_t forge_live_process_self(forge_live_t *live)
+{
+    uint64_t key = forge_live_load(&forge_live_process(live)->key);
+    return key ? key : process_key(getpid()); /* the common entry has none */
 }
 
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum)

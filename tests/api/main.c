@@ -13,7 +13,7 @@ static Suite *(*const suites[])(void) = {
     suite_sessions,      suite_refresh,     suite_revocation,  suite_guests,      suite_api_keys, suite_jwks,         suite_passwords,
     suite_mail,          suite_lockout,     suite_mfa,         suite_profile,     suite_users,    suite_bulk,         suite_audit,
     suite_organizations, suite_members,     suite_invitations, suite_enrollments, suite_access,   suite_doors,        suite_content,
-    suite_cookie,        suite_races,       suite_faults,      suite_coverage};
+    suite_cookie,        suite_races,       suite_queue,  suite_faults,      suite_coverage};
 
 /* The document every answer is judged by, from the server itself. */
 static void documents_load(void)
