@@ -157,6 +157,7 @@ typedef struct forge_route_t {
     const char *schema;         /* name of .reply in OpenAPI: "Course" */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
     const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
+    forge_handler_fn prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
     forge_handler_fn handle;
     const char *operation;        /* operationId: "course_get" */
     const char *tag;              /* OpenAPI group: "courses" */

@@ -65,6 +65,7 @@ static const forge_route_t routes[] = {
      .body = forge_api_register_fields,
      .reply = forge_api_tokens_fields,
      .schema = "Tokens",
+     .prepare = forge_api_account_prepare,
      .handle = forge_api_account_register,
      .operation = "auth_register",
      .tag = "auth",

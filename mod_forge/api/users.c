@@ -12,6 +12,7 @@ static const forge_route_t routes[] = {
      .body = forge_api_user_new_fields,
      .reply = forge_api_user_fields,
      .schema = "User",
+     .prepare = forge_api_account_prepare,
      .handle = forge_api_account_create,
      .operation = "user_register",
      .tag = "users",

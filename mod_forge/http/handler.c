@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The life of one request: route, limit, guard, input, queue, handler, answer. Read this file first.
+ * The life of one request: route, limit, guard, input, queue, Idempotency-Key, handler, answer. Read this file first.
  */
 #include "http.h"
 
@@ -123,13 +123,18 @@ static forge_status_t arrive(forge_req_t *q)
     return forge_http_input(q);
 }
 
-/* The stages after it. */
+static forge_status_t call(forge_req_t *q, forge_handler_fn fn)
+{
+    forge_status_t status = fn ? fn(q) : FORGE_OK;
+    return status == FORGE_E_VALIDATION && !q->reply->faults ? blame(q) : status;
+}
+
+/* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
 static forge_status_t run(forge_req_t *q)
 {
-    forge_status_t handled = q->route->handle(q);
-    if (handled == FORGE_E_VALIDATION && !q->reply->faults)
-        handled = blame(q);
-    FORGE_TRY(handled);
+    FORGE_TRY(call(q, q->route->prepare));
+    FORGE_TRY(forge_http_idempotency_claim(q));
+    FORGE_TRY(call(q, q->route->handle));
     return forge_http_idempotency_finish(q);
 }
 

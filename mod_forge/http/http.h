@@ -35,6 +35,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
+    bool claimed;           /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
     bool stale;             /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
     forge_page_t page;      /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
@@ -45,6 +46,7 @@ struct forge_req_t {
     apr_time_t now;         /* when the request began */
     struct request_rec *r;  /* for http/ only */
     const struct forge_server_t *server;
+    void *prepared; /* from the route's .prepare for its .handle */
     forge_reply_t *reply;
     forge_lease_t *lease;
     forge_idem_t *idem;
@@ -54,8 +56,8 @@ struct forge_req_t {
 /* --- pool.c: mod_dbd → connection (DESIGN 1) --- */
 
 /* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
- * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_ANSWERED when the request's Idempotency-Key has an answer already: return what
- * it returns. Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never call it before slow work (hashing, waiting for others): no connection is held
+ * meanwhile. */
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
@@ -323,9 +325,10 @@ void forge_http_body_drain(struct request_rec *r);
 /* idempotency.c (SPEC 1) */
 /* Reads the header; FORGE_E_VALIDATION when it is no 1–255 visible characters. The fingerprint covers method, path and body. */
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
-/* Opens the transaction and claims the key, once; FORGE_ANSWERED when the stored answer was put into q->reply. */
-forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db);
-bool forge_http_idempotency_claimed(const forge_req_t *q);
+/* The stage before the handler: begins a transaction and claims the key in it. Nothing without a key. FORGE_ANSWERED when the stored answer
+ * was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for something else. */
+forge_status_t forge_http_idempotency_claim(forge_req_t *q);
+/* The stage after it. */
 /* Stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 

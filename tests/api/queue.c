@@ -147,6 +147,7 @@ START_TEST(served_in_order_while_reads_go_on)
     busy_t busy = place_taken(PORT_QUEUE);
     char *from = last_session(), *wanted = F("%lld", (long long)busy.who.id);
     all_wait(PORT_QUEUE, people, fds, n);
+    wait_for("forge_db_pool_connections{state=\"busy\"}", 1); /* that of the login which holds the place */
     expect_served("/api/v1/auth/me", reader.access);
     place_let_go(&busy);
     for (int i = 0; i < n; i++) {

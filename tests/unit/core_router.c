@@ -230,6 +230,7 @@ START_TEST(bad_rows_do_not_start)
     REFUSED("slash", ROW(FORGE_GET, NULL, "a", .flags = 0));
     REFUSED("limit class", ROW(FORGE_POST, "/a", "a", .body = a_fields, .limit = FORGE_LIMIT_NONE));
     REFUSED("media", ROW(FORGE_GET, "/a", "a", .flags = FORGE_R_RAW));
+    REFUSED(".prepare", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_HASHES));
     REFUSED("schema name", ROW(FORGE_GET, "/a", "a", .reply = a_fields));
 }
 END_TEST
