@@ -249,7 +249,7 @@ static forge_status_t health_live(forge_req_t *q)
 static verdict_t put_gate(forge_req_t *q, forge_json_t *checks)
 {
     forge_json_t *check = forge_util_json_put_object(checks, "password_hash");
-    int places = forge_config_bcrypt_concurrency(q->config), waiting = forge_live_gate_waiting(q->live);
+    int places = forge_http_password_places(q), waiting = forge_live_gate_waiting(q->live);
     verdict_t verdict = waiting > places ? WARN : PASS;
     forge_util_json_put_text(check, "status", verdicts[verdict]);
     forge_util_json_put_int(check, "places", places);

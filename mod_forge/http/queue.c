@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The queue before password hashes (DESIGN 4): so many requests at a time over all children, the others in the order of their arrival.
+ * Who waits holds no thread where the MPM allows it; elsewhere a bounded number of threads waits.
+ */
+#include "http_private.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <ap_mpm.h>
+#include <apr_atomic.h>
+
+#define RETRY_SECONDS 2
+#define FAREWELL      apr_time_from_sec(10) /* a child that is to stop goes on serving those who wait for so long */
+
+/* One request's way through the queue. */
+typedef struct forge_turn_t {
+    forge_req_t *q;
+    forge_served_fn serve;
+    apr_uint64_t ticket; /* 0: none */
+    int place;           /* -1: none */
+} forge_turn_t;
+
+/* Gives back the place or the seat, whichever it is. */
+static void end(forge_turn_t *t)
+{
+    if (t->ticket)
+        forge_live_gate_quit(t->q->live, t->ticket);
+    forge_live_gate_leave(t->q->live, t->place);
+    t->ticket = 0;
+    t->place = FORGE_GATE_WAIT;
+}
+
+static apr_status_t end_with_pool(void *turn)
+{
+    end(turn);
+    return APR_SUCCESS;
+}
+
+static forge_turn_t *turn_of(forge_req_t *q)
+{
+    if (!q->turn) {
+        q->turn = apr_pcalloc(q->pool, sizeof(*q->turn));
+        q->turn->q = q;
+        q->turn->place = FORGE_GATE_WAIT;
+        apr_pool_cleanup_register(q->pool, q->turn, end_with_pool, apr_pool_cleanup_null);
+    }
+    return q->turn;
+}
+
+static forge_status_t refuse(forge_turn_t *t)
+{
+    end(t);
+    forge_live_count(t->q->live, FORGE_C_HASH_REFUSED);
+    forge_http_retry_after(t->q, RETRY_SECONDS);
+    return FORGE_E_BUSY;
+}
+
+/* Takes a place when one is free, else a seat. */
+static bool arrive(forge_turn_t *t, int most)
+{
+    const forge_queue_t *rule = forge_config_queue(t->q->config);
+    t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most, rule->patience, &t->ticket);
+    return t->place >= 0;
+}
+
+/* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on answering. With
+ * one thread a child half of the children may. */
+static forge_status_t arrive_or_block(forge_turn_t *t)
+{
+    static apr_uint32_t blocked;
+    const forge_queue_t *rule = forge_config_queue(t->q->config);
+    int threads = 1, children = 1;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
+    bool may = apr_atomic_inc32(&blocked) < (apr_uint32_t)(threads > 1 ? threads / 2 : 1);
+    if (!arrive(t, !may ? 0 : threads > 1 ? rule->most : children / 2) && t->ticket) {
+        t->place = forge_live_gate_wait(t->q->live, t->ticket, rule->patience);
+        t->ticket = 0;
+    }
+    apr_atomic_dec32(&blocked);
+    return t->place >= 0 ? FORGE_OK : refuse(t);
+}
+
+/* On the pump's thread. */
+static bool my_turn(void *turn)
+{
+    forge_turn_t *t = turn;
+    t->place = forge_live_gate_turn(t->q->live, t->ticket);
+    if (t->place == FORGE_GATE_WAIT)
+        return false;
+    t->ticket = 0;
+    return true;
+}
+
+static int go(forge_req_t *q, forge_wake_t why, void *turn)
+{
+    forge_turn_t *t = turn;
+    if (why == FORGE_WAKE_GONE) {
+        end(t);
+        return OK;
+    }
+    return t->serve(q, t->place >= 0 ? FORGE_OK : refuse(t));
+}
+
+int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve)
+{
+    forge_turn_t *t = turn_of(q);
+    const forge_queue_t *rule = forge_config_queue(q->config);
+    const forge_wait_t wait = {.ready = my_turn, .go = go, .baton = t, .patience = rule->patience, .farewell = FAREWELL};
+    t->serve = serve;
+    if (!forge_http_pump_can(q))
+        return serve(q, arrive_or_block(t));
+    if (arrive(t, rule->most))
+        return serve(q, FORGE_OK);
+    return t->ticket ? forge_http_pump_suspend(q, &wait) : serve(q, refuse(t));
+}
+
+forge_status_t forge_http_queue_hold(forge_req_t *q)
+{
+    forge_turn_t *t = turn_of(q);
+    if (t->place < 0)
+        return arrive_or_block(t);
+    forge_live_gate_renew(q->live, t->place);
+    return FORGE_OK;
+}
+
+void forge_http_queue_leave(forge_req_t *q)
+{
+    if (q->turn)
+        end(q->turn);
+}
