@@ -100,7 +100,7 @@ static const forge_field_t signing_fields[] = {
 static const forge_field_t auth_checks_fields[] = {
     {.name = "database", .type = FORGE_T_OBJECT, .help = "PostgreSQL", .fields = database_fields},
     {.name = "migrations", .type = FORGE_T_OBJECT, .help = "version of the schema", .fields = migrations_fields},
-    {.name = "password_hash", .type = FORGE_T_OBJECT, .help = "the gate before bcrypt", .fields = gate_fields},
+    {.name = "password_hash", .type = FORGE_T_OBJECT, .help = "the queue before password hashes", .fields = gate_fields},
     {.name = "signing", .type = FORGE_T_OBJECT, .help = "keys of access tokens", .fields = signing_fields},
     CHECK_FIELD("mail", "letters for verification and reset"),
     CHECK_FIELD("mfa", "second factors"),

@@ -188,6 +188,7 @@ int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve);
 /* A place for this request if it has none yet, waited for on this thread; its time begins anew with each call. FORGE_E_BUSY. */
 forge_status_t forge_http_queue_hold(forge_req_t *q);
 void forge_http_queue_leave(forge_req_t *q);
+void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
 int forge_http_queue_places(struct server_rec *s, const forge_config_t *c); /* what forge_server_t.places says */
 
 /* claim.c: translate_name, map_to_storage, type_checker (DESIGN 11) */

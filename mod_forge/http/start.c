@@ -72,6 +72,7 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     }
     if (forge_http_servers_make(pconf, s, live, router) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
+    forge_http_queue_advise(s, forge_config_of_server(s));
     if (forge_http_events_register(pconf, s) != OK || forge_http_mailer_register(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     return forge_http_tasks_register(pconf, s);

@@ -25,7 +25,7 @@ static const struct {
     {"forge_db_wait_timeouts", "Requests that waited in vain for a database connection.", NULL, FORGE_C_DB_WAIT_TIMEOUT},
     {"forge_db_unavailable", "Requests that met a database which was down.", NULL, FORGE_C_DB_DOWN},
     {"forge_password_hash", "Password hashes computed.", NULL, FORGE_C_HASH_TOTAL},
-    {"forge_password_hash_refused", "Password hashes refused because the gate was full.", NULL, FORGE_C_HASH_REFUSED},
+    {"forge_password_hash_refused", "Requests refused because the queue before password hashes was full, or their time in it was over.", NULL, FORGE_C_HASH_REFUSED},
     {"forge_logins", "Logins, by outcome.", "outcome=\"ok\"", FORGE_C_LOGIN_OK},
     {"forge_logins", NULL, "outcome=\"failed\"", FORGE_C_LOGIN_FAILED},
     {"forge_token_database_checks", "Access tokens that the database was asked about, because shared memory was not sure.", NULL,
@@ -61,8 +61,8 @@ static const struct {
     {"forge_db_pool_connections", NULL, "state=\"busy\"", G_POOL_BUSY},
     {"forge_db_pool_connections", NULL, "state=\"waiting\"", G_POOL_WAITING},
     {"forge_rate_limit_keys", "Keys in the table of limits.", NULL, G_LIMIT_KEYS},
-    {"forge_password_hash_in_use", "Password hashes being computed now.", NULL, G_HASH_IN_USE},
-    {"forge_password_hash_waiting", "Requests waiting at the gate for password hashes.", NULL, G_HASH_WAITING},
+    {"forge_password_hash_in_use", "Requests that may hash a password now, and keep others waiting.", NULL, G_HASH_IN_USE},
+    {"forge_password_hash_waiting", "Requests waiting for their turn to hash a password, over all children.", NULL, G_HASH_WAITING},
     {"forge_revocations", "Ended sessions and raised epochs kept until their last token has expired.", NULL, G_REVOCATIONS},
     {"forge_uptime_seconds", "Seconds since these figures began; a graceful restart goes on with them.", NULL, G_UPTIME},
 };
@@ -197,6 +197,15 @@ static void write_counters(const writer_t *w, const forge_live_segment_t *segmen
     }
 }
 
+static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char name[] = "forge_password_hash_wait_seconds";
+    uint64_t sum = forge_live_load(&segment->counters[FORGE_C_HASH_WAITED_USEC]);
+    head(w, name, "", "summary", "Time that requests waited for their turn to hash a password, of those who waited and got it.");
+    forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000), name);
+    value(w, forge_live_load(&segment->counters[FORGE_C_HASH_WAITED]));
+}
+
 /* A child that dies between two of its words may leave a sum below zero for a moment. */
 static uint64_t positive(uint64_t n)
 {
@@ -234,6 +243,7 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_durations(&w, segment->slots, slots);
     write_gauges(&w, live);
     write_counters(&w, segment);
+    write_waits(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The version that runs.");
     forge_util_buf_puts(b, "forge_build_info{");

@@ -62,6 +62,8 @@ typedef enum forge_counter_t {                       /* simple counters; label s
                                FORGE_C_DB_DOWN,
                                FORGE_C_HASH_TOTAL,
                                FORGE_C_HASH_REFUSED,
+                               FORGE_C_HASH_WAITED, /* with the next one: forge_live_waited */
+                               FORGE_C_HASH_WAITED_USEC,
                                FORGE_C_LIMIT_EVICTED,
                                FORGE_C_LOGIN_OK,
                                FORGE_C_LOGIN_FAILED,
@@ -69,6 +71,8 @@ typedef enum forge_counter_t {                       /* simple counters; label s
                                FORGE_COUNTERS
 } forge_counter_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
+/* A request has waited so long for its turn to hash a password, and got it. */
+void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
 /* Pool gauges of this child, set by http/pool.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
