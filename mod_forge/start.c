@@ -86,6 +86,7 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     }
     if (forge_http_servers_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
+    forge_http_queue_advise(s, forge_config_of_server(s));
     return forge_work_register(pconf, s);
 }
 

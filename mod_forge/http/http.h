@@ -141,6 +141,7 @@ int forge_http_count(struct request_rec *r);       /* log_transaction: metrics o
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
+void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
 void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s);      /* child_init */
 void forge_http_pump_watch(int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */
 void forge_http_pump_suspended(struct conn_rec *c, struct request_rec *r); /* suspend_connection */

@@ -6,8 +6,13 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include <http_log.h>
 #include <ap_mpm.h>
 #include <apr_atomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
 
 #define RETRY_SECONDS 2
 #define FAREWELL      apr_time_from_sec(10) /* a child that is to stop goes on serving those who wait for so long */
@@ -17,6 +22,7 @@ typedef struct forge_turn_t {
     forge_req_t *q;
     forge_served_fn serve;
     apr_uint64_t ticket; /* 0: none */
+    apr_int64_t since;   /* when it came (forge_util_monotonic) */
     int place;           /* -1: none */
 } forge_turn_t;
 
@@ -59,8 +65,18 @@ static forge_status_t refuse(forge_turn_t *t)
 static bool arrive(forge_turn_t *t, int most)
 {
     const forge_queue_t *rule = forge_config_queue(t->q->config);
+    t->since = forge_util_monotonic();
     t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most, rule->patience, &t->ticket);
     return t->place >= 0;
+}
+
+/* The end of waiting, with a place or without. */
+static void took_turn(forge_turn_t *t, int place)
+{
+    t->place = place;
+    t->ticket = 0;
+    if (place >= 0)
+        forge_live_waited(t->q->live, forge_util_monotonic() - t->since);
 }
 
 /* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on answering. With
@@ -74,8 +90,7 @@ static forge_status_t arrive_or_block(forge_turn_t *t)
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     bool may = apr_atomic_inc32(&blocked) < (apr_uint32_t)(threads > 1 ? threads / 2 : 1);
     if (!arrive(t, !may ? 0 : threads > 1 ? rule->most : children / 2) && t->ticket) {
-        t->place = forge_live_gate_wait(t->q->live, t->ticket, rule->patience);
-        t->ticket = 0;
+        took_turn(t, forge_live_gate_wait(t->q->live, t->ticket, rule->patience));
     }
     apr_atomic_dec32(&blocked);
     return t->place >= 0 ? FORGE_OK : refuse(t);
@@ -85,11 +100,10 @@ static forge_status_t arrive_or_block(forge_turn_t *t)
 static bool my_turn(void *turn)
 {
     forge_turn_t *t = turn;
-    t->place = forge_live_gate_turn(t->q->live, t->ticket);
-    if (t->place == FORGE_GATE_WAIT)
-        return false;
-    t->ticket = 0;
-    return true;
+    int place = forge_live_gate_turn(t->q->live, t->ticket);
+    if (place != FORGE_GATE_WAIT)
+        took_turn(t, place);
+    return place != FORGE_GATE_WAIT;
 }
 
 static int go(forge_req_t *q, forge_wake_t why, void *turn)
@@ -122,6 +136,31 @@ forge_status_t forge_http_queue_hold(forge_req_t *q)
         return arrive_or_block(t);
     forge_live_gate_renew(q->live, t->place);
     return FORGE_OK;
+}
+
+/* A directive of httpd's as a number; `otherwise` when it is not said. */
+static double said(const char *name, double otherwise)
+{
+    for (const ap_directive_t *d = ap_conftree; d; d = d->next)
+        if (strcasecmp(d->directive, name) == 0)
+            otherwise = atof(d->args);
+    return otherwise;
+}
+
+/* Who waits keeps a connection. When httpd takes fewer of them than may wait, those who only read stand before its door. */
+void forge_http_queue_advise(server_rec *s, const forge_config_t *c)
+{
+    int async = 0, children = 1, threads = 1, most = forge_config_queue(c)->most;
+    double factor = said("AsyncRequestWorkerFactor", 2);
+    ap_mpm_query(AP_MPMQ_IS_ASYNC, &async);
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    double taken = children * threads * (1 + factor);
+    if (async && taken < most)
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
+                     "FG0493: ForgeQueue lets %d requests wait, but the children take %.0f connections together; raise "
+                     "AsyncRequestWorkerFactor (now %g)",
+                     most, taken, factor);
 }
 
 void forge_http_queue_leave(forge_req_t *q)

@@ -161,6 +161,7 @@ typedef struct forge_live_segment_t {
     int64_t wall_offset;          /* wall clock less monotonic clock when the segment was made */
     uint64_t cpu_busy, cpu_total; /* /proc/stat then */
     uint64_t counters[FORGE_COUNTERS];
+    uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     forge_live_gate_t gate;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];

@@ -179,7 +179,7 @@ static char *processes_text(void)
 /* Connections of its own, on which a statement may wait for a lock of a test's. */
 #define QUEUE_LINES \
     "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c jit=off'\"\n" \
-    "DBDMin 0\nDBDKeep 1\nDBDMax 10\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
+    "DBDMin 0\nDBDKeep 1\nDBDMax 4\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
 
 /* The directives under which each host differs from the first. */
 static const char *const host_lines[PORTS] = {

@@ -92,7 +92,7 @@ static const forge_field_t signing_fields[] = {
 };
 static const forge_field_t auth_checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
-    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the gate before bcrypt"},
+    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the queue before password hashes"},
     {"signing", FORGE_T_OBJECT, .fields = signing_fields, .help = "keys of access tokens"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields, .help = "letters for verification and reset"},
     {"mfa", FORGE_T_OBJECT, .fields = part_fields, .help = "second factors"},
