@@ -405,3 +405,30 @@ const forge_json_t *forge_core_input_json_value(const forge_input_t *in, const c
     forge_json_type_t type = forge_util_json_type(slot->json);
     return slot->state == SET && (type == FORGE_JSON_OBJECT || type == FORGE_JSON_ARRAY) ? slot->json : NULL;
 }
+
+/* A slot as the JSON that was sent; a BOOL that came in a form is one here too. */
+static void put_slot(forge_json_t *members, const forge_field_t *field, const slot_t *slot, bool whole)
+{
+    if (slot->state == NONE || (slot->state == ABSENT && whole))
+        forge_util_json_put_null(members, field->name);
+    else if (slot->state == SET && field->type == FORGE_T_BOOL)
+        forge_util_json_put_bool(members, field->name, slot->b);
+    else if (slot->state == SET && field->type == FORGE_T_INT)
+        forge_util_json_put_int(members, field->name, slot->n);
+    else if (slot->state == SET && slot->text)
+        forge_util_json_put_text(members, field->name, slot->text);
+}
+
+const char *forge_core_input_members(apr_pool_t *p, const forge_input_t *in, const char *const *names, bool whole)
+{
+    forge_json_t *members = forge_util_json_object(p);
+    for (; *names; names++) {
+        forge_field_t field;
+        int i = forge_core_walk_find(in->fields, *names, &field);
+        if (i >= 0)
+            put_slot(members, &field, &in->slots[i], whole);
+    }
+    forge_buf_t *b = forge_util_buf_make(p, 256, 256 * 1024);
+    forge_util_json_write(b, members);
+    return apr_pstrmemdup(p, b->data, b->len);
+}

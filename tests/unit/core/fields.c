@@ -138,6 +138,21 @@ START_TEST(patch_takes_what_is_there)
 }
 END_TEST
 
+START_TEST(sent_members_as_json)
+{
+    static const char *const names[] = {"note", "no_such_member", "flag", "count", "title", "at", NULL};
+    static const char *const unknown[] = {"no_such_member", NULL};
+    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\",\"low\":1}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, false),
+                     "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\"}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, true),
+                     "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\",\"at\":null}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, unknown, false), "{}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, unknown, true), "{}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, unknown + 1, false), "{}");
+}
+END_TEST
+
 START_TEST(wrong_types)
 {
     static const char *const bad[][2] = {
@@ -405,6 +420,7 @@ Suite *forge_test_core_fields(void)
     tcase_add_test(tc, binds_every_type);
     tcase_add_test(tc, create_wants_the_required_and_sets_presets);
     tcase_add_test(tc, patch_takes_what_is_there);
+    tcase_add_test(tc, sent_members_as_json);
     add_value_tests(tc);
     tcase_add_test(tc, only_listed_members_are_kept);
     tcase_add_test(tc, all_faults_at_once_and_no_echo);
