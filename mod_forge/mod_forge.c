@@ -3,7 +3,9 @@
  */
 #include "api/api.h"
 #include "config/config.h"
+#include "doors/doors.h"
 #include "http/http.h"
+#include "start.h"
 
 #include <httpd.h>
 #include "config/commands.h"

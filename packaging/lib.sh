@@ -19,33 +19,65 @@ seconds() { echo $(($(date +%s) - started)); }
 
 need_root() { [ "$(id -u)" -eq 0 ] || die "run this as root (sudo packaging/$(basename "$0")): it installs packages and starts servers under their own accounts"; }
 
-# The packages of a group ("demo" or "check", which includes demo) that are not installed.
-packages_missing() {
-    local package group have
-    have=$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' 2>/dev/null | sed -n 's/^ii *\([^:]*\).*/\1/p')
-    while read -r package group _; do
-        case "$package" in '' | '#'*) continue ;; esac
-        [ "$group" = demo ] || [ "$1" = check ] || continue
-        if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
-        grep -qxF "$package" <<<"$have" || printf '%s\n' "$package"
-    done <"$top/packaging/dependencies.txt"
+# The rows of dependencies.txt that a group needs ("demo" or "check", which includes demo): "package mark" each.
+packages_of() {
+    awk -v all="$1" '/^[^#]/ && ($2 ~ /^demo/ || all == "check") { print $1, ($2 ~ /[+]$/ ? "current" : "any") }' "$top/packaging/dependencies.txt"
 }
 
-# Installs what a group misses; says nothing to apt when everything is there.
+# The packages of a group that are not installed.
+packages_missing() {
+    local package have
+    have=$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' 2>/dev/null | sed -n 's/^ii *\([^:]*\).*/\1/p')
+    while read -r package _; do
+        if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
+        grep -qxF "$package" <<<"$have" || printf '%s\n' "$package"
+    done < <(packages_of "$1")
+}
+
+# Those of a group that must be of the day (a "+" in dependencies.txt) and for which apt knows a newer version than the installed one.
+packages_behind() {
+    local package mark here there
+    while read -r package mark; do
+        [ "$mark" = current ] || continue
+        { read -r here && read -r there; } < <(LC_ALL=C apt-cache policy "$package" | sed -n 's/^ *\(Installed\|Candidate\): //p')
+        dpkg --compare-versions "${there:-0}" gt "${here:-0}" 2>/dev/null && printf '%s\n' "$package"
+    done < <(packages_of "$1")
+}
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::http::Timeout=30 -o Acquire::Retries=1 "$@"; }
+
+# apt's lists of today: they are asked for when the last time is a day ago or not known. Without a network those that are here must do.
+packages_lists() {
+    local log=$1 stamp=$top/var/apt.stamp
+    [ -z "$(find "$stamp" -mmin -1440 2>/dev/null)" ] || return 0
+    if apt_get update >>"$log" 2>&1 && ! grep -q '^\(W\|E\): Failed to fetch' "$log"; then
+        touch "$stamp"
+    else
+        say "packages: apt-get update failed, going on with the lists that are here"
+    fi
+}
+
+# Installs what a group misses, and brings up to date what must match something else. Only a missing package ends the command.
 packages_install() {
-    local group=$1 log=$2 missing
+    local group=$1 log=$2 missing behind
     command -v dpkg-query >/dev/null || die "this needs Debian's dpkg and apt-get; elsewhere install what packaging/dependencies.txt names and build by hand"
     mapfile -t missing < <(packages_missing "$group")
-    if [ ${#missing[@]} -eq 0 ]; then
-        say "packages: all there"
-        return 0
+    command -v apt-get >/dev/null || [ ${#missing[@]} -eq 0 ] || die "apt-get is not here; install these packages by hand: ${missing[*]}"
+    mkdir -p "$top/var"
+    : >"$log"
+    [ ${#missing[@]} -eq 0 ] || rm -f "$top/var/apt.stamp"
+    ! command -v apt-get >/dev/null || packages_lists "$log"
+    if [ ${#missing[@]} -gt 0 ]; then
+        say "packages: installing ${missing[*]}"
+        apt_get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 || die "apt-get could not install the packages" "$log"
     fi
-    command -v apt-get >/dev/null || die "apt-get is not here; install these packages by hand: ${missing[*]}"
-    say "packages: installing ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -o DPkg::Lock::Timeout=120 update >"$log" 2>&1 || say "packages: apt-get update failed, going on with the lists that are here"
-    apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 ||
-        die "apt-get could not install the packages" "$log"
+    mapfile -t behind < <(packages_behind "$group" 2>>"$log")
+    if [ ${#behind[@]} -gt 0 ]; then
+        say "packages: bringing up to date ${behind[*]}"
+        apt_get install -y --no-install-recommends --only-upgrade --no-remove "${behind[@]}" >>"$log" 2>&1 ||
+            say "packages: that failed (see $log), going on with what is installed"
+    fi
+    say "packages: all there"
 }
 
 # The directory with PostgreSQL's server programs, the newest that is installed.

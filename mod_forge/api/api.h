@@ -4,7 +4,7 @@
 #ifndef FORGE_API_H
 #define FORGE_API_H
 
-#include "../forge.h"
+#include "forge.h"
 
 /* All route tables, in the order OpenAPI shows them. *count says how many. */
 const forge_routes_t *forge_api_tables(int *count);
@@ -31,6 +31,7 @@ extern const forge_routes_t forge_api_courses;
 extern const forge_routes_t forge_api_enrollments;
 extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_health;
+extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;
 extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;

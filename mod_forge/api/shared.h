@@ -4,24 +4,40 @@
 #ifndef FORGE_API_SHARED_H
 #define FORGE_API_SHARED_H
 
-#include "../http/http.h"
+#include "http/http.h"
 
-/* The table of a resource file from its array of rows. */
-#define FORGE_API_ROUTES(rows) \
+/* The table of a resource file from its array of rows and the group they belong to in OpenAPI. */
+#define FORGE_API_ROUTES(rows, tag) \
     { \
-        (rows), (int)(sizeof(rows) / sizeof(*(rows))) \
+        (rows), (int)(sizeof(rows) / sizeof(*(rows))), (tag) \
     }
 
-#define FORGE_API_TIME "\"2026-01-31T12:00:00.000000Z\"" /* example of a time */
+#define FORGE_API_TIME          "2026-01-31T12:00:00.000000Z" /* example of a time */
+#define FORGE_API_EMAIL_MAX     254                           /* octets (RFC 5321) */
+#define FORGE_API_FULL_NAME_MAX 200                           /* characters */
+
+/* --- tables.c: the groups that several files belong to --- */
+
+extern const forge_tag_t forge_api_tag_auth;
+extern const forge_tag_t forge_api_tag_users;
+extern const forge_tag_t forge_api_tag_organizations;
+extern const forge_tag_t forge_api_tag_courses;
 
 /* --- account.c --- */
 
-extern const forge_field_t forge_api_user_fields[];     /* the bare account */
-extern const forge_field_t forge_api_me_fields[];       /* the account as its owner sees it */
-extern const forge_field_t forge_api_tokens_fields[];   /* account and tokens */
-extern const forge_field_t forge_api_register_fields[]; /* username may be absent */
-extern const forge_field_t forge_api_user_new_fields[]; /* username must be there */
-extern const forge_field_t forge_api_login_fields[];
+/* Members of an account, to be included: one set of bounds for all who show or take them. READONLY is what its owner does not change. */
+extern const forge_field_t forge_api_profile_fields[]; /* what anyone may read */
+extern const forge_field_t forge_api_private_fields[]; /* what its owner and administrators read besides */
+extern const forge_field_t forge_api_email_field[];    /* as it is answered */
+extern const forge_field_t forge_api_device_field[];   /* device_name */
+extern const forge_field_t forge_api_token_fields[];   /* account and tokens, without expires_in */
+
+extern const forge_shape_t forge_api_user;          /* the bare account */
+extern const forge_shape_t forge_api_me;            /* the account as its owner sees it */
+extern const forge_shape_t forge_api_tokens_reply;  /* account and tokens */
+extern const forge_shape_t forge_api_register_body; /* username may be absent */
+extern const forge_shape_t forge_api_user_new_body; /* username must be there */
+extern const forge_shape_t forge_api_login_body;
 extern const forge_status_t forge_api_register_errors[];
 extern const forge_status_t forge_api_login_errors[];
 
@@ -35,16 +51,11 @@ forge_status_t forge_api_account_me(forge_req_t *q);
 /* --- organizations.c --- */
 
 #define FORGE_API_MEMBER_ROLES "enum:owner|admin|member"
-/* The member of a body that says what role somebody is to have. */
-#define FORGE_API_MEMBER_ROLE \
-    { \
-        .name = "role", .type = FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .preset = "member", .example = "\"member\"", \
-        .help = "role in the organisation" \
-    }
-extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
+extern const forge_field_t forge_api_member_role_field[]; /* what role somebody is to have, in a body */
+extern const forge_shape_t forge_api_organization;        /* also what accepting an invitation answers */
 /* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
  * in is 404, a plain member 403 when `admins` is true. */
-forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
+forge_status_t forge_api_organization_list(forge_req_t *q, bool admins);
 
 /* --- tokens.c --- */
 
@@ -74,18 +85,15 @@ forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, 
 
 /* --- mfa.c --- */
 
-extern const forge_field_t forge_api_login_reply[]; /* tokens, or mfa_required and mfa_token */
+extern const forge_shape_t forge_api_login_reply; /* tokens, or mfa_required and mfa_token */
 /* Spends a code of the caller's second factor, as `rows` of forge_store_credentials have it, under a guess that has begun, and settles the
  * guess: FORGE_OK or FORGE_E_MFA_CODE_INVALID. With a session that session counts as having used it; *amr (may be NULL) is what it has. */
 forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *code,
                                     apr_int64_t session_id, const char **amr);
-/* --- passwords.c --- */
-
-extern const forge_field_t forge_api_accepted_fields[];
-forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
-
 /* --- mail.c --- */
 
+extern const forge_shape_t forge_api_accepted_reply;
+forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
 /* The mail of a change, with the facts of its template (core/message.h); its sender is NULL when ForgeMail is off. */
 forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts);
 /* An object with one fact, to which others may be added. */
@@ -99,17 +107,21 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
-/* --- accounts.c --- */
+/* --- actor.c --- */
 
 /* Who asks, for the rights and for the audit log. */
 forge_actor_t forge_api_actor(const forge_req_t *q);
-/* The members of the body that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. */
-const char *forge_api_patch_text(forge_req_t *q, const char *const *names);
+/* The change that the body asks for, of the members in `names` (ended by NULL): those that were sent, and with PUT all
+ * of them, null where one was not sent. */
+forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names);
 
 /* --- list.c --- */
 
-/* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */
-forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base);
+/* Answers one page of the route's list: filters from q->query by their names, order and paging from q->page. `base`: the list's arguments
+ * or NULL. */
+forge_status_t forge_api_list(forge_req_t *q, const char *const *base);
+/* The same of another list than the row says, with the same filters and orders. */
+forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, const char *const *base);
 /* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is the second. */
 forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
                                    apr_int64_t *total);

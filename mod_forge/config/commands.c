@@ -17,7 +17,8 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 typedef struct setting_t {
     apr_pool_t *p;
     const forge_directive_t *row;
-    void *member; /* apr_int64_t * or a pointer to a pointer, as the kind has it */
+    void *member;      /* apr_int64_t * or a pointer to a pointer, as the kind has it */
+    const char *place; /* the <Location> it stands in; NULL: none */
     int n;
     char *const *words;
 } setting_t;
@@ -27,6 +28,7 @@ typedef struct kind_t {
     bool number;
     int least, most;  /* words; most 0: any number */
     const char *form; /* how it is spelled */
+    const char *(*secret_in)(int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
 } kind_t;
 
 #define CLASS_NAMES "default|user|auth|execute|upload|analysis|stream"
@@ -40,7 +42,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define WINDOW_MAX FORGE_SECONDS(7 * 86400)
 
 #define LOCKOUT_MIN FORGE_SECONDS(60)
-#define LOCKOUT_MAX FORGE_SECONDS(86400) /* store/housekeeping.c forgets after a day */
+#define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
 
 #define QUEUE_MIN FORGE_SECONDS(1)
 #define QUEUE_MAX FORGE_SECONDS(600)
@@ -79,7 +81,7 @@ static const char *read_secret(const setting_t *s)
     forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
     for (int i = 0; i < s->n; i++) {
         const char *word = s->words[i];
-        const char *problem = forge_config_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
+        const char *problem = forge_core_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
         if (problem)
             return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
     }
@@ -99,7 +101,7 @@ static const char *read_jwt_key(const setting_t *s)
     if (alg < 0)
         return refuse(s, s->words[1], FORGE_JWT_KEY_FORM);
     const char *file = *s->words[2] == '/' ? apr_pstrcat(s->p, "file:", s->words[2], NULL) : s->words[2];
-    if (!forge_config_secret_elsewhere(file))
+    if (!forge_core_secret_elsewhere(file))
         return refuse(s, file, FORGE_JWT_KEY_FORM);
     if (!*keys)
         *keys = apr_array_make(s->p, 2, sizeof(forge_jwt_key_t));
@@ -225,6 +227,7 @@ static const char *read_limit(const setting_t *s)
     (*limits)->of[class].set = true;
     (*limits)->of[class].rate = rate;
     (*limits)->of[class].by_account = by == 1;
+    (*limits)->of[class].place = s->place;
     return NULL;
 }
 
@@ -328,7 +331,7 @@ static const char *read_label(const setting_t *s)
 static const char *read_mail(const setting_t *s)
 {
     const char *why;
-    const forge_mail_t *mail = forge_core_mail_parse(s->p, s->n, (const char *const *)s->words, &why);
+    const forge_mail_t *mail = forge_net_mail_parse(s->p, s->n, (const char *const *)s->words, forge_core_mail_address, &why);
     if (!mail)
         return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_MAIL_FORM, s->row->name, why);
     if (mail->directory) {
@@ -340,9 +343,30 @@ static const char *read_mail(const setting_t *s)
     return NULL;
 }
 
+/* --- where the kinds have their secrets --- */
+
+static const char *secret_whole(int i, const char *word)
+{
+    (void)i;
+    return word;
+}
+
+/* After an e-mail address. */
+static const char *secret_second(int i, const char *word)
+{
+    return i > 0 ? word : NULL;
+}
+
+static const char *secret_password(int i, const char *word)
+{
+    static const char name[] = "password=";
+    (void)i;
+    return strncmp(word, name, strlen(name)) == 0 ? word + strlen(name) : NULL;
+}
+
 static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
-    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]"},
+    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]", secret_whole},
     [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path"},
     [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration"},
     [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number"},
@@ -353,7 +377,7 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors"},
     [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]"},
     [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ..."},
-    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text"},
+    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text", secret_second},
     [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]"},
     [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ..."},
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
@@ -363,17 +387,29 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number"},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
-    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM},
+    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };
 
 /* --- the rows --- */
 
+#define PLACE_SERVER(member)   FORGE_NOWHERE
+#define PLACE_LOCATION(member) offsetof(forge_dir_t, member)
+
 const forge_directive_t forge_config_rows[] = {
 #define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
-    {#name, FORGE_KIND_##kind, offsetof(forge_config_t, member), low, high, preset, help},
+    {#name, FORGE_KIND_##kind, offsetof(forge_config_t, member), PLACE_##scope(member), low, high, preset, help},
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
+/* One reader fills both members of a LOCATION row: they are of one type. */
+#define SAME_SERVER(member) true
+#define SAME_LOCATION(member) \
+    __builtin_types_compatible_p(__typeof__(((forge_config_t *)0)->member), __typeof__(((forge_dir_t *)0)->member))
+#define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
+    _Static_assert(SAME_##scope(member), #name ": its member has another type in forge_dir_t");
+#include "directives.def"
+#undef FORGE_DIRECTIVE
+
 const int forge_config_rows_count = sizeof(forge_config_rows) / sizeof(forge_config_rows[0]);
 
 enum {
@@ -381,11 +417,6 @@ enum {
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
-
-bool forge_config_kind_is_number(forge_kind_t kind)
-{
-    return kinds[kind].number;
-}
 
 /* Counts the words, then reads them. */
 static const char *set(const setting_t *s)
@@ -396,20 +427,55 @@ static const char *set(const setting_t *s)
     return kind->read(s);
 }
 
+/* The row's member of a forge_config_t, or of a forge_dir_t; NULL: it has none there. */
+static void *member_of(const forge_directive_t *row, void *of, bool place)
+{
+    apr_size_t at = place ? row->place : row->offset;
+    return at == FORGE_NOWHERE ? NULL : (char *)of + at;
+}
+
+static void unset(void *of, bool place)
+{
+    for (int i = 0; i < forge_config_rows_count; i++) {
+        void *member = member_of(&forge_config_rows[i], of, place);
+        if (member && kinds[forge_config_rows[i].kind].number)
+            *(apr_int64_t *)member = FORGE_UNSET;
+    }
+}
+
 forge_config_t *forge_config_blank(apr_pool_t *p)
 {
     forge_config_t *c = apr_pcalloc(p, sizeof(*c));
-    for (int i = 0; i < forge_config_rows_count; i++)
-        if (kinds[forge_config_rows[i].kind].number)
-            *(apr_int64_t *)((char *)c + forge_config_rows[i].offset) = FORGE_UNSET;
+    unset(c, false);
     return c;
+}
+
+forge_dir_t *forge_config_place_blank(apr_pool_t *p)
+{
+    forge_dir_t *d = apr_pcalloc(p, sizeof(*d));
+    unset(d, true);
+    return d;
+}
+
+void forge_config_members_merge(void *base, const void *add, bool places)
+{
+    for (int i = 0; i < forge_config_rows_count; i++) {
+        void *under = member_of(&forge_config_rows[i], base, places);
+        const void *over = member_of(&forge_config_rows[i], (void *)add, places);
+        if (!under)
+            continue;
+        if (!kinds[forge_config_rows[i].kind].number && *(void *const *)over)
+            *(void **)under = *(void *const *)over;
+        else if (kinds[forge_config_rows[i].kind].number && *(const apr_int64_t *)over != FORGE_UNSET)
+            *(apr_int64_t *)under = *(const apr_int64_t *)over;
+    }
 }
 
 forge_config_t *forge_config_defaults(apr_pool_t *p)
 {
     forge_config_t *c = forge_config_blank(p);
     for (int i = 0; i < forge_config_rows_count; i++) {
-        setting_t s = {.p = p, .row = &forge_config_rows[i], .member = (char *)c + forge_config_rows[i].offset};
+        setting_t s = {.p = p, .row = &forge_config_rows[i], .member = member_of(&forge_config_rows[i], c, false)};
         char *lines = apr_pstrdup(p, s.row->preset ? s.row->preset : ""), *last, **words;
         for (const char *line = apr_strtok(lines, ";", &last); line; line = apr_strtok(NULL, ";", &last)) {
             ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
@@ -424,46 +490,37 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
 /* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out there. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
+    const kind_t *kind = &kinds[row->kind];
     const char *shown = "";
-    int from = row->kind == FORGE_KIND_SUPERUSER; /* its first word is an e-mail address */
-    for (int i = 0; i < n && row->kind == FORGE_KIND_MAIL; i++)
-        if (strncmp(words[i], "password=", 9) == 0 && !forge_config_secret_elsewhere(words[i] + 9))
-            ((ap_directive_t *)cmd->directive)->args = apr_pstrcat(cmd->pool, words[0], " (not shown)", NULL);
-    if (row->kind != FORGE_KIND_SECRET && row->kind != FORGE_KIND_SUPERUSER)
-        return;
-    for (int i = 0; i < n; i++)
-        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", i < from || forge_config_secret_elsewhere(words[i]) ? words[i] : "(not shown)",
-                            NULL);
-    ((ap_directive_t *)cmd->directive)->args = shown;
-}
-
-/* The member of a <Location> for what may be said there. */
-static void *place_member(cmd_parms *cmd, const forge_directive_t *row, forge_dir_t *place)
-{
-    if (row->offset == offsetof(forge_config_t, cookie))
-        return &place->cookie;
-    if (row->offset == offsetof(forge_config_t, login_page))
-        return &place->login_page;
-    place->place = cmd->path;
-    return &place->limits;
+    bool concealed = false;
+    for (int i = 0; i < n && kind->secret_in; i++) {
+        const char *secret = kind->secret_in(i, words[i]), *word = words[i];
+        if (secret && !forge_core_secret_elsewhere(secret)) {
+            word = apr_pstrcat(cmd->pool, apr_pstrmemdup(cmd->pool, word, (apr_size_t)(secret - word)), "(not shown)", NULL);
+            concealed = true;
+        }
+        shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", word, NULL);
+    }
+    if (concealed)
+        ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
 /* Every directive comes through here. */
 static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
 {
     const forge_directive_t *row = cmd->info;
-    forge_dir_t *place = dir;
     forge_config_t *c = ap_get_module_config(cmd->server->module_config, &forge_module);
-    setting_t s = {.p = cmd->pool, .row = row, .member = (char *)c + row->offset, .n = n};
+    void *member = cmd->path ? member_of(row, dir, true) : member_of(row, c, false);
+    setting_t s = {.p = cmd->pool, .row = row, .member = member, .place = cmd->path, .n = n};
     const char *problem = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
     char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));
     if (problem)
         return problem;
+    if (!member) /* httpd has looked at its scope already */
+        return apr_psprintf(cmd->pool, "%s: not allowed in <Location>", row->name);
     for (int i = 0; i < n; i++)
         kept[i] = apr_pstrdup(cmd->pool, words[i]);
     s.words = kept;
-    if (cmd->path)
-        s.member = place_member(cmd, row, place);
     conceal(cmd, row, n, words);
     return set(&s);
 }

@@ -37,35 +37,23 @@ void *forge_config_server_merge(apr_pool_t *p, void *base, void *add)
 {
     const forge_config_t *over = add;
     forge_config_t *c = apr_pmemdup(p, base, sizeof(*c));
-    for (int i = 0; i < forge_config_rows_count; i++) {
-        apr_size_t at = forge_config_rows[i].offset;
-        if (forge_config_kind_is_number(forge_config_rows[i].kind)) {
-            if (*(const apr_int64_t *)((const char *)over + at) != FORGE_UNSET)
-                memcpy((char *)c + at, (const char *)over + at, sizeof(apr_int64_t));
-        } else if (*(void *const *)((const char *)over + at)) {
-            memcpy((char *)c + at, (const char *)over + at, sizeof(void *));
-        }
-    }
+    forge_config_members_merge(c, over, false);
     c->limits = forge_config_limits_merge(p, ((const forge_config_t *)base)->limits, over->limits);
     return c;
 }
 
 void *forge_config_dir_make(apr_pool_t *p, char *path)
 {
-    forge_dir_t *d = apr_pcalloc(p, sizeof(*d));
     (void)path;
-    d->cookie = FORGE_UNSET;
-    return d;
+    return forge_config_place_blank(p);
 }
 
 void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add)
 {
     const forge_dir_t *outer = base, *inner = add;
-    forge_dir_t *d = apr_pmemdup(p, inner->limits ? inner : outer, sizeof(*d));
-    if (outer->limits && inner->limits)
-        d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
-    d->cookie = inner->cookie != FORGE_UNSET ? inner->cookie : outer->cookie;
-    d->login_page = inner->login_page ? inner->login_page : outer->login_page;
+    forge_dir_t *d = apr_pmemdup(p, outer, sizeof(*d));
+    forge_config_members_merge(d, inner, true);
+    d->limits = forge_config_limits_merge(p, outer->limits, inner->limits);
     return d;
 }
 
@@ -84,7 +72,7 @@ forge_dir_t *forge_config_of_request(request_rec *r)
 /* The bytes of one secret. */
 static char *secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
 {
-    char *secret = forge_config_secret_read(p, spelled, len, why);
+    char *secret = forge_core_secret_read(p, spelled, len, why);
     if (!*why)
         *why = forge_core_secret_problem(secret, *len);
     if (*why)
@@ -100,7 +88,7 @@ static forge_key_spec_t *files_read(apr_pool_t *p, const apr_array_header_t *key
         const forge_jwt_key_t *key = &APR_ARRAY_IDX(keys, i, forge_jwt_key_t);
         files[i].kid = key->kid;
         files[i].alg = key->alg;
-        files[i].pem = forge_config_secret_read(p, key->file, &files[i].len, why);
+        files[i].pem = forge_core_secret_read(p, key->file, &files[i].len, why);
         if (!*why)
             *why = forge_core_key_problem(p, &files[i]);
         if (*why)
@@ -144,7 +132,7 @@ static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
     forge_faults_t *faults = forge_core_faults_make(p);
     const char *why = NULL;
     apr_size_t len;
-    c->superuser_password = forge_config_secret_read(p, c->superuser->password, &len, &why);
+    c->superuser_password = forge_core_secret_read(p, c->superuser->password, &len, &why);
     if (why)
         return apr_psprintf(p, "ForgeFirstSuperuser: the password: %s", why);
     forge_core_password_check(p, forge_config_password_rules(c), c->superuser_password, len, c->superuser->email, NULL, "/password",
@@ -177,7 +165,7 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
         return "ForgeMail: the links of the mails need ForgePublicURL; set it";
     if (mail->directory && (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
         return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);
-    if (mail->password && !(mail->password = forge_config_secret_read(p, mail->password, &len, &why)))
+    if (mail->password && !(mail->password = forge_core_secret_read(p, mail->password, &len, &why)))
         return apr_psprintf(p, "ForgeMail: the password: %s", why);
     if (!mail->from)
         mail->from = forge_core_mail_from(p, c->public_url);

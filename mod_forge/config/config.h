@@ -5,8 +5,9 @@
 #ifndef FORGE_CONFIG_H
 #define FORGE_CONFIG_H
 
-#include "../core/core.h"
-#include "../live/live.h"
+#include "core/core.h"
+#include "live/live.h"
+#include "net/net.h"
 
 typedef struct forge_config_t forge_config_t; /* of one server; unset members answer with their defaults after the merge */
 typedef struct forge_dir_t forge_dir_t;       /* of one <Location> */

@@ -156,7 +156,7 @@ forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, 
 
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class)
 {
-    return d && d->limits && d->limits->of[class].set ? d->place : NULL;
+    return d && d->limits && d->limits->of[class].set ? d->limits->of[class].place : NULL;
 }
 
 const char *forge_config_limit_name(forge_limit_class_t class)

@@ -4,8 +4,8 @@
 #ifndef FORGE_CONFIG_PARSE_H
 #define FORGE_CONFIG_PARSE_H
 
-#include "../core/core.h"
-#include "../live/live.h"
+#include "core/core.h"
+#include "live/live.h"
 
 /* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target is left alone. */
 

@@ -15,11 +15,12 @@
 #define FORGE_JWT_KEY_FORM  "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
 #define FORGE_SECONDS(n)    ((apr_int64_t)(n)*APR_USEC_PER_SEC)
 
-/* The limits said in one place; a class that was not mentioned there keeps what the place around it says. */
+/* The limits said in one place; a class that was not mentioned there keeps what the place around it says, and counts with that place. */
 typedef struct forge_limits_t {
     struct {
         bool set, by_account;
         forge_limit_t rate;
+        const char *place; /* the <Location> that says so: its requests are counted apart; NULL at server level */
     } of[FORGE_LIMIT_CLASSES];
 } forge_limits_t;
 
@@ -67,8 +68,8 @@ struct forge_config_t {
     apr_uint64_t tenant;
 };
 
+/* One member per row of directives.def with scope LOCATION, of the same name and type as in forge_config_t. */
 struct forge_dir_t {
-    const char *place; /* of the innermost <Location> that has limits; NULL at server level */
     forge_limits_t *limits;
     apr_int64_t cookie;
     const char *login_page;
@@ -101,10 +102,13 @@ typedef enum forge_kind_t {
     FORGE_KINDS
 } forge_kind_t;
 
+#define FORGE_NOWHERE ((apr_size_t)-1)
+
 typedef struct forge_directive_t {
     const char *name;
     forge_kind_t kind;
     apr_size_t offset; /* of the member in forge_config_t */
+    apr_size_t place;  /* of the one in forge_dir_t; FORGE_NOWHERE: it cannot be said in a <Location> */
     apr_int64_t low, high;
     const char *preset, *help;
 } forge_directive_t;
@@ -119,20 +123,14 @@ typedef struct forge_class_t {
 extern const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES];
 extern const forge_directive_t forge_config_rows[];
 extern const int forge_config_rows_count;
-/* The member is an apr_int64_t, else a pointer. */
-bool forge_config_kind_is_number(forge_kind_t kind);
 /* A configuration with every default of the table in place. */
 forge_config_t *forge_config_defaults(apr_pool_t *p);
 /* Everything unset. */
 forge_config_t *forge_config_blank(apr_pool_t *p);
+forge_dir_t *forge_config_place_blank(apr_pool_t *p);
+/* Over the members of `base` those that `add` sets: two forge_dir_t when `places`, else two forge_config_t. */
+void forge_config_members_merge(void *base, const void *add, bool places);
 /* The limits of `add` over those of `base`; either may be NULL. */
 forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *base, const forge_limits_t *add);
-
-/* --- secret.c --- */
-
-/* The bytes behind "file:/path", "env:NAME" or a literal, wiped when p goes. NULL, and *why in lower case, when there are none. */
-char *forge_config_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
-/* "file:" or "env:": only the place is written in the configuration, not the secret. */
-bool forge_config_secret_elsewhere(const char *spelled);
 
 #endif

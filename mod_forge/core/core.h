@@ -4,8 +4,8 @@
 #ifndef FORGE_CORE_H
 #define FORGE_CORE_H
 
-#include "../forge.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- keys.c: everything secret that follows from one ForgeSecret; made once per server at start, read-only afterwards, shared by threads.
  * Several keys at once: keyring.h --- */
@@ -16,6 +16,14 @@ typedef struct forge_keys_t forge_keys_t;
 const char *forge_core_secret_problem(const char *secret, apr_size_t len);
 /* Derives the purpose keys (HKDF-SHA-256, RFC 5869: "jwt" is the secret itself, "cursor", "seal" …) and wipes them with the pool. */
 forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t len);
+
+/* --- secret_file.c: where a secret is kept --- */
+
+/* The bytes behind "file:/path", "env:NAME" or a literal, wiped when p goes. A file must be a regular one that belongs to root or to who
+ * asks, of mode 0600 or 0640 at most; one newline at its end does not count. NULL, and *why in lower case, when there are none. */
+char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
+/* "file:" or "env:": only the place is written in the configuration, not the secret. */
+bool forge_core_secret_elsewhere(const char *spelled);
 
 /* --- digest.c --- */
 
@@ -48,12 +56,19 @@ forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, 
 /* The same (late.c) for a token that may have ended up to `grace` ago: who->expires tells. */
 forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                             apr_time_t now, apr_interval_time_t grace, forge_who_t *who, const char **why);
-/* A new refresh token: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */
-const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex);
-/* The successor of a refresh token: always the same one, and known to nobody without the secret. */
+
+/* --- one_time.c: secrets that open something once --- */
+
+/* A new one: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */
+const char *forge_core_secret_make(apr_pool_t *p, const char **sha256_hex);
+/* The successor of a refresh token: always the same one, and known to nobody without the server's secret. */
 const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, const char *token, const char **sha256_hex);
+
+/* --- roles.c --- */
+
 const char *forge_core_role_name(forge_role_t role);  /* "student"; NULL for FORGE_ROLE_NONE */
 forge_role_t forge_core_role_parse(const char *name); /* FORGE_ROLE_NONE when unknown */
+bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
 
 /* --- bearer.c: the Authorization header (RFC 6750 §2.1) --- */
 
@@ -107,6 +122,30 @@ bool forge_core_username_valid(const char *name, apr_size_t len);
  */
 const char *forge_core_username_from_email(apr_pool_t *p, const char *email, const char *suffix);
 
+/* --- walk.c: a field table row by row --- */
+
+#define FORGE_INCLUDE_DEPTH 4 /* a table, what it includes, what that includes …: a start refuses more */
+
+/* Where a walk is. Local to its function: for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) */
+typedef struct forge_walk_t {
+    struct {
+        const forge_field_t *next;
+        unsigned flags; /* added by the inclusions above */
+    } level[FORGE_INCLUDE_DEPTH];
+    int depth;
+    forge_field_t row; /* an included row with its flags */
+} forge_walk_t;
+/* Begins a walk over all rows of a table, those of included tables (FORGE_T_INCLUDE) in their place. NULL: no rows. */
+forge_walk_t forge_core_walk(const forge_field_t *fields);
+forge_walk_t forge_core_walk_shape(const forge_shape_t *shape); /* the same; NULL: no rows */
+/* The next row, or NULL at the end; it is good until the next call. */
+const forge_field_t *forge_core_walk_next(forge_walk_t *walk);
+/* The number of the row of this name, counted as a walk does, or -1. *row (may be NULL) gets a copy of it. */
+int forge_core_walk_find(const forge_field_t *fields, const char *name, forge_field_t *row);
+int forge_core_walk_count(const forge_field_t *fields);
+/* Why a start must refuse this table: two members of one name, inclusions too deep. NULL when it is good. */
+const char *forge_core_walk_problem(apr_pool_t *p, const forge_field_t *fields);
+
 /* --- fields.c: validate and bind by a field table --- */
 
 typedef struct forge_input_t forge_input_t; /* the accepted members of one body or query */
@@ -134,6 +173,10 @@ const char *forge_core_input_text(const forge_input_t *in,
 apr_int64_t forge_core_input_int(const forge_input_t *in, const char *name, apr_int64_t otherwise);
 bool forge_core_input_bool(const forge_input_t *in, const char *name, bool otherwise);
 const forge_json_t *forge_core_input_json_value(const forge_input_t *in, const char *name); /* OBJECT and ARRAY members */
+/* The scalar members that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those
+ * taken away, and when it is to be the whole object for those that were not sent too. A name that is not in the table was
+ * not sent. */
+const char *forge_core_input_members(apr_pool_t *p, const forge_input_t *in, const char *const *names, bool whole);
 
 /* --- page.c: skip/limit and keyset cursors (SPEC 1) --- */
 
@@ -143,10 +186,11 @@ typedef struct forge_page_t {
     bool by_skip;          /* the client sent skip: links keep to skip/limit */
     bool count;            /* X-Total-Count wanted */
     const char *sort;      /* name of the order, or NULL for the list's first */
+    const char *scope;     /* what cursors of this list and order are bound to */
     const char *after_key; /* value of the sort column in the last row seen, text form; NULL on the first page */
     const char *after_id;  /* its id */
 } forge_page_t;
-/* The parameters every list takes (skip, limit, after, count); also what OpenAPI shows. */
+/* The parameters every list takes (skip, limit, after, count) besides sort; also what OpenAPI shows. */
 extern const forge_field_t forge_core_page_fields[];
 /* Reads them from the validated query `in` plus the cursor, bound by MAC to `scope` (route and sort): a cursor that was tampered with or
  * belongs to another list is a fault at "?after". after and skip together are a fault. */
@@ -193,9 +237,19 @@ typedef struct forge_match_t {
     int n_ids;
     const char *tail; /* text of a FORGE_R_TAIL segment */
 } forge_match_t;
-/* Built once at start. Returns NULL and *why when two rows collide, a row has no handler, operation id or summary, an operation id is used
- * twice, or a body row has no limit class: a bad table does not start (SECURITY 42). */
-forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables, const char **why);
+/* What core asks of the store's lists, of which it knows nothing else (lists.c). */
+typedef struct forge_list_names_t {
+    /* The name of an order, 0 is the default; NULL past the last. */
+    const char *(*order)(const forge_list_t *list, int i);
+    /* The query parameter of a filter, or a name that begins with '_' when the handler fills it by itself; NULL past the last. */
+    const char *(*filter)(const forge_list_t *list, int i);
+    const char *(*problem)(const forge_list_t *list); /* why no query of it can be put together; NULL: it can */
+} forge_list_names_t;
+/* Built once at start. Returns NULL and *why when two rows collide, a row has no handler, operation id or summary, an operation id or the
+ * name of a schema or group is used twice, a body row has no limit class, or a list and its query do not belong together: a bad table
+ * does not start (SECURITY 42). `lists` may be NULL when no row has one. */
+forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables, const forge_list_names_t *lists,
+                                       const char **why);
 /* `path` is the raw path of the request target, still percent-encoded, with or without one trailing slash. Anything that is not plain
  * [A-Za-z0-9._~/-] or has empty or dot segments matches nothing. Ids: 1..2^63-1 without leading zeros; other segments in their place →
  * unknown path. */
@@ -204,6 +258,11 @@ int forge_core_router_count(const forge_router_t *router);
 const forge_route_t *forge_core_router_at(const forge_router_t *router, int index);
 /* "/api/v1/courses/{id}": the full template, as metrics, logs and OpenAPI show it. */
 const char *forge_core_router_template(const forge_router_t *router, int index);
+const forge_tag_t *forge_core_router_tag(const forge_router_t *router, int index);
+/* The parameter sort of a list that has several orders, as a table of this one field; NULL for all other routes. */
+const forge_field_t *forge_core_router_sort(const forge_router_t *router, int index);
+/* The status of a row's answer: 200 unless it says another one. */
+int forge_core_success(const forge_route_t *route);
 
 /* --- openapi.c, describe.c: OpenAPI 3.1 from the same tables (JSON Schema 2020-12) --- */
 
@@ -221,9 +280,9 @@ forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *documen
 
 /* --- parts with headers of their own; enter by this door --- */
 
-#include "csv.h"
-#include "keyring.h"
-#include "message.h"
-#include "mfa.h"
+#include "core/wire/csv.h"
+#include "core/identity/keyring.h"
+#include "core/mail/message.h"
+#include "core/identity/mfa.h"
 
 #endif

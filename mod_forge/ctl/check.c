@@ -178,40 +178,32 @@ static void check_connections(check_t *c)
         green(TEXT("connections: max_connections is %d (%s in use)", max, used));
 }
 
-/* --secret, or the file that ForgeSecret in --conf names; "" when the configuration holds it in another way. */
-static const char *secret_path(check_t *c)
+/* --secret, or the file that ForgeSecret in --conf names, as the directive spells it; "" when it is kept in another way. */
+static const char *secret_spelled(check_t *c)
 {
     const char *path = forge_ctl_option(c->ctl, "secret"), *value = directive(c, "ForgeSecret");
-    if (path || !value)
-        return path;
-    return strncmp(value, "file:", 5) == 0 ? value + 5 : "";
+    if (path)
+        return forge_ctl_secret_spelled(c->ctl, path);
+    return value && strncmp(value, "file:", 5) != 0 ? "" : value;
 }
 
 static void check_secret(check_t *c)
 {
-    apr_finfo_t info;
     apr_size_t len;
-    const char *why, *path = secret_path(c);
-    if (!path)
+    const char *why, *spelled = secret_spelled(c);
+    if (!spelled)
         return;
-    if (!*path) {
+    if (!*spelled) {
         yellow("secret: not in a file of its own; ForgeSecret file:/path keeps it out of the configuration");
         return;
     }
-    const char *text = forge_ctl_file_read(c->ctl->pool, path, &len, &why);
-    if (!text || apr_stat(&info, path, APR_FINFO_PROT, c->ctl->pool) != APR_SUCCESS) {
-        red(c, TEXT("secret: \"%s\" cannot be read: %s", path, text ? "no permissions known" : why));
-        return;
-    }
-    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-        len--;
-    const char *problem = forge_core_secret_problem(text, len);
-    if (info.protection & (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE))
-        red(c, TEXT("secret: \"%s\" is open to others than its owner; chmod 600", path));
-    else if (problem)
-        red(c, TEXT("secret: %s", problem));
+    const char *text = forge_core_secret_read(c->ctl->pool, spelled, &len, &why);
+    if (text)
+        why = forge_core_secret_problem(text, len);
+    if (why)
+        red(c, TEXT("secret: %s", why));
     else
-        green(TEXT("secret: \"%s\" is for its owner only, %" APR_SIZE_T_FMT " bytes", path, len));
+        green(TEXT("secret: \"%s\" is closed to others, %" APR_SIZE_T_FMT " bytes", spelled + 5, len));
 }
 
 static void check_docs(check_t *c)

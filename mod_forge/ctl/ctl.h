@@ -5,8 +5,9 @@
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H
 
-#include "../core/core.h"
-#include "../store/store.h"
+#include "core/core.h"
+#include "net/net.h"
+#include "store/store.h"
 #include <apr_tables.h>
 
 #ifndef FORGE_PKGDATADIR
@@ -88,6 +89,11 @@ void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute_
 const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
+
+/* --- secret.c --- */
+
+/* A path of the command line, which may be relative, as ForgeSecret would spell it: for forge_core_secret_read. */
+const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path);
 
 /* --- mail.c --- */
 

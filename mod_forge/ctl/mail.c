@@ -27,25 +27,12 @@ static forge_ctl_mark_t look_at_directory(forge_ctl_t *ctl, const char *path, co
     return FORGE_CTL_GREEN;
 }
 
-/* The password as spelled → itself; NULL and *why. */
-static const char *read_password(forge_ctl_t *ctl, const char *spelled, const char **why)
-{
-    apr_size_t len;
-    if (strncmp(spelled, "env:", 4) == 0) {
-        *why = "the environment of forgectl has no such variable";
-        return getenv(spelled + 4);
-    }
-    if (strncmp(spelled, "file:", 5) != 0)
-        return spelled;
-    const char *text = forge_ctl_file_read(ctl->pool, spelled + 5, &len, why);
-    return text ? apr_pstrmemdup(ctl->pool, text, strcspn(text, "\r\n")) : NULL;
-}
-
 static forge_ctl_mark_t ask_server(forge_ctl_t *ctl, const forge_mail_t *configured, const char **line)
 {
     forge_mail_t mail = *configured;
     const char *why = "out of memory";
-    if (mail.password && !(mail.password = read_password(ctl, mail.password, &why))) {
+    apr_size_t len;
+    if (mail.password && !(mail.password = forge_core_secret_read(ctl->pool, mail.password, &len, &why))) {
         *line = TEXT("mail: the password: %s", why);
         return FORGE_CTL_RED;
     }
@@ -60,7 +47,7 @@ forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const 
 {
     const char *words[WORDS_MAX], *why;
     int n = forge_ctl_conf_words(ctl, conf, "ForgeMail", words, WORDS_MAX);
-    const forge_mail_t *mail = n > 0 ? forge_core_mail_parse(ctl->pool, n, words, &why) : NULL;
+    const forge_mail_t *mail = n > 0 ? forge_net_mail_parse(ctl->pool, n, words, forge_core_mail_address, &why) : NULL;
     if (n > 0 && !mail) {
         *line = TEXT("mail: ForgeMail: %s", why);
         return FORGE_CTL_RED;

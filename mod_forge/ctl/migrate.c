@@ -108,7 +108,8 @@ static int migrate_apply(forge_ctl_t *ctl)
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
-    forge_status_t status = forge_store_migrations_apply(db, ctl->pool, files, target, role ? role : "forge_app", say, &why);
+    forge_status_t status = forge_store_migrations_apply(
+        db, ctl->pool, &(forge_migrate_t){files, target, role ? role : "forge_app", say}, &why);
     if (status == FORGE_OK)
         puts("done");
     return outcome(status, why);

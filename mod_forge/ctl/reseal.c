@@ -15,20 +15,17 @@ typedef struct reseal_t {
     apr_int64_t done, there, lost;
 } reseal_t;
 
-/* The text of a secret file as ForgeSecret file:PATH has it: without one newline at its end. NULL with a message. */
+/* The secret of the file that an option names. NULL with a message. */
 static const char *secret_read(forge_ctl_t *ctl, const char *option, apr_size_t *len)
 {
     const char *why, *path = forge_ctl_option(ctl, option);
-    const char *text = path ? forge_ctl_file_read(ctl->pool, path, len, &why) : NULL;
+    const char *text = path ? forge_core_secret_read(ctl->pool, forge_ctl_secret_spelled(ctl, path), len, &why) : NULL;
     if (!path)
         why = "name its file";
-    else if (text) {
-        *len -= *len && text[*len - 1] == '\n';
-        *len -= *len && text[*len - 1] == '\r';
+    else if (text)
         why = forge_core_secret_problem(text, *len);
-    }
     if (why)
-        forge_ctl_error("--%s: %s%s%s", option, path ? path : "", path ? ": " : "", why);
+        forge_ctl_error("--%s: %s%s%s", option, path && text ? path : "", path && text ? ": " : "", why);
     return why ? NULL : text;
 }
 

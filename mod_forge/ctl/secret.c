@@ -2,10 +2,18 @@
  * forgectl secret: a value for ForgeSecret, 384 random bits.
  */
 #include "ctl.h"
+#include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
+
+const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path)
+{
+    char *absolute;
+    apr_status_t rv = apr_filepath_merge(&absolute, NULL, path, APR_FILEPATH_NATIVE, ctl->pool);
+    return apr_pstrcat(ctl->pool, "file:", rv == APR_SUCCESS ? absolute : path, NULL);
+}
 
 /* Only its owner may read the file, from the first moment on; one that exists is left alone. */
 static int secret_keep(forge_ctl_t *ctl, const char *path, const char *secret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Request bodies as bytes: read with a ceiling, or read away so that the connection can go on.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_protocol.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Cross-origin requests (Fetch Standard, CORS protocol): exact origins only, never "*".
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <apr_strings.h>
 #include <httpd.h>

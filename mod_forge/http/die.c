@@ -8,7 +8,7 @@
  * request here. What httpd refuses before it knows the location (a bad request line or header) is ours as well, but then an ErrorDocument
  * of the server wins: no hook runs before that decision.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -32,7 +32,7 @@ static void add_failure_headers(request_rec *r)
 {
     apr_table_t *h = r->err_headers_out;
     if (r->status == HTTP_UNAUTHORIZED && !apr_table_get(h, "WWW-Authenticate"))
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
+        apr_table_setn(h, "WWW-Authenticate", forge_http_challenge(FORGE_E_UNAUTHENTICATED));
     if ((r->status == HTTP_SERVICE_UNAVAILABLE || r->status == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_DEFAULT);
     if (!apr_table_get(h, "Cache-Control"))

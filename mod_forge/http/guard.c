@@ -1,63 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who is calling, and whether the route lets them in. Access tokens need no database while shared memory is sure of what was revoked.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
-#include <http_log.h>
 #include <apr_strings.h>
 #include <string.h>
 
-APLOG_USE_MODULE(forge);
-
-#define KEY_PREFIX       "fk_" /* of an API key */
 #define TICKET_BYTES_MAX 512
-
-/* --- access tokens --- */
-
-/* What shared memory says of an authentic token. It vouches for those that live no longer than the ones given today: what voids them is
- * kept for as long as that. */
-static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_t *who, apr_time_t now)
-{
-    forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, now);
-    bool long_lived = who->expires - who->issued > server->longest;
-    return verdict == FORGE_VERDICT_VALID && long_lived ? FORGE_VERDICT_UNKNOWN : verdict;
-}
-
-static forge_status_t ask_database(request_rec *r, const forge_server_t *server, apr_pool_t *p, const forge_who_t *who)
-{
-    const char *activity = apr_pstrcat(p, "forge ", forge_http_note(r)->request_id, NULL);
-    forge_lease_t *lease;
-    forge_db_t *db;
-    forge_live_count(server->live, FORGE_C_TOKEN_ASKED);
-    FORGE_TRY(forge_http_lease_take(p, server, activity, &lease, &db));
-    forge_status_t status = forge_store_token_active(db, p, who);
-    forge_http_lease_return(lease);
-    return status;
-}
-
-/* Nobody, and one line for whoever looks for the reason. */
-static forge_status_t refuse(request_rec *r, forge_who_t *who, forge_status_t status, const char *why)
-{
-    memset(who, 0, sizeof(*who));
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_http_note(r)->request_id);
-    return status;
-}
-
-forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
-                                      forge_who_t *who)
-{
-    const char *why = "";
-    forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config), token, now, who, &why);
-    if (status != FORGE_OK)
-        return refuse(r, who, status, why);
-    forge_verdict_t verdict = verdict_on(server, who, now);
-    if (verdict == FORGE_VERDICT_REVOKED)
-        return refuse(r, who, FORGE_E_INVALID_TOKEN, "its session has ended or its account has changed");
-    if (verdict == FORGE_VERDICT_UNKNOWN && (status = ask_database(r, server, p, who)) != FORGE_OK)
-        return refuse(r, who, status, "the database does not vouch for it");
-    return FORGE_OK;
-}
 
 /* --- the credential of a request --- */
 
@@ -81,10 +31,10 @@ static const char *ticket_of(forge_req_t *q)
     return at ? apr_pstrmemdup(q->pool, at, len < TICKET_BYTES_MAX ? len : TICKET_BYTES_MAX) : NULL;
 }
 
-static forge_status_t check_token(forge_req_t *q, const char *token)
+/* Is this request going to be counted in the quota that a look into the database asks about? */
+static bool counted_later(const forge_req_t *q)
 {
-    /* not when the request began: a client that sends its headers slowly must not outlive what voids its token */
-    return forge_http_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who);
+    return !q->route || q->route->limit == FORGE_LIMIT_DEFAULT;
 }
 
 /* What came in the Authorization header is an API key or an access token; neither may come twice. */
@@ -93,9 +43,7 @@ static forge_status_t by_header(forge_req_t *q, const char *token, const char *t
     apr_size_t len;
     if (ticket || in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
         return FORGE_E_DUPLICATE_TOKEN;
-    if (strncmp(token, KEY_PREFIX, sizeof(KEY_PREFIX) - 1) == 0)
-        return forge_http_api_key(q, token, &q->who);
-    return check_token(q, token);
+    return forge_http_credential(q->r, q->server, token, counted_later(q), &q->who);
 }
 
 /* A ticket was put there on purpose and goes before the cookie, which a browser sends with everything. */
@@ -106,9 +54,10 @@ static forge_status_t find_caller(forge_req_t *q)
     if (token)
         return by_header(q, token, ticket);
     if (ticket)
-        return forge_http_ticket(q, ticket, &q->who);
-    FORGE_TRY(forge_http_cookie_token(q, &token));
-    return token ? check_token(q, token) : FORGE_OK;
+        return forge_http_ticket(q->r, q->server, ticket, counted_later(q), &q->who);
+    FORGE_TRY(forge_http_cookie_token(q->r, q->server, q->route, &token));
+    q->by_cookie = token != NULL;
+    return token ? forge_http_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who) : FORGE_OK;
 }
 
 /* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not shut the door. */
@@ -144,24 +93,15 @@ static forge_status_t check_key(forge_req_t *q)
     return q->route->role == FORGE_ROLE_NONE ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-    apr_size_t len = strlen(word);
-    for (const char *at = list; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
-        if (strcspn(at, " ") == len && strncmp(at, word, len) == 0)
-            return true;
-    return false;
-}
-
 /* A second factor that is active must have been used in this session (RFC 9470). */
 static forge_status_t check_step_up(forge_req_t *q)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     bool has;
-    if (!(q->route->flags & FORGE_R_STEP_UP) || has_word(q->who.amr, "otp"))
+    if (!(q->route->flags & FORGE_R_STEP_UP) || forge_core_factor_used(&q->who))
         return FORGE_OK;
-    FORGE_TRY(forge_http_lease_take(q->pool, q->server, apr_pstrcat(q->pool, "forge ", q->request_id, NULL), &lease, &db));
+    FORGE_TRY(forge_http_lease_take(q->pool, q->server, forge_http_activity(q->r), &lease, &db));
     forge_status_t status = forge_store_second_factor(db, q->pool, q->who.user_id, &has);
     forge_http_lease_return(lease);
     return status != FORGE_OK ? status : has ? FORGE_E_STEP_UP : FORGE_OK;

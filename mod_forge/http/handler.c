@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The life of one request: route, limit, guard, input, queue, Idempotency-Key, handler, answer. Read this file first.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -85,7 +85,9 @@ static forge_status_t limit(forge_req_t *q)
     forge_limit_class_t class = q->route ? q->route->limit : FORGE_LIMIT_DEFAULT;
     if (class == FORGE_LIMIT_NONE)
         return FORGE_OK;
-    return forge_http_limit(q, class == FORGE_LIMIT_DEFAULT && q->who.user_id ? FORGE_LIMIT_USER : class);
+    if (class == FORGE_LIMIT_DEFAULT && q->who.user_id)
+        class = FORGE_LIMIT_USER;
+    return forge_http_limit(q->r, q->server, class, q->who.user_id);
 }
 
 /* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the
@@ -101,7 +103,8 @@ static bool two_lengths(forge_req_t *q)
 static forge_status_t blame(forge_req_t *q)
 {
     const char *constraint = forge_http_db_constraint(q);
-    for (const forge_field_t *f = q->route->body; f && f->name; f++)
+    forge_walk_t walk = forge_core_walk_shape(q->route->body);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (strstr(constraint, apr_pstrcat(q->pool, "_", f->name, "_", NULL)))
             return forge_fail_field(q, FORGE_E_VALIDATION, apr_pstrcat(q->pool, "/", f->name, NULL), "format",
                                     "must not hold control characters or break the rules of this member");

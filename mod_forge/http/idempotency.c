@@ -2,7 +2,7 @@
  * Idempotency-Key (SPEC 1): the key, the work and the stored answer are one transaction, so that a crash leaves all of it or nothing.
  * The transaction begins in a stage of its own before the handler (handler.c); the answer is sent after its COMMIT.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -83,9 +83,10 @@ forge_status_t forge_http_idempotency_claim(forge_req_t *q)
     forge_db_t *db;
     if (!q->idem)
         return FORGE_OK;
+    const forge_idempotency_key_t key = {q->idem->scope, q->idem->key, q->idem->fingerprint};
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));
-    FORGE_TRY(forge_store_idempotency_claim(db, q->pool, q->idem->scope, q->idem->key, q->idem->fingerprint, &found, &answer));
+    FORGE_TRY(forge_store_idempotency_claim(db, q->pool, &key, &found, &answer));
     q->claimed = true;
     return found ? replay(q, &answer) : FORGE_OK;
 }
@@ -111,7 +112,8 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q)
         answer.body = forge_core_seal(q->pool, q->keys, context(q), answer.body, answer.body_len);
         answer.body_len = answer.body ? strlen(answer.body) : 0;
     }
+    const forge_idempotency_key_t key = {q->idem->scope, q->idem->key, q->idem->fingerprint};
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_idempotency_keep(db, q->pool, q->idem->scope, q->idem->key, &answer));
+    FORGE_TRY(forge_store_idempotency_keep(db, q->pool, &key, &answer));
     return forge_store_commit(db, q->pool);
 }

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What /health asks: is there a working database? One real question a second in each child; everyone else gets the last answer.
+ * What /health asks of the database. One real question a second in each child; everyone else gets the last answer.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <apr_thread_mutex.h>
 
 #define ASK_EVERY apr_time_from_sec(1)
+#define KEPT_MAX  128 /* answers that are kept, two for each virtual host; what has no place is asked each time */
 
-typedef struct probe_t {
-    const forge_server_t *server;
-    apr_time_t asked;
+typedef struct answer_t {
     forge_status_t status;
-    int found;
     apr_interval_time_t took;
-} probe_t;
+    int found; /* the schema's version */
+    bool late; /* mail waits */
+} answer_t;
 
-#define PROBES_MAX 64 /* virtual hosts whose answers are kept; more are asked each time */
-static probe_t probes[PROBES_MAX];
+typedef answer_t (*question_fn)(forge_req_t *q);
+
+typedef struct kept_t {
+    const forge_server_t *server;
+    question_fn question;
+    apr_time_t asked; /* 0: never */
+    answer_t answer;
+} kept_t;
+
+static kept_t all_kept[KEPT_MAX];
 static apr_thread_mutex_t *lock;
 
 void forge_http_probe_init(apr_pool_t *p)
@@ -24,21 +32,49 @@ void forge_http_probe_init(apr_pool_t *p)
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, p);
 }
 
-/* The place of this server, or NULL when all are taken. Call with the lock held. */
-static probe_t *place(const forge_server_t *server)
+/* The place of this server's answer, or NULL when all are taken. Call with the lock held. */
+static kept_t *place(const forge_server_t *server, question_fn question)
 {
-    for (int i = 0; i < PROBES_MAX; i++) {
-        if (!probes[i].server)
-            probes[i].server = server;
-        if (probes[i].server == server)
-            return &probes[i];
+    for (int i = 0; i < KEPT_MAX; i++) {
+        kept_t *kept = &all_kept[i];
+        if (!kept->server)
+            *kept = (kept_t){.server = server, .question = question};
+        if (kept->server == server && kept->question == question)
+            return kept;
     }
     return NULL;
 }
 
-static probe_t ask(forge_req_t *q)
+/* The last answer when it is young enough, else a new one. While one caller asks, the others take the last answer. */
+static answer_t ask(forge_req_t *q, question_fn question)
 {
-    probe_t answer = {.server = q->server, .found = -1};
+    answer_t answer = {0};
+    bool ours = true;
+    apr_time_t now = apr_time_now();
+    apr_thread_mutex_lock(lock);
+    kept_t *kept = place(q->server, question);
+    if (kept && kept->asked) {
+        answer = kept->answer;
+        ours = now - kept->asked >= ASK_EVERY || now < kept->asked;
+        if (ours)
+            kept->asked = now;
+    }
+    apr_thread_mutex_unlock(lock);
+    if (!ours)
+        return answer;
+    answer = question(q);
+    apr_thread_mutex_lock(lock);
+    if (kept) {
+        kept->answer = answer;
+        kept->asked = apr_time_now();
+    }
+    apr_thread_mutex_unlock(lock);
+    return answer;
+}
+
+static answer_t ask_database(forge_req_t *q)
+{
+    answer_t answer = {.found = -1};
     forge_lease_t *lease;
     forge_db_t *db;
     int connections;
@@ -48,32 +84,36 @@ static probe_t ask(forge_req_t *q)
         answer.status = forge_store_schema_check(db, q->pool, &answer.found, &connections);
         forge_http_lease_return(lease);
     }
-    answer.asked = apr_time_now();
-    answer.took = answer.asked - begun;
+    answer.took = apr_time_now() - begun;
     return answer;
 }
 
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took)
 {
-    probe_t answer = {0};
-    bool ours = true;
-    apr_thread_mutex_lock(lock);
-    probe_t *kept = place(q->server);
-    if (kept) {
-        answer = *kept;
-        ours = apr_time_now() - kept->asked >= ASK_EVERY || apr_time_now() < kept->asked;
-        if (ours && kept->asked)
-            kept->asked = apr_time_now(); /* others take the last answer while we ask */
-    }
-    apr_thread_mutex_unlock(lock);
-    if (ours) {
-        answer = ask(q);
-        apr_thread_mutex_lock(lock);
-        if (kept)
-            *kept = answer;
-        apr_thread_mutex_unlock(lock);
-    }
+    answer_t answer = ask(q, ask_database);
     *found = answer.found;
     *took = answer.took;
+    return answer.status;
+}
+
+static answer_t ask_outbox(forge_req_t *q)
+{
+    answer_t answer = {0};
+    forge_lease_t *lease;
+    forge_db_t *db;
+    forge_rows_t *rows;
+    answer.status = forge_http_lease_take(q->pool, q->server, "forge health", &lease, &db);
+    if (answer.status != FORGE_OK)
+        return answer;
+    answer.status = forge_store_mail_state(db, q->pool, forge_config_public_url(q->config), &rows);
+    answer.late = answer.status == FORGE_OK && forge_store_rows_bool(rows, 0, "late");
+    forge_http_lease_return(lease);
+    return answer;
+}
+
+forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late)
+{
+    answer_t answer = ask(q, ask_outbox);
+    *late = answer.late;
     return answer.status;
 }

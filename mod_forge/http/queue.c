@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The queue before password hashes (DESIGN 4): so many requests at a time over all children, the others in the order of their arrival.
- * Who waits holds no thread where the MPM allows it; elsewhere a bounded number of threads waits.
+ * The queue before password hashes (DESIGN 4): so many requests at a time over all children, the others in the order of
+ * their arrival. Who waits holds no thread where the MPM allows it; elsewhere a bounded number of threads waits.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -22,20 +22,8 @@ typedef struct forge_turn_t {
     forge_req_t *q;
     forge_served_fn serve;
     apr_uint64_t ticket; /* 0: none */
-    apr_int64_t since;   /* when it came (forge_live_clock) */
     int place;           /* -1: none */
 } forge_turn_t;
-
-/* No more than half of a child's database connections are for those who check passwords: the others are for who reads. A prefork child
- * has all of them for its one request. */
-int forge_http_queue_places(server_rec *s, const forge_config_t *c)
-{
-    int threads = 1, places = forge_config_bcrypt_concurrency(c), half = forge_http_pool_dbd_max(s) / 2;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    if (threads > 1 && places > half)
-        places = half;
-    return places < 1 ? 1 : places;
-}
 
 /* Gives back the place or the seat, whichever it is. */
 static void end(forge_turn_t *t)
@@ -76,22 +64,13 @@ static forge_status_t refuse(forge_turn_t *t)
 static bool arrive(forge_turn_t *t, int most)
 {
     const forge_queue_t *rule = forge_config_queue(t->q->config);
-    t->since = forge_live_clock();
-    t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most, rule->patience, &t->ticket);
+    t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most,
+                                      rule->patience, &t->ticket);
     return t->place >= 0;
 }
 
-/* The end of waiting, with a place or without. */
-static void took_turn(forge_turn_t *t, int place)
-{
-    t->place = place;
-    t->ticket = 0;
-    if (place >= 0)
-        forge_live_waited(t->q->live, forge_live_clock() - t->since);
-}
-
-/* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on answering. With
- * one thread a child half of the children may. */
+/* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on
+ * answering. With one thread a child half of the children may. */
 static forge_status_t arrive_or_block(forge_turn_t *t)
 {
     static apr_uint32_t blocked;
@@ -101,7 +80,8 @@ static forge_status_t arrive_or_block(forge_turn_t *t)
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     bool may = apr_atomic_inc32(&blocked) < (apr_uint32_t)(threads > 1 ? threads / 2 : 1);
     if (!arrive(t, !may ? 0 : threads > 1 ? rule->most : children / 2) && t->ticket) {
-        took_turn(t, forge_live_gate_wait(t->q->live, t->ticket, rule->patience));
+        t->place = forge_live_gate_wait(t->q->live, t->ticket, rule->patience);
+        t->ticket = 0;
     }
     apr_atomic_dec32(&blocked);
     return t->place >= 0 ? FORGE_OK : refuse(t);
@@ -111,10 +91,11 @@ static forge_status_t arrive_or_block(forge_turn_t *t)
 static bool my_turn(void *turn)
 {
     forge_turn_t *t = turn;
-    int place = forge_live_gate_turn(t->q->live, t->ticket);
-    if (place != FORGE_GATE_WAIT)
-        took_turn(t, place);
-    return place != FORGE_GATE_WAIT;
+    t->place = forge_live_gate_turn(t->q->live, t->ticket);
+    if (t->place == FORGE_GATE_WAIT)
+        return false;
+    t->ticket = 0;
+    return true;
 }
 
 static int go(forge_req_t *q, forge_wake_t why, void *turn)
@@ -131,7 +112,8 @@ int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve)
 {
     forge_turn_t *t = turn_of(q);
     const forge_queue_t *rule = forge_config_queue(q->config);
-    const forge_wait_t wait = {.ready = my_turn, .go = go, .baton = t, .patience = rule->patience, .farewell = FAREWELL};
+    const forge_wait_t wait = {
+        .ready = my_turn, .go = go, .baton = t, .patience = rule->patience, .farewell = FAREWELL};
     t->serve = serve;
     if (!forge_http_pump_can(q))
         return serve(q, arrive_or_block(t));
@@ -158,7 +140,8 @@ static double said(const char *name, double otherwise)
     return otherwise;
 }
 
-/* Who waits keeps a connection. When httpd takes fewer of them than may wait, those who only read stand before its door. */
+/* Who waits keeps a connection. When httpd takes fewer of them than may wait, those who only read stand before its
+ * door. */
 void forge_http_queue_advise(server_rec *s, const forge_config_t *c)
 {
     int async = 0, children = 1, threads = 1, most = forge_config_queue(c)->most;

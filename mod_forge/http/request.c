@@ -1,47 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who a request is (id, trace), what is noted with it, and how the handlers see it.
+ * The request as the handlers see it, and what httpd is told before it looks for its location.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_config.h>
 #include <apr_strings.h>
 #include <string.h>
 
-extern module AP_MODULE_DECLARE_DATA forge_module;
-
 #define USER_AGENT_MAX 512
-
-forge_note_t *forge_http_note(request_rec *r)
-{
-    while (r->main)
-        r = r->main;
-    forge_note_t *note = ap_get_module_config(r->request_config, &forge_module);
-    if (!note) {
-        note = apr_pcalloc(r->pool, sizeof(*note));
-        note->begun = r->request_time;
-        ap_set_module_config(r->request_config, &forge_module, note);
-    }
-    return note;
-}
-
-/* A request made by an internal redirect goes on under those of the first. */
-forge_note_t *forge_http_identify(request_rec *r)
-{
-    forge_note_t *note = forge_http_note(r);
-    if (note->request_id)
-        return note;
-    if (r->prev && forge_http_note(r->prev)->request_id) {
-        note->request_id = forge_http_note(r->prev)->request_id;
-        note->trace = forge_http_note(r->prev)->trace;
-        note->begun = forge_http_note(r->prev)->begun;
-    } else {
-        note->request_id = forge_core_request_id(r->pool, apr_table_get(r->headers_in, "X-Request-ID"));
-        forge_core_trace_start(&note->trace, apr_table_get(r->headers_in, "traceparent"));
-    }
-    apr_table_setn(r->notes, "forge-request-id", note->request_id); /* for LogFormat: %{forge-request-id}n */
-    return note;
-}
 
 int forge_http_begin(request_rec *r)
 {
@@ -51,17 +18,6 @@ int forge_http_begin(request_rec *r)
     if (forge_http_ours(r))
         forge_http_die_prepare(r);
     return DECLINED;
-}
-
-const char *forge_http_raw_path(request_rec *r)
-{
-    const char *target = r->unparsed_uri ? r->unparsed_uri : "/";
-    if (*target != '/') { /* absolute form: scheme "://" authority path (RFC 9112 §3.2.2) */
-        const char *authority = strstr(target, "://");
-        const char *path = authority ? authority + 3 + strcspn(authority + 3, "/?#") : "";
-        target = *path == '/' ? path : "/"; /* a slash in the query is none of the path */
-    }
-    return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
 }
 
 /* The User-Agent, cut to a bound and only when it is text. */
@@ -100,4 +56,9 @@ forge_req_t *forge_http_request_make(request_rec *r, const forge_server_t *serve
 const char *forge_http_header(forge_req_t *q, const char *name)
 {
     return apr_table_get(q->r->headers_in, name);
+}
+
+const char *forge_http_address(const forge_req_t *q)
+{
+    return forge_http_limit_address(q->r);
 }

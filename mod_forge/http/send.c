@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a Content-Length.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -19,23 +19,6 @@ APLOG_USE_MODULE(forge);
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
 
-/* The challenge of RFC 6750 §3: no error code when no token came; of RFC 9470 §3 when the login was too weak. */
-static void challenge(forge_req_t *q, forge_status_t status)
-{
-    apr_table_t *h = q->r->err_headers_out;
-    if (status == FORGE_E_INVALID_TOKEN)
-        apr_table_setn(h, "WWW-Authenticate",
-                       "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
-    else if (status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"insufficient_scope\"");
-    else if (status == FORGE_E_STEP_UP)
-        apr_table_setn(h, "WWW-Authenticate",
-                       "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", "
-                       "error_description=\"a second factor is needed\", acr_values=\"mfa\"");
-    else if (forge_util_error(status)->http == HTTP_UNAUTHORIZED)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
-}
-
 /* Replaces whatever a handler left by the problem document. */
 static void compose_problem(forge_req_t *q, forge_status_t status)
 {
@@ -49,9 +32,10 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
     forge_http_problem_write(reply->body, q->request_id, forge_http_raw_path(q->r), status, http, reply->detail, reply->faults);
-    challenge(q, status);
-    if (http == HTTP_SERVICE_UNAVAILABLE && !reply->retry_after)
-        reply->retry_after = RETRY_DEFAULT;
+    if (forge_http_challenge(status))
+        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_http_challenge(status));
+    if (http == HTTP_SERVICE_UNAVAILABLE && !forge_http_note(q->r)->retry_after)
+        forge_http_retry_after(q, RETRY_DEFAULT);
     if (http == HTTP_INTERNAL_SERVER_ERROR)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "FG0402: answering 500 [request %s]", q->request_id);
 }
@@ -75,9 +59,8 @@ static void set_headers(forge_req_t *q)
     forge_http_cors_set(q->r, q->config);
     if (reply->headers)
         q->r->headers_out = h = apr_table_overlay(q->pool, reply->headers, h);
-    for (const char *const *own = (const char *const[]){"Content-Security-Policy", NULL}; reply->headers && *own; own++)
-        if (apr_table_get(reply->headers, *own)) /* a page's own policy replaces the general one */
-            apr_table_unset(q->r->err_headers_out, *own);
+    if (reply->headers && apr_table_get(reply->headers, "Content-Security-Policy")) /* a page's own policy replaces the general one */
+        apr_table_unset(q->r->err_headers_out, "Content-Security-Policy");
     if (!apr_table_get(h, "Cache-Control"))
         apr_table_setn(h, "Cache-Control", cache_control(q));
     if (q->route && q->route->role == FORGE_ROLE_NONE && q->route->flags & FORGE_R_PUBLIC)
@@ -90,8 +73,8 @@ static void set_headers(forge_req_t *q)
         apr_table_setn(h, "Allow", reply->allow);
     if (reply->accept)
         apr_table_setn(h, "Accept", reply->accept);
-    if (reply->retry_after)
-        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, reply->retry_after));
+    if (forge_http_note(q->r)->retry_after)
+        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, forge_http_note(q->r)->retry_after));
 }
 
 static bool not_modified(forge_req_t *q)

@@ -2,7 +2,7 @@
  * Answers that are made while they are sent, in constant memory. A database connection is held for one piece at a time and never while a
  * client reads; a client that stops reading, or reads too slowly to come to an end, is cut off.
  */
-#include "http.h"
+#include "http_private.h"
 
 #include <httpd.h>
 #include <http_log.h>
@@ -70,7 +70,7 @@ forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_strea
     apr_pool_create(&stream->turn, q->pool);
     FORGE_TRY(make_piece(q, stream));
     q->reply->set = true;
-    q->reply->http = q->route->success;
+    q->reply->http = forge_core_success(q->route);
     q->reply->media = media;
     q->reply->stream = stream;
     return FORGE_OK;

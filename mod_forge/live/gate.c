@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The gate: at most n at a time over all children, and a queue in the order of arrival before it. Nobody's death can leave it shut.
+ * The gate: at most n at a time over all children, and a queue in the order of arrival before it. Nobody's death can
+ * leave it shut.
  *
- * Who arrives gets a ticket, the next number; the seat of ticket t is seats[t % FORGE_LIVE_SEATS]. All tickets below `turn` may take a
- * place. Every change computes `turn` anew and wakes those who wait, whichever child they are in: threads by a futex, pumps by an eventfd.
+ * Who arrives gets a ticket, the next number; the seat of ticket t is seats[t % FORGE_LIVE_SEATS]. All tickets below
+ * `turn` may take a place. Every change computes `turn` anew and wakes those who wait, whichever child they are in:
+ * threads by a futex, pumps by an eventfd.
  *
- * A robust mutex guards it. Each step leaves places and seats right at every moment, so that after the death of a holder only the counts
- * are made anew. A place or seat whose time is over, or whose process is gone, is free.
+ * A robust mutex guards it. Each step leaves places and seats right at every moment, so that after the death of a
+ * holder only the counts are made anew. A place or seat whose time is over, or whose process is gone, is free.
  */
 #include "live_private.h"
 #include <errno.h>
@@ -17,12 +19,15 @@
 #include <sys/syscall.h>
 #endif
 
-#define PLACE_BITS  6                   /* a place as callers know it: number of the holding << PLACE_BITS | index */
-#define NUMBER_MASK 0xffffu             /* … of which so much is told */
-#define SEAT_SLACK  APR_INT64_C(2000000) /* microseconds after which the seat of somebody who did not leave it is taken away */
+#define PLACE_BITS  6       /* a place as callers know it: number of the holding << PLACE_BITS | index */
+#define NUMBER_MASK 0xffffu /* … of which so much is told */
+#define SEAT_SLACK \
+    APR_INT64_C(2000000) /* microseconds after which the seat of somebody who did not leave it is taken away */
 #define SWEEP_EVERY APR_INT64_C(100000) /* microseconds between two looks for the dead: a look costs system calls */
-#define NAP_MAX     APR_INT64_C(20000)  /* microseconds a waiting thread sleeps before it looks for the dead; with jitter, twice that */
-#define KNOWN_MAX   32                  /* processes of which one look remembers whether they live */
+#define NAP_MAX \
+    APR_INT64_C(20000) /* microseconds a waiting thread sleeps before it looks for the dead; with jitter, twice that \
+                        */
+#define KNOWN_MAX 32   /* processes of which one look remembers whether they live */
 
 void forge_live_gate_init(forge_live_segment_t *segment)
 {
@@ -67,7 +72,8 @@ static void lock(forge_live_gate_t *gate)
 
 /* --- who may go --- */
 
-/* Those at the head of the queue for whom there is a place. Each asks with a number of places of its own; nobody passes another. */
+/* Those at the head of the queue for whom there is a place. Each asks with a number of places of its own; nobody passes
+ * another. */
 static bool turn_compute(forge_live_gate_t *gate)
 {
     uint64_t t = gate->head, ready = 0;
@@ -184,11 +190,12 @@ static forge_live_place_t *place_of(forge_live_t *live, int place)
 }
 
 /* A seat at the end of the queue. Under the lock. */
-static uint64_t seat_take(forge_live_t *live, int slots, int64_t until)
+static uint64_t seat_take(forge_live_t *live, int slots, int64_t now, int64_t until)
 {
     forge_live_gate_t *gate = &live->segment->gate;
     uint64_t ticket = gate->tail;
     forge_live_seat_t *seat = seat_of(gate, ticket);
+    seat->since = now;
     seat->until = until;
     seat->slots = (uint64_t)slots;
     seat->holder = forge_live_process_self(live);
@@ -214,7 +221,7 @@ static void seat_leave(forge_live_gate_t *gate, forge_live_seat_t *seat)
 int forge_live_gate_arrive(forge_live_t *live, int slots, int most, apr_interval_time_t patience, apr_uint64_t *ticket)
 {
     forge_live_gate_t *gate = &live->segment->gate;
-    int64_t now = forge_live_monotonic();
+    int64_t now = forge_util_monotonic();
     int place = -1;
     *ticket = 0;
     slots = slots < 1 ? 1 : slots > FORGE_LIVE_PLACES ? FORGE_LIVE_PLACES : slots;
@@ -224,7 +231,7 @@ int forge_live_gate_arrive(forge_live_t *live, int slots, int most, apr_interval
     if (gate->waiting == 0 && gate->held < (uint32_t)slots)
         place = place_take(live, now);
     else if (gate->waiting < (uint32_t)(most < 0 ? 0 : most) && gate->tail - gate->head < FORGE_LIVE_SEATS)
-        *ticket = seat_take(live, slots, now + (patience < 0 ? 0 : patience));
+        *ticket = seat_take(live, slots, now, now + (patience < 0 ? 0 : patience));
     unlock(gate, freed || *ticket);
     return place;
 }
@@ -232,7 +239,7 @@ int forge_live_gate_arrive(forge_live_t *live, int slots, int most, apr_interval
 int forge_live_gate_turn(forge_live_t *live, apr_uint64_t ticket)
 {
     forge_live_gate_t *gate = &live->segment->gate;
-    int64_t now = forge_live_monotonic();
+    int64_t now = forge_util_monotonic();
     bool mine = ticket < __atomic_load_n(&gate->turn, __ATOMIC_ACQUIRE);
     if (!mine && !sweep_due(gate, now))
         return FORGE_GATE_WAIT;
@@ -246,6 +253,8 @@ int forge_live_gate_turn(forge_live_t *live, apr_uint64_t ticket)
         place = FORGE_GATE_LOST;
     } else if (ticket < gate->turn) {
         place = place_take(live, now);
+        forge_live_add(&gate->waits, 1);
+        forge_live_add(&gate->waited, (uint64_t)(now - seat->since));
         seat_leave(gate, seat);
         changed = true;
     }
@@ -286,7 +295,7 @@ void forge_live_gate_renew(forge_live_t *live, int place)
     lock(gate);
     forge_live_place_t *held = place_of(live, place);
     if (held)
-        held->until = forge_live_monotonic() + (int64_t)FORGE_LIVE_PLACE_SECONDS * 1000000;
+        held->until = forge_util_monotonic() + (int64_t)FORGE_LIVE_PLACE_SECONDS * 1000000;
     unlock(gate, false);
 }
 
@@ -308,13 +317,13 @@ static void sleep_until_changed(forge_live_gate_t *gate, uint32_t seen, apr_inte
 int forge_live_gate_wait(forge_live_t *live, apr_uint64_t ticket, apr_interval_time_t patience)
 {
     forge_live_gate_t *gate = &live->segment->gate;
-    int64_t until = forge_live_monotonic() + patience;
+    int64_t until = forge_util_monotonic() + patience;
     for (;;) {
         uint32_t seen = __atomic_load_n(&gate->changed, __ATOMIC_ACQUIRE);
         int place = forge_live_gate_turn(live, ticket);
         if (place != FORGE_GATE_WAIT)
             return place;
-        int64_t now = forge_live_monotonic(), left = until - now, most = NAP_MAX + now % NAP_MAX;
+        int64_t now = forge_util_monotonic(), left = until - now, most = NAP_MAX + now % NAP_MAX;
         if (left <= 0)
             break;
         sleep_until_changed(gate, seen, left < most ? left : most);
@@ -335,7 +344,7 @@ int forge_live_gate_enter(forge_live_t *live, int slots, int most, apr_interval_
 static void tidy(forge_live_gate_t *gate)
 {
     lock(gate);
-    unlock(gate, sweep(gate, forge_live_monotonic()));
+    unlock(gate, sweep(gate, forge_util_monotonic()));
 }
 
 int forge_live_gate_held(forge_live_t *live)

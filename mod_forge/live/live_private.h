@@ -28,7 +28,7 @@
 #define FORGE_LIVE_CLASSES      5   /* 1xx … 5xx */
 #define FORGE_LIVE_BUCKETS      15  /* the last one is +Inf */
 
-#define FORGE_LIVE_STATEMENTS      128 /* names of statements; a power of two. One more entry takes the rest */
+#define FORGE_LIVE_STATEMENTS      512 /* names of statements; a power of two. One more entry takes the rest */
 #define FORGE_LIVE_STATEMENT_WORDS 8   /* a name is kept in words, 63 bytes and a NUL */
 
 #define FORGE_LIVE_PROCESSES 1024 /* children that are told apart; one more entry takes the rest */
@@ -121,7 +121,7 @@ typedef struct forge_live_place_t {
 } forge_live_place_t;
 typedef struct forge_live_seat_t {
     uint64_t holder;
-    int64_t until;
+    int64_t since, until;
     uint64_t slots; /* places there are for whoever waits here */
 } forge_live_seat_t;
 typedef struct forge_live_gate_t {
@@ -131,7 +131,8 @@ typedef struct forge_live_gate_t {
     int64_t swept;         /* when the dead were last looked for */
     uint32_t changed;      /* counts turns that came; threads sleep on it (futex) */
     uint32_t held, waiting;
-    int32_t fd; /* an eventfd of the parent's: becomes readable each time that `changed` counts; -1: none */
+    uint64_t waits, waited; /* turns that were waited for, and how many microseconds */
+    int32_t fd;             /* an eventfd of the parent's: becomes readable each time that `changed` counts; -1: none */
     forge_live_place_t places[FORGE_LIVE_PLACES];
     forge_live_seat_t seats[FORGE_LIVE_SEATS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
@@ -187,7 +188,10 @@ bool forge_live_process_alive(uint64_t key);
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4; `tweak` goes into the key, so that one text has another hash for every purpose. */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
-int64_t forge_live_monotonic(void); /* microseconds of a clock that nobody sets */
+
+/* --- gate.c --- */
+
+void forge_live_gate_init(forge_live_segment_t *segment);
 
 /* --- limits.c --- */
 
@@ -215,11 +219,10 @@ double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q);
 /* Copies the name of entry i into `name`; false when it has none. */
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8]);
 
-/* --- system.c: Linux; figures are 0 elsewhere --- */
+/* --- system.c: Linux; figures are not known elsewhere --- */
 
 bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
-double forge_live_system_memory(void);                       /* per cent in use */
-double forge_live_system_disk(const char *path);             /* per cent in use, of what users other than root may have */
+double forge_live_system_disk(const char *path);             /* as forge_machine_t has it, of the file system that holds `path` */
 /* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
 
@@ -228,9 +231,5 @@ uint64_t forge_live_system_born(pid_t pid, bool *known);
 void forge_live_revocations_init(forge_live_segment_t *segment);
 /* Where a session or a user belongs, and its key there. */
 forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key);
-
-/* --- gate.c --- */
-
-void forge_live_gate_init(forge_live_segment_t *segment);
 
 #endif

@@ -112,12 +112,6 @@ void forge_live_count(forge_live_t *live, forge_counter_t which)
         forge_live_add(&live->segment->counters[which], 1);
 }
 
-void forge_live_waited(forge_live_t *live, apr_interval_time_t took)
-{
-    forge_live_add(&live->segment->counters[FORGE_C_HASH_WAITED], 1);
-    forge_live_add(&live->segment->counters[FORGE_C_HASH_WAITED_USEC], took > 0 ? (uint64_t)took : 0);
-}
-
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting)
 {
     forge_live_process_t *process = forge_live_process(live);

@@ -4,8 +4,8 @@
 #ifndef FORGE_NET_H
 #define FORGE_NET_H
 
-#include "../forge.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "util/util.h"
 
 /* --- mail: where it goes, and the ways there --- */
 
@@ -38,6 +38,18 @@ typedef enum forge_delivery_t {
     FORGE_DELIVERY_DOWN,    /* no mail goes at present: no connection, no TLS, no login, no answer */
     FORGE_DELIVERY_STOPPED  /* parcel.stop said so */
 } forge_delivery_t;
+
+/* --- transport.c: the words of ForgeMail --- */
+
+#define FORGE_MAIL_FORM \
+    "off, file:DIR [from=ADDRESS], or smtp://host[:port] | smtps://host[:port] [from=ADDRESS] [user=NAME " \
+    "password=file:/path|env:NAME|text] " \
+    "[starttls=required|optional|off] [ca=/path]"
+/* How an address is judged (this room has no rules): what becomes of the one that was typed, or NULL and *why. */
+typedef const char *(*forge_address_fn)(apr_pool_t *p, const char *typed, const char **why);
+/* Reads them. "off" gives neither directory nor host. starttls is required unless the host is this machine; a password is refused where it
+ * could travel in the clear. The password is as spelled, not yet read. NULL and *why in lower case when they are not of that form. */
+const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const *words, forge_address_fn address, const char **why);
 
 /* --- smtp.c --- */
 

@@ -4,9 +4,9 @@
 #ifndef FORGE_STORE_H
 #define FORGE_STORE_H
 
-#include "../forge.h"
-#include "../live/live.h"
-#include "../util/util.h"
+#include "forge.h"
+#include "live/live.h"
+#include "util/util.h"
 
 /* --- db.c: one pooled connection with what we know of it --- */
 
@@ -24,21 +24,34 @@ typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, 
 
 #define FORGE_STORE_TAG_FAULT "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
 
-/* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings done, schema seen) is
- * kept with the connection by libpq's event mechanism, so that a PQreset forgets it. The first use of a new connection applies the settings
- * and checks the schema version, in one round trip: FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use. `p` is the
- * request's pool and owns the forge_db_t; `activity` (≤ 63 characters, may be NULL) shows as application_name while in use. */
-forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings, const char *activity,
-                                     forge_store_log_fn log, void *baton, forge_db_t **db);
+/* Who uses a connection for a while. */
+typedef struct forge_db_use_t {
+    const char *activity;   /* ≤ 63 characters, shows as application_name while in use; NULL: nothing */
+    forge_store_log_fn log; /* NULL: nobody listens */
+    void *baton;
+} forge_db_use_t;
+
+/* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings
+ * done, schema seen) is kept with the connection by libpq's event mechanism, so that a PQreset forgets it. The first
+ * use of a new connection applies the settings and checks the schema version, in one round trip:
+ * FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use. `p` is the request's pool and owns the
+ * forge_db_t. */
+forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
+                                     const forge_db_use_t *use, forge_db_t **db);
 /* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool replaces it.
  * Idempotent. */
 void forge_store_db_detach(forge_db_t *db);
 /* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
-/* Do two connection strings name the same database (host, hostaddr, port, dbname, service; the user does not count)? A string that cannot
- * be parsed is the same as itself only. */
-bool forge_store_same_database(const char *a, const char *b);
+/* --- database.c --- */
+
+/* Which database a connection string leads to: servers and name as libpq resolves them, with its defaults and the environment (the user's
+ * name is the database's where none is said). The same text for the same one; two texts may still be one database (two names of a host, or
+ * a service). A string that cannot be parsed is its own. */
+const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
+/* The same name. */
+bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 
 /* --- statements --- */
 
@@ -46,16 +59,27 @@ bool forge_store_same_database(const char *a, const char *b);
 typedef struct forge_stmt_t {
     const char *name; /* unique in the module; label of query metrics */
     const char *sql;  /* literal; $1.. parameters only */
-    int args;         /* number of parameters */
 } forge_stmt_t;
+
+/* The values of $1, $2 … as text (NULL is SQL NULL). The call says how many there are: the server refuses a number that
+ * is not the statement's. FORGE_ARGS(a, b) lives as long as the block it stands in; sizeof evaluates nothing. */
+typedef struct forge_args_t {
+    const char *const *values;
+    int count;
+} forge_args_t;
+#define FORGE_ARGS(...) \
+    ((forge_args_t){(const char *const[]){__VA_ARGS__}, \
+                    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))})
+#define FORGE_NO_ARGS ((forge_args_t){NULL, 0})
 
 typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
 
-/* Runs a statement with text parameters (NULL is SQL NULL). rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
- * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300, 08xxx, 57P0x →
- * DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL, 42P01/42703/3F000 →
- * SCHEMA_OUTDATED, else INTERNAL (logged). */
-forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args, forge_rows_t **rows);
+/* Runs a statement. rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
+ * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300,
+ * 08xxx, 57P0x → DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL,
+ * 42P01/42703/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
+forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
+                               forge_rows_t **rows);
 /* The name of the constraint the last FORGE_E_CONFLICT, BAD_REFERENCE or VALIDATION broke, or "". */
 const char *forge_store_constraint(const forge_db_t *db);
 /* Literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */
@@ -75,10 +99,12 @@ forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p);
 
 /* --- tx.c --- */
 
+/* Work on a connection. */
+typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton);
 /* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back.
  * Serialisation failures and deadlocks run fn again, at most 3 times. Inside a transaction already open (idempotent requests) it is a
  * savepoint. */
-forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton);
+forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
 void forge_store_rollback(forge_db_t *db);
@@ -102,8 +128,10 @@ void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
 
+#define FORGE_LIST_FILTERS_MAX 24 /* filters of one list */
+
 typedef struct forge_list_filter_t {
-    const char *name; /* query parameter that carries its value */
+    const char *name; /* query parameter that carries its value; "_…": the handler has the value from elsewhere */
     const char *sql;  /* condition with one "%d" where the parameter's number goes: "c.difficulty = $%d" */
 } forge_list_filter_t;
 typedef struct forge_list_order_t {
@@ -113,7 +141,7 @@ typedef struct forge_list_order_t {
                           "c.id > $%d::bigint" with key NULL */
     const char *key;   /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
 } forge_list_order_t;
-typedef struct forge_list_t {
+struct forge_list_t {
     const char *name; /* prefix of the statement names */
     const char
         *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that more ANDs can follow */
@@ -121,10 +149,10 @@ typedef struct forge_list_t {
     int base_args;
     const forge_list_filter_t *filters; /* ended by name NULL */
     const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */
-} forge_list_t;
+};
 typedef struct forge_list_query_t {
     const char *const *base;          /* base_args values */
-    const char *const *values;        /* one per filter row, NULL: filter not used */
+    const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
     const char *sort;                 /* NULL: first */
     const char *after_key, *after_id; /* NULL: first page */
     apr_int64_t skip;
@@ -133,6 +161,11 @@ typedef struct forge_list_query_t {
 } forge_list_query_t;
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total);
+/* The names of its orders and filters by number; NULL past the last. */
+const char *forge_store_list_order_name(const forge_list_t *list, int i);
+const char *forge_store_list_filter_name(const forge_list_t *list, int i);
+/* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers FORGE_E_INTERNAL. */
+const char *forge_store_list_problem(const forge_list_t *list);
 /* The order row by name, or the default. */
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort);
 
@@ -153,10 +186,15 @@ typedef enum forge_migration_state_t {
 typedef void (*forge_migration_fn)(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at);
 forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, forge_migration_fn fn,
                                              void *baton, const char **why);
-/* Applies what is pending, up to `target` (0: all). Waits for another node's lock at most 60 s. `say` hears each step. Afterwards grants
- * the application role its rights. */
-forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
-                                            const char *app_role, void (*say)(const char *line), const char **why);
+typedef struct forge_migrate_t {
+    const apr_array_header_t *files;
+    int target;                    /* up to this number; 0: all */
+    const char *app_role;          /* gets its rights afterwards; NULL: nobody does */
+    void (*say)(const char *line); /* hears each step; may be NULL */
+} forge_migrate_t;
+/* Applies what is pending. Waits for another node's lock at most 60 s. */
+forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job,
+                                            const char **why);
 forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int steps,
                                                void (*say)(const char *line), const char **why);
 
@@ -174,6 +212,15 @@ typedef struct forge_actor_t {
     bool admin;                 /* of the platform */
     const char *ip, *request_id;
 } forge_actor_t;
+
+/* --- what a PATCH or a PUT asks for --- */
+
+/* The statement lays the members over the row (jsonb_populate_record), takes those that it knows, and puts the default
+ * where null came for one that must have a value. */
+typedef struct forge_patch_t {
+    const char *members;    /* JSON object of validated members; null takes one away. Whoever replaces names them all */
+    const char *if_version; /* a PostgreSQL array of versions, "{3,4}"; NULL: any. Stale: FORGE_E_PRECONDITION_FAILED */
+} forge_patch_t;
 
 /* --- users.c: accounts and their sessions --- */
 
@@ -197,14 +244,17 @@ forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forg
 /* By e-mail key or username (either NULL): the bare user, _password_hash, _password_set_at, _mfa (a second factor is active); no rows when
  * unknown. */
 forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows);
-/* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL, settles
- * session->guess as good. Row: the bare user, _session_id. No rows: inactive, changed, or with a second factor meanwhile; then nothing was
- * settled. */
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
-                                 const forge_new_session_t *session, forge_rows_t **rows);
+typedef struct forge_login_t {
+    apr_int64_t user_id, epoch;  /* as they were when the password was checked */
+    const char *new_hash;        /* of the same password; NULL: the old one stays */
+    forge_new_session_t session; /* with its guess */
+} forge_login_t;
+/* Records a good login: session, refresh token, last_login_at/ip, audit; settles the guess as good. Row: the bare user,
+ * _session_id. No rows: inactive, changed, or with a second factor meanwhile; then nothing was settled. */
+forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, const forge_login_t *in, forge_rows_t **rows);
 /* GET /auth/me in one statement: bare user + sessions (json), mfa_enabled, profile_completion, password_changed_at, _version; no rows when
  * the session is revoked or the account inactive. */
-forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows);
+forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
 /* The configured first administrator: created when no account has that e-mail; *created says whether. */
 forge_status_t forge_store_first_superuser(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, bool *created);
 /* forgectl */
@@ -215,20 +265,21 @@ forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t 
 /* --- courses.c: rows have the members of SPEC 6 --- */
 
 typedef struct forge_course_in_t {
-    const char *title, *description, *difficulty, *status, *organization_id; /* PATCH: NULL leaves as it is */
-    bool organization_null;                                                  /* PATCH: set organization_id to NULL */
+    const char *title, *description, *difficulty, *status, *organization_id; /* NULL: the default */
 } forge_course_in_t;
 extern const forge_list_t forge_store_courses_list; /* base args: caller's id or NULL, caller is admin "t"/"f" */
-forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows);
+forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows);
 /* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */
-forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who,
-                                         forge_rows_t **rows);
-/* if_version: a PostgreSQL array of versions, "{3,4}"; NULL: any. One statement decides and changes: FORGE_E_NOT_FOUND (or not visible),
- * FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED when if_version (NULL: any) is stale. replace: PUT semantics. Rows: the course as changed.
- */
-forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace,
-                                         const char *if_version, const forge_who_t *who, forge_rows_t **rows);
-forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_who_t *who);
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_course_in_t *in, forge_rows_t **rows);
+/* One statement decides and changes: FORGE_E_NOT_FOUND (or not visible), FORGE_E_NOT_OWNER,
+ * FORGE_E_PRECONDITION_FAILED, FORGE_E_BAD_REFERENCE as above. Rows: the course as changed. */
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_patch_t *patch, forge_rows_t **rows);
+/* if_version: as in forge_patch_t. */
+forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const char *if_version);
 
 /* --- achievements.c --- */
 
@@ -239,8 +290,9 @@ extern const forge_list_t forge_store_achievements_list; /* no base args */
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
 forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
                                               forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
-forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_achievement_in_t *in,
-                                               const char *if_version, forge_rows_t **rows);
+/* FORGE_E_NAME_TAKEN */
+forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_patch_t *patch,
+                                              forge_rows_t **rows);
 forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
 
 /* --- seals.c: for forgectl reseal --- */
@@ -263,29 +315,35 @@ forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const cha
 
 /* --- idempotency.c --- */
 
+#define FORGE_IDEMPOTENCY_HOURS 24 /* an answer is kept so long under its key */
+
 typedef struct forge_stored_answer_t {
     int status;
     const char *headers_json, *body;
     apr_size_t body_len;
 } forge_stored_answer_t;
+typedef struct forge_idempotency_key_t {
+    const char *scope, *key;
+    const char *fingerprint; /* of the request; not asked when the answer is kept */
+} forge_idempotency_key_t;
 /* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is what was said before.
  * FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock), FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint
  * differs. */
-forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint,
+forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                              bool *found, forge_stored_answer_t *answer);
-forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key,
+forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             const forge_stored_answer_t *answer);
-/* Deletes keys older than 24 h, ended sessions and spent tokens, in batches. */
+/* Deletes keys past their time, ended sessions and spent tokens, in batches. */
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
 
 /* --- the aggregates with headers of their own; enter by this door --- */
 
-#include "accounts.h"
-#include "doors.h"
-#include "login.h"
-#include "mail.h"
-#include "organizations.h"
-#include "revocation.h"
-#include "sessions.h"
+#include "store/users/accounts.h"
+#include "store/identity/doors.h"
+#include "store/identity/login.h"
+#include "store/mail/mail.h"
+#include "store/organizations/organizations.h"
+#include "store/identity/revocation.h"
+#include "store/identity/sessions.h"
 
 #endif

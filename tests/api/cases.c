@@ -140,23 +140,31 @@ static bool line_matters(const char *line)
     return false;
 }
 
-static bool line_expected(const char *line)
+/* One of httpd's remarks on its own build or size. A line of ours is none, whatever it quotes. */
+static bool line_remark(const char *line)
 {
-    /* This small server runs out of workers under load and says so (event, worker, prefork): no news. */
-    static const char *const capacity[] = {"AH00484", "AH00485", "AH10159", "AH00286", "AH00287", "AH00288", "AH00161", NULL};
-    for (const char *const *code = capacity; *code; code++)
-        if (strstr(line, *code))
-            return true;
-    for (int i = 0; i < EXPECTED_MAX && expected[i]; i++)
-        if (strstr(line, expected[i]))
-            return true;
+    static const char *const ids[] = {
+#define LOG_REMARK(id, reason) id ": ",
+#include "log_remarks.def"
+#undef LOG_REMARK
+    };
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+        if (strstr(line, ids[i]))
+            return !strstr(line, "[forge:");
     return false;
 }
 
-/* The first line of the error log that nobody announced, or NULL. */
-static char *log_surprise(void)
+static bool line_expected(const char *line)
 {
-    char *text = log_since("error.log"), *state;
+    for (int i = 0; i < EXPECTED_MAX && expected[i]; i++)
+        if (strstr(line, expected[i]))
+            return true;
+    return line_remark(line);
+}
+
+char *log_surprise(char *text)
+{
+    char *state;
     for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
         if (line_matters(line) && !line_expected(line))
             return line;
@@ -181,7 +189,7 @@ static void before(void)
 static void after(void)
 {
     static char surprise[1500];
-    char *line = log_surprise();
+    char *line = log_surprise(log_since("error.log"));
     snprintf(surprise, sizeof surprise, "%s", line ? line : "");
     error_from = file_size(F("%s/logs/error.log", env.dir));
     sql_close();

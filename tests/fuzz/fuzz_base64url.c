@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: base64url. What decodes encodes to the same text (one spelling only), and what was encoded decodes to the same bytes.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_base64url(const uint8_t *data, size_t size)
 {
     unsigned char *bytes;
     const char *text;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: the JSON reader. What it accepts is written, read again and written again: both texts must be the same.
  */
-#include "../../mod_forge/util/util.h"
+#include "util/util.h"
 #include "fuzz.h"
 
 #define OUTPUT_MAX (16 << 20)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_json(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     const char *why = NULL;

@@ -9,14 +9,16 @@ wrong() { echo "  $1"; failed=1; }
 # Rooms a room may include, besides itself, forge.h and errors.def.
 allowed() {
     case "$1" in
-        front) echo "api http config core store live net run util" ;;
-        api) echo "http config core store live net run util" ;;
-        http) echo "config core store live net run util" ;;
-        config) echo "core live util" ;;
-        core) echo "store live net run util" ;;
-        store) echo "live net run util" ;;
-        live | net | run) echo "util" ;;
-        ctl) echo "core store live net util" ;;
+        front) echo "api http doors work server config core store live net run util" ;;
+        api) echo "http config core store live util" ;;
+        http | doors) echo "server config core store live util" ;;
+        work) echo "server jobs config core store live net run util" ;;
+        server) echo "config core store live net run util" ;;
+        jobs) echo "core store live net run util" ;;
+        config) echo "core live net util" ;;
+        core | live | net | run) echo "util" ;;
+        store) echo "live util" ;;
+        ctl) echo "jobs core store live net util" ;;
         util) echo "" ;;
     esac
 }
@@ -47,7 +49,7 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$file"); do
         case "$header" in
             httpd.h | http_*.h | ap_*.h | mod_*.h | util_filter.h | util_script.h | util_time.h | util_md5.h | scoreboard.h | mpm_common.h | unixd.h)
-                case "$room" in front | config | http) ;; *) wrong "$file includes <$header>: httpd is known to mod_forge.c, config/ and http/ only" ;; esac ;;
+                case "$room" in front | config | server | http | doors | work) ;; *) wrong "$file includes <$header>: httpd is known to mod_forge.c, start.c, config/, server/, http/, doors/ and work/ only" ;; esac ;;
             libpq-fe.h | libpq-events.h | libpq/* | postgres*)
                 [ "$room" = store ] || wrong "$file includes <$header>: libpq is known to store/ only" ;;
             jansson.h)

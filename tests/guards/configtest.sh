@@ -212,6 +212,12 @@ ForgeJWTKey a RS256 $tmp/rs.pem" "ForgeSecret file:$tmp/other
 ForgeJWTKey a ES256 $tmp/es.pem")"
 good "$(hosts "ForgeSecret file:$tmp/secret" "ForgeSecret file:$tmp/secret
 ForgeIssuer b")"
+bad "$(for user in a b; do
+    printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams "host=h user=%s"\nForgeSecret file:%s\n</VirtualHost>\n' $user "$tmp/secret"
+done)" 'issuer and audience'
+good "$(for user in a b; do
+    printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams "host=h dbname=d user=%s"\nForgeSecret file:%s\n</VirtualHost>\n' $user "$tmp/secret"
+done)"
 # Require lines of ours: what they accept, and a sentence for what they do not.
 require() { # require line 'accepted', or '' for a good one
     text="<Location \"/x\">
@@ -266,6 +272,10 @@ dump=$dump$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 case $dump in
 *"$(cat "$tmp/other")"* | *"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
 esac
+for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
+    'ForgeMail smtps://mail.example.org user=learn password=(not shown)' "ForgeSecret file:$tmp/secret (not shown)"; do
+    case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
+done
 
 # What is shipped and what is documented is accepted.
 here() {

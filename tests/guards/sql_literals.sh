@@ -13,13 +13,13 @@ sources() { grep -rnE "$1" mod_forge --include='*.c' --include='*.h'; }
 
 # What reaches the server is a literal, a static literal (…_sql), or the text of a statement row. One function sends scripts.
 none "text that is no literal goes to PostgreSQL" "$(sources '\bPQ(exec|execParams|prepare|sendQuery|sendQueryParams|sendPrepare)\(' |
-    grep -vE '\bPQ[A-Za-z]+\([^,]*, *("|[a-z]+_sql,|[a-z]+(_stmt)?(\.|->)(name, *[a-z_]+(\.|->))?sql,)' | grep -vE '^mod_forge/store/run\.c:[0-9]+:.*PQsendQuery\(db->conn, sql\)')"
+    grep -vE '\bPQ[A-Za-z]+\([^,]*, *("|[a-z]+_sql,|[a-z]+(_stmt)?(\.|->)(name, *[a-z_]+(\.|->))?sql,)' | grep -vE '^mod_forge/store/engine/run\.c:[0-9]+:.*PQsendQuery\(db->conn, sql\)')"
 # Scripts are literals, migrations and the demo data; nothing of a request is ever near one.
-none "a script that is neither a literal nor read from a file of ours" "$(sources '\bforge_store_script\(' | grep -vE '\bforge_store_script\([^,]*, *[^,]*, *"|^mod_forge/store/(store\.h|run\.c|migrate\.c|tx\.c)|^mod_forge/ctl/')"
+none "a script that is neither a literal nor read from a file of ours" "$(sources '\bforge_store_script\(' | grep -vE '\bforge_store_script\([^,]*, *[^,]*, *"|^mod_forge/store/(store\.h|engine/(run|migrate|tx)\.c)|^mod_forge/ctl/')"
 # Every statement row and list has its text in place.
 none "a static statement whose text is not a literal" "$(sources 'static const forge_stmt_t [a-z_]+ = \{' | grep -vE '= \{ *("|$|/\*)')"
 # Nobody formats statements, but for the one place that numbers the parameters of a list.
-none "a statement put together by formatting" "$(sources '(printf|strcat|buf_puts)\([^;]*"[^"]*\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|ALTER|DROP|GRANT) ' | grep -v '^mod_forge/store/list\.c:')"
+none "a statement put together by formatting" "$(sources '(printf|strcat|buf_puts)\([^;]*"[^"]*\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|ALTER|DROP|GRANT) ' | grep -v '^mod_forge/store/engine/list\.c:')"
 # SQL lives in store/.
 none "SQL outside store/" "$(sources '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_.]+ SET|DELETE FROM) ' | grep -v '^mod_forge/store/')"
 exit $failed

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * /achievements: what can be earned. Anyone reads the list; instructors and administrators keep it.
+ */
+#include "api/api.h"
+#include "api/shared.h"
+
+/* clang-format off */
+static const forge_field_t achievement_fields[] = {
+    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "4", .help = "number of the achievement"},
+    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 100, .format = "line", .example = "First steps", .help = "unique name"},
+    {"description", FORGE_T_TEXT, .max = 2000, .preset = "", .example = "Finished a first exercise.",
+     .help = "how it is earned"},
+    {"points", FORGE_T_INT, .max = 1000000, .preset = "0", .example = "10", .help = "what it is worth"},
+    {"icon", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .format = "line", .example = "🏅",
+     .help = "any Unicode text, an emoji for instance"},
+    {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
+     .help = "grows with each change; the ETag is made from it"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
+    {.name = NULL},
+};
+static const forge_shape_t achievement = {"Achievement", achievement_fields};
+/* clang-format on */
+
+static const forge_status_t name_errors[] = {FORGE_E_NAME_TAKEN, FORGE_OK};
+
+static forge_achievement_in_t achievement_read(const forge_input_t *in)
+{
+    return (forge_achievement_in_t){
+        .name = forge_core_input_text(in, "name"),
+        .description = forge_core_input_text(in, "description"),
+        .points = forge_core_input_text(in, "points"),
+        .icon = forge_core_input_text(in, "icon"),
+    };
+}
+
+static forge_status_t achievement_list(forge_req_t *q)
+{
+    return forge_api_list(q, NULL);
+}
+
+static forge_status_t achievement_create(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    forge_achievement_in_t in = achievement_read(q->body);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_achievement_create(db, q->pool, &in, &rows));
+    return forge_reply_created(q, rows, "/api/v1/achievements");
+}
+
+static forge_status_t achievement_get(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_achievement_get(db, q->pool, q->ids[0], &rows));
+    return forge_reply_row(q, rows);
+}
+
+static forge_status_t achievement_replace(forge_req_t *q)
+{
+    static const char *const members[] = {"name", "description", "points", "icon", NULL};
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_patch_t patch = forge_api_patch(q, members);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_achievement_update(db, q->pool, q->ids[0], &patch, &rows));
+    return forge_reply_row(q, rows);
+}
+
+static forge_status_t achievement_delete(forge_req_t *q)
+{
+    forge_db_t *db;
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_achievement_delete(db, q->pool, q->ids[0], q->if_version));
+    return forge_reply_none(q);
+}
+
+/* clang-format off */
+static const forge_route_t routes[] = {
+    {FORGE_GET, "/achievements", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .list = &forge_store_achievements_list, .reply = &achievement, .handle = achievement_list,
+     .operation = "achievement_list", .summary = "List achievements", .description = "Open to anyone."},
+    {FORGE_POST, "/achievements", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_IDEMPOTENT, .success = 201,
+     .body = &achievement, .reply = &achievement, .errors = name_errors, .handle = achievement_create,
+     .operation = "achievement_create", .summary = "Create an achievement",
+     .description = "For instructors and administrators."},
+    {FORGE_GET, "/achievements/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &achievement,
+     .handle = achievement_get, .operation = "achievement_get", .summary = "Read one achievement",
+     .description = "Open to anyone."},
+    {FORGE_PUT, "/achievements/{id}", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_ETAG, .body = &achievement,
+     .reply = &achievement, .errors = name_errors, .handle = achievement_replace,
+     .operation = "achievement_replace", .summary = "Replace an achievement",
+     .description = "For instructors and administrators. Members that are not sent get their defaults."},
+    {FORGE_DELETE, "/achievements/{id}", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_ETAG, .success = 204,
+     .handle = achievement_delete, .operation = "achievement_delete", .summary = "Delete an achievement",
+     .description = "For instructors and administrators. Awards of it go with it; it cannot be undone."},
+};
+/* clang-format on */
+
+static const forge_tag_t tag = {"achievements", "What learners can earn."};
+const forge_routes_t forge_api_achievements = FORGE_API_ROUTES(routes, &tag);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * /courses/{id}/enrollment: who takes a course.
+ */
+#include "api/api.h"
+#include "api/shared.h"
+
+#include <apr_strings.h>
+
+/* clang-format off */
+static const forge_field_t enrollment_fields[] = {
+    {"course_id", FORGE_T_INT, .min = 1, .example = "12", .help = "number of the course"},
+    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
+    {"enrolled_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
+    {.name = NULL},
+};
+static const forge_shape_t enrollment = {"Enrollment", enrollment_fields};
+/* clang-format on */
+
+static forge_status_t enrollment_create(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    bool already;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_enroll(db, q->pool, &by, q->ids[0], &already, &rows));
+    return already ? forge_reply_again(q, rows)
+                   : forge_reply_created(q, rows, apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), NULL));
+}
+
+static forge_status_t enrollment_delete(forge_req_t *q)
+{
+    forge_db_t *db;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_unenroll(db, q->pool, &by, q->ids[0]));
+    return forge_reply_none(q);
+}
+
+/* clang-format off */
+static const forge_route_t routes[] = {
+    {FORGE_POST, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
+     .success = 201, .reply = &enrollment, .handle = enrollment_create,
+     .operation = "enrollment_create", .summary = "Enrol in a course",
+     .description = "For every account that is no guest and sees the course: the caller takes it from now on. Again, "
+         "it changes nothing."},
+    {FORGE_DELETE, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .success = 204, .handle = enrollment_delete,
+     .operation = "enrollment_delete", .summary = "Leave a course",
+     .description = "The caller's own enrolment ends. Who is not enrolled gets the same answer, as long as they see "
+         "the course."},
+};
+/* clang-format on */
+
+const forge_routes_t forge_api_enrollments = FORGE_API_ROUTES(routes, &forge_api_tag_courses);

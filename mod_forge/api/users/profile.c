@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * /users/me: one's own profile, export and departure.
+ */
+#include "api/api.h"
+#include "api/shared.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+/* clang-format off */
+static const forge_field_t profile_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_profile_fields},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_private_fields},
+    {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
+     .help = "becomes the address once the link in a mail to it was followed"},
+    {.name = NULL},
+};
+static const forge_shape_t profile_body = {.fields = profile_body_fields};
+
+static const forge_field_t leave_body_fields[] = {
+    {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "one's own password"},
+    {.name = NULL},
+};
+static const forge_shape_t leave_body = {.fields = leave_body_fields};
+
+static const forge_field_t export_fields[] = {
+    {"account", FORGE_T_OBJECT, .help = "the account itself"},
+    {"sessions", FORGE_T_ARRAY, .help = "logins, with addresses and devices"},
+    {"mfa_factors", FORGE_T_ARRAY, .help = "second factors, without their secrets"},
+    {"memberships", FORGE_T_ARRAY, .help = "organisations"},
+    {"courses", FORGE_T_ARRAY, .help = "courses that are mine"},
+    {"achievements", FORGE_T_ARRAY, .help = "what I was awarded"},
+    {"enrollments", FORGE_T_ARRAY, .help = "courses that I take part in"},
+    {"api_keys", FORGE_T_ARRAY, .help = "my keys, without what they are made of"},
+    {"mail_links", FORGE_T_ARRAY, .help = "links that were sent to me by mail"},
+    {"invitations", FORGE_T_ARRAY, .help = "to organisations, by my address"},
+    {"backup_codes_left", FORGE_T_INT, .example = "8", .help = "of the second factor"},
+    {"audit_event_count", FORGE_T_INT, .example = "12",
+     .help = "events of the audit log that I did or that were done to me"},
+    {"audit_events", FORGE_T_ARRAY, .help = "the newest ten thousand of them"},
+    {"exported_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when this was written"},
+    {.name = NULL},
+};
+static const forge_shape_t export = {"Export", export_fields};
+/* clang-format on */
+
+static const forge_status_t change_errors[] = {FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN, FORGE_E_SESSION_REQUIRED, FORGE_OK};
+static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
+                                              FORGE_E_LAST_OWNER,      FORGE_E_BUSY,           FORGE_OK};
+
+/* Subtags of 1 to 8 letters and digits, the first of 2 to 8 letters (RFC 5646 §2.1, which names are real is not asked). */
+static bool locale_good(const char *text)
+{
+    for (bool first = true;; first = false) {
+        apr_size_t len = 0;
+        for (; apr_isalnum(text[len]); len++)
+            if (first && !apr_isalpha(text[len]))
+                return false;
+        if (len < (first ? 2 : 1) || len > 8)
+            return false;
+        text += len;
+        if (!*text)
+            return true;
+        if (*text++ != '-')
+            return false;
+    }
+}
+
+/* Names of the form Area/Location (RFC 6557): PostgreSQL's own list takes long to read and differs between machines. */
+static bool timezone_good(const char *text)
+{
+    for (;;) {
+        apr_size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-");
+        if (len == 0 || len > 14 + 16 || !apr_isalpha(*text))
+            return false;
+        text += len;
+        if (!*text)
+            return true;
+        if (*text++ != '/')
+            return false;
+    }
+}
+
+/* What the field table cannot say. */
+static void check_names(forge_req_t *q)
+{
+    const char *locale = forge_core_input_text(q->body, "locale"), *timezone = forge_core_input_text(q->body, "timezone");
+    if (locale && !locale_good(locale))
+        forge_core_fault(q->faults, "/locale", "format", "must be a language tag such as en or de-CH");
+    if (timezone && !timezone_good(timezone))
+        forge_core_fault(q->faults, "/timezone", "format", "must be the name of a time zone such as Europe/Vienna");
+}
+
+static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows)
+{
+    static const char *const members[] = {"username", "full_name", "bio", "avatar_url", "locale", "timezone", NULL};
+    const forge_patch_t patch = forge_api_patch(q, members);
+    const forge_actor_t by = forge_api_actor(q);
+    return forge_store_profile_update(db, q->pool, &by, &patch, rows);
+}
+
+/* Is this another address than the account's? */
+static bool email_differs(forge_req_t *q, const forge_rows_t *rows, const char *email)
+{
+    const char *shown, *key, *why, *present = forge_store_rows_text(rows, 0, "_email_key");
+    return email && forge_core_email_normalize(q->pool, email, strlen(email), &shown, &key, &why) &&
+           (!present || strcmp(key, present) != 0);
+}
+
+/* A new address is proven first: until then everything else has changed, and the address not. Where no mail is sent it changes at once, so
+ * the account is read again. */
+static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, forge_rows_t **rows)
+{
+    const forge_patch_t nothing = {.members = "{}"};
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(change(q, db, rows));
+    if (!email_differs(q, *rows, email))
+        return FORGE_OK;
+    FORGE_TRY(forge_api_email_change(q, email));
+    return forge_store_profile_update(db, q->pool, &by, &nothing, rows);
+}
+
+static forge_status_t profile_update(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    check_names(q);
+    if (forge_core_faults_count(q->faults) > 0)
+        return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
+    const char *email = forge_core_input_text(q->body, "email");
+    if (email && !q->who.session_id) /* a stolen key must not become a stolen account */
+        return FORGE_E_SESSION_REQUIRED;
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_begin(db, q->pool));
+    forge_status_t status = change_all(q, db, email, &rows);
+    if (status == FORGE_OK)
+        status = forge_store_commit(db, q->pool);
+    else
+        forge_store_rollback(db);
+    FORGE_TRY(status);
+    return forge_reply_row(q, rows);
+}
+
+static forge_status_t profile_leave(forge_req_t *q)
+{
+    forge_db_t *db;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_api_password_confirm(q, forge_core_input_text(q->body, "password")));
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_account_leave(db, q->pool, &by));
+    return forge_reply_none(q);
+}
+
+static forge_status_t profile_export(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_account_export(db, q->pool, &by, &rows));
+    forge_reply_header(q, "Content-Disposition", "attachment; filename=\"my-data.json\"");
+    return forge_reply_row(q, rows);
+}
+
+/* clang-format off */
+static const forge_route_t routes[] = {
+    {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS, .body = &profile_body,
+     .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
+     .operation = "profile_update", .summary = "Change my profile",
+     .description = "Only the members that are sent change; null takes one away. A new e-mail address gets a mail, "
+         "and becomes the account's address when the link in it was followed; until then the answer shows the old "
+         "one."},
+    {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &leave_body, .errors = leave_errors, .handle = profile_leave,
+     .operation = "profile_leave", .summary = "Leave",
+     .description = "Takes the password again. The account is closed and logged out everywhere at once; after 30 "
+         "days everything personal is removed from it. An administrator can open it again until then. Who is the "
+         "last owner of an organisation transfers or deletes that first."},
+    {FORGE_GET, "/users/me/export", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_TICKET, .reply = &export,
+     .handle = profile_export, .operation = "profile_export", .summary = "Download what is stored about me",
+     .description = "Everything in one document, without hashes and secrets. Each download is noted in the audit log."},
+};
+/* clang-format on */
+
+const forge_routes_t forge_api_profile = FORGE_API_ROUTES(routes, &forge_api_tag_users);

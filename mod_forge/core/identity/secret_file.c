@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Secrets that directives name: "file:/path", "env:NAME" or the text itself. The server reads them as root while it starts, forgectl reads
+ * them by the same rules. Wiped with their pool.
+ */
+#include "core/core.h"
+
+#include <apr_errno.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_MAX  16384 /* bytes; the largest key file with a page of comment */
+#define FILE_PREFIX "file:"
+#define ENV_PREFIX  "env:"
+
+typedef struct wipe_t {
+    char *data;
+    apr_size_t len;
+} wipe_t;
+
+static apr_status_t wipe(void *data)
+{
+    wipe_t *w = data;
+    explicit_bzero(w->data, w->len);
+    return APR_SUCCESS;
+}
+
+/* A buffer of the pool that is overwritten before its memory is used again. */
+static char *wiped_buffer(apr_pool_t *p, apr_size_t len)
+{
+    wipe_t *w = apr_palloc(p, sizeof(*w));
+    w->data = apr_pcalloc(p, len);
+    w->len = len;
+    apr_pool_cleanup_register(p, w, wipe, apr_pool_cleanup_null);
+    return w->data;
+}
+
+static const char *failure(apr_pool_t *p, const char *path, const char *what, int error)
+{
+    char text[120];
+    return apr_psprintf(p, "%s %s: %s", path, what, apr_strerror(error, text, sizeof(text)));
+}
+
+/* What is wrong with the file as a place for a secret; NULL: nothing. */
+static const char *file_problem(apr_pool_t *p, const char *path, const struct stat *st)
+{
+    if (!S_ISREG(st->st_mode))
+        return apr_psprintf(p, "%s is no regular file", path);
+    if (st->st_mode & (S_IRWXO | S_IWGRP))
+        return apr_psprintf(p, "%s has mode %04o, so that others can read or change it; make it 0600 or 0640", path, st->st_mode & 07777);
+    if (st->st_uid != 0 && st->st_uid != geteuid())
+        return apr_psprintf(p, "%s belongs to neither root nor the user that starts the server", path);
+    if (st->st_size > SECRET_MAX)
+        return apr_psprintf(p, "%s is larger than %d bytes", path, SECRET_MAX);
+    return NULL;
+}
+
+/* Reads until the end; the file was measured, but may change while it is read. */
+static bool read_whole(int fd, char *data, apr_size_t *len)
+{
+    ssize_t got;
+    *len = 0;
+    while (*len < SECRET_MAX && (got = read(fd, data + *len, SECRET_MAX - *len)) != 0) {
+        if (got < 0 && errno != EINTR)
+            return false;
+        if (got > 0)
+            *len += (apr_size_t)got;
+    }
+    return true;
+}
+
+static char *read_file(apr_pool_t *p, const char *path, apr_size_t *len, const char **why)
+{
+    struct stat st;
+    char *data = wiped_buffer(p, SECRET_MAX + 1);
+    int fd = *path == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    *why = *path != '/' ? apr_psprintf(p, "'%s' is no absolute path", path) : fd < 0 ? failure(p, path, "cannot be opened", errno) : NULL;
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) != 0)
+        *why = failure(p, path, "cannot be examined", errno);
+    else if (!(*why = file_problem(p, path, &st)) && !read_whole(fd, data, len))
+        *why = failure(p, path, "cannot be read", errno);
+    close(fd);
+    if (*why)
+        return NULL;
+    if (*len && data[*len - 1] == '\n')
+        data[--*len] = '\0';
+    if (*len && data[*len - 1] == '\r')
+        data[--*len] = '\0';
+    return data;
+}
+
+bool forge_core_secret_elsewhere(const char *spelled)
+{
+    return strncmp(spelled, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 || strncmp(spelled, ENV_PREFIX, strlen(ENV_PREFIX)) == 0;
+}
+
+char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
+{
+    const char *value = spelled;
+    char *copy;
+    *why = NULL;
+    if (strncmp(spelled, FILE_PREFIX, strlen(FILE_PREFIX)) == 0) {
+        copy = read_file(p, spelled + strlen(FILE_PREFIX), len, why);
+    } else {
+        if (strncmp(spelled, ENV_PREFIX, strlen(ENV_PREFIX)) == 0)
+            value = getenv(spelled + strlen(ENV_PREFIX));
+        if (!value)
+            *why = apr_psprintf(p, "the environment has no variable '%s'", spelled + strlen(ENV_PREFIX));
+        *len = value ? strlen(value) : 0;
+        copy = value ? memcpy(wiped_buffer(p, *len + 1), value, *len) : NULL;
+    }
+    if (copy && *len == 0)
+        *why = "it is empty";
+    return *why ? NULL : copy;
+}

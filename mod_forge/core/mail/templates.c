@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What each mail says. One source gives text and HTML: a mail is a list of paragraphs with {facts} in them.
+ */
+#include "core/core.h"
+#include <apr_strings.h>
+#include <string.h>
+
+#define LETTER_MAX     (64 * 1024)
+#define PARAGRAPHS_MAX 8
+#define FACT_BYTES_MAX 1000 /* of one fact */
+
+/* The paragraphs {link} and {token} are what the reader is to use. Nobody who is not logged in can put words of his own into a mail to
+ * somebody else: mails to addresses that are not proven hold no text but ours. */
+typedef struct letter_row_t {
+    const char *kind, *subject;
+    const char *path; /* of the link; NULL: none */
+    const char *paragraphs[PARAGRAPHS_MAX];
+} letter_row_t;
+
+static const letter_row_t rows[] = {
+    {"verify",
+     "Confirm your e-mail address",
+     FORGE_LINK_VERIFY,
+     {"Hello,", "an account was made with this e-mail address. Open this link to\nconfirm that the address is yours:", "{link}",
+      "Or enter this code:", "{token}", "Link and code work once, for 24 hours. If you did not make an account,\nyou need do nothing."}},
+    {"reset",
+     "Reset your password",
+     FORGE_LINK_RESET,
+     {"Hello {username},", "someone asked to reset the password of your account. Open this link to\nchoose a new one:", "{link}",
+      "Or enter this code:", "{token}",
+      "Link and code work once, for one hour. If it was not you, you need do\nnothing: your password stays as it is."}},
+    {"email_change",
+     "Confirm your new e-mail address",
+     FORGE_LINK_VERIFY,
+     {"Hello,", "the account {username} is to use this e-mail address. Open this link to\nconfirm that the address is yours:", "{link}",
+      "Or enter this code:", "{token}", "Link and code work once, for 24 hours. If you know nothing of this, you\nneed do nothing."}},
+    {"email_changed_notice",
+     "Your e-mail address was changed",
+     NULL,
+     {"Hello {username},",
+      "the e-mail address of your account was changed to {email}\n({at}, from {ip}). This is the last mail to the old address.",
+      "If it was not you, tell the people who run this site at once."}},
+    {"password_changed_notice",
+     "Your password was changed",
+     NULL,
+     {"Hello {username},", "the password of your account was changed ({at}, from {ip}).",
+      "If it was not you, reset your password at once and tell the people who\nrun this site."}},
+    {"invitation",
+     "Invitation to {organization}",
+     FORGE_LINK_ACCEPT,
+     {"Hello,", "{inviter} invites you to join {organization} as {role}. Open this link to\naccept:", "{link}", "Or enter this code:",
+      "{token}", "Link and code are for this e-mail address and work once. If you do not\nwant to join, you need do nothing."}},
+};
+
+typedef struct writer_t {
+    apr_pool_t *p;
+    const letter_row_t *row;
+    const forge_json_t *facts;
+    const char *link;
+    bool html, missing;
+} writer_t;
+
+static void put_escaped(forge_buf_t *b, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c == '<')
+            forge_util_buf_puts(b, "&lt;");
+        else if (*c == '>')
+            forge_util_buf_puts(b, "&gt;");
+        else if (*c == '&')
+            forge_util_buf_puts(b, "&amp;");
+        else if (*c == '"')
+            forge_util_buf_puts(b, "&quot;");
+        else
+            forge_util_buf_add(b, c, 1);
+    }
+}
+
+/* The value of {name} as one line; "" and missing when there is none. */
+static const char *fact(writer_t *w, const char *name, apr_size_t len)
+{
+    const char *key = apr_pstrmemdup(w->p, name, len);
+    const char *value = strcmp(key, "link") == 0 ? w->link : forge_util_json_text(forge_util_json_get(w->facts, key), NULL);
+    if (!value || strlen(value) > (value == w->link ? LETTER_MAX : FACT_BYTES_MAX)) {
+        w->missing = true;
+        return "";
+    }
+    char *line = apr_pstrdup(w->p, value);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    return line;
+}
+
+/* A text with its {facts} filled in; what a fact holds is never read as a template. */
+static void put_filled(writer_t *w, forge_buf_t *b, const char *text)
+{
+    while (*text) {
+        apr_size_t plain = strcspn(text, "{");
+        forge_util_buf_add(b, text, plain);
+        text += plain;
+        if (*text == '{') {
+            apr_size_t len = strcspn(++text, "}");
+            const char *value = fact(w, text, len);
+            if (w->html)
+                put_escaped(b, value);
+            else
+                forge_util_buf_puts(b, value);
+            text += len + (text[len] == '}');
+        }
+    }
+}
+
+static void put_paragraph(writer_t *w, forge_buf_t *b, const char *text)
+{
+    if (!w->html) {
+        put_filled(w, b, text);
+        forge_util_buf_puts(b, "\n\n");
+    } else if (strcmp(text, "{link}") == 0) {
+        forge_util_buf_puts(b, "<p><a href=\"");
+        put_filled(w, b, text);
+        forge_util_buf_puts(b, "\">\n");
+        put_filled(w, b, text);
+        forge_util_buf_puts(b, "\n</a></p>\n");
+    } else if (strcmp(text, "{token}") == 0) {
+        forge_util_buf_puts(b, "<p><code>\n");
+        put_filled(w, b, text);
+        forge_util_buf_puts(b, "\n</code></p>\n");
+    } else {
+        forge_util_buf_puts(b, "<p>");
+        put_filled(w, b, text);
+        forge_util_buf_puts(b, "</p>\n");
+    }
+}
+
+static const char *text_of(writer_t *w, forge_buf_t *b)
+{
+    if (b->failed)
+        w->missing = true;
+    return b->failed || !b->data ? "" : apr_pstrmemdup(w->p, b->data, b->len);
+}
+
+static const char *write_body(writer_t *w, bool html)
+{
+    forge_buf_t *b = forge_util_buf_make(w->p, 2048, LETTER_MAX);
+    w->html = html;
+    if (html)
+        forge_util_buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>");
+    if (html)
+        put_filled(w, b, w->row->subject);
+    if (html)
+        forge_util_buf_puts(b, "</title></head>\n<body>\n");
+    for (int i = 0; i < PARAGRAPHS_MAX && w->row->paragraphs[i]; i++)
+        put_paragraph(w, b, w->row->paragraphs[i]);
+    if (html)
+        forge_util_buf_puts(b, "</body></html>\n");
+    return text_of(w, b);
+}
+
+bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public_url, const forge_json_t *facts, forge_letter_t *letter)
+{
+    writer_t w = {.p = p, .facts = facts};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (strcmp(rows[i].kind, kind) == 0)
+            w.row = &rows[i];
+    if (!w.row)
+        return false;
+    if (w.row->path)
+        w.link = apr_pstrcat(p, public_url, w.row->path, "?token=", forge_util_urlencode(p, fact(&w, "token", 5)), NULL);
+    forge_buf_t *subject = forge_util_buf_make(p, 128, LETTER_MAX);
+    put_filled(&w, subject, w.row->subject);
+    letter->subject = text_of(&w, subject);
+    letter->text = write_body(&w, false);
+    letter->html = write_body(&w, true);
+    return !w.missing;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which media types a client takes, by its Accept header.
+ */
+#include "core/core.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* One range of the header, as far as it matters here. */
+typedef struct range_t {
+    const char *type;
+    apr_size_t len; /* of type/subtype without parameters */
+    bool refused;   /* q=0 */
+} range_t;
+
+static const char *skip_blanks(const char *c)
+{
+    return c + strspn(c, " \t");
+}
+
+/* Reads the range at c; returns where the next one begins. */
+static const char *range_read(const char *c, range_t *range)
+{
+    range->type = c = skip_blanks(c);
+    range->len = strcspn(c, ";, \t");
+    range->refused = false;
+    for (c += range->len; *c && *c != ',';) {
+        c = skip_blanks(c);
+        if (*c == ';')
+            c = skip_blanks(c + 1);
+        if (strncasecmp(c, "q=", 2) == 0)
+            range->refused = strtod(c + 2, NULL) <= 0;
+        c += strcspn(c, ";,");
+    }
+    return *c ? c + 1 : c;
+}
+
+/* How closely a range fits: 0 not at all, 1 everything, 2 the type, 3 exactly. */
+static int fit(const range_t *range, const char *media, apr_size_t len)
+{
+    apr_size_t slash = strcspn(media, "/");
+    if (range->len == 3 && strncmp(range->type, "*/*", 3) == 0)
+        return 1;
+    if (range->len == slash + 2 && strncasecmp(range->type, media, slash + 1) == 0 && range->type[slash + 1] == '*')
+        return 2;
+    return range->len == len && strncasecmp(range->type, media, len) == 0 ? 3 : 0;
+}
+
+bool forge_core_accepts(const char *header, const char *media)
+{
+    int best = 0;
+    bool accepted = false;
+    range_t range;
+    if (!header || !*skip_blanks(header))
+        return true;
+    for (const char *c = header; *c;) {
+        c = range_read(c, &range);
+        int how = fit(&range, media, strcspn(media, "; "));
+        if (how > best || (how == best && how > 0 && !range.refused)) {
+            best = how;
+            accepted = !range.refused;
+        }
+    }
+    return accepted;
+}

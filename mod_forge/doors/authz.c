@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their words are read at configtest; words with %{…} at each request, so that
+ * one <LocationMatch> can guard the folders of all organisations or courses.
+ */
+#include "doors_private.h"
+
+#include <httpd.h>
+#include <ap_expr.h>
+#include <ap_provider.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <http_request.h>
+#include <mod_auth.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+#define SLUG_MAX 63
+
+typedef struct word_t { /* one of those that follow the name on a Require line */
+    const char *text;
+    ap_expr_info_t *expression; /* NULL: text is all there is */
+} word_t;
+
+/* How one kind of line is read and decided. */
+typedef struct kind_t {
+    const char *name, *form;
+    bool (*good)(apr_pool_t *p, const char *word);
+    bool (*holds)(request_rec *r, forge_door_t *door, const char *word); /* the first word that holds lets in */
+    bool bare;                                                           /* takes no words at all */
+    bool for_admins;                                                     /* holds for platform administrators whatever the words are */
+} kind_t;
+
+/* --- forge-role: at least that role --- */
+
+static bool role_good(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return forge_core_role_parse(word) != FORGE_ROLE_NONE;
+}
+
+static bool role_holds(request_rec *r, forge_door_t *door, const char *word)
+{
+    forge_role_t least = forge_core_role_parse(word);
+    (void)r;
+    return least != FORGE_ROLE_NONE && door->who.role >= least;
+}
+
+/* --- forge-org: at least that role in the organisation --- */
+
+/* 0: none. */
+static int rank_of(const char *role, apr_size_t len)
+{
+    static const char *const names[] = {"member", "admin", "owner"};
+    for (int i = 0; i < 3; i++)
+        if (strlen(names[i]) == len && strncmp(names[i], role, len) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* Cuts "slug:role" or "slug"; the slug as the database has it. */
+static bool org_read(const char *word, apr_size_t *slug_len, int *rank)
+{
+    apr_size_t len = strcspn(word, ":");
+    *slug_len = len;
+    *rank = word[len] ? rank_of(word + len + 1, strlen(word + len + 1)) : 1;
+    if (len == 0 || len > SLUG_MAX || *rank == 0 || strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-") < len)
+        return false;
+    for (apr_size_t i = 0; i < len; i++)
+        if (word[i] == '-' && (i == 0 || i + 1 == len || word[i + 1] == '-'))
+            return false;
+    return true;
+}
+
+static bool org_good(apr_pool_t *p, const char *word)
+{
+    apr_size_t len;
+    int rank;
+    (void)p;
+    return org_read(word, &len, &rank);
+}
+
+/* Looks the slug up in "slug:role slug:role". */
+static bool org_holds(request_rec *r, forge_door_t *door, const char *word)
+{
+    apr_size_t len;
+    int least;
+    (void)r;
+    if (!org_read(word, &len, &least))
+        return false;
+    for (const char *at = door->orgs; *at; at += strspn(at, " ")) {
+        apr_size_t whole = strcspn(at, " ");
+        if (whole > len && at[len] == ':' && strncmp(at, word, len) == 0)
+            return rank_of(at + len + 1, whole - len - 1) >= least;
+        at += whole;
+    }
+    return false;
+}
+
+/* --- forge-enrolled: in a course that is open to the account, or its instructor --- */
+
+static bool course_read(const char *word, apr_int64_t *id)
+{
+    return *word >= '1' && *word <= '9' && forge_util_atoi(word, strlen(word), id);
+}
+
+static bool course_good(apr_pool_t *p, const char *word)
+{
+    apr_int64_t id;
+    (void)p;
+    return course_read(word, &id);
+}
+
+static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
+{
+    apr_int64_t id;
+    forge_lease_t *lease;
+    forge_db_t *db;
+    bool enrolled = false;
+    if (!course_read(word, &id) || door->trouble != FORGE_OK)
+        return false;
+    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_http_identify(r)->request_id, NULL);
+    door->trouble = forge_http_lease_take(r->pool, forge_http_server(r->server), activity, &lease, &db);
+    if (door->trouble != FORGE_OK)
+        return false;
+    door->trouble = forge_store_enrolled(db, r->pool, &door->who, id, &enrolled);
+    forge_http_lease_return(lease);
+    return enrolled;
+}
+
+/* --- forge-mfa: a second factor was used in this session --- */
+
+static bool factor_holds(request_rec *r, forge_door_t *door, const char *word)
+{
+    (void)r;
+    (void)word;
+    bool used = forge_core_factor_used(&door->who);
+    door->lacks_factor |= !used;
+    return used;
+}
+
+/* --- lines --- */
+
+static const kind_t kinds[] = {
+    {"forge-role", "guest, student, instructor or admin", role_good, role_holds, false, true},
+    {"forge-org", "slug or slug:role (member, admin or owner), as in 'forge-org acme:admin'", org_good, org_holds, false, true},
+    {"forge-enrolled", "the number of a course, as in 'forge-enrolled 7'", course_good, course_holds, false, true},
+    {"forge-mfa", "no words", NULL, factor_holds, true, false},
+};
+
+/* Takes the next word off the line; blanks inside %{…} do not end it. */
+static char *next_word(apr_pool_t *p, const char **line)
+{
+    int depth = 0;
+    const char *end = *line += strspn(*line, " \t");
+    if (*end == '"' || *end == '\'')
+        return ap_getword_conf(p, line);
+    for (; *end && (depth > 0 || !apr_isspace(*end)); end++)
+        depth += *end == '{' ? 1 : *end == '}' && depth > 0 ? -1 : 0;
+    char *word = apr_pstrmemdup(p, *line, (apr_size_t)(end - *line));
+    *line = end + strspn(end, " \t");
+    return word;
+}
+
+static const char *parse_word(const kind_t *kind, cmd_parms *cmd, word_t *word)
+{
+    const char *problem = NULL;
+    if (strstr(word->text, "%{") && !kind->bare) {
+        word->expression = ap_expr_parse_cmd(cmd, word->text, AP_EXPR_FLAG_STRING_RESULT, &problem, NULL);
+        return problem ? apr_psprintf(cmd->pool, "Require %s: '%s' is refused: %s", kind->name, word->text, problem) : NULL;
+    }
+    if (kind->bare || !kind->good(cmd->pool, word->text))
+        return apr_psprintf(cmd->pool, "Require %s: '%s' is refused; accepted: %s", kind->name, word->text, kind->form);
+    return NULL;
+}
+
+static const char *parse(const kind_t *kind, cmd_parms *cmd, const char *line, const void **parsed)
+{
+    apr_array_header_t *words = apr_array_make(cmd->pool, 2, sizeof(word_t));
+    const char *problem = NULL;
+    for (*parsed = words; *(line += strspn(line, " \t")) && !problem;) {
+        word_t *word = apr_array_push(words);
+        word->text = next_word(cmd->pool, &line);
+        problem = parse_word(kind, cmd, word);
+    }
+    if (problem || words->nelts > 0 || kind->bare)
+        return problem;
+    return apr_psprintf(cmd->pool, "Require %s: a word is missing; accepted: %s", kind->name, kind->form);
+}
+
+/* What an expression gives is one word, whatever it holds: of "%{env:MATCH_COURSE}" the client writes the text, and a blank in it must not
+ * add a course of the client's own. NULL: it failed. */
+static const char *value_of(const kind_t *kind, request_rec *r, const word_t *word)
+{
+    const char *problem = NULL, *value = word->text;
+    if (word->expression && (!(value = ap_expr_str_exec(r, word->expression, &problem)) || problem)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression has failed: %s", kind->name, problem ? problem : "");
+        return NULL;
+    }
+    return value;
+}
+
+/* Denied without a user leads httpd to ask for one (AuthType), and to this place once more. */
+static authz_status check(const kind_t *kind, request_rec *r, const apr_array_header_t *words)
+{
+    forge_door_t *door;
+    if (!r->user)
+        return AUTHZ_DENIED_NO_USER;
+    door = forge_http_door_guards(r) ? forge_http_door(r) : NULL; /* another AuthType's users are none of ours */
+    if (!door || door->status != FORGE_OK)
+        return AUTHZ_DENIED;
+    if (kind->bare)
+        return kind->holds(r, door, "") ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    if (kind->for_admins && door->who.role >= FORGE_ROLE_ADMIN)
+        return AUTHZ_GRANTED;
+    for (int i = 0; i < words->nelts; i++) {
+        const char *value = value_of(kind, r, &APR_ARRAY_IDX(words, i, word_t));
+        if (!value)
+            return AUTHZ_GENERAL_ERROR;
+        if (kind->holds(r, door, value))
+            return AUTHZ_GRANTED;
+    }
+    return door->trouble == FORGE_OK ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
+}
+
+/* httpd hands its providers no argument of their own, so each kind has its two functions. */
+#define PROVIDER(name, index) \
+    static const char *name##_parse(cmd_parms *cmd, const char *line, const void **parsed) \
+    { \
+        return parse(&kinds[index], cmd, line, parsed); \
+    } \
+    static authz_status name##_check(request_rec *r, const char *line, const void *parsed) \
+    { \
+        (void)line; \
+        return check(&kinds[index], r, parsed); \
+    } \
+    static const authz_provider name = {name##_check, name##_parse}
+
+PROVIDER(role, 0);
+PROVIDER(org, 1);
+PROVIDER(course, 2);
+PROVIDER(factor, 3);
+
+void forge_http_authz_register(apr_pool_t *p)
+{
+    static const authz_provider *const providers[] = {&role, &org, &course, &factor};
+    for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++)
+        ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, kinds[i].name, AUTHZ_PROVIDER_VERSION, providers[i], AP_AUTH_INTERNAL_PER_CONF);
+}

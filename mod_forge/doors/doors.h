@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of doors/: content that is not ours. AuthType Forge, Require forge-…, what back ends are told, the page of mod_status (SPEC 17).
+ */
+#ifndef FORGE_DOORS_H
+#define FORGE_DOORS_H
+
+#include <apr_pools.h>
+
+/* Adds the hooks of this room; doors.c lists them by phase. */
+void forge_http_doors_register(apr_pool_t *p);
+
+#endif

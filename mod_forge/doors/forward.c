@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What back ends hear of the caller: X-Forge-* from us and from nobody else, and none of the caller's credentials (SECURITY 54).
+ */
+#include "doors_private.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <apr_strings.h>
+#include <ctype.h>
+#include <string.h>
+
+#define OURS "x-forge-" /* as names of headers begin; programs behind read '_' and '.' as '-', so all of them count */
+
+/* Would a back end take this name for one of ours? */
+static bool claims_to_be_ours(const char *name)
+{
+    apr_size_t i;
+    for (i = 0; OURS[i]; i++)
+        if (OURS[i] == '-' ? !name[i] || isalnum((unsigned char)name[i]) : tolower((unsigned char)name[i]) != OURS[i])
+            return false;
+    return true;
+}
+
+/* A header named by Connection does not pass a proxy (RFC 9110 §7.6.1): nobody may make ours vanish that way. */
+static bool must_pass(const char *name)
+{
+    return claims_to_be_ours(name) || strcasecmp(name, "X-Request-ID") == 0 || strcasecmp(name, "traceparent") == 0;
+}
+
+static void strip_connection(request_rec *r)
+{
+    const char *value = apr_table_get(r->headers_in, "Connection"), *kept = NULL;
+    bool changed = false;
+    char *state, *copy = apr_pstrdup(r->pool, value ? value : "");
+    for (char *name = apr_strtok(copy, ", \t", &state); name; name = apr_strtok(NULL, ", \t", &state)) {
+        if (must_pass(name))
+            changed = true;
+        else
+            kept = kept ? apr_pstrcat(r->pool, kept, ", ", name, NULL) : name;
+    }
+    if (changed && kept)
+        apr_table_setn(r->headers_in, "Connection", kept);
+    else if (changed)
+        apr_table_unset(r->headers_in, "Connection");
+}
+
+int forge_http_forward_strip(request_rec *r)
+{
+    if (!forge_config_enabled(forge_config_of_server(r->server)))
+        return DECLINED;
+    const apr_array_header_t *all = apr_table_elts(r->headers_in);
+    const char **names = apr_palloc(r->pool, sizeof(*names) * (apr_size_t)(all->nelts + 1));
+    int n = 0;
+    for (int i = 0; i < all->nelts; i++)
+        if (claims_to_be_ours(APR_ARRAY_IDX(all, i, apr_table_entry_t).key))
+            names[n++] = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
+    while (n > 0)
+        apr_table_unset(r->headers_in, names[--n]);
+    strip_connection(r);
+    return DECLINED;
+}
+
+/* --- what goes on --- */
+
+/* The Cookie header without ours; the others as they came. */
+static void drop_cookies(request_rec *r)
+{
+    static const char prefix[] = "__Host-forge_";
+    const char *value = apr_table_get(r->headers_in, "Cookie"), *others = NULL;
+    if (!value || !strstr(value, prefix))
+        return;
+    char *state, *copy = apr_pstrdup(r->pool, value);
+    for (char *pair = apr_strtok(copy, ";", &state); pair; pair = apr_strtok(NULL, ";", &state)) {
+        pair += strspn(pair, " \t");
+        if (*pair && strncmp(pair, prefix, strlen(prefix)) != 0)
+            others = others ? apr_pstrcat(r->pool, others, "; ", pair, NULL) : pair;
+    }
+    forge_note_t *note = forge_http_note(r);
+    if (!note->cookie)
+        note->cookie = value;
+    if (others)
+        apr_table_setn(r->headers_in, "Cookie", others);
+    else
+        apr_table_unset(r->headers_in, "Cookie");
+}
+
+static void introduce(request_rec *r, const forge_door_t *door)
+{
+    apr_table_t *h = r->headers_in;
+    apr_table_setn(h, "X-Forge-User", forge_util_itoa(r->pool, door->who.user_id));
+    apr_table_setn(h, "X-Forge-Username", door->username);
+    apr_table_setn(h, "X-Forge-Role", forge_core_role_name(door->who.role));
+    if (door->who.session_id)
+        apr_table_setn(h, "X-Forge-Session", forge_util_itoa(r->pool, door->who.session_id));
+    if (door->by_cookie)
+        return;
+    forge_http_note(r)->authorization = forge_http_authorization_as_sent(r);
+    apr_table_unset(h, "Authorization");
+}
+
+void forge_http_forward(request_rec *r, const forge_door_t *door)
+{
+    if (forge_http_ours(r))
+        return;
+    drop_cookies(r);
+    if (door)
+        introduce(r, door);
+    const forge_note_t *note = forge_http_identify(r);
+    apr_table_setn(r->headers_in, "X-Request-ID", note->request_id);
+    apr_table_setn(r->headers_in, "traceparent", forge_core_trace_header(r->pool, &note->trace));
+}

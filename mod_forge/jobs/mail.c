@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One batch of the outbox: claims what is due, writes each mail and sends it. No connection to the database is held while a mail is on its
+ * way.
+ */
+#include "jobs.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#define LEASE       apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some rest */
+#define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, with a quarter of chance */
+#define RETRY_MOST  apr_time_from_sec(3600)
+
+/* One mail of a batch. */
+typedef struct item_t {
+    const char *id, *kind, *recipient, *message_id;
+    apr_time_t created;
+    apr_int64_t number, tries;
+    bool void_, old, asked; /* asked: a password reset whose account is still to be looked for */
+    forge_json_t *facts;
+} item_t;
+
+/* --- the outbox, one statement each --- */
+
+typedef struct claim_t {
+    const char *sender;
+    forge_rows_t *rows;
+} claim_t;
+
+static forge_status_t claim_due(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    claim_t *claim = data;
+    return forge_store_mail_claim(db, p, claim->sender, LEASE, &claim->rows);
+}
+
+static forge_status_t mark_done(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    const item_t *item = data;
+    return forge_store_mail_done(db, p, item->number);
+}
+
+static forge_status_t done(apr_pool_t *p, const forge_mail_job_t *job, item_t *item)
+{
+    return job->db.lend(job->db.baton, p, mark_done, item);
+}
+
+typedef struct delay_t {
+    apr_int64_t id;
+    apr_interval_time_t delay;
+    const char *why;
+} delay_t;
+
+static forge_status_t mark_later(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    const delay_t *later = data;
+    return forge_store_mail_later(db, p, later->id, later->delay, later->why);
+}
+
+static forge_status_t put_off(apr_pool_t *p, const forge_mail_job_t *job, apr_int64_t id, apr_interval_time_t delay, const char *why)
+{
+    delay_t later = {.id = id, .delay = delay, .why = why};
+    return job->db.lend(job->db.baton, p, mark_later, &later);
+}
+
+/* 30 s, 1 min, 2 min … 1 h, each up to a quarter longer: mails that failed together do not all come back together. */
+static apr_interval_time_t delay_of(apr_int64_t tries)
+{
+    unsigned char dice;
+    apr_interval_time_t delay = RETRY_FIRST;
+    for (apr_int64_t i = 1; i < tries && delay < RETRY_MOST; i++)
+        delay *= 2;
+    if (delay > RETRY_MOST)
+        delay = RETRY_MOST;
+    forge_util_random(&dice, sizeof(dice));
+    return delay + delay / 4 * dice / 255;
+}
+
+/* --- one mail --- */
+
+/* The row as the code has it. Facts are NULL when they were sealed under another secret. */
+static item_t item_of(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int i)
+{
+    const char *why;
+    apr_size_t len;
+    item_t item = {.id = forge_store_rows_text(rows, i, "id"),
+                   .kind = forge_store_rows_text(rows, i, "kind"),
+                   .recipient = forge_store_rows_text(rows, i, "recipient"),
+                   .message_id = forge_store_rows_text(rows, i, "message_id"),
+                   .created = forge_store_rows_time(rows, i, "created_at"),
+                   .number = forge_store_rows_int(rows, i, "id", 0),
+                   .tries = forge_store_rows_int(rows, i, "tries", 1),
+                   .void_ = forge_store_rows_bool(rows, i, "_void"),
+                   .old = forge_store_rows_bool(rows, i, "_old")};
+    char *opened = forge_core_unseal(p, job->keys, "mail", forge_store_rows_text(rows, i, "payload"), &len);
+    item.facts = opened ? forge_util_json_parse(p, opened, len, &why) : NULL;
+    if (item.facts && forge_store_rows_text(rows, i, "username"))
+        forge_util_json_put_text(item.facts, "username", forge_store_rows_text(rows, i, "username"));
+    item.asked = strcmp(item.kind, "reset") == 0 && !forge_store_rows_text(rows, i, "user_id");
+    return item;
+}
+
+static const char *fact(const item_t *item, const char *name)
+{
+    return forge_util_json_text(forge_util_json_get(item->facts, name), NULL);
+}
+
+typedef struct resolve_t {
+    apr_int64_t number;
+    forge_one_time_t in;
+    forge_rows_t *rows;
+} resolve_t;
+
+static forge_status_t look_up(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    resolve_t *r = data;
+    return forge_store_reset_resolve(db, p, r->number, &r->in, &r->rows);
+}
+
+/* A password reset was asked for: the account is looked for here, where nobody sees how long it takes (SECURITY 28). Without one the mail
+ * is gone, and recipient NULL. */
+static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t *item)
+{
+    resolve_t r = {.number = item->number,
+                   .in = {.email_key = fact(item, "email_key"), .ip = fact(item, "ip"), .request_id = fact(item, "request_id")}};
+    forge_json_t *facts = forge_util_json_object(p);
+    forge_buf_t *b = forge_util_buf_make(p, 128, 4096);
+    forge_util_json_put_text(facts, "token", forge_core_secret_make(p, &r.in.sha256));
+    forge_util_json_write(b, facts);
+    r.in.mail.payload = forge_core_seal(p, job->keys, "mail", b->data, b->len);
+    FORGE_TRY(job->db.lend(job->db.baton, p, look_up, &r));
+    item->recipient = forge_store_rows_text(r.rows, 0, "recipient");
+    item->facts = facts;
+    forge_util_json_put_text(facts, "username", forge_store_rows_text(r.rows, 0, "username"));
+    return FORGE_OK;
+}
+
+static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const item_t *item, const char **why)
+{
+    const forge_mail_t *mail = job->mail;
+    forge_letter_t letter;
+    apr_size_t len;
+    if (!forge_core_letter_write(p, item->kind, job->public_url, item->facts, &letter)) {
+        *why = "it has no template, or a fact is missing";
+        return FORGE_DELIVERY_REFUSED;
+    }
+    forge_message_t message = {.from = mail->from, .to = item->recipient, .letter = &letter, .id = item->message_id, .date = item->created};
+    forge_parcel_t parcel = {.from = mail->from, .to = item->recipient, .id = item->message_id, .stop = job->stop};
+    parcel.data = forge_core_message_make(p, &message, &len);
+    parcel.len = parcel.data ? len : 0;
+    if (!parcel.data) {
+        *why = "its address cannot stand in a header";
+        return FORGE_DELIVERY_REFUSED;
+    }
+    return mail->directory ? forge_net_maildir_put(p, mail->directory, item->created, &parcel, why)
+                           : forge_net_smtp_send(smtp, p, &parcel, why);
+}
+
+/* It will never be sent. The mail is named by its number: addresses are nobody's business in a log. */
+static forge_status_t give_up(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, const char *why)
+{
+    const char *text =
+        apr_psprintf(p, "mail %s (%s) was given up after %" APR_INT64_T_FMT " tries: %s", item->id, item->kind, item->tries, why);
+    job->tell(job->baton, FORGE_MAIL_GIVEN_UP, text);
+    return done(p, job, item);
+}
+
+/* --- a batch --- */
+
+/* No mail goes at present: the rest of the batch shares the fate of the one that found out. */
+static forge_status_t all_later(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int from, const char *why)
+{
+    job->tell(job->baton, FORGE_MAIL_STUCK, why);
+    for (int i = from; i < forge_store_rows_count(rows); i++) {
+        apr_int64_t id = forge_store_rows_int(rows, i, "id", 0);
+        FORGE_TRY(put_off(p, job, id, delay_of(forge_store_rows_int(rows, i, "tries", 1)), why));
+    }
+    return FORGE_OK;
+}
+
+/* What comes of one attempt. *down: no more of this batch. */
+static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, forge_delivery_t outcome, const char *why,
+                             const char **down)
+{
+    switch (outcome) {
+    case FORGE_DELIVERED:
+        job->tell(job->baton, FORGE_MAIL_SENT, "");
+        return done(p, job, item);
+    case FORGE_DELIVERY_REFUSED:
+        return give_up(p, job, item, why);
+    case FORGE_DELIVERY_LATER:
+        return item->old ? give_up(p, job, item, why) : put_off(p, job, item->number, delay_of(item->tries), why);
+    case FORGE_DELIVERY_DOWN:
+        *down = why;
+        return item->old ? give_up(p, job, item, why) : FORGE_OK;
+    default: /* this child ends: another one goes on at once */
+        return put_off(p, job, item->number, 0, "interrupted");
+    }
+}
+
+/* What happens to one mail. */
+static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, item_t *item, const char **down)
+{
+    const char *why = "";
+    if (item->void_)
+        return done(p, job, item);
+    if (!item->facts)
+        return give_up(p, job, item, "it was sealed under another ForgeSecret");
+    if (item->asked)
+        FORGE_TRY(resolve(p, job, item));
+    if (!item->recipient)
+        return FORGE_OK;
+    forge_delivery_t outcome = deliver(p, job, smtp, item, &why);
+    return settle(p, job, item, outcome, why, down);
+}
+
+/* Each mail in turn. *down: why the rest has to wait. */
+static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const forge_rows_t *rows,
+                                 const char **down)
+{
+    forge_status_t status = FORGE_OK;
+    apr_pool_t *turn;
+    apr_pool_create(&turn, p);
+    for (int i = 0; i < forge_store_rows_count(rows) && status == FORGE_OK && !*down; i++) {
+        item_t item = item_of(turn, job, rows, i);
+        status = job->stop(NULL) ? put_off(turn, job, item.number, 0, "interrupted") : handle(turn, job, smtp, &item, down);
+        if (*down) {
+            *down = apr_pstrdup(p, *down);
+            status = status == FORGE_OK ? all_later(turn, job, rows, i, *down) : status;
+        }
+        apr_pool_clear(turn);
+    }
+    apr_pool_destroy(turn);
+    return status;
+}
+
+forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more)
+{
+    claim_t due = {.sender = job->public_url};
+    const char *down = NULL;
+    forge_smtp_t *smtp = NULL;
+    *more = false;
+    FORGE_TRY(job->db.lend(job->db.baton, p, claim_due, &due));
+    int n = forge_store_rows_count(due.rows);
+    if (n > 0 && job->mail->host && !(smtp = forge_net_smtp_open(p, job->mail)))
+        return FORGE_E_INTERNAL;
+    forge_status_t status = handle_all(p, job, smtp, due.rows, &down);
+    *more = n > 0 && !down;
+    return status;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The words of ForgeMail: a directory, or a mail server and how to talk to it.
+ */
+#include "net.h"
+#include <apr_strings.h>
+#include <string.h>
+
+#define HOST_MAX 253
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (begins(host, "127.") && strspn(host, "0123456789.") == strlen(host));
+}
+
+/* A name or an IPv4 address; or an IPv6 address in brackets. */
+static bool host_good(const char *host)
+{
+    apr_size_t len = strlen(host);
+    if (*host == '[')
+        return len > 3 && host[len - 1] == ']' && strspn(host + 1, "0123456789abcdefABCDEF:.") == len - 2;
+    return len > 0 && len <= HOST_MAX && *host != '-' && *host != '.' &&
+           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == len;
+}
+
+/* "host[:port]" */
+static const char *read_server(apr_pool_t *p, const char *text, forge_mail_t *mail)
+{
+    const char *close = *text == '[' ? strchr(text, ']') : text, *colon = close ? strchr(close, ':') : NULL;
+    apr_int64_t port = mail->tls ? 465 : 25;
+    if (colon && (!forge_util_atoi(colon + 1, strlen(colon + 1), &port) || port < 1 || port > 65535))
+        return "the port is none of 1 to 65535";
+    mail->host = colon ? apr_pstrmemdup(p, text, (apr_size_t)(colon - text)) : text;
+    mail->port = (int)port;
+    mail->starttls = loopback(mail->host) ? FORGE_STARTTLS_OFF : FORGE_STARTTLS_REQUIRED;
+    return host_good(mail->host) ? NULL : "the host is no name or address";
+}
+
+static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn address, forge_mail_t *mail)
+{
+    const char *value = strchr(word, '='), *why;
+    if (!value || !*++value)
+        return apr_psprintf(p, "'%s' is none of its words", word);
+    if (begins(word, "from="))
+        return (mail->from = address(p, value, &why)) ? NULL : apr_psprintf(p, "from=: %s", why);
+    if (mail->directory)
+        return apr_psprintf(p, "a directory takes no '%.*s'", (int)(value - word), word);
+    if (begins(word, "user="))
+        mail->user = value;
+    else if (begins(word, "password="))
+        mail->password = value;
+    else if (begins(word, "ca=") && *value == '/')
+        mail->ca = value;
+    else if (strcmp(word, "starttls=required") == 0)
+        mail->starttls = FORGE_STARTTLS_REQUIRED;
+    else if (strcmp(word, "starttls=optional") == 0)
+        mail->starttls = FORGE_STARTTLS_OPTIONAL;
+    else if (strcmp(word, "starttls=off") == 0)
+        mail->starttls = FORGE_STARTTLS_OFF;
+    else
+        return apr_psprintf(p, "'%.*s' is none of its words", (int)(value - word), word);
+    return NULL;
+}
+
+/* What only holds together. */
+static const char *judge(const forge_mail_t *mail)
+{
+    if ((mail->user == NULL) != (mail->password == NULL))
+        return "user= and password= belong together";
+    if (mail->password && !mail->tls && mail->starttls != FORGE_STARTTLS_REQUIRED && !loopback(mail->host))
+        return "the password could travel in the clear; say smtps:// or starttls=required";
+    return NULL;
+}
+
+const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const *words, forge_address_fn address, const char **why)
+{
+    forge_mail_t *mail = apr_pcalloc(p, sizeof(*mail));
+    *why = n < 1 ? "it says nothing" : NULL;
+    if (n >= 1 && begins(words[0], "file:")) {
+        mail->directory = words[0] + 5;
+        *why = *mail->directory ? NULL : "it names no directory";
+    } else if (n >= 1 && (begins(words[0], "smtp://") || begins(words[0], "smtps://"))) {
+        mail->tls = words[0][4] == 's';
+        *why = read_server(p, words[0] + (mail->tls ? 8 : 7), mail);
+    } else if (n > 1 || (n == 1 && strcasecmp(words[0], "off") != 0)) {
+        *why = apr_psprintf(p, "'%s' is none of its words", words[0]);
+    }
+    for (int i = 1; i < n && !*why; i++)
+        *why = read_option(p, words[i], address, mail);
+    if (!*why)
+        *why = judge(mail);
+    return *why ? NULL : mail;
+}

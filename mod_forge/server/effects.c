@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a committed statement means beyond its rows: sessions and tokens end in shared memory, audit events go into ForgeAuditLog.
+ */
+#include "server_private.h"
+
+#include <string.h>
+
+/* A number that runs to `end`; false for anything else. */
+static bool number(const char *at, const char *end, apr_int64_t *n)
+{
+    return end > at && *at >= '0' && *at <= '9' && forge_util_atoi(at, (apr_size_t)(end - at), n);
+}
+
+/* One word into shared memory. Unknown ones are left to later versions of this module, which may speak on the same channel. */
+static void apply_word(const forge_server_t *server, const char *word, apr_size_t len, apr_time_t until)
+{
+    const char *end = word + len, *colon = memchr(word, ':', len);
+    apr_int64_t id, epoch;
+    if (len > 1 && *word == 's' && number(word + 1, end, &id))
+        forge_live_revoke_session(server->live, server->realm, id, until);
+    else if (len > 1 && *word == 'u' && colon && number(word + 1, colon, &id) && number(colon + 1, end, &epoch))
+        forge_live_revoke_user(server->live, server->realm, id, epoch, until);
+}
+
+void forge_http_revoked_apply(const forge_server_t *server, const char *words)
+{
+    apr_time_t until = apr_time_now() + server->longest + FORGE_REVOKED_LEEWAY;
+    while (*words) {
+        apr_size_t len = strcspn(words, " ");
+        apply_word(server, words, len, until);
+        words += len + strspn(words + len, " ");
+    }
+}
+
+void forge_http_effects_apply(const forge_server_t *server, const forge_effects_t *effects)
+{
+    for (int i = 0; i < effects->revoked->nelts; i++)
+        forge_http_revoked_apply(server, APR_ARRAY_IDX(effects->revoked, i, const char *));
+    forge_http_audit_write(server, effects);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rate limits at the edge: who is counted, in which quota, and the header families that tell (counting itself is live/limits.c).
+ */
+#include "server_private.h"
+
+#include <apr_strings.h>
+#include <httpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_MAX   64  /* bytes of a key before the place's name */
+#define PLACE_MAX 192 /* bytes of the place's name that count */
+#define V6_PREFIX 8   /* bytes: one client commands a whole /64 (SECURITY 31) */
+
+/* A key under construction: tenant, then who, then the place. */
+typedef struct limit_key_t {
+    unsigned char bytes[KEY_MAX + PLACE_MAX];
+    apr_size_t len;
+} limit_key_t;
+
+static void key_add(limit_key_t *k, const void *data, apr_size_t len)
+{
+    memcpy(k->bytes + k->len, data, len);
+    k->len += len;
+}
+
+/* The client's address as httpd sees it (mod_remoteip decides about proxies): IPv4 whole, also when mapped into IPv6; IPv6 by its /64. */
+static void key_add_address(limit_key_t *k, const apr_sockaddr_t *address)
+{
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const unsigned char *ip = address->ipaddr_ptr;
+    if (address->ipaddr_len == 16 && memcmp(ip, mapped, sizeof(mapped)) == 0)
+        key_add(k, ip + 12, 4);
+    else if (address->ipaddr_len == 16)
+        key_add(k, ip, V6_PREFIX);
+    else
+        key_add(k, ip, address->ipaddr_len < V6_PREFIX ? (apr_size_t)address->ipaddr_len : V6_PREFIX);
+}
+
+const char *forge_http_limit_address(const request_rec *r)
+{
+    limit_key_t k = {.len = 0};
+    const unsigned char *b = k.bytes;
+    key_add_address(&k, r->useragent_addr);
+    if (k.len == 4)
+        return apr_psprintf(r->pool, "%d.%d.%d.%d", b[0], b[1], b[2], b[3]);
+    if (k.len == V6_PREFIX)
+        return apr_psprintf(r->pool, "%x:%x:%x:%x::/64", b[0] << 8 | b[1], b[2] << 8 | b[3], b[4] << 8 | b[5], b[6] << 8 | b[7]);
+    return "local"; /* a Unix socket */
+}
+
+/* By the account where user_id names one, else by the address. */
+static limit_key_t key_make(request_rec *r, const forge_server_t *server, forge_limit_class_t class, apr_int64_t user_id)
+{
+    limit_key_t k = {.len = 0};
+    apr_uint64_t tenant = forge_config_tenant(server->config);
+    const char *place = forge_config_limit_place(forge_config_of_request(r), class);
+    bool account = user_id > 0;
+    key_add(&k, &tenant, sizeof(tenant));
+    key_add(&k, account ? "u" : "a", 1);
+    if (account)
+        key_add(&k, &user_id, sizeof(user_id));
+    else
+        key_add_address(&k, r->useragent_addr);
+    if (place)
+        key_add(&k, place, strnlen(place, PLACE_MAX));
+    return k;
+}
+
+/* Whole seconds, rounded up. */
+static apr_int64_t seconds(apr_interval_time_t t)
+{
+    return (t + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC;
+}
+
+/* Several quotas may apply to a request: the one with the least left is told (draft-ietf-httpapi-ratelimit-headers, and the older
+ * X-RateLimit-*). */
+static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit, const forge_limit_answer_t *answer, apr_time_t now)
+{
+    apr_table_t *h = r->err_headers_out;
+    apr_pool_t *p = r->pool;
+    const char *name = forge_config_limit_name(class), *told = apr_table_get(h, "X-RateLimit-Remaining");
+    apr_int64_t remaining = answer->allowed ? answer->remaining : 0;
+    if (told && answer->allowed && apr_atoi64(told) <= remaining)
+        return;
+    apr_table_setn(h, "RateLimit-Policy",
+                   apr_psprintf(p, "\"%s\";q=%" APR_INT64_T_FMT ";w=%" APR_INT64_T_FMT, name, limit.limit, seconds(limit.window)));
+    apr_table_setn(h, "RateLimit",
+                   apr_psprintf(p, "\"%s\";r=%" APR_INT64_T_FMT ";t=%" APR_INT64_T_FMT, name, remaining, seconds(answer->reset)));
+    apr_table_setn(h, "X-RateLimit-Limit", forge_util_itoa(p, limit.limit));
+    apr_table_setn(h, "X-RateLimit-Remaining", forge_util_itoa(p, remaining));
+    apr_table_setn(h, "X-RateLimit-Reset", forge_util_itoa(p, seconds(now + answer->reset)));
+}
+
+forge_status_t forge_http_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class, apr_int64_t user_id)
+{
+    bool by_account;
+    forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), class, &by_account);
+    apr_time_t now = apr_time_now();
+    if (limit.limit == 0 || limit.window == 0) /* off, or counted while open: streams */
+        return FORGE_OK;
+    limit_key_t key = key_make(r, server, class, by_account ? user_id : 0);
+    forge_limit_answer_t answer = forge_live_limit_take(server->live, (int)class, key.bytes, key.len, limit, 0);
+    tell(r, class, limit, &answer, now);
+    if (answer.allowed)
+        return FORGE_OK;
+    forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + (int)class));
+    forge_http_note(r)->retry_after = answer.retry > 0 ? (int)seconds(answer.retry) : 1;
+    return FORGE_E_RATE_LIMITED;
+}
+
+forge_status_t forge_http_limit_peek(request_rec *r, const forge_server_t *server, bool counted)
+{
+    bool by_account;
+    forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), FORGE_LIMIT_DEFAULT, &by_account);
+    if (limit.limit == 0 || limit.window == 0)
+        return FORGE_OK;
+    limit_key_t key = key_make(r, server, FORGE_LIMIT_DEFAULT, 0);
+    if (forge_live_limit_peek(server->live, FORGE_LIMIT_DEFAULT, key.bytes, key.len, limit))
+        return FORGE_OK;
+    if (!counted)
+        return forge_http_limit(r, server, FORGE_LIMIT_DEFAULT, 0);
+    forge_http_note(r)->retry_after = 1; /* the pass after the guard takes from the same quota: it counts this refusal and says when */
+    return FORGE_E_RATE_LIMITED;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is noted with a request: its id and trace, its path and its credentials as they were sent.
+ */
+#include "server_private.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <apr_strings.h>
+#include <string.h>
+
+extern module AP_MODULE_DECLARE_DATA forge_module;
+
+forge_note_t *forge_http_note(request_rec *r)
+{
+    while (r->main)
+        r = r->main;
+    forge_note_t *note = ap_get_module_config(r->request_config, &forge_module);
+    if (!note) {
+        note = apr_pcalloc(r->pool, sizeof(*note));
+        note->begun = r->request_time;
+        ap_set_module_config(r->request_config, &forge_module, note);
+    }
+    return note;
+}
+
+/* A request made by an internal redirect goes on under those of the first. */
+forge_note_t *forge_http_identify(request_rec *r)
+{
+    forge_note_t *note = forge_http_note(r);
+    if (note->request_id)
+        return note;
+    if (r->prev && forge_http_note(r->prev)->request_id) {
+        note->request_id = forge_http_note(r->prev)->request_id;
+        note->trace = forge_http_note(r->prev)->trace;
+        note->begun = forge_http_note(r->prev)->begun;
+    } else {
+        note->request_id = forge_core_request_id(r->pool, apr_table_get(r->headers_in, "X-Request-ID"));
+        forge_core_trace_start(&note->trace, apr_table_get(r->headers_in, "traceparent"));
+    }
+    apr_table_setn(r->notes, "forge-request-id", note->request_id); /* for LogFormat: %{forge-request-id}n */
+    return note;
+}
+
+const char *forge_http_raw_path(request_rec *r)
+{
+    const char *target = r->unparsed_uri ? r->unparsed_uri : "/";
+    if (*target != '/') { /* absolute form: scheme "://" authority path (RFC 9112 §3.2.2) */
+        const char *authority = strstr(target, "://");
+        const char *path = authority ? authority + 3 + strcspn(authority + 3, "/?#") : "";
+        target = *path == '/' ? path : "/"; /* a slash in the query is none of the path */
+    }
+    return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
+}
+
+/* The value kept with this request or with one that led here. */
+static const char *kept(request_rec *r, apr_size_t member, const char *name)
+{
+    for (request_rec *at = r; at; at = at->prev) {
+        const char *value = *(const char *const *)((const char *)forge_http_note(at) + member);
+        if (value)
+            return value;
+        while (at->main)
+            at = at->main;
+    }
+    return apr_table_get(r->headers_in, name);
+}
+
+const char *forge_http_cookie_as_sent(request_rec *r)
+{
+    return kept(r, offsetof(forge_note_t, cookie), "Cookie");
+}
+
+const char *forge_http_authorization_as_sent(request_rec *r)
+{
+    return kept(r, offsetof(forge_note_t, authorization), "Authorization");
+}
+
+const char *forge_http_activity(request_rec *r)
+{
+    return apr_pstrcat(r->pool, "forge ", forge_http_identify(r)->request_id, NULL);
+}

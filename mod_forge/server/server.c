@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What each virtual host has at run time: keys, router, shared segment, the gate before its database connections.
+ */
+#include "server_private.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <ap_mpm.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+static apr_hash_t *servers; /* server_rec * → forge_server_t *; written in post_config only */
+
+forge_server_t *forge_http_server(server_rec *s)
+{
+    return servers ? apr_hash_get(servers, &s, sizeof(s)) : NULL;
+}
+
+static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *router)
+{
+    static const char *const names[FORGE_METHODS] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    int n = forge_core_router_count(router);
+    forge_live_label_t *labels = apr_pcalloc(p, sizeof(*labels) * (apr_size_t)(n + 1));
+    for (int i = 0; i < n; i++) {
+        labels[i].method = names[forge_core_router_at(router, i)->method];
+        labels[i].route = forge_core_router_template(router, i);
+    }
+    return labels;
+}
+
+/* The same number for the same database in every generation (FNV-1a), never 0. Two databases of one number would only refuse too much. */
+static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
+{
+    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
+    for (const char *c = forge_store_database_name(p, conninfo); *c; c++)
+        hash = (hash ^ (unsigned char)*c) * APR_UINT64_C(1099511628211);
+    return hash ? hash : 1;
+}
+
+/* No more than half of a child's database connections are for those who check passwords: the others are for who reads. A prefork child
+ * has all of them for its one request. */
+static int places_of(server_rec *s, const forge_config_t *c)
+{
+    int threads = 1, places = forge_config_bcrypt_concurrency(c), half = forge_http_pool_dbd_max(s) / 2;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    if (threads > 1 && places > half)
+        places = half;
+    return places < 1 ? 1 : places;
+}
+
+static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
+{
+    forge_server_t *server = apr_pcalloc(p, sizeof(*server));
+    server->s = s;
+    server->config = forge_config_of_server(s);
+    server->keys = forge_config_keys(server->config);
+    server->router = router;
+    server->live = live;
+    server->slots = slots;
+    server->places = places_of(s, server->config);
+    server->realm = realm_of(p, forge_http_pool_database(p, s));
+    server->longest = forge_config_token_rules(server->config)->access_ttl;
+    return server;
+}
+
+/* A token may come from any server of the realm: what voids it must be kept for the longest of their lives. */
+static void longest_share(apr_pool_t *p)
+{
+    for (apr_hash_index_t *i = apr_hash_first(p, servers); i; i = apr_hash_next(i))
+        for (apr_hash_index_t *j = apr_hash_first(p, servers); j; j = apr_hash_next(j)) {
+            forge_server_t *one = apr_hash_this_val(i);
+            const forge_server_t *other = apr_hash_this_val(j);
+            if (one->realm == other->realm && one->longest < other->longest)
+                one->longest = other->longest;
+        }
+}
+
+/* The module may be unloaded with this pool; nothing may point into it then. */
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    servers = NULL;
+    return APR_SUCCESS;
+}
+
+int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_live_t *live, forge_router_t *router)
+{
+    const int *slots = forge_live_metrics_routes(live, pconf, labels_of(pconf, router), forge_core_router_count(router));
+    servers = apr_hash_make(pconf);
+    apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
+    for (server_rec *s = main_server; s; s = s->next) {
+        if (!forge_config_enabled(forge_config_of_server(s)))
+            continue;
+        forge_server_t *server = server_make(pconf, s, live, router, slots);
+        server_rec **key = apr_pmemdup(pconf, &s, sizeof(s));
+        if (!server->keys)
+            return HTTP_INTERNAL_SERVER_ERROR;
+        apr_hash_set(servers, key, sizeof(*key), server);
+    }
+    longest_share(pconf);
+    return OK;
+}
+
+void forge_http_servers_gates(apr_pool_t *p)
+{
+    apr_hash_t *pools = apr_hash_make(p);
+    for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
+        forge_server_t *server = apr_hash_this_val(i);
+        const char *identity = forge_http_pool_identity(p, server->s);
+        server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
+        if (!server->db_pool)
+            server->db_pool = forge_http_pool_make(p, server->s, forge_http_pool_dbd_max(server->s));
+        apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
+    }
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Start and restart: what configtest checks, what the parent makes once, what each child makes for itself.
+ * post_config runs twice at start and once at a graceful restart; only its real pass makes anything.
+ */
+#include "start.h"
+#include "http/http.h"
+#include "work/work.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_main.h>
+#include <apr_strings.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+APLOG_USE_MODULE(forge);
+
+#define OPENAPI_MAX (8 * 1024 * 1024)
+
+static const forge_routes_t *route_tables;
+static int route_tables_count;
+static const forge_list_names_t lists = {
+    .order = forge_store_list_order_name, .filter = forge_store_list_filter_name, .problem = forge_store_list_problem};
+
+void forge_http_tables(const forge_routes_t *tables, int count)
+{
+    route_tables = tables;
+    route_tables_count = count;
+}
+
+/* Two databases number their accounts alike: a token of one must not be good at the other. */
+static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
+{
+    const forge_config_t *mine = forge_config_of_server(a), *theirs = forge_config_of_server(b);
+    const forge_token_rules_t *my = forge_config_token_rules(mine), *their = forge_config_token_rules(theirs);
+    if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) ||
+        !forge_core_keys_shared(forge_config_keys(mine), forge_config_keys(theirs)) || strcmp(my->issuer, their->issuer) != 0 ||
+        strcmp(my->audience, their->audience) != 0 ||
+        forge_store_same_database(p, forge_http_pool_database(p, a), forge_http_pool_database(p, b)))
+        return NULL;
+    return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and audience, so that tokens "
+           "of one would be good at the other; give each a ForgeSecret and ForgeJWTKey of its own";
+}
+
+int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    (void)plog;
+    for (server_rec *first = s; s; s = s->next) {
+        const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
+        for (server_rec *other = first; other != s && !problem; other = other->next)
+            problem = clash(ptemp, s, other);
+        if (problem) {
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0420: %s", problem);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+static int logs_open(apr_pool_t *pconf, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        forge_server_t *server = forge_http_server(s);
+        if (server && forge_http_logs_open(pconf, server) != OK)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    const char *why = NULL;
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        return OK;
+    forge_util_json_init();
+    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
+    forge_live_t *live = router ? forge_live_open(s->process->pool, &why) : NULL;
+    if (!live) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0422: cannot start: %s", why);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (forge_http_servers_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    forge_http_queue_advise(s, forge_config_of_server(s));
+    return forge_work_register(pconf, s);
+}
+
+/* All servers share one segment, and one descriptor that tells of turns in the queue. */
+static int turns_fd(server_rec *s)
+{
+    const forge_server_t *server = NULL;
+    for (; s && !server; s = s->next)
+        server = forge_http_server(s);
+    return server ? forge_live_gate_fd(server->live) : -1;
+}
+
+void forge_http_child_init(apr_pool_t *p, server_rec *s)
+{
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
+    forge_http_probe_init(p);
+    forge_http_servers_gates(p);
+    forge_http_pump_child(p, s);
+    forge_http_pump_watch(turns_fd(s));
+    forge_http_background_child(p);
+}
+
+void forge_http_test_config(apr_pool_t *pconf, server_rec *s)
+{
+    const char *why = NULL;
+    if (!ap_exists_config_define("FORGE_OPENAPI"))
+        return;
+    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
+    if (!router) {
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0423: cannot describe the routes: %s", why);
+        return;
+    }
+    forge_buf_t *b = forge_util_buf_make(pconf, 65536, OPENAPI_MAX);
+    forge_core_openapi_write(b, pconf, router, FORGE_VERSION, ap_exists_config_define("FORGE_OPENAPI_3_0"));
+    fwrite(b->data, 1, b->len, stdout);
+    fputc('\n', stdout);
+}

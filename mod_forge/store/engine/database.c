@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which database a connection string leads to, as libpq would resolve it. Nothing is connected and no name is looked up.
+ */
+#include "store_private.h"
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a connection string says, and what libpq takes where it says nothing. */
+typedef struct dsn_t {
+    const PQconninfoOption *said, *otherwise;
+} dsn_t;
+
+static const PQconninfoOption *option(const PQconninfoOption *all, const char *name)
+{
+    while (all && all->keyword && strcmp(all->keyword, name) != 0)
+        all++;
+    return all && all->keyword ? all : NULL;
+}
+
+/* Never NULL. What was said to be empty is empty: it hides the environment, as with libpq. */
+static const char *value(const dsn_t *dsn, const char *name)
+{
+    const PQconninfoOption *one = option(dsn->said, name);
+    if (!one || !one->val)
+        one = option(dsn->otherwise, name);
+    return one && one->val ? one->val : "";
+}
+
+/* The user's name is that of the process unless it is said, here or in the environment. The server starts as one user and connects as
+ * another, so that name stays open: empty. */
+static const char *user_of(const dsn_t *dsn)
+{
+    const PQconninfoOption *said = option(dsn->said, "user");
+    bool known = (said && said->val) || getenv("PGUSER") || getenv("PGSERVICE");
+    return known ? value(dsn, "user") : "";
+}
+
+/* Item i of "a,b"; of a list of one that item for every i, when one stands for all. */
+static const char *item(apr_pool_t *p, const char *list, int i, bool one_for_all)
+{
+    if (one_for_all && !strchr(list, ','))
+        i = 0;
+    for (; i > 0 && *list; i--) {
+        list += strcspn(list, ",");
+        list += *list == ',';
+    }
+    return apr_pstrmemdup(p, list, strcspn(list, ","));
+}
+
+/* "host:port" of every server that is tried, one a line. An address goes before the name that it belongs to. */
+static const char *servers_of(apr_pool_t *p, const dsn_t *dsn)
+{
+    const char *hosts = value(dsn, "host"), *addresses = value(dsn, "hostaddr"), *ports = value(dsn, "port"), *servers = "";
+    const PQconninfoOption *usual = option(dsn->otherwise, "port");
+    int n = 1;
+    for (const char *c = *addresses ? addresses : hosts; *c; c++)
+        n += *c == ',';
+    for (int i = 0; i < n; i++) {
+        const char *address = item(p, addresses, i, false), *host = item(p, hosts, i, false), *port = item(p, ports, i, true);
+        if (!*port && usual && usual->compiled)
+            port = usual->compiled;
+        servers = apr_pstrcat(p, servers, *address ? address : host, ":", port, "\n", NULL);
+    }
+    return servers;
+}
+
+static const char *name_of(apr_pool_t *p, dsn_t dsn)
+{
+    const char *service = value(&(dsn_t){.said = dsn.said}, "service");
+    if (*service) /* its file says what is missing here; the environment does not */
+        dsn.otherwise = NULL;
+    const char *database = value(&dsn, "dbname");
+    if (!*database && *service)
+        database = apr_pstrcat(p, "of user ", user_of(&dsn), NULL); /* perhaps: the file may name it */
+    else if (!*database)
+        database = user_of(&dsn);
+    return apr_pstrcat(p, "service=", service, "\n", servers_of(p, &dsn), "dbname=", database, NULL);
+}
+
+const char *forge_store_database_name(apr_pool_t *p, const char *conninfo)
+{
+    PQconninfoOption *said = PQconninfoParse(conninfo, NULL), *otherwise = said ? PQconndefaults() : NULL;
+    const char *name = otherwise ? name_of(p, (dsn_t){said, otherwise}) : apr_pstrdup(p, conninfo);
+    PQconninfoFree(said);
+    PQconninfoFree(otherwise);
+    return name;
+}
+
+bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b)
+{
+    return strcmp(forge_store_database_name(p, a), forge_store_database_name(p, b)) == 0;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Connections: what we know of a session is tied to its PGconn by libpq's events, so that a reconnect by the pool forgets it.
+ */
+#include "store_private.h"
+#include "schema_version.h"
+#include <apr_strings.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <libpq-events.h>
+
+/* --- what a session has prepared --- */
+
+/* The slot of a name, or the empty one where it would go (FNV-1a). */
+static char **slot_of(const forge_link_t *link, const char *name)
+{
+    unsigned hash = 2166136261u;
+    for (const char *c = name; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    for (unsigned i = hash;; i++) {
+        char *const *slot = &link->names[i & (FORGE_STORE_SLOTS - 1)];
+        if (!*slot || strcmp(*slot, name) == 0)
+            return (char **)slot;
+    }
+}
+
+bool forge_store_link_has(const forge_link_t *link, const char *name)
+{
+    return *slot_of(link, name) != NULL;
+}
+
+void forge_store_link_add(forge_link_t *link, const char *name)
+{
+    char **slot = slot_of(link, name);
+    /* Without memory the name stays unknown and is prepared again, which the server then refuses as a duplicate: slow, not wrong. */
+    if (!*slot && link->count < FORGE_STORE_PREPARED_MAX && (*slot = strdup(name)))
+        link->count++;
+}
+
+void forge_store_link_forget(forge_link_t *link)
+{
+    for (int i = 0; i < FORGE_STORE_SLOTS; i++) {
+        free(link->names[i]);
+        link->names[i] = NULL;
+    }
+    link->count = 0;
+    link->suspect = false;
+}
+
+/* Another back end knows nothing of what the last one did. */
+static void link_renew(forge_link_t *link)
+{
+    forge_store_link_forget(link);
+    link->ready = false;
+    link->named_at = 0;
+}
+
+/* --- the link between a PGconn and us --- */
+
+/* libpq tells of a reset and of the end of a connection. */
+static int on_event(PGEventId event, void *info, void *baton)
+{
+    (void)baton;
+    if (event == PGEVT_CONNRESET) {
+        forge_link_t *link = PQinstanceData(((PGEventConnReset *)info)->conn, on_event);
+        if (link)
+            link_renew(link);
+    } else if (event == PGEVT_CONNDESTROY) {
+        forge_link_t *link = PQinstanceData(((PGEventConnDestroy *)info)->conn, on_event);
+        if (link) {
+            forge_store_link_forget(link);
+            free(link);
+        }
+    }
+    return 1;
+}
+
+/* libpq would print notices to stderr, which is the server's error log. */
+static void no_notice(void *baton, const char *message)
+{
+    (void)baton;
+    (void)message;
+}
+
+/* The link of a connection, made at the first meeting; NULL without memory. */
+static forge_link_t *link_of(PGconn *conn)
+{
+    forge_link_t *link = PQinstanceData(conn, on_event);
+    if (!link) {
+        PQregisterEventProc(conn, on_event, "forge", NULL); /* refuses a second time, which is fine */
+        if (!(link = calloc(1, sizeof *link)))
+            return NULL;
+        if (!PQsetInstanceData(conn, on_event, link)) {
+            free(link);
+            return NULL;
+        }
+        PQsetNoticeProcessor(conn, no_notice, NULL);
+    }
+    if (link->pid != PQbackendPID(conn)) { /* belt to the braces of PGEVT_CONNRESET */
+        link_renew(link);
+        link->pid = PQbackendPID(conn);
+    }
+    if (!PQisnonblocking(conn)) /* a reset makes it blocking again */
+        PQsetnonblocking(conn, 1);
+    return link;
+}
+
+void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...)
+{
+    char message[512];
+    if (!db->log)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    db->log(db->baton, is_error, tag, message);
+}
+
+/* --- the first words on a connection --- */
+
+/* pg_temp last: without it a temporary table would be found before the real one. */
+static const char settings_sql[] =
+    "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),"
+    " set_config('idle_in_transaction_session_timeout', $2, false), set_config('application_name', $3, false),"
+    " set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO, YMD', false),"
+    " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
+    " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, pg_temp', false)";
+static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
+
+/* The answer to one statement that is followed by a sync of its own. */
+static PGresult *answer_of(forge_db_t *db, apr_int64_t deadline)
+{
+    PGresult *answer = forge_store_next(db, deadline);
+    while (PQstatus(db->conn) == CONNECTION_OK) {
+        PGresult *more = forge_store_next(db, deadline);
+        bool end = PQresultStatus(more) == PGRES_PIPELINE_SYNC;
+        PQclear(more);
+        if (end)
+            break;
+    }
+    return answer;
+}
+
+/* Sends settings and, when asked, the question for the schema, each in a transaction of its own but both in one round trip. */
+static bool greeting_send(forge_db_t *db, bool schema)
+{
+    char statement[24], idle[24];
+    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge"};
+    snprintf(statement, sizeof statement, "%" APR_INT64_T_FMT, db->settings.statement_timeout / 1000);
+    snprintf(idle, sizeof idle, "%" APR_INT64_T_FMT, db->settings.idle_timeout / 1000);
+    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 3, NULL, args, NULL, NULL, 0) &&
+           PQpipelineSync(db->conn) &&
+           (!schema || (PQsendQueryParams(db->conn, schema_sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(db->conn)));
+}
+
+/* Whether the settings took; says why not. */
+static forge_status_t settings_judge(const forge_db_t *db, const PGresult *answer)
+{
+    if (PQresultStatus(answer) == PGRES_TUPLES_OK)
+        return FORGE_OK;
+    const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
+    forge_store_say(db, true, "FG0202", "could not set up a database connection: %s", message ? message : PQerrorMessage(db->conn));
+    return FORGE_E_DATABASE_DOWN;
+}
+
+/* Whether the schema is new enough; a newer one is fine while nodes are upgraded one after the other. */
+static forge_status_t schema_judge(const forge_db_t *db, const PGresult *answer)
+{
+    const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    int found = PQresultStatus(answer) == PGRES_TUPLES_OK ? atoi(PQgetvalue(answer, 0, 0)) : 0;
+    if (found >= FORGE_SCHEMA_VERSION)
+        return FORGE_OK;
+    if (PQstatus(db->conn) != CONNECTION_OK || (state && forge_store_sqlstate(state)->status == FORGE_E_DATABASE_DOWN))
+        return FORGE_E_DATABASE_DOWN;
+    if (state && strcmp(state, "42501") == 0)
+        forge_store_say(db, true, "FG0203", "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
+    else
+        forge_store_say(db, true, "FG0204", "the database schema is at migration %d, %d is needed; run forgectl migrate apply", found,
+                        FORGE_SCHEMA_VERSION);
+    return FORGE_E_SCHEMA_OUTDATED;
+}
+
+/* The first use of a connection: settings and a look at the schema in one round trip. */
+static forge_status_t greet(forge_db_t *db, bool schema)
+{
+    apr_int64_t deadline = forge_store_deadline(db);
+    PGresult *settings = NULL, *version = NULL;
+    forge_status_t status = FORGE_E_DATABASE_DOWN;
+    if (!greeting_send(db, schema)) {
+        forge_store_say(db, true, "FG0205", "could not write to the database: %s", PQerrorMessage(db->conn));
+        forge_store_break(db);
+        return status;
+    }
+    settings = answer_of(db, deadline);
+    if (schema && PQstatus(db->conn) == CONNECTION_OK)
+        version = answer_of(db, deadline);
+    status = settings_judge(db, settings);
+    if (status == FORGE_OK && schema)
+        status = schema_judge(db, version);
+    PQclear(settings);
+    PQclear(version);
+    if (!PQexitPipelineMode(db->conn))
+        forge_store_break(db);
+    const char *encoding = PQparameterStatus(db->conn, "server_encoding");
+    db->link->utf8 = encoding && strcmp(encoding, "SQL_ASCII") != 0;
+    db->link->ready = status == FORGE_OK;
+    return status;
+}
+
+/* --- attach and detach --- */
+
+static apr_status_t detach_cleanup(void *db)
+{
+    forge_store_db_detach(db);
+    return APR_SUCCESS;
+}
+
+forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
+                                     const forge_db_use_t *use, forge_db_t **out)
+{
+    forge_db_t *db = apr_pcalloc(p, sizeof *db);
+    *out = NULL;
+    db->conn = native;
+    db->pool = p;
+    db->settings = *settings;
+    db->log = use->log;
+    db->baton = use->baton;
+    /* A connection that died while it lay in the pool is found here, before anything is sent: the caller may reset it and attach again. */
+    if (!db->conn || !forge_store_alive(db->conn) || !(db->link = link_of(db->conn)))
+        return FORGE_E_DATABASE_DOWN;
+    if (use->activity)
+        apr_cpystrn(db->activity, use->activity, sizeof db->activity);
+    if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
+        forge_store_rollback(db);
+        if (PQstatus(db->conn) != CONNECTION_OK)
+            return FORGE_E_DATABASE_DOWN;
+    }
+    if (db->link->ready)
+        db->activity_due = *db->activity != '\0';
+    else
+        FORGE_TRY(greet(db, true));
+    apr_pool_cleanup_register(p, db, detach_cleanup, apr_pool_cleanup_null);
+    *out = db;
+    return FORGE_OK;
+}
+
+void forge_store_db_detach(forge_db_t *db)
+{
+    if (!db || !db->conn)
+        return;
+    db->begin_due = false;
+    if (PQstatus(db->conn) == CONNECTION_OK && PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
+        db->depth = 1;
+        forge_store_rollback(db);
+    }
+    db->conn = NULL; /* from here on another thread may have it */
+    db->link = NULL;
+}
+
+static apr_status_t finish_cleanup(void *conn)
+{
+    PQfinish(conn);
+    return APR_SUCCESS;
+}
+
+/* libpq's last message without its line end. */
+static const char *message_of(apr_pool_t *p, const PGconn *conn)
+{
+    char *message = apr_pstrdup(p, conn ? PQerrorMessage(conn) : "out of memory");
+    apr_size_t len = strlen(message);
+    while (len && (message[len - 1] == '\n' || message[len - 1] == ' '))
+        message[--len] = '\0';
+    return message;
+}
+
+forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why)
+{
+    static const char *const names[] = {"connect_timeout", "fallback_application_name", "dbname", NULL};
+    const char *const values[] = {"10", "forgectl", conninfo, NULL}; /* what conninfo says itself comes last and wins */
+    PGconn *conn = PQconnectdbParams(names, values, 1);
+    forge_db_t *db = apr_pcalloc(p, sizeof *db);
+    if (conn)
+        apr_pool_cleanup_register(p, conn, finish_cleanup, apr_pool_cleanup_null);
+    if (PQstatus(conn) != CONNECTION_OK || !(db->link = link_of(conn))) {
+        *why = message_of(p, conn);
+        return NULL;
+    }
+    db->conn = conn;
+    db->pool = p;
+    const char *name = PQparameterStatus(conn, "application_name");
+    apr_cpystrn(db->activity, name ? name : "forgectl", sizeof db->activity);
+    if (greet(db, false) != FORGE_OK) {
+        *why = message_of(p, conn);
+        return NULL;
+    }
+    return db;
+}

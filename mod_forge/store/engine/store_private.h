@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of store/ share with each other and with nobody else: the connection, the result, and the one way to the socket.
+ */
+#ifndef FORGE_STORE_PRIVATE_H
+#define FORGE_STORE_PRIVATE_H
+
+#include "store/store.h"
+#include <libpq-fe.h>
+
+#define FORGE_STORE_NAME_MAX           63    /* PostgreSQL keeps that many bytes of a statement's name */
+#define FORGE_STORE_PREPARED_MAX       768   /* prepared statements on one connection; beyond it statements run unnamed */
+#define FORGE_STORE_PREPARED_LISTS_MAX 512   /* lists stop being prepared here, so that they never crowd out the static statements */
+#define FORGE_STORE_SAVEPOINTS_MAX     8     /* levels of transactions inside each other */
+#define FORGE_STORE_RETRIES            3     /* times a serialisation failure or a deadlock is tried again */
+#define FORGE_STORE_ACTIVITY_GAP       10000 /* microseconds for which a plain read leaves application_name as it is */
+
+/* --- db.c --- */
+
+enum { FORGE_STORE_SLOTS = 1024 }; /* power of two above FORGE_STORE_PREPARED_MAX */
+
+/* What we know of the session behind a PGconn. It lives and dies with the PGconn and is emptied by PQreset. */
+typedef struct forge_link_t {
+    bool ready;           /* settings done and schema new enough */
+    bool suspect;         /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
+    bool utf8;            /* the server vouches for the encoding of text */
+    int pid;              /* back end that all this was learned from */
+    apr_int64_t named_at; /* when application_name was last set */
+    int count;
+    char *names[FORGE_STORE_SLOTS]; /* prepared statements, open addressing */
+} forge_link_t;
+
+struct forge_db_t {
+    PGconn *conn; /* NULL once detached */
+    apr_pool_t *pool;
+    forge_link_t *link;
+    forge_db_settings_t settings;
+    forge_store_log_fn log;
+    void *baton;
+    char activity[FORGE_STORE_NAME_MAX + 1];
+    bool activity_due;     /* application_name travels with the next statement */
+    bool begin_due;        /* BEGIN travels with the next statement */
+    int depth;             /* 0 outside a transaction, 1 inside, more inside savepoints */
+    bool again;            /* the transaction failed in a way that a second run may mend */
+    forge_status_t failed; /* the first failure inside the present transaction */
+    char constraint[FORGE_STORE_NAME_MAX + 1];
+    char message[256];       /* what the server said of the last failure */
+    forge_effects_t effects; /* NULL arrays until the first note */
+    struct {
+        int audit, revoked;
+    } marks[FORGE_STORE_SAVEPOINTS_MAX + 1]; /* how many notes there were when each level began */
+};
+
+bool forge_store_link_has(const forge_link_t *link, const char *name);
+void forge_store_link_add(forge_link_t *link, const char *name);
+/* Nothing is prepared any more. */
+void forge_store_link_forget(forge_link_t *link);
+void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* --- wire.c: every wait for the database has an end --- */
+
+/* The moment the present exchange must be over, on the monotonic clock; 0 when the connection has no answer timeout. */
+apr_int64_t forge_store_deadline(const forge_db_t *db);
+/* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned. */
+PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline);
+/* Shuts the socket so that PQstatus says CONNECTION_BAD: the pool replaces the connection, nobody else uses it. */
+void forge_store_break(forge_db_t *db);
+/* Looks, without waiting, whether the server has closed an idle connection. */
+bool forge_store_alive(PGconn *conn);
+
+/* --- run.c --- */
+
+/* One literal in the simple protocol. tag (32 bytes, may be NULL) receives the last command tag; why (may be NULL) a sentence in p. */
+forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql, char *tag, const char **why);
+/* A short random wait before the nth next try. */
+void forge_store_pause(int tries);
+
+/* --- PATCH and PUT (forge_patch_t) --- */
+
+/* The row as a patch leaves it: what is not in the patch keeps the row's value. A row's number cannot be changed. */
+#define FORGE_PATCHED(row, patch) "jsonb_populate_record(" row ", " patch "::jsonb - 'id')"
+
+/* --- effects.c --- */
+
+/* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is
+ * "SELECT 'user.login', actor_id, subject_id, ip, request_id, detail FROM …". */
+#define FORGE_AUDIT(select) \
+    "audit AS (INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail) " select \
+    " RETURNING event, at, actor_id, subject_id, ip, request_id, detail)"
+#define FORGE_AUDITED "(SELECT json_agg(a) FROM audit a)::text AS _audit"
+/* Keeps columns _audit and _revoked of the first row. */
+void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
+/* A level of a transaction begins (after depth was raised); is undone (before depth is lowered). */
+void forge_store_effects_mark(forge_db_t *db);
+void forge_store_effects_undo(forge_db_t *db);
+
+/* --- accounts, as several families show them; the table is called u there --- */
+
+#define ACCOUNT "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, u.timezone"
+/* The members of an account as the public API shows it to itself. */
+#define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
+
+/* --- lockout.c --- */
+
+/* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when `subject` is NULL. */
+#define FORGE_GUESS_SETTLE(subject, address, good, from) \
+    "own AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0)," \
+    "  failures = CASE WHEN " good " THEN 0 ELSE f.failures END, locked_until = CASE WHEN " good " THEN NULL ELSE f.locked_until END" \
+    " FROM " from " WHERE f.subject = " subject " AND f.address = " address " RETURNING f.subject), " \
+    "every AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0) FROM own" \
+    " WHERE f.subject = own.subject AND f.address = '' RETURNING 1)"
+
+/* --- mfa.c --- */
+
+/* CTEs that spend a code of the account: the time step must be newer than every one before, a backup code unused. `spent` has one row (how)
+ * when it was good. */
+#define FORGE_CODE_SPENT(user_id, factor_id, step, mac) \
+    "totp AS (UPDATE forge.mfa_factors SET last_step = " step " WHERE id = " factor_id " AND user_id = " user_id \
+    "  AND confirmed_at IS NOT NULL AND last_step < " step " RETURNING id), " \
+    "backup AS (UPDATE forge.mfa_backup_codes SET used_at = now() WHERE user_id = " user_id " AND mac = decode(" mac ", 'hex')" \
+    "  AND used_at IS NULL AND EXISTS (SELECT FROM forge.mfa_factors WHERE id = " factor_id ") RETURNING id), " \
+    "spent AS (SELECT 'totp' AS how FROM totp UNION ALL SELECT 'backup' FROM backup)"
+
+/* --- args.c --- */
+
+/* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
+const char *forge_store_ip(apr_pool_t *p, const char *ip);
+
+/* --- numbers that C and SQL both know: one constant each, in the header of its file --- */
+
+#define FORGE_INTERVAL(n, unit) "interval '" APR_STRINGIFY(n) " " unit "'"
+
+#define FORGE_SESSION_LIFE     FORGE_INTERVAL(FORGE_SESSION_HOURS, "hours")
+#define FORGE_PROOF_LIFE       FORGE_INTERVAL(FORGE_PROOF_HOURS, "hours")
+#define FORGE_IDEMPOTENCY_LIFE FORGE_INTERVAL(FORGE_IDEMPOTENCY_HOURS, "hours")
+
+/* --- courses.c, enrollments.c: who sees a course --- */
+
+/* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has
+ * left an organisation sees nothing of it any more, not even what they made. The course is called c. The sub-select runs once a statement,
+ * not once a row, so that the order's index drives the scan. */
+#define FORGE_COURSE_VISIBLE(caller, admin) \
+    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
+    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
+    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
+
+/* --- one_time.c --- */
+
+/* Somebody else may have been in a session and asked for another address: with the sessions of the accounts in `from` their change of
+ * address ends too. */
+#define FORGE_CHANGE_VOID(from) \
+    "unasked AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM " from " f" \
+    " WHERE t.user_id = f.id AND t.kind = 'email_change' AND t.used_at IS NULL)"
+
+/* --- turn.c: statements that must see what others of the same account have just done --- */
+
+/* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on
+ * with the snapshot it began with, the next one sees what those have committed that it waited for. `wait` takes the
+ * first of `args`, `then` all of them. Rows of `then`. */
+forge_status_t forge_store_in_turn(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *wait, const forge_stmt_t *then,
+                                   forge_args_t args, forge_rows_t **rows);
+/* Locks the row of account $1. Logins, changes of the password and of second factors take turns by it. */
+extern const forge_stmt_t forge_store_hold_account;
+
+/* --- sqlstate.c --- */
+
+typedef struct forge_sqlstate_t {
+    const char *code; /* five characters, or the two of a class */
+    forge_status_t status;
+    bool again; /* the same transaction may succeed when run once more */
+} forge_sqlstate_t;
+/* The row of a SQLSTATE; one with FORGE_E_INTERNAL for NULL and unknown ones. */
+const forge_sqlstate_t *forge_store_sqlstate(const char *code);
+
+/* --- rows.c, render.c --- */
+
+typedef struct forge_outcome_t {
+    const char *name; /* NULL ends a table */
+    forge_status_t status;
+} forge_outcome_t;
+/* What a statement decided: its column _outcome in row 0, as a status by the table; without rows `none`. */
+forge_status_t forge_store_rows_judge(const forge_rows_t *rows, const forge_outcome_t *outcomes, forge_status_t none);
+typedef struct forge_column_t forge_column_t; /* render.c */
+struct forge_rows_t {
+    PGresult *result;
+    apr_pool_t *pool;
+    bool utf8;            /* the server vouches for the encoding of text */
+    forge_column_t *plan; /* how each column is rendered; made at the first use */
+    int shown;
+};
+/* Takes the result: it is cleared with p. */
+forge_rows_t *forge_store_rows_wrap(apr_pool_t *p, PGresult *result, bool utf8);
+/* PostgreSQL's ISO text of a timestamp → microseconds since the epoch; false for infinity, years before Christ and other text. */
+bool forge_store_timestamp(const char *text, apr_time_t *t);
+
+#endif

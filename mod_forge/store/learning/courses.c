@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Courses: the list, and statements that find, judge and change a course in one round trip, with the caller's rights in their SQL.
+ */
+#include "store/engine/store_private.h"
+#include <string.h>
+
+/* clang-format off */
+
+/* The members of SPEC 6; the table is called c in every statement here. */
+#define COURSE                                                                                                                \
+    "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.version, c.created_at, c.updated_at"
+
+/* May the caller put a course into organisation `org`? */
+#define MAY_JOIN(org, caller, admin)                                                                                           \
+    "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS ("               \
+    "SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = " caller "::bigint)))"
+
+/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL: nothing matches.
+ * Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops them. */
+#define WORDS(text)                                                                                                            \
+    "(nullif(replace(plainto_tsquery('simple', translate(" text ", '-_./:@', '      '))::text,"                                \
+    " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
+
+/* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk along the order's index
+ * looks cheaper than the GIN index, and that walk visits every course when the word is rare. */
+static const forge_list_filter_t filters[] = {
+    {"q", "c.search @@ " WORDS("$%d") " AND c.search @@ " WORDS("$%d")},
+    {"difficulty", "c.difficulty = $%d"},
+    {"instructor_id", "c.instructor_id = $%d::bigint"},
+    {"organization_id", "c.organization_id = $%d::bigint"},
+    {NULL, NULL}};
+
+static const forge_list_order_t orders[] = {
+    {"id", "c.id", "c.id > $%d::bigint", NULL},
+    {"-created_at", "c.created_at DESC, c.id DESC", "(c.created_at, c.id) < ($%d::timestamptz, $%d::bigint)", "created_at"},
+    {"title", "c.title, c.id", "(c.title, c.id) > ($%d::text, $%d::bigint)", "title"},
+    {NULL, NULL, NULL, NULL}};
+
+const forge_list_t forge_store_courses_list = {
+    "course_list",
+    "SELECT " COURSE " FROM forge.courses c WHERE " FORGE_COURSE_VISIBLE("$1", "$2"),
+    "SELECT count(*) FROM forge.courses c WHERE " FORGE_COURSE_VISIBLE("$1", "$2"),
+    2, filters, orders};
+
+static const forge_stmt_t course_get = {
+    "course_get",
+    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")};
+
+static const forge_stmt_t course_create = {
+    "course_create",
+    "INSERT INTO forge.courses AS c (title, description, difficulty, status, organization_id, instructor_id) "
+    "SELECT $3, coalesce($4, ''), coalesce($5, 'beginner'), coalesce($6, 'published'), $7::bigint, $1::bigint "
+    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE};
+
+/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or not
+ * for these eyes. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
+static const forge_stmt_t course_update = {
+    "course_update",
+    "WITH found AS ("
+    " SELECT c FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")
+    " FOR NO KEY UPDATE), "
+    "merged AS (SELECT f.c AS was, w.* FROM found f, " FORGE_PATCHED("f.c", "$5") " w), "
+    "verdict AS ("
+    " SELECT m.id, CASE"
+    "  WHEN ($2::boolean OR (m.was).instructor_id = $1::bigint) IS NOT TRUE THEN 'not_owner'"
+    "  WHEN NOT ($4::text IS NULL OR (m.was).version = ANY ($4::bigint[])) THEN 'stale'"
+    "  WHEN m.organization_id IS NOT NULL AND m.organization_id IS DISTINCT FROM (m.was).organization_id"
+    "   AND NOT " MAY_JOIN("m.organization_id", "$1", "$2") " THEN 'bad_reference'"
+    "  ELSE 'ok' END AS outcome FROM merged m), "
+    "changed AS ("
+    " UPDATE forge.courses c SET title = m.title, description = coalesce(m.description, ''),"
+    "  difficulty = coalesce(m.difficulty, 'beginner'), status = coalesce(m.status, 'published'),"
+    "  organization_id = m.organization_id"
+    " FROM merged m JOIN verdict v ON v.id = m.id WHERE c.id = m.id AND v.outcome = 'ok' RETURNING " COURSE ") "
+    "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id"};
+
+static const forge_stmt_t course_delete = {
+    "course_delete",
+    "WITH found AS ("
+    " SELECT c.id, c.version, c.instructor_id FROM forge.courses c"
+    " WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") " FOR UPDATE), "
+    "verdict AS ("
+    " SELECT id, CASE"
+    "  WHEN ($2::boolean OR instructor_id = $1::bigint) IS NOT TRUE THEN 'not_owner'"
+    "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
+    "  ELSE 'ok' END AS outcome FROM found), "
+    "gone AS (DELETE FROM forge.courses c USING verdict v WHERE c.id = v.id AND v.outcome = 'ok') "
+    "SELECT outcome AS _outcome FROM verdict"};
+
+/* clang-format on */
+
+/* The caller's id and rights as the first two parameters of every statement; an anonymous caller is NULL. */
+static const char *caller(apr_pool_t *p, const forge_actor_t *by)
+{
+    return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
+}
+
+static const char *admin(const forge_actor_t *by)
+{
+    return by->admin ? "t" : "f";
+}
+
+/* What the statement decided, as a status. */
+static forge_status_t judged(const forge_rows_t *rows)
+{
+    static const forge_outcome_t outcomes[] = {
+        {"ok", FORGE_OK},
+        {"not_owner", FORGE_E_NOT_OWNER},
+        {"stale", FORGE_E_PRECONDITION_FAILED},
+        {"bad_reference", FORGE_E_BAD_REFERENCE},
+        {NULL, FORGE_OK},
+    };
+    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
+}
+
+forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows)
+{
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id));
+    FORGE_TRY(forge_store_run(db, p, &course_get, args, rows));
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_course_in_t *in, forge_rows_t **rows)
+{
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), in->title, in->description, in->difficulty,
+                                         in->status, in->organization_id);
+    forge_status_t status = forge_store_run(db, p, &course_create, args, rows);
+    /* The account behind a token that is still good was deleted. */
+    if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "courses_instructor_id_fkey") == 0)
+        return FORGE_E_INVALID_TOKEN;
+    FORGE_TRY(status);
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_BAD_REFERENCE;
+}
+
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_patch_t *patch, forge_rows_t **rows)
+{
+    const forge_args_t args =
+        FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), patch->if_version, patch->members);
+    FORGE_TRY(forge_store_run(db, p, &course_update, args, rows));
+    return judged(*rows);
+}
+
+forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const char *if_version)
+{
+    forge_rows_t *rows;
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
+    FORGE_TRY(forge_store_run(db, p, &course_delete, args, &rows));
+    return judged(rows);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Deletes what has served its time, in batches small enough that nobody waits for their locks.
+ */
+#include "store/engine/store_private.h"
+
+#define BATCH 1000 /* rows in one statement */
+enum { BATCHES_MAX = 100 }; /* statements for one table and run */
+
+/* clang-format off */
+
+/* Deletes one batch of the rows where `which` holds, found by `key`, and says how many. ARRAY(…) runs once; a semi-join
+ * might run its LIMIT again and again. */
+#define SWEEP(table, key, which)                                                                               \
+    "WITH gone AS (DELETE FROM forge." table " WHERE " key " = ANY (ARRAY(SELECT " key " FROM forge." table    \
+    " WHERE " which ")) RETURNING 1) SELECT count(*) AS n FROM gone"
+/* Rows that another node is deleting are skipped. */
+#define FREE " LIMIT " APR_STRINGIFY(BATCH) " FOR UPDATE SKIP LOCKED"
+
+/* A guest stays 30 days after its last session has ended; sessions themselves stay as long, so that one is found while
+ * it matters. A session's expiry stands still once it is revoked, so the index on it serves both ends of a session's
+ * life. A spent token is kept until it would have expired: its reuse must be noticed. Nothing updates a revocation, so
+ * none is locked. A mail of two days is one that nobody sends any more: its server is no longer configured. No lock is
+ * longer than FORGE_LOCKOUT_HOURS_MAX, and no guess in flight is that old. */
+static const forge_stmt_t sweeps[] = {
+    {"sweep_idempotency", SWEEP("idempotency_keys", "ctid", "created_at < now() - " FORGE_IDEMPOTENCY_LIFE FREE)},
+    {"sweep_refresh_tokens", SWEEP("refresh_tokens", "id", "used_at IS NOT NULL AND expires_at < now()" FREE)},
+    {"sweep_sessions", SWEEP("sessions", "id", "expires_at < now() - interval '30 days'" FREE)},
+    {"sweep_revocations", SWEEP("revocations", "id",
+        "at < now() - " FORGE_INTERVAL(FORGE_ACCESS_HOURS_MAX, "hours") " - interval '1 hour'"
+        " ORDER BY at LIMIT " APR_STRINGIFY(BATCH))},
+    {"sweep_stream_tickets", SWEEP("stream_tickets", "sha256", "expires_at < now()" FREE)},
+    {"sweep_api_keys", SWEEP("api_keys", "id", "expires_at < now() - interval '30 days'" FREE)},
+    {"sweep_guests", SWEEP("users", "id",
+        "role = 'guest' AND email IS NULL AND created_at < now() - interval '30 days' AND NOT EXISTS ("
+        "SELECT FROM forge.sessions s"
+        " WHERE s.user_id = users.id AND least(s.revoked_at, s.expires_at) > now() - interval '30 days')" FREE)},
+    {"sweep_one_time_tokens", SWEEP("one_time_tokens", "ctid", "expires_at < now() - interval '1 day'" FREE)},
+    {"sweep_mail_outbox", SWEEP("mail_outbox", "id",
+        "created_at < now() - interval '2 days' AND next_try_at < now() - interval '1 hour'" FREE)},
+    {"sweep_login_failures", SWEEP("login_failures", "ctid",
+        "last_at < now() - " FORGE_INTERVAL(FORGE_LOCKOUT_HOURS_MAX, "hours")
+        " AND coalesce(locked_until < now(), true) AND pending_until < now()" FREE)},
+    {"sweep_login_challenges", SWEEP("login_challenges", "id", "expires_at < now()" FREE)},
+};
+
+/* clang-format on */
+
+forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)
+{
+    forge_status_t first = FORGE_OK;
+    apr_pool_t *turn;
+    apr_pool_create(&turn, p);
+    for (size_t i = 0; i < sizeof(sweeps) / sizeof(*sweeps); i++) {
+        apr_int64_t gone = BATCH;
+        for (int n = 0; gone == BATCH && n < BATCHES_MAX; n++) {
+            forge_rows_t *rows;
+            forge_status_t status = forge_store_run(db, turn, &sweeps[i], FORGE_NO_ARGS, &rows);
+            gone = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
+            if (status != FORGE_OK && first == FORGE_OK)
+                first = status;
+            apr_pool_clear(turn);
+        }
+    }
+    apr_pool_destroy(turn);
+    return first;
+}

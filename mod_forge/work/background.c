@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Work on mod_watchdog's threads that has ended before a child's pools go. mod_watchdog itself stops its threads only when the process
+ * pool goes: by then mod_dbd's pools are gone, and a connection still out of them ends the child with an abort.
+ */
+#include "work_private.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <ap_mpm.h>
+#include <mod_watchdog.h>
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
+
+APLOG_USE_MODULE(forge);
+
+#define END_PATIENCE 200 /* times 10 ms that the end of a child waits for a step to end */
+
+typedef struct job_t {
+    struct job_t *next;
+    const forge_background_t *what;
+    apr_thread_mutex_t *lock; /* held by a step */
+    int stopped, ended;
+} job_t;
+
+static job_t *jobs; /* of this generation; written in post_config only */
+
+bool forge_http_background_stopping(void)
+{
+    int state;
+    for (const job_t *job = jobs; job; job = job->next)
+        if (__atomic_load_n(&job->stopped, __ATOMIC_ACQUIRE))
+            return true;
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state == AP_MPMQ_STOPPING;
+}
+
+/* Whoever comes first: this job's thread when it sees that the child stops, or the child's end. A step that does not end in time is left
+ * alone: the signal that ends a prefork child may have interrupted it on its own thread. */
+static void finish(job_t *job)
+{
+    __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
+    for (int i = 0; i < END_PATIENCE; i++) {
+        if (apr_thread_mutex_trylock(job->lock) == APR_SUCCESS) {
+            if (!job->ended && job->what->end)
+                job->what->end(job->what->data);
+            job->ended = 1;
+            apr_thread_mutex_unlock(job->lock);
+            return;
+        }
+        apr_sleep(apr_time_from_msec(10));
+    }
+}
+
+static apr_status_t step(int state, void *data, apr_pool_t *p)
+{
+    job_t *job = data;
+    if (state == AP_WATCHDOG_STATE_STOPPING)
+        finish(job);
+    if (state != AP_WATCHDOG_STATE_RUNNING)
+        return APR_SUCCESS;
+    apr_thread_mutex_lock(job->lock);
+    if (!__atomic_load_n(&job->stopped, __ATOMIC_ACQUIRE))
+        job->what->step(job->what->data, p);
+    apr_thread_mutex_unlock(job->lock);
+    return APR_SUCCESS;
+}
+
+static apr_status_t finish_all(void *unused)
+{
+    (void)unused;
+    for (job_t *job = jobs; job; job = job->next)
+        __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
+    for (job_t *job = jobs; job; job = job->next)
+        finish(job);
+    return APR_SUCCESS;
+}
+
+void forge_http_background_child(apr_pool_t *pchild)
+{
+    apr_pool_pre_cleanup_register(pchild, NULL, finish_all);
+}
+
+/* The module may be unloaded with this pool. */
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    jobs = NULL;
+    return APR_SUCCESS;
+}
+
+int forge_http_background_register(apr_pool_t *pconf, server_rec *s, const forge_background_t *what)
+{
+    ap_watchdog_t *watchdog;
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    if (!get || !add) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "FG0433: mod_watchdog is not loaded; add LoadModule watchdog_module before forge_module");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    job_t *job = apr_pcalloc(pconf, sizeof(*job));
+    job->what = apr_pmemdup(pconf, what, sizeof(*what));
+    if (apr_thread_mutex_create(&job->lock, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS ||
+        get(&watchdog, what->thread, 0, what->one_child, pconf) != APR_SUCCESS || add(watchdog, what->every, job, step) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0434: could not register the background task %s", what->thread);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!jobs)
+        apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
+    job->next = jobs;
+    jobs = job;
+    return OK;
+}

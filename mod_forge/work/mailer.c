@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sends what waits in the outbox (jobs/mail.c), in one child at a time: a watchdog thread for each ForgePublicURL of each database, so that a
+ * slow mail server delays nobody but its own mails.
+ */
+#include "work_private.h"
+#include "jobs/jobs.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <apr_strings.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+#define STEP       apr_time_from_sec(1) /* how often the outbox is looked at */
+#define TELL_EVERY apr_time_from_sec(600)
+#define ROUNDS_MAX 64 /* batches in one step; then the watchdog gets its turn */
+
+typedef struct mailer_t {
+    server_rec *s;
+    apr_time_t told; /* when the log last heard that no mail goes */
+} mailer_t;
+
+static bool stopped(const void *unused)
+{
+    (void)unused;
+    return forge_http_background_stopping();
+}
+
+static forge_status_t lend(void *baton, apr_pool_t *p, forge_db_fn use, void *data)
+{
+    return forge_http_lease_lend(p, baton, "forge mail", use, data);
+}
+
+static void tell(void *baton, forge_mail_event_t event, const char *text)
+{
+    mailer_t *mailer = baton;
+    apr_time_t now = apr_time_now();
+    if (event == FORGE_MAIL_SENT) {
+        mailer->told = 0;
+    } else if (event == FORGE_MAIL_GIVEN_UP) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0470: %s", text);
+    } else if (now - mailer->told > TELL_EVERY || now < mailer->told) {
+        mailer->told = now;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0471: no mail can be sent at present, it waits in the outbox: %s", text);
+    }
+}
+
+static void step(void *data, apr_pool_t *p)
+{
+    mailer_t *mailer = data;
+    forge_server_t *server = forge_http_server(mailer->s);
+    bool more = true;
+    apr_pool_t *turn;
+    if (!server || !server->db_pool)
+        return;
+    const forge_mail_job_t job = {.db = {lend, server},
+                                  .keys = server->keys,
+                                  .public_url = forge_config_public_url(server->config),
+                                  .mail = forge_config_mail(server->config),
+                                  .stop = stopped,
+                                  .tell = tell,
+                                  .baton = mailer};
+    apr_pool_create(&turn, p);
+    for (int i = 0; i < ROUNDS_MAX && more && !stopped(NULL); i++) {
+        forge_status_t status = forge_job_mail(turn, &job, &more);
+        if (status != FORGE_OK) /* claimed mails come back when their lease is over */
+            more = false;
+        if (status != FORGE_OK && forge_util_error(status)->http == HTTP_INTERNAL_SERVER_ERROR)
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0472: could not work on the outbox: %s",
+                         forge_util_error(status)->code);
+        apr_pool_clear(turn);
+    }
+    apr_pool_destroy(turn);
+}
+
+/* --- start --- */
+
+/* The first server with this ForgePublicURL on this database sends for all of them. */
+static bool is_first(apr_pool_t *p, server_rec *main_server, server_rec *s)
+{
+    const char *url = forge_config_public_url(forge_config_of_server(s)), *database = forge_http_pool_database(p, s);
+    for (server_rec *other = main_server; other != s; other = other->next)
+        if (forge_http_server(other) && forge_config_mail(forge_config_of_server(other)) &&
+            strcmp(forge_config_public_url(forge_config_of_server(other)), url) == 0 &&
+            forge_store_same_database(p, forge_http_pool_database(p, other), database))
+            return false;
+    return true;
+}
+
+int forge_http_mailer_register(apr_pool_t *pconf, server_rec *main_server)
+{
+    int n = 0;
+    for (server_rec *s = main_server; s; s = s->next) {
+        if (!forge_http_server(s) || !forge_config_mail(forge_config_of_server(s)) || !is_first(pconf, main_server, s))
+            continue;
+        mailer_t *mailer = apr_pcalloc(pconf, sizeof(*mailer));
+        mailer->s = s;
+        const forge_background_t job = {
+            .thread = apr_psprintf(pconf, "_forge_mail_%d_", n++), .one_child = true, .every = STEP, .step = step, .data = mailer};
+        if (forge_http_background_register(pconf, s, &job) != OK)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Revocations: what this node commits goes into shared memory at once; what others commit comes by LISTEN/NOTIFY.
+ *
+ * Every child has a watchdog thread for each database, and live/ decides which one of them listens (mod_watchdog's own singletons pause for
+ * ten seconds when a child takes over from another). The listener has a connection of its own, beside mod_dbd's pool: DBDMax 1 is all that
+ * a prefork child has, and requests need it. While nobody listens the guard asks the database about each token.
+ */
+#include "work_private.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <apr_strings.h>
+#include <string.h>
+
+APLOG_USE_MODULE(forge);
+
+#define TICK       apr_time_from_msec(100) /* how often a thread looks whether to listen */
+#define LISTEN_FOR apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
+#define PAUSE      apr_time_from_msec(500) /* after a failure */
+#define TELL_AFTER apr_time_from_sec(3)    /* a database that is away for less is no news: those who need it say so themselves */
+#define TELL_EVERY apr_time_from_sec(60)
+
+/* --- the listener --- */
+
+/* One database as one child sees it. */
+typedef struct events_t {
+    const forge_server_t *server; /* the first of its realm */
+    const char *conninfo;
+    forge_listener_hooks_t hooks;
+    apr_pool_t *pool; /* of the connection; NULL: not connected */
+    forge_listener_t *listener;
+    apr_int64_t failed_since, retry_at, told_at; /* by forge_util_monotonic */
+} events_t;
+
+static void heard(void *baton, const char *words)
+{
+    const events_t *e = baton;
+    forge_http_revoked_apply(e->server, words);
+}
+
+/* A child that must end waits for this thread. */
+static bool patient(void *baton)
+{
+    const events_t *e = baton;
+    return !forge_http_background_stopping() && forge_live_events_lead(e->server->live, e->server->realm);
+}
+
+static void disconnect(events_t *e)
+{
+    if (e->pool)
+        apr_pool_destroy(e->pool);
+    e->pool = NULL;
+    e->listener = NULL;
+}
+
+static void give_up(events_t *e, const char *why)
+{
+    apr_int64_t now = forge_util_monotonic();
+    if (forge_http_background_stopping()) { /* patience was at an end: nothing is wrong */
+        disconnect(e);
+        return;
+    }
+    forge_live_events_lost(e->server->live, e->server->realm);
+    if (!e->failed_since)
+        e->failed_since = now;
+    e->retry_at = now + PAUSE;
+    if (now - e->failed_since > TELL_AFTER && (!e->told_at || now - e->told_at > TELL_EVERY)) {
+        e->told_at = now;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, e->server->s,
+                     "FG0443: could not hear from the database which sessions end: %s; it is asked about each token meanwhile", why);
+    }
+    disconnect(e);
+}
+
+/* Connects and loads. A pool without parent is this thread's alone. */
+static void begin(events_t *e)
+{
+    const char *why = "out of memory";
+    apr_int64_t asked = forge_util_monotonic();
+    if (asked < e->retry_at)
+        return;
+    if (apr_pool_create_unmanaged(&e->pool) != APR_SUCCESS) {
+        e->pool = NULL;
+        return;
+    }
+    e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
+    asked = forge_util_monotonic();
+    if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY, &why)) {
+        give_up(e, why);
+        return;
+    }
+    forge_live_events_heard(e->server->live, e->server->realm, asked);
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, e->server->s, "FG0444: hearing from the database which sessions end");
+    e->failed_since = 0;
+}
+
+static void go_on(events_t *e)
+{
+    const char *why = "";
+    apr_int64_t asked = forge_util_monotonic();
+    if (!forge_store_listener_ping(e->listener, &why)) {
+        give_up(e, why);
+        return;
+    }
+    if (!forge_live_events_heard(e->server->live, e->server->realm, asked)) {
+        disconnect(e);
+        return;
+    }
+    if (!forge_store_listener_wait(e->listener, LISTEN_FOR, &why))
+        give_up(e, why);
+}
+
+static void step(void *data, apr_pool_t *p)
+{
+    events_t *e = data;
+    (void)p;
+    if (!forge_live_events_lead(e->server->live, e->server->realm))
+        disconnect(e);
+    else if (!e->listener)
+        begin(e);
+    else
+        go_on(e);
+}
+
+static void end(void *data)
+{
+    events_t *e = data;
+    disconnect(e);
+    forge_live_events_resign(e->server->live, e->server->realm);
+}
+
+/* --- registration --- */
+
+/* Has an earlier server the same database? */
+static bool is_first(server_rec *main_server, const forge_server_t *server)
+{
+    for (server_rec *s = main_server; s != server->s; s = s->next) {
+        const forge_server_t *other = forge_http_server(s);
+        if (other && other->realm == server->realm)
+            return false;
+    }
+    return true;
+}
+
+int forge_http_events_register(apr_pool_t *pconf, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        const forge_server_t *server = forge_http_server(s);
+        const char *conninfo = forge_http_pool_database(pconf, s);
+        if (!server || !*conninfo || !is_first(main_server, server))
+            continue;
+        events_t *e = apr_pcalloc(pconf, sizeof(*e));
+        e->server = server;
+        e->conninfo = conninfo;
+        e->hooks = (forge_listener_hooks_t){heard, patient, e};
+        const forge_background_t job = {.thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
+                                        .every = TICK,
+                                        .step = step,
+                                        .end = end,
+                                        .data = e};
+        if (forge_http_background_register(pconf, s, &job) != OK)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}

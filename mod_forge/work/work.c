@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * All that runs beside requests, in one list.
+ */
+#include "work_private.h"
+
+#include <httpd.h>
+
+int forge_work_register(apr_pool_t *pconf, server_rec *main_server)
+{
+    if (forge_http_events_register(pconf, main_server) != OK || forge_http_mailer_register(pconf, main_server) != OK)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    return forge_http_tasks_register(pconf, main_server);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of work/: what runs beside requests, on mod_watchdog's threads, and has ended before a child's pools go. A request never waits for it.
+ */
+#ifndef FORGE_WORK_H
+#define FORGE_WORK_H
+
+#include <apr_pools.h>
+
+struct server_rec;
+
+/* post_config: registers all of it. Not OK: the log says why. */
+int forge_work_register(apr_pool_t *pconf, struct server_rec *main_server);
+/* child_init */
+void forge_http_background_child(apr_pool_t *pchild);
+
+#endif

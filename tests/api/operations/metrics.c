@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Metrics tell the truth: counters equal what was sent, over all children and across a graceful restart (SPEC 12, SECURITY 1 and 58).
+ */
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The value of one sample, by the text before it; -1 when there is no such line. */
+static double sample(const char *text, const char *name)
+{
+    char *line = strstr(text, F("\n%s ", name));
+    return line ? atof(line + strlen(name) + 2) : -1;
+}
+
+/* Sum of all samples whose line begins so. */
+static double total(const char *text, const char *begin)
+{
+    double sum = 0;
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (!strncmp(line, begin, strlen(begin)) && strrchr(F("%.*s", (int)strcspn(line, "\n"), line), ' '))
+            sum += atof(strrchr(F("%.*s", (int)strcspn(line, "\n"), line), ' ') + 1);
+        if (!strchr(line, '\n'))
+            break;
+    }
+    return sum;
+}
+
+static char *metrics(void)
+{
+    pause_ms(150); /* counted when the request is logged, after its answer */
+    reply_t *reply = CALL("GET", "/metrics");
+    expect_status(reply, 200);
+    return reply->body;
+}
+
+START_TEST(formats)
+{
+    expect_status(CALL("GET", "/api/v1/courses"), 200);
+    reply_t *plain = CALL("GET", "/metrics");
+    ck_assert_msg(!strncmp(header(plain, "Content-Type"), "text/plain; version=0.0.4", 25), "%s", header(plain, "Content-Type"));
+    reply_t *open = CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
+    ck_assert_msg(!strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42), "%s",
+                  header(open, "Content-Type"));
+    ck_assert_msg(open->length > 6 && !strcmp(open->body + open->length - 6, "# EOF\n"), "OpenMetrics ends with # EOF");
+    static const char *const names[] = {"forge_http_requests_total{",
+                                        "forge_http_request_duration_seconds_bucket{",
+                                        "forge_http_request_duration_seconds_count{",
+                                        "forge_http_requests_in_flight",
+                                        "forge_build_info{",
+                                        "forge_db_",
+                                        "forge_password_hash_",
+                                        "forge_rate_limited_total",
+                                        NULL};
+    for (const char *const *name = names; *name; name++)
+        ck_assert_msg(strstr(plain->body, F("\n%s", *name)) != NULL, "%s is missing", *name);
+    if (process_run(NULL, (const char *[]){"promtool", "--version", NULL}, NULL) == 0) {
+        char *out, *path = F("%s/metrics.txt", env.dir);
+        file_write(path, plain->body);
+        int code = process_run(NULL, (const char *[]){"sh", "-c", F("promtool check metrics < %s", path), NULL}, &out);
+        ck_assert_msg(code == 0, "promtool: %s", out);
+    }
+}
+END_TEST
+
+typedef struct count_t {
+    const char *path;
+    int each, status;
+} count_t;
+
+static void get_many(int i, void *baton)
+{
+    count_t *count = baton;
+    (void)i;
+    for (int n = 0; n < count->each; n++) {
+        reply_t *reply = CALL("GET", count->path, .lenient = true);
+        if (reply->status != count->status)
+            fail_later("%s: %d", count->path, reply->status);
+    }
+}
+
+START_TEST(counters_are_exact)
+{
+    static const char courses[] = "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses\",status=\"200\"}";
+    static const char missing[] = "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses/{id}\",status=\"404\"}";
+    static const char counted[] = "forge_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"}";
+    char *before = metrics();
+    double at_first = sample(before, courses), misses = sample(before, missing), timed = sample(before, counted);
+    parallel(8, get_many, &(count_t){"/api/v1/courses", 50, 200});
+    parallel(4, get_many, &(count_t){"/api/v1/courses/12345", 25, 404});
+    char *after = metrics();
+    ck_assert_double_eq(sample(after, courses) - (at_first > 0 ? at_first : 0), 400);
+    ck_assert_double_eq(sample(after, missing) - (misses > 0 ? misses : 0), 100);
+    ck_assert_double_eq(sample(after, counted) - (timed > 0 ? timed : 0), 400);
+    env_httpd_graceful();
+    pause_ms(1500);
+    ck_assert(env_wait_ready(10));
+    ck_assert_double_eq(sample(metrics(), courses), sample(after, courses));
+}
+END_TEST
+
+START_TEST(random_paths_add_no_series)
+{
+    metrics();
+    static const char weird[] = "WEIRD /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    CALL("GET", "/api/v1/first-of-its-kind");
+    raw_text(PORT_MAIN, weird);
+    size_t lines = 0, more = 0;
+    for (const char *c = metrics(); *c; c++)
+        lines += *c == '\n';
+    for (int i = 0; i < 50; i++)
+        CALL("GET", F("/api/v1/random-%d/%d", i, i));
+    raw_text(PORT_MAIN, weird);
+    for (const char *c = metrics(); *c; c++)
+        more += *c == '\n';
+    ck_assert_msg(more <= lines + 4, "%zu lines, then %zu", lines, more);
+    ck_assert_ptr_null(strstr(metrics(), "random-"));
+    ck_assert_ptr_null(strstr(metrics(), "WEIRD"));
+}
+END_TEST
+
+START_TEST(in_flight_comes_back_to_one)
+{
+    parallel(8, get_many, &(count_t){"/api/v1/courses", 10, 200});
+    ck_assert_double_eq(sample(metrics(), "forge_http_requests_in_flight"), 1);
+}
+END_TEST
+
+/* Histograms are cumulative and end in +Inf = count. */
+START_TEST(histograms_add_up)
+{
+    for (int i = 0; i < 5; i++)
+        CALL("GET", "/api/v1/courses");
+    char *text = metrics();
+    static const char labels[] = "method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"";
+    double last = 0;
+    int buckets = 0;
+    for (char *line = strstr(text, F("forge_http_request_duration_seconds_bucket{%s", labels)); line;
+         line = strstr(line + 1, F("forge_http_request_duration_seconds_bucket{%s", labels)), buckets++) {
+        double value = atof(strchr(line, '}') + 2);
+        ck_assert_msg(value >= last, "a bucket is smaller than the one before");
+        last = value;
+    }
+    ck_assert_int_gt(buckets, 5);
+    ck_assert_double_eq(last, sample(text, F("forge_http_request_duration_seconds_count{%s}", labels)));
+    ck_assert_double_gt(sample(text, F("forge_http_request_duration_seconds_sum{%s}", labels)), 0);
+    ck_assert_double_gt(total(text, "forge_http_requests_total{"), 4);
+}
+END_TEST
+
+START_TEST(performance)
+{
+    for (int i = 0; i < 10; i++)
+        CALL("GET", "/api/v1/courses");
+    pause_ms(100);
+    reply_t *reply = CALL("GET", "/api/v1/performance");
+    expect_status(reply, 200);
+    static const char *const summary[] = {"total_requests", "avg_response_time", "error_rate", "endpoint_count", "p95_response_time", NULL};
+    static const char *const figures[] = {"count", "avg_response_time", "p95_response_time", "error_rate", NULL};
+    static const char *const system[] = {"cpu_avg", "memory_avg", "disk_avg", NULL};
+    for (const char *const *name = summary; *name; name++)
+        ck_assert(json_is_number(at(reply->json, F("/summary/%s", *name))));
+    for (const char *const *name = system; *name; name++)
+        ck_assert(json_is_number(at(reply->json, F("/system/%s", *name))));
+    json_t *courses = json_object_get(at(reply->json, "/endpoints"), "GET /api/v1/courses");
+    ck_assert_ptr_nonnull(courses);
+    for (const char *const *name = figures; *name; name++)
+        ck_assert(json_is_number(json_object_get(courses, *name)));
+    ck_assert_int_ge(json_integer_value(json_object_get(courses, "count")), 10);
+    ck_assert_uint_eq(json_object_size(reply->json), 3);
+    ck_assert_uint_eq(json_object_size(at(reply->json, "/summary")), 5);
+}
+END_TEST
+
+/* /health tells what is left of the figure that /performance tells as used. */
+START_TEST(health_and_performance_agree)
+{
+    double used = json_number_value(at(CALL("GET", "/api/v1/performance")->json, "/system/disk_avg"));
+    double left = json_number_value(at(CALL("GET", "/health")->json, "/checks/disk/free_percent"));
+    ck_assert_double_eq_tol(used + left, 100, 1.0);
+}
+END_TEST
+
+/* SECURITY 58: who may read the figures is Apache's to say, and its refusal is a problem document too */
+START_TEST(access_is_apaches)
+{
+    expect_log("AH01630");
+    person_t admin = person("admin");
+    static const char *const paths[] = {"/metrics", "/metrics/", "/api/v1/performance", "/api/v1/performance/", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        expect_problem(CALL("GET", *path, .port = PORT_STRICT), "insufficient_scope");
+        expect_status(CALL("GET", *path, .port = PORT_STRICT, .token = admin.access), 403);
+        expect_status(CALL("GET", *path), 200);
+    }
+    ck_assert_ptr_null(strstr(metrics(), admin.username));
+}
+END_TEST
+
+Suite *suite_metrics(void)
+{
+    Suite *suite = suite_create("metrics");
+    TCase *all = case_make(suite, "all");
+    tcase_add_test(all, formats);
+    tcase_add_test(all, counters_are_exact);
+    tcase_add_test(all, random_paths_add_no_series);
+    tcase_add_test(all, in_flight_comes_back_to_one);
+    tcase_add_test(all, histograms_add_up);
+    tcase_add_test(all, performance);
+    tcase_add_test(all, health_and_performance_agree);
+    tcase_add_test(all, access_is_apaches);
+    return suite;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the harness itself decides: which lines of the error log fail a case.
+ */
+#include "harness.h"
+
+#include <stdio.h>
+
+#define STAMP  "[Mon Jan 05 10:00:00.000000 2026] "
+#define LOADED " - may result in undefined or erroneous behavior\n"
+
+static const char *judged(const char *line)
+{
+    return log_surprise(F("%s", line));
+}
+
+START_TEST(remarks_on_httpds_build_are_no_surprise)
+{
+    ck_assert_ptr_null(judged(
+        STAMP
+        "[ssl:warn] [pid 7:tid 8] AH01882: Init: this version of mod_ssl was compiled against a newer library" LOADED));
+    ck_assert_ptr_null(judged(
+        STAMP
+        "[core:warn] [pid 7:tid 8] (92)Protocol not available: AH00076: Failed to enable APR_TCP_DEFER_ACCEPT\n"));
+    ck_assert_ptr_null(
+        judged(STAMP "[mpm_event:error] [pid 7:tid 8] AH00484: server reached MaxRequestWorkers setting\n"));
+    ck_assert_ptr_null(judged(STAMP "[forge:info] [pid 7:tid 8] FG0001: below warn\n"));
+}
+END_TEST
+
+START_TEST(faults_are_surprises)
+{
+    static const char *const lines[] = {
+        STAMP "[ssl:warn] [pid 7:tid 8] AH01909: localhost:443:0 server certificate does NOT include an ID which "
+              "matches the server name",
+        STAMP "[forge:warn] [pid 7:tid 8] FG0001: quotes AH01882: and is ours all the same",
+        STAMP "[core:notice] [pid 7:tid 8] AH00051: child pid 9 exit signal Segmentation fault (11)",
+        "==9==ERROR: AddressSanitizer: heap-use-after-free", "reply.c:12:3: runtime error: signed integer overflow"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        const char *found = judged(F(STAMP "[ssl:warn] [pid 7:tid 8] AH01882: Init\n%s\n", lines[i]));
+        ck_assert_msg(found, "%s", lines[i]);
+        ck_assert_str_eq(found, lines[i]);
+    }
+}
+END_TEST
+
+START_TEST(what_a_case_announces_is_no_surprise)
+{
+    static const char line[] = STAMP "[forge:warn] [pid 7:tid 8] FG0001: announced\n";
+    ck_assert_ptr_nonnull(judged(line));
+    expect_log("FG0001");
+    ck_assert_ptr_null(judged(line));
+}
+END_TEST
+
+Suite *suite_selftest(void)
+{
+    Suite *suite = suite_create("selftest");
+    TCase *logs = case_make(suite, "logs");
+    tcase_add_test(logs, remarks_on_httpds_build_are_no_surprise);
+    tcase_add_test(logs, faults_are_surprises);
+    tcase_add_test(logs, what_a_case_announces_is_no_surprise);
+    return suite;
+}

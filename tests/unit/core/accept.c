@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * core/accept.c: which Accept headers allow a media type.
+ */
+#include "unit.h"
+
+#include "core/core.h"
+
+static const struct {
+    const char *header;
+    bool json;
+} cases[] = {
+    {NULL, true},
+    {"", true},
+    {"*/*", true},
+    {"application/json", true},
+    {"APPLICATION/JSON;charset=utf-8", true},
+    {"application/*", true},
+    {"text/html, */*;q=0.1", true},
+    {"text/html,application/json;q=0.5", true},
+    {"text/html", false},
+    {"application/xml", false},
+    {"application/json;q=0", false},
+    {"*/*, application/json;q=0", false},
+    {"application/json;q=0.000, text/html", false},
+    {"application/jsonx", false},
+    {"application", false},
+    {"*/*;q=0", false},
+    {", ,application/json", true},
+    {"text/html;q=1;x=y, application/*;q=0.2", true},
+};
+
+START_TEST(accept_decides)
+{
+    ck_assert_int_eq(forge_core_accepts(cases[_i].header, "application/json; charset=utf-8"), cases[_i].json);
+}
+END_TEST
+
+Suite *forge_test_core_accept(void)
+{
+    Suite *suite = suite_create("core/accept");
+    TCase *tcase = tcase_create("all");
+    tcase_add_loop_test(tcase, accept_decides, 0, sizeof(cases) / sizeof(cases[0]));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

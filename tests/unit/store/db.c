@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of store/db.c, run.c, wire.c and sqlstate.c: connections that die, hang, forget, and statements that fail.
+ */
+#include "pg.h"
+#include "unit.h"
+#include <apr_strings.h>
+#include <signal.h>
+#include <stdio.h>
+
+static const forge_stmt_t add_stmt = {"test_add", "SELECT $1::int + $2::int AS sum, pg_backend_pid() AS pid"};
+static const forge_stmt_t slow_stmt = {"test_slow", "SELECT pg_sleep($1::float8)"};
+#define ONE_TWO FORGE_ARGS("1", "2")
+
+static PGconn *conn;
+static forge_db_t *db;
+
+static void setup(void)
+{
+    forge_test_begin();
+    conn = forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_db", true));
+    db = forge_test_pg_attach(forge_test_pool, conn);
+}
+
+static void add_works(void)
+{
+    forge_rows_t *rows;
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &add_stmt, ONE_TWO, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_rows_count(rows), 1);
+    ck_assert_int_eq(forge_store_rows_int(rows, 0, "sum", 0), 3);
+}
+
+static int prepared(const char *name)
+{
+    return atoi(forge_test_pg_ask(db, forge_test_pool,
+                                  apr_psprintf(forge_test_pool, "SELECT count(*) FROM pg_prepared_statements WHERE name = '%s'", name)));
+}
+
+static forge_status_t sql(const char *text)
+{
+    const forge_stmt_t stmt = {"", text};
+    return forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL);
+}
+
+#define SAME(a, b) forge_store_same_database(forge_test_pool, a, b)
+
+START_TEST(same_database)
+{
+    ck_assert(SAME("dbname=a user=x", "user=y dbname=a connect_timeout=2"));
+    ck_assert(SAME("postgresql://u@h:5433/a", "host=h port=5433 dbname=a"));
+    ck_assert(!SAME("dbname=a", "dbname=b"));
+    ck_assert(!SAME("dbname=a host=h", "dbname=a"));
+    ck_assert(!SAME("host=a port=5 dbname=d", "host=a5 dbname=d"));
+    ck_assert(SAME("host=a port=5 dbname=d", "dbname=d user=x host=a port=5 password=y"));
+    ck_assert(SAME("host=a port=5 dbname=d", "postgresql://z@a:5/d"));
+    ck_assert(!SAME("host=a port=5 dbname=d", "host=a port=5 dbname=e"));
+    ck_assert_str_eq(forge_store_database_name(forge_test_pool, "nonsense"), "nonsense");
+    ck_assert(SAME("=", "="));
+    ck_assert(!SAME("=", "dbname=a"));
+    ck_assert(!SAME("", "="));
+}
+END_TEST
+
+/* What is left out is what libpq takes then. */
+START_TEST(same_database_by_default)
+{
+    ck_assert(SAME("host=h dbname=a", "host=h port=5432 dbname=a"));
+    ck_assert(SAME("host=h dbname=a", "host=h port='' dbname=a"));
+    ck_assert(!SAME("host=h user=a", "host=h user=b"));
+    ck_assert(SAME("host=h user=a", "host=h user=b dbname=a"));
+    ck_assert(SAME("host=h user=a dbname=''", "host=h user=a"));
+    ck_assert(SAME("host=h", "host=h"));
+    ck_assert(!SAME("host=h", "host=h user=root")); /* as whom the server connects is not known here */
+    ck_assert(SAME("host=n hostaddr=10.0.0.1 dbname=a", "hostaddr=10.0.0.1 dbname=a"));
+}
+END_TEST
+
+START_TEST(same_database_of_lists)
+{
+    ck_assert(SAME("host=a,b dbname=d", "host=a,b port=5432 dbname=d"));
+    ck_assert(SAME("host=a,b port=1 dbname=d", "postgresql://a:1,b:1/d"));
+    ck_assert(SAME("host=a,b port=,2 dbname=d", "host=a,b port=5432,2 dbname=d"));
+    ck_assert(!SAME("host=a,b port=1,2 dbname=d", "host=a,b port=2,1 dbname=d"));
+    ck_assert(!SAME("host=a,b dbname=d", "host=a dbname=d"));
+    ck_assert(SAME("host=a,b hostaddr=10.0.0.1, dbname=d", "host=x,b hostaddr=10.0.0.1, dbname=d"));
+}
+END_TEST
+
+START_TEST(same_database_of_environment)
+{
+    setenv("PGHOST", "h", 1);
+    setenv("PGPORT", "7", 1);
+    setenv("PGUSER", "u", 1);
+    ck_assert(SAME("", "host=h port=7 dbname=u"));
+    ck_assert(SAME("", "host=h port=7 user=u"));
+    ck_assert(!SAME("host='' dbname=a", "dbname=a"));
+    setenv("PGDATABASE", "d", 1);
+    ck_assert(SAME("user=a", "user=b"));
+    ck_assert(SAME("", "dbname=d"));
+    ck_assert(!SAME("user=a dbname=''", "user=b dbname=''"));
+    ck_assert(!SAME("service=s user=a", "service=s user=b")); /* its file need not name a database */
+    ck_assert(!SAME("service=s", "service=t"));
+    ck_assert(!SAME("service=s", ""));
+    unsetenv("PGDATABASE");
+    unsetenv("PGUSER");
+    unsetenv("PGPORT");
+    unsetenv("PGHOST");
+}
+END_TEST
+
+START_TEST(prepares_once)
+{
+    ck_assert_int_eq(prepared("test_add"), 0);
+    add_works();
+    add_works();
+    ck_assert_int_eq(prepared("test_add"), 1);
+    ck_assert_str_eq(forge_test_pg_logged(), "");
+}
+END_TEST
+
+START_TEST(settings_are_made)
+{
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('statement_timeout')"), "2s");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('lock_timeout')"), "2s");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('idle_in_transaction_session_timeout')"), "10s");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('timezone')"), "UTC");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('search_path')"), "forge, pg_temp");
+}
+END_TEST
+
+START_TEST(learns_again_after_deallocate)
+{
+    add_works();
+    forge_test_pg_do(db, forge_test_pool, "DEALLOCATE ALL");
+    add_works();
+    forge_test_pg_do(db, forge_test_pool, "DEALLOCATE test_add");
+    add_works();
+    ck_assert_int_eq(prepared("test_add"), 1);
+    /* the other way round: the server knows a name that we do not */
+    forge_store_db_detach(db);
+    PQclear(PQexec(conn, "DEALLOCATE ALL"));
+    db = forge_test_pg_attach(forge_test_pool, conn);
+    PQclear(PQprepare(conn, "test_slow", "SELECT 1 WHERE $1::float8 > 0", 0, NULL));
+    const forge_args_t args = FORGE_ARGS("0.001");
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &slow_stmt, args, NULL), FORGE_OK);
+    ck_assert_str_eq(forge_test_pg_logged(), "");
+}
+END_TEST
+
+static forge_status_t add_in_tx(forge_db_t *d, apr_pool_t *p, void *baton)
+{
+    ++*(int *)baton;
+    FORGE_TRY(forge_store_script(d, p, "INSERT INTO kept VALUES (1)", NULL));
+    return forge_store_run(d, p, &add_stmt, ONE_TWO, NULL);
+}
+
+START_TEST(learns_again_in_a_transaction)
+{
+    int runs = 0;
+    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a int)");
+    add_works();
+    forge_test_pg_do(db, forge_test_pool, "DEALLOCATE ALL");
+    ck_assert_int_eq(forge_store_tx(db, forge_test_pool, add_in_tx, &runs), FORGE_OK);
+    ck_assert_int_eq(runs, 2);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM kept"), "1");
+    /* and when BEGIN travels with the statement that is unknown */
+    forge_test_pg_do(db, forge_test_pool, "DEALLOCATE ALL");
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    add_works();
+    ck_assert_int_eq(PQtransactionStatus(conn), PQTRANS_INTRANS);
+    ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
+}
+END_TEST
+
+START_TEST(result_type_may_change)
+{
+    static const forge_stmt_t all = {"test_all", "SELECT * FROM grows"};
+    forge_rows_t *rows;
+    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE grows (a int); INSERT INTO grows VALUES (1)");
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &all, FORGE_NO_ARGS, NULL), FORGE_OK);
+    forge_test_pg_do(db, forge_test_pool, "ALTER TABLE grows ADD b int DEFAULT 7");
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &all, FORGE_NO_ARGS, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_rows_int(rows, 0, "b", 0), 7);
+    ck_assert_ptr_null(forge_store_rows_text(rows, 0, "c"));
+    ck_assert_ptr_null(forge_store_rows_text(rows, 1, "a"));
+}
+END_TEST
+
+START_TEST(survives_a_killed_back_end)
+{
+    apr_pool_t *other;
+    forge_db_t *dead;
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
+    add_works();
+    forge_store_db_detach(db);
+    apr_pool_create(&other, forge_test_pool);
+    forge_db_t *killer = forge_test_pg_attach(other, forge_test_pg_connect(other, forge_test_pg_database(other, "store_killer", true)));
+    const char *pid = apr_itoa(other, PQbackendPID(conn));
+    forge_test_pg_ask(killer, other, apr_psprintf(other, "SELECT pg_terminate_backend(%s, 5000)", pid));
+    /* found dead before anything is sent; then the pool resets it */
+    ck_assert_int_eq(forge_store_db_attach(other, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &dead),
+                     FORGE_E_DATABASE_DOWN);
+    ck_assert_ptr_null(dead);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+    PQreset(conn);
+    db = forge_test_pg_attach(forge_test_pool, conn);
+    ck_assert_int_eq(prepared("test_add"), 0);
+    add_works();
+    ck_assert_str_eq(forge_test_pg_ask(db, other, "SELECT current_setting('statement_timeout')"), "2s");
+}
+END_TEST
+
+START_TEST(killed_while_in_use)
+{
+    add_works();
+    ck_assert_int_eq(sql("SELECT pg_terminate_backend(pg_backend_pid())"), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(sql("SELECT 1"), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_E_DATABASE_DOWN);
+    forge_store_db_detach(db);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+}
+END_TEST
+
+START_TEST(statement_timeout)
+{
+    const forge_args_t args = FORGE_ARGS("30");
+    forge_test_pg_do(db, forge_test_pool, "SET statement_timeout = 50");
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &slow_stmt, args, NULL), FORGE_E_TIMEOUT);
+    add_works();
+}
+END_TEST
+
+/* Attaches anew with a short answer timeout. */
+static void hurry(apr_interval_time_t answer)
+{
+    forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL};
+    forge_store_db_detach(db);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
+                     FORGE_OK);
+}
+
+START_TEST(a_server_that_hangs)
+{
+    pid_t pid = PQbackendPID(conn);
+    add_works();
+    hurry(300000);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    apr_time_t before = apr_time_now();
+    forge_status_t status = forge_store_run(db, forge_test_pool, &add_stmt, ONE_TWO, NULL);
+    bool bounded = apr_time_now() - before < 3 * APR_USEC_PER_SEC;
+    forge_store_db_detach(db);
+    kill(pid, SIGCONT);
+    ck_assert_int_eq(status, FORGE_E_DATABASE_DOWN);
+    ck_assert(bounded);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+    PQreset(conn);
+    db = forge_test_pg_attach(forge_test_pool, conn);
+    add_works();
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_read)
+{
+    static const forge_stmt_t length = {"test_length", "SELECT length($1::text) AS n"};
+    pid_t pid = PQbackendPID(conn);
+    char *large = apr_palloc(forge_test_pool, 8 * 1024 * 1024 + 1);
+    memset(large, 'x', 8 * 1024 * 1024);
+    large[8 * 1024 * 1024] = '\0';
+    const forge_args_t args = FORGE_ARGS(large);
+    forge_rows_t *rows;
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &length, args, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_rows_int(rows, 0, "n", 0), 8 * 1024 * 1024);
+    hurry(300000);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    forge_status_t status = forge_store_run(db, forge_test_pool, &length, args, NULL);
+    kill(pid, SIGCONT);
+    ck_assert_int_eq(status, FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+}
+END_TEST
+
+START_TEST(stopped_at_the_first_word)
+{
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL};
+    forge_db_t *other;
+    PGconn *fresh = forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
+    pid_t pid = PQbackendPID(fresh);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    forge_status_t status =
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){"x", NULL, NULL}, &other);
+    kill(pid, SIGCONT);
+    ck_assert_int_eq(status, FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(PQstatus(fresh), CONNECTION_BAD);
+}
+END_TEST
+
+START_TEST(outdated_schema_recovers)
+{
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
+    forge_db_t *mine;
+    int found, max;
+    const char *where = forge_test_pg_database(forge_test_pool, "store_empty", false), *why;
+    PGconn *fresh = forge_test_pg_connect(forge_test_pool, where);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(
+            forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+            FORGE_E_SCHEMA_OUTDATED);
+    forge_db_t *admin = forge_store_db_connect(forge_test_pool, where, &why);
+    ck_assert_ptr_nonnull(admin);
+    ck_assert_int_eq(forge_store_schema_check(admin, forge_test_pool, &found, &max), FORGE_OK);
+    ck_assert_int_eq(found, 0);
+    ck_assert_int_eq(max, 40);
+    forge_test_pg_do(admin, forge_test_pool, "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int)");
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+        FORGE_E_SCHEMA_OUTDATED);
+    forge_test_pg_do(admin, forge_test_pool, "INSERT INTO forge.migrations VALUES (1000000)");
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine), FORGE_OK);
+    ck_assert_int_eq(forge_store_schema_check(mine, forge_test_pool, &found, &max), FORGE_OK);
+    ck_assert_int_eq(found, 1000000);
+    ck_assert_int_ge(found, forge_store_schema_wanted());
+    /* a table that vanishes later makes the next attach look again */
+    forge_test_pg_do(admin, forge_test_pool, "DROP TABLE forge.migrations");
+    static const forge_stmt_t gone = {"test_gone", "SELECT 1 FROM forge.nowhere"};
+    ck_assert_int_eq(forge_store_run(mine, forge_test_pool, &gone, FORGE_NO_ARGS, NULL), FORGE_E_SCHEMA_OUTDATED);
+    forge_store_db_detach(mine);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+        FORGE_E_SCHEMA_OUTDATED);
+}
+END_TEST
+
+/* A new request on the same connection. */
+static void request(const char *id)
+{
+    static const forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
+    forge_store_db_detach(db);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){id, NULL, NULL}, &db),
+                     FORGE_OK);
+}
+
+static const char *activity(void)
+{
+    return forge_test_pg_ask(db, forge_test_pool, "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+}
+
+START_TEST(activity_is_seen)
+{
+    static const char *const ids[] = {"req-1", "req-2", "a\"b'c\\;--"};
+    for (int i = 0; i < 3; i++) {
+        apr_sleep(20000); /* a connection in constant use is not renamed for every read */
+        request(ids[i]);
+        ck_assert_str_eq(activity(), ids[i]);
+    }
+    /* a failing statement takes the name back: it comes again with the next */
+    apr_sleep(20000);
+    request("req-4");
+    ck_assert_int_eq(sql("SELECT 'x'::int"), FORGE_E_VALIDATION);
+    ck_assert_str_eq(activity(), "req-4");
+}
+END_TEST
+
+START_TEST(activity_of_what_writes)
+{
+    char id[16];
+    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a text)");
+    for (int i = 0; i < 50; i++) {
+        request(apr_psprintf(forge_test_pool, "req-%d", i));
+        snprintf(id, sizeof id, "req-%d", i);
+        if (i % 2)
+            ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+        ck_assert_int_eq(sql("INSERT INTO kept SELECT current_setting('application_name')"), FORGE_OK);
+        if (i % 2)
+            ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
+        ck_assert_str_eq(activity(), id);
+    }
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(DISTINCT a) FROM kept WHERE a LIKE 'req-%'"), "50");
+    /* a transaction that was rolled back had the name inside: it is set again */
+    request("req-a");
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    ck_assert_str_eq(activity(), "req-a");
+    forge_store_rollback(db);
+    ck_assert_int_eq(sql("INSERT INTO kept SELECT current_setting('application_name')"), FORGE_OK);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM kept WHERE a = 'req-a'"), "1");
+}
+END_TEST
+
+START_TEST(detach_rolls_back)
+{
+    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a int)");
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    forge_test_pg_do(db, forge_test_pool, "INSERT INTO kept VALUES (1)");
+    forge_store_db_detach(db);
+    forge_store_db_detach(db);
+    ck_assert_int_eq(PQtransactionStatus(conn), PQTRANS_IDLE);
+    ck_assert_int_eq(sql("SELECT 1"), FORGE_E_DATABASE_DOWN);
+    /* somebody else's leavings end at the next attach */
+    PQclear(PQexec(conn, "BEGIN"));
+    db = forge_test_pg_attach(forge_test_pool, conn);
+    ck_assert_int_eq(PQtransactionStatus(conn), PQTRANS_IDLE);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM kept"), "0");
+}
+END_TEST
+
+START_TEST(states_have_meanings)
+{
+    static const struct {
+        const char *code;
+        forge_status_t status;
+    } rows[] = {
+        {"23505", FORGE_E_CONFLICT},        {"23503", FORGE_E_BAD_REFERENCE},   {"23514", FORGE_E_VALIDATION},
+        {"22P02", FORGE_E_VALIDATION},      {"22003", FORGE_E_VALIDATION},      {"22001", FORGE_E_VALIDATION},
+        {"57014", FORGE_E_TIMEOUT},         {"55P03", FORGE_E_TIMEOUT},         {"53300", FORGE_E_DATABASE_DOWN},
+        {"08006", FORGE_E_DATABASE_DOWN},   {"57P03", FORGE_E_DATABASE_DOWN},   {"53100", FORGE_E_STORAGE_FULL},
+        {"42P01", FORGE_E_SCHEMA_OUTDATED}, {"42703", FORGE_E_SCHEMA_OUTDATED}, {"3F000", FORGE_E_SCHEMA_OUTDATED},
+        {"25006", FORGE_E_DATABASE_DOWN},   {"40001", FORGE_E_DATABASE_DOWN},   {"40P01", FORGE_E_DATABASE_DOWN},
+        {"XX000", FORGE_E_INTERNAL},        {"P0001", FORGE_E_INTERNAL},        {"22012", FORGE_E_INTERNAL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = apr_psprintf(forge_test_pool, "DO $$ BEGIN RAISE EXCEPTION 'made' USING ERRCODE = '%s'; END $$", rows[i].code);
+        ck_assert_msg(sql(text) == rows[i].status, "%s", rows[i].code);
+    }
+}
+END_TEST
+
+START_TEST(constraints_have_names)
+{
+    forge_test_pg_do(db, forge_test_pool,
+                     "CREATE TABLE a (id int CONSTRAINT a_key PRIMARY KEY, n int CONSTRAINT a_positive CHECK (n > 0),"
+                     " up int CONSTRAINT a_up REFERENCES a); INSERT INTO a VALUES (1, 1)");
+    ck_assert_str_eq(forge_store_constraint(db), "");
+    ck_assert_int_eq(sql("INSERT INTO a VALUES (1, 1)"), FORGE_E_CONFLICT);
+    ck_assert_str_eq(forge_store_constraint(db), "a_key");
+    ck_assert_int_eq(sql("INSERT INTO a VALUES (2, 0)"), FORGE_E_VALIDATION);
+    ck_assert_str_eq(forge_store_constraint(db), "a_positive");
+    ck_assert_int_eq(sql("INSERT INTO a VALUES (2, 1, 9)"), FORGE_E_BAD_REFERENCE);
+    ck_assert_str_eq(forge_store_constraint(db), "a_up");
+    ck_assert_str_eq(forge_test_pg_logged(), "");
+    ck_assert_int_eq(sql("SELECT 1/0"), FORGE_E_INTERNAL);
+    ck_assert_str_eq(forge_test_pg_logged(), "FG0206 ");
+}
+END_TEST
+
+/* The server counts; a wrong number is a fault of ours, and the connection goes on. */
+START_TEST(parameters_are_counted)
+{
+    static const forge_stmt_t unnamed = {"", "SELECT $1::int + $2::int AS sum"},
+                              hole = {"test_hole", "SELECT $2::int AS n"};
+    const forge_stmt_t *const statements[] = {&add_stmt, &unnamed};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], FORGE_ARGS("1"), NULL), FORGE_E_INTERNAL);
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], FORGE_ARGS("1", "2", "3"), NULL),
+                         FORGE_E_INTERNAL);
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], FORGE_NO_ARGS, NULL), FORGE_E_INTERNAL);
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], ONE_TWO, NULL), FORGE_OK);
+    }
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &hole, ONE_TWO, NULL), FORGE_E_INTERNAL);
+    ck_assert_str_eq(forge_test_pg_logged(), "FG0206 FG0206 FG0206 FG0206 FG0206 FG0206 FG0206 ");
+}
+END_TEST
+
+START_TEST(passing_trouble_is_tried_again)
+{
+    forge_test_pg_do(db, forge_test_pool,
+                     "CREATE SEQUENCE tries; CREATE FUNCTION twice() RETURNS int LANGUAGE plpgsql AS $$ BEGIN"
+                     " IF nextval('tries') < 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF; RETURN 1; END $$;"
+                     "CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries');"
+                     " RAISE EXCEPTION 'again' USING ERRCODE = '40P01'; END $$");
+    ck_assert_int_eq(sql("SELECT twice()"), FORGE_OK);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT last_value FROM tries"), "3");
+    ck_assert_int_eq(sql("SELECT never()"), FORGE_E_DATABASE_DOWN);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT last_value FROM tries"), "7");
+}
+END_TEST
+
+START_TEST(prepared_statements_have_a_ceiling)
+{
+    for (int i = 0; i < 800; i++) {
+        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1"};
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
+    }
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM pg_prepared_statements"), "768");
+}
+END_TEST
+
+START_TEST(values_go_by_parameter)
+{
+    static const forge_stmt_t echo = {"test_echo", "SELECT $1::text AS a, $2::text AS b"};
+    const forge_args_t args = FORGE_ARGS("'; DROP TABLE x; -- \\ \" \xf0\x9f\x8e\x93", NULL);
+    forge_rows_t *rows;
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &echo, args, &rows), FORGE_OK);
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "a"), args.values[0]);
+    ck_assert_ptr_null(forge_store_rows_text(rows, 0, "b"));
+    const forge_args_t bad = FORGE_ARGS("\xff\xfe", NULL);
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &echo, bad, NULL), FORGE_E_VALIDATION);
+}
+END_TEST
+
+START_TEST(copy_is_refused)
+{
+    const char *why = NULL;
+    ck_assert_int_eq(sql("COPY (SELECT 1) TO STDOUT"), FORGE_E_DATABASE_DOWN);
+    forge_store_db_detach(db);
+    PQreset(conn);
+    db = forge_test_pg_attach(forge_test_pool, conn);
+    ck_assert_int_eq(forge_store_script(db, forge_test_pool, "SELECT 1; COPY (SELECT 1) TO STDOUT", &why), FORGE_E_DATABASE_DOWN);
+    ck_assert_ptr_nonnull(why);
+}
+END_TEST
+
+START_TEST(connect_says_why)
+{
+    const char *why = NULL;
+    ck_assert_ptr_null(forge_store_db_connect(forge_test_pool, "host=/nowhere/at/all dbname=x user=y", &why));
+    ck_assert_ptr_nonnull(why);
+    ck_assert_ptr_null(forge_store_db_connect(forge_test_pool, "no=such=thing", &why));
+    ck_assert(strlen(why) > 0 && why[strlen(why) - 1] != '\n');
+}
+END_TEST
+
+Suite *forge_test_store_db(void)
+{
+    Suite *s = suite_create("store_db");
+    TCase *tc = tcase_create("connections");
+    tcase_set_timeout(tc, 60);
+    tcase_add_unchecked_fixture(tc, forge_test_pg_start, NULL);
+    tcase_add_checked_fixture(tc, setup, forge_test_end);
+    tcase_add_test(tc, same_database);
+    tcase_add_test(tc, same_database_by_default);
+    tcase_add_test(tc, same_database_of_lists);
+    tcase_add_test(tc, same_database_of_environment);
+    tcase_add_test(tc, prepares_once);
+    tcase_add_test(tc, settings_are_made);
+    tcase_add_test(tc, learns_again_after_deallocate);
+    tcase_add_test(tc, learns_again_in_a_transaction);
+    tcase_add_test(tc, result_type_may_change);
+    tcase_add_test(tc, survives_a_killed_back_end);
+    tcase_add_test(tc, killed_while_in_use);
+    tcase_add_test(tc, statement_timeout);
+    tcase_add_test(tc, a_server_that_hangs);
+    tcase_add_test(tc, a_server_that_does_not_read);
+    tcase_add_test(tc, stopped_at_the_first_word);
+    tcase_add_test(tc, outdated_schema_recovers);
+    tcase_add_test(tc, activity_is_seen);
+    tcase_add_test(tc, activity_of_what_writes);
+    tcase_add_test(tc, detach_rolls_back);
+    tcase_add_test(tc, states_have_meanings);
+    tcase_add_test(tc, constraints_have_names);
+    tcase_add_test(tc, parameters_are_counted);
+    tcase_add_test(tc, passing_trouble_is_tried_again);
+    tcase_add_test(tc, prepared_statements_have_a_ceiling);
+    tcase_add_test(tc, values_go_by_parameter);
+    tcase_add_test(tc, copy_is_refused);
+    tcase_add_test(tc, connect_says_why);
+    suite_add_tcase(s, tc);
+    return s;
+}
