@@ -90,22 +90,13 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     return forge_work_register(pconf, s);
 }
 
-/* All servers share one segment, and one descriptor that tells of turns in the queue. */
-static int turns_fd(server_rec *s)
-{
-    const forge_server_t *server = NULL;
-    for (; s && !server; s = s->next)
-        server = forge_http_server(s);
-    return server ? forge_live_gate_fd(server->live) : -1;
-}
-
 void forge_http_child_init(apr_pool_t *p, server_rec *s)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
     forge_http_servers_gates(p);
     forge_http_pump_child(p, s);
-    forge_http_pump_watch(turns_fd(s));
+    forge_http_pump_watch(forge_http_servers_bell());
     forge_http_background_child(p);
 }
 

@@ -131,7 +131,6 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
 /* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
-
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */
@@ -142,13 +141,10 @@ int forge_http_count(struct request_rec *r);       /* log_transaction: metrics o
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
-/* pump.c: requests that wait without a thread */
-void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s); /* child_init */
-/* child_init: an event (edge) at this descriptor is as good as forge_http_pump_wake; for what other processes change. */
-void forge_http_pump_watch(int fd);
+void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
+void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s);      /* child_init */
+void forge_http_pump_watch(int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */
 void forge_http_pump_suspended(struct conn_rec *c, struct request_rec *r); /* suspend_connection */
 void forge_http_pump_stopping(apr_pool_t *pchild, int graceful);           /* child_stopping */
-/* queue.c, post_config: says when httpd is too small for the queue. */
-void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c);
 
 #endif

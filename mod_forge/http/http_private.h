@@ -43,12 +43,39 @@ void forge_http_body_drain(struct request_rec *r);
 
 /* Reads the header; FORGE_E_VALIDATION when it is no 1–255 visible characters. The fingerprint covers method, path and body. */
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
-/* The stage before the handler: begins a transaction and claims the key in it. Nothing without a key. FORGE_ANSWERED when the
- * stored answer was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for something else. */
+/* The stage before the handler: begins a transaction and claims the key in it. Nothing without a key. FORGE_ANSWERED when the stored answer
+ * was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for something else. */
 forge_status_t forge_http_idempotency_claim(forge_req_t *q);
 /* The stage after it. */
 /* Stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
+
+/* --- problem.c --- */
+
+/* The problem document of a status as bytes. */
+void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,
+                              const char *detail, const forge_faults_t *faults);
+
+/* --- send.c: the only place that writes an answer --- */
+
+int forge_http_send(forge_req_t *q, forge_status_t status);
+
+/* --- stream.c --- */
+
+/* Sends what forge_reply_stream has prepared; the headers are set. */
+void forge_http_stream_send(forge_req_t *q);
+
+/* --- cors.c --- */
+
+void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
+/* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow
+ * list. False: no preflight. */
+bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, const char *allow);
+
+/* --- die.c: Apache's own errors as problem+json --- */
+
+/* Called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says. */
+void forge_http_die_prepare(struct request_rec *r);
 
 /* --- pump.c: requests that wait and hold no thread (DESIGN 5), under the event MPM --- */
 
@@ -85,32 +112,5 @@ int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve);
 /* A place for this request if it has none yet, waited for on this thread; its time begins anew with each call. FORGE_E_BUSY. */
 forge_status_t forge_http_queue_hold(forge_req_t *q);
 void forge_http_queue_leave(forge_req_t *q);
-
-/* --- problem.c --- */
-
-/* The problem document of a status as bytes. */
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,
-                              const char *detail, const forge_faults_t *faults);
-
-/* --- send.c: the only place that writes an answer --- */
-
-int forge_http_send(forge_req_t *q, forge_status_t status);
-
-/* --- stream.c --- */
-
-/* Sends what forge_reply_stream has prepared; the headers are set. */
-void forge_http_stream_send(forge_req_t *q);
-
-/* --- cors.c --- */
-
-void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
-/* True: the 204 of a preflight is prepared; called for OPTIONS with Origin and Access-Control-Request-Method. `allow` is the path's Allow
- * list. False: no preflight. */
-bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, const char *allow);
-
-/* --- die.c: Apache's own errors as problem+json --- */
-
-/* Called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says. */
-void forge_http_die_prepare(struct request_rec *r);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct forge_turn_t {
     forge_req_t *q;
     forge_served_fn serve;
     apr_uint64_t ticket; /* 0: none */
+    apr_int64_t since;   /* when it came (forge_util_monotonic) */
     int place;           /* -1: none */
 } forge_turn_t;
 
@@ -64,9 +65,19 @@ static forge_status_t refuse(forge_turn_t *t)
 static bool arrive(forge_turn_t *t, int most)
 {
     const forge_queue_t *rule = forge_config_queue(t->q->config);
+    t->since = forge_util_monotonic();
     t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most,
                                       rule->patience, &t->ticket);
     return t->place >= 0;
+}
+
+/* The end of waiting, with a place or without. */
+static void took_turn(forge_turn_t *t, int place)
+{
+    t->place = place;
+    t->ticket = 0;
+    if (place >= 0)
+        forge_live_waited(t->q->live, forge_util_monotonic() - t->since);
 }
 
 /* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on
@@ -80,8 +91,7 @@ static forge_status_t arrive_or_block(forge_turn_t *t)
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     bool may = apr_atomic_inc32(&blocked) < (apr_uint32_t)(threads > 1 ? threads / 2 : 1);
     if (!arrive(t, !may ? 0 : threads > 1 ? rule->most : children / 2) && t->ticket) {
-        t->place = forge_live_gate_wait(t->q->live, t->ticket, rule->patience);
-        t->ticket = 0;
+        took_turn(t, forge_live_gate_wait(t->q->live, t->ticket, rule->patience));
     }
     apr_atomic_dec32(&blocked);
     return t->place >= 0 ? FORGE_OK : refuse(t);
@@ -91,11 +101,10 @@ static forge_status_t arrive_or_block(forge_turn_t *t)
 static bool my_turn(void *turn)
 {
     forge_turn_t *t = turn;
-    t->place = forge_live_gate_turn(t->q->live, t->ticket);
-    if (t->place == FORGE_GATE_WAIT)
-        return false;
-    t->ticket = 0;
-    return true;
+    int place = forge_live_gate_turn(t->q->live, t->ticket);
+    if (place != FORGE_GATE_WAIT)
+        took_turn(t, place);
+    return place != FORGE_GATE_WAIT;
 }
 
 static int go(forge_req_t *q, forge_wake_t why, void *turn)

@@ -190,12 +190,11 @@ static forge_live_place_t *place_of(forge_live_t *live, int place)
 }
 
 /* A seat at the end of the queue. Under the lock. */
-static uint64_t seat_take(forge_live_t *live, int slots, int64_t now, int64_t until)
+static uint64_t seat_take(forge_live_t *live, int slots, int64_t until)
 {
     forge_live_gate_t *gate = &live->segment->gate;
     uint64_t ticket = gate->tail;
     forge_live_seat_t *seat = seat_of(gate, ticket);
-    seat->since = now;
     seat->until = until;
     seat->slots = (uint64_t)slots;
     seat->holder = forge_live_process_self(live);
@@ -231,7 +230,7 @@ int forge_live_gate_arrive(forge_live_t *live, int slots, int most, apr_interval
     if (gate->waiting == 0 && gate->held < (uint32_t)slots)
         place = place_take(live, now);
     else if (gate->waiting < (uint32_t)(most < 0 ? 0 : most) && gate->tail - gate->head < FORGE_LIVE_SEATS)
-        *ticket = seat_take(live, slots, now, now + (patience < 0 ? 0 : patience));
+        *ticket = seat_take(live, slots, now + (patience < 0 ? 0 : patience));
     unlock(gate, freed || *ticket);
     return place;
 }
@@ -253,8 +252,6 @@ int forge_live_gate_turn(forge_live_t *live, apr_uint64_t ticket)
         place = FORGE_GATE_LOST;
     } else if (ticket < gate->turn) {
         place = place_take(live, now);
-        forge_live_add(&gate->waits, 1);
-        forge_live_add(&gate->waited, (uint64_t)(now - seat->since));
         seat_leave(gate, seat);
         changed = true;
     }

@@ -72,6 +72,8 @@ typedef enum forge_gauge_t {
     FORGE_GAUGES
 } forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
+/* A request has waited so long for its turn to hash a password, and got it. */
+void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
 /* Pool gauges of this child, set by server/lease.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);

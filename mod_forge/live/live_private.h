@@ -121,7 +121,7 @@ typedef struct forge_live_place_t {
 } forge_live_place_t;
 typedef struct forge_live_seat_t {
     uint64_t holder;
-    int64_t since, until;
+    int64_t until;
     uint64_t slots; /* places there are for whoever waits here */
 } forge_live_seat_t;
 typedef struct forge_live_gate_t {
@@ -131,8 +131,7 @@ typedef struct forge_live_gate_t {
     int64_t swept;         /* when the dead were last looked for */
     uint32_t changed;      /* counts turns that came; threads sleep on it (futex) */
     uint32_t held, waiting;
-    uint64_t waits, waited; /* turns that were waited for, and how many microseconds */
-    int32_t fd;             /* an eventfd of the parent's: becomes readable each time that `changed` counts; -1: none */
+    int32_t fd; /* an eventfd of the parent's: becomes readable each time that `changed` counts; -1: none */
     forge_live_place_t places[FORGE_LIVE_PLACES];
     forge_live_seat_t seats[FORGE_LIVE_SEATS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
@@ -162,6 +161,7 @@ typedef struct forge_live_segment_t {
     int64_t wall_offset;          /* wall clock less monotonic clock when the segment was made */
     uint64_t cpu_busy, cpu_total; /* /proc/stat then */
     uint64_t counters[FORGE_COUNTERS];
+    uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     forge_live_gate_t gate;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
@@ -188,10 +188,6 @@ bool forge_live_process_alive(uint64_t key);
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4; `tweak` goes into the key, so that one text has another hash for every purpose. */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
-
-/* --- gate.c --- */
-
-void forge_live_gate_init(forge_live_segment_t *segment);
 
 /* --- limits.c --- */
 
@@ -231,5 +227,9 @@ uint64_t forge_live_system_born(pid_t pid, bool *known);
 void forge_live_revocations_init(forge_live_segment_t *segment);
 /* Where a session or a user belongs, and its key there. */
 forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key);
+
+/* --- gate.c --- */
+
+void forge_live_gate_init(forge_live_segment_t *segment);
 
 #endif

@@ -101,6 +101,13 @@ int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_li
     return OK;
 }
 
+int forge_http_servers_bell(void)
+{
+    apr_hash_index_t *first = servers ? apr_hash_first(NULL, servers) : NULL;
+    const forge_server_t *any = first ? apr_hash_this_val(first) : NULL;
+    return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
+}
+
 void forge_http_servers_gates(apr_pool_t *p)
 {
     apr_hash_t *pools = apr_hash_make(p);

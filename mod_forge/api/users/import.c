@@ -343,8 +343,9 @@ static forge_status_t users_import(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN, .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV | FORGE_R_HASHES,
-     .body = &import_body, .reply = &import_results, .errors = import_errors, .prepare = import_prepare, .handle = users_import,
+    {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV | FORGE_R_HASHES, .prepare = import_prepare,
+     .body = &import_body, .reply = &import_results, .errors = import_errors, .handle = users_import,
      .operation = "users_import", .summary = "Create many accounts",
      .description = "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a "
          "header line that names the same members; other columns are ignored. Each is judged by the rules of "
