@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bcrypt, for whoever has a place (queue.c): so many at a time over all children, so that logins cannot starve the rest (DESIGN 4).
+ * bcrypt, for whoever has a place (queue.c): so many at a time over all children, so that logins cannot starve the rest
+ * (DESIGN 4).
  *
- * A hash takes a processor for long. So that those who read do not queue behind it, it is computed by a thread of its own that has a lower
- * priority: a worker could lower its own, but only root may raise it again. Beside hundreds of milliseconds a new thread costs nothing.
+ * A hash takes a processor for long. So that those who read do not queue behind it, it is computed by a thread of its
+ * own that has a lower priority: a worker could lower its own, but only root may raise it again. Beside hundreds of
+ * milliseconds a new thread costs nothing.
  */
 #include "http_private.h"
 #include "core/identity/identity.h"
@@ -53,7 +55,8 @@ static void delegate(work_t *work)
     pthread_attr_destroy(&small);
 }
 
-/* A route with FORGE_R_HASHES has its place already. Another one that hashes after all waits for it here, on its thread. */
+/* A route with FORGE_R_HASHES has its place already. Another one that hashes after all waits for it here, on its
+ * thread. */
 static forge_status_t begin(forge_req_t *q)
 {
     forge_http_db_done(q); /* no connection is held while waiting and hashing */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Requests that wait and hold no thread (DESIGN 5): a handler suspends its request, one thread in each child watches all that sleep, and
- * what was waited for runs on a worker again. For the event MPM; elsewhere forge_http_pump_can says no.
+ * Requests that wait and hold no thread (DESIGN 5): a handler suspends its request, one thread in each child watches
+ * all that sleep, and what was waited for runs on a worker again. For the event MPM; elsewhere forge_http_pump_can says
+ * no.
  *
  * httpd lets a handler return SUSPENDED but has no way back into its own care, which makes three traps:
- *   - Its listener does not wake for a timer in the future. So the pump keeps the time, and registers a timer that has already passed,
- *     which a worker runs at once.
- *   - A suspended connection is nobody's. After the answer it is closed here, by hand, and its pool with it; it cannot be kept alive.
- *   - The thread that suspended it goes on for a few instructions after the last hook. Nothing tells when these are over, so a connection
- *     is torn down a second after that hook at the earliest.
+ *   - Its listener does not wake for a timer in the future. So the pump keeps the time, and registers a timer that has
+ * already passed, which a worker runs at once.
+ *   - A suspended connection is nobody's. After the answer it is closed here, by hand, and its pool with it; it cannot
+ * be kept alive.
+ *   - The thread that suspended it goes on for a few instructions after the last hook. Nothing tells when these are
+ * over, so a connection is torn down a second after that hook at the earliest.
  *
- * A child that stops gracefully lives on until its last connection has ended, so that each request may still be answered.
+ * A child that stops gracefully lives on until its last connection has ended, so that each request may still be
+ * answered.
  */
 #include "http_private.h"
 
@@ -32,12 +35,12 @@
 APLOG_USE_MODULE(forge);
 extern module AP_MODULE_DECLARE_DATA forge_module;
 
-#define TICK         100                  /* milliseconds between two questions whether it is time, when nothing happens */
-#define PASSED       (-20000)             /* microseconds: a timer that httpd takes for due, whatever it rounds */
-#define LINGER       apr_time_from_sec(2) /* for the client to take the last bytes of the answer */
-#define LET_GO       apr_time_from_sec(1) /* after the last hook of the thread that suspended it */
-#define EVENTS       64
-#define STATUS_GONE  499 /* in logs and metrics: the client left, there was no answer */
+#define TICK        100      /* milliseconds between two questions whether it is time, when nothing happens */
+#define PASSED      (-20000) /* microseconds: a timer that httpd takes for due, whatever it rounds */
+#define LINGER      apr_time_from_sec(2) /* for the client to take the last bytes of the answer */
+#define LET_GO      apr_time_from_sec(1) /* after the last hook of the thread that suspended it */
+#define EVENTS      64
+#define STATUS_GONE 499 /* in logs and metrics: the client left, there was no answer */
 
 typedef enum stage_t {
     PARKED,  /* its handler has not returned yet */
@@ -114,8 +117,8 @@ static void begin_wait(sleeper_t *s)
     forge_http_pump_wake();
 }
 
-/* What httpd does after a handler, and then the end of the connection. Its state says suspended until the last moment: that is what httpd
- * counted it as. */
+/* What httpd does after a handler, and then the end of the connection. Its state says suspended until the last moment:
+ * that is what httpd counted it as. */
 static void finish(sleeper_t *s, int result)
 {
     conn_rec *c = s->c;
@@ -199,7 +202,8 @@ static int sort_out(sleepers_t *going, sleepers_t *closed)
     apr_int64_t now = forge_util_monotonic();
     int sleep = -1;
     sleeper_t *next;
-    for (sleeper_t *s = APR_RING_FIRST(&pump.sleepers); s != APR_RING_SENTINEL(&pump.sleepers, sleeper_t, link); s = next) {
+    for (sleeper_t *s = APR_RING_FIRST(&pump.sleepers); s != APR_RING_SENTINEL(&pump.sleepers, sleeper_t, link);
+         s = next) {
         next = APR_RING_NEXT(s, link);
         bool go = s->stage == WAITING && awake(s, now);
         bool end = s->stage == CLOSING && (s->gone || now >= s->until) && now - s->since >= LET_GO;
@@ -340,7 +344,8 @@ void forge_http_pump_child(apr_pool_t *pchild, server_rec *s)
         apr_thread_mutex_create(&pump.lock, APR_THREAD_MUTEX_DEFAULT, pchild) != APR_SUCCESS ||
         apr_thread_create(&pump.thread, NULL, watch_all, NULL, pchild) != APR_SUCCESS) {
         pump.thread = NULL;
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "FG0492: could not start the thread that wakes waiting requests; they hold a thread each");
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "FG0492: could not start the thread that wakes waiting requests; they hold a thread each");
         return;
     }
     apr_pool_pre_cleanup_register(pchild, NULL, end);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The queue before password hashes (DESIGN 4): so many requests at a time over all children, the others in the order of their arrival.
- * Who waits holds no thread where the MPM allows it; elsewhere a bounded number of threads waits.
+ * The queue before password hashes (DESIGN 4): so many requests at a time over all children, the others in the order of
+ * their arrival. Who waits holds no thread where the MPM allows it; elsewhere a bounded number of threads waits.
  */
 #include "http_private.h"
 
@@ -66,7 +66,8 @@ static bool arrive(forge_turn_t *t, int most)
 {
     const forge_queue_t *rule = forge_config_queue(t->q->config);
     t->since = forge_util_monotonic();
-    t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most, rule->patience, &t->ticket);
+    t->place = forge_live_gate_arrive(t->q->live, t->q->server->places, most < rule->most ? most : rule->most,
+                                      rule->patience, &t->ticket);
     return t->place >= 0;
 }
 
@@ -79,8 +80,8 @@ static void took_turn(forge_turn_t *t, int place)
         forge_live_waited(t->q->live, forge_util_monotonic() - t->since);
 }
 
-/* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on answering. With
- * one thread a child half of the children may. */
+/* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on
+ * answering. With one thread a child half of the children may. */
 static forge_status_t arrive_or_block(forge_turn_t *t)
 {
     static apr_uint32_t blocked;
@@ -120,7 +121,8 @@ int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve)
 {
     forge_turn_t *t = turn_of(q);
     const forge_queue_t *rule = forge_config_queue(q->config);
-    const forge_wait_t wait = {.ready = my_turn, .go = go, .baton = t, .patience = rule->patience, .farewell = FAREWELL};
+    const forge_wait_t wait = {
+        .ready = my_turn, .go = go, .baton = t, .patience = rule->patience, .farewell = FAREWELL};
     t->serve = serve;
     if (!forge_http_pump_can(q))
         return serve(q, arrive_or_block(t));
@@ -147,7 +149,8 @@ static double said(const char *name, double otherwise)
     return otherwise;
 }
 
-/* Who waits keeps a connection. When httpd takes fewer of them than may wait, those who only read stand before its door. */
+/* Who waits keeps a connection. When httpd takes fewer of them than may wait, those who only read stand before its
+ * door. */
 void forge_http_queue_advise(server_rec *s, const forge_config_t *c)
 {
     int async = 0, children = 1, threads = 1, most = forge_config_queue(c)->most;

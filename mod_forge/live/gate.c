@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The gate: at most n at a time over all children, and a queue in the order of arrival before it. Nobody's death can leave it shut.
+ * The gate: at most n at a time over all children, and a queue in the order of arrival before it. Nobody's death can
+ * leave it shut.
  *
- * Who arrives gets a ticket, the next number; the seat of ticket t is seats[t % FORGE_LIVE_SEATS]. All tickets below `turn` may take a
- * place. Every change computes `turn` anew and wakes those who wait, whichever child they are in: threads by a futex, pumps by an eventfd.
+ * Who arrives gets a ticket, the next number; the seat of ticket t is seats[t % FORGE_LIVE_SEATS]. All tickets below
+ * `turn` may take a place. Every change computes `turn` anew and wakes those who wait, whichever child they are in:
+ * threads by a futex, pumps by an eventfd.
  *
- * A robust mutex guards it. Each step leaves places and seats right at every moment, so that after the death of a holder only the counts
- * are made anew. A place or seat whose time is over, or whose process is gone, is free.
+ * A robust mutex guards it. Each step leaves places and seats right at every moment, so that after the death of a
+ * holder only the counts are made anew. A place or seat whose time is over, or whose process is gone, is free.
  */
 #include "live_private.h"
 #include <errno.h>
@@ -17,12 +19,15 @@
 #include <sys/syscall.h>
 #endif
 
-#define PLACE_BITS  6                   /* a place as callers know it: number of the holding << PLACE_BITS | index */
-#define NUMBER_MASK 0xffffu             /* … of which so much is told */
-#define SEAT_SLACK  APR_INT64_C(2000000) /* microseconds after which the seat of somebody who did not leave it is taken away */
+#define PLACE_BITS  6       /* a place as callers know it: number of the holding << PLACE_BITS | index */
+#define NUMBER_MASK 0xffffu /* … of which so much is told */
+#define SEAT_SLACK \
+    APR_INT64_C(2000000) /* microseconds after which the seat of somebody who did not leave it is taken away */
 #define SWEEP_EVERY APR_INT64_C(100000) /* microseconds between two looks for the dead: a look costs system calls */
-#define NAP_MAX     APR_INT64_C(20000)  /* microseconds a waiting thread sleeps before it looks for the dead; with jitter, twice that */
-#define KNOWN_MAX   32                  /* processes of which one look remembers whether they live */
+#define NAP_MAX \
+    APR_INT64_C(20000) /* microseconds a waiting thread sleeps before it looks for the dead; with jitter, twice that \
+                        */
+#define KNOWN_MAX 32   /* processes of which one look remembers whether they live */
 
 void forge_live_gate_init(forge_live_segment_t *segment)
 {
@@ -67,7 +72,8 @@ static void lock(forge_live_gate_t *gate)
 
 /* --- who may go --- */
 
-/* Those at the head of the queue for whom there is a place. Each asks with a number of places of its own; nobody passes another. */
+/* Those at the head of the queue for whom there is a place. Each asks with a number of places of its own; nobody passes
+ * another. */
 static bool turn_compute(forge_live_gate_t *gate)
 {
     uint64_t t = gate->head, ready = 0;

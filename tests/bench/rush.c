@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A rush of logins beside somebody who reads: LOGINS clients come within SPREAD seconds, each with one try, while GET /auth/me is asked
- * every few milliseconds; the same reading is measured before, alone. One thread for each of the two, so that the client weighs little.
- * usage: rush PORT TOKEN LOGIN-BODY LOGINS SPREAD IDLE-SECONDS
- * Prints "idle p50 p99 rush p50 p99 (microseconds) granted refused other seconds": up to the last answer, from the first login on.
+ * A rush of logins beside somebody who reads: LOGINS clients come within SPREAD seconds, each with one try, while GET
+ * /auth/me is asked every few milliseconds; the same reading is measured before, alone. One thread for each of the two,
+ * so that the client weighs little. usage: rush PORT TOKEN LOGIN-BODY LOGINS SPREAD IDLE-SECONDS Prints "idle p50 p99
+ * rush p50 p99 (microseconds) granted refused other seconds": up to the last answer, from the first login on.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -83,7 +83,8 @@ static void *reads(void *baton)
 {
     static char request[10000];
     reading_t *reading = baton;
-    int len = snprintf(request, sizeof(request), "GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    int len = snprintf(request, sizeof(request),
+                       "GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", token);
     int fd = connected();
     for (int i = 0; i < READS_MAX && !over; i++) {
         long begun = now_us();
@@ -123,7 +124,8 @@ static void take_answers(int n, int *open)
         text[got > 0 ? got : 0] = 0;
         granted += strncmp(text, "HTTP/1.1 200", 12) == 0;
         refused += strncmp(text, "HTTP/1.1 503", 12) == 0 || strncmp(text, "HTTP/1.1 429", 12) == 0;
-        other += strncmp(text, "HTTP/1.1 200", 12) != 0 && strncmp(text, "HTTP/1.1 503", 12) != 0 && strncmp(text, "HTTP/1.1 429", 12) != 0;
+        other += strncmp(text, "HTTP/1.1 200", 12) != 0 && strncmp(text, "HTTP/1.1 503", 12) != 0 &&
+                 strncmp(text, "HTTP/1.1 429", 12) != 0;
         close(logins[i].fd);
         logins[i].fd = -1;
         --*open;
@@ -135,7 +137,8 @@ static double rush(const char *body, int n, double spread)
 {
     char request[4096];
     int len = snprintf(request, sizeof(request),
-                       "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                       "POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                       "application/json\r\nContent-Length: %zu\r\n\r\n%s",
                        strlen(body), body);
     long begun = now_us();
     int sent = 0, open = 0;
@@ -174,7 +177,7 @@ int main(int argc, char **argv)
     double took = rush(argv[3], n, atof(argv[5]));
     over = true;
     pthread_join(reader, NULL);
-    printf("%ld %ld %ld %ld %d %d %d %.3f\n", quantile(&idle, 0.5), quantile(&idle, 0.99), quantile(&rushed, 0.5), quantile(&rushed, 0.99),
-           granted, refused, other, took);
+    printf("%ld %ld %ld %ld %d %d %d %.3f\n", quantile(&idle, 0.5), quantile(&idle, 0.99), quantile(&rushed, 0.5),
+           quantile(&rushed, 0.99), granted, refused, other, took);
     return 0;
 }

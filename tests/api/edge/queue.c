@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The queue before password hashes: who waits holds no thread under the event MPM, is served in the order of arrival, and is never dropped.
+ * The queue before password hashes: who waits holds no thread under the event MPM, is served in the order of arrival,
+ * and is never dropped.
  *
- * The place of PORT_QUEUE is kept busy by the login of an account whose row another session has locked: the others wait until it lets go.
+ * The place of PORT_QUEUE is kept busy by the login of an account whose row another session has locked: the others wait
+ * until it lets go.
  */
 #include "harness.h"
 
@@ -33,7 +35,8 @@ static int login_sent(port_t port, person_t who)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     char *body = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, who.password);
-    char *text = F("POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+    char *text = F("POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                   "application/json\r\nContent-Length: %d\r\n\r\n%s",
                    (int)strlen(body), body);
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     return fd;
@@ -128,7 +131,8 @@ static void all_wait(port_t port, const person_t *people, int *fds, int n)
 /* Sessions that began after `from`, in their order, as "id id id". */
 static char *order_since(const char *from)
 {
-    return sql("SELECT coalesce(string_agg(user_id::text, ' ' ORDER BY id), '') FROM forge.sessions WHERE id > %s", from);
+    return sql("SELECT coalesce(string_agg(user_id::text, ' ' ORDER BY id), '') FROM forge.sessions WHERE id > %s",
+               from);
 }
 
 static char *last_session(void)
@@ -222,9 +226,10 @@ typedef struct caller_t {
 static void *caller_main(void *baton)
 {
     caller_t *caller = baton;
-    caller->reply = CALL("POST", "/api/v1/auth/login", .port = PORT_QUEUE_TLS, .http2 = caller->http2, .patience = caller->patience,
-                         .lenient = caller->patience > 0,
-                         .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", caller->who.username, caller->who.password));
+    caller->reply =
+        CALL("POST", "/api/v1/auth/login", .port = PORT_QUEUE_TLS, .http2 = caller->http2, .patience = caller->patience,
+             .lenient = caller->patience > 0,
+             .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", caller->who.username, caller->who.password));
     return NULL;
 }
 

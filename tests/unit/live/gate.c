@@ -82,7 +82,8 @@ START_TEST(place_expires)
 {
     int a = enter(1);
     ck_assert_int_eq(enter(1), FORGE_GATE_LOST);
-    live->segment->gate.places[0].until -= FORGE_LIVE_PLACE_SECONDS * 1000000; /* as if it had been taken a minute earlier */
+    live->segment->gate.places[0].until -=
+        FORGE_LIVE_PLACE_SECONDS * 1000000; /* as if it had been taken a minute earlier */
     ck_assert_int_eq(forge_live_gate_held(live), 0);
     int b = enter(1);
     ck_assert_int_ge(b, 0);
