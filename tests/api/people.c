@@ -114,7 +114,7 @@ static void truncate_all(const char *names)
 void sql_empty_tables(void)
 {
     char *names = sql("SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables WHERE schemaname = 'forge' AND "
-                      "tablename NOT IN ('migrations', 'app_rights')");
+                      "tablename NOT IN ('migrations', 'app_rights', 'personal')");
     char *user = sql("SELECT nextval(pg_get_serial_sequence('forge.users', 'id'))");
     char *session = sql("SELECT nextval(pg_get_serial_sequence('forge.sessions', 'id'))");
     sql("SET session_replication_role = replica");
