@@ -118,7 +118,7 @@ struct forge_field_t {
     forge_type_t type;
     unsigned flags;
     apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT, 65536 for TEXT */
-    const char *format;   /* NULL, "email", "username", "password", "uri", or "enum:a|b|c" */
+    const char *format;   /* NULL, "email", "username", "password", "uri", "line" (no control characters), or "enum:a|b|c" */
     const char *preset;   /* text form of the default, applied on POST and PUT and to queries; NULL: none */
     const char *example;  /* for the documentation: TEXT and TIME plain, "Ada"; all others as JSON, "3", "[7]". NULL of a nullable: null */
     const char *help;     /* one line */

@@ -89,13 +89,10 @@ extern const forge_shape_t forge_api_login_reply; /* tokens, or mfa_required and
  * guess: FORGE_OK or FORGE_E_MFA_CODE_INVALID. With a session that session counts as having used it; *amr (may be NULL) is what it has. */
 forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *code,
                                     apr_int64_t session_id, const char **amr);
-/* --- passwords.c --- */
+/* --- mail.c --- */
 
 extern const forge_shape_t forge_api_accepted_reply;
 forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
-
-/* --- mail.c --- */
-
 /* The mail of a change, with the facts of its template (core/message.h); its sender is NULL when ForgeMail is off. */
 forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts);
 /* An object with one fact, to which others may be added. */

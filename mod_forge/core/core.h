@@ -56,13 +56,19 @@ forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, 
 /* The same (late.c) for a token that may have ended up to `grace` ago: who->expires tells. */
 forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
                                             apr_time_t now, apr_interval_time_t grace, forge_who_t *who, const char **why);
-/* A new refresh token: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */
-const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex);
-/* The successor of a refresh token: always the same one, and known to nobody without the secret. */
+
+/* --- one_time.c: secrets that open something once --- */
+
+/* A new one: 256 random bits as 43 base64url characters, and the SHA-256 of that text in hex, which alone is stored. */
+const char *forge_core_secret_make(apr_pool_t *p, const char **sha256_hex);
+/* The successor of a refresh token: always the same one, and known to nobody without the server's secret. */
 const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, const char *token, const char **sha256_hex);
-bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
+
+/* --- roles.c --- */
+
 const char *forge_core_role_name(forge_role_t role);  /* "student"; NULL for FORGE_ROLE_NONE */
 forge_role_t forge_core_role_parse(const char *name); /* FORGE_ROLE_NONE when unknown */
+bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was used in this session */
 
 /* --- bearer.c: the Authorization header (RFC 6750 §2.1) --- */
 

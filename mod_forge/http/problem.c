@@ -65,11 +65,11 @@ static void add_faults(forge_buf_t *b, const forge_faults_t *faults)
     forge_util_buf_puts(b, "]");
 }
 
-/* The reason phrase of a status without its number: the document's title. */
+/* The status in words; httpd knows those that other modules give and none of our errors has. */
 static const char *title(int http)
 {
-    const char *line = ap_get_status_line(http);
-    return line && strlen(line) > 4 ? line + 4 : "Error";
+    const char *words = forge_util_reason(http), *line = words ? NULL : ap_get_status_line(http);
+    return words ? words : line && strlen(line) > 4 ? line + 4 : "Error";
 }
 
 void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,

@@ -175,9 +175,8 @@ void forge_reply_cookie_clear(forge_req_t *q)
 
 void forge_reply_header(forge_req_t *q, const char *name, const char *value)
 {
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return;
+    if (!forge_util_line(value))
+        return;
     if (!q->reply->headers)
         q->reply->headers = apr_table_make(q->pool, 4);
     apr_table_set(q->reply->headers, name, value);

@@ -59,9 +59,8 @@ static void set_headers(forge_req_t *q)
     forge_http_cors_set(q->r, q->config);
     if (reply->headers)
         q->r->headers_out = h = apr_table_overlay(q->pool, reply->headers, h);
-    for (const char *const *own = (const char *const[]){"Content-Security-Policy", NULL}; reply->headers && *own; own++)
-        if (apr_table_get(reply->headers, *own)) /* a page's own policy replaces the general one */
-            apr_table_unset(q->r->err_headers_out, *own);
+    if (reply->headers && apr_table_get(reply->headers, "Content-Security-Policy")) /* a page's own policy replaces the general one */
+        apr_table_unset(q->r->err_headers_out, "Content-Security-Policy");
     if (!apr_table_get(h, "Cache-Control"))
         apr_table_setn(h, "Cache-Control", cache_control(q));
     if (q->route && q->route->role == FORGE_ROLE_NONE && q->route->flags & FORGE_R_PUBLIC)

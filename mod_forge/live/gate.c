@@ -25,7 +25,7 @@
 
 static uint32_t seconds_now(void)
 {
-    return (uint32_t)(forge_live_monotonic() / 1000000) & EXPIRY_MASK;
+    return (uint32_t)(forge_util_monotonic() / 1000000) & EXPIRY_MASK;
 }
 
 /* A word for this process that expires in `seconds`; never 0. */
@@ -113,7 +113,7 @@ static bool queue_waits(const forge_live_gate_t *gate, int slots)
 /* Waits in the queue. Who comes while others wait sleeps before it looks for the first time, so that it does not pass them. */
 static int queue_wait(forge_live_gate_t *gate, int slots, apr_interval_time_t patience, bool behind)
 {
-    int64_t until = forge_live_monotonic() + patience;
+    int64_t until = forge_util_monotonic() + patience;
     bool sweep = true;
     for (;;) {
         uint32_t released = __atomic_load_n(&gate->released, __ATOMIC_ACQUIRE);
@@ -121,7 +121,7 @@ static int queue_wait(forge_live_gate_t *gate, int slots, apr_interval_time_t pa
         if (place >= 0)
             return place;
         behind = false;
-        int64_t now = forge_live_monotonic(), left = until - now, most = NAP_MAX + now % NAP_MAX;
+        int64_t now = forge_util_monotonic(), left = until - now, most = NAP_MAX + now % NAP_MAX;
         if (left <= 0)
             return -1;
         sleep_until_released(gate, released, left < most ? left : most);

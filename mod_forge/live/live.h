@@ -18,8 +18,6 @@ typedef struct forge_live_t forge_live_t; /* one process's view of the segment *
 forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why);
 /* For unit tests: a segment of its own, gone with p. */
 forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why);
-apr_time_t forge_live_started(const forge_live_t *live); /* when the segment was made */
-apr_size_t forge_live_bytes(const forge_live_t *live);
 
 /* --- limits.c: rate limits by GCRA, exact over all children; 100 000 keys, the least recently used of a full table is given up --- */
 
@@ -131,10 +129,9 @@ apr_size_t forge_live_revocations(const forge_live_t *live); /* entries that sti
  * or stood still. To be called several times a second by whoever wants to, the listener itself included. */
 bool forge_live_events_lead(forge_live_t *live, apr_uint64_t realm);
 void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
-/* Everything that was committed before `asked` (forge_live_clock) is in the table. False when another listens meanwhile. */
+/* Everything that was committed before `asked` (forge_util_monotonic) is in the table. False when another listens meanwhile. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
 /* The listener has lost its connection: from now on the realm is UNKNOWN. Nothing happens when another listens meanwhile. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);
-apr_int64_t forge_live_clock(void); /* microseconds of a clock that nobody sets */
 
 #endif

@@ -168,7 +168,6 @@ forge_live_process_t *forge_live_process(forge_live_t *live);
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4; `tweak` goes into the key, so that one text has another hash for every purpose. */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
-int64_t forge_live_monotonic(void); /* microseconds of a clock that nobody sets */
 
 /* --- limits.c --- */
 
@@ -208,10 +207,5 @@ uint64_t forge_live_system_born(pid_t pid, bool *known);
 void forge_live_revocations_init(forge_live_segment_t *segment);
 /* Where a session or a user belongs, and its key there. */
 forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key);
-
-/* --- gate.c --- */
-
-int forge_live_gate_held(forge_live_t *live);    /* places held */
-int forge_live_gate_waiting(forge_live_t *live); /* waiters */
 
 #endif

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The children that use the segment: a table of them, and a clock they agree on.
+ * The children that use the segment: a table of them.
  */
 #include "live_private.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KEY_PID_BITS 24 /* of a process's key; Linux has at most 2^22 pids. The other bits are its birth */
-
-int64_t forge_live_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static uint64_t process_key(pid_t pid)
 {

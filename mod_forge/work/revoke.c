@@ -30,7 +30,7 @@ typedef struct events_t {
     forge_listener_hooks_t hooks;
     apr_pool_t *pool; /* of the connection; NULL: not connected */
     forge_listener_t *listener;
-    apr_int64_t failed_since, retry_at, told_at; /* by forge_live_clock */
+    apr_int64_t failed_since, retry_at, told_at; /* by forge_util_monotonic */
 } events_t;
 
 static void heard(void *baton, const char *words)
@@ -56,7 +56,7 @@ static void disconnect(events_t *e)
 
 static void give_up(events_t *e, const char *why)
 {
-    apr_int64_t now = forge_live_clock();
+    apr_int64_t now = forge_util_monotonic();
     if (forge_http_background_stopping()) { /* patience was at an end: nothing is wrong */
         disconnect(e);
         return;
@@ -77,7 +77,7 @@ static void give_up(events_t *e, const char *why)
 static void begin(events_t *e)
 {
     const char *why = "out of memory";
-    apr_int64_t asked = forge_live_clock();
+    apr_int64_t asked = forge_util_monotonic();
     if (asked < e->retry_at)
         return;
     if (apr_pool_create_unmanaged(&e->pool) != APR_SUCCESS) {
@@ -85,7 +85,7 @@ static void begin(events_t *e)
         return;
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
-    asked = forge_live_clock();
+    asked = forge_util_monotonic();
     if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY, &why)) {
         give_up(e, why);
         return;
@@ -98,7 +98,7 @@ static void begin(events_t *e)
 static void go_on(events_t *e)
 {
     const char *why = "";
-    apr_int64_t asked = forge_live_clock();
+    apr_int64_t asked = forge_util_monotonic();
     if (!forge_store_listener_ping(e->listener, &why)) {
         give_up(e, why);
         return;

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include <apr_strings.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_bearer(const uint8_t *data, size_t size)
 {
     const char *token = NULL;
     forge_status_t status;

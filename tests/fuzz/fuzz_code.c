@@ -7,7 +7,7 @@
 
 #define SECRET_MAX 64
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_code(const uint8_t *data, size_t size)
 {
     char code[FORGE_BACKUP_CHARS + 1];
     apr_pool_t *p = forge_fuzz_pool();

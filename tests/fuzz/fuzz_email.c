@@ -12,7 +12,7 @@ static void check_stable(apr_pool_t *p, const char *form, const char *key)
         abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_email(const uint8_t *data, size_t size)
 {
     const char *shown, *key, *why = NULL, *name;
     apr_pool_t *p = forge_fuzz_pool();

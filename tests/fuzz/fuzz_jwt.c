@@ -3,7 +3,7 @@
  * at the first newline into header and claims, once more under a right signature, so that the checks behind it are reached.
  */
 #include "core/core.h"
-#include "../unit/core/rfc_keys.h"
+#include "unit/core/rfc_keys.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 #include <openssl/bio.h>
@@ -106,7 +106,7 @@ static void try_parts(apr_pool_t *p, const char *head, size_t head_len, const ch
         try_token(p, with_signature(p, input, rsa));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_jwt(const uint8_t *data, size_t size)
 {
     const uint8_t *newline = memchr(data, '\n', size);
     apr_pool_t *p;

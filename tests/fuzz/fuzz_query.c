@@ -6,7 +6,7 @@
 
 #define PAIRS_MAX 64
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_query(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     apr_table_t *pairs;

@@ -40,7 +40,7 @@ static const forge_router_t *router_get(void)
     return router;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_router(const uint8_t *data, size_t size)
 {
     const forge_router_t *router = router_get();
     apr_pool_t *p = forge_fuzz_pool();

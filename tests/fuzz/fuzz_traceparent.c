@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include <apr_strings.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_traceparent(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     const char *text = apr_pstrmemdup(p, (const char *)data, size);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: no prototype without its header. What a .c file lends to others is declared in a header that it includes itself, so that the compiler
-# compares the two. (-Wmissing-prototypes sees to that for functions; nothing before gcc 14 does for tables.)
+# Guard: no prototype without its header. What a .c file lends to others is declared in a header that it includes itself: the compiler
+# compares the two; and it stands in one header. (-Wmissing-prototypes sees to that for functions; nothing before gcc 14 does for tables.)
 cd "${1:-.}" || exit 2
 # shellcheck disable=SC2046 # no name here has a blank
 awk '
@@ -18,6 +18,11 @@ awk '
     file ~ /\.h$/ && line ~ /^extern / {
         name = line; sub(/[[;].*$/, "", name); sub(/^.*[ *]/, "", name)
         declared[name] = file
+    }
+    file ~ /\.h$/ && line ~ /^[a-z][A-Za-z0-9_ *]*[ *]forge_[a-z0-9_]+\(/ {
+        name = line; sub(/\(.*$/, "", name); sub(/^.*[ *]/, "", name)
+        if (name in promised) { print "  " file ":" FNR ": " name " stands in " promised[name] " too"; bad = 1 }
+        promised[name] = file
     }
     file ~ /\.c$/ && line ~ /^extern / && line !~ / forge_module;$/ { # httpd gives the module record no header
         print "  " file ":" FNR ": extern belongs in a header"; bad = 1

@@ -18,8 +18,8 @@ static const forge_field_t username_field[] = {
     {.name = NULL},
 };
 static const forge_field_t full_name_field[] = {
-    {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_API_FULL_NAME_MAX, .example = "Ada Lovelace",
-     .help = "name"},
+    {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_API_FULL_NAME_MAX, .format = "line",
+     .example = "Ada Lovelace", .help = "name"},
     {.name = NULL},
 };
 const forge_field_t forge_api_device_field[] = {
@@ -34,8 +34,7 @@ const forge_field_t forge_api_profile_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = full_name_field},
     {"bio", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 5000, .example = "Analyst", .help = "a few words about oneself"},
     {"avatar_url", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 2048, .format = "uri",
-     .example = "https://example.org/ada.png",
-     .help = "a picture"},
+     .example = "https://example.org/ada.png", .help = "a picture"},
     {"role", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:guest|student|instructor|admin", .example = "student",
      .help = "role here"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
@@ -53,8 +52,7 @@ const forge_field_t forge_api_private_fields[] = {
 
 const forge_field_t forge_api_email_field[] = {
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_API_EMAIL_MAX, .format = "email",
-     .example = "ada@example.org",
-     .help = "address as typed; null for a guest"},
+     .example = "ada@example.org", .help = "address as typed; null for a guest"},
     {.name = NULL},
 };
 
@@ -101,11 +99,9 @@ const forge_shape_t forge_api_tokens_reply = {"Tokens", tokens_fields};
 
 static const forge_field_t new_user_fields[] = {
     {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
-     .example = "ada@example.org",
-     .help = "unique without regard to case"},
+     .example = "ada@example.org", .help = "unique without regard to case"},
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "8 to 128 characters that meet the password rules"},
+     .example = "correct-Horse7-battery", .help = "8 to 128 characters that meet the password rules"},
     {.type = FORGE_T_INCLUDE, .fields = full_name_field},
     {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .preset = "student", .example = "student",
      .help = "only a role that this site lets people choose"},
@@ -136,8 +132,7 @@ static const forge_field_t login_fields[] = {
     {"username", FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "ada",
      .help = "username, or an e-mail address as well"},
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "the password"},
+     .example = "correct-Horse7-battery", .help = "the password"},
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_WRITEONLY, .fields = forge_api_device_field},
     {.name = NULL},
 };

@@ -13,7 +13,7 @@
 
 /* clang-format off */
 static const forge_field_t name_field[] = {
-    {"name", FORGE_T_TEXT, 0, 1, 100, .example = "nightly export", .help = "what it is for"},
+    {"name", FORGE_T_TEXT, 0, 1, 100, .format = "line", .example = "nightly export", .help = "what it is for"},
     {.name = NULL},
 };
 
@@ -139,8 +139,7 @@ static const forge_route_t routes[] = {
      .description = "A key that acts for the account with its role, to be sent as a bearer token. It may only read "
          "unless scopes say more, and is shown this once. At most 50 at a time. Open to every account, not to guests."},
     {FORGE_DELETE, "/auth/api-keys/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .success = 204,
-     .handle = key_delete,
-     .operation = "api_key_delete", .summary = "Delete one of my API keys",
+     .handle = key_delete, .operation = "api_key_delete", .summary = "Delete one of my API keys",
      .description = "The key is refused from the next request on. Somebody else's is not found."},
 };
 /* clang-format on */

@@ -9,8 +9,7 @@
 /* clang-format off */
 static const forge_field_t strength_body_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "the password to judge"},
+     .example = "correct-Horse7-battery", .help = "the password to judge"},
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada@example.org",
      .help = "must not be part of it"},
     {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada", .help = "must not be part of it"},
@@ -60,20 +59,17 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/login", FORGE_ROLE_NONE,
      .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
      .body = &forge_api_login_body, .reply = &forge_api_login_reply, .errors = forge_api_login_errors,
-     .handle = forge_api_account_login,
-     .operation = "auth_login", .summary = "Log in",
+     .handle = forge_api_account_login, .operation = "auth_login", .summary = "Log in",
      .description = "Begins a session by e-mail address or username and password, as JSON or as a form. An unknown "
          "account, a wrong password and an inactive account get the same answer. With a second factor the answer is "
          "an mfa_token for /auth/mfa/verify instead of tokens. Too many failures lock the account for the client's "
          "network, then for all."},
     {FORGE_POST, "/auth/password/strength", FORGE_ROLE_NONE, .body = &strength_body, .reply = &strength,
-     .handle = password_strength,
-     .operation = "auth_password_strength", .summary = "Judge a password",
+     .handle = password_strength, .operation = "auth_password_strength", .summary = "Judge a password",
      .description = "Says how strong a password is and which rules it breaks, by the rules of registration. Nothing "
          "is stored."},
     {FORGE_GET, "/auth/me", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_me,
-     .handle = forge_api_account_me,
-     .operation = "auth_me", .summary = "Read my account",
+     .handle = forge_api_account_me, .operation = "auth_me", .summary = "Read my account",
      .description = "The account of the access token, with its sessions. Open to every account and to guests."},
 };
 /* clang-format on */

@@ -9,8 +9,7 @@
 /* clang-format off */
 static const forge_field_t verify_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 128,
-     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7",
-     .help = "from the mail"},
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
     {.name = NULL},
 };
 static const forge_shape_t verify_body = {.fields = verify_body_fields};
@@ -40,7 +39,7 @@ static forge_status_t email_verify(forge_req_t *q)
 static forge_status_t email_resend(forge_req_t *q)
 {
     forge_one_time_t in = {.user_id = q->who.user_id};
-    const char *token = forge_core_refresh_make(q->pool, &in.sha256);
+    const char *token = forge_core_secret_make(q->pool, &in.sha256);
     forge_db_t *db;
     in.mail = forge_api_mail(q, forge_api_mail_facts(q, "token", token));
     FORGE_TRY(forge_http_db(q, &db));

@@ -44,8 +44,7 @@ static forge_status_t jwks(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/.well-known/jwks.json", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG,
-     .reply = &key_set, .handle = jwks,
-     .operation = "jwks", .summary = "Public keys that verify access tokens",
+     .reply = &key_set, .handle = jwks, .operation = "jwks", .summary = "Public keys that verify access tokens",
      .description = "A JWK Set (RFC 7517) for services that check access tokens themselves: choose the key by the "
          "kid in the token's header, demand its alg, then iss, aud and exp. Anyone may read it. A revoked session is "
          "not visible there: ask /auth/validate where that matters."},

@@ -70,7 +70,7 @@ static forge_status_t renew_hash(forge_req_t *q, const char *stored, const char 
 static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int64_t epoch, const char *new_hash)
 {
     forge_challenge_t c = {.device_name = forge_core_input_text(q->body, "device_name"), .new_hash = new_hash, .epoch = epoch};
-    const char *token = forge_core_refresh_make(q->pool, &c.sha256);
+    const char *token = forge_core_secret_make(q->pool, &c.sha256);
     forge_rows_t *rows;
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));

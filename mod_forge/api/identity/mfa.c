@@ -17,8 +17,7 @@ static const forge_field_t code_field[] = {
 };
 static const forge_field_t password_field[] = {
     {"password", FORGE_T_TEXT, FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "the password of the account"},
+     .example = "correct-Horse7-battery", .help = "the password of the account"},
     {.name = NULL},
 };
 static const forge_field_t codes_fields[] = {
@@ -389,8 +388,7 @@ static const forge_route_t routes[] = {
          "be right."},
     {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
-     .handle = mfa_verify,
-     .operation = "mfa_verify", .summary = "Send a code",
+     .handle = mfa_verify, .operation = "mfa_verify", .summary = "Send a code",
      .description = "With an mfa_token it completes a login: the answer has account and tokens. Logged in, with a "
          "factor that was set up: activates it, ends the other sessions and shows ten backup codes once. Logged in, "
          "with an active factor: a new access token that says so in amr (step-up). A code is good once; an mfa_token "
@@ -402,8 +400,7 @@ static const forge_route_t routes[] = {
          "sessions of the account."},
     {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
      .limit = FORGE_LIMIT_AUTH, .body = &confirm_body, .reply = &codes, .errors = change_errors,
-     .handle = mfa_backup_codes,
-     .operation = "mfa_backup_codes", .summary = "Make new backup codes",
+     .handle = mfa_backup_codes, .operation = "mfa_backup_codes", .summary = "Make new backup codes",
      .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void."},
 };
 /* clang-format on */

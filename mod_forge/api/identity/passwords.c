@@ -13,21 +13,19 @@
 /* clang-format off */
 static const forge_field_t new_password_field[] = {
     {"new_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "meets the rules of registration"},
+     .example = "correct-Horse7-battery", .help = "meets the rules of registration"},
     {.name = NULL},
 };
 static const forge_field_t forgot_body_fields[] = {
-    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = 254, .format = "email", .example = "ada@example.org",
-     .help = "address of the account"},
+    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
+     .example = "ada@example.org", .help = "address of the account"},
     {.name = NULL},
 };
 static const forge_shape_t forgot_body = {.fields = forgot_body_fields};
 
 static const forge_field_t reset_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, TOKEN_MAX,
-     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7",
-     .help = "from the mail"},
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
     {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
@@ -35,32 +33,17 @@ static const forge_shape_t reset_body = {.fields = reset_body_fields};
 
 static const forge_field_t change_body_fields[] = {
     {"current_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "older-Horse7-battery",
-     .help = "the password until now"},
+     .example = "older-Horse7-battery", .help = "the password until now"},
     {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
 static const forge_shape_t change_body = {.fields = change_body_fields};
-
-static const forge_field_t accepted_fields[] = {
-    {"status", FORGE_T_TEXT, .format = "enum:accepted", .example = "accepted",
-     .help = "says nothing of whether a mail is sent"},
-    {.name = NULL},
-};
-const forge_shape_t forge_api_accepted_reply = {"Accepted", accepted_fields};
 /* clang-format on */
 
 static const forge_status_t reset_errors[] = {FORGE_E_TOKEN_INVALID, FORGE_E_BUSY, FORGE_OK};
 static const forge_status_t change_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK};
 
 /* --- what they share --- */
-
-forge_status_t forge_api_accepted(forge_req_t *q)
-{
-    forge_json_t *answer = forge_util_json_object(q->pool);
-    forge_util_json_put_text(answer, "status", "accepted");
-    return forge_reply_json(q, answer);
-}
 
 /* Every rule that the new password breaks. */
 static void judge(forge_req_t *q, const char *password, const forge_rows_t *account)

@@ -12,8 +12,7 @@
 /* clang-format off */
 static const forge_field_t refresh_body_fields[] = {
     {"refresh_token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = FORGE_TOKEN_BYTES_MAX,
-     .example = "q0Zk…",
-     .help = "the one that came last; it is spent"},
+     .example = "q0Zk…", .help = "the one that came last; it is spent"},
     {.name = NULL},
 };
 static const forge_shape_t refresh_body = {.fields = refresh_body_fields};
@@ -138,8 +137,8 @@ static forge_status_t logout_all(forge_req_t *q)
 }
 
 /* clang-format off */
-/* Refresh is limited as class default, by address: everybody behind one campus address refreshes every few minutes, which class auth
- * (20/1m) would not let through, and 256 random bits cannot be guessed at any rate. */
+/* Refresh is limited as class default, by address: everybody behind one campus address refreshes every few minutes,
+ * which class auth (20/1m) would not let through, and 256 random bits cannot be guessed at any rate. */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/refresh", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN, .body = &refresh_body,
      .reply = &forge_api_tokens_reply, .errors = refresh_errors, .handle = session_refresh,
@@ -148,8 +147,7 @@ static const forge_route_t routes[] = {
          "is needed. The same token again within a few seconds (ForgeRefreshReuseWindow) gets the same successor. "
          "Later it revokes the whole session, for then two have it."},
     {FORGE_GET, "/auth/validate", FORGE_ROLE_GUEST, .flags = FORGE_R_TICKET, .reply = &validation,
-     .handle = session_validate,
-     .operation = "auth_validate", .summary = "Is this credential good",
+     .handle = session_validate, .operation = "auth_validate", .summary = "Is this credential good",
      .description = "Says whose the access token, API key or ticket of this request is, for as long as it is neither "
          "expired nor revoked. Open to every account and to guests. A ticket is spent by it."},
     {FORGE_POST, "/auth/logout", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204, .handle = logout,
@@ -166,8 +164,7 @@ static const forge_route_t routes[] = {
      .description = "Where the account is logged in, the newest login first. Open to every account and to guests; "
          "only one's own are shown."},
     {FORGE_DELETE, "/auth/sessions/{id}", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204,
-     .handle = session_revoke,
-     .operation = "session_revoke", .summary = "End one of my sessions",
+     .handle = session_revoke, .operation = "session_revoke", .summary = "End one of my sessions",
      .description = "Ends a session of one's own at once. Somebody else's and one that has ended are not found."},
 };
 /* clang-format on */

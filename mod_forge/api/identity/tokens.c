@@ -25,7 +25,7 @@ forge_new_session_t forge_api_session_begin(forge_req_t *q, const char *amr, con
         .amr = amr,
         .request_id = q->request_id,
     };
-    *refresh = forge_core_refresh_make(q->pool, &session.refresh_sha256);
+    *refresh = forge_core_secret_make(q->pool, &session.refresh_sha256);
     return session;
 }
 

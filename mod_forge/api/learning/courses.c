@@ -9,7 +9,7 @@
 /* clang-format off */
 static const forge_field_t course_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "number of the course"},
-    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Graphs and trees", .help = "title"},
+    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Graphs and trees", .help = "title"},
     {"description", FORGE_T_TEXT, .max = 20000, .preset = "", .example = "From paths to spanning trees.",
      .help = "what it is about"},
     {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .preset = "beginner", .example = "intermediate",
@@ -116,20 +116,16 @@ static const forge_route_t routes[] = {
      .description = "Open to every account that is not a guest, or to instructors only where the site says so. The "
          "creator becomes its instructor."},
     {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &course,
-     .handle = course_get,
-     .operation = "course_get", .summary = "Read one course",
+     .handle = course_get, .operation = "course_get", .summary = "Read one course",
      .description = "Open to anyone who may see it; other courses do not exist for the caller."},
     {FORGE_PUT, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &course, .reply = &course,
-     .errors = change_errors, .handle = course_update,
-     .operation = "course_replace", .summary = "Replace a course",
+     .errors = change_errors, .handle = course_update, .operation = "course_replace", .summary = "Replace a course",
      .description = "For its owner and administrators. Members that are not sent get their defaults."},
     {FORGE_PATCH, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &course, .reply = &course,
-     .errors = change_errors, .handle = course_update,
-     .operation = "course_update", .summary = "Change a course",
+     .errors = change_errors, .handle = course_update, .operation = "course_update", .summary = "Change a course",
      .description = "For its owner and administrators. Only the members that are sent change."},
     {FORGE_DELETE, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204, .errors = delete_errors,
-     .handle = course_delete,
-     .operation = "course_delete", .summary = "Delete a course",
+     .handle = course_delete, .operation = "course_delete", .summary = "Delete a course",
      .description = "For its owner and administrators. It cannot be undone."},
 };
 /* clang-format on */

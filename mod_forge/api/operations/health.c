@@ -290,30 +290,23 @@ static forge_status_t health_auth(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
-     .reply = &full_health, .handle = health,
-     .operation = "health", .summary = "Health of all parts",
+     .reply = &full_health, .handle = health, .operation = "health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .reply = &full_health,
-     .handle = health,
-     .operation = "health_api", .summary = "Health of all parts",
-     .description = HEALTH_TEXT},
+     .handle = health, .operation = "health_api", .summary = "Health of all parts", .description = HEALTH_TEXT},
     {FORGE_GET, "/monitor/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &full_health, .handle = health,
-     .operation = "monitor_health", .summary = "Health of all parts",
+     .reply = &full_health, .handle = health, .operation = "monitor_health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health/live", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
-     .handle = health_live,
-     .operation = "health_live", .summary = "Is the process alive",
+     .handle = health_live, .operation = "health_live", .summary = "Is the process alive",
      .description = "Open to anyone. Never touches the database."},
     {FORGE_GET, "/health/ready", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &readiness, .handle = health_ready,
-     .operation = "health_ready", .summary = "Can requests be served",
+     .reply = &readiness, .handle = health_ready, .operation = "health_ready", .summary = "Can requests be served",
      .description = "Open to anyone. 503 with the same body unless the database is reachable and migrated."},
 };
 static const forge_route_t auth_routes[] = {
     {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &auth_health, .handle = health_auth,
-     .operation = "auth_health", .summary = "Health of identity",
+     .reply = &auth_health, .handle = health_auth, .operation = "auth_health", .summary = "Health of identity",
      .description = "Open to anyone. 503 with the same body when the database or its schema is unfit; it is asked "
          "once a second."},
 };

@@ -30,7 +30,8 @@ static const forge_field_t system_fields[] = {
 static const forge_field_t figures_fields[] = {
     {"summary", FORGE_T_OBJECT, .fields = summary_fields, .help = "all endpoints together"},
     {"endpoints", FORGE_T_OBJECT,
-     .example = "{\"GET /api/v1/courses\":{\"count\":10,\"avg_response_time\":0.01,\"p95_response_time\":0.02,\"error_rate\":0}}",
+     .example = "{\"GET /api/v1/courses\":"
+         "{\"count\":10,\"avg_response_time\":0.01,\"p95_response_time\":0.02,\"error_rate\":0}}",
      .help = "by method and route template: count, avg_response_time, p95_response_time, error_rate"},
     {"system", FORGE_T_OBJECT, .fields = system_fields, .help = "load of the machine"},
     {.name = NULL},
@@ -69,8 +70,10 @@ static const forge_status_t errors[] = {FORGE_E_FORBIDDEN, FORGE_OK};
 static const forge_route_t routes[] = {
     {FORGE_GET, "/metrics", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_RAW, .limit = FORGE_LIMIT_NONE,
      .errors = errors, .handle = metrics, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
-     .sample = "# TYPE forge_rate_limit_keys gauge\n# HELP forge_rate_limit_keys Clients that are "
-         "counted.\nforge_rate_limit_keys 12\n# EOF\n",
+     .sample = "# TYPE forge_rate_limit_keys gauge\n"
+         "# HELP forge_rate_limit_keys Clients that are counted.\n"
+         "forge_rate_limit_keys 12\n"
+         "# EOF\n",
      .operation = "metrics", .summary = "Metrics for Prometheus",
      .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. The "
          "server's configuration says who may read it."},

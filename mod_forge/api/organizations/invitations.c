@@ -12,8 +12,8 @@
 /* clang-format off */
 static const forge_field_t invitation_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "number of the invitation"},
-    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = 254, .format = "email", .example = "grace@example.org",
-     .help = "the address that is invited, and the only one whose account can accept"},
+    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
+     .example = "grace@example.org", .help = "the address that is invited, and the only one whose account can accept"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {"state", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:pending|accepted|expired|revoked", .example = "pending",
      .help = "only a pending one can be accepted"},
@@ -28,8 +28,7 @@ static const forge_shape_t invitation = {"Invitation", invitation_fields};
 
 static const forge_field_t accept_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 200,
-     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c",
-     .help = "from the mail"},
+     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c", .help = "from the mail"},
     {.name = NULL},
 };
 static const forge_shape_t accept_body = {.fields = accept_body_fields};
@@ -64,7 +63,7 @@ static forge_status_t invitation_create(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     if (!forge_core_email_normalize(q->pool, email, strlen(email), &in.email, &in.email_key, &why))
         return FORGE_E_INTERNAL; /* the field table has accepted it */
-    token = forge_core_refresh_make(q->pool, &in.sha256_hex);
+    token = forge_core_secret_make(q->pool, &in.sha256_hex);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &organization));
     in.mail = mail_make(q, organization, in.role, token);

@@ -19,7 +19,7 @@ static const forge_shape_t member = {"Member", member_fields};
 
 static const forge_field_t add_body_fields[] = {
     {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "the account, by its number; this or email"},
-    {"email", FORGE_T_TEXT, .max = 254, .format = "email", .example = "ada@example.org",
+    {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
      .help = "the account, by its e-mail address; this or user_id"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {.name = NULL},
@@ -110,8 +110,7 @@ static forge_status_t member_leave(forge_req_t *q)
 static const forge_route_t routes[] = {
     {FORGE_GET, "/organizations/{id}/members", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST,
      .list = &forge_store_members_list, .reply = &member, .handle = member_list,
-     .operation = "member_list", .summary = "List the members",
-     .description = "For members of the organisation."},
+     .operation = "member_list", .summary = "List the members", .description = "For members of the organisation."},
     {FORGE_POST, "/organizations/{id}/members", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
      .success = 201, .body = &add_body, .reply = &member, .errors = add_errors, .handle = member_add,
      .operation = "member_add", .summary = "Add a member",
@@ -123,13 +122,11 @@ static const forge_route_t routes[] = {
      .description = "For owners, and for admins where neither the old nor the new role is owner. The last owner who "
          "is active cannot be demoted. Pending invitations that the new role could not send are revoked."},
     {FORGE_DELETE, "/organizations/{id}/members/{user_id}", FORGE_ROLE_STUDENT, .success = 204,
-     .errors = change_errors, .handle = member_remove,
-     .operation = "member_remove", .summary = "Remove a member",
+     .errors = change_errors, .handle = member_remove, .operation = "member_remove", .summary = "Remove a member",
      .description = "For owners, and for admins where the member is no owner. The last owner who is active cannot be "
          "removed. Pending invitations by and to the member are revoked."},
     {FORGE_POST, "/organizations/{id}/leave", FORGE_ROLE_STUDENT, .success = 204, .errors = change_errors,
-     .handle = member_leave,
-     .operation = "member_leave", .summary = "Leave an organisation",
+     .handle = member_leave, .operation = "member_leave", .summary = "Leave an organisation",
      .description = "For members. The last owner who is active cannot leave. Pending invitations by and to the "
          "caller are revoked. Courses that stay in the organisation are out of the caller's sight, also those they "
          "made."},

@@ -11,7 +11,8 @@
 /* clang-format off */
 static const forge_field_t organization_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "3", .help = "number of the organisation"},
-    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Institute of Graphs", .help = "name"},
+    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Institute of Graphs",
+     .help = "name"},
     {"slug", FORGE_T_TEXT, 0, 1, 63, .example = "institute-of-graphs",
      .help = "short unique name for addresses and Require forge-org: lower-case letters, digits, hyphens; made from "
          "the name when absent"},
@@ -79,20 +80,10 @@ static bool slug_good(const char *slug)
     }
 }
 
-static bool has_controls(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return true;
-    return false;
-}
-
 static forge_status_t names_read(forge_req_t *q, const char **name, const char **slug)
 {
     *name = forge_core_input_text(q->body, "name");
     *slug = forge_core_input_text(q->body, "slug");
-    if (*name && has_controls(*name))
-        forge_core_fault(q->faults, "/name", "format", "must not contain control characters");
     if (*slug && !slug_good(*slug))
         forge_core_fault(q->faults, "/slug", "format", "must be lower-case letters and digits, with single hyphens between them");
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
@@ -175,18 +166,15 @@ static const forge_route_t routes[] = {
          "administrators see all with all=true; for others that changes nothing."},
     {FORGE_POST, "/organizations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
      .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
-     .handle = organization_create,
-     .operation = "organization_create", .summary = "Create an organisation",
+     .handle = organization_create, .operation = "organization_create", .summary = "Create an organisation",
      .description = "For every account that is no guest. The creator becomes its owner. A slug that is made from the "
          "name gets a suffix when it is taken; one that was asked for is refused then."},
     {FORGE_GET, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .reply = &forge_api_organization,
-     .handle = organization_get,
-     .operation = "organization_get", .summary = "Read one organisation",
+     .handle = organization_get, .operation = "organization_get", .summary = "Read one organisation",
      .description = "For its members. To everybody else it does not exist, here and in all paths below."},
     {FORGE_PATCH, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS,
      .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
-     .handle = organization_update,
-     .operation = "organization_update", .summary = "Rename an organisation",
+     .handle = organization_update, .operation = "organization_update", .summary = "Rename an organisation",
      .description = "For its owners and admins. Only the members that are sent change."},
     {FORGE_DELETE, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204,
      .errors = delete_errors, .handle = organization_delete,
@@ -195,8 +183,7 @@ static const forge_route_t routes[] = {
          "be deleted: they would be open to everybody."},
     {FORGE_POST, "/organizations/{id}/transfer", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
      .body = &transfer_body, .reply = &forge_api_organization, .errors = transfer_errors,
-     .handle = organization_transfer,
-     .operation = "organization_transfer", .summary = "Hand an organisation over",
+     .handle = organization_transfer, .operation = "organization_transfer", .summary = "Hand an organisation over",
      .description = "For its owners: the member becomes owner, the caller admin. A platform administrator who is no "
          "owner makes the member its only owner."},
 };

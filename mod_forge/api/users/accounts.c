@@ -142,8 +142,7 @@ static forge_status_t account_reset_mfa(forge_req_t *q)
 static const forge_route_t routes[] = {
     {FORGE_GET, "/users", FORGE_ROLE_ADMIN, .flags = FORGE_R_LIST, .list = &forge_store_accounts_list,
      .query = &account_query, .reply = &account, .handle = account_list,
-     .operation = "account_list", .summary = "List accounts",
-     .description = "For administrators."},
+     .operation = "account_list", .summary = "List accounts", .description = "For administrators."},
     {FORGE_GET, "/users/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &profile, .handle = account_get,
      .operation = "account_get", .summary = "Read a profile",
      .description = "Open to anyone: id, username, full_name, bio, avatar_url, role and created_at; its owner and "
@@ -155,24 +154,20 @@ static const forge_route_t routes[] = {
          "deactivation its sessions too. Activating an account whose owner has left calls the removal of their data "
          "off."},
     {FORGE_DELETE, "/users/{id}", FORGE_ROLE_ADMIN, .flags = FORGE_R_ETAG | FORGE_R_STEP_UP, .success = 204,
-     .errors = delete_errors, .handle = account_delete,
-     .operation = "account_delete", .summary = "Delete an account",
+     .errors = delete_errors, .handle = account_delete, .operation = "account_delete", .summary = "Delete an account",
      .description = "For administrators. Closes the account and removes everything personal from it at once: "
          "address, names, profile, password, sessions, second factors, keys, memberships. What others refer to "
          "stays, under the name deleted_ and its number: courses, awards, audit events. An organisation whose last "
          "owner it was keeps it as such until an administrator transfers it. It cannot be undone."},
     {FORGE_POST, "/users/{id}/revoke-sessions", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
-     .handle = account_end_sessions,
-     .operation = "account_revoke_sessions", .summary = "Log an account out everywhere",
+     .handle = account_end_sessions, .operation = "account_revoke_sessions", .summary = "Log an account out everywhere",
      .description = "For administrators. All its sessions end and all its access tokens are void at once."},
     {FORGE_POST, "/users/{id}/unlock", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
-     .handle = account_unlock,
-     .operation = "account_unlock", .summary = "Unlock an account",
+     .handle = account_unlock, .operation = "account_unlock", .summary = "Unlock an account",
      .description = "For administrators. Forgets the failed logins of the account, so that it can log in again from "
          "everywhere."},
     {FORGE_POST, "/users/{id}/reset-mfa", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
-     .handle = account_reset_mfa,
-     .operation = "account_reset_mfa", .summary = "Take the second factor away",
+     .handle = account_reset_mfa, .operation = "account_reset_mfa", .summary = "Take the second factor away",
      .description = "For administrators, when somebody has lost theirs. Backup codes are void too, and the account "
          "is logged out everywhere."},
 };

@@ -46,21 +46,20 @@ static forge_audit_filter_t read_filter(forge_req_t *q)
 {
     const char *event = forge_core_input_text(q->query, "event");
     bool prefix = event && event[strlen(event) - 1] == '.';
-    return (forge_audit_filter_t){
-        .actor = forge_core_input_text(q->query, "actor"),
-        .subject = forge_core_input_text(q->query, "subject"),
-        .event = prefix ? NULL : event,
-        .prefix = prefix ? event : NULL,
-        .since = forge_core_input_text(q->query, "since"),
-        .until = forge_core_input_text(q->query, "until"),
-    };
+    return (forge_audit_filter_t){{
+        [FORGE_AUDIT_ACTOR] = forge_core_input_text(q->query, "actor"),
+        [FORGE_AUDIT_SUBJECT] = forge_core_input_text(q->query, "subject"),
+        [FORGE_AUDIT_EVENT] = prefix ? NULL : event,
+        [FORGE_AUDIT_PREFIX] = prefix ? event : NULL,
+        [FORGE_AUDIT_SINCE] = forge_core_input_text(q->query, "since"),
+        [FORGE_AUDIT_UNTIL] = forge_core_input_text(q->query, "until"),
+    }};
 }
 
 static forge_status_t audit_page(forge_req_t *q, const forge_audit_filter_t *f)
 {
-    const char *const values[] = {f->actor, f->subject, f->event, f->prefix, f->since, f->until};
     const forge_list_query_t query = {
-        .values = values,
+        .values = f->values,
         .after_id = q->page.after_id,
         .skip = q->page.skip,
         .limit = q->page.limit,

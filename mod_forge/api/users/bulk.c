@@ -12,8 +12,7 @@
 /* clang-format off */
 static const forge_field_t bulk_body_fields[] = {
     {"action", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = "enum:activate|deactivate|delete|set_role|revoke_sessions",
-     .example = "deactivate",
-     .help = "what is done to each"},
+     .example = "deactivate", .help = "what is done to each"},
     {"ids", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, IDS_MAX, .format = "int", .example = "[7, 8]",
      .help = "accounts, none twice"},
     {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "student",

@@ -20,8 +20,7 @@ static const forge_shape_t profile_body = {.fields = profile_body_fields};
 
 static const forge_field_t leave_body_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery",
-     .help = "one's own password"},
+     .example = "correct-Horse7-battery", .help = "one's own password"},
     {.name = NULL},
 };
 static const forge_shape_t leave_body = {.fields = leave_body_fields};
@@ -180,8 +179,7 @@ static const forge_route_t routes[] = {
          "days everything personal is removed from it. An administrator can open it again until then. Who is the "
          "last owner of an organisation transfers or deletes that first."},
     {FORGE_GET, "/users/me/export", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_TICKET, .reply = &export,
-     .handle = profile_export,
-     .operation = "profile_export", .summary = "Download what is stored about me",
+     .handle = profile_export, .operation = "profile_export", .summary = "Download what is stored about me",
      .description = "Everything in one document, without hashes and secrets. Each download is noted in the audit log."},
 };
 /* clang-format on */

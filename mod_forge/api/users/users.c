@@ -14,12 +14,10 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/users/login", FORGE_ROLE_NONE,
      .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
      .body = &forge_api_login_body, .reply = &forge_api_login_reply, .errors = forge_api_login_errors,
-     .handle = forge_api_account_login,
-     .operation = "user_login", .summary = "Log in",
+     .handle = forge_api_account_login, .operation = "user_login", .summary = "Log in",
      .description = "The same as /auth/login."},
     {FORGE_GET, "/users/me", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_me,
-     .handle = forge_api_account_me,
-     .operation = "user_me", .summary = "Read my account",
+     .handle = forge_api_account_me, .operation = "user_me", .summary = "Read my account",
      .description = "The same as /auth/me."},
 };
 /* clang-format on */

@@ -40,14 +40,6 @@ void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *d
     forge_core_mac_from(keys, 0, purpose, data, len, out);
 }
 
-bool forge_core_mac_second(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
-{
-    if (keys->secrets < FORGE_SECRETS_MAX)
-        return false;
-    forge_core_mac_from(keys, 1, purpose, data, len, out);
-    return true;
-}
-
 bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, const unsigned char *mac,
                             apr_size_t mac_len)
 {

@@ -18,65 +18,6 @@
 #define TOKEN_AMR_MAX    8
 #define TOKEN_CLAIMS_MAX 4096
 
-static const struct {
-    forge_role_t role;
-    const char *name;
-} role_names[] = {
-    {FORGE_ROLE_GUEST, "guest"},
-    {FORGE_ROLE_STUDENT, "student"},
-    {FORGE_ROLE_INSTRUCTOR, "instructor"},
-    {FORGE_ROLE_ADMIN, "admin"},
-};
-#define N_ROLES (sizeof(role_names) / sizeof(*role_names))
-
-const char *forge_core_role_name(forge_role_t role)
-{
-    for (apr_size_t i = 0; i < N_ROLES; i++)
-        if (role_names[i].role == role)
-            return role_names[i].name;
-    return NULL;
-}
-
-bool forge_core_factor_used(const forge_who_t *who)
-{
-    static const char word[] = "otp";
-    for (const char *at = who->amr; at && *at; at += strspn(at, " ")) {
-        apr_size_t len = strcspn(at, " ");
-        if (len == strlen(word) && strncmp(at, word, len) == 0)
-            return true;
-        at += len;
-    }
-    return false;
-}
-
-forge_role_t forge_core_role_parse(const char *name)
-{
-    for (apr_size_t i = 0; name != NULL && i < N_ROLES; i++)
-        if (strcmp(role_names[i].name, name) == 0)
-            return role_names[i].role;
-    return FORGE_ROLE_NONE;
-}
-
-const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex)
-{
-    unsigned char bits[32];
-    const char *token;
-    forge_util_random(bits, sizeof(bits));
-    token = forge_util_b64url(p, bits, sizeof(bits));
-    *sha256_hex = forge_core_sha256_hex(p, token, strlen(token));
-    return token;
-}
-
-const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, const char *token, const char **sha256_hex)
-{
-    unsigned char mac[32];
-    const char *next;
-    forge_core_mac(keys, "refresh", token, strlen(token), mac);
-    next = forge_util_b64url(p, mac, sizeof(mac));
-    *sha256_hex = forge_core_sha256_hex(p, next, strlen(next));
-    return next;
-}
-
 /* --- cjose objects end with their scope --- */
 
 static void jws_free(cjose_jws_t **jws)

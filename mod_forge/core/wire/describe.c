@@ -51,6 +51,8 @@ static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
     }
     if (!strcmp(format, "username"))
         forge_util_json_put_text(schema, "pattern", "^[A-Za-z0-9_]+$");
+    else if (!strcmp(format, "line"))
+        forge_util_json_put_text(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
     else if (*format)
         forge_util_json_put_text(schema, "format", format);
     if (f->min > 0)

@@ -20,7 +20,7 @@ static const forge_field_t error_fields[] = {
 const forge_field_t forge_core_problem_fields[] = {
     {"type", FORGE_T_TEXT, .example = "/errors/validation_failed",
      .help = "URI reference that names the kind of problem."},
-    {"title", FORGE_T_TEXT, .example = "Unprocessable Content", .help = "The status in words."},
+    {"title", FORGE_T_TEXT, .example = "Unprocessable Entity", .help = "The status in words."},
     {"status", FORGE_T_INT, 0, 400, 599, .example = "422", .help = "The HTTP status."},
     {"code", FORGE_T_TEXT, .example = "validation_failed", .help = "Stable code; each has one status."},
     {"detail", FORGE_T_TEXT, .example = "some members are not valid; see errors", .help = "A sentence for a person."},
@@ -32,50 +32,19 @@ const forge_field_t forge_core_problem_fields[] = {
 };
 /* clang-format on */
 
-/* The status in words, as httpd says it (RFC 9110). */
-static const char *title(int http)
-{
-    static const struct {
-        int http;
-        const char *words;
-    } titles[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {412, "Precondition Failed"},
-        {413, "Request Entity Too Large"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {428, "Precondition Required"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-    };
-    for (apr_size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-        if (titles[i].http == http)
-            return titles[i].words;
-    return "Error";
-}
-
 forge_json_t *forge_core_problem_example(apr_pool_t *p, const forge_error_t *error)
 {
     forge_json_t *example = forge_util_json_object(p);
     forge_util_json_put_text(example, "type", apr_pstrcat(p, "/errors/", error->code, NULL));
-    forge_util_json_put_text(example, "title", title(error->http));
+    forge_util_json_put_text(example, "title", forge_util_reason(error->http));
     forge_util_json_put_int(example, "status", error->http);
     forge_util_json_put_text(example, "code", error->code);
     forge_util_json_put_text(example, "detail", error->detail);
     forge_util_json_put_text(example, "request_id", "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5");
     if (strcmp(error->code, "validation_failed") == 0) {
         forge_json_t *member = forge_util_json_add_object(forge_util_json_put_array(example, "errors"));
-        for (const forge_field_t *f = error_fields; f->name; f++)
+        forge_walk_t walk = forge_core_walk(error_fields);
+        for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
             forge_util_json_put_text(member, f->name, f->example);
     }
     return example;

@@ -34,7 +34,7 @@ typedef enum verdict_t { FINAL, LEARN_AGAIN, RUN_AGAIN } verdict_t;
 static bool activity_wanted(const forge_db_t *db, const forge_stmt_t *stmt)
 {
     bool read = strncmp(stmt->sql, "SELECT", 6) == 0 && db->depth == 0;
-    return db->activity_due && (!read || forge_store_clock() - db->link->named_at >= FORGE_STORE_ACTIVITY_GAP);
+    return db->activity_due && (!read || forge_util_monotonic() - db->link->named_at >= FORGE_STORE_ACTIVITY_GAP);
 }
 
 /* Notes a step that libpq has taken. */
@@ -89,7 +89,7 @@ static void step_done(batch_t *b, int step)
         forge_store_link_add(db->link, b->stmt->name);
     } else if (step == STEP_RUN && b->activity) { /* a batch that fails takes the name back with it */
         db->activity_due = false;
-        db->link->named_at = forge_store_clock();
+        db->link->named_at = forge_util_monotonic();
     }
 }
 
@@ -274,9 +274,9 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
         verdict_t verdict = FINAL;
         if (db->link->suspect && PQtransactionStatus(db->conn) != PQTRANS_INERROR)
             FORGE_TRY(relearn(db, p));
-        apr_int64_t begun = forge_store_clock();
+        apr_int64_t begun = forge_util_monotonic();
         forge_status_t status = exchange(db, stmt, args, &answer, &verdict);
-        time_count(db, stmt->name, forge_store_clock() - begun);
+        time_count(db, stmt->name, forge_util_monotonic() - begun);
         if (status == FORGE_OK) {
             forge_rows_t *answered = forge_store_rows_wrap(p, answer, db->link->utf8);
             forge_store_effects_note(db, answered);

@@ -58,8 +58,6 @@ void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const
 
 /* --- wire.c: every wait for the database has an end --- */
 
-/* Microseconds on the clock that nobody sets back. */
-apr_int64_t forge_store_clock(void);
 /* The moment the present exchange must be over, on the monotonic clock; 0 when the connection has no answer timeout. */
 apr_int64_t forge_store_deadline(const forge_db_t *db);
 /* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned. */
@@ -95,6 +93,12 @@ void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
 /* A level of a transaction begins (after depth was raised); is undone (before depth is lowered). */
 void forge_store_effects_mark(forge_db_t *db);
 void forge_store_effects_undo(forge_db_t *db);
+
+/* --- accounts, as several families show them; the table is called u there --- */
+
+#define ACCOUNT "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, u.timezone"
+/* The members of an account as the public API shows it to itself. */
+#define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
 
 /* --- lockout.c --- */
 

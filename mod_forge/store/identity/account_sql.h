@@ -10,11 +10,6 @@
 
 /* clang-format off */
 
-/* The members of an account as the public API shows it to itself; the table is called u in every statement here. */
-#define BARE_USER                                                                                                    \
-    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, " \
-    "u.timezone, u.created_at, u.updated_at"
-
 /* A session and its first refresh token for the account in the CTE `who`; nothing when there is no token (`hash` NULL). A session lives
  * FORGE_SESSION_HOURS at most, whatever the token's own life (SECURITY 36; CHECK sessions_absolute_life). */
 #define OPEN_SESSION(hash, expires, device, agent, ip, amr)                                                       \

@@ -74,7 +74,7 @@ static int wait_sliced(const forge_listener_t *l, short events, apr_int64_t dead
 {
     struct pollfd watch = {.fd = PQsocket(l->conn), .events = events};
     for (;;) {
-        apr_int64_t left = deadline - forge_store_clock();
+        apr_int64_t left = deadline - forge_util_monotonic();
         if (left <= 0 || !l->hooks->patient(l->hooks->baton))
             return 0;
         int ready = poll(&watch, 1, left < SLICE * 1000 ? (int)(left / 1000) + 1 : SLICE);
@@ -119,7 +119,7 @@ static PGresult *next_result(forge_listener_t *l, apr_int64_t deadline, bool *ov
 /* Takes the results of what was sent; the first column of each row is heard when `aloud`, and must be "t" otherwise. */
 static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool aloud, const char **why)
 {
-    apr_int64_t deadline = forge_store_clock() + time;
+    apr_int64_t deadline = forge_util_monotonic() + time;
     bool good = true, over = false;
     PGresult *result;
     if (!sent) {
@@ -149,7 +149,7 @@ static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool 
 /* PQconnectdb would wait for as long as it likes. */
 static bool connect_sliced(forge_listener_t *l, const char **why)
 {
-    apr_int64_t deadline = forge_store_clock() + CONNECT_TIME;
+    apr_int64_t deadline = forge_util_monotonic() + CONNECT_TIME;
     PostgresPollingStatusType want = PGRES_POLLING_WRITING;
     while (PQstatus(l->conn) != CONNECTION_BAD && want != PGRES_POLLING_OK && want != PGRES_POLLING_FAILED) {
         if (wait_sliced(l, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline) == 0) {
@@ -213,7 +213,7 @@ bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)
 {
-    apr_int64_t deadline = forge_store_clock() + time;
+    apr_int64_t deadline = forge_util_monotonic() + time;
     int ready;
     while ((ready = wait_sliced(l, POLLIN, deadline)) > 0) {
         bool alive = PQconsumeInput(l->conn);

@@ -7,12 +7,8 @@
 /* clang-format off */
 
 /* The table is called u in every statement here. */
-#define BARE                                                                                                         \
-    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, " \
-    "u.timezone, u.created_at, u.updated_at"
 #define WHOLE                                                                                                            \
-    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, "     \
-    "u.timezone, EXISTS (SELECT FROM forge.mfa_factors m WHERE m.user_id = u.id AND m.confirmed_at IS NOT NULL) AS mfa_enabled, " \
+    ACCOUNT ", EXISTS (SELECT FROM forge.mfa_factors m WHERE m.user_id = u.id AND m.confirmed_at IS NOT NULL) AS mfa_enabled, " \
     "u.last_login_at, u.deactivated_at, u.created_at, u.updated_at"
 
 /* The text is a literal piece of what is searched: its own % and _ are no wildcards. */
@@ -64,7 +60,7 @@ static const forge_stmt_t profile_update = {
     FORGE_AUDIT("SELECT 'user.updated', c.id, c.id, $4::inet, $5::text,"
                 " jsonb_build_object('members', (SELECT jsonb_agg(k) FROM jsonb_object_keys($3::jsonb) k)) FROM changed c") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (f.u).* FROM found f, verdict v WHERE v.outcome = 'unchanged') "
-    "SELECT " BARE ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
+    "SELECT " BARE_USER ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN present u ON true"};
 
 /* A patch that may take an administrator away locks the other active ones too. $1 caller, $2 account, $3 versions,

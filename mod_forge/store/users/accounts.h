@@ -73,10 +73,20 @@ forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const 
 
 /* --- audit.c --- */
 
+/* The filters of forge_store_audit_list, by their place in it. */
+enum {
+    FORGE_AUDIT_ACTOR,
+    FORGE_AUDIT_SUBJECT,
+    FORGE_AUDIT_EVENT,
+    FORGE_AUDIT_PREFIX,
+    FORGE_AUDIT_SINCE,
+    FORGE_AUDIT_UNTIL,
+    FORGE_AUDIT_FILTERS
+};
 typedef struct forge_audit_filter_t {
-    const char *actor, *subject, *event, *prefix, *since, *until; /* text forms; NULL: any */
+    const char *values[FORGE_AUDIT_FILTERS]; /* text forms; NULL: any */
 } forge_audit_filter_t;
-extern const forge_list_t forge_store_audit_list; /* no base args; filters in the order of the struct above */
+extern const forge_list_t forge_store_audit_list; /* no base args */
 /* Where to begin and to end reading: ids from *newest down to *oldest; 0, 0 when there is nothing. */
 forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64_t *newest, apr_int64_t *oldest);
 /* The next events with ids below *before, newest first, by a bounded piece of work: perhaps none. Moves *before to where to go on. */

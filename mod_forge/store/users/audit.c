@@ -11,13 +11,13 @@
 #define EVENT "a.id, a.at, a.event, a.actor_id, a.subject_id, host(a.ip) AS ip, a.request_id, a.detail"
 
 static const forge_list_filter_t filters[] = {
-    {"actor", "a.actor_id = $%d::bigint"},
-    {"subject", "a.subject_id = $%d::bigint"},
-    {"event", "a.event = $%d"},
-    {"_prefix", "starts_with(a.event, $%d)"},
-    {"since", "a.at >= $%d::timestamptz"},
-    {"until", "a.at < $%d::timestamptz"},
-    {NULL, NULL}};
+    [FORGE_AUDIT_ACTOR] = {"actor", "a.actor_id = $%d::bigint"},
+    [FORGE_AUDIT_SUBJECT] = {"subject", "a.subject_id = $%d::bigint"},
+    [FORGE_AUDIT_EVENT] = {"event", "a.event = $%d"},
+    [FORGE_AUDIT_PREFIX] = {"_prefix", "starts_with(a.event, $%d)"},
+    [FORGE_AUDIT_SINCE] = {"since", "a.at >= $%d::timestamptz"},
+    [FORGE_AUDIT_UNTIL] = {"until", "a.at < $%d::timestamptz"},
+    [FORGE_AUDIT_FILTERS] = {NULL, NULL}};
 
 static const forge_list_order_t orders[] = {
     {"-id", "a.id DESC", "a.id < $%d::bigint", NULL},
@@ -55,8 +55,9 @@ forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64
 forge_status_t forge_store_audit_batch(forge_db_t *db, apr_pool_t *p, const forge_audit_filter_t *filter, apr_int64_t *before,
                                        forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, *before), filter->actor, filter->subject, filter->event,
-                                         filter->prefix, filter->since, filter->until);
+    const char *const *v = filter->values;
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, *before), v[FORGE_AUDIT_ACTOR], v[FORGE_AUDIT_SUBJECT],
+                                         v[FORGE_AUDIT_EVENT], v[FORGE_AUDIT_PREFIX], v[FORGE_AUDIT_SINCE], v[FORGE_AUDIT_UNTIL]);
     FORGE_TRY(forge_store_run(db, p, &audit_batch, args, rows));
     int n = forge_store_rows_count(*rows);
     *before = n == ROWS ? forge_store_rows_int(*rows, n - 1, "id", 0) : *before - WINDOW;

@@ -26,6 +26,7 @@ static const forge_field_t fields[] = {
     {.name = "user", .type = FORGE_T_TEXT, .format = "username"},
     {.name = "secret", .type = FORGE_T_TEXT, .format = "password"},
     {.name = "link", .type = FORGE_T_TEXT, .max = 100, .format = "uri"},
+    {.name = "line", .type = FORGE_T_TEXT, .max = 20, .format = "line"},
     {.name = "free", .type = FORGE_T_OBJECT},
     {.name = "one", .type = FORGE_T_OBJECT, .fields = item_fields},
     {.name = "many", .type = FORGE_T_ARRAY, .min = 1, .max = 3, .fields = item_fields},
@@ -290,6 +291,20 @@ START_TEST(web_addresses)
 }
 END_TEST
 
+START_TEST(lines_have_no_controls)
+{
+    ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"a \xe2\x82\xac b\"}"), "line"), "a \xe2\x82\xac b");
+    ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"\"}"), "line"), "");
+    faulty("{\"line\":\"a\\nb\"}", "/line", "format");
+    faulty("{\"line\":\"a\\tb\"}", "/line", "format");
+    faulty("{\"line\":\"\\u001f\"}", "/line", "format");
+    faulty("{\"line\":\"\\u007f\"}", "/line", "format");
+    faulty("{\"line\":\"\\u0000\"}", "/line", "nul");
+    faulty("{\"line\":\"123456789012345678901\"}", "/line", "too_long");
+    accepted(FORGE_INPUT_PATCH, "{\"line\":\"\\u0020\\u0080\"}");
+}
+END_TEST
+
 START_TEST(nested_members)
 {
     faulty("{\"one\":{}}", "/one/email", "required");
@@ -393,6 +408,7 @@ static void add_value_tests(TCase *tc)
     tcase_add_test(tc, mail_names_and_passwords);
     tcase_add_test(tc, times);
     tcase_add_test(tc, web_addresses);
+    tcase_add_test(tc, lines_have_no_controls);
     tcase_add_test(tc, nested_members);
 }
 

@@ -429,8 +429,10 @@ END_TEST
 
 START_TEST(audit_is_read_to_its_end)
 {
-    const forge_audit_filter_t all = {NULL}, rare = {.event = "rare.event"},
-                               some = {.prefix = "user.", .actor = "3", .since = "2020-01-01T00:00:00Z"};
+    const forge_audit_filter_t all = {{NULL}}, rare = {{[FORGE_AUDIT_EVENT] = "rare.event"}},
+                               some = {{[FORGE_AUDIT_PREFIX] = "user.",
+                                        [FORGE_AUDIT_ACTOR] = "3",
+                                        [FORGE_AUDIT_SINCE] = "2020-01-01T00:00:00Z"}};
     apr_int64_t newest, oldest, before;
     sql("SET statement_timeout = 0");
     sql("INSERT INTO forge.audit_events (event, actor_id) SELECT CASE WHEN i = 7 THEN 'rare.event' ELSE 'user.e' END, i % 10 FROM "

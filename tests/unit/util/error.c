@@ -36,6 +36,16 @@ START_TEST(codes_are_unique_and_whole)
 }
 END_TEST
 
+START_TEST(statuses_in_words)
+{
+    for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++)
+        ck_assert_msg(forge_util_reason(forge_util_error((forge_status_t)i)->http) != NULL, "no words for %d",
+                      forge_util_error((forge_status_t)i)->http);
+    ck_assert_str_eq(forge_util_reason(507), "Insufficient Storage");
+    ck_assert_ptr_null(forge_util_reason(418));
+}
+END_TEST
+
 START_TEST(most_general_row_of_an_http_status)
 {
     ck_assert_int_eq(forge_util_error_for_http(400), FORGE_E_BAD_REQUEST);
@@ -63,6 +73,7 @@ Suite *forge_test_util_error(void)
     tcase_add_test(tc, row_of_a_status);
     tcase_add_test(tc, anything_else_is_internal);
     tcase_add_test(tc, codes_are_unique_and_whole);
+    tcase_add_test(tc, statuses_in_words);
     tcase_add_test(tc, most_general_row_of_an_http_status);
     suite_add_tcase(s, tc);
     return s;
