@@ -65,6 +65,7 @@ static const forge_stmt_t bulk_deactivate = {
     RECORDED("deactivate", "SELECT 'user.deactivated'::text, c.id, jsonb_build_object('by', 'admin') FROM changed c")
     RESULTS(VOIDED("changed"))};
 
+/* $1 ids, $2 dry run, $3 caller, $4 ip, $5 request id, $6 role. */
 static const forge_stmt_t bulk_set_role = {
     "bulk_set_role",
     ASKED(ADMINS_TOO)

@@ -37,7 +37,7 @@ static const forge_stmt_t account_export = {
     " UNION ALL SELECT 5, 0, 'exported_at', to_json(forge.instant(clock_timestamp())) FROM who u"
     ") m WHERE EXISTS (SELECT FROM who) ORDER BY m.part, m.number"};
 
-/* $1 account and actor, $2 ip, $3 request id. */
+/* $1 caller, $2 ip, $3 request id. */
 static const forge_stmt_t account_leave = {
     "account_leave",
     "WITH locked AS MATERIALIZED ("
@@ -56,7 +56,7 @@ static const forge_stmt_t account_leave = {
                 " jsonb_build_object('by', 'owner', 'erase_at', forge.instant(c.erase_at)) FROM changed c")
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v"};
 
-/* $1 actor, $2 account, $3 versions, $4 ip, $5 request id. */
+/* $1 caller, $2 account, $3 versions, $4 ip, $5 request id. */
 static const forge_stmt_t account_delete = {
     "account_delete",
     "WITH locked AS MATERIALIZED ("
