@@ -153,7 +153,7 @@ struct forge_list_t {
     const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */
 };
 typedef struct forge_list_query_t {
-    const char *const *base;          /* base_args values */
+    forge_args_t base;                /* as many as base_args says */
     const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
     const char *sort;                 /* NULL: first */
     const char *after_key, *after_id; /* NULL: first page */
