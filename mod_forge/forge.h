@@ -30,7 +30,7 @@ typedef enum forge_status_t {
 #include "errors.def"
 #undef FORGE_ERROR
     FORGE_E_COUNT,
-    FORGE_REPLAYED /* internal: a stored answer is already in place, unwind without touching it */
+    FORGE_ANSWERED /* internal: the answer is already in place, unwind without touching it */
 } forge_status_t;
 
 /* Pass a failure on to the caller. */
@@ -155,7 +155,8 @@ enum {
     FORGE_R_TICKET = 1 << 15,  /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
     FORGE_R_AGAIN = 1 << 16,   /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
     FORGE_R_WAY_IN = 1 << 17,  /* serves whoever has lost their way: a token or key that is not good counts as none (q->stale) */
-    FORGE_R_NDJSON = 1 << 18   /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
+    FORGE_R_NDJSON = 1 << 18,  /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
+    FORGE_R_HASHES = 1 << 19   /* its handler hashes passwords: called when it is this request's turn (http/queue.c) */
 };
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
@@ -175,6 +176,7 @@ typedef struct forge_route_t {
     const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
     const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
+    forge_handler_fn prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
     forge_handler_fn handle;
     const char *operation;        /* operationId: "course_get" */
     const char *summary;          /* one line */

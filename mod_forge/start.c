@@ -86,15 +86,17 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     }
     if (forge_http_servers_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
+    forge_http_queue_advise(s, forge_config_of_server(s));
     return forge_work_register(pconf, s);
 }
 
 void forge_http_child_init(apr_pool_t *p, server_rec *s)
 {
-    (void)s;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
     forge_http_servers_gates(p);
+    forge_http_pump_child(p, s);
+    forge_http_pump_watch(forge_http_servers_bell());
     forge_http_background_child(p);
 }
 

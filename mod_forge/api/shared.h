@@ -42,6 +42,7 @@ extern const forge_status_t forge_api_register_errors[];
 extern const forge_status_t forge_api_login_errors[];
 
 /* Handlers of one meaning under two paths. */
+forge_status_t forge_api_account_prepare(forge_req_t *q);  /* before one of the next two: judges the body, hashes the password */
 forge_status_t forge_api_account_register(forge_req_t *q); /* logged in at once: tokens */
 forge_status_t forge_api_account_create(forge_req_t *q);   /* the bare account, no session */
 forge_status_t forge_api_account_login(forge_req_t *q);

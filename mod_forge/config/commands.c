@@ -44,6 +44,9 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define LOCKOUT_MIN FORGE_SECONDS(60)
 #define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
 
+#define QUEUE_MIN FORGE_SECONDS(1)
+#define QUEUE_MAX FORGE_SECONDS(600)
+
 static const char *refuse(const setting_t *s, const char *word, const char *accepted)
 {
     return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
@@ -302,6 +305,20 @@ static const char *read_lockout(const setting_t *s)
     return NULL;
 }
 
+/* "60s 1000". */
+static const char *read_queue(const setting_t *s)
+{
+    forge_queue_t queue = {0, 0};
+    apr_int64_t n = 0;
+    if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN || queue.patience > QUEUE_MAX)
+        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number");
+    if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
+        return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
+    queue.most = (int)n;
+    *(void **)s->member = apr_pmemdup(s->p, &queue, sizeof(queue));
+    return NULL;
+}
+
 static const char *read_label(const setting_t *s)
 {
     if (!forge_config_parse_label(s->words[0]))
@@ -368,6 +385,7 @@ static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none"},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
+    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number"},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

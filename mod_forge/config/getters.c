@@ -65,6 +65,11 @@ int forge_config_bcrypt_concurrency(const forge_config_t *c)
     return processors < 1 ? 1 : processors > CONCURRENCY_MAX ? CONCURRENCY_MAX : (int)processors;
 }
 
+const forge_queue_t *forge_config_queue(const forge_config_t *c)
+{
+    return POINTER(c, queue);
+}
+
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c)
 {
     return POINTER(c, policy);

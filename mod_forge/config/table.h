@@ -47,6 +47,7 @@ struct forge_config_t {
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
+    const forge_queue_t *queue;
     const forge_secret_t *secret;
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
     const char *audit_log;
@@ -95,6 +96,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_PAGE,
     FORGE_KIND_LOG,
     FORGE_KIND_LOCKOUT,
+    FORGE_KIND_QUEUE,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
     FORGE_KINDS

@@ -6,12 +6,12 @@
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 {
     if (!forge_http_lease_db(q->lease)) {
-        if (forge_http_idempotency_claimed(q)) /* a slip of the handler's: it gave the transaction away in the middle of its work */
+        if (q->claimed) /* a slip of the handler's: it gave the transaction away in the middle of its work */
             return FORGE_E_INTERNAL;
         FORGE_TRY(forge_http_lease_take(q->pool, q->server, forge_http_activity(q->r), &q->lease, db));
     }
     *db = forge_http_lease_db(q->lease);
-    return q->idem ? forge_http_idempotency_claim(q, *db) : FORGE_OK;
+    return FORGE_OK;
 }
 
 void forge_http_db_done(forge_req_t *q)

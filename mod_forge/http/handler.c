@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The life of one request: route, limit, guard, input, handler, answer. Read this file first.
+ * The life of one request: route, limit, guard, input, queue, Idempotency-Key, handler, answer. Read this file first.
  */
 #include "http_private.h"
 
@@ -41,7 +41,7 @@ static forge_status_t answer_options(forge_req_t *q)
     q->reply->set = true;
     q->reply->http = HTTP_NO_CONTENT;
     forge_http_cors_preflight(q->r, q->config, q->reply->allow);
-    return FORGE_REPLAYED;
+    return FORGE_ANSWERED;
 }
 
 static void matched(forge_req_t *q, const forge_match_t *match)
@@ -111,23 +111,44 @@ static forge_status_t blame(forge_req_t *q)
     return FORGE_E_VALIDATION;
 }
 
-static forge_status_t run(forge_req_t *q)
+/* The stages before the queue: nothing here waits for others. */
+static forge_status_t arrive(forge_req_t *q)
 {
     if (two_lengths(q))
         return FORGE_E_BAD_REQUEST;
     forge_status_t found = route(q);
-    if (found == FORGE_REPLAYED)
+    if (found == FORGE_ANSWERED)
         return found;
     forge_status_t guarded = forge_http_guard(q);
     FORGE_TRY(limit(q));
     FORGE_TRY(found);
     FORGE_TRY(guarded);
-    FORGE_TRY(forge_http_input(q));
-    forge_status_t handled = q->route->handle(q);
-    if (handled == FORGE_E_VALIDATION && !q->reply->faults)
-        handled = blame(q);
-    FORGE_TRY(handled);
+    return forge_http_input(q);
+}
+
+static forge_status_t call(forge_req_t *q, forge_handler_fn fn)
+{
+    forge_status_t status = fn ? fn(q) : FORGE_OK;
+    return status == FORGE_E_VALIDATION && !q->reply->faults ? blame(q) : status;
+}
+
+/* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
+static forge_status_t run(forge_req_t *q)
+{
+    FORGE_TRY(call(q, q->route->prepare));
+    FORGE_TRY(forge_http_idempotency_claim(q));
+    FORGE_TRY(call(q, q->route->handle));
     return forge_http_idempotency_finish(q);
+}
+
+/* Runs the handler and sends its answer. Neither a place nor a connection is held while that is on its way to the client. */
+static int serve(forge_req_t *q, forge_status_t status)
+{
+    if (status == FORGE_OK)
+        status = run(q);
+    forge_http_queue_leave(q);
+    forge_http_db_done(q);
+    return forge_http_send(q, status);
 }
 
 int forge_http_handler(request_rec *r)
@@ -140,9 +161,9 @@ int forge_http_handler(request_rec *r)
         return HTTP_SERVICE_UNAVAILABLE;
     }
     forge_req_t *q = forge_http_request_make(r, server);
-    forge_status_t status = run(q);
-    forge_http_db_done(q); /* never while the body is on its way to the client */
-    return forge_http_send(q, status);
+    forge_status_t status = arrive(q);
+    bool queues = status == FORGE_OK && q->route->flags & FORGE_R_HASHES;
+    return queues ? forge_http_queue_admit(q, serve) : serve(q, status);
 }
 
 int forge_http_count(request_rec *r)

@@ -8,8 +8,10 @@
 #include "server/server.h"
 
 struct request_rec;
+struct conn_rec;
 typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
 typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
 struct forge_req_t {
@@ -30,6 +32,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
+    bool claimed;           /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
     bool stale;             /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
     forge_page_t page;      /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
@@ -40,16 +43,18 @@ struct forge_req_t {
     apr_time_t now;         /* when the request began */
     struct request_rec *r;  /* for http/ only */
     const struct forge_server_t *server;
+    void *prepared; /* from the route's .prepare for its .handle */
     forge_reply_t *reply;
     forge_lease_t *lease;
     forge_idem_t *idem;
+    forge_turn_t *turn;
 };
 
 /* --- db.c: the connection to the database --- */
 
 /* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
- * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_REPLAYED when the request's Idempotency-Key has an answer already: return what
- * it returns. Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never call it before slow work (hashing, waiting for others): no connection is held
+ * meanwhile. */
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
@@ -121,12 +126,14 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
 /* Does mail wait for longer than it should? */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 
-/* --- hash gate, for the handlers that check passwords: password.c --- */
+/* --- password hashes, for the handlers that check passwords: password.c --- */
 
-/* bcrypt behind the gate (≤ 800 ms wait): FORGE_E_BUSY with Retry-After when there is no place. */
+/* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one here, on its
+ * thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
 /* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */
 
@@ -136,5 +143,10 @@ int forge_http_count(struct request_rec *r);       /* log_transaction: metrics o
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
+void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
+void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s);      /* child_init */
+void forge_http_pump_watch(int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */
+void forge_http_pump_suspended(struct conn_rec *c, struct request_rec *r); /* suspend_connection */
+void forge_http_pump_stopping(apr_pool_t *pchild, int graceful);           /* child_stopping */
 
 #endif

@@ -121,7 +121,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     request_rec *r = q->r;
     if (r->eos_sent) /* the body broke a rule of httpd's while we read it, and httpd has answered that by itself (die.c) */
         return OK;
-    if (status != FORGE_OK && status != FORGE_REPLAYED)
+    if (status != FORGE_OK && status != FORGE_ANSWERED)
         compose_problem(q, status);
     else if (!q->reply->set || (q->reply->body && q->reply->body->failed)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0403: %s left no usable answer", q->route ? q->route->operation : "-");

@@ -169,6 +169,15 @@ static void write_counters(const writer_t *w, const forge_live_t *live)
     }
 }
 
+static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char name[] = "forge_password_hash_wait_seconds";
+    uint64_t sum = forge_live_load(&segment->hash_wait_usec);
+    head(w, name, "", "summary", "Time that requests waited for their turn to hash a password, of those who waited and got it.");
+    forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000), name);
+    value(w, forge_live_load(&segment->hash_waits));
+}
+
 static void write_gauges(const writer_t *w, forge_live_t *live)
 {
     apr_int64_t figures[FORGE_GAUGES];
@@ -189,6 +198,7 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_durations(&w, segment->slots, slots);
     write_gauges(&w, live);
     write_counters(&w, live);
+    write_waits(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The version that runs.");
     forge_util_buf_puts(b, "forge_build_info{");

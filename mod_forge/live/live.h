@@ -72,6 +72,8 @@ typedef enum forge_gauge_t {
     FORGE_GAUGES
 } forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
+/* A request has waited so long for its turn to hash a password, and got it. */
+void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
 /* Pool gauges of this child, set by server/lease.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
@@ -99,14 +101,29 @@ typedef struct forge_machine_t {
 } forge_machine_t;
 forge_machine_t forge_live_machine(void);
 
-/* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt) --- */
+/* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt), and who waits for it in order of arrival --- */
 
-/* Waits at most `patience` for one of `slots` (≤ 64) places. At most 4 × slots may wait; one more is refused at once. Returns the place
- * (≥ 0), or -1. Counts nothing. A place whose holder died is free again after 60 s at the latest, or as soon as its process is gone. */
-int forge_live_gate_enter(forge_live_t *live, int slots, apr_interval_time_t patience);
+enum { FORGE_GATE_WAIT = -1, FORGE_GATE_LOST = -2 };
+
+/* Asks for one of `slots` (1 to 64) places. Returns the place (≥ 0) when one is free and nobody waits. Else FORGE_GATE_WAIT with a *ticket
+ * for the queue, to be asked about with _turn or _wait and given up with _quit; it is good for `patience` and a little more. *ticket is 0
+ * when `most` wait already. A place or seat of a process that is gone is free within 100 ms; a place is free 60 s after the last
+ * _renew. */
+int forge_live_gate_arrive(forge_live_t *live, int slots, int most, apr_interval_time_t patience, apr_uint64_t *ticket);
+/* The place when it is this ticket's turn; FORGE_GATE_WAIT when it is not; FORGE_GATE_LOST when the ticket is not good any more. Cheap
+ * enough to be asked often. */
+int forge_live_gate_turn(forge_live_t *live, apr_uint64_t ticket);
+/* Sleeps until it is this ticket's turn: the place, or FORGE_GATE_LOST after `patience`. */
+int forge_live_gate_wait(forge_live_t *live, apr_uint64_t ticket, apr_interval_time_t patience);
+/* Both at once: the place, or FORGE_GATE_LOST. */
+int forge_live_gate_enter(forge_live_t *live, int slots, int most, apr_interval_time_t patience);
+void forge_live_gate_quit(forge_live_t *live, apr_uint64_t ticket);
+void forge_live_gate_renew(forge_live_t *live, int place);
 void forge_live_gate_leave(forge_live_t *live, int place);
+/* A descriptor that becomes readable, in the sense of an edge, each time that somebody's turn may have come. Nobody reads it. -1: none. */
+int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
-int forge_live_gate_waiting(forge_live_t *live); /* waiters */
+int forge_live_gate_waiting(forge_live_t *live); /* who waits, over all children */
 
 /* --- revocations.c: what ended before its tokens did, told apart by realm (a database, as a number that is not 0) --- */
 

@@ -16,7 +16,7 @@ static uint64_t process_key(pid_t pid)
 }
 
 /* Whether the process that took this key still runs: another one may have its pid by now. */
-static bool process_alive(uint64_t key)
+bool forge_live_process_alive(uint64_t key)
 {
     pid_t pid = (pid_t)(key & ((1u << KEY_PID_BITS) - 1));
     if (kill(pid, 0) != 0 && errno == ESRCH)
@@ -47,7 +47,7 @@ static void process_sweep(forge_live_segment_t *segment)
 {
     for (int i = 0; i < FORGE_LIVE_PROCESSES; i++) {
         uint64_t key = forge_live_load(&segment->processes[i].key);
-        if (key && !process_alive(key))
+        if (key && !forge_live_process_alive(key))
             forge_live_swap(&segment->processes[i].key, key, 0);
     }
 }
@@ -77,6 +77,12 @@ forge_live_process_t *forge_live_process(forge_live_t *live)
     if (self >> 32 == (uint64_t)getpid())
         return &live->segment->processes[(self & UINT32_MAX) - 1];
     return process_join(live, self);
+}
+
+uint64_t forge_live_process_self(forge_live_t *live)
+{
+    uint64_t key = forge_live_load(&forge_live_process(live)->key);
+    return key ? key : process_key(getpid()); /* the common entry has none */
 }
 
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum)

@@ -5,6 +5,7 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include <ap_mpm.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 
@@ -36,6 +37,17 @@ static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
     return hash ? hash : 1;
 }
 
+/* No more than half of a child's database connections are for those who check passwords: the others are for who reads. A prefork child
+ * has all of them for its one request. */
+static int places_of(server_rec *s, const forge_config_t *c)
+{
+    int threads = 1, places = forge_config_bcrypt_concurrency(c), half = forge_http_pool_dbd_max(s) / 2;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    if (threads > 1 && places > half)
+        places = half;
+    return places < 1 ? 1 : places;
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
 {
     forge_server_t *server = apr_pcalloc(p, sizeof(*server));
@@ -45,6 +57,7 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->router = router;
     server->live = live;
     server->slots = slots;
+    server->places = places_of(s, server->config);
     server->realm = realm_of(p, forge_http_pool_database(p, s));
     server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
@@ -86,6 +99,13 @@ int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_li
     }
     longest_share(pconf);
     return OK;
+}
+
+int forge_http_servers_bell(void)
+{
+    apr_hash_index_t *first = servers ? apr_hash_first(NULL, servers) : NULL;
+    const forge_server_t *any = first ? apr_hash_this_val(first) : NULL;
+    return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
 }
 
 void forge_http_servers_gates(apr_pool_t *p)

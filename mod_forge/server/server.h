@@ -21,6 +21,7 @@ typedef struct forge_server_t {
     forge_live_t *live;
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* lease.c */
+    int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
     apr_uint64_t realm;           /* the database: its accounts and sessions, as live/ keeps them apart */
@@ -32,6 +33,7 @@ forge_server_t *forge_http_server(struct server_rec *s);
 int forge_http_servers_make(apr_pool_t *pconf, struct server_rec *main_server, forge_live_t *live, forge_router_t *router);
 /* In each child: the gates before mod_dbd's pools, one for each pool, which virtual hosts of the same settings share. */
 void forge_http_servers_gates(apr_pool_t *p);
+int forge_http_servers_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 
 /* --- note.c: what is kept with every request (request_config), also when no handler ran --- */
 

@@ -171,9 +171,15 @@ static char *processes_text(void)
     if (!strcmp(env.mpm, "prefork"))
         return F(
             "ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin 0\nDBDKeep 1\nDBDMax 1\n");
-    return F("ServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin "
-             "0\nDBDKeep 4\nDBDMax 10\n");
+    return F("%sServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin "
+             "0\nDBDKeep 4\nDBDMax 10\n",
+             strcmp(env.mpm, "event") == 0 ? "AsyncRequestWorkerFactor 30\n" : "");
 }
+
+/* Connections of its own, on which a statement may wait for a lock of a test's. */
+#define QUEUE_LINES \
+    "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c jit=off'\"\n" \
+    "DBDMin 0\nDBDKeep 1\nDBDMax 4\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
 
 /* The directives under which each host differs from the first. */
 static const char *const host_lines[PORTS] = {
@@ -193,19 +199,23 @@ static const char *const host_lines[PORTS] = {
     [PORT_DOORS] = "",
     [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
                     "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
+    [PORT_QUEUE] = QUEUE_LINES,
+    [PORT_QUEUE_TLS] = QUEUE_LINES "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n"
+                                   "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
+    [PORT_BRIEF] = QUEUE_LINES "ForgeQueue 2s 3\n",
     [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
 
 bool port_is_tls(port_t port)
 {
-    return port == PORT_TLS || port == PORT_COOKIE;
+    return port == PORT_TLS || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
 }
 
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir)
+        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_BRIEF) ? F(host_lines[i], env.dir)
                             : i == PORT_SMTP                 ? F(host_lines[i], env.smtp_port)
                                                              : host_lines[i];
         if (i == PORT_DOORS || i == PORT_COOKIE)

@@ -29,6 +29,9 @@ typedef enum port_t {
     PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to env.dir/mail */
     PORT_DOORS,  /* content that is not ours, behind AuthType Forge (site.c) */
     PORT_COOKIE, /* the same over TLS, ForgeCookie On */
+    PORT_QUEUE,  /* one hash at a time, statements that may take 20 s */
+    PORT_QUEUE_TLS, /* the same over TLS, HTTP/2 too */
+    PORT_BRIEF,  /* the same, but only 3 wait, for 2 s */
     PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;
@@ -116,7 +119,8 @@ typedef struct call_t {
     size_t length;
     const char *headers[12]; /* "Name: value" */
     const char *from;        /* source address, for limits ("127.0.2.1") */
-    bool http2;              /* over PORT_COOKIE; else HTTP/1.1 */
+    bool http2;              /* over PORT_COOKIE and PORT_QUEUE_TLS; else HTTP/1.1 */
+    long patience;           /* milliseconds for the answer; 0: 30 s */
     bool chunked;            /* Transfer-Encoding: chunked instead of a length */
     bool lenient;            /* the connection may break; the answer is not checked against the documents */
 } call_t;

@@ -166,7 +166,6 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
 {
     const forge_input_t *in = q->body;
     const char *email = forge_core_input_text(in, "email"), *password = forge_core_input_text(in, "password"), *why = NULL;
-    memset(user, 0, sizeof(*user));
     user->username = forge_core_input_text(in, "username");
     user->full_name = forge_core_input_text(in, "full_name");
     user->role = forge_core_input_text(in, "role");
@@ -210,27 +209,28 @@ static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const f
     return status;
 }
 
+forge_status_t forge_api_account_prepare(forge_req_t *q)
+{
+    forge_new_user_t *user = q->prepared = apr_pcalloc(q->pool, sizeof(*user));
+    FORGE_TRY(read_user(q, user));
+    return forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user->password_hash);
+}
+
 forge_status_t forge_api_account_register(forge_req_t *q)
 {
-    forge_new_user_t user;
     forge_rows_t *rows;
     const char *refresh;
-    FORGE_TRY(read_user(q, &user));
-    FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
     forge_new_session_t session = forge_api_session_begin(q, "pwd", &refresh);
-    FORGE_TRY(store_user(q, &user, &session, &rows));
+    FORGE_TRY(store_user(q, q->prepared, &session, &rows));
     forge_reply_location(q, "/api/v1/auth/me");
     return forge_api_tokens(q, rows, refresh, "pwd");
 }
 
 forge_status_t forge_api_account_create(forge_req_t *q)
 {
-    forge_new_user_t user;
     forge_rows_t *rows;
-    FORGE_TRY(read_user(q, &user));
-    FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
     const forge_new_session_t origin = {.ip = q->client_ip, .request_id = q->request_id}; /* no token, no session: only for the audit */
-    FORGE_TRY(store_user(q, &user, &origin, &rows));
+    FORGE_TRY(store_user(q, q->prepared, &origin, &rows));
     forge_reply_location(q, "/api/v1/users/me");
     return forge_reply_row(q, rows);
 }

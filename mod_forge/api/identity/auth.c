@@ -50,16 +50,17 @@ static forge_status_t password_strength(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/auth/register", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
+    {FORGE_POST, "/auth/register", FORGE_ROLE_NONE,
+     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_register_body, .reply = &forge_api_tokens_reply,
-     .errors = forge_api_register_errors, .handle = forge_api_account_register,
+     .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_register,
      .operation = "auth_register", .summary = "Register and log in",
      .description = "Creates an account and its first session. Open to anyone; only roles that the site lets people "
          "choose may be asked for. With a guest's token the guest becomes the account and keeps what it did; its own "
          "tokens end. Without a username one is made from the e-mail address."},
     {FORGE_POST, "/auth/login", FORGE_ROLE_NONE,
-     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
-     .body = &forge_api_login_body, .reply = &forge_api_login_reply, .errors = forge_api_login_errors,
+     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply, .errors = forge_api_login_errors,
      .handle = forge_api_account_login, .operation = "auth_login", .summary = "Log in",
      .description = "Begins a session by e-mail address or username and password, as JSON or as a form. An unknown "
          "account, a wrong password and an inactive account get the same answer. With a second factor the answer is "

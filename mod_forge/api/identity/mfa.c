@@ -379,7 +379,7 @@ static const forge_status_t change_errors[] = {
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/auth/mfa/setup", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
+    {FORGE_POST, "/auth/mfa/setup", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &setup_body, .reply = &setup, .errors = setup_errors, .handle = mfa_setup,
      .operation = "mfa_setup", .summary = "Set up a second factor",
      .description = "Makes the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
@@ -393,12 +393,13 @@ static const forge_route_t routes[] = {
          "factor that was set up: activates it, ends the other sessions and shows ten backup codes once. Logged in, "
          "with an active factor: a new access token that says so in amr (step-up). A code is good once; an mfa_token "
          "ends with its fifth wrong code or after five minutes."},
-    {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
-     .success = 204, .body = &confirm_body, .errors = change_errors, .handle = mfa_disable,
+    {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &confirm_body, .errors = change_errors, .handle = mfa_disable,
      .operation = "mfa_disable", .summary = "Turn the second factor off",
      .description = "Needs the password and a code. Deletes the factor and its backup codes and ends the other "
          "sessions of the account."},
-    {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
+    {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT,
+     .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &confirm_body, .reply = &codes, .errors = change_errors,
      .handle = mfa_backup_codes, .operation = "mfa_backup_codes", .summary = "Make new backup codes",
      .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void."},

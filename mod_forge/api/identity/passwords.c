@@ -132,14 +132,14 @@ static const forge_route_t routes[] = {
      .description = "Open to anyone. A mail with a token for one hour goes to the address when an active account has "
          "it, at most five an hour; a newer token voids the older one. The answer is the same, after the same time, "
          "for any address."},
-    {FORGE_POST, "/auth/password/reset", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
-     .success = 204, .body = &reset_body, .errors = reset_errors, .handle = password_reset,
+    {FORGE_POST, "/auth/password/reset", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &reset_body, .errors = reset_errors, .handle = password_reset,
      .operation = "auth_password_reset", .summary = "Set a new password with a token",
      .description = "Open to whoever has the token of the mail. It is good for one change; a password that is "
          "refused does not spend it. Ends all sessions of the account, deletes its API keys, lifts a lockout, voids "
          "its other tokens, and a notice goes to its address."},
-    {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
-     .success = 204, .body = &change_body, .errors = change_errors, .handle = password_change,
+    {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors, .handle = password_change,
      .operation = "auth_password_change", .summary = "Change my password",
      .description = "Open to every account, with its current password. All other sessions end at once, this one goes "
          "on; API keys stay. One-use tokens are void, and a notice goes to the address of the account."},

@@ -92,7 +92,7 @@ static const forge_field_t signing_fields[] = {
 };
 static const forge_field_t auth_checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
-    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the gate before bcrypt"},
+    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the queue before password hashes"},
     {"signing", FORGE_T_OBJECT, .fields = signing_fields, .help = "keys of access tokens"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields, .help = "letters for verification and reset"},
     {"mfa", FORGE_T_OBJECT, .fields = part_fields, .help = "second factors"},
@@ -249,7 +249,7 @@ static forge_status_t health_live(forge_req_t *q)
 static verdict_t put_gate(forge_req_t *q, forge_json_t *checks)
 {
     forge_json_t *check = forge_util_json_put_object(checks, "password_hash");
-    int places = forge_config_bcrypt_concurrency(q->config), waiting = forge_live_gate_waiting(q->live);
+    int places = forge_http_password_places(q), waiting = forge_live_gate_waiting(q->live);
     verdict_t verdict = waiting > places ? WARN : PASS;
     forge_util_json_put_text(check, "status", verdicts[verdict]);
     forge_util_json_put_int(check, "places", places);

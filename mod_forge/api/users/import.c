@@ -318,24 +318,34 @@ static forge_status_t answer(forge_req_t *q, const entry_t *entries, int count)
     return forge_reply_json(q, body);
 }
 
+typedef struct import_t {
+    entry_t *entries;
+    int count;
+} import_t;
+
+static forge_status_t import_prepare(forge_req_t *q)
+{
+    import_t *all = q->prepared = apr_pcalloc(q->pool, sizeof(*all));
+    if (q->csv)
+        FORGE_TRY(read_csv(q, &all->entries, &all->count));
+    else
+        all->entries = read_json(q, &all->count);
+    for (int i = 0; i < all->count; i++)
+        judge(q, &all->entries[i]);
+    return hash_all(q, all->entries, all->count);
+}
+
 static forge_status_t users_import(forge_req_t *q)
 {
-    entry_t *entries = NULL;
-    int count = 0;
-    if (q->csv)
-        FORGE_TRY(read_csv(q, &entries, &count));
-    else
-        entries = read_json(q, &count);
-    for (int i = 0; i < count; i++)
-        judge(q, &entries[i]);
-    FORGE_TRY(hash_all(q, entries, count));
-    FORGE_TRY(store(q, entries, count));
-    return answer(q, entries, count);
+    const import_t *all = q->prepared;
+    FORGE_TRY(store(q, all->entries, all->count));
+    return answer(q, all->entries, all->count);
 }
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN, .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV,
+    {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV | FORGE_R_HASHES, .prepare = import_prepare,
      .body = &import_body, .reply = &import_results, .errors = import_errors, .handle = users_import,
      .operation = "users_import", .summary = "Create many accounts",
      .description = "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a "

@@ -172,7 +172,7 @@ static const forge_route_t routes[] = {
      .description = "Only the members that are sent change; null takes one away. A new e-mail address gets a mail, "
          "and becomes the account's address when the link in it was followed; until then the answer shows the old "
          "one."},
-    {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP,
+    {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &leave_body, .errors = leave_errors, .handle = profile_leave,
      .operation = "profile_leave", .summary = "Leave",
      .description = "Takes the password again. The account is closed and logged out everywhere at once; after 30 "

@@ -166,6 +166,8 @@ static const char *row_problem(const forge_route_t *route)
         return "the template does not end in a parameter";
     if (route->flags & FORGE_R_RAW && !route->media)
         return "an answer that is no JSON needs a media type";
+    if (route->flags & FORGE_R_IDEMPOTENT && route->flags & FORGE_R_HASHES && !route->prepare)
+        return "an idempotent route hashes in .prepare, before its transaction begins";
     if (route->reply && (!route->reply->name || !*route->reply->name))
         return "the answer has no schema name";
     return NULL;

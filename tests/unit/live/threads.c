@@ -55,7 +55,7 @@ static void revocations_step(long i, uint64_t seed)
 
 static void gate_step(void)
 {
-    int place = forge_live_gate_enter(live, SLOTS, apr_time_from_sec(30));
+    int place = forge_live_gate_enter(live, SLOTS, THREADS, apr_time_from_sec(30));
     if (place < 0) {
         fail("refused at the gate, though there are seats for all");
         return;

@@ -70,7 +70,7 @@ START_TEST(rolls_back)
     ck_assert_str_eq(kept(), "");
     ck_assert_int_eq(tx(&(job_t){.first = "1", .status = FORGE_E_NOT_OWNER}), FORGE_E_NOT_OWNER);
     ck_assert_int_eq(tx(&(job_t){.status = FORGE_E_GONE}), FORGE_E_GONE);
-    ck_assert_int_eq(tx(&(job_t){.first = "1", .status = FORGE_REPLAYED}), FORGE_REPLAYED);
+    ck_assert_int_eq(tx(&(job_t){.first = "1", .status = FORGE_ANSWERED}), FORGE_ANSWERED);
     ck_assert_str_eq(kept(), "");
 }
 END_TEST

@@ -18,7 +18,7 @@ START_TEST(anything_else_is_internal)
     const forge_error_t *internal = forge_util_error(FORGE_E_INTERNAL);
     ck_assert_ptr_eq(forge_util_error(FORGE_OK), internal);
     ck_assert_ptr_eq(forge_util_error(FORGE_E_COUNT), internal);
-    ck_assert_ptr_eq(forge_util_error(FORGE_REPLAYED), internal);
+    ck_assert_ptr_eq(forge_util_error(FORGE_ANSWERED), internal);
     ck_assert_ptr_eq(forge_util_error((forge_status_t)-7), internal);
 }
 END_TEST
