@@ -2,6 +2,8 @@
  * What handlers hand to the store of a request: who asks, and which change they ask for.
  */
 #include "api/shared.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 forge_actor_t forge_api_actor(const forge_req_t *q)
 {

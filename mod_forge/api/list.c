@@ -2,6 +2,8 @@
  * A page of any list: the query's members become filters by name.
  */
 #include "shared.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, forge_args_t base, forge_rows_t **rows,
                                    apr_int64_t *total)

@@ -2,6 +2,8 @@
  * Mails that go with a change: what they need is sealed here, the statement of the change puts them into the outbox.
  */
 #include "shared.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <string.h>
 

@@ -3,6 +3,8 @@
  * A value that is refused is answered with the directive's name, the value and what is accepted.
  */
 #include "parse.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include "table.h"
 
 #include <apr_strings.h>
@@ -365,28 +367,28 @@ static const char *secret_password(int i, const char *word)
 }
 
 static const kind_t kinds[FORGE_KINDS] = {
-    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
+    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]", secret_whole},
-    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path"},
-    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration"},
-    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number"},
-    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number"},
-    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size"},
-    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off"},
-    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled"},
-    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors"},
-    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]"},
-    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ..."},
+    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path", NULL},
+    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration", NULL},
+    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number", NULL},
+    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number", NULL},
+    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size", NULL},
+    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off", NULL},
+    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled", NULL},
+    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors", NULL},
+    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]", NULL},
+    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ...", NULL},
     [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text", secret_second},
-    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]"},
-    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ..."},
-    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
-    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url"},
-    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none"},
-    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
-    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
-    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number"},
-    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
+    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
+    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
+    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
+    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
+    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
+    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
+    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
+    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
+    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };
 

@@ -2,6 +2,8 @@
  * Life of a configuration: made per server and per location, merged, and finished once everything was read.
  */
 #include "parse.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include "table.h"
 
 #include <apr_file_info.h>

@@ -5,7 +5,7 @@
 #ifndef FORGE_CONFIG_H
 #define FORGE_CONFIG_H
 
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "live/live.h"
 #include "net/net.h"
 

@@ -2,6 +2,7 @@
  * What the rest of the module may know of the configuration: one getter per value, with its default where nothing was said.
  */
 #include "table.h"
+#include "core/identity/identity.h"
 
 #include <string.h>
 #include <unistd.h>

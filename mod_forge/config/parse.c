@@ -2,6 +2,7 @@
  * Values as directives spell them: durations, sizes, rates, origins, password policies.
  */
 #include "parse.h"
+#include "core/identity/identity.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>

@@ -5,6 +5,7 @@
 #define FORGE_CONFIG_TABLE_H
 
 #include "config.h"
+#include "core/identity/identity.h"
 
 #include <apr_tables.h>
 

@@ -2,6 +2,8 @@
  * forgectl check: everything an installation needs, one green, yellow or red line each. Exit code 1 when one is red.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "store/operations/operations.h"
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <stdlib.h>

@@ -2,6 +2,8 @@
  * forgectl check, its mail line: can mail go the way that ForgeMail says?
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <stdlib.h>

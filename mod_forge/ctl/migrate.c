@@ -2,6 +2,7 @@
  * forgectl migrate: the schema up, down and looked at.
  */
 #include "ctl.h"
+#include "store/store.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <stdio.h>

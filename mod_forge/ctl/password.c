@@ -2,6 +2,7 @@
  * Passwords for forgectl: from a file, from the terminal without echo, or made here; never from the command line, where everyone sees them.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * forgectl reseal: second factors that were encrypted under the old ForgeSecret, under the new one, so that the old one can be forgotten.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>

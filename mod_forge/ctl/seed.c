@@ -2,6 +2,7 @@
  * forgectl seed demo: three accounts, whose passwords are made here, and what demo.sql adds. Running it again changes nothing.
  */
 #include "ctl.h"
+#include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <stdlib.h>

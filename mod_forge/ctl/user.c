@@ -2,6 +2,8 @@
  * forgectl user: accounts without the API.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>

@@ -56,7 +56,7 @@ static apr_int64_t figure(const forge_live_t *live, source_t source, int which, 
 
 static int show(request_rec *r, int flags)
 {
-    const forge_server_t *server = forge_http_server(r->server);
+    const forge_server_t *server = forge_server_of(r->server);
     apr_int64_t gauges[FORGE_GAUGES];
     if (!server)
         return DECLINED;
@@ -72,7 +72,7 @@ static int show(request_rec *r, int flags)
     return OK;
 }
 
-void forge_http_status_register(apr_pool_t *p)
+void forge_doors_status_register(apr_pool_t *p)
 {
     (void)p;
     APR_OPTIONAL_HOOK(ap, status_hook, show, NULL, NULL, APR_HOOK_MIDDLE);

@@ -2,6 +2,8 @@
  * Who is calling, and whether the route lets them in. Access tokens need no database while shared memory is sure of what was revoked.
  */
 #include "http_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -43,7 +45,7 @@ static forge_status_t by_header(forge_req_t *q, const char *token, const char *t
     apr_size_t len;
     if (ticket || in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
         return FORGE_E_DUPLICATE_TOKEN;
-    return forge_http_credential(q->r, q->server, token, counted_later(q), &q->who);
+    return forge_server_credential(q->r, q->server, token, counted_later(q), &q->who);
 }
 
 /* A ticket was put there on purpose and goes before the cookie, which a browser sends with everything. */
@@ -54,10 +56,10 @@ static forge_status_t find_caller(forge_req_t *q)
     if (token)
         return by_header(q, token, ticket);
     if (ticket)
-        return forge_http_ticket(q->r, q->server, ticket, counted_later(q), &q->who);
-    FORGE_TRY(forge_http_cookie_token(q->r, q->server, q->route, &token));
+        return forge_server_ticket(q->r, q->server, ticket, counted_later(q), &q->who);
+    FORGE_TRY(forge_server_cookie_token(q->r, q->server, q->route, &token));
     q->by_cookie = token != NULL;
-    return token ? forge_http_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who) : FORGE_OK;
+    return token ? forge_server_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who) : FORGE_OK;
 }
 
 /* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not shut the door. */
@@ -71,7 +73,7 @@ static forge_status_t identify(forge_req_t *q)
         return FORGE_OK;
     if (status != FORGE_OK || q->who.user_id == 0)
         return status;
-    forge_http_note(q->r)->user_id = q->who.user_id;
+    forge_server_note(q->r)->user_id = q->who.user_id;
     apr_table_setn(q->r->notes, "forge-user", apr_psprintf(q->pool, "%" APR_INT64_T_FMT, q->who.user_id));
     return FORGE_OK;
 }
@@ -101,9 +103,9 @@ static forge_status_t check_step_up(forge_req_t *q)
     bool has;
     if (!(q->route->flags & FORGE_R_STEP_UP) || forge_core_factor_used(&q->who))
         return FORGE_OK;
-    FORGE_TRY(forge_http_lease_take(q->pool, q->server, forge_http_activity(q->r), &lease, &db));
+    FORGE_TRY(forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &lease, &db));
     forge_status_t status = forge_store_second_factor(db, q->pool, q->who.user_id, &has);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return status != FORGE_OK ? status : has ? FORGE_E_STEP_UP : FORGE_OK;
 }
 

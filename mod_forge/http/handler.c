@@ -2,6 +2,7 @@
  * The life of one request: route, limit, guard, input, queue, Idempotency-Key, handler, answer. Read this file first.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -46,7 +47,7 @@ static forge_status_t answer_options(forge_req_t *q)
 
 static void matched(forge_req_t *q, const forge_match_t *match)
 {
-    forge_note_t *note = forge_http_note(q->r);
+    forge_note_t *note = forge_server_note(q->r);
     q->route = match->route;
     q->route_index = match->index;
     memcpy(q->ids, match->ids, sizeof(q->ids));
@@ -61,7 +62,7 @@ static forge_status_t route(forge_req_t *q)
 {
     forge_match_t match;
     const char *name = q->r->method;
-    const char *path = forge_http_raw_path(q->r);
+    const char *path = forge_server_raw_path(q->r);
     forge_method_t method = FORGE_METHODS;
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         if (strcmp(methods[i].name, name) == 0)
@@ -87,7 +88,7 @@ static forge_status_t limit(forge_req_t *q)
         return FORGE_OK;
     if (class == FORGE_LIMIT_DEFAULT && q->who.user_id)
         class = FORGE_LIMIT_USER;
-    return forge_http_limit(q->r, q->server, class, q->who.user_id);
+    return forge_server_limit(q->r, q->server, class, q->who.user_id);
 }
 
 /* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the
@@ -155,7 +156,7 @@ int forge_http_handler(request_rec *r)
 {
     if (!r->handler || strcmp(r->handler, "forge") != 0)
         return DECLINED;
-    const forge_server_t *server = forge_http_server(r->server);
+    const forge_server_t *server = forge_server_of(r->server);
     if (!server) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0404: this virtual host hands requests to forge but has no ForgeSecret; set one");
         return HTTP_SERVICE_UNAVAILABLE;
@@ -168,8 +169,8 @@ int forge_http_handler(request_rec *r)
 
 int forge_http_count(request_rec *r)
 {
-    const forge_server_t *server = forge_http_server(r->server);
-    forge_note_t *note = server && forge_http_ours(r) ? forge_http_note(r) : NULL;
+    const forge_server_t *server = forge_server_of(r->server);
+    forge_note_t *note = server && forge_server_ours(r) ? forge_server_note(r) : NULL;
     if (note && !note->counted) {
         note->counted = true;
         if (!note->claimed) /* Apache refused it before we saw it */

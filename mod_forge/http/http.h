@@ -6,6 +6,8 @@
 #define FORGE_HTTP_H
 
 #include "server/server.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 struct request_rec;
 struct conn_rec;

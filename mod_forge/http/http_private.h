@@ -5,6 +5,7 @@
 #define FORGE_HTTP_PRIVATE_H
 
 #include "http.h"
+#include "core/core.h"
 
 /* The answer so far. */
 struct forge_reply_t {

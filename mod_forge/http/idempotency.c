@@ -3,6 +3,8 @@
  * The transaction begins in a stage of its own before the handler (handler.c); the answer is sent after its COMMIT.
  */
 #include "http_private.h"
+#include "core/identity/identity.h"
+#include "store/operations/operations.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -35,7 +37,7 @@ forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, ap
     q->idem->key = key;
     q->idem->scope = q->who.user_id ? apr_pstrcat(q->pool, "user:", forge_util_itoa(q->pool, q->who.user_id), NULL)
                                     : apr_pstrcat(q->pool, "ip:", q->client_ip, NULL);
-    const char *head = apr_psprintf(q->pool, "%s %s\n", q->route->operation, forge_http_raw_path(q->r));
+    const char *head = apr_psprintf(q->pool, "%s %s\n", q->route->operation, forge_server_raw_path(q->r));
     apr_size_t head_len = strlen(head);
     char *all = apr_palloc(q->pool, head_len + len + 1);
     memcpy(all, head, head_len);

@@ -2,6 +2,7 @@
  * Query, preconditions and body, validated by the route's tables. All failing members are told at once.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <apr_strings.h>

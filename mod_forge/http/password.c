@@ -5,6 +5,7 @@
  * priority: a worker could lower its own, but only root may raise it again. Beside hundreds of milliseconds a new thread costs nothing.
  */
 #include "http_private.h"
+#include "core/identity/identity.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -2,6 +2,7 @@
  * Failures: how a handler states them, and the problem document that says so (RFC 9457).
  */
 #include "http_private.h"
+#include "core/core.h"
 
 #include <httpd.h>
 #include <http_log.h>
@@ -33,7 +34,7 @@ forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const fo
 
 void forge_http_retry_after(forge_req_t *q, int seconds)
 {
-    forge_http_note(q->r)->retry_after = seconds;
+    forge_server_note(q->r)->retry_after = seconds;
 }
 
 void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...)

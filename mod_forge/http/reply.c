@@ -2,6 +2,8 @@
  * What a handler answers: rows, composed JSON, bytes or files are put into q->reply; send.c sends it.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -79,7 +81,7 @@ static const char *other_params(forge_req_t *q)
 
 static const char *link_to(forge_req_t *q, const char *params, const char *rel)
 {
-    return apr_psprintf(q->pool, "<%s?%s%s>; rel=\"%s\"", forge_http_raw_path(q->r), other_params(q), params, rel);
+    return apr_psprintf(q->pool, "<%s?%s%s>; rel=\"%s\"", forge_server_raw_path(q->r), other_params(q), params, rel);
 }
 
 static const char *link_by_skip(forge_req_t *q, apr_int64_t skip, const char *rel)
@@ -165,12 +167,12 @@ forge_status_t forge_reply_none(forge_req_t *q)
 
 void forge_reply_cookie(forge_req_t *q, const forge_who_t *who)
 {
-    forge_http_cookie_set(q->r, q->server, who);
+    forge_server_cookie_set(q->r, q->server, who);
 }
 
 void forge_reply_cookie_clear(forge_req_t *q)
 {
-    forge_http_cookie_clear(q->r, q->server);
+    forge_server_cookie_clear(q->r, q->server);
 }
 
 void forge_reply_header(forge_req_t *q, const char *name, const char *value)

@@ -2,6 +2,7 @@
  * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a Content-Length.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -31,10 +32,10 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
-    forge_http_problem_write(reply->body, q->request_id, forge_http_raw_path(q->r), status, http, reply->detail, reply->faults);
-    if (forge_http_challenge(status))
-        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_http_challenge(status));
-    if (http == HTTP_SERVICE_UNAVAILABLE && !forge_http_note(q->r)->retry_after)
+    forge_http_problem_write(reply->body, q->request_id, forge_server_raw_path(q->r), status, http, reply->detail, reply->faults);
+    if (forge_server_challenge(status))
+        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_server_challenge(status));
+    if (http == HTTP_SERVICE_UNAVAILABLE && !forge_server_note(q->r)->retry_after)
         forge_http_retry_after(q, RETRY_DEFAULT);
     if (http == HTTP_INTERNAL_SERVER_ERROR)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "FG0402: answering 500 [request %s]", q->request_id);
@@ -44,7 +45,7 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
 static const char *cache_control(forge_req_t *q)
 {
     if (!q->route || q->reply->http >= 400 || q->route->flags & FORGE_R_TOKENS || q->route->method != FORGE_GET ||
-        forge_http_cookie_sets(q->r))
+        forge_server_cookie_sets(q->r))
         return "no-store";
     if (q->route->flags & FORGE_R_PUBLIC && q->who.user_id == 0)
         return "public, max-age=" PUBLIC_MAX_AGE;
@@ -55,7 +56,7 @@ static void set_headers(forge_req_t *q)
 {
     forge_reply_t *reply = q->reply;
     apr_table_t *h = q->r->headers_out;
-    forge_http_headers_set(q->r, q->server);
+    forge_server_headers_set(q->r, q->server);
     forge_http_cors_set(q->r, q->config);
     if (reply->headers)
         q->r->headers_out = h = apr_table_overlay(q->pool, reply->headers, h);
@@ -73,8 +74,8 @@ static void set_headers(forge_req_t *q)
         apr_table_setn(h, "Allow", reply->allow);
     if (reply->accept)
         apr_table_setn(h, "Accept", reply->accept);
-    if (forge_http_note(q->r)->retry_after)
-        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, forge_http_note(q->r)->retry_after));
+    if (forge_server_note(q->r)->retry_after)
+        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, forge_server_note(q->r)->retry_after));
 }
 
 static bool not_modified(forge_req_t *q)

@@ -3,6 +3,9 @@
  * way.
  */
 #include "jobs.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
+#include "store/identity/identity.h"
 
 #include <apr_strings.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #define REALM "Bearer realm=\"forge\""
 
 /* RFC 6750 §3: no error code when no token came. RFC 9470 §3: what login would do, where the one there was is too weak. */
-const char *forge_http_challenge(forge_status_t status)
+const char *forge_server_challenge(forge_status_t status)
 {
     switch (status) {
     case FORGE_E_INVALID_TOKEN:

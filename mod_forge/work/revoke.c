@@ -6,6 +6,7 @@
  * a prefork child has, and requests need it. While nobody listens the guard asks the database about each token.
  */
 #include "work_private.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -36,14 +37,14 @@ typedef struct events_t {
 static void heard(void *baton, const char *words)
 {
     const events_t *e = baton;
-    forge_http_revoked_apply(e->server, words);
+    forge_server_revoked_apply(e->server, words);
 }
 
 /* A child that must end waits for this thread. */
 static bool patient(void *baton)
 {
     const events_t *e = baton;
-    return !forge_http_background_stopping() && forge_live_events_lead(e->server->live, e->server->realm);
+    return !forge_work_background_stopping() && forge_live_events_lead(e->server->live, e->server->realm);
 }
 
 static void disconnect(events_t *e)
@@ -57,7 +58,7 @@ static void disconnect(events_t *e)
 static void give_up(events_t *e, const char *why)
 {
     apr_int64_t now = forge_util_monotonic();
-    if (forge_http_background_stopping()) { /* patience was at an end: nothing is wrong */
+    if (forge_work_background_stopping()) { /* patience was at an end: nothing is wrong */
         disconnect(e);
         return;
     }
@@ -136,18 +137,18 @@ static void end(void *data)
 static bool is_first(server_rec *main_server, const forge_server_t *server)
 {
     for (server_rec *s = main_server; s != server->s; s = s->next) {
-        const forge_server_t *other = forge_http_server(s);
+        const forge_server_t *other = forge_server_of(s);
         if (other && other->realm == server->realm)
             return false;
     }
     return true;
 }
 
-int forge_http_events_register(apr_pool_t *pconf, server_rec *main_server)
+int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
-        const forge_server_t *server = forge_http_server(s);
-        const char *conninfo = forge_http_pool_database(pconf, s);
+        const forge_server_t *server = forge_server_of(s);
+        const char *conninfo = forge_server_pool_database(pconf, s);
         if (!server || !*conninfo || !is_first(main_server, server))
             continue;
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
@@ -159,7 +160,7 @@ int forge_http_events_register(apr_pool_t *pconf, server_rec *main_server)
                                         .step = step,
                                         .end = end,
                                         .data = e};
-        if (forge_http_background_register(pconf, s, &job) != OK)
+        if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

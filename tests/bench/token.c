@@ -2,7 +2,7 @@
  * What one access token costs: nanoseconds of one thread to check and to sign it, by algorithm, beside the bare signature check of OpenSSL.
  * usage: bench_token SECONDS KEY-FILE... (PEM; RSA or P-256)   prints "name metric value" lines as report.awk takes them
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <openssl/bio.h>

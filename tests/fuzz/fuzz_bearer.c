@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: the Authorization header.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 

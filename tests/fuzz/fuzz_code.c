@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: codes of a second factor as people type them, and the base32, URI and picture of a secret of any bytes.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 

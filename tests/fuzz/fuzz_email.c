@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: e-mail addresses. An accepted address is short, has one @, and normalises to itself.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "fuzz.h"
 
 /* Both forms must be accepted again and lead to the same key. */

@@ -2,7 +2,7 @@
  * Fuzz target: bodies bound by a field table. The first byte chooses the mode; what is bound keeps its field's rules, and faults never hold
  * broken text.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 
 static const forge_field_t item_fields[] = {

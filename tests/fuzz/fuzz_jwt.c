@@ -2,7 +2,7 @@
  * Fuzz target: an access token, before a secret alone and before a ring of keys of every kind. The bytes go in as a whole token; and, cut
  * at the first newline into header and claims, once more under a right signature, so that the checks behind it are reached.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit/core/rfc_keys.h"
 #include "fuzz.h"
 #include <apr_strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: queries and forms, decoded and bound to the paging parameters. Whatever is bound lies within its range.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 
 #define PAIRS_MAX 64

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: the router. The first byte is the method, the rest the path; what matches is plain, and its ids are positive.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: traceparent and X-Request-ID. What goes on is always well-formed, and continues itself.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 

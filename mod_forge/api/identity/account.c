@@ -2,6 +2,9 @@
  * Registration and one's own account: what the paths under /auth and the older ones under /users have in common.
  */
 #include "api/shared.h"
+#include "identity.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 
 #include <string.h>
 

@@ -2,6 +2,8 @@
  * /auth/api-keys: personal keys for programs. The key is shown once and stored as a digest.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

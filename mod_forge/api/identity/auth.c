@@ -2,7 +2,9 @@
  * /auth: registration, login, one's own account, and live feedback on a password.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <string.h>
 

@@ -2,6 +2,8 @@
  * /auth/email: verification and change of the address.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
 
 #include <string.h>

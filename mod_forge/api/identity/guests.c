@@ -2,7 +2,9 @@
  * /auth/guest: sessions without an account. How a guest registers is in account.c.
  */
 #include "api/api.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <apr_strings.h>
 

@@ -2,6 +2,7 @@
  * /.well-known/jwks.json: the public keys.
  */
 #include "api/api.h"
+#include "core/identity/identity.h"
 #include "api/shared.h"
 
 #include <string.h>

@@ -2,6 +2,9 @@
  * Login, under /auth and under the older /users: one answer for unknown, inactive and wrong, after the same work.
  */
 #include "api/shared.h"
+#include "identity.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>

@@ -2,7 +2,10 @@
  * /auth/password: change, forgot, reset.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <string.h>
 

@@ -2,7 +2,10 @@
  * /auth: what follows a login: refresh, validate, the list of sessions, logout.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <apr_strings.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * /auth/stream-ticket: one-use credentials for what cannot send headers (EventSource).
  */
 #include "api/api.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
 
 /* clang-format off */

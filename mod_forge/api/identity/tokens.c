@@ -2,6 +2,9 @@
  * Tokens: the session that begins, and the answer that carries its tokens.
  */
 #include "api/shared.h"
+#include "identity.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 
 #include <string.h>
 

@@ -2,6 +2,8 @@
  * /achievements: what can be earned. Anyone reads the list; instructors and administrators keep it.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/learning/learning.h"
 #include "api/shared.h"
 
 /* clang-format off */

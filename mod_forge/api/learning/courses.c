@@ -2,6 +2,8 @@
  * /courses: the catalogue. Anyone reads what is published; the owner or an administrator changes it.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/learning/learning.h"
 #include "api/shared.h"
 
 #define DIFFICULTIES "enum:beginner|intermediate|advanced"

@@ -2,6 +2,7 @@
  * /courses/{id}/enrollment: who takes a course.
  */
 #include "api/api.h"
+#include "store/learning/learning.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

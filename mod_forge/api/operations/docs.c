@@ -2,6 +2,7 @@
  * The OpenAPI document, and the pages that show it: Swagger UI and ReDoc with assets of our own, without inline script.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

@@ -2,6 +2,8 @@
  * /health: is this process alive, can it serve, and how are the parts it stands on. Says nothing of hosts, paths or versions of others.
  */
 #include "api/api.h"
+#include "core/identity/identity.h"
+#include "store/store.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

@@ -2,7 +2,10 @@
  * /organizations/{id}/invitations: who is asked to join by mail. The token is in the mail alone; nobody inside learns it.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/organizations/organizations.h"
 #include "api/shared.h"
+#include "organizations.h"
 
 #include <apr_strings.h>
 #include <string.h>

@@ -2,7 +2,10 @@
  * /organizations/{id}/members: who belongs to an organisation, and as what.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/organizations/organizations.h"
 #include "api/shared.h"
+#include "organizations.h"
 
 #include <apr_strings.h>
 #include <string.h>

@@ -2,7 +2,10 @@
  * /organizations: groups of accounts with rules of their own. Who is not a member learns nothing of one.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/organizations/organizations.h"
 #include "api/shared.h"
+#include "organizations.h"
 
 #include <string.h>
 

@@ -2,7 +2,10 @@
  * /users: search and administration, and the profile that anyone may read.
  */
 #include "api/api.h"
+#include "store/identity/identity.h"
+#include "store/users/users.h"
 #include "api/shared.h"
+#include "api/identity/identity.h"
 
 #include <apr_strings.h>
 #include <string.h>

@@ -2,6 +2,8 @@
  * /audit: what happened, in pages, or all of it as lines.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

@@ -2,6 +2,8 @@
  * /users/bulk: one action on many accounts.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>

@@ -2,6 +2,8 @@
  * /users/import: accounts from another system, as JSON or CSV, with a result for each.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
 
 #include <apr_lib.h>

@@ -2,7 +2,10 @@
  * /users/me: one's own profile, export and departure.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
+#include "api/identity/identity.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>

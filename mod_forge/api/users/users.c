@@ -3,6 +3,7 @@
  */
 #include "api/api.h"
 #include "api/shared.h"
+#include "api/identity/identity.h"
 
 /* clang-format off */
 static const forge_route_t routes[] = {

@@ -2,6 +2,7 @@
  * Digests, MACs and sealing: the plain cryptography that other parts are built of, all of it OpenSSL's.
  */
 #include "keys.h"
+#include "identity.h"
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

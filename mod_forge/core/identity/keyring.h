@@ -4,6 +4,8 @@
 #ifndef FORGE_CORE_KEYRING_H
 #define FORGE_CORE_KEYRING_H
 
+#include "core/core.h"
+
 /* --- keys.c: a ring is a forge_keys_t with more than one key --- */
 
 typedef enum forge_alg_t { FORGE_ALG_HS256, FORGE_ALG_RS256, FORGE_ALG_ES256, FORGE_ALGS } forge_alg_t;

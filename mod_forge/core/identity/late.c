@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Access tokens that have ended a while ago: good for a new one while their session lives, and for nothing else.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <string.h>
 
 /* When the token says that it ends; 0 when it says nothing usable. Nothing of it is believed yet. */

@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_MFA_H
 #define FORGE_CORE_MFA_H
 
-#include "forge.h"
+#include "core/core.h"
 
 typedef struct forge_keys_t forge_keys_t;
 

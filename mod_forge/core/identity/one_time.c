@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Secrets that open something once: refresh tokens, tickets, tokens of mails and of second factors. Only their digest is stored.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <string.h>
 
 const char *forge_core_secret_make(apr_pool_t *p, const char **sha256_hex)

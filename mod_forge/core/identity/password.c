@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What makes a password acceptable: length, classes, strength (zxcvbn), and nothing that is known about its owner or this product.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who a caller is: roles by name, as tokens, tables and directives spell them, and whether a second factor was used.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <string.h>
 
 static const struct {

@@ -8,6 +8,7 @@
  * ECDSA_do_sign and ECDSA_do_verify, which only read it; each call has a context of its own.
  */
 #include "keys.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <string.h>
 #include <strings.h>

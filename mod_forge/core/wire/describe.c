@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Field tables as JSON Schema 2020-12 and as examples, the one of problems, and the older dialect of schemas that OpenAPI 3.0 has.
  */
-#include "core/core.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * Validates a body or a query by its field table and keeps what was accepted: unlisted members never get further than this file.
  */
 #include "fields.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <assert.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * What the rows of lists owe to the lists themselves: a query parameter for each filter, and the parameter sort by the names of the orders.
  */
 #include "lists.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <string.h>
 

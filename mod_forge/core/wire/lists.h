@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_LISTS_H
 #define FORGE_CORE_LISTS_H
 
-#include "core/core.h"
+#include "wire.h"
 
 /* Why a start must refuse this row for its list; NULL when it is good, and for rows without one. */
 const char *forge_core_list_problem(apr_pool_t *p, const forge_list_names_t *lists, const forge_route_t *route);

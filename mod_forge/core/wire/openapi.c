@@ -2,6 +2,7 @@
  * The OpenAPI document, made from the rows that dispatch and validate: it cannot say anything else than they do.
  */
 #include "openapi.h"
+#include "wire.h"
 #include "samples.h"
 
 /* --- operations --- */

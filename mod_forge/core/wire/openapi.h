@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_OPENAPI_H
 #define FORGE_CORE_OPENAPI_H
 
-#include "core/core.h"
+#include "wire.h"
 
 #define FORGE_JSON_MEDIA "application/json"
 

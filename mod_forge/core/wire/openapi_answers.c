@@ -2,6 +2,7 @@
  * The answers of operations in the OpenAPI document: success, every failure the row can have, and their headers.
  */
 #include "openapi.h"
+#include "wire.h"
 #include "samples.h"
 #include <apr_strings.h>
 #include <string.h>

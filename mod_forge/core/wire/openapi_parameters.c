@@ -2,6 +2,7 @@
  * The input of operations in the OpenAPI document: parameters of path, query and headers, and bodies.
  */
 #include "openapi.h"
+#include "wire.h"
 #include "samples.h"
 #include <apr_lib.h>
 #include <apr_strings.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where a page of a list begins: by skip and limit, or after the row that a signed cursor names.
  */
-#include "core/core.h"
+#include "wire.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * Method and path to row: a tree of path segments, built once and only read afterwards.
  */
 #include "lists.h"
+#include "wire.h"
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * For the OpenAPI document alone: what it says of problems, and examples of what is not one JSON object.
  */
 #include "samples.h"
+#include "wire.h"
 
 #include <apr_strings.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 
 #include "core/core.h"
 
+
 extern const forge_field_t forge_core_problem_fields[];
 
 /* The problem document of one row of errors.def; with the failing members only where the code names them (validation_failed). */

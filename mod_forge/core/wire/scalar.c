@@ -2,6 +2,7 @@
  * Checks single values by their row: texts and their formats, times, numbers, booleans.
  */
 #include "fields.h"
+#include "core/identity/identity.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Walks a field table row by row, with the rows of the tables it includes in their place. Whoever reads a table does it by this.
  */
-#include "core/core.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * Lists: the statement of each combination of filters, order and paging is put together from literals only and prepared under its own name.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_strings.h>
 #include <string.h>
 

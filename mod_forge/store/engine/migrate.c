@@ -3,6 +3,7 @@
  * the SHA-256 they had when they were applied. PostgreSQL computes the checksums.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
  * Rows become JSON in one flat buffer: how each column is written is decided once a result, then values are copied run by run.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * Statements: BEGIN, application_name, Parse, Bind and Execute leave together and are answered in one round trip.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * The version of the schema: what this build needs and what the database has.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include "schema_version.h"
 #include <stdlib.h>
 

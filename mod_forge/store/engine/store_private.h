@@ -5,6 +5,7 @@
 #define FORGE_STORE_PRIVATE_H
 
 #include "store/store.h"
+
 #include <libpq-fe.h>
 
 #define FORGE_STORE_NAME_MAX           63    /* PostgreSQL keeps that many bytes of a statement's name */
@@ -50,10 +51,17 @@ struct forge_db_t {
     } marks[FORGE_STORE_SAVEPOINTS_MAX + 1]; /* how many notes there were when each level began */
 };
 
+/* --- link.c --- */
+
+/* The link of a connection, made at the first meeting; NULL without memory. */
+forge_link_t *forge_store_link_of(PGconn *conn);
 bool forge_store_link_has(const forge_link_t *link, const char *name);
 void forge_store_link_add(forge_link_t *link, const char *name);
 /* Nothing is prepared any more. */
 void forge_store_link_forget(forge_link_t *link);
+
+/* --- say.c --- */
+
 void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* --- wire.c: every wait for the database has an end --- */
@@ -100,49 +108,14 @@ void forge_store_effects_undo(forge_db_t *db);
 /* The members of an account as the public API shows it to itself. */
 #define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
 
-/* --- lockout.c --- */
-
-/* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when `subject` is NULL. */
-#define FORGE_GUESS_SETTLE(subject, address, good, from) \
-    "own AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0)," \
-    "  failures = CASE WHEN " good " THEN 0 ELSE f.failures END, locked_until = CASE WHEN " good " THEN NULL ELSE f.locked_until END" \
-    " FROM " from " WHERE f.subject = " subject " AND f.address = " address " RETURNING f.subject), " \
-    "every AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0) FROM own" \
-    " WHERE f.subject = own.subject AND f.address = '' RETURNING 1)"
-
-/* --- mfa.c --- */
-
-/* CTEs that spend a code of the account: the time step must be newer than every one before, a backup code unused. `spent` has one row (how)
- * when it was good. */
-#define FORGE_CODE_SPENT(user_id, factor_id, step, mac) \
-    "totp AS (UPDATE forge.mfa_factors SET last_step = " step " WHERE id = " factor_id " AND user_id = " user_id \
-    "  AND confirmed_at IS NOT NULL AND last_step < " step " RETURNING id), " \
-    "backup AS (UPDATE forge.mfa_backup_codes SET used_at = now() WHERE user_id = " user_id " AND mac = decode(" mac ", 'hex')" \
-    "  AND used_at IS NULL AND EXISTS (SELECT FROM forge.mfa_factors WHERE id = " factor_id ") RETURNING id), " \
-    "spent AS (SELECT 'totp' AS how FROM totp UNION ALL SELECT 'backup' FROM backup)"
-
 /* --- args.c --- */
 
 /* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
 const char *forge_store_ip(apr_pool_t *p, const char *ip);
 
-/* --- numbers that C and SQL both know: one constant each, in the header of its file --- */
+/* --- numbers that C and SQL both know: one constant each, in the header of its family --- */
 
 #define FORGE_INTERVAL(n, unit) "interval '" APR_STRINGIFY(n) " " unit "'"
-
-#define FORGE_SESSION_LIFE     FORGE_INTERVAL(FORGE_SESSION_HOURS, "hours")
-#define FORGE_PROOF_LIFE       FORGE_INTERVAL(FORGE_PROOF_HOURS, "hours")
-#define FORGE_IDEMPOTENCY_LIFE FORGE_INTERVAL(FORGE_IDEMPOTENCY_HOURS, "hours")
-
-/* --- courses.c, enrollments.c: who sees a course --- */
-
-/* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has
- * left an organisation sees nothing of it any more, not even what they made. The course is called c. The sub-select runs once a statement,
- * not once a row, so that the order's index drives the scan. */
-#define FORGE_COURSE_VISIBLE(caller, admin) \
-    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
-    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
-    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
 
 /* --- one_time.c --- */
 

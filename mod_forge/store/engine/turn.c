@@ -2,6 +2,7 @@
  * Taking turns: one statement waits for a row, the next one judges and changes what it then sees.
  */
 #include "store_private.h"
+#include "store/store.h"
 
 const forge_stmt_t forge_store_hold_account = {
     "account_hold", "SELECT u.id FROM forge.users u WHERE u.id = $1::bigint FOR NO KEY UPDATE"};

@@ -2,6 +2,7 @@
  * The one way to wait for the database: poll(2) on libpq's socket with a deadline, so that a server that hangs costs a bounded time.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * API keys: made, listed, deleted and looked up, each in one statement.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

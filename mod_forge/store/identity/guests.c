@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Guests: accounts without address and password. What they become at registration is in users.c.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Lockout: guesses are charged before they are checked and settled afterwards, each by one statement (SECURITY 30).
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 #include <apr_strings.h>
 

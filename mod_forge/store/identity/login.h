@@ -8,7 +8,8 @@
 #ifndef FORGE_STORE_LOGIN_H
 #define FORGE_STORE_LOGIN_H
 
-#include "forge.h"
+#include "sessions.h"
+#include "store/store.h"
 
 #define FORGE_LOCKOUT_EVERYWHERE 10  /* an account bears so many times the failures from all networks together */
 #define FORGE_CHALLENGE_SECONDS  300 /* life of an mfa_token */

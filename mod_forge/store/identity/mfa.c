@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Second factors and backup codes: each change is one statement, and a code is spent by the statement that needs it (SECURITY 38–40).
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One-use tokens by mail: made, replaced, spent.
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 #include <string.h>
 
 /* clang-format off */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * New passwords: by a reset token and by someone who is logged in. Each is one statement that also ends sessions (SECURITY 33, 34).
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What ended, for the shared memory of every node: the events, and the reload.
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 #include <apr_strings.h>
 #include <errno.h>
 #include <poll.h>

@@ -7,6 +7,8 @@
 #ifndef FORGE_STORE_REVOCATION_H
 #define FORGE_STORE_REVOCATION_H
 
+#include "store/store.h"
+
 /* --- questions on a pooled connection --- */
 
 /* Whether session and account are active and the epoch of the account has not risen since: FORGE_OK, or FORGE_E_INVALID_TOKEN. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is stored sealed for as long as an account lives, for forgectl reseal.
  */
-#include "store/store.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions, refresh tokens and tickets: each function is one statement that decides, changes and writes its audit event together.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

@@ -4,10 +4,18 @@
 #ifndef FORGE_STORE_SESSIONS_H
 #define FORGE_STORE_SESSIONS_H
 
+#include "store/store.h"
+
 #define FORGE_SESSION_HOURS  720 /* a session ends so long after it began, whatever its tokens say */
 #define FORGE_TICKET_SECONDS 60  /* life of a ticket that nobody spends */
 
 /* --- sessions.c --- */
+
+/* A session that begins. */
+typedef struct forge_new_session_t {
+    const char *refresh_sha256, *expires_at, *device_name, *user_agent, *ip, *amr, *request_id;
+    const struct forge_guess_t *guess; /* of the login (login.h); NULL: none was charged */
+} forge_new_session_t;
 
 typedef struct forge_refresh_t {
     const char *sha256, *next_sha256; /* of the token shown, and of its successor */

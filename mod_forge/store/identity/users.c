@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Accounts and their sessions: each function is one statement that checks, changes and writes its audit event together.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Achievements: the public list, and statements that judge and change one in a single round trip.
  */
-#include "store/engine/store_private.h"
+#include "learning_private.h"
 #include <string.h>
 
 /* clang-format off */

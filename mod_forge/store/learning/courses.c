@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Courses: the list, and statements that find, judge and change a course in one round trip, with the caller's rights in their SQL.
  */
-#include "store/engine/store_private.h"
+#include "learning_private.h"
 #include <string.h>
 
 /* clang-format off */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who takes a course: one enrols oneself, in courses that one can see.
  */
-#include "store/organizations/membership.h"
+#include "learning_private.h"
 
 /* clang-format off */
 

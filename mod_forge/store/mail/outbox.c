@@ -2,6 +2,7 @@
  * Mails that wait to be sent: claimed for a while, then deleted or put off. No transaction is open while a mail is on its way.
  */
 #include "store/engine/store_private.h"
+#include "mail.h"
 
 /* clang-format off */
 

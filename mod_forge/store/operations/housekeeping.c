@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Deletes what has served its time, in batches small enough that nobody waits for their locks.
  */
-#include "store/engine/store_private.h"
+#include "operations_private.h"
 
 #define BATCH 1000 /* rows in one statement */
 enum { BATCHES_MAX = 100 }; /* statements for one table and run */

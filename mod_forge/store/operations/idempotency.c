@@ -2,7 +2,7 @@
  * Answers kept under their Idempotency-Key: the claim, the work and the answer share one transaction, so that none is there without
  * the others.
  */
-#include "store/engine/store_private.h"
+#include "operations_private.h"
 #include <apr_strings.h>
 #include <string.h>
 

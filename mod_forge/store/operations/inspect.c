@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What forgectl check asks the database: the server's state, and what the application role can and cannot do.
  */
-#include "store/store.h"
+#include "operations_private.h"
 
 /* clang-format off */
 

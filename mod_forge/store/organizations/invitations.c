@@ -2,6 +2,7 @@
  * Invitations: made together with their mail, accepted once, by the address they were sent to. Only the digest of a token is kept.
  */
 #include "membership.h"
+#include "organizations.h"
 #include <apr_strings.h>
 
 /* clang-format off */

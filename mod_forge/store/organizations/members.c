@@ -2,6 +2,7 @@
  * Members of an organisation: who may add, promote and remove whom is decided in the statement that does it.
  */
 #include "membership.h"
+#include "organizations.h"
 
 /* clang-format off */
 

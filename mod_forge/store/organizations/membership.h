@@ -6,6 +6,7 @@
 #define FORGE_STORE_MEMBERSHIP_H
 
 #include "store/engine/store_private.h"
+#include "store/store.h"
 
 /* clang-format off */
 

@@ -2,6 +2,7 @@
  * Organisations: each statement finds what the caller may know of, judges, changes and writes its audit event in one round trip.
  */
 #include "membership.h"
+#include "organizations.h"
 #include <string.h>
 
 /* clang-format off */

@@ -8,6 +8,8 @@
 #ifndef FORGE_STORE_ORGANIZATIONS_H
 #define FORGE_STORE_ORGANIZATIONS_H
 
+#include "store/mail/mail.h"
+
 /* --- organizations.c: rows id, name, slug, role (the caller's own, NULL: none), version, created_at, updated_at --- */
 
 extern const forge_list_t forge_store_organizations_mine; /* base args: the caller's id */
@@ -74,16 +76,5 @@ forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, cons
  * address, nothing is spent; FORGE_E_INVITATION_GONE; FORGE_E_ALREADY_MEMBER. */
 forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sha256_hex,
                                              forge_rows_t **rows);
-
-/* --- enrollments.c --- */
-
-/* Rows: course_id, user_id, enrolled_at. *already: it was so before. FORGE_E_NOT_FOUND: no course that the caller sees. */
-forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
-                                  forge_rows_t **rows);
-/* Also when the caller was not enrolled, as long as the course can be seen. */
-forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id);
-/* Does this account take the course? Only while it may see it; its instructor and platform administrators count as enrolled. */
-forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
-                                    bool *enrolled);
 
 #endif

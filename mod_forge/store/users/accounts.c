@@ -2,6 +2,7 @@
  * Accounts as administrators see and change them, and as their owners keep them: each function is one statement.
  */
 #include "admin_sql.h"
+#include "users.h"
 #include <string.h>
 
 /* clang-format off */

@@ -5,6 +5,7 @@
 #define FORGE_STORE_ADMIN_SQL_H
 
 #include "store/engine/store_private.h"
+#include "store/store.h"
 
 /* clang-format off */
 

@@ -2,6 +2,7 @@
  * The audit log as administrators read it: in pages, and as a whole in batches that hold no connection between them.
  */
 #include "store/engine/store_private.h"
+#include "users.h"
 
 #define ROWS   500   /* events in one batch */
 #define WINDOW 20000 /* ids that one batch looks at, which bounds its work */

@@ -2,6 +2,7 @@
  * Many accounts at once: one statement an action, however many accounts there are, that judges each, changes and writes the audit log.
  */
 #include "admin_sql.h"
+#include "users.h"
 
 /* clang-format off */
 

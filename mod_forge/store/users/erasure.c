@@ -2,6 +2,7 @@
  * What a person may ask about their account as a whole: a copy of everything, to leave, and to be forgotten.
  */
 #include "admin_sql.h"
+#include "users.h"
 
 #define BATCH 100           /* accounts in one statement */
 enum { BATCHES_MAX = 100 }; /* statements in one run */

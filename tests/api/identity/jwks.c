@@ -2,7 +2,7 @@
  * Signing keys that others can check: the published set, tokens of RS256 and ES256, good and forged (SECURITY 19–23), and their change.
  * OpenSSL alone judges and forges here; the private keys are read from the files that the server was given.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "harness.h"
 
 #include <apr_general.h>

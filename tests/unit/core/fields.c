@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/faults.c and core/fields.c: what a field table accepts, what it says about the rest, and what it keeps.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 #include <apr_strings.h>
 

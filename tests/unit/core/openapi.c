@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/openapi.c and core/describe.c: that the document says what the tables say.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -2,6 +2,7 @@
  * Tests of core/token.c: every way in which a token can be wrong (RFC 7515, 7519, 8725, 9068), and the one in which it is right.
  */
 #include "core/identity/keys.h"
+#include "core/identity/identity.h"
 #include "token.h"
 #include "rfc_keys.h"
 #include "unit.h"

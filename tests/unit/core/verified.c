@@ -2,6 +2,7 @@
  * Tests of core/verified.c: the second look at a token says what the first one said, and no more.
  */
 #include "core/identity/keys.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <pthread.h>

@@ -2,6 +2,8 @@
  * Tests of jobs/mail.c: a batch of the outbox, against a real database and a directory, without httpd.
  */
 #include "../store/schema.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 #include "jobs/jobs.h"
 #include <apr_file_info.h>
 #include <apr_file_io.h>

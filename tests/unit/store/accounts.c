@@ -3,6 +3,7 @@
  * always left.
  */
 #include "schema.h"
+#include "store/users/users.h"
 
 static forge_rows_t *rows;
 static const forge_actor_t root = {.id = 1, .ip = "fe80::1%eth0", .request_id = "req-9"};

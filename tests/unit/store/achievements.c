@@ -2,6 +2,7 @@
  * Tests of store/achievements.c.
  */
 #include "schema.h"
+#include "store/learning/learning.h"
 
 static forge_rows_t *rows;
 

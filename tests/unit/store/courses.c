@@ -2,6 +2,7 @@
  * Tests of store/courses.c: who sees and changes what, lists, search, versions under parallel writers.
  */
 #include "schema.h"
+#include "store/learning/learning.h"
 
 /* Accounts 1–5; organisation 1 has members 2 and 3. Courses: 1 public, 2 draft, 3 of the organisation, 4 draft of the organisation; all of
  * account 2. */

@@ -2,6 +2,7 @@
  * Tests of store/db.c, run.c, wire.c and sqlstate.c: connections that die, hang, forget, and statements that fail.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <signal.h>

@@ -2,6 +2,7 @@
  * Tests of store/effects.c: what is told to the world is what was committed, once, and nothing that was undone.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 
 #include <apr_strings.h>

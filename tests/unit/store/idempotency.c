@@ -2,6 +2,7 @@
  * Tests of store/idempotency.c and housekeeping.c: claims, replays, and what is swept away.
  */
 #include "pg.h"
+#include "store/operations/operations.h"
 #include "unit.h"
 #include <pthread.h>
 

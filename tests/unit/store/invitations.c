@@ -2,6 +2,8 @@
  * Tests of store/invitations.c and enrollments.c: who invites, who accepts, once; who takes a course.
  */
 #include "organizations.h"
+#include "store/organizations/organizations.h"
+#include "store/learning/learning.h"
 
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
 

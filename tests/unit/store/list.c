@@ -2,6 +2,7 @@
  * Tests of store/list.c: filters, orders, cursors and their combinations.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 

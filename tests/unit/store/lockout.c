@@ -2,6 +2,8 @@
  * Tests of store/lockout.c: guesses are charged, counted and forgotten, exactly, also when many come at once.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 static forge_rows_t *rows;
 static int seconds;

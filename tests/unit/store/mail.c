@@ -2,6 +2,8 @@
  * Tests of store/one_time.c, passwords.c, outbox.c: tokens are spent once, and what hangs on them happens in the same statement.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 #define P      forge_test_pool
 #define SENDER "https://learn.example.org"

@@ -2,6 +2,8 @@
  * Tests of store/mfa.c and of the logins in two steps (store/users.c): what is spent is spent once, what ends is told.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 static forge_rows_t *rows;
 static const char mac_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -2,6 +2,7 @@
  * Tests of store/migrate.c: up, down, changed files, two nodes at once.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>

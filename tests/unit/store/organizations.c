@@ -2,6 +2,7 @@
  * Tests of store/organizations.c and members.c: rights inside, walls outside, the last owner, races.
  */
 #include "organizations.h"
+#include "store/organizations/organizations.h"
 
 /* --- organisations --- */
 

@@ -5,6 +5,7 @@
 #define FORGE_UNIT_STORE_ORGANIZATIONS_H
 
 #include "schema.h"
+#include "store/organizations/organizations.h"
 
 /* Accounts by number; organisation 1 has OWNER, ADMIN_IN and MEMBER, organisation 2 has FOREIGN as its owner. */
 enum { ROOT = 1, OWNER, ADMIN_IN, MEMBER, FOREIGN, STUDENT, INACTIVE, VISITOR, NOBODY, CALLERS = STUDENT };

@@ -2,6 +2,7 @@
  * Tests of store/render.c and rows.c: every kind of column as JSON.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -5,6 +5,7 @@
 #define FORGE_UNIT_STORE_SCHEMA_H
 
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <sys/wait.h>

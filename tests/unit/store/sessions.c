@@ -2,6 +2,8 @@
  * Tests of store/sessions.c, guests.c and api_keys.c: chains that do not fork, ends that are ends, limits that hold under parallel use.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 #define F(...) apr_psprintf(forge_test_pool, __VA_ARGS__)
 

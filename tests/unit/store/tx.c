@@ -2,6 +2,7 @@
  * Tests of store/tx.c: what commits, what does not, and what is left behind.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 
 static PGconn *conn;

@@ -2,6 +2,7 @@
  * Tests of store/users.c: accounts, logins, sessions and their audit events.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
 #include <apr_lib.h>
 
 static const char hash[] = FORGE_TEST_HASH;

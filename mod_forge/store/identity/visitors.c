@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Names and memberships of the one who is let in.
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 static const forge_stmt_t door = {
     "door", "SELECT u.username, coalesce(u.email, '') AS email, u.role, "

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Accounts as administrators and their owners manage them, and the audit log (SPEC 4).
+ * Door of store/users: accounts as administrators and their owners manage them, and the audit log (SPEC 4).
  *
  * Whoever takes the role or the activity of an administrator away locks all active ones first, in the order of their ids, and counts: two
  * who do so at once see each other. The trigger users_last_admin holds the same for psql.
  */
-#ifndef FORGE_STORE_ACCOUNTS_H
-#define FORGE_STORE_ACCOUNTS_H
+#ifndef FORGE_STORE_ACCOUNTS_ADMIN_H
+#define FORGE_STORE_ACCOUNTS_ADMIN_H
 
-#include "forge.h"
+#include "store/store.h"
 
 /* --- accounts.c --- */
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the doors of Apache ask of the database: names and memberships of the one who is let in (SPEC 17).
  */
-#ifndef FORGE_STORE_DOORS_H
-#define FORGE_STORE_DOORS_H
+#ifndef FORGE_STORE_VISITORS_H
+#define FORGE_STORE_VISITORS_H
+
+#include "store/store.h"
 
 /* One row: username, email ("" of a guest), role, orgs ("slug:role slug:role", by slug). No row when the account is inactive or gone, or
  * its session (session_id 0: none, an API key) has ended. */

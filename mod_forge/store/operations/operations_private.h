@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the statements of operations share.
+ */
+#ifndef FORGE_STORE_OPERATIONS_PRIVATE_H
+#define FORGE_STORE_OPERATIONS_PRIVATE_H
+
+#include "operations.h"
+#include "store/engine/store_private.h"
+
+#define FORGE_IDEMPOTENCY_LIFE FORGE_INTERVAL(FORGE_IDEMPOTENCY_HOURS, "hours")
+
+#endif
