@@ -5,7 +5,7 @@
 #include "core/wire/wire.h"
 #include "store/store.h"
 
-forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
+forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, forge_args_t base, forge_rows_t **rows,
                                    apr_int64_t *total)
 {
     const char *values[FORGE_LIST_FILTERS_MAX] = {NULL};
@@ -28,7 +28,7 @@ forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, con
     return forge_store_list(db, q->pool, list, &query, rows, total);
 }
 
-forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, const char *const *base)
+forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, forge_args_t base)
 {
     forge_rows_t *rows;
     apr_int64_t total;
@@ -36,7 +36,7 @@ forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, co
     return forge_reply_list(q, list, rows, total);
 }
 
-forge_status_t forge_api_list(forge_req_t *q, const char *const *base)
+forge_status_t forge_api_list(forge_req_t *q, forge_args_t base)
 {
     return forge_api_list_other(q, q->route->list, base);
 }

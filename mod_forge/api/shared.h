@@ -51,13 +51,13 @@ forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names);
 
 /* --- list.c --- */
 
-/* Answers one page of the route's list: filters from q->query by their names, order and paging from q->page. `base`: the list's arguments
- * or NULL. */
-forge_status_t forge_api_list(forge_req_t *q, const char *const *base);
+/* Answers one page of the route's list: filters from q->query by their names, order and paging from q->page. `base`:
+ * the list's arguments. */
+forge_status_t forge_api_list(forge_req_t *q, forge_args_t base);
 /* The same of another list than the row says, with the same filters and orders. */
-forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, const char *const *base);
+forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, forge_args_t base);
 /* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is the second. */
-forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
+forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, forge_args_t base, forge_rows_t **rows,
                                    apr_int64_t *total);
 
 #endif

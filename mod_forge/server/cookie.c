@@ -195,8 +195,8 @@ static forge_status_t believe(request_rec *r, const forge_server_t *server, cons
     *token = can_set(r, server) ? cookie_value(r, SESSION_COOKIE) : NULL;
     if (!*token)
         return FORGE_E_UNAUTHENTICATED;
-    if (forge_core_token_verify_late(r->pool, server->keys, rules, *token, now, forge_config_refresh_ttl(server->config), who, &why) !=
-        FORGE_OK) {
+    const forge_shown_t shown = {*token, now, forge_config_refresh_ttl(server->config)};
+    if (forge_core_token_verify_late(r->pool, server->keys, rules, &shown, who, &why) != FORGE_OK) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0513: session cookie refused: %s [request %s]", why,
                       forge_server_identify(r)->request_id);
         return FORGE_E_INVALID_TOKEN;

@@ -43,7 +43,8 @@ forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *se
                                       forge_who_t *who)
 {
     const char *why = "";
-    forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config), token, now, who, &why);
+    forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config),
+                                                    &(forge_shown_t){token, now, 0}, who, &why);
     if (status != FORGE_OK)
         return refuse(r, who, status, why);
     forge_verdict_t verdict = verdict_on(server, who, now);

@@ -125,6 +125,8 @@ apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *co
 void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i);
 /* The first n rows as an array. */
 void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
+/* All rows as one object, a member each: columns member and content, which is JSON already. */
+void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
 
@@ -151,7 +153,7 @@ struct forge_list_t {
     const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */
 };
 typedef struct forge_list_query_t {
-    const char *const *base;          /* base_args values */
+    forge_args_t base;                /* as many as base_args says */
     const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
     const char *sort;                 /* NULL: first */
     const char *after_key, *after_id; /* NULL: first page */

@@ -97,13 +97,13 @@ char *sql(const char *format, ...)
 static const char empty_all[] =
     "DO $$ DECLARE name text; names text[]; BEGIN "
     "SELECT array_agg(format('%I.%I', schemaname, tablename) ORDER BY tablename) INTO names FROM pg_tables"
-    " WHERE schemaname = 'forge' AND tablename NOT IN ('migrations', 'app_rights');"
+    " WHERE schemaname = 'forge' AND tablename NOT IN ('migrations', 'app_rights', 'personal');"
     "EXECUTE 'LOCK TABLE ' || array_to_string(names, ', ') || ' IN ACCESS EXCLUSIVE MODE';"
     "FOREACH name IN ARRAY names LOOP "
     " IF pg_relation_size(name) > 4000000 THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' || name; END IF;"
     "END LOOP;"
     "PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
-    " WHERE schemaname = 'forge' AND sequencename NOT IN ('users_id_seq', 'sessions_id_seq');"
+    " WHERE schemaname = 'forge' AND sequencename NOT IN ('users_id_seq', 'sessions_id_seq', 'personal_number_seq');"
     "END $$";
 
 /* The server's background work may hold one of the tables and wait for another: then one of the two gives way, perhaps we. */

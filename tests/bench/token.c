@@ -50,7 +50,8 @@ static void check_under(job_t *job, const forge_token_rules_t *under)
 {
     forge_who_t who;
     const char *why;
-    if (forge_core_token_verify(job->request, job->keys, under, job->token, job->now, &who, &why) != FORGE_OK)
+    if (forge_core_token_verify(job->request, job->keys, under, &(forge_shown_t){job->token, job->now, 0}, &who,
+                                &why) != FORGE_OK)
         die(why);
 }
 

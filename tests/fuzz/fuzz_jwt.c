@@ -57,7 +57,8 @@ static void try_ring(apr_pool_t *p, const forge_keys_t *keys, const char *token)
     static const forge_token_rules_t rules = {"https://forge.example", "forge", 900 * APR_USEC_PER_SEC};
     forge_who_t who = {0};
     const char *why = NULL;
-    forge_status_t status = forge_core_token_verify(p, keys, &rules, token, apr_time_from_sec(1800000000), &who, &why);
+    forge_status_t status =
+        forge_core_token_verify(p, keys, &rules, &(forge_shown_t){token, apr_time_from_sec(1800000000), 0}, &who, &why);
     if (status == FORGE_OK
             ? why != NULL || who.user_id <= 0 || who.session_id <= 0 || who.role == FORGE_ROLE_NONE || who.jti == NULL || who.amr == NULL
             : status != FORGE_E_INVALID_TOKEN || why == NULL || who.user_id != 0)

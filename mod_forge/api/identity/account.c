@@ -175,8 +175,9 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
     if (email && !forge_core_email_normalize(q->pool, email, strlen(email), &user->email, &user->email_key, &why))
         forge_core_fault(q->faults, "/email", "format", why);
     if (password)
-        forge_core_password_check(q->pool, forge_config_password_rules(q->config), password, strlen(password), email, user->username,
-                                  "/password", q->faults);
+        forge_core_password_check(q->pool, forge_config_password_rules(q->config),
+                                  &(forge_password_t){password, strlen(password), email, user->username}, "/password",
+                                  q->faults);
     read_consent(q, user);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);

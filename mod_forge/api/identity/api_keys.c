@@ -114,7 +114,7 @@ static forge_status_t key_create(forge_req_t *q)
 
 static forge_status_t key_list(forge_req_t *q)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id)};
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id));
     return forge_api_list(q, base);
 }
 

@@ -33,9 +33,10 @@ static forge_status_t password_strength(forge_req_t *q)
 {
     const char *password = forge_core_input_text(q->body, "password");
     forge_faults_t *faults = forge_core_faults_make(q->pool);
+    const forge_password_t wanted = {password, strlen(password), forge_core_input_text(q->body, "email"),
+                                     forge_core_input_text(q->body, "username")};
     int score =
-        forge_core_password_check(q->pool, forge_config_password_rules(q->config), password, strlen(password),
-                                  forge_core_input_text(q->body, "email"), forge_core_input_text(q->body, "username"), "/password", faults);
+        forge_core_password_check(q->pool, forge_config_password_rules(q->config), &wanted, "/password", faults);
     int broken = forge_core_faults_count(faults);
     forge_json_t *answer = forge_util_json_object(q->pool);
     forge_util_json_put_int(answer, "score", score);

@@ -51,9 +51,9 @@ static const forge_status_t change_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_
 /* Every rule that the new password breaks. */
 static void judge(forge_req_t *q, const char *password, const forge_rows_t *account)
 {
-    forge_core_password_check(q->pool, forge_config_password_rules(q->config), password, strlen(password),
-                              forge_store_rows_text(account, 0, "_email"), forge_store_rows_text(account, 0, "username"), "/new_password",
-                              q->faults);
+    const forge_password_t wanted = {password, strlen(password), forge_store_rows_text(account, 0, "_email"),
+                                     forge_store_rows_text(account, 0, "username")};
+    forge_core_password_check(q->pool, forge_config_password_rules(q->config), &wanted, "/new_password", q->faults);
 }
 
 /* --- forgot --- */

@@ -104,7 +104,8 @@ static forge_status_t session_validate(forge_req_t *q)
 
 static forge_status_t session_list(forge_req_t *q)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id), forge_util_itoa(q->pool, q->who.session_id)};
+    const forge_args_t base =
+        FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id), forge_util_itoa(q->pool, q->who.session_id));
     return forge_api_list(q, base);
 }
 

@@ -38,7 +38,7 @@ static forge_achievement_in_t achievement_read(const forge_input_t *in)
 
 static forge_status_t achievement_list(forge_req_t *q)
 {
-    return forge_api_list(q, NULL);
+    return forge_api_list(q, FORGE_NO_ARGS);
 }
 
 static forge_status_t achievement_create(forge_req_t *q)

@@ -56,7 +56,8 @@ static forge_course_in_t course_read(const forge_input_t *in)
 
 static forge_status_t course_list(forge_req_t *q)
 {
-    const char *base[] = {q->who.user_id ? forge_util_itoa(q->pool, q->who.user_id) : NULL, q->who.role == FORGE_ROLE_ADMIN ? "t" : "f"};
+    const forge_args_t base = FORGE_ARGS(q->who.user_id ? forge_util_itoa(q->pool, q->who.user_id) : NULL,
+                                         q->who.role == FORGE_ROLE_ADMIN ? "t" : "f");
     return forge_api_list(q, base);
 }
 

@@ -55,8 +55,9 @@ static const forge_status_t transfer_errors[] = {FORGE_E_BAD_REFERENCE, FORGE_OK
 
 forge_status_t forge_api_organization_list(forge_req_t *q, bool admins)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id), q->who.role == FORGE_ROLE_ADMIN ? "t" : "f",
-                          forge_util_itoa(q->pool, q->ids[0])};
+    const forge_args_t base =
+        FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id), q->who.role == FORGE_ROLE_ADMIN ? "t" : "f",
+                   forge_util_itoa(q->pool, q->ids[0]));
     forge_rows_t *rows, *organization;
     apr_int64_t total;
     const forge_actor_t by = forge_api_actor(q);
@@ -94,7 +95,7 @@ static forge_status_t names_read(forge_req_t *q, const char **name, const char *
 
 static forge_status_t organization_list(forge_req_t *q)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id)};
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id));
     bool all = q->who.role == FORGE_ROLE_ADMIN && forge_core_input_bool(q->query, "all", false);
     return all ? forge_api_list_other(q, &forge_store_organizations_all, base) : forge_api_list(q, base);
 }

@@ -63,7 +63,7 @@ static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_E_LAST_
 
 static forge_status_t account_list(forge_req_t *q)
 {
-    return forge_api_list(q, NULL);
+    return forge_api_list(q, FORGE_NO_ARGS);
 }
 
 /* Two views of one version are two representations: the tag of the smaller one is made from its bytes, so that neither is taken for the

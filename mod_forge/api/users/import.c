@@ -175,7 +175,8 @@ static void judge_password(forge_req_t *q, entry_t *e)
     if (strlen(e->password) > 1024)
         refuse(e, "too_long", "password must be at most 1024 bytes long");
     else
-        forge_core_password_check(q->pool, forge_config_password_rules(q->config), e->password, strlen(e->password), e->shown, e->username,
+        forge_core_password_check(q->pool, forge_config_password_rules(q->config),
+                                  &(forge_password_t){e->password, strlen(e->password), e->shown, e->username},
                                   "/password", faults);
     if (forge_core_faults_count(faults) > 0)
         refuse(e, forge_core_faults_at(faults, 0)->code, apr_pstrcat(q->pool, "password ", forge_core_faults_at(faults, 0)->detail, NULL));

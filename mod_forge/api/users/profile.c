@@ -164,7 +164,7 @@ static forge_status_t profile_export(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_account_export(db, q->pool, &by, &rows));
     forge_reply_header(q, "Content-Disposition", "attachment; filename=\"my-data.json\"");
-    return forge_reply_row(q, rows);
+    return forge_reply_members(q, rows);
 }
 
 /* clang-format off */

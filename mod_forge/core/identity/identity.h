@@ -47,15 +47,21 @@ typedef struct forge_token_rules_t { /* plain values from the configuration */
  * only when out of memory. */
 const char *forge_core_token_sign(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const forge_who_t *who,
                                   apr_time_t now);
+/* A token as somebody shows it, and when. */
+typedef struct forge_shown_t {
+    const char *token;
+    apr_time_t now;
+    apr_interval_time_t grace; /* for forge_core_token_verify_late alone */
+} forge_shown_t;
 /* FORGE_OK and *who, or FORGE_E_INVALID_TOKEN with *why (for the log only, never names the token). Checks, in this order: length, three
  * parts of strict base64url, kid names a key of ours (absent only where there is but one), alg exactly that of this key and typ at+jwt
  * before anything else is believed, no crit/b64/zip/jku/jwk/x5u/x5c use, signature, then every claim: iss, aud (text or array), sub, sid,
  * role, jti, exp, iat, nbf present and of the right type; leeway 60 s. */
-forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
-                                       apr_time_t now, forge_who_t *who, const char **why);
-/* The same (late.c) for a token that may have ended up to `grace` ago: who->expires tells. */
-forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
-                                            apr_time_t now, apr_interval_time_t grace, forge_who_t *who, const char **why);
+forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
+                                       const forge_shown_t *shown, forge_who_t *who, const char **why);
+/* The same (late.c) for a token that may have ended up to shown->grace ago: who->expires tells. */
+forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
+                                            const forge_shown_t *shown, forge_who_t *who, const char **why);
 
 /* --- one_time.c: secrets that open something once --- */
 
@@ -94,11 +100,17 @@ typedef struct forge_password_rules_t {
     bool lower, upper, digit, symbol; /* classes asked for */
     int score;                        /* least zxcvbn score 0..4 */
 } forge_password_rules_t;
-/* Appends each broken rule as a fault at `pointer`: too_short, too_long, needs_lower, needs_upper, needs_digit, needs_symbol, too_common,
- * contains_email, contains_username, repetitive. Returns the zxcvbn score 0..4. email and username may be NULL. Cost bounded: zxcvbn sees
- * at most 100 bytes. */
-int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const char *password, apr_size_t len, const char *email,
-                              const char *username, const char *pointer, forge_faults_t *faults);
+/* A password that somebody wants, and what it must not contain. */
+typedef struct forge_password_t {
+    const char *text;
+    apr_size_t len;
+    const char *email, *username; /* NULL: not known */
+} forge_password_t;
+/* Appends each broken rule as a fault at `pointer`: too_short, too_long, needs_lower, needs_upper, needs_digit,
+ * needs_symbol, too_common, contains_email, contains_username, repetitive. Returns the zxcvbn score 0..4. Cost bounded:
+ * zxcvbn sees at most 100 bytes. */
+int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const forge_password_t *password,
+                              const char *pointer, forge_faults_t *faults);
 
 /* --- email.c: mailbox rules (RFC 5321/5322 without comments, quoted local parts and IP literals; ≤ 254 octets) --- */
 

@@ -321,10 +321,10 @@ static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const 
     return claims_problem(p, rules, claims, now, who);
 }
 
-forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
-                                       apr_time_t now, forge_who_t *who, const char **why)
+forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
+                                       const forge_shown_t *shown, forge_who_t *who, const char **why)
 {
-    apr_size_t len = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1);
+    apr_size_t len = strnlen(shown->token, FORGE_TOKEN_BYTES_MAX + 1);
     unsigned char digest[32];
     forge_who_t found = {0};
 
@@ -332,13 +332,13 @@ forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, 
     if (len > FORGE_TOKEN_BYTES_MAX)
         return FORGE_E_INVALID_TOKEN;
     *why = NULL;
-    forge_core_sha256(token, len, digest);
-    if (!forge_core_verified_find(p, keys->verified, rules, digest, now, &found)) {
-        *why = token_problem(p, keys, rules, token, now, &found);
+    forge_core_sha256(shown->token, len, digest);
+    if (!forge_core_verified_find(p, keys->verified, rules, digest, shown->now, &found)) {
+        *why = token_problem(p, keys, rules, shown->token, shown->now, &found);
         if (*why != NULL)
             return FORGE_E_INVALID_TOKEN;
         found.scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
-        forge_core_verified_keep(keys->verified, rules, digest, now, &found);
+        forge_core_verified_keep(keys->verified, rules, digest, shown->now, &found);
     }
     *who = found;
     return FORGE_OK;

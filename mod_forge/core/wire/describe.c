@@ -179,8 +179,13 @@ static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t
     properties = forge_util_json_put_object(schema, "properties");
     walk = forge_core_walk(fields);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
-        if (shown(f, for_body))
-            forge_core_describe_field(p, forge_util_json_put_object(properties, f->name), f, for_body, for_body && !all_optional);
+        if (shown(f, for_body)) {
+            forge_field_t field = *f;
+            if (all_optional && f->preset) /* null puts it back to its preset */
+                field.flags |= FORGE_F_NULLABLE;
+            forge_core_describe_field(p, forge_util_json_put_object(properties, f->name), &field, for_body,
+                                      for_body && !all_optional);
+        }
 }
 
 forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bool for_body, bool all_optional)

@@ -214,12 +214,16 @@ static void check_absent(const check_t *c, const forge_field_t *f, forge_input_m
         forge_core_scalar_fault(c, "required", mode == FORGE_INPUT_QUERY ? "this parameter is needed" : "this member is needed");
 }
 
-static void check_sent(const check_t *c, const forge_field_t *f, slot_t *slot, const forge_json_t *v)
+/* What holds for a member that was sent. In a PATCH null puts one that has a default back to it. */
+static void check_sent(const check_t *c, const forge_field_t *f, forge_input_mode_t mode, slot_t *slot,
+                       const forge_json_t *v)
 {
     if (forge_util_json_type(v) != FORGE_JSON_NULL)
         slot->state = check_value(c, f, slot, v) ? SET : ABSENT;
     else if (f->flags & FORGE_F_NULLABLE)
         slot->state = NONE;
+    else if (mode == FORGE_INPUT_PATCH && f->preset)
+        slot->state = check_pair(c, f, slot, f->preset) ? SET : ABSENT;
     else
         forge_core_scalar_fault(c, "null", "must not be null");
 }
@@ -253,7 +257,7 @@ static void check_object(const check_t *c, const forge_field_t *fields, forge_in
             continue;
         member.pointer = apr_pstrcat(c->pool, c->pointer, "/", f->name, NULL);
         if (v)
-            check_sent(&member, f, slots, v);
+            check_sent(&member, f, mode, slots, v);
         else
             check_absent(&member, f, mode, slots);
     }

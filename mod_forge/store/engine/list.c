@@ -68,7 +68,7 @@ static void filters_add(plan_t *plan, const char *select, const forge_list_t *li
 {
     forge_util_buf_puts(plan->sql, select);
     for (int i = 0; i < list->base_args; i++)
-        arg_add(plan, query->base[i]);
+        arg_add(plan, query->base.values[i]);
     for (int i = 0; list->filters && list->filters[i].name; i++) {
         if (!query->values[i])
             continue;
@@ -143,7 +143,8 @@ static forge_status_t query_check(const forge_list_order_t *order, const forge_l
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total)
 {
-    if (forge_store_list_problem(list))
+    /* A number of arguments that is not the select's would shift the ones that follow. */
+    if (forge_store_list_problem(list) || query->base.count != list->base_args)
         return FORGE_E_INTERNAL;
     const forge_list_order_t *order = forge_store_list_order(list, query->sort);
     plan_t plan = {.sql = forge_util_buf_make(p, 2048, SQL_MAX), .order = (int)(order - list->orders)};

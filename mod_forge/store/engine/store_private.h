@@ -94,7 +94,8 @@ void forge_store_pause(int tries);
 #define FORGE_AUDIT(select) \
     "audit AS (INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail) " select \
     " RETURNING event, at, actor_id, subject_id, ip, request_id, detail)"
-#define FORGE_AUDITED "(SELECT json_agg(a) FROM audit a)::text AS _audit"
+#define FORGE_AUDIT_JSON "(SELECT json_agg(a) FROM audit a)::text"
+#define FORGE_AUDITED    FORGE_AUDIT_JSON " AS _audit"
 /* Keeps columns _audit and _revoked of the first row. */
 void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
 /* A level of a transaction begins (after depth was raised); is undone (before depth is lowered). */

@@ -16,6 +16,7 @@ const forge_list_t forge_store_api_keys_list = {
     "SELECT count(*) FROM forge.api_keys k WHERE k.user_id = $1::bigint",
     1, NULL, newest_first};
 
+/* $1 caller, $2 name, $3 prefix, $4 sha256, $5 scopes, $6 days (NULL: for ever), $7 ip, $8 request id. */
 static const forge_stmt_t api_key_create = {
     "api_key_create",
     "WITH k AS ("

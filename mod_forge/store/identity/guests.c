@@ -5,6 +5,7 @@
 
 /* clang-format off */
 
+/* $1 username, $2 refresh token's sha256, $3 its end, $4 device, $5 user agent, $6 ip, $7 amr, $8 request id. */
 static const forge_stmt_t guest_create = {
     "guest_create",
     "WITH who AS ("

@@ -46,6 +46,8 @@ static const forge_stmt_t guess_charge = {
     "  locked_until = CASE WHEN " FAILURES " + 1 >= " limit " THEN now() + make_interval(secs => $4::int) END"          \
     " RETURNING failures, locked_until)"
 
+/* $1 subject, $2 address, $3 limit, $4 seconds, $5 event, $6 account (0: unknown), $7 caller (0: nobody), $8 ip,
+ * $9 request id, $10 where. */
 static const forge_stmt_t guess_failed = {
     "guess_failed",
     "WITH one AS (SELECT WHERE $1::text IS NOT NULL), "

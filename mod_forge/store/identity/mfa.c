@@ -33,7 +33,8 @@ static const forge_stmt_t mfa_setup = {
     " WHERE s.user_id = w.user_id AND s.id <> $2::bigint AND s.revoked_at IS NULL RETURNING s.id)"
 #define ENDED "(SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked"
 
-/* What was there before goes: the codes of an earlier factor, and factors that were never verified. */
+/* What was there before goes: the codes of an earlier factor, and factors that were never verified.
+ * $1 caller, $2 session, $3 factor, $4 time step, $5 MACs of backup codes, $6 ip, $7 request id. */
 static const forge_stmt_t mfa_enable = {
     "mfa_enable",
     "WITH made AS ("
@@ -54,6 +55,8 @@ static const forge_stmt_t mfa_enable = {
         " FROM made") " "
     "SELECT id, array_to_string((SELECT amr FROM mine), ' ') AS amr, " ENDED ", " FORGE_AUDITED " FROM made"};
 
+/* $1 caller, $2 session, $3 factor, $4 time step, $5 MAC of a backup code, $6 subject of the guess, $7 its address,
+ * $8 ip, $9 request id. */
 static const forge_stmt_t mfa_use = {
     "mfa_use",
     "WITH " FORGE_CODE_SPENT("$1::bigint", "$3::bigint", "$4::bigint", "$5::text") ", "

@@ -27,6 +27,7 @@ static const forge_stmt_t reset_ask = {
     "reset_ask",
     "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('reset', $1, $2, $3)"};
 
+/* $1 mail, $2 email key, $3 token's sha256, $4 payload, $5 ip, $6 request id. */
 static const forge_stmt_t reset_resolve = {
     "reset_resolve",
     "WITH who AS (SELECT id, email, email_key, username FROM forge.users WHERE email_key = $2 AND is_active AND role <> 'guest'), "
@@ -55,6 +56,7 @@ static const forge_stmt_t verify_resend = {
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
     "SELECT count(*) AS n FROM mail"};
 
+/* $1 account, $2 token's sha256, $3 address, $4 its key, $5 sender, $6 payload, $7 ip, $8 request id. */
 static const forge_stmt_t email_change_request = {
     "email_change_request",
     "WITH mine AS (SELECT id, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'), "

@@ -5,8 +5,12 @@
 
 /* clang-format off */
 
-/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. With a guest ($17, in session $18) no
- * row is made: the guest's becomes the account, which voids its tokens (trigger state) and ends its sessions. */
+/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. With a guest
+ * ($17, in session $18) no row is made: the guest's becomes the account, which voids its tokens (trigger state) and
+ * ends its sessions.
+ * $1 email, $2 email key, $3 username, $4 full name, $5 role, $6 password hash, $7 when terms were accepted, $8 when
+ * privacy was, $9 refresh token's sha256, $10 its end, $11 device, $12 user agent, $13 ip, $14 amr, $15 request id,
+ * $16 event, $17 guest, $18 session of the guest, $19 verify token's sha256, $20 sender, $21 payload. */
 static const forge_stmt_t user_create = {
     "user_create",
     "WITH made AS ("
@@ -60,8 +64,10 @@ static const forge_stmt_t login_by_username = {
     "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u "
     "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")"};
 
-/* Where a second factor became active since the account was looked up, a password is not enough; and one that was changed since is none
- * (it would bring its own hash back, too). */
+/* Where a second factor became active since the account was looked up, a password is not enough; and one that was
+ * changed since is none (it would bring its own hash back, too).
+ * $1 account, $2 new hash, $3 refresh token's sha256, $4 its end, $5 device, $6 user agent, $7 ip, $8 amr, $9 request
+ * id, $10 epoch, $11 subject of the guess, $12 its address, $13 when the password had been set. */
 static const forge_stmt_t login_good = {
     "login",
     "WITH who AS ("
@@ -75,6 +81,8 @@ static const forge_stmt_t login_good = {
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED
     " FROM who u LEFT JOIN opened o ON true"};
 
+/* $1 account, $2 epoch, $3 new hash, $4 mfa_token's sha256, $5 device, $6 subject of the guess, $7 its address,
+ * $8 when the password had been set. */
 static const forge_stmt_t challenge_make = {
     "challenge_make",
     "WITH who AS ("
@@ -98,6 +106,8 @@ static const forge_stmt_t challenge_try = {
     "JOIN forge.users u ON u.id = t.user_id AND u.is_active AND u.epoch = t.epoch "
     "JOIN forge.mfa_factors f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL"};
 
+/* $1 account, $2 factor, $3 time step, $4 MAC of a backup code, $5 challenge, $6 refresh token's sha256, $7 its end,
+ * $8 user agent, $9 ip, $10 amr, $11 request id, $12 subject of the guess, $13 its address. */
 static const forge_stmt_t login_second = {
     "login_second",
     "WITH " FORGE_CODE_SPENT("$1::bigint", "$2::bigint", "$3::bigint", "$4::text") ", "

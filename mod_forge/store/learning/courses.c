@@ -46,6 +46,7 @@ static const forge_stmt_t course_get = {
     "course_get",
     "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")};
 
+/* $1 caller, $2 administrator, $3 title, $4 description, $5 difficulty, $6 status, $7 organisation. */
 static const forge_stmt_t course_create = {
     "course_create",
     "INSERT INTO forge.courses AS c (title, description, difficulty, status, organization_id, instructor_id) "

@@ -25,7 +25,9 @@ const forge_list_t forge_store_invitations_list = {
     "SELECT count(*) FROM forge.invitations i WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it. */
+/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it.
+ * $1 caller, $2 administrator, $3 organisation, $4 address, $5 its key, $6 role, $7 token's sha256, $8 payload, $9 ip,
+ * $10 request id, $11 most sent in a day, $12 most received in a day, $13 sender. */
 static const forge_stmt_t invitation_create = {
     "invitation_create",
     "WITH " CALLER ", "
@@ -53,6 +55,7 @@ static const forge_stmt_t invitation_create = {
     " SELECT " INVITATION ", CASE WHEN v.outcome = 'ok' AND i.id IS NULL THEN 'pending' ELSE v.outcome END AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN made i ON true"};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 invitation, $5 ip, $6 request id. */
 static const forge_stmt_t invitation_revoke = {
     "invitation_revoke",
     "WITH " CALLER ", "

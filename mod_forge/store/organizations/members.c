@@ -21,6 +21,7 @@ const forge_list_t forge_store_members_list = {
     "SELECT count(*) FROM forge.memberships m WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id. */
 static const forge_stmt_t member_add = {
     "member_add",
     "WITH " CALLER ", "
@@ -40,7 +41,8 @@ static const forge_stmt_t member_add = {
     FORGE_AUDITED
     " FROM verdict u LEFT JOIN made m ON true"};
 
-/* Invitations that the member sent and could not send any more end with the role that allowed them. */
+/* Invitations that the member sent and could not send any more end with the role that allowed them.
+ * $1 caller, $2 administrator, $3 organisation, $4 member, $5 role, $6 ip, $7 request id. */
 static const forge_stmt_t member_update = {
     "member_update",
     "WITH " CALLER ", "
@@ -67,8 +69,9 @@ static const forge_stmt_t member_update = {
     " SELECT " MEMBER ", v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN changed m ON true LEFT JOIN forge.users u ON u.id = m.user_id"};
 
-/* $5: the caller leaves, for which no rank is needed. Who is out does not come back by an invitation sent before, nor does anyone whom they
- * invited. */
+/* $5: the caller leaves, for which no rank is needed. Who is out does not come back by an invitation sent before, nor
+ * does anyone whom they invited.
+ * $1 caller, $2 administrator, $3 organisation, $4 member, $5 whether the caller leaves, $6 ip, $7 request id. */
 static const forge_stmt_t member_remove = {
     "member_remove",
     "WITH " CALLER ", "

@@ -27,7 +27,8 @@ const forge_list_t forge_store_organizations_all = {
     "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(lower(regexp_replace("                         \
     "normalize(" name ", NFKD), '[\\u0300-\\u036f]', '', 'g')), '[^a-z0-9]+', '-', 'g')), 54)), ''), 'organization')"
 
-/* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive. */
+/* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive.
+ * $1 caller, $2 name, $3 slug (NULL: made from the name), $4 suffix where that is taken, $5 ip, $6 request id. */
 static const forge_stmt_t organization_create = {
     "organization_create",
     "WITH base AS (SELECT " SLUG_OF("$2::text") " AS slug WHERE $3::text IS NULL), "
@@ -68,6 +69,7 @@ static const forge_stmt_t organization_update = {
     " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict m LEFT JOIN changed o ON o.id = m.id"};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 versions, $5 ip, $6 request id. */
 static const forge_stmt_t organization_delete = {
     "organization_delete",
     "WITH found AS ("
@@ -85,7 +87,8 @@ static const forge_stmt_t organization_delete = {
                 " (SELECT count(*) FROM forge.memberships x WHERE x.organization_id = g.id)) FROM gone g")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
-/* Who hands over becomes an admin; a platform administrator who owns nothing here replaces all owners. */
+/* Who hands over becomes an admin; a platform administrator who owns nothing here replaces all owners.
+ * $1 caller, $2 administrator, $3 organisation, $4 new owner, $5 ip, $6 request id. */
 static const forge_stmt_t organization_transfer = {
     "organization_transfer",
     "WITH " CALLER ", "

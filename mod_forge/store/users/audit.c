@@ -34,6 +34,7 @@ static const forge_stmt_t audit_bounds = {
     "audit_bounds",
     "SELECT coalesce((SELECT max(id) FROM forge.audit_events), 0) AS newest, coalesce((SELECT min(id) FROM forge.audit_events), 0) AS oldest"};
 
+/* $1 id to stay below, $2 actor, $3 subject, $4 event, $5 prefix of events, $6 since, $7 until. */
 static const forge_stmt_t audit_batch = {
     "audit_batch",
     "SELECT " EVENT " FROM forge.audit_events a WHERE a.id < $1::bigint AND a.id >= $1::bigint - " APR_STRINGIFY(WINDOW)

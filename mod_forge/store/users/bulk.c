@@ -66,6 +66,7 @@ static const forge_stmt_t bulk_deactivate = {
     RECORDED("deactivate", "SELECT 'user.deactivated'::text, c.id, jsonb_build_object('by', 'admin') FROM changed c")
     RESULTS(VOIDED("changed"))};
 
+/* $1 ids, $2 dry run, $3 caller, $4 ip, $5 request id, $6 role. */
 static const forge_stmt_t bulk_set_role = {
     "bulk_set_role",
     ASKED(ADMINS_TOO)
@@ -118,7 +119,7 @@ static const forge_stmt_t accounts_import = {
     "  WHEN x.id IS NOT NULL OR g.email_key IN (SELECT email_key FROM matched) THEN 'email_taken'"
     "  WHEN y.id IS NOT NULL OR g.name_key IN (SELECT name_key FROM matched) THEN 'username_taken'"
     "  ELSE 'conflict' END AS code,"
-    " CASE WHEN g.\"row\" = (SELECT min(\"row\") FROM given) THEN (SELECT json_agg(a) FROM audit a)::text END AS _audit"
+    " CASE WHEN g.\"row\" = (SELECT min(\"row\") FROM given) THEN " FORGE_AUDIT_JSON " END AS _audit"
     " FROM given g LEFT JOIN matched m ON m.\"row\" = g.\"row\""
     " LEFT JOIN forge.users x ON x.email_key = g.email_key"
     " LEFT JOIN forge.users y ON lower(y.username COLLATE \"C\") = g.name_key"

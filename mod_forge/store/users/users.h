@@ -33,7 +33,8 @@ forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, c
 
 #define FORGE_ERASE_DAYS 30 /* from departure to erasure: time to come back */
 
-/* Everything stored about the caller, one column an aggregate; audited. FORGE_E_INVALID_TOKEN. */
+/* Everything stored about the caller; audited. A row for each member of the document, in its order: member, content
+ * (its JSON). FORGE_E_INVALID_TOKEN. */
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
 /* The caller leaves: inactive at once, erased after FORGE_ERASE_DAYS unless an administrator activates it again.
  * FORGE_E_INVALID_TOKEN, FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */

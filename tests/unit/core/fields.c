@@ -134,7 +134,18 @@ START_TEST(patch_takes_what_is_there)
     ck_assert(!forge_core_input_has(in, "count"));
     ck_assert(!forge_core_input_null(in, "title"));
     faulty("{\"title\":null}", "/title", "null");
-    faulty("{\"count\":null}", "/count", "null");
+}
+END_TEST
+
+START_TEST(null_in_a_patch_sets_the_default)
+{
+    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"count\":null}");
+    ck_assert(forge_core_input_has(in, "count"));
+    ck_assert(!forge_core_input_null(in, "count"));
+    ck_assert_int_eq(forge_core_input_int(in, "count", 0), 7);
+    json_in(FORGE_INPUT_CREATE, "{\"title\":\"x\",\"count\":null}");
+    ck_assert_str_eq(only_fault()->pointer, "/count");
+    ck_assert_str_eq(only_fault()->code, "null");
 }
 END_TEST
 
@@ -420,6 +431,7 @@ Suite *forge_test_core_fields(void)
     tcase_add_test(tc, binds_every_type);
     tcase_add_test(tc, create_wants_the_required_and_sets_presets);
     tcase_add_test(tc, patch_takes_what_is_there);
+    tcase_add_test(tc, null_in_a_patch_sets_the_default);
     tcase_add_test(tc, sent_members_as_json);
     add_value_tests(tc);
     tcase_add_test(tc, only_listed_members_are_kept);

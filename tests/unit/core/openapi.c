@@ -224,6 +224,8 @@ START_TEST(schema_of_a_body)
     s = forge_core_describe(forge_test_pool, thing_fields, true, true);
     missing(s, "required");
     missing(s, "properties on default");
+    is(s, "properties on type", "[\"boolean\",\"null\"]"); /* null: back to the default */
+    is(s, "properties user type", "\"string\"");
 }
 END_TEST
 

@@ -124,7 +124,8 @@ static forge_status_t verify_at(const char *token, double seconds)
 {
     memset(&who, 0, sizeof(who));
     why = "unset";
-    return forge_core_token_verify(forge_test_pool, keys, &rules, token, (apr_time_t)(seconds * APR_USEC_PER_SEC), &who, &why);
+    return forge_core_token_verify(forge_test_pool, keys, &rules,
+                                   &(forge_shown_t){token, (apr_time_t)(seconds * APR_USEC_PER_SEC), 0}, &who, &why);
 }
 
 static void good(const char *token)

@@ -245,8 +245,8 @@ enum { Q, DIFFICULTY, INSTRUCTOR, ORGANIZATION, FILTERS };
 /* Titles of a page, "A B". */
 static const char *titles(int caller, const char *const values[FILTERS], const char *sort)
 {
-    const char *base[] = {by(caller)->id ? forge_util_itoa(forge_test_pool, by(caller)->id) : NULL,
-                          by(caller)->admin ? "t" : "f"};
+    const forge_args_t base = FORGE_ARGS(by(caller)->id ? forge_util_itoa(forge_test_pool, by(caller)->id) : NULL,
+                                         by(caller)->admin ? "t" : "f");
     const char *text = "";
     apr_int64_t total;
     forge_list_query_t query = {.base = base, .values = values, .sort = sort, .limit = 100, .count = true};
@@ -313,7 +313,8 @@ END_TEST
 START_TEST(walked_by_cursor)
 {
     static const char *const sorts[] = {"id", "-created_at", "title"};
-    const char *const base[] = {NULL, "f"}, *const none[FILTERS] = {NULL};
+    const forge_args_t base = FORGE_ARGS(NULL, "f");
+    const char *const none[FILTERS] = {NULL};
     sql("TRUNCATE forge.courses RESTART IDENTITY CASCADE; INSERT INTO forge.courses (title, instructor_id, created_at)"
         " SELECT 'T' || g % 5, 2, '2026-01-01'::timestamptz + (g % 4) * interval '1 microsecond' FROM generate_series(1, 60) g");
     for (size_t s = 0; s < 3; s++) {

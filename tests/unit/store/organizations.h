@@ -93,10 +93,11 @@ __attribute__((unused)) static forge_status_t transfer(int caller, int org, int 
 /* Names of a list for a caller, "One Two". */
 __attribute__((unused)) static const char *listed(const forge_list_t *list, int caller, int org, const char *name)
 {
-    const char *base[] = {forge_util_itoa(forge_test_pool, caller), caller == ROOT ? "t" : "f", forge_util_itoa(forge_test_pool, org)};
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(forge_test_pool, caller), caller == ROOT ? "t" : "f",
+                                         forge_util_itoa(forge_test_pool, org));
     const char *text = "";
     apr_int64_t total;
-    forge_list_query_t query = {.base = base, .limit = 100, .count = true};
+    forge_list_query_t query = {.base = {base.values, list->base_args}, .limit = 100, .count = true};
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, list, &query, &rows, &total), FORGE_OK);
     ck_assert_int_eq(total, forge_store_rows_count(rows));
     for (int i = 0; i < forge_store_rows_count(rows); i++)
