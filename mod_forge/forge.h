@@ -50,7 +50,14 @@ typedef enum forge_role_t {
     FORGE_ROLE_ADMIN
 } forge_role_t;
 
-typedef enum forge_method_t { FORGE_GET = 0, FORGE_POST, FORGE_PUT, FORGE_PATCH, FORGE_DELETE, FORGE_METHODS } forge_method_t;
+typedef enum forge_method_t {
+    FORGE_GET = 0,
+    FORGE_POST,
+    FORGE_PUT,
+    FORGE_PATCH,
+    FORGE_DELETE,
+    FORGE_METHODS
+} forge_method_t;
 
 /* Rate-limit classes (SPEC 14). FORGE_LIMIT_NONE is for health, metrics and static documentation. */
 typedef enum forge_limit_class_t {
@@ -74,7 +81,8 @@ typedef enum forge_limit_class_t {
 /* What a caller may do with what the role allows: an API key may be for reading only. */
 enum { FORGE_SCOPE_READ = 1 << 0 /* GET */, FORGE_SCOPE_WRITE = 1 << 1 /* every other method */ };
 
-/* The caller, as proven by an access token, an API key or a ticket; user_id 0 and FORGE_ROLE_NONE when there was none. */
+/* The caller, as proven by an access token, an API key or a ticket; user_id 0 and FORGE_ROLE_NONE when there was none.
+ */
 typedef struct forge_who_t {
     apr_int64_t user_id;
     apr_int64_t session_id; /* 0 with an API key */
@@ -110,22 +118,26 @@ enum {
 };
 
 /* One member. Zero is the default, so that a row says only what is not; its first members are positional:
- * {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Graphs and trees", .help = "title"}. Who reads a table walks it with
- * forge_core_walk, which knows its end and what it includes. */
+ * {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Graphs and trees", .help = "title"}. Who reads a table
+ * walks it with forge_core_walk, which knows its end and what it includes. */
 typedef struct forge_field_t forge_field_t;
 struct forge_field_t {
     const char *name; /* JSON member, query parameter and SQL column at once; {.name = NULL} ends a table */
     forge_type_t type;
     unsigned flags;
-    apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT, 65536 for TEXT */
-    const char *format;   /* NULL, "email", "username", "password", "uri", "line" (no control characters), or "enum:a|b|c" */
-    const char *preset;   /* text form of the default, applied on POST and PUT and to queries; NULL: none */
-    const char *example;  /* for the documentation: TEXT and TIME plain, "Ada"; all others as JSON, "3", "[7]". NULL of a nullable: null */
-    const char *help;     /* one line */
+    apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT,
+                             65536 for TEXT */
+    const char
+        *format; /* NULL, "email", "username", "password", "uri", "line" (no control characters), or "enum:a|b|c" */
+    const char *preset;  /* text form of the default, applied on POST and PUT and to queries; NULL: none */
+    const char *example; /* for the documentation: TEXT and TIME plain, "Ada"; all others as JSON, "3", "[7]". NULL of a
+                            nullable: null */
+    const char *help;    /* one line */
     const forge_field_t *fields; /* for OBJECT, ARRAY and INCLUDE */
 };
 
-/* A table of fields with the name of its schema in OpenAPI: {"Course", course_fields}. What is never answered needs no name. */
+/* A table of fields with the name of its schema in OpenAPI: {"Course", course_fields}. What is never answered needs no
+ * name. */
 typedef struct forge_shape_t {
     const char *name;
     const forge_field_t *fields;
@@ -137,7 +149,9 @@ typedef struct forge_req_t forge_req_t; /* http/http.h */
 typedef forge_status_t (*forge_handler_fn)(forge_req_t *q);
 
 enum {
-    FORGE_R_LIST = 1 << 0,       /* answers an array of .reply; takes skip, limit, after, count, and sort where .list has several orders */
+    FORGE_R_LIST =
+        1
+        << 0, /* answers an array of .reply; takes skip, limit, after, count, and sort where .list has several orders */
     FORGE_R_IDEMPOTENT = 1 << 1, /* honours Idempotency-Key */
     FORGE_R_FORM = 1 << 2,       /* body may be application/x-www-form-urlencoded too */
     FORGE_R_TOKENS = 1 << 3,     /* the answer carries secrets: no-store, never compressed */
@@ -147,16 +161,24 @@ enum {
     FORGE_R_HIDDEN = 1 << 7,     /* left out of OpenAPI (documentation pages and their assets) */
     FORGE_R_PUBLIC = 1 << 8,     /* anonymous answers may be cached by anyone for a short time */
     FORGE_R_TAIL = 1 << 9,       /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
-    FORGE_R_CHECKS = 1 << 10,  /* the handler has rules of its own for members: it is called although some failed, and adds to q->faults */
-    FORGE_R_STATUS = 1 << 11,  /* 503 may come with the body of .reply instead of a problem (health) */
-    FORGE_R_SESSION = 1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
-    FORGE_R_STEP_UP = 1 << 13, /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
-    FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
-    FORGE_R_TICKET = 1 << 15,  /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
-    FORGE_R_AGAIN = 1 << 16,   /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
-    FORGE_R_WAY_IN = 1 << 17,  /* serves whoever has lost their way: a token or key that is not good counts as none (q->stale) */
-    FORGE_R_NDJSON = 1 << 18,  /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
-    FORGE_R_HASHES = 1 << 19   /* its handler hashes passwords: called when it is this request's turn (http/queue.c) */
+    FORGE_R_CHECKS = 1 << 10,    /* the handler has rules of its own for members: it is called although some failed, and
+                                    adds to q->faults */
+    FORGE_R_STATUS = 1 << 11,    /* 503 may come with the body of .reply instead of a problem (health) */
+    FORGE_R_SESSION =
+        1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
+    FORGE_R_STEP_UP =
+        1 << 13,           /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
+    FORGE_R_CSV = 1 << 14, /* body may be text/csv too: then q->body is empty and q->csv holds the text */
+    FORGE_R_TICKET =
+        1 << 15, /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
+    FORGE_R_AGAIN =
+        1 << 16, /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
+    FORGE_R_WAY_IN =
+        1 << 17, /* serves whoever has lost their way: a token or key that is not good counts as none (q->stale) */
+    FORGE_R_NDJSON =
+        1
+        << 18, /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
+    FORGE_R_HASHES = 1 << 19 /* its handler hashes passwords: called when it is this request's turn (http/queue.c) */
 };
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
@@ -169,14 +191,16 @@ typedef struct forge_route_t {
     forge_role_t role; /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
     unsigned flags;
     forge_limit_class_t limit;
-    int success;                /* 200 (also when it is 0), 201, 202 or 204: ask forge_core_success */
-    const forge_list_t *list;   /* with FORGE_R_LIST: what is answered; its filters are parameters of .query, its orders make sort */
+    int success; /* 200 (also when it is 0), 201, 202 or 204: ask forge_core_success */
+    const forge_list_t
+        *list; /* with FORGE_R_LIST: what is answered; its filters are parameters of .query, its orders make sort */
     const forge_shape_t *query; /* parameters beyond paging and sort; NULL: none */
     const forge_shape_t *body;  /* NULL: no body is read */
     const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
     const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
-    forge_handler_fn prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
+    forge_handler_fn
+        prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
     forge_handler_fn handle;
     const char *operation;        /* operationId: "course_get" */
     const char *summary;          /* one line */

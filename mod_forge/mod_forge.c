@@ -29,15 +29,19 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const dbd[] = {"mod_dbd.c", NULL};
-    static const char *const watchdog[] = {"mod_watchdog.c", NULL}; /* its post_config makes the locks of what is registered by then */
-    static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c", NULL}; /* a site's own redirects to HTTPS go before */
-    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first. */
+    static const char *const watchdog[] = {"mod_watchdog.c",
+                                           NULL}; /* its post_config makes the locks of what is registered by then */
+    static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c",
+                                            NULL}; /* a site's own redirects to HTTPS go before */
+    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first.
+     */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(forge_start_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(forge_start_test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(forge_start_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
     ap_hook_child_init(forge_start_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
-    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last.
+    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the
+     * access line last.
      */
     ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(forge_server_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
@@ -57,5 +61,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 /* The one symbol this module exports. */
-AP_DECLARE_MODULE(forge) = {STANDARD20_MODULE_STUFF,   forge_config_dir_make, forge_config_dir_merge, forge_config_server_make,
-                            forge_config_server_merge, forge_config_commands, register_hooks,         AP_MODULE_FLAG_NONE};
+AP_DECLARE_MODULE(forge) = {STANDARD20_MODULE_STUFF,  forge_config_dir_make,     forge_config_dir_merge,
+                            forge_config_server_make, forge_config_server_merge, forge_config_commands,
+                            register_hooks,           AP_MODULE_FLAG_NONE};

@@ -39,11 +39,12 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
     const forge_config_t *mine = forge_config_of_server(a), *theirs = forge_config_of_server(b);
     const forge_token_rules_t *my = forge_config_token_rules(mine), *their = forge_config_token_rules(theirs);
     if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) ||
-        !forge_core_keys_shared(forge_config_keys(mine), forge_config_keys(theirs)) || strcmp(my->issuer, their->issuer) != 0 ||
-        strcmp(my->audience, their->audience) != 0 ||
+        !forge_core_keys_shared(forge_config_keys(mine), forge_config_keys(theirs)) ||
+        strcmp(my->issuer, their->issuer) != 0 || strcmp(my->audience, their->audience) != 0 ||
         forge_store_same_database(p, forge_server_pool_database(p, a), forge_server_pool_database(p, b)))
         return NULL;
-    return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and audience, so that tokens "
+    return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and "
+           "audience, so that tokens "
            "of one would be good at the other; give each a ForgeSecret and ForgeJWTKey of its own";
 }
 

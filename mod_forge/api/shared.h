@@ -36,9 +36,9 @@ forge_json_t *forge_api_mail_facts(forge_req_t *q, const char *name, const char 
 forge_json_t *forge_api_mail_notice(forge_req_t *q);
 /* A new account is to prove its address: token and mail for forge_store_user_create. */
 void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
-/* The caller's address is to become `email` (PATCH /users/me): a mail goes there, and the account changes when its token comes back to
- * /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with its faults: FORGE_E_VALIDATION,
- * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
+/* The caller's address is to become `email` (PATCH /users/me): a mail goes there, and the account changes when its
+ * token comes back to /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with
+ * its faults: FORGE_E_VALIDATION, FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
 /* --- actor.c --- */
@@ -56,7 +56,8 @@ forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names);
 forge_status_t forge_api_list(forge_req_t *q, forge_args_t base);
 /* The same of another list than the row says, with the same filters and orders. */
 forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, forge_args_t base);
-/* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is the second. */
+/* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is
+ * the second. */
 forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, forge_args_t base, forge_rows_t **rows,
                                    apr_int64_t *total);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The directives: rows of directives.def become httpd's command table, and one reader per kind of value fills the member of its row.
- * A value that is refused is answered with the directive's name, the value and what is accepted.
+ * The directives: rows of directives.def become httpd's command table, and one reader per kind of value fills the
+ * member of its row. A value that is refused is answered with the directive's name, the value and what is accepted.
  */
 #include "parse.h"
 #include "core/identity/identity.h"
@@ -30,13 +30,15 @@ typedef struct kind_t {
     bool number;
     int least, most;  /* words; most 0: any number */
     const char *form; /* how it is spelled */
-    const char *(*secret_in)(int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
+    const char *(*secret_in)(
+        int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
 } kind_t;
 
 #define CLASS_NAMES "default|user|auth|execute|upload|analysis|stream"
 const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
-    [FORGE_LIMIT_DEFAULT] = {"default", false}, [FORGE_LIMIT_USER] = {"user", true},     [FORGE_LIMIT_AUTH] = {"auth", false},
-    [FORGE_LIMIT_EXECUTE] = {"execute", true},  [FORGE_LIMIT_UPLOAD] = {"upload", true}, [FORGE_LIMIT_ANALYSIS] = {"analysis", true},
+    [FORGE_LIMIT_DEFAULT] = {"default", false}, [FORGE_LIMIT_USER] = {"user", true},
+    [FORGE_LIMIT_AUTH] = {"auth", false},       [FORGE_LIMIT_EXECUTE] = {"execute", true},
+    [FORGE_LIMIT_UPLOAD] = {"upload", true},    [FORGE_LIMIT_ANALYSIS] = {"analysis", true},
     [FORGE_LIMIT_STREAM] = {"stream", false},
 };
 
@@ -77,7 +79,8 @@ static const char *read_name(const setting_t *s)
     return NULL;
 }
 
-/* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never repeated. */
+/* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never
+ * repeated. */
 static const char *read_secret(const setting_t *s)
 {
     forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
@@ -119,15 +122,17 @@ static const char *read_duration(const setting_t *s)
 {
     apr_int64_t t = 0;
     bool parsed = forge_config_parse_duration(s->words[0], &t);
-    return put_number(s, t, parsed, forge_config_show_duration(s->p, s->row->low),
-                      apr_pstrcat(s->p, forge_config_show_duration(s->p, s->row->high), ", with unit ms, s, m, h or d", NULL));
+    return put_number(
+        s, t, parsed, forge_config_show_duration(s->p, s->row->low),
+        apr_pstrcat(s->p, forge_config_show_duration(s->p, s->row->high), ", with unit ms, s, m, h or d", NULL));
 }
 
 static const char *read_size(const setting_t *s)
 {
     apr_int64_t bytes = 0;
     bool parsed = forge_config_parse_size(s->words[0], &bytes);
-    return put_number(s, bytes, parsed, forge_config_show_size(s->p, s->row->low), forge_config_show_size(s->p, s->row->high));
+    return put_number(s, bytes, parsed, forge_config_show_size(s->p, s->row->low),
+                      forge_config_show_size(s->p, s->row->high));
 }
 
 static const char *read_count(const setting_t *s)
@@ -213,16 +218,20 @@ static const char *read_limit(const setting_t *s)
     forge_limits_t **limits = s->member;
     forge_limit_t rate = {0, 0};
     int class = forge_config_parse_choice(s->words[0], CLASS_NAMES);
-    int by = s->n > 2 ? forge_config_parse_choice(s->words[2], "ip|user") : class < 0 ? 0 : forge_config_classes[class].by_account;
+    int by = s->n > 2    ? forge_config_parse_choice(s->words[2], "ip|user")
+             : class < 0 ? 0
+                         : forge_config_classes[class].by_account;
     bool stream = class == FORGE_LIMIT_STREAM && strcasecmp(s->words[1], "off") != 0;
     if (class < 0)
         return refuse(s, s->words[0], "one of the classes " CLASS_NAMES);
     if (by < 0)
         return refuse(s, s->words[2], "ip or user");
-    if (stream && (!forge_config_parse_count(s->words[1], &rate.limit) || rate.limit < s->row->low || rate.limit > s->row->high))
+    if (stream &&
+        (!forge_config_parse_count(s->words[1], &rate.limit) || rate.limit < s->row->low || rate.limit > s->row->high))
         return refuse(s, s->words[1], "off, or how many streams may be open: 1 to 1000000");
-    if (!stream && (!forge_config_parse_rate(s->words[1], &rate) ||
-                    (rate.limit && (rate.limit > s->row->high || rate.window < WINDOW_MIN || rate.window > WINDOW_MAX))))
+    if (!stream &&
+        (!forge_config_parse_rate(s->words[1], &rate) ||
+         (rate.limit && (rate.limit > s->row->high || rate.window < WINDOW_MIN || rate.window > WINDOW_MAX))))
         return refuse(s, s->words[1], "off, or limit/window with a limit of 1 to 1000000 and a window of 1s to 7d");
     if (!*limits)
         *limits = apr_pcalloc(s->p, sizeof(**limits));
@@ -260,7 +269,8 @@ static const char *read_directory(const setting_t *s)
 static const char *read_url(const setting_t *s)
 {
     if (!forge_config_parse_url(s->words[0]))
-        return refuse(s, s->words[0], "http:// or https://, host, optional port and path; no slash at the end, no query");
+        return refuse(s, s->words[0],
+                      "http:// or https://, host, optional port and path; no slash at the end, no query");
     put_text(s, s->words[0]);
     return NULL;
 }
@@ -270,7 +280,8 @@ static const char *read_page(const setting_t *s)
 {
     bool none = strcasecmp(s->words[0], "none") == 0;
     if (!none && !forge_config_parse_page(s->words[0]))
-        return refuse(s, s->words[0], "a path of this site (/login), http:// or https:// with host and optional path, or none");
+        return refuse(s, s->words[0],
+                      "a path of this site (/login), http:// or https:// with host and optional path, or none");
     put_text(s, none ? "" : s->words[0]);
     return NULL;
 }
@@ -297,9 +308,9 @@ static const char *read_lockout(const setting_t *s)
     forge_lockout_t lockout = {0, 0};
     apr_int64_t n = 0;
     bool off = s->n == 1 && strcasecmp(s->words[0], "off") == 0;
-    if (!off &&
-        (s->n != 2 || !forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high ||
-         !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN || lockout.duration > LOCKOUT_MAX))
+    if (!off && (s->n != 2 || !forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high ||
+                 !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN ||
+                 lockout.duration > LOCKOUT_MAX))
         return refuse(s, s->n == 2 ? apr_pstrcat(s->p, s->words[0], " ", s->words[1], NULL) : s->words[0],
                       "off, or 3 to 100 failures and a duration of 1m to 1d");
     lockout.failures = (int)n;
@@ -312,7 +323,8 @@ static const char *read_queue(const setting_t *s)
 {
     forge_queue_t queue = {0, 0};
     apr_int64_t n = 0;
-    if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN || queue.patience > QUEUE_MAX)
+    if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN ||
+        queue.patience > QUEUE_MAX)
         return refuse(s, s->words[0], "a duration of 1s to 10m, and a number");
     if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
         return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
@@ -333,7 +345,8 @@ static const char *read_label(const setting_t *s)
 static const char *read_mail(const setting_t *s)
 {
     const char *why;
-    const forge_mail_t *mail = forge_net_mail_parse(s->p, s->n, (const char *const *)s->words, forge_core_mail_address, &why);
+    const forge_mail_t *mail =
+        forge_net_mail_parse(s->p, s->n, (const char *const *)s->words, forge_core_mail_address, &why);
     if (!mail)
         return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_MAIL_FORM, s->row->name, why);
     if (mail->directory) {
@@ -368,7 +381,8 @@ static const char *secret_password(int i, const char *word)
 
 static const kind_t kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
-    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]", secret_whole},
+    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]",
+                           secret_whole},
     [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path", NULL},
     [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration", NULL},
     [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number", NULL},
@@ -483,13 +497,14 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
             ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
             for (s.n = 0, s.words = words; words[s.n];)
                 s.n++;
-            ap_assert(set(&s) == NULL); /* a default that its own reader refuses is a fault of the table */
+            ap_assert(!set(&s)); /* a default that its own reader refuses is a fault of the table */
         }
     }
     return c;
 }
 
-/* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out there. */
+/* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out
+ * there. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
     const kind_t *kind = &kinds[row->kind];
@@ -498,7 +513,8 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
     for (int i = 0; i < n && kind->secret_in; i++) {
         const char *secret = kind->secret_in(i, words[i]), *word = words[i];
         if (secret && !forge_core_secret_elsewhere(secret)) {
-            word = apr_pstrcat(cmd->pool, apr_pstrmemdup(cmd->pool, word, (apr_size_t)(secret - word)), "(not shown)", NULL);
+            word = apr_pstrcat(cmd->pool, apr_pstrmemdup(cmd->pool, word, (apr_size_t)(secret - word)), "(not shown)",
+                               NULL);
             concealed = true;
         }
         shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", word, NULL);
@@ -514,7 +530,8 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     forge_config_t *c = ap_get_module_config(cmd->server->module_config, &forge_module);
     void *member = cmd->path ? member_of(row, dir, true) : member_of(row, c, false);
     setting_t s = {.p = cmd->pool, .row = row, .member = member, .place = cmd->path, .n = n};
-    const char *problem = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
+    const char *problem =
+        ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
     char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));
     if (problem)
         return problem;

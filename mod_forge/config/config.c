@@ -109,15 +109,16 @@ static const char *finish_ring(apr_pool_t *p, forge_config_t *c, forge_keyring_s
     if (why)
         return why;
     if (spec->other && spec->other_len == spec->secret_len && memcmp(spec->other, spec->secret, spec->secret_len) == 0)
-        return "ForgeSecret: both secrets are the same; accepted: " FORGE_SECRET_FORM ", and a second one that is another";
+        return "ForgeSecret: both secrets are the same; accepted: " FORGE_SECRET_FORM
+               ", and a second one that is another";
     forge_core_sha256(spec->secret, spec->secret_len, digest);
     memcpy(&c->tenant, digest, sizeof(c->tenant));
     c->keys = forge_core_keyring_make(p, spec, &why);
     return c->keys ? NULL : apr_psprintf(p, "ForgeJWTKey: %s; accepted: " FORGE_JWT_KEY_FORM, why);
 }
 
-/* Key files are judged also where no secret turns the module on: a virtual host may have one. What was read is of no more use once the
- * keys are made; its memory is wiped with the pool. */
+/* Key files are judged also where no secret turns the module on: a virtual host may have one. What was read is of no
+ * more use once the keys are made; its memory is wiped with the pool. */
 static const char *finish_keys(apr_pool_t *p, forge_config_t *c)
 {
     forge_keyring_spec_t spec = {0};
@@ -166,7 +167,8 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
         return NULL;
     if (!c->public_url)
         return "ForgeMail: the links of the mails need ForgePublicURL; set it";
-    if (mail->directory && (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
+    if (mail->directory &&
+        (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
         return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);
     if (mail->password && !(mail->password = forge_core_secret_read(p, mail->password, &len, &why)))
         return apr_psprintf(p, "ForgeMail: the password: %s", why);
@@ -186,7 +188,8 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
     if (c->keys) /* virtual hosts that say nothing share the server's */
         return NULL;
     if (forge_config_bcrypt_cost(c) < 10 && strcmp(forge_config_environment(c), "test") != 0)
-        return apr_psprintf(p, "ForgeBcryptCost: '%d' is refused; accepted: " FORGE_COST_FORM, forge_config_bcrypt_cost(c));
+        return apr_psprintf(p, "ForgeBcryptCost: '%d' is refused; accepted: " FORGE_COST_FORM,
+                            forge_config_bcrypt_cost(c));
     problem = finish_keys(p, c);
     if (!problem && c->superuser)
         problem = finish_superuser(p, c);

@@ -9,8 +9,9 @@
 #include "live/live.h"
 #include "net/net.h"
 
-typedef struct forge_config_t forge_config_t; /* of one server; unset members answer with their defaults after the merge */
-typedef struct forge_dir_t forge_dir_t;       /* of one <Location> */
+typedef struct forge_config_t
+    forge_config_t;                     /* of one server; unset members answer with their defaults after the merge */
+typedef struct forge_dir_t forge_dir_t; /* of one <Location> */
 struct server_rec;
 struct request_rec;
 
@@ -23,17 +24,19 @@ void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add);
 /* The directives themselves: commands.h, which only the module record needs. */
 forge_config_t *forge_config_of_server(struct server_rec *s);
 forge_dir_t *forge_config_of_request(struct request_rec *r);
-/* After the whole configuration was read: reads file: and env: secrets and checks what only holds together (a secret where the module is
- * used, ForgeDocs with assets that exist …). NULL when good, else the sentence for the log; the server must not start then. */
+/* After the whole configuration was read: reads file: and env: secrets and checks what only holds together (a secret
+ * where the module is used, ForgeDocs with assets that exist …). NULL when good, else the sentence for the log; the
+ * server must not start then. */
 const char *forge_config_finish(apr_pool_t *p, struct server_rec *s, forge_config_t *c);
 
 /* --- getters: identity --- */
 
-bool forge_config_enabled(const forge_config_t *c);        /* this server has a ForgeSecret */
-forge_keys_t *forge_config_keys(const forge_config_t *c);  /* ForgeSecret and ForgeJWTKey; NULL when not enabled */
-apr_uint64_t forge_config_tenant(const forge_config_t *c); /* the same for virtual hosts with the same secret, and only for them */
-const forge_token_rules_t *
-forge_config_token_rules(const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */
+bool forge_config_enabled(const forge_config_t *c);       /* this server has a ForgeSecret */
+forge_keys_t *forge_config_keys(const forge_config_t *c); /* ForgeSecret and ForgeJWTKey; NULL when not enabled */
+apr_uint64_t
+forge_config_tenant(const forge_config_t *c); /* the same for virtual hosts with the same secret, and only for them */
+const forge_token_rules_t *forge_config_token_rules(
+    const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */
 apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c);    /* ForgeRefreshTokenTTL 7d */
 apr_interval_time_t forge_config_refresh_window(const forge_config_t *c); /* ForgeRefreshReuseWindow 10s */
 bool forge_config_guests(const forge_config_t *c);                        /* ForgeGuests On */
@@ -60,16 +63,18 @@ bool forge_config_any_creates_courses(const forge_config_t *c); /* ForgeCourseCr
 
 /* --- getters: the wire --- */
 
-const char *forge_config_environment(const forge_config_t *c);                 /* ForgeEnvironment, "production" */
-apr_off_t forge_config_max_body(const forge_config_t *c);                      /* ForgeMaxBody 1M, bytes */
-bool forge_config_origin_allowed(const forge_config_t *c, const char *origin); /* exact match with ForgeAllowedOrigins */
+const char *forge_config_environment(const forge_config_t *c); /* ForgeEnvironment, "production" */
+apr_off_t forge_config_max_body(const forge_config_t *c);      /* ForgeMaxBody 1M, bytes */
+bool forge_config_origin_allowed(const forge_config_t *c,
+                                 const char *origin); /* exact match with ForgeAllowedOrigins */
 bool forge_config_has_origins(const forge_config_t *c);
 typedef enum forge_csp_t { FORGE_CSP_RELAXED, FORGE_CSP_STRICT, FORGE_CSP_DISABLED } forge_csp_t;
 forge_csp_t forge_config_csp(const forge_config_t *c);
 bool forge_config_security_headers(const forge_config_t *c); /* ForgeSecurityHeaders On */
-/* The limit of a class here: the location's, else the server's, else SPEC 14's default. *by_account when the key is the account (falls back
- * to the address without one). */
-forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class, bool *by_account);
+/* The limit of a class here: the location's, else the server's, else SPEC 14's default. *by_account when the key is the
+ * account (falls back to the address without one). */
+forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class,
+                                 bool *by_account);
 /* The <Location> whose own limit that is, a quota of its own; NULL when it is the server's. */
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class);
 const char *forge_config_limit_name(forge_limit_class_t class);                     /* "default" */
@@ -79,8 +84,8 @@ bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);        
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
 const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
 
-const forge_mail_t *
-forge_config_mail(const forge_config_t *c); /* ForgeMail off: NULL; then the sender's address is there, and ForgePublicURL too */
+const forge_mail_t *forge_config_mail(
+    const forge_config_t *c); /* ForgeMail off: NULL; then the sender's address is there, and ForgePublicURL too */
 
 /* --- getters: database and logs --- */
 

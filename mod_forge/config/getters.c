@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the rest of the module may know of the configuration: one getter per value, with its default where nothing was said.
+ * What the rest of the module may know of the configuration: one getter per value, with its default where nothing was
+ * said.
  */
 #include "table.h"
 #include "core/identity/identity.h"
@@ -144,7 +145,8 @@ bool forge_config_security_headers(const forge_config_t *c)
     return NUMBER(c, security_headers) != 0;
 }
 
-forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class, bool *by_account)
+forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class,
+                                 bool *by_account)
 {
     const forge_limits_t *from = c->otherwise->limits;
     if (c->limits && c->limits->of[class].set)

@@ -18,9 +18,12 @@ typedef struct unit_t {
 } unit_t;
 
 /* Ascending, ended by NULL. */
-static const unit_t durations[] = {
-    {"ms", 1000}, {"s", APR_USEC_PER_SEC}, {"m", 60 * APR_USEC_PER_SEC}, {"h", 3600 * APR_USEC_PER_SEC}, {"d", 86400 * APR_USEC_PER_SEC},
-    {NULL, 0}};
+static const unit_t durations[] = {{"ms", 1000},
+                                   {"s", APR_USEC_PER_SEC},
+                                   {"m", 60 * APR_USEC_PER_SEC},
+                                   {"h", 3600 * APR_USEC_PER_SEC},
+                                   {"d", 86400 * APR_USEC_PER_SEC},
+                                   {NULL, 0}};
 static const unit_t sizes[] = {{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
 
 /* Digits followed by exactly one of the units. */
@@ -173,7 +176,8 @@ bool forge_config_parse_page(const char *text)
 {
     if (*text != '/')
         return forge_config_parse_url(text);
-    return text[1] != '/' && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/?&=%+-")] == '\0';
+    return text[1] != '/' &&
+           text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/?&=%+-")] == '\0';
 }
 
 /* The number behind "key=" when it lies in low..high. */
@@ -181,7 +185,8 @@ static bool policy_number(const char *word, const char *key, int low, int high, 
 {
     apr_size_t len = strlen(key);
     apr_int64_t n;
-    if (strncmp(word, key, len) != 0 || word[len] != '=' || !forge_config_parse_count(word + len + 1, &n) || n < low || n > high)
+    if (strncmp(word, key, len) != 0 || word[len] != '=' || !forge_config_parse_count(word + len + 1, &n) || n < low ||
+        n > high)
         return false;
     *target = (int)n;
     return true;

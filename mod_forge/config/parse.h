@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Values as directives spell them, into plain values and back. Knows neither httpd nor ranges, so that it is tested without a server.
+ * Values as directives spell them, into plain values and back. Knows neither httpd nor ranges, so that it is tested
+ * without a server.
  */
 #ifndef FORGE_CONFIG_PARSE_H
 #define FORGE_CONFIG_PARSE_H
@@ -7,7 +8,8 @@
 #include "core/identity/identity.h"
 #include "live/live.h"
 
-/* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target is left alone. */
+/* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target
+ * is left alone. */
 
 bool forge_config_parse_count(const char *text, apr_int64_t *n);
 /* "500ms", "10s", "15m", "2h", "7d" → microseconds. The unit is required. */
@@ -22,15 +24,17 @@ int forge_config_parse_choice(const char *text, const char *choices);
 bool forge_config_parse_name(const char *text);
 /* 1–64 characters of UTF-8 without ':' and controls that neither begin nor end with a blank: names that people read. */
 bool forge_config_parse_label(const char *text);
-/* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are lowered and a port
- * that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters beyond ASCII. */
+/* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are
+ * lowered and a port that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters
+ * beyond ASCII. */
 const char *forge_config_parse_origin(apr_pool_t *p, const char *text);
 /* http or https, host, optional port and path, without query, fragment, user or trailing slash. */
 bool forge_config_parse_url(const char *text);
-/* Where a browser may be sent: "/login", "/login?lang=en", or a URL as above. A path that begins with two slashes is another host's. */
+/* Where a browser may be sent: "/login", "/login?lang=en", or a URL as above. A path that begins with two slashes is
+ * another host's. */
 bool forge_config_parse_page(const char *text);
-/* One word of a password policy: "min=8", "max=128", "score=2", "lower", "upper", "digit", "symbol". Changes *rules; false when it is
- * none or out of range. */
+/* One word of a password policy: "min=8", "max=128", "score=2", "lower", "upper", "digit", "symbol". Changes *rules;
+ * false when it is none or out of range. */
 bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules);
 #define FORGE_CONFIG_POLICY_FORM "min=8..64, max=64..256, score=0..4, lower, upper, digit, symbol"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of config/ share: the members behind forge_config_t and the rows of directives.def. Nobody else includes this.
+ * What the files of config/ share: the members behind forge_config_t and the rows of directives.def. Nobody else
+ * includes this.
  */
 #ifndef FORGE_CONFIG_TABLE_H
 #define FORGE_CONFIG_TABLE_H
@@ -12,11 +13,13 @@
 #define FORGE_UNSET         (-1) /* of a number; the other members are NULL when unset */
 #define FORGE_COST_TEST_MIN 4    /* least bcrypt cost there is; below the row's range it is for tests only */
 #define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
-#define FORGE_SECRET_FORM   "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
-#define FORGE_JWT_KEY_FORM  "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
-#define FORGE_SECONDS(n)    ((apr_int64_t)(n)*APR_USEC_PER_SEC)
+#define FORGE_SECRET_FORM \
+    "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
+#define FORGE_JWT_KEY_FORM "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
+#define FORGE_SECONDS(n)   ((apr_int64_t)(n)*APR_USEC_PER_SEC)
 
-/* The limits said in one place; a class that was not mentioned there keeps what the place around it says, and counts with that place. */
+/* The limits said in one place; a class that was not mentioned there keeps what the place around it says, and counts
+ * with that place. */
 typedef struct forge_limits_t {
     struct {
         bool set, by_account;

@@ -106,7 +106,8 @@ static void check_role_power(check_t *c, const char *role, const forge_rows_t *r
     if (forge_store_rows_bool(r, 0, "super") || forge_store_rows_bool(r, 0, "strong"))
         red(c, TEXT("role %s: a superuser, or may create roles or databases; use a plain LOGIN role", role));
     else if (forge_store_rows_bool(r, 0, "is_owner"))
-        red(c, TEXT("role %s: owns schema forge, or is a member of its owner; use another role for the application", role));
+        red(c, TEXT("role %s: owns schema forge, or is a member of its owner; use another role for the application",
+                    role));
     else if (forge_store_rows_int(r, 0, "owned", 0) > 0)
         red(c, TEXT("role %s: owns %s tables; it must own none", role, forge_store_rows_text(r, 0, "owned")));
     else if (*creates)
@@ -121,7 +122,8 @@ static void check_role_rights(check_t *c, const char *role, const forge_rows_t *
 {
     const char *missing = forge_store_rows_text(r, 0, "missing"), *excess = forge_store_rows_text(r, 0, "excess");
     if (!forge_store_rows_bool(r, 0, "usage") || missing)
-        red(c, TEXT("rights of %s: missing %s; run forgectl migrate apply", role, missing ? missing : "USAGE of schema forge"));
+        red(c, TEXT("rights of %s: missing %s; run forgectl migrate apply", role,
+                    missing ? missing : "USAGE of schema forge"));
     else if (excess)
         red(c, TEXT("rights of %s: too many: %s; run forgectl migrate apply", role, excess));
     else
@@ -132,7 +134,8 @@ static void check_role(check_t *c)
 {
     forge_rows_t *r;
     const char *role = app_role(c);
-    forge_status_t status = c->schema ? forge_store_inspect_role(c->db, c->ctl->pool, role, &r) : FORGE_E_SCHEMA_OUTDATED;
+    forge_status_t status =
+        c->schema ? forge_store_inspect_role(c->db, c->ctl->pool, role, &r) : FORGE_E_SCHEMA_OUTDATED;
     if (status != FORGE_OK)
         red(c, TEXT("role %s: could not be looked at: %s", role, forge_ctl_status(status)));
     else if (forge_store_rows_count(r) == 0)
@@ -156,7 +159,8 @@ static void check_clock(check_t *c)
     apr_time_t after = apr_time_now();
     apr_int64_t skew = forge_store_rows_int(now, 0, "clock", 0) - (before + after) / 2;
     apr_int64_t off = skew < 0 ? -skew : skew;
-    const char *line = TEXT("clock: the database is %.3f s %s this host", (double)off / APR_USEC_PER_SEC, skew < 0 ? "behind" : "ahead of");
+    const char *line = TEXT("clock: the database is %.3f s %s this host", (double)off / APR_USEC_PER_SEC,
+                            skew < 0 ? "behind" : "ahead of");
     if (off > apr_time_from_sec(60))
         red(c, line);
     else if (off > apr_time_from_sec(1) + (after - before))
@@ -180,7 +184,8 @@ static void check_connections(check_t *c)
         green(TEXT("connections: max_connections is %d (%s in use)", max, used));
 }
 
-/* --secret, or the file that ForgeSecret in --conf names, as the directive spells it; "" when it is kept in another way. */
+/* --secret, or the file that ForgeSecret in --conf names, as the directive spells it; "" when it is kept in another
+ * way. */
 static const char *secret_spelled(check_t *c)
 {
     const char *path = forge_ctl_option(c->ctl, "secret"), *value = directive(c, "ForgeSecret");
@@ -239,7 +244,8 @@ static void check_mail(check_t *c)
 
 static int check_run(forge_ctl_t *ctl)
 {
-    static void (*const with_database[])(check_t *) = {check_server, check_schema, check_role, check_clock, check_connections};
+    static void (*const with_database[])(check_t *) = {check_server, check_schema, check_role, check_clock,
+                                                       check_connections};
     check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf")};
     const char *why;
     if (c.conf && !forge_ctl_file_read(ctl->pool, c.conf, NULL, &why)) {
@@ -247,7 +253,7 @@ static int check_run(forge_ctl_t *ctl)
         c.conf = NULL;
     }
     check_connection(&c);
-    for (size_t i = 0; c.db && i < sizeof with_database / sizeof *with_database; i++)
+    for (size_t i = 0; c.db && i < sizeof(with_database) / sizeof(*with_database); i++)
         with_database[i](&c);
     check_secret(&c);
     check_docs(&c);

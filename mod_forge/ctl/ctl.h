@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, a verb a row with its options; parsing and help come
- * from the rows.
+ * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, a verb a row with its options;
+ * parsing and help come from the rows.
  */
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H
@@ -33,10 +33,10 @@ typedef struct forge_ctl_option_t {
 } forge_ctl_option_t;
 
 typedef struct forge_ctl_verb_t {
-    const char *name;                  /* NULL: the command has no verbs, this is its one row; a second NULL row ends every table */
-    const char *args;                  /* "EMAIL ROLE", shown in help */
-    int n_args;                        /* exactly so many */
-    bool database;                     /* takes --dsn and --conf */
+    const char *name; /* NULL: the command has no verbs, this is its one row; a second NULL row ends every table */
+    const char *args; /* "EMAIL ROLE", shown in help */
+    int n_args;       /* exactly so many */
+    bool database;    /* takes --dsn and --conf */
     const forge_ctl_option_t *options; /* NULL: none */
     const char *help;                  /* one line */
     int (*run)(forge_ctl_t *ctl);      /* returns an exit code */
@@ -63,17 +63,19 @@ const char *forge_ctl_option(const forge_ctl_t *ctl, const char *name);
 bool forge_ctl_flag(const forge_ctl_t *ctl, const char *name);
 /* A whole number between min and max, `otherwise` when not given; false, with a message, when it is something else. */
 bool forge_ctl_number(const forge_ctl_t *ctl, const char *name, int min, int max, int otherwise, int *n);
-/* Reads argv[first..] by the verb's row. FORGE_CTL_OK, or FORGE_CTL_USAGE with a message; *help when --help was among them. */
+/* Reads argv[first..] by the verb's row. FORGE_CTL_OK, or FORGE_CTL_USAGE with a message; *help when --help was among
+ * them. */
 int forge_ctl_parse(forge_ctl_t *ctl, const forge_ctl_verb_t *verb, int argc, char **argv, bool *help);
 /* Options as help shows them, aligned. */
 void forge_ctl_options_print(const forge_ctl_verb_t *verb);
 
 /* --- connect.c --- */
 
-/* Opens the database that --dsn, FORGE_DSN or the first DBDParams of --conf names, in this order; NULL with a message. */
+/* Opens the database that --dsn, FORGE_DSN or the first DBDParams of --conf names, in this order; NULL with a message.
+ */
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
-/* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL when there is none. Included files are not
- * followed. */
+/* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL when there is none.
+ * Included files are not followed. */
 const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why);
 /* Up to `max` arguments of that line; how many there are, 0 without such a line. */
 int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);
@@ -96,8 +98,8 @@ const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path);
 
 /* --- mail.c --- */
 
-/* Can mail go the way that ForgeMail in `conf` says? The directory is looked at; the mail server is connected to, with TLS and login, and
- * gets no mail. Green, yellow or red, and the line to show. */
+/* Can mail go the way that ForgeMail in `conf` says? The directory is looked at; the mail server is connected to, with
+ * TLS and login, and gets no mail. Green, yellow or red, and the line to show. */
 forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const char **line);
 
 /* --- password.c --- */
@@ -109,8 +111,9 @@ forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const 
     {"generate", NULL, "make a password and print it once"},                       \
     {"cost", "N", "bcrypt cost, 10 to 15 (12)"}
 /* clang-format on */
-/* A password from --password-file, made by --generate, or asked for without echo (read from standard input when that is no terminal),
- * checked against the rules; never from argv. *generated: it must be shown. NULL with a message. Wiped with ctl->pool. */
+/* A password from --password-file, made by --generate, or asked for without echo (read from standard input when that is
+ * no terminal), checked against the rules; never from argv. *generated: it must be shown. NULL with a message. Wiped
+ * with ctl->pool. */
 const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *username, bool *generated);
 /* Four groups of letters and digits that keep every rule: about 95 bits. */
 const char *forge_ctl_password_generate(apr_pool_t *p);

@@ -29,7 +29,7 @@ static void command_usage(const forge_ctl_command_t *command)
     const forge_ctl_verb_t *verb = command->verbs;
     do {
         char line[128];
-        snprintf(line, sizeof line, "%s%s%s%s%s", command->name, verb->name ? " " : "", verb->name ? verb->name : "",
+        snprintf(line, sizeof(line), "%s%s%s%s%s", command->name, verb->name ? " " : "", verb->name ? verb->name : "",
                  *verb->args ? " " : "", verb->args);
         printf("  forgectl %-34s %s\n", line, verb->help);
     } while (verb->name && (++verb)->name);
@@ -40,7 +40,8 @@ static int usage(void)
     puts("Usage: forgectl COMMAND [VERB] [OPTION]...\n\nCommands:");
     for (const forge_ctl_command_t *command = commands; command->name; command++)
         command_usage(command);
-    puts("\n\"forgectl COMMAND --help\" and \"forgectl COMMAND VERB --help\" tell more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
+    puts("\n\"forgectl COMMAND --help\" and \"forgectl COMMAND VERB --help\" tell more. Exit codes: 0 done, 1 failed, "
+         "2 wrong usage.");
     return FORGE_CTL_OK;
 }
 
@@ -88,7 +89,8 @@ static int run(forge_ctl_t *ctl, const forge_ctl_command_t *command, int argc, c
     if (!verb) {
         if (argc > 2 && strcmp(argv[2], "--help") == 0)
             return command_help(command);
-        forge_ctl_error(argc > 2 ? "%s knows no verb \"%s\"" : "%s needs a verb", command->name, argc > 2 ? argv[2] : "");
+        forge_ctl_error(argc > 2 ? "%s knows no verb \"%s\"" : "%s needs a verb", command->name,
+                        argc > 2 ? argv[2] : "");
         fprintf(stderr, "Try \"forgectl %s --help\".\n", command->name);
         return FORGE_CTL_USAGE;
     }

@@ -20,7 +20,8 @@ static forge_ctl_mark_t look_at_directory(forge_ctl_t *ctl, const char *path, co
     if (*path != '/')
         return FORGE_CTL_YELLOW;
     *line = TEXT("mail: \"%s\" is no directory", path);
-    if (apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_PROT | APR_FINFO_OWNER, ctl->pool) != APR_SUCCESS || info.filetype != APR_DIR)
+    if (apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_PROT | APR_FINFO_OWNER, ctl->pool) != APR_SUCCESS ||
+        info.filetype != APR_DIR)
         return FORGE_CTL_RED;
     *line = TEXT("mail: everybody may read the mails in \"%s\"; chmod o-rx", path);
     if (info.protection & APR_FPROT_WREAD)

@@ -58,7 +58,8 @@ typedef struct tally_t {
 
 static void tally(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at)
 {
-    static const char *const words[] = {"applied", "pending", "CHANGED after it was applied", "UNKNOWN: applied, but no such file"};
+    static const char *const words[] = {"applied", "pending", "CHANGED after it was applied",
+                                        "UNKNOWN: applied, but no such file"};
     tally_t *t = baton;
     t->count[state]++;
     if (!t->quiet || state != FORGE_MIGRATION_APPLIED)
@@ -81,8 +82,8 @@ static int migrate_status(forge_ctl_t *ctl)
     tally_t t = {{0}, false};
     int status = look(ctl, &t);
     if (status == FORGE_CTL_OK)
-        printf("%d applied, %d pending, %d changed, %d unknown\n", t.count[FORGE_MIGRATION_APPLIED], t.count[FORGE_MIGRATION_PENDING],
-               t.count[FORGE_MIGRATION_CHANGED], t.count[FORGE_MIGRATION_UNKNOWN]);
+        printf("%d applied, %d pending, %d changed, %d unknown\n", t.count[FORGE_MIGRATION_APPLIED],
+               t.count[FORGE_MIGRATION_PENDING], t.count[FORGE_MIGRATION_CHANGED], t.count[FORGE_MIGRATION_UNKNOWN]);
     return status;
 }
 
@@ -92,7 +93,8 @@ static int migrate_check(forge_ctl_t *ctl)
     int status = look(ctl, &t);
     if (status != FORGE_CTL_OK)
         return status;
-    bool good = !t.count[FORGE_MIGRATION_PENDING] && !t.count[FORGE_MIGRATION_CHANGED] && !t.count[FORGE_MIGRATION_UNKNOWN];
+    bool good =
+        !t.count[FORGE_MIGRATION_PENDING] && !t.count[FORGE_MIGRATION_CHANGED] && !t.count[FORGE_MIGRATION_UNKNOWN];
     puts(good ? "the schema is up to date" : "the schema is not what these files make");
     return good ? FORGE_CTL_OK : FORGE_CTL_FAILED;
 }
@@ -153,7 +155,7 @@ static bool file_make(forge_ctl_t *ctl, const char *path, const char *purpose)
     if (rv == APR_SUCCESS && (rv = apr_file_write_full(file, text, strlen(text), NULL)) == APR_SUCCESS)
         rv = apr_file_close(file);
     if (rv != APR_SUCCESS)
-        forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof reason));
+        forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof(reason)));
     else
         puts(path);
     return rv == APR_SUCCESS;
@@ -172,8 +174,10 @@ static int migrate_new(forge_ctl_t *ctl)
         return FORGE_CTL_FAILED;
     }
     const char *stem = apr_psprintf(ctl->pool, "%s/%04d_%s", dir, files->nelts + 1, name);
-    return file_make(ctl, apr_pstrcat(ctl->pool, stem, ".up.sql", NULL), "What this makes, and what for. It runs in a transaction.") &&
-                   file_make(ctl, apr_pstrcat(ctl->pool, stem, ".down.sql", NULL), "Takes away what the way up has made.")
+    return file_make(ctl, apr_pstrcat(ctl->pool, stem, ".up.sql", NULL),
+                     "What this makes, and what for. It runs in a transaction.") &&
+                   file_make(ctl, apr_pstrcat(ctl->pool, stem, ".down.sql", NULL),
+                             "Takes away what the way up has made.")
                ? FORGE_CTL_OK
                : FORGE_CTL_FAILED;
 }
@@ -185,12 +189,15 @@ static const forge_ctl_option_t apply_options[] = {
     {"app-role", "ROLE", "role of the application, which gets its rights (forge_app)"},
     {NULL, NULL, NULL},
 };
-static const forge_ctl_option_t rollback_options[] = {DIR_OPTION, {"steps", "N", "how many to take back (1)"}, {NULL, NULL, NULL}};
+static const forge_ctl_option_t rollback_options[] = {
+    DIR_OPTION, {"steps", "N", "how many to take back (1)"}, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_migrate[] = {
     {"status", "", 0, true, dir_options, "show each migration and whether it is applied", migrate_status},
-    {"apply", "", 0, true, apply_options, "apply what is pending, then grant the application role its rights", migrate_apply},
-    {"rollback", "", 0, true, rollback_options, "take the newest migration back, with the data in its tables", migrate_rollback},
+    {"apply", "", 0, true, apply_options, "apply what is pending, then grant the application role its rights",
+     migrate_apply},
+    {"rollback", "", 0, true, rollback_options, "take the newest migration back, with the data in its tables",
+     migrate_rollback},
     {"check", "", 0, true, dir_options, "exit 0 when the schema is exactly what the files make", migrate_check},
     {"new", "NAME", 1, false, dir_options, "make the two files of a new migration", migrate_new},
     {"list", "", 0, false, dir_options, "list the files; needs no database", migrate_list},

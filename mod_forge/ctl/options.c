@@ -20,7 +20,7 @@ static int collect(const forge_ctl_verb_t *verb, const forge_ctl_option_t **all)
 {
     const forge_ctl_option_t *tables[] = {verb->options, verb->database ? database_options : NULL, help_option};
     int n = 0;
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    for (size_t t = 0; t < sizeof(tables) / sizeof(*tables); t++)
         for (const forge_ctl_option_t *row = tables[t]; row && row->name && n < OPTIONS_MAX; row++)
             all[n++] = row;
     return n;
@@ -54,7 +54,7 @@ int forge_ctl_parse(forge_ctl_t *ctl, const forge_ctl_verb_t *verb, int argc, ch
     struct option table[OPTIONS_MAX + 1];
     int n = collect(verb, rows), found, which = 0;
 
-    memset(table, 0, sizeof table);
+    memset(table, 0, sizeof(table));
     for (int i = 0; i < n; i++) {
         table[i].name = rows[i]->name;
         table[i].has_arg = rows[i]->value ? required_argument : no_argument;
@@ -71,7 +71,8 @@ int forge_ctl_parse(forge_ctl_t *ctl, const forge_ctl_verb_t *verb, int argc, ch
     ctl->args = argv + optind;
     ctl->n_args = argc - optind;
     if (!*help && ctl->n_args != verb->n_args) {
-        forge_ctl_error(verb->n_args ? "%s needed, %d given" : "no arguments taken%.0s, %d given", verb->args, ctl->n_args);
+        forge_ctl_error(verb->n_args ? "%s needed, %d given" : "no arguments taken%.0s, %d given", verb->args,
+                        ctl->n_args);
         return FORGE_CTL_USAGE;
     }
     return FORGE_CTL_OK;
@@ -83,7 +84,8 @@ void forge_ctl_options_print(const forge_ctl_verb_t *verb)
     int n = collect(verb, rows);
     for (int i = 0; i < n; i++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", rows[i]->name, rows[i]->value ? " " : "", rows[i]->value ? rows[i]->value : "");
+        snprintf(left, sizeof(left), "--%s%s%s", rows[i]->name, rows[i]->value ? " " : "",
+                 rows[i]->value ? rows[i]->value : "");
         printf("  %-24s %s\n", left, rows[i]->help);
     }
 }

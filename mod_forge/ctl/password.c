@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Passwords for forgectl: from a file, from the terminal without echo, or made here; never from the command line, where everyone sees them.
+ * Passwords for forgectl: from a file, from the terminal without echo, or made here; never from the command line, where
+ * everyone sees them.
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
@@ -38,13 +39,13 @@ static const char *ask(apr_pool_t *p, const char *prompt)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
         fputs(prompt, stderr);
     }
-    char *got = fgets(line, sizeof line, stdin);
+    char *got = fgets(line, sizeof(line), stdin);
     if (terminal) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
     }
     const char *password = got ? kept(p, line) : NULL;
-    explicit_bzero(line, sizeof line);
+    explicit_bzero(line, sizeof(line));
     return password;
 }
 
@@ -79,7 +80,8 @@ static const char *from_file(apr_pool_t *p, const char *path)
 
 const char *forge_ctl_password_generate(apr_pool_t *p)
 {
-    /* 54 characters that nobody mistakes for one another; the rules want one of each class, so the odd draw is thrown away. */
+    /* 54 characters that nobody mistakes for one another; the rules want one of each class, so the odd draw is thrown
+     * away. */
     static const char alphabet[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     for (;;) {
         char *password = apr_pcalloc(p, 20);
@@ -88,8 +90,8 @@ const char *forge_ctl_password_generate(apr_pool_t *p)
             forge_util_random(&byte, 1);
             if (i % 5 == 4)
                 password[i++] = '-';
-            else if (byte < 256 - 256 % (sizeof alphabet - 1)) /* no character likelier than another */
-                password[i++] = alphabet[byte % (sizeof alphabet - 1)];
+            else if (byte < 256 - 256 % (sizeof(alphabet) - 1)) /* no character likelier than another */
+                password[i++] = alphabet[byte % (sizeof(alphabet) - 1)];
         }
         apr_pool_cleanup_register(p, password, wipe, apr_pool_cleanup_null);
         forge_faults_t *faults = forge_core_faults_make(p);

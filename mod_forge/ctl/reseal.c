@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl reseal: second factors that were encrypted under the old ForgeSecret, under the new one, so that the old one can be forgotten.
+ * forgectl reseal: second factors that were encrypted under the old ForgeSecret, under the new one, so that the old one
+ * can be forgotten.
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
@@ -100,8 +101,8 @@ static int reseal(forge_ctl_t *ctl)
         forge_ctl_error("stopped: %s", forge_ctl_status(status));
         return FORGE_CTL_FAILED;
     }
-    printf("second factors: %" APR_INT64_T_FMT " sealed anew, %" APR_INT64_T_FMT " under the new secret already, %" APR_INT64_T_FMT
-           " under neither\n",
+    printf("second factors: %" APR_INT64_T_FMT " sealed anew, %" APR_INT64_T_FMT
+           " under the new secret already, %" APR_INT64_T_FMT " under neither\n",
            r.done, r.there, r.lost);
     return FORGE_CTL_OK;
 }

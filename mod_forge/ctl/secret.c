@@ -21,11 +21,12 @@ static int secret_keep(forge_ctl_t *ctl, const char *path, const char *secret)
     apr_file_t *file;
     char reason[120];
     const char *line = apr_pstrcat(ctl->pool, secret, "\n", NULL);
-    apr_status_t rv = apr_file_open(&file, path, APR_WRITE | APR_CREATE | APR_EXCL, APR_FPROT_UREAD | APR_FPROT_UWRITE, ctl->pool);
+    apr_status_t rv =
+        apr_file_open(&file, path, APR_WRITE | APR_CREATE | APR_EXCL, APR_FPROT_UREAD | APR_FPROT_UWRITE, ctl->pool);
     if (rv == APR_SUCCESS && (rv = apr_file_write_full(file, line, strlen(line), NULL)) == APR_SUCCESS)
         rv = apr_file_close(file);
     if (rv != APR_SUCCESS) {
-        forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof reason));
+        forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof(reason)));
         return FORGE_CTL_FAILED;
     }
     printf("%s written; in the configuration: ForgeSecret file:%s\n", path, path);
@@ -36,8 +37,8 @@ static int secret_make(forge_ctl_t *ctl)
 {
     unsigned char bytes[48];
     const char *path = forge_ctl_option(ctl, "output");
-    forge_util_random(bytes, sizeof bytes);
-    const char *secret = forge_util_b64url(ctl->pool, bytes, sizeof bytes);
+    forge_util_random(bytes, sizeof(bytes));
+    const char *secret = forge_util_b64url(ctl->pool, bytes, sizeof(bytes));
     if (path)
         return secret_keep(ctl, path, secret);
     puts(secret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl seed demo: three accounts, whose passwords are made here, and what demo.sql adds. Running it again changes nothing.
+ * forgectl seed demo: three accounts, whose passwords are made here, and what demo.sql adds. Running it again changes
+ * nothing.
  */
 #include "ctl.h"
 #include "store/identity/identity.h"
@@ -17,9 +18,10 @@ static const account_t accounts[] = {
     {"instructor@example.org", "instructor", "Ines Instructor", "instructor"},
     {"student@example.org", "student", "Sam Student", "student"},
 };
-enum { ACCOUNTS = sizeof accounts / sizeof *accounts };
+enum { ACCOUNTS = sizeof(accounts) / sizeof(*accounts) };
 
-/* One password an account: from the lines of --password-file (one line serves all), or made here. False with a message. */
+/* One password an account: from the lines of --password-file (one line serves all), or made here. False with a message.
+ */
 static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
 {
     const char *why, *path = forge_ctl_option(ctl, "password-file");
@@ -38,7 +40,8 @@ static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
 }
 
 /* Creates the account, or sets its password anew when asked; *fresh says whether the password is now the given one. */
-static forge_status_t account_make(forge_ctl_t *ctl, forge_db_t *db, const account_t *account, const char *password, int cost, bool *fresh)
+static forge_status_t account_make(forge_ctl_t *ctl, forge_db_t *db, const account_t *account, const char *password,
+                                   int cost, bool *fresh)
 {
     forge_rows_t *rows;
     FORGE_TRY(forge_store_user_for_login(db, ctl->pool, account->email, NULL, &rows));

@@ -52,7 +52,7 @@ const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len
         apr_file_close(file);
     }
     if (rv != APR_SUCCESS) {
-        *why = apr_pstrdup(p, apr_strerror(rv, reason, sizeof reason));
+        *why = apr_pstrdup(p, apr_strerror(rv, reason, sizeof(reason)));
         return NULL;
     }
     if (len)

@@ -48,7 +48,8 @@ static int user_create(forge_ctl_t *ctl)
     forge_new_user_t user = {.role = role ? role : "student", .full_name = forge_ctl_option(ctl, "full-name")};
     bool generated;
     int cost;
-    if (!email_read(ctl, ctl->args[0], &user.email, &user.email_key) || !role_read(user.role) || !forge_ctl_password_cost(ctl, &cost))
+    if (!email_read(ctl, ctl->args[0], &user.email, &user.email_key) || !role_read(user.role) ||
+        !forge_ctl_password_cost(ctl, &cost))
         return FORGE_CTL_USAGE;
     user.username = username ? username : forge_core_username_from_email(ctl->pool, user.email, "");
     if (!forge_core_username_valid(user.username, strlen(user.username))) {
@@ -64,7 +65,8 @@ static int user_create(forge_ctl_t *ctl)
     forge_status_t status = forge_store_user_create(db, ctl->pool, &user, NULL, &rows);
     if (status != FORGE_OK)
         return failed(status);
-    printf("account %s: %s, username %s, role %s\n", forge_store_rows_text(rows, 0, "id"), user.email, user.username, user.role);
+    printf("account %s: %s, username %s, role %s\n", forge_store_rows_text(rows, 0, "id"), user.email, user.username,
+           user.role);
     if (generated)
         printf("password: %s\n", password);
     return FORGE_CTL_OK;
@@ -123,7 +125,8 @@ static int user_unlock(forge_ctl_t *ctl)
 {
     const char *shown = ctl->args[0], *key = NULL;
     forge_rows_t *rows;
-    if (strchr(shown, '@') ? !email_read(ctl, ctl->args[0], &shown, &key) : !forge_core_username_valid(shown, strlen(shown))) {
+    if (strchr(shown, '@') ? !email_read(ctl, ctl->args[0], &shown, &key)
+                           : !forge_core_username_valid(shown, strlen(shown))) {
         if (!strchr(shown, '@'))
             forge_ctl_error("\"%s\" is neither an e-mail address nor a username", shown);
         return FORGE_CTL_USAGE;
@@ -147,7 +150,8 @@ static int user_unlock(forge_ctl_t *ctl)
 
 static void user_print(const forge_rows_t *rows, int i)
 {
-    const char *seen = forge_store_rows_text(rows, i, "last_login_at"), *email = forge_store_rows_text(rows, i, "email"); /* guests: none */
+    const char *seen = forge_store_rows_text(rows, i, "last_login_at"),
+               *email = forge_store_rows_text(rows, i, "email"); /* guests: none */
     printf("%8s  %-32s  %-20s  %-10s  %-8s  %.19s\n", forge_store_rows_text(rows, i, "id"), email ? email : "-",
            forge_store_rows_text(rows, i, "username"), forge_store_rows_text(rows, i, "role"),
            forge_store_rows_bool(rows, i, "is_active") ? "active" : "inactive", seen ? seen : "never");
@@ -192,7 +196,8 @@ const forge_ctl_verb_t forge_ctl_user[] = {
     {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
     {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
     {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
-    {"unlock", "EMAIL|USERNAME", 1, true, NULL, "forget the failed logins of an account, so that it can log in again", user_unlock},
+    {"unlock", "EMAIL|USERNAME", 1, true, NULL, "forget the failed logins of an account, so that it can log in again",
+     user_unlock},
     {"list", "", 0, true, NULL, "list all accounts", user_list},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * AuthType Forge: who asks for protected content. The token is verified as for the API; one statement then tells name, role and memberships
- * as they are now. Nothing of the database is held while the content is made.
+ * AuthType Forge: who asks for protected content. The token is verified as for the API; one statement then tells name,
+ * role and memberships as they are now. Nothing of the database is held while the content is made.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -16,8 +16,8 @@
 
 APLOG_USE_MODULE(forge);
 
-#define NEXT_MAX    2048  /* bytes of the path that a login page is told to come back to */
-#define RETRY_AFTER "1"   /* seconds in Retry-After when the database is away */
+#define NEXT_MAX    2048 /* bytes of the path that a login page is told to come back to */
+#define RETRY_AFTER "1"  /* seconds in Retry-After when the database is away */
 
 bool forge_doors_guarded(request_rec *r)
 {
@@ -68,7 +68,7 @@ static forge_status_t identify(request_rec *r, forge_visitor_t *door)
         FORGE_TRY(by_header(r, server, header, &door->who));
     else
         FORGE_TRY(forge_server_cookie_who(r, server, &door->who));
-    door->by_cookie = header == NULL;
+    door->by_cookie = !header;
     return describe(r, server, door);
 }
 
@@ -94,7 +94,8 @@ forge_visitor_t *forge_doors_visitor(request_rec *r)
         r = r->main;
     door = apr_pcalloc(r->pool, sizeof(*door));
     door->status = identify(r, door);
-    if (door->status == FORGE_E_UNAUTHENTICATED) /* costs nothing to see again, where another location may take the cookie */
+    if (door->status ==
+        FORGE_E_UNAUTHENTICATED) /* costs nothing to see again, where another location may take the cookie */
         return door;
     if (door->status != FORGE_OK)
         memset(&door->who, 0, sizeof(door->who));
@@ -113,8 +114,8 @@ forge_visitor_t *forge_doors_visitor(request_rec *r)
 static bool is_visit(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept"), *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
-    return r->method_number == M_GET && !forge_server_authorization_as_sent(r) && accept && strstr(accept, "text/html") &&
-           (!mode || strcmp(mode, "navigate") == 0);
+    return r->method_number == M_GET && !forge_server_authorization_as_sent(r) && accept &&
+           strstr(accept, "text/html") && (!mode || strcmp(mode, "navigate") == 0);
 }
 
 /* Path and query as they were asked for, as one value; "//host" would lead a careless login page elsewhere. */
@@ -135,8 +136,8 @@ static const char *login_page(request_rec *r, forge_status_t status)
     apr_size_t len = page ? strcspn(page, "?") : 0;
     if (!page || forge_server_ours(r) || r->main || !is_visit(r) || (strncmp(page, r->uri, len) == 0 && !r->uri[len]))
         return NULL;
-    return apr_pstrcat(r->pool, page, strchr(page, '?') ? "&" : "?", "next=", next_of(r), status == FORGE_E_STEP_UP ? "&reason=mfa" : NULL,
-                       NULL);
+    return apr_pstrcat(r->pool, page, strchr(page, '?') ? "&" : "?", "next=", next_of(r),
+                       status == FORGE_E_STEP_UP ? "&reason=mfa" : NULL, NULL);
 }
 
 /* The status that httpd is to answer; under our own paths die.c writes the document. */
@@ -160,10 +161,12 @@ static int refuse(request_rec *r, forge_status_t status)
     return http;
 }
 
-/* A location with a quota of its own (ForgeRateLimit user) keeps it here too; the API's general one is not spent on images. */
+/* A location with a quota of its own (ForgeRateLimit user) keeps it here too; the API's general one is not spent on
+ * images. */
 static forge_status_t limit(request_rec *r, const forge_visitor_t *door)
 {
-    if (r->main || r->prev || forge_server_ours(r) || !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
+    if (r->main || r->prev || forge_server_ours(r) ||
+        !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
         return FORGE_OK;
     forge_status_t status = forge_server_limit(r, forge_server_of(r->server), FORGE_LIMIT_USER, door->who.user_id);
     if (forge_server_note(r)->retry_after)
@@ -178,7 +181,8 @@ int forge_doors_authn(request_rec *r)
     if (!forge_doors_guarded(r))
         return DECLINED;
     if (!forge_server_of(r->server)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0510: AuthType Forge, but this virtual host has no ForgeSecret; set one");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "FG0510: AuthType Forge, but this virtual host has no ForgeSecret; set one");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     const forge_visitor_t *door = forge_doors_visitor(r);
@@ -190,8 +194,9 @@ int forge_doors_authn(request_rec *r)
     return OK;
 }
 
-/* mod_authz_core answers 401 when a known user lacks what a Require line asks for ("try again as somebody else"), unless
- * AuthzSendForbiddenOnFailure is On. A token is not typed anew, so here it is 403; or 401 with the challenge that says what to do. */
+/* mod_authz_core answers 401 when a known user lacks what a Require line asks for ("try again as somebody else"),
+ * unless AuthzSendForbiddenOnFailure is On. A token is not typed anew, so here it is 403; or 401 with the challenge
+ * that says what to do. */
 int forge_doors_authz(request_rec *r)
 {
     forge_visitor_t *door = forge_doors_guarded(r) ? known(r) : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their words are read at configtest; words with %{…} at each request, so that
- * one <LocationMatch> can guard the folders of all organisations or courses.
+ * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their words are read at configtest; words with %{…} at
+ * each request, so that one <LocationMatch> can guard the folders of all organisations or courses.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -31,8 +31,8 @@ typedef struct kind_t {
     const char *name, *form;
     bool (*good)(apr_pool_t *p, const char *word);
     bool (*holds)(request_rec *r, forge_visitor_t *door, const char *word); /* the first word that holds lets in */
-    bool bare;                                                           /* takes no words at all */
-    bool for_admins;                                                     /* holds for platform administrators whatever the words are */
+    bool bare;                                                              /* takes no words at all */
+    bool for_admins; /* holds for platform administrators whatever the words are */
 } kind_t;
 
 /* --- forge-role: at least that role --- */
@@ -147,7 +147,8 @@ static bool factor_holds(request_rec *r, forge_visitor_t *door, const char *word
 
 static const kind_t kinds[] = {
     {"forge-role", "guest, student, instructor or admin", role_good, role_holds, false, true},
-    {"forge-org", "slug or slug:role (member, admin or owner), as in 'forge-org acme:admin'", org_good, org_holds, false, true},
+    {"forge-org", "slug or slug:role (member, admin or owner), as in 'forge-org acme:admin'", org_good, org_holds,
+     false, true},
     {"forge-enrolled", "the number of a course, as in 'forge-enrolled 7'", course_good, course_holds, false, true},
     {"forge-mfa", "no words", NULL, factor_holds, true, false},
 };
@@ -171,7 +172,8 @@ static const char *parse_word(const kind_t *kind, cmd_parms *cmd, word_t *word)
     const char *problem = NULL;
     if (strstr(word->text, "%{") && !kind->bare) {
         word->expression = ap_expr_parse_cmd(cmd, word->text, AP_EXPR_FLAG_STRING_RESULT, &problem, NULL);
-        return problem ? apr_psprintf(cmd->pool, "Require %s: '%s' is refused: %s", kind->name, word->text, problem) : NULL;
+        return problem ? apr_psprintf(cmd->pool, "Require %s: '%s' is refused: %s", kind->name, word->text, problem)
+                       : NULL;
     }
     if (kind->bare || !kind->good(cmd->pool, word->text))
         return apr_psprintf(cmd->pool, "Require %s: '%s' is refused; accepted: %s", kind->name, word->text, kind->form);
@@ -192,13 +194,14 @@ static const char *parse(const kind_t *kind, cmd_parms *cmd, const char *line, c
     return apr_psprintf(cmd->pool, "Require %s: a word is missing; accepted: %s", kind->name, kind->form);
 }
 
-/* What an expression gives is one word, whatever it holds: of "%{env:MATCH_COURSE}" the client writes the text, and a blank in it must not
- * add a course of the client's own. NULL: it failed. */
+/* What an expression gives is one word, whatever it holds: of "%{env:MATCH_COURSE}" the client writes the text, and a
+ * blank in it must not add a course of the client's own. NULL: it failed. */
 static const char *value_of(const kind_t *kind, request_rec *r, const word_t *word)
 {
     const char *problem = NULL, *value = word->text;
     if (word->expression && (!(value = ap_expr_str_exec(r, word->expression, &problem)) || problem)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression has failed: %s", kind->name, problem ? problem : "");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression has failed: %s", kind->name,
+                      problem ? problem : "");
         return NULL;
     }
     return value;
@@ -249,5 +252,6 @@ void forge_doors_authz_register(apr_pool_t *p)
 {
     static const authz_provider *const providers[] = {&role, &org, &course, &factor};
     for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++)
-        ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, kinds[i].name, AUTHZ_PROVIDER_VERSION, providers[i], AP_AUTH_INTERNAL_PER_CONF);
+        ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, kinds[i].name, AUTHZ_PROVIDER_VERSION, providers[i],
+                                  AP_AUTH_INTERNAL_PER_CONF);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The doors of Apache: hooks that protect any content of the server (SPEC 17).
  *
- * httpd's phases, and what is done in each: post_read_request takes X-Forge-* of the client's away; header_parser finds out who asks, so
- * that SetEnvIf of the location can read FORGE_*; check_authn and check_authz let in or not; fixups tell CGI and back ends. <If> is
- * evaluated before all but the first of these: in expressions %{FORGE_ROLE} and its like ask at that moment, wherever they stand.
+ * httpd's phases, and what is done in each: post_read_request takes X-Forge-* of the client's away; header_parser finds
+ * out who asks, so that SetEnvIf of the location can read FORGE_*; check_authn and check_authz let in or not; fixups
+ * tell CGI and back ends. <If> is evaluated before all but the first of these: in expressions %{FORGE_ROLE} and its
+ * like ask at that moment, wherever they stand.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -79,8 +80,9 @@ typedef struct variable_t {
     const char *(*tell)(apr_pool_t *p, const forge_visitor_t *door);
 } variable_t;
 static const variable_t variables[] = {
-    {"FORGE_USER_ID", tell_id},      {"FORGE_USERNAME", tell_username}, {"FORGE_EMAIL", tell_email}, {"FORGE_ROLE", tell_role},
-    {"FORGE_SESSION", tell_session}, {"FORGE_ORGS", tell_orgs},         {"FORGE_AMR", tell_amr},
+    {"FORGE_USER_ID", tell_id}, {"FORGE_USERNAME", tell_username}, {"FORGE_EMAIL", tell_email},
+    {"FORGE_ROLE", tell_role},  {"FORGE_SESSION", tell_session},   {"FORGE_ORGS", tell_orgs},
+    {"FORGE_AMR", tell_amr},
 };
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
 
@@ -150,8 +152,8 @@ static int fixups(request_rec *r)
 
 static const char varies[] = "Authorization, Cookie";
 
-/* What one person may see is kept by nobody else. What the content itself says of privacy stands, but for an answer that renews the
- * session. */
+/* What one person may see is kept by nobody else. What the content itself says of privacy stands, but for an answer
+ * that renews the session. */
 static apr_status_t make_private(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of doors/: content that is not ours. AuthType Forge, Require forge-…, what back ends are told, the page of mod_status (SPEC 17).
+ * Door of doors/: content that is not ours. AuthType Forge, Require forge-…, what back ends are told, the page of
+ * mod_status (SPEC 17).
  */
 #ifndef FORGE_DOORS_H
 #define FORGE_DOORS_H

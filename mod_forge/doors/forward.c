@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What back ends hear of the caller: X-Forge-* from us and from nobody else, and none of the caller's credentials (SECURITY 54).
+ * What back ends hear of the caller: X-Forge-* from us and from nobody else, and none of the caller's credentials
+ * (SECURITY 54).
  */
 #include "doors_private.h"
 #include "core/wire/wire.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The Forge part of mod_status' page, for people and with ?auto for programs: a choice of the figures that /metrics has in full.
+ * The Forge part of mod_status' page, for people and with ?auto for programs: a choice of the figures that /metrics has
+ * in full.
  */
 #include "doors_private.h"
 

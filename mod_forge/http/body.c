@@ -51,7 +51,8 @@ static forge_status_t body_read(forge_req_t *q, const char **data, apr_size_t *l
     const char *length = apr_table_get(r->headers_in, "Content-Length");
     if (length && (!ap_parse_strict_length(&said, length) || said > max))
         return FORGE_E_BODY_TOO_LARGE;
-    forge_buf_t *buf = forge_util_buf_make(q->pool, said > 0 && said < 65536 ? (apr_size_t)said + 1 : 4096, (apr_size_t)max + 1);
+    forge_buf_t *buf =
+        forge_util_buf_make(q->pool, said > 0 && said < 65536 ? (apr_size_t)said + 1 : 4096, (apr_size_t)max + 1);
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (bool end = false; !end;) {
         apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, HUGE_STRING_LEN);
@@ -91,7 +92,8 @@ void forge_http_body_drain(request_rec *r)
 {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
     apr_off_t left = DRAIN_MAX, said = 0;
-    if (r->main || r->connection->keepalive == AP_CONN_CLOSE || (!length && !apr_table_get(r->headers_in, "Transfer-Encoding")))
+    if (r->main || r->connection->keepalive == AP_CONN_CLOSE ||
+        (!length && !apr_table_get(r->headers_in, "Transfer-Encoding")))
         return;
     if (r->expecting_100 || (length && (!ap_parse_strict_length(&said, length) || said > DRAIN_MAX))) {
         r->connection->keepalive = AP_CONN_CLOSE;
@@ -101,8 +103,10 @@ void forge_http_body_drain(request_rec *r)
     while (left > 0) {
         apr_off_t got = 0;
         if (ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) != APR_SUCCESS)
-            break; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not hold a thread */
-        if (APR_BRIGADE_EMPTY(bb) || APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) /* an empty brigade: the body had been read before */
+            break; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not hold a
+                      thread */
+        if (APR_BRIGADE_EMPTY(bb) ||
+            APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) /* an empty brigade: the body had been read before */
             return;
         apr_brigade_length(bb, 1, &got);
         apr_brigade_cleanup(bb);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Apache's own errors as problem documents (DESIGN 10).
  *
- * ap_die() drops the content filters, runs insert_error_filter, clears headers_out, keeps err_headers_out (WWW-Authenticate, Retry-After)
- * and writes its HTML. The filter inserted there holds that HTML back and puts the document in its place, so that Content-Length, HEAD and
- * Allow follow httpd's own course. ErrorDocument comes earlier: a path or URL makes ap_die() redirect before any filter is asked. It looks
- * first for what ap_custom_response() has set for the request, so an empty text there for each status with an ErrorDocument keeps such a
- * request here. What httpd refuses before it knows the location (a bad request line or header) is ours as well, but then an ErrorDocument
+ * ap_die() drops the content filters, runs insert_error_filter, clears headers_out, keeps err_headers_out
+ * (WWW-Authenticate, Retry-After) and writes its HTML. The filter inserted there holds that HTML back and puts the
+ * document in its place, so that Content-Length, HEAD and Allow follow httpd's own course. ErrorDocument comes earlier:
+ * a path or URL makes ap_die() redirect before any filter is asked. It looks first for what ap_custom_response() has
+ * set for the request, so an empty text there for each status with an ErrorDocument keeps such a request here. What
+ * httpd refuses before it knows the location (a bad request line or header) is ours as well, but then an ErrorDocument
  * of the server wins: no hook runs before that decision.
  */
 #include "http_private.h"
@@ -33,7 +34,8 @@ static void add_failure_headers(request_rec *r)
     apr_table_t *h = r->err_headers_out;
     if (r->status == HTTP_UNAUTHORIZED && !apr_table_get(h, "WWW-Authenticate"))
         apr_table_setn(h, "WWW-Authenticate", forge_server_challenge(FORGE_E_UNAUTHENTICATED));
-    if ((r->status == HTTP_SERVICE_UNAVAILABLE || r->status == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
+    if ((r->status == HTTP_SERVICE_UNAVAILABLE || r->status == HTTP_TOO_MANY_REQUESTS) &&
+        !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_DEFAULT);
     if (!apr_table_get(h, "Cache-Control"))
         apr_table_setn(h, "Cache-Control", "no-store");
@@ -56,8 +58,8 @@ static forge_status_t reason(request_rec *r)
     return said != FORGE_OK && forge_util_error(said)->http == r->status ? said : forge_util_error_for_http(r->status);
 }
 
-/* The document, or nothing for a redirect: Location says it all. httpd may have put the two header tables together already; apart they
- * would be sent one after the other, so that a header set again here came twice. */
+/* The document, or nothing for a redirect: Location says it all. httpd may have put the two header tables together
+ * already; apart they would be sent one after the other, so that a header set again here came twice. */
 static void compose(request_rec *r, apr_bucket_brigade *bb)
 {
     apr_size_t len = 0;
@@ -69,8 +71,8 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         ap_set_content_type(r, "application/problem+json; charset=utf-8");
         add_failure_headers(r);
         add_general_headers(r);
-        forge_http_problem_write(b, forge_server_note(r)->request_id, r->unparsed_uri ? forge_server_raw_path(r) : NULL, reason(r), r->status,
-                                 NULL, NULL);
+        forge_http_problem_write(b, forge_server_note(r)->request_id, r->unparsed_uri ? forge_server_raw_path(r) : NULL,
+                                 reason(r), r->status, NULL, NULL);
         data = forge_util_buf_release(b, &len);
     } else {
         r->content_type = NULL;
@@ -123,14 +125,17 @@ static bool concerns(request_rec *r)
 {
     if (r->main)
         return false;
-    return forge_server_ours(r) || sent_to_us(r) || (forge_config_enabled(forge_config_of_server(r->server)) && !forge_server_note(r)->located);
+    return forge_server_ours(r) || sent_to_us(r) ||
+           (forge_config_enabled(forge_config_of_server(r->server)) && !forge_server_note(r)->located);
 }
 
-/* An error met while the body was read may come when the header tables were put together, of which ap_die() clears the one in use. */
+/* An error met while the body was read may come when the header tables were put together, of which ap_die() clears the
+ * one in use. */
 static void rescue_headers(request_rec *r)
 {
-    static const char *const names[] = {"RateLimit-Policy",  "RateLimit",   "X-RateLimit-Limit", "X-RateLimit-Remaining",
-                                        "X-RateLimit-Reset", "Retry-After", "WWW-Authenticate"};
+    static const char *const names[] = {"RateLimit-Policy",      "RateLimit",         "X-RateLimit-Limit",
+                                        "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After",
+                                        "WWW-Authenticate"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = apr_table_get(r->headers_out, names[i]);
         if (value && !apr_table_get(r->err_headers_out, names[i]))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who is calling, and whether the route lets them in. Access tokens need no database while shared memory is sure of what was revoked.
+ * Who is calling, and whether the route lets them in. Access tokens need no database while shared memory is sure of
+ * what was revoked.
  */
 #include "http_private.h"
 #include "core/identity/identity.h"
@@ -43,7 +44,8 @@ static bool counted_later(const forge_req_t *q)
 static forge_status_t by_header(forge_req_t *q, const char *token, const char *ticket)
 {
     apr_size_t len;
-    if (ticket || in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
+    if (ticket ||
+        in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
         return FORGE_E_DUPLICATE_TOKEN;
     return forge_server_credential(q->r, q->server, token, counted_later(q), &q->who);
 }
@@ -62,7 +64,8 @@ static forge_status_t find_caller(forge_req_t *q)
     return token ? forge_server_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who) : FORGE_OK;
 }
 
-/* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not shut the door. */
+/* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not
+ * shut the door. */
 static forge_status_t identify(forge_req_t *q)
 {
     forge_status_t status = find_caller(q);
@@ -80,8 +83,8 @@ static forge_status_t identify(forge_req_t *q)
 
 /* --- what the route asks of the caller --- */
 
-/* An API key does what its scopes say, and nothing that is for a person who logged in. Where anyone may come, a key without the scope is
- * anyone. */
+/* An API key does what its scopes say, and nothing that is for a person who logged in. Where anyone may come, a key
+ * without the scope is anyone. */
 static forge_status_t check_key(forge_req_t *q)
 {
     unsigned needed = q->route->method == FORGE_GET ? FORGE_SCOPE_READ : FORGE_SCOPE_WRITE;

@@ -17,7 +17,8 @@ static const struct {
     const char *name;
     forge_method_t method;
 } methods[] = {
-    {"GET", FORGE_GET}, {"HEAD", FORGE_GET}, {"POST", FORGE_POST}, {"PUT", FORGE_PUT}, {"PATCH", FORGE_PATCH}, {"DELETE", FORGE_DELETE},
+    {"GET", FORGE_GET}, {"HEAD", FORGE_GET},    {"POST", FORGE_POST},
+    {"PUT", FORGE_PUT}, {"PATCH", FORGE_PATCH}, {"DELETE", FORGE_DELETE},
 };
 
 /* Methods that httpd or the web know but no route of ours takes: 405; any other word: 501. */
@@ -91,8 +92,8 @@ static forge_status_t limit(forge_req_t *q)
     return forge_server_limit(q->r, q->server, class, q->who.user_id);
 }
 
-/* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the
- * connection to be closed before anybody sees it; nothing else marks a connection so early. */
+/* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the
+ * first and marks the connection to be closed before anybody sees it; nothing else marks a connection so early. */
 static bool two_lengths(forge_req_t *q)
 {
     const conn_rec *c = q->r->connection;
@@ -100,7 +101,8 @@ static bool two_lengths(forge_req_t *q)
            forge_http_header(q, "Transfer-Encoding") != NULL; /* HTTP/2 has its own framing */
 }
 
-/* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it was. */
+/* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it was.
+ */
 static forge_status_t blame(forge_req_t *q)
 {
     const char *constraint = forge_http_db_constraint(q);
@@ -142,7 +144,8 @@ static forge_status_t run(forge_req_t *q)
     return forge_http_idempotency_finish(q);
 }
 
-/* Runs the handler and sends its answer. Neither a place nor a connection is held while that is on its way to the client. */
+/* Runs the handler and sends its answer. Neither a place nor a connection is held while that is on its way to the
+ * client. */
 static int serve(forge_req_t *q, forge_status_t status)
 {
     if (status == FORGE_OK)
@@ -158,7 +161,8 @@ int forge_http_handler(request_rec *r)
         return DECLINED;
     const forge_server_t *server = forge_server_of(r->server);
     if (!server) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0404: this virtual host hands requests to forge but has no ForgeSecret; set one");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "FG0404: this virtual host hands requests to forge but has no ForgeSecret; set one");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     forge_req_t *q = forge_http_request_make(r, server);

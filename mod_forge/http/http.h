@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and store/, leaves its
- * answer with one of the reply functions and returns a status; it never writes to the socket.
+ * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and
+ * store/, leaves its answer with one of the reply functions and returns a status; it never writes to the socket.
  */
 #ifndef FORGE_HTTP_H
 #define FORGE_HTTP_H
@@ -34,9 +34,9 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
-    bool claimed;           /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
-    bool stale;             /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
-    forge_page_t page;      /* with FORGE_R_LIST */
+    bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
+    bool stale;        /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
+    forge_page_t page; /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
     const char *request_id;
     forge_trace_t trace;
@@ -54,9 +54,9 @@ struct forge_req_t {
 
 /* --- db.c: the connection to the database --- */
 
-/* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
- * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never call it before slow work (hashing, waiting for others): no connection is held
- * meanwhile. */
+/* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait.
+ * FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never call it before slow work (hashing,
+ * waiting for others): no connection is held meanwhile. */
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
@@ -68,17 +68,19 @@ const char *forge_http_db_constraint(const forge_req_t *q);
 /* A handler fails by returning a status of errors.def. Here with a sentence of its own instead of the table's. */
 forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail);
 /* With one failing member. */
-forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code, const char *detail);
+forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code,
+                                const char *detail);
 /* With all of them. */
 forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const forge_faults_t *faults);
 void forge_http_retry_after(forge_req_t *q, int seconds); /* for the 429 or 503 that follows */
-/* Logs at warn with this request's id; the tag ("FG0412") is unique in the project. Never format user text into `format` itself. */
+/* Logs at warn with this request's id; the tag ("FG0412") is unique in the project. Never format user text into
+ * `format` itself. */
 void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* --- reply.c: answers --- */
 
-/* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND when there are no
- * rows. */
+/* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND
+ * when there are no rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
 /* All rows as one JSON object, a member each (forge_store_render_members). */
 forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows);
@@ -86,8 +88,8 @@ forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows);
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
 /* 200 for a FORGE_R_AGAIN route when nothing had to be made. */
 forge_status_t forge_reply_again(forge_req_t *q, const forge_rows_t *rows);
-/* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when total ≥ 0, ETag of
- * the bytes. */
+/* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when
+ * total ≥ 0, ETag of the bytes. */
 forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total);
 /* A composed object or array with the route's success status. */
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
@@ -98,19 +100,22 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
 /* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
-/* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says in *more whether
- * another one follows; it has a connection for that piece alone, and p ends with it. The first piece is made at once, so that its failure
- * is still an answer; when a later one fails the connection ends in the middle of the answer. FORGE_E_UNAVAILABLE when as many are under
- * way in this process as it allows. */
-typedef forge_status_t (*forge_stream_fn)(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b, bool *more);
+/* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says
+ * in *more whether another one follows; it has a connection for that piece alone, and p ends with it. The first piece
+ * is made at once, so that its failure is still an answer; when a later one fails the connection ends in the middle of
+ * the answer. FORGE_E_UNAVAILABLE when as many are under way in this process as it allows. */
+typedef forge_status_t (*forge_stream_fn)(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b,
+                                          bool *more);
 forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_stream_fn next, void *baton);
 void forge_reply_header(forge_req_t *q, const char *name,
-                        const char *value);                     /* name is a literal; the value is refused when it holds controls */
+                        const char *value); /* name is a literal; the value is refused when it holds controls */
 void forge_reply_location(forge_req_t *q, const char *address); /* of a 201 */
-/* An ETag of the bytes that the answer has so far; with a version in front where one is given, so that If-Match can name it. */
+/* An ETag of the bytes that the answer has so far; with a version in front where one is given, so that If-Match can
+ * name it. */
 forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version);
 void forge_reply_etag(forge_req_t *q, const char *etag); /* one that was made before */
-/* After a good login or refresh, and after a logout: the cookies of ForgeCookie, where that is On and the connection is safe. */
+/* After a good login or refresh, and after a logout: the cookies of ForgeCookie, where that is On and the connection is
+ * safe. */
 void forge_reply_cookie(forge_req_t *q, const forge_who_t *who);
 void forge_reply_cookie_clear(forge_req_t *q);
 
@@ -130,8 +135,8 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 
 /* --- password hashes, for the handlers that check passwords: password.c --- */
 
-/* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one here, on its
- * thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
+/* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one
+ * here, on its thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
 /* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
@@ -139,15 +144,19 @@ int forge_http_password_places(const forge_req_t *q); /* requests that may hash 
 
 /* --- the hooks, for mod_forge.c and start.c --- */
 
-int forge_http_begin(struct request_rec *r);       /* pre_translate_name, first: the location is known; request id and trace for ours */
-int forge_http_handler(struct request_rec *r);     /* handler.c: the life of one request */
-int forge_http_count(struct request_rec *r);       /* log_transaction: metrics of every request of ours, also those Apache answered */
+int forge_http_begin(
+    struct request_rec *r); /* pre_translate_name, first: the location is known; request id and trace for ours */
+int forge_http_handler(struct request_rec *r); /* handler.c: the life of one request */
+int forge_http_count(
+    struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
-void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
-void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s);      /* child_init */
-void forge_http_pump_watch(int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */
+void forge_http_queue_advise(struct server_rec *s,
+                             const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
+void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s); /* child_init */
+void forge_http_pump_watch(
+    int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */
 void forge_http_pump_suspended(struct conn_rec *c, struct request_rec *r); /* suspend_connection */
 void forge_http_pump_stopping(apr_pool_t *pchild, int graceful);           /* child_stopping */
 

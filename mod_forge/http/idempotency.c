@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Idempotency-Key (SPEC 1): the key, the work and the stored answer are one transaction, so that a crash leaves all of it or nothing.
- * The transaction begins in a stage of its own before the handler (handler.c); the answer is sent after its COMMIT.
+ * Idempotency-Key (SPEC 1): the key, the work and the stored answer are one transaction, so that a crash leaves all of
+ * it or nothing. The transaction begins in a stage of its own before the handler (handler.c); the answer is sent after
+ * its COMMIT.
  */
 #include "http_private.h"
 #include "core/identity/identity.h"
@@ -69,7 +70,8 @@ static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer
     reply->body = forge_util_buf_make(q->pool, len + 1, len + 1);
     forge_util_buf_add(reply->body, body, len);
     forge_json_t *headers =
-        answer->headers_json ? forge_util_json_parse(q->pool, answer->headers_json, strlen(answer->headers_json), &why) : NULL;
+        answer->headers_json ? forge_util_json_parse(q->pool, answer->headers_json, strlen(answer->headers_json), &why)
+                             : NULL;
     if (headers) {
         reply->location = forge_util_json_text(forge_util_json_get(headers, "Location"), NULL);
         reply->etag = forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL);

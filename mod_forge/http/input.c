@@ -71,8 +71,9 @@ static forge_status_t read_json(forge_req_t *q, const char *data, apr_size_t len
         return forge_fail_detail(q, FORGE_E_BAD_JSON, why);
     if (forge_util_json_type(json) != FORGE_JSON_OBJECT)
         return forge_fail_field(q, FORGE_E_VALIDATION, "", "type", "the body must be a JSON object");
-    q->body = forge_core_input_json(q->pool, q->route->body->fields,
-                                    q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json, faults);
+    q->body =
+        forge_core_input_json(q->pool, q->route->body->fields,
+                              q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json, faults);
     return FORGE_OK;
 }
 
@@ -94,8 +95,8 @@ static bool body_left_out(forge_req_t *q)
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (f->flags & FORGE_F_REQUIRED)
             return false;
-    return q->route->method == FORGE_POST && (!length || strcmp(length, "0") == 0) && !forge_http_header(q, "Transfer-Encoding") &&
-           !forge_http_header(q, "Content-Type");
+    return q->route->method == FORGE_POST && (!length || strcmp(length, "0") == 0) &&
+           !forge_http_header(q, "Transfer-Encoding") && !forge_http_header(q, "Content-Type");
 }
 
 /* The handler reads the rows; no member of the table was sent. */
@@ -104,7 +105,8 @@ static forge_status_t read_csv(forge_req_t *q, const char *data, apr_size_t len,
     if (memchr(data, 0, len) || !forge_util_utf8(data, len, NULL))
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, "the text is not UTF-8");
     q->csv = apr_pstrmemdup(q->pool, data, len);
-    q->body = forge_core_input_pairs(q->pool, q->route->body->fields, FORGE_INPUT_PATCH, apr_table_make(q->pool, 1), faults);
+    q->body =
+        forge_core_input_pairs(q->pool, q->route->body->fields, FORGE_INPUT_PATCH, apr_table_make(q->pool, 1), faults);
     return FORGE_OK;
 }
 
@@ -126,13 +128,15 @@ static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
     return q->route->flags & FORGE_R_IDEMPOTENT ? forge_http_idempotency_begin(q, data, len) : FORGE_OK;
 }
 
-/* The order, and where the page begins. Cursors are bound to the operation and the order; those of this page will be, too (reply.c). */
+/* The order, and where the page begins. Cursors are bound to the operation and the order; those of this page will be,
+ * too (reply.c). */
 static void read_page(forge_req_t *q, const apr_table_t *pairs, forge_faults_t *faults)
 {
     const forge_field_t *sorts = forge_core_router_sort(q->router, q->route_index);
     const char *sort = NULL, *scope = q->route->operation;
     if (sorts)
-        sort = forge_core_input_text(forge_core_input_pairs(q->pool, sorts, FORGE_INPUT_QUERY, pairs, faults), sorts->name);
+        sort = forge_core_input_text(forge_core_input_pairs(q->pool, sorts, FORGE_INPUT_QUERY, pairs, faults),
+                                     sorts->name);
     if (sort)
         scope = apr_pstrcat(q->pool, scope, " ", sort, NULL);
     forge_input_t *page = forge_core_input_pairs(q->pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
@@ -154,8 +158,8 @@ static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
     return FORGE_OK;
 }
 
-/* The version a tag of ours names: "v3", "v3.0b1c", or "v3-gzip" and "v3-br" as compression has renamed it. False: a tag of somebody
- * else's. */
+/* The version a tag of ours names: "v3", "v3.0b1c", or "v3-gzip" and "v3-br" as compression has renamed it. False: a
+ * tag of somebody else's. */
 static bool tag_version(const char *tag, apr_int64_t *version)
 {
     if (strncmp(tag, "\"v", 2) != 0)

@@ -19,7 +19,8 @@ forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const ch
     return status;
 }
 
-forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code, const char *detail)
+forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code,
+                                const char *detail)
 {
     forge_faults_t *faults = forge_core_faults_make(q->pool);
     forge_core_fault(faults, pointer, code, detail);
@@ -73,8 +74,8 @@ static const char *title(int http)
     return words ? words : line && strlen(line) > 4 ? line + 4 : "Error";
 }
 
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,
-                              const char *detail, const forge_faults_t *faults)
+void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status,
+                              int http, const char *detail, const forge_faults_t *faults)
 {
     const forge_error_t *error = forge_util_error(status);
     forge_util_buf_printf(b, "{\"type\":\"/errors/%s\"", error->code);

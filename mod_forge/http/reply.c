@@ -73,7 +73,7 @@ static const char *other_params(forge_req_t *q)
         bool drop = false;
         for (int i = 0; own[i]; i++)
             drop |= strlen(own[i]) == len && strncmp(own[i], pair, len) == 0;
-        if (!drop && strpbrk(pair, "<>\"\\ ") == NULL)
+        if (!drop && !strpbrk(pair, "<>\"\\ "))
             kept = apr_pstrcat(q->pool, kept, pair, "&", NULL);
     }
     return kept;
@@ -104,10 +104,12 @@ static void add_links(forge_req_t *q, const forge_list_t *list, const forge_rows
     const forge_page_t *page = &q->page;
     const char *links = link_to(q, apr_psprintf(q->pool, "limit=%d", page->limit), "first");
     if (more)
-        links = apr_pstrcat(q->pool, links, ", ",
-                            page->by_skip ? link_by_skip(q, page->skip + page->limit, "next") : link_by_cursor(q, list, rows), NULL);
+        links = apr_pstrcat(
+            q->pool, links, ", ",
+            page->by_skip ? link_by_skip(q, page->skip + page->limit, "next") : link_by_cursor(q, list, rows), NULL);
     if (page->by_skip && page->skip > 0)
-        links = apr_pstrcat(q->pool, links, ", ", link_by_skip(q, page->skip > page->limit ? page->skip - page->limit : 0, "prev"), NULL);
+        links = apr_pstrcat(q->pool, links, ", ",
+                            link_by_skip(q, page->skip > page->limit ? page->skip - page->limit : 0, "prev"), NULL);
     forge_reply_header(q, "Link", links);
 }
 
@@ -146,14 +148,15 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media)
 {
     apr_finfo_t info;
-    if (apr_stat(&info, path, APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_TYPE, q->pool) != APR_SUCCESS || info.filetype != APR_REG)
+    if (apr_stat(&info, path, APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_TYPE, q->pool) != APR_SUCCESS ||
+        info.filetype != APR_REG)
         return FORGE_E_NOT_FOUND;
     q->reply->set = true;
     q->reply->http = HTTP_OK;
     q->reply->media = media;
     q->reply->file = path;
-    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "\"", (apr_uint64_t)info.mtime,
-                                  (apr_uint64_t)info.size);
+    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "\"",
+                                  (apr_uint64_t)info.mtime, (apr_uint64_t)info.size);
     return FORGE_OK;
 }
 
@@ -197,7 +200,7 @@ void forge_reply_etag(forge_req_t *q, const char *etag)
 forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version)
 {
     const forge_buf_t *body = q->reply->body;
-    q->reply->etag =
-        version ? forge_core_etag_both(q->pool, version, body->data, body->len) : forge_core_etag_bytes(q->pool, body->data, body->len);
+    q->reply->etag = version ? forge_core_etag_both(q->pool, version, body->data, body->len)
+                             : forge_core_etag_bytes(q->pool, body->data, body->len);
     return FORGE_OK;
 }

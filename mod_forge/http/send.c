@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a Content-Length.
+ * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a
+ * Content-Length.
  */
 #include "http_private.h"
 #include "core/wire/wire.h"
@@ -32,7 +33,8 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
-    forge_http_problem_write(reply->body, q->request_id, forge_server_raw_path(q->r), status, http, reply->detail, reply->faults);
+    forge_http_problem_write(reply->body, q->request_id, forge_server_raw_path(q->r), status, http, reply->detail,
+                             reply->faults);
     if (forge_server_challenge(status))
         apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_server_challenge(status));
     if (http == HTTP_SERVICE_UNAVAILABLE && !forge_server_note(q->r)->retry_after)
@@ -60,7 +62,8 @@ static void set_headers(forge_req_t *q)
     forge_http_cors_set(q->r, q->config);
     if (reply->headers)
         q->r->headers_out = h = apr_table_overlay(q->pool, reply->headers, h);
-    if (reply->headers && apr_table_get(reply->headers, "Content-Security-Policy")) /* a page's own policy replaces the general one */
+    if (reply->headers &&
+        apr_table_get(reply->headers, "Content-Security-Policy")) /* a page's own policy replaces the general one */
         apr_table_unset(q->r->err_headers_out, "Content-Security-Policy");
     if (!apr_table_get(h, "Cache-Control"))
         apr_table_setn(h, "Cache-Control", cache_control(q));
@@ -102,7 +105,8 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
     if (reply->file) {
         apr_file_t *file;
         apr_finfo_t info;
-        apr_status_t rv = apr_file_open(&file, reply->file, APR_READ | APR_BINARY | APR_SENDFILE_ENABLED, APR_OS_DEFAULT, r->pool);
+        apr_status_t rv =
+            apr_file_open(&file, reply->file, APR_READ | APR_BINARY | APR_SENDFILE_ENABLED, APR_OS_DEFAULT, r->pool);
         if (rv != APR_SUCCESS || (rv = apr_file_info_get(&info, APR_FINFO_SIZE, file)) != APR_SUCCESS)
             return rv;
         len = (apr_size_t)info.size;
@@ -120,12 +124,14 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
 int forge_http_send(forge_req_t *q, forge_status_t status)
 {
     request_rec *r = q->r;
-    if (r->eos_sent) /* the body broke a rule of httpd's while we read it, and httpd has answered that by itself (die.c) */
+    if (r->eos_sent) /* the body broke a rule of httpd's while we read it, and httpd has answered that by itself (die.c)
+                      */
         return OK;
     if (status != FORGE_OK && status != FORGE_ANSWERED)
         compose_problem(q, status);
     else if (!q->reply->set || (q->reply->body && q->reply->body->failed)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0403: %s left no usable answer", q->route ? q->route->operation : "-");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0403: %s left no usable answer",
+                      q->route ? q->route->operation : "-");
         compose_problem(q, FORGE_E_INTERNAL);
     }
     if (not_modified(q)) {
@@ -142,8 +148,9 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     bool bodyless = r->status == HTTP_NO_CONTENT || r->status == HTTP_NOT_MODIFIED;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (!bodyless) {
-        ap_set_content_type(r, strchr(q->reply->media, ';') ? q->reply->media
-                                                            : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
+        ap_set_content_type(r, strchr(q->reply->media, ';')
+                                   ? q->reply->media
+                                   : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
         if (q->reply->stream) {
             forge_http_stream_send(q);
             return OK;

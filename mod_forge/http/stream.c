@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Answers that are made while they are sent, in constant memory. A database connection is held for one piece at a time and never while a
- * client reads; a client that stops reading, or reads too slowly to come to an end, is cut off.
+ * Answers that are made while they are sent, in constant memory. A database connection is held for one piece at a time
+ * and never while a client reads; a client that stops reading, or reads too slowly to come to an end, is cut off.
  */
 #include "http_private.h"
 #include "core/wire/wire.h"
@@ -65,7 +65,8 @@ forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_strea
     apr_pool_cleanup_register(q->pool, NULL, leave, apr_pool_cleanup_null);
     if (before >= UNDER_WAY_MAX) {
         forge_http_retry_after(q, BUSY_RETRY);
-        return forge_fail_detail(q, FORGE_E_UNAVAILABLE, "as many long downloads are under way as this server allows; try again shortly");
+        return forge_fail_detail(q, FORGE_E_UNAVAILABLE,
+                                 "as many long downloads are under way as this server allows; try again shortly");
     }
     stream->next = next;
     stream->baton = baton;
@@ -142,8 +143,9 @@ void forge_http_stream_send(forge_req_t *q)
         good = status == FORGE_OK;
     }
     if (status != FORGE_OK)
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "FG0490: %s ends after %" APR_OFF_T_FMT " bytes: %s [request %s]",
-                      q->route->operation, stream->sent, forge_util_error(status)->code, q->request_id);
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "FG0490: %s ends after %" APR_OFF_T_FMT " bytes: %s [request %s]", q->route->operation,
+                      stream->sent, forge_util_error(status)->code, q->request_id);
     if (!good)
         break_off(q, bb);
     apr_pool_destroy(stream->turn);

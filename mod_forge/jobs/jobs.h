@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of jobs/: what a job of each kind does. A job gets plain values and callbacks, never a configuration or a request, so that unit tests
- * and forgectl run it as the server does. Who runs it, when and in which process is for work/ to say.
+ * Door of jobs/: what a job of each kind does. A job gets plain values and callbacks, never a configuration or a
+ * request, so that unit tests and forgectl run it as the server does. Who runs it, when and in which process is for
+ * work/ to say.
  */
 #ifndef FORGE_JOBS_H
 #define FORGE_JOBS_H
@@ -9,8 +10,9 @@
 #include "net/net.h"
 #include "store/store.h"
 
-/* Lends a connection to the database for the time of one call: `use` with `data`. What it returns is passed on, or why there is no
- * connection (FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN …). No job keeps one while it waits for anything else. */
+/* Lends a connection to the database for the time of one call: `use` with `data`. What it returns is passed on, or why
+ * there is no connection (FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN …). No job keeps one while it waits for
+ * anything else. */
 typedef struct forge_lender_t {
     forge_status_t (*lend)(void *baton, apr_pool_t *p, forge_db_fn use, void *data);
     void *baton;
@@ -27,8 +29,8 @@ typedef enum forge_mail_event_t {
 typedef struct forge_mail_job_t {
     forge_lender_t db;
     const forge_keys_t *keys;
-    const char *public_url;   /* the sender: mails of others are left alone */
-    const forge_mail_t *mail; /* where it goes */
+    const char *public_url;           /* the sender: mails of others are left alone */
+    const forge_mail_t *mail;         /* where it goes */
     bool (*stop)(const void *unused); /* asked several times a second; true: put back what is not sent yet */
     void (*tell)(void *baton, forge_mail_event_t event, const char *text);
     void *baton; /* of tell */

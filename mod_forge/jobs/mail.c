@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One batch of the outbox: claims what is due, writes each mail and sends it. No connection to the database is held while a mail is on its
- * way.
+ * One batch of the outbox: claims what is due, writes each mail and sends it. No connection to the database is held
+ * while a mail is on its way.
  */
 #include "jobs.h"
 #include "core/identity/identity.h"
@@ -59,7 +59,8 @@ static forge_status_t mark_later(forge_db_t *db, apr_pool_t *p, void *data)
     return forge_store_mail_later(db, p, later->id, later->delay, later->why);
 }
 
-static forge_status_t put_off(apr_pool_t *p, const forge_mail_job_t *job, apr_int64_t id, apr_interval_time_t delay, const char *why)
+static forge_status_t put_off(apr_pool_t *p, const forge_mail_job_t *job, apr_int64_t id, apr_interval_time_t delay,
+                              const char *why)
 {
     delay_t later = {.id = id, .delay = delay, .why = why};
     return job->db.lend(job->db.baton, p, mark_later, &later);
@@ -119,12 +120,13 @@ static forge_status_t look_up(forge_db_t *db, apr_pool_t *p, void *data)
     return forge_store_reset_resolve(db, p, r->number, &r->in, &r->rows);
 }
 
-/* A password reset was asked for: the account is looked for here, where nobody sees how long it takes (SECURITY 28). Without one the mail
- * is gone, and recipient NULL. */
+/* A password reset was asked for: the account is looked for here, where nobody sees how long it takes (SECURITY 28).
+ * Without one the mail is gone, and recipient NULL. */
 static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t *item)
 {
-    resolve_t r = {.number = item->number,
-                   .in = {.email_key = fact(item, "email_key"), .ip = fact(item, "ip"), .request_id = fact(item, "request_id")}};
+    resolve_t r = {
+        .number = item->number,
+        .in = {.email_key = fact(item, "email_key"), .ip = fact(item, "ip"), .request_id = fact(item, "request_id")}};
     forge_json_t *facts = forge_util_json_object(p);
     forge_buf_t *b = forge_util_buf_make(p, 128, 4096);
     forge_util_json_put_text(facts, "token", forge_core_secret_make(p, &r.in.sha256));
@@ -137,7 +139,8 @@ static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t
     return FORGE_OK;
 }
 
-static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const item_t *item, const char **why)
+static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const item_t *item,
+                                const char **why)
 {
     const forge_mail_t *mail = job->mail;
     forge_letter_t letter;
@@ -146,7 +149,8 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
         *why = "it has no template, or a fact is missing";
         return FORGE_DELIVERY_REFUSED;
     }
-    forge_message_t message = {.from = mail->from, .to = item->recipient, .letter = &letter, .id = item->message_id, .date = item->created};
+    forge_message_t message = {
+        .from = mail->from, .to = item->recipient, .letter = &letter, .id = item->message_id, .date = item->created};
     forge_parcel_t parcel = {.from = mail->from, .to = item->recipient, .id = item->message_id, .stop = job->stop};
     parcel.data = forge_core_message_make(p, &message, &len);
     parcel.len = parcel.data ? len : 0;
@@ -161,8 +165,8 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
 /* It will never be sent. The mail is named by its number: addresses are nobody's business in a log. */
 static forge_status_t give_up(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, const char *why)
 {
-    const char *text =
-        apr_psprintf(p, "mail %s (%s) was given up after %" APR_INT64_T_FMT " tries: %s", item->id, item->kind, item->tries, why);
+    const char *text = apr_psprintf(p, "mail %s (%s) was given up after %" APR_INT64_T_FMT " tries: %s", item->id,
+                                    item->kind, item->tries, why);
     job->tell(job->baton, FORGE_MAIL_GIVEN_UP, text);
     return done(p, job, item);
 }
@@ -170,7 +174,8 @@ static forge_status_t give_up(apr_pool_t *p, const forge_mail_job_t *job, item_t
 /* --- a batch --- */
 
 /* No mail goes at present: the rest of the batch shares the fate of the one that found out. */
-static forge_status_t all_later(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int from, const char *why)
+static forge_status_t all_later(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int from,
+                                const char *why)
 {
     job->tell(job->baton, FORGE_MAIL_STUCK, why);
     for (int i = from; i < forge_store_rows_count(rows); i++) {
@@ -181,8 +186,8 @@ static forge_status_t all_later(apr_pool_t *p, const forge_mail_job_t *job, cons
 }
 
 /* What comes of one attempt. *down: no more of this batch. */
-static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, forge_delivery_t outcome, const char *why,
-                             const char **down)
+static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, forge_delivery_t outcome,
+                             const char *why, const char **down)
 {
     switch (outcome) {
     case FORGE_DELIVERED:
@@ -201,7 +206,8 @@ static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t 
 }
 
 /* What happens to one mail. */
-static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, item_t *item, const char **down)
+static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, item_t *item,
+                             const char **down)
 {
     const char *why = "";
     if (item->void_)
@@ -217,15 +223,16 @@ static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_s
 }
 
 /* Each mail in turn. *down: why the rest has to wait. */
-static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const forge_rows_t *rows,
-                                 const char **down)
+static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp,
+                                 const forge_rows_t *rows, const char **down)
 {
     forge_status_t status = FORGE_OK;
     apr_pool_t *turn;
     apr_pool_create(&turn, p);
     for (int i = 0; i < forge_store_rows_count(rows) && status == FORGE_OK && !*down; i++) {
         item_t item = item_of(turn, job, rows, i);
-        status = job->stop(NULL) ? put_off(turn, job, item.number, 0, "interrupted") : handle(turn, job, smtp, &item, down);
+        status =
+            job->stop(NULL) ? put_off(turn, job, item.number, 0, "interrupted") : handle(turn, job, smtp, &item, down);
         if (*down) {
             *down = apr_pstrdup(p, *down);
             status = status == FORGE_OK ? all_later(turn, job, rows, i, *down) : status;

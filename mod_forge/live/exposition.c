@@ -30,7 +30,8 @@ static const row_t gauge_rows[FORGE_GAUGES] = {
 #undef FORGE_GAUGE
 };
 
-_Static_assert((int)FORGE_C_LIMIT_EVICTED == (int)FORGE_C_RATE_LIMITED + (int)FORGE_LIMIT_CLASSES, "a counter for each class of limits");
+_Static_assert((int)FORGE_C_LIMIT_EVICTED == (int)FORGE_C_RATE_LIMITED + (int)FORGE_LIMIT_CLASSES,
+               "a counter for each class of limits");
 
 /* One series: of a route and, where `class` is not 0, a class of status; or of a statement. */
 typedef struct series_t {
@@ -39,7 +40,8 @@ typedef struct series_t {
     const char *statement;
 } series_t;
 
-/* HELP and TYPE. OpenMetrics names the family, the older format the samples: `suffix` is what a counter or info adds. */
+/* HELP and TYPE. OpenMetrics names the family, the older format the samples: `suffix` is what a counter or info adds.
+ */
 static void head(const writer_t *w, const char *name, const char *suffix, const char *type, const char *help)
 {
     if (w->openmetrics)
@@ -98,7 +100,8 @@ static void histogram(const writer_t *w, const char *name, const series_t *s, co
     }
     forge_util_buf_printf(w->b, "%s_sum{", name);
     series_labels(w, s);
-    forge_util_buf_printf(w->b, "} %" APR_UINT64_T_FMT ".%06d\n%s_count{", (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000), name);
+    forge_util_buf_printf(w->b, "} %" APR_UINT64_T_FMT ".%06d\n%s_count{", (apr_uint64_t)(sum / 1000000),
+                          (int)(sum % 1000000), name);
     series_labels(w, s);
     forge_util_buf_add(w->b, "} ", 2);
     value(w, below);
@@ -173,8 +176,10 @@ static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
 {
     static const char name[] = "forge_password_hash_wait_seconds";
     uint64_t sum = forge_live_load(&segment->hash_wait_usec);
-    head(w, name, "", "summary", "Time that requests waited for their turn to hash a password, of those who waited and got it.");
-    forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000), name);
+    head(w, name, "", "summary",
+         "Time that requests waited for their turn to hash a password, of those who waited and got it.");
+    forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000),
+                          (int)(sum % 1000000), name);
     value(w, forge_live_load(&segment->hash_waits));
 }
 

@@ -266,7 +266,7 @@ void forge_live_gate_quit(forge_live_t *live, apr_uint64_t ticket)
     forge_live_seat_t *seat = seat_held(live, ticket);
     if (seat)
         seat_leave(gate, seat);
-    unlock(gate, seat != NULL);
+    unlock(gate, seat);
 }
 
 /* Only the holding that was returned is ended: after FORGE_LIVE_PLACE_SECONDS the place may be another's. */
@@ -281,7 +281,7 @@ void forge_live_gate_leave(forge_live_t *live, int place)
         held->holder = 0;
         __atomic_store_n(&gate->held, gate->held - 1, __ATOMIC_RELAXED);
     }
-    unlock(gate, held != NULL);
+    unlock(gate, held);
 }
 
 void forge_live_gate_renew(forge_live_t *live, int place)

@@ -21,7 +21,8 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_HASH_IN_USE] = forge_live_gate_held(live);
     figures[FORGE_G_HASH_WAITING] = forge_live_gate_waiting(live);
     figures[FORGE_G_REVOCATIONS] = (apr_int64_t)forge_live_revocations(live);
-    figures[FORGE_G_UPTIME] = apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started);
+    figures[FORGE_G_UPTIME] =
+        apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started);
 }
 
 apr_int64_t forge_live_counter(const forge_live_t *live, forge_counter_t which)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rate limits, exact over all children: GCRA in whole microseconds, in stripes of hash chains and a list by last use.
  *
- * Of every key one time is kept: the theoretical arrival time (tat), at which its quota is whole again. A request moves it on by one
- * interval and is refused when it would lie more than the whole span (limit × interval) ahead. A burst of the whole limit fits, and never
- * twice at the edge of a window.
+ * Of every key one time is kept: the theoretical arrival time (tat), at which its quota is whole again. A request moves
+ * it on by one interval and is refused when it would lie more than the whole span (limit × interval) ahead. A burst of
+ * the whole limit fits, and never twice at the edge of a window.
  */
 #include "live_private.h"
 #include <errno.h>
 
-#define LIMIT_MAX APR_INT64_C(1000000000000000) /* limits and windows are cut here (31 years), so that no sum overflows */
-#define NONE      0
+#define LIMIT_MAX \
+    APR_INT64_C(1000000000000000) /* limits and windows are cut here (31 years), so that no sum overflows */
+#define NONE 0
 
 void forge_live_limits_init(forge_live_segment_t *segment)
 {
@@ -74,8 +75,8 @@ static void chain_remove(forge_live_stripe_t *stripe, int32_t link)
     *at = key_at(stripe, link)->next;
 }
 
-/* A key is in use or it is not: the compiler must not move the writing of its members over the mark, for a child may be killed in
- * between. */
+/* A key is in use or it is not: the compiler must not move the writing of its members over the mark, for a child may be
+ * killed in between. */
 static void key_mark(forge_live_key_t *key, bool used)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -99,7 +100,8 @@ static void key_drop(forge_live_stripe_t *stripe, int32_t link)
     used_set(stripe, stripe->used - 1);
 }
 
-/* A key nobody uses; of a full stripe the one used least recently. Keys that have expired go first: losing them loses nothing. */
+/* A key nobody uses; of a full stripe the one used least recently. Keys that have expired go first: losing them loses
+ * nothing. */
 static int32_t key_make_room(forge_live_stripe_t *stripe, bool *evicted)
 {
     int32_t newer;
@@ -160,7 +162,8 @@ static void sort_by_use(forge_live_stripe_t *stripe, int32_t *links, int n)
         for (int i = gaps[g]; i < n; i++) {
             int32_t link = links[i];
             int j = i;
-            for (; j >= gaps[g] && key_at(stripe, links[j - gaps[g]])->touched > key_at(stripe, link)->touched; j -= gaps[g])
+            for (; j >= gaps[g] && key_at(stripe, links[j - gaps[g]])->touched > key_at(stripe, link)->touched;
+                 j -= gaps[g])
                 links[j] = links[j - gaps[g]];
             links[j] = link;
         }
@@ -220,13 +223,15 @@ bool forge_live_limit_sound(const forge_live_stripe_t *stripe)
             chained++;
         }
     }
-    for (int32_t link = stripe->newest, newer = NONE; link != NONE && listed <= stripe->used; newer = link, link = key->older) {
+    for (int32_t link = stripe->newest, newer = NONE; link != NONE && listed <= stripe->used;
+         newer = link, link = key->older) {
         key = key_see(stripe, link);
         if (!key->used || key->newer != newer || (newer != NONE && key_see(stripe, newer)->touched < key->touched))
             return false;
         listed++;
     }
-    for (int32_t link = stripe->free; link != NONE && spare <= FORGE_LIVE_STRIPE_KEYS; link = key_see(stripe, link)->next, spare++) {
+    for (int32_t link = stripe->free; link != NONE && spare <= FORGE_LIVE_STRIPE_KEYS;
+         link = key_see(stripe, link)->next, spare++) {
         if (key_see(stripe, link)->used)
             return false;
     }
@@ -235,8 +240,9 @@ bool forge_live_limit_sound(const forge_live_stripe_t *stripe)
 
 /* --- GCRA --- */
 
-/* Moves the stripe's clock on. It never goes back: when the wall clock does, keys neither stay blocked until that has caught up nor open at
- * once. A `now` that is older by little is one of several requests at a time, and moves nothing. */
+/* Moves the stripe's clock on. It never goes back: when the wall clock does, keys neither stay blocked until that has
+ * caught up nor open at once. A `now` that is older by little is one of several requests at a time, and moves nothing.
+ */
 static void clock_advance(forge_live_stripe_t *stripe, apr_time_t now)
 {
     if (now > stripe->wall)
@@ -250,7 +256,8 @@ static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int
 {
     int64_t burst = limit.limit < LIMIT_MAX ? limit.limit : LIMIT_MAX;
     int64_t window = limit.window < 1 ? 1 : limit.window < LIMIT_MAX ? limit.window : LIMIT_MAX;
-    int64_t interval = (window + burst - 1) / burst; /* rounded up: a few µs of a window are lost, never a request too many let in */
+    int64_t interval =
+        (window + burst - 1) / burst; /* rounded up: a few µs of a window are lost, never a request too many let in */
     int64_t span = burst * interval;
     int64_t tat = key->tat < now ? now : key->tat;
     if (tat > now + span) /* kept under a longer window, before the configuration changed */
@@ -267,14 +274,15 @@ static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int
     };
 }
 
-forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len, uint64_t hash[2])
+forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len,
+                                             uint64_t hash[2])
 {
     forge_live_hash(live->segment->secret, (uint64_t) class, key, len, hash);
     return &live->segment->stripes[hash[0] & (FORGE_LIVE_STRIPES - 1)];
 }
 
-forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit,
-                                           apr_time_t now)
+forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len,
+                                           forge_limit_t limit, apr_time_t now)
 {
     if (limit.limit <= 0)
         return (forge_limit_answer_t){.allowed = true};

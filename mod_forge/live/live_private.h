@@ -10,17 +10,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 3  /* counts up when a member below changes its meaning; a change of size is noticed by itself */
-#define FORGE_LIVE_LINE   64 /* bytes of a cache line */
+#define FORGE_LIVE_LAYOUT \
+    3 /* counts up when a member below changes its meaning; a change of size is noticed by itself */
+#define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
-#define FORGE_LIVE_STRIPES     64   /* parts of the limiter, each behind a mutex of its own; a power of two */
-#define FORGE_LIVE_STRIPE_KEYS 2048 /* keys of one stripe; 131 072 in all: 100 000 random keys overflow no stripe (12 sigma) */
-#define FORGE_LIVE_REAP        8    /* oldest keys looked at for expired ones before a new key is taken in */
+#define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each behind a mutex of its own; a power of two */
+#define FORGE_LIVE_STRIPE_KEYS \
+    2048                  /* keys of one stripe; 131 072 in all: 100 000 random keys overflow no stripe (12 sigma) */
+#define FORGE_LIVE_REAP 8 /* oldest keys looked at for expired ones before a new key is taken in */
 #define FORGE_LIVE_CLOCK_SLACK \
     apr_time_from_sec(10) /* a `now` older than the last by less is a slow request; by more, a clock set back \
                            */
 
-#define FORGE_LIVE_SLOTS        (2 * FORGE_ROUTES_MAX) /* slot 0 is for no route; twice, for other names after an upgrade by graceful restart */
+#define FORGE_LIVE_SLOTS \
+    (2 * FORGE_ROUTES_MAX) /* slot 0 is for no route; twice, for other names after an upgrade by graceful restart */
 #define FORGE_LIVE_METHOD_BYTES 8
 #define FORGE_LIVE_ROUTE_BYTES  120
 #define FORGE_LIVE_STATUS_FIRST 100
@@ -38,8 +41,9 @@
 #define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer, without a sign of life, is given to another */
 
 #define FORGE_LIVE_REVOKED_BUCKETS 4096 /* a power of two */
-#define FORGE_LIVE_REVOKED_DEEP    63   /* entries of one bucket; 258 048 in all: 131 072 random ones overflow no bucket (5 sigma) */
-#define FORGE_LIVE_REALMS          256  /* databases that are told apart; tokens of a further one are always asked of it */
+#define FORGE_LIVE_REVOKED_DEEP \
+    63 /* entries of one bucket; 258 048 in all: 131 072 random ones overflow no bucket (5 sigma) */
+#define FORGE_LIVE_REALMS 256 /* databases that are told apart; tokens of a further one are always asked of it */
 
 /* --- Relaxed atomics: counters need no order among each other --- */
 
@@ -63,7 +67,8 @@ static inline bool forge_live_swap(uint64_t *n, uint64_t was, uint64_t is)
 
 /* --- The segment --- */
 
-/* One key of the limiter. Its own members are right at every moment; links may be half done when a child dies, and are then made anew. */
+/* One key of the limiter. Its own members are right at every moment; links may be half done when a child dies, and are
+ * then made anew. */
 typedef struct forge_live_key_t {
     uint64_t hash[2];
     int64_t tat;          /* theoretical arrival time of GCRA, on the stripe's clock */
@@ -74,9 +79,10 @@ typedef struct forge_live_key_t {
 } forge_live_key_t;
 
 typedef struct forge_live_stripe_t {
-    pthread_mutex_t mutex; /* process-shared and robust; guards what is below, but `used` and `rebuilt` are read without it */
-    int64_t wall;          /* the last `now` */
-    int64_t clock;         /* runs with it, but never backwards */
+    pthread_mutex_t
+        mutex;     /* process-shared and robust; guards what is below, but `used` and `rebuilt` are read without it */
+    int64_t wall;  /* the last `now` */
+    int64_t clock; /* runs with it, but never backwards */
     uint64_t tick;
     int32_t newest, oldest, free;
     int32_t fresh;    /* keys from here on were never used and are in no list: their pages stay untouched */
@@ -98,7 +104,8 @@ typedef struct forge_live_slot_t {
     forge_live_histogram_t classes[FORGE_LIVE_CLASSES];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_slot_t;
 
-/* A name is taken by its hash and then spelt out; whoever finds it unspelt (its author died) writes the same letters. */
+/* A name is taken by its hash and then spelt out; whoever finds it unspelt (its author died) writes the same letters.
+ */
 typedef struct forge_live_statement_t {
     uint64_t hash; /* 0: free */
     uint64_t spelt;
@@ -112,8 +119,8 @@ typedef struct forge_live_process_t {
     uint64_t in_flight, pool_size, pool_busy, pool_waiting;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
-/* A place, and a seat in the queue before the places (gate.c). `holder` is a process's key; 0: free. Times are of the clock that nobody
- * sets. */
+/* A place, and a seat in the queue before the places (gate.c). `holder` is a process's key; 0: free. Times are of the
+ * clock that nobody sets. */
 typedef struct forge_live_place_t {
     uint64_t holder;
     int64_t until;
@@ -125,18 +132,20 @@ typedef struct forge_live_seat_t {
     uint64_t slots; /* places there are for whoever waits here */
 } forge_live_seat_t;
 typedef struct forge_live_gate_t {
-    pthread_mutex_t mutex; /* process-shared and robust; `turn`, `swept`, `changed` and the counts are read without it */
-    uint64_t head, tail;   /* tickets: the first that may still wait, and the next to be given */
-    uint64_t turn;         /* whoever has a lower ticket may take a place */
-    int64_t swept;         /* when the dead were last looked for */
-    uint32_t changed;      /* counts turns that came; threads sleep on it (futex) */
+    pthread_mutex_t
+        mutex;           /* process-shared and robust; `turn`, `swept`, `changed` and the counts are read without it */
+    uint64_t head, tail; /* tickets: the first that may still wait, and the next to be given */
+    uint64_t turn;       /* whoever has a lower ticket may take a place */
+    int64_t swept;       /* when the dead were last looked for */
+    uint32_t changed;    /* counts turns that came; threads sleep on it (futex) */
     uint32_t held, waiting;
     int32_t fd; /* an eventfd of the parent's: becomes readable each time that `changed` counts; -1: none */
     forge_live_place_t places[FORGE_LIVE_PLACES];
     forge_live_seat_t seats[FORGE_LIVE_SEATS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
 
-/* Revoked sessions and raised epochs whose hash falls here; see revocations.c. Written by one at a time, read by all. */
+/* Revoked sessions and raised epochs whose hash falls here; see revocations.c. Written by one at a time, read by all.
+ */
 typedef struct forge_live_revoked_t {
     uint64_t lost; /* the second until which an entry would have counted that found no room here */
     uint64_t keys[FORGE_LIVE_REVOKED_DEEP];
@@ -193,7 +202,8 @@ void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data,
 
 void forge_live_limits_init(forge_live_segment_t *segment);
 /* The stripe that `key` belongs to, and its hash. */
-forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len, uint64_t hash[2]);
+forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len,
+                                             uint64_t hash[2]);
 /* Locks; repairs what a holder that died has left. */
 bool forge_live_limit_lock(forge_live_stripe_t *stripe);
 /* Whether chains, list, free keys and counts agree; for tests, under the lock. */
@@ -208,9 +218,11 @@ typedef struct forge_live_bound_t {
 } forge_live_bound_t;
 extern const forge_live_bound_t forge_live_bounds[FORGE_LIVE_BUCKETS - 1];
 void forge_live_histogram_add(forge_live_histogram_t *h, apr_interval_time_t took);
-void forge_live_histogram_merge(forge_live_histogram_t *into, const forge_live_histogram_t *h); /* `into` is private to the caller */
+void forge_live_histogram_merge(forge_live_histogram_t *into,
+                                const forge_live_histogram_t *h); /* `into` is private to the caller */
 uint64_t forge_live_histogram_count(const forge_live_histogram_t *h);
-/* The q-quantile in microseconds, by linear interpolation; the highest bound when it lies above; 0 of an empty histogram. */
+/* The q-quantile in microseconds, by linear interpolation; the highest bound when it lies above; 0 of an empty
+ * histogram. */
 double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q);
 /* Copies the name of entry i into `name`; false when it has none. */
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8]);
@@ -218,15 +230,17 @@ bool forge_live_statement_name(const forge_live_statement_t *statement, char nam
 /* --- system.c: Linux; figures are not known elsewhere --- */
 
 bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
-double forge_live_system_disk(const char *path);             /* as forge_machine_t has it, of the file system that holds `path` */
-/* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
+double forge_live_system_disk(const char *path); /* as forge_machine_t has it, of the file system that holds `path` */
+/* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these
+ * apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
 
 /* --- revocations.c --- */
 
 void forge_live_revocations_init(forge_live_segment_t *segment);
 /* Where a session or a user belongs, and its key there. */
-forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key);
+forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id,
+                                                uint64_t *key);
 
 /* --- gate.c --- */
 

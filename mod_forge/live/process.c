@@ -52,7 +52,8 @@ static void process_sweep(forge_live_segment_t *segment)
     }
 }
 
-/* Finds an entry for this process and remembers it. Of two threads that come first at once, one gives its entry back. */
+/* Finds an entry for this process and remembers it. Of two threads that come first at once, one gives its entry back.
+ */
 static forge_live_process_t *process_join(forge_live_t *live, uint64_t was)
 {
     forge_live_segment_t *segment = live->segment;

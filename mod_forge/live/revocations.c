@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions and epochs that have ended, for as long as a token of theirs may still be unexpired.
  *
- * A session or an account is found by 128 bits of a keyed hash: 12 choose a bucket, 64 are kept. Keys fill a bucket from its beginning, and
- * the first empty one ends the search. Readers take no lock: every word is read and written whole, a value is believed only while its key
- * stands beside it, and a key is taken away before its place gets another value. Writers hold a mutex among themselves; one that dies
- * leaves nothing that a reader could misread. What finds no room makes its bucket uncertain until it would have expired: a token whose
- * session or account falls into that bucket is then asked of the database, never let in unasked.
+ * A session or an account is found by 128 bits of a keyed hash: 12 choose a bucket, 64 are kept. Keys fill a bucket
+ * from its beginning, and the first empty one ends the search. Readers take no lock: every word is read and written
+ * whole, a value is believed only while its key stands beside it, and a key is taken away before its place gets another
+ * value. Writers hold a mutex among themselves; one that dies leaves nothing that a reader could misread. What finds no
+ * room makes its bucket uncertain until it would have expired: a token whose session or account falls into that bucket
+ * is then asked of the database, never let in unasked.
  */
 #include "live_private.h"
 #include <errno.h>
@@ -20,7 +21,7 @@
 #define TWEAK_SESSION 1000 /* of the hash; the limiter uses small numbers */
 #define TWEAK_USER    1001
 
-#define LOCK_PATIENCE 1                       /* seconds; a writer that stands still for longer must not hold up the others */
+#define LOCK_PATIENCE 1 /* seconds; a writer that stands still for longer must not hold up the others */
 #define LEADER_QUIET  apr_time_from_msec(700) /* after it somebody looks whether the listener still lives */
 #define LEADER_HUNG   apr_time_from_sec(5)    /* after it another takes over, whether it lives or not */
 
@@ -81,7 +82,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 /* --- The table --- */
 
-forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id, uint64_t *key)
+forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id,
+                                                uint64_t *key)
 {
     uint64_t hash[2], name[2] = {realm, (uint64_t)id};
     forge_live_hash(live->segment->secret, user ? TWEAK_USER : TWEAK_SESSION, name, sizeof(name), hash);
@@ -105,8 +107,8 @@ static uint64_t find(const forge_live_revoked_t *bucket, uint64_t key)
     return 0;
 }
 
-/* The place of this key, else one whose value nobody needs any more, else the first that was never used; -1 when there is none. Under the
- * lock. */
+/* The place of this key, else one whose value nobody needs any more, else the first that was never used; -1 when there
+ * is none. Under the lock. */
 static int place_for(const forge_live_revoked_t *bucket, uint64_t key, uint64_t now)
 {
     int spare = -1;
@@ -130,7 +132,8 @@ static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value)
         return false;
     uint64_t was = bucket->values[i];
     if (bucket->keys[i] == key) {
-        put(&bucket->values[i], larger(value_until(was), value_until(value)) << 32 | larger(value_epoch(was), value_epoch(value)));
+        put(&bucket->values[i],
+            larger(value_until(was), value_until(value)) << 32 | larger(value_epoch(was), value_epoch(value)));
         return true;
     }
     if (bucket->keys[i] != KEY_NONE)
@@ -170,7 +173,8 @@ void forge_live_revoke_session(forge_live_t *live, uint64_t realm, apr_int64_t s
     enter(live, realm, false, session_id, value_make(whole_seconds(until), 0));
 }
 
-void forge_live_revoke_user(forge_live_t *live, uint64_t realm, apr_int64_t user_id, apr_int64_t epoch, apr_time_t until)
+void forge_live_revoke_user(forge_live_t *live, uint64_t realm, apr_int64_t user_id, apr_int64_t epoch,
+                            apr_time_t until)
 {
     enter(live, realm, true, user_id, value_make(whole_seconds(until), epoch));
 }
@@ -267,5 +271,6 @@ forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const for
         return FORGE_VERDICT_REVOKED;
     if (see(&sessions->lost) >= second || see(&users->lost) >= second)
         return FORGE_VERDICT_UNKNOWN;
-    return heard && forge_util_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID : FORGE_VERDICT_UNKNOWN;
+    return heard && forge_util_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID
+                                                                                    : FORGE_VERDICT_UNKNOWN;
 }

@@ -23,16 +23,16 @@ static void segment_init(forge_live_segment_t *segment)
     forge_live_revocations_init(segment);
 }
 
-/* Anonymous memory that forked children share. APR's own clean-up unmaps it with p. APR keeps its size in front of it, so that it starts
- * within a cache line: one line more is asked for, and the segment begins with the next. */
+/* Anonymous memory that forked children share. APR's own clean-up unmaps it with p. APR keeps its size in front of it,
+ * so that it starts within a cache line: one line more is asked for, and the segment begins with the next. */
 forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why)
 {
     apr_shm_t *shm;
     apr_status_t rv = apr_shm_create(&shm, sizeof(forge_live_segment_t) + FORGE_LIVE_LINE, NULL, p);
     if (rv != APR_SUCCESS) {
         char reason[120];
-        *why = apr_psprintf(p, "could not get %" APR_SIZE_T_FMT " bytes of shared memory: %s", sizeof(forge_live_segment_t),
-                            apr_strerror(rv, reason, sizeof(reason)));
+        *why = apr_psprintf(p, "could not get %" APR_SIZE_T_FMT " bytes of shared memory: %s",
+                            sizeof(forge_live_segment_t), apr_strerror(rv, reason, sizeof(reason)));
         return NULL;
     }
     forge_live_t *live = apr_pcalloc(p, sizeof(*live));
@@ -42,8 +42,8 @@ forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why)
     return live;
 }
 
-/* The name under which the pool keeps the segment says its layout: another version of the module does not find it and makes its own. No
- * clean-up is registered here: a graceful restart unloads this code, and the pool outlives it. */
+/* The name under which the pool keeps the segment says its layout: another version of the module does not find it and
+ * makes its own. No clean-up is registered here: a graceful restart unloads this code, and the pool outlives it. */
 forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why)
 {
     char name[64];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): a keyed hash, so that nobody can choose keys that fall into one place.
+ * SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): a keyed hash, so that nobody can choose keys that fall into
+ * one place.
  */
 #include "live_private.h"
 
@@ -53,7 +54,8 @@ static inline uint64_t sip_bytes(const unsigned char *data, apr_size_t len)
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2])
 {
     uint64_t k0 = secret[0], k1 = secret[1] ^ tweak;
-    uint64_t v[4] = {0x736f6d6570736575 ^ k0, 0x646f72616e646f6d ^ k1 ^ 0xee, 0x6c7967656e657261 ^ k0, 0x7465646279746573 ^ k1};
+    uint64_t v[4] = {0x736f6d6570736575 ^ k0, 0x646f72616e646f6d ^ k1 ^ 0xee, 0x6c7967656e657261 ^ k0,
+                     0x7465646279746573 ^ k1};
     const unsigned char *at = data;
     apr_size_t left = len;
     for (; left >= 8; at += 8, left -= 8)

@@ -73,8 +73,8 @@ forge_machine_t forge_live_machine(void)
     return (forge_machine_t){.disk = forge_live_system_disk("/"), .memory = memory_used()};
 }
 
-/* "pid (name) state ppid …": the name may hold anything, so the fields are counted from its last parenthesis. Field 3 is the state, 22 the
- * birth. */
+/* "pid (name) state ppid …": the name may hold anything, so the fields are counted from its last parenthesis. Field 3
+ * is the state, 22 the birth. */
 uint64_t forge_live_system_born(pid_t pid, bool *known)
 {
     enum { STATE = 3, BORN = 22 };

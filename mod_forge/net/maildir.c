@@ -9,8 +9,9 @@
 static apr_status_t put(apr_pool_t *p, const char *draft, const char *path, const forge_parcel_t *parcel)
 {
     apr_file_t *file;
-    apr_status_t closed, status = apr_file_open(&file, draft, APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_TRUNCATE | APR_FOPEN_BINARY,
-                                                APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_GREAD, p);
+    apr_status_t closed,
+        status = apr_file_open(&file, draft, APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_TRUNCATE | APR_FOPEN_BINARY,
+                               APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_GREAD, p);
     if (status != APR_SUCCESS)
         return status;
     status = apr_file_write_full(file, parcel->data, parcel->len, NULL);
@@ -26,12 +27,13 @@ static apr_status_t put(apr_pool_t *p, const char *draft, const char *path, cons
     return status;
 }
 
-forge_delivery_t forge_net_maildir_put(apr_pool_t *p, const char *directory, apr_time_t when, const forge_parcel_t *parcel,
-                                       const char **why)
+forge_delivery_t forge_net_maildir_put(apr_pool_t *p, const char *directory, apr_time_t when,
+                                       const forge_parcel_t *parcel, const char **why)
 {
     char text[120];
     const char *name = apr_psprintf(p, "%" APR_TIME_T_FMT "-%s", when, parcel->id);
-    const char *path = apr_pstrcat(p, directory, "/", name, ".eml", NULL), *draft = apr_pstrcat(p, directory, "/.", name, ".part", NULL);
+    const char *path = apr_pstrcat(p, directory, "/", name, ".eml", NULL),
+               *draft = apr_pstrcat(p, directory, "/.", name, ".part", NULL);
     apr_status_t status = put(p, draft, path, parcel);
     if (status == APR_SUCCESS)
         return FORGE_DELIVERED;

@@ -44,7 +44,8 @@ forge_smtp_t *forge_net_smtp_open(apr_pool_t *p, const forge_mail_t *mail)
     forge_smtp_t *smtp = apr_pcalloc(p, sizeof(*smtp));
     pthread_once(&once, global_init);
     smtp->mail = mail;
-    smtp->url = apr_psprintf(p, "smtp%s://%s:%d/%s", mail->tls ? "s" : "", mail->host, mail->port, domain ? domain + 1 : "localhost");
+    smtp->url = apr_psprintf(p, "smtp%s://%s:%d/%s", mail->tls ? "s" : "", mail->host, mail->port,
+                             domain ? domain + 1 : "localhost");
     smtp->curl = curl_easy_init();
     if (!smtp->curl)
         return NULL;
@@ -79,8 +80,9 @@ static int progress(void *baton, curl_off_t a, curl_off_t b, curl_off_t c, curl_
 /* The connection as configured: TLS is verified, nothing of the environment (proxies, .netrc) counts. */
 static void prepare(forge_smtp_t *smtp)
 {
-    static const long use_ssl[] = {
-        [FORGE_STARTTLS_REQUIRED] = CURLUSESSL_ALL, [FORGE_STARTTLS_OPTIONAL] = CURLUSESSL_TRY, [FORGE_STARTTLS_OFF] = CURLUSESSL_NONE};
+    static const long use_ssl[] = {[FORGE_STARTTLS_REQUIRED] = CURLUSESSL_ALL,
+                                   [FORGE_STARTTLS_OPTIONAL] = CURLUSESSL_TRY,
+                                   [FORGE_STARTTLS_OFF] = CURLUSESSL_NONE};
     const forge_mail_t *mail = smtp->mail;
     CURL *c = smtp->curl;
     curl_easy_reset(c); /* options only: the connection stays */
@@ -124,7 +126,8 @@ static forge_delivery_t judge(const forge_smtp_t *smtp, CURLcode code)
         return FORGE_DELIVERY_STOPPED;
     if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_WEIRD_SERVER_REPLY)
         return FORGE_DELIVERY_DOWN;
-    if (said >= 500 && strncmp(smtp->error, "RCPT", 4) == 0) /* that mailbox does not exist: no try will change it (RFC 5321 §4.2.1) */
+    if (said >= 500 &&
+        strncmp(smtp->error, "RCPT", 4) == 0) /* that mailbox does not exist: no try will change it (RFC 5321 §4.2.1) */
         return FORGE_DELIVERY_REFUSED;
     return said >= 400 ? FORGE_DELIVERY_LATER : FORGE_DELIVERY_DOWN;
 }

@@ -70,14 +70,15 @@ static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn
 /* What only holds together. */
 static const char *judge(const forge_mail_t *mail)
 {
-    if ((mail->user == NULL) != (mail->password == NULL))
+    if ((!mail->user) != (!mail->password))
         return "user= and password= belong together";
     if (mail->password && !mail->tls && mail->starttls != FORGE_STARTTLS_REQUIRED && !loopback(mail->host))
         return "the password could travel in the clear; say smtps:// or starttls=required";
     return NULL;
 }
 
-const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const *words, forge_address_fn address, const char **why)
+const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const *words, forge_address_fn address,
+                                         const char **why)
 {
     forge_mail_t *mail = apr_pcalloc(p, sizeof(*mail));
     *why = n < 1 ? "it says nothing" : NULL;

@@ -18,7 +18,8 @@ static void add_text(forge_buf_t *b, const char *name, const char *text, apr_siz
         forge_util_buf_puts(b, "null");
 }
 
-/* `first` is the request as it came, `last` the one that answered it after internal redirects. The query stays out: it may hold secrets. */
+/* `first` is the request as it came, `last` the one that answered it after internal redirects. The query stays out: it
+ * may hold secrets. */
 static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const forge_note_t *note)
 {
     apr_interval_time_t took = apr_time_now() - first->request_time;
@@ -34,7 +35,8 @@ static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const
     add_text(b, "path", first->unparsed_uri ? forge_server_raw_path(first) : NULL, PATH_MAX_BYTES);
     if (took < 0) /* the clock was set back */
         took = 0;
-    forge_util_buf_printf(b, ",\"status\":%d,\"duration_ms\":%" APR_INT64_T_FMT ".%03d", last->status, took / 1000, (int)(took % 1000));
+    forge_util_buf_printf(b, ",\"status\":%d,\"duration_ms\":%" APR_INT64_T_FMT ".%03d", last->status, took / 1000,
+                          (int)(took % 1000));
     forge_util_buf_printf(b, ",\"bytes\":%" APR_OFF_T_FMT, last->bytes_sent);
     add_text(b, "client", first->useragent_ip, TEXT_MAX_BYTES);
     forge_util_buf_puts(b, "}\n");

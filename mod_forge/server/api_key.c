@@ -15,11 +15,13 @@
 static bool shaped(apr_pool_t *p, const char *key)
 {
     apr_size_t ignored;
-    return strnlen(key, PREFIX_LEN + BITS_LEN + 1) == PREFIX_LEN + BITS_LEN && strncmp(key, FORGE_API_KEY_PREFIX, PREFIX_LEN) == 0 &&
+    return strnlen(key, PREFIX_LEN + BITS_LEN + 1) == PREFIX_LEN + BITS_LEN &&
+           strncmp(key, FORGE_API_KEY_PREFIX, PREFIX_LEN) == 0 &&
            forge_util_b64url_decode(p, key + PREFIX_LEN, BITS_LEN, &ignored);
 }
 
-forge_status_t forge_server_api_key(request_rec *r, const forge_server_t *server, const char *key, bool counted, forge_who_t *who)
+forge_status_t forge_server_api_key(request_rec *r, const forge_server_t *server, const char *key, bool counted,
+                                    forge_who_t *who)
 {
     forge_lease_t *lease;
     forge_db_t *db;
@@ -28,7 +30,8 @@ forge_status_t forge_server_api_key(request_rec *r, const forge_server_t *server
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_server_limit_peek(r, server, counted));
     FORGE_TRY(forge_server_lease_take(r->pool, server, forge_server_activity(r), &lease, &db));
-    forge_status_t status = forge_store_api_key_find(db, r->pool, forge_core_sha256_hex(r->pool, key, strlen(key)), &rows);
+    forge_status_t status =
+        forge_store_api_key_find(db, r->pool, forge_core_sha256_hex(r->pool, key, strlen(key)), &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeAuditLog: one JSON line for each security event that was committed. The table forge.audit_events is the record; this is for what
- * watches over many servers.
+ * ForgeAuditLog: one JSON line for each security event that was committed. The table forge.audit_events is the record;
+ * this is for what watches over many servers.
  */
 #include "server_private.h"
 #include "store/store.h"
@@ -28,7 +28,8 @@ static const char *time_of(apr_pool_t *p, const forge_json_t *event)
     return forge_util_time(p, at && forge_util_time_parse(at, len, &t) ? t : apr_time_now(), 3);
 }
 
-static void compose(forge_buf_t *b, apr_pool_t *p, const forge_server_t *server, const forge_json_t *event, bool with_detail)
+static void compose(forge_buf_t *b, apr_pool_t *p, const forge_server_t *server, const forge_json_t *event,
+                    bool with_detail)
 {
     static const char *const members[] = {"event", "actor_id", "subject_id", "ip", "request_id", NULL};
     const char *host = server->s->server_hostname ? server->s->server_hostname : "";

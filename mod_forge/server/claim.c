@@ -21,7 +21,8 @@ static const char *location_handler(request_rec *r)
     return name && !error ? name : "";
 }
 
-/* Asked at least four times a request, so the answer is kept; before the claim (an early error of Apache's) it may still change. */
+/* Asked at least four times a request, so the answer is kept; before the claim (an early error of Apache's) it may
+ * still change. */
 bool forge_server_ours(request_rec *r)
 {
     const forge_note_t *note = forge_server_note(r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeCookie: the session of a browser. The cookie is the access token itself, so it is believed like one; a second cookie, which scripts
- * can read, says what must stand in X-CSRF-Token when the first one is to change something.
+ * ForgeCookie: the session of a browser. The cookie is the access token itself, so it is believed like one; a second
+ * cookie, which scripts can read, says what must stand in X-CSRF-Token when the first one is to change something.
  */
 #include "server_private.h"
 #include "core/identity/identity.h"
@@ -15,7 +15,8 @@
 
 APLOG_USE_MODULE(forge);
 
-/* __Host-: set by this host itself, over TLS, for all its paths; a neighbour's host cannot plant one (RFC 6265bis §4.1.3.2). */
+/* __Host-: set by this host itself, over TLS, for all its paths; a neighbour's host cannot plant one (RFC 6265bis
+ * §4.1.3.2). */
 #define SESSION_COOKIE "__Host-forge_session"
 #define CSRF_COOKIE    "__Host-forge_csrf"
 #define CSRF_HEADER    "X-CSRF-Token"
@@ -24,7 +25,8 @@ APLOG_USE_MODULE(forge);
 
 /* --- reading --- */
 
-/* The value of a cookie; NULL when there is none, and when there are two, for nobody can tell which one the browser's host has set. */
+/* The value of a cookie; NULL when there is none, and when there are two, for nobody can tell which one the browser's
+ * host has set. */
 static const char *cookie_value(request_rec *r, const char *name)
 {
     const char *header = forge_server_cookie_as_sent(r), *found = NULL;
@@ -78,8 +80,8 @@ bool forge_server_writes(request_rec *r)
 static const char *csrf_token(apr_pool_t *p, const forge_server_t *server, const forge_who_t *who)
 {
     unsigned char mac[32];
-    const char *text = apr_psprintf(p, "%s %" APR_INT64_T_FMT " %" APR_INT64_T_FMT, forge_config_token_rules(server->config)->issuer,
-                                    who->user_id, who->session_id);
+    const char *text = apr_psprintf(p, "%s %" APR_INT64_T_FMT " %" APR_INT64_T_FMT,
+                                    forge_config_token_rules(server->config)->issuer, who->user_id, who->session_id);
     forge_core_mac(server->keys, "csrf", text, strlen(text), mac);
     return forge_util_b64url(p, mac, sizeof(mac));
 }
@@ -95,8 +97,8 @@ static bool has_csrf_token(request_rec *r, const forge_server_t *server, const f
 static void add_cookie(request_rec *r, const char *name, const char *value, bool scripts, apr_interval_time_t life)
 {
     apr_table_addn(r->err_headers_out, "Set-Cookie",
-                   apr_psprintf(r->pool, "%s=%s" ATTRIBUTES "%s; Max-Age=%" APR_TIME_T_FMT, name, value, scripts ? "" : "; HttpOnly",
-                                apr_time_sec(life)));
+                   apr_psprintf(r->pool, "%s=%s" ATTRIBUTES "%s; Max-Age=%" APR_TIME_T_FMT, name, value,
+                                scripts ? "" : "; HttpOnly", apr_time_sec(life)));
 }
 
 /* Over plain HTTP a browser would refuse Secure cookies, and anybody could read others. */
@@ -105,8 +107,8 @@ static bool can_set(request_rec *r, const forge_server_t *server)
     return forge_config_cookie(server->config, forge_config_of_request(r)) && forge_server_secure(r);
 }
 
-/* An access token that says what it is for: a cookie is renewed as long as its session lives, and whoever finds an access token that has
- * ended must not get that by sending it as a cookie. */
+/* An access token that says what it is for: a cookie is renewed as long as its session lives, and whoever finds an
+ * access token that has ended must not get that by sending it as a cookie. */
 static const char *sign(apr_pool_t *p, const forge_server_t *server, const forge_who_t *who, apr_time_t now)
 {
     forge_who_t marked = *who;
@@ -189,7 +191,8 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
 static forge_status_t believe(request_rec *r, const forge_server_t *server, const char **token, forge_who_t *who)
 {
     const forge_token_rules_t *rules = forge_config_token_rules(server->config);
-    apr_time_t now = apr_time_now(); /* not when the request began: slow headers must not outlive what voids their token */
+    apr_time_t now =
+        apr_time_now(); /* not when the request began: slow headers must not outlive what voids their token */
     forge_who_t checked;
     const char *why = "";
     *token = can_set(r, server) ? cookie_value(r, SESSION_COOKIE) : NULL;
@@ -218,23 +221,26 @@ forge_status_t forge_server_cookie_who(request_rec *r, const forge_server_t *ser
     return !forge_server_writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
 }
 
-/* A page elsewhere needs no consent of ours to send a form, or nothing at all: that could log somebody in to an account that is not
- * theirs. JSON it may send only after a preflight. */
+/* A page elsewhere needs no consent of ours to send a form, or nothing at all: that could log somebody in to an account
+ * that is not theirs. JSON it may send only after a preflight. */
 static bool is_foreign_login(request_rec *r, const forge_config_t *config, const forge_route_t *route)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type"), *origin = apr_table_get(r->headers_in, "Origin");
     if (!route || !(route->flags & (FORGE_R_FORM | FORGE_R_TOKENS)) || route->method == FORGE_GET)
         return false;
-    if ((type && strncasecmp(type, "application/json", 16) == 0) || (origin && forge_config_origin_allowed(config, origin)))
+    if ((type && strncasecmp(type, "application/json", 16) == 0) ||
+        (origin && forge_config_origin_allowed(config, origin)))
         return false;
     return !same_origin(r, true);
 }
 
-forge_status_t forge_server_cookie_token(request_rec *r, const forge_server_t *server, const forge_route_t *route, const char **token)
+forge_status_t forge_server_cookie_token(request_rec *r, const forge_server_t *server, const forge_route_t *route,
+                                         const char **token)
 {
     forge_who_t who;
     *token = NULL;
-    if (!forge_config_cookie(server->config, forge_config_of_request(r)) || apr_table_get(r->headers_in, "Authorization"))
+    if (!forge_config_cookie(server->config, forge_config_of_request(r)) ||
+        apr_table_get(r->headers_in, "Authorization"))
         return FORGE_OK;
     if (is_foreign_login(r, server->config, route))
         return FORGE_E_CSRF;

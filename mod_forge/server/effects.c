@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a committed statement means beyond its rows: sessions and tokens end in shared memory, audit events go into ForgeAuditLog.
+ * What a committed statement means beyond its rows: sessions and tokens end in shared memory, audit events go into
+ * ForgeAuditLog.
  */
 #include "server_private.h"
 #include "store/store.h"
@@ -12,7 +13,8 @@ static bool number(const char *at, const char *end, apr_int64_t *n)
     return end > at && *at >= '0' && *at <= '9' && forge_util_atoi(at, (apr_size_t)(end - at), n);
 }
 
-/* One word into shared memory. Unknown ones are left to later versions of this module, which may speak on the same channel. */
+/* One word into shared memory. Unknown ones are left to later versions of this module, which may speak on the same
+ * channel. */
 static void apply_word(const forge_server_t *server, const char *word, apr_size_t len, apr_time_t until)
 {
     const char *end = word + len, *colon = memchr(word, ':', len);

@@ -25,7 +25,8 @@ static const char *csp(request_rec *r, forge_csp_t policy)
 {
     if (policy == FORGE_CSP_DISABLED)
         return NULL;
-    return policy == FORGE_CSP_STRICT && (!r->content_type || strstr(r->content_type, "json")) ? CSP_STRICT : CSP_RELAXED;
+    return policy == FORGE_CSP_STRICT && (!r->content_type || strstr(r->content_type, "json")) ? CSP_STRICT
+                                                                                               : CSP_RELAXED;
 }
 
 /* Leaves alone what a handler or the site has set on purpose; the two tables would be sent one after the other. */

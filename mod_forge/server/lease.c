@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Database connections: from mod_dbd's pool to store/, with a bounded wait that mod_dbd lacks and a pause after failures (DESIGN 1).
- * DBDMax is per child and mod_dbd waits for ever at it, so a gate of the same size stands in front.
+ * Database connections: from mod_dbd's pool to store/, with a bounded wait that mod_dbd lacks and a pause after
+ * failures (DESIGN 1). DBDMax is per child and mod_dbd waits for ever at it, so a gate of the same size stands in
+ * front.
  */
 #include "server_private.h"
 #include "store/store.h"
@@ -21,9 +22,11 @@ APLOG_USE_MODULE(forge);
 #define ANSWER_SLACK        apr_time_from_msec(300) /* a hanging server is given up so long after its own time-out */
 #define IDLE_IN_TRANSACTION apr_time_from_sec(10)
 #define STALE_FOUND_WITHIN  apr_time_from_msec(100)
-#define PAUSE_FIRST         apr_time_from_msec(250) /* after a failure nobody asks the database for so long; then one request tries */
-#define PAUSE_LATER         apr_time_from_sec(3) /* … and so long once the outage has lasted a minute: mod_dbd writes a line for each try */
-#define OUTAGE_LONG         apr_time_from_sec(60)
+#define PAUSE_FIRST \
+    apr_time_from_msec(250) /* after a failure nobody asks the database for so long; then one request tries */
+#define PAUSE_LATER \
+    apr_time_from_sec(3) /* … and so long once the outage has lasted a minute: mod_dbd writes a line for each try */
+#define OUTAGE_LONG apr_time_from_sec(60)
 
 typedef struct forge_pool_t {
     apr_thread_mutex_t *lock;
@@ -58,13 +61,14 @@ forge_pool_t *forge_server_pool_make(apr_pool_t *p, server_rec *s, int size)
     return pool;
 }
 
-/* A directive of mod_dbd's where it applies to this server: in its <VirtualHost> block, else at server level, else NULL. */
+/* A directive of mod_dbd's where it applies to this server: in its <VirtualHost> block, else at server level, else
+ * NULL. */
 static const char *dbd_directive(server_rec *s, const char *name)
 {
     const char *said = NULL, *own = NULL;
     for (ap_directive_t *d = ap_conftree; d; d = d->next) {
-        bool own_host = strcasecmp(d->directive, "<VirtualHost") == 0 && s->defn_name && strcmp(d->filename, s->defn_name) == 0 &&
-                        d->line_num == (int)s->defn_line_number;
+        bool own_host = strcasecmp(d->directive, "<VirtualHost") == 0 && s->defn_name &&
+                        strcmp(d->filename, s->defn_name) == 0 && d->line_num == (int)s->defn_line_number;
         if (strcasecmp(d->directive, name) == 0)
             said = d->args;
         for (ap_directive_t *in = own_host ? d->first_child : NULL; in; in = in->next)
@@ -173,8 +177,8 @@ static void note_failure(forge_lease_t *lease, forge_status_t status)
                          : "the database cannot be reached");
 }
 
-/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails by our own fault is
- * always told. */
+/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails
+ * by our own fault is always told. */
 static bool worth_telling(const char *tag)
 {
     static apr_time_t told[100];
@@ -216,7 +220,8 @@ static apr_status_t return_with_pool(void *lease)
 }
 
 /* Takes one connection out of mod_dbd's pool and makes it ours. */
-static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge_db_settings_t *settings, const char *activity)
+static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge_db_settings_t *settings,
+                                const char *activity)
 {
     lease->rec = dbd_open ? dbd_open(p, lease->s) : NULL;
     if (!lease->rec)
@@ -225,9 +230,9 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     return forge_store_db_attach(p, native, settings, &(forge_db_use_t){activity, store_says, lease}, &lease->db);
 }
 
-/* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given
- * back and taken again, mod_dbd reconnects it (another thread may have brought the next dead one meanwhile, hence the loop). A server that
- * hangs is not asked twice. */
+/* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by
+ * attach, at once; given back and taken again, mod_dbd reconnects it (another thread may have brought the next dead one
+ * meanwhile, hence the loop). A server that hangs is not asked twice. */
 static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const char *activity)
 {
     forge_db_settings_t *settings = apr_pcalloc(p, sizeof(*settings));
@@ -246,8 +251,8 @@ static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const
     return status;
 }
 
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **out,
-                                     forge_db_t **db)
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
+                                       forge_lease_t **out, forge_db_t **db)
 {
     forge_status_t status = enter(server->db_pool, server);
     if (status != FORGE_OK) {
@@ -280,7 +285,8 @@ forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
     return lease && lease->rec ? lease->db : NULL;
 }
 
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data)
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+                                       forge_db_fn use, void *data)
 {
     forge_lease_t *lease;
     forge_db_t *db;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rate limits at the edge: who is counted, in which quota, and the header families that tell (counting itself is live/limits.c).
+ * Rate limits at the edge: who is counted, in which quota, and the header families that tell (counting itself is
+ * live/limits.c).
  */
 #include "server_private.h"
 
@@ -24,7 +25,8 @@ static void key_add(limit_key_t *k, const void *data, apr_size_t len)
     k->len += len;
 }
 
-/* The client's address as httpd sees it (mod_remoteip decides about proxies): IPv4 whole, also when mapped into IPv6; IPv6 by its /64. */
+/* The client's address as httpd sees it (mod_remoteip decides about proxies): IPv4 whole, also when mapped into IPv6;
+ * IPv6 by its /64. */
 static void key_add_address(limit_key_t *k, const apr_sockaddr_t *address)
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -45,12 +47,14 @@ const char *forge_server_limit_address(const request_rec *r)
     if (k.len == 4)
         return apr_psprintf(r->pool, "%d.%d.%d.%d", b[0], b[1], b[2], b[3]);
     if (k.len == V6_PREFIX)
-        return apr_psprintf(r->pool, "%x:%x:%x:%x::/64", b[0] << 8 | b[1], b[2] << 8 | b[3], b[4] << 8 | b[5], b[6] << 8 | b[7]);
+        return apr_psprintf(r->pool, "%x:%x:%x:%x::/64", b[0] << 8 | b[1], b[2] << 8 | b[3], b[4] << 8 | b[5],
+                            b[6] << 8 | b[7]);
     return "local"; /* a Unix socket */
 }
 
 /* By the account where user_id names one, else by the address. */
-static limit_key_t key_make(request_rec *r, const forge_server_t *server, forge_limit_class_t class, apr_int64_t user_id)
+static limit_key_t key_make(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
+                            apr_int64_t user_id)
 {
     limit_key_t k = {.len = 0};
     apr_uint64_t tenant = forge_config_tenant(server->config);
@@ -73,9 +77,10 @@ static apr_int64_t seconds(apr_interval_time_t t)
     return (t + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC;
 }
 
-/* Several quotas may apply to a request: the one with the least left is told (draft-ietf-httpapi-ratelimit-headers, and the older
- * X-RateLimit-*). */
-static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit, const forge_limit_answer_t *answer, apr_time_t now)
+/* Several quotas may apply to a request: the one with the least left is told (draft-ietf-httpapi-ratelimit-headers, and
+ * the older X-RateLimit-*). */
+static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit, const forge_limit_answer_t *answer,
+                 apr_time_t now)
 {
     apr_table_t *h = r->err_headers_out;
     apr_pool_t *p = r->pool;
@@ -83,16 +88,19 @@ static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit,
     apr_int64_t remaining = answer->allowed ? answer->remaining : 0;
     if (told && answer->allowed && apr_atoi64(told) <= remaining)
         return;
-    apr_table_setn(h, "RateLimit-Policy",
-                   apr_psprintf(p, "\"%s\";q=%" APR_INT64_T_FMT ";w=%" APR_INT64_T_FMT, name, limit.limit, seconds(limit.window)));
-    apr_table_setn(h, "RateLimit",
-                   apr_psprintf(p, "\"%s\";r=%" APR_INT64_T_FMT ";t=%" APR_INT64_T_FMT, name, remaining, seconds(answer->reset)));
+    apr_table_setn(
+        h, "RateLimit-Policy",
+        apr_psprintf(p, "\"%s\";q=%" APR_INT64_T_FMT ";w=%" APR_INT64_T_FMT, name, limit.limit, seconds(limit.window)));
+    apr_table_setn(
+        h, "RateLimit",
+        apr_psprintf(p, "\"%s\";r=%" APR_INT64_T_FMT ";t=%" APR_INT64_T_FMT, name, remaining, seconds(answer->reset)));
     apr_table_setn(h, "X-RateLimit-Limit", forge_util_itoa(p, limit.limit));
     apr_table_setn(h, "X-RateLimit-Remaining", forge_util_itoa(p, remaining));
     apr_table_setn(h, "X-RateLimit-Reset", forge_util_itoa(p, seconds(now + answer->reset)));
 }
 
-forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class, apr_int64_t user_id)
+forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
+                                  apr_int64_t user_id)
 {
     bool by_account;
     forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), class, &by_account);
@@ -112,7 +120,8 @@ forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, 
 forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *server, bool counted)
 {
     bool by_account;
-    forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), FORGE_LIMIT_DEFAULT, &by_account);
+    forge_limit_t limit =
+        forge_config_limit(server->config, forge_config_of_request(r), FORGE_LIMIT_DEFAULT, &by_account);
     if (limit.limit == 0 || limit.window == 0)
         return FORGE_OK;
     limit_key_t key = key_make(r, server, FORGE_LIMIT_DEFAULT, 0);
@@ -120,6 +129,7 @@ forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *ser
         return FORGE_OK;
     if (!counted)
         return forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0);
-    forge_server_note(r)->retry_after = 1; /* the pass after the guard takes from the same quota: it counts this refusal and says when */
+    forge_server_note(r)->retry_after =
+        1; /* the pass after the guard takes from the same quota: it counts this refusal and says when */
     return FORGE_E_RATE_LIMITED;
 }

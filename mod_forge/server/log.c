@@ -26,12 +26,15 @@ static forge_log_t *open_log(apr_pool_t *p, server_rec *s, const char *directive
         piped_log *pipe = ap_open_piped_log(p, name + 1);
         log->file = pipe ? ap_piped_log_write_fd(pipe) : NULL;
         if (!log->file)
-            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0440: %s: could not start '%s'", directive, name + 1);
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0440: %s: could not start '%s'", directive,
+                         name + 1);
     } else {
-        apr_status_t rv = apr_file_open(&log->file, name, APR_WRITE | APR_APPEND | APR_CREATE | APR_LARGEFILE | APR_BINARY,
-                                        APR_UREAD | APR_UWRITE | APR_GREAD, p);
+        apr_status_t rv =
+            apr_file_open(&log->file, name, APR_WRITE | APR_APPEND | APR_CREATE | APR_LARGEFILE | APR_BINARY,
+                          APR_UREAD | APR_UWRITE | APR_GREAD, p);
         if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, rv, s, "FG0441: %s: could not open '%s'", directive, name);
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, rv, s, "FG0441: %s: could not open '%s'", directive,
+                         name);
             return NULL;
         }
     }
@@ -54,7 +57,8 @@ static void complain(server_rec *s, const forge_log_t *log, apr_status_t rv)
 {
     static apr_time_t told;
     apr_time_t now = apr_time_now(), last = __atomic_load_n(&told, __ATOMIC_RELAXED);
-    if (now - last >= COMPLAIN_EVERY && __atomic_compare_exchange_n(&told, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    if (now - last >= COMPLAIN_EVERY &&
+        __atomic_compare_exchange_n(&told, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "FG0442: could not write to the log '%s'", log->name);
 }
 

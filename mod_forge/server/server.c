@@ -30,7 +30,8 @@ static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *
     return labels;
 }
 
-/* The same number for the same database in every generation (FNV-1a), never 0. Two databases of one number would only refuse too much. */
+/* The same number for the same database in every generation (FNV-1a), never 0. Two databases of one number would only
+ * refuse too much. */
 static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
 {
     apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
@@ -39,8 +40,8 @@ static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
     return hash ? hash : 1;
 }
 
-/* No more than half of a child's database connections are for those who check passwords: the others are for who reads. A prefork child
- * has all of them for its one request. */
+/* No more than half of a child's database connections are for those who check passwords: the others are for who reads.
+ * A prefork child has all of them for its one request. */
 static int places_of(server_rec *s, const forge_config_t *c)
 {
     int threads = 1, places = forge_config_bcrypt_concurrency(c), half = forge_server_pool_dbd_max(s) / 2;
@@ -50,7 +51,8 @@ static int places_of(server_rec *s, const forge_config_t *c)
     return places < 1 ? 1 : places;
 }
 
-static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
+static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router,
+                                   const int *slots)
 {
     forge_server_t *server = apr_pcalloc(p, sizeof(*server));
     server->s = s;
@@ -87,7 +89,8 @@ static apr_status_t forget(void *unused)
 
 int forge_server_all_make(apr_pool_t *pconf, server_rec *main_server, forge_live_t *live, forge_router_t *router)
 {
-    const int *slots = forge_live_metrics_routes(live, pconf, labels_of(pconf, router), forge_core_router_count(router));
+    const int *slots =
+        forge_live_metrics_routes(live, pconf, labels_of(pconf, router), forge_core_router_count(router));
     servers = apr_hash_make(pconf);
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
     for (server_rec *s = main_server; s; s = s->next) {

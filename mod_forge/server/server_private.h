@@ -20,15 +20,16 @@ void forge_server_effects_apply(const forge_server_t *server, const forge_effect
 
 /* --- limit.c --- */
 
-/* For a credential that costs a look into the database before anybody is counted: FORGE_OK while the address has quota left in class
- * default, else what forge_server_limit says. Takes nothing from it, unless the request would not be `counted` there later. */
+/* For a credential that costs a look into the database before anybody is counted: FORGE_OK while the address has quota
+ * left in class default, else what forge_server_limit says. Takes nothing from it, unless the request would not be
+ * `counted` there later. */
 forge_status_t forge_server_limit_peek(struct request_rec *r, const forge_server_t *server, bool counted);
 
 /* --- log.c: logs of one JSON line an event --- */
 
 #define FORGE_LOG_LINE_MAX 4096 /* PIPE_BUF on Linux: longer writes to a pipe may be mixed with those of others */
-/* Opened in the parent; virtual hosts and directives that name the same one share it. NULL, and a line in the error log, when it cannot be
- * opened. */
+/* Opened in the parent; virtual hosts and directives that name the same one share it. NULL, and a line in the error
+ * log, when it cannot be opened. */
 struct forge_log_t *forge_server_log_open(apr_pool_t *p, struct server_rec *s, const char *directive, const char *name);
 /* One line, its end included, at once; a failure is told once a minute. */
 void forge_server_log_write(const struct forge_log_t *log, struct server_rec *s, const forge_buf_t *line);

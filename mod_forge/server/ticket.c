@@ -10,17 +10,20 @@
 
 #define TICKET_LEN 43 /* 256 bits in base64url */
 
-forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server, const char *ticket, bool counted, forge_who_t *who)
+forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server, const char *ticket, bool counted,
+                                   forge_who_t *who)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
     apr_size_t ignored;
-    if (strnlen(ticket, TICKET_LEN + 1) != TICKET_LEN || !forge_util_b64url_decode(r->pool, ticket, TICKET_LEN, &ignored))
+    if (strnlen(ticket, TICKET_LEN + 1) != TICKET_LEN ||
+        !forge_util_b64url_decode(r->pool, ticket, TICKET_LEN, &ignored))
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_server_limit_peek(r, server, counted));
     FORGE_TRY(forge_server_lease_take(r->pool, server, forge_server_activity(r), &lease, &db));
-    forge_status_t status = forge_store_ticket_spend(db, r->pool, forge_core_sha256_hex(r->pool, ticket, TICKET_LEN), &rows);
+    forge_status_t status =
+        forge_store_ticket_spend(db, r->pool, forge_core_sha256_hex(r->pool, ticket, TICKET_LEN), &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
@@ -31,7 +34,8 @@ forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server,
         .epoch = forge_store_rows_int(rows, 0, "epoch", 0),
         .scopes = FORGE_SCOPE_READ,
         .role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role")),
-        .expires = forge_store_rows_time(rows, 0, "valid_until"), /* a stream lives no longer than the token that bought it */
+        .expires =
+            forge_store_rows_time(rows, 0, "valid_until"), /* a stream lives no longer than the token that bought it */
         .amr = forge_store_rows_text(rows, 0, "amr"),
     };
     return FORGE_OK;

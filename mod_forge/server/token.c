@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether an access token is good: authentic, unexpired, and not revoked. The database is asked only while shared memory is not sure.
+ * Whether an access token is good: authentic, unexpired, and not revoked. The database is asked only while shared
+ * memory is not sure.
  */
 #include "server_private.h"
 #include "core/identity/identity.h"
@@ -11,8 +12,8 @@
 
 APLOG_USE_MODULE(forge);
 
-/* What shared memory says of an authentic token. It vouches for those that live no longer than the ones given today: what voids them is
- * kept for as long as that. */
+/* What shared memory says of an authentic token. It vouches for those that live no longer than the ones given today:
+ * what voids them is kept for as long as that. */
 static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_t *who, apr_time_t now)
 {
     forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, now);
@@ -35,12 +36,13 @@ static forge_status_t ask_database(request_rec *r, const forge_server_t *server,
 static forge_status_t refuse(request_rec *r, forge_who_t *who, forge_status_t status, const char *why)
 {
     memset(who, 0, sizeof(*who));
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_server_note(r)->request_id);
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why,
+                  forge_server_note(r)->request_id);
     return status;
 }
 
-forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
-                                      forge_who_t *who)
+forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token,
+                                        apr_time_t now, forge_who_t *who)
 {
     const char *why = "";
     forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config),
@@ -55,7 +57,8 @@ forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *se
     return FORGE_OK;
 }
 
-forge_status_t forge_server_credential(request_rec *r, const forge_server_t *server, const char *text, bool counted, forge_who_t *who)
+forge_status_t forge_server_credential(request_rec *r, const forge_server_t *server, const char *text, bool counted,
+                                       forge_who_t *who)
 {
     if (strncmp(text, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
         return forge_server_api_key(r, server, text, counted, who);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/, and of its engine: all SQL. The statements stand in the families, each with a door of its own. libpq is included here and nowhere else. Callers pass text parameters and get rows; no caller sees a PGresult.
+ * Door of store/, and of its engine: all SQL. The statements stand in the families, each with a door of its own. libpq
+ * is included here and nowhere else. Callers pass text parameters and get rows; no caller sees a PGresult.
  */
 #ifndef FORGE_STORE_H
 #define FORGE_STORE_H
@@ -14,15 +15,17 @@ typedef struct forge_db_t forge_db_t;
 
 typedef struct forge_db_settings_t {       /* plain values from the configuration */
     apr_interval_time_t statement_timeout; /* the server cancels a statement after it → FORGE_E_TIMEOUT */
-    apr_interval_time_t answer_timeout;    /* no answer at all after it: the connection is dropped → FORGE_E_DATABASE_DOWN */
-    apr_interval_time_t idle_timeout;      /* idle_in_transaction_session_timeout */
-    forge_live_t *live;                    /* where the time of each statement is counted; NULL: nowhere */
+    apr_interval_time_t
+        answer_timeout; /* no answer at all after it: the connection is dropped → FORGE_E_DATABASE_DOWN */
+    apr_interval_time_t idle_timeout; /* idle_in_transaction_session_timeout */
+    forge_live_t *live;               /* where the time of each statement is counted; NULL: nowhere */
 } forge_db_settings_t;
 
 /* Messages for the error log reach out by callback: this room has no log of its own. `tag` is "FG0201" …, unique. */
 typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, const char *message);
 
-#define FORGE_STORE_TAG_FAULT "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
+#define FORGE_STORE_TAG_FAULT \
+    "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
 
 /* Who uses a connection for a while. */
 typedef struct forge_db_use_t {
@@ -38,24 +41,26 @@ typedef struct forge_db_use_t {
  * forge_db_t. */
 forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
                                      const forge_db_use_t *use, forge_db_t **db);
-/* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool replaces it.
- * Idempotent. */
+/* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool
+ * replaces it. Idempotent. */
 void forge_store_db_detach(forge_db_t *db);
-/* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema check. */
+/* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema
+ * check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
 /* --- database.c --- */
 
-/* Which database a connection string leads to: servers and name as libpq resolves them, with its defaults and the environment (the user's
- * name is the database's where none is said). The same text for the same one; two texts may still be one database (two names of a host, or
- * a service). A string that cannot be parsed is its own. */
+/* Which database a connection string leads to: servers and name as libpq resolves them, with its defaults and the
+ * environment (the user's name is the database's where none is said). The same text for the same one; two texts may
+ * still be one database (two names of a host, or a service). A string that cannot be parsed is its own. */
 const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
 /* The same name. */
 bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 
 /* --- statements --- */
 
-/* A statement is a static row: prepared lazily under its name on each connection, again when the back end forgot it (26000). */
+/* A statement is a static row: prepared lazily under its name on each connection, again when the back end forgot it
+ * (26000). */
 typedef struct forge_stmt_t {
     const char *name; /* unique in the module; label of query metrics */
     const char *sql;  /* literal; $1.. parameters only */
@@ -87,23 +92,26 @@ forge_status_t forge_store_script(forge_db_t *db, apr_pool_t *p, const char *sql
 
 /* --- effects.c: what the world outside the database must hear of, once it is committed --- */
 
-/* A statement that writes audit events answers with a column _audit (their JSON array), one that voids tokens with a column _revoked
- * ("s12 s13 u7:4": sessions 12 and 13, and tokens of account 7 given before epoch 4). Both are read from the first row by forge_store_run
- * and kept here; what a rollback undid is dropped. */
+/* A statement that writes audit events answers with a column _audit (their JSON array), one that voids tokens with a
+ * column _revoked
+ * ("s12 s13 u7:4": sessions 12 and 13, and tokens of account 7 given before epoch 4). Both are read from the first row
+ * by forge_store_run and kept here; what a rollback undid is dropped. */
 typedef struct forge_effects_t {
-    apr_array_header_t *audit;   /* of const char *: JSON arrays of events {event, at, actor_id, subject_id, ip, request_id, detail} */
+    apr_array_header_t
+        *audit; /* of const char *: JSON arrays of events {event, at, actor_id, subject_id, ip, request_id, detail} */
     apr_array_header_t *revoked; /* of const char *: words as above, parted by blanks */
 } forge_effects_t;
-/* Everything kept so far that is committed; the list starts anew. Valid as long as the pool of the statements' results. */
+/* Everything kept so far that is committed; the list starts anew. Valid as long as the pool of the statements' results.
+ */
 forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p);
 
 /* --- tx.c --- */
 
 /* Work on a connection. */
 typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton);
-/* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out rolls back.
- * Serialisation failures and deadlocks run fn again, at most 3 times. Inside a transaction already open (idempotent requests) it is a
- * savepoint. */
+/* BEGIN, fn, COMMIT: only an acknowledged COMMIT (command tag COMMIT, not ROLLBACK) is FORGE_OK. Every other way out
+ * rolls back. Serialisation failures and deadlocks run fn again, at most 3 times. Inside a transaction already open
+ * (idempotent requests) it is a savepoint. */
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
@@ -120,15 +128,16 @@ apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *co
 
 /* --- render.c: rows become JSON in one flat buffer (DESIGN 2) --- */
 
-/* Row i as an object: column names are the keys in column order; numbers bare (NaN and infinities null), booleans, json raw, timestamps RFC
- * 3339 with Z, text escaped. Columns whose name begins with '_' are for the code and not shown. */
+/* Row i as an object: column names are the keys in column order; numbers bare (NaN and infinities null), booleans, json
+ * raw, timestamps RFC 3339 with Z, text escaped. Columns whose name begins with '_' are for the code and not shown. */
 void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i);
 /* The first n rows as an array. */
 void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
 /* All rows as one object, a member each: columns member and content, which is JSON already. */
 void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows);
 
-/* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
+/* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals
+ * and prepared --- */
 
 #define FORGE_LIST_FILTERS_MAX 24 /* filters of one list */
 
@@ -139,14 +148,14 @@ typedef struct forge_list_filter_t {
 typedef struct forge_list_order_t {
     const char *name;  /* value of sort: "-created_at" */
     const char *order; /* "c.created_at DESC, c.id DESC" */
-    const char *after; /* keyset condition, numbers of key then id: "(c.created_at, c.id) < ($%d::timestamptz, $%d::bigint)"; id alone:
-                          "c.id > $%d::bigint" with key NULL */
+    const char *after; /* keyset condition, numbers of key then id: "(c.created_at, c.id) < ($%d::timestamptz,
+                          $%d::bigint)"; id alone: "c.id > $%d::bigint" with key NULL */
     const char *key;   /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
 } forge_list_order_t;
 struct forge_list_t {
     const char *name; /* prefix of the statement names */
-    const char
-        *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that more ANDs can follow */
+    const char *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that
+                           more ANDs can follow */
     const char *count; /* the same with count(*) */
     int base_args;
     const forge_list_filter_t *filters; /* ended by name NULL */
@@ -161,12 +170,13 @@ typedef struct forge_list_query_t {
     int limit; /* limit + 1 rows are fetched, so that the caller knows whether there is a next page */
     bool count;
 } forge_list_query_t;
-forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
-                                forge_rows_t **rows, apr_int64_t *total);
+forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list,
+                                const forge_list_query_t *query, forge_rows_t **rows, apr_int64_t *total);
 /* The names of its orders and filters by number; NULL past the last. */
 const char *forge_store_list_order_name(const forge_list_t *list, int i);
 const char *forge_store_list_filter_name(const forge_list_t *list, int i);
-/* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers FORGE_E_INTERNAL. */
+/* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers
+ * FORGE_E_INTERNAL. */
 const char *forge_store_list_problem(const forge_list_t *list);
 /* The order row by name, or the default. */
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort);
@@ -185,9 +195,10 @@ typedef enum forge_migration_state_t {
     FORGE_MIGRATION_CHANGED /* file differs from what was applied */,
     FORGE_MIGRATION_UNKNOWN /* applied, no file */
 } forge_migration_state_t;
-typedef void (*forge_migration_fn)(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at);
-forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, forge_migration_fn fn,
-                                             void *baton, const char **why);
+typedef void (*forge_migration_fn)(void *baton, int number, const char *name, forge_migration_state_t state,
+                                   const char *applied_at);
+forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files,
+                                             forge_migration_fn fn, void *baton, const char **why);
 typedef struct forge_migrate_t {
     const apr_array_header_t *files;
     int target;                    /* up to this number; 0: all */
@@ -197,8 +208,8 @@ typedef struct forge_migrate_t {
 /* Applies what is pending. Waits for another node's lock at most 60 s. */
 forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job,
                                             const char **why);
-forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int steps,
-                                               void (*say)(const char *line), const char **why);
+forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files,
+                                               int steps, void (*say)(const char *line), const char **why);
 
 /* --- schema.c --- */
 

@@ -75,7 +75,8 @@ void forge_util_buf_puts(forge_buf_t *b, const char *text)
     forge_util_buf_add(b, text, strlen(text));
 }
 
-/* vsnprintf wants a byte for its NUL, which is not part of the contents and may lie past the ceiling: short texts go by the stack. */
+/* vsnprintf wants a byte for its NUL, which is not part of the contents and may lie past the ceiling: short texts go by
+ * the stack. */
 void forge_util_buf_printf(forge_buf_t *b, const char *format, ...)
 {
     char small[512];
@@ -120,7 +121,8 @@ void forge_util_buf_int(forge_buf_t *b, apr_int64_t n)
     forge_util_buf_add(b, at, (apr_size_t)(digits + sizeof(digits) - at));
 }
 
-/* 0: copied as it is, 'u': \u00xx, 'x': start of a longer UTF-8 sequence or no UTF-8 at all, else the letter after the backslash. */
+/* 0: copied as it is, 'u': \u00xx, 'x': start of a longer UTF-8 sequence or no UTF-8 at all, else the letter after the
+ * backslash. */
 static const char escapes[256] = {
     [0x00 ... 0x07] = 'u', ['\b'] = 'b',          ['\t'] = 't', ['\n'] = 'n',  [0x0b] = 'u', ['\f'] = 'f',
     ['\r'] = 'r',          [0x0e ... 0x1f] = 'u', ['"'] = '"',  ['\\'] = '\\', [0x7f] = 'u', [0x80 ... 0xff] = 'x',
@@ -133,7 +135,8 @@ static void add_escape(forge_buf_t *b, unsigned char c, char escape)
     forge_util_buf_add(b, text, escape == 'u' ? 6 : 2);
 }
 
-/* The bytes of one sequence at `text` that starts with a high byte: *known is what to write instead, NULL when it may stay. */
+/* The bytes of one sequence at `text` that starts with a high byte: *known is what to write instead, NULL when it may
+ * stay. */
 static apr_size_t high_sequence(const char *text, apr_size_t len, const char **instead)
 {
     apr_size_t n = forge_util_utf8_next(text, len);
@@ -142,7 +145,7 @@ static apr_size_t high_sequence(const char *text, apr_size_t len, const char **i
         *instead = "\xef\xbf\xbd";
         return 1;
     }
-    if (n == 3 && !memcmp(text, "\xe2\x80", 2) && ((unsigned char)text[2] & 0xfe) == 0xa8)
+    if (n == 3 && memcmp(text, "\xe2\x80", 2) == 0 && ((unsigned char)text[2] & 0xfe) == 0xa8)
         *instead = text[2] & 1 ? "\\u2029" : "\\u2028";
     return n;
 }

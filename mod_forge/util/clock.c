@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * RFC 3339 times, written and read without the C library's calendar, which knows locks and locales; and a clock for spans.
+ * RFC 3339 times, written and read without the C library's calendar, which knows locks and locales; and a clock for
+ * spans.
  */
 #include "util.h"
 #include <apr_strings.h>
@@ -50,7 +51,8 @@ const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction)
         days--;
     }
     date_of(days, &year, &month, &day);
-    const char *whole = apr_psprintf(p, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600, rest / 60 % 60, rest % 60);
+    const char *whole =
+        apr_psprintf(p, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600, rest / 60 % 60, rest % 60);
     if (fraction == 6)
         return apr_psprintf(p, "%s.%06dZ", whole, (int)micros);
     if (fraction == 3)

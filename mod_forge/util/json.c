@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTAINERS_MAX   20000 /* objects and arrays of one text: jansson needs 300 bytes for an empty one that took two */
-#define NUMBER_BYTES_MAX 512   /* characters of one number; a longer one only costs time */
+#define CONTAINERS_MAX \
+    20000 /* objects and arrays of one text: jansson needs 300 bytes for an empty one that took two */
+#define NUMBER_BYTES_MAX 512 /* characters of one number; a longer one only costs time */
 
 static json_t *in(forge_json_t *v)
 {
@@ -68,7 +69,8 @@ static bool scan_number(scan_t *s)
     return s->at - start < NUMBER_BYTES_MAX;
 }
 
-/* NULL, or what is too much, with `at` on it. A zero byte is looked for here because jansson loses one that follows a number. */
+/* NULL, or what is too much, with `at` on it. A zero byte is looked for here because jansson loses one that follows a
+ * number. */
 static const char *scan(scan_t *s)
 {
     const char *zero = s->len ? memchr(s->data, 0, s->len) : NULL;
@@ -223,7 +225,8 @@ forge_json_t *forge_util_json_at(const forge_json_t *array, apr_size_t i)
     return out(json_array_get(in_const(array), i));
 }
 
-void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, const char *name, forge_json_t *value), void *baton)
+void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, const char *name, forge_json_t *value),
+                          void *baton)
 {
     json_t *o = (json_t *)object; /* iterators are not const in jansson, though nothing changes */
     for (void *at = json_object_iter(o); at; at = json_object_iter_next(o, at))
@@ -323,7 +326,8 @@ void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value)
 
 /* --- writing --- */
 
-/* The shortest of three precisions that reads back the same; a locale's comma is put right, ".0" keeps a whole number fractional. */
+/* The shortest of three precisions that reads back the same; a locale's comma is put right, ".0" keeps a whole number
+ * fractional. */
 static void write_real(forge_buf_t *b, double n)
 {
     char text[40];

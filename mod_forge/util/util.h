@@ -40,8 +40,8 @@ void forge_util_buf_add(forge_buf_t *b, const char *data, apr_size_t len);
 void forge_util_buf_puts(forge_buf_t *b, const char *text);
 void forge_util_buf_printf(forge_buf_t *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void forge_util_buf_int(forge_buf_t *b, apr_int64_t n);
-/* `text` as a JSON string with its quotes: controls, quote, backslash, DEL, U+2028 and U+2029 escaped; UTF-8 is passed on (RFC 8259 §7).
- * Bytes that are not UTF-8 become U+FFFD. */
+/* `text` as a JSON string with its quotes: controls, quote, backslash, DEL, U+2028 and U+2029 escaped; UTF-8 is passed
+ * on (RFC 8259 §7). Bytes that are not UTF-8 become U+FFFD. */
 void forge_util_buf_json(forge_buf_t *b, const char *text, apr_size_t len);
 /* Gives the malloc'd block away (caller frees); the buffer is empty afterwards. NULL when empty or failed. */
 char *forge_util_buf_release(forge_buf_t *b, apr_size_t *len);
@@ -59,24 +59,27 @@ typedef enum forge_json_type_t {
     FORGE_JSON_OBJECT
 } forge_json_type_t;
 
-/* Parses one JSON text (RFC 8259). Refused: duplicate keys, depth > FORGE_JSON_DEPTH_MAX (scanned before jansson sees it), an object of
- * more than FORGE_JSON_MEMBERS_MAX members, bad UTF-8, lone surrogates, numbers out of range, trailing text. A \u0000 inside a string is
- * kept (forge_util_json_text reports its length), so that the caller can name the member. Any JSON value is accepted at the root. NULL on
- * failure; then *why says what is wrong, in lower case, with line and column, without quoting the input. */
+/* Parses one JSON text (RFC 8259). Refused: duplicate keys, depth > FORGE_JSON_DEPTH_MAX (scanned before jansson sees
+ * it), an object of more than FORGE_JSON_MEMBERS_MAX members, bad UTF-8, lone surrogates, numbers out of range,
+ * trailing text. A \u0000 inside a string is kept (forge_util_json_text reports its length), so that the caller can
+ * name the member. Any JSON value is accepted at the root. NULL on failure; then *why says what is wrong, in lower
+ * case, with line and column, without quoting the input. */
 forge_json_t *forge_util_json_parse(apr_pool_t *p, const char *data, apr_size_t len, const char **why);
 
 forge_json_type_t forge_util_json_type(const forge_json_t *v);
 forge_json_t *forge_util_json_get(const forge_json_t *object, const char *name); /* NULL when absent or no object */
-const char *forge_util_json_text(const forge_json_t *v, apr_size_t *len);        /* NULL when no text; len may be NULL */
-bool forge_util_json_int(const forge_json_t *v, apr_int64_t *n);                 /* false when no integer */
-bool forge_util_json_number(const forge_json_t *v, double *n);                   /* integers too */
+const char *forge_util_json_text(const forge_json_t *v, apr_size_t *len); /* NULL when no text; len may be NULL */
+bool forge_util_json_int(const forge_json_t *v, apr_int64_t *n);          /* false when no integer */
+bool forge_util_json_number(const forge_json_t *v, double *n);            /* integers too */
 bool forge_util_json_bool(const forge_json_t *v, bool *b);
 apr_size_t forge_util_json_size(const forge_json_t *v); /* items or members; 0 for scalars */
 forge_json_t *forge_util_json_at(const forge_json_t *array, apr_size_t i);
 /* Calls fn for every member, in the order they came; stops early when fn returns false. */
-void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, const char *name, forge_json_t *value), void *baton);
+void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, const char *name, forge_json_t *value),
+                          void *baton);
 
-/* Builders for small composed answers. The root is freed with its pool; values put into a parent belong to the parent. */
+/* Builders for small composed answers. The root is freed with its pool; values put into a parent belong to the parent.
+ */
 forge_json_t *forge_util_json_object(apr_pool_t *p);
 forge_json_t *forge_util_json_array(apr_pool_t *p);
 void forge_util_json_put_text(forge_json_t *object, const char *name, const char *text); /* NULL text → null */
@@ -84,9 +87,11 @@ void forge_util_json_put_int(forge_json_t *object, const char *name, apr_int64_t
 void forge_util_json_put_number(forge_json_t *object, const char *name, double n);
 void forge_util_json_put_bool(forge_json_t *object, const char *name, bool b);
 void forge_util_json_put_null(forge_json_t *object, const char *name);
-forge_json_t *forge_util_json_put_object(forge_json_t *object, const char *name); /* a new empty object inside; valid as long as the root */
+forge_json_t *forge_util_json_put_object(forge_json_t *object,
+                                         const char *name); /* a new empty object inside; valid as long as the root */
 forge_json_t *forge_util_json_put_array(forge_json_t *object, const char *name);
-void forge_util_json_put_copy(forge_json_t *object, const char *name, const forge_json_t *value); /* a deep copy of any value */
+void forge_util_json_put_copy(forge_json_t *object, const char *name,
+                              const forge_json_t *value); /* a deep copy of any value */
 /* A JSON text (an example of a field table) parsed and put; a text that does not parse is put as a string. */
 void forge_util_json_put_literal(forge_json_t *object, const char *name, const char *json);
 void forge_util_json_add_text(forge_json_t *array, const char *text);
@@ -102,7 +107,8 @@ void forge_util_json_init(void);
 const char *forge_util_itoa(apr_pool_t *p, apr_int64_t n);
 /* A whole decimal number and nothing else (no sign but '-', no blanks); false when it is none or overflows. */
 bool forge_util_atoi(const char *text, apr_size_t len, apr_int64_t *n);
-/* base64url without padding (RFC 4648 §5). Decoding is strict: no padding, no other characters, unused trailing bits zero; NULL otherwise.
+/* base64url without padding (RFC 4648 §5). Decoding is strict: no padding, no other characters, unused trailing bits
+ * zero; NULL otherwise.
  */
 const char *forge_util_b64url(apr_pool_t *p, const void *data, apr_size_t len);
 unsigned char *forge_util_b64url_decode(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *out_len);
@@ -113,9 +119,9 @@ bool forge_util_utf8(const char *text, apr_size_t len, apr_size_t *points);
 bool forge_util_line(const char *text);
 /* The length of the well-formed sequence that `text` starts with; 0 when it is ill-formed or len is 0. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len);
-/* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused (false): a bad
- * escape, %00, bytes that are not UTF-8, too many pairs. '+' is a blank. A name that comes twice is in the table twice:
- * forge_core_input_pairs names it. */
+/* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused
+ * (false): a bad escape, %00, bytes that are not UTF-8, too many pairs. '+' is a blank. A name that comes twice is in
+ * the table twice: forge_core_input_pairs names it. */
 bool forge_util_form(apr_pool_t *p, const char *text, apr_size_t len, int max, apr_table_t **pairs, const char **why);
 /* Percent-encodes everything but unreserved characters (RFC 3986 §2.3). */
 const char *forge_util_urlencode(apr_pool_t *p, const char *text);
@@ -133,7 +139,8 @@ apr_int64_t forge_util_monotonic(void);
 
 /* --- random.c --- */
 
-/* Fills from the kernel's generator (getrandom); aborts the process when the kernel has none, for there is no safe way on. */
+/* Fills from the kernel's generator (getrandom); aborts the process when the kernel has none, for there is no safe way
+ * on. */
 void forge_util_random(void *data, apr_size_t len);
 
 #endif

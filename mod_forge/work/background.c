@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Work on mod_watchdog's threads that has ended before a child's pools go. mod_watchdog itself stops its threads only when the process
- * pool goes: by then mod_dbd's pools are gone, and a connection still out of them ends the child with an abort.
+ * Work on mod_watchdog's threads that has ended before a child's pools go. mod_watchdog itself stops its threads only
+ * when the process pool goes: by then mod_dbd's pools are gone, and a connection still out of them ends the child with
+ * an abort.
  */
 #include "work_private.h"
 
@@ -34,8 +35,8 @@ bool forge_work_background_stopping(void)
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state == AP_MPMQ_STOPPING;
 }
 
-/* Whoever comes first: this job's thread when it sees that the child stops, or the child's end. A step that does not end in time is left
- * alone: the signal that ends a prefork child may have interrupted it on its own thread. */
+/* Whoever comes first: this job's thread when it sees that the child stops, or the child's end. A step that does not
+ * end in time is left alone: the signal that ends a prefork child may have interrupted it on its own thread. */
 static void finish(job_t *job)
 {
     __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
@@ -101,7 +102,8 @@ int forge_work_background_register(apr_pool_t *pconf, server_rec *s, const forge
     job_t *job = apr_pcalloc(pconf, sizeof(*job));
     job->what = apr_pmemdup(pconf, what, sizeof(*what));
     if (apr_thread_mutex_create(&job->lock, APR_THREAD_MUTEX_DEFAULT, pconf) != APR_SUCCESS ||
-        get(&watchdog, what->thread, 0, what->one_child, pconf) != APR_SUCCESS || add(watchdog, what->every, job, step) != APR_SUCCESS) {
+        get(&watchdog, what->thread, 0, what->one_child, pconf) != APR_SUCCESS ||
+        add(watchdog, what->every, job, step) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0434: could not register the background task %s", what->thread);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends what waits in the outbox (jobs/mail.c), in one child at a time: a watchdog thread for each ForgePublicURL of each database, so that a
- * slow mail server delays nobody but its own mails.
+ * Sends what waits in the outbox (jobs/mail.c), in one child at a time: a watchdog thread for each ForgePublicURL of
+ * each database, so that a slow mail server delays nobody but its own mails.
  */
 #include "work_private.h"
 #include "store/store.h"
@@ -44,7 +44,8 @@ static void tell(void *baton, forge_mail_event_t event, const char *text)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0470: %s", text);
     } else if (now - mailer->told > TELL_EVERY || now < mailer->told) {
         mailer->told = now;
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0471: no mail can be sent at present, it waits in the outbox: %s", text);
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s,
+                     "FG0471: no mail can be sent at present, it waits in the outbox: %s", text);
     }
 }
 
@@ -98,8 +99,11 @@ int forge_work_mailer_register(apr_pool_t *pconf, server_rec *main_server)
             continue;
         mailer_t *mailer = apr_pcalloc(pconf, sizeof(*mailer));
         mailer->s = s;
-        const forge_background_t job = {
-            .thread = apr_psprintf(pconf, "_forge_mail_%d_", n++), .one_child = true, .every = STEP, .step = step, .data = mailer};
+        const forge_background_t job = {.thread = apr_psprintf(pconf, "_forge_mail_%d_", n++),
+                                        .one_child = true,
+                                        .every = STEP,
+                                        .step = step,
+                                        .data = mailer};
         if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }

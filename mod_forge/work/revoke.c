@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Revocations: what this node commits goes into shared memory at once; what others commit comes by LISTEN/NOTIFY.
  *
- * Every child has a watchdog thread for each database, and live/ decides which one of them listens (mod_watchdog's own singletons pause for
- * ten seconds when a child takes over from another). The listener has a connection of its own, beside mod_dbd's pool: DBDMax 1 is all that
- * a prefork child has, and requests need it. While nobody listens the guard asks the database about each token.
+ * Every child has a watchdog thread for each database, and live/ decides which one of them listens (mod_watchdog's own
+ * singletons pause for ten seconds when a child takes over from another). The listener has a connection of its own,
+ * beside mod_dbd's pool: DBDMax 1 is all that a prefork child has, and requests need it. While nobody listens the guard
+ * asks the database about each token.
  */
 #include "work_private.h"
 #include "store/identity/identity.h"
@@ -19,7 +20,8 @@ APLOG_USE_MODULE(forge);
 #define TICK       apr_time_from_msec(100) /* how often a thread looks whether to listen */
 #define LISTEN_FOR apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
 #define PAUSE      apr_time_from_msec(500) /* after a failure */
-#define TELL_AFTER apr_time_from_sec(3)    /* a database that is away for less is no news: those who need it say so themselves */
+#define TELL_AFTER \
+    apr_time_from_sec(3) /* a database that is away for less is no news: those who need it say so themselves */
 #define TELL_EVERY apr_time_from_sec(60)
 
 /* --- the listener --- */
@@ -68,8 +70,10 @@ static void give_up(events_t *e, const char *why)
     e->retry_at = now + PAUSE;
     if (now - e->failed_since > TELL_AFTER && (!e->told_at || now - e->told_at > TELL_EVERY)) {
         e->told_at = now;
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, e->server->s,
-                     "FG0443: could not hear from the database which sessions end: %s; it is asked about each token meanwhile", why);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, e->server->s,
+            "FG0443: could not hear from the database which sessions end: %s; it is asked about each token meanwhile",
+            why);
     }
     disconnect(e);
 }
@@ -155,11 +159,12 @@ int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
         e->server = server;
         e->conninfo = conninfo;
         e->hooks = (forge_listener_hooks_t){heard, patient, e};
-        const forge_background_t job = {.thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
-                                        .every = TICK,
-                                        .step = step,
-                                        .end = end,
-                                        .data = e};
+        const forge_background_t job = {
+            .thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
+            .every = TICK,
+            .step = step,
+            .end = end,
+            .data = e};
         if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }

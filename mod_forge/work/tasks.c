@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What happens in the background, in one child at a time, on mod_watchdog's thread: the first administrator and housekeeping.
+ * What happens in the background, in one child at a time, on mod_watchdog's thread: the first administrator and
+ * housekeeping.
  */
 #include "work_private.h"
 #include "core/identity/identity.h"
@@ -49,11 +50,13 @@ static forge_status_t first_superuser(apr_pool_t *p, forge_server_t *server)
     status = forge_store_first_superuser(db, p, &user, &created);
     forge_server_lease_return(lease);
     if (created)
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server->s, "FG0430: created the first administrator, as ForgeFirstSuperuser says");
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server->s,
+                     "FG0430: created the first administrator, as ForgeFirstSuperuser says");
     return status;
 }
 
-/* Once the database answers: will it bear a connection for every place in every child? Said where the operator looks, and not fatal. */
+/* Once the database answers: will it bear a connection for every place in every child? Said where the operator looks,
+ * and not fatal. */
 static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
 {
     forge_lease_t *lease;
@@ -65,10 +68,10 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     if (status == FORGE_OK && dbd_max * children + 1 >= allowed) /* and one that listens */
-        ap_log_error(
-            APLOG_MARK, APLOG_WARNING, 0, server->s,
-            "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d (max_connections); lower DBDMax",
-            dbd_max, children, dbd_max * children, allowed);
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server->s,
+                     "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d "
+                     "(max_connections); lower DBDMax",
+                     dbd_max, children, dbd_max * children, allowed);
     return status;
 }
 
@@ -119,7 +122,8 @@ int forge_work_tasks_register(apr_pool_t *pconf, server_rec *main_server)
             continue;
         task_t *task = apr_pcalloc(pconf, sizeof(*task));
         task->s = s;
-        const forge_background_t job = {.thread = "_forge_", .one_child = true, .every = STEP, .step = step, .data = task};
+        const forge_background_t job = {
+            .thread = "_forge_", .one_child = true, .every = STEP, .step = step, .data = task};
         if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of work/: what runs beside requests, on mod_watchdog's threads, and has ended before a child's pools go. A request never waits for it.
+ * Door of work/: what runs beside requests, on mod_watchdog's threads, and has ended before a child's pools go. A
+ * request never waits for it.
  */
 #ifndef FORGE_WORK_H
 #define FORGE_WORK_H

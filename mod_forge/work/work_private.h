@@ -25,13 +25,13 @@ bool forge_work_background_stopping(void);
 
 int forge_work_tasks_register(apr_pool_t *pconf, struct server_rec *s);
 
-/* --- revoke.c: hears which sessions end on other nodes. One thread a database, at work in one child at a time: LISTEN forge_events, and the
- * reload after a start or an interruption --- */
+/* --- revoke.c: hears which sessions end on other nodes. One thread a database, at work in one child at a time: LISTEN
+ * forge_events, and the reload after a start or an interruption --- */
 
 int forge_work_events_register(apr_pool_t *pconf, struct server_rec *s);
 
-/* --- mailer.c: sends what waits in the outbox; a thread of its own, for a mail server may be slow. A mail on its way when the child ends is
- * interrupted and goes again --- */
+/* --- mailer.c: sends what waits in the outbox; a thread of its own, for a mail server may be slow. A mail on its way
+ * when the child ends is interrupted and goes again --- */
 
 int forge_work_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Life of one case: empty tables before it, and after it an error log without surprises; memory that lasts as long as the case.
+ * Life of one case: empty tables before it, and after it an error log without surprises; memory that lasts as long as
+ * the case.
  */
 #include "harness.h"
 
@@ -29,7 +30,7 @@ static char later[4096];
 
 static void *keep_both(void *data, json_t *json)
 {
-    kept_t *entry = malloc(sizeof *entry);
+    kept_t *entry = malloc(sizeof(*entry));
     *entry = (kept_t){.data = data, .json = json};
     pthread_mutex_lock(&lock);
     entry->next = kept;
@@ -79,7 +80,7 @@ void fail_later(const char *format, ...)
     va_start(args, format);
     pthread_mutex_lock(&lock);
     if (!*later)
-        vsnprintf(later, sizeof later, format, args);
+        vsnprintf(later, sizeof(later), format, args);
     pthread_mutex_unlock(&lock);
     va_end(args);
     if (pthread_equal(main_thread, pthread_self()))
@@ -126,7 +127,7 @@ void expect_outage(void)
 
 char *log_since(const char *name)
 {
-    return file_read(F("%s/logs/%s", env.dir, name), !strcmp(name, "access.json") ? access_from : error_from);
+    return file_read(F("%s/logs/%s", env.dir, name), strcmp(name, "access.json") == 0 ? access_from : error_from);
 }
 
 /* A line at warn or above, a process that ended by a signal, or a sanitizer's report. */
@@ -181,7 +182,7 @@ static void before(void)
     sql_empty_tables();
     error_from = file_size(F("%s/logs/error.log", env.dir));
     access_from = file_size(F("%s/logs/access.json", env.dir));
-    memset(expected, 0, sizeof expected);
+    memset(expected, 0, sizeof(expected));
     *later = 0;
 }
 
@@ -190,7 +191,7 @@ static void after(void)
 {
     static char surprise[1500];
     char *line = log_surprise(log_since("error.log"));
-    snprintf(surprise, sizeof surprise, "%s", line ? line : "");
+    snprintf(surprise, sizeof(surprise), "%s", line ? line : "");
     error_from = file_size(F("%s/logs/error.log", env.dir));
     sql_close();
     kept_free();

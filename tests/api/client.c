@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The client of the API tests: requests through libcurl, or byte by byte through a socket, and readers for what came back.
+ * The client of the API tests: requests through libcurl, or byte by byte through a socket, and readers for what came
+ * back.
  */
 #include "harness.h"
 
@@ -70,7 +71,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *baton)
 static size_t on_head(char *data, size_t size, size_t n, void *baton)
 {
     grow_t *head = baton;
-    if (size * n > 5 && !strncmp(data, "HTTP/", 5))
+    if (size * n > 5 && strncmp(data, "HTTP/", 5) == 0)
         head->length = 0;
     return grow_add(head, data, size * n);
 }
@@ -124,11 +125,12 @@ static void body_set(CURL *curl, const call_t *options, source_t *source)
 
 static void request_set(CURL *curl, const char *method, const char *path, const call_t *options)
 {
-    curl_easy_setopt(curl, CURLOPT_URL,
-                     F("%s://127.0.0.1:%d%s", port_is_tls(options->port) ? "https" : "http", env.ports[options->port], path));
+    curl_easy_setopt(
+        curl, CURLOPT_URL,
+        F("%s://127.0.0.1:%d%s", port_is_tls(options->port) ? "https" : "http", env.ports[options->port], path));
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_NOBODY, (long)!strcmp(method, "HEAD"));
+    curl_easy_setopt(curl, CURLOPT_NOBODY, (long)strcmp(method, "HEAD") == 0);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options->patience ? options->patience : 30000L);
@@ -136,7 +138,8 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
-    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, options->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
+                     options->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)options->http2);
     /* Always: curl would give a call without one a connection that is bound to another address. */
     curl_easy_setopt(curl, CURLOPT_INTERFACE, F("host!%s", options->from ? options->from : "127.0.0.1"));
@@ -144,8 +147,9 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
 
 static json_t *json_of(const grow_t *body)
 {
-    json_t *json =
-        body->length ? json_loadb(body->data, body->length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL) : NULL;
+    json_t *json = body->length ? json_loadb(body->data, body->length,
+                                             JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL)
+                                : NULL;
     return json ? keep_json(json) : NULL;
 }
 
@@ -162,7 +166,7 @@ reply_t *call_with(const char *method, const char *path, const call_t *options)
     struct curl_slist *headers = headers_of(options, text != NULL);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     CURLcode code = curl_easy_perform(curl);
-    reply_t *reply = keep(calloc(1, sizeof *reply));
+    reply_t *reply = keep(calloc(1, sizeof(*reply)));
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &reply->seconds);
@@ -218,7 +222,7 @@ static int connect_to(port_t port)
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
         close(fd);
         return -1;
     }
@@ -238,11 +242,11 @@ reply_t *raw(port_t port, const char *bytes, size_t length)
         sent += (size_t)n;
     }
     struct pollfd wait = {.fd = fd, .events = POLLIN};
-    for (ssize_t n; poll(&wait, 1, 6000) > 0 && (n = recv(fd, part, sizeof part, 0)) > 0;)
+    for (ssize_t n; poll(&wait, 1, 6000) > 0 && (n = recv(fd, part, sizeof(part), 0)) > 0;)
         grow_add(&all, part, (size_t)n);
     close(fd);
     grow_add(&all, "", 0);
-    reply_t *reply = keep(calloc(1, sizeof *reply));
+    reply_t *reply = keep(calloc(1, sizeof(*reply)));
     char *end = strstr(keep(all.data), "\r\n\r\n");
     sscanf(all.data, "HTTP/1.%*d %d", &reply->status);
     reply->head = end ? F("%.*s", (int)(end + 2 - all.data), all.data) : all.data;
@@ -278,7 +282,7 @@ static void *worker_main(void *baton)
 void parallel(int n, void (*fn)(int i, void *baton), void *baton)
 {
     pthread_barrier_t gate;
-    worker_t *workers = keep(calloc((size_t)n, sizeof *workers));
+    worker_t *workers = keep(calloc((size_t)n, sizeof(*workers)));
     pthread_barrier_init(&gate, NULL, (unsigned)n);
     for (int i = 0; i < n; i++) {
         workers[i] = (worker_t){.gate = &gate, .fn = fn, .baton = baton, .i = i};
@@ -298,7 +302,7 @@ json_t *maybe_at(const json_t *root, const char *pointer)
     while (value && *pointer == '/') {
         char name[128];
         size_t n = 0;
-        for (pointer++; *pointer && *pointer != '/' && n < sizeof name - 1; pointer++) {
+        for (pointer++; *pointer && *pointer != '/' && n < sizeof(name) - 1; pointer++) {
             if (*pointer == '~' && (pointer[1] == '0' || pointer[1] == '1'))
                 name[n++] = *++pointer == '1' ? '/' : '~';
             else
@@ -314,7 +318,8 @@ json_t *at(const json_t *root, const char *pointer)
 {
     json_t *value = maybe_at(root, pointer);
     if (!value)
-        ck_abort_msg("no member %s in %.800s", pointer, root ? (char *)keep(json_dumps(root, JSON_ENCODE_ANY)) : "(no JSON)");
+        ck_abort_msg("no member %s in %.800s", pointer,
+                     root ? (char *)keep(json_dumps(root, JSON_ENCODE_ANY)) : "(no JSON)");
     return value;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The servers of the API tests: each worker has a PostgreSQL cluster and an httpd in a folder of its own, a copy of one that is prepared
- * once; they start once and always stop.
+ * The servers of the API tests: each worker has a PostgreSQL cluster and an httpd in a folder of its own, a copy of one
+ * that is prepared once; they start once and always stop.
  */
 #include "harness.h"
 
@@ -55,14 +55,14 @@ static const char *path_of(const char *name)
     static char paths[8][512];
     static int turn;
     char *path = paths[turn++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", env.dir, name);
+    snprintf(path, sizeof(paths[0]), "%s/%s", env.dir, name);
     return path;
 }
 
 const char *env_dsn(void)
 {
     static char dsn[400];
-    snprintf(dsn, sizeof dsn, "host=%s/run port=5432 dbname=forge user=forge_owner", env.dir);
+    snprintf(dsn, sizeof(dsn), "host=%s/run port=5432 dbname=forge user=forge_owner", env.dir);
     return dsn;
 }
 
@@ -111,8 +111,18 @@ void env_postgres_stop(bool immediate)
 static void postgres_make(void)
 {
     char *out, *conf;
-    const char *initdb[] = {
-        F("%s/initdb", env.bin), "-D", path_of("pgdata"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", NULL};
+    const char *initdb[] = {F("%s/initdb", env.bin),
+                            "-D",
+                            path_of("pgdata"),
+                            "-U",
+                            "postgres",
+                            "-A",
+                            "trust",
+                            "-E",
+                            "UTF8",
+                            "--locale=C.UTF-8",
+                            "-N",
+                            NULL};
     if (process_run("postgres", initdb, &out))
         give_up("initdb failed", out);
     conf = F("%s\nlisten_addresses = ''\nport = 5432\nfsync = off\nfull_page_writes = off\n"
@@ -147,10 +157,11 @@ static void postgres_make(void)
 
 /* --- httpd --- */
 
-static const char *const modules[] = {"unixd",  "authn_core", "authz_core", "authz_host", "mime",     "setenvif",      "headers",
-                                      "filter", "deflate",    "reqtimeout", "log_config", "remoteip", "socache_shmcb", "ssl",
-                                      "dbd",    "alias",      "status",     "authz_user", "dir",      "env",           "rewrite",
-                                      "proxy",  "proxy_http", "include",    NULL};
+static const char *const modules[] = {"unixd",      "authn_core", "authz_core",    "authz_host", "mime",
+                                      "setenvif",   "headers",    "filter",        "deflate",    "reqtimeout",
+                                      "log_config", "remoteip",   "socache_shmcb", "ssl",        "dbd",
+                                      "alias",      "status",     "authz_user",    "dir",        "env",
+                                      "rewrite",    "proxy",      "proxy_http",    "include",    NULL};
 
 /* LoadModule lines for what this httpd has not compiled in. */
 static char *modules_text(const char *dir, const char *compiled)
@@ -168,33 +179,41 @@ static char *modules_text(const char *dir, const char *compiled)
 
 static char *processes_text(void)
 {
-    if (!strcmp(env.mpm, "prefork"))
-        return F(
-            "ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin 0\nDBDKeep 1\nDBDMax 1\n");
-    return F("%sServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin "
+    if (strcmp(env.mpm, "prefork") == 0)
+        return F("ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin "
+                 "0\nDBDKeep 1\nDBDMax 1\n");
+    return F("%sServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads "
+             "32\nMaxRequestWorkers 32\nDBDMin "
              "0\nDBDKeep 4\nDBDMax 10\n",
              strcmp(env.mpm, "event") == 0 ? "AsyncRequestWorkerFactor 30\n" : "");
 }
 
 /* Connections of its own, on which a statement may wait for a lock of a test's. */
 #define QUEUE_LINES \
-    "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c jit=off'\"\n" \
+    "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c " \
+    "jit=off'\"\n" \
     "DBDMin 0\nDBDKeep 1\nDBDMax 4\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
 
 /* The directives under which each host differs from the first. */
 static const char *const host_lines[PORTS] = {
     [PORT_MAIN] = "",
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
-    [PORT_LIMITS] = "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
-                    "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
-                    "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h user\n</Location>\n"
-                    "<LocationMatch \"^/api/v1/organizations/[0-9]+/members\">\nForgeRateLimit user 2/1h user\n</LocationMatch>\n",
-    [PORT_STRICT] = "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles "
-                    "student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
-                    "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
-    [PORT_POOL] = "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c geqo=on'\"\n"
-                  "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n",
-    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeBcryptConcurrency 1\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n",
+    [PORT_LIMITS] =
+        "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
+        "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
+        "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h "
+        "user\n</Location>\n"
+        "<LocationMatch \"^/api/v1/organizations/[0-9]+/members\">\nForgeRateLimit user 2/1h user\n</LocationMatch>\n",
+    [PORT_STRICT] =
+        "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles "
+        "student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
+        "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
+    [PORT_POOL] =
+        "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
+        "geqo=on'\"\n"
+        "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n",
+    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeBcryptConcurrency 1\nRemoteIPHeader X-Client\nRemoteIPInternalProxy "
+                   "127.0.0.0/8\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
     [PORT_DOORS] = "",
     [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
@@ -203,7 +222,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_QUEUE_TLS] = QUEUE_LINES "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n"
                                    "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
     [PORT_BRIEF] = QUEUE_LINES "ForgeQueue 2s 3\n",
-    [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
+    [PORT_SMTP] =
+        "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
 
 bool port_is_tls(port_t port)
@@ -215,13 +235,14 @@ static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_BRIEF) ? F(host_lines[i], env.dir)
-                            : i == PORT_SMTP                 ? F(host_lines[i], env.smtp_port)
-                                                             : host_lines[i];
+        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_BRIEF)
+                                ? F(host_lines[i], env.dir)
+                            : i == PORT_SMTP ? F(host_lines[i], env.smtp_port)
+                                             : host_lines[i];
         if (i == PORT_DOORS || i == PORT_COOKIE)
             lines = F("%s%s", lines, site_lines());
-        text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text, env.ports[i], env.ports[i],
-                 lines);
+        text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text,
+                 env.ports[i], env.ports[i], lines);
     }
     return text;
 }
@@ -231,24 +252,32 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
 {
     char *compiled;
     process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
-    char *conf = F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
-                   "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig /dev/null\n%s"
-                   "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
-                   "10\nRequestReadTimeout header=3 body=4\n"
-                   "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable off\nAddOutputFilterByType DEFLATE "
-                   "application/json application/problem+json\n"
-                   "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2\"\nDBDExptime 60\n",
-                   env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled), env.module,
-                   env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
-    conf = F("%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
-             "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog logs/access.json\nForgeAuditLog "
-             "logs/audit.json\n"
-             "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
-             "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m ip\n%s"
-             "<LocationMatch \"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
-             "forge\nRequire all granted\n</LocationMatch>\n"
-             "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
-             conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
+    char *conf =
+        F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
+          "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig "
+          "/dev/null\n%s"
+          "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
+          "10\nRequestReadTimeout header=3 body=4\n"
+          "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable "
+          "off\nAddOutputFilterByType DEFLATE "
+          "application/json application/problem+json\n"
+          "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app "
+          "connect_timeout=2\"\nDBDExptime 60\n",
+          env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled),
+          env.module, env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
+    conf = F(
+        "%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
+        "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog "
+        "logs/access.json\nForgeAuditLog "
+        "logs/audit.json\n"
+        "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
+        "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
+        "ip\n%s"
+        "<LocationMatch "
+        "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
+        "forge\nRequire all granted\n</LocationMatch>\n"
+        "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
+        conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
     file_write(path_of(F("%s.conf", name)), conf);
 }
 
@@ -315,7 +344,8 @@ static int node_start(const char *conf, port_t port)
     const char *const *argv = getenv("FORGE_TEST_VALGRIND") ? checked : *preload ? plain : plain + 2;
     int pid = process_start(NULL, argv, path_of("logs/start.log"));
     if (!wait_ready(pid, port, 30))
-        give_up("httpd does not serve", F("%s\n%s", file_read(path_of("logs/start.log"), 0), file_read(path_of("logs/error.log"), 0)));
+        give_up("httpd does not serve",
+                F("%s\n%s", file_read(path_of("logs/start.log"), 0), file_read(path_of("logs/error.log"), 0)));
     return pid;
 }
 
@@ -377,7 +407,7 @@ static int parent_of(const char *pid)
 static bool serves(const char *pid)
 {
     char *line = strstr(file_read(F("/proc/%s/status", pid), 0), "\nThreads:");
-    return !strcmp(env.mpm, "prefork") || (line && atoi(line + 9) > 1);
+    return strcmp(env.mpm, "prefork") == 0 || (line && atoi(line + 9) > 1);
 }
 
 int env_children(int *pids, int max)
@@ -385,8 +415,8 @@ int env_children(int *pids, int max)
     int found = 0;
     DIR *dir = opendir("/proc");
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid && found < max &&
-            serves(entry->d_name))
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid &&
+            found < max && serves(entry->d_name))
             pids[found++] = atoi(entry->d_name);
     if (dir)
         closedir(dir);
@@ -398,7 +428,7 @@ int env_children(int *pids, int max)
 static void on_signal(int number)
 {
     static const char note[] = "\napi tests: interrupted or out of time; servers are stopped\n";
-    ssize_t ignored = write(2, note, sizeof note - 1);
+    ssize_t ignored = write(2, note, sizeof(note) - 1);
     (void)ignored;
     if (httpd_pid > 0)
         kill(httpd_pid, SIGTERM);
@@ -418,11 +448,12 @@ static void at_exit(void)
 static void assets_copy(void)
 {
     const char *built = setting("FORGE_TEST_ASSETS", FORGE_BUILDDIR "/docs-ui");
-    const char *copy[] = {"cp", "-r", built, path_of("docs-ui"), NULL}, *open[] = {"chmod", "-R", "a+rX", path_of("docs-ui"), NULL};
+    const char *copy[] = {"cp", "-r", built, path_of("docs-ui"), NULL},
+               *open[] = {"chmod", "-R", "a+rX", path_of("docs-ui"), NULL};
     static char there[512];
     if (access(built, R_OK) || process_run(NULL, copy, NULL) || process_run(NULL, open, NULL))
         return;
-    snprintf(there, sizeof there, "%s", path_of("docs-ui"));
+    snprintf(there, sizeof(there), "%s", path_of("docs-ui"));
     env.assets = there;
 }
 
@@ -461,7 +492,8 @@ static void signing_keys_make(void)
                                           {"next.pem", "EC", "ec_paramgen_curve:P-256"}};
     char *out;
     for (int i = 0; i < 3; i++) {
-        const char *argv[] = {"openssl", "genpkey", "-algorithm", made[i][1], "-pkeyopt", made[i][2], "-out", path_of(made[i][0]), NULL};
+        const char *argv[] = {"openssl",  "genpkey", "-algorithm",        made[i][1], "-pkeyopt",
+                              made[i][2], "-out",    path_of(made[i][0]), NULL};
         if (process_run(NULL, argv, &out))
             give_up("openssl could not make a key", out);
         chmod(path_of(made[i][0]), 0600);
@@ -471,7 +503,7 @@ static void signing_keys_make(void)
 static void folder_make(void)
 {
     struct passwd *postgres = getpwnam("postgres");
-    snprintf(env.dir, sizeof env.dir, "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
+    snprintf(env.dir, sizeof(env.dir), "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
     if (!mkdtemp(env.dir))
         give_up("a folder could not be made", env.dir);
     chmod(env.dir, 0755);
@@ -496,7 +528,7 @@ static void settings_read(void)
     env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
     if (!env.module || !env.ctl || !env.source)
         give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL or FORGE_TEST_SOURCE name nothing that is there", NULL);
-    ask(env.bin, sizeof env.bin, (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
+    ask(env.bin, sizeof(env.bin), (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
 }
 
 /* The folder that workers copy: a migrated cluster that is shut down, certificates and keys. */
@@ -504,7 +536,7 @@ void env_prepare(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGABRT, SIGSEGV};
     stopped = false;
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
         signal(signals[i], on_signal);
     signal(SIGPIPE, SIG_IGN);
     atexit(at_exit);
@@ -516,17 +548,17 @@ void env_prepare(void)
     certificate_make();
     signing_keys_make();
     assets_copy();
-    snprintf(template, sizeof template, "%s", env.dir);
+    snprintf(template, sizeof(template), "%s", env.dir);
 }
 
 static void folder_copy(void)
 {
     env.dir[0] = 0; /* the template is not ours to take away */
-    char own[sizeof env.dir], *out;
-    snprintf(own, sizeof own, "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
+    char own[sizeof(env.dir)], *out;
+    snprintf(own, sizeof(own), "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
     if (!mkdtemp(own))
         give_up("a folder could not be made", own);
-    snprintf(env.dir, sizeof env.dir, "%s", own);
+    snprintf(env.dir, sizeof(env.dir), "%s", own);
     if (process_run(NULL, (const char *[]){"cp", "-a", F("%s/.", template), env.dir, NULL}, &out))
         give_up("the prepared folder could not be copied", out);
     if (env.assets)
@@ -563,7 +595,9 @@ void env_stop(bool failed)
     env_second_stop();
     env_postgres_stop(true);
     if (failed)
-        process_run(NULL, (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s-%d", env.mpm, worker_number), NULL}, NULL);
+        process_run(NULL,
+                    (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s-%d", env.mpm, worker_number), NULL},
+                    NULL);
     if (strstr(env.dir, "/forge-api-") && !getenv("FORGE_TEST_KEEP"))
         process_run(NULL, (const char *[]){"rm", "-rf", env.dir, NULL}, NULL);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What every API test uses: a real httpd and a real PostgreSQL of their own, a client whose answers are all checked against the
- * OpenAPI document and the rules of the wire, and short ways to accounts, tokens and SQL.
+ * What every API test uses: a real httpd and a real PostgreSQL of their own, a client whose answers are all checked
+ * against the OpenAPI document and the rules of the wire, and short ways to accounts, tokens and SQL.
  *
- * Check runs without fork: a worker's servers start once, tables are emptied before each case, and a case fails when the
- * error log holds a line at warn or above that it did not announce. Everything handed out lives until the end of the case; nobody frees.
+ * Check runs without fork: a worker's servers start once, tables are emptied before each case, and a case fails when
+ * the error log holds a line at warn or above that it did not announce. Everything handed out lives until the end of
+ * the case; nobody frees.
  */
 #ifndef FORGE_TESTS_HARNESS_H
 #define FORGE_TESTS_HARNESS_H
@@ -21,18 +22,21 @@ typedef enum port_t {
     PORT_MAIN,   /* plain, limits too high to be met */
     PORT_TLS,    /* the same over TLS */
     PORT_LIMITS, /* small rate limits (limits.c) */
-    PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no guests, no reuse window
+    PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no
+                  * guests, no reuse window
                   */
-    PORT_POOL,   /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University" */
-    PORT_QUICK,  /* access tokens that live 10 s; one hash at a time; believes the header X-Client (mod_remoteip) */
-    PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
-    PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to env.dir/mail */
-    PORT_DOORS,  /* content that is not ours, behind AuthType Forge (site.c) */
-    PORT_COOKIE, /* the same over TLS, ForgeCookie On */
-    PORT_QUEUE,  /* one hash at a time, statements that may take 20 s */
+    PORT_POOL,  /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University"
+                 */
+    PORT_QUICK, /* access tokens that live 10 s; one hash at a time; believes the header X-Client (mod_remoteip) */
+    PORT_KEYS,  /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
+    PORT_SMTP,  /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to
+                   env.dir/mail */
+    PORT_DOORS, /* content that is not ours, behind AuthType Forge (site.c) */
+    PORT_COOKIE,    /* the same over TLS, ForgeCookie On */
+    PORT_QUEUE,     /* one hash at a time, statements that may take 20 s */
     PORT_QUEUE_TLS, /* the same over TLS, HTTP/2 too */
-    PORT_BRIEF,  /* the same, but only 3 wait, for 2 s */
-    PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
+    PORT_BRIEF,     /* the same, but only 3 wait, for 2 s */
+    PORT_SECOND,    /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;
 bool port_is_tls(port_t port);
@@ -51,10 +55,10 @@ typedef struct env_t {
 } env_t;
 extern env_t env;
 
-void env_prepare(void);         /* once: what the servers of all workers begin with */
-void env_start(int worker);     /* a worker's own servers; exits with a message when it cannot */
-void env_stop(bool failed);    /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
-void env_heal(void);           /* starts again what a failed test left stopped */
+void env_prepare(void);     /* once: what the servers of all workers begin with */
+void env_start(int worker); /* a worker's own servers; exits with a message when it cannot */
+void env_stop(bool failed); /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
+void env_heal(void);        /* starts again what a failed test left stopped */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
 void env_httpd_graceful(void); /* a graceful restart; returns at once */
@@ -73,8 +77,8 @@ char *site_lines(void); /* makes the files and starts the back end; the directiv
 
 /* --- process.c: programs and files --- */
 
-/* Runs a program to its end; what it wrote to both streams in *out, kept until the end of the case, when out is not NULL.
- * Returns the exit code, 128 + n for signal n. `account` is NULL for our own. */
+/* Runs a program to its end; what it wrote to both streams in *out, kept until the end of the case, when out is not
+ * NULL. Returns the exit code, 128 + n for signal n. `account` is NULL for our own. */
 int process_run(const char *account, const char *const *argv, char **out);
 /* Starts one that ends with us; its output goes to a file. The main thread only. */
 int process_start(const char *account, const char *const *argv, const char *output);
@@ -92,7 +96,8 @@ void expect_log(const char *part);
 void expect_outage(void); /* what a database that is away leaves there */
 /* What logs/<name> got since the case began. */
 char *log_since(const char *name);
-/* The first line of a log at warn or above that neither the case announced nor log_remarks.def explains, or NULL. Cuts the text. */
+/* The first line of a log at warn or above that neither the case announced nor log_remarks.def explains, or NULL. Cuts
+ * the text. */
 char *log_surprise(char *text);
 /* A case with set-up and clean-up, added to the suite: use instead of tcase_create. */
 TCase *case_make(Suite *suite, const char *name);
@@ -134,7 +139,8 @@ typedef struct reply_t {
     double seconds;
 } reply_t;
 
-/* One request. Fails the case when the answer breaks a rule of the wire, is not documented, or does not match its schema. */
+/* One request. Fails the case when the answer breaks a rule of the wire, is not documented, or does not match its
+ * schema. */
 reply_t *call_with(const char *method, const char *path, const call_t *options);
 #define CALL(method, path, ...) call_with(method, path, &(call_t){__VA_ARGS__})
 /* The value of a header of the answer (the first), or NULL. */
@@ -162,7 +168,8 @@ void expect_fault(const reply_t *reply, const char *pointer, const char *code);
 /* A part of the body, for what is not JSON; or none, in any case of letters. */
 #define expect_says(reply, text) \
     ck_assert_msg(strstr((reply)->body, text), "%s is missing: %d %.3000s", text, (reply)->status, (reply)->body)
-#define expect_silent(reply, text) ck_assert_msg(!strcasestr((reply)->body, text), "%s is there: %.3000s", text, (reply)->body)
+#define expect_silent(reply, text) \
+    ck_assert_msg(!strcasestr((reply)->body, text), "%s is there: %.3000s", text, (reply)->body)
 
 /* Within 5 s every child answers a GET with 200: thirty in a row, each on a connection of its own. */
 void expect_served(const char *path, const char *token);
@@ -189,12 +196,13 @@ typedef struct person_t {
     json_int_t id;
     const char *email, *username, *password, *access, *refresh;
 } person_t;
-person_t person(const char *role);                                /* a new account: student, instructor or admin */
-person_t person_again(person_t who, port_t port);                 /* the same with another session */
-const char *totp(const char *secret, int shift);                  /* the one-time password of now, or of so many steps later */
-void member_of(person_t who, const char *slug, const char *role); /* of an organisation, which is made when there is none */
-char *audited(const char *event);                                 /* how often, as text */
-long metric(const char *name);                                    /* the value of a metric without labels */
+person_t person(const char *role);                /* a new account: student, instructor or admin */
+person_t person_again(person_t who, port_t port); /* the same with another session */
+const char *totp(const char *secret, int shift);  /* the one-time password of now, or of so many steps later */
+void member_of(person_t who, const char *slug,
+               const char *role); /* of an organisation, which is made when there is none */
+char *audited(const char *event); /* how often, as text */
+long metric(const char *name);    /* the value of a metric without labels */
 json_int_t course_of(person_t owner, const char *title);
 
 /* One statement as the schema's owner; the first column of the first row ("" for NULL or no row). */
@@ -223,9 +231,9 @@ char *mail_header(const char *mail, const char *name);
 
 /* --- coverage.c: every operation was called --- */
 
-void coverage_begin(void);            /* before the workers begin */
-void coverage_report(int worker);     /* in a worker, at its end */
-bool coverage_complete(void);         /* after all of them: what none has called is printed */
+void coverage_begin(void);        /* before the workers begin */
+void coverage_report(int worker); /* in a worker, at its end */
+bool coverage_complete(void);     /* after all of them: what none has called is printed */
 
 /* --- the suites --- */
 

@@ -15,14 +15,14 @@ char *mail_header(const char *mail, const char *name)
 {
     const char *end = strstr(mail, "\r\n\r\n"), *line = mail, *from = F("%s: ", name);
     for (; line && line < end; line = strstr(line, "\r\n") ? strstr(line, "\r\n") + 2 : NULL)
-        if (!strncasecmp(line, from, strlen(from)))
+        if (strncasecmp(line, from, strlen(from)) == 0)
             return F("%.*s", (int)strcspn(line + strlen(from), "\r"), line + strlen(from));
     return F("%s", "");
 }
 
 static bool matches(const char *mail, const char *to, const char *subject)
 {
-    return !strcmp(mail_header(mail, "To"), F("<%s>", to)) && strstr(mail_header(mail, "Subject"), subject);
+    return strcmp(mail_header(mail, "To"), F("<%s>", to)) == 0 && strstr(mail_header(mail, "Subject"), subject);
 }
 
 /* The newest mail of those that match; names begin with the time. *count says how many there are. */
@@ -33,14 +33,15 @@ static char *newest(const char *to, const char *subject, int *count)
     *count = 0;
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         size_t length = strlen(entry->d_name);
-        if (length < 4 || strcmp(entry->d_name + length - 4, ".eml") || atoll(entry->d_name) / 1000000 < time(NULL) - RECENT)
+        if (length < 4 || strcmp(entry->d_name + length - 4, ".eml") ||
+            atoll(entry->d_name) / 1000000 < time(NULL) - RECENT)
             continue;
         char *mail = file_read(F("%s/mail/%s", env.dir, entry->d_name), 0);
         if (!matches(mail, to, subject))
             continue;
         ++*count;
         if (strcmp(entry->d_name, best) > 0) {
-            snprintf(best, sizeof best, "%s", entry->d_name);
+            snprintf(best, sizeof(best), "%s", entry->d_name);
             found = mail;
         }
     }

@@ -24,7 +24,8 @@ static void notice_drop(void *baton, const PGresult *notice)
 struct pg_conn *sql_session(void)
 {
     PGconn *session = PQconnectdb(
-        F("host=%s/run port=5432 dbname=forge user=postgres options='-c search_path=forge,public -c lock_timeout=10s'", env.dir));
+        F("host=%s/run port=5432 dbname=forge user=postgres options='-c search_path=forge,public -c lock_timeout=10s'",
+          env.dir));
     if (PQstatus(session) != CONNECTION_OK) {
         char *why = F("%s", PQerrorMessage(session));
         PQfinish(session);
@@ -92,25 +93,29 @@ char *sql(const char *format, ...)
     return cell;
 }
 
-/* Deleting costs a tenth of truncating as long as tables are small. All are locked first, so that what still writes is waited for.
- * Ids start anew, but for accounts and sessions: the server remembers for a while which of them have ended. */
+/* Deleting costs a tenth of truncating as long as tables are small. All are locked first, so that what still writes is
+ * waited for. Ids start anew, but for accounts and sessions: the server remembers for a while which of them have ended.
+ */
 static const char empty_all[] =
     "DO $$ DECLARE name text; names text[]; BEGIN "
     "SELECT array_agg(format('%I.%I', schemaname, tablename) ORDER BY tablename) INTO names FROM pg_tables"
     " WHERE schemaname = 'forge' AND tablename NOT IN ('migrations', 'app_rights', 'personal');"
     "EXECUTE 'LOCK TABLE ' || array_to_string(names, ', ') || ' IN ACCESS EXCLUSIVE MODE';"
     "FOREACH name IN ARRAY names LOOP "
-    " IF pg_relation_size(name) > 4000000 THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' || name; END IF;"
+    " IF pg_relation_size(name) > 4000000 THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' "
+    "|| name; END IF;"
     "END LOOP;"
     "PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
     " WHERE schemaname = 'forge' AND sequencename NOT IN ('users_id_seq', 'sessions_id_seq', 'personal_number_seq');"
     "END $$";
 
-/* The server's background work may hold one of the tables and wait for another: then one of the two gives way, perhaps we. */
+/* The server's background work may hold one of the tables and wait for another: then one of the two gives way, perhaps
+ * we. */
 void sql_empty_tables(void)
 {
     PGconn *session = shared_session();
-    sql_on(session, "SET deadlock_timeout = '50ms'; SET session_replication_role = replica"); /* no triggers, no foreign keys */
+    sql_on(session,
+           "SET deadlock_timeout = '50ms'; SET session_replication_role = replica"); /* no triggers, no foreign keys */
     for (int tries = 0; tries < 20; tries++) {
         PGresult *result = PQexec(session, empty_all);
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -134,13 +139,14 @@ person_t person(const char *role)
     char *name = F("%s_%d_%d", role, (int)(time(NULL) % 100000), ++turn), *email = F("%s@example.org", name);
     static const char password[] = "Vexing7-Walrus!Q";
     const char *asked = strcmp(role, "admin") ? role : "student";
-    reply_t *reply =
-        CALL("POST", "/api/v1/auth/register",
-             .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\",\"role\":\"%s\"}", email, name, password, asked));
+    reply_t *reply = CALL("POST", "/api/v1/auth/register",
+                          .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\",\"role\":\"%s\"}", email,
+                                    name, password, asked));
     expect_status(reply, 201);
-    if (!strcmp(role, "admin")) {
+    if (strcmp(role, "admin") == 0) {
         sql("UPDATE forge.users SET role = 'admin' WHERE username = '%s'", name);
-        reply = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", name, password));
+        reply =
+            CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", name, password));
         expect_status(reply, 200);
     }
     return (person_t){.id = int_at(reply->json, "/user/id"),
@@ -164,7 +170,8 @@ person_t person_again(person_t who, port_t port)
 const char *totp(const char *secret, int shift)
 {
     char *out;
-    const char *argv[] = {"oathtool", "--totp", "--base32", F("--now=@%lld", (long long)time(NULL) + 30LL * shift), secret, NULL};
+    const char *argv[] = {"oathtool", "--totp", "--base32", F("--now=@%lld", (long long)time(NULL) + 30LL * shift),
+                          secret,     NULL};
     ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
     return F("%.6s", out);
 }
@@ -172,7 +179,8 @@ const char *totp(const char *secret, int shift)
 void member_of(person_t who, const char *slug, const char *role)
 {
     sql("INSERT INTO forge.organizations (name, slug) VALUES ('%s', '%s') ON CONFLICT DO NOTHING", slug, slug);
-    sql("INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, %lld, '%s' FROM forge.organizations WHERE slug = '%s'",
+    sql("INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, %lld, '%s' FROM forge.organizations "
+        "WHERE slug = '%s'",
         (long long)who.id, role, slug);
 }
 
@@ -217,9 +225,9 @@ char *jwt(const char *header_json, const char *payload_json, const char *secret)
 {
     char *signing = F("%s.%s", b64url_text(header_json), b64url_text(payload_json));
     unsigned char mac[32];
-    unsigned int length = sizeof mac;
+    unsigned int length = sizeof(mac);
     HMAC(EVP_sha256(), secret, (int)strlen(secret), (unsigned char *)signing, strlen(signing), mac, &length);
-    return F("%s.%s", signing, b64url(mac, sizeof mac));
+    return F("%s.%s", signing, b64url(mac, sizeof(mac)));
 }
 
 json_t *jwt_part(const char *token, int part)
@@ -249,10 +257,12 @@ static char *part_changed(person_t who, int part, const char *member, const char
 
 char *jwt_with(person_t who, const char *claim, const char *literal)
 {
-    return jwt(keep(json_dumps(jwt_part(who.access, 0), JSON_COMPACT)), part_changed(who, 1, claim, literal), env.secret);
+    return jwt(keep(json_dumps(jwt_part(who.access, 0), JSON_COMPACT)), part_changed(who, 1, claim, literal),
+               env.secret);
 }
 
 char *jwt_with_header(person_t who, const char *member, const char *literal)
 {
-    return jwt(part_changed(who, 0, member, literal), keep(json_dumps(jwt_part(who.access, 1), JSON_COMPACT)), env.secret);
+    return jwt(part_changed(who, 0, member, literal), keep(json_dumps(jwt_part(who.access, 1), JSON_COMPACT)),
+               env.secret);
 }

@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In the child, before exec: the account, and death with the parent (which a change of account would forget, so it comes last). */
+/* In the child, before exec: the account, and death with the parent (which a change of account would forget, so it
+ * comes last). */
 static void child_become(const char *account)
 {
     if (account && geteuid() == 0) {
@@ -146,7 +147,8 @@ static bool port_reserve(int port)
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "forge-test-port-%d", port);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
+    if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) ==
+        0)
         return true; /* kept open */
     close(fd);
     return false;
@@ -154,7 +156,8 @@ static bool port_reserve(int port)
 
 static bool port_unused(int port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     bool good = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0;
@@ -162,7 +165,8 @@ static bool port_unused(int port)
     return good;
 }
 
-/* Not of the range that the system takes for clients: their connections would sit on a port whose server is just stopped. */
+/* Not of the range that the system takes for clients: their connections would sit on a port whose server is just
+ * stopped. */
 int port_free(void)
 {
     static int turn;

@@ -18,8 +18,8 @@ static const struct {
 
 int rules_status_of(const char *code)
 {
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (!strcmp(codes[i].code, code))
+    for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+        if (strcmp(codes[i].code, code) == 0)
             return codes[i].status;
     return 0;
 }
@@ -27,24 +27,26 @@ int rules_status_of(const char *code)
 static bool is(const reply_t *reply, const char *name, const char *value)
 {
     const char *sent = header(reply, name);
-    return sent && !strcmp(sent, value) && header_count(reply, name) == 1;
+    return sent && strcmp(sent, value) == 0 && header_count(reply, name) == 1;
 }
 
 static bool request_id_good(const char *id)
 {
-    return id && *id && strlen(id) <= 128 && strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(id);
+    return id && *id && strlen(id) <= 128 &&
+           strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(id);
 }
 
 /* default-src 'self'; the documentation pages may say more, but scripts stay their own. */
 static bool policy_good(const char *path, const reply_t *reply)
 {
     const char *policy = header(reply, "Content-Security-Policy");
-    bool page =
-        !strncmp(path, "/docs", 5) || !strncmp(path, "/redoc", 6) || !strncmp(path, "/api/docs", 9) || !strncmp(path, "/api/redoc", 10);
+    bool page = strncmp(path, "/docs", 5) == 0 || strncmp(path, "/redoc", 6) == 0 ||
+                strncmp(path, "/api/docs", 9) == 0 || strncmp(path, "/api/redoc", 10) == 0;
     if (!page || reply->status != 200)
         return is(reply, "Content-Security-Policy", "default-src 'self'");
     const char *scripts = policy ? strstr(policy, "script-src") : NULL;
-    return policy && (!strncmp(policy, "default-src 'self'", 18) || !strncmp(policy, "default-src 'none'", 18)) &&
+    return policy &&
+           (strncmp(policy, "default-src 'self'", 18) == 0 || strncmp(policy, "default-src 'none'", 18) == 0) &&
            !(scripts && memmem(scripts, strcspn(scripts, ";"), "unsafe", 6));
 }
 
@@ -74,17 +76,17 @@ static const char *headers_wrong(const char *path, const call_t *options, const 
 static const char *body_wrong(const char *method, const reply_t *reply)
 {
     const char *type = header(reply, "Content-Type");
-    bool bodiless = reply->status == 204 || reply->status == 304 || !strcmp(method, "HEAD");
+    bool bodiless = reply->status == 204 || reply->status == 304 || strcmp(method, "HEAD") == 0;
     if (bodiless)
         return reply->length ? "there is a body where none may be" : NULL;
     if (!reply->length)
         return strcmp(method, "OPTIONS") ? "the body is empty" : NULL;
     if (!type)
         return "there is no Content-Type";
-    if (!strncmp(type, "text/", 5) && !strcasestr(type, "charset=utf-8") && !strcasestr(type, "version="))
+    if (strncmp(type, "text/", 5) == 0 && !strcasestr(type, "charset=utf-8") && !strcasestr(type, "version="))
         return F("text without a charset: %s", type);
-    if ((!strncmp(type, "application/json", 16) || !strncmp(type, "application/problem+json", 24)) && !reply->json &&
-        !header(reply, "Content-Encoding"))
+    if ((strncmp(type, "application/json", 16) == 0 || strncmp(type, "application/problem+json", 24) == 0) &&
+        !reply->json && !header(reply, "Content-Encoding"))
         return F("the body is no JSON: %.200s", reply->body);
     return NULL;
 }
@@ -92,9 +94,10 @@ static const char *body_wrong(const char *method, const reply_t *reply)
 /* What no answer may show: SQL, paths, versions and names from inside. */
 static const char *leak_of(const reply_t *reply)
 {
-    static const char *const marks[] = {"SELECT ",  "INSERT INTO", "UPDATE forge", "SQLSTATE",      "pg_",      "libpq",       "psql",
-                                        "postgres", "/tmp/",       "/usr/",        "/root/",        "/etc/",    "Apache/2",    "mod_dbd",
-                                        ".c:",      "forge_app",   "forge_owner",  "duplicate key", "violates", "relation \"", NULL};
+    static const char *const marks[] = {
+        "SELECT ",  "INSERT INTO", "UPDATE forge", "SQLSTATE",      "pg_",      "libpq",       "psql",
+        "postgres", "/tmp/",       "/usr/",        "/root/",        "/etc/",    "Apache/2",    "mod_dbd",
+        ".c:",      "forge_app",   "forge_owner",  "duplicate key", "violates", "relation \"", NULL};
     for (const char *const *mark = marks; *mark; mark++)
         if (strstr(reply->body, *mark))
             return *mark;
@@ -113,7 +116,8 @@ static const char *problem_wrong(const char *path, const reply_t *reply)
             return F("the problem has no %s: %.300s", *member, reply->body);
     const char *code = json_string_value(json_object_get(reply->json, "code")),
                *uri = json_string_value(json_object_get(reply->json, "type"));
-    if (json_integer_value(json_object_get(reply->json, "status")) != reply->status || rules_status_of(code) != reply->status)
+    if (json_integer_value(json_object_get(reply->json, "status")) != reply->status ||
+        rules_status_of(code) != reply->status)
         return F("code %s, its member status and the status %d do not belong together", code, reply->status);
     if (strlen(uri) < strlen(code) + 8 || strcmp(uri + strlen(uri) - strlen(code), code) || !strstr(uri, "/errors/"))
         return F("type %s does not end in /errors/%s", uri, code);
@@ -134,7 +138,8 @@ static const char *status_wrong(const reply_t *reply)
         return "429 or 503 without Retry-After";
     if (reply->status == 401 && (!challenge || strncmp(challenge, "Bearer", 6)))
         return "401 without WWW-Authenticate: Bearer";
-    if (reply->status == 401 && strstr(challenge, "insufficient_user_authentication") && !strstr(challenge, "acr_values="))
+    if (reply->status == 401 && strstr(challenge, "insufficient_user_authentication") &&
+        !strstr(challenge, "acr_values="))
         return "a second factor is needed, but the challenge does not say so (RFC 9470)";
     if (reply->status == 405 && !header(reply, "Allow"))
         return "405 without Allow";
@@ -151,7 +156,8 @@ static const char *status_wrong(const reply_t *reply)
 static const char *tokens_wrong(const reply_t *reply)
 {
     const char *cache = header(reply, "Cache-Control");
-    if (!reply->json || !(json_object_get(reply->json, "access_token") || json_object_get(reply->json, "refresh_token")))
+    if (!reply->json ||
+        !(json_object_get(reply->json, "access_token") || json_object_get(reply->json, "refresh_token")))
         return NULL;
     if (!cache || !strstr(cache, "no-store"))
         return "tokens without Cache-Control: no-store";
@@ -176,7 +182,8 @@ void rules_check(const char *method, const char *path, const call_t *options, co
 
 void expect_status_at(const char *file, int line, const reply_t *reply, int wanted)
 {
-    ck_assert_msg(reply->status == wanted, "%s:%d: wanted %d, got %d %.500s", file, line, wanted, reply->status, reply->body);
+    ck_assert_msg(reply->status == wanted, "%s:%d: wanted %d, got %d %.500s", file, line, wanted, reply->status,
+                  reply->body);
 }
 
 void expect_problem_at(const char *file, int line, const reply_t *reply, const char *code)
@@ -184,8 +191,8 @@ void expect_problem_at(const char *file, int line, const reply_t *reply, const c
     int wanted = rules_status_of(code);
     const char *got = json_string_value(json_object_get(reply->json, "code"));
     ck_assert_msg(wanted != 0, "%s:%d: errors.def has no code %s", file, line, code);
-    ck_assert_msg(reply->status == wanted && got && !strcmp(got, code), "%s:%d: wanted %d %s, got %d %.500s", file, line, wanted, code,
-                  reply->status, reply->body);
+    ck_assert_msg(reply->status == wanted && got && strcmp(got, code) == 0, "%s:%d: wanted %d %s, got %d %.500s", file,
+                  line, wanted, code, reply->status, reply->body);
 }
 
 void expect_fault(const reply_t *reply, const char *pointer, const char *code)
@@ -194,7 +201,7 @@ void expect_fault(const reply_t *reply, const char *pointer, const char *code)
     json_t *fault, *faults = at(reply->json, "/errors");
     json_array_foreach(faults, i, fault)
     {
-        if (!strcmp(text_at(fault, "/pointer"), pointer) && (!code || !strcmp(text_at(fault, "/code"), code)))
+        if (strcmp(text_at(fault, "/pointer"), pointer) == 0 && (!code || strcmp(text_at(fault, "/code"), code) == 0))
             return;
     }
     ck_abort_msg("no fault %s at %s: %.600s", code ? code : "", pointer, reply->body);

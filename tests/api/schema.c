@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The OpenAPI document as judge of every answer: a small JSON Schema validator (the words that field tables can produce) and the list of
- * what was called.
+ * The OpenAPI document as judge of every answer: a small JSON Schema validator (the words that field tables can
+ * produce) and the list of what was called.
  */
 #include "harness.h"
 
@@ -44,11 +44,15 @@ static char *validate(const json_t *schema, const json_t *value, const char *whe
 
 static bool type_is(const char *type, const json_t *value)
 {
-    if (!strcmp(type, "integer"))
-        return json_is_integer(value) || (json_is_real(value) && floor(json_real_value(value)) == json_real_value(value));
-    return (!strcmp(type, "object") && json_is_object(value)) || (!strcmp(type, "array") && json_is_array(value)) ||
-           (!strcmp(type, "string") && json_is_string(value)) || (!strcmp(type, "number") && json_is_number(value)) ||
-           (!strcmp(type, "boolean") && json_is_boolean(value)) || (!strcmp(type, "null") && json_is_null(value));
+    if (strcmp(type, "integer") == 0)
+        return json_is_integer(value) ||
+               (json_is_real(value) && floor(json_real_value(value)) == json_real_value(value));
+    return (strcmp(type, "object") == 0 && json_is_object(value)) ||
+           (strcmp(type, "array") == 0 && json_is_array(value)) ||
+           (strcmp(type, "string") == 0 && json_is_string(value)) ||
+           (strcmp(type, "number") == 0 && json_is_number(value)) ||
+           (strcmp(type, "boolean") == 0 && json_is_boolean(value)) ||
+           (strcmp(type, "null") == 0 && json_is_null(value));
 }
 
 /* "type" may be one name or a list of them. */
@@ -108,19 +112,24 @@ static char *array_wrong(const json_t *schema, const json_t *value, const char *
         return F("%s has fewer than minItems", where);
     if (most && (json_int_t)json_array_size(value) > json_integer_value(most))
         return F("%s has more than maxItems", where);
-    json_array_foreach(value, i, item) if (items && (wrong = validate(items, item, F("%s/%zu", where, i), depth))) return wrong;
+    json_array_foreach(value, i,
+                       item) if (items && (wrong = validate(items, item, F("%s/%zu", where, i), depth))) return wrong;
     return NULL;
 }
 
-/* A member that the schema does not name is wrong too, unless it says that others may come: documents tell the whole truth. */
+/* A member that the schema does not name is wrong too, unless it says that others may come: documents tell the whole
+ * truth. */
 static char *object_wrong(const json_t *schema, const json_t *value, const char *where, int depth)
 {
     size_t i;
     const char *name;
-    json_t *item, *properties = json_object_get(schema, "properties"), *more = json_object_get(schema, "additionalProperties");
+    json_t *item, *properties = json_object_get(schema, "properties"),
+                  *more = json_object_get(schema, "additionalProperties");
     char *wrong;
-    json_array_foreach(json_object_get(schema, "required"), i, item) if (!json_object_get(value, json_string_value(item))) return F(
-        "%s/%s is required and missing", where, json_string_value(item));
+    json_array_foreach(
+        json_object_get(schema, "required"), i,
+        item) if (!json_object_get(value, json_string_value(item))) return F("%s/%s is required and missing", where,
+                                                                             json_string_value(item));
     json_object_foreach((json_t *)value, name, item)
     {
         const json_t *rule = json_object_get(properties, name);
@@ -139,7 +148,8 @@ static char *composed_wrong(const json_t *schema, const json_t *value, const cha
     size_t i;
     json_t *one;
     char *wrong;
-    json_array_foreach(json_object_get(schema, "allOf"), i, one) if ((wrong = validate(one, value, where, depth))) return wrong;
+    json_array_foreach(json_object_get(schema, "allOf"), i,
+                       one) if ((wrong = validate(one, value, where, depth))) return wrong;
     const json_t *any = json_object_get(schema, "oneOf");
     any = any ? any : json_object_get(schema, "anyOf");
     json_array_foreach(any, i, one) if (!validate(one, value, where, depth)) return NULL;
@@ -157,7 +167,8 @@ static char *validate(const json_t *schema, const json_t *value, const char *whe
     if (json_is_null(value) && json_is_true(json_object_get(schema, "nullable")))
         return NULL;
     if (!types_allow(json_object_get(schema, "type"), value))
-        return F("%s is not of type %s", where, (char *)keep(json_dumps(json_object_get(schema, "type"), JSON_ENCODE_ANY)));
+        return F("%s is not of type %s", where,
+                 (char *)keep(json_dumps(json_object_get(schema, "type"), JSON_ENCODE_ANY)));
     if (!enum_allows(json_object_get(schema, "enum"), value))
         return F("%s is none of its enum", where);
     if ((fixed = json_object_get(schema, "const")) && !json_equal(fixed, value))
@@ -209,7 +220,8 @@ static const json_t *path_item(const char *path)
     const json_t *found = NULL;
     json_t *item;
     json_object_foreach(json_object_get(document, "paths"), template,
-                        item) if (path_matches(template, path, strcspn(path, "?#")) && (!found || !strchr(template, '{'))) found = item;
+                        item) if (path_matches(template, path, strcspn(path, "?#")) &&
+                                  (!found || !strchr(template, '{'))) found = item;
     return found;
 }
 
@@ -217,7 +229,7 @@ static const json_t *operation_of(const json_t *item, const char *method)
 {
     char lower[16];
     size_t n = 0;
-    for (; method[n] && n < sizeof lower - 1; n++)
+    for (; method[n] && n < sizeof(lower) - 1; n++)
         lower[n] = (char)(method[n] | 0x20);
     lower[n] = 0;
     const json_t *operation = json_object_get(item, lower);
@@ -230,8 +242,9 @@ static const json_t *media_entry(const json_t *content, const char *media)
     const char *name;
     json_t *entry;
     size_t length = strlen(media);
-    json_object_foreach((json_t *)content, name, entry) if (!strncmp(name, media, length) &&
-                                                            (!name[length] || name[length] == ';' || name[length] == ' ')) return entry;
+    json_object_foreach((json_t *)content, name,
+                        entry) if (strncmp(name, media, length) == 0 &&
+                                   (!name[length] || name[length] == ';' || name[length] == ' ')) return entry;
     return NULL;
 }
 
@@ -240,7 +253,7 @@ static const char *content_wrong(const json_t *response, const char *method, con
 {
     const json_t *content = json_object_get(response, "content");
     const char *type = header(reply, "Content-Type");
-    if (!strcmp(method, "HEAD") || reply->status == 304 || reply->status == 204)
+    if (strcmp(method, "HEAD") == 0 || reply->status == 304 || reply->status == 204)
         return NULL;
     if (!content)
         return reply->length ? "a body that the document does not know of" : NULL;
@@ -262,14 +275,15 @@ static void note_called(const json_t *operation)
 
 const char *schema_check(const char *method, const char *path, const reply_t *reply)
 {
-    if (!document || !strcmp(method, "OPTIONS"))
+    if (!document || strcmp(method, "OPTIONS") == 0)
         return NULL;
     const json_t *item = path_item(path), *operation = item ? operation_of(item, method) : NULL;
     if (!operation)
         return item && reply->status < 400 ? "the document does not have this method" : NULL;
     const json_t *response = resolve(json_object_get(json_object_get(operation, "responses"), F("%d", reply->status)));
     if (!response)
-        return F("status %d is not documented for %s", reply->status, json_string_value(json_object_get(operation, "operationId")));
+        return F("status %d is not documented for %s", reply->status,
+                 json_string_value(json_object_get(operation, "operationId")));
     if (reply->status < 400)
         note_called(operation);
     return content_wrong(response, method, reply);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A site that is not ours, behind the doors of Apache: files, a CGI script, and a back end that answers with the request it got.
+ * A site that is not ours, behind the doors of Apache: files, a CGI script, and a back end that answers with the
+ * request it got.
  */
 #include "harness.h"
 
@@ -18,19 +19,21 @@ static void answer(int fd)
     static const char empty_line[] = "\r\n\r\n";
     char head[16384], top[256];
     size_t length = 0;
-    for (ssize_t n; length < sizeof head - 1 && (n = recv(fd, head + length, sizeof head - 1 - length, 0)) > 0;) {
+    for (ssize_t n; length < sizeof(head) - 1 && (n = recv(fd, head + length, sizeof(head) - 1 - length, 0)) > 0;) {
         length += (size_t)n;
         head[length] = 0;
         if (strstr(head, empty_line))
             break;
     }
     bool shared = length && strstr(head, "/shared ") != NULL;
-    int n = snprintf(top, sizeof top, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
-                     length, shared ? "Cache-Control: public, max-age=60\r\n" : "");
+    int n =
+        snprintf(top, sizeof(top),
+                 "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
+                 length, shared ? "Cache-Control: public, max-age=60\r\n" : "");
     if (send(fd, top, (size_t)n, MSG_NOSIGNAL) > 0 && length)
         (void)!send(fd, head, length, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
-    while (recv(fd, head, sizeof head, 0) > 0)
+    while (recv(fd, head, sizeof(head), 0) > 0)
         ;
     close(fd);
 }
@@ -49,7 +52,7 @@ static int backend_start(void)
     static int listener;
     static pthread_t thread;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
+    socklen_t size = sizeof(address);
     listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 64) ||
         getsockname(listener, (struct sockaddr *)&address, &size) || pthread_create(&thread, NULL, serve, &listener)) {
@@ -76,8 +79,9 @@ static void page(const char *name, const char *text)
 
 static void files_make(void)
 {
-    static const char *const folders[] = {"open", "closed", "closed/sub", "staff", "org", "orgadmin", "orgs",   "orgs/acme", "mfa",
-                                          "any",  "all",    "none",       "if",    "in",  "pages",    "course", NULL};
+    static const char *const folders[] = {"open", "closed",    "closed/sub", "staff",  "org", "orgadmin",
+                                          "orgs", "orgs/acme", "mfa",        "any",    "all", "none",
+                                          "if",   "in",        "pages",      "course", NULL};
     folder("site");
     folder("cgi");
     for (const char *const *name = folders; *name; name++) {
@@ -85,17 +89,19 @@ static void files_make(void)
         page(F("%s/page.txt", *name), F("this is %s\n", *name));
     }
     page("closed/index.html", "<p>index of closed</p>\n");
-    static const char includes[] = "user=<!--#echo var=\"REMOTE_USER\" --> role=<!--#echo var=\"FORGE_ROLE\" -->\n"
-                                   "<!--#include virtual=\"/closed/page.txt\" --><!--#include virtual=\"/staff/page.txt\" -->\n"
-                                   "<!--#include virtual=\"/cgi/env\" -->\n";
+    static const char includes[] =
+        "user=<!--#echo var=\"REMOTE_USER\" --> role=<!--#echo var=\"FORGE_ROLE\" -->\n"
+        "<!--#include virtual=\"/closed/page.txt\" --><!--#include virtual=\"/staff/page.txt\" -->\n"
+        "<!--#include virtual=\"/cgi/env\" -->\n";
     folder("site/ht");
     page("ht/page.txt", "this is ht\n");
-    page("ht/.htaccess",
-         "AuthType Forge\nRequire forge-role instructor\nSetEnvIf FORGE_ROLE ^instructor$ STAFF\nHeader set X-Staff yes env=STAFF\n");
+    page("ht/.htaccess", "AuthType Forge\nRequire forge-role instructor\nSetEnvIf FORGE_ROLE ^instructor$ "
+                         "STAFF\nHeader set X-Staff yes env=STAFF\n");
     page("open/all.shtml", includes);
     page("closed/all.shtml", includes);
     page("course/7", "course 7\n");
-    file_write(F("%s/cgi/env", env.dir), "#!/bin/sh\ncat >/dev/null\nprintf 'Content-Type: text/plain\\r\\n\\r\\n\\n'\nenv\n");
+    file_write(F("%s/cgi/env", env.dir),
+               "#!/bin/sh\ncat >/dev/null\nprintf 'Content-Type: text/plain\\r\\n\\r\\n\\n'\nenv\n");
     chmod(F("%s/cgi/env", env.dir), 0755);
 }
 
@@ -103,11 +109,13 @@ static void files_make(void)
 
 static const char lines[] =
     "DocumentRoot \"%1$s/site\"\n"
-    "<Directory \"%1$s/site\">\nRequire all granted\nDirectoryIndex index.html\nOptions +Includes\nAddOutputFilter INCLUDES "
+    "<Directory \"%1$s/site\">\nRequire all granted\nDirectoryIndex index.html\nOptions +Includes\nAddOutputFilter "
+    "INCLUDES "
     ".shtml\n</Directory>\n"
     "<Directory \"%1$s/site/ht\">\nAllowOverride AuthConfig FileInfo\n</Directory>\n"
     "<Directory \"%1$s/cgi\">\nRequire all granted\n</Directory>\n"
-    "ScriptAlias /cgi/ \"%1$s/cgi/\"\nScriptAlias /greet/ \"%1$s/cgi/\"\nScriptAlias /setenvif/ \"%1$s/cgi/\"\nScriptAlias /opencgi/ "
+    "ScriptAlias /cgi/ \"%1$s/cgi/\"\nScriptAlias /greet/ \"%1$s/cgi/\"\nScriptAlias /setenvif/ "
+    "\"%1$s/cgi/\"\nScriptAlias /opencgi/ "
     "\"%1$s/cgi/\"\n"
     "<Location \"/closed\">\nAuthType Forge\nAuthName closed\nRequire valid-user\n</Location>\n"
     "<Location \"/closed/sub\">\nForgeRateLimit user 3/1m user\n</Location>\n"
@@ -118,24 +126,31 @@ static const char lines[] =
     "<Location \"/staff\">\nAuthType Forge\nRequire forge-role instructor\n</Location>\n"
     "<Location \"/org\">\nAuthType Forge\nRequire forge-org acme\n</Location>\n"
     "<Location \"/orgadmin\">\nAuthType Forge\nRequire forge-org acme:admin beta:owner\n</Location>\n"
-    "<LocationMatch \"^/orgs/(?<SLUG>[^/]+)/\">\nAuthType Forge\nRequire forge-org %%{env:MATCH_SLUG}:member\n</LocationMatch>\n"
-    "<LocationMatch \"^/course/(?<COURSE>[^/]+)\">\nAuthType Forge\nRequire forge-enrolled %%{env:MATCH_COURSE}\n</LocationMatch>\n"
+    "<LocationMatch \"^/orgs/(?<SLUG>[^/]+)/\">\nAuthType Forge\nRequire forge-org "
+    "%%{env:MATCH_SLUG}:member\n</LocationMatch>\n"
+    "<LocationMatch \"^/course/(?<COURSE>[^/]+)\">\nAuthType Forge\nRequire forge-enrolled "
+    "%%{env:MATCH_COURSE}\n</LocationMatch>\n"
     "<Location \"/mfa\">\nAuthType Forge\nRequire forge-mfa\n</Location>\n"
-    "<Location \"/any\">\nAuthType Forge\n<RequireAny>\nRequire forge-role admin\nRequire forge-org acme:owner\nRequire ip "
+    "<Location \"/any\">\nAuthType Forge\n<RequireAny>\nRequire forge-role admin\nRequire forge-org "
+    "acme:owner\nRequire ip "
     "127.0.3.1\n</RequireAny>\n</Location>\n"
-    "<Location \"/all\">\nAuthType Forge\n<RequireAll>\nRequire forge-role instructor\nRequire forge-org acme\n</RequireAll>\n</Location>\n"
+    "<Location \"/all\">\nAuthType Forge\n<RequireAll>\nRequire forge-role instructor\nRequire forge-org "
+    "acme\n</RequireAll>\n</Location>\n"
     "<Location \"/none\">\nAuthType Forge\n<RequireAll>\nRequire valid-user\n<RequireNone>\nRequire forge-role "
     "admin\n</RequireNone>\n</RequireAll>\n</Location>\n"
     "<Location \"/pages\">\nAuthType Forge\nRequire valid-user\nForgeLoginPage /open/page.txt\n</Location>\n"
-    "<Location \"/if\">\n<If \"%%{FORGE_ROLE} == 'instructor' && %%{FORGE_ORGS} =~ /acme:/\">\nHeader set X-If staff\n</If>\n</Location>\n"
-    "<Location \"/in\">\nAuthType Forge\nRequire expr \"%%{REMOTE_USER} != '' && %%{FORGE_ROLE} == 'instructor'\"\n</Location>\n"
+    "<Location \"/if\">\n<If \"%%{FORGE_ROLE} == 'instructor' && %%{FORGE_ORGS} =~ /acme:/\">\nHeader set X-If "
+    "staff\n</If>\n</Location>\n"
+    "<Location \"/in\">\nAuthType Forge\nRequire expr \"%%{REMOTE_USER} != '' && %%{FORGE_ROLE} == "
+    "'instructor'\"\n</Location>\n"
     "ProxyPass \"/proxy/\" \"http://127.0.0.1:%2$d/\"\nProxyPass \"/openproxy/\" \"http://127.0.0.1:%2$d/\"\n"
     "<Location \"/proxy\">\nAuthType Forge\nRequire valid-user\n</Location>\n"
     "RewriteEngine On\nRewriteRule \"^/rewritten$\" \"/closed/page.txt\" [PT]\n"
     "<Directory \"%1$s/site/closed\">\nRewriteEngine On\nRewriteRule \"^inner$\" \"/cgi/env\" [L]\n</Directory>\n"
     "<Location \"/missing\">\nErrorDocument 404 /cgi/env\n</Location>\n"
     "<Location \"/api/v1/achievements\">\nAuthType Forge\nRequire forge-role instructor\n</Location>\n"
-    "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nAuthType Forge\n<RequireAny>\nRequire ip 127.0.3.1\nRequire forge-role "
+    "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nAuthType Forge\n<RequireAny>\nRequire ip "
+    "127.0.3.1\nRequire forge-role "
     "admin\n"
     "</RequireAny>\n</LocationMatch>\n"
     "<Location \"/server-status\">\nSetHandler server-status\n</Location>\n";

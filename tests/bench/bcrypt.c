@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The bare rate of bcrypt: THREADS threads check a password of cost COST for SECONDS seconds and nothing else; prints checks per second.
- * usage: bcrypt COST THREADS SECONDS
+ * The bare rate of bcrypt: THREADS threads check a password of cost COST for SECONDS seconds and nothing else; prints
+ * checks per second. usage: bcrypt COST THREADS SECONDS
  */
 #include <apr_md5.h>
 #include <pthread.h>
@@ -10,7 +10,8 @@
 #include <time.h>
 
 enum { THREADS_MAX = 64 };
-static const char password[] = "the base64 of 32 bytes, as mod_forge hands it over"; /* cut to 72 bytes by bcrypt: length costs nothing */
+static const char password[] =
+    "the base64 of 32 bytes, as mod_forge hands it over"; /* cut to 72 bytes by bcrypt: length costs nothing */
 static char hash[100];
 static double until;
 static atomic_long checks;
@@ -38,7 +39,8 @@ int main(int argc, char **argv)
     static const unsigned char salt[16] = "constant is fine";
     pthread_t threads[THREADS_MAX];
     int cost = argc == 4 ? atoi(argv[1]) : 0, n = argc == 4 ? atoi(argv[2]) : 0;
-    if (n < 1 || n > THREADS_MAX || apr_bcrypt_encode(password, (unsigned)cost, salt, sizeof salt, hash, sizeof hash) != APR_SUCCESS) {
+    if (n < 1 || n > THREADS_MAX ||
+        apr_bcrypt_encode(password, (unsigned)cost, salt, sizeof(salt), hash, sizeof(hash)) != APR_SUCCESS) {
         fprintf(stderr, "usage: bcrypt COST THREADS SECONDS\n");
         return 2;
     }

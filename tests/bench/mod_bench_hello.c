@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The least that a handler can do: 200 constant bytes, to compare with. /hello goes the way of every handler, /claimed is taken
- * before httpd looks for a file; /sql?NAME first runs a statement, in the plainest way that libpq has, and throws its rows away.
+ * The least that a handler can do: 200 constant bytes, to compare with. /hello goes the way of every handler, /claimed
+ * is taken before httpd looks for a file; /sql?NAME first runs a statement, in the plainest way that libpq has, and
+ * throws its rows away.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -12,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE 200
+#define SIZE        200
 #define CONNECTIONS 64 /* that wait to be used again */
-#define ARGUMENTS 16
-#define FILE_MAX 16384
+#define ARGUMENTS   16
+#define FILE_MAX    16384
 
-/* --- the statement: $BENCH_DIR/NAME.raw, NAME.values with a line for each parameter, and settings for the connection --- */
+/* --- the statement: $BENCH_DIR/NAME.raw, NAME.values with a line for each parameter, and settings for the connection
+ * --- */
 
 static struct statement_t {
     char name[64], sql[FILE_MAX], values[FILE_MAX];
@@ -31,7 +33,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void slurp(const char *name, const char *kind, char *into)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s%s", getenv("BENCH_DIR"), name, kind);
+    snprintf(path, sizeof(path), "%s/%s%s", getenv("BENCH_DIR"), name, kind);
     FILE *f = fopen(path, "re");
     size_t n = f ? fread(into, 1, FILE_MAX - 1, f) : 0;
     into[n] = '\0';
@@ -44,7 +46,7 @@ static void statement_read(const char *name)
 {
     while (idlers)
         PQfinish(idle[--idlers]);
-    snprintf(statement.name, sizeof statement.name, "%s", name);
+    snprintf(statement.name, sizeof(statement.name), "%s", name);
     slurp(name, ".raw", statement.sql);
     slurp(name, ".values", statement.values);
     statement.count = 0;
@@ -56,8 +58,10 @@ static PGconn *connection_make(void)
 {
     char settings[FILE_MAX], host[512];
     slurp("settings", "", settings);
-    snprintf(host, sizeof host, "%s/sock", getenv("BENCH_DIR"));
-    const char *const names[] = {"host", "dbname", "user", "options", NULL}, *const values[] = {host, "forge", "forge_app", settings, NULL};
+    snprintf(host, sizeof(host), "%s/sock", getenv("BENCH_DIR"));
+    const char *const names[] = {"host", "dbname", "user", "options", NULL}, *const values[] = {host, "forge",
+                                                                                                "forge_app", settings,
+                                                                                                NULL};
     PGconn *conn = PQconnectdbParams(names, values, 0);
     PQclear(PQprepare(conn, "s", statement.sql, 0, NULL));
     return conn;
@@ -122,10 +126,10 @@ static int hello(request_rec *r)
         return DECLINED;
     if (strcmp(r->uri, "/sql") == 0 && !statement_run(r->args ? r->args : ""))
         return HTTP_INTERNAL_SERVER_ERROR;
-    memset(text, 'x', sizeof text);
+    memset(text, 'x', sizeof(text));
     ap_set_content_type(r, "text/plain");
-    ap_set_content_length(r, sizeof text);
-    ap_rwrite(text, sizeof text, r);
+    ap_set_content_length(r, sizeof(text));
+    ap_rwrite(text, sizeof(text), r);
     return OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What one access token costs: nanoseconds of one thread to check and to sign it, by algorithm, beside the bare signature check of OpenSSL.
- * usage: bench_token SECONDS KEY-FILE... (PEM; RSA or P-256)   prints "name metric value" lines as report.awk takes them
+ * What one access token costs: nanoseconds of one thread to check and to sign it, by algorithm, beside the bare
+ * signature check of OpenSSL. usage: bench_token SECONDS KEY-FILE... (PEM; RSA or P-256)   prints "name metric value"
+ * lines as report.awk takes them
  */
 #include "core/identity/identity.h"
 #include <apr_general.h>
@@ -120,7 +121,8 @@ static void bare_prepare(job_t *job, const char *pem)
 static void measure_key(apr_pool_t *p, forge_alg_t alg, const char *pem)
 {
     const forge_key_spec_t file = {"key", alg, pem, strlen(pem)};
-    const forge_keyring_spec_t spec = {.secret = SECRET, .secret_len = strlen(SECRET), .files = &file, .n_files = alg != FORGE_ALG_HS256};
+    const forge_keyring_spec_t spec = {
+        .secret = SECRET, .secret_len = strlen(SECRET), .files = &file, .n_files = alg != FORGE_ALG_HS256};
     const forge_who_t who = {.user_id = 42, .session_id = 4711, .role = FORGE_ROLE_STUDENT, .amr = "pwd otp"};
     const char *why = NULL, *name = forge_core_alg_name(alg);
     job_t job = {.keys = forge_core_keyring_make(p, &spec, &why), .now = apr_time_now()};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzz target: base64url. What decodes encodes to the same text (one spelling only), and what was encoded decodes to the same bytes.
+ * Fuzz target: base64url. What decodes encodes to the same text (one spelling only), and what was encoded decodes to
+ * the same bytes.
  */
 #include "util/util.h"
 #include "fuzz.h"

@@ -18,12 +18,15 @@ int forge_fuzz_code(const uint8_t *data, size_t size)
         forge_core_totp_match(data, size < SECRET_MAX ? size : SECRET_MAX, apr_time_from_sec(1700000000), code);
     }
     if (kind == FORGE_CODE_BACKUP)
-        FORGE_PROMISE(strlen(code) == FORGE_BACKUP_CHARS && strspn(code, "0123456789abcdefghjkmnpqrstvwxyz") == FORGE_BACKUP_CHARS);
+        FORGE_PROMISE(strlen(code) == FORGE_BACKUP_CHARS &&
+                      strspn(code, "0123456789abcdefghjkmnpqrstvwxyz") == FORGE_BACKUP_CHARS);
     if (size > 0 && size <= SECRET_MAX) {
         const char *text = forge_core_base32(p, data, size);
-        FORGE_PROMISE(text && strlen(text) == (size * 8 + 4) / 5 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == strlen(text));
+        FORGE_PROMISE(text && strlen(text) == (size * 8 + 4) / 5 &&
+                      strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == strlen(text));
         const char *uri = forge_core_totp_uri(p, "mod_forge", typed, text);
-        FORGE_PROMISE(strspn(uri, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?&=%") == strlen(uri));
+        FORGE_PROMISE(strspn(uri, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?&=%") ==
+                      strlen(uri));
         FORGE_PROMISE(forge_core_qr_svg(p, uri));
     }
     apr_pool_destroy(p);

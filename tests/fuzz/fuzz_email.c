@@ -8,7 +8,8 @@
 static void check_stable(apr_pool_t *p, const char *form, const char *key)
 {
     const char *shown2, *key2, *why;
-    if (!forge_core_email_normalize(p, form, strlen(form), &shown2, &key2, &why) || strcmp(shown2, form) != 0 || strcmp(key2, key) != 0)
+    if (!forge_core_email_normalize(p, form, strlen(form), &shown2, &key2, &why) || strcmp(shown2, form) != 0 ||
+        strcmp(key2, key) != 0)
         abort();
 }
 
@@ -18,8 +19,8 @@ int forge_fuzz_email(const uint8_t *data, size_t size)
     apr_pool_t *p = forge_fuzz_pool();
 
     if (forge_core_email_normalize(p, (const char *)data, size, &shown, &key, &why)) {
-        if (strlen(shown) > 254 || strlen(key) > 254 || strchr(shown, '@') == NULL || strchr(shown, '@') != strrchr(shown, '@') ||
-            strpbrk(shown, " \t\r\n\"<>()") != NULL)
+        if (strlen(shown) > 254 || strlen(key) > 254 || strchr(shown, '@') == NULL ||
+            strchr(shown, '@') != strrchr(shown, '@') || strpbrk(shown, " \t\r\n\"<>()") != NULL)
             abort();
         check_stable(p, shown, key);
         check_stable(p, key, key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzz target: bodies bound by a field table. The first byte chooses the mode; what is bound keeps its field's rules, and faults never hold
- * broken text.
+ * Fuzz target: bodies bound by a field table. The first byte chooses the mode; what is bound keeps its field's rules,
+ * and faults never hold broken text.
  */
 #include "core/wire/wire.h"
 #include "fuzz.h"
@@ -66,7 +66,9 @@ int forge_fuzz_input(const uint8_t *data, size_t size)
     forge_json_t *body = size ? forge_util_json_parse(p, (const char *)data + 1, size - 1, &why) : NULL;
     if (body) {
         forge_faults_t *faults = forge_core_faults_make(p);
-        check_input(forge_core_input_json(p, fields, data[0] & 1 ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, body, faults), faults);
+        check_input(
+            forge_core_input_json(p, fields, data[0] & 1 ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, body, faults),
+            faults);
     }
     apr_pool_destroy(p);
     return 0;

@@ -19,7 +19,7 @@ int forge_fuzz_json(const uint8_t *data, size_t size)
         v = forge_util_json_parse(p, first->data, first->len, &why);
         FORGE_PROMISE(v != NULL);
         forge_util_json_write(second, v);
-        FORGE_PROMISE(first->len == second->len && !memcmp(first->data, second->data, first->len));
+        FORGE_PROMISE(first->len == second->len && memcmp(first->data, second->data, first->len) == 0);
     }
     apr_pool_destroy(p);
     return 0;

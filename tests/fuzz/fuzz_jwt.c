@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzz target: an access token, before a secret alone and before a ring of keys of every kind. The bytes go in as a whole token; and, cut
- * at the first newline into header and claims, once more under a right signature, so that the checks behind it are reached.
+ * Fuzz target: an access token, before a secret alone and before a ring of keys of every kind. The bytes go in as a
+ * whole token; and, cut at the first newline into header and claims, once more under a right signature, so that the
+ * checks behind it are reached.
  */
 #include "core/identity/identity.h"
 #include "unit/core/rfc_keys.h"
@@ -37,8 +38,12 @@ static void start(void)
 {
     static const forge_key_spec_t files[] = {{"es", FORGE_ALG_ES256, RFC_EC, sizeof(RFC_EC) - 1},
                                              {"rs", FORGE_ALG_RS256, RFC_RSA, sizeof(RFC_RSA) - 1}};
-    static const forge_keyring_spec_t spec = {
-        .secret = "Lr3pW8sXc5kD1nQz7tVg2hJm9yBf4uEa", .secret_len = 32, .other = SECRET, .other_len = 32, .files = files, .n_files = 2};
+    static const forge_keyring_spec_t spec = {.secret = "Lr3pW8sXc5kD1nQz7tVg2hJm9yBf4uEa",
+                                              .secret_len = 32,
+                                              .other = SECRET,
+                                              .other_len = 32,
+                                              .files = files,
+                                              .n_files = 2};
     const char *why;
     apr_initialize();
     forge_util_json_init();
@@ -59,9 +64,9 @@ static void try_ring(apr_pool_t *p, const forge_keys_t *keys, const char *token)
     const char *why = NULL;
     forge_status_t status =
         forge_core_token_verify(p, keys, &rules, &(forge_shown_t){token, apr_time_from_sec(1800000000), 0}, &who, &why);
-    if (status == FORGE_OK
-            ? why != NULL || who.user_id <= 0 || who.session_id <= 0 || who.role == FORGE_ROLE_NONE || who.jti == NULL || who.amr == NULL
-            : status != FORGE_E_INVALID_TOKEN || why == NULL || who.user_id != 0)
+    if (status == FORGE_OK ? why != NULL || who.user_id <= 0 || who.session_id <= 0 || who.role == FORGE_ROLE_NONE ||
+                                 who.jti == NULL || who.amr == NULL
+                           : status != FORGE_E_INVALID_TOKEN || why == NULL || who.user_id != 0)
         abort();
 }
 
@@ -88,16 +93,19 @@ static const char *with_signature(apr_pool_t *p, const char *input, EVP_PKEY *pk
     if (pkey == rsa)
         return joined(p, input, sig, len);
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)len);
-    FORGE_PROMISE(pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, 32) == 32 && BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + 32, 32) == 32);
+    FORGE_PROMISE(pair && BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, 32) == 32 &&
+                  BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + 32, 32) == 32);
     ECDSA_SIG_free(pair);
     return joined(p, input, raw, sizeof(raw));
 }
 
-/* Header and claims under every signature that the header may stand for; those of key files take long and are made on demand. */
+/* Header and claims under every signature that the header may stand for; those of key files take long and are made on
+ * demand. */
 static void try_parts(apr_pool_t *p, const char *head, size_t head_len, const char *claims, size_t claims_len)
 {
     const char *text = apr_pstrmemdup(p, head, head_len);
-    const char *input = apr_pstrcat(p, forge_util_b64url(p, head, head_len), ".", forge_util_b64url(p, claims, claims_len), NULL);
+    const char *input =
+        apr_pstrcat(p, forge_util_b64url(p, head, head_len), ".", forge_util_b64url(p, claims, claims_len), NULL);
     unsigned char mac[32];
     HMAC(EVP_sha256(), SECRET, sizeof(SECRET) - 1, (const unsigned char *)input, strlen(input), mac, NULL);
     try_token(p, joined(p, input, mac, sizeof(mac)));

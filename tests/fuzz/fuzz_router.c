@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzz target: the router. The first byte is the method, the rest the path; what matches is plain, and its ids are positive.
+ * Fuzz target: the router. The first byte is the method, the rest the path; what matches is plain, and its ids are
+ * positive.
  */
 #include "core/wire/wire.h"
 #include "fuzz.h"
@@ -50,7 +51,8 @@ int forge_fuzz_router(const uint8_t *data, size_t size)
         forge_core_router_find(router, p, (forge_method_t)(data[0] % (FORGE_METHODS + 1)), path, &match);
         FORGE_PROMISE((match.route != NULL) == (match.index >= 0));
         FORGE_PROMISE(!match.route || match.allowed & 1u << match.route->method);
-        FORGE_PROMISE(!match.allowed || (*path == '/' && !strpbrk(path, "%;?#\\ ") && !strstr(path, "//") && !strstr(path, "/../")));
+        FORGE_PROMISE(!match.allowed ||
+                      (*path == '/' && !strpbrk(path, "%;?#\\ ") && !strstr(path, "//") && !strstr(path, "/../")));
         for (int i = 0; match.allowed && i < match.n_ids; i++)
             FORGE_PROMISE(match.ids[i] > 0);
         FORGE_PROMISE(!match.tail || (strlen(match.tail) <= 64 && !strchr(match.tail, '/')));

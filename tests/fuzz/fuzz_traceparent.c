@@ -14,10 +14,10 @@ int forge_fuzz_traceparent(const uint8_t *data, size_t size)
     const char *header = forge_core_trace_header(p, &first);
     FORGE_PROMISE(strlen(header) == 55 && strspn(header, "0123456789abcdef-") == 55);
     forge_core_trace_start(&second, header);
-    FORGE_PROMISE(!strcmp(first.trace_id, second.trace_id) && !strcmp(first.span_id, second.parent_id));
+    FORGE_PROMISE(strcmp(first.trace_id, second.trace_id) == 0 && strcmp(first.span_id, second.parent_id) == 0);
     FORGE_PROMISE(first.sampled == second.sampled);
     const char *id = forge_core_request_id(p, text);
-    FORGE_PROMISE(*id && strlen(id) <= FORGE_REQUEST_ID_MAX && !strcmp(id, forge_core_request_id(p, id)));
+    FORGE_PROMISE(*id && strlen(id) <= FORGE_REQUEST_ID_MAX && strcmp(id, forge_core_request_id(p, id)) == 0);
     apr_pool_destroy(p);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A main for fuzz targets without libFuzzer: runs a target over every file of the directories (or the files) it is given.
- * usage: replay TARGET PATH...
+ * A main for fuzz targets without libFuzzer: runs a target over every file of the directories (or the files) it is
+ * given. usage: replay TARGET PATH...
  */
 #include "fuzz.h"
 #include <dirent.h>

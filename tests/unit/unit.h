@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A fixture: tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end), then the test allocates from forge_test_pool. */
+/* A fixture: tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end), then the test allocates from
+ * forge_test_pool. */
 static apr_pool_t *forge_test_pool __attribute__((unused));
 
 __attribute__((unused)) static void forge_test_begin(void)

@@ -145,14 +145,16 @@ const forge_shape_t forge_api_login_body = {.fields = login_fields};
 const forge_status_t forge_api_register_errors[] = {
     FORGE_E_ROLE_NOT_ALLOWED, FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN, FORGE_E_BUSY, FORGE_OK,
 };
-const forge_status_t forge_api_login_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK};
+const forge_status_t forge_api_login_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY,
+                                                 FORGE_OK};
 
 /* --- registration --- */
 
 /* Where this site asks for consent, both must be given; the moment is kept. */
 static void read_consent(forge_req_t *q, forge_new_user_t *user)
 {
-    bool terms = forge_core_input_bool(q->body, "accept_terms", false), privacy = forge_core_input_bool(q->body, "accept_privacy", false);
+    bool terms = forge_core_input_bool(q->body, "accept_terms", false),
+         privacy = forge_core_input_bool(q->body, "accept_privacy", false);
     const char *now = forge_util_time(q->pool, q->now, 6);
     user->terms_at = terms ? now : NULL;
     user->privacy_at = privacy ? now : NULL;
@@ -168,7 +170,8 @@ static void read_consent(forge_req_t *q, forge_new_user_t *user)
 static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
 {
     const forge_input_t *in = q->body;
-    const char *email = forge_core_input_text(in, "email"), *password = forge_core_input_text(in, "password"), *why = NULL;
+    const char *email = forge_core_input_text(in, "email"), *password = forge_core_input_text(in, "password"),
+               *why = NULL;
     user->username = forge_core_input_text(in, "username");
     user->full_name = forge_core_input_text(in, "full_name");
     user->role = forge_core_input_text(in, "role");
@@ -187,9 +190,10 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
     return FORGE_OK;
 }
 
-/* Stores the account, or makes one of the guest who asks; a username that was not given is made from the e-mail, with a random end when
- * that one is taken. */
-static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const forge_new_session_t *session, forge_rows_t **rows)
+/* Stores the account, or makes one of the guest who asks; a username that was not given is made from the e-mail, with a
+ * random end when that one is taken. */
+static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const forge_new_session_t *session,
+                                 forge_rows_t **rows)
 {
     forge_db_t *db;
     if (q->who.role == FORGE_ROLE_GUEST) {
@@ -232,7 +236,8 @@ forge_status_t forge_api_account_register(forge_req_t *q)
 forge_status_t forge_api_account_create(forge_req_t *q)
 {
     forge_rows_t *rows;
-    const forge_new_session_t origin = {.ip = q->client_ip, .request_id = q->request_id}; /* no token, no session: only for the audit */
+    const forge_new_session_t origin = {.ip = q->client_ip,
+                                        .request_id = q->request_id}; /* no token, no session: only for the audit */
     FORGE_TRY(store_user(q, q->prepared, &origin, &rows));
     forge_reply_location(q, "/api/v1/users/me");
     return forge_reply_row(q, rows);
@@ -250,5 +255,6 @@ forge_status_t forge_api_account_me(forge_req_t *q)
     if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_reply_row(q, rows));
-    return forge_reply_etag_bytes(q, forge_store_rows_text(rows, 0, "_version")); /* sessions change without a new version */
+    return forge_reply_etag_bytes(
+        q, forge_store_rows_text(rows, 0, "_version")); /* sessions change without a new version */
 }

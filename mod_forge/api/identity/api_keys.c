@@ -84,7 +84,8 @@ static const char *make_key(forge_req_t *q, forge_new_key_t *key)
 /* The row as it is listed, with the key before it. */
 static forge_status_t reply_key(forge_req_t *q, const forge_rows_t *rows, const char *text)
 {
-    forge_buf_t *row = forge_util_buf_make(q->pool, 512, ANSWER_MAX), *b = forge_util_buf_make(q->pool, 1024, ANSWER_MAX);
+    forge_buf_t *row = forge_util_buf_make(q->pool, 512, ANSWER_MAX),
+                *b = forge_util_buf_make(q->pool, 1024, ANSWER_MAX);
     forge_store_render_row(row, rows, 0);
     if (row->failed || row->len < 2)
         return FORGE_E_INTERNAL;

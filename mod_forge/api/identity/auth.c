@@ -62,7 +62,8 @@ static const forge_route_t routes[] = {
          "tokens end. Without a username one is made from the e-mail address."},
     {FORGE_POST, "/auth/login", FORGE_ROLE_NONE,
      .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
-     .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply, .errors = forge_api_login_errors,
+     .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply,
+     .errors = forge_api_login_errors,
      .handle = forge_api_account_login, .operation = "auth_login", .summary = "Log in",
      .description = "Begins a session by e-mail address or username and password, as JSON or as a form. An unknown "
          "account, a wrong password and an inactive account get the same answer. With a second factor the answer is "

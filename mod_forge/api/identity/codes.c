@@ -14,12 +14,14 @@ static const unsigned char *open_secret(forge_req_t *q, apr_int64_t user_id, con
     const char *secret = forge_core_unseal(q->pool, q->keys, context, sealed, len);
     if (!secret)
         forge_http_warn(q, "FG0480",
-                        "the second factor of account %" APR_INT64_T_FMT " cannot be opened: it was sealed under another ForgeSecret",
+                        "the second factor of account %" APR_INT64_T_FMT
+                        " cannot be opened: it was sealed under another ForgeSecret",
                         user_id);
     return (const unsigned char *)secret;
 }
 
-/* The time step of a TOTP as it was typed; -1 when it is none of now. By the clock, not by when the request began: its body may take long.
+/* The time step of a TOTP as it was typed; -1 when it is none of now. By the clock, not by when the request began: its
+ * body may take long.
  */
 apr_int64_t forge_api_code_step(forge_req_t *q, apr_int64_t user_id, const char *sealed, const char *digits)
 {
@@ -54,7 +56,8 @@ forge_status_t forge_api_code_refuse(forge_req_t *q, const forge_guess_t *g, con
 forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *typed,
                                     apr_int64_t session_id, const char **amr)
 {
-    const forge_actor_t by = {.id = g->user_id, .session_id = session_id, .ip = q->client_ip, .request_id = q->request_id};
+    const forge_actor_t by = {
+        .id = g->user_id, .session_id = session_id, .ip = q->client_ip, .request_id = q->request_id};
     forge_code_t code;
     forge_rows_t *used;
     forge_db_t *db;

@@ -17,10 +17,12 @@ static forge_status_t own_credentials(forge_req_t *q, forge_rows_t **rows)
 }
 
 /* The password of `rows` under a guess that has begun; a wrong one is counted. */
-static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *password)
+static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows,
+                                     const char *password)
 {
     bool good;
-    forge_status_t status = forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good);
+    forge_status_t status =
+        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good);
     if (status != FORGE_OK) { /* not checked */
         forge_api_guess_settle(q, g, false);
         return status;
@@ -31,7 +33,8 @@ static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, con
     return FORGE_E_BAD_CREDENTIALS;
 }
 
-/* With a second factor the right password alone forgets no failures: codes could be guessed for ever by someone who knows it. */
+/* With a second factor the right password alone forgets no failures: codes could be guessed for ever by someone who
+ * knows it. */
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password)
 {
     forge_rows_t *rows;

@@ -19,7 +19,8 @@ static const forge_shape_t verify_body = {.fields = verify_body_fields};
 
 static const forge_status_t verify_errors[] = {FORGE_E_TOKEN_INVALID, FORGE_E_EMAIL_TAKEN, FORGE_OK};
 
-/* A change of address is told to the old one: what the new one is must be known before the statement that spends the token. */
+/* A change of address is told to the old one: what the new one is must be known before the statement that spends the
+ * token. */
 static forge_status_t email_verify(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "token");

@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* Looks up the account of an e-mail address or username; what can be neither is looked up like a name that nobody has. *name: the unique
- * form, by which a name without an account is counted. No connection is held afterwards. */
+/* Looks up the account of an e-mail address or username; what can be neither is looked up like a name that nobody has.
+ * *name: the unique form, by which a name without an account is counted. No connection is held afterwards. */
 static forge_status_t find_account(forge_req_t *q, const char *identifier, const char **name, forge_rows_t **rows)
 {
     const char *shown, *key = NULL, *why;
@@ -72,7 +72,8 @@ static forge_status_t renew_hash(forge_req_t *q, const char *stored, const char 
 /* Instead of tokens an mfa_token, which opens nothing but /auth/mfa/verify; only the digest of it is stored. */
 static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int64_t epoch, const char *new_hash)
 {
-    forge_challenge_t c = {.device_name = forge_core_input_text(q->body, "device_name"), .new_hash = new_hash, .epoch = epoch};
+    forge_challenge_t c = {
+        .device_name = forge_core_input_text(q->body, "device_name"), .new_hash = new_hash, .epoch = epoch};
     const char *token = forge_core_secret_make(q->pool, &c.sha256);
     forge_rows_t *rows;
     forge_db_t *db;
@@ -118,7 +119,8 @@ forge_status_t forge_api_account_login(forge_req_t *q)
     forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name);
     g.set_at = known ? forge_store_rows_text(rows, 0, "_password_set_at") : NULL;
     FORGE_TRY(forge_api_guess_begin(q, &g));
-    forge_status_t status = forge_http_password_verify(q, password, known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL, &good);
+    forge_status_t status =
+        forge_http_password_verify(q, password, known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL, &good);
     if (status != FORGE_OK) {
         forge_api_guess_settle(q, &g, false);
         return status;

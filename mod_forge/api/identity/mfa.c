@@ -95,7 +95,8 @@ static const char *make_codes(forge_req_t *q, forge_json_t *shown)
         const char *code = forge_core_backup_make(q->pool);
         forge_core_code_read(code, text);
         forge_util_json_add_text(shown, code);
-        macs = apr_pstrcat(q->pool, macs, i ? "," : "", forge_core_backup_mac(q->pool, q->keys, q->who.user_id, text), NULL);
+        macs = apr_pstrcat(q->pool, macs, i ? "," : "", forge_core_backup_mac(q->pool, q->keys, q->who.user_id, text),
+                           NULL);
     }
     return apr_pstrcat(q->pool, macs, "}", NULL);
 }
@@ -123,7 +124,8 @@ static forge_status_t mfa_setup(forge_req_t *q)
     FORGE_TRY(forge_store_mfa_setup(db, q->pool, &by, sealed, &rows));
     if (!forge_store_rows_text(rows, 0, "factor_id"))
         return FORGE_E_MFA_ENABLED;
-    const char *uri = forge_core_totp_uri(q->pool, forge_config_mfa_issuer(q->config), forge_store_rows_text(account, 0, "email"), text);
+    const char *uri = forge_core_totp_uri(q->pool, forge_config_mfa_issuer(q->config),
+                                          forge_store_rows_text(account, 0, "email"), text);
     const char *svg = forge_core_qr_svg(q->pool, uri);
     if (!svg)
         return FORGE_E_INTERNAL;
@@ -219,7 +221,8 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
     return forge_api_code_refuse(q, g, "login");
 }
 
-/* The second step of a login. A try is spent before the code is looked at, so that parallel ones are no more than five. */
+/* The second step of a login. A try is spent before the code is looked at, so that parallel ones are no more than five.
+ */
 static forge_status_t verify_login(forge_req_t *q, const char *token, const char *typed)
 {
     const char *refresh;
@@ -227,7 +230,8 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
     forge_rows_t *account, *rows;
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_challenge_try(db, q->pool, forge_core_sha256_hex(q->pool, token, strlen(token)), &account);
+    forge_status_t status =
+        forge_store_challenge_try(db, q->pool, forge_core_sha256_hex(q->pool, token, strlen(token)), &account);
     forge_http_db_done(q);
     FORGE_TRY(status);
     if (forge_store_rows_count(account) == 0)
@@ -269,7 +273,8 @@ static forge_status_t mfa_verify(forge_req_t *q)
 
 static forge_status_t confirm(forge_req_t *q)
 {
-    return forge_api_identity_confirm(q, forge_core_input_text(q->body, "password"), forge_core_input_text(q->body, "code"));
+    return forge_api_identity_confirm(q, forge_core_input_text(q->body, "password"),
+                                      forge_core_input_text(q->body, "code"));
 }
 
 static forge_status_t mfa_disable(forge_req_t *q)
@@ -298,7 +303,8 @@ static forge_status_t mfa_backup_codes(forge_req_t *q)
 
 /* --- routes --- */
 
-static const forge_status_t setup_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_ENABLED, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK};
+static const forge_status_t setup_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_ENABLED, FORGE_E_ACCOUNT_LOCKED,
+                                              FORGE_E_BUSY, FORGE_OK};
 static const forge_status_t verify_errors[] = {
     FORGE_E_UNAUTHENTICATED,
     FORGE_E_MFA_CODE_INVALID,
@@ -313,7 +319,12 @@ static const forge_status_t verify_errors[] = {
     FORGE_OK,
 };
 static const forge_status_t change_errors[] = {
-    FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_CODE_INVALID, FORGE_E_MFA_NOT_ENABLED, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK,
+    FORGE_E_BAD_CREDENTIALS,
+    FORGE_E_MFA_CODE_INVALID,
+    FORGE_E_MFA_NOT_ENABLED,
+    FORGE_E_ACCOUNT_LOCKED,
+    FORGE_E_BUSY,
+    FORGE_OK,
 };
 
 /* clang-format off */

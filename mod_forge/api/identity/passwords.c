@@ -80,7 +80,8 @@ static forge_status_t password_forgot(forge_req_t *q)
 /* The rules need the account: the token is looked at, and spent only when the password is good and hashed. */
 static forge_status_t password_reset(forge_req_t *q)
 {
-    const char *token = forge_core_input_text(q->body, "token"), *password = forge_core_input_text(q->body, "new_password");
+    const char *token = forge_core_input_text(q->body, "token"),
+               *password = forge_core_input_text(q->body, "new_password");
     forge_one_time_t in = {.ip = q->client_ip, .request_id = q->request_id};
     forge_rows_t *account;
     forge_db_t *db;
@@ -104,8 +105,10 @@ static forge_status_t password_reset(forge_req_t *q)
 
 static forge_status_t password_change(forge_req_t *q)
 {
-    const char *current = forge_core_input_text(q->body, "current_password"), *password = forge_core_input_text(q->body, "new_password");
-    forge_one_time_t in = {.user_id = q->who.user_id, .session_id = q->who.session_id, .ip = q->client_ip, .request_id = q->request_id};
+    const char *current = forge_core_input_text(q->body, "current_password"),
+               *password = forge_core_input_text(q->body, "new_password");
+    forge_one_time_t in = {
+        .user_id = q->who.user_id, .session_id = q->who.session_id, .ip = q->client_ip, .request_id = q->request_id};
     forge_rows_t *account;
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
@@ -142,7 +145,8 @@ static const forge_route_t routes[] = {
          "refused does not spend it. Ends all sessions of the account, deletes its API keys, lifts a lockout, voids "
          "its other tokens, and a notice goes to its address."},
     {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
-     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors, .handle = password_change,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors,
+     .handle = password_change,
      .operation = "auth_password_change", .summary = "Change my password",
      .description = "Open to every account, with its current password. All other sessions end at once, this one goes "
          "on; API keys stay. One-use tokens are void, and a notice goes to the address of the account."},

@@ -63,7 +63,8 @@ static bool is_refresh_token(forge_req_t *q, const char *token)
 static forge_status_t session_refresh(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "refresh_token"), *next;
-    forge_refresh_t refresh = {.ttl = forge_config_refresh_ttl(q->config), .window = forge_config_refresh_window(q->config)};
+    forge_refresh_t refresh = {.ttl = forge_config_refresh_ttl(q->config),
+                               .window = forge_config_refresh_window(q->config)};
     const forge_actor_t by = forge_api_actor(q);
     forge_rows_t *rows;
     forge_db_t *db;

@@ -17,7 +17,8 @@ static const forge_shape_t new_ticket = {"Ticket", new_ticket_fields};
 
 static forge_status_t ticket_create(forge_req_t *q)
 {
-    const char *sha256, *ticket = forge_core_secret_make(q->pool, &sha256); /* 256 bits and their digest, as for a refresh token */
+    const char *sha256,
+        *ticket = forge_core_secret_make(q->pool, &sha256); /* 256 bits and their digest, as for a refresh token */
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_ticket_create(db, q->pool, &q->who, sha256));

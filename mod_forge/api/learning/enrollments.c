@@ -26,7 +26,8 @@ static forge_status_t enrollment_create(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_enroll(db, q->pool, &by, q->ids[0], &already, &rows));
     return already ? forge_reply_again(q, rows)
-                   : forge_reply_created(q, rows, apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), NULL));
+                   : forge_reply_created(
+                         q, rows, apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), NULL));
 }
 
 static forge_status_t enrollment_delete(forge_req_t *q)

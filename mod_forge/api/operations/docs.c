@@ -11,9 +11,11 @@
 
 #define DOCUMENT_MAX (8 * 1024 * 1024)
 
-/* What the pages need and no more: our scripts, their style elements, ReDoc's search worker, pictures inside the style sheets. */
+/* What the pages need and no more: our scripts, their style elements, ReDoc's search worker, pictures inside the style
+ * sheets. */
 #define PAGE_POLICY \
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " \
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " \
+    "connect-src 'self'; " \
     "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /* clang-format off */
@@ -90,8 +92,9 @@ static forge_status_t asset(forge_req_t *q)
     static const struct {
         const char *name, *media;
     } assets[] = {
-        {"swagger-ui-bundle.js", "text/javascript"}, {"swagger-ui.css", "text/css"},       {"swagger-init.js", "text/javascript"},
-        {"redoc.standalone.js", "text/javascript"},  {"redoc-init.js", "text/javascript"}, {"docs.css", "text/css"},
+        {"swagger-ui-bundle.js", "text/javascript"}, {"swagger-ui.css", "text/css"},
+        {"swagger-init.js", "text/javascript"},      {"redoc.standalone.js", "text/javascript"},
+        {"redoc-init.js", "text/javascript"},        {"docs.css", "text/css"},
         {"favicon-32x32.png", "image/png"},
     };
     for (size_t i = 0; i < sizeof(assets) / sizeof(*assets); i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /health: is this process alive, can it serve, and how are the parts it stands on. Says nothing of hosts, paths or versions of others.
+ * /health: is this process alive, can it serve, and how are the parts it stands on. Says nothing of hosts, paths or
+ * versions of others.
  */
 #include "api/api.h"
 #include "core/identity/identity.h"
@@ -176,7 +177,8 @@ static verdict_t put_database(forge_req_t *q, forge_json_t *checks, bool *reache
 
 /* --- mail --- */
 
-/* By what waits in the outbox; the mail server is not asked. Nobody but an operator can tell whether late mail matters: a warning. */
+/* By what waits in the outbox; the mail server is not asked. Nobody but an operator can tell whether late mail matters:
+ * a warning. */
 static verdict_t put_mail(forge_req_t *q, forge_json_t *checks)
 {
     bool late = false;
@@ -287,7 +289,9 @@ static forge_status_t health_auth(forge_req_t *q)
     return reply(q, report(q, verdict, reached), checks, verdict);
 }
 
-#define HEALTH_TEXT "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a second."
+#define HEALTH_TEXT \
+    "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a " \
+    "second."
 
 /* clang-format off */
 static const forge_route_t routes[] = {

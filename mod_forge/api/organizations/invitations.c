@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /organizations/{id}/invitations: who is asked to join by mail. The token is in the mail alone; nobody inside learns it.
+ * /organizations/{id}/invitations: who is asked to join by mail. The token is in the mail alone; nobody inside learns
+ * it.
  */
 #include "api/api.h"
 #include "core/wire/wire.h"
@@ -37,10 +38,11 @@ static const forge_field_t accept_body_fields[] = {
 static const forge_shape_t accept_body = {.fields = accept_body_fields};
 /* clang-format on */
 
-static const forge_status_t create_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING, FORGE_E_RATE_LIMITED, FORGE_OK};
+static const forge_status_t create_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING, FORGE_E_RATE_LIMITED,
+                                               FORGE_OK};
 static const forge_status_t revoke_errors[] = {FORGE_E_INVITATION_GONE, FORGE_OK};
-static const forge_status_t accept_errors[] = {FORGE_E_INVITATION_FOREIGN, FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_GONE,
-                                               FORGE_E_TOKEN_INVALID, FORGE_OK};
+static const forge_status_t accept_errors[] = {FORGE_E_INVITATION_FOREIGN, FORGE_E_ALREADY_MEMBER,
+                                               FORGE_E_INVITATION_GONE, FORGE_E_TOKEN_INVALID, FORGE_OK};
 
 static forge_status_t invitation_list(forge_req_t *q)
 {
@@ -96,7 +98,8 @@ static forge_status_t invitation_accept(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     const char *token = forge_core_input_text(q->body, "token");
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_invitation_accept(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));
+    FORGE_TRY(
+        forge_store_invitation_accept(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));
     return forge_reply_row(q, rows);
 }
 

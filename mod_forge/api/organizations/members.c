@@ -53,8 +53,8 @@ static forge_status_t target_read(forge_req_t *q, const char **user_id, const ch
     *email_key = NULL;
     bool sent_id = forge_core_input_has(q->body, "user_id"), sent_email = forge_core_input_has(q->body, "email");
     if (forge_core_faults_count(q->faults) == 0 && !*user_id == !email)
-        forge_core_fault(q->faults, sent_id && sent_email ? "/email" : "/user_id", sent_id && sent_email ? "conflict" : "required",
-                         "send exactly one of user_id and email");
+        forge_core_fault(q->faults, sent_id && sent_email ? "/email" : "/user_id",
+                         sent_id && sent_email ? "conflict" : "required", "send exactly one of user_id and email");
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     if (email && !forge_core_email_normalize(q->pool, email, strlen(email), &shown, email_key, &why))
@@ -72,10 +72,11 @@ static forge_status_t member_add(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_member_add(db, q->pool, &by, q->ids[0], &in, &rows);
     if (status == FORGE_E_BAD_REFERENCE)
-        return forge_fail_field(q, status, in.user_id ? "/user_id" : "/email", "unknown", "there is no such account, or it is not active");
+        return forge_fail_field(q, status, in.user_id ? "/user_id" : "/email", "unknown",
+                                "there is no such account, or it is not active");
     FORGE_TRY(status);
-    return forge_reply_created(q, rows,
-                               apr_pstrcat(q->pool, "/api/v1/organizations/", forge_util_itoa(q->pool, q->ids[0]), "/members", NULL));
+    return forge_reply_created(
+        q, rows, apr_pstrcat(q->pool, "/api/v1/organizations/", forge_util_itoa(q->pool, q->ids[0]), "/members", NULL));
 }
 
 static forge_status_t member_update(forge_req_t *q)

@@ -89,7 +89,8 @@ static forge_status_t names_read(forge_req_t *q, const char **name, const char *
     *name = forge_core_input_text(q->body, "name");
     *slug = forge_core_input_text(q->body, "slug");
     if (*slug && !slug_good(*slug))
-        forge_core_fault(q->faults, "/slug", "format", "must be lower-case letters and digits, with single hyphens between them");
+        forge_core_fault(q->faults, "/slug", "format",
+                         "must be lower-case letters and digits, with single hyphens between them");
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
 }
 
@@ -143,7 +144,8 @@ static forge_status_t organization_delete(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version);
     if (status == FORGE_E_CONFLICT)
-        return forge_fail_detail(q, status, "courses belong to this organisation; delete them or take them out of it first");
+        return forge_fail_detail(q, status,
+                                 "courses belong to this organisation; delete them or take them out of it first");
     return status == FORGE_OK ? forge_reply_none(q) : status;
 }
 
@@ -153,8 +155,8 @@ static forge_status_t organization_transfer(forge_req_t *q)
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status =
-        forge_store_organization_transfer(db, q->pool, &by, q->ids[0], forge_core_input_int(q->body, "user_id", 0), &rows);
+    forge_status_t status = forge_store_organization_transfer(db, q->pool, &by, q->ids[0],
+                                                              forge_core_input_int(q->body, "user_id", 0), &rows);
     if (status == FORGE_E_BAD_REFERENCE)
         return forge_fail_field(q, status, "/user_id", "unknown", "must be a member whose account is active");
     FORGE_TRY(status);

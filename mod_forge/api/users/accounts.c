@@ -66,8 +66,8 @@ static forge_status_t account_list(forge_req_t *q)
     return forge_api_list(q, FORGE_NO_ARGS);
 }
 
-/* Two views of one version are two representations: the tag of the smaller one is made from its bytes, so that neither is taken for the
- * other; that of the whole account is good for If-Match. */
+/* Two views of one version are two representations: the tag of the smaller one is made from its bytes, so that neither
+ * is taken for the other; that of the whole account is good for If-Match. */
 static forge_status_t account_get(forge_req_t *q)
 {
     forge_db_t *db;

@@ -119,5 +119,6 @@ static const forge_route_t routes[] = {
 };
 /* clang-format on */
 
-static const forge_tag_t tag = {"audit", "What happened, by whom, to whom and from where: for administrators alone to read."};
+static const forge_tag_t tag = {"audit",
+                                "What happened, by whom, to whom and from where: for administrators alone to read."};
 const forge_routes_t forge_api_audit = FORGE_API_ROUTES(routes, &tag);

@@ -68,8 +68,11 @@ static const char *read_ids(forge_req_t *q)
 static forge_bulk_action_t read_action(forge_req_t *q)
 {
     static const char *const names[] = {
-        [FORGE_BULK_ACTIVATE] = "activate", [FORGE_BULK_DEACTIVATE] = "deactivate",           [FORGE_BULK_DELETE] = "delete",
-        [FORGE_BULK_SET_ROLE] = "set_role", [FORGE_BULK_REVOKE_SESSIONS] = "revoke_sessions",
+        [FORGE_BULK_ACTIVATE] = "activate",
+        [FORGE_BULK_DEACTIVATE] = "deactivate",
+        [FORGE_BULK_DELETE] = "delete",
+        [FORGE_BULK_SET_ROLE] = "set_role",
+        [FORGE_BULK_REVOKE_SESSIONS] = "revoke_sessions",
     };
     const char *action = forge_core_input_text(q->body, "action");
     for (int i = 0; action && i < (int)(sizeof(names) / sizeof(names[0])); i++)

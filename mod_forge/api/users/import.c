@@ -115,7 +115,8 @@ static forge_status_t read_csv(forge_req_t *q, entry_t **entries, int *count)
     if (!csv)
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
     if (forge_core_csv_column(csv, "email") < 0)
-        return forge_fail_field(q, FORGE_E_VALIDATION, "/email", "required", "the header line must name a column email");
+        return forge_fail_field(q, FORGE_E_VALIDATION, "/email", "required",
+                                "the header line must name a column email");
     if (too_many || csv->rows->nelts == 0)
         return forge_fail_field(q, FORGE_E_VALIDATION, "", too_many ? "too_long" : "too_short",
                                 "there must be 1 to " APR_STRINGIFY(ROWS_MAX) " lines after the header");
@@ -143,12 +144,13 @@ static void refuse(entry_t *e, const char *code, const char *detail)
     }
 }
 
-/* $2a$, $2b$ or $2y$, two digits of cost, 22 characters of salt and 31 of hash. A cost beyond all bounds would be a login that never ends.
+/* $2a$, $2b$ or $2y$, two digits of cost, 22 characters of salt and 31 of hash. A cost beyond all bounds would be a
+ * login that never ends.
  */
 static bool hash_good(const char *hash)
 {
-    if (strlen(hash) != 60 || strncmp(hash, "$2", 2) != 0 || !strchr("aby", hash[2]) || hash[3] != '$' || hash[6] != '$' ||
-        !apr_isdigit(hash[4]) || !apr_isdigit(hash[5]))
+    if (strlen(hash) != 60 || strncmp(hash, "$2", 2) != 0 || !strchr("aby", hash[2]) || hash[3] != '$' ||
+        hash[6] != '$' || !apr_isdigit(hash[4]) || !apr_isdigit(hash[5]))
         return false;
     int cost = (hash[4] - '0') * 10 + hash[5] - '0';
     if (cost < COST_MIN || cost > COST_MAX)
@@ -179,7 +181,8 @@ static void judge_password(forge_req_t *q, entry_t *e)
                                   &(forge_password_t){e->password, strlen(e->password), e->shown, e->username},
                                   "/password", faults);
     if (forge_core_faults_count(faults) > 0)
-        refuse(e, forge_core_faults_at(faults, 0)->code, apr_pstrcat(q->pool, "password ", forge_core_faults_at(faults, 0)->detail, NULL));
+        refuse(e, forge_core_faults_at(faults, 0)->code,
+               apr_pstrcat(q->pool, "password ", forge_core_faults_at(faults, 0)->detail, NULL));
 }
 
 /* The rules of registration; what is wrong first is told. */
@@ -202,15 +205,17 @@ static void judge(forge_req_t *q, entry_t *e)
     e->open = !e->code;
 }
 
-/* Plain passwords become hashes, while no connection is held; an account without any gets a hash that no password has. */
+/* Plain passwords become hashes, while no connection is held; an account without any gets a hash that no password has.
+ */
 static forge_status_t hash_all(forge_req_t *q, entry_t *entries, int count)
 {
     int plain = 0;
     for (int i = 0; i < count; i++)
         plain += entries[i].open && entries[i].password;
     if (plain > PASSWORDS_MAX)
-        return forge_fail_field(q, FORGE_E_VALIDATION, q->csv ? "/password" : "/users", "too_long",
-                                "at most " APR_STRINGIFY(PASSWORDS_MAX) " plain passwords in one request; send fewer, or password_hash");
+        return forge_fail_field(
+            q, FORGE_E_VALIDATION, q->csv ? "/password" : "/users", "too_long",
+            "at most " APR_STRINGIFY(PASSWORDS_MAX) " plain passwords in one request; send fewer, or password_hash");
     for (int i = 0; i < count; i++) {
         entry_t *e = &entries[i];
         if (e->open && e->password)

@@ -49,11 +49,13 @@ static const forge_field_t export_fields[] = {
 static const forge_shape_t export = {"Export", export_fields};
 /* clang-format on */
 
-static const forge_status_t change_errors[] = {FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN, FORGE_E_SESSION_REQUIRED, FORGE_OK};
+static const forge_status_t change_errors[] = {FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN, FORGE_E_SESSION_REQUIRED,
+                                               FORGE_OK};
 static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
                                               FORGE_E_LAST_OWNER,      FORGE_E_BUSY,           FORGE_OK};
 
-/* Subtags of 1 to 8 letters and digits, the first of 2 to 8 letters (RFC 5646 §2.1, which names are real is not asked). */
+/* Subtags of 1 to 8 letters and digits, the first of 2 to 8 letters (RFC 5646 §2.1, which names are real is not asked).
+ */
 static bool locale_good(const char *text)
 {
     for (bool first = true;; first = false) {
@@ -89,7 +91,8 @@ static bool timezone_good(const char *text)
 /* What the field table cannot say. */
 static void check_names(forge_req_t *q)
 {
-    const char *locale = forge_core_input_text(q->body, "locale"), *timezone = forge_core_input_text(q->body, "timezone");
+    const char *locale = forge_core_input_text(q->body, "locale"),
+               *timezone = forge_core_input_text(q->body, "timezone");
     if (locale && !locale_good(locale))
         forge_core_fault(q->faults, "/locale", "format", "must be a language tag such as en or de-CH");
     if (timezone && !timezone_good(timezone))
@@ -112,8 +115,8 @@ static bool email_differs(forge_req_t *q, const forge_rows_t *rows, const char *
            (!present || strcmp(key, present) != 0);
 }
 
-/* A new address is proven first: until then everything else has changed, and the address not. Where no mail is sent it changes at once, so
- * the account is read again. */
+/* A new address is proven first: until then everything else has changed, and the address not. Where no mail is sent it
+ * changes at once, so the account is read again. */
 static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, forge_rows_t **rows)
 {
     const forge_patch_t nothing = {.members = "{}"};

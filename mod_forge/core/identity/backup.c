@@ -45,7 +45,9 @@ forge_code_kind_t forge_core_code_read(const char *typed, char code[FORGE_BACKUP
             return FORGE_CODE_NONE;
     }
     code[n] = '\0';
-    return n == FORGE_TOTP_DIGITS && digits ? FORGE_CODE_TOTP : n == FORGE_BACKUP_CHARS ? FORGE_CODE_BACKUP : FORGE_CODE_NONE;
+    return n == FORGE_TOTP_DIGITS && digits ? FORGE_CODE_TOTP
+           : n == FORGE_BACKUP_CHARS        ? FORGE_CODE_BACKUP
+                                            : FORGE_CODE_NONE;
 }
 
 const char *forge_core_backup_mac(apr_pool_t *p, const forge_keys_t *keys, apr_int64_t user_id, const char *code)

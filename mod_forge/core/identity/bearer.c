@@ -19,7 +19,7 @@ static bool is_alnum(char c)
 /* A character of an RFC 9110 §5.6.2 token. */
 static bool is_tchar(char c)
 {
-    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static span_t trimmed(const char *at, apr_size_t len)
@@ -31,7 +31,8 @@ static span_t trimmed(const char *at, apr_size_t len)
     return (span_t){at, len};
 }
 
-/* The next element up to a comma that stands in no quoted string; moves *header behind it, or to NULL after the last. */
+/* The next element up to a comma that stands in no quoted string; moves *header behind it, or to NULL after the last.
+ */
 static span_t next_element(const char **header)
 {
     const char *start = *header, *end = start;
@@ -69,7 +70,7 @@ static bool bearer_token(span_t e, span_t *token)
     *token = (span_t){e.at + 6, e.len - 6};
     while (token->len > 0 && *token->at == ' ')
         token->at++, token->len--;
-    while (n < token->len && (is_alnum(token->at[n]) || strchr("-._~+/", token->at[n]) != NULL))
+    while (n < token->len && (is_alnum(token->at[n]) || strchr("-._~+/", token->at[n])))
         n++;
     if (n == 0)
         return false;

@@ -27,22 +27,24 @@ const char *forge_core_sha256_hex(apr_pool_t *p, const void *data, apr_size_t le
     return forge_util_hex(p, digest, sizeof(digest));
 }
 
-void forge_core_mac_from(const forge_keys_t *keys, int secret, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
+void forge_core_mac_from(const forge_keys_t *keys, int secret, const char *purpose, const void *data, apr_size_t len,
+                         unsigned char out[32])
 {
     unsigned char key[FORGE_KEY_BYTES];
     forge_core_keys_derive_from(keys, secret, purpose, key);
-    if (HMAC(EVP_sha256(), key, sizeof(key), data, len, out, NULL) == NULL)
+    if (!HMAC(EVP_sha256(), key, sizeof(key), data, len, out, NULL))
         abort(); /* as above */
     OPENSSL_cleanse(key, sizeof(key));
 }
 
-void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
+void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len,
+                    unsigned char out[32])
 {
     forge_core_mac_from(keys, 0, purpose, data, len, out);
 }
 
-bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, const unsigned char *mac,
-                            apr_size_t mac_len)
+bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len,
+                            const unsigned char *mac, apr_size_t mac_len)
 {
     unsigned char own[32];
     bool found = false;
@@ -64,13 +66,14 @@ static bool seal_into(unsigned char *sealed, const unsigned char *key, const cha
     __attribute__((cleanup(cipher_free))) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     unsigned char *text = sealed + SEAL_NONCE;
     int n;
-    return ctx != NULL && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
+    return ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
            EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *)context, (int)strlen(context)) == 1 &&
            EVP_EncryptUpdate(ctx, text, &n, data, len) == 1 && EVP_EncryptFinal_ex(ctx, text + len, &n) == 1 &&
            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, text + len) == 1;
 }
 
-const char *forge_core_seal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const void *data, apr_size_t len)
+const char *forge_core_seal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const void *data,
+                            apr_size_t len)
 {
     unsigned char key[FORGE_KEY_BYTES], *sealed;
     bool done;
@@ -86,20 +89,22 @@ const char *forge_core_seal(apr_pool_t *p, const forge_keys_t *keys, const char 
 }
 
 /* The reverse: false when key, context, nonce, text or tag is not the one it was sealed with. */
-static bool unseal_into(unsigned char *text, const unsigned char *key, const char *context, unsigned char *sealed, int len)
+static bool unseal_into(unsigned char *text, const unsigned char *key, const char *context, unsigned char *sealed,
+                        int len)
 {
     __attribute__((cleanup(cipher_free))) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int n;
-    return ctx != NULL && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
+    return ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
            EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *)context, (int)strlen(context)) == 1 &&
            EVP_DecryptUpdate(ctx, text, &n, sealed + SEAL_NONCE, len) == 1 &&
            EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, sealed + SEAL_NONCE + len) == 1 &&
            EVP_DecryptFinal_ex(ctx, text + len, &n) == 1;
 }
 
-/* Under a key from one secret; false when it was sealed under another, or is none of ours. GCM decrypts before it knows: what it has
- * written by then is wiped, for nobody may see that. */
-static bool unseal_from(const forge_keys_t *keys, int secret, const char *context, unsigned char *sealed, unsigned char *text, int len)
+/* Under a key from one secret; false when it was sealed under another, or is none of ours. GCM decrypts before it
+ * knows: what it has written by then is wiped, for nobody may see that. */
+static bool unseal_from(const forge_keys_t *keys, int secret, const char *context, unsigned char *sealed,
+                        unsigned char *text, int len)
 {
     unsigned char key[FORGE_KEY_BYTES];
     bool done;
@@ -111,7 +116,8 @@ static bool unseal_from(const forge_keys_t *keys, int secret, const char *contex
     return done;
 }
 
-char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const char *sealed, apr_size_t *len)
+char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const char *sealed,
+                        apr_size_t *len)
 {
     unsigned char *bytes, *text;
     apr_size_t size = strlen(sealed), n;
@@ -120,7 +126,7 @@ char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *con
     if (size > (SEAL_NONCE + SEAL_MAX + SEAL_TAG) * 4 / 3 + 4 || strlen(context) > SEAL_MAX)
         return NULL;
     bytes = forge_util_b64url_decode(p, sealed, size, &n);
-    if (bytes == NULL || n < SEAL_NONCE + SEAL_TAG)
+    if (!bytes || n < SEAL_NONCE + SEAL_TAG)
         return NULL;
     n -= SEAL_NONCE + SEAL_TAG;
     text = apr_palloc(p, n + 1);

@@ -38,7 +38,7 @@ static char *nfc(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *ou
     size_t n = 0;
     uint8_t *composed = u8_normalize(UNINORM_NFC, (const uint8_t *)text, len, NULL, &n);
     char *copy;
-    if (composed == NULL)
+    if (!composed)
         return NULL;
     copy = apr_pstrmemdup(p, (const char *)composed, n);
     free(composed);
@@ -52,22 +52,25 @@ static char *folded(apr_pool_t *p, const char *text)
     size_t n = 0;
     uint8_t *fold = u8_casefold((const uint8_t *)text, strlen(text), NULL, UNINORM_NFC, NULL, &n);
     char *copy;
-    if (fold == NULL)
+    if (!fold)
         return NULL;
     copy = apr_pstrmemdup(p, (const char *)fold, n);
     free(fold);
     return copy;
 }
 
-/* One character of an atom: RFC 5322 §3.2.3 atext, or a letter, mark or digit of any script. Returns its bytes, 0 when it is none. */
+/* One character of an atom: RFC 5322 §3.2.3 atext, or a letter, mark or digit of any script. Returns its bytes, 0 when
+ * it is none. */
 static int atext(const char *at, apr_size_t len)
 {
     ucs4_t c;
     int n;
     if ((unsigned char)*at < 0x80)
-        return *at != '\0' && (is_alnum(*at) || strchr("!#$%&'*+-/=?^_`{|}~", *at) != NULL);
+        return *at != '\0' && (is_alnum(*at) || strchr("!#$%&'*+-/=?^_`{|}~", *at));
     n = u8_mbtoucr(&c, (const uint8_t *)at, len);
-    return n > 0 && uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_Nd) ? n : 0;
+    return n > 0 && uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_Nd)
+               ? n
+               : 0;
 }
 
 /* RFC 5321 §4.1.2 Dot-string: atoms with single dots between them. */
@@ -89,7 +92,8 @@ static const char *local_problem(const char *local, apr_size_t len)
     return atom ? NULL : "a dot stands at the start, at the end or beside another";
 }
 
-/* Letters, digits and inner hyphens (RFC 1123 §2.1), two labels or more, and a last label that is no number, as an address would have. */
+/* Letters, digits and inner hyphens (RFC 1123 §2.1), two labels or more, and a last label that is no number, as an
+ * address would have. */
 static const char *ascii_domain_problem(const char *domain)
 {
     int labels = 0;
@@ -98,7 +102,7 @@ static const char *ascii_domain_problem(const char *domain)
         return "the domain is longer than 253 bytes";
     for (const char *label = domain; label != NULL; labels++) {
         const char *end = strchr(label, '.');
-        apr_size_t len = end == NULL ? strlen(label) : (apr_size_t)(end - label);
+        apr_size_t len = !end ? strlen(label) : (apr_size_t)(end - label);
         numeric = true;
         if (len == 0 || len > LABEL_BYTES_MAX || label[0] == '-' || label[len - 1] == '-')
             return "a label of the domain is empty, too long or has a hyphen at its edge";
@@ -107,12 +111,13 @@ static const char *ascii_domain_problem(const char *domain)
                 return "the domain has a character that is not allowed";
             numeric = numeric && label[i] >= '0' && label[i] <= '9';
         }
-        label = end == NULL ? NULL : end + 1;
+        label = !end ? NULL : end + 1;
     }
     return labels < 2 || numeric ? "the domain is no full host name" : NULL;
 }
 
-/* The domain as lower-case A-labels, checked both ways: what is written "xn--…" must be what its Unicode form turns into. */
+/* The domain as lower-case A-labels, checked both ways: what is written "xn--…" must be what its Unicode form turns
+ * into. */
 static const char *domain_normalize(apr_pool_t *p, const char *domain, const char **ascii)
 {
     const int flags = IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL;
@@ -131,7 +136,8 @@ static const char *domain_normalize(apr_pool_t *p, const char *domain, const cha
 }
 
 /* Cuts blanks off, composes, and splits at the only @. */
-static const char *parts_problem(apr_pool_t *p, const char *typed, apr_size_t len, const char **local, const char **domain)
+static const char *parts_problem(apr_pool_t *p, const char *typed, apr_size_t len, const char **local,
+                                 const char **domain)
 {
     apr_size_t n;
     char *text, *at;
@@ -142,9 +148,9 @@ static const char *parts_problem(apr_pool_t *p, const char *typed, apr_size_t le
         len--;
     if (len > TYPED_BYTES_MAX)
         return "it is longer than 254 bytes";
-    if (memchr(typed, '\0', len) != NULL || !forge_util_utf8(typed, len, NULL) || (text = nfc(p, typed, len, &n)) == NULL)
+    if (memchr(typed, '\0', len) || !forge_util_utf8(typed, len, NULL) || !(text = nfc(p, typed, len, &n)))
         return "it is no text";
-    if ((at = strchr(text, '@')) == NULL || strchr(at + 1, '@') != NULL)
+    if (!(at = strchr(text, '@')) || strchr(at + 1, '@'))
         return "it has not exactly one @";
     *at = '\0';
     *local = text;
@@ -152,14 +158,16 @@ static const char *parts_problem(apr_pool_t *p, const char *typed, apr_size_t le
     return local_problem(text, (apr_size_t)(at - text));
 }
 
-bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len, const char **shown, const char **key, const char **why)
+bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len, const char **shown, const char **key,
+                                const char **why)
 {
     const char *local, *domain, *ascii, *fold;
 
-    if ((*why = parts_problem(p, typed, len, &local, &domain)) != NULL || (*why = domain_normalize(p, domain, &ascii)) != NULL)
+    if ((*why = parts_problem(p, typed, len, &local, &domain)) || (*why = domain_normalize(p, domain, &ascii)))
         return false;
     fold = folded(p, local);
-    if (fold == NULL || strlen(local) + 1 + strlen(ascii) > EMAIL_BYTES_MAX || strlen(fold) + 1 + strlen(ascii) > EMAIL_BYTES_MAX) {
+    if (!fold || strlen(local) + 1 + strlen(ascii) > EMAIL_BYTES_MAX ||
+        strlen(fold) + 1 + strlen(ascii) > EMAIL_BYTES_MAX) {
         *why = "it is longer than 254 bytes";
         return false;
     }
@@ -177,7 +185,7 @@ static bool is_username_char(char c)
 static bool is_reserved(const char *name, apr_size_t len)
 {
     static const char prefix[] = "deleted_";
-    apr_size_t n = sizeof prefix - 1;
+    apr_size_t n = sizeof(prefix) - 1;
 
     if (len <= n || strncasecmp(name, prefix, n) != 0)
         return false;
@@ -197,7 +205,7 @@ bool forge_core_username_valid(const char *name, apr_size_t len)
 const char *forge_core_username_from_email(apr_pool_t *p, const char *email, const char *suffix)
 {
     const apr_size_t suffix_max = USERNAME_MAX - USERNAME_MIN - 1;
-    apr_size_t suffix_len = suffix == NULL ? 0 : strnlen(suffix, suffix_max), n = 0, max = USERNAME_BASE_MAX;
+    apr_size_t suffix_len = !suffix ? 0 : strnlen(suffix, suffix_max), n = 0, max = USERNAME_BASE_MAX;
     char base[USERNAME_BASE_MAX + 1];
 
     if (suffix_len > 0 && max > USERNAME_MAX - 1 - suffix_len)
@@ -209,6 +217,7 @@ const char *forge_core_username_from_email(apr_pool_t *p, const char *email, con
         apr_cpystrn(base + n, n == 0 ? "user" : "_user", max - n + 1);
     else
         base[n] = '\0';
-    const char *name = suffix_len == 0 ? apr_pstrdup(p, base) : apr_psprintf(p, "%s_%.*s", base, (int)suffix_len, suffix);
+    const char *name =
+        suffix_len == 0 ? apr_pstrdup(p, base) : apr_psprintf(p, "%s_%.*s", base, (int)suffix_len, suffix);
     return is_reserved(name, strlen(name)) ? apr_psprintf(p, "was_%.26s", name) : name;
 }

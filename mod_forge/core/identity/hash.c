@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Password hashes: bcrypt (apr_util's crypt_blowfish) over base64(SHA-256(password)), and imported plain bcrypt hashes.
  *
- * bcrypt alone stops at 72 bytes and at a NUL; the digest in front of it takes passwords of any length, and base64 keeps NUL out.
+ * bcrypt alone stops at 72 bytes and at a NUL; the digest in front of it takes passwords of any length, and base64
+ * keeps NUL out.
  */
 #include "identity.h"
 #include <apr_md5.h>
@@ -32,11 +33,13 @@ static void prehash(const char *password, apr_size_t len, char text[DIGEST_TEXT]
     OPENSSL_cleanse(digest, sizeof(digest));
 }
 
-/* The cost of "$2?$NN$" with the rest in bcrypt's alphabet; 0 when it is no such hash. $2x (a bug of 2011 kept alive) is refused. */
+/* The cost of "$2?$NN$" with the rest in bcrypt's alphabet; 0 when it is no such hash. $2x (a bug of 2011 kept alive)
+ * is refused. */
 static int bcrypt_cost(const char *hash)
 {
     int cost;
-    if (strlen(hash) != BCRYPT_LEN || memcmp(hash, "$2", 2) != 0 || strchr("aby", hash[2]) == NULL || hash[3] != '$' || hash[6] != '$')
+    if (strlen(hash) != BCRYPT_LEN || memcmp(hash, "$2", 2) != 0 || !strchr("aby", hash[2]) || hash[3] != '$' ||
+        hash[6] != '$')
         return 0;
     if (hash[4] < '0' || hash[4] > '1' || hash[5] < '0' || hash[5] > '9')
         return 0;
@@ -46,7 +49,8 @@ static int bcrypt_cost(const char *hash)
     return cost >= COST_MIN && cost <= COST_MAX ? cost : 0;
 }
 
-/* The 16 bytes behind 22 characters of bcrypt's base64. The last one has 4 bits too many; some libraries set them, all ignore them. */
+/* The 16 bytes behind 22 characters of bcrypt's base64. The last one has 4 bits too many; some libraries set them, all
+ * ignore them. */
 static void salt_decode(const char *text, unsigned char salt[BCRYPT_SALT_BYTES])
 {
     unsigned bits = 0;
@@ -76,7 +80,8 @@ const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t
     return rv == APR_SUCCESS ? apr_pstrcat(p, MARKER, hash, NULL) : NULL;
 }
 
-/* bcrypt with the salt and cost of `stored`, compared in constant time. $2a, $2b and $2y agree but for a byte 0xff, which UTF-8 never has.
+/* bcrypt with the salt and cost of `stored`, compared in constant time. $2a, $2b and $2y agree but for a byte 0xff,
+ * which UTF-8 never has.
  */
 static bool bcrypt_matches(const char *text, const char *stored)
 {
@@ -103,7 +108,7 @@ bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len,
         OPENSSL_cleanse(text, sizeof(text));
         return same;
     }
-    if (memchr(password, '\0', len) != NULL)
+    if (memchr(password, '\0', len))
         return false; /* plain bcrypt would see a shorter password */
     char *copy = apr_pstrmemdup(p, password, len);
     same = bcrypt_matches(copy, stored);

@@ -30,7 +30,7 @@ static void jws_free(cjose_jws_t **jws)
 
 static void header_free(cjose_header_t **header)
 {
-    if (*header != NULL)
+    if (*header)
         cjose_header_release(*header);
 }
 
@@ -47,9 +47,9 @@ static EVP_PKEY *pem_read(const char *pem, apr_size_t len, bool *private_half)
     BIO *bio = len > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int)len);
     EVP_PKEY *pkey = NULL;
     *private_half = strstr(pem, "PRIVATE KEY-----") != NULL;
-    if (bio != NULL)
-        pkey =
-            *private_half ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+    if (bio)
+        pkey = *private_half ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
+                             : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
     BIO_free(bio);
     ERR_clear_error();
     return pkey;
@@ -76,7 +76,7 @@ static const char *kind_problem(apr_pool_t *p, EVP_PKEY *pkey, forge_alg_t alg)
 static bool public_half_good(EVP_PKEY *pkey)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
-    bool good = ctx != NULL && EVP_PKEY_public_check(ctx) == 1;
+    bool good = ctx && EVP_PKEY_public_check(ctx) == 1;
     EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();
     return good;
@@ -99,8 +99,9 @@ static void number_get(EVP_PKEY *pkey, const char *name, number_t *number)
 
 static cjose_jwk_t *rsa_make(EVP_PKEY *pkey)
 {
-    static const char *const names[] = {OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,           OSSL_PKEY_PARAM_RSA_D,
-                                        OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,     OSSL_PKEY_PARAM_RSA_EXPONENT1,
+    static const char *const names[] = {OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+                                        OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+                                        OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
                                         OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
     enum { N, E, D, P, Q, DP, DQ, QI, NUMBERS };
     number_t n[NUMBERS] = {{{0}, 0}};
@@ -133,8 +134,13 @@ static cjose_jwk_t *ec_make(EVP_PKEY *pkey)
     number_get(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &d);
     number_get(pkey, OSSL_PKEY_PARAM_EC_PUB_X, &x);
     number_get(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, &y);
-    const cjose_jwk_ec_keyspec spec = {
-        .crv = CJOSE_JWK_EC_P_256, .d = d.bytes, .dlen = d.len, .x = x.bytes, .xlen = x.len, .y = y.bytes, .ylen = y.len};
+    const cjose_jwk_ec_keyspec spec = {.crv = CJOSE_JWK_EC_P_256,
+                                       .d = d.bytes,
+                                       .dlen = d.len,
+                                       .x = x.bytes,
+                                       .xlen = x.len,
+                                       .y = y.bytes,
+                                       .ylen = y.len};
     cjose_jwk_t *jwk = cjose_jwk_create_EC_spec(&spec, NULL);
     OPENSSL_cleanse(&d, sizeof(d));
     return jwk;
@@ -146,10 +152,10 @@ static bool halves_fit(const forge_key_t *key)
     static const uint8_t probe[] = "probe";
     __attribute__((cleanup(header_free))) cjose_header_t *header = cjose_header_new(NULL);
     __attribute__((cleanup(jws_free))) cjose_jws_t *jws = NULL;
-    if (header == NULL || !cjose_header_set(header, CJOSE_HDR_ALG, forge_core_alg_name(key->alg), NULL))
+    if (!header || !cjose_header_set(header, CJOSE_HDR_ALG, forge_core_alg_name(key->alg), NULL))
         return false;
     jws = cjose_jws_sign(key->jwk, header, probe, sizeof(probe), NULL);
-    return jws != NULL && cjose_jws_verify(jws, key->jwk, NULL);
+    return jws && cjose_jws_verify(jws, key->jwk, NULL);
 }
 
 /* The public half as cjose writes it. */
@@ -157,7 +163,7 @@ static forge_json_t *public_json(apr_pool_t *p, const cjose_jwk_t *jwk)
 {
     const char *ignored;
     char *text = cjose_jwk_to_json(jwk, false, NULL);
-    forge_json_t *json = text == NULL ? NULL : forge_util_json_parse(p, text, strlen(text), &ignored);
+    forge_json_t *json = !text ? NULL : forge_util_json_parse(p, text, strlen(text), &ignored);
     cjose_get_dealloc()(text);
     return json;
 }
@@ -166,7 +172,7 @@ static bool digest_take(apr_pool_t *p, forge_key_t *key)
 {
     forge_buf_t *text = forge_util_buf_make(p, 1024, JWKS_BYTES_MAX);
     forge_json_t *json = public_json(p, key->jwk);
-    if (json == NULL)
+    if (!json)
         return false;
     forge_util_json_write(text, json);
     forge_core_sha256(text->data, text->len, key->digest);
@@ -177,17 +183,18 @@ const char *forge_core_key_read(apr_pool_t *p, const forge_key_spec_t *spec, for
 {
     bool private_half;
     __attribute__((cleanup(pkey_free))) EVP_PKEY *pkey = pem_read(spec->pem, spec->len, &private_half);
-    const char *problem = pkey == NULL ? "it holds no key that can be read (PEM without passphrase)" : kind_problem(p, pkey, spec->alg);
-    if (problem == NULL && !public_half_good(pkey))
+    const char *problem =
+        !pkey ? "it holds no key that can be read (PEM without passphrase)" : kind_problem(p, pkey, spec->alg);
+    if (!problem && !public_half_good(pkey))
         problem = "the key in it is not valid";
-    if (problem != NULL)
+    if (problem)
         return problem;
     key->alg = spec->alg;
     key->kid = apr_pstrdup(p, spec->kid);
     key->signs = private_half;
     key->signature_len = spec->alg == FORGE_ALG_RS256 ? (apr_size_t)EVP_PKEY_get_size(pkey) : FORGE_ECDSA_BYTES;
     key->jwk = spec->alg == FORGE_ALG_RS256 ? rsa_make(pkey) : ec_make(pkey);
-    if (key->jwk == NULL || !digest_take(p, key) || (private_half && !halves_fit(key)))
+    if (!key->jwk || !digest_take(p, key) || (private_half && !halves_fit(key)))
         problem = "the two halves of the key in it do not belong together";
     else
         return NULL;
@@ -199,7 +206,7 @@ const char *forge_core_key_problem(apr_pool_t *p, const forge_key_spec_t *spec)
 {
     forge_key_t key = {0};
     const char *problem = forge_core_key_read(p, spec, &key);
-    if (problem == NULL)
+    if (!problem)
         cjose_jwk_release(key.jwk);
     return problem;
 }
@@ -210,8 +217,9 @@ const char *forge_core_jwks_make(apr_pool_t *p, const forge_keys_t *keys)
     forge_buf_t *text = forge_util_buf_make(p, 1024, JWKS_BYTES_MAX);
     for (int i = 0; i < keys->count; i++) {
         const forge_key_t *key = &keys->list[i];
-        forge_json_t *json = key->alg == FORGE_ALG_HS256 ? NULL : public_json(p, key->jwk); /* a secret has no public half */
-        if (json == NULL)
+        forge_json_t *json =
+            key->alg == FORGE_ALG_HS256 ? NULL : public_json(p, key->jwk); /* a secret has no public half */
+        if (!json)
             continue;
         forge_util_json_put_text(json, "kid", key->kid);
         forge_util_json_put_text(json, "use", "sig");

@@ -32,8 +32,9 @@ typedef struct forge_keyring_spec_t {
     int n_files;
 } forge_keyring_spec_t;
 
-/* The first key file with a private key signs; when there is none, the secret does (HS256). Every key verifies, each under its own kid and
- * algorithm. NULL, and *why in lower case, when a file holds no fitting key, two keys have one name, or both secrets are the same. */
+/* The first key file with a private key signs; when there is none, the secret does (HS256). Every key verifies, each
+ * under its own kid and algorithm. NULL, and *why in lower case, when a file holds no fitting key, two keys have one
+ * name, or both secrets are the same. */
 forge_keys_t *forge_core_keyring_make(apr_pool_t *p, const forge_keyring_spec_t *spec, const char **why);
 /* Would a token signed with a key of one be good at the other, were issuer and audience the same? */
 bool forge_core_keys_shared(const forge_keys_t *a, const forge_keys_t *b);
@@ -42,13 +43,15 @@ bool forge_core_keys_shared(const forge_keys_t *a, const forge_keys_t *b);
 
 /* NULL when the file holds a key that fits, else what is wrong with it, in lower case. */
 const char *forge_core_key_problem(apr_pool_t *p, const forge_key_spec_t *spec);
-/* The public halves of the key files as a JWK Set (RFC 7517 §5) in JSON, in the order of the files; the secrets are never in it. */
+/* The public halves of the key files as a JWK Set (RFC 7517 §5) in JSON, in the order of the files; the secrets are
+ * never in it. */
 const char *forge_core_jwks(const forge_keys_t *keys);
 
 /* --- digest.c --- */
 
-/* Is it forge_core_mac() of these bytes, or the first mac_len bytes of that, under the secret or under the second one? In constant time. */
-bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, const unsigned char *mac,
-                            apr_size_t mac_len);
+/* Is it forge_core_mac() of these bytes, or the first mac_len bytes of that, under the secret or under the second one?
+ * In constant time. */
+bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len,
+                            const unsigned char *mac, apr_size_t mac_len);
 
 #endif

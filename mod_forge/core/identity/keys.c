@@ -48,7 +48,8 @@ static apr_status_t keys_wipe(void *data)
 static void secret_add(apr_pool_t *p, forge_keys_t *keys, const char *secret, apr_size_t len)
 {
     static const char salt[] = "mod_forge keys 1";
-    forge_hkdf_t in = {.ikm = secret, .ikm_len = len, .salt = salt, .salt_len = sizeof(salt) - 1, .info = "root", .info_len = 4};
+    forge_hkdf_t in = {
+        .ikm = secret, .ikm_len = len, .salt = salt, .salt_len = sizeof(salt) - 1, .info = "root", .info_len = 4};
     forge_key_t *key = &keys->list[keys->count++];
     unsigned char mac[FORGE_KEY_BYTES];
 
@@ -56,7 +57,7 @@ static void secret_add(apr_pool_t *p, forge_keys_t *keys, const char *secret, ap
     key->signs = keys->secrets == 0;
     key->signature_len = FORGE_HS256_BYTES;
     key->jwk = cjose_jwk_create_oct_spec((const uint8_t *)secret, len, NULL);
-    if (key->jwk == NULL || !forge_core_hkdf(&in, keys->roots[keys->secrets], FORGE_KEY_BYTES))
+    if (!key->jwk || !forge_core_hkdf(&in, keys->roots[keys->secrets], FORGE_KEY_BYTES))
         abort(); /* at start only; there is nothing to serve without keys */
     forge_core_sha256(secret, len, key->digest);
     forge_core_mac_from(keys, keys->secrets, "kid", "", 0, mac);
@@ -64,7 +65,8 @@ static void secret_add(apr_pool_t *p, forge_keys_t *keys, const char *secret, ap
     key->kid = apr_pstrmemdup(p, forge_util_hex(p, mac, FORGE_KEY_ID_CHARS / 2), FORGE_KEY_ID_CHARS);
 }
 
-/* Names must tell keys apart, for a token says no more than a name; and a key under two names would live on when one is taken away. */
+/* Names must tell keys apart, for a token says no more than a name; and a key under two names would live on when one is
+ * taken away. */
 static const char *twins_problem(apr_pool_t *p, const forge_keys_t *keys)
 {
     for (int i = 0; i < keys->count; i++)
@@ -85,10 +87,10 @@ static const forge_key_t *signer_of(apr_pool_t *p, forge_keys_t *keys)
     const forge_key_t *signer = NULL;
     for (int i = 0; i < keys->count; i++) {
         forge_key_t *key = &keys->list[i];
-        const char *header =
-            apr_psprintf(p, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}", forge_core_alg_name(key->alg), FORGE_TOKEN_TYP, key->kid);
+        const char *header = apr_psprintf(p, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}",
+                                          forge_core_alg_name(key->alg), FORGE_TOKEN_TYP, key->kid);
         key->header = forge_util_b64url(p, header, strlen(header));
-        if (signer == NULL && key->signs)
+        if (!signer && key->signs)
             signer = key;
     }
     return signer;
@@ -102,20 +104,20 @@ forge_keys_t *forge_core_keyring_make(apr_pool_t *p, const forge_keyring_spec_t 
     apr_pool_cleanup_register(p, keys, keys_wipe, apr_pool_cleanup_null);
     for (int i = 0; i < spec->n_files; i++) {
         const char *problem = forge_core_key_read(p, &spec->files[i], &keys->list[i]);
-        if (problem != NULL) {
+        if (problem) {
             *why = apr_psprintf(p, "%s: %s", spec->files[i].kid, problem);
             return NULL;
         }
         keys->count++;
     }
     secret_add(p, keys, spec->secret, spec->secret_len);
-    if (spec->other != NULL)
+    if (spec->other)
         secret_add(p, keys, spec->other, spec->other_len);
     *why = twins_problem(p, keys);
     keys->signer = signer_of(p, keys);
     keys->jwks = forge_core_jwks_make(p, keys);
     keys->verified = forge_core_verified_make(p);
-    return *why == NULL ? keys : NULL;
+    return !*why ? keys : NULL;
 }
 
 forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t len)

@@ -16,14 +16,15 @@
 #define FORGE_ECDSA_BYTES  64   /* r ‖ s (RFC 7518 §3.4) */
 #define FORGE_HS256_BYTES  32
 
-/* One key that verifies. Its kid names it in the header of a token; its algorithm is its own, whatever a header says (RFC 8725 §3.1). */
+/* One key that verifies. Its kid names it in the header of a token; its algorithm is its own, whatever a header says
+ * (RFC 8725 §3.1). */
 typedef struct forge_key_t {
     forge_alg_t alg;
     const char *kid;
     cjose_jwk_t *jwk;         /* never retained or released between start and end */
     bool signs;               /* the private half is there */
     apr_size_t signature_len; /* bytes of every signature made with it */
-    const char *header;       /* encoded header of every token signed with it; one that begins so needs no second look */
+    const char *header; /* encoded header of every token signed with it; one that begins so needs no second look */
     unsigned char digest[32]; /* of the secret or the public key: tells two keys apart whatever they are called */
 } forge_key_t;
 
@@ -33,13 +34,15 @@ struct forge_keys_t {
     forge_key_t *list; /* key files in their order, then the secrets */
     int count;
     const forge_key_t *signer;
-    unsigned char roots[FORGE_SECRETS_MAX][FORGE_KEY_BYTES]; /* HKDF's pseudorandom keys, from which every purpose is expanded */
+    unsigned char roots[FORGE_SECRETS_MAX]
+                       [FORGE_KEY_BYTES]; /* HKDF's pseudorandom keys, from which every purpose is expanded */
     int secrets;
     const char *jwks;
     forge_verified_t *verified;
 };
 
-/* HKDF-SHA-256 (RFC 5869). A NULL salt stands for 32 zero bytes; with `prk` the first step is skipped and `ikm` is the pseudorandom key. */
+/* HKDF-SHA-256 (RFC 5869). A NULL salt stands for 32 zero bytes; with `prk` the first step is skipped and `ikm` is the
+ * pseudorandom key. */
 typedef struct forge_hkdf_t {
     const void *ikm, *salt, *info;
     apr_size_t ikm_len, salt_len, info_len;
@@ -48,7 +51,8 @@ typedef struct forge_hkdf_t {
 bool forge_core_hkdf(const forge_hkdf_t *in, unsigned char *out, apr_size_t out_len);
 
 /* The key for one purpose from the secret (0) or the second secret (1); the caller wipes it. */
-void forge_core_keys_derive_from(const forge_keys_t *keys, int secret, const char *purpose, unsigned char key[FORGE_KEY_BYTES]);
+void forge_core_keys_derive_from(const forge_keys_t *keys, int secret, const char *purpose,
+                                 unsigned char key[FORGE_KEY_BYTES]);
 /* From the secret. */
 void forge_core_keys_derive(const forge_keys_t *keys, const char *purpose, unsigned char key[FORGE_KEY_BYTES]);
 
@@ -65,9 +69,9 @@ const char *forge_core_jwks_make(apr_pool_t *p, const forge_keys_t *keys);
 
 forge_verified_t *forge_core_verified_make(apr_pool_t *p);
 /* True, and *who, when this very token passed every check under these very rules and has not ended since. */
-bool forge_core_verified_find(apr_pool_t *p, forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32],
-                              apr_time_t now, forge_who_t *who);
-void forge_core_verified_keep(forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32], apr_time_t now,
-                              const forge_who_t *who);
+bool forge_core_verified_find(apr_pool_t *p, forge_verified_t *table, const forge_token_rules_t *rules,
+                              const unsigned char digest[32], apr_time_t now, forge_who_t *who);
+void forge_core_verified_keep(forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32],
+                              apr_time_t now, const forge_who_t *who);
 
 #endif

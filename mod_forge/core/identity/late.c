@@ -9,10 +9,12 @@ static apr_time_t claimed_end(apr_pool_t *p, const char *token)
 {
     apr_size_t len;
     const char *ignored, *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
-    unsigned char *payload = second ? forge_util_b64url_decode(p, first + 1, (apr_size_t)(second - first - 1), &len) : NULL;
+    unsigned char *payload =
+        second ? forge_util_b64url_decode(p, first + 1, (apr_size_t)(second - first - 1), &len) : NULL;
     forge_json_t *claims = payload ? forge_util_json_parse(p, (const char *)payload, len, &ignored) : NULL;
     double seconds;
-    if (!claims || !forge_util_json_number(forge_util_json_get(claims, "exp"), &seconds) || !(seconds > 0 && seconds < 1e11))
+    if (!claims || !forge_util_json_number(forge_util_json_get(claims, "exp"), &seconds) ||
+        !(seconds > 0 && seconds < 1e11))
         return 0;
     return (apr_time_t)(seconds * APR_USEC_PER_SEC);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Secrets that open something once: refresh tokens, tickets, tokens of mails and of second factors. Only their digest is stored.
+ * Secrets that open something once: refresh tokens, tickets, tokens of mails and of second factors. Only their digest
+ * is stored.
  */
 #include "identity.h"
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What makes a password acceptable: length, classes, strength (zxcvbn), and nothing that is known about its owner or this product.
+ * What makes a password acceptable: length, classes, strength (zxcvbn), and nothing that is known about its owner or
+ * this product.
  */
 #include "identity.h"
 #include <apr_lib.h>
@@ -14,8 +15,8 @@
 #include <unistr.h>
 #include <zxcvbn.h>
 
-/* zxcvbn's time grows with the fifth power of a zigzag on the keypad: 100 bytes of "1212…" take over a second, 24 take 2 ms. So a long
- * password is rated in windows, and is at least as strong as the strongest of them. */
+/* zxcvbn's time grows with the fifth power of a zigzag on the keypad: 100 bytes of "1212…" take over a second, 24 take
+ * 2 ms. So a long password is rated in windows, and is at least as strong as the strongest of them. */
 #define WINDOW_BYTES   24
 #define WINDOWS_BYTES  (4 * WINDOW_BYTES)
 #define NAME_MIN       3 /* a shorter e-mail name or username may stand in a password by chance */
@@ -45,8 +46,8 @@ static char *fold(const char *text, apr_size_t len)
 {
     size_t n = 0;
     uint8_t *folded = u8_casefold((const uint8_t *)text, len, NULL, UNINORM_NFC, NULL, &n);
-    uint8_t *ended = folded == NULL ? NULL : realloc(folded, n + 1);
-    if (ended == NULL) {
+    uint8_t *ended = !folded ? NULL : realloc(folded, n + 1);
+    if (!ended) {
         free(folded);
         return NULL;
     }
@@ -56,14 +57,15 @@ static char *fold(const char *text, apr_size_t len)
 
 static void wipe(char *text)
 {
-    if (text != NULL)
+    if (text)
         OPENSSL_cleanse(text, strlen(text));
     free(text);
 }
 
 /* --- classes --- */
 
-static void check_classes(const forge_password_rules_t *rules, const subject_t *s, const char *pointer, forge_faults_t *faults)
+static void check_classes(const forge_password_rules_t *rules, const subject_t *s, const char *pointer,
+                          forge_faults_t *faults)
 {
     bool lower = false, upper = false, digit = false, symbol = false;
     ucs4_t c;
@@ -90,7 +92,8 @@ static void check_classes(const forge_password_rules_t *rules, const subject_t *
 
 /* --- one character or one run --- */
 
-/* Does the difference between neighbours stay 0, 1 or -1 from end to end ("aaaa", "abcdefgh", "87654321")? 0 follows 9 as on the keys. */
+/* Does the difference between neighbours stay 0, 1 or -1 from end to end ("aaaa", "abcdefgh", "87654321")? 0 follows 9
+ * as on the keys. */
 static bool is_steady(const char *folded)
 {
     const uint8_t *at = (const uint8_t *)folded;
@@ -130,19 +133,20 @@ static bool is_key_row(const char *folded)
         "nbvcxwmlkjhgfdsqpoiuytreza",
     };
     for (apr_size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        if (strstr(rows[i], folded) != NULL)
+        if (strstr(rows[i], folded))
             return true;
     return false;
 }
 
 /* --- what is known about the owner --- */
 
-/* Is the case-folded `name` part of the password? It also becomes a word for zxcvbn, so that "ada" and "1!" around it count little. */
+/* Is the case-folded `name` part of the password? It also becomes a word for zxcvbn, so that "ada" and "1!" around it
+ * count little. */
 static bool contains(apr_pool_t *p, subject_t *s, const char *name, apr_size_t len)
 {
     char *folded;
     const char *word;
-    if (len < NAME_MIN || s->folded == NULL || (folded = fold(name, len)) == NULL)
+    if (len < NAME_MIN || !s->folded || !(folded = fold(name, len)))
         return false;
     word = apr_pstrdup(p, folded);
     free(folded);
@@ -155,11 +159,11 @@ static void check_owner(apr_pool_t *p, subject_t *s, const forge_password_t *pas
                         forge_faults_t *faults)
 {
     const char *email = password->email, *username = password->username;
-    apr_size_t local = email == NULL ? 0 : strcspn(email, "@"), plain = email == NULL ? 0 : strcspn(email, "+@");
+    apr_size_t local = !email ? 0 : strcspn(email, "@"), plain = !email ? 0 : strcspn(email, "+@");
     bool whole = contains(p, s, email, local);
     if (whole || (plain < local && contains(p, s, email, plain)))
         forge_core_fault(faults, pointer, "contains_email", "must not contain the name in the e-mail address");
-    if (username != NULL && contains(p, s, username, strlen(username)))
+    if (username && contains(p, s, username, strlen(username)))
         forge_core_fault(faults, pointer, "contains_username", "must not contain the username");
 }
 
@@ -168,7 +172,7 @@ static bool is_product(const forge_password_rules_t *rules, subject_t *s)
 {
     apr_size_t times = 0;
     for (apr_size_t i = 0; i < sizeof(product_names) / sizeof(*product_names); i++)
-        if (strstr(s->folded, product_names[i]) != NULL)
+        if (strstr(s->folded, product_names[i]))
             return true;
     for (const char *at = s->folded; (at = strstr(at, product_word)) != NULL; at += sizeof(product_word) - 1)
         times++;
@@ -200,8 +204,8 @@ static bool is_listed_name(const char *text, apr_size_t len)
     if (len > LISTED_MAX)
         return false;
     apr_cpystrn(name, text, len + 1);
-    found = bsearch(name, common_passwords, sizeof(common_passwords) / sizeof(*common_passwords), sizeof(*common_passwords),
-                    compare_listed) != NULL;
+    found = bsearch(name, common_passwords, sizeof(common_passwords) / sizeof(*common_passwords),
+                    sizeof(*common_passwords), compare_listed) != NULL;
     OPENSSL_cleanse(name, sizeof(name));
     return found;
 }
@@ -234,8 +238,8 @@ static int window_score(const subject_t *s, apr_size_t from, apr_size_t len, boo
     memcpy(window, s->text + from, len);
     window[len] = '\0';
     bits = ZxcvbnMatch(window, (const char **)s->words, &info);
-    kind = info == NULL ? NON_MATCH : (int)info->Type & ~MULTIPLE_MATCH;
-    *whole = info != NULL && info->Next == NULL && kind >= DICTIONARY_MATCH && kind <= USER_LEET_MATCH;
+    kind = !info ? NON_MATCH : (int)info->Type & ~MULTIPLE_MATCH;
+    *whole = info && !info->Next && kind >= DICTIONARY_MATCH && kind <= USER_LEET_MATCH;
     ZxcvbnFreeInfo(info);
     OPENSSL_cleanse(window, sizeof(window));
     return score_of(bits);
@@ -257,17 +261,18 @@ static int password_score(const subject_t *s, bool *common)
 }
 
 /* Runs, strength and lists, told as one fault each; a run needs no rating. */
-static int check_strength(const forge_password_rules_t *rules, subject_t *s, const char *pointer, forge_faults_t *faults)
+static int check_strength(const forge_password_rules_t *rules, subject_t *s, const char *pointer,
+                          forge_faults_t *faults)
 {
     bool common;
     int score;
 
-    if (s->points >= RUN_MIN && s->folded != NULL && (is_steady(s->folded) || is_key_row(s->folded))) {
+    if (s->points >= RUN_MIN && s->folded && (is_steady(s->folded) || is_key_row(s->folded))) {
         forge_core_fault(faults, pointer, "repetitive", "must not be one character or one run of neighbours");
         return 0;
     }
     score = password_score(s, &common);
-    if (common || score < rules->score || (s->folded != NULL && (is_product(rules, s) || is_listed(s->folded))))
+    if (common || score < rules->score || (s->folded && (is_product(rules, s) || is_listed(s->folded))))
         forge_core_fault(faults, pointer, "too_common", "is too easy to guess; take something longer and less usual");
     return score;
 }

@@ -28,8 +28,9 @@ const char *forge_core_qr_svg(apr_pool_t *p, const char *text)
     if (!code)
         return NULL;
     int side = code->width + 2 * QUIET;
-    forge_util_buf_printf(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">", side * PIXELS,
-                          side * PIXELS, side, side);
+    forge_util_buf_printf(b,
+                          "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">",
+                          side * PIXELS, side * PIXELS, side, side);
     forge_util_buf_printf(b, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/><path fill=\"#000\" d=\"", side, side);
     for (int y = 0; y < code->width; y++)
         add_row(b, code->data + y * code->width, code->width, y);

@@ -25,7 +25,7 @@ const char *forge_core_role_name(forge_role_t role)
 
 forge_role_t forge_core_role_parse(const char *name)
 {
-    for (apr_size_t i = 0; name != NULL && i < N_ROLES; i++)
+    for (apr_size_t i = 0; name && i < N_ROLES; i++)
         if (strcmp(role_names[i].name, name) == 0)
             return role_names[i].role;
     return FORGE_ROLE_NONE;

@@ -10,22 +10,26 @@
 #define SECRET_BYTES_MAX    4096
 #define SECRET_DISTINCT_MIN 8 /* 32 random hex digits have fewer than this once in 10^8 */
 
-/* A secret whose letters are nothing but these words, whatever digits and marks stand between them, is a placeholder. */
+/* A secret whose letters are nothing but these words, whatever digits and marks stand between them, is a placeholder.
+ */
 static const char *const placeholder_words[] = {
-    "a",        "access",      "admin",     "an",          "and",      "api",       "app",         "application", "at",         "auth",
-    "backend",  "be",          "before",    "bit",         "bits",     "byte",      "bytes",       "cat",         "change",     "changed",
-    "changeit", "changeme",    "character", "characters",  "chars",    "default",   "demo",        "deploying",   "deployment", "dev",
-    "develop",  "development", "django",    "do",          "dummy",    "env",       "environment", "example",     "express",    "fake",
-    "fastapi",  "fixme",       "flask",     "foobar",      "for",      "forge",     "generate",    "here",        "hmac",       "httpd",
-    "in",       "insecure",    "insert",    "is",          "it",       "jwt",       "key",         "keyboard",    "keys",       "learning",
-    "least",    "length",      "local",     "long",        "me",       "min",       "minimum",     "mod",         "must",       "my",
-    "mykey",    "mysecret",    "never",     "node",        "not",      "of",        "one",         "only",        "or",         "our",
-    "pass",     "passphrase",  "password",  "placeholder", "platform", "please",    "private",     "prod",        "production", "random",
-    "real",     "refresh",     "replace",   "replaceme",   "safe",     "sample",    "secret",      "secretkey",   "secrets",    "secure",
-    "security", "server",      "session",   "sha",         "should",   "sign",      "signing",     "some",        "something",  "staging",
-    "string",   "strong",      "super",     "supersecret", "temp",     "temporary", "test",        "testing",     "than",       "that",
-    "the",      "this",        "to",        "todo",        "token",    "tokens",    "top",         "topsecret",   "unsafe",     "use",
-    "value",    "very",        "with",      "you",         "your",
+    "a",          "access",      "admin",    "an",          "and",         "api",       "app",       "application",
+    "at",         "auth",        "backend",  "be",          "before",      "bit",       "bits",      "byte",
+    "bytes",      "cat",         "change",   "changed",     "changeit",    "changeme",  "character", "characters",
+    "chars",      "default",     "demo",     "deploying",   "deployment",  "dev",       "develop",   "development",
+    "django",     "do",          "dummy",    "env",         "environment", "example",   "express",   "fake",
+    "fastapi",    "fixme",       "flask",    "foobar",      "for",         "forge",     "generate",  "here",
+    "hmac",       "httpd",       "in",       "insecure",    "insert",      "is",        "it",        "jwt",
+    "key",        "keyboard",    "keys",     "learning",    "least",       "length",    "local",     "long",
+    "me",         "min",         "minimum",  "mod",         "must",        "my",        "mykey",     "mysecret",
+    "never",      "node",        "not",      "of",          "one",         "only",      "or",        "our",
+    "pass",       "passphrase",  "password", "placeholder", "platform",    "please",    "private",   "prod",
+    "production", "random",      "real",     "refresh",     "replace",     "replaceme", "safe",      "sample",
+    "secret",     "secretkey",   "secrets",  "secure",      "security",    "server",    "session",   "sha",
+    "should",     "sign",        "signing",  "some",        "something",   "staging",   "string",    "strong",
+    "super",      "supersecret", "temp",     "temporary",   "test",        "testing",   "than",      "that",
+    "the",        "this",        "to",       "todo",        "token",       "tokens",    "top",       "topsecret",
+    "unsafe",     "use",         "value",    "very",        "with",        "you",       "your",
 };
 
 /* Values that tutorials and standards have published; random enough to pass every other rule. */
@@ -47,7 +51,8 @@ static bool is_letter(unsigned char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The letters of a secret in lower case, and how many there are; runs of three or more of one letter are padding and left out. */
+/* The letters of a secret in lower case, and how many there are; runs of three or more of one letter are padding and
+ * left out. */
 static apr_size_t letters_of(const char *secret, apr_size_t len, char *letters)
 {
     apr_size_t n = 0;
@@ -105,7 +110,7 @@ const char *forge_core_secret_problem(const char *secret, apr_size_t len)
     char letters[SECRET_BYTES_MAX];
     const char *problem = NULL;
 
-    if (secret == NULL || len < SECRET_BYTES_MIN)
+    if (!secret || len < SECRET_BYTES_MIN)
         return "the secret is shorter than 32 bytes";
     if (len > SECRET_BYTES_MAX)
         return "the secret is longer than 4096 bytes";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Secrets that directives name: "file:/path", "env:NAME" or the text itself. The server reads them as root while it starts, forgectl reads
- * them by the same rules. Wiped with their pool.
+ * Secrets that directives name: "file:/path", "env:NAME" or the text itself. The server reads them as root while it
+ * starts, forgectl reads them by the same rules. Wiped with their pool.
  */
 #include "identity.h"
 
@@ -52,7 +52,8 @@ static const char *file_problem(apr_pool_t *p, const char *path, const struct st
     if (!S_ISREG(st->st_mode))
         return apr_psprintf(p, "%s is no regular file", path);
     if (st->st_mode & (S_IRWXO | S_IWGRP))
-        return apr_psprintf(p, "%s has mode %04o, so that others can read or change it; make it 0600 or 0640", path, st->st_mode & 07777);
+        return apr_psprintf(p, "%s has mode %04o, so that others can read or change it; make it 0600 or 0640", path,
+                            st->st_mode & 07777);
     if (st->st_uid != 0 && st->st_uid != geteuid())
         return apr_psprintf(p, "%s belongs to neither root nor the user that starts the server", path);
     if (st->st_size > SECRET_MAX)
@@ -79,7 +80,9 @@ static char *read_file(apr_pool_t *p, const char *path, apr_size_t *len, const c
     struct stat st;
     char *data = wiped_buffer(p, SECRET_MAX + 1);
     int fd = *path == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    *why = *path != '/' ? apr_psprintf(p, "'%s' is no absolute path", path) : fd < 0 ? failure(p, path, "cannot be opened", errno) : NULL;
+    *why = *path != '/' ? apr_psprintf(p, "'%s' is no absolute path", path)
+           : fd < 0     ? failure(p, path, "cannot be opened", errno)
+                        : NULL;
     if (fd < 0)
         return NULL;
     if (fstat(fd, &st) != 0)
@@ -98,7 +101,8 @@ static char *read_file(apr_pool_t *p, const char *path, apr_size_t *len, const c
 
 bool forge_core_secret_elsewhere(const char *spelled)
 {
-    return strncmp(spelled, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 || strncmp(spelled, ENV_PREFIX, strlen(ENV_PREFIX)) == 0;
+    return strncmp(spelled, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 ||
+           strncmp(spelled, ENV_PREFIX, strlen(ENV_PREFIX)) == 0;
 }
 
 char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)

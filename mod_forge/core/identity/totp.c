@@ -28,10 +28,11 @@ const char *forge_core_base32(apr_pool_t *p, const void *data, apr_size_t len)
 }
 
 /* Stops the process when it cannot: a code left unset would compare equal to another one left unset. */
-void forge_core_totp_code(const unsigned char *secret, apr_size_t len, apr_int64_t step, char code[FORGE_TOTP_DIGITS + 1])
+void forge_core_totp_code(const unsigned char *secret, apr_size_t len, apr_int64_t step,
+                          char code[FORGE_TOTP_DIGITS + 1])
 {
-    if (oath_hotp_generate((const char *)secret, len, (uint64_t)step, FORGE_TOTP_DIGITS, false, OATH_HOTP_DYNAMIC_TRUNCATION, code) !=
-        OATH_OK)
+    if (oath_hotp_generate((const char *)secret, len, (uint64_t)step, FORGE_TOTP_DIGITS, false,
+                           OATH_HOTP_DYNAMIC_TRUNCATION, code) != OATH_OK)
         abort();
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tokens that were verified a moment ago: a client sends the same one with every request, and the second look at it costs a digest instead
- * of a signature (a tenth of HS256, a hundredth of ES256).
+ * Tokens that were verified a moment ago: a client sends the same one with every request, and the second look at it
+ * costs a digest instead of a signature (a tenth of HS256, a hundredth of ES256).
  *
- * One table for each ring of keys, in each process: what is in it was verified with just these keys, and a restart begins with none. It
- * remembers what a token says, never that a session lives: whoever revokes is asked with each request, after this. It cannot overflow: a
- * newcomer takes the place of whoever had it.
+ * One table for each ring of keys, in each process: what is in it was verified with just these keys, and a restart
+ * begins with none. It remembers what a token says, never that a session lives: whoever revokes is asked with each
+ * request, after this. It cannot overflow: a newcomer takes the place of whoever had it.
  */
 #include "keys.h"
 #include "identity.h"
@@ -44,8 +44,8 @@ static unsigned index_of(const unsigned char digest[32])
 }
 
 /* The clock may have been set back since: then everything is looked at anew. */
-bool forge_core_verified_find(apr_pool_t *p, forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32],
-                              apr_time_t now, forge_who_t *who)
+bool forge_core_verified_find(apr_pool_t *p, forge_verified_t *table, const forge_token_rules_t *rules,
+                              const unsigned char digest[32], apr_time_t now, forge_who_t *who)
 {
     unsigned at = index_of(digest);
     const place_t *place = &table->places[at];
@@ -62,8 +62,8 @@ bool forge_core_verified_find(apr_pool_t *p, forge_verified_t *table, const forg
     return found;
 }
 
-void forge_core_verified_keep(forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32], apr_time_t now,
-                              const forge_who_t *who)
+void forge_core_verified_keep(forge_verified_t *table, const forge_token_rules_t *rules, const unsigned char digest[32],
+                              apr_time_t now, const forge_who_t *who)
 {
     unsigned at = index_of(digest);
     place_t *place = &table->places[at];

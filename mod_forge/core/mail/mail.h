@@ -17,15 +17,14 @@ typedef struct forge_letter_t {
 #define FORGE_LINK_RESET  "/reset-password"
 #define FORGE_LINK_ACCEPT "/accept-invitation"
 
-/* Writes the mail of a kind; `facts` is an object of texts. Link and bare token stand on lines of their own. False: no such kind, or a fact
- * it needs is missing; the mailer adds the username of the account.
- *   verify                   token                    to the address of a new account
- *   reset                    token, username
- *   email_change             token, username          to the new address
- *   email_changed_notice     username, email, at, ip  to the old address; email is the new one
+/* Writes the mail of a kind; `facts` is an object of texts. Link and bare token stand on lines of their own. False: no
+ * such kind, or a fact it needs is missing; the mailer adds the username of the account. verify                   token
+ * to the address of a new account reset                    token, username email_change             token, username to
+ * the new address email_changed_notice     username, email, at, ip  to the old address; email is the new one
  *   password_changed_notice  username, at, ip
  *   invitation               token, organization, inviter, role */
-bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public_url, const forge_json_t *facts, forge_letter_t *letter);
+bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public_url, const forge_json_t *facts,
+                             forge_letter_t *letter);
 
 /* --- message.c --- */
 
@@ -36,9 +35,10 @@ typedef struct forge_message_t {
     apr_time_t date;
 } forge_message_t;
 
-/* The message as it travels: lines end in CRLF; a text and an HTML part, 7bit where all is ASCII in lines of at most 998 bytes, else
- * quoted-printable; a subject beyond ASCII as encoded words (RFC 2047). An address with letters beyond ASCII before the @ stands in the
- * header as UTF-8 (RFC 6532) and needs a server with SMTPUTF8. NULL when an address or the id has a character that could end a header. */
+/* The message as it travels: lines end in CRLF; a text and an HTML part, 7bit where all is ASCII in lines of at most
+ * 998 bytes, else quoted-printable; a subject beyond ASCII as encoded words (RFC 2047). An address with letters beyond
+ * ASCII before the @ stands in the header as UTF-8 (RFC 6532) and needs a server with SMTPUTF8. NULL when an address or
+ * the id has a character that could end a header. */
 const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *message, apr_size_t *len);
 
 /* --- senders --- */

@@ -27,7 +27,8 @@ static bool address_safe(const char *address)
 
 static bool id_safe(const char *id)
 {
-    return *id && strlen(id) <= 64 && strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id);
+    return *id && strlen(id) <= 64 &&
+           strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == strlen(id);
 }
 
 /* "Sat, 31 Jan 2026 12:00:00 +0000" (RFC 5322 §3.3) */
@@ -52,8 +53,8 @@ static void put_base64(forge_buf_t *b, const unsigned char *data, apr_size_t len
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (apr_size_t i = 0; i < len; i += 3) {
-        unsigned long n =
-            (unsigned long)data[i] << 16 | (i + 1 < len ? (unsigned long)data[i + 1] << 8 : 0) | (i + 2 < len ? data[i + 2] : 0);
+        unsigned long n = (unsigned long)data[i] << 16 | (i + 1 < len ? (unsigned long)data[i + 1] << 8 : 0) |
+                          (i + 2 < len ? data[i + 2] : 0);
         char four[4] = {digits[n >> 18 & 63], digits[n >> 12 & 63], i + 1 < len ? digits[n >> 6 & 63] : '=',
                         i + 2 < len ? digits[n & 63] : '='};
         forge_util_buf_add(b, four, sizeof(four));
@@ -72,7 +73,8 @@ static void put_subject(forge_buf_t *b, const char *subject)
     }
     for (apr_size_t from = 0; from < len;) {
         apr_size_t n = 0, next;
-        while (from + n < len && (next = forge_util_utf8_next(subject + from + n, len - from - n)) > 0 && n + next <= WORD_BYTES)
+        while (from + n < len && (next = forge_util_utf8_next(subject + from + n, len - from - n)) > 0 &&
+               n + next <= WORD_BYTES)
             n += next;
         if (n == 0) /* no UTF-8: templates never give that */
             break;
@@ -132,8 +134,8 @@ static void put_quoted(forge_buf_t *b, const char *text)
 static void put_part(forge_buf_t *b, const char *boundary, const char *type, const char *text)
 {
     bool as_it_is = is_7bit(text);
-    forge_util_buf_printf(b, "--%s\r\nContent-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n", boundary, type,
-                          as_it_is ? "7bit" : "quoted-printable");
+    forge_util_buf_printf(b, "--%s\r\nContent-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+                          boundary, type, as_it_is ? "7bit" : "quoted-printable");
     if (as_it_is)
         put_7bit(b, text);
     else

@@ -114,7 +114,8 @@ static bool read_header(reader_t *r, forge_csv_t *csv)
     return true;
 }
 
-/* Lines that are empty, but for blanks of none, are no rows; with one column they would be a row with an empty field, which nobody means.
+/* Lines that are empty, but for blanks of none, are no rows; with one column they would be a row with an empty field,
+ * which nobody means.
  */
 static bool skip_empty(reader_t *r)
 {

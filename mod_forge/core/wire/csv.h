@@ -20,10 +20,11 @@ typedef struct forge_csv_t {
     apr_array_header_t *rows; /* of forge_csv_row_t; empty lines are none */
 } forge_csv_t;
 
-/* Reads a text of valid UTF-8: a byte order mark is skipped; lines end with CRLF or LF, the last one may do without; a field in quotes may
- * hold commas, line ends and doubled quotes. NULL and *why, in lower case with the line, for what is no such text: no header line, a name
- * twice or empty, a quote that is not closed or stands inside a field, characters after a closing quote, another number of fields than the
- * header has, more than FORGE_CSV_COLUMNS_MAX columns. *too_many: there are more than max rows; then those before are there. */
+/* Reads a text of valid UTF-8: a byte order mark is skipped; lines end with CRLF or LF, the last one may do without; a
+ * field in quotes may hold commas, line ends and doubled quotes. NULL and *why, in lower case with the line, for what
+ * is no such text: no header line, a name twice or empty, a quote that is not closed or stands inside a field,
+ * characters after a closing quote, another number of fields than the header has, more than FORGE_CSV_COLUMNS_MAX
+ * columns. *too_many: there are more than max rows; then those before are there. */
 forge_csv_t *forge_core_csv_parse(apr_pool_t *p, const char *text, int max, bool *too_many, const char **why);
 /* The column of that name, -1 without one. */
 int forge_core_csv_column(const forge_csv_t *csv, const char *name);

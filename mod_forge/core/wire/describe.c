@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Field tables as JSON Schema 2020-12 and as examples, the one of problems, and the older dialect of schemas that OpenAPI 3.0 has.
+ * Field tables as JSON Schema 2020-12 and as examples, the one of problems, and the older dialect of schemas that
+ * OpenAPI 3.0 has.
  */
 #include "wire.h"
 #include <apr_strings.h>
@@ -45,13 +46,13 @@ static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
 {
     const char *format = f->format ? f->format : "";
     put_type(schema, "string", nullable);
-    if (!strncmp(format, "enum:", 5)) {
+    if (strncmp(format, "enum:", 5) == 0) {
         put_enum(p, schema, format + 5, nullable);
         return;
     }
-    if (!strcmp(format, "username"))
+    if (strcmp(format, "username") == 0)
         forge_util_json_put_text(schema, "pattern", "^[A-Za-z0-9_]+$");
-    else if (!strcmp(format, "line"))
+    else if (strcmp(format, "line") == 0)
         forge_util_json_put_text(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
     else if (*format)
         forge_util_json_put_text(schema, "format", format);
@@ -70,7 +71,8 @@ static void put_bounds(forge_json_t *schema, const forge_field_t *f, bool for_bo
         forge_util_json_put_int(schema, "maximum", f->max);
 }
 
-static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body, bool all_optional);
+static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body,
+                        bool all_optional);
 
 static void put_items(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body)
 {
@@ -78,10 +80,10 @@ static void put_items(apr_pool_t *p, forge_json_t *schema, const forge_field_t *
     if (f->fields) {
         put_type(items, "object", false);
         put_members(p, items, f->fields, for_body, false);
-    } else if (f->format && !strcmp(f->format, "int")) {
+    } else if (f->format && strcmp(f->format, "int") == 0) {
         put_type(items, "integer", false);
         forge_util_json_put_text(items, "format", "int64");
-    } else if (f->format && !strcmp(f->format, "text")) {
+    } else if (f->format && strcmp(f->format, "text") == 0) {
         put_type(items, "string", false);
     }
     if (f->min > 0)
@@ -141,7 +143,8 @@ static void put_examples(apr_pool_t *p, forge_json_t *schema, const forge_field_
     forge_util_json_add_copy(forge_util_json_put_array(schema, "examples"), forge_util_json_get(one, "v"));
 }
 
-void forge_core_describe_field(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body, bool with_preset)
+void forge_core_describe_field(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body,
+                               bool with_preset)
 {
     put_kind(p, schema, f, for_body);
     if (f->help)
@@ -165,7 +168,8 @@ static bool required(const forge_field_t *f, bool for_body)
 }
 
 /* An empty "required" was no schema before 2020-12 (and OpenAPI 3.0), so it is left out. */
-static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body, bool all_optional)
+static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body,
+                        bool all_optional)
 {
     forge_json_t *names = NULL, *properties;
     forge_walk_t walk = forge_core_walk(fields);
@@ -212,7 +216,8 @@ static void put_example(apr_pool_t *p, forge_json_t *object, const forge_field_t
     } else if (f->fields && f->type == FORGE_T_OBJECT) {
         forge_util_json_put_copy(object, f->name, forge_core_describe_example(p, f->fields, for_body));
     } else if (f->fields) {
-        forge_util_json_add_copy(forge_util_json_put_array(object, f->name), forge_core_describe_example(p, f->fields, for_body));
+        forge_util_json_add_copy(forge_util_json_put_array(object, f->name),
+                                 forge_core_describe_example(p, f->fields, for_body));
     } else if (!f->preset && f->flags & FORGE_F_NULLABLE) {
         forge_util_json_put_null(object, f->name);
     } else {
@@ -250,16 +255,16 @@ static bool older_member(void *baton, const char *name, forge_json_t *value)
 {
     forge_json_t *to = baton;
     forge_json_type_t type = forge_util_json_type(value);
-    if (type == FORGE_JSON_ARRAY && !strcmp(name, "type")) {
+    if (type == FORGE_JSON_ARRAY && strcmp(name, "type") == 0) {
         forge_util_json_put_text(to, "type", forge_util_json_text(forge_util_json_at(value, 0), NULL));
         forge_util_json_put_bool(to, "nullable", true);
-    } else if (type == FORGE_JSON_ARRAY && !strcmp(name, "examples")) {
+    } else if (type == FORGE_JSON_ARRAY && strcmp(name, "examples") == 0) {
         forge_util_json_put_copy(to, "example", forge_util_json_at(value, 0));
-    } else if (!strcmp(name, "license") && forge_util_json_get(value, "identifier")) {
+    } else if (strcmp(name, "license") == 0 && forge_util_json_get(value, "identifier")) {
         forge_json_t *license = forge_util_json_put_object(to, name);
         forge_util_json_put_copy(license, "name", forge_util_json_get(value, "name"));
         forge_util_json_put_text(license, "url", "https://www.apache.org/licenses/LICENSE-2.0");
-    } else if (!strcmp(name, "example") || (type != FORGE_JSON_OBJECT && type != FORGE_JSON_ARRAY)) {
+    } else if (strcmp(name, "example") == 0 || (type != FORGE_JSON_OBJECT && type != FORGE_JSON_ARRAY)) {
         forge_util_json_put_copy(to, name, value);
     } else if (type == FORGE_JSON_OBJECT) {
         forge_util_json_each(value, older_member, forge_util_json_put_object(to, name));

@@ -34,7 +34,7 @@ static bool same(const char *text, apr_size_t len, const char *etag, apr_size_t 
         return false;
     text += etag_len;
     len -= etag_len;
-    return !len || (len == 5 && !memcmp(text, "-gzip", 5)) || (len == 3 && !memcmp(text, "-br", 3));
+    return !len || (len == 5 && memcmp(text, "-gzip", 5) == 0) || (len == 3 && memcmp(text, "-br", 3) == 0);
 }
 
 /* etagc = %x21 / %x23-7E / obs-text: commas are among them, so a list cannot be cut at its commas. */
@@ -49,7 +49,7 @@ static apr_size_t tag_length(const char *text)
 /* Reads up to the first thing that is no entity tag: what follows there matches nothing. */
 bool forge_core_etag_match(const char *header, const char *etag, bool weak)
 {
-    bool ours_weak = !strncmp(etag, "W/", 2);
+    bool ours_weak = strncmp(etag, "W/", 2) == 0;
     const char *ours = etag + (ours_weak ? 3 : 1);
     apr_size_t ours_len = strlen(ours);
     header += strspn(header, " \t");
@@ -58,7 +58,7 @@ bool forge_core_etag_match(const char *header, const char *etag, bool weak)
     ours_len -= ours_len > 0;
     for (;;) {
         header += strspn(header, " \t,");
-        bool is_weak = !strncmp(header, "W/", 2);
+        bool is_weak = strncmp(header, "W/", 2) == 0;
         header += is_weak ? 2 : 0;
         if (*header++ != '"')
             return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Validates a body or a query by its field table and keeps what was accepted: unlisted members never get further than this file.
+ * Validates a body or a query by its field table and keeps what was accepted: unlisted members never get further than
+ * this file.
  */
 #include "fields.h"
 #include "wire.h"
@@ -17,7 +18,8 @@ struct forge_input_t {
 
 /* --- JSON values --- */
 
-static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body, slot_t *slots);
+static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode,
+                         const forge_json_t *body, slot_t *slots);
 static bool no_nul(const check_t *c, const forge_json_t *v);
 static bool holds_nul(const forge_json_t *v);
 
@@ -72,7 +74,8 @@ static bool holds_nul(const forge_json_t *v)
     return found;
 }
 
-/* Neither jsonb nor text can hold U+0000: a value that is taken as it is, or not at all, must not contain one anywhere. */
+/* Neither jsonb nor text can hold U+0000: a value that is taken as it is, or not at all, must not contain one anywhere.
+ */
 static bool no_nul(const check_t *c, const forge_json_t *v)
 {
     int before = forge_core_faults_count(c->faults);
@@ -115,11 +118,12 @@ static bool check_item(const check_t *c, const forge_field_t *f, const forge_jso
             return forge_core_scalar_fault(c, "type", "must be an object");
         return check_members(c, f->fields, v);
     }
-    if (f->format && !strcmp(f->format, "int"))
+    if (f->format && strcmp(f->format, "int") == 0)
         return forge_util_json_int(v, &n) || forge_core_scalar_fault(c, "type", "must be a whole number");
-    if (f->format && !strcmp(f->format, "text")) {
+    if (f->format && strcmp(f->format, "text") == 0) {
         const char *string = forge_util_json_text(v, &len);
-        return string ? forge_core_scalar_text(c, &text, &slot, string, len) : forge_core_scalar_fault(c, "type", "must be a string");
+        return string ? forge_core_scalar_text(c, &text, &slot, string, len)
+                      : forge_core_scalar_fault(c, "type", "must be a string");
     }
     return no_nul(c, v);
 }
@@ -132,8 +136,9 @@ static bool check_array(const check_t *c, const forge_field_t *f, const forge_js
     if (forge_util_json_type(v) != FORGE_JSON_ARRAY)
         return forge_core_scalar_fault(c, "type", "must be an array");
     if (size < f->min || size > max)
-        return forge_core_scalar_fault(c, size < f->min ? "too_short" : "too_long",
-                                       apr_psprintf(c->pool, "must have %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " items", f->min, max));
+        return forge_core_scalar_fault(
+            c, size < f->min ? "too_short" : "too_long",
+            apr_psprintf(c->pool, "must have %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " items", f->min, max));
     for (apr_int64_t i = 0; i < size; i++) {
         check_t item = *c;
         item.pointer = apr_psprintf(c->pool, "%s/%" APR_INT64_T_FMT, c->pointer, i);
@@ -152,16 +157,19 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     slot->json = v;
     switch (f->type) {
     case FORGE_T_TEXT:
-        return text ? forge_core_scalar_text(c, f, slot, text, len) : forge_core_scalar_fault(c, "type", "must be a string");
+        return text ? forge_core_scalar_text(c, f, slot, text, len)
+                    : forge_core_scalar_fault(c, "type", "must be a string");
     case FORGE_T_TIME:
-        return text ? forge_core_scalar_time(c, slot, text, len) : forge_core_scalar_fault(c, "type", "must be a string with a time");
+        return text ? forge_core_scalar_time(c, slot, text, len)
+                    : forge_core_scalar_fault(c, "type", "must be a string with a time");
     case FORGE_T_INT:
         return forge_util_json_int(v, &n) ? forge_core_scalar_int(c, f, slot, n)
                                           : forge_core_scalar_fault(c, "type", "must be a whole number");
     case FORGE_T_NUMBER:
         return forge_core_scalar_number(c, f, slot, v);
     case FORGE_T_BOOL:
-        return forge_util_json_bool(v, &b) ? forge_core_scalar_bool(slot, b) : forge_core_scalar_fault(c, "type", "must be true or false");
+        return forge_util_json_bool(v, &b) ? forge_core_scalar_bool(slot, b)
+                                           : forge_core_scalar_fault(c, "type", "must be true or false");
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
@@ -211,7 +219,8 @@ static void check_absent(const check_t *c, const forge_field_t *f, forge_input_m
     if (f->preset)
         slot->state = check_pair(c, f, slot, f->preset) ? SET : ABSENT;
     else if (f->flags & FORGE_F_REQUIRED)
-        forge_core_scalar_fault(c, "required", mode == FORGE_INPUT_QUERY ? "this parameter is needed" : "this member is needed");
+        forge_core_scalar_fault(c, "required",
+                                mode == FORGE_INPUT_QUERY ? "this parameter is needed" : "this member is needed");
 }
 
 /* What holds for a member that was sent. In a PATCH null puts one that has a default back to it. */
@@ -246,7 +255,8 @@ static bool check_ignored(void *baton, const char *name, forge_json_t *value)
     return true;
 }
 
-static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body, slot_t *slots)
+static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode,
+                         const forge_json_t *body, slot_t *slots)
 {
     ignored_t ignored = {c, fields};
     forge_walk_t walk = forge_core_walk(fields);
@@ -313,8 +323,8 @@ static forge_input_t *input_make(apr_pool_t *p, const forge_field_t *fields)
     return in;
 }
 
-forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body,
-                                     forge_faults_t *faults)
+forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode,
+                                     const forge_json_t *body, forge_faults_t *faults)
 {
     forge_input_t *in = input_make(p, fields);
     const check_t c = {p, faults, ""};
@@ -342,8 +352,8 @@ static const char *pair_get(const apr_table_t *pairs, const char *name, int *tim
     return text;
 }
 
-forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode, const apr_table_t *pairs,
-                                      forge_faults_t *faults)
+forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode,
+                                      const apr_table_t *pairs, forge_faults_t *faults)
 {
     forge_input_t *in = input_make(p, fields);
     slot_t *slot = in->slots;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the rows of lists owe to the lists themselves: a query parameter for each filter, and the parameter sort by the names of the orders.
+ * What the rows of lists owe to the lists themselves: a query parameter for each filter, and the parameter sort by the
+ * names of the orders.
  */
 #include "lists.h"
 #include "wire.h"
@@ -14,7 +15,8 @@ static const char *orders_problem(const forge_list_names_t *lists, const forge_l
             return "an order of the list has no good name";
         for (int other = 0; other < i; other++)
             if (strcmp(lists->order(list, other), name) == 0)
-                return "two orders of the list have the same name"; /* the second would refuse the cursors of its own pages */
+                return "two orders of the list have the same name"; /* the second would refuse the cursors of its own
+                                                                       pages */
     }
     return NULL;
 }
@@ -31,7 +33,7 @@ static const char *filters_problem(apr_pool_t *p, const forge_list_names_t *list
 const char *forge_core_list_problem(apr_pool_t *p, const forge_list_names_t *lists, const forge_route_t *route)
 {
     bool is_list = route->flags & FORGE_R_LIST;
-    if (is_list != (route->list != NULL))
+    if (is_list == !route->list)
         return is_list ? "a list needs to say which" : "only lists have one";
     if (!is_list)
         return NULL;
@@ -55,7 +57,7 @@ const forge_field_t *forge_core_list_sort(apr_pool_t *p, const forge_list_names_
         last = name;
     }
     forge_field_t *sort = apr_pcalloc(p, sizeof(*sort) * 2);
-    sort[0] = (forge_field_t){
-        "sort", FORGE_T_TEXT, .format = format, .preset = lists->order(list, 0), .example = last, .help = "order"};
+    sort[0] = (forge_field_t){"sort",          FORGE_T_TEXT,   .format = format, .preset = lists->order(list, 0),
+                              .example = last, .help = "order"};
     return sort;
 }

@@ -43,9 +43,10 @@ static void put_info(forge_json_t *root, const char *version)
     forge_util_json_put_text(root, "openapi", "3.1.0");
     forge_json_t *info = forge_util_json_put_object(root, "info");
     forge_util_json_put_text(info, "title", "mod_forge");
-    forge_util_json_put_text(info, "description",
-                             "The back end of a learning platform. Times are RFC 3339 in UTC, ids are integers, lists are bare arrays "
-                             "with paging in the Link header, and every failure is a problem document (RFC 9457) with a stable code.");
+    forge_util_json_put_text(
+        info, "description",
+        "The back end of a learning platform. Times are RFC 3339 in UTC, ids are integers, lists are bare arrays "
+        "with paging in the Link header, and every failure is a problem document (RFC 9457) with a stable code.");
     forge_util_json_put_text(info, "version", version);
     forge_json_t *license = forge_util_json_put_object(info, "license");
     forge_util_json_put_text(license, "name", "Apache License 2.0");
@@ -76,7 +77,8 @@ static void put_schemes(const doc_t *d, forge_json_t *components)
     forge_util_json_put_text(bearer, "type", "http");
     forge_util_json_put_text(bearer, "scheme", "bearer");
     forge_util_json_put_text(bearer, "bearerFormat", "JWT");
-    forge_util_json_put_text(bearer, "description", "An access token from one of the login calls, or an API key (fk_…).");
+    forge_util_json_put_text(bearer, "description",
+                             "An access token from one of the login calls, or an API key (fk_…).");
     forge_json_t *login = forge_util_json_put_object(schemes, "login");
     forge_util_json_put_text(login, "type", "oauth2");
     forge_util_json_put_text(login, "description", "Logs in with username (or e-mail address) and password.");
@@ -86,7 +88,8 @@ static void put_schemes(const doc_t *d, forge_json_t *components)
     forge_core_openapi_ticket(d, schemes);
 }
 
-void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_t *router, const char *version, bool dialect_3_0)
+void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_t *router, const char *version,
+                              bool dialect_3_0)
 {
     doc_t d = {.pool = p, .schemas = forge_util_json_object(p), .problems = forge_util_json_object(p)};
     forge_json_t *root = forge_util_json_object(p);

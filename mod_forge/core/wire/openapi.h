@@ -19,7 +19,8 @@ typedef struct doc_t {
 
 void forge_core_openapi_ref(forge_json_t *object, apr_pool_t *p, const char *kind, const char *name);
 /* A body of that media type by the name of its schema; example may be NULL. */
-void forge_core_openapi_content(const doc_t *d, forge_json_t *content, const char *media, const char *schema, const forge_json_t *example);
+void forge_core_openapi_content(const doc_t *d, forge_json_t *content, const char *media, const char *schema,
+                                const forge_json_t *example);
 /* A body that is text; its schema, to be told more of. */
 forge_json_t *forge_core_openapi_text(forge_json_t *content, const char *media, const char *example);
 bool forge_core_openapi_etag(const forge_route_t *route);       /* the answer has an ETag */

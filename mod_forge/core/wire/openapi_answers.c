@@ -28,7 +28,8 @@ enum {
 static const struct {
     const char *name, *type, *text;
 } headers[] = {
-    [H_REQUEST_ID] = {"X-Request-ID", "string", "The client's own id of the request, or a new one; it is in every log line."},
+    [H_REQUEST_ID] = {"X-Request-ID", "string",
+                      "The client's own id of the request, or a new one; it is in every log line."},
     [H_ETAG] = {"ETag", "string", "Strong validator of the answer (RFC 9110)."},
     [H_LOCATION] = {"Location", "string", "Where the new resource is."},
     [H_LINK] = {"Link", "string", "Other pages of the list, rel=\"next\" among them (RFC 8288)."},
@@ -78,7 +79,8 @@ static const struct {
 static void refer_header(doc_t *d, forge_json_t *into, int header)
 {
     d->headers |= 1u << header;
-    forge_core_openapi_ref(forge_util_json_put_object(into, headers[header].name), d->pool, "headers", headers[header].name);
+    forge_core_openapi_ref(forge_util_json_put_object(into, headers[header].name), d->pool, "headers",
+                           headers[header].name);
 }
 
 static forge_json_t *put_response(doc_t *d, forge_json_t *responses, int http, const char *text)
@@ -138,8 +140,9 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         return;
     }
     if (!route->reply) {
-        forge_util_json_put_text(forge_util_json_put_object(forge_util_json_put_object(content, FORGE_JSON_MEDIA), "schema"), "type",
-                                 "object");
+        forge_util_json_put_text(
+            forge_util_json_put_object(forge_util_json_put_object(content, FORGE_JSON_MEDIA), "schema"), "type",
+            "object");
         return;
     }
     const char *name = route->reply->name;
@@ -158,8 +161,9 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
     forge_util_json_add_copy(forge_util_json_put_array(body, "example"), example);
     if (route->flags & FORGE_R_NDJSON) {
         schema = forge_core_openapi_text(content, FORGE_NDJSON, forge_core_line_example(d->pool, example));
-        forge_util_json_put_text(schema, "description",
-                                 apr_pstrcat(d->pool, "The whole list, one ", name, " a line, whatever the paging says.", NULL));
+        forge_util_json_put_text(
+            schema, "description",
+            apr_pstrcat(d->pool, "The whole list, one ", name, " a line, whatever the paging says.", NULL));
     }
 }
 
@@ -212,8 +216,8 @@ static unsigned conditions(const forge_route_t *route)
     return when;
 }
 
-static void put_problem(doc_t *d, forge_json_t *responses, const char *name, const forge_route_t *route, const forge_error_t *first,
-                        const char *text)
+static void put_problem(doc_t *d, forge_json_t *responses, const char *name, const forge_route_t *route,
+                        const forge_error_t *first, const char *text)
 {
     int http = first->http;
     forge_json_t *response = forge_util_json_put_object(responses, name);
@@ -229,10 +233,12 @@ static void put_problem(doc_t *d, forge_json_t *responses, const char *name, con
     forge_core_openapi_content(d, content, PROBLEM_MEDIA, "Problem", forge_core_problem_example(d->pool, first));
 }
 
-/* The codes of one status are what tells its responses apart, but for the headers of limited routes and the bodies of health. */
+/* The codes of one status are what tells its responses apart, but for the headers of limited routes and the bodies of
+ * health. */
 static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *route, int http, const bool *can)
 {
-    const char *text = "", *name = apr_psprintf(d->pool, "%d%s", http, route->limit == FORGE_LIMIT_NONE ? "" : "-limited");
+    const char *text = "",
+               *name = apr_psprintf(d->pool, "%d%s", http, route->limit == FORGE_LIMIT_NONE ? "" : "-limited");
     const char *status = forge_util_itoa(d->pool, http);
     const forge_error_t *first = NULL;
     for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++) {

@@ -18,7 +18,8 @@ static const forge_field_t header_fields[] = {
     [P_MATCH] = {"If-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
                  .help = "Entity tags the change is meant for: 412 when none of them is current."},
     [P_IDEMPOTENCY] = {
-        "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX, .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,
+        .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
         .help = "The same key and body within 24 hours get the stored answer instead of a second effect."},
     {.name = NULL},
 };
@@ -151,7 +152,8 @@ static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *
         forge_core_openapi_content(d, content, "application/x-www-form-urlencoded", name, example);
     if (route->flags & FORGE_R_CSV)
         forge_core_openapi_text(content, "text/csv", forge_core_csv_example(d->pool, route->body->fields));
-    forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->body->fields, true, route->method == FORGE_PATCH));
+    forge_util_json_put_copy(d->schemas, name,
+                             forge_core_describe(d->pool, route->body->fields, true, route->method == FORGE_PATCH));
 }
 
 void forge_core_openapi_input(doc_t *d, forge_json_t *operation, const forge_router_t *router, int index)

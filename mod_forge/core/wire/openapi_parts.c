@@ -9,7 +9,8 @@ void forge_core_openapi_ref(forge_json_t *object, apr_pool_t *p, const char *kin
     forge_util_json_put_text(object, "$ref", apr_pstrcat(p, "#/components/", kind, "/", name, NULL));
 }
 
-void forge_core_openapi_content(const doc_t *d, forge_json_t *content, const char *media, const char *schema, const forge_json_t *example)
+void forge_core_openapi_content(const doc_t *d, forge_json_t *content, const char *media, const char *schema,
+                                const forge_json_t *example)
 {
     forge_json_t *body = forge_util_json_put_object(content, media);
     forge_core_openapi_ref(forge_util_json_put_object(body, "schema"), d->pool, "schemas", schema);
@@ -34,7 +35,8 @@ bool forge_core_openapi_etag(const forge_route_t *route)
 
 bool forge_core_openapi_match(const forge_route_t *route)
 {
-    return route->flags & FORGE_R_ETAG && (route->method == FORGE_PUT || route->method == FORGE_PATCH || route->method == FORGE_DELETE);
+    return route->flags & FORGE_R_ETAG &&
+           (route->method == FORGE_PUT || route->method == FORGE_PATCH || route->method == FORGE_DELETE);
 }
 
 bool forge_core_openapi_none_match(const forge_route_t *route)

@@ -23,7 +23,8 @@ const forge_field_t forge_core_page_fields[] = {
 };
 /* clang-format on */
 
-/* What the MAC is of. The parts are ended by NUL, which none of them can contain, so that no two lists sign the same bytes. */
+/* What the MAC is of. The parts are ended by NUL, which none of them can contain, so that no two lists sign the same
+ * bytes. */
 static unsigned char *signed_bytes(apr_pool_t *p, const char *scope, const unsigned char *row, apr_size_t *len)
 {
     apr_size_t scope_len = strlen(scope) + 1;
@@ -35,7 +36,8 @@ static unsigned char *signed_bytes(apr_pool_t *p, const char *scope, const unsig
 }
 
 /* base64url(MAC ‖ id ‖ NUL ‖ 'k' key or 'n' ‖ NUL): a key of NULL is another one than "". */
-const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *key, const char *id)
+const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *key,
+                                   const char *id)
 {
     apr_size_t id_len = strlen(id) + 1, key_len = key ? strlen(key) + 2 : 2, len = id_len + key_len;
     unsigned char mac[32], *bytes = apr_palloc(p, MAC_BYTES + id_len + key_len);
@@ -50,7 +52,8 @@ const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, cons
 }
 
 /* What the MAC vouches for was written by the function above, and so needs no further doubt. */
-static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *cursor, forge_page_t *page)
+static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *cursor,
+                        forge_page_t *page)
 {
     apr_size_t len;
     unsigned char *bytes = forge_util_b64url_decode(p, cursor, strlen(cursor), &len);
@@ -67,8 +70,8 @@ static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *sco
     return true;
 }
 
-forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const forge_input_t *in, const char *sort,
-                                  forge_faults_t *faults)
+forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const forge_input_t *in,
+                                  const char *sort, forge_faults_t *faults)
 {
     forge_page_t page = {.sort = sort, .scope = scope};
     const char *after = forge_core_input_text(in, "after");

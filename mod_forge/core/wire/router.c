@@ -74,7 +74,7 @@ static node_t *node_make(apr_pool_t *p, const char *text, apr_size_t len)
 static node_t *fixed_child(const node_t *node, const char *text, apr_size_t len)
 {
     for (node_t *child = node->fixed; child; child = child->next)
-        if (child->segment.len == len && !memcmp(child->segment.text, text, len))
+        if (child->segment.len == len && memcmp(child->segment.text, text, len) == 0)
             return child;
     return NULL;
 }
@@ -109,7 +109,7 @@ static bool segment_good(const char *text, apr_size_t len)
 static bool name_taken(const char *path, const char *text, apr_size_t len)
 {
     for (const char *at = strchr(path, '{'); at && at < text; at = strchr(at + 1, '{'))
-        if (!strncmp(at, text, len))
+        if (strncmp(at, text, len) == 0)
             return true;
     return false;
 }
@@ -241,8 +241,8 @@ static bool add(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
     return true;
 }
 
-forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables, const forge_list_names_t *lists,
-                                       const char **why)
+forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables,
+                                       const forge_list_names_t *lists, const char **why)
 {
     build_t b = {.pool = p,
                  .router = apr_pcalloc(p, sizeof(forge_router_t)),
@@ -272,7 +272,8 @@ static int split(const char *path, segment_t *segments)
         return -1;
     while (*++path) {
         apr_size_t len = strspn(path, NAME_CHARACTERS);
-        if (!len || n == SEGMENTS_MAX || (path[len] && path[len] != '/') || (*path == '.' && (len == 1 || (len == 2 && path[1] == '.'))))
+        if (!len || n == SEGMENTS_MAX || (path[len] && path[len] != '/') ||
+            (*path == '.' && (len == 1 || (len == 2 && path[1] == '.'))))
             return -1;
         segments[n].text = path;
         segments[n++].len = len;
@@ -290,7 +291,8 @@ static bool id_read(const segment_t *segment, apr_int64_t *id)
 }
 
 /* Depth first, fixed text before ids before tails; a way that ends nowhere is gone back. */
-static const node_t *walk(const node_t *node, const segment_t *segments, int n, forge_match_t *match, const segment_t **tail)
+static const node_t *walk(const node_t *node, const segment_t *segments, int n, forge_match_t *match,
+                          const segment_t **tail)
 {
     const node_t *found;
     apr_int64_t id;
@@ -313,7 +315,8 @@ static const node_t *walk(const node_t *node, const segment_t *segments, int n, 
     return NULL;
 }
 
-void forge_core_router_find(const forge_router_t *router, apr_pool_t *p, forge_method_t method, const char *path, forge_match_t *match)
+void forge_core_router_find(const forge_router_t *router, apr_pool_t *p, forge_method_t method, const char *path,
+                            forge_match_t *match)
 {
     segment_t segments[SEGMENTS_MAX];
     const segment_t *tail = NULL;

@@ -51,7 +51,8 @@ forge_json_t *forge_core_problem_example(apr_pool_t *p, const forge_error_t *err
     return example;
 }
 
-/* The names, or the examples, separated by commas; null is empty; what would need quoting has no place in an example. */
+/* The names, or the examples, separated by commas; null is empty; what would need quoting has no place in an example.
+ */
 static void csv_line(forge_buf_t *b, const forge_field_t *fields, bool names)
 {
     forge_walk_t walk = forge_core_walk(fields);

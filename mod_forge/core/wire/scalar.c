@@ -24,18 +24,21 @@ bool forge_core_scalar_fault(const check_t *c, const char *code, const char *det
 static bool fault_length(const check_t *c, const char *code, apr_int64_t min, apr_int64_t max)
 {
     if (min == max)
-        return forge_core_scalar_fault(c, code, apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " characters long", min));
+        return forge_core_scalar_fault(c, code,
+                                       apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " characters long", min));
     if (min > 0)
         return forge_core_scalar_fault(
-            c, code, apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " characters long", min, max));
-    return forge_core_scalar_fault(c, code, apr_psprintf(c->pool, "must be at most %" APR_INT64_T_FMT " characters long", max));
+            c, code,
+            apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT " characters long", min, max));
+    return forge_core_scalar_fault(c, code,
+                                   apr_psprintf(c->pool, "must be at most %" APR_INT64_T_FMT " characters long", max));
 }
 
 static bool check_enum(const check_t *c, const char *list, const char *text, apr_size_t len)
 {
     for (const char *at = list;; at++) {
         apr_size_t n = strcspn(at, "|");
-        if (n == len && !memcmp(at, text, len))
+        if (n == len && memcmp(at, text, len) == 0)
             return true;
         at += n;
         if (!*at)
@@ -97,7 +100,9 @@ static bool uri_authority(const char *text, apr_size_t len)
 
 static bool check_uri(const check_t *c, const char *text)
 {
-    const char *at = !strncasecmp(text, "https://", 8) ? text + 8 : !strncasecmp(text, "http://", 7) ? text + 7 : NULL;
+    const char *at = strncasecmp(text, "https://", 8) == 0  ? text + 8
+                     : strncasecmp(text, "http://", 7) == 0 ? text + 7
+                                                            : NULL;
     if (at && uri_characters(text)) {
         apr_size_t host = strcspn(at, "/?#");
         if (uri_authority(at, host) && !strpbrk(at + host, "[]"))
@@ -110,15 +115,16 @@ static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot,
 {
     if (!f->format)
         return true;
-    if (!strncmp(f->format, "enum:", 5))
+    if (strncmp(f->format, "enum:", 5) == 0)
         return check_enum(c, f->format + 5, text, len);
-    if (!strcmp(f->format, "email"))
+    if (strcmp(f->format, "email") == 0)
         return check_email(c, slot, text, len);
-    if (!strcmp(f->format, "username") && !forge_core_username_valid(text, len))
-        return forge_core_scalar_fault(c, "format", "must be 3 to 30 letters of the English alphabet, digits or underscores");
-    if (!strcmp(f->format, "uri"))
+    if (strcmp(f->format, "username") == 0 && !forge_core_username_valid(text, len))
+        return forge_core_scalar_fault(c, "format",
+                                       "must be 3 to 30 letters of the English alphabet, digits or underscores");
+    if (strcmp(f->format, "uri") == 0)
         return check_uri(c, text);
-    if (!strcmp(f->format, "line") && !forge_util_line(text))
+    if (strcmp(f->format, "line") == 0 && !forge_util_line(text))
         return forge_core_scalar_fault(c, "format", "must not contain control characters");
     return true;
 }
@@ -126,7 +132,7 @@ static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot,
 /* A password's length in characters is the policy's to judge. */
 static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size_t len, apr_size_t points)
 {
-    if (f->format && !strcmp(f->format, "password"))
+    if (f->format && strcmp(f->format, "password") == 0)
         return len <= PASSWORD_BYTES ||
                forge_core_scalar_fault(c, "too_long", "must be at most " APR_STRINGIFY(PASSWORD_BYTES) " bytes long");
     apr_int64_t max = f->max ? f->max : TEXT_POINTS;
@@ -166,9 +172,11 @@ bool forge_core_scalar_time(const check_t *c, slot_t *slot, const char *text, ap
 static bool fault_range(const check_t *c, const forge_field_t *f)
 {
     if (f->max)
-        return forge_core_scalar_fault(c, "out_of_range",
-                                       apr_psprintf(c->pool, "must be between %" APR_INT64_T_FMT " and %" APR_INT64_T_FMT, f->min, f->max));
-    return forge_core_scalar_fault(c, "out_of_range", apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " or more", f->min));
+        return forge_core_scalar_fault(
+            c, "out_of_range",
+            apr_psprintf(c->pool, "must be between %" APR_INT64_T_FMT " and %" APR_INT64_T_FMT, f->min, f->max));
+    return forge_core_scalar_fault(c, "out_of_range",
+                                   apr_psprintf(c->pool, "must be %" APR_INT64_T_FMT " or more", f->min));
 }
 
 bool forge_core_scalar_int(const check_t *c, const forge_field_t *f, slot_t *slot, apr_int64_t n)

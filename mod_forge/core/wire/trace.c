@@ -31,11 +31,11 @@ static bool parent_read(forge_trace_t *t, const char *text)
     apr_size_t len = strlen(text);
     if (len < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-')
         return false;
-    if (!hex_field(text, 2, true) || !strncmp(text, "ff", 2) || !hex_field(text + 53, 2, true))
+    if (!hex_field(text, 2, true) || strncmp(text, "ff", 2) == 0 || !hex_field(text + 53, 2, true))
         return false;
     if (!hex_field(text + 3, 32, false) || !hex_field(text + 36, 16, false))
         return false;
-    if (len > 55 && (!strncmp(text, "00", 2) || text[55] != '-'))
+    if (len > 55 && (strncmp(text, "00", 2) == 0 || text[55] != '-'))
         return false;
     apr_cpystrn(t->trace_id, text + 3, sizeof(t->trace_id));
     apr_cpystrn(t->parent_id, text + 36, sizeof(t->parent_id));

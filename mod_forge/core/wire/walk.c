@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Walks a field table row by row, with the rows of the tables it includes in their place. Whoever reads a table does it by this.
+ * Walks a field table row by row, with the rows of the tables it includes in their place. Whoever reads a table does it
+ * by this.
  */
 #include "wire.h"
 #include <apr_strings.h>
@@ -15,8 +16,8 @@ forge_walk_t forge_core_walk_shape(const forge_shape_t *shape)
     return forge_core_walk(shape ? shape->fields : NULL);
 }
 
-/* Goes one table down; what the inclusions above have added holds there too. A table that is too deep is left out, and a start has
- * refused it. */
+/* Goes one table down; what the inclusions above have added holds there too. A table that is too deep is left out, and
+ * a start has refused it. */
 static void descend(forge_walk_t *walk, const forge_field_t *include, unsigned flags)
 {
     if (walk->depth == FORGE_INCLUDE_DEPTH || !include->fields)
@@ -72,7 +73,8 @@ int forge_core_walk_count(const forge_field_t *fields)
 static bool shallow(const forge_field_t *fields, int depth)
 {
     for (; fields->name || fields->type == FORGE_T_INCLUDE; fields++)
-        if (fields->type == FORGE_T_INCLUDE && (depth == FORGE_INCLUDE_DEPTH || !fields->fields || !shallow(fields->fields, depth + 1)))
+        if (fields->type == FORGE_T_INCLUDE &&
+            (depth == FORGE_INCLUDE_DEPTH || !fields->fields || !shallow(fields->fields, depth + 1)))
             return false;
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which database a connection string leads to, as libpq would resolve it. Nothing is connected and no name is looked up.
+ * Which database a connection string leads to, as libpq would resolve it. Nothing is connected and no name is looked
+ * up.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -28,8 +29,8 @@ static const char *value(const dsn_t *dsn, const char *name)
     return one && one->val ? one->val : "";
 }
 
-/* The user's name is that of the process unless it is said, here or in the environment. The server starts as one user and connects as
- * another, so that name stays open: empty. */
+/* The user's name is that of the process unless it is said, here or in the environment. The server starts as one user
+ * and connects as another, so that name stays open: empty. */
 static const char *user_of(const dsn_t *dsn)
 {
     const PQconninfoOption *said = option(dsn->said, "user");
@@ -52,13 +53,15 @@ static const char *item(apr_pool_t *p, const char *list, int i, bool one_for_all
 /* "host:port" of every server that is tried, one a line. An address goes before the name that it belongs to. */
 static const char *servers_of(apr_pool_t *p, const dsn_t *dsn)
 {
-    const char *hosts = value(dsn, "host"), *addresses = value(dsn, "hostaddr"), *ports = value(dsn, "port"), *servers = "";
+    const char *hosts = value(dsn, "host"), *addresses = value(dsn, "hostaddr"), *ports = value(dsn, "port"),
+               *servers = "";
     const PQconninfoOption *usual = option(dsn->otherwise, "port");
     int n = 1;
     for (const char *c = *addresses ? addresses : hosts; *c; c++)
         n += *c == ',';
     for (int i = 0; i < n; i++) {
-        const char *address = item(p, addresses, i, false), *host = item(p, hosts, i, false), *port = item(p, ports, i, true);
+        const char *address = item(p, addresses, i, false), *host = item(p, hosts, i, false),
+                   *port = item(p, ports, i, true);
         if (!*port && usual && usual->compiled)
             port = usual->compiled;
         servers = apr_pstrcat(p, servers, *address ? address : host, ":", port, "\n", NULL);

@@ -15,9 +15,11 @@
 static const char settings_sql[] =
     "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),"
     " set_config('idle_in_transaction_session_timeout', $2, false), set_config('application_name', $3, false),"
-    " set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO, YMD', false),"
+    " set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false), set_config('datestyle', "
+    "'ISO, YMD', false),"
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
-    " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, pg_temp', false)";
+    " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, "
+    "pg_temp', false)";
 static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
 
 /* The answer to one statement that is followed by a sync of its own. */
@@ -34,16 +36,18 @@ static PGresult *answer_of(forge_db_t *db, apr_int64_t deadline)
     return answer;
 }
 
-/* Sends settings and, when asked, the question for the schema, each in a transaction of its own but both in one round trip. */
+/* Sends settings and, when asked, the question for the schema, each in a transaction of its own but both in one round
+ * trip. */
 static bool greeting_send(forge_db_t *db, bool schema)
 {
     char statement[24], idle[24];
     const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge"};
-    snprintf(statement, sizeof statement, "%" APR_INT64_T_FMT, db->settings.statement_timeout / 1000);
-    snprintf(idle, sizeof idle, "%" APR_INT64_T_FMT, db->settings.idle_timeout / 1000);
+    snprintf(statement, sizeof(statement), "%" APR_INT64_T_FMT, db->settings.statement_timeout / 1000);
+    snprintf(idle, sizeof(idle), "%" APR_INT64_T_FMT, db->settings.idle_timeout / 1000);
     return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 3, NULL, args, NULL, NULL, 0) &&
            PQpipelineSync(db->conn) &&
-           (!schema || (PQsendQueryParams(db->conn, schema_sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(db->conn)));
+           (!schema ||
+            (PQsendQueryParams(db->conn, schema_sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(db->conn)));
 }
 
 /* Whether the settings took; says why not. */
@@ -52,7 +56,8 @@ static forge_status_t settings_judge(const forge_db_t *db, const PGresult *answe
     if (PQresultStatus(answer) == PGRES_TUPLES_OK)
         return FORGE_OK;
     const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
-    forge_store_say(db, true, "FG0202", "could not set up a database connection: %s", message ? message : PQerrorMessage(db->conn));
+    forge_store_say(db, true, "FG0202", "could not set up a database connection: %s",
+                    message ? message : PQerrorMessage(db->conn));
     return FORGE_E_DATABASE_DOWN;
 }
 
@@ -66,9 +71,11 @@ static forge_status_t schema_judge(const forge_db_t *db, const PGresult *answer)
     if (PQstatus(db->conn) != CONNECTION_OK || (state && forge_store_sqlstate(state)->status == FORGE_E_DATABASE_DOWN))
         return FORGE_E_DATABASE_DOWN;
     if (state && strcmp(state, "42501") == 0)
-        forge_store_say(db, true, "FG0203", "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
+        forge_store_say(db, true, "FG0203",
+                        "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
     else
-        forge_store_say(db, true, "FG0204", "the database schema is at migration %d, %d is needed; run forgectl migrate apply", found,
+        forge_store_say(db, true, "FG0204",
+                        "the database schema is at migration %d, %d is needed; run forgectl migrate apply", found,
                         FORGE_SCHEMA_VERSION);
     return FORGE_E_SCHEMA_OUTDATED;
 }
@@ -111,18 +118,19 @@ static apr_status_t detach_cleanup(void *db)
 forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
                                      const forge_db_use_t *use, forge_db_t **out)
 {
-    forge_db_t *db = apr_pcalloc(p, sizeof *db);
+    forge_db_t *db = apr_pcalloc(p, sizeof(*db));
     *out = NULL;
     db->conn = native;
     db->pool = p;
     db->settings = *settings;
     db->log = use->log;
     db->baton = use->baton;
-    /* A connection that died while it lay in the pool is found here, before anything is sent: the caller may reset it and attach again. */
+    /* A connection that died while it lay in the pool is found here, before anything is sent: the caller may reset it
+     * and attach again. */
     if (!db->conn || !forge_store_alive(db->conn) || !(db->link = forge_store_link_of(db->conn)))
         return FORGE_E_DATABASE_DOWN;
     if (use->activity)
-        apr_cpystrn(db->activity, use->activity, sizeof db->activity);
+        apr_cpystrn(db->activity, use->activity, sizeof(db->activity));
     if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
         forge_store_rollback(db);
         if (PQstatus(db->conn) != CONNECTION_OK)
@@ -171,7 +179,7 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
     static const char *const names[] = {"connect_timeout", "fallback_application_name", "dbname", NULL};
     const char *const values[] = {"10", "forgectl", conninfo, NULL}; /* what conninfo says itself comes last and wins */
     PGconn *conn = PQconnectdbParams(names, values, 1);
-    forge_db_t *db = apr_pcalloc(p, sizeof *db);
+    forge_db_t *db = apr_pcalloc(p, sizeof(*db));
     if (conn)
         apr_pool_cleanup_register(p, conn, finish_cleanup, apr_pool_cleanup_null);
     if (PQstatus(conn) != CONNECTION_OK || !(db->link = forge_store_link_of(conn))) {
@@ -181,7 +189,7 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
     db->conn = conn;
     db->pool = p;
     const char *name = PQparameterStatus(conn, "application_name");
-    apr_cpystrn(db->activity, name ? name : "forgectl", sizeof db->activity);
+    apr_cpystrn(db->activity, name ? name : "forgectl", sizeof(db->activity));
     if (greet(db, false) != FORGE_OK) {
         *why = message_of(p, conn);
         return NULL;

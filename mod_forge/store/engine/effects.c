@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What committed statements have done that others must hear of: audit events for the log file, voided tokens for the shared memory.
+ * What committed statements have done that others must hear of: audit events for the log file, voided tokens for the
+ * shared memory.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -46,7 +47,7 @@ void forge_store_effects_undo(forge_db_t *db)
 forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p)
 {
     forge_effects_t taken = db->effects;
-    memset(&db->effects, 0, sizeof db->effects);
+    memset(&db->effects, 0, sizeof(db->effects));
     if (!taken.audit)
         taken.audit = apr_array_make(p, 1, sizeof(const char *));
     if (!taken.revoked)

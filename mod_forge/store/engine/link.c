@@ -29,7 +29,8 @@ bool forge_store_link_has(const forge_link_t *link, const char *name)
 void forge_store_link_add(forge_link_t *link, const char *name)
 {
     char **slot = slot_of(link, name);
-    /* Without memory the name stays unknown and is prepared again, which the server then refuses as a duplicate: slow, not wrong. */
+    /* Without memory the name stays unknown and is prepared again, which the server then refuses as a duplicate: slow,
+     * not wrong. */
     if (!*slot && link->count < FORGE_STORE_PREPARED_MAX && (*slot = strdup(name)))
         link->count++;
 }
@@ -84,7 +85,7 @@ forge_link_t *forge_store_link_of(PGconn *conn)
     forge_link_t *link = PQinstanceData(conn, on_event);
     if (!link) {
         PQregisterEventProc(conn, on_event, "forge", NULL); /* refuses a second time, which is fine */
-        if (!(link = calloc(1, sizeof *link)))
+        if (!(link = calloc(1, sizeof(*link))))
             return NULL;
         if (!PQsetInstanceData(conn, on_event, link)) {
             free(link);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lists: the statement of each combination of filters, order and paging is put together from literals only and prepared under its own name.
+ * Lists: the statement of each combination of filters, order and paging is put together from literals only and prepared
+ * under its own name.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -79,8 +80,9 @@ static void filters_add(plan_t *plan, const char *select, const forge_list_t *li
     }
 }
 
-/* The end of the text: keyset, order and size. The size of a full page is a literal, for the planner guesses a tenth of the table for a
- * parameter and would rather sort it all; a smaller page is cut out of a full one, which costs nothing as rows are made on demand. */
+/* The end of the text: keyset, order and size. The size of a full page is a literal, for the planner guesses a tenth of
+ * the table for a parameter and would rather sort it all; a smaller page is cut out of a full one, which costs nothing
+ * as rows are made on demand. */
 static void page_add(plan_t *plan, const forge_list_order_t *order, const forge_list_query_t *query, apr_pool_t *p)
 {
     if (plan->paging & BY_KEY) {
@@ -107,8 +109,8 @@ static forge_status_t plan_run(forge_db_t *db, apr_pool_t *p, const plan_t *plan
     return forge_store_run(db, p, &stmt, (forge_args_t){plan->args, plan->count}, rows);
 }
 
-static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
-                                apr_int64_t *total)
+static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_t *list,
+                                const forge_list_query_t *query, apr_int64_t *total)
 {
     plan_t plan = {.sql = forge_util_buf_make(p, 1024, SQL_MAX)};
     forge_rows_t *rows;
@@ -140,8 +142,8 @@ static forge_status_t query_check(const forge_list_order_t *order, const forge_l
     return query->after_id && order->key && !query->after_key ? FORGE_E_VALIDATION : FORGE_OK;
 }
 
-forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
-                                forge_rows_t **rows, apr_int64_t *total)
+forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list,
+                                const forge_list_query_t *query, forge_rows_t **rows, apr_int64_t *total)
 {
     /* A number of arguments that is not the select's would shift the ones that follow. */
     if (forge_store_list_problem(list) || query->base.count != list->base_args)
@@ -151,11 +153,13 @@ forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_
     if (!db || !db->conn)
         return FORGE_E_DATABASE_DOWN;
     FORGE_TRY(query_check(order, query));
-    plan.paging = (query->after_id ? BY_KEY : 0) | (query->skip ? BY_SKIP : 0) | (query->limit == FORGE_PAGE_LIMIT ? FULL_PAGE : 0);
+    plan.paging = (query->after_id ? BY_KEY : 0) | (query->skip ? BY_SKIP : 0) |
+                  (query->limit == FORGE_PAGE_LIMIT ? FULL_PAGE : 0);
     if (!(plan.paging & FULL_PAGE))
         forge_util_buf_puts(plan.sql, "SELECT * FROM (");
     filters_add(&plan, list->select, list, query);
     page_add(&plan, order, query, p);
-    FORGE_TRY(plan_run(db, p, &plan, apr_psprintf(p, "%s:%x:%d:%d", list->name, plan.mask, plan.order, plan.paging), rows));
+    FORGE_TRY(
+        plan_run(db, p, &plan, apr_psprintf(p, "%s:%x:%d:%d", list->name, plan.mask, plan.order, plan.paging), rows));
     return query->count && total ? total_run(db, p, list, query, total) : FORGE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Migrations: numbered files with a way up and a way down, each run in a transaction of its own, one node at a time, and checked against
- * the SHA-256 they had when they were applied. PostgreSQL computes the checksums.
+ * Migrations: numbered files with a way up and a way down, each run in a transaction of its own, one node at a time,
+ * and checked against the SHA-256 they had when they were applied. PostgreSQL computes the checksums.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -53,8 +53,9 @@ static const char *file_text(apr_pool_t *p, const char *path, const char **why)
         if (rv == APR_SUCCESS && strlen(text) == (apr_size_t)info.size)
             return text;
     }
-    *why = rv == APR_SUCCESS ? apr_psprintf(p, "\"%s\" is no text", path)
-                             : apr_psprintf(p, "could not read \"%s\": %s", path, apr_strerror(rv, reason, sizeof reason));
+    *why = rv == APR_SUCCESS
+               ? apr_psprintf(p, "\"%s\" is no text", path)
+               : apr_psprintf(p, "could not read \"%s\": %s", path, apr_strerror(rv, reason, sizeof(reason)));
     return NULL;
 }
 
@@ -63,10 +64,10 @@ static int up_number(apr_pool_t *p, const char *file, const char **name)
 {
     static const char ending[] = ".up.sql";
     apr_size_t len = strlen(file);
-    if (len < 5 + sizeof ending || strspn(file, "0123456789") != 4 || file[4] != '_' ||
-        strcmp(file + len - (sizeof ending - 1), ending) != 0)
+    if (len < 5 + sizeof(ending) || strspn(file, "0123456789") != 4 || file[4] != '_' ||
+        strcmp(file + len - (sizeof(ending) - 1), ending) != 0)
         return 0;
-    *name = apr_pstrndup(p, file + 5, len - 5 - (sizeof ending - 1));
+    *name = apr_pstrndup(p, file + 5, len - 5 - (sizeof(ending) - 1));
     return atoi(file);
 }
 
@@ -82,7 +83,8 @@ static bool files_complete(apr_pool_t *p, apr_array_header_t *files, const char 
     for (int i = 0; i < files->nelts; i++) {
         forge_migration_t *m = &APR_ARRAY_IDX(files, i, forge_migration_t);
         if (m->number <= i) {
-            *why = apr_psprintf(p, "number %04d is used twice, by \"%s\" and \"%s\"", m->number, (m - 1)->up_path, m->up_path);
+            *why = apr_psprintf(p, "number %04d is used twice, by \"%s\" and \"%s\"", m->number, (m - 1)->up_path,
+                                m->up_path);
             return false;
         }
         if (m->number > i + 1) {
@@ -102,7 +104,7 @@ apr_array_header_t *forge_store_migrations_read(apr_pool_t *p, const char *dir, 
     char reason[128];
     apr_status_t rv = apr_dir_open(&handle, dir, p);
     if (rv != APR_SUCCESS) {
-        *why = apr_psprintf(p, "could not read \"%s\": %s", dir, apr_strerror(rv, reason, sizeof reason));
+        *why = apr_psprintf(p, "could not read \"%s\": %s", dir, apr_strerror(rv, reason, sizeof(reason)));
         return NULL;
     }
     apr_array_header_t *files = apr_array_make(p, 32, sizeof(forge_migration_t));
@@ -124,7 +126,8 @@ apr_array_header_t *forge_store_migrations_read(apr_pool_t *p, const char *dir, 
 /* --- what is applied --- */
 
 /* Says what could not be done, and why in the server's words unless *why has better ones. */
-static forge_status_t failed(const forge_db_t *db, apr_pool_t *p, forge_status_t status, const char *what, const char **why)
+static forge_status_t failed(const forge_db_t *db, apr_pool_t *p, forge_status_t status, const char *what,
+                             const char **why)
 {
     const char *reason = *why ? *why : *db->message ? db->message : forge_util_error(status)->detail;
     *why = apr_psprintf(p, "could not %s: %s", what, reason);
@@ -168,8 +171,8 @@ static forge_status_t step_add(forge_db_t *db, apr_pool_t *p, apr_array_header_t
 }
 
 /* Files and rows side by side, by number. */
-static forge_status_t steps_read(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, apr_array_header_t **steps,
-                                 const char **why)
+static forge_status_t steps_read(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files,
+                                 apr_array_header_t **steps, const char **why)
 {
     forge_rows_t *rows;
     forge_status_t status = applied_read(db, p, &rows);
@@ -178,7 +181,8 @@ static forge_status_t steps_read(forge_db_t *db, apr_pool_t *p, const apr_array_
     for (int f = 0, r = 0; status == FORGE_OK && (f < files->nelts || r < n);) {
         const forge_migration_t *file = f < files->nelts ? &APR_ARRAY_IDX(files, f, forge_migration_t) : NULL;
         int number = r < n ? (int)forge_store_rows_int(rows, r, "number", 0) : 0;
-        bool has_file = file && (r >= n || file->number <= number), has_row = r < n && (!file || number <= file->number);
+        bool has_file = file && (r >= n || file->number <= number),
+             has_row = r < n && (!file || number <= file->number);
         status = step_add(db, p, *steps, has_file ? file : NULL, rows, has_row ? r : -1);
         f += has_file;
         r += has_row;
@@ -186,8 +190,8 @@ static forge_status_t steps_read(forge_db_t *db, apr_pool_t *p, const apr_array_
     return status == FORGE_OK ? FORGE_OK : failed(db, p, status, "read which migrations are applied", why);
 }
 
-forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, forge_migration_fn fn,
-                                             void *baton, const char **why)
+forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files,
+                                             forge_migration_fn fn, void *baton, const char **why)
 {
     apr_array_header_t *steps;
     *why = NULL;
@@ -201,14 +205,16 @@ forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, cons
 
 /* --- the lock --- */
 
-/* Alone among all nodes from here on; the lock ends with unlock() or with the connection. Nothing here is under a statement timeout. */
+/* Alone among all nodes from here on; the lock ends with unlock() or with the connection. Nothing here is under a
+ * statement timeout. */
 static forge_status_t lock(forge_db_t *db, apr_pool_t *p, const char **why)
 {
     db->settings.answer_timeout = 0;
-    forge_status_t status = forge_store_script(db, p,
-                                               "SET statement_timeout = 0; SET lock_timeout = '60s'; SET search_path = forge, pg_temp;"
-                                               " SELECT pg_advisory_lock(hashtextextended('forge.migrations', 0))",
-                                               why);
+    forge_status_t status =
+        forge_store_script(db, p,
+                           "SET statement_timeout = 0; SET lock_timeout = '60s'; SET search_path = forge, pg_temp;"
+                           " SELECT pg_advisory_lock(hashtextextended('forge.migrations', 0))",
+                           why);
     if (status == FORGE_E_TIMEOUT) {
         *why = "another node has been migrating for 60 seconds; try again when it is done";
         return status;
@@ -230,15 +236,16 @@ static forge_status_t steps_check(apr_pool_t *p, const apr_array_header_t *steps
     for (int i = 0; i < steps->nelts; i++) {
         const step_t *s = &APR_ARRAY_IDX(steps, i, step_t);
         if (s->state == FORGE_MIGRATION_CHANGED) {
-            *why = apr_psprintf(p, "migration %04d_%s was changed after it was applied; restore the file and add a new migration",
-                                s->number, s->name);
+            *why = apr_psprintf(
+                p, "migration %04d_%s was changed after it was applied; restore the file and add a new migration",
+                s->number, s->name);
             return FORGE_E_CONFLICT;
         }
         if (s->state == FORGE_MIGRATION_PENDING) {
             pending = pending ? pending : s;
         } else if (pending) {
-            *why = apr_psprintf(p, "migration %04d_%s is not applied although %04d_%s is; apply cannot go back", pending->number,
-                                pending->name, s->number, s->name);
+            *why = apr_psprintf(p, "migration %04d_%s is not applied although %04d_%s is; apply cannot go back",
+                                pending->number, pending->name, s->number, s->name);
             return FORGE_E_CONFLICT;
         }
     }
@@ -279,7 +286,8 @@ static forge_status_t step_run(forge_db_t *db, apr_pool_t *p, const step_t *s, b
 }
 
 /* The application role's rights, once the schema knows how to grant them. */
-static forge_status_t grant(forge_db_t *db, apr_pool_t *p, const char *app_role, void (*say)(const char *line), const char **why)
+static forge_status_t grant(forge_db_t *db, apr_pool_t *p, const char *app_role, void (*say)(const char *line),
+                            const char **why)
 {
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &granter_stmt, FORGE_NO_ARGS, &rows));
@@ -288,17 +296,19 @@ static forge_status_t grant(forge_db_t *db, apr_pool_t *p, const char *app_role,
     forge_status_t status = forge_store_run(db, p, &grant_stmt, FORGE_ARGS(app_role), NULL);
     if (status == FORGE_OK && say)
         say(apr_psprintf(p, "role %s has its rights", app_role));
-    return status == FORGE_OK ? FORGE_OK : failed(db, p, status, apr_psprintf(p, "grant the role \"%s\" its rights", app_role), why);
+    return status == FORGE_OK
+               ? FORGE_OK
+               : failed(db, p, status, apr_psprintf(p, "grant the role \"%s\" its rights", app_role), why);
 }
 
 static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job, const char **why)
 {
     apr_array_header_t *steps;
-    forge_status_t status =
-        forge_store_script(db, p,
-                           "CREATE SCHEMA IF NOT EXISTS forge; CREATE TABLE IF NOT EXISTS forge.migrations"
-                           " (number integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamptz NOT NULL)",
-                           why);
+    forge_status_t status = forge_store_script(
+        db, p,
+        "CREATE SCHEMA IF NOT EXISTS forge; CREATE TABLE IF NOT EXISTS forge.migrations"
+        " (number integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamptz NOT NULL)",
+        why);
     if (status != FORGE_OK)
         return failed(db, p, status, "make the table of migrations", why);
     FORGE_TRY(steps_read(db, p, job->files, &steps, why));
@@ -346,8 +356,8 @@ static forge_status_t rollback_locked(forge_db_t *db, apr_pool_t *p, const apr_a
     return FORGE_OK;
 }
 
-forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int steps,
-                                               void (*say)(const char *line), const char **why)
+forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files,
+                                               int steps, void (*say)(const char *line), const char **why)
 {
     *why = NULL;
     FORGE_TRY(lock(db, p, why));

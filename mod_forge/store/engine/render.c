@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rows become JSON in one flat buffer: how each column is written is decided once a result, then values are copied run by run.
+ * Rows become JSON in one flat buffer: how each column is written is decided once a result, then values are copied run
+ * by run.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -29,22 +30,23 @@ static inline void put(forge_buf_t *b, const char *data, apr_size_t len)
     }
 }
 
-#define PUT(b, literal) put(b, literal, sizeof literal - 1)
+#define PUT(b, literal) put(b, literal, sizeof(literal) - 1)
 
 /* Bytes that may need another spelling: controls, quote, backslash, DEL, and E2, which begins U+2028 and U+2029. */
 static const unsigned char special[256] = {
     [0x00 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0x7f] = 1, [0xe2] = 1,
 };
 
-/* Whether any of eight bytes is special: the usual trick of subtracting and looking at the high bits. It may err on the safe side
- * about a byte above a special one, never the other way. */
+/* Whether any of eight bytes is special: the usual trick of subtracting and looking at the high bits. It may err on the
+ * safe side about a byte above a special one, never the other way. */
 static inline bool special8(const char *at)
 {
     const uint64_t low = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
     uint64_t w;
-    memcpy(&w, at, sizeof w);
+    memcpy(&w, at, sizeof(w));
     uint64_t quote = w ^ low * '"', slash = w ^ low * '\\', del = w ^ low * 0x7f, e2 = w ^ low * 0xe2;
-    return (((w - low * 0x20) & ~w) | ((quote - low) & ~quote) | ((slash - low) & ~slash) | ((del - low) & ~del) | ((e2 - low) & ~e2)) &
+    return (((w - low * 0x20) & ~w) | ((quote - low) & ~quote) | ((slash - low) & ~slash) | ((del - low) & ~del) |
+            ((e2 - low) & ~e2)) &
            high;
 }
 
@@ -63,14 +65,15 @@ static inline apr_size_t clean_run(const char *text, apr_size_t len)
 static apr_size_t put_special(forge_buf_t *b, const char *text, apr_size_t len)
 {
     static const char hex[] = "0123456789abcdef";
-    static const char letters[0x5d] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    static const char letters[0x5d] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
     unsigned char c = (unsigned char)*text;
     if (c == 0xe2) {
         bool separator = len >= 3 && (unsigned char)text[1] == 0x80 && ((unsigned char)text[2] & 0xfe) == 0xa8;
         put(b, separator ? (text[2] & 1 ? "\\u2029" : "\\u2028") : text, separator ? 6 : 1);
         return separator ? 3 : 1;
     }
-    if (c < sizeof letters && letters[c]) {
+    if (c < sizeof(letters) && letters[c]) {
         const char pair[2] = {'\\', letters[c]};
         put(b, pair, 2);
     } else {
@@ -124,7 +127,8 @@ static void write_bool(forge_buf_t *b, const char *value, apr_size_t len)
         PUT(b, "false");
 }
 
-/* "2026-11-21 22:19:22.12+00" → "2026-11-21T22:19:22.12Z". What has no RFC 3339 form (infinity, before Christ, past 9999) is null. */
+/* "2026-11-21 22:19:22.12+00" → "2026-11-21T22:19:22.12Z". What has no RFC 3339 form (infinity, before Christ, past
+ * 9999) is null. */
 static void write_time(forge_buf_t *b, const char *value, apr_size_t len)
 {
     apr_size_t tail = len > 19 && len < 40 ? 19 + strspn(value + 19, ".0123456789") : len;
@@ -138,8 +142,8 @@ static void write_time(forge_buf_t *b, const char *value, apr_size_t len)
         apr_size_t got = 0;
         apr_time_exp_t e;
         if (forge_store_timestamp(value, &t) && apr_time_exp_gmt(&e, t) == APR_SUCCESS)
-            got = (apr_size_t)snprintf(form, sizeof form, "%04d-%02d-%02d %02d:%02d:%02d.%06d", e.tm_year + 1900, e.tm_mon + 1, e.tm_mday,
-                                       e.tm_hour, e.tm_min, e.tm_sec, e.tm_usec);
+            got = (apr_size_t)snprintf(form, sizeof(form), "%04d-%02d-%02d %02d:%02d:%02d.%06d", e.tm_year + 1900,
+                                       e.tm_mon + 1, e.tm_mday, e.tm_hour, e.tm_min, e.tm_sec, e.tm_usec);
         write_time(b, form, got);
         return;
     }
@@ -177,7 +181,7 @@ static write_fn writer_of(Oid type, bool utf8)
         {114, write_raw},   {3802, write_raw},  {700, write_number}, {701, write_number}, {1700, write_number},
         {1114, write_time}, {1184, write_time}, {1005, write_ints},  {1007, write_ints},  {1016, write_ints},
     };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
         if (table[i].type == type)
             return table[i].write;
     return utf8 ? write_text : forge_util_buf_json;
@@ -189,7 +193,7 @@ static write_fn writer_of(Oid type, bool utf8)
 static void plan_make(forge_rows_t *rows)
 {
     int n = PQnfields(rows->result);
-    rows->plan = apr_pcalloc(rows->pool, (apr_size_t)(n ? n : 1) * sizeof *rows->plan);
+    rows->plan = apr_pcalloc(rows->pool, (apr_size_t)(n ? n : 1) * sizeof(*rows->plan));
     for (int i = 0; i < n; i++) {
         const char *name = PQfname(rows->result, i);
         if (*name == '_')

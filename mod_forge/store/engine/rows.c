@@ -14,7 +14,7 @@ static apr_status_t clear_cleanup(void *result)
 
 forge_rows_t *forge_store_rows_wrap(apr_pool_t *p, PGresult *result, bool utf8)
 {
-    forge_rows_t *rows = apr_pcalloc(p, sizeof *rows);
+    forge_rows_t *rows = apr_pcalloc(p, sizeof(*rows));
     apr_pool_cleanup_register(p, result, clear_cleanup, apr_pool_cleanup_null);
     rows->result = result;
     rows->pool = p;
@@ -64,7 +64,7 @@ bool forge_store_timestamp(const char *text, apr_time_t *t)
     char form[48];
     size_t len = strlen(text);
     size_t tail = strcspn(text, "+"); /* "-" stands in the date too: look for it behind the date only */
-    if (len < 19 || len + 4 > sizeof form || text[10] != ' ')
+    if (len < 19 || len + 4 > sizeof(form) || text[10] != ' ')
         return false;
     if (tail == len)
         tail = 10 + strcspn(text + 10, "-");

@@ -30,8 +30,9 @@ typedef enum verdict_t { FINAL, LEARN_AGAIN, RUN_AGAIN } verdict_t;
 
 /* --- sending --- */
 
-/* Whether application_name goes along. Setting it costs a third of what a read by primary key costs, so on a connection that is in constant
- * use a plain read does without when a name was set a moment ago; whatever writes, or holds locks in a transaction, always has its own. */
+/* Whether application_name goes along. Setting it costs a third of what a read by primary key costs, so on a connection
+ * that is in constant use a plain read does without when a name was set a moment ago; whatever writes, or holds locks
+ * in a transaction, always has its own. */
 static bool activity_wanted(const forge_db_t *db, const forge_stmt_t *stmt)
 {
     bool read = strncmp(stmt->sql, "SELECT", 6) == 0 && db->depth == 0;
@@ -72,7 +73,8 @@ static bool batch_send(batch_t *b)
 {
     forge_db_t *db = b->db;
     return PQenterPipelineMode(db->conn) &&
-           (!db->begin_due || took(b, STEP_BEGIN, PQsendQueryParams(db->conn, "BEGIN", 0, NULL, NULL, NULL, NULL, 0))) &&
+           (!db->begin_due ||
+            took(b, STEP_BEGIN, PQsendQueryParams(db->conn, "BEGIN", 0, NULL, NULL, NULL, NULL, 0))) &&
            (!b->activity || activity_send(b)) && statement_send(b) && PQpipelineSync(db->conn);
 }
 
@@ -122,8 +124,8 @@ static void step_take(batch_t *b, int step, PGresult *result)
     PQclear(result);
 }
 
-/* The answer to Sync. A back end that is shut down at once still flushes the rows of a statement that it has not committed, and a deferred
- * constraint fails only here: before the sync has come nothing is certain. */
+/* The answer to Sync. A back end that is shut down at once still flushes the rows of a statement that it has not
+ * committed, and a deferred constraint fails only here: before the sync has come nothing is certain. */
 static void sync_receive(batch_t *b, apr_int64_t deadline)
 {
     for (int i = 0; i < 4 && !b->synced && PQstatus(b->db->conn) == CONNECTION_OK; i++) {
@@ -168,17 +170,17 @@ static forge_status_t failure(forge_db_t *db, const char *name, const PGresult *
     forge_status_t status = PQstatus(db->conn) == CONNECTION_OK ? row->status : FORGE_E_DATABASE_DOWN;
     if (code && strcmp(code, "25P02") == 0 && db->failed) /* the transaction is lost already: say what lost it */
         return db->failed;
-    apr_cpystrn(db->constraint, constraint ? constraint : "", sizeof db->constraint);
-    apr_cpystrn(db->message, message ? message : PQerrorMessage(db->conn), sizeof db->message);
+    apr_cpystrn(db->constraint, constraint ? constraint : "", sizeof(db->constraint));
+    apr_cpystrn(db->message, message ? message : PQerrorMessage(db->conn), sizeof(db->message));
     db->again = row->again;
     if (status == FORGE_E_SCHEMA_OUTDATED)
         db->link->ready = false;
     if (status == FORGE_E_INTERNAL)
-        forge_store_say(db, true, FORGE_STORE_TAG_FAULT, "statement %s failed: %s (%s)", name, message ? message : "unexpected result",
-                        code ? code : "-");
+        forge_store_say(db, true, FORGE_STORE_TAG_FAULT, "statement %s failed: %s (%s)", name,
+                        message ? message : "unexpected result", code ? code : "-");
     else if (status >= FORGE_E_UNAVAILABLE && !row->again)
-        forge_store_say(db, true, "FG0207", "statement %s could not run: %s (%s)", name, message ? message : PQerrorMessage(db->conn),
-                        code ? code : "-");
+        forge_store_say(db, true, "FG0207", "statement %s could not run: %s (%s)", name,
+                        message ? message : PQerrorMessage(db->conn), code ? code : "-");
     if (db->depth > 0 && !db->failed)
         db->failed = status;
     return status;
@@ -194,7 +196,8 @@ static bool statement_lost(const batch_t *b)
         return b->failed == STEP_LEARN || b->failed == STEP_ACTIVITY_LEARN;
     if (strcmp(code, "26000") == 0) /* invalid_sql_statement_name */
         return b->failed == STEP_RUN || b->failed == STEP_ACTIVITY;
-    /* feature_not_supported of a statement prepared earlier: "cached plan must not change result type" after a migration */
+    /* feature_not_supported of a statement prepared earlier: "cached plan must not change result type" after a
+     * migration */
     return strcmp(code, "0A000") == 0 && b->failed == STEP_RUN && b->named && !b->learns;
 }
 
@@ -260,7 +263,7 @@ static void time_count(const forge_db_t *db, const char *name, apr_interval_time
     if (!db->settings.live || !name[0])
         return;
     apr_size_t len = strcspn(name, ":");
-    apr_cpystrn(label, name, len < sizeof label ? len + 1 : sizeof label);
+    apr_cpystrn(label, name, len < sizeof(label) ? len + 1 : sizeof(label));
     forge_live_query(db->settings.live, label, took);
 }
 
@@ -285,8 +288,8 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
                 *rows = answered;
             return FORGE_OK;
         }
-        if (verdict == FINAL || (verdict == LEARN_AGAIN && learned) || (verdict == RUN_AGAIN && tries == FORGE_STORE_RETRIES) ||
-            PQstatus(db->conn) != CONNECTION_OK)
+        if (verdict == FINAL || (verdict == LEARN_AGAIN && learned) ||
+            (verdict == RUN_AGAIN && tries == FORGE_STORE_RETRIES) || PQstatus(db->conn) != CONNECTION_OK)
             return status;
         learned = learned || verdict == LEARN_AGAIN;
         if (verdict == RUN_AGAIN)
@@ -297,7 +300,7 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
 void forge_store_pause(int tries)
 {
     unsigned char dice;
-    forge_util_random(&dice, sizeof dice);
+    forge_util_random(&dice, sizeof(dice));
     apr_sleep(tries * (1000 + dice * 40)); /* 1 to 11 ms, twice and three times that later */
 }
 

@@ -12,7 +12,7 @@ void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const
         return;
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     db->log(db->baton, is_error, tag, message);
 }

@@ -39,7 +39,7 @@ static const forge_sqlstate_t table[] = {
 const forge_sqlstate_t *forge_store_sqlstate(const char *code)
 {
     static const forge_sqlstate_t unknown = {"", FORGE_E_INTERNAL, false};
-    for (size_t i = 0; code && i < sizeof table / sizeof *table; i++)
+    for (size_t i = 0; code && i < sizeof(table) / sizeof(*table); i++)
         if (strncmp(code, table[i].code, strlen(table[i].code)) == 0)
             return &table[i];
     return &unknown;

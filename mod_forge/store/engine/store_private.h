@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of store/ share with each other and with nobody else: the connection, the result, and the one way to the socket.
+ * What the files of store/ share with each other and with nobody else: the connection, the result, and the one way to
+ * the socket.
  */
 #ifndef FORGE_STORE_PRIVATE_H
 #define FORGE_STORE_PRIVATE_H
@@ -8,12 +9,13 @@
 
 #include <libpq-fe.h>
 
-#define FORGE_STORE_NAME_MAX           63    /* PostgreSQL keeps that many bytes of a statement's name */
-#define FORGE_STORE_PREPARED_MAX       768   /* prepared statements on one connection; beyond it statements run unnamed */
-#define FORGE_STORE_PREPARED_LISTS_MAX 512   /* lists stop being prepared here, so that they never crowd out the static statements */
-#define FORGE_STORE_SAVEPOINTS_MAX     8     /* levels of transactions inside each other */
-#define FORGE_STORE_RETRIES            3     /* times a serialisation failure or a deadlock is tried again */
-#define FORGE_STORE_ACTIVITY_GAP       10000 /* microseconds for which a plain read leaves application_name as it is */
+#define FORGE_STORE_NAME_MAX     63  /* PostgreSQL keeps that many bytes of a statement's name */
+#define FORGE_STORE_PREPARED_MAX 768 /* prepared statements on one connection; beyond it statements run unnamed */
+#define FORGE_STORE_PREPARED_LISTS_MAX \
+    512 /* lists stop being prepared here, so that they never crowd out the static statements */
+#define FORGE_STORE_SAVEPOINTS_MAX 8     /* levels of transactions inside each other */
+#define FORGE_STORE_RETRIES        3     /* times a serialisation failure or a deadlock is tried again */
+#define FORGE_STORE_ACTIVITY_GAP   10000 /* microseconds for which a plain read leaves application_name as it is */
 
 /* --- db.c --- */
 
@@ -21,10 +23,10 @@ enum { FORGE_STORE_SLOTS = 1024 }; /* power of two above FORGE_STORE_PREPARED_MA
 
 /* What we know of the session behind a PGconn. It lives and dies with the PGconn and is emptied by PQreset. */
 typedef struct forge_link_t {
-    bool ready;           /* settings done and schema new enough */
-    bool suspect;         /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
-    bool utf8;            /* the server vouches for the encoding of text */
-    int pid;              /* back end that all this was learned from */
+    bool ready;   /* settings done and schema new enough */
+    bool suspect; /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
+    bool utf8;    /* the server vouches for the encoding of text */
+    int pid;      /* back end that all this was learned from */
     apr_int64_t named_at; /* when application_name was last set */
     int count;
     char *names[FORGE_STORE_SLOTS]; /* prepared statements, open addressing */
@@ -62,13 +64,15 @@ void forge_store_link_forget(forge_link_t *link);
 
 /* --- say.c --- */
 
-void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* --- wire.c: every wait for the database has an end --- */
 
 /* The moment the present exchange must be over, on the monotonic clock; 0 when the connection has no answer timeout. */
 apr_int64_t forge_store_deadline(const forge_db_t *db);
-/* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned. */
+/* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned.
+ */
 PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline);
 /* Shuts the socket so that PQstatus says CONNECTION_BAD: the pool replaces the connection, nobody else uses it. */
 void forge_store_break(forge_db_t *db);
@@ -77,7 +81,8 @@ bool forge_store_alive(PGconn *conn);
 
 /* --- run.c --- */
 
-/* One literal in the simple protocol. tag (32 bytes, may be NULL) receives the last command tag; why (may be NULL) a sentence in p. */
+/* One literal in the simple protocol. tag (32 bytes, may be NULL) receives the last command tag; why (may be NULL) a
+ * sentence in p. */
 forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql, char *tag, const char **why);
 /* A short random wait before the nth next try. */
 void forge_store_pause(int tries);
@@ -104,7 +109,9 @@ void forge_store_effects_undo(forge_db_t *db);
 
 /* --- accounts, as several families show them; the table is called u there --- */
 
-#define ACCOUNT "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, u.timezone"
+#define ACCOUNT \
+    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, " \
+    "u.timezone"
 /* The members of an account as the public API shows it to itself. */
 #define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
 
@@ -119,8 +126,8 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
 
 /* --- one_time.c --- */
 
-/* Somebody else may have been in a session and asked for another address: with the sessions of the accounts in `from` their change of
- * address ends too. */
+/* Somebody else may have been in a session and asked for another address: with the sessions of the accounts in `from`
+ * their change of address ends too. */
 #define FORGE_CHANGE_VOID(from) \
     "unasked AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM " from " f" \
     " WHERE t.user_id = f.id AND t.kind = 'email_change' AND t.used_at IS NULL)"
@@ -163,7 +170,8 @@ struct forge_rows_t {
 };
 /* Takes the result: it is cleared with p. */
 forge_rows_t *forge_store_rows_wrap(apr_pool_t *p, PGresult *result, bool utf8);
-/* PostgreSQL's ISO text of a timestamp → microseconds since the epoch; false for infinity, years before Christ and other text. */
+/* PostgreSQL's ISO text of a timestamp → microseconds since the epoch; false for infinity, years before Christ and
+ * other text. */
 bool forge_store_timestamp(const char *text, apr_time_t *t);
 
 #endif

@@ -32,7 +32,8 @@ static forge_status_t commit_outermost(forge_db_t *db, apr_pool_t *p)
         status = forge_store_simple(db, p, "COMMIT", tag, NULL);
         /* COMMIT of a transaction that failed before is no error: the server says ROLLBACK and means it. */
         if (status == FORGE_OK && strcmp(tag, "COMMIT") != 0) {
-            forge_store_say(db, true, "FG0208", "a transaction with a failed statement was committed and so rolled back");
+            forge_store_say(db, true, "FG0208",
+                            "a transaction with a failed statement was committed and so rolled back");
             status = db->failed ? db->failed : FORGE_E_INTERNAL;
         }
     }
@@ -75,7 +76,8 @@ void forge_store_rollback(forge_db_t *db)
         undo(db, "ROLLBACK TO SAVEPOINT forge; RELEASE SAVEPOINT forge", PQTRANS_INTRANS);
     } else if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
         undo(db, "ROLLBACK", PQTRANS_IDLE);
-        db->activity_due = *db->activity != '\0'; /* application_name may have been set inside, and is then what it was before */
+        db->activity_due =
+            *db->activity != '\0'; /* application_name may have been set inside, and is then what it was before */
         db->link->named_at = 0;
     }
     if (db->depth > 0) {
@@ -85,7 +87,8 @@ void forge_store_rollback(forge_db_t *db)
     db->failed = FORGE_OK;
 }
 
-forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton)
+forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p,
+                              forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton)
 {
     for (int tries = 0;;) {
         FORGE_TRY(forge_store_begin(db, p));

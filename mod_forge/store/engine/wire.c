@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one way to wait for the database: poll(2) on libpq's socket with a deadline, so that a server that hangs costs a bounded time.
+ * The one way to wait for the database: poll(2) on libpq's socket with a deadline, so that a server that hangs costs a
+ * bounded time.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -26,7 +27,8 @@ static int wait_for(int fd, short events, apr_int64_t deadline)
     }
 }
 
-/* One step of an exchange: sends what is left to send, or reads what came. When it cannot go on the connection is broken. */
+/* One step of an exchange: sends what is left to send, or reads what came. When it cannot go on the connection is
+ * broken. */
 static void advance(forge_db_t *db, apr_int64_t deadline)
 {
     int unsent = PQflush(db->conn);
@@ -51,7 +53,8 @@ void forge_store_break(forge_db_t *db)
     int fd = PQsocket(db->conn);
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
-    /* What the kernel still holds for us comes before the end of file that libpq has to see; the bound is far above any socket buffer. */
+    /* What the kernel still holds for us comes before the end of file that libpq has to see; the bound is far above any
+     * socket buffer. */
     for (int i = 0; i < 10000 && PQstatus(db->conn) == CONNECTION_OK; i++)
         PQconsumeInput(db->conn);
 }
@@ -59,7 +62,8 @@ void forge_store_break(forge_db_t *db)
 bool forge_store_alive(PGconn *conn)
 {
     struct pollfd watch = {.fd = PQsocket(conn), .events = POLLIN};
-    /* An idle connection is readable for a server's last words and the end of file behind them, or for a harmless change of a parameter. */
+    /* An idle connection is readable for a server's last words and the end of file behind them, or for a harmless
+     * change of a parameter. */
     for (int i = 0; i < 8 && PQstatus(conn) == CONNECTION_OK && poll(&watch, 1, 0) > 0; i++) {
         if (!PQconsumeInput(conn))
             break;

@@ -8,7 +8,8 @@
 #define KEY "k.id, k.name, k.prefix, to_json(k.scopes) AS scopes, k.created_at, k.last_used_at, k.expires_at"
 
 /* "id" is the name of the order of a list without sort (http/input.c). */
-static const forge_list_order_t newest_first[] = {{"-id", "k.id DESC", "k.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t newest_first[] = {{"-id", "k.id DESC", "k.id <"
+" $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
 const forge_list_t forge_store_api_keys_list = {
     "api_key_list",
@@ -23,14 +24,16 @@ static const forge_stmt_t api_key_create = {
     " INSERT INTO forge.api_keys (user_id, name, prefix, sha256, scopes, expires_at)"
     " SELECT u.id, $2, $3, decode($4, 'hex'), $5::text[], now() + $6::integer * interval '1 day'"
     " FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest' RETURNING *), "
-    FORGE_AUDIT("SELECT 'api_key.created', user_id, user_id, $7::inet, $8, jsonb_build_object('key_id', id, 'name', name, 'prefix', prefix,"
+    FORGE_AUDIT("SELECT 'api_key.created', user_id, user_id, $7::inet, $8, jsonb_build_object('key_id', id, 'name',"
+    " name, 'prefix', prefix,"
                 " 'scopes', scopes, 'expires_at', expires_at) FROM k") " "
     "SELECT " KEY ", " FORGE_AUDITED " FROM k"};
 
 static const forge_stmt_t api_key_delete = {
     "api_key_delete",
     "WITH k AS (DELETE FROM forge.api_keys WHERE id = $2::bigint AND user_id = $1::bigint RETURNING *), "
-    FORGE_AUDIT("SELECT 'api_key.deleted', user_id, user_id, $3::inet, $4, jsonb_build_object('key_id', id, 'name', name, 'prefix', prefix)"
+    FORGE_AUDIT("SELECT 'api_key.deleted', user_id, user_id, $3::inet, $4, jsonb_build_object('key_id', id, 'name',"
+    " name, 'prefix', prefix)"
                 " FROM k") " "
     "SELECT k.id, " FORGE_AUDITED " FROM k"};
 

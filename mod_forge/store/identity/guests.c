@@ -12,14 +12,15 @@ static const forge_stmt_t guest_create = {
     " INSERT INTO forge.users (username, role, last_login_at, last_login_ip) VALUES ($1, 'guest', now(), $6::inet)"
     " ON CONFLICT DO NOTHING RETURNING *), "
     OPEN_SESSION("$2", "$3", "$4", "$5", "$6", "$7") ", "
-    FORGE_AUDIT("SELECT 'guest.created', id, id, $6::inet, $8, jsonb_build_object('session_id', (SELECT id FROM opened)) FROM who") " "
+    FORGE_AUDIT("SELECT 'guest.created', id, id, $6::inet, $8, jsonb_build_object('session_id', (SELECT id FROM"
+    " opened)) FROM who") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED
     " FROM who u JOIN opened o ON true"};
 
 /* clang-format on */
 
-forge_status_t forge_store_guest_create(forge_db_t *db, apr_pool_t *p, const char *username, const forge_new_session_t *session,
-                                        forge_rows_t **rows)
+forge_status_t forge_store_guest_create(forge_db_t *db, apr_pool_t *p, const char *username,
+                                        const forge_new_session_t *session, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(username, session->refresh_sha256, session->expires_at, session->device_name, session->user_agent,

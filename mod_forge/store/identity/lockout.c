@@ -7,43 +7,48 @@
 
 /* clang-format off */
 
-/* What a counter f amounts to now: a lock that has run out, or silence for as long, wipes it; guesses whose process died are given up. */
-#define FAILURES "CASE WHEN f.locked_until <= now() OR f.last_at <= now() - make_interval(secs => $4::int) THEN 0 ELSE f.failures END"
+/* What a counter f amounts to now: a lock that has run out, or silence for as long, wipes it; guesses whose process
+ * died are given up. */
+#define FAILURES \
+    "CASE WHEN f.locked_until <= now() OR f.last_at <= now() - make_interval(secs => $4::int)" \
+    " THEN 0 ELSE f.failures END"
 #define PENDING  "CASE WHEN f.pending_until > now() THEN f.pending ELSE 0 END"
 
 #define GUESS_LIFE "interval '15 seconds'" /* a guess takes no longer */
 #define FOR_ALL(limit) limit " * " APR_STRINGIFY(FORGE_LOCKOUT_EVERYWHERE)
 
-/* One counter takes one more guess, if it can. A counter at its limit that is not locked (the limit was lowered) takes one at a time. The
- * WHERE of DO UPDATE sees the newest row, under its lock: that makes it exact. */
-#define CHARGE(name, address, limit, from)                                                                              \
-    name " AS ("                                                                                                        \
-    " INSERT INTO forge.login_failures AS f (subject, address, pending, pending_until)"                                 \
+/* One counter takes one more guess, if it can. A counter at its limit that is not locked (the limit was lowered)
+ * takes one at a time. The WHERE of DO UPDATE sees the newest row, under its lock: that makes it exact. */
+#define CHARGE(name, address, limit, from) \
+    name " AS (" \
+    " INSERT INTO forge.login_failures AS f (subject, address, pending, pending_until)" \
     " SELECT $1, " address ", 1, now() + " GUESS_LIFE " FROM " from                                              \
-    " ON CONFLICT (subject, address) DO UPDATE SET"                                                                     \
+    " ON CONFLICT (subject, address) DO UPDATE SET" \
     "  failures = " FAILURES ", pending = " PENDING " + 1, pending_until = now() + " GUESS_LIFE ","              \
-    "  locked_until = CASE WHEN f.locked_until > now() THEN f.locked_until END"                                         \
-    " WHERE coalesce(f.locked_until <= now(), true) AND (" FAILURES " + " PENDING " < " limit " OR " PENDING " = 0)"     \
+    "  locked_until = CASE WHEN f.locked_until > now() THEN f.locked_until END" \
+    " WHERE coalesce(f.locked_until <= now(), true) AND (" FAILURES " + " PENDING " < " limit " OR " PENDING " = 0)" \
     " RETURNING 1)"
 
-/* `shut` is what the snapshot knows of locks; one that came a moment later only says "busy", and the next try will know it. The counter of
- * everywhere is charged only when the one of this network was: `half` tells the caller to take that back. */
+/* `shut` is what the snapshot knows of locks; one that came a moment later only says "busy", and the next try will
+ * know it. The counter of everywhere is charged only when the one of this network was: `half` tells the caller to
+ * take that back. */
 static const forge_stmt_t guess_charge = {
     "guess_charge",
     "WITH shut AS ("
-    " SELECT max(locked_until) AS until FROM forge.login_failures WHERE subject = $1 AND address IN ($2, '') AND locked_until > now()), "
+    " SELECT max(locked_until) AS until FROM forge.login_failures WHERE subject = $1 AND address IN ($2, '') AND"
+    " locked_until > now()), "
     CHARGE("own", "$2", "$3::int", "shut WHERE until IS NULL") ", "
     CHARGE("every", "''", FOR_ALL("$3::int"), "own") " "
     "SELECT EXISTS (SELECT FROM every) AS allowed, EXISTS (SELECT FROM own) AS half,"
     " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut"};
 
-#define FAIL(name, address, limit, from)                                                                                \
-    name " AS ("                                                                                                        \
-    " INSERT INTO forge.login_failures AS f (subject, address, failures)"                                               \
-    " SELECT $1, " address ", 1 FROM " from                                                                             \
-    " ON CONFLICT (subject, address) DO UPDATE SET"                                                                     \
-    "  failures = " FAILURES " + 1, pending = greatest(f.pending - 1, 0), last_at = now(),"                             \
-    "  locked_until = CASE WHEN " FAILURES " + 1 >= " limit " THEN now() + make_interval(secs => $4::int) END"          \
+#define FAIL(name, address, limit, from) \
+    name " AS (" \
+    " INSERT INTO forge.login_failures AS f (subject, address, failures)" \
+    " SELECT $1, " address ", 1 FROM " from \
+    " ON CONFLICT (subject, address) DO UPDATE SET" \
+    "  failures = " FAILURES " + 1, pending = greatest(f.pending - 1, 0), last_at = now()," \
+    "  locked_until = CASE WHEN " FAILURES " + 1 >= " limit " THEN now() + make_interval(secs => $4::int) END" \
     " RETURNING failures, locked_until)"
 
 /* $1 subject, $2 address, $3 limit, $4 seconds, $5 event, $6 account (0: unknown), $7 caller (0: nobody), $8 ip,
@@ -58,14 +63,16 @@ static const forge_stmt_t guess_failed = {
     " UNION ALL SELECT 'everywhere', failures FROM every WHERE locked_until > now()), "
     FORGE_AUDIT(
         "SELECT $5::text, nullif($7::bigint, 0), nullif($6::bigint, 0), $8::inet, $9,"
-        " jsonb_strip_nulls(jsonb_build_object('at', $10::text, 'unknown', CASE WHEN $6::bigint = 0 THEN substr($1, 6, 16) END)) "
+        " jsonb_strip_nulls(jsonb_build_object('at', $10::text, 'unknown', CASE WHEN $6::bigint = 0 THEN substr($1, 6,"
+        " 16) END)) "
         "UNION ALL SELECT 'user.locked', nullif($7::bigint, 0), nullif($6::bigint, 0), $8::inet, $9,"
         " jsonb_build_object('scope', scope, 'failures', failures, 'seconds', $4::int) FROM locked") " "
     "SELECT " FORGE_AUDITED};
 
 static const forge_stmt_t guess_settle = {
     "guess_settle",
-    "WITH one AS (SELECT), " FORGE_GUESS_SETTLE("$1", "$2", "$3::boolean", "one") " SELECT EXISTS (SELECT FROM own) AS own"};
+    "WITH one AS (SELECT), " FORGE_GUESS_SETTLE("$1", "$2", "$3::boolean", "one") " SELECT EXISTS (SELECT FROM own) AS"
+    " own"};
 
 /* Half a charge: only the counter of this network. */
 static const forge_stmt_t guess_unwind = {
@@ -76,9 +83,11 @@ static const forge_stmt_t guess_unwind = {
 static const forge_stmt_t user_unlock = {
     "user_unlock",
     "WITH who AS (SELECT id FROM forge.users WHERE id = $1::bigint), "
-    "own AS (DELETE FROM forge.login_failures f USING who WHERE f.subject = 'user:' || who.id AND f.address <> '' RETURNING 1), "
+    "own AS (DELETE FROM forge.login_failures f USING who WHERE f.subject = 'user:' || who.id AND f.address <> ''"
+    " RETURNING 1), "
     "every AS ("
-    " DELETE FROM forge.login_failures f USING who WHERE f.subject = 'user:' || who.id AND f.address = '' AND (SELECT count(*) FROM own) >= 0"
+    " DELETE FROM forge.login_failures f USING who WHERE f.subject = 'user:' || who.id AND f.address = '' AND (SELECT"
+    " count(*) FROM own) >= 0"
     " RETURNING 1), "
     FORGE_AUDIT(
         "SELECT 'user.unlocked', nullif($2::bigint, 0), id, $3::inet, $4,"
@@ -92,7 +101,8 @@ const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id)
     return apr_psprintf(p, "user:%" APR_INT64_T_FMT, user_id);
 }
 
-forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict, int *seconds)
+forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g,
+                                        forge_guess_verdict_t *verdict, int *seconds)
 {
     const forge_args_t args =
         FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds));
@@ -108,7 +118,8 @@ forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const for
                : FORGE_OK;
 }
 
-forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event, const char *at)
+forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event,
+                                        const char *at)
 {
     const forge_args_t args = FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit),
                                          forge_util_itoa(p, g->seconds), event, forge_util_itoa(p, g->user_id),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Second factors and backup codes: each change is one statement, and a code is spent by the statement that needs it (SECURITY 38–40).
+ * Second factors and backup codes: each change is one statement, and a code is spent by the statement that needs it
+ * (SECURITY 38–40).
  */
 #include "identity_private.h"
 
@@ -7,12 +8,14 @@
 
 static const forge_stmt_t credentials = {
     "credentials",
-    "SELECT u.id, u.username, u.email, u.password_hash AS _password_hash, u.epoch AS _epoch, f.id AS _factor, f.secret AS _secret,"
+    "SELECT u.id, u.username, u.email, u.password_hash AS _password_hash, u.epoch AS _epoch, f.id AS _factor, f.secret"
+    " AS _secret,"
     " f.last_step AS _last_step, n.id AS _pending, n.secret AS _pending_secret "
     "FROM forge.users u "
     "LEFT JOIN forge.mfa_factors f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL "
     "LEFT JOIN LATERAL ("
-    " SELECT x.id, x.secret FROM forge.mfa_factors x WHERE x.user_id = u.id AND x.confirmed_at IS NULL AND ($2::bigint = 0 OR x.id = $2::bigint)"
+    " SELECT x.id, x.secret FROM forge.mfa_factors x WHERE x.user_id = u.id AND x.confirmed_at IS NULL AND ($2::bigint"
+    " = 0 OR x.id = $2::bigint)"
     " ORDER BY x.id DESC LIMIT 1) n ON true "
     "WHERE u.id = $1::bigint AND u.is_active"};
 
@@ -23,7 +26,8 @@ static const forge_stmt_t mfa_setup = {
     " SELECT FROM forge.mfa_factors f WHERE f.user_id = who.id AND f.confirmed_at IS NOT NULL)), "
     "gone AS (DELETE FROM forge.mfa_factors f USING free WHERE f.user_id = free.id AND f.confirmed_at IS NULL), "
     "made AS (INSERT INTO forge.mfa_factors (user_id, secret) SELECT id, $2 FROM free RETURNING id), "
-    FORGE_AUDIT("SELECT 'mfa.setup', $1::bigint, $1::bigint, $3::inet, $4, jsonb_build_object('factor_id', id) FROM made") " "
+    FORGE_AUDIT("SELECT 'mfa.setup', $1::bigint, $1::bigint, $3::inet, $4, jsonb_build_object('factor_id', id) FROM"
+    " made") " "
     "SELECT (SELECT id FROM made) AS factor_id, " FORGE_AUDITED " FROM who"};
 
 /* The sessions of the account but for this one. */
@@ -42,16 +46,19 @@ static const forge_stmt_t mfa_enable = {
     " WHERE f.id = $3::bigint AND f.user_id = $1::bigint AND f.confirmed_at IS NULL"
     "  AND EXISTS (SELECT FROM forge.users u WHERE u.id = f.user_id AND u.is_active)"
     " RETURNING f.id, f.user_id), "
-    "unused AS (DELETE FROM forge.mfa_factors f USING made WHERE f.user_id = made.user_id AND f.id <> made.id AND f.confirmed_at IS NULL), "
+    "unused AS (DELETE FROM forge.mfa_factors f USING made WHERE f.user_id = made.user_id AND f.id <> made.id AND"
+    " f.confirmed_at IS NULL), "
     "gone AS (DELETE FROM forge.mfa_backup_codes c USING made WHERE c.user_id = made.user_id), "
     "codes AS ("
-    " INSERT INTO forge.mfa_backup_codes (user_id, mac) SELECT made.user_id, decode(m, 'hex') FROM made, unnest($5::text[]) m), "
+    " INSERT INTO forge.mfa_backup_codes (user_id, mac) SELECT made.user_id, decode(m, 'hex') FROM made,"
+    " unnest($5::text[]) m), "
     "mine AS ("
     " UPDATE forge.sessions s SET amr = array_remove(s.amr, 'otp') || ARRAY['otp'] FROM made"
     " WHERE s.id = $2::bigint AND s.user_id = made.user_id AND s.revoked_at IS NULL RETURNING s.amr), "
     END_OTHERS("mfa_enabled", "made") ", "
     FORGE_AUDIT(
-        "SELECT 'mfa.enabled', user_id, user_id, $6::inet, $7, jsonb_build_object('factor_id', id, 'sessions', (SELECT count(*) FROM ended))"
+        "SELECT 'mfa.enabled', user_id, user_id, $6::inet, $7, jsonb_build_object('factor_id', id, 'sessions', (SELECT"
+        " count(*) FROM ended))"
         " FROM made") " "
     "SELECT id, array_to_string((SELECT amr FROM mine), ' ') AS amr, " ENDED ", " FORGE_AUDITED " FROM made"};
 
@@ -64,7 +71,8 @@ static const forge_stmt_t mfa_use = {
     "mine AS ("
     " UPDATE forge.sessions s SET amr = array_remove(s.amr, 'otp') || ARRAY['otp'] FROM spent"
     " WHERE s.id = $2::bigint AND s.user_id = $1::bigint AND s.revoked_at IS NULL RETURNING s.amr), "
-    FORGE_AUDIT("SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $8::inet, $9, '{}' FROM spent WHERE how = 'backup'") " "
+    FORGE_AUDIT("SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $8::inet, $9, '{}' FROM spent WHERE how ="
+    " 'backup'") " "
     "SELECT how, array_to_string((SELECT amr FROM mine), ' ') AS amr, " FORGE_AUDITED " FROM spent"};
 
 static const forge_stmt_t mfa_disable = {
@@ -77,15 +85,18 @@ static const forge_stmt_t mfa_disable = {
     " UPDATE forge.sessions s SET amr = array_remove(s.amr, 'otp') FROM who"
     " WHERE s.id = $2::bigint AND s.user_id = who.user_id AND s.amr <> '{otp}'), "
     END_OTHERS("mfa_disabled", "who") ", "
-    FORGE_AUDIT("SELECT 'mfa.disabled', user_id, user_id, $3::inet, $4, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM who") " "
+    FORGE_AUDIT("SELECT 'mfa.disabled', user_id, user_id, $3::inet, $4, jsonb_build_object('sessions', (SELECT"
+    " count(*) FROM ended)) FROM who") " "
     "SELECT user_id AS id, " ENDED ", " FORGE_AUDITED " FROM who"};
 
 static const forge_stmt_t mfa_codes = {
     "mfa_codes",
-    "WITH who AS (SELECT user_id FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL FOR UPDATE), "
+    "WITH who AS (SELECT user_id FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL FOR"
+    " UPDATE), "
     "gone AS (DELETE FROM forge.mfa_backup_codes c USING who WHERE c.user_id = who.user_id), "
     "codes AS ("
-    " INSERT INTO forge.mfa_backup_codes (user_id, mac) SELECT who.user_id, decode(m, 'hex') FROM who, unnest($2::text[]) m), "
+    " INSERT INTO forge.mfa_backup_codes (user_id, mac) SELECT who.user_id, decode(m, 'hex') FROM who,"
+    " unnest($2::text[]) m), "
     FORGE_AUDIT("SELECT 'mfa.backup_codes', user_id, user_id, $3::inet, $4, '{}' FROM who") " "
     "SELECT user_id AS id, " FORGE_AUDITED " FROM who"};
 
@@ -100,36 +111,41 @@ static const forge_stmt_t mfa_reset = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'mfa_reset' FROM who"
     " WHERE s.user_id = who.id AND s.revoked_at IS NULL RETURNING s.id), "
     FORGE_AUDIT(
-        "SELECT 'mfa.reset', nullif($2::bigint, 0), id, $3::inet, $4, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM who") " "
+        "SELECT 'mfa.reset', nullif($2::bigint, 0), id, $3::inet, $4, jsonb_build_object('sessions', (SELECT count(*)"
+        " FROM ended)) FROM who") " "
     "SELECT id, EXISTS (SELECT FROM gone WHERE confirmed_at IS NOT NULL) AS had,"
-    " concat_ws(' ', 'u' || id || ':' || epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS _revoked, " FORGE_AUDITED " FROM who"};
+    " concat_ws(' ', 'u' || id || ':' || epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS"
+    " _revoked, " FORGE_AUDITED " FROM who"};
 
 /* clang-format on */
 
-forge_status_t forge_store_credentials(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t pending_id, forge_rows_t **rows)
+forge_status_t forge_store_credentials(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t pending_id,
+                                       forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, pending_id));
     return forge_store_run(db, p, &credentials, args, rows);
 }
 
-forge_status_t forge_store_mfa_setup(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sealed, forge_rows_t **rows)
+forge_status_t forge_store_mfa_setup(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sealed,
+                                     forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), sealed, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_setup, args, rows);
 }
 
-forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_enable_t *enable,
-                                      forge_rows_t **rows)
+forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                      const forge_enable_t *enable, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), enable->factor_id, enable->step,
                    enable->macs, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_in_turn(db, p, &forge_store_hold_account, &mfa_enable, args, rows);
-    return status == FORGE_E_CONFLICT ? FORGE_E_MFA_ENABLED : status; /* another factor became active at the same time */
+    return status == FORGE_E_CONFLICT ? FORGE_E_MFA_ENABLED
+                                      : status; /* another factor became active at the same time */
 }
 
-forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_guess_t *g, const forge_code_t *code,
-                                   forge_rows_t **rows)
+forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_guess_t *g,
+                                   const forge_code_t *code, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), code->factor_id, code->step,
@@ -144,7 +160,8 @@ forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forg
     return forge_store_run(db, p, &mfa_disable, args, rows);
 }
 
-forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs, forge_rows_t **rows)
+forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs,
+                                     forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), macs, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_codes, args, rows);

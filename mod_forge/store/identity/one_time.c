@@ -6,20 +6,20 @@
 
 /* clang-format off */
 
-/* The token of an account in the CTE `who` (id, email, email_key): a new one takes the older one's place. No row when the account got five
- * mails of this kind within an hour. */
-#define TOKEN(kind, life, sha256, address)                                                                                   \
-    "token AS ("                                                                                                             \
-    " INSERT INTO forge.one_time_tokens AS t (user_id, kind, sha256, email, email_key, expires_at)"                          \
+/* The token of an account in the CTE `who` (id, email, email_key): a new one takes the older one's place. No row
+ * when the account got five mails of this kind within an hour. */
+#define TOKEN(kind, life, sha256, address) \
+    "token AS (" \
+    " INSERT INTO forge.one_time_tokens AS t (user_id, kind, sha256, email, email_key, expires_at)" \
     " SELECT who.id, " kind ", decode(" sha256 ", 'hex'), " address ", now() + " life " FROM who"                   \
-    " ON CONFLICT (user_id, kind) DO UPDATE SET sha256 = excluded.sha256, email = excluded.email,"                           \
-    "  email_key = excluded.email_key, created_at = now(), expires_at = excluded.expires_at, used_at = NULL,"                \
-    "  mails = CASE WHEN t.mails_since < now() - interval '1 hour' THEN 1 ELSE t.mails + 1 END,"                             \
-    "  mails_since = CASE WHEN t.mails_since < now() - interval '1 hour' THEN now() ELSE t.mails_since END"                  \
-    "  WHERE t.mails < " APR_STRINGIFY(FORGE_MAILS_AN_HOUR) " OR t.mails_since < now() - interval '1 hour'"                  \
+    " ON CONFLICT (user_id, kind) DO UPDATE SET sha256 = excluded.sha256, email = excluded.email," \
+    "  email_key = excluded.email_key, created_at = now(), expires_at = excluded.expires_at, used_at = NULL," \
+    "  mails = CASE WHEN t.mails_since < now() - interval '1 hour' THEN 1 ELSE t.mails + 1 END," \
+    "  mails_since = CASE WHEN t.mails_since < now() - interval '1 hour' THEN now() ELSE t.mails_since END" \
+    "  WHERE t.mails < " APR_STRINGIFY(FORGE_MAILS_AN_HOUR) " OR t.mails_since < now() - interval '1 hour'" \
     " RETURNING user_id)"
 /* A mail that still waits with the token that was just replaced. */
-#define STALE(kind, but)                                                                                                     \
+#define STALE(kind, but) \
     "stale AS (DELETE FROM forge.mail_outbox m USING token WHERE m.user_id = token.user_id AND m.kind = " kind but ")"
 
 /* Nothing here depends on whether there is such an account (SECURITY 28). */
@@ -30,7 +30,8 @@ static const forge_stmt_t reset_ask = {
 /* $1 mail, $2 email key, $3 token's sha256, $4 payload, $5 ip, $6 request id. */
 static const forge_stmt_t reset_resolve = {
     "reset_resolve",
-    "WITH who AS (SELECT id, email, email_key, username FROM forge.users WHERE email_key = $2 AND is_active AND role <> 'guest'), "
+    "WITH who AS (SELECT id, email, email_key, username FROM forge.users WHERE email_key = $2 AND is_active AND role"
+    " <> 'guest'), "
     TOKEN("'reset'", FORGE_INTERVAL(FORGE_RESET_HOURS, "hours"), "$3", "email, email_key") ", "
     STALE("'reset'", " AND m.id <> $1::bigint") ", "
     "ready AS ("
@@ -45,12 +46,14 @@ static const forge_stmt_t peek = {
     "one_time_peek",
     "SELECT t.user_id AS _user_id, t.kind AS _kind, u.email AS _email, u.username, t.email AS _new_email "
     "FROM forge.one_time_tokens t JOIN forge.users u ON u.id = t.user_id "
-    "WHERE t.sha256 = decode($1, 'hex') AND t.used_at IS NULL AND t.expires_at > now() AND u.is_active AND u.role <> 'guest'"};
+    "WHERE t.sha256 = decode($1, 'hex') AND t.used_at IS NULL AND t.expires_at > now() AND u.is_active AND u.role <>"
+    " 'guest'"};
 
 static const forge_stmt_t verify_resend = {
     "verify_resend",
     "WITH who AS ("
-    " SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest' AND NOT email_verified), "
+    " SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest' AND NOT"
+    " email_verified), "
     TOKEN("'verify'", FORGE_PROOF_LIFE, "$2", "email, email_key") ", "
     STALE("'verify'", "") ", "
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
@@ -68,27 +71,34 @@ static const forge_stmt_t email_change_request = {
     FORGE_AUDIT("SELECT 'email.change_requested', user_id, user_id, $7::inet, $8,"
                 " jsonb_build_object('to', $3::text) FROM token") " "
     "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken'"
-    " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS outcome, " FORGE_AUDITED};
+    " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS"
+    " outcome, " FORGE_AUDITED};
 
 /* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same. */
 static const forge_stmt_t email_change_unproven = {
     "email_change_unproven",
-    "WITH mine AS (SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'), "
+    "WITH mine AS (SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <>"
+    " 'guest'), "
     "taken AS (SELECT FROM forge.users WHERE email_key = $3 AND id <> $1::bigint), "
     "changed AS ("
     " UPDATE forge.users u SET email = $2, email_key = $3, email_verified = false FROM mine"
-    " WHERE u.id = mine.id AND mine.email_key <> $3 AND NOT EXISTS (SELECT FROM taken) RETURNING u.id, mine.email AS was), "
-    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at IS NULL), "
+    " WHERE u.id = mine.id AND mine.email_key <> $3 AND NOT EXISTS (SELECT FROM taken) RETURNING u.id, mine.email AS"
+    " was), "
+    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at"
+    " IS NULL), "
     FORGE_AUDIT("SELECT 'email.changed', id, id, $4::inet, $5,"
                 " jsonb_build_object('from', was, 'to', $2::text, 'verified', false) FROM changed") " "
-    "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken' ELSE 'ok' END AS outcome, "
+    "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken' ELSE 'ok'"
+    " END AS outcome, "
     FORGE_AUDITED};
 
-/* A verify token is good for the address it was sent to only. The users' table is read as it was before this statement: `was`. */
+/* A verify token is good for the address it was sent to only. The users' table is read as it was before this
+ * statement: `was`. */
 static const forge_stmt_t email_verify = {
     "email_verify",
     "WITH spent AS ("
-    " UPDATE forge.one_time_tokens SET used_at = now() WHERE sha256 = decode($1, 'hex') AND kind IN ('verify', 'email_change')"
+    " UPDATE forge.one_time_tokens SET used_at = now() WHERE sha256 = decode($1, 'hex') AND kind IN ('verify',"
+    " 'email_change')"
     " AND used_at IS NULL AND expires_at > now() RETURNING user_id, kind, email, email_key), "
     "was AS (SELECT u.id, u.email FROM forge.users u JOIN spent ON spent.user_id = u.id), "
     "changed AS ("
@@ -101,7 +111,8 @@ static const forge_stmt_t email_verify = {
     FORGE_MAIL("SELECT 'email_changed_notice', $2, was.email, was.id, $3 FROM changed c JOIN was ON was.id = c.id"
                " WHERE c.kind = 'email_change' AND $2::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT CASE c.kind WHEN 'verify' THEN 'email.verified' ELSE 'email.changed' END, c.id, c.id, $4::inet,"
-                " $5, CASE c.kind WHEN 'verify' THEN '{}' ELSE jsonb_build_object('from', was.email, 'to', c.email, 'verified', true) END"
+                " $5, CASE c.kind WHEN 'verify' THEN '{}' ELSE jsonb_build_object('from', was.email, 'to', c.email,"
+                " 'verified', true) END"
                 " FROM changed c JOIN was ON was.id = c.id") " "
     "SELECT c.id AS _user_id, " FORGE_AUDITED " FROM changed c"};
 
@@ -136,7 +147,9 @@ forge_status_t forge_store_verify_resend(forge_db_t *db, apr_pool_t *p, const fo
 /* Another account may take the address between our look and our write; the constraint is the last word. */
 static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 {
-    return status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_email_key_unique") == 0 ? FORGE_E_EMAIL_TAKEN : status;
+    return status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_email_key_unique") == 0
+               ? FORGE_E_EMAIL_TAKEN
+               : status;
 }
 
 forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)

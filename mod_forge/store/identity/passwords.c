@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * New passwords: by a reset token and by someone who is logged in. Each is one statement that also ends sessions (SECURITY 33, 34).
+ * New passwords: by a reset token and by someone who is logged in. Each is one statement that also ends sessions
+ * (SECURITY 33, 34).
  */
 #include "identity_private.h"
 
@@ -7,7 +8,8 @@
 
 static const forge_stmt_t owner = {
     "password_owner",
-    "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'"};
+    "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND"
+    " is_active AND role <> 'guest'"};
 
 /* As forge_store_hold_account, by a token. */
 static const forge_stmt_t hold_by_token = {
@@ -24,7 +26,8 @@ static const forge_stmt_t reset = {
     " UPDATE forge.one_time_tokens SET used_at = now() WHERE sha256 = decode($1, 'hex') AND kind = 'reset'"
     " AND used_at IS NULL AND expires_at > now() RETURNING user_id), "
     "changed AS ("
-    " UPDATE forge.users u SET password_hash = $2, password_changed_at = clock_timestamp(), epoch = u.epoch + 1 FROM spent"
+    " UPDATE forge.users u SET password_hash = $2, password_changed_at = clock_timestamp(), epoch = u.epoch + 1 FROM"
+    " spent"
     " WHERE u.id = spent.user_id AND u.is_active AND u.role <> 'guest' RETURNING u.id, u.email, u.epoch), "
     "void AS ("
     " UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c"
@@ -36,8 +39,10 @@ static const forge_stmt_t reset = {
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL RETURNING s.id), "
     FORGE_MAIL("SELECT 'password_changed_notice', $3, email, id, $4 FROM changed WHERE $3::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'password.reset', id, id, $5::inet, $6,"
-                " jsonb_build_object('sessions', (SELECT count(*) FROM ended), 'api_keys', (SELECT count(*) FROM keys)) FROM changed") " "
-    "SELECT c.id AS _user_id, concat_ws(' ', (SELECT string_agg('s' || id, ' ') FROM ended), 'u' || c.id || ':' || c.epoch) AS _revoked, "
+                " jsonb_build_object('sessions', (SELECT count(*) FROM ended), 'api_keys', (SELECT count(*) FROM"
+                " keys)) FROM changed") " "
+    "SELECT c.id AS _user_id, concat_ws(' ', (SELECT string_agg('s' || id, ' ') FROM ended), 'u' || c.id || ':' ||"
+    " c.epoch) AS _revoked, "
     FORGE_AUDITED " FROM changed c"};
 
 /* The epoch stays, for this session's own access token is to live on; those of the others die with their sessions.
@@ -47,9 +52,12 @@ static const forge_stmt_t change = {
     "password_change",
     "WITH changed AS ("
     " UPDATE forge.users u SET password_hash = $3, password_changed_at = clock_timestamp() FROM forge.sessions mine"
-    " WHERE u.id = $1::bigint AND u.is_active AND mine.id = $2::bigint AND mine.user_id = u.id AND mine.revoked_at IS NULL"
-    " AND mine.expires_at > now() AND ($8::text IS NULL OR u.password_changed_at = $8::timestamptz) RETURNING u.id, u.email), "
-    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at IS NULL), "
+    " WHERE u.id = $1::bigint AND u.is_active AND mine.id = $2::bigint AND mine.user_id = u.id AND mine.revoked_at IS"
+    " NULL"
+    " AND mine.expires_at > now() AND ($8::text IS NULL OR u.password_changed_at = $8::timestamptz) RETURNING u.id,"
+    " u.email), "
+    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at"
+    " IS NULL), "
     "pending AS (DELETE FROM forge.login_challenges l USING changed c WHERE l.user_id = c.id), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_change' FROM changed c"
@@ -57,7 +65,8 @@ static const forge_stmt_t change = {
     FORGE_MAIL("SELECT 'password_changed_notice', $4, email, id, $5 FROM changed WHERE $4::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'password.changed', id, id, $6::inet, $7,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed") " "
-    "SELECT c.id AS _user_id, (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked, " FORGE_AUDITED " FROM changed c"};
+    "SELECT c.id AS _user_id, (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked, " FORGE_AUDITED " FROM"
+    " changed c"};
 
 /* clang-format on */
 

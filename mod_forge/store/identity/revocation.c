@@ -112,7 +112,7 @@ static PGresult *next_result(forge_listener_t *l, apr_int64_t deadline, bool *ov
         }
     }
     PGresult *result = PQgetResult(l->conn);
-    *over = result == NULL;
+    *over = !result;
     return result;
 }
 
@@ -136,7 +136,8 @@ static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool 
             if (aloud)
                 l->hooks->heard(l->hooks->baton, PQgetvalue(result, i, 0));
             else if (strcmp(PQgetvalue(result, i, 0), "t") != 0) {
-                *why = "this connection is not the one that listens; a pooler between here and the database must pool by session";
+                *why = "this connection is not the one that listens; a pooler between here and the database must pool "
+                       "by session";
                 good = false;
             }
         }
@@ -175,11 +176,12 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
     return l->echoed;
 }
 
-forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks, const char **why)
+forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
+                                     const char **why)
 {
     static const char *const names[] = {"fallback_application_name", "dbname", NULL};
     const char *const values[] = {"forge events", conninfo, NULL}; /* what conninfo says itself comes last and wins */
-    forge_listener_t *l = apr_pcalloc(p, sizeof *l);
+    forge_listener_t *l = apr_pcalloc(p, sizeof(*l));
     l->p = p;
     l->hooks = hooks;
     l->conn = PQconnectStartParams(names, values, 1);
@@ -194,8 +196,9 @@ forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const 
     return l;
 }
 
-static const char load_sql[] = "SELECT coalesce('s' || session_id, 'u' || user_id || ':' || epoch) FROM forge.revocations"
-                               " WHERE at > clock_timestamp() - make_interval(secs => $1::bigint)";
+static const char load_sql[] =
+    "SELECT coalesce('s' || session_id, 'u' || user_id || ':' || epoch) FROM forge.revocations"
+    " WHERE at > clock_timestamp() - make_interval(secs => $1::bigint)";
 
 bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest, const char **why)
 {
@@ -208,7 +211,8 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
 
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
-    return take(l, PQsendQuery(l->conn, "SELECT '" CHANNEL "' IN (SELECT pg_listening_channels())"), PING_TIME, false, why);
+    return take(l, PQsendQuery(l->conn, "SELECT '" CHANNEL "' IN (SELECT pg_listening_channels())"), PING_TIME, false,
+                why);
 }
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)

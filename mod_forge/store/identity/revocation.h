@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions and epochs that have ended, as every node must know them (DESIGN 3).
  *
- * Triggers write what ends into forge.revocations and tell it on channel forge_events, as a word: "s12", session 12 has ended, or "u7:4",
- * tokens of account 7 given before epoch 4 are void. A statement's column _revoked has the same words, parted by blanks.
+ * Triggers write what ends into forge.revocations and tell it on channel forge_events, as a word: "s12", session 12 has
+ * ended, or "u7:4", tokens of account 7 given before epoch 4 are void. A statement's column _revoked has the same
+ * words, parted by blanks.
  */
 #ifndef FORGE_STORE_REVOCATION_H
 #define FORGE_STORE_REVOCATION_H
@@ -11,7 +12,8 @@
 
 /* --- questions on a pooled connection --- */
 
-/* Whether session and account are active and the epoch of the account has not risen since: FORGE_OK, or FORGE_E_INVALID_TOKEN. */
+/* Whether session and account are active and the epoch of the account has not risen since: FORGE_OK, or
+ * FORGE_E_INVALID_TOKEN. */
 forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by);
 /* Whether the account has a second factor that is active. */
 forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, bool *has);
@@ -26,10 +28,12 @@ typedef struct forge_listener_hooks_t {
     void *baton;
 } forge_listener_hooks_t;
 
-/* Connects, listens, and has a notification of its own sent back (a pooler in between may swallow them). Takes 2 s at most, beside the
- * resolution of a name. Closed with p. NULL and *why when it could not. `hooks` is kept. */
-forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks, const char **why);
-/* Hears everything that ended within the last `longest`. False: the connection is of no more use, *why says so; as with the next two. */
+/* Connects, listens, and has a notification of its own sent back (a pooler in between may swallow them). Takes 2 s at
+ * most, beside the resolution of a name. Closed with p. NULL and *why when it could not. `hooks` is kept. */
+forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
+                                     const char **why);
+/* Hears everything that ended within the last `longest`. False: the connection is of no more use, *why says so; as with
+ * the next two. */
 bool forge_store_listener_load(forge_listener_t *listener, apr_interval_time_t longest, const char **why);
 /* One round trip of at most 1 s. All that was committed before this call has been heard when it returns true. */
 bool forge_store_listener_ping(forge_listener_t *listener, const char **why);

@@ -21,8 +21,8 @@ forge_status_t forge_store_seals_list(forge_db_t *db, apr_pool_t *p, apr_int64_t
     return forge_store_run(db, p, &seals_list, FORGE_ARGS(forge_util_itoa(p, after), forge_util_itoa(p, limit)), rows);
 }
 
-forge_status_t forge_store_seals_replace(forge_db_t *db, apr_pool_t *p, const char *id, const char *old, const char *sealed,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_seals_replace(forge_db_t *db, apr_pool_t *p, const char *id, const char *old,
+                                         const char *sealed, forge_rows_t **rows)
 {
     return forge_store_run(db, p, &seals_replace, FORGE_ARGS(id, old, sealed), rows);
 }

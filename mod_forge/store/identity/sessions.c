@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sessions, refresh tokens and tickets: each function is one statement that decides, changes and writes its audit event together.
+ * Sessions, refresh tokens and tickets: each function is one statement that decides, changes and writes its audit event
+ * together.
  */
 #include "identity_private.h"
 
@@ -14,7 +15,8 @@
 static const forge_stmt_t session_refresh = {
     "session_refresh",
     "WITH found AS MATERIALIZED ("
-    " SELECT t.id, t.session_id, t.used_at, t.expires_at AS token_end, s.user_id, s.amr, s.revoked_at, s.expires_at AS session_end"
+    " SELECT t.id, t.session_id, t.used_at, t.expires_at AS token_end, s.user_id, s.amr, s.revoked_at, s.expires_at AS"
+    " session_end"
     " FROM forge.refresh_tokens t JOIN forge.sessions s ON s.id = t.session_id"
     " WHERE t.sha256 = decode($1, 'hex') FOR NO KEY UPDATE OF t, s), "
     "judged AS MATERIALIZED ("
@@ -38,18 +40,21 @@ static const forge_stmt_t session_refresh = {
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'refresh_reused' FROM judged j"
     " WHERE s.id = j.session_id AND j.verdict = 'reused' RETURNING s.id, s.user_id), "
-    FORGE_AUDIT("SELECT 'session.refresh_reused', user_id, user_id, $5::inet, $6, jsonb_build_object('session_id', id) FROM ended") " "
+    FORGE_AUDIT("SELECT 'session.refresh_reused', user_id, user_id, $5::inet, $6, jsonb_build_object('session_id', id)"
+    " FROM ended") " "
     "SELECT " BARE_USER ", j.session_id AS _session_id, u.epoch AS _epoch, array_to_string(j.amr, ' ') AS _amr,"
     " coalesce(j.verdict, 'unknown') AS _verdict, " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked "
     "FROM (VALUES (1)) AS one LEFT JOIN judged j ON true LEFT JOIN forge.users u ON u.id = j.user_id"};
 
-static const forge_list_order_t newest_first[] = {{"-id", "s.id DESC", "s.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t newest_first[] = {{"-id", "s.id DESC", "s.id <"
+" $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
 #define LIVE_OF(account) "s.user_id = " account "::bigint AND s.revoked_at IS NULL AND s.expires_at > now()"
 
 const forge_list_t forge_store_sessions_list = {
     "session_list",
-    "SELECT s.id, s.device_name, s.user_agent, host(s.ip) AS ip, s.created_at, s.last_seen_at, s.id = $2::bigint AS current"
+    "SELECT s.id, s.device_name, s.user_agent, host(s.ip) AS ip, s.created_at, s.last_seen_at, s.id = $2::bigint AS"
+    " current"
     " FROM forge.sessions s WHERE " LIVE_OF("$1"),
     "SELECT count(*) FROM forge.sessions s WHERE $2::bigint IS NOT NULL AND " LIVE_OF("$1"),
     2, NULL, newest_first};
@@ -59,14 +64,16 @@ static const forge_stmt_t session_logout = {
     "WITH ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'logout'"
     " WHERE s.id = $2::bigint AND s.user_id = $1::bigint AND s.revoked_at IS NULL RETURNING s.id, s.user_id), "
-    FORGE_AUDIT("SELECT 'user.logout', user_id, user_id, $3::inet, $4, jsonb_build_object('session_id', id) FROM ended") " "
+    FORGE_AUDIT("SELECT 'user.logout', user_id, user_id, $3::inet, $4, jsonb_build_object('session_id', id) FROM"
+    " ended") " "
     "SELECT " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked"};
 
 /* The audit event is written even when no session was left: somebody asked for it. */
 static const forge_stmt_t session_logout_all = {
     "session_logout_all",
     "WITH ended AS ("
-    " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'logout_all' WHERE " LIVE_OF("$1") " RETURNING s.id), "
+    " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'logout_all' WHERE " LIVE_OF("$1") " RETURNING"
+    " s.id), "
     FORGE_CHANGE_VOID("(SELECT $1::bigint AS id)") ", "
     FORGE_AUDIT("SELECT 'user.logout_all', $1::bigint, $1::bigint, $2::inet, $3,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended))") " "
@@ -77,7 +84,8 @@ static const forge_stmt_t session_revoke = {
     "WITH ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'revoked'"
     " WHERE s.id = $2::bigint AND " LIVE_OF("$1") " RETURNING s.id, s.user_id), "
-    FORGE_AUDIT("SELECT 'session.revoked', user_id, user_id, $3::inet, $4, jsonb_build_object('session_id', id) FROM ended") " "
+    FORGE_AUDIT("SELECT 'session.revoked', user_id, user_id, $3::inet, $4, jsonb_build_object('session_id', id) FROM"
+    " ended") " "
     "SELECT (SELECT id FROM ended) AS id, " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked"};
 
 static const forge_stmt_t ticket_create = {
@@ -90,10 +98,12 @@ static const forge_stmt_t ticket_create = {
 /* The role is the one of now: a ticket gives no more than its owner has. */
 static const forge_stmt_t ticket_spend = {
     "ticket_spend",
-    "WITH spent AS (DELETE FROM forge.stream_tickets WHERE sha256 = decode($1, 'hex') RETURNING session_id, expires_at, valid_until) "
+    "WITH spent AS (DELETE FROM forge.stream_tickets WHERE sha256 = decode($1, 'hex') RETURNING session_id,"
+    " expires_at, valid_until) "
     "SELECT u.id AS user_id, s.id AS session_id, u.role, u.epoch, array_to_string(s.amr, ' ') AS amr, t.valid_until"
     " FROM spent t JOIN forge.sessions s ON s.id = t.session_id JOIN forge.users u ON u.id = s.user_id"
-    " WHERE t.expires_at > now() AND t.valid_until > now() AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active"};
+    " WHERE t.expires_at > now() AND t.valid_until > now() AND s.revoked_at IS NULL AND s.expires_at > now() AND"
+    " u.is_active"};
 
 /* clang-format on */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sessions, refresh tokens, guests, API keys and tickets (SPEC 3). Digests are SHA-256 in hex; the secrets themselves never come here.
+ * Sessions, refresh tokens, guests, API keys and tickets (SPEC 3). Digests are SHA-256 in hex; the secrets themselves
+ * never come here.
  */
 #ifndef FORGE_STORE_SESSIONS_H
 #define FORGE_STORE_SESSIONS_H
@@ -20,14 +21,16 @@ typedef struct forge_new_session_t {
 typedef struct forge_refresh_t {
     const char *sha256, *next_sha256; /* of the token shown, and of its successor */
     apr_interval_time_t ttl; /* new idle life of token and session; the session ends after FORGE_SESSION_HOURS anyway */
-    apr_interval_time_t window;       /* for so long after its use a token answers with the same successor again */
+    apr_interval_time_t window; /* for so long after its use a token answers with the same successor again */
 } forge_refresh_t;
-/* Spends a refresh token for its successor, in one statement, which also moves the session's end; a spent one inside the window changes
- * nothing. Row: the bare user, _session_id, _epoch, _amr. FORGE_E_REFRESH_REUSED: spent before that, the session is revoked now.
- * FORGE_E_INVALID_REFRESH: unknown or expired, its session has ended, or the account is inactive. */
+/* Spends a refresh token for its successor, in one statement, which also moves the session's end; a spent one inside
+ * the window changes nothing. Row: the bare user, _session_id, _epoch, _amr. FORGE_E_REFRESH_REUSED: spent before that,
+ * the session is revoked now. FORGE_E_INVALID_REFRESH: unknown or expired, its session has ended, or the account is
+ * inactive. */
 forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                            const forge_refresh_t *refresh, forge_rows_t **rows);
-/* Live sessions of one account: id, device_name, user_agent, ip, created_at, last_seen_at, current. Base args: account, its session. */
+/* Live sessions of one account: id, device_name, user_agent, ip, created_at, last_seen_at, current. Base args: account,
+ * its session. */
 extern const forge_list_t forge_store_sessions_list;
 /* Ends the caller's own session; nothing when it has ended already. */
 forge_status_t forge_store_session_logout(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
@@ -38,15 +41,16 @@ forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, const f
 
 /* A ticket for what cannot send headers. FORGE_E_INVALID_TOKEN: the caller's session has ended. */
 forge_status_t forge_store_ticket_create(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *sha256);
-/* Spends one. Row: user_id, session_id, role, epoch, amr, valid_until; none when it is unknown, expired or spent, or when its session or
- * account has ended. */
+/* Spends one. Row: user_id, session_id, role, epoch, amr, valid_until; none when it is unknown, expired or spent, or
+ * when its session or account has ended. */
 forge_status_t forge_store_ticket_spend(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);
 
 /* --- guests.c --- */
 
-/* An account of role guest under that username, with a session. Row: the bare user, _session_id, _epoch. FORGE_E_USERNAME_TAKEN. */
-forge_status_t forge_store_guest_create(forge_db_t *db, apr_pool_t *p, const char *username, const forge_new_session_t *session,
-                                        forge_rows_t **rows);
+/* An account of role guest under that username, with a session. Row: the bare user, _session_id, _epoch.
+ * FORGE_E_USERNAME_TAKEN. */
+forge_status_t forge_store_guest_create(forge_db_t *db, apr_pool_t *p, const char *username,
+                                        const forge_new_session_t *session, forge_rows_t **rows);
 
 /* --- api_keys.c --- */
 
@@ -63,8 +67,8 @@ forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const f
                                           const forge_new_key_t *key, forge_rows_t **rows);
 /* FORGE_E_NOT_FOUND: there is none, or it is somebody else's. */
 forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
-/* The key and its account in one look; notes the use, once a minute. Row: key_id, user_id, role, epoch, scopes, expires_at; none when it is
- * unknown or expired, or the account inactive. */
+/* The key and its account in one look; notes the use, once a minute. Row: key_id, user_id, role, epoch, scopes,
+ * expires_at; none when it is unknown or expired, or the account inactive. */
 forge_status_t forge_store_api_key_find(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);
 
 #endif

@@ -14,20 +14,25 @@
 static const forge_stmt_t user_create = {
     "user_create",
     "WITH made AS ("
-    " INSERT INTO forge.users (email, email_key, username, full_name, role, password_hash, terms_accepted_at, privacy_accepted_at,"
+    " INSERT INTO forge.users (email, email_key, username, full_name, role, password_hash, terms_accepted_at,"
+    " privacy_accepted_at,"
     "  last_login_at, last_login_ip)"
     " SELECT $1, $2, $3, $4, coalesce($5, 'student'), $6, $7::timestamptz, $8::timestamptz,"
-    "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END WHERE $17::bigint IS NULL"
+    "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END WHERE"
+    " $17::bigint IS NULL"
     " ON CONFLICT DO NOTHING RETURNING *), "
     "turned AS ("
-    " UPDATE forge.users g SET email = $1, email_key = $2, username = $3, full_name = $4, role = coalesce($5, 'student'), password_hash = $6,"
+    " UPDATE forge.users g SET email = $1, email_key = $2, username = $3, full_name = $4, role = coalesce($5,"
+    " 'student'), password_hash = $6,"
     "  password_changed_at = now(), terms_accepted_at = $7::timestamptz, privacy_accepted_at = $8::timestamptz,"
     "  last_login_at = CASE WHEN $9::text IS NOT NULL THEN now() ELSE g.last_login_at END,"
     "  last_login_ip = CASE WHEN $9::text IS NOT NULL THEN $13::inet ELSE g.last_login_ip END"
     " WHERE g.id = $17::bigint AND g.role = 'guest' AND g.is_active"
-    "  AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $18::bigint AND s.user_id = g.id AND s.revoked_at IS NULL AND s.expires_at > now())"
+    "  AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $18::bigint AND s.user_id = g.id AND s.revoked_at IS NULL"
+    " AND s.expires_at > now())"
     "  AND NOT EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2)"
-    "  AND NOT EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\") AND x.id <> g.id)"
+    "  AND NOT EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\") AND"
+    " x.id <> g.id)"
     " RETURNING *), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'guest_converted' FROM turned t"
@@ -39,20 +44,26 @@ static const forge_stmt_t user_create = {
     " SELECT id, 'verify', decode($19, 'hex'), email, email_key, now() + " FORGE_PROOF_LIFE ""
     " FROM who WHERE $19::text IS NOT NULL), "
     FORGE_MAIL("SELECT 'verify', $20, email, id, $21 FROM who WHERE $19::text IS NOT NULL") ", "
-    FORGE_AUDIT("SELECT 'guest.converted', id, id, $13::inet, $15, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM turned"
-    " UNION ALL SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
+    FORGE_AUDIT("SELECT 'guest.converted', id, id, $13::inet, $15, jsonb_build_object('sessions', (SELECT count(*)"
+    " FROM ended)) FROM turned"
+    " UNION ALL SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15,"
+    " jsonb_build_object('role', role) FROM who") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED ","
-    " (SELECT concat_ws(' ', 'u' || t.id || ':' || t.epoch, (SELECT string_agg('s' || e.id, ' ') FROM ended e)) FROM turned t) AS _revoked,"
+    " (SELECT concat_ws(' ', 'u' || t.id || ':' || t.epoch, (SELECT string_agg('s' || e.id, ' ') FROM ended e)) FROM"
+    " turned t) AS _revoked,"
     " CASE WHEN u.id IS NOT NULL THEN 'ok'"
-    "  WHEN $17::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM forge.users g WHERE g.id = $17::bigint AND g.role = 'guest') THEN 'no_guest'"
+    "  WHEN $17::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM forge.users g WHERE g.id = $17::bigint AND g.role ="
+    " 'guest') THEN 'no_guest'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) THEN 'email_taken'"
-    "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN 'username_taken'"
+    "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN"
+    " 'username_taken'"
     "  WHEN $17::bigint IS NOT NULL THEN 'no_guest'"
     "  ELSE 'raced' END AS _outcome "
     "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true"};
 
 #define LOGIN_SECRETS \
-    "u.password_hash AS _password_hash, u.password_changed_at AS _password_set_at, u.epoch AS _epoch, u.version AS _version," \
+    "u.password_hash AS _password_hash, u.password_changed_at AS _password_set_at, u.epoch AS _epoch, u.version AS" \
+    " _version," \
     " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS _mfa"
 
 static const forge_stmt_t login_by_email = {
@@ -71,9 +82,12 @@ static const forge_stmt_t login_by_username = {
 static const forge_stmt_t login_good = {
     "login",
     "WITH who AS ("
-    " UPDATE forge.users u SET last_login_at = now(), last_login_ip = $7::inet, password_hash = coalesce($2, password_hash)"
-    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint AND ($13::text IS NULL OR password_changed_at = $13::timestamptz)"
-    "  AND NOT EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) RETURNING *), "
+    " UPDATE forge.users u SET last_login_at = now(), last_login_ip = $7::inet, password_hash = coalesce($2,"
+    " password_hash)"
+    " WHERE id = $1::bigint AND is_active AND epoch = $10::bigint AND ($13::text IS NULL OR password_changed_at ="
+    " $13::timestamptz)"
+    "  AND NOT EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)"
+    " RETURNING *), "
     OPEN_SESSION("$3", "$4", "$5", "$6", "$7", "$8") ", "
     FORGE_GUESS_SETTLE("$11", "$12", "true", "who") ", "
     FORGE_AUDIT("SELECT 'user.login', id, id, $7::inet, $9,"
@@ -121,24 +135,30 @@ static const forge_stmt_t login_second = {
     FORGE_GUESS_SETTLE("$12", "$13", "true", "who") ", "
     FORGE_AUDIT("SELECT 'user.login', id, id, $9::inet, $11,"
         " jsonb_build_object('amr', coalesce($10, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who"
-        " UNION ALL SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $9::inet, $11, '{}' FROM spent WHERE how = 'backup'") " "
+        " UNION ALL SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $9::inet, $11, '{}' FROM spent WHERE how ="
+        " 'backup'") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version,"
     " EXISTS (SELECT FROM spent) AS _spent, " FORGE_AUDITED
     " FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true"};
 
-/* profile_completion: of e-mail and username, the five free members and a verified address. No session ($2 is 0): an API key. */
+/* profile_completion: of e-mail and username, the five free members and a verified address. No session ($2 is 0): an
+ * API key. */
 static const forge_stmt_t user_me = {
     "user_me",
     "SELECT " BARE_USER ", json_build_object("
-    "  'active', (SELECT count(*) FROM forge.sessions s WHERE s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now()),"
+    "  'active', (SELECT count(*) FROM forge.sessions s WHERE s.user_id = u.id AND s.revoked_at IS NULL AND"
+    " s.expires_at > now()),"
     "  'last_login_at', to_char(u.last_login_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
     "  'last_login_ip', host(u.last_login_ip)) AS sessions,"
     " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS mfa_enabled,"
-    " 100 * num_nonnulls(u.email, u.username, nullif(u.full_name, ''), nullif(u.bio, ''), nullif(u.avatar_url, ''), nullif(u.locale, ''),"
+    " 100 * num_nonnulls(u.email, u.username, nullif(u.full_name, ''), nullif(u.bio, ''), nullif(u.avatar_url, ''),"
+    " nullif(u.locale, ''),"
     "  nullif(u.timezone, ''), nullif(u.email_verified, false)) / 8 AS profile_completion,"
-    " CASE WHEN u.password_hash IS NOT NULL THEN u.password_changed_at END AS password_changed_at, u.version AS _version "
+    " CASE WHEN u.password_hash IS NOT NULL THEN u.password_changed_at END AS password_changed_at, u.version AS"
+    " _version "
     "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("
-    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now()))"};
+    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND"
+    " s.expires_at > now()))"};
 
 static const forge_stmt_t user_set_role = {
     "user_set_role",
@@ -146,15 +166,18 @@ static const forge_stmt_t user_set_role = {
     "changed AS (UPDATE forge.users x SET role = $2 FROM old WHERE x.id = old.id RETURNING x.*), "
     FORGE_AUDIT("SELECT 'user.role_changed', NULL::bigint, id, NULL::inet, NULL,"
         " jsonb_build_object('from', role, 'to', $2, 'by', 'forgectl') FROM old") " "
-    "SELECT " BARE_USER ", old.role AS _old_role, u.version AS _version, 'u' || u.id || ':' || u.epoch AS _revoked, " FORGE_AUDITED
+    "SELECT " BARE_USER ", old.role AS _old_role, u.version AS _version, 'u' || u.id || ':' || u.epoch AS"
+    " _revoked, " FORGE_AUDITED
     " FROM changed u JOIN old ON old.id = u.id"};
 
 /* A reset from outside ends every session, key and link: whoever knew the old password is out (SECURITY 34). */
 static const forge_stmt_t user_set_password = {
     "user_set_password",
     "WITH changed AS ("
-    " UPDATE forge.users SET password_hash = $2, password_changed_at = clock_timestamp(), epoch = epoch + 1 WHERE email_key = $1 RETURNING *), "
-    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at IS NULL), "
+    " UPDATE forge.users SET password_hash = $2, password_changed_at = clock_timestamp(), epoch = epoch + 1 WHERE"
+    " email_key = $1 RETURNING *), "
+    "void AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c WHERE t.user_id = c.id AND t.used_at"
+    " IS NULL), "
     "keys AS (DELETE FROM forge.api_keys k USING changed c WHERE k.user_id = c.id), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM changed c"
@@ -162,7 +185,8 @@ static const forge_stmt_t user_set_password = {
     FORGE_AUDIT("SELECT 'admin.password_reset', NULL::bigint, id, NULL::inet, NULL,"
         " jsonb_build_object('by', 'forgectl', 'sessions', (SELECT count(*) FROM ended)) FROM changed") " "
     "SELECT " BARE_USER ", (SELECT count(*) FROM ended) AS _ended, u.version AS _version,"
-    " concat_ws(' ', 'u' || u.id || ':' || u.epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS _revoked, " FORGE_AUDITED
+    " concat_ws(' ', 'u' || u.id || ':' || u.epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS"
+    " _revoked, " FORGE_AUDITED
     " FROM changed u"};
 
 static const forge_stmt_t user_list = {
@@ -176,12 +200,13 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 {
     if (status != FORGE_E_CONFLICT)
         return status;
-    return strcmp(forge_store_constraint(db), "users_email_key_unique") == 0 ? FORGE_E_EMAIL_TAKEN : FORGE_E_USERNAME_TAKEN;
+    return strcmp(forge_store_constraint(db), "users_email_key_unique") == 0 ? FORGE_E_EMAIL_TAKEN
+                                                                             : FORGE_E_USERNAME_TAKEN;
 }
 
 /* The one way an account comes to be; `event` names who wanted it. */
-static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
-                             const char *event, forge_rows_t **rows)
+static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user,
+                             const forge_new_session_t *session, const char *event, forge_rows_t **rows)
 {
     static const forge_new_session_t none;
     const forge_new_session_t *s = session ? session : &none;
@@ -206,14 +231,15 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
     return FORGE_E_CONFLICT;
 }
 
-forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
-                                       forge_rows_t **rows)
+forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user,
+                                       const forge_new_session_t *session, forge_rows_t **rows)
 {
     forge_rows_t *ignored;
     return create(db, p, user, session, session ? "user.registered" : "admin.user_created", rows ? rows : &ignored);
 }
 
-forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows)
+forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username,
+                                          forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(email_key ? email_key : username);
     return forge_store_run(db, p, email_key ? &login_by_email : &login_by_username, args, rows);
@@ -232,8 +258,8 @@ forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, const forge_logi
     return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows);
 }
 
-forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,
-                                          forge_rows_t **rows)
+forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge,
+                                          const forge_guess_t *g, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, g->user_id), forge_util_itoa(p, challenge->epoch), challenge->new_hash,
@@ -246,7 +272,8 @@ forge_status_t forge_store_challenge_try(forge_db_t *db, apr_pool_t *p, const ch
     return forge_store_run(db, p, &challenge_try, FORGE_ARGS(sha256), rows);
 }
 
-forge_status_t forge_store_login_second(forge_db_t *db, apr_pool_t *p, const forge_second_t *second, forge_rows_t **rows)
+forge_status_t forge_store_login_second(forge_db_t *db, apr_pool_t *p, const forge_second_t *second,
+                                        forge_rows_t **rows)
 {
     const forge_new_session_t *s = &second->session;
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, second->session.guess->user_id), second->code.factor_id,
@@ -270,17 +297,20 @@ forge_status_t forge_store_first_superuser(forge_db_t *db, apr_pool_t *p, const 
     return status == FORGE_E_EMAIL_TAKEN ? FORGE_OK : status;
 }
 
-forge_status_t forge_store_user_set_role(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *role, forge_rows_t **rows)
+forge_status_t forge_store_user_set_role(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *role,
+                                         forge_rows_t **rows)
 {
     return forge_store_run(db, p, &user_set_role, FORGE_ARGS(email_key, role), rows);
 }
 
-forge_status_t forge_store_user_set_password(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *hash, forge_rows_t **rows)
+forge_status_t forge_store_user_set_password(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *hash,
+                                             forge_rows_t **rows)
 {
     return forge_store_run(db, p, &user_set_password, FORGE_ARGS(email_key, hash), rows);
 }
 
-forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t after_id, int limit, forge_rows_t **rows)
+forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t after_id, int limit,
+                                     forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, after_id), forge_util_itoa(p, limit));
     return forge_store_run(db, p, &user_list, args, rows);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Courses: the list, and statements that find, judge and change a course in one round trip, with the caller's rights in their SQL.
+ * Courses: the list, and statements that find, judge and change a course in one round trip, with the caller's rights in
+ * their SQL.
  */
 #include "learning_private.h"
 #include <string.h>
@@ -7,22 +8,24 @@
 /* clang-format off */
 
 /* The members of SPEC 6; the table is called c in every statement here. */
-#define COURSE                                                                                                                \
-    "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.version, c.created_at, c.updated_at"
+#define COURSE \
+    "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.version," \
+    " c.created_at, c.updated_at"
 
 /* May the caller put a course into organisation `org`? */
-#define MAY_JOIN(org, caller, admin)                                                                                           \
-    "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS ("               \
+#define MAY_JOIN(org, caller, admin) \
+    "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = " caller "::bigint)))"
 
-/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL: nothing matches.
- * Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops them. */
-#define WORDS(text)                                                                                                            \
-    "(nullif(replace(plainto_tsquery('simple', translate(" text ", '-_./:@', '      '))::text,"                                \
+/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL:
+ * nothing matches. Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops
+ * them. */
+#define WORDS(text) \
+    "(nullif(replace(plainto_tsquery('simple', translate(" text ", '-_./:@', '      '))::text," \
     " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
 
-/* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk along the order's index
- * looks cheaper than the GIN index, and that walk visits every course when the word is rare. */
+/* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk
+ * along the order's index looks cheaper than the GIN index, and that walk visits every course when the word is rare. */
 static const forge_list_filter_t filters[] = {
     {"q", "c.search @@ " WORDS("$%d") " AND c.search @@ " WORDS("$%d")},
     {"difficulty", "c.difficulty = $%d"},
@@ -32,7 +35,8 @@ static const forge_list_filter_t filters[] = {
 
 static const forge_list_order_t orders[] = {
     {"id", "c.id", "c.id > $%d::bigint", NULL},
-    {"-created_at", "c.created_at DESC, c.id DESC", "(c.created_at, c.id) < ($%d::timestamptz, $%d::bigint)", "created_at"},
+    {"-created_at", "c.created_at DESC, c.id DESC", "(c.created_at, c.id) < ($%d::timestamptz,"
+    " $%d::bigint)", "created_at"},
     {"title", "c.title, c.id", "(c.title, c.id) > ($%d::text, $%d::bigint)", "title"},
     {NULL, NULL, NULL, NULL}};
 

@@ -7,19 +7,24 @@
 
 static const forge_stmt_t enroll = {
     "enroll",
-    "WITH course AS (SELECT c.id FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") "), "
+    "WITH course AS (SELECT c.id FROM forge.courses c WHERE c.id = $3::bigint"
+    " AND " FORGE_COURSE_VISIBLE("$1", "$2") "), "
     "made AS ("
-    " INSERT INTO forge.enrollments AS e (course_id, user_id) SELECT id, $1::bigint FROM course ON CONFLICT DO NOTHING RETURNING e.*), "
+    " INSERT INTO forge.enrollments AS e (course_id, user_id) SELECT id, $1::bigint FROM course ON CONFLICT DO NOTHING"
+    " RETURNING e.*), "
     FORGE_AUDIT("SELECT 'enrollment.created', $1::bigint, $1::bigint, $4::inet, $5,"
                 " jsonb_build_object('course_id', course_id) FROM made")
-    " SELECT c.id AS course_id, $1::bigint AS user_id, coalesce(m.enrolled_at, e.enrolled_at) AS enrolled_at, 'enrollment' AS _id,"
+    " SELECT c.id AS course_id, $1::bigint AS user_id, coalesce(m.enrolled_at, e.enrolled_at) AS enrolled_at,"
+    " 'enrollment' AS _id,"
     "  m.user_id IS NULL AS _already, " FORGE_AUDITED
-    " FROM course c LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = c.id AND e.user_id = $1::bigint"};
+    " FROM course c LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = c.id AND e.user_id ="
+    " $1::bigint"};
 
 /* Who is enrolled gets out, also when the course is closed to them meanwhile. */
 static const forge_stmt_t unenroll = {
     "unenroll",
-    "WITH gone AS (DELETE FROM forge.enrollments e WHERE e.course_id = $3::bigint AND e.user_id = $1::bigint RETURNING e.*), "
+    "WITH gone AS (DELETE FROM forge.enrollments e WHERE e.course_id = $3::bigint AND e.user_id = $1::bigint RETURNING"
+    " e.*), "
     FORGE_AUDIT("SELECT 'enrollment.deleted', $1::bigint, $1::bigint, $4::inet, $5,"
                 " jsonb_build_object('course_id', course_id) FROM gone")
     " SELECT " FORGE_AUDITED " FROM forge.courses c"
@@ -34,8 +39,8 @@ static const forge_stmt_t enrolled = {
 
 /* clang-format on */
 
-forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
-                                  forge_rows_t **rows)
+forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
+                                  bool *already, forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f",
                                          forge_util_itoa(p, course_id), forge_store_ip(p, by->ip), by->request_id);

@@ -41,12 +41,14 @@ forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr
 
 /* --- enrollments.c --- */
 
-/* Rows: course_id, user_id, enrolled_at. *already: it was so before. FORGE_E_NOT_FOUND: no course that the caller sees. */
-forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
-                                  forge_rows_t **rows);
+/* Rows: course_id, user_id, enrolled_at. *already: it was so before. FORGE_E_NOT_FOUND: no course that the caller sees.
+ */
+forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
+                                  bool *already, forge_rows_t **rows);
 /* Also when the caller was not enrolled, as long as the course can be seen. */
 forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id);
-/* Does this account take the course? Only while it may see it; its instructor and platform administrators count as enrolled. */
+/* Does this account take the course? Only while it may see it; its instructor and platform administrators count as
+ * enrolled. */
 forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
                                     bool *enrolled);
 

@@ -3,7 +3,7 @@
  */
 #include "operations_private.h"
 
-#define BATCH 1000 /* rows in one statement */
+#define BATCH 1000          /* rows in one statement */
 enum { BATCHES_MAX = 100 }; /* statements for one table and run */
 
 /* clang-format off */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Answers kept under their Idempotency-Key: the claim, the work and the answer share one transaction, so that none is there without
- * the others.
+ * Answers kept under their Idempotency-Key: the claim, the work and the answer share one transaction, so that none is
+ * there without the others.
  */
 #include "operations_private.h"
 #include <apr_strings.h>
@@ -31,7 +31,8 @@ static const char *unhex(apr_pool_t *p, const char *hex, apr_size_t *len)
     char *out = apr_palloc(p, *len + 1);
     for (apr_size_t i = 0; i < *len; i++) {
         unsigned char high = (unsigned char)hex[2 * i], low = (unsigned char)hex[2 * i + 1];
-        out[i] = (char)(((high <= '9' ? high - '0' : high - 'a' + 10) << 4) | (low <= '9' ? low - '0' : low - 'a' + 10));
+        out[i] =
+            (char)(((high <= '9' ? high - '0' : high - 'a' + 10) << 4) | (low <= '9' ? low - '0' : low - 'a' + 10));
     }
     out[*len] = '\0';
     return out;
@@ -40,7 +41,7 @@ static const char *unhex(apr_pool_t *p, const char *hex, apr_size_t *len)
 static void answer_read(apr_pool_t *p, const forge_rows_t *rows, forge_stored_answer_t *answer)
 {
     const char *headers = forge_store_rows_text(rows, 0, "headers"), *body = forge_store_rows_text(rows, 0, "body");
-    memset(answer, 0, sizeof *answer);
+    memset(answer, 0, sizeof(*answer));
     answer->status = (int)forge_store_rows_int(rows, 0, "status", 0);
     answer->headers_json = headers ? apr_pstrdup(p, headers) : NULL;
     answer->body = body ? unhex(p, body, &answer->body_len) : NULL;

@@ -7,15 +7,20 @@
 
 static const forge_stmt_t inspect_server = {
     "inspect_server",
-    "SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_number,"
-    " current_database() AS database, current_user AS role, current_setting('max_connections')::integer AS max_connections,"
+    "SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS"
+    " server_number,"
+    " current_database() AS database, current_user AS role, current_setting('max_connections')::integer AS"
+    " max_connections,"
     " (SELECT sum(numbackends) FROM pg_stat_database) AS connections,"
-    " current_setting('server_encoding') AS encoding, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock"};
+    " current_setting('server_encoding') AS encoding, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS"
+    " clock"};
 
-/* One row when the role exists. What a superuser or a member of the owner may do follows from that and needs no list. */
+/* One row when the role exists. What a superuser or a member of the owner may do follows from that and needs no
+ * list. */
 static const forge_stmt_t inspect_role = {
     "inspect_role",
-    "SELECT r.rolsuper AS super, r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls AS strong, r.rolcanlogin AS can_login,"
+    "SELECT r.rolsuper AS super, r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls AS strong, r.rolcanlogin AS"
+    " can_login,"
     " pg_has_role(r.oid, n.nspowner, 'MEMBER') AS is_owner,"
     " (SELECT count(*) FROM pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S')) AS owned,"
     " has_schema_privilege(r.oid, n.oid, 'USAGE') AS usage,"

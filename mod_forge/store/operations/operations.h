@@ -8,12 +8,12 @@
 
 /* --- inspect.c: what forgectl check asks --- */
 
-/* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock (microseconds since the
- * epoch). */
+/* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock
+ * (microseconds since the epoch). */
 forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
-/* Row, when the role exists: super, strong (may create roles or databases, or passes row security), can_login, is_owner (of the schema, or
- * a member), owned (tables it owns), usage, creates (where it could: text, "" is good), missing and excess (rights against
- * forge.app_rights: text, NULL is good). */
+/* Row, when the role exists: super, strong (may create roles or databases, or passes row security), can_login, is_owner
+ * (of the schema, or a member), owned (tables it owns), usage, creates (where it could: text, "" is good), missing and
+ * excess (rights against forge.app_rights: text, NULL is good). */
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
 
 /* --- idempotency.c --- */
@@ -29,9 +29,9 @@ typedef struct forge_idempotency_key_t {
     const char *scope, *key;
     const char *fingerprint; /* of the request; not asked when the answer is kept */
 } forge_idempotency_key_t;
-/* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is what was said before.
- * FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock), FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint
- * differs. */
+/* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is
+ * what was said before. FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock),
+ * FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint differs. */
 forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                              bool *found, forge_stored_answer_t *answer);
 forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,

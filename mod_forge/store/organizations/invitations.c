@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Invitations: made together with their mail, accepted once, by the address they were sent to. Only the digest of a token is kept.
+ * Invitations: made together with their mail, accepted once, by the address they were sent to. Only the digest of a
+ * token is kept.
  */
 #include "membership.h"
 #include "organizations.h"
@@ -9,15 +10,17 @@
 
 /* A pending one whose time is over is expired, whether or not somebody has written that down. The table is called i. */
 #define OVERDUE "(i.state = 'pending' AND i.expires_at <= now())"
-#define INVITATION                                                                                                            \
-    "i.id, i.email, i.role, CASE WHEN " OVERDUE " THEN 'expired' ELSE i.state END AS state, i.expires_at, i.created_at, i.invited_by"
+#define INVITATION \
+    "i.id, i.email, i.role, CASE WHEN " OVERDUE " THEN 'expired' ELSE i.state END AS state, i.expires_at," \
+    " i.created_at, i.invited_by"
 
 static const forge_list_filter_t filters[] = {{NULL, NULL}};
 static const forge_list_order_t orders[] = {{"id", "i.id", "i.id > $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
-#define IN_ORGANIZATION                                                                                                       \
-    "i.organization_id = $3::bigint AND ($2::boolean OR EXISTS ("                                                             \
-    "SELECT FROM forge.memberships m WHERE m.organization_id = $3::bigint AND m.user_id = $1::bigint AND m.role IN ('owner', 'admin')))"
+#define IN_ORGANIZATION \
+    "i.organization_id = $3::bigint AND ($2::boolean OR EXISTS (" \
+    "SELECT FROM forge.memberships m WHERE m.organization_id = $3::bigint AND m.user_id = $1::bigint AND m.role IN" \
+    " ('owner', 'admin')))"
 
 const forge_list_t forge_store_invitations_list = {
     "invitation_list",
@@ -39,20 +42,25 @@ static const forge_stmt_t invitation_create = {
     "  WHEN c.power < 2 OR " RANK("$6::text") " > c.power THEN 'forbidden'"
     "  WHEN EXISTS (SELECT FROM forge.memberships m JOIN forge.users u ON u.id = m.user_id"
     "   WHERE m.organization_id = c.id AND u.email_key = $5) THEN 'already_member'"
-    "  WHEN EXISTS (SELECT FROM forge.invitations i WHERE i.organization_id = c.id AND i.email_key = $5 AND i.state = 'pending'"
+    "  WHEN EXISTS (SELECT FROM forge.invitations i WHERE i.organization_id = c.id AND i.email_key = $5 AND i.state ="
+    " 'pending'"
     "   AND i.expires_at > now()) THEN 'pending'"
-    "  WHEN (SELECT count(*) FROM forge.invitations i WHERE i.invited_by = $1::bigint AND i.created_at > now() - interval '1 day')"
-    "   >= $11::bigint OR (SELECT count(*) FROM forge.invitations i WHERE i.email_key = $5 AND i.created_at > now() - interval '1 day')"
+    "  WHEN (SELECT count(*) FROM forge.invitations i WHERE i.invited_by = $1::bigint AND i.created_at > now() -"
+    " interval '1 day')"
+    "   >= $11::bigint OR (SELECT count(*) FROM forge.invitations i WHERE i.email_key = $5 AND i.created_at > now() -"
+    " interval '1 day')"
     "   >= $12::bigint THEN 'too_many'"
     "  ELSE 'ok' END AS outcome FROM caller c), "
     "made AS ("
     " INSERT INTO forge.invitations AS i (organization_id, email, email_key, role, sha256, invited_by)"
-    " SELECT id, $4, $5, $6, decode($7, 'hex'), $1::bigint FROM verdict WHERE outcome = 'ok' AND (SELECT count(*) FROM overdue) >= 0"
+    " SELECT id, $4, $5, $6, decode($7, 'hex'), $1::bigint FROM verdict WHERE outcome = 'ok' AND (SELECT count(*) FROM"
+    " overdue) >= 0"
     " ON CONFLICT (organization_id, email_key) WHERE state = 'pending' DO NOTHING RETURNING i.*), "
     FORGE_MAIL("SELECT 'invitation', $13::text, email, NULL::bigint, $8 FROM made WHERE $13::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'invitation.created', $1::bigint, NULL::bigint, $9::inet, $10, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email, 'role', role) FROM made")
-    " SELECT " INVITATION ", CASE WHEN v.outcome = 'ok' AND i.id IS NULL THEN 'pending' ELSE v.outcome END AS _outcome, " FORGE_AUDITED
+    " SELECT " INVITATION ", CASE WHEN v.outcome = 'ok' AND i.id IS NULL THEN 'pending' ELSE v.outcome END AS"
+    " _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN made i ON true"};
 
 /* $1 caller, $2 administrator, $3 organisation, $4 invitation, $5 ip, $6 request id. */
@@ -60,7 +68,8 @@ static const forge_stmt_t invitation_revoke = {
     "invitation_revoke",
     "WITH " CALLER ", "
     "found AS ("
-    " SELECT i.* FROM caller c JOIN forge.invitations i ON i.organization_id = c.id WHERE i.id = $4::bigint FOR UPDATE OF i), "
+    " SELECT i.* FROM caller c JOIN forge.invitations i ON i.organization_id = c.id WHERE i.id = $4::bigint FOR UPDATE"
+    " OF i), "
     "verdict AS ("
     " SELECT i.id, CASE"
     "  WHEN c.power < 2 THEN 'forbidden'"
@@ -69,7 +78,8 @@ static const forge_stmt_t invitation_revoke = {
     "  WHEN i.state <> 'pending' OR " OVERDUE " THEN 'gone'"
     "  ELSE 'ok' END AS outcome FROM caller c LEFT JOIN found i ON true), "
     "changed AS ("
-    " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM verdict v WHERE i.id = v.id AND v.outcome = 'ok'"
+    " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM verdict v WHERE i.id = v.id AND"
+    " v.outcome = 'ok'"
     " RETURNING i.*), "
     FORGE_AUDIT("SELECT 'invitation.revoked', $1::bigint, NULL::bigint, $5::inet, $6, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email) FROM changed")
@@ -83,17 +93,21 @@ static const forge_stmt_t invitation_accept = {
     " SELECT i.id, i.organization_id, i.role, CASE"
     "  WHEN u.email_key IS DISTINCT FROM i.email_key THEN 'foreign'"
     "  WHEN i.state <> 'pending' OR " OVERDUE " THEN 'gone'"
-    "  WHEN EXISTS (SELECT FROM forge.memberships m WHERE m.organization_id = i.organization_id AND m.user_id = u.id) THEN 'already_member'"
+    "  WHEN EXISTS (SELECT FROM forge.memberships m WHERE m.organization_id = i.organization_id AND m.user_id = u.id)"
+    " THEN 'already_member'"
     "  ELSE 'ok' END AS outcome FROM found i LEFT JOIN forge.users u ON u.id = $1::bigint), "
     "used AS ("
     " UPDATE forge.invitations i SET state = 'accepted', accepted_by = $1::bigint, closed_at = now() FROM verdict v"
     " WHERE i.id = v.id AND v.outcome = 'ok' RETURNING i.*), "
     "joined AS ("
-    " INSERT INTO forge.memberships AS m (organization_id, user_id, role) SELECT organization_id, $1::bigint, role FROM used"
+    " INSERT INTO forge.memberships AS m (organization_id, user_id, role) SELECT organization_id, $1::bigint, role"
+    " FROM used"
     " ON CONFLICT DO NOTHING RETURNING m.organization_id, m.role), "
     FORGE_AUDIT("SELECT 'invitation.accepted', $1::bigint, $1::bigint, $3::inet, $4, jsonb_build_object("
-                "'organization_id', organization_id, 'invitation_id', id, 'role', role, 'invited_by', invited_by) FROM used")
-    " SELECT " ORGANIZATION ", CASE WHEN v.outcome = 'ok' AND m.role IS NULL THEN 'already_member' ELSE v.outcome END AS _outcome, "
+                "'organization_id', organization_id, 'invitation_id', id, 'role', role, 'invited_by', invited_by) FROM"
+                " used")
+    " SELECT " ORGANIZATION ", CASE WHEN v.outcome = 'ok' AND m.role IS NULL THEN 'already_member' ELSE v.outcome END"
+    " AS _outcome, "
     FORGE_AUDITED
     " FROM verdict v LEFT JOIN joined m ON true LEFT JOIN forge.organizations o ON o.id = m.organization_id"};
 
@@ -117,8 +131,8 @@ forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, cons
     return forge_store_membership_run(db, p, &invitation_revoke, args, NULL);
 }
 
-forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sha256_hex,
-                                             forge_rows_t **rows)
+forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             const char *sha256_hex, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), sha256_hex, forge_store_ip(p, by->ip), by->request_id);

@@ -9,10 +9,11 @@
 #define MEMBER "m.user_id, u.username, m.role, m.joined_at, m.user_id AS _id"
 
 static const forge_list_filter_t filters[] = {{NULL, NULL}};
-static const forge_list_order_t orders[] = {{"id", "m.user_id", "m.user_id > $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t orders[] = {{"id", "m.user_id", "m.user_id >"
+" $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
-#define IN_ORGANIZATION                                                                                                       \
-    "m.organization_id = $3::bigint AND ($2::boolean OR EXISTS ("                                                             \
+#define IN_ORGANIZATION \
+    "m.organization_id = $3::bigint AND ($2::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships x WHERE x.organization_id = $3::bigint AND x.user_id = $1::bigint))"
 
 const forge_list_t forge_store_members_list = {
@@ -26,18 +27,21 @@ static const forge_stmt_t member_add = {
     "member_add",
     "WITH " CALLER ", "
     "target AS ("
-    " SELECT u.id, u.username FROM forge.users u WHERE (u.id = $4::bigint OR u.email_key = $5) AND u.is_active AND u.role <> 'guest'), "
+    " SELECT u.id, u.username FROM forge.users u WHERE (u.id = $4::bigint OR u.email_key = $5) AND u.is_active AND"
+    " u.role <> 'guest'), "
     "verdict AS ("
     " SELECT c.id, t.id AS user_id, t.username, CASE"
     "  WHEN c.power < 2 OR " RANK("$6::text") " > c.power THEN 'forbidden'"
     "  WHEN t.id IS NULL THEN 'bad_reference'"
     "  ELSE 'ok' END AS outcome FROM caller c LEFT JOIN target t ON true), "
     "made AS ("
-    " INSERT INTO forge.memberships AS m (organization_id, user_id, role) SELECT id, user_id, $6 FROM verdict WHERE outcome = 'ok'"
+    " INSERT INTO forge.memberships AS m (organization_id, user_id, role) SELECT id, user_id, $6 FROM verdict WHERE"
+    " outcome = 'ok'"
     " ON CONFLICT DO NOTHING RETURNING m.*), "
     FORGE_AUDIT("SELECT 'member.added', $1::bigint, user_id, $7::inet, $8,"
                 " jsonb_build_object('organization_id', organization_id, 'role', role) FROM made")
-    " SELECT " MEMBER ", CASE WHEN u.outcome = 'ok' AND m.user_id IS NULL THEN 'already_member' ELSE u.outcome END AS _outcome, "
+    " SELECT " MEMBER ", CASE WHEN u.outcome = 'ok' AND m.user_id IS NULL THEN 'already_member' ELSE u.outcome END AS"
+    " _outcome, "
     FORGE_AUDITED
     " FROM verdict u LEFT JOIN made m ON true"};
 
@@ -47,7 +51,8 @@ static const forge_stmt_t member_update = {
     "member_update",
     "WITH " CALLER ", "
     "found AS ("
-    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id = $4::bigint"
+    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id ="
+    " $4::bigint"
     " FOR UPDATE OF m), "
     "verdict AS ("
     " SELECT c.id, f.user_id, f.role, CASE"
@@ -64,7 +69,8 @@ static const forge_stmt_t member_update = {
     " WHERE i.organization_id = x.organization_id AND i.invited_by = x.user_id AND i.state = 'pending'"
     "  AND (x.role = 'member' OR " RANK("i.role") " > " RANK("x.role") ")), "
     FORGE_AUDIT("SELECT 'member.role_changed', $1::bigint, x.user_id, $6::inet, $7, jsonb_build_object("
-                "'organization_id', x.organization_id, 'from', v.role, 'to', x.role) FROM changed x CROSS JOIN verdict v"
+                "'organization_id', x.organization_id, 'from', v.role, 'to', x.role) FROM changed x CROSS JOIN verdict"
+                " v"
                 " WHERE v.role <> x.role")
     " SELECT " MEMBER ", v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN changed m ON true LEFT JOIN forge.users u ON u.id = m.user_id"};
@@ -76,7 +82,8 @@ static const forge_stmt_t member_remove = {
     "member_remove",
     "WITH " CALLER ", "
     "found AS ("
-    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id = $4::bigint"
+    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id ="
+    " $4::bigint"
     " FOR UPDATE OF m), "
     "verdict AS ("
     " SELECT c.id, f.user_id, f.role, CASE"
@@ -86,19 +93,22 @@ static const forge_stmt_t member_remove = {
     "  WHEN f.role = 'owner' AND NOT " OTHER_OWNER("c.id", "f.user_id") " THEN 'last_owner'"
     "  ELSE 'ok' END AS outcome FROM caller c LEFT JOIN found f ON true), "
     "gone AS ("
-    " DELETE FROM forge.memberships m USING verdict v WHERE m.organization_id = v.id AND m.user_id = v.user_id AND v.outcome = 'ok'"
+    " DELETE FROM forge.memberships m USING verdict v WHERE m.organization_id = v.id AND m.user_id = v.user_id AND"
+    " v.outcome = 'ok'"
     " RETURNING m.*), "
     "ended AS ("
-    " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM gone g JOIN forge.users u ON u.id = g.user_id"
-    " WHERE i.organization_id = g.organization_id AND i.state = 'pending' AND (i.invited_by = g.user_id OR i.email_key = u.email_key)), "
+    " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM gone g JOIN forge.users u ON u.id ="
+    " g.user_id"
+    " WHERE i.organization_id = g.organization_id AND i.state = 'pending' AND (i.invited_by = g.user_id OR i.email_key"
+    " = u.email_key)), "
     FORGE_AUDIT("SELECT CASE WHEN $5::boolean THEN 'member.left' ELSE 'member.removed' END, $1::bigint, g.user_id,"
                 " $6::inet, $7, jsonb_build_object('organization_id', g.organization_id, 'role', g.role) FROM gone g")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
 /* clang-format on */
 
-forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, const forge_new_member_t *in,
-                                      forge_rows_t **rows)
+forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      const forge_new_member_t *in, forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), in->user_id,
@@ -115,8 +125,8 @@ forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const fo
     return forge_store_membership_run(db, p, &member_update, args, rows);
 }
 
-static forge_status_t remove_member(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
-                                    bool leaves)
+static forge_status_t remove_member(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                    apr_int64_t user_id, bool leaves)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
@@ -124,7 +134,8 @@ static forge_status_t remove_member(forge_db_t *db, apr_pool_t *p, const forge_a
     return forge_store_membership_run(db, p, &member_remove, args, NULL);
 }
 
-forge_status_t forge_store_member_remove(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id)
+forge_status_t forge_store_member_remove(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         apr_int64_t user_id)
 {
     return remove_member(db, p, by, id, user_id, false);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Private to store/: what the statements on organisations, members and invitations share. Parameters $1 to $3 are always the caller's id,
- * whether they are a platform administrator, and the organisation.
+ * Private to store/: what the statements on organisations, members and invitations share. Parameters $1 to $3 are
+ * always the caller's id, whether they are a platform administrator, and the organisation.
  */
 #ifndef FORGE_STORE_MEMBERSHIP_H
 #define FORGE_STORE_MEMBERSHIP_H
 
+#include "organizations.h"
 #include "store/engine/store_private.h"
 #include "store/store.h"
 
@@ -17,27 +18,32 @@
 #define ORGANIZATION "o.id, o.name, o.slug, m.role, o.version, o.created_at, o.updated_at"
 #define OWN_MEMBERSHIP "LEFT JOIN forge.memberships m ON m.organization_id = o.id AND m.user_id = $1::bigint"
 
-/* CTE `caller`: the organisation's id, the caller's role in it and power as a number; no row for who may not know of it. The organisation
- * is locked first, so that all changes of its members wait for each other and roles are read as the one before has left them. */
-#define CALLER                                                                                                                \
-    "org AS ("                                                                                                                \
-    " SELECT o.id FROM forge.organizations o WHERE o.id = $3::bigint AND ($2::boolean OR EXISTS ("                            \
-    "  SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = $1::bigint)) FOR NO KEY UPDATE), "      \
-    "me AS ("                                                                                                                 \
-    " SELECT m.role FROM org JOIN forge.memberships m ON m.organization_id = org.id WHERE m.user_id = $1::bigint FOR SHARE OF m), " \
-    "caller AS ("                                                                                                             \
-    " SELECT org.id, me.role, CASE WHEN $2::boolean THEN 3 ELSE " RANK("me.role") " END AS power"                             \
+/* CTE `caller`: the organisation's id, the caller's role in it and power as a number; no row for who may not know of
+ * it. The organisation is locked first, so that all changes of its members wait for each other and roles are read as
+ * the one before has left them. */
+#define CALLER \
+    "org AS (" \
+    " SELECT o.id FROM forge.organizations o WHERE o.id = $3::bigint AND ($2::boolean OR EXISTS (" \
+    "  SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = $1::bigint)) FOR NO KEY" \
+    " UPDATE), " \
+    "me AS (" \
+    " SELECT m.role FROM org JOIN forge.memberships m ON m.organization_id = org.id WHERE m.user_id = $1::bigint FOR" \
+    " SHARE OF m), " \
+    "caller AS (" \
+    " SELECT org.id, me.role, CASE WHEN $2::boolean THEN 3 ELSE " RANK("me.role") " END AS power" \
     " FROM org LEFT JOIN me ON true WHERE $2::boolean OR me.role IS NOT NULL)"
 
-/* An owner who can act besides this one. The last word has the trigger last_owner, which sees what others have just committed. */
-#define OTHER_OWNER(organization, user)                                                                                       \
-    "EXISTS (SELECT FROM forge.memberships o JOIN forge.users ou ON ou.id = o.user_id WHERE o.organization_id = " organization \
+/* An owner who can act besides this one. The last word has the trigger last_owner, which sees what others have just
+ * committed. */
+#define OTHER_OWNER(organization, user) \
+    "EXISTS (SELECT FROM forge.memberships o JOIN forge.users ou ON ou.id = o.user_id WHERE o.organization_id" \
+    " = " organization \
     " AND o.role = 'owner' AND ou.is_active AND o.user_id <> " user ")"
 
 /* clang-format on */
 
-/* Runs a statement whose column _outcome is its verdict; no row is FORGE_E_NOT_FOUND, the refusal of the trigger last_owner is
- * FORGE_E_LAST_OWNER. rows may be NULL. */
+/* Runs a statement whose column _outcome is its verdict; no row is FORGE_E_NOT_FOUND, the refusal of the trigger
+ * last_owner is FORGE_E_LAST_OWNER. rows may be NULL. */
 forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
                                           forge_rows_t **rows);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Organisations: each statement finds what the caller may know of, judges, changes and writes its audit event in one round trip.
+ * Organisations: each statement finds what the caller may know of, judges, changes and writes its audit event in one
+ * round trip.
  */
 #include "membership.h"
 #include "organizations.h"
@@ -12,7 +13,8 @@ static const forge_list_order_t orders[] = {{"id", "o.id", "o.id > $%d::bigint",
 
 const forge_list_t forge_store_organizations_mine = {
     "organization_list",
-    "SELECT " ORGANIZATION " FROM forge.memberships m JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = $1::bigint",
+    "SELECT " ORGANIZATION " FROM forge.memberships m JOIN forge.organizations o ON o.id = m.organization_id WHERE"
+    " m.user_id = $1::bigint",
     "SELECT count(*) FROM forge.memberships m WHERE m.user_id = $1::bigint",
     1, filters, orders};
 
@@ -22,9 +24,10 @@ const forge_list_t forge_store_organizations_all = {
     "SELECT count(*) FROM forge.organizations o WHERE $1::bigint IS NOT NULL",
     1, filters, orders};
 
-/* A slug of the name: letters without their marks, digits, and one hyphen for whatever stands between. With room for a suffix. */
-#define SLUG_OF(name)                                                                                                         \
-    "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(lower(regexp_replace("                         \
+/* A slug of the name: letters without their marks, digits, and one hyphen for whatever stands between. With room for
+ * a suffix. */
+#define SLUG_OF(name) \
+    "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(lower(regexp_replace(" \
     "normalize(" name ", NFKD), '[\\u0300-\\u036f]', '', 'g')), '[^a-z0-9]+', '-', 'g')), 54)), ''), 'organization')"
 
 /* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive.
@@ -35,9 +38,11 @@ static const forge_stmt_t organization_create = {
     "wanted AS ("
     " SELECT coalesce($3::text, (SELECT CASE WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = b.slug)"
     "  THEN b.slug || '-' || $4::text ELSE b.slug END FROM base b)) AS slug), "
-    "made AS (INSERT INTO forge.organizations (name, slug) SELECT $2, slug FROM wanted ON CONFLICT (slug) DO NOTHING RETURNING *), "
+    "made AS (INSERT INTO forge.organizations (name, slug) SELECT $2, slug FROM wanted ON CONFLICT (slug) DO NOTHING"
+    " RETURNING *), "
     "joined AS ("
-    " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made RETURNING role), "
+    " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made"
+    " RETURNING role), "
     FORGE_AUDIT("SELECT 'organization.created', $1::bigint, $1::bigint, $5::inet, $6,"
                 " jsonb_build_object('organization_id', id, 'name', name, 'slug', slug) FROM made")
     " SELECT " ORGANIZATION ", " FORGE_AUDITED " FROM made o CROSS JOIN joined m"};
@@ -65,7 +70,8 @@ static const forge_stmt_t organization_update = {
     " FROM verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
     FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $6::inet, $7, jsonb_build_object("
                 "'organization_id', o.id, 'from', jsonb_build_object('name', (v.was).name, 'slug', (v.was).slug),"
-                " 'to', jsonb_build_object('name', o.name, 'slug', o.slug)) FROM changed o JOIN verdict v ON v.id = o.id")
+                " 'to', jsonb_build_object('name', o.name, 'slug', o.slug)) FROM changed o JOIN verdict v ON v.id ="
+                " o.id")
     " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict m LEFT JOIN changed o ON o.id = m.id"};
 
@@ -93,18 +99,22 @@ static const forge_stmt_t organization_transfer = {
     "organization_transfer",
     "WITH " CALLER ", "
     "target AS ("
-    " SELECT m.user_id FROM caller c JOIN forge.memberships m ON m.organization_id = c.id JOIN forge.users u ON u.id = m.user_id"
+    " SELECT m.user_id FROM caller c JOIN forge.memberships m ON m.organization_id = c.id JOIN forge.users u ON u.id ="
+    " m.user_id"
     " WHERE m.user_id = $4::bigint AND u.is_active FOR UPDATE OF m), "
     "verdict AS ("
-    " SELECT c.id, c.role, t.user_id, CASE WHEN c.power < 3 THEN 'forbidden' WHEN t.user_id IS NULL THEN 'bad_reference' ELSE 'ok' END"
+    " SELECT c.id, c.role, t.user_id, CASE WHEN c.power < 3 THEN 'forbidden' WHEN t.user_id IS NULL THEN"
+    " 'bad_reference' ELSE 'ok' END"
     "  AS outcome FROM caller c LEFT JOIN target t ON true), "
     "before AS ("
     " SELECT m.user_id FROM verdict v JOIN forge.memberships m ON m.organization_id = v.id"
     " WHERE v.outcome = 'ok' AND m.role = 'owner' AND m.user_id <> v.user_id"
     "  AND (v.role IS DISTINCT FROM 'owner' OR m.user_id = $1::bigint) FOR UPDATE OF m), "
     "changed AS ("
-    " UPDATE forge.memberships m SET role = CASE WHEN m.user_id = v.user_id THEN 'owner' ELSE 'admin' END FROM verdict v"
-    " WHERE m.organization_id = v.id AND v.outcome = 'ok' AND (m.user_id = v.user_id OR m.user_id IN (SELECT user_id FROM before))"
+    " UPDATE forge.memberships m SET role = CASE WHEN m.user_id = v.user_id THEN 'owner' ELSE 'admin' END FROM verdict"
+    " v"
+    " WHERE m.organization_id = v.id AND v.outcome = 'ok' AND (m.user_id = v.user_id OR m.user_id IN (SELECT user_id"
+    " FROM before))"
     " RETURNING m.user_id, m.role), "
     "ended AS ("
     " UPDATE forge.invitations i SET state = 'revoked', closed_at = now() FROM before b"
@@ -112,7 +122,8 @@ static const forge_stmt_t organization_transfer = {
     FORGE_AUDIT("SELECT 'organization.transferred', $1::bigint, v.user_id, $5::inet, $6, jsonb_build_object("
                 "'organization_id', v.id, 'from', (SELECT coalesce(jsonb_agg(b.user_id), '[]') FROM before b))"
                 " FROM verdict v WHERE v.outcome = 'ok'")
-    " SELECT o.id, o.name, o.slug, coalesce((SELECT x.role FROM changed x WHERE x.user_id = $1::bigint), v.role) AS role,"
+    " SELECT o.id, o.name, o.slug, coalesce((SELECT x.role FROM changed x WHERE x.user_id = $1::bigint), v.role) AS"
+    " role,"
     "  o.version, o.created_at, o.updated_at, v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN forge.organizations o ON o.id = v.id"};
 
@@ -157,15 +168,16 @@ forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const f
     return judged(*answer);
 }
 
-forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *name, const char *slug,
-                                               forge_rows_t **rows)
+forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *name,
+                                               const char *slug, forge_rows_t **rows)
 {
-    /* A slug of ours may be taken by a twin whose commit our snapshot does not see: another suffix, and the next one does. */
+    /* A slug of ours may be taken by a twin whose commit our snapshot does not see: another suffix, and the next one
+     * does. */
     for (int tries = 0; tries < 3; tries++) {
         unsigned char dice[4];
-        forge_util_random(dice, sizeof dice);
+        forge_util_random(dice, sizeof(dice));
         const forge_args_t args =
-            FORGE_ARGS(forge_util_itoa(p, by->id), name, slug, forge_util_hex(p, dice, sizeof dice),
+            FORGE_ARGS(forge_util_itoa(p, by->id), name, slug, forge_util_hex(p, dice, sizeof(dice)),
                        forge_store_ip(p, by->ip), by->request_id);
         forge_status_t status = forge_store_run(db, p, &organization_create, args, rows);
         if (status == FORGE_E_BAD_REFERENCE && broke(db, "memberships_user_id_fkey"))
@@ -179,7 +191,8 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
     return FORGE_E_SLUG_TAKEN;
 }
 
-forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, forge_rows_t **rows)
+forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                            forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id));
     FORGE_TRY(forge_store_run(db, p, &organization_get, args, rows));

@@ -8,8 +8,9 @@
 /* clang-format off */
 
 /* The table is called u in every statement here. */
-#define WHOLE                                                                                                            \
-    ACCOUNT ", EXISTS (SELECT FROM forge.mfa_factors m WHERE m.user_id = u.id AND m.confirmed_at IS NOT NULL) AS mfa_enabled, " \
+#define WHOLE \
+    ACCOUNT ", EXISTS (SELECT FROM forge.mfa_factors m WHERE m.user_id = u.id AND m.confirmed_at IS NOT NULL) AS" \
+    " mfa_enabled, " \
     "u.last_login_at, u.deactivated_at, u.created_at, u.updated_at"
 
 /* The text is a literal piece of what is searched: its own % and _ are no wildcards. */
@@ -21,7 +22,8 @@ static const forge_list_filter_t filters[] = {
 
 static const forge_list_order_t orders[] = {
     {"id", "u.id", "u.id > $%d::bigint", NULL},
-    {"-created_at", "u.created_at DESC, u.id DESC", "(u.created_at, u.id) < ($%d::timestamptz, $%d::bigint)", "created_at"},
+    {"-created_at", "u.created_at DESC, u.id DESC", "(u.created_at, u.id) < ($%d::timestamptz,"
+    " $%d::bigint)", "created_at"},
     {"username", "u.username, u.id", "(u.username, u.id) > ($%d::text, $%d::bigint)", "username"},
     {NULL, NULL, NULL, NULL}};
 
@@ -37,7 +39,8 @@ static const forge_stmt_t account_get = {
 
 static const forge_stmt_t account_profile = {
     "account_profile",
-    "SELECT u.id, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.created_at, u.version AS _version FROM forge.users u "
+    "SELECT u.id, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.created_at, u.version AS _version FROM"
+    " forge.users u "
     "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
 /* What comes out equal is not written, so that version and ETag stay.
@@ -49,17 +52,20 @@ static const forge_stmt_t profile_update = {
     "verdict AS ("
     " SELECT m.id, CASE"
     "  WHEN NOT ($2::text IS NULL OR (m.was).version = ANY ($2::bigint[])) THEN 'stale'"
-    "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower(m.username COLLATE \"C\") AND x.id <> m.id)"
+    "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower(m.username COLLATE \"C\")"
+    " AND x.id <> m.id)"
     "   THEN 'username_taken'"
     "  WHEN (m.username, m.full_name, m.bio, m.avatar_url, m.locale, m.timezone) IS NOT DISTINCT FROM"
-    "   ((m.was).username, (m.was).full_name, (m.was).bio, (m.was).avatar_url, (m.was).locale, (m.was).timezone) THEN 'unchanged'"
+    "   ((m.was).username, (m.was).full_name, (m.was).bio, (m.was).avatar_url, (m.was).locale, (m.was).timezone) THEN"
+    " 'unchanged'"
     "  ELSE 'ok' END AS outcome FROM merged m), "
     "changed AS ("
     " UPDATE forge.users u SET username = m.username, full_name = m.full_name, bio = m.bio, avatar_url = m.avatar_url,"
     "  locale = m.locale, timezone = m.timezone"
     " FROM merged m JOIN verdict v ON v.id = m.id WHERE u.id = m.id AND v.outcome = 'ok' RETURNING u.*), "
     FORGE_AUDIT("SELECT 'user.updated', c.id, c.id, $4::inet, $5::text,"
-                " jsonb_build_object('members', (SELECT jsonb_agg(k) FROM jsonb_object_keys($3::jsonb) k)) FROM changed c") ", "
+                " jsonb_build_object('members', (SELECT jsonb_agg(k) FROM jsonb_object_keys($3::jsonb) k)) FROM"
+                " changed c") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (f.u).* FROM found f, verdict v WHERE v.outcome = 'unchanged') "
     "SELECT " BARE_USER ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN present u ON true"};
@@ -80,7 +86,8 @@ static const forge_stmt_t account_update = {
     "  WHEN (m.was).role = 'guest' AND m.role <> 'guest' THEN 'guest'"
     "  WHEN (m.was).role = 'admin' AND (m.was).is_active AND NOT (m.role = 'admin' AND m.is_active) AND NOT EXISTS ("
     "   SELECT FROM locked o WHERE (o.u).id <> m.id AND (o.u).role = 'admin' AND (o.u).is_active) THEN 'last_admin'"
-    "  WHEN (m.role, m.is_active, m.email_verified) = ((m.was).role, (m.was).is_active, (m.was).email_verified) THEN 'unchanged'"
+    "  WHEN (m.role, m.is_active, m.email_verified) = ((m.was).role, (m.was).is_active, (m.was).email_verified) THEN"
+    " 'unchanged'"
     "  ELSE 'ok' END AS outcome FROM merged m), "
     "changed AS ("
     " UPDATE forge.users u SET role = m.role, is_active = m.is_active, email_verified = m.email_verified"
@@ -92,12 +99,16 @@ static const forge_stmt_t account_update = {
     FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $5::inet, $6::text, e.detail"
                 " FROM changed c, merged m, LATERAL (VALUES"
                 " ('admin.user_updated', true, jsonb_build_object("
-                "  'from', jsonb_build_object('role', (m.was).role, 'is_active', (m.was).is_active, 'email_verified', (m.was).email_verified),"
-                "  'to', jsonb_build_object('role', c.role, 'is_active', c.is_active, 'email_verified', c.email_verified))),"
-                " ('user.role_changed', c.role <> (m.was).role, jsonb_build_object('from', (m.was).role, 'to', c.role)),"
+                "  'from', jsonb_build_object('role', (m.was).role, 'is_active', (m.was).is_active, 'email_verified',"
+                " (m.was).email_verified),"
+                "  'to', jsonb_build_object('role', c.role, 'is_active', c.is_active, 'email_verified',"
+                " c.email_verified))),"
+                " ('user.role_changed', c.role <> (m.was).role, jsonb_build_object('from', (m.was).role, 'to',"
+                " c.role)),"
                 " ('user.deactivated', (m.was).is_active AND NOT c.is_active, jsonb_build_object('by', 'admin'))"
                 ") AS e(event, applies, detail) WHERE e.applies") ", "
-    "present AS (SELECT * FROM changed UNION ALL SELECT (l.u).* FROM locked l, verdict v WHERE (l.u).id = v.id AND v.outcome = 'unchanged') "
+    "present AS (SELECT * FROM changed UNION ALL SELECT (l.u).* FROM locked l, verdict v WHERE (l.u).id = v.id AND"
+    " v.outcome = 'unchanged') "
     "SELECT " WHOLE ", u.version AS _version, v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("voided")
     " FROM verdict v LEFT JOIN present u ON true"};
 

@@ -32,7 +32,8 @@ const forge_list_t forge_store_audit_list = {
 
 static const forge_stmt_t audit_bounds = {
     "audit_bounds",
-    "SELECT coalesce((SELECT max(id) FROM forge.audit_events), 0) AS newest, coalesce((SELECT min(id) FROM forge.audit_events), 0) AS oldest"};
+    "SELECT coalesce((SELECT max(id) FROM forge.audit_events), 0) AS newest, coalesce((SELECT min(id) FROM"
+    " forge.audit_events), 0) AS oldest"};
 
 /* $1 id to stay below, $2 actor, $3 subject, $4 event, $5 prefix of events, $6 since, $7 until. */
 static const forge_stmt_t audit_batch = {
@@ -54,12 +55,13 @@ forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64
     return FORGE_OK;
 }
 
-forge_status_t forge_store_audit_batch(forge_db_t *db, apr_pool_t *p, const forge_audit_filter_t *filter, apr_int64_t *before,
-                                       forge_rows_t **rows)
+forge_status_t forge_store_audit_batch(forge_db_t *db, apr_pool_t *p, const forge_audit_filter_t *filter,
+                                       apr_int64_t *before, forge_rows_t **rows)
 {
     const char *const *v = filter->values;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, *before), v[FORGE_AUDIT_ACTOR], v[FORGE_AUDIT_SUBJECT],
-                                         v[FORGE_AUDIT_EVENT], v[FORGE_AUDIT_PREFIX], v[FORGE_AUDIT_SINCE], v[FORGE_AUDIT_UNTIL]);
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, *before), v[FORGE_AUDIT_ACTOR], v[FORGE_AUDIT_SUBJECT], v[FORGE_AUDIT_EVENT],
+                   v[FORGE_AUDIT_PREFIX], v[FORGE_AUDIT_SINCE], v[FORGE_AUDIT_UNTIL]);
     FORGE_TRY(forge_store_run(db, p, &audit_batch, args, rows));
     int n = forge_store_rows_count(*rows);
     *before = n == ROWS ? forge_store_rows_int(*rows, n - 1, "id", 0) : *before - WINDOW;

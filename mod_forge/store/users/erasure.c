@@ -45,7 +45,8 @@ static const forge_stmt_t account_leave = {
     " SELECT u.id, u.role, u.is_active FROM forge.users u WHERE (u.id = $1::bigint OR u.role = 'admin') AND u.is_active"
     " ORDER BY u.id FOR NO KEY UPDATE), "
     "verdict AS ("
-    " SELECT l.id, CASE WHEN l.role = 'admin' AND NOT EXISTS (SELECT FROM locked o WHERE o.id <> l.id AND o.role = 'admin')"
+    " SELECT l.id, CASE WHEN l.role = 'admin' AND NOT EXISTS (SELECT FROM locked o WHERE o.id <> l.id AND o.role ="
+    " 'admin')"
     "  THEN 'last_admin' ELSE 'ok' END AS outcome FROM locked l WHERE l.id = $1::bigint), "
     "changed AS ("
     " UPDATE forge.users u SET is_active = false, erase_at = now() + " FORGE_INTERVAL(FORGE_ERASE_DAYS, "days")
@@ -62,7 +63,8 @@ static const forge_stmt_t account_delete = {
     "account_delete",
     "WITH locked AS MATERIALIZED ("
     " SELECT u.id, u.role, u.is_active, u.version FROM forge.users u"
-    " WHERE (u.id = $2::bigint AND u.anonymized_at IS NULL) OR (u.role = 'admin' AND u.is_active) ORDER BY u.id FOR NO KEY UPDATE), "
+    " WHERE (u.id = $2::bigint AND u.anonymized_at IS NULL) OR (u.role = 'admin' AND u.is_active) ORDER BY u.id FOR NO"
+    " KEY UPDATE), "
     "verdict AS ("
     " SELECT l.id, CASE"
     "  WHEN NOT ($3::text IS NULL OR l.version = ANY ($3::bigint[])) THEN 'stale'"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Door of store/users: accounts as administrators and their owners manage them, and the audit log (SPEC 4).
  *
- * Whoever takes the role or the activity of an administrator away locks all active ones first, in the order of their ids, and counts: two
- * who do so at once see each other. The trigger users_last_admin holds the same for psql.
+ * Whoever takes the role or the activity of an administrator away locks all active ones first, in the order of their
+ * ids, and counts: two who do so at once see each other. The trigger users_last_admin holds the same for psql.
  */
 #ifndef FORGE_STORE_ACCOUNTS_ADMIN_H
 #define FORGE_STORE_ACCOUNTS_ADMIN_H
@@ -12,18 +12,19 @@
 /* --- accounts.c --- */
 
 extern const forge_list_t forge_store_accounts_list; /* no base args; filters q, role, is_active */
-/* The whole account: id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale, timezone, mfa_enabled,
- * last_login_at, deactivated_at, created_at, updated_at, _version. FORGE_E_NOT_FOUND. */
+/* The whole account: id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale,
+ * timezone, mfa_enabled, last_login_at, deactivated_at, created_at, updated_at, _version. FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
-/* What everybody may know: id, username, full_name, bio, avatar_url, role, created_at, _version. FORGE_E_NOT_FOUND also for guests and
- * inactive accounts. */
+/* What everybody may know: id, username, full_name, bio, avatar_url, role, created_at, _version. FORGE_E_NOT_FOUND also
+ * for guests and inactive accounts. */
 forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
-/* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version, _email_key.
- * FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
+/* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version,
+ * _email_key. FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const forge_patch_t *patch, forge_rows_t **rows);
-/* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND, FORGE_E_PRECONDITION_FAILED,
- * FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role), FORGE_E_LAST_ADMIN. */
+/* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND,
+ * FORGE_E_PRECONDITION_FAILED, FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role),
+ * FORGE_E_LAST_ADMIN. */
 forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                           const forge_patch_t *patch, forge_rows_t **rows);
 /* All sessions and all access tokens of an account. FORGE_E_NOT_FOUND. */
@@ -39,8 +40,9 @@ forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const f
 /* The caller leaves: inactive at once, erased after FORGE_ERASE_DAYS unless an administrator activates it again.
  * FORGE_E_INVALID_TOKEN, FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
-/* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it. FORGE_E_NOT_FOUND,
- * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at this very moment. */
+/* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it.
+ * FORGE_E_NOT_FOUND, FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at
+ * this very moment. */
 forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                           const char *if_version);
 /* Housekeeping: those whose time is over, in batches. */
@@ -66,8 +68,9 @@ typedef struct forge_bulk_t {
  * not_found or failed, code with failed}. The administrator who would be the last one to go fails and stays. */
 forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const forge_bulk_t *bulk, forge_rows_t **rows);
-/* Creates the accounts of a JSON array [{row, email, email_key, username, full_name, role, password_hash}], where everything is valid by
- * itself. `first` writes the audit event of the whole. One row each, in order: row, id (NULL: not created), code (NULL: created). */
+/* Creates the accounts of a JSON array [{row, email, email_key, username, full_name, role, password_hash}], where
+ * everything is valid by itself. `first` writes the audit event of the whole. One row each, in order: row, id (NULL:
+ * not created), code (NULL: created). */
 forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *accounts,
                                            bool first, forge_rows_t **rows);
 
@@ -89,8 +92,9 @@ typedef struct forge_audit_filter_t {
 extern const forge_list_t forge_store_audit_list; /* no base args */
 /* Where to begin and to end reading: ids from *newest down to *oldest; 0, 0 when there is nothing. */
 forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64_t *newest, apr_int64_t *oldest);
-/* The next events with ids below *before, newest first, by a bounded piece of work: perhaps none. Moves *before to where to go on. */
-forge_status_t forge_store_audit_batch(forge_db_t *db, apr_pool_t *p, const forge_audit_filter_t *filter, apr_int64_t *before,
-                                       forge_rows_t **rows);
+/* The next events with ids below *before, newest first, by a bounded piece of work: perhaps none. Moves *before to
+ * where to go on. */
+forge_status_t forge_store_audit_batch(forge_db_t *db, apr_pool_t *p, const forge_audit_filter_t *filter,
+                                       apr_int64_t *before, forge_rows_t **rows);
 
 #endif

@@ -34,7 +34,9 @@ static const char *cookie_line(const reply_t *reply, const char *name)
 
 static browser_t browser_of(person_t who, const reply_t *reply)
 {
-    browser_t b = {.who = who, .session = cookie_set(reply, "__Host-forge_session"), .csrf = cookie_set(reply, "__Host-forge_csrf")};
+    browser_t b = {.who = who,
+                   .session = cookie_set(reply, "__Host-forge_session"),
+                   .csrf = cookie_set(reply, "__Host-forge_csrf")};
     ck_assert_msg(b.session && b.csrf, "no cookies: %s", reply->head);
     b.cookies = F("Cookie: theme=dark; __Host-forge_session=%s; __Host-forge_csrf=%s", b.session, b.csrf);
     b.proof = F("X-CSRF-Token: %s", b.csrf);
@@ -43,7 +45,8 @@ static browser_t browser_of(person_t who, const reply_t *reply)
 
 static reply_t *login(person_t who)
 {
-    return API("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", who.email, who.password));
+    return API("POST", "/api/v1/auth/login",
+               .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", who.email, who.password));
 }
 
 static browser_t browser(const char *role)
@@ -96,14 +99,16 @@ START_TEST(logins_set_cookies)
     ck_assert(strstr(session, "; HttpOnly") && !strstr(csrf, "HttpOnly") && !strstr(reply->head, "Domain="));
     ck_assert_int_eq(header_count(reply, "Set-Cookie"), 2);
     ck_assert_uint_eq(strlen(cookie_set(reply, "__Host-forge_csrf")), 43);
-    reply_t *made = API("POST", "/api/v1/auth/register", .json = "{\"email\":\"new@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
+    reply_t *made = API("POST", "/api/v1/auth/register",
+                        .json = "{\"email\":\"new@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
     expect_status(made, 201);
     ck_assert_ptr_nonnull(cookie_set(made, "__Host-forge_session"));
-    reply_t *wrong = API("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"Wrong7-Walrus!Q\"}", ada.email));
+    reply_t *wrong =
+        API("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"Wrong7-Walrus!Q\"}", ada.email));
     expect_problem(wrong, "bad_credentials");
     ck_assert_int_eq(header_count(wrong, "Set-Cookie"), 0);
-    reply_t *plain =
-        CALL("POST", "/api/v1/auth/login", .port = PORT_TLS, .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", ada.email, ada.password));
+    reply_t *plain = CALL("POST", "/api/v1/auth/login", .port = PORT_TLS,
+                          .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", ada.email, ada.password));
     ck_assert_int_eq(header_count(plain, "Set-Cookie"), 0); /* ForgeCookie Off */
 }
 END_TEST
@@ -121,7 +126,8 @@ START_TEST(the_cookie_opens_api_and_doors)
     expect_status(ASK("GET", "/closed/page.txt"), 401);
     reply_t *script = ASK("GET", "/cgi/env", .headers = {ada.cookies});
     expect_status(script, 200);
-    ck_assert(strstr(script->body, "\nHTTP_COOKIE=theme=dark\n") && !strstr(script->body, ada.session) && !strstr(script->body, ada.csrf));
+    ck_assert(strstr(script->body, "\nHTTP_COOKIE=theme=dark\n") && !strstr(script->body, ada.session) &&
+              !strstr(script->body, ada.csrf));
     reply_t *back = ASK("GET", "/proxy/x", .headers = {ada.cookies});
     expect_status(back, 200);
     ck_assert(strstr(back->body, "\r\nCookie: theme=dark\r\n") && strstr(back->body, "\r\nX-Forge-User: "));
@@ -130,7 +136,8 @@ START_TEST(the_cookie_opens_api_and_doors)
     /* where it is Off, and where an Authorization header says something else */
     expect_problem(CALL("GET", "/api/v1/auth/me", .port = PORT_TLS, .headers = {ada.cookies}), "unauthenticated");
     expect_problem(API("GET", "/api/v1/auth/me", .headers = {ada.cookies}, .token = "x"), "invalid_token");
-    expect_problem(API("GET", "/api/v1/auth/me", .headers = {ada.cookies, "Authorization: Basic YTpi"}), "unauthenticated");
+    expect_problem(API("GET", "/api/v1/auth/me", .headers = {ada.cookies, "Authorization: Basic YTpi"}),
+                   "unauthenticated");
     expect_status(ASK("GET", "/closed/page.txt", .headers = {ada.cookies, "Authorization: Basic YTpi"}), 401);
 }
 END_TEST
@@ -141,16 +148,20 @@ START_TEST(writes_need_the_csrf_token)
     static const char course[] = "{\"title\":\"By cookie\"}";
     const char *const wrong[] = {"X-CSRF-Token: x", eve.proof, "X-CSRF-Token;", F("%sx", ada.proof)};
     expect_problem(API("POST", "/api/v1/courses", .json = course, .headers = {ada.cookies}), "csrf_failed");
-    expect_problem(API("POST", "/api/v1/courses", .json = course, .headers = {ada.cookies, "Sec-Fetch-Site: same-origin"}), "csrf_failed");
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        expect_problem(API("POST", "/api/v1/courses", .json = course, .headers = {ada.cookies, wrong[i]}), "csrf_failed");
+    expect_problem(
+        API("POST", "/api/v1/courses", .json = course, .headers = {ada.cookies, "Sec-Fetch-Site: same-origin"}),
+        "csrf_failed");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        expect_problem(API("POST", "/api/v1/courses", .json = course, .headers = {ada.cookies, wrong[i]}),
+                       "csrf_failed");
     reply_t *made = API("POST", "/api/v1/courses", .json = course, .headers = {ada.cookies, ada.proof});
     expect_status(made, 201);
     const char *path = header(made, "Location");
     expect_problem(API("DELETE", path, .headers = {ada.cookies}), "csrf_failed");
     expect_problem(API("PATCH", path, .json = course, .headers = {ada.cookies, eve.proof}), "csrf_failed");
     expect_status(API("DELETE", path, .headers = {ada.cookies, ada.proof}), 204);
-    expect_status(API("POST", "/api/v1/courses", .json = course, .token = ada.session), 201); /* no cookie, no forged form */
+    expect_status(API("POST", "/api/v1/courses", .json = course, .token = ada.session),
+                  201); /* no cookie, no forged form */
 }
 END_TEST
 
@@ -173,7 +184,7 @@ START_TEST(forms_of_the_same_origin_may_write_to_content)
                  {"Sec-Fetch-Site: same-site", own, 403},
                  {"Sec-Fetch-Site: cross-site", own, 403},
                  {"Sec-Fetch-Site: none", NULL, 403}};
-    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+    for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
         reply_t *reply = ASK("POST", "/cgi/env", .json = "a=b", .type = "application/x-www-form-urlencoded",
                              .headers = {ada.cookies, tries[i].first, tries[i].second});
         ck_assert_msg(reply->status == tries[i].wanted, "%zu: %d, wanted %d", i, reply->status, tries[i].wanted);
@@ -218,7 +229,8 @@ START_TEST(foreign_pages_make_no_guests)
 {
     static const char *const foreign[] = {"Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site",
                                           "Sec-Fetch-Site: same-site"};
-    static const char *const types[] = {"application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", ""};
+    static const char *const types[] = {"application/x-www-form-urlencoded", "text/plain",
+                                        "multipart/form-data; boundary=x", ""};
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 4; j++) {
             reply_t *reply = ASK("POST", "/api/v1/auth/guest", .json = "", .type = types[j], .headers = {foreign[i]});
@@ -235,7 +247,8 @@ END_TEST
 START_TEST(cookies_are_not_cached)
 {
     browser_t ada = browser("student"), old = aged(ada, 60);
-    reply_t *kept = ASK("GET", "/proxy/shared", .headers = {ada.cookies}), *renewed = ASK("GET", "/proxy/shared", .headers = {old.cookies});
+    reply_t *kept = ASK("GET", "/proxy/shared", .headers = {ada.cookies}),
+            *renewed = ASK("GET", "/proxy/shared", .headers = {old.cookies});
     ck_assert_str_eq(header(kept, "Cache-Control"), "public, max-age=60");
     ck_assert_int_eq(header_count(renewed, "Set-Cookie"), 2);
     ck_assert_msg(!strstr(header(renewed, "Cache-Control"), "public"), "%s", renewed->head);
@@ -267,8 +280,9 @@ START_TEST(garbage_is_not_believed)
                                F("Cookie: __Host-forge_session=%s", ada.who.refresh),
                                F("Cookie: __Host-forge_session=%s", huge),
                                F("Cookie: __Host-forge_session=%s%s", huge, huge)};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        reply_t *page = ASK("GET", "/closed/page.txt", .headers = {bad[i]}), *me = ASK("GET", "/api/v1/auth/me", .headers = {bad[i]});
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        reply_t *page = ASK("GET", "/closed/page.txt", .headers = {bad[i]}),
+                *me = ASK("GET", "/api/v1/auth/me", .headers = {bad[i]});
         ck_assert_msg(page->status == 401 || page->status == 400 || page->status == 431, "%zu: %d", i, page->status);
         ck_assert_msg(me->status == 401 || me->status == 400 || me->status == 431, "%zu: %d", i, me->status);
     }
@@ -285,7 +299,8 @@ START_TEST(an_ended_token_is_renewed_while_its_session_lives)
     browser_t fresh = browser_of(ada.who, me);
     ck_assert_str_ne(fresh.session, old.session);
     ck_assert_str_eq(fresh.csrf, ada.csrf);
-    ck_assert_str_eq(sql("SELECT bool_and(last_seen_at > now() - interval '1 minute' AND expires_at > now() + interval '6 days') FROM "
+    ck_assert_str_eq(sql("SELECT bool_and(last_seen_at > now() - interval '1 minute' AND expires_at > now() + interval "
+                         "'6 days') FROM "
                          "forge.sessions WHERE id = %s",
                          text_at(jwt_part(ada.session, 1), "/sid")),
                      "t");
@@ -294,11 +309,13 @@ START_TEST(an_ended_token_is_renewed_while_its_session_lives)
     ck_assert_int_eq(header_count(page, "Set-Cookie"), 2);
     ck_assert_int_eq(header_count(ASK("GET", "/closed/page.txt", .headers = {fresh.cookies}), "Set-Cookie"), 0);
     ck_assert_int_eq(header_count(ASK("GET", "/proxy/x", .headers = {old.cookies}), "Set-Cookie"), 2);
-    reply_t *write = API("POST", "/api/v1/courses", .json = "{\"title\":\"Late\"}", .headers = {old.cookies, old.proof});
+    reply_t *write =
+        API("POST", "/api/v1/courses", .json = "{\"title\":\"Late\"}", .headers = {old.cookies, old.proof});
     expect_status(write, 201);
     ck_assert_int_eq(header_count(write, "Set-Cookie"), 2);
     expect_problem(API("GET", "/api/v1/auth/me", .headers = {older.cookies}), "invalid_token");
-    expect_problem(API("GET", "/api/v1/auth/me", .headers = {with_session(old, F("%sx", old.session)).cookies}), "invalid_token");
+    expect_problem(API("GET", "/api/v1/auth/me", .headers = {with_session(old, F("%sx", old.session)).cookies}),
+                   "invalid_token");
     sql("UPDATE forge.sessions SET expires_at = now() - interval '1 second'");
     expect_problem(API("GET", "/api/v1/auth/me", .headers = {old.cookies}), "invalid_token");
 }
@@ -321,7 +338,8 @@ START_TEST(an_ended_session_is_not_renewed)
 }
 END_TEST
 
-/* A change of role voids the tokens given before it, not the session: the next request has a new token, with the new role. */
+/* A change of role voids the tokens given before it, not the session: the next request has a new token, with the new
+ * role. */
 START_TEST(a_new_role_is_in_the_next_request)
 {
     browser_t ada = browser("student"), old = aged(ada, 60);
@@ -355,7 +373,8 @@ START_TEST(ending_its_own_session_clears_the_cookies)
     reply_t *reply = API("DELETE", other, .headers = {ada.cookies, ada.proof});
     expect_status(reply, 204);
     ck_assert_int_eq(header_count(reply, "Set-Cookie"), 0); /* it is another one */
-    reply = API("DELETE", F("/api/v1/auth/sessions/%s", text_at(jwt_part(ada.session, 1), "/sid")), .headers = {ada.cookies, ada.proof});
+    reply = API("DELETE", F("/api/v1/auth/sessions/%s", text_at(jwt_part(ada.session, 1), "/sid")),
+                .headers = {ada.cookies, ada.proof});
     expect_status(reply, 204);
     ck_assert_str_eq(cookie_set(reply, "__Host-forge_session"), "");
     expect_problem(API("GET", "/api/v1/auth/me", .headers = {ada.cookies}), "invalid_token");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The doors of Apache (SPEC 17): AuthType Forge and its Require lines before files, CGI and a proxied back end, and what these hear.
+ * The doors of Apache (SPEC 17): AuthType Forge and its Require lines before files, CGI and a proxied back end, and
+ * what these hear.
  */
 #include "harness.h"
 
@@ -17,7 +18,7 @@ static void expect_challenge(const reply_t *reply, int status, const char *part)
 {
     const char *challenge = header(reply, "WWW-Authenticate");
     expect_status(reply, status);
-    ck_assert_msg(challenge && !strncmp(challenge, "Bearer realm=", 13) && strstr(challenge, part), "%s",
+    ck_assert_msg(challenge && strncmp(challenge, "Bearer realm=", 13) == 0 && strstr(challenge, part), "%s",
                   challenge ? challenge : "no challenge");
     ck_assert_int_eq(header_count(reply, "WWW-Authenticate"), 1);
 }
@@ -58,12 +59,13 @@ START_TEST(bad_tokens_are_refused)
                                jwt_with_header(ada, "alg", "\"none\""),
                                ada.refresh,
                                "fk_1234567890123456789012345678901234567890123"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         expect_challenge(GET("/closed/page.txt", .token = bad[i]), 401, "error=\"invalid_token\"");
     expect_status(GET(F("/closed/page.txt?access_token=%s", ada.access)), 401);
     expect_status(GET("/closed/page.txt", .headers = {"Authorization: Basic YWRhOnNlY3JldA=="}), 401);
     expect_status(GET("/closed/page.txt", .headers = {"Authorization: Bearer"}), 401);
-    expect_status(GET("/closed/page.txt", .token = ada.access, .headers = {F("Authorization: Bearer %s", ada.access)}), 400);
+    expect_status(GET("/closed/page.txt", .token = ada.access, .headers = {F("Authorization: Bearer %s", ada.access)}),
+                  400);
     expect_status(GET("/closed/page.txt", .headers = {F("Cookie: __Host-forge_session=%s", ada.access)}), 401);
 }
 END_TEST
@@ -95,19 +97,21 @@ START_TEST(no_spelling_goes_round_the_door)
                                             "/%72ewritten",
                                             "/closed/",
                                             "/closed"};
-    static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PROPFIND", "FOO", "TRACE"};
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+    static const char *const methods[] = {"GET",    "HEAD",     "POST", "OPTIONS", "PUT",
+                                          "DELETE", "PROPFIND", "FOO",  "TRACE"};
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {
         reply_t *reply = GET(spellings[i]);
         ck_assert_msg(reply->status >= 400, "%s: %d %.200s", spellings[i], reply->status, reply->body);
         expect_silent(reply, "of closed");
         expect_silent(reply, "is closed");
     }
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
         reply_t *reply = ASK(methods[i], "/closed/page.txt");
-        ck_assert_msg(reply->status == 401 || reply->status == 405 || reply->status == 501, "%s: %d", methods[i], reply->status);
+        ck_assert_msg(reply->status == 401 || reply->status == 405 || reply->status == 501, "%s: %d", methods[i],
+                      reply->status);
     }
-    reply_t *absolute =
-        raw_text(PORT_DOORS, "GET http://localhost/closed/page.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    reply_t *absolute = raw_text(
+        PORT_DOORS, "GET http://localhost/closed/page.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     expect_status(absolute, 401);
     expect_log("AH00026"); /* the %2f that is not a slash */
 }
@@ -134,7 +138,8 @@ START_TEST(ended_sessions_are_refused_at_once)
 {
     person_t ada = person("student"), ben = person("student");
     expect_status(GET("/closed/page.txt", .token = ada.access), 200);
-    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout' WHERE user_id = %lld", (long long)ada.id);
+    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout' WHERE user_id = %lld",
+        (long long)ada.id);
     expect_challenge(GET("/closed/page.txt", .token = ada.access), 401, "invalid_token");
     expect_status(GET("/closed/page.txt", .token = ben.access), 200);
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)ben.id);
@@ -147,7 +152,8 @@ START_TEST(api_keys_open_doors)
 {
     person_t ada = person("student");
     const char *paths[] = {"/closed/page.txt", "/cgi/env"};
-    reply_t *made = ASK("POST", "/api/v1/auth/api-keys", .token = ada.access, .json = "{\"name\":\"reader\",\"scopes\":[\"read\"]}");
+    reply_t *made = ASK("POST", "/api/v1/auth/api-keys", .token = ada.access,
+                        .json = "{\"name\":\"reader\",\"scopes\":[\"read\"]}");
     expect_status(made, 201);
     const char *key = text_at(made->json, "/key");
     expect_status(GET(paths[0], .token = key), 200);
@@ -158,7 +164,8 @@ START_TEST(api_keys_open_doors)
     expect_silent(reply, key);
     expect_silent(reply, "X_FORGE_SESSION");
     expect_challenge(ASK("POST", paths[1], .token = key, .json = "{}"), 403, "insufficient_scope");
-    made = ASK("POST", "/api/v1/auth/api-keys", .token = ada.access, .json = "{\"name\":\"both\",\"scopes\":[\"read\",\"write\"]}");
+    made = ASK("POST", "/api/v1/auth/api-keys", .token = ada.access,
+               .json = "{\"name\":\"both\",\"scopes\":[\"read\",\"write\"]}");
     expect_status(ASK("POST", paths[1], .token = text_at(made->json, "/key"), .json = "{}"), 200);
     sql("DELETE FROM forge.api_keys");
     expect_challenge(GET(paths[0], .token = key), 401, "invalid_token");
@@ -192,7 +199,8 @@ START_TEST(a_new_role_counts_at_once)
     expect_log(denied);
     expect_status(GET("/staff/page.txt", .token = ada.access), 403);
     sql("UPDATE forge.users SET role = 'instructor', epoch = epoch WHERE id = %lld", (long long)ada.id);
-    reply_t *again = CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", ada.email, ada.password));
+    reply_t *again = CALL("POST", "/api/v1/auth/login",
+                          .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", ada.email, ada.password));
     expect_status(GET("/staff/page.txt", .token = text_at(again->json, "/access_token")), 200);
     sql("UPDATE forge.users SET role = 'student' WHERE id = %lld", (long long)ada.id);
     reply_t *lost = GET("/staff/page.txt", .token = text_at(again->json, "/access_token"));
@@ -233,9 +241,10 @@ START_TEST(organizations)
                  {"/orgs/acme%20beta%22/page.txt", beta.access, 403},
                  {"/orgs/acme%3Aowner/page.txt", member.access, 403},
                  {"/orgs/beta/../acme/page.txt", beta.access, 403}};
-    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+    for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
         reply_t *reply = GET(tries[i].path, .token = tries[i].token);
-        ck_assert_msg(reply->status == tries[i].wanted, "%zu %s: %d, wanted %d", i, tries[i].path, reply->status, tries[i].wanted);
+        ck_assert_msg(reply->status == tries[i].wanted, "%zu %s: %d, wanted %d", i, tries[i].path, reply->status,
+                      tries[i].wanted);
     }
     sql("UPDATE forge.memberships SET role = 'owner' WHERE user_id = %lld AND role = 'admin'", (long long)beta.id);
     expect_status(GET("/orgadmin/page.txt", .token = beta.access), 200);
@@ -246,7 +255,8 @@ END_TEST
 
 START_TEST(enrolled_in_a_course)
 {
-    person_t teacher = person("instructor"), pupil = person("student"), other = person("student"), admin = person("admin");
+    person_t teacher = person("instructor"), pupil = person("student"), other = person("student"),
+             admin = person("admin");
     json_int_t id = course_of(teacher, "Closed course");
     sql("UPDATE forge.courses SET status = 'published' WHERE id = %lld", (long long)id);
     sql("INSERT INTO forge.enrollments (course_id, user_id) VALUES (%lld, %lld)", (long long)id, (long long)pupil.id);
@@ -258,14 +268,17 @@ START_TEST(enrolled_in_a_course)
     expect_status(GET(path, .token = teacher.access), 404);
     expect_status(GET(path, .token = admin.access), 404);
     expect_status(GET("/course/page.txt", .token = pupil.access), 403);
-    expect_status(GET(F("/course/1%%20%lld/page.txt", (long long)id), .token = pupil.access), 403); /* a back end may read "1 7" as 1 */
+    expect_status(GET(F("/course/1%%20%lld/page.txt", (long long)id), .token = pupil.access),
+                  403); /* a back end may read "1 7" as 1 */
     expect_status(GET("/course/99999999999999999999", .token = pupil.access), 403);
-    sql("UPDATE forge.courses SET status = 'draft' WHERE id = %lld", (long long)id); /* closed to all but its instructor */
+    sql("UPDATE forge.courses SET status = 'draft' WHERE id = %lld",
+        (long long)id); /* closed to all but its instructor */
     expect_status(GET(path, .token = pupil.access), 403);
     expect_status(GET(path, .token = teacher.access), 404);
     sql("UPDATE forge.courses SET status = 'published' WHERE id = %lld", (long long)id);
     member_of(other, "walled", "member");
-    sql("UPDATE forge.courses SET organization_id = (SELECT id FROM forge.organizations WHERE slug = 'walled') WHERE id = %lld",
+    sql("UPDATE forge.courses SET organization_id = (SELECT id FROM forge.organizations WHERE slug = 'walled') WHERE "
+        "id = %lld",
         (long long)id);
     expect_status(GET(path, .token = pupil.access), 403);
     sql("UPDATE forge.courses SET organization_id = NULL WHERE id = %lld", (long long)id);
@@ -282,15 +295,16 @@ START_TEST(second_factor)
     expect_status(GET("/mfa/page.txt"), 401);
     expect_challenge(GET("/mfa/page.txt", .token = ada.access), 401, "error=\"insufficient_user_authentication\"");
     expect_challenge(GET("/mfa/page.txt", .token = ada.access), 401, "acr_values=\"mfa\"");
-    expect_challenge(GET("/mfa/page.txt", .token = jwt_with(ada, "amr", "[\"notp\",\"otpx\"]")), 401, "insufficient_user");
+    expect_challenge(GET("/mfa/page.txt", .token = jwt_with(ada, "amr", "[\"notp\",\"otpx\"]")), 401,
+                     "insufficient_user");
     expect_status(GET("/mfa/page.txt", .token = jwt_with(ada, "amr", "[\"pwd\",\"otp\"]")), 200);
 }
 END_TEST
 
 START_TEST(combinations)
 {
-    person_t student = person("student"), teacher = person("instructor"), owner = person("student"), both = person("instructor"),
-             admin = person("admin");
+    person_t student = person("student"), teacher = person("instructor"), owner = person("student"),
+             both = person("instructor"), admin = person("admin");
     member_of(owner, "acme", "owner");
     member_of(both, "acme", "member");
     expect_log(denied);
@@ -298,13 +312,16 @@ START_TEST(combinations)
     const struct {
         const char *path, *token;
         int wanted;
-    } tries[] = {{"/any/page.txt", NULL, 401},          {"/any/page.txt", student.access, 403}, {"/any/page.txt", owner.access, 200},
-                 {"/any/page.txt", admin.access, 200},  {"/all/page.txt", NULL, 401},           {"/all/page.txt", teacher.access, 403},
-                 {"/all/page.txt", owner.access, 403},  {"/all/page.txt", both.access, 200},    {"/none/page.txt", NULL, 401},
-                 {"/none/page.txt", admin.access, 403}, {"/none/page.txt", student.access, 200}};
-    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+    } tries[] = {{"/any/page.txt", NULL, 401},           {"/any/page.txt", student.access, 403},
+                 {"/any/page.txt", owner.access, 200},   {"/any/page.txt", admin.access, 200},
+                 {"/all/page.txt", NULL, 401},           {"/all/page.txt", teacher.access, 403},
+                 {"/all/page.txt", owner.access, 403},   {"/all/page.txt", both.access, 200},
+                 {"/none/page.txt", NULL, 401},          {"/none/page.txt", admin.access, 403},
+                 {"/none/page.txt", student.access, 200}};
+    for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
         reply_t *reply = GET(tries[i].path, .token = tries[i].token);
-        ck_assert_msg(reply->status == tries[i].wanted, "%s: %d, wanted %d", tries[i].path, reply->status, tries[i].wanted);
+        ck_assert_msg(reply->status == tries[i].wanted, "%s: %d, wanted %d", tries[i].path, reply->status,
+                      tries[i].wanted);
     }
     expect_status(GET("/any/page.txt", .from = "127.0.3.1", .headers = {"Connection: close"}), 200);
     expect_status(GET("/in/page.txt"), 401);
@@ -330,7 +347,8 @@ START_TEST(figures_for_addresses_and_administrators)
 {
     person_t student = person("student"), admin = person("admin");
     expect_log(denied);
-    expect_status(CALL("GET", "/metrics", .port = PORT_DOORS, .from = "127.0.3.1", .headers = {"Connection: close"}), 200);
+    expect_status(CALL("GET", "/metrics", .port = PORT_DOORS, .from = "127.0.3.1", .headers = {"Connection: close"}),
+                  200);
     expect_problem(CALL("GET", "/metrics", .port = PORT_DOORS), "unauthenticated");
     expect_problem(CALL("GET", "/metrics", .port = PORT_DOORS, .token = student.access), "insufficient_scope");
     expect_status(CALL("GET", "/metrics", .port = PORT_DOORS, .token = admin.access), 200);
@@ -345,7 +363,8 @@ START_TEST(the_api_behind_a_door)
     person_t student = person("student"), teacher = person("instructor");
     expect_log(denied);
     expect_problem(CALL("GET", "/api/v1/achievements", .port = PORT_DOORS), "unauthenticated");
-    expect_problem(GET("/api/v1/achievements", .token = student.access), "insufficient_scope"); /* no status of the route itself */
+    expect_problem(GET("/api/v1/achievements", .token = student.access),
+                   "insufficient_scope"); /* no status of the route itself */
     expect_status(CALL("GET", "/api/v1/achievements", .port = PORT_DOORS, .token = teacher.access), 200);
     expect_status(CALL("GET", "/api/v1/achievements"), 200);
 }
@@ -362,7 +381,8 @@ START_TEST(browsers_are_sent_to_the_login_page)
     ck_assert_str_eq(header(reply, "Cache-Control"), "no-store");
     reply = GET("//pages//page.txt", .headers = {html});
     expect_status(reply, 302);
-    ck_assert_msg(!strncmp(header(reply, "Location"), "/open/page.txt?next=%2Fpages%2F", 30), "%s", header(reply, "Location"));
+    ck_assert_msg(strncmp(header(reply, "Location"), "/open/page.txt?next=%2Fpages%2F", 30) == 0, "%s",
+                  header(reply, "Location"));
     expect_status(GET("/pages/page.txt"), 401);
     expect_status(GET("/pages/page.txt", .headers = {html, "Sec-Fetch-Mode: cors"}), 401);
     expect_status(GET("/pages/page.txt", .headers = {html}, .token = "x"), 401);
@@ -432,7 +452,8 @@ START_TEST(no_database_is_no_entrance)
     ck_assert(env_wait_ready(20));
     int good = 0;
     for (int i = 0; i < 200 && good < 30; i++, pause_ms(20))
-        good = GET("/closed/page.txt", .token = ada.access, .headers = {"Connection: close"})->status == 200 ? good + 1 : 0;
+        good = GET("/closed/page.txt", .token = ada.access, .headers = {"Connection: close"})->status == 200 ? good + 1
+                                                                                                             : 0;
     ck_assert_int_eq(good, 30);
 }
 END_TEST

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every operation as every kind of caller, against the table of access.def; what is not in the table fails (SECURITY 41, 42).
+ * Every operation as every kind of caller, against the table of access.def; what is not in the table fails (SECURITY
+ * 41, 42).
  *
- * One world a group of rows: eleven callers, two organisations, courses, an invitation. Before each call SQL puts the organisations back as
- * they were, with the same ids. Where a row says 404 for somebody, an unknown id must be answered with the same bytes.
+ * One world a group of rows: eleven callers, two organisations, courses, an invitation. Before each call SQL puts the
+ * organisations back as they were, with the same ids. Where a row says 404 for somebody, an unknown id must be answered
+ * with the same bytes.
  */
 #include "harness.h"
 
@@ -12,9 +14,23 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { ANONYMOUS, GUEST, STUDENT, INSTRUCTOR, OTHER_MEMBER, OTHER_ADMIN, OTHER_OWNER, OWN_MEMBER, OWN_ADMIN, OWN_OWNER, ADMIN, CALLERS };
-static const char *const names[CALLERS] = {"anonymous",   "guest",      "student",   "instructor", "other_member", "other_admin",
-                                           "other_owner", "own_member", "own_admin", "own_owner",  "admin"};
+enum {
+    ANONYMOUS,
+    GUEST,
+    STUDENT,
+    INSTRUCTOR,
+    OTHER_MEMBER,
+    OTHER_ADMIN,
+    OTHER_OWNER,
+    OWN_MEMBER,
+    OWN_ADMIN,
+    OWN_OWNER,
+    ADMIN,
+    CALLERS
+};
+static const char *const names[CALLERS] = {"anonymous",    "guest",       "student",     "instructor",
+                                           "other_member", "other_admin", "other_owner", "own_member",
+                                           "own_admin",    "own_owner",   "admin"};
 
 typedef struct row_t {
     const char *method, *path, *situation, *body, *statuses;
@@ -24,18 +40,19 @@ static const row_t rows[] = {
 #include "access.def"
 #undef ACCESS
 };
-#define ROWS (sizeof rows / sizeof *rows)
+#define ROWS (sizeof(rows) / sizeof(*rows))
 
 /* Rows are walked in groups, so that none takes too long. */
 static const char *const groups[] = {"/api/v1/auth/", "/api/v1/users", "/api/v1/organizations", "/api/v1/courses", ""};
-#define GROUPS (int)(sizeof groups / sizeof *groups)
+#define GROUPS (int)(sizeof(groups) / sizeof(*groups))
 
 /* Ids of what SQL makes. */
 enum { OWN = 1001, OTHER, INSIDE = 1001, PUBLIC, DRAFT, PLAIN_INVITATION = 1001, OWNER_INVITATION, ACHIEVEMENT = 1001 };
 #define UNKNOWN "4611686018427387904"
 
-static person_t people[CALLERS], subject, member, second; /* member and second: a member and another owner of the own organisation */
-static bool spent[CALLERS];                               /* the last call of this kind has ended its sessions */
+static person_t people[CALLERS], subject, member,
+    second;                 /* member and second: a member and another owner of the own organisation */
+static bool spent[CALLERS]; /* the last call of this kind has ended its sessions */
 static char *wrong;
 static int wrongs;
 
@@ -55,7 +72,7 @@ static bool says(const row_t *row, const char *word)
 static int group_of(const row_t *row)
 {
     for (int i = 0; i < GROUPS; i++)
-        if (!strncmp(row->path, groups[i], strlen(groups[i])))
+        if (strncmp(row->path, groups[i], strlen(groups[i])) == 0)
             return i;
     return GROUPS - 1;
 }
@@ -64,7 +81,7 @@ static int group_of(const row_t *row)
 static const json_t *operation_of(const char *method, const char *path)
 {
     char lower[16];
-    snprintf(lower, sizeof lower, "%s", method);
+    snprintf(lower, sizeof(lower), "%s", method);
     for (char *c = lower; *c; c++)
         *c = (char)(*c | 0x20);
     return json_object_get(json_object_get(json_object_get(schema_document(), "paths"), path), lower);
@@ -76,19 +93,23 @@ static person_t guest_make(void)
 {
     reply_t *reply = CALL("POST", "/api/v1/auth/guest");
     expect_status(reply, 201);
-    return (person_t){.id = int_at(reply->json, "/user/id"), .access = text_at(reply->json, "/access_token"), .password = "none"};
+    return (person_t){
+        .id = int_at(reply->json, "/user/id"), .access = text_at(reply->json, "/access_token"), .password = "none"};
 }
 
 static person_t caller_make(int kind)
 {
     if (kind == ANONYMOUS)
         return (person_t){.password = "none"};
-    return kind == GUEST ? guest_make() : person(kind == INSTRUCTOR ? "instructor" : kind == ADMIN ? "admin" : "student");
+    return kind == GUEST ? guest_make()
+                         : person(kind == INSTRUCTOR ? "instructor"
+                                  : kind == ADMIN    ? "admin"
+                                                     : "student");
 }
 
 static void people_make(void)
 {
-    memset(spent, 0, sizeof spent);
+    memset(spent, 0, sizeof(spent));
     for (int i = 0; i < CALLERS; i++)
         people[i] = caller_make(i);
     subject = person("student");
@@ -106,21 +127,25 @@ static void restore(void)
     sql("DELETE FROM forge.courses");
     sql("DELETE FROM forge.organizations");
     sql("DELETE FROM forge.achievements");
-    sql("INSERT INTO forge.organizations (id, name, slug) OVERRIDING SYSTEM VALUE VALUES (%d, 'Own', 'own'), (%d, 'Other', 'other')", OWN,
-        OTHER);
-    sql("INSERT INTO forge.memberships VALUES (%d, %lld, 'member'), (%d, %lld, 'admin'), (%d, %lld, 'owner'), (%d, %lld, 'member'),"
+    sql("INSERT INTO forge.organizations (id, name, slug) OVERRIDING SYSTEM VALUE VALUES (%d, 'Own', 'own'), (%d, "
+        "'Other', 'other')",
+        OWN, OTHER);
+    sql("INSERT INTO forge.memberships VALUES (%d, %lld, 'member'), (%d, %lld, 'admin'), (%d, %lld, 'owner'), (%d, "
+        "%lld, 'member'),"
         " (%d, %lld, 'admin'), (%d, %lld, 'owner'), (%d, %lld, 'member'), (%d, %lld, 'owner')",
-        OTHER, (long long)people[OTHER_MEMBER].id, OTHER, (long long)people[OTHER_ADMIN].id, OTHER, (long long)people[OTHER_OWNER].id, OWN,
-        (long long)people[OWN_MEMBER].id, OWN, (long long)people[OWN_ADMIN].id, OWN, (long long)people[OWN_OWNER].id, OWN,
-        (long long)member.id, OWN, (long long)second.id);
+        OTHER, (long long)people[OTHER_MEMBER].id, OTHER, (long long)people[OTHER_ADMIN].id, OTHER,
+        (long long)people[OTHER_OWNER].id, OWN, (long long)people[OWN_MEMBER].id, OWN, (long long)people[OWN_ADMIN].id,
+        OWN, (long long)people[OWN_OWNER].id, OWN, (long long)member.id, OWN, (long long)second.id);
     for (int i = 0; i < 3; i++)
-        sql("INSERT INTO forge.courses (id, title, instructor_id, organization_id, status) OVERRIDING SYSTEM VALUE VALUES (%d, 'C', %lld, "
+        sql("INSERT INTO forge.courses (id, title, instructor_id, organization_id, status) OVERRIDING SYSTEM VALUE "
+            "VALUES (%d, 'C', %lld, "
             "%s)",
             INSIDE + i, (long long)people[OWN_OWNER].id,
             i == 0   ? F("%d, 'published'", OWN)
             : i == 1 ? "NULL, 'published'"
                      : "NULL, 'draft'");
-    sql("INSERT INTO forge.invitations (id, organization_id, email, email_key, role, sha256) OVERRIDING SYSTEM VALUE VALUES"
+    sql("INSERT INTO forge.invitations (id, organization_id, email, email_key, role, sha256) OVERRIDING SYSTEM VALUE "
+        "VALUES"
         " (%d, %d, 'a@example.org', 'a@example.org', 'member', sha256('known token')),"
         " (%d, %d, 'b@example.org', 'b@example.org', 'owner', sha256('another token'))",
         PLAIN_INVITATION, OWN, OWNER_INVITATION, OWN);
@@ -140,8 +165,9 @@ static char *key_of(person_t who)
 static char *session_of(person_t who, bool another)
 {
     if (another)
-        return sql("INSERT INTO forge.sessions (user_id, expires_at) VALUES (%lld, now() + interval '1 hour') RETURNING id",
-                   (long long)who.id);
+        return sql(
+            "INSERT INTO forge.sessions (user_id, expires_at) VALUES (%lld, now() + interval '1 hour') RETURNING id",
+            (long long)who.id);
     return sql("SELECT max(id) FROM forge.sessions WHERE user_id = %lld", (long long)who.id);
 }
 
@@ -149,21 +175,21 @@ static char *session_of(person_t who, bool another)
 static char *id_for(const row_t *row, const char *segment, person_t caller)
 {
     bool mine = says(row, "mine") && caller.access;
-    if (!strcmp(segment, "organizations"))
+    if (strcmp(segment, "organizations") == 0)
         return F("%d", OWN);
-    if (!strcmp(segment, "members"))
+    if (strcmp(segment, "members") == 0)
         return F("%lld", (long long)(says(row, "owner") ? second.id : member.id));
-    if (!strcmp(segment, "invitations"))
+    if (strcmp(segment, "invitations") == 0)
         return F("%d", says(row, "owner") ? OWNER_INVITATION : PLAIN_INVITATION);
-    if (!strcmp(segment, "courses"))
+    if (strcmp(segment, "courses") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
-    if (!strcmp(segment, "achievements"))
+    if (strcmp(segment, "achievements") == 0)
         return F("%d", ACHIEVEMENT);
-    if (!strcmp(segment, "users"))
+    if (strcmp(segment, "users") == 0)
         return F("%lld", (long long)subject.id);
-    if (!strcmp(segment, "sessions"))
+    if (strcmp(segment, "sessions") == 0)
         return session_of(mine ? caller : subject, mine);
-    if (!strcmp(segment, "api-keys"))
+    if (strcmp(segment, "api-keys") == 0)
         return key_of(mine ? caller : subject);
     ck_abort_msg("access.c does not know what stands after /%s/ in %s", segment, row->path);
     return NULL;
@@ -183,7 +209,8 @@ static char *path_for(const row_t *row, person_t caller, bool unknown)
 
 static char *refresh_of(person_t who)
 {
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, who.password));
+    reply_t *reply = CALL("POST", "/api/v1/auth/login",
+                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, who.password));
     expect_status(reply, 200);
     return F("%s", text_at(reply->json, "/refresh_token"));
 }
@@ -204,8 +231,8 @@ static char *value_for(const char *name, size_t length, person_t caller)
         {"organization", F("%d", OWN)},
         {"refresh", NULL},
     };
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        if (strlen(values[i].name) == length && !strncmp(values[i].name, name, length))
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+        if (strlen(values[i].name) == length && strncmp(values[i].name, name, length) == 0)
             return values[i].value ? values[i].value : refresh_of(subject);
     ck_abort_msg("access.c does not know $%.*s", (int)length, name);
     return NULL;
@@ -243,7 +270,8 @@ static void situation_make(const row_t *row, int kind)
 /* Of an answer, all that may not differ between what is hidden and what does not exist. */
 static char *essence(const reply_t *reply)
 {
-    static const char *const free_ones[] = {"Date:", "X-Request-ID:", "traceparent:", "RateLimit", "X-RateLimit", "Content-Length:", NULL};
+    static const char *const free_ones[] = {
+        "Date:", "X-Request-ID:", "traceparent:", "RateLimit", "X-RateLimit", "Content-Length:", NULL};
     json_t *body = keep_json(json_deep_copy(reply->json));
     char *text = F("%s", ""), *state;
     json_object_del(body, "request_id");
@@ -262,12 +290,15 @@ static void call_row(const row_t *row, int kind, int wanted)
 {
     situation_make(row, kind);
     person_t caller = people[kind];
-    reply_t *reply = CALL(row->method, path_for(row, caller, false), .token = caller.access, .json = body_for(row, caller));
+    reply_t *reply =
+        CALL(row->method, path_for(row, caller, false), .token = caller.access, .json = body_for(row, caller));
     if (reply->status != wanted)
-        complain(row, names[kind], F("wanted %d, got %d %.120s", wanted, reply->status, reply->body ? reply->body : ""));
+        complain(row, names[kind],
+                 F("wanted %d, got %d %.120s", wanted, reply->status, reply->body ? reply->body : ""));
     if (wanted != 404 || reply->status != 404 || !strchr(row->path, '{'))
         return;
-    reply_t *unknown = CALL(row->method, path_for(row, caller, true), .token = caller.access, .json = body_for(row, caller));
+    reply_t *unknown =
+        CALL(row->method, path_for(row, caller, true), .token = caller.access, .json = body_for(row, caller));
     if (strcmp(essence(reply), essence(unknown)))
         complain(row, names[kind], F("hidden and unknown differ:\n%s\n%s", essence(reply), essence(unknown)));
 }
@@ -295,7 +326,8 @@ START_TEST(every_row_as_every_caller)
     for (const row_t *row = rows; row < rows + ROWS; row++) {
         if (group_of(row) != _i || !operation_of(row->method, row->path))
             continue; /* told by nothing_is_left_out */
-        ck_assert_msg(statuses_read(row, statuses), "%s %s does not have a status for each caller", row->method, row->path);
+        ck_assert_msg(statuses_read(row, statuses), "%s %s does not have a status for each caller", row->method,
+                      row->path);
         for (int kind = 0; kind < CALLERS; kind++)
             call_row(row, kind, statuses[kind]);
     }
@@ -315,7 +347,7 @@ START_TEST(nothing_is_left_out)
         {
             bool found = false;
             for (size_t i = 0; i < ROWS; i++)
-                found = found || (!strcasecmp(rows[i].method, method) && !strcmp(rows[i].path, path));
+                found = found || (strcasecmp(rows[i].method, method) == 0 && strcmp(rows[i].path, path) == 0);
             if (!found)
                 missing = F("%s\n  no row for %s %s", missing, method, path);
         }

@@ -8,7 +8,8 @@
 
 static reply_t *create(person_t who, const char *key, const char *body)
 {
-    return CALL("POST", "/api/v1/courses", .token = who.access, .json = body, .headers = {F("Idempotency-Key: %s", key)});
+    return CALL("POST", "/api/v1/courses", .token = who.access, .json = body,
+                .headers = {F("Idempotency-Key: %s", key)});
 }
 
 START_TEST(same_key_and_body_replays)
@@ -57,7 +58,8 @@ START_TEST(keys_have_a_form)
         reply_t *reply = create(me, *key, "{\"title\":\"T\"}");
         ck_assert_msg(reply->status == 400 || reply->status == 422, "%.20s: %d", *key, reply->status);
     }
-    reply_t *empty = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}", .headers = {"Idempotency-Key;"});
+    reply_t *empty = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}",
+                          .headers = {"Idempotency-Key;"});
     ck_assert_msg(empty->status == 400 || empty->status == 422, "%d", empty->status);
 }
 END_TEST
@@ -68,7 +70,8 @@ START_TEST(failures_are_not_kept)
     person_t me = person("instructor");
     expect_problem(create(me, "key-3", "{\"title\":\"\"}"), "validation_failed");
     expect_status(create(me, "key-3", "{\"title\":\"Right\"}"), 201);
-    expect_problem(CALL("POST", "/api/v1/courses", .json = "{\"title\":\"T\"}", .headers = {"Idempotency-Key: key-4"}), "unauthenticated");
+    expect_problem(CALL("POST", "/api/v1/courses", .json = "{\"title\":\"T\"}", .headers = {"Idempotency-Key: key-4"}),
+                   "unauthenticated");
     expect_status(create(me, "key-4", "{\"title\":\"T\"}"), 201);
 }
 END_TEST
@@ -76,7 +79,8 @@ END_TEST
 /* Answers with tokens replay too, and their secrets are not readable in the table. */
 START_TEST(registration_replays)
 {
-    static const char body[] = "{\"email\":\"idem@example.org\",\"username\":\"idem\",\"password\":\"Vexing7-Walrus!Q\"}";
+    static const char body[] =
+        "{\"email\":\"idem@example.org\",\"username\":\"idem\",\"password\":\"Vexing7-Walrus!Q\"}";
     reply_t *first = CALL("POST", "/api/v1/auth/register", .json = body, .headers = {"Idempotency-Key: reg-1"});
     reply_t *again = CALL("POST", "/api/v1/auth/register", .json = body, .headers = {"Idempotency-Key: reg-1"});
     expect_status(first, 201);
@@ -84,9 +88,10 @@ START_TEST(registration_replays)
     ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
     ck_assert_str_eq(text_at(first->json, "/refresh_token"), text_at(again->json, "/refresh_token"));
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%' OR k::text LIKE '%%Vexing%%'",
-                         text_at(first->json, "/refresh_token")),
-                     "0");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%' OR k::text LIKE '%%Vexing%%'",
+            text_at(first->json, "/refresh_token")),
+        "0");
 }
 END_TEST
 
@@ -108,7 +113,8 @@ START_TEST(parallel_use_executes_once)
     parallel(20, send_one, &race);
     for (int i = 0; i < 20; i++) {
         made += race.statuses[i] == 201;
-        ck_assert_msg(race.statuses[i] == 201 || race.statuses[i] == 409 || race.statuses[i] == 503, "%d", race.statuses[i]);
+        ck_assert_msg(race.statuses[i] == 201 || race.statuses[i] == 409 || race.statuses[i] == 503, "%d",
+                      race.statuses[i]);
     }
     ck_assert_int_ge(made, 1);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.courses"), "1");

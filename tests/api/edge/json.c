@@ -73,7 +73,8 @@ static const struct {
 START_TEST(not_well_formed_is_400)
 {
     const char *text = broken[_i].text;
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .body = text, .length = broken[_i].length ? broken[_i].length : strlen(text));
+    reply_t *reply = CALL("POST", "/api/v1/auth/login", .body = text,
+                          .length = broken[_i].length ? broken[_i].length : strlen(text));
     ck_assert_msg(reply->status == 400, "%d for body %d: %.100s: %.300s", reply->status, _i, text, reply->body);
     expect_problem(reply, "bad_json");
 }
@@ -90,7 +91,8 @@ END_TEST
 /* SECURITY 12 */
 START_TEST(duplicate_keys_are_400)
 {
-    static const char *const bodies[] = {"{\"role\":\"student\",\"role\":\"owner\"}", "{\"role\":\"student\",\"\\u0072ole\":\"owner\"}",
+    static const char *const bodies[] = {"{\"role\":\"student\",\"role\":\"owner\"}",
+                                         "{\"role\":\"student\",\"\\u0072ole\":\"owner\"}",
                                          "{\"email\":\"a@b.example\",\"x\":{\"y\":1,\"y\":2}}", NULL};
     for (const char *const *body = bodies; *body; body++)
         expect_problem(CALL("POST", "/api/v1/auth/register", .json = *body), "bad_json");
@@ -133,8 +135,9 @@ START_TEST(numbers_out_of_range)
     char *digits = keep(malloc(900000));
     memset(digits, '9', 899999);
     digits[899999] = 0;
-    const char *numbers[] = {"1e400", "-1e400", "9223372036854775808", "99999999999999999999999999", "1.5", "-1", "2147483648000000",
-                             digits,  NULL};
+    const char *numbers[] = {"1e400", "-1e400", "9223372036854775808", "99999999999999999999999999",
+                             "1.5",   "-1",     "2147483648000000",    digits,
+                             NULL};
     for (const char **number = numbers; *number; number++) {
         reply_t *reply = CALL("POST", "/api/v1/achievements", .token = teacher.access,
                               .json = F("{\"name\":\"n%d\",\"points\":%s}", (int)(number - numbers), *number));
@@ -146,28 +149,31 @@ END_TEST
 /* SECURITY 14 */
 START_TEST(unknown_members_are_ignored)
 {
-    reply_t *reply = CALL("POST", "/api/v1/users/register",
-                          .json = "{\"email\":\"mass@example.org\",\"username\":\"massassign\",\"password\":\"Vexing7-Walrus!Q\",\"is_"
-                                  "admin\":true,\"id\":777,\"org_id\":1,"
-                                  "\"created_at\":\"2001-01-01T00:00:00Z\",\"mfa_enabled\":true,\"email_verified\":true,\"is_active\":"
-                                  "false,\"version\":9,\"password_hash\":\"x\"}");
+    reply_t *reply = CALL(
+        "POST", "/api/v1/users/register",
+        .json = "{\"email\":\"mass@example.org\",\"username\":\"massassign\",\"password\":\"Vexing7-Walrus!Q\",\"is_"
+                "admin\":true,\"id\":777,\"org_id\":1,"
+                "\"created_at\":\"2001-01-01T00:00:00Z\",\"mfa_enabled\":true,\"email_verified\":true,\"is_active\":"
+                "false,\"version\":9,\"password_hash\":\"x\"}");
     expect_status(reply, 201);
     ck_assert_int_ne(int_at(reply->json, "/id"), 777);
     ck_assert(json_is_true(at(reply->json, "/is_active")));
     ck_assert_str_ne(text_at(reply->json, "/created_at"), "2001-01-01T00:00:00Z");
-    ck_assert_str_eq(
-        sql("SELECT role || ' ' || is_active || ' ' || (created_at > '2020-01-01') FROM forge.users WHERE username = 'massassign'"),
-        "student true true");
+    ck_assert_str_eq(sql("SELECT role || ' ' || is_active || ' ' || (created_at > '2020-01-01') FROM forge.users WHERE "
+                         "username = 'massassign'"),
+                     "student true true");
     person_t teacher = person("instructor"), other = person("instructor");
     reply = CALL("POST", "/api/v1/courses", .token = teacher.access,
-                 .json = F("{\"title\":\"Mine\",\"instructor_id\":%lld,\"id\":555,\"version\":77,\"created_at\":\"2001-01-01T00:00:00Z\"}",
+                 .json = F("{\"title\":\"Mine\",\"instructor_id\":%lld,\"id\":555,\"version\":77,\"created_at\":\"2001-"
+                           "01-01T00:00:00Z\"}",
                            (long long)other.id));
     expect_status(reply, 201);
     ck_assert_int_eq(int_at(reply->json, "/instructor_id"), teacher.id);
     ck_assert_int_ne(int_at(reply->json, "/id"), 555);
     long long id = int_at(reply->json, "/id");
-    reply = CALL("PATCH", F("/api/v1/courses/%lld", id), .token = teacher.access,
-                 .json = F("{\"instructor_id\":%lld,\"version\":99,\"id\":1,\"title\":\"Still mine\"}", (long long)other.id));
+    reply = CALL(
+        "PATCH", F("/api/v1/courses/%lld", id), .token = teacher.access,
+        .json = F("{\"instructor_id\":%lld,\"version\":99,\"id\":1,\"title\":\"Still mine\"}", (long long)other.id));
     expect_status(reply, 200);
     ck_assert_int_eq(int_at(reply->json, "/instructor_id"), teacher.id);
     ck_assert_int_eq(int_at(reply->json, "/id"), id);
@@ -176,16 +182,18 @@ END_TEST
 
 START_TEST(roles_at_registration)
 {
-    static const char base[] = "{\"email\":\"r%d@example.org\",\"username\":\"role_%d\",\"password\":\"Vexing7-Walrus!Q\",\"role\":%s}";
+    static const char base[] =
+        "{\"email\":\"r%d@example.org\",\"username\":\"role_%d\",\"password\":\"Vexing7-Walrus!Q\",\"role\":%s}";
     static const struct {
         const char *role;
         int status;
-    } rows[] = {{"\"admin\"", 403}, {"\"student\"", 201}, {"\"instructor\"", 201}, {"\"guest\"", 403}, {"\"owner\"", 422},
-                {"\"ADMIN\"", 422}, {"5", 422},           {"[\"admin\"]", 422}};
+    } rows[] = {{"\"admin\"", 403}, {"\"student\"", 201}, {"\"instructor\"", 201},
+                {"\"guest\"", 403}, {"\"owner\"", 422},   {"\"ADMIN\"", 422},
+                {"5", 422},         {"[\"admin\"]", 422}};
     for (int i = 0; i < 8; i++) {
         reply_t *reply = CALL("POST", "/api/v1/auth/register", .json = F(base, i, i, rows[i].role));
-        ck_assert_msg(reply->status == rows[i].status || (rows[i].status == 403 && i == 3 && reply->status == 422), "%s: %d %.200s",
-                      rows[i].role, reply->status, reply->body);
+        ck_assert_msg(reply->status == rows[i].status || (rows[i].status == 403 && i == 3 && reply->status == 422),
+                      "%s: %d %.200s", rows[i].role, reply->status, reply->body);
     }
     expect_problem(CALL("POST", "/api/v1/users/register", .json = F(base, 20, 20, "\"admin\"")), "role_not_allowed");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users WHERE role = 'admin'"), "0");
@@ -195,10 +203,12 @@ END_TEST
 /* SECURITY 15 */
 START_TEST(wrong_types_name_the_member)
 {
-    static const char *const values[] = {"[\"a@b.example\"]", "{\"$ne\":1}", "true", "null", "17", "\"\"", "\"no address\"", NULL};
+    static const char *const values[] = {"[\"a@b.example\"]", "{\"$ne\":1}", "true", "null", "17", "\"\"",
+                                         "\"no address\"",    NULL};
     for (const char *const *value = values; *value; value++) {
-        reply_t *reply = CALL("POST", "/api/v1/auth/register",
-                              .json = F("{\"email\":%s,\"username\":\"typed\",\"password\":\"Vexing7-Walrus!Q\"}", *value));
+        reply_t *reply =
+            CALL("POST", "/api/v1/auth/register",
+                 .json = F("{\"email\":%s,\"username\":\"typed\",\"password\":\"Vexing7-Walrus!Q\"}", *value));
         expect_problem(reply, "validation_failed");
         expect_fault(reply, "/email", NULL);
     }
@@ -209,7 +219,8 @@ START_TEST(wrong_types_name_the_member)
     expect_fault(reply, "/password", "required");
     expect_fault(reply, "/role", "type");
     person_t teacher = person("instructor");
-    reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"title\":\"\",\"difficulty\":\"extreme\",\"status\":3}");
+    reply = CALL("POST", "/api/v1/courses", .token = teacher.access,
+                 .json = "{\"title\":\"\",\"difficulty\":\"extreme\",\"status\":3}");
     expect_problem(reply, "validation_failed");
     expect_fault(reply, "/title", "too_short");
     expect_fault(reply, "/difficulty", "enum");
@@ -226,8 +237,9 @@ START_TEST(nul_in_text)
     expect_fault(reply, "/title", "nul");
     reply = CALL("POST", "/api/v1/auth/login", .json = "{\"username\":\"a\\u0000\",\"password\":\"x\"}");
     expect_problem(reply, "validation_failed");
-    reply = CALL("POST", "/api/v1/auth/register",
-                 .json = "{\"email\":\"nul@example.org\",\"username\":\"nul_user\",\"password\":\"Vexing7-\\u0000Walrus!Q\"}");
+    reply = CALL(
+        "POST", "/api/v1/auth/register",
+        .json = "{\"email\":\"nul@example.org\",\"username\":\"nul_user\",\"password\":\"Vexing7-\\u0000Walrus!Q\"}");
     expect_problem(reply, "validation_failed");
     expect_status(CALL("GET", "/api/v1/courses?q=a%00b"), 400);
     expect_status(CALL("GET", "/api/v1/courses?q=%ff"), 400);
@@ -280,13 +292,16 @@ START_TEST(sql_in_every_field)
     expect_status(CALL("GET", paths[0]), 200);
     for (const char **path = paths + 1; *path; path++)
         expect_problem(CALL("GET", *path), "validation_failed");
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", evil, evil)),
-                   "bad_credentials");
+    expect_problem(
+        CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", evil, evil)),
+        "bad_credentials");
     reply_t *reply =
         CALL("POST", "/api/v1/auth/register",
-             .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"full_name\":\"%s\",\"password\":\"Vexing7-Walrus!Q\"}", evil, evil, evil));
+             .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"full_name\":\"%s\",\"password\":\"Vexing7-Walrus!Q\"}",
+                       evil, evil, evil));
     expect_problem(reply, "validation_failed");
-    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access, .headers = {F("X-Request-ID: %s", evil), F("User-Agent: %s", evil)}),
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access,
+                       .headers = {F("X-Request-ID: %s", evil), F("User-Agent: %s", evil)}),
                   200);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
 }
@@ -319,7 +334,7 @@ Suite *suite_json(void)
 {
     Suite *suite = suite_create("json");
     TCase *form = case_make(suite, "form");
-    tcase_add_loop_test(form, not_well_formed_is_400, 0, (int)(sizeof broken / sizeof *broken));
+    tcase_add_loop_test(form, not_well_formed_is_400, 0, (int)(sizeof(broken) / sizeof(*broken)));
     tcase_add_test(form, no_object_is_422);
     tcase_add_test(form, duplicate_keys_are_400);
     tcase_add_test(form, depth_and_size);

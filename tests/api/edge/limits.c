@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rate limits: header families, exact over all children, by address and by account (SPEC 1, 14; SECURITY 30–32). Each test speaks from an
- * address of its own.
+ * Rate limits: header families, exact over all children, by address and by account (SPEC 1, 14; SECURITY 30–32). Each
+ * test speaks from an address of its own.
  */
 #include "harness.h"
 
@@ -24,8 +24,10 @@ START_TEST(all_header_families)
         ck_assert_int_eq(atoi(header(reply, "X-RateLimit-Remaining")), 5 - i);
         ck_assert_int_ge(atoi(header(reply, "X-RateLimit-Reset")), 1);
         const char *policy = header(reply, "RateLimit-Policy"), *limit = header(reply, "RateLimit");
-        ck_assert_msg(policy && strstr(policy, "q=5") && strstr(policy, "w=60"), "RateLimit-Policy: %s", policy ? policy : "-");
-        ck_assert_msg(limit && strstr(limit, F("r=%d", 5 - i)) && strstr(limit, "t="), "RateLimit: %s", limit ? limit : "-");
+        ck_assert_msg(policy && strstr(policy, "q=5") && strstr(policy, "w=60"), "RateLimit-Policy: %s",
+                      policy ? policy : "-");
+        ck_assert_msg(limit && strstr(limit, F("r=%d", 5 - i)) && strstr(limit, "t="), "RateLimit: %s",
+                      limit ? limit : "-");
     }
     reply_t *refused = get("/api/v1/courses", from);
     expect_problem(refused, "rate_limited");
@@ -53,7 +55,8 @@ START_TEST(forwarded_for_changes_nothing)
     int refused = 0;
     for (int i = 0; i < 8; i++)
         refused += CALL("GET", "/api/v1/courses", .port = PORT_LIMITS, .from = "127.0.3.4",
-                        .headers = {F("X-Forwarded-For: 1.2.3.%d", i), F("Forwarded: for=1.2.3.%d", i), F("X-Real-IP: 1.2.3.%d", i)})
+                        .headers = {F("X-Forwarded-For: 1.2.3.%d", i), F("Forwarded: for=1.2.3.%d", i),
+                                    F("X-Real-IP: 1.2.3.%d", i)})
                        ->status == 429;
     ck_assert_int_eq(refused, 3);
 }
@@ -63,13 +66,14 @@ START_TEST(classes_are_counted_apart)
 {
     const char *from = "127.0.3.5";
     for (int i = 0; i < 4; i++)
-        expect_problem(
-            CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from, .json = "{\"username\":\"nobody\",\"password\":\"x\"}"),
-            "bad_credentials");
-    expect_problem(
-        CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from, .json = "{\"username\":\"nobody\",\"password\":\"x\"}"),
-        "rate_limited");
-    expect_problem(CALL("POST", "/api/v1/users/register", .port = PORT_LIMITS, .from = from, .json = "{}"), "rate_limited");
+        expect_problem(CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from,
+                            .json = "{\"username\":\"nobody\",\"password\":\"x\"}"),
+                       "bad_credentials");
+    expect_problem(CALL("POST", "/api/v1/auth/login", .port = PORT_LIMITS, .from = from,
+                        .json = "{\"username\":\"nobody\",\"password\":\"x\"}"),
+                   "rate_limited");
+    expect_problem(CALL("POST", "/api/v1/users/register", .port = PORT_LIMITS, .from = from, .json = "{}"),
+                   "rate_limited");
     expect_status(get("/api/v1/courses", from), 200);
 }
 END_TEST
@@ -80,7 +84,8 @@ START_TEST(by_account)
     person_t me = person("student"), other = person("student");
     int served = 0;
     for (int i = 0; i < 12; i++) {
-        reply_t *reply = CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = F("127.0.3.%d", 100 + i), .token = me.access);
+        reply_t *reply =
+            CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = F("127.0.3.%d", 100 + i), .token = me.access);
         ck_assert(reply->status == 200 || reply->status == 429);
         served += reply->status == 200;
     }
@@ -90,7 +95,9 @@ START_TEST(by_account)
     ck_assert_str_eq(header(theirs, "X-RateLimit-Limit"), "8");
     int refused = 0;
     for (int i = 0; i < 8; i++)
-        refused += CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = "127.0.3.98", .token = "rubbish")->status == 429;
+        refused +=
+            CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = "127.0.3.98", .token = "rubbish")->status ==
+            429;
     ck_assert_int_eq(refused, 3);
 }
 END_TEST

@@ -11,7 +11,8 @@ static const char base[] = "/api/v1/courses";
 /* So many courses straight into the table; titles and times repeat so that orders need the id. */
 static void courses_make(person_t owner, int n)
 {
-    sql("INSERT INTO forge.courses (title, instructor_id, created_at) SELECT 'Course ' || (i %% 7), %lld, timestamptz '2026-01-01' + (i / "
+    sql("INSERT INTO forge.courses (title, instructor_id, created_at) SELECT 'Course ' || (i %% 7), %lld, timestamptz "
+        "'2026-01-01' + (i / "
         "10) * interval '1 hour' FROM generate_series(1, %d) i",
         (long long)owner.id, n);
 }
@@ -87,8 +88,8 @@ START_TEST(links)
     ck_assert_ptr_null(link_of(CALL("GET", F("%s?skip=1000", base)), "next"));
     reply_t *filtered = CALL("GET", F("%s?limit=2&sort=title&difficulty=beginner&q=Course%%20", base));
     next = link_of(filtered, "next");
-    ck_assert_msg(next && strstr(next, "sort=title") && strstr(next, "difficulty=beginner") && strstr(next, "limit=2") &&
-                      strstr(next, "q=Course"),
+    ck_assert_msg(next && strstr(next, "sort=title") && strstr(next, "difficulty=beginner") &&
+                      strstr(next, "limit=2") && strstr(next, "q=Course"),
                   "%s", next ? next : "-");
     ck_assert_uint_eq(json_array_size(CALL("GET", F("%s?skip=25", base))->json), 5);
     ck_assert_str_eq(CALL("GET", F("%s?skip=1000", base))->body, "[]");

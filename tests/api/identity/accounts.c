@@ -12,22 +12,25 @@ static const char good_password[] = "Vexing7-Walrus!Q";
 static reply_t *register_as(const char *email, const char *username, const char *password)
 {
     const char *name = username ? F(",\"username\":\"%s\"", username) : "";
-    return CALL("POST", "/api/v1/auth/register", .json = F("{\"email\":\"%s\",\"password\":\"%s\"%s}", email, password, name));
+    return CALL("POST", "/api/v1/auth/register",
+                .json = F("{\"email\":\"%s\",\"password\":\"%s\"%s}", email, password, name));
 }
 
 static reply_t *login_as(const char *member, const char *identifier, const char *password)
 {
-    return CALL("POST", "/api/v1/auth/login", .json = F("{\"%s\":\"%s\",\"password\":\"%s\"}", member, identifier, password));
+    return CALL("POST", "/api/v1/auth/login",
+                .json = F("{\"%s\":\"%s\",\"password\":\"%s\"}", member, identifier, password));
 }
 
 /* --- register --- */
 
 START_TEST(register_logs_in)
 {
-    reply_t *reply = CALL("POST", "/api/v1/auth/register",
-                          .json = F("{\"email\":\"Ada@Example.ORG\",\"password\":\"%s\",\"username\":\"ada\",\"full_name\":\"Ada "
-                                    "Lovelace\",\"device_name\":\"laptop\"}",
-                                    good_password));
+    reply_t *reply =
+        CALL("POST", "/api/v1/auth/register",
+             .json = F("{\"email\":\"Ada@Example.ORG\",\"password\":\"%s\",\"username\":\"ada\",\"full_name\":\"Ada "
+                       "Lovelace\",\"device_name\":\"laptop\"}",
+                       good_password));
     expect_status(reply, 201);
     ck_assert_str_eq(text_at(reply->json, "/token_type"), "bearer");
     ck_assert_int_eq(int_at(reply->json, "/expires_in"), 900);
@@ -39,18 +42,20 @@ START_TEST(register_logs_in)
     ck_assert_uint_eq(strlen(text_at(reply->json, "/refresh_token")), 43);
     ck_assert_str_eq(sql("SELECT device_name FROM forge.sessions"), "laptop");
     ck_assert_str_eq(sql("SELECT left(password_hash, 8) FROM forge.users"), "{sha256}");
-    ck_assert_str_eq(
-        sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
-            "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
-            text_at(reply->json, "/refresh_token")),
-        "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT "
+                         "(xpath('/row/c/text()', query_to_xml(format('SELECT "
+                         "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, "
+                         "'')))[1]::text) <> '0'",
+                         text_at(reply->json, "/refresh_token")),
+                     "0");
 }
 END_TEST
 
 START_TEST(older_register_path)
 {
-    reply_t *reply = CALL("POST", "/api/v1/users/register",
-                          .json = F("{\"email\":\"old@example.org\",\"username\":\"oldpath\",\"password\":\"%s\"}", good_password));
+    reply_t *reply =
+        CALL("POST", "/api/v1/users/register",
+             .json = F("{\"email\":\"old@example.org\",\"username\":\"oldpath\",\"password\":\"%s\"}", good_password));
     expect_status(reply, 201);
     static const char *const members[] = {"/id", "/email", "/username", "/is_active", "/created_at", NULL};
     for (const char *const *member = members; *member; member++)
@@ -58,7 +63,8 @@ START_TEST(older_register_path)
     ck_assert_ptr_null(maybe_at(reply->json, "/access_token"));
     const char *created = text_at(reply->json, "/created_at");
     ck_assert_msg(created[strlen(created) - 1] == 'Z', "times are UTC with Z: %s", created);
-    expect_problem(CALL("POST", "/api/v1/users/register", .json = F("{\"email\":\"o2@example.org\",\"password\":\"%s\"}", good_password)),
+    expect_problem(CALL("POST", "/api/v1/users/register",
+                        .json = F("{\"email\":\"o2@example.org\",\"password\":\"%s\"}", good_password)),
                    "validation_failed");
 }
 END_TEST
@@ -79,8 +85,8 @@ END_TEST
 START_TEST(one_account_per_address)
 {
     expect_status(register_as("a.person@example.org", "first", good_password), 201);
-    static const char *const same[] = {"A.Person@Example.org", "a.person@example.org ", " a.person@EXAMPLE.ORG", "A.PERSON@example.org",
-                                       NULL};
+    static const char *const same[] = {"A.Person@Example.org", "a.person@example.org ", " a.person@EXAMPLE.ORG",
+                                       "A.PERSON@example.org", NULL};
     for (const char *const *email = same; *email; email++)
         expect_problem(register_as(*email, F("other%d", (int)(email - same)), good_password), "email_taken");
     expect_status(register_as("jo@b\xc3\xbc"
@@ -97,8 +103,9 @@ START_TEST(one_account_per_address)
                                "fourth_idn", good_password),
                    "email_taken");
     expect_problem(register_as("new@example.org", "FIRST", good_password), "username_taken");
-    reply_t *reply = CALL("POST", "/api/v1/users/register",
-                          .json = F("{\"email\":\"new@example.org\",\"username\":\"First\",\"password\":\"%s\"}", good_password));
+    reply_t *reply =
+        CALL("POST", "/api/v1/users/register",
+             .json = F("{\"email\":\"new@example.org\",\"username\":\"First\",\"password\":\"%s\"}", good_password));
     expect_problem(reply, "username_taken");
 }
 END_TEST
@@ -166,7 +173,8 @@ static void register_one(int i, void *baton)
 {
     int *statuses = baton;
     statuses[i] = CALL("POST", "/api/v1/auth/register",
-                       .json = F("{\"email\":\"race@example.org\",\"username\":\"race_%d\",\"password\":\"%s\"}", i, good_password))
+                       .json = F("{\"email\":\"race@example.org\",\"username\":\"race_%d\",\"password\":\"%s\"}", i,
+                                 good_password))
                       ->status;
 }
 
@@ -202,7 +210,7 @@ START_TEST(passwords_refused)
                 {"P@ssw0rd", NULL},
                 {"Vexing-Anna.smith7!", "contains_email"},
                 {"Vexing-annasmith9!", "contains_username"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         reply_t *reply = register_as("anna.smith@example.org", "annasmith9", rows[i].password);
         ck_assert_msg(reply->status == 422, "%s: %d", rows[i].password, reply->status);
         expect_fault(reply, "/password", rows[i].code);
@@ -250,11 +258,13 @@ START_TEST(imported_hashes_verify_and_are_renewed)
 {
     person_t me = person("student");
     /* bcrypt of "U*U" at cost 5, a vector every implementation agrees on */
-    sql("UPDATE forge.users SET password_hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' WHERE id = %lld",
+    sql("UPDATE forge.users SET password_hash = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' WHERE "
+        "id = %lld",
         (long long)me.id);
     expect_problem(login_as("username", me.username, "U*V"), "bad_credentials");
     expect_status(login_as("username", me.username, "U*U"), 200);
-    ck_assert_str_eq(sql("SELECT left(password_hash, 8) FROM forge.users WHERE id = %lld", (long long)me.id), "{sha256}");
+    ck_assert_str_eq(sql("SELECT left(password_hash, 8) FROM forge.users WHERE id = %lld", (long long)me.id),
+                     "{sha256}");
     expect_status(login_as("username", me.username, "U*U"), 200);
 }
 END_TEST
@@ -272,7 +282,8 @@ START_TEST(strength)
     ck_assert_uint_gt(json_array_size(at(weak->json, "/problems")), 0);
     at(weak->json, "/suggestions");
     ck_assert_int_le(int_at(weak->json, "/score"), 4);
-    reply_t *named = CALL("POST", "/api/v1/auth/password/strength", .json = "{\"password\":\"Vexing7-annie!Q\",\"username\":\"annie\"}");
+    reply_t *named = CALL("POST", "/api/v1/auth/password/strength",
+                          .json = "{\"password\":\"Vexing7-annie!Q\",\"username\":\"annie\"}");
     ck_assert(json_is_false(at(named->json, "/acceptable")));
     expect_problem(CALL("POST", "/api/v1/auth/password/strength", .json = "{}"), "validation_failed");
 }
@@ -280,7 +291,8 @@ END_TEST
 
 START_TEST(terms_and_roles_of_the_strict_host)
 {
-    static const char base[] = "{\"email\":\"t%d@example.org\",\"username\":\"terms_%d\",\"password\":\"Vexing7-Walrus!Q\"%s}";
+    static const char base[] =
+        "{\"email\":\"t%d@example.org\",\"username\":\"terms_%d\",\"password\":\"Vexing7-Walrus!Q\"%s}";
     reply_t *reply = CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT, .json = F(base, 1, 1, ""));
     expect_problem(reply, "validation_failed");
     expect_fault(reply, "/accept_terms", NULL);
@@ -288,10 +300,12 @@ START_TEST(terms_and_roles_of_the_strict_host)
     expect_problem(CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT,
                         .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":false")),
                    "validation_failed");
-    reply =
-        CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT, .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":true"));
+    reply = CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT,
+                 .json = F(base, 1, 1, ",\"accept_terms\":true,\"accept_privacy\":true"));
     expect_status(reply, 201);
-    ck_assert_str_eq(sql("SELECT (terms_accepted_at IS NOT NULL AND privacy_accepted_at IS NOT NULL)::text FROM forge.users"), "true");
+    ck_assert_str_eq(
+        sql("SELECT (terms_accepted_at IS NOT NULL AND privacy_accepted_at IS NOT NULL)::text FROM forge.users"),
+        "true");
     reply = CALL("POST", "/api/v1/auth/register", .port = PORT_STRICT,
                  .json = F(base, 2, 2, ",\"accept_terms\":true,\"accept_privacy\":true,\"role\":\"instructor\""));
     expect_problem(reply, "role_not_allowed");
@@ -305,12 +319,14 @@ START_TEST(login_by_email_and_username)
     person_t me = person("student");
     static const char *const paths[] = {"/api/v1/auth/login", "/api/v1/users/login", NULL};
     for (const char *const *path = paths; *path; path++) {
-        reply_t *reply = CALL("POST", *path, .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password));
+        reply_t *reply =
+            CALL("POST", *path, .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password));
         expect_status(reply, 200);
         ck_assert_int_eq(int_at(reply->json, "/user/id"), me.id);
-        expect_status(
-            CALL("POST", *path, .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"phone\"}", me.username, me.password)),
-            200);
+        expect_status(CALL("POST", *path,
+                           .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"phone\"}", me.username,
+                                     me.password)),
+                      200);
     }
     char *upper = F("%s", me.email);
     for (char *c = upper; *c; c++)
@@ -324,18 +340,20 @@ START_TEST(login_by_form)
 {
     person_t me = person("student");
     static const char form[] = "application/x-www-form-urlencoded";
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .type = form,
-                          .json = F("grant_type=password&username=%s&password=Vexing7-Walrus%%21Q&scope=&client_id=", me.username));
+    reply_t *reply =
+        CALL("POST", "/api/v1/auth/login", .type = form,
+             .json = F("grant_type=password&username=%s&password=Vexing7-Walrus%%21Q&scope=&client_id=", me.username));
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/token_type"), "bearer");
     at(reply->json, "/access_token");
-    expect_status(
-        CALL("POST", "/api/v1/users/login", .type = form, .json = F("username=%s%%40example.org&password=%s", me.username, me.password)),
-        200);
-    expect_problem(CALL("POST", "/api/v1/auth/login", .type = form, .json = "username=nobody&password=wrong"), "bad_credentials");
+    expect_status(CALL("POST", "/api/v1/users/login", .type = form,
+                       .json = F("username=%s%%40example.org&password=%s", me.username, me.password)),
+                  200);
+    expect_problem(CALL("POST", "/api/v1/auth/login", .type = form, .json = "username=nobody&password=wrong"),
+                   "bad_credentials");
     expect_problem(CALL("POST", "/api/v1/auth/login", .type = form, .json = "username=nobody"), "validation_failed");
-    static const char *const bad[] = {"username=a&username=b&password=c", "username=%zz&password=c", "username=a%00&password=c",
-                                      "username=%ff&password=c", NULL};
+    static const char *const bad[] = {"username=a&username=b&password=c", "username=%zz&password=c",
+                                      "username=a%00&password=c", "username=%ff&password=c", NULL};
     for (const char *const *body = bad; *body; body++) {
         reply_t *broken = CALL("POST", "/api/v1/auth/login", .type = form, .json = *body);
         ck_assert_msg(broken->status == 400 || broken->status == 422, "%s: %d", *body, broken->status);
@@ -349,7 +367,8 @@ START_TEST(same_answer_for_unknown_wrong_and_inactive)
     person_t me = person("student"), off = person("student");
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)off.id);
     reply_t *unknown = login_as("username", "nobody_here", "Wrong7-Walrus!Q"),
-            *wrong = login_as("username", me.username, "Wrong7-Walrus!Q"), *inactive = login_as("username", off.username, off.password);
+            *wrong = login_as("username", me.username, "Wrong7-Walrus!Q"),
+            *inactive = login_as("username", off.username, off.password);
     expect_problem(unknown, "bad_credentials");
     expect_problem(wrong, "bad_credentials");
     expect_problem(inactive, "bad_credentials");
@@ -427,7 +446,8 @@ START_TEST(audit_events)
     expect_status(login_as("username", me.username, me.password), 200);
     ck_assert_str_eq(sql("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events"),
                      "user.registered user.login_failed user.login");
-    ck_assert_str_eq(sql("SELECT bool_and(ip IS NOT NULL AND request_id IS NOT NULL)::text FROM forge.audit_events"), "true");
+    ck_assert_str_eq(sql("SELECT bool_and(ip IS NOT NULL AND request_id IS NOT NULL)::text FROM forge.audit_events"),
+                     "true");
 }
 END_TEST
 

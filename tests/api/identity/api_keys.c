@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char keys_path[] = "/api/v1/auth/api-keys", me_path[] = "/api/v1/auth/me", validate_path[] = "/api/v1/auth/validate";
+static const char keys_path[] = "/api/v1/auth/api-keys", me_path[] = "/api/v1/auth/me",
+                  validate_path[] = "/api/v1/auth/validate";
 
 static reply_t *make(person_t who, const char *json)
 {
@@ -35,20 +36,23 @@ START_TEST(key_is_shown_once)
     ck_assert(json_is_null(at(reply->json, "/last_used_at")));
     ck_assert_str_eq(header(reply, "Location"), F("%s/%lld", keys_path, (long long)int_at(reply->json, "/id")));
     ck_assert_ptr_nonnull(strstr(header(reply, "Cache-Control"), "no-store"));
-    ck_assert_str_eq(sql("SELECT (sha256 = sha256('%s')) || '/' || (expires_at - created_at) FROM forge.api_keys", key), "true/30 days");
+    ck_assert_str_eq(sql("SELECT (sha256 = sha256('%s')) || '/' || (expires_at - created_at) FROM forge.api_keys", key),
+                     "true/30 days");
     reply_t *list = CALL("GET", keys_path, .token = me.access);
     expect_status(list, 200);
     ck_assert_uint_eq(json_array_size(list->json), 1);
     ck_assert_ptr_null(maybe_at(list->json, "/0/key"));
     ck_assert_ptr_null(strstr(list->body, key + 3));
     ck_assert_uint_eq(json_object_size(at(list->json, "/0")), 7);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'api_key.created' AND actor_id = %lld", (long long)me.id),
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'api_key.created' AND actor_id = %lld",
+                         (long long)me.id),
                      "1");
-    ck_assert_str_eq(
-        sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
-            "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
-            key + 11),
-        "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT "
+                         "(xpath('/row/c/text()', query_to_xml(format('SELECT "
+                         "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, "
+                         "'')))[1]::text) <> '0'",
+                         key + 11),
+                     "0");
     ck_assert_ptr_null(strstr(log_since("error.log"), key + 11));
 }
 END_TEST
@@ -61,7 +65,8 @@ START_TEST(presets)
     ck_assert_uint_eq(json_array_size(at(reply->json, "/scopes")), 1);
     ck_assert_str_eq(text_at(reply->json, "/scopes/0"), "read"); /* the least */
     ck_assert(json_is_null(at(reply->json, "/expires_at")));
-    expect_status(make(me, "{\"name\":\"k\",\"scopes\":[\"write\",\"write\"],\"expires_in_days\":null}"), 201); /* names need not differ */
+    expect_status(make(me, "{\"name\":\"k\",\"scopes\":[\"write\",\"write\"],\"expires_in_days\":null}"),
+                  201); /* names need not differ */
     expect_status(make(me, "{\"name\":\"k\",\"expires_in_days\":3650}"), 201);
 }
 END_TEST
@@ -84,7 +89,7 @@ START_TEST(what_is_no_key_request)
                 {"{\"name\":\"k\",\"expires_in_days\":0}", "/expires_in_days"},
                 {"{\"name\":\"k\",\"expires_in_days\":3651}", "/expires_in_days"},
                 {"{\"name\":\"k\",\"expires_in_days\":\"30\"}", "/expires_in_days"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         reply_t *reply = make(me, rows[i].json);
         ck_assert_msg(reply->status == 422, "%s: %d", rows[i].json, reply->status);
         expect_fault(reply, rows[i].pointer, NULL);
@@ -101,12 +106,15 @@ END_TEST
 START_TEST(replays)
 {
     person_t me = person("student");
-    reply_t *first = CALL("POST", keys_path, .token = me.access, .json = "{\"name\":\"k\"}", .headers = {"Idempotency-Key: k-1"});
-    reply_t *again = CALL("POST", keys_path, .token = me.access, .json = "{\"name\":\"k\"}", .headers = {"Idempotency-Key: k-1"});
+    reply_t *first =
+        CALL("POST", keys_path, .token = me.access, .json = "{\"name\":\"k\"}", .headers = {"Idempotency-Key: k-1"});
+    reply_t *again =
+        CALL("POST", keys_path, .token = me.access, .json = "{\"name\":\"k\"}", .headers = {"Idempotency-Key: k-1"});
     expect_status(again, 201);
     ck_assert_str_eq(text_at(first->json, "/key"), text_at(again->json, "/key"));
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.api_keys"), "1");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%'", text_at(first->json, "/key") + 11),
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%'",
+                         text_at(first->json, "/key") + 11),
                      "0");
 }
 END_TEST
@@ -127,7 +135,8 @@ START_TEST(key_acts_for_its_account)
     ck_assert(json_is_null(at(valid->json, "/sid")));
     ck_assert(json_is_null(at(valid->json, "/exp")));
     ck_assert_str_eq(text_at(valid->json, "/amr/0"), "key");
-    reply_t *made = CALL("POST", "/api/v1/courses", .token = key, .json = "{\"title\":\"T\"}", .headers = {"Idempotency-Key: c-1"});
+    reply_t *made =
+        CALL("POST", "/api/v1/courses", .token = key, .json = "{\"title\":\"T\"}", .headers = {"Idempotency-Key: c-1"});
     expect_status(made, 201);
     ck_assert_int_eq(int_at(made->json, "/instructor_id"), me.id);
     ck_assert_str_eq(sql("SELECT last_used_at > now() - interval '1 minute' FROM forge.api_keys"), "t");
@@ -159,14 +168,17 @@ START_TEST(session_required)
     const char *key = key_of(me, "[\"read\",\"write\"]");
     static const struct {
         const char *method, *path, *json;
-    } rows[] = {{"POST", "/api/v1/auth/logout", NULL},       {"POST", "/api/v1/auth/logout-all", NULL},
-                {"GET", "/api/v1/auth/sessions", NULL},      {"DELETE", "/api/v1/auth/sessions/1", NULL},
-                {"GET", "/api/v1/auth/api-keys", NULL},      {"POST", "/api/v1/auth/api-keys", "{\"name\":\"k\"}"},
-                {"DELETE", "/api/v1/auth/api-keys/1", NULL}, {"POST", "/api/v1/auth/stream-ticket", NULL},
-                {"POST", "/api/v1/auth/mfa/setup", "{}"},    {"POST", "/api/v1/auth/mfa/verify", "{\"code\":\"123456\"}"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        expect_problem(call_with(rows[i].method, rows[i].path, &(call_t){.token = key, .json = rows[i].json}), "session_required");
-    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", key)), "invalid_refresh_token");
+    } rows[] = {
+        {"POST", "/api/v1/auth/logout", NULL},       {"POST", "/api/v1/auth/logout-all", NULL},
+        {"GET", "/api/v1/auth/sessions", NULL},      {"DELETE", "/api/v1/auth/sessions/1", NULL},
+        {"GET", "/api/v1/auth/api-keys", NULL},      {"POST", "/api/v1/auth/api-keys", "{\"name\":\"k\"}"},
+        {"DELETE", "/api/v1/auth/api-keys/1", NULL}, {"POST", "/api/v1/auth/stream-ticket", NULL},
+        {"POST", "/api/v1/auth/mfa/setup", "{}"},    {"POST", "/api/v1/auth/mfa/verify", "{\"code\":\"123456\"}"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        expect_problem(call_with(rows[i].method, rows[i].path, &(call_t){.token = key, .json = rows[i].json}),
+                       "session_required");
+    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", key)),
+                   "invalid_refresh_token");
     expect_status(CALL("GET", me_path, .token = key), 200);
 }
 END_TEST
@@ -212,19 +224,21 @@ START_TEST(what_is_no_key)
                           key + 3,
                           "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
                           "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
         reply_t *reply = CALL("GET", me_path, .token = keys[i]);
         expect_problem(reply, "invalid_token");
         ck_assert_ptr_nonnull(strstr(header(reply, "WWW-Authenticate"), "error=\"invalid_token\""));
     }
-    expect_problem(CALL("GET", "/api/v1/courses", .token = "fk_x"), "invalid_token"); /* also where nobody need log in */
+    expect_problem(CALL("GET", "/api/v1/courses", .token = "fk_x"),
+                   "invalid_token"); /* also where nobody need log in */
 }
 END_TEST
 
 /* Guessing costs the guesser its quota, and beyond it no look into the database. */
 START_TEST(guesses_are_limited)
 {
-    sql("SELECT setval(pg_get_serial_sequence('forge.users', 'id'), 900000)"); /* an account whose quota no other case has used */
+    sql("SELECT setval(pg_get_serial_sequence('forge.users', 'id'), 900000)"); /* an account whose quota no other case
+                                                                                  has used */
     person_t me = person("student");
     const char *key = key_of(me, "[\"read\"]"), *guess = "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     for (int i = 0; i < 5; i++)
@@ -233,7 +247,7 @@ START_TEST(guesses_are_limited)
     expect_problem(reply, "rate_limited");
     expect_problem(CALL("GET", me_path, .port = PORT_LIMITS, .from = "127.0.9.7", .token = key), "rate_limited");
     ck_assert_str_eq(sql("SELECT last_used_at IS NULL FROM forge.api_keys"), "t"); /* it was not looked up */
-    for (int i = 0; i < 8; i++)                                                    /* the account's quota, not the address's */
+    for (int i = 0; i < 8; i++) /* the account's quota, not the address's */
         expect_status(CALL("GET", me_path, .port = PORT_LIMITS, .from = "127.0.9.8", .token = key), 200);
     expect_problem(CALL("GET", me_path, .port = PORT_LIMITS, .from = "127.0.9.8", .token = key), "rate_limited");
 }
@@ -246,8 +260,8 @@ START_TEST(database_away)
     const char *key = key_of(me, "[\"read\"]");
     env_postgres_stop(true);
     reply_t *reply = CALL("GET", me_path, .token = key);
-    ck_assert_msg(reply->status == 503 && header(reply, "Retry-After"), "%d: a key that cannot be looked up is not a bad one",
-                  reply->status);
+    ck_assert_msg(reply->status == 503 && header(reply, "Retry-After"),
+                  "%d: a key that cannot be looked up is not a bad one", reply->status);
     expect_problem(CALL("GET", me_path, .token = "fk_x"), "invalid_token");
     env_postgres_start();
     ck_assert(env_wait_ready(20));
@@ -274,7 +288,8 @@ START_TEST(fifty_at_most)
 {
     race_t race = {.who = person("student")};
     int made = 0, full = 0;
-    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256) SELECT %lld, 'k', 'aaaaaaaa', sha256(i::text::bytea) FROM"
+    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256) SELECT %lld, 'k', 'aaaaaaaa', "
+        "sha256(i::text::bytea) FROM"
         " generate_series(1, 45) i",
         (long long)race.who.id);
     parallel(20, make_one, &race);
@@ -290,7 +305,8 @@ START_TEST(fifty_at_most)
     ck_assert_int_eq(made, 5);
     ck_assert_int_eq(full, 15);
     expect_problem(make(race.who, "{\"name\":\"one more\"}"), "limit_reached");
-    sql("UPDATE forge.api_keys SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day' WHERE id = 1");
+    sql("UPDATE forge.api_keys SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day' WHERE "
+        "id = 1");
     expect_status(make(race.who, "{\"name\":\"in its place\"}"), 201);
     reply_t *page = CALL("GET", F("%s?count=true&limit=10", keys_path), .token = race.who.access);
     ck_assert_uint_eq(json_array_size(page->json), 10);

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-static const char guest_path[] = "/api/v1/auth/guest", register_path[] = "/api/v1/auth/register", password[] = "Vexing7-Walrus!Q";
+static const char guest_path[] = "/api/v1/auth/guest", register_path[] = "/api/v1/auth/register",
+                  password[] = "Vexing7-Walrus!Q";
 
 static person_t guest(void)
 {
@@ -52,7 +53,8 @@ END_TEST
 START_TEST(what_a_guest_may_do)
 {
     person_t me = guest();
-    expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = me.access, .json = "{\"code\":\"123456\"}"), "insufficient_scope");
+    expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = me.access, .json = "{\"code\":\"123456\"}"),
+                   "insufficient_scope");
     reply_t *mine = CALL("GET", "/api/v1/auth/me", .token = me.access);
     expect_status(mine, 200);
     ck_assert(json_is_null(at(mine->json, "/email")));
@@ -63,9 +65,11 @@ START_TEST(what_a_guest_may_do)
     reply_t *valid = CALL("GET", "/api/v1/auth/validate", .token = me.access);
     ck_assert_str_eq(text_at(valid->json, "/role"), "guest");
     ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/auth/sessions", .token = me.access)->json), 1);
-    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), "insufficient_scope");
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"),
+                   "insufficient_scope");
     expect_problem(CALL("GET", "/api/v1/auth/api-keys", .token = me.access), "insufficient_scope");
-    expect_problem(CALL("POST", "/api/v1/auth/api-keys", .token = me.access, .json = "{\"name\":\"k\"}"), "insufficient_scope");
+    expect_problem(CALL("POST", "/api/v1/auth/api-keys", .token = me.access, .json = "{\"name\":\"k\"}"),
+                   "insufficient_scope");
     reply_t *again = refresh(me);
     expect_status(again, 200);
     ck_assert_str_eq(text_at(again->json, "/user/role"), "guest");
@@ -80,7 +84,8 @@ START_TEST(nobody_logs_in_as_a_guest)
     person_t me = guest();
     static const char *const passwords[] = {"", "null", "Vexing7-Walrus!Q", NULL};
     for (const char *const *tried = passwords; *tried; tried++)
-        expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, *tried)),
+        expect_problem(CALL("POST", "/api/v1/auth/login",
+                            .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, *tried)),
                        "bad_credentials");
 }
 END_TEST
@@ -116,7 +121,8 @@ END_TEST
 START_TEST(registration_keeps_the_guest)
 {
     person_t me = guest();
-    reply_t *reply = CALL("POST", register_path, .token = me.access, .json = registration("ada", ",\"role\":\"instructor\""));
+    reply_t *reply =
+        CALL("POST", register_path, .token = me.access, .json = registration("ada", ",\"role\":\"instructor\""));
     expect_status(reply, 201);
     ck_assert_int_eq(int_at(reply->json, "/user/id"), me.id);
     ck_assert_str_eq(text_at(reply->json, "/user/role"), "instructor");
@@ -130,7 +136,8 @@ START_TEST(registration_keeps_the_guest)
     expect_problem(refresh(me), "invalid_refresh_token");
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = me.access), "invalid_token");
     expect_status(CALL("GET", "/api/v1/auth/me", .token = text_at(reply->json, "/access_token")), 200);
-    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"ada\",\"password\":\"%s\"}", password)), 200);
+    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"ada\",\"password\":\"%s\"}", password)),
+                  200);
     expect_problem(CALL("POST", register_path, .token = me.access, .json = registration("bob", "")), "invalid_token");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
 }
@@ -142,8 +149,10 @@ START_TEST(older_path_and_a_made_username)
     reply_t *reply = CALL("POST", "/api/v1/users/register", .token = one.access, .json = registration("ada", ""));
     expect_status(reply, 201);
     ck_assert_int_eq(int_at(reply->json, "/id"), one.id);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions WHERE user_id = %lld AND revoked_at IS NULL", (long long)one.id), "0");
-    reply = CALL("POST", register_path, .token = two.access, .json = F("{\"email\":\"ada@example.net\",\"password\":\"%s\"}", password),
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.sessions WHERE user_id = %lld AND revoked_at IS NULL", (long long)one.id), "0");
+    reply = CALL("POST", register_path, .token = two.access,
+                 .json = F("{\"email\":\"ada@example.net\",\"password\":\"%s\"}", password),
                  .headers = {"Idempotency-Key: r-1"});
     expect_status(reply, 201); /* "ada" is taken: a made-up one */
     ck_assert_int_eq(int_at(reply->json, "/user/id"), two.id);
@@ -158,10 +167,13 @@ START_TEST(refused_registrations_leave_the_guest)
                         .json = F("{\"email\":\"%s\",\"username\":\"new\",\"password\":\"%s\"}", ada.email, password)),
                    "email_taken");
     expect_problem(CALL("POST", register_path, .token = me.access,
-                        .json = F("{\"email\":\"new@example.org\",\"username\":\"%s\",\"password\":\"%s\"}", ada.username, password)),
+                        .json = F("{\"email\":\"new@example.org\",\"username\":\"%s\",\"password\":\"%s\"}",
+                                  ada.username, password)),
                    "username_taken");
-    expect_problem(CALL("POST", register_path, .token = me.access, .json = registration("new", ",\"role\":\"admin\"")), "role_not_allowed");
-    expect_fault(CALL("POST", register_path, .token = me.access, .json = "{\"email\":\"new@example.org\",\"password\":\"short\"}"),
+    expect_problem(CALL("POST", register_path, .token = me.access, .json = registration("new", ",\"role\":\"admin\"")),
+                   "role_not_allowed");
+    expect_fault(CALL("POST", register_path, .token = me.access,
+                      .json = "{\"email\":\"new@example.org\",\"password\":\"short\"}"),
                  "/password", NULL);
     expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
     expect_status(CALL("POST", register_path, .token = me.access, .json = registration("new", "")), 201);
@@ -181,7 +193,8 @@ typedef struct race_t {
 static void register_one(int i, void *baton)
 {
     race_t *race = baton;
-    race->statuses[i] = CALL("POST", register_path, .token = race->who.access, .json = registration(F("twin_%d", i), ""))->status;
+    race->statuses[i] =
+        CALL("POST", register_path, .token = race->who.access, .json = registration(F("twin_%d", i), ""))->status;
 }
 
 START_TEST(parallel_registrations)
@@ -191,7 +204,8 @@ START_TEST(parallel_registrations)
     parallel(20, register_one, &race);
     for (int i = 0; i < 20; i++) {
         made += race.statuses[i] == 201;
-        ck_assert_msg(race.statuses[i] == 201 || race.statuses[i] == 401 || race.statuses[i] == 503, "%d", race.statuses[i]);
+        ck_assert_msg(race.statuses[i] == 201 || race.statuses[i] == 401 || race.statuses[i] == 503, "%d",
+                      race.statuses[i]);
     }
     ck_assert_int_eq(made, 1);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");

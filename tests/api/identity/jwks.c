@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Signing keys that others can check: the published set, tokens of RS256 and ES256, good and forged (SECURITY 19–23), and their change.
- * OpenSSL alone judges and forges here; the private keys are read from the files that the server was given.
+ * Signing keys that others can check: the published set, tokens of RS256 and ES256, good and forged (SECURITY 19–23),
+ * and their change. OpenSSL alone judges and forges here; the private keys are read from the files that the server was
+ * given.
  */
 #include "core/identity/identity.h"
 #include "harness.h"
@@ -58,7 +59,9 @@ static EVP_PKEY *private_key(const char *file)
 static char *public_pem(const char *file)
 {
     char *out;
-    ck_assert_int_eq(process_run(NULL, (const char *[]){"openssl", "pkey", "-in", F("%s/%s", env.dir, file), "-pubout", NULL}, &out), 0);
+    ck_assert_int_eq(
+        process_run(NULL, (const char *[]){"openssl", "pkey", "-in", F("%s/%s", env.dir, file), "-pubout", NULL}, &out),
+        0);
     return out;
 }
 
@@ -73,7 +76,7 @@ static char *forged(const char *header_json, const char *payload_json, const cha
     char *signing = F("%s.%s", b64url_text(header_json), b64url_text(payload_json));
     unsigned char sig[600], raw[64];
     const unsigned char *der = sig;
-    size_t length = sizeof sig;
+    size_t length = sizeof(sig);
     EVP_PKEY *pkey = private_key(file);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     ck_assert_int_eq(EVP_DigestSignInit(ctx, NULL, digest, NULL, pkey), 1);
@@ -83,7 +86,7 @@ static char *forged(const char *header_json, const char *payload_json, const cha
         BN_bn2binpad(ECDSA_SIG_get0_r(pair), raw, 32), BN_bn2binpad(ECDSA_SIG_get0_s(pair), raw + 32, 32);
         ECDSA_SIG_free(pair);
     }
-    char *token = F("%s.%s", signing, is_ec(pkey) ? b64url(raw, sizeof raw) : b64url(sig, length));
+    char *token = F("%s.%s", signing, is_ec(pkey) ? b64url(raw, sizeof(raw)) : b64url(sig, length));
     EVP_MD_CTX_free(ctx), EVP_PKEY_free(pkey);
     return token;
 }
@@ -114,14 +117,16 @@ static EVP_PKEY *published_key(const json_t *key)
     EVP_PKEY *pkey = NULL;
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     const char *type = text_at(key, "/kty");
-    BIGNUM *a = number(key, !strcmp(type, "EC") ? "/x" : "/n"), *b = number(key, !strcmp(type, "EC") ? "/y" : "/e");
+    BIGNUM *a = number(key, strcmp(type, "EC") == 0 ? "/x" : "/n"),
+           *b = number(key, strcmp(type, "EC") == 0 ? "/y" : "/e");
     unsigned char point[65] = {4};
-    if (!strcmp(type, "EC")) {
+    if (strcmp(type, "EC") == 0) {
         BN_bn2binpad(a, point + 1, 32), BN_bn2binpad(b, point + 33, 32);
         OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof point);
+        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
     } else {
-        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, a), OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, b);
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, a),
+            OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, b);
     }
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -162,7 +167,7 @@ static json_t *published(const char *kid)
     expect_status(reply, 200);
     json_array_foreach(at(reply->json, "/keys"), i, key)
     {
-        if (!strcmp(text_at(key, "/kid"), kid))
+        if (strcmp(text_at(key, "/kid"), kid) == 0)
             return key;
     }
     return NULL;
@@ -179,7 +184,7 @@ START_TEST(the_set)
     ck_assert_str_eq(text_at(reply->json, "/keys/1/kid"), "rs");
     ck_assert_str_eq(text_at(reply->json, "/keys/1/alg"), "RS256");
     static const char *const private_members[] = {"d", "p", "q", "dp", "dq", "qi", "k"};
-    for (size_t i = 0; i < sizeof private_members / sizeof *private_members; i++)
+    for (size_t i = 0; i < sizeof(private_members) / sizeof(*private_members); i++)
         for (size_t key = 0; key < 2; key++)
             ck_assert_ptr_null(json_object_get(at(reply->json, F("/keys/%zu", key)), private_members[i]));
     ck_assert_ptr_null(strstr(reply->body, "oct"));
@@ -268,14 +273,16 @@ START_TEST(headers)
     person_t me = logged_in(PORT_KEYS, person("student"));
     char *claims = claims_with(me, "", "");
     accepted("the right one", forged(head_of(key), claims, key->file, EVP_sha256()));
-    static const char *const algs[] = {"\"none\"",  "\"None\"",  "\"HS256\"", "\"HS384\"",   "\"RS384\"", "\"RS512\"", "\"PS256\"",
-                                       "\"ES384\"", "\"EdDSA\"", "\"\"",      "[\"ES256\"]", "256",       "null",      "true"};
-    for (size_t i = 0; i < sizeof algs / sizeof *algs; i++)
-        refused(algs[i], forged(F("{\"alg\":%s,\"typ\":\"at+jwt\",\"kid\":\"%s\"}", algs[i], key->kid), claims, key->file, EVP_sha256()));
+    static const char *const algs[] = {"\"none\"",    "\"None\"",  "\"HS256\"", "\"HS384\"", "\"RS384\"",
+                                       "\"RS512\"",   "\"PS256\"", "\"ES384\"", "\"EdDSA\"", "\"\"",
+                                       "[\"ES256\"]", "256",       "null",      "true"};
+    for (size_t i = 0; i < sizeof(algs) / sizeof(*algs); i++)
+        refused(algs[i], forged(F("{\"alg\":%s,\"typ\":\"at+jwt\",\"kid\":\"%s\"}", algs[i], key->kid), claims,
+                                key->file, EVP_sha256()));
     refused("no alg", forged(F("{\"typ\":\"at+jwt\",\"kid\":\"%s\"}", key->kid), claims, key->file, EVP_sha256()));
     refused("no kid", forged(F("{\"alg\":\"%s\",\"typ\":\"at+jwt\"}", key->alg), claims, key->file, EVP_sha256()));
-    refused("the other's name",
-            forged(F("{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", key->alg, other->kid), claims, key->file, EVP_sha256()));
+    refused("the other's name", forged(F("{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", key->alg, other->kid),
+                                       claims, key->file, EVP_sha256()));
     refused("the other's name and alg", forged(head_of(other), claims, key->file, EVP_sha256()));
     refused("another's signature", forged(head_of(key), claims, "next.pem", EVP_sha256()));
     refused("another digest", forged(head_of(key), claims, key->file, EVP_sha512()));
@@ -287,7 +294,7 @@ START_TEST(headers)
                                           "\"x5c\":[\"AAAA\"]",
                                           "\"typ\":\"JWT\"",
                                           "\"kid\":\"../../es.pem\""};
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
         bool kid = strstr(members[i], "kid") != NULL, typ = strstr(members[i], "typ") != NULL;
         refused(members[i], forged(F("{\"alg\":\"%s\",%s%s%s}", key->alg, typ ? "" : "\"typ\":\"at+jwt\",",
                                      kid ? "" : F("\"kid\":\"%s\",", key->kid), members[i]),
@@ -306,7 +313,8 @@ START_TEST(own_key_in_the_header)
     refused("jwk", forged(keep(json_dumps(head, 0)), claims_with(me, "", ""), key->file, EVP_sha256()));
     json_object_set_new(jwk, "kid", json_string("mine"));
     json_object_set_new(head, "kid", json_string("mine"));
-    refused("jwk of a name of its own", forged(keep(json_dumps(keep_json(head), 0)), claims_with(me, "", ""), "next.pem", EVP_sha256()));
+    refused("jwk of a name of its own",
+            forged(keep(json_dumps(keep_json(head), 0)), claims_with(me, "", ""), "next.pem", EVP_sha256()));
 }
 END_TEST
 
@@ -334,7 +342,7 @@ START_TEST(signatures)
     char *trailing = F("%s", good), *last = trailing + strlen(trailing) - 1;
     *last = alphabet[(strchr(alphabet, *last) - alphabet) ^ 1];
     refused("trailing bits", trailing);
-    if (!strcmp(key->alg, "ES256")) { /* DER, as OpenSSL would give it */
+    if (strcmp(key->alg, "ES256") == 0) { /* DER, as OpenSSL would give it */
         ECDSA_SIG *pair = ECDSA_SIG_new();
         unsigned char *der = NULL;
         sig = bytes_of(dot + 1, &length);
@@ -366,9 +374,11 @@ START_TEST(claims_one_by_one)
                              {"role", "\"root\""},
                              {"sub", "\"-1\""},
                              {"sid", "\"0\""}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        refused(F("%s %s", rows[i][0], rows[i][1]), forged(head_of(key), claims_with(me, rows[i][0], rows[i][1]), key->file, EVP_sha256()));
-    accepted("a fraction in exp", forged(head_of(key), claims_with(me, "exp", F("%ld.5", now + 600)), key->file, EVP_sha256()));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        refused(F("%s %s", rows[i][0], rows[i][1]),
+                forged(head_of(key), claims_with(me, rows[i][0], rows[i][1]), key->file, EVP_sha256()));
+    accepted("a fraction in exp",
+             forged(head_of(key), claims_with(me, "exp", F("%ld.5", now + 600)), key->file, EVP_sha256()));
 }
 END_TEST
 
@@ -379,15 +389,16 @@ START_TEST(public_key_as_secret)
     person_t me = logged_in(PORT_KEYS, person("student")), before = logged_in(PORT_MAIN, me);
     const char *secret_kid = text_at(jwt_part(before.access, 0), "/kid");
     char *pem = public_pem(key->file), *claims = claims_with(me, "", "");
-    const char *spellings[] = {pem, F("%.*s", (int)strlen(pem) - 1, pem), keep(json_dumps(published(key->kid), JSON_COMPACT)), key->kid,
-                               ""};
+    const char *spellings[] = {pem, F("%.*s", (int)strlen(pem) - 1, pem),
+                               keep(json_dumps(published(key->kid), JSON_COMPACT)), key->kid, ""};
     const char *kids[] = {F(",\"kid\":\"%s\"", key->kid), F(",\"kid\":\"%s\"", secret_kid), ""};
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++)
         for (size_t k = 0; k < 3; k++)
             refused(F("spelling %zu under%s", i, kids[k]),
                     jwt(F("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"%s}", kids[k]), claims, spellings[i]));
     accepted("the secret itself", jwt(F("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"%s}", kids[1]), claims, env.secret));
-    refused("the secret under the key's name", jwt(F("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"%s}", kids[0]), claims, env.secret));
+    refused("the secret under the key's name",
+            jwt(F("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"%s}", kids[0]), claims, env.secret));
     refused("the secret without a name", jwt("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", claims, env.secret));
 }
 END_TEST
@@ -415,8 +426,8 @@ START_TEST(rotation)
     char *conf = file_read(F("%s/httpd.conf", env.dir), 0), *line = strstr(conf, "ForgeJWTKey es ES256");
     person_t me = logged_in(PORT_KEYS, person("student")), before = logged_in(PORT_MAIN, me);
     ck_assert_ptr_nonnull(line);
-    restart_with(F("%.*sForgeSecret \"%s\" \"%s\"\nForgeJWTKey next ES256 %s/next.pem\n%s", (int)(line - conf), conf, fresh, env.secret,
-                   env.dir, line),
+    restart_with(F("%.*sForgeSecret \"%s\" \"%s\"\nForgeJWTKey next ES256 %s/next.pem\n%s", (int)(line - conf), conf,
+                   fresh, env.secret, env.dir, line),
                  "next", true);
     person_t after = logged_in(PORT_KEYS, me);
     ck_assert_str_eq(text_at(jwt_part(after.access, 0), "/kid"), "next");
@@ -427,8 +438,9 @@ START_TEST(rotation)
 
     /* and the old one is taken away, by a host that has only the new one */
     char *rest = strstr(line, "</VirtualHost>");
-    restart_with(F("%.*sForgeSecret \"%s\"\nForgeJWTKey next ES256 %s/next.pem\n%s", (int)(line - conf), conf, fresh, env.dir, rest), "es",
-                 false);
+    restart_with(F("%.*sForgeSecret \"%s\"\nForgeJWTKey next ES256 %s/next.pem\n%s", (int)(line - conf), conf, fresh,
+                   env.dir, rest),
+                 "es", false);
     refused("the old key's", me.access);
     refused("the old secret's", before.access);
     accepted("the new key's", after.access);
@@ -442,12 +454,14 @@ END_TEST
 static json_int_t factor_make(apr_pool_t *p, forge_keys_t *keys, const char *context)
 {
     person_t me = person("student");
-    const char *sealed = forge_core_seal(p, keys, context ? context : F("mfa:%lld", (long long)me.id), "twenty secret bytes.", 20);
+    const char *sealed =
+        forge_core_seal(p, keys, context ? context : F("mfa:%lld", (long long)me.id), "twenty secret bytes.", 20);
     sql("INSERT INTO forge.mfa_factors (user_id, secret) VALUES (%lld, '%s')", (long long)me.id, sealed);
     return me.id;
 }
 
-/* What was sealed under the old secret opens under the new one alone; what was not ours, or new already, stays as it is. */
+/* What was sealed under the old secret opens under the new one alone; what was not ours, or new already, stays as it
+ * is. */
 START_TEST(resealed)
 {
     static const char fresh[] = "Rw4n-Hy7bT2vLq9xZc5mKp8sDg3jFu6e";
@@ -456,15 +470,18 @@ START_TEST(resealed)
     char *out;
     apr_initialize();
     apr_pool_create(&p, NULL);
-    forge_keys_t *old = forge_core_keys_make(p, env.secret, strlen(env.secret)), *new = forge_core_keys_make(p, fresh, strlen(fresh));
-    json_int_t first = factor_make(p, old, NULL), second = factor_make(p, new, NULL), third = factor_make(p, old, "mfa:0");
+    forge_keys_t *old = forge_core_keys_make(p, env.secret, strlen(env.secret)),
+                 *new = forge_core_keys_make(p, fresh, strlen(fresh));
+    json_int_t first = factor_make(p, old, NULL), second = factor_make(p, new, NULL),
+               third = factor_make(p, old, "mfa:0");
     char *kept = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)second);
     char *foreign = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)third);
     file_write(F("%s/new.secret", env.dir), F("%s\n", fresh));
     file_write(F("%s/old.secret", env.dir), F("%s\n", env.secret));
     ck_assert_int_eq(chmod(F("%s/new.secret", env.dir), 0600), 0);
     ck_assert_int_eq(chmod(F("%s/old.secret", env.dir), 0640), 0);
-    const char *argv[] = {env.ctl, "reseal", "--secret", F("%s/new.secret", env.dir), "--old", F("%s/old.secret", env.dir), NULL};
+    const char *argv[] = {
+        env.ctl, "reseal", "--secret", F("%s/new.secret", env.dir), "--old", F("%s/old.secret", env.dir), NULL};
     ck_assert_int_eq(process_run(NULL, argv, &out), 0);
     ck_assert_msg(strstr(out, "1 sealed anew, 1 under the new secret already, 1 under neither"), "%s", out);
     char *sealed = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)first);

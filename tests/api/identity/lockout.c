@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lockout (SPEC 3, SECURITY 30): guesses are counted exactly, per network and from anywhere, for accounts that exist and for others.
+ * Lockout (SPEC 3, SECURITY 30): guesses are counted exactly, per network and from anywhere, for accounts that exist
+ * and for others.
  */
 #include "harness.h"
 
@@ -11,7 +12,8 @@ static const char wrong_password[] = "Wrong7-Walrus!Q";
 
 static reply_t *login_from(const char *from, const char *member, const char *name, const char *password)
 {
-    return CALL("POST", "/api/v1/auth/login", .from = from, .json = F("{\"%s\":\"%s\",\"password\":\"%s\"}", member, name, password));
+    return CALL("POST", "/api/v1/auth/login", .from = from,
+                .json = F("{\"%s\":\"%s\",\"password\":\"%s\"}", member, name, password));
 }
 
 static reply_t *login(const char *name, const char *password)
@@ -31,8 +33,10 @@ START_TEST(five_failures_lock_here_only)
     person_t me = person("student");
     long before = metric("forge_password_hash_total");
     expect_problem(login(me.username, wrong_password), "bad_credentials");
-    expect_problem(login_from(NULL, "email", me.email, wrong_password), "bad_credentials"); /* one counter for both names */
-    expect_problem(CALL("POST", "/api/v1/users/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.email, wrong_password)),
+    expect_problem(login_from(NULL, "email", me.email, wrong_password),
+                   "bad_credentials"); /* one counter for both names */
+    expect_problem(CALL("POST", "/api/v1/users/login",
+                        .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.email, wrong_password)),
                    "bad_credentials");
     for (int i = 0; i < 2; i++)
         expect_problem(login(me.username, wrong_password), "bad_credentials");
@@ -40,18 +44,21 @@ START_TEST(five_failures_lock_here_only)
     expect_locked(login(me.username, wrong_password));
     expect_locked(login(me.username, me.password));
     expect_locked(login_from(NULL, "email", me.email, me.password));
-    expect_locked(CALL("POST", "/api/v1/users/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)));
+    expect_locked(CALL("POST", "/api/v1/users/login",
+                       .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)));
     ck_assert_int_eq(metric("forge_password_hash_total") - before, 5); /* who is locked out costs nothing */
     expect_status(login_from("127.0.2.1", "username", me.username, me.password), 200);
     expect_locked(login(me.username, me.password)); /* a login elsewhere resets its own counter only */
     person_t other = person("student");
     expect_status(login(other.username, other.password), 200);
-    ck_assert_str_eq(sql("SELECT (detail->>'scope') || (detail->>'failures') || subject_id = 'network5%lld' FROM forge.audit_events WHERE "
+    ck_assert_str_eq(sql("SELECT (detail->>'scope') || (detail->>'failures') || subject_id = 'network5%lld' FROM "
+                         "forge.audit_events WHERE "
                          "event = 'user.locked'",
                          (long long)me.id),
                      "t");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.locked'"), "1");
-    sql("UPDATE forge.login_failures SET locked_until = locked_until - interval '31 minutes', last_at = last_at - interval '31 minutes'");
+    sql("UPDATE forge.login_failures SET locked_until = locked_until - interval '31 minutes', last_at = last_at - "
+        "interval '31 minutes'");
     expect_status(login(me.username, me.password), 200);
 }
 END_TEST
@@ -60,10 +67,12 @@ START_TEST(ten_times_as_many_lock_for_all)
 {
     person_t me = person("student");
     for (int i = 0; i < 50; i++)
-        expect_problem(login_from(F("127.0.3.%d", 1 + i / 5), "username", me.username, wrong_password), "bad_credentials");
+        expect_problem(login_from(F("127.0.3.%d", 1 + i / 5), "username", me.username, wrong_password),
+                       "bad_credentials");
     expect_locked(login_from("127.0.4.1", "username", me.username, me.password));
-    ck_assert_str_eq(
-        sql("SELECT detail->>'failures' FROM forge.audit_events WHERE event = 'user.locked' AND detail->>'scope' = 'everywhere'"), "50");
+    ck_assert_str_eq(sql("SELECT detail->>'failures' FROM forge.audit_events WHERE event = 'user.locked' AND "
+                         "detail->>'scope' = 'everywhere'"),
+                     "50");
 }
 END_TEST
 
@@ -86,9 +95,11 @@ START_TEST(networks)
     sql("DELETE FROM forge.login_failures");
     expect_problem(login_v6("192.0.2.7", me.username, wrong_password), "bad_credentials");
     expect_problem(login_v6("::ffff:192.0.2.7", me.username, wrong_password), "bad_credentials");
-    ck_assert_str_eq(sql("SELECT string_agg(address || failures, ' ' ORDER BY address) FROM forge.login_failures"), "2 192.0.2.72");
-    ck_assert_str_eq(sql("SELECT host(ip) FROM forge.audit_events WHERE event = 'user.login_failed' ORDER BY id LIMIT 1"),
-                     "2001:db8:1:2::1");
+    ck_assert_str_eq(sql("SELECT string_agg(address || failures, ' ' ORDER BY address) FROM forge.login_failures"),
+                     "2 192.0.2.72");
+    ck_assert_str_eq(
+        sql("SELECT host(ip) FROM forge.audit_events WHERE event = 'user.login_failed' ORDER BY id LIMIT 1"),
+        "2001:db8:1:2::1");
 }
 END_TEST
 
@@ -100,17 +111,21 @@ START_TEST(success_resets)
             expect_problem(login(me.username, wrong_password), "bad_credentials");
         expect_status(login(me.username, me.password), 200);
     }
-    ck_assert_str_eq(sql("SELECT string_agg(failures || '/' || pending, ' ' ORDER BY address) FROM forge.login_failures"), "12/0 0/0");
+    ck_assert_str_eq(
+        sql("SELECT string_agg(failures || '/' || pending, ' ' ORDER BY address) FROM forge.login_failures"),
+        "12/0 0/0");
 }
 END_TEST
 
-/* Unknown and malformed names, inactive accounts and wrong passwords: the same answers, the same lock, the same work. */
+/* Unknown and malformed names, inactive accounts and wrong passwords: the same answers, the same lock, the same work.
+ */
 START_TEST(nothing_tells_who_exists)
 {
     person_t me = person("student"), off = person("student");
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)off.id);
     const char *names[] = {me.username, "nobody_here", "nobody@example.org", "no such name!", "@", off.username};
-    const char *passwords[] = {wrong_password, wrong_password, wrong_password, wrong_password, wrong_password, off.password};
+    const char *passwords[] = {wrong_password, wrong_password, wrong_password,
+                               wrong_password, wrong_password, off.password};
     reply_t *first[6], *locked[6];
     for (int n = 0; n < 6; n++) {
         long before = metric("forge_password_hash_total");
@@ -142,15 +157,17 @@ START_TEST(names_are_not_kept)
 {
     static const char canary[] = "Canary-Quokka-731!";
     expect_problem(login(canary, canary), "bad_credentials");
-    ck_assert_str_eq(
-        sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
-            "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
-            canary),
-        "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT "
+                         "(xpath('/row/c/text()', query_to_xml(format('SELECT "
+                         "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, "
+                         "'')))[1]::text) <> '0'",
+                         canary),
+                     "0");
     ck_assert_ptr_null(strstr(log_since("error.log"), "Quokka"));
     ck_assert_ptr_null(strstr(log_since("access.json"), "Quokka"));
     ck_assert_ptr_null(strstr(file_read(F("%s/logs/postgresql.log", env.dir), 0), "Quokka"));
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed' AND detail ? 'unknown'"), "1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed' AND detail ? 'unknown'"), "1");
 }
 END_TEST
 
@@ -185,7 +202,8 @@ START_TEST(parallel_wrong_passwords)
     watchdog(300);
     expect_log("FG"); /* so many at once exhaust the small pool of connections */
     for (int n = 0; n < 2; n++) {
-        storm_t storm = {.name = names[n], .password = wrong_password, .rounds = rounds, .lock = PTHREAD_MUTEX_INITIALIZER};
+        storm_t storm = {
+            .name = names[n], .password = wrong_password, .rounds = rounds, .lock = PTHREAD_MUTEX_INITIALIZER};
         long before = metric("forge_password_hash_total");
         parallel(50, storm_one, &storm);
         ck_assert_msg(metric("forge_password_hash_total") - before <= 5, "%ld passwords were hashed",
@@ -225,7 +243,9 @@ START_TEST(unlocked_by_forgectl)
     ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
     expect_status(login(me.username, me.password), 200);
     ck_assert_str_eq(
-        sql("SELECT subject_id = %lld AND actor_id IS NULL FROM forge.audit_events WHERE event = 'user.unlocked'", (long long)me.id), "t");
+        sql("SELECT subject_id = %lld AND actor_id IS NULL FROM forge.audit_events WHERE event = 'user.unlocked'",
+            (long long)me.id),
+        "t");
 }
 END_TEST
 
@@ -234,11 +254,14 @@ START_TEST(confirmations_count)
 {
     person_t me = person("student");
     for (int i = 0; i < 5; i++)
-        expect_problem(CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", wrong_password)),
+        expect_problem(CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access,
+                            .json = F("{\"password\":\"%s\"}", wrong_password)),
                        "bad_credentials");
-    expect_locked(CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)));
+    expect_locked(
+        CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)));
     expect_locked(login(me.username, me.password));
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed' AND detail->>'at' = 'confirm' AND "
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed' AND detail->>'at' "
+                         "= 'confirm' AND "
                          "actor_id = subject_id"),
                      "5");
 }
@@ -266,8 +289,8 @@ typedef struct full_t {
     int refused;
 } full_t;
 
-/* The first one's login waits for a lock of ours and holds the one place meanwhile. Whoever of the others is the last to be refused lets
- * it go. */
+/* The first one's login waits for a lock of ours and holds the one place meanwhile. Whoever of the others is the last
+ * to be refused lets it go. */
 static void login_at_full_gate(int i, void *baton)
 {
     full_t *full = baton;
@@ -294,9 +317,10 @@ START_TEST(a_full_gate_counts_nothing)
     full_t full = {.people = {person("student"), person("student")}, .lock = sql_session()};
     sql_on(full.lock, F("BEGIN; SELECT FROM forge.users WHERE id = %lld FOR UPDATE", (long long)full.people[0].id));
     parallel(3, login_at_full_gate, &full);
-    ck_assert_str_eq(sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures WHERE subject = 'user:%lld'",
-                         (long long)full.people[1].id),
-                     "0");
+    ck_assert_str_eq(
+        sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures WHERE subject = 'user:%lld'",
+            (long long)full.people[1].id),
+        "0");
     expect_status(login(full.people[1].username, full.people[1].password), 200);
 }
 END_TEST
@@ -305,7 +329,8 @@ END_TEST
 START_TEST(lost_charges_end)
 {
     person_t me = person("student");
-    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld', '127.0.0.1', 5, now() + interval "
+    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld', '127.0.0.1', "
+        "5, now() + interval "
         "'15 seconds')",
         (long long)me.id);
     reply_t *busy = login(me.username, me.password);
@@ -327,7 +352,8 @@ START_TEST(hashes_are_renewed)
         sql("UPDATE forge.users SET password_hash = '%s' WHERE id = %lld", *hash, (long long)me.id);
         expect_problem(login(me.username, "U*V"), "bad_credentials");
         expect_status(login(me.username, "U*U"), 200);
-        ck_assert_str_eq(sql("SELECT left(password_hash, 15) FROM forge.users WHERE id = %lld", (long long)me.id), "{sha256}$2y$04$");
+        ck_assert_str_eq(sql("SELECT left(password_hash, 15) FROM forge.users WHERE id = %lld", (long long)me.id),
+                         "{sha256}$2y$04$");
         expect_status(login(me.username, "U*U"), 200);
     }
 }

@@ -16,7 +16,7 @@ static reply_t *verify(const char *token)
 
 static bool verified(person_t who)
 {
-    return !strcmp(sql("SELECT email_verified FROM forge.users WHERE id = %lld", (long long)who.id), "t");
+    return strcmp(sql("SELECT email_verified FROM forge.users WHERE id = %lld", (long long)who.id), "t") == 0;
 }
 
 /* Waits until the outbox holds so many mails. */
@@ -33,7 +33,8 @@ START_TEST(verification)
 {
     person_t me = person("student");
     char *mail = mail_wait(me.email, "Confirm your e-mail address"), *token = mail_token(mail);
-    ck_assert_msg(strstr(mail, F("\r\nhttps://learn.example.org/verify-email?token=%s\r\n", token)) != NULL, "%s", mail);
+    ck_assert_msg(strstr(mail, F("\r\nhttps://learn.example.org/verify-email?token=%s\r\n", token)) != NULL, "%s",
+                  mail);
     ck_assert(!verified(me));
     expect_problem(verify(F("%s_", token)), "token_invalid");
     expect_status(verify(token), 204);
@@ -54,7 +55,7 @@ START_TEST(verification_again)
     expect_status(reply, 202);
     ck_assert_str_eq(reply->body, "{\"status\":\"accepted\"}");
     char *second = first;
-    for (int i = 0; i < 100 && !strcmp(second, first); i++, pause_ms(100))
+    for (int i = 0; i < 100 && strcmp(second, first) == 0; i++, pause_ms(100))
         second = mail_token(mail_wait(me.email, "Confirm"));
     expect_problem(verify(first), "token_invalid");
     expect_status(verify(second), 204);
@@ -93,12 +94,13 @@ START_TEST(change_of_address)
     expect_status(CALL("POST", "/api/v1/auth/password/forgot", .json = F("{\"email\":\"%s\"}", me.email)), 202);
     char *old_reset = mail_token(mail_wait(me.email, "Reset"));
     expect_status(verify(change_asked(me, "moved@example.org")), 204);
-    ck_assert_str_eq(sql("SELECT email || ' ' || email_key || ' ' || email_verified FROM forge.users WHERE id = %lld", (long long)me.id),
+    ck_assert_str_eq(sql("SELECT email || ' ' || email_key || ' ' || email_verified FROM forge.users WHERE id = %lld",
+                         (long long)me.id),
                      "moved@example.org moved@example.org true");
     expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
-    expect_problem(
-        CALL("POST", "/api/v1/auth/password/reset", .json = F("{\"token\":\"%s\",\"new_password\":\"Quokka-Lantern-58\"}", old_reset)),
-        "token_invalid");
+    expect_problem(CALL("POST", "/api/v1/auth/password/reset",
+                        .json = F("{\"token\":\"%s\",\"new_password\":\"Quokka-Lantern-58\"}", old_reset)),
+                   "token_invalid");
     char *notice = mail_wait(me.email, "Your e-mail address was changed");
     ck_assert_msg(strstr(notice, "moved@example.org") != NULL, "%s", notice);
     ck_assert_str_eq(sql("SELECT detail->>'from' FROM forge.audit_events WHERE event = 'email.changed'"), me.email);
@@ -115,7 +117,8 @@ START_TEST(change_ends_with_the_sessions)
     person_t other = person("student"), third = person("student");
     sql("DELETE FROM forge.one_time_tokens");
     token = change_asked(other, "robber@example.org");
-    expect_status(CALL("POST", F("/api/v1/users/%lld/revoke-sessions", (long long)other.id), .token = chief.access), 204);
+    expect_status(CALL("POST", F("/api/v1/users/%lld/revoke-sessions", (long long)other.id), .token = chief.access),
+                  204);
     expect_problem(verify(token), "token_invalid");
     sql("DELETE FROM forge.one_time_tokens");
     token = change_asked(third, "burglar@example.org");
@@ -130,10 +133,12 @@ START_TEST(change_to_a_taken_address)
 {
     person_t me = person("student");
     char *token = change_asked(me, "wanted@example.org");
-    expect_status(CALL("POST", "/api/v1/auth/register", .json = "{\"email\":\"wanted@example.org\",\"password\":\"Vexing7-Walrus!Q\"}"),
+    expect_status(CALL("POST", "/api/v1/auth/register",
+                       .json = "{\"email\":\"wanted@example.org\",\"password\":\"Vexing7-Walrus!Q\"}"),
                   201);
     expect_problem(verify(token), "email_taken");
-    sql("UPDATE forge.users SET email_key = 'gone@example.org', email = 'gone@example.org' WHERE email_key = 'wanted@example.org'");
+    sql("UPDATE forge.users SET email_key = 'gone@example.org', email = 'gone@example.org' WHERE email_key = "
+        "'wanted@example.org'");
     expect_status(verify(token), 204); /* it was not spent */
 }
 END_TEST
@@ -144,8 +149,8 @@ START_TEST(message_form)
 {
     person_t me = person("student");
     char *mail = mail_wait(me.email, "Confirm"), *out;
-    static const char *const headers[] = {"Date",         "From",           "To", "Subject", "Message-ID", "MIME-Version",
-                                          "Content-Type", "Auto-Submitted", NULL};
+    static const char *const headers[] = {
+        "Date", "From", "To", "Subject", "Message-ID", "MIME-Version", "Content-Type", "Auto-Submitted", NULL};
     for (const char *const *name = headers; *name; name++)
         ck_assert_msg(*mail_header(mail, *name), "%s is missing: %s", *name, mail);
     ck_assert_str_eq(mail_header(mail, "From"), "<no-reply@learn.example.org>");
@@ -161,7 +166,7 @@ START_TEST(message_form)
                           "assert m['date'].datetime.utcoffset().total_seconds() == 0\n"
                           "print('good')",
                           F("%s/one.eml", env.dir), NULL};
-    ck_assert_msg(process_run(NULL, argv, &out) == 0 && !strcmp(out, "good\n"), "%s", out);
+    ck_assert_msg(process_run(NULL, argv, &out) == 0 && strcmp(out, "good\n") == 0, "%s", out);
 }
 END_TEST
 
@@ -190,7 +195,8 @@ static void sink_start(const char *mode)
     process_run(NULL, (const char *[]){"rm", "-rf", F("%s/sink", env.dir), NULL}, NULL);
     mkdir(F("%s/sink", env.dir), 0755);
     file_write(sink_file("mode"), mode);
-    const char *argv[] = {"python3", F("%s/tests/api/smtp_sink.py", env.source), F("%d", env.smtp_port), F("%s/sink", env.dir), NULL};
+    const char *argv[] = {"python3", F("%s/tests/api/smtp_sink.py", env.source), F("%d", env.smtp_port),
+                          F("%s/sink", env.dir), NULL};
     sink = process_start(NULL, argv, F("%s/logs/sink.log", env.dir));
     for (int i = 0; i < 200 && !strstr(file_read(sink_file("log"), 0), "ready"); i++)
         pause_ms(50);
@@ -234,14 +240,14 @@ static void tried_wait(void)
         " false) FROM forge.mail_outbox";
     for (int i = 0; i < 200 && strcmp(sql(question), "t"); i++)
         pause_ms(100);
-    ck_assert_msg(!strcmp(sql(question), "t"), "%s", sql("SELECT json_agg(m)::text FROM forge.mail_outbox m"));
+    ck_assert_msg(strcmp(sql(question), "t") == 0, "%s", sql("SELECT json_agg(m)::text FROM forge.mail_outbox m"));
 }
 
 static void register_at_smtp(const char *email)
 {
-    expect_status(
-        CALL("POST", "/api/v1/auth/register", .port = PORT_SMTP, .json = F("{\"email\":\"%s\",\"password\":\"Vexing7-Walrus!Q\"}", email)),
-        201);
+    expect_status(CALL("POST", "/api/v1/auth/register", .port = PORT_SMTP,
+                       .json = F("{\"email\":\"%s\",\"password\":\"Vexing7-Walrus!Q\"}", email)),
+                  201);
 }
 
 /* It arrives, once, and its token works. */
@@ -252,7 +258,8 @@ static void arrives_once(const char *email)
     pause_ms(1500);
     ck_assert_int_eq(sink_kept(), 1);
     char *kept = file_read(sink_file("1.msg"), 0), *mail = strstr(kept, "\n\n");
-    ck_assert_msg(strstr(kept, F("RCPT TO:<%s>", email)) && strstr(kept, "MAIL FROM:<learn@example.org>") && mail, "%s", kept);
+    ck_assert_msg(strstr(kept, F("RCPT TO:<%s>", email)) && strstr(kept, "MAIL FROM:<learn@example.org>") && mail, "%s",
+                  kept);
     ck_assert_msg(strstr(mail, "https://smtp.example.org/verify-email?token=") != NULL, "%s", kept);
     expect_status(verify(mail_token(mail + 2)), 204);
 }
@@ -261,7 +268,9 @@ START_TEST(server_away)
 {
     expect_log("FG0471");
     register_at_smtp("away@example.org");
-    expect_status(CALL("POST", "/api/v1/auth/password/forgot", .port = PORT_SMTP, .json = "{\"email\":\"nobody@example.org\"}"), 202);
+    expect_status(
+        CALL("POST", "/api/v1/auth/password/forgot", .port = PORT_SMTP, .json = "{\"email\":\"nobody@example.org\"}"),
+        202);
     tried_wait();
     sink_start("accept");
     arrives_once("away@example.org");
@@ -308,7 +317,8 @@ START_TEST(server_rejects)
 }
 END_TEST
 
-/* A server that says nothing holds up neither requests, nor other mails, nor a graceful restart; and the mail arrives in the end. */
+/* A server that says nothing holds up neither requests, nor other mails, nor a graceful restart; and the mail arrives
+ * in the end. */
 START_TEST(server_hangs)
 {
     watchdog(120);
@@ -381,7 +391,8 @@ END_TEST
 START_TEST(payload_of_another_secret)
 {
     expect_log("FG0470");
-    sql("INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('verify', 'https://learn.example.org', 'a@example.org', "
+    sql("INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('verify', "
+        "'https://learn.example.org', 'a@example.org', "
         "repeat('A', 64))");
     outbox_wait("0");
     ck_assert_msg(strstr(log_since("error.log"), "another ForgeSecret") != NULL, "the log tells of it");
@@ -400,7 +411,8 @@ START_TEST(health_tells)
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/checks/mail/status"), "warn");
     ck_assert_str_eq(text_at(reply->json, "/status"), "warn");
-    ck_assert_str_eq(text_at(CALL("GET", "/health")->json, "/checks/mail/status"), "pass"); /* it is not that host's mail */
+    ck_assert_str_eq(text_at(CALL("GET", "/health")->json, "/checks/mail/status"),
+                     "pass"); /* it is not that host's mail */
 }
 END_TEST
 

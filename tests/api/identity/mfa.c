@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable. oathtool is the
- * authenticator.
+ * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable. oathtool
+ * is the authenticator.
  */
 #include "harness.h"
 
@@ -20,7 +20,8 @@ typedef struct armed_t {
 static const char *wrong_code(const char *secret)
 {
     char *out, *code = F("%s", "000000");
-    const char *argv[] = {"oathtool", "--totp", "--base32", "-w", "4", F("--now=@%lld", (long long)time(NULL) - 60), secret, NULL};
+    const char *argv[] = {"oathtool", "--totp", "--base32", "-w", "4", F("--now=@%lld", (long long)time(NULL) - 60),
+                          secret,     NULL};
     process_run(NULL, argv, &out);
     while (strstr(out, code))
         code[0]++;
@@ -50,13 +51,15 @@ static reply_t *second(const char *mfa_token, const char *code)
 
 static reply_t *with_password(const char *action, const armed_t *a, const char *password, const char *code)
 {
-    return CALL("POST", F(API "/%s", action), .token = a->access, .json = F("{\"password\":\"%s\",\"code\":\"%s\"}", password, code));
+    return CALL("POST", F(API "/%s", action), .token = a->access,
+                .json = F("{\"password\":\"%s\",\"code\":\"%s\"}", password, code));
 }
 
 static reply_t *login(person_t me)
 {
-    return CALL("POST", "/api/v1/auth/login",
-                .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"old phone\"}", me.username, me.password));
+    return CALL(
+        "POST", "/api/v1/auth/login",
+        .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"old phone\"}", me.username, me.password));
 }
 
 /* A fresh mfa_token. */
@@ -74,7 +77,8 @@ static const char *amr_of(const char *access)
     size_t i;
     json_t *word;
     char *words = F("%s", "");
-    json_array_foreach(at(jwt_part(access, 1), "/amr"), i, word) words = F("%s%s%s", words, i ? " " : "", json_string_value(word));
+    json_array_foreach(at(jwt_part(access, 1), "/amr"), i, word) words =
+        F("%s%s%s", words, i ? " " : "", json_string_value(word));
     return words;
 }
 
@@ -102,10 +106,11 @@ static bool enabled(const char *access)
 /* Rows of any table that hold this text. */
 static const char *tables_with(const char *text)
 {
-    return sql(
-        "SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', query_to_xml(format('SELECT "
-        "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, '')))[1]::text) <> '0'",
-        text);
+    return sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT (xpath('/row/c/text()', "
+               "query_to_xml(format('SELECT "
+               "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, "
+               "'')))[1]::text) <> '0'",
+               text);
 }
 
 static void expect_nowhere(const char *secret)
@@ -130,8 +135,10 @@ START_TEST(setup_shows_a_secret)
     *strchr(local, '@') = 0;
     ck_assert_str_eq(
         text_at(reply->json, "/otpauth_uri"),
-        F("otpauth://totp/mod_forge:%s%%40example.org?secret=%s&issuer=mod_forge&algorithm=SHA1&digits=6&period=30", local, secret));
-    ck_assert(!strncmp(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\"", 39) && !strcmp(svg + strlen(svg) - 6, "</svg>"));
+        F("otpauth://totp/mod_forge:%s%%40example.org?secret=%s&issuer=mod_forge&algorithm=SHA1&digits=6&period=30",
+          local, secret));
+    ck_assert(strncmp(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\"", 39) == 0 &&
+              strcmp(svg + strlen(svg) - 6, "</svg>") == 0);
     ck_assert_str_eq(header(reply, "Cache-Control"), "no-store");
     expect_status(again, 200); /* without any body; the first secret is void */
     ck_assert_str_ne(text_at(again->json, "/secret"), secret);
@@ -140,10 +147,12 @@ START_TEST(setup_shows_a_secret)
     at(login(me)->json, "/access_token"); /* not asked for before it was verified */
     expect_problem(verify(me.access, totp(secret, 0)), "mfa_code_invalid");
     expect_nowhere(secret);
-    ck_assert_ptr_nonnull(strstr(text_at(CALL("POST", API "/setup", .port = PORT_POOL, .token = me.access)->json, "/otpauth_uri"),
-                                 "totp/Example%20University:"));
+    ck_assert_ptr_nonnull(
+        strstr(text_at(CALL("POST", API "/setup", .port = PORT_POOL, .token = me.access)->json, "/otpauth_uri"),
+               "totp/Example%20University:"));
     expect_problem(setup(NULL), "unauthenticated");
-    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"), "bad_credentials");
+    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"),
+                   "bad_credentials");
     expect_status(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), 200);
 }
 END_TEST
@@ -155,10 +164,12 @@ START_TEST(the_first_code_activates)
     json_int_t factor = int_at(reply->json, "/factor_id");
     const char *secret = text_at(reply->json, "/secret"), *code = totp(secret, 0);
     expect_problem(verify(me.access, wrong_code(secret)), "mfa_code_invalid");
-    expect_problem(CALL("POST", API "/verify", .token = me.access, .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor + 1)),
+    expect_problem(CALL("POST", API "/verify", .token = me.access,
+                        .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor + 1)),
                    "not_found");
     ck_assert(!enabled(me.access));
-    reply = CALL("POST", API "/verify", .token = me.access, .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor));
+    reply = CALL("POST", API "/verify", .token = me.access,
+                 .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor));
     expect_status(reply, 200);
     ck_assert_uint_eq(json_array_size(at(reply->json, "/backup_codes")), 10);
     for (int i = 0; i < 10; i++) {
@@ -173,8 +184,9 @@ START_TEST(the_first_code_activates)
     ck_assert(enabled(access));
     expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = text_at(elsewhere->json, "/access_token")), "invalid_token");
-    ck_assert_str_eq(sql("SELECT string_agg(amr::text || coalesce(revoke_reason, ''), ' ' ORDER BY id) FROM forge.sessions"),
-                     "{pwd,otp} {pwd}mfa_enabled");
+    ck_assert_str_eq(
+        sql("SELECT string_agg(amr::text || coalesce(revoke_reason, ''), ' ' ORDER BY id) FROM forge.sessions"),
+        "{pwd,otp} {pwd}mfa_enabled");
     expect_problem(verify(access, code), "mfa_code_invalid"); /* spent by activating */
     expect_problem(setup(access), "mfa_already_enabled");
     ck_assert_str_eq(sql("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events WHERE event LIKE 'mfa.%%'"),
@@ -193,8 +205,10 @@ START_TEST(bodies_and_callers)
     expect_problem(CALL("POST", API "/verify", .token = me.access), "unsupported_media_type");
     expect_problem(verify(me.access, F("%065d", 0)), "validation_failed");
     expect_problem(verify(me.access, "123456"), "mfa_not_enabled");
-    expect_problem(CALL("POST", API "/verify", .token = me.access, .json = "{\"code\":\"123456\",\"factor_id\":1}"), "not_found");
-    expect_problem(CALL("POST", API "/verify", .token = a.access, .json = "{\"code\":\"123456\",\"factor_id\":99}"), "not_found");
+    expect_problem(CALL("POST", API "/verify", .token = me.access, .json = "{\"code\":\"123456\",\"factor_id\":1}"),
+                   "not_found");
+    expect_problem(CALL("POST", API "/verify", .token = a.access, .json = "{\"code\":\"123456\",\"factor_id\":99}"),
+                   "not_found");
     static const char *const actions[] = {"disable", "backup-codes", NULL};
     for (const char *const *action = actions; *action; action++) {
         expect_problem(CALL("POST", F(API "/%s", *action), .json = "{}"), "unauthenticated");
@@ -204,8 +218,8 @@ START_TEST(bodies_and_callers)
         armed_t none = {.access = me.access};
         expect_problem(with_password(*action, &none, me.password, "123456"), "mfa_not_enabled");
     }
-    static const char *const odd[] = {"12345",       "1234567", "abcdef", "12345\\n", "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93",
-                                      "' OR 1=1 --", NULL};
+    static const char *const odd[] = {
+        "12345", "1234567", "abcdef", "12345\\n", "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x93", "' OR 1=1 --", NULL};
     for (const char *const *code = odd; *code; code++) {
         expect_problem(verify(a.access, *code), "mfa_code_invalid");
         sql("DELETE FROM forge.login_failures");
@@ -238,10 +252,12 @@ START_TEST(login_in_two_steps)
     ck_assert_uint_eq(strlen(text_at(reply->json, "/refresh_token")), 43);
     ck_assert_ptr_null(maybe_at(reply->json, "/backup_codes"));
     ck_assert(enabled(access));
-    ck_assert_str_eq(sql("SELECT amr || device_name FROM forge.sessions ORDER BY id DESC LIMIT 1"), "{pwd,otp,\"old phone\"}");
+    ck_assert_str_eq(sql("SELECT amr || device_name FROM forge.sessions ORDER BY id DESC LIMIT 1"),
+                     "{pwd,otp,\"old phone\"}");
     expect_problem(second(token, totp(a.secret, 0)), "mfa_token_invalid");
     ck_assert_str_eq(sql("SELECT detail->>'amr' FROM forge.audit_events WHERE event = 'user.login'"), "pwd otp");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.failed' AND subject_id = %lld", (long long)a.me.id),
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.failed' AND subject_id = %lld",
+                         (long long)a.me.id),
                      "1");
     expect_nowhere(access);
 }
@@ -254,7 +270,8 @@ START_TEST(a_code_is_good_once)
     expect_status(second(one, code), 200);
     expect_problem(second(two, code), "mfa_code_invalid");
     expect_problem(verify(a.access, code), "mfa_code_invalid");
-    sql("UPDATE forge.mfa_factors SET last_step = last_step - 1"); /* an older step than the one spent is good as long as it is newer */
+    sql("UPDATE forge.mfa_factors SET last_step = last_step - 1"); /* an older step than the one spent is good as long
+                                                                      as it is newer */
     expect_status(second(two, code), 200);
     sql("UPDATE forge.mfa_factors SET last_step = last_step + 1");
     expect_problem(second(challenge(a.me), code), "mfa_code_invalid");
@@ -288,7 +305,8 @@ START_TEST(the_password_alone_resets_nothing)
     for (int i = 0; i < 4; i++)
         expect_problem(second(challenge(a.me), wrong), "mfa_code_invalid");
     expect_status(second(challenge(a.me), totp(a.secret, 0)), 200);
-    ck_assert_str_eq(sql("SELECT failures FROM forge.login_failures WHERE address <> ''"), "0"); /* a whole login does */
+    ck_assert_str_eq(sql("SELECT failures FROM forge.login_failures WHERE address <> ''"),
+                     "0"); /* a whole login does */
 }
 END_TEST
 
@@ -332,7 +350,8 @@ END_TEST
 START_TEST(a_stolen_factor_is_useless)
 {
     armed_t a = armed(), b = armed();
-    sql("UPDATE forge.mfa_factors SET secret = (SELECT secret FROM forge.mfa_factors WHERE user_id = %lld) WHERE user_id = %lld",
+    sql("UPDATE forge.mfa_factors SET secret = (SELECT secret FROM forge.mfa_factors WHERE user_id = %lld) WHERE "
+        "user_id = %lld",
         (long long)a.me.id, (long long)b.me.id);
     expect_log("FG0480");
     expect_problem(second(challenge(b.me), totp(a.secret, 0)), "mfa_code_invalid");
@@ -373,7 +392,8 @@ START_TEST(new_backup_codes_void_the_old)
     expect_problem(second(challenge(a.me), a.codes[1]), "mfa_code_invalid");
     expect_status(second(challenge(a.me), text_at(reply->json, "/backup_codes/0")), 200);
     ck_assert_str_eq(sql("SELECT count(*) || '/' || count(used_at) FROM forge.mfa_backup_codes"), "10/1");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.backup_codes' AND actor_id = subject_id"), "1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.backup_codes' AND actor_id = subject_id"), "1");
 }
 END_TEST
 
@@ -413,11 +433,14 @@ START_TEST(disable)
     ck_assert(!enabled(a.access));
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = text_at(elsewhere->json, "/access_token")), "invalid_token");
     ck_assert_str_eq(sql("SELECT amr FROM forge.sessions WHERE revoked_at IS NULL"), "{pwd}");
-    ck_assert_str_eq(sql("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
+    ck_assert_str_eq(
+        sql("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
     expect_problem(second(waiting, a.codes[1]), "mfa_token_invalid");
     at(login(a.me)->json, "/access_token");
     expect_problem(with_password("disable", &a, a.me.password, "123456"), "mfa_not_enabled");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.disabled' AND (detail->>'sessions')::int = 1"), "1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.audit_events WHERE event = 'mfa.disabled' AND (detail->>'sessions')::int = 1"),
+        "1");
     expect_status(setup(a.access), 200);
 }
 END_TEST
@@ -429,7 +452,8 @@ START_TEST(closed_account)
     sql("UPDATE forge.users SET is_active = false");
     expect_problem(setup(me.access), "invalid_token");
     expect_problem(verify(me.access, "123456"), "invalid_token");
-    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), "invalid_token");
+    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)),
+                   "invalid_token");
 }
 END_TEST
 

@@ -16,7 +16,8 @@ static reply_t *forgot(const char *email)
 
 static reply_t *reset(const char *token, const char *password)
 {
-    return CALL("POST", "/api/v1/auth/password/reset", .json = F("{\"token\":\"%s\",\"new_password\":\"%s\"}", token, password));
+    return CALL("POST", "/api/v1/auth/password/reset",
+                .json = F("{\"token\":\"%s\",\"new_password\":\"%s\"}", token, password));
 }
 
 static reply_t *change(const char *access, const char *current, const char *password)
@@ -39,7 +40,8 @@ static char *reset_token(const char *email)
 
 static int live_sessions(json_int_t user)
 {
-    return atoi(sql("SELECT count(*) FROM forge.sessions WHERE user_id = %lld AND revoked_at IS NULL", (long long)user));
+    return atoi(
+        sql("SELECT count(*) FROM forge.sessions WHERE user_id = %lld AND revoked_at IS NULL", (long long)user));
 }
 
 START_TEST(forgotten_and_reset)
@@ -51,7 +53,8 @@ START_TEST(forgotten_and_reset)
     expect_status(reply, 202);
     ck_assert_str_eq(reply->body, "{\"status\":\"accepted\"}");
     char *mail = mail_wait(me.email, "Reset your password"), *token = mail_token(mail);
-    ck_assert_msg(strstr(mail, F("\r\nhttps://learn.example.org/reset-password?token=%s\r\n", token)) != NULL, "%s", mail);
+    ck_assert_msg(strstr(mail, F("\r\nhttps://learn.example.org/reset-password?token=%s\r\n", token)) != NULL, "%s",
+                  mail);
     ck_assert_msg(strstr(mail, F("Hello %s,", me.username)) != NULL, "%s", mail);
 
     /* a password that is refused does not spend the token, and every rule is named */
@@ -68,12 +71,14 @@ START_TEST(forgotten_and_reset)
 
     mail = mail_wait(me.email, "Your password was changed");
     ck_assert_msg(strstr(mail, "127.0.0.1") && !strstr(mail, "token"), "%s", mail);
-    ck_assert_str_eq(
-        sql("SELECT string_agg(event || ' ' || subject_id || ' ' || host(ip) || ' ' || (request_id IS NOT NULL), ', ' ORDER BY id)"
-            " FROM forge.audit_events WHERE event LIKE 'password.%%'"),
-        F("password.reset_requested %lld 127.0.0.1 true, password.reset %lld 127.0.0.1 true", (long long)me.id, (long long)me.id));
+    ck_assert_str_eq(sql("SELECT string_agg(event || ' ' || subject_id || ' ' || host(ip) || ' ' || (request_id IS NOT "
+                         "NULL), ', ' ORDER BY id)"
+                         " FROM forge.audit_events WHERE event LIKE 'password.%%'"),
+                     F("password.reset_requested %lld 127.0.0.1 true, password.reset %lld 127.0.0.1 true",
+                       (long long)me.id, (long long)me.id));
     ck_assert_str_eq(sql("SELECT epoch FROM forge.users WHERE id = %lld", (long long)me.id), "1");
-    ck_assert_msg(!strstr(log_since("error.log"), token) && !strstr(log_since("access.json"), token), "no log knows the token");
+    ck_assert_msg(!strstr(log_since("error.log"), token) && !strstr(log_since("access.json"), token),
+                  "no log knows the token");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.one_time_tokens WHERE sha256::text LIKE '%%%s%%'", token), "0");
 }
 END_TEST
@@ -113,7 +118,9 @@ START_TEST(same_answer_for_anyone)
     for (const char **email = emails; *email; email++)
         ck_assert_int_eq(mail_count(*email, "Reset"), 0);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.one_time_tokens WHERE kind = 'reset'"), "1");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'password.reset_requested' AND subject_id IS NULL"), "3");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.audit_events WHERE event = 'password.reset_requested' AND subject_id IS NULL"),
+        "3");
     expect_fault(forgot("nobody"), "/email", "format");
     expect_fault(forgot("a@example.org\\r\\nBcc: b@example.org"), "/email", "format");
 }
@@ -126,7 +133,7 @@ START_TEST(newer_voids_older)
     sql("DELETE FROM forge.mail_outbox");
     expect_status(forgot(me.email), 202);
     char *second = first;
-    for (int i = 0; i < 100 && !strcmp(second, first); i++, pause_ms(100))
+    for (int i = 0; i < 100 && strcmp(second, first) == 0; i++, pause_ms(100))
         second = mail_token(mail_wait(me.email, "Reset"));
     expect_problem(reset(first, new_password), "token_invalid");
     expect_status(reset(second, new_password), 204);
@@ -160,7 +167,8 @@ START_TEST(tokens_that_are_not_good)
     expect_problem(reset("a'; DELETE FROM forge.users --", new_password), "token_invalid");
     expect_fault(reset("", new_password), "/token", "too_short");
     expect_fault(CALL("POST", "/api/v1/auth/password/reset", .json = "{}"), "/token", "required");
-    sql("UPDATE forge.one_time_tokens SET created_at = now() - interval '30 minutes', expires_at = now() - interval '1 second' WHERE "
+    sql("UPDATE forge.one_time_tokens SET created_at = now() - interval '30 minutes', expires_at = now() - interval '1 "
+        "second' WHERE "
         "kind = "
         "'reset'");
     expect_problem(reset(token, new_password), "token_invalid");
@@ -176,9 +184,9 @@ END_TEST
 START_TEST(links_from_configuration_only)
 {
     person_t me = person("student");
-    reply_t *reply = CALL(
-        "POST", "/api/v1/auth/password/forgot", .json = F("{\"email\":\"%s\"}", me.email),
-        .headers = {"X-Forwarded-Host: evil.example", "X-Forwarded-Proto: http", "Forwarded: host=evil.example", "Host: evil.example"});
+    reply_t *reply = CALL("POST", "/api/v1/auth/password/forgot", .json = F("{\"email\":\"%s\"}", me.email),
+                          .headers = {"X-Forwarded-Host: evil.example", "X-Forwarded-Proto: http",
+                                      "Forwarded: host=evil.example", "Host: evil.example"});
     expect_status(reply, 202);
     char *mail = mail_wait(me.email, "Reset");
     ck_assert_msg(!strstr(mail, "evil") && strstr(mail, "https://learn.example.org/reset-password?token="), "%s", mail);
@@ -240,9 +248,11 @@ START_TEST(changed)
     expect_problem(reset(token, "Another-Lantern-59"), "token_invalid");
     expect_problem(CALL("POST", "/api/v1/auth/email/verify", .json = F("{\"token\":\"%s\"}", verify)), "token_invalid");
     mail_wait(me.email, "Your password was changed");
-    ck_assert_str_eq(sql("SELECT event || actor_id || (detail->>'sessions') FROM forge.audit_events WHERE event = 'password.changed'"),
+    ck_assert_str_eq(sql("SELECT event || actor_id || (detail->>'sessions') FROM forge.audit_events WHERE event = "
+                         "'password.changed'"),
                      F("password.changed%lld1", (long long)me.id));
-    ck_assert_str_eq(sql("SELECT revoke_reason FROM forge.sessions WHERE user_id = %lld AND revoked_at IS NOT NULL", (long long)me.id),
+    ck_assert_str_eq(sql("SELECT revoke_reason FROM forge.sessions WHERE user_id = %lld AND revoked_at IS NOT NULL",
+                         (long long)me.id),
                      "password_change");
 }
 END_TEST
@@ -260,7 +270,7 @@ typedef struct moment_t {
 /* Until somebody waits for a row that `lock` holds; then it lets go. */
 static void let_go(moment_t *m)
 {
-    for (int i = 0; i < 100 && !strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0"); i++)
+    for (int i = 0; i < 100 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; i++)
         pause_ms(100);
     sql_on(m->lock, "COMMIT");
 }
@@ -281,8 +291,10 @@ START_TEST(changed_while_somebody_logs_in)
 {
     moment_t m = {.me = person("student"), .lock = sql_session(), .login = true};
     char *hash = sql("SELECT password_hash FROM forge.users WHERE id = %lld", (long long)person("student").id);
-    sql_on(m.lock, F("BEGIN; UPDATE forge.users SET password_hash = '%s', password_changed_at = clock_timestamp() WHERE id = %lld", hash,
-                     (long long)m.me.id));
+    sql_on(
+        m.lock,
+        F("BEGIN; UPDATE forge.users SET password_hash = '%s', password_changed_at = clock_timestamp() WHERE id = %lld",
+          hash, (long long)m.me.id));
     parallel(2, at_once, &m);
     expect_problem(m.reply, "bad_credentials");
     ck_assert_str_eq(sql("SELECT password_hash FROM forge.users WHERE id = %lld", (long long)m.me.id), hash);
@@ -295,9 +307,10 @@ static void begun_meanwhile(bool by_token)
 {
     moment_t m = {.me = person("student"), .lock = sql_session()};
     m.token = by_token ? reset_token(m.me.email) : NULL;
-    sql_on(m.lock, F("BEGIN; UPDATE forge.users SET last_login_at = now() WHERE id = %lld;"
-                     "INSERT INTO forge.sessions (user_id, amr, expires_at) VALUES (%lld, '{pwd}', now() + interval '1 day')",
-                     (long long)m.me.id, (long long)m.me.id));
+    sql_on(m.lock,
+           F("BEGIN; UPDATE forge.users SET last_login_at = now() WHERE id = %lld;"
+             "INSERT INTO forge.sessions (user_id, amr, expires_at) VALUES (%lld, '{pwd}', now() + interval '1 day')",
+             (long long)m.me.id, (long long)m.me.id));
     parallel(2, at_once, &m);
     expect_status(m.reply, 204);
     ck_assert_int_eq(live_sessions(m.me.id), by_token ? 0 : 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What must be true of identity as a whole: whatever ends a session ends it in every child with the next request, and a flood of logins
- * leaves the reads alone.
+ * What must be true of identity as a whole: whatever ends a session ends it in every child with the next request, and a
+ * flood of logins leaves the reads alone.
  */
 #include "harness.h"
 
@@ -88,13 +88,17 @@ START_TEST(second_factor_on_and_off)
     act("POST", "/api/v1/auth/mfa/verify", victim.access, F("{\"code\":\"%s\"}", totp(secret, 0)), 200);
     expect_refused(other);
     expect_good(victim.access);
-    reply_t *first = CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", victim.username, PASSWORD));
-    reply_t *second = CALL("POST", "/api/v1/auth/mfa/verify",
-                           .json = F("{\"mfa_token\":\"%s\",\"code\":\"%s\"}", text_at(first->json, "/mfa_token"), totp(secret, 1)));
+    reply_t *first = CALL("POST", "/api/v1/auth/login",
+                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", victim.username, PASSWORD));
+    reply_t *second =
+        CALL("POST", "/api/v1/auth/mfa/verify",
+             .json = F("{\"mfa_token\":\"%s\",\"code\":\"%s\"}", text_at(first->json, "/mfa_token"), totp(secret, 1)));
     expect_status(second, 200);
     other = text_at(second->json, "/access_token");
-    sql("UPDATE forge.mfa_factors SET last_step = last_step - 2"); /* a third code within a minute, without waiting for it */
-    act("POST", "/api/v1/auth/mfa/disable", victim.access, F("{\"password\":\"" PASSWORD "\",\"code\":\"%s\"}", totp(secret, 0)), 204);
+    sql("UPDATE forge.mfa_factors SET last_step = last_step - 2"); /* a third code within a minute, without waiting for
+                                                                      it */
+    act("POST", "/api/v1/auth/mfa/disable", victim.access,
+        F("{\"password\":\"" PASSWORD "\",\"code\":\"%s\"}", totp(secret, 0)), 204);
     expect_refused(other);
 }
 END_TEST
@@ -118,7 +122,8 @@ START_TEST(account_disabled)
     act("PATCH", F("/api/v1/users/%lld", (long long)victim.id), chief.access, "{\"is_active\":false}", 200);
     expect_refused(victim.access);
     expect_refused(other);
-    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", victim.refresh)), "invalid_refresh_token");
+    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", victim.refresh)),
+                   "invalid_refresh_token");
 }
 END_TEST
 
@@ -134,7 +139,8 @@ END_TEST
 START_TEST(bulk_deactivation)
 {
     begin();
-    act("POST", "/api/v1/users/bulk", chief.access, F("{\"action\":\"deactivate\",\"ids\":[%lld]}", (long long)victim.id), 200);
+    act("POST", "/api/v1/users/bulk", chief.access,
+        F("{\"action\":\"deactivate\",\"ids\":[%lld]}", (long long)victim.id), 200);
     expect_refused(victim.access);
     expect_refused(other);
 }
@@ -160,7 +166,8 @@ static void nowhere(const char *what, const char *secret)
     }
 }
 
-/* Also where they are wrong, come where they do not belong, or make the database refuse. The error log is at level debug. */
+/* Also where they are wrong, come where they do not belong, or make the database refuse. The error log is at level
+ * debug. */
 START_TEST(logs_hold_no_secrets)
 {
     static const char typo[] = "Canary-7-Password!", one_time[] = "CanaryTokenAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -171,13 +178,15 @@ START_TEST(logs_hold_no_secrets)
          .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", victim.email, typo));
     CALL("POST", "/api/v1/auth/password/change", .token = victim.access,
          .json = F("{\"current_password\":\"%s\",\"new_password\":\"%s\"}", PASSWORD, typo));
-    CALL("POST", "/api/v1/auth/password/reset", .json = F("{\"token\":\"%s\",\"new_password\":\"%s\"}", one_time, typo));
+    CALL("POST", "/api/v1/auth/password/reset",
+         .json = F("{\"token\":\"%s\",\"new_password\":\"%s\"}", one_time, typo));
     CALL("POST", "/api/v1/auth/refresh", .token = one_time, .json = F("{\"refresh_token\":\"%.43s\"}", one_time));
     reply_t *key = CALL("POST", "/api/v1/auth/api-keys", .token = victim.access, .json = "{\"name\":\"canary\"}");
     reply_t *ticket = CALL("POST", "/api/v1/auth/stream-ticket", .token = victim.access);
     expect_status(key, 201);
     expect_status(CALL("GET", F("/api/v1/auth/validate?ticket=%s", text_at(ticket->json, "/ticket"))), 200);
-    expect_problem(CALL("GET", F("/api/v1/auth/validate?ticket=%s", text_at(ticket->json, "/ticket"))), "invalid_token");
+    expect_problem(CALL("GET", F("/api/v1/auth/validate?ticket=%s", text_at(ticket->json, "/ticket"))),
+                   "invalid_token");
     CALL("GET", F("/api/v1/auth/me?access_token=%s", victim.access), .token = victim.access);
     reply_t *setup = CALL("POST", "/api/v1/auth/mfa/setup", .token = victim.access, .json = "{}");
     CALL("POST", "/api/v1/auth/mfa/verify", .json = F("{\"mfa_token\":\"%.43s\",\"code\":\"canary-code\"}", one_time));
@@ -207,14 +216,15 @@ static void moment_one(int i, void *baton)
 {
     moment_t *m = baton;
     if (i == 1) {
-        for (int n = 0; n < 100 && !strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0"); n++)
+        for (int n = 0; n < 100 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; n++)
             pause_ms(100);
         sql_on(m->lock, "COMMIT");
     } else if (m->code) {
-        m->reply = CALL("POST", "/api/v1/auth/mfa/verify", .token = m->me.access, .json = F("{\"code\":\"%s\"}", m->code));
-    } else {
         m->reply =
-            CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", m->me.username, m->me.password));
+            CALL("POST", "/api/v1/auth/mfa/verify", .token = m->me.access, .json = F("{\"code\":\"%s\"}", m->code));
+    } else {
+        m->reply = CALL("POST", "/api/v1/auth/login",
+                        .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", m->me.username, m->me.password));
     }
 }
 
@@ -230,12 +240,15 @@ START_TEST(login_before_a_second_factor)
 {
     moment_t m = {.me = person("student"), .lock = sql_session()};
     m.code = totp(factor_of(m.me), 0);
-    sql_on(m.lock, F("BEGIN; UPDATE forge.users SET last_login_at = now() WHERE id = %lld;"
-                     "INSERT INTO forge.sessions (user_id, amr, expires_at) VALUES (%lld, '{pwd}', now() + interval '1 day')",
-                     (long long)m.me.id, (long long)m.me.id));
+    sql_on(m.lock,
+           F("BEGIN; UPDATE forge.users SET last_login_at = now() WHERE id = %lld;"
+             "INSERT INTO forge.sessions (user_id, amr, expires_at) VALUES (%lld, '{pwd}', now() + interval '1 day')",
+             (long long)m.me.id, (long long)m.me.id));
     parallel(2, moment_one, &m);
     expect_status(m.reply, 200);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id), "1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id),
+        "1");
 }
 END_TEST
 
@@ -250,7 +263,9 @@ START_TEST(login_behind_a_second_factor)
     parallel(2, moment_one, &m);
     ck_assert_int_ne(m.reply->status, 0);
     ck_assert_ptr_null(maybe_at(m.reply->json, "/access_token"));
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id), "1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id),
+        "1");
 }
 END_TEST
 
@@ -284,7 +299,7 @@ static void flood_one(int i, void *baton)
 START_TEST(login_flood_leaves_reads_alone)
 {
     static flood_t flood;
-    memset(&flood, 0, sizeof flood);
+    memset(&flood, 0, sizeof(flood));
     for (int i = 0; i < 8; i++)
         flood.people[i] = person("student");
     flood.reader = person("student");

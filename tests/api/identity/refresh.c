@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Refresh rotation: one chain whatever the clients do, the same successor again, reuse that ends the session (SECURITY 22, 32, 35, 36).
+ * Refresh rotation: one chain whatever the clients do, the same successor again, reuse that ends the session (SECURITY
+ * 22, 32, 35, 36).
  */
 #include "harness.h"
 
@@ -21,7 +22,8 @@ static reply_t *refresh(const char *token)
 /* used/unused/leaves of all tokens: "3/1/1" is one chain of four. */
 static char *chain(void)
 {
-    return sql("SELECT count(used_at) || '/' || count(*) FILTER (WHERE used_at IS NULL) || '/' || count(*) FILTER (WHERE NOT EXISTS"
+    return sql("SELECT count(used_at) || '/' || count(*) FILTER (WHERE used_at IS NULL) || '/' || count(*) FILTER "
+               "(WHERE NOT EXISTS"
                " (SELECT FROM forge.refresh_tokens n WHERE n.predecessor_id = t.id)) FROM forge.refresh_tokens t");
 }
 
@@ -43,14 +45,15 @@ START_TEST(answers_like_a_login)
     ck_assert(json_equal(at(jwt_part(access, 1), "/amr"), at(jwt_part(me.access, 1), "/amr")));
     expect_status(CALL("GET", "/api/v1/auth/me", .token = access), 200);
     expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200); /* the older one lives on to its end */
-    ck_assert_str_eq(sql("SELECT (last_seen_at > now() - interval '1 minute') || '/' || (expires_at > now() + interval '6 days')"
-                         " FROM forge.sessions"),
-                     "true/true");
-    ck_assert_str_eq(chain(), "1/1/1");
     ck_assert_str_eq(
-        sql("SELECT count(*) FROM forge.refresh_tokens t WHERE t::text LIKE '%%%s%%' OR t.sha256 = sha256('%s') AND used_at IS NULL", next,
-            next),
-        "1"); /* the digest alone */
+        sql("SELECT (last_seen_at > now() - interval '1 minute') || '/' || (expires_at > now() + interval '6 days')"
+            " FROM forge.sessions"),
+        "true/true");
+    ck_assert_str_eq(chain(), "1/1/1");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.refresh_tokens t WHERE t::text LIKE '%%%s%%' OR t.sha256 = "
+                         "sha256('%s') AND used_at IS NULL",
+                         next, next),
+                     "1"); /* the digest alone */
     expect_status(refresh(next), 200);
     ck_assert_str_eq(chain(), "2/1/1");
 }
@@ -94,10 +97,12 @@ START_TEST(reuse_ends_the_session)
     expect_status(first, 200);
     sql("UPDATE forge.refresh_tokens SET used_at = used_at - interval '11 seconds' WHERE used_at IS NOT NULL");
     expect_problem(refresh(me.refresh), "refresh_reused");
-    ck_assert_str_eq(sql("SELECT revoke_reason FROM forge.sessions WHERE user_id = %lld", (long long)me.id), "refresh_reused");
-    ck_assert_str_eq(sql("SELECT actor_id || '/' || subject_id || '/' || host(ip) || '/' || (request_id IS NOT NULL) || '/' ||"
-                         " (detail ? 'session_id') FROM forge.audit_events WHERE event = 'session.refresh_reused'"),
-                     F("%lld/%lld/127.0.0.1/true/true", (long long)me.id, (long long)me.id));
+    ck_assert_str_eq(sql("SELECT revoke_reason FROM forge.sessions WHERE user_id = %lld", (long long)me.id),
+                     "refresh_reused");
+    ck_assert_str_eq(
+        sql("SELECT actor_id || '/' || subject_id || '/' || host(ip) || '/' || (request_id IS NOT NULL) || '/' ||"
+            " (detail ? 'session_id') FROM forge.audit_events WHERE event = 'session.refresh_reused'"),
+        F("%lld/%lld/127.0.0.1/true/true", (long long)me.id, (long long)me.id));
     expect_problem(refresh(text_at(first->json, "/refresh_token")), "invalid_refresh_token");
     expect_problem(refresh(me.refresh), "invalid_refresh_token");
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = me.access), "invalid_token");
@@ -133,7 +138,7 @@ START_TEST(what_is_no_refresh_token)
                             F("%s=", me.refresh),
                             F(" %s", me.refresh),
                             "' OR 1=1 --"};
-    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(*tokens); i++)
         expect_problem(refresh(tokens[i]), "invalid_refresh_token");
     expect_fault(CALL("POST", path, .json = "{}"), "/refresh_token", "required");
     expect_fault(CALL("POST", path, .json = "{\"refresh_token\":null}"), "/refresh_token", NULL);
@@ -156,14 +161,15 @@ START_TEST(ends_of_a_chain)
         "UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test'",
         "UPDATE forge.users SET is_active = false",
     };
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         person_t me = person("student");
         sql("%s", ends[i]);
         expect_problem(refresh(me.refresh), "invalid_refresh_token");
     }
     sql("DELETE FROM forge.users");
     person_t me = person("student");
-    sql("UPDATE forge.sessions SET created_at = now() - interval '719 hours', expires_at = now() + interval '1 minute'");
+    sql("UPDATE forge.sessions SET created_at = now() - interval '719 hours', expires_at = now() + interval '1 "
+        "minute'");
     expect_status(refresh(me.refresh), 200); /* thirty days are the end, whatever the idle life is */
     ck_assert_str_eq(sql("SELECT expires_at = created_at + interval '720 hours' FROM forge.sessions"), "t");
 }
@@ -173,7 +179,8 @@ END_TEST
 START_TEST(limited_by_address)
 {
     for (int i = 0; i < 5; i++)
-        expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.1", .json = body_of("x")), "invalid_refresh_token");
+        expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.1", .json = body_of("x")),
+                       "invalid_refresh_token");
     expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.1", .json = body_of("x")), "rate_limited");
 }
 END_TEST
@@ -214,7 +221,7 @@ START_TEST(parallel_uses_make_one_chain)
     int rounds = env.quick ? 10 : 100;
     watchdog(600);
     person_t me = person("student");
-    race_t *race = keep(calloc(1, sizeof *race));
+    race_t *race = keep(calloc(1, sizeof(*race)));
     race->token = me.refresh;
     for (int i = 1; i <= rounds; i++) {
         parallel(AT_ONCE, refresh_one, race);
@@ -230,8 +237,10 @@ START_TEST(parallel_uses_make_one_chain)
     parallel(AT_ONCE, refresh_one, race);
     int reused = 0;
     for (int i = 0; i < AT_ONCE; i++) {
-        ck_assert_msg(race->replies[i]->status == 401 || race->replies[i]->status == 503, "%d", race->replies[i]->status);
-        reused += race->replies[i]->status == 401 && !strcmp(text_at(race->replies[i]->json, "/code"), "refresh_reused");
+        ck_assert_msg(race->replies[i]->status == 401 || race->replies[i]->status == 503, "%d",
+                      race->replies[i]->status);
+        reused +=
+            race->replies[i]->status == 401 && strcmp(text_at(race->replies[i]->json, "/code"), "refresh_reused") == 0;
     }
     ck_assert_int_eq(reused, 1);
     ck_assert_str_eq(audited("session.refresh_reused"), "1");
@@ -302,7 +311,8 @@ START_TEST(database_restarts_under_refresh)
     sql("UPDATE forge.refresh_tokens SET used_at = NULL");
     pthread_create(&thread, NULL, refresh_on, &restart);
     for (int i = 0; i < 2; i++) {
-        sql("UPDATE forge.refresh_tokens SET used_at = clock_timestamp() WHERE used_at IS NOT NULL"); /* the window goes on */
+        sql("UPDATE forge.refresh_tokens SET used_at = clock_timestamp() WHERE used_at IS NOT NULL"); /* the window goes
+                                                                                                         on */
         env_postgres_stop(true);
         env_postgres_start();
         sql("UPDATE forge.refresh_tokens SET used_at = clock_timestamp() WHERE used_at IS NOT NULL");
@@ -312,7 +322,8 @@ START_TEST(database_restarts_under_refresh)
     restart.stop = true;
     pthread_join(thread, NULL);
     fail_now();
-    ck_assert_msg(!restart.bad, "%d %.300s", restart.bad ? restart.bad->status : 0, restart.bad ? restart.bad->body : "");
+    ck_assert_msg(!restart.bad, "%d %.300s", restart.bad ? restart.bad->status : 0,
+                  restart.bad ? restart.bad->body : "");
     ck_assert_int_gt(restart.good, 0);
     ck_assert_str_eq(chain(), "1/1/1");
     expect_status(refresh(restart.next), 200);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Access tokens end at once (SECURITY 24): on this node, on another one, across restarts of everything, and when nobody can listen.
+ * Access tokens end at once (SECURITY 24): on this node, on another one, across restarts of everything, and when nobody
+ * can listen.
  */
 #include "harness.h"
 
@@ -51,7 +52,8 @@ static void refused_soon(const char *token)
 
 static void end_sessions_of(person_t who)
 {
-    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE user_id = %lld AND revoked_at IS NULL",
+    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE user_id = %lld AND revoked_at IS "
+        "NULL",
         (long long)who.id);
 }
 
@@ -87,11 +89,13 @@ START_TEST(session_ends)
     person_t me = person("student"), other = person("student");
     const char *second = person_again(me, PORT_MAIN).access;
     wait_settled(me.access);
-    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s", text_at(jwt_part(me.access, 1), "/sid"));
+    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s",
+        text_at(jwt_part(me.access, 1), "/sid"));
     refused_soon(me.access);
     accepted_at(PORT_MAIN, second);
     accepted_at(PORT_MAIN, other.access);
-    for (port_t port = PORT_STRICT; port <= PORT_QUICK; port++) /* virtual hosts of the same database, one with another pool */
+    for (port_t port = PORT_STRICT; port <= PORT_QUICK;
+         port++) /* virtual hosts of the same database, one with another pool */
         refused_at(port, me.access);
     CALL("GET", "/metrics");
 }
@@ -150,8 +154,8 @@ START_TEST(many_at_once)
 }
 END_TEST
 
-/* A token that lives longer than those given today, as after ForgeAccessTokenTTL was lowered: shared memory does not keep what ended for
- * so long, so the database is asked. */
+/* A token that lives longer than those given today, as after ForgeAccessTokenTTL was lowered: shared memory does not
+ * keep what ended for so long, so the database is asked. */
 START_TEST(longer_lives)
 {
     person_t me = person("student");
@@ -251,7 +255,8 @@ END_TEST
 
 /* --- when the database cannot tell --- */
 
-/* Away for longer than shared memory vouches for: what ends as soon as it is back gets in nowhere, not even for a moment. */
+/* Away for longer than shared memory vouches for: what ends as soon as it is back gets in nowhere, not even for a
+ * moment. */
 START_TEST(postgresql_restarts)
 {
     watchdog(120);
@@ -265,7 +270,8 @@ START_TEST(postgresql_restarts)
     pause_ms(1200);
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(status_at(PORT_MAIN, third.access), 401); /* known for certain */
-        expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}", .lenient = true), 503);
+        expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}", .lenient = true),
+                      503);
     }
     env_postgres_start();
     end_sessions_of(me);

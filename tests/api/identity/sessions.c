@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sessions after login: validate, list, revoke, logout, stream tickets, and the health of identity (SPEC 3, SECURITY 18, 37).
+ * Sessions after login: validate, list, revoke, logout, stream tickets, and the health of identity (SPEC 3, SECURITY
+ * 18, 37).
  */
 #include "harness.h"
 
@@ -12,7 +13,8 @@ static const char list_path[] = "/api/v1/auth/sessions", validate_path[] = "/api
 static person_t login_again(person_t who, const char *device)
 {
     reply_t *reply = CALL("POST", "/api/v1/auth/login",
-                          .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"%s\"}", who.username, who.password, device),
+                          .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"%s\"}", who.username,
+                                    who.password, device),
                           .headers = {"User-Agent: test/1"});
     expect_status(reply, 200);
     who.access = text_at(reply->json, "/access_token");
@@ -67,7 +69,8 @@ START_TEST(validate_refuses)
     expect_problem(bad, "invalid_token");
     ck_assert_ptr_nonnull(strstr(header(bad, "WWW-Authenticate"), "error=\"invalid_token\""));
     expect_problem(CALL("GET", F("%s?access_token=%s", validate_path, me.access)), "unauthenticated");
-    expect_problem(CALL("GET", F("%s?access_token=%s", validate_path, me.access), .token = me.access), "duplicate_token");
+    expect_problem(CALL("GET", F("%s?access_token=%s", validate_path, me.access), .token = me.access),
+                   "duplicate_token");
     expect_problem(CALL("GET", validate_path, .token = me.refresh), "invalid_token");
     expect_problem(CALL("GET", validate_path, .token = jwt_with(me, "exp", "1000")), "invalid_token");
 }
@@ -83,8 +86,9 @@ START_TEST(logout_ends_this_session)
     expect_ended(first);
     expect_status(CALL("GET", "/api/v1/auth/me", .token = second.access), 200);
     ck_assert_str_eq(sql("SELECT revoke_reason FROM forge.sessions WHERE id = %s", sid_of(first)), "logout");
-    ck_assert_str_eq(sql("SELECT actor_id || '/' || (detail->>'session_id') FROM forge.audit_events WHERE event = 'user.logout'"),
-                     F("%lld/%s", (long long)first.id, sid_of(first)));
+    ck_assert_str_eq(
+        sql("SELECT actor_id || '/' || (detail->>'session_id') FROM forge.audit_events WHERE event = 'user.logout'"),
+        F("%lld/%s", (long long)first.id, sid_of(first)));
     expect_problem(CALL("POST", "/api/v1/auth/logout"), "unauthenticated");
     expect_status(CALL("POST", "/api/v1/auth/logout", .token = second.access, .json = "{\"whatever\":1}"),
                   204); /* a body does not matter */
@@ -123,7 +127,8 @@ START_TEST(parallel_logouts)
     race_t race = {.method = "POST", .path = "/api/v1/auth/logout", .token = me.access};
     parallel(50, call_one, &race);
     for (int i = 0; i < 50; i++)
-        ck_assert_msg(race.statuses[i] == 204 || race.statuses[i] == 401 || race.statuses[i] == 503, "%d", race.statuses[i]);
+        ck_assert_msg(race.statuses[i] == 204 || race.statuses[i] == 401 || race.statuses[i] == 503, "%d",
+                      race.statuses[i]);
     ck_assert_str_eq(audited("user.logout"), "1");
     expect_ended(me);
 }
@@ -169,8 +174,9 @@ START_TEST(long_device_names)
     person_t again = login_again(me, name);
     reply_t *list = CALL("GET", list_path, .token = again.access);
     ck_assert_str_eq(text_at(list->json, "/0/device_name"), name);
-    reply_t *longer = CALL("POST", "/api/v1/auth/login",
-                           .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"x%s\"}", me.username, me.password, name));
+    reply_t *longer = CALL(
+        "POST", "/api/v1/auth/login",
+        .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"x%s\"}", me.username, me.password, name));
     expect_problem(longer, "validation_failed");
     ck_assert_str_eq(sql("SELECT char_length(max(device_name)) FROM forge.sessions"), F("%d", LONGEST));
 }
@@ -226,7 +232,8 @@ START_TEST(ticket_opens_once)
     expect_status(reply, 200);
     ck_assert_int_eq(int_at(reply->json, "/sub"), me.id);
     ck_assert_int_eq(int_at(reply->json, "/sid"), atoi(sid_of(me)));
-    ck_assert_int_eq(int_at(reply->json, "/exp"), int_at(jwt_part(me.access, 1), "/exp")); /* no longer than the token that bought it */
+    ck_assert_int_eq(int_at(reply->json, "/exp"),
+                     int_at(jwt_part(me.access, 1), "/exp")); /* no longer than the token that bought it */
     expect_problem(CALL("GET", with_ticket(ticket)), "invalid_token");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.stream_tickets"), "0");
 }
@@ -234,11 +241,12 @@ END_TEST
 
 START_TEST(ticket_is_void)
 {
-    static const char *const ends[] = {"UPDATE forge.stream_tickets SET expires_at = now()", "UPDATE forge.sessions SET expires_at = now()",
+    static const char *const ends[] = {"UPDATE forge.stream_tickets SET expires_at = now()",
+                                       "UPDATE forge.sessions SET expires_at = now()",
                                        "UPDATE forge.users SET is_active = false"};
     static const char *const shapes[] = {"x", "", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
                                          "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB", NULL};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         const char *ticket = ticket_for(person("student"));
         sql("%s", ends[i]);
         expect_problem(CALL("GET", with_ticket(ticket)), "invalid_token");
@@ -251,7 +259,8 @@ START_TEST(ticket_is_void)
     expect_problem(CALL("GET", with_ticket(ticket)), "invalid_token");
     me = person("student");
     ticket = ticket_for(me);
-    expect_problem(CALL("GET", F("/api/v1/auth/me?ticket=%s", ticket)), "unauthenticated"); /* only where the route says so */
+    expect_problem(CALL("GET", F("/api/v1/auth/me?ticket=%s", ticket)),
+                   "unauthenticated"); /* only where the route says so */
     expect_problem(CALL("POST", "/api/v1/auth/stream-ticket"), "unauthenticated");
 }
 END_TEST
@@ -263,7 +272,8 @@ START_TEST(parallel_tickets)
     parallel(50, call_one, &race);
     for (int i = 0; i < 50; i++) {
         opened += race.statuses[i] == 200;
-        ck_assert_msg(race.statuses[i] == 200 || race.statuses[i] == 401 || race.statuses[i] == 503, "%d", race.statuses[i]);
+        ck_assert_msg(race.statuses[i] == 200 || race.statuses[i] == 401 || race.statuses[i] == 503, "%d",
+                      race.statuses[i]);
     }
     ck_assert_int_eq(opened, 1);
 }
@@ -287,7 +297,8 @@ START_TEST(health_of_identity)
     reply_t *ring = CALL("GET", "/api/v1/auth/health", .port = PORT_KEYS);
     ck_assert_str_eq(text_at(ring->json, "/checks/signing/algorithms/0"), "ES256");
     ck_assert_int_eq(json_array_size(at(ring->json, "/checks/signing/algorithms")), 3);
-    ck_assert_str_eq(text_at(CALL("GET", "/api/v1/auth/health", .port = PORT_STRICT)->json, "/checks/guests/status"), "off");
+    ck_assert_str_eq(text_at(CALL("GET", "/api/v1/auth/health", .port = PORT_STRICT)->json, "/checks/guests/status"),
+                     "off");
     ck_assert_ptr_null(strstr(reply->body, env.secret));
 }
 END_TEST
@@ -332,7 +343,8 @@ START_TEST(ended_tokens_are_refused)
     reply_t *next = CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", me.refresh));
     expect_status(next, 200);
     sql("UPDATE forge.refresh_tokens SET used_at = used_at - interval '1 minute'");
-    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", me.refresh)), "refresh_reused");
+    expect_problem(CALL("POST", "/api/v1/auth/refresh", .json = F("{\"refresh_token\":\"%s\"}", me.refresh)),
+                   "refresh_reused");
     expect_refused(me.access);
     expect_refused(text_at(next->json, "/access_token"));
 }
@@ -341,8 +353,8 @@ END_TEST
 START_TEST(converted_guest_is_refused)
 {
     const char *token = text_at(CALL("POST", "/api/v1/auth/guest")->json, "/access_token");
-    reply_t *reply =
-        CALL("POST", "/api/v1/auth/register", .token = token, .json = "{\"email\":\"ada@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
+    reply_t *reply = CALL("POST", "/api/v1/auth/register", .token = token,
+                          .json = "{\"email\":\"ada@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
     expect_status(reply, 201);
     expect_refused(token);
     expect_status(CALL("GET", validate_path, .token = text_at(reply->json, "/access_token")), 200);

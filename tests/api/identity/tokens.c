@@ -15,7 +15,8 @@ static void refused(const char *what, const char *token)
     reply_t *reply = CALL("GET", me_path, .token = token);
     const char *challenge = header(reply, "WWW-Authenticate");
     ck_assert_msg(reply->status == 401, "%s: %d %.200s", what, reply->status, reply->body);
-    ck_assert_msg(challenge && strstr(challenge, "error=\"invalid_token\""), "%s: WWW-Authenticate: %s", what, challenge ? challenge : "-");
+    ck_assert_msg(challenge && strstr(challenge, "error=\"invalid_token\""), "%s: WWW-Authenticate: %s", what,
+                  challenge ? challenge : "-");
 }
 
 static void accepted(const char *what, const char *token)
@@ -68,29 +69,38 @@ START_TEST(bad_token_on_the_way_in)
 {
     person_t me = person("student"), gone = person("student");
     expect_status(CALL("POST", "/api/v1/auth/logout", .token = gone.access), 204);
-    const char *bad[] = {"rubbish", "a.b.c", "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", jwt_with(me, "exp", "1"), gone.access, NULL};
+    const char *bad[] = {
+        "rubbish",   "a.b.c", "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", jwt_with(me, "exp", "1"),
+        gone.access, NULL};
     const char *login = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password), *refresh = me.refresh;
-    const char *one_time = "{\"token\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"new_password\":\"Quokka-Lantern-58\"}";
+    const char *one_time =
+        "{\"token\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"new_password\":\"Quokka-Lantern-58\"}";
     for (const char **token = bad; *token; token++) {
-        reply_t *fresh = CALL("POST", "/api/v1/auth/refresh", .token = *token, .json = F("{\"refresh_token\":\"%s\"}", refresh));
+        reply_t *fresh =
+            CALL("POST", "/api/v1/auth/refresh", .token = *token, .json = F("{\"refresh_token\":\"%s\"}", refresh));
         expect_status(fresh, 200);
         refresh = text_at(fresh->json, "/refresh_token");
         expect_status(CALL("POST", "/api/v1/auth/login", .token = *token, .json = login), 200);
         expect_status(CALL("POST", "/api/v1/users/login", .token = *token, .json = login), 200);
         expect_status(CALL("POST", "/api/v1/auth/guest", .token = *token), 201);
-        expect_status(CALL("POST", "/api/v1/auth/password/forgot", .token = *token, .json = F("{\"email\":\"nobody@example.org\"}")), 202);
+        expect_status(CALL("POST", "/api/v1/auth/password/forgot", .token = *token,
+                           .json = F("{\"email\":\"nobody@example.org\"}")),
+                      202);
         expect_problem(CALL("POST", "/api/v1/auth/password/reset", .token = *token, .json = one_time), "token_invalid");
         expect_problem(CALL("POST", "/api/v1/auth/email/verify", .token = *token, .json = one_time), "token_invalid");
-        expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = *token, .json = "{\"mfa_token\":\"x\",\"code\":\"123456\"}"),
+        expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = *token,
+                            .json = "{\"mfa_token\":\"x\",\"code\":\"123456\"}"),
                        "mfa_token_invalid");
         /* here it is what the caller would be known by */
-        expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = *token, .json = "{\"code\":\"123456\"}"), "invalid_token");
+        expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .token = *token, .json = "{\"code\":\"123456\"}"),
+                       "invalid_token");
         expect_problem(CALL("POST", "/api/v1/auth/register", .token = *token, .json = "{}"), "invalid_token");
     }
     expect_problem(CALL("POST", "/api/v1/auth/mfa/verify", .json = "{\"code\":\"123456\"}"), "unauthenticated");
     char *line = F("Authorization: Bearer %s", me.access);
     expect_problem(CALL("POST", "/api/v1/auth/login", .json = login, .headers = {line, line}), "duplicate_token");
-    reply_t *wrong = CALL("POST", "/api/v1/auth/login", .token = "rubbish", .json = F("{\"email\":\"%s\",\"password\":\"x\"}", me.email));
+    reply_t *wrong = CALL("POST", "/api/v1/auth/login", .token = "rubbish",
+                          .json = F("{\"email\":\"%s\",\"password\":\"x\"}", me.email));
     expect_problem(wrong, "bad_credentials");
 }
 END_TEST
@@ -136,14 +146,15 @@ START_TEST(header_members)
     } rows[] = {{"crit", "[\"exp\"]"},   {"crit", "[]"},        {"b64", "false"}, {"zip", "\"DEF\""},
                 {"typ", "\"JWT\""},      {"typ", "\"rt+jwt\""}, {"typ", "5"},     {"kid", "\"../../etc/passwd\""},
                 {"kid", "\"' OR 1=1\""}, {"kid", "7"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         refused(F("%s: %s", rows[i].name, rows[i].value), jwt_with_header(me, rows[i].name, rows[i].value));
     refused("no typ", jwt_with_header(me, "typ", NULL));
     const char *own = "{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}";
     json_t *head = jwt_part(me.access, 0);
     json_object_set_new(head, "jwk", json_loads(own, 0, NULL));
     refused("signed by the key in its own header",
-            jwt(keep(json_dumps(head, 0)), keep(json_dumps(jwt_part(me.access, 1), 0)), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+            jwt(keep(json_dumps(head, 0)), keep(json_dumps(jwt_part(me.access, 1), 0)),
+                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
 }
 END_TEST
 
@@ -151,7 +162,8 @@ START_TEST(spellings)
 {
     person_t me = person("student");
     const char *good = me.access;
-    char *first = F("%.*s", (int)strcspn(good, "."), good), *rest = F("%s", strchr(good, '.') + 1), *last = strrchr(rest, '.') + 1;
+    char *first = F("%.*s", (int)strcspn(good, "."), good), *rest = F("%s", strchr(good, '.') + 1),
+         *last = strrchr(rest, '.') + 1;
     refused("two parts", F("%s.%.*s", first, (int)(last - 1 - rest), rest));
     refused("four parts", F("%s.x", good));
     refused("an empty signature", F("%s.%.*s.", first, (int)(last - 1 - rest), rest));
@@ -169,7 +181,8 @@ START_TEST(spellings)
     refused("a header that is no JSON", jwt("rubbish", "{}", env.secret));
     refused("a header that is a list", jwt("[]", "{}", env.secret));
     refused("claims that are a list", jwt(keep(json_dumps(jwt_part(good, 0), 0)), "[]", env.secret));
-    refused("duplicate claims", jwt(keep(json_dumps(jwt_part(good, 0), 0)), "{\"sub\":\"1\",\"sub\":\"2\"}", env.secret));
+    refused("duplicate claims",
+            jwt(keep(json_dumps(jwt_part(good, 0), 0)), "{\"sub\":\"1\",\"sub\":\"2\"}", env.secret));
     char *big = keep(malloc(9001));
     memset(big, 'a', 9000);
     big[9000] = 0;
@@ -217,13 +230,14 @@ START_TEST(claims_one_by_one)
                              {"sub", "\"9223372036854775808\""},
                              {"role", "\"root\""},
                              {"role", "\"\""}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         refused(F("%s %s", rows[i][0], rows[i][1]), jwt_with(me, rows[i][0], rows[i][1]));
     json_t *claims = jwt_part(me.access, 1);
     accepted("a fraction in exp", jwt_with(me, "exp", F("%ld.5", now + 600)));
     accepted("a list of audiences",
              jwt_with(me, "aud",
-                      F("[\"other\",\"%s\"]", json_is_string(at(claims, "/aud")) ? text_at(claims, "/aud") : text_at(claims, "/aud/0"))));
+                      F("[\"other\",\"%s\"]",
+                        json_is_string(at(claims, "/aud")) ? text_at(claims, "/aud") : text_at(claims, "/aud/0"))));
     accepted("30 s early, inside the leeway", jwt_with(me, "nbf", F("%ld", now + 30)));
 }
 END_TEST
@@ -250,7 +264,8 @@ START_TEST(disabled_account)
     person_t me = person("student");
     sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)me.id);
     refused("a disabled account", me.access);
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+    expect_problem(CALL("POST", "/api/v1/auth/login",
+                        .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
                    "bad_credentials");
 }
 END_TEST
@@ -282,7 +297,8 @@ START_TEST(weak_secrets_stop_the_start)
     for (const char *const *secret = secrets; *secret; secret++) {
         char *found = strstr(conf, env.secret);
         file_write(path, F("%.*s%s%s", (int)(found - conf), conf, *secret, found + strlen(env.secret)));
-        int code = process_run(NULL, (const char *[]){"env", F("LD_PRELOAD=%s", env_preload()), env.httpd, "-t", "-f", path, NULL}, &out);
+        int code = process_run(
+            NULL, (const char *[]){"env", F("LD_PRELOAD=%s", env_preload()), env.httpd, "-t", "-f", path, NULL}, &out);
         ck_assert_msg(code != 0, "the configuration test takes the secret %s: %s", *secret, out);
         ck_assert_msg(strcasestr(out, "ForgeSecret") != NULL, "the message names the directive: %s", out);
         ck_assert_msg(strlen(*secret) < 10 || !strstr(out, *secret), "the message shows the secret: %s", out);

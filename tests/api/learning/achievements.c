@@ -10,8 +10,9 @@ static const char base[] = "/api/v1/achievements";
 START_TEST(life_of_an_achievement)
 {
     person_t teacher = person("instructor");
-    reply_t *made = CALL("POST", base, .token = teacher.access,
-                         .json = "{\"name\":\"First steps\",\"description\":\"One lesson\",\"points\":5,\"icon\":\"\xf0\x9f\x8f\x86\"}");
+    reply_t *made = CALL(
+        "POST", base, .token = teacher.access,
+        .json = "{\"name\":\"First steps\",\"description\":\"One lesson\",\"points\":5,\"icon\":\"\xf0\x9f\x8f\x86\"}");
     expect_status(made, 201);
     char *path = F("%s/%lld", base, (long long)int_at(made->json, "/id"));
     ck_assert_str_eq(header(made, "Location"), path);
@@ -54,18 +55,24 @@ START_TEST(names_are_unique_and_members_bounded)
     expect_status(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"Unique\"}"), 201);
     expect_problem(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"Unique\"}"), "name_taken");
     reply_t *other = CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"Other\"}");
-    expect_problem(CALL("PUT", header(other, "Location"), .token = teacher.access, .json = "{\"name\":\"Unique\"}"), "name_taken");
+    expect_problem(CALL("PUT", header(other, "Location"), .token = teacher.access, .json = "{\"name\":\"Unique\"}"),
+                   "name_taken");
     expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"points\":1}"), "/name", "required");
     expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"\"}"), "/name", "too_short");
-    expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"N\",\"points\":-1}"), "/points", "out_of_range");
-    expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"N\",\"points\":2147483648}"), "/points", "out_of_range");
-    expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"N\",\"points\":\"5\"}"), "/points", "type");
+    expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"N\",\"points\":-1}"), "/points",
+                 "out_of_range");
+    expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"N\",\"points\":2147483648}"),
+                 "/points", "out_of_range");
+    expect_fault(CALL("POST", base, .token = teacher.access, .json = "{\"name\":\"N\",\"points\":\"5\"}"), "/points",
+                 "type");
     char icon[400] = "";
     for (int i = 0; i < 64; i++)
         strcat(icon, "\xf0\x9f\x98\x80");
-    expect_status(CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-four\",\"icon\":\"%s\"}", icon)), 201);
-    expect_fault(CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-five\",\"icon\":\"%sx\"}", icon)), "/icon",
-                 "too_long");
+    expect_status(
+        CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-four\",\"icon\":\"%s\"}", icon)), 201);
+    expect_fault(
+        CALL("POST", base, .token = teacher.access, .json = F("{\"name\":\"Sixty-five\",\"icon\":\"%sx\"}", icon)),
+        "/icon", "too_long");
 }
 END_TEST
 

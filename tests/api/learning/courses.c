@@ -45,19 +45,22 @@ START_TEST(presets_and_bounds)
     char title[900] = "";
     for (int i = 0; i < 200; i++)
         strcat(title, "\xc3\xa4");
-    expect_status(CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"%s\"}", title)), 201);
+    expect_status(CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"%s\"}", title)),
+                  201);
     reply_t *reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"%sx\"}", title));
     expect_problem(reply, "validation_failed");
     expect_fault(reply, "/title", "too_long");
     reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"description\":\"no title\"}");
     expect_fault(reply, "/title", "required");
     char *description = F("%*s", 20001, "x");
-    reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description));
+    reply = CALL("POST", "/api/v1/courses", .token = teacher.access,
+                 .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description));
     expect_fault(reply, "/description", "too_long");
-    expect_status(
-        CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description + 1)),
-        201);
-    reply = CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"title\":\"T\",\"organization_id\":12345}");
+    expect_status(CALL("POST", "/api/v1/courses", .token = teacher.access,
+                       .json = F("{\"title\":\"T\",\"description\":\"%s\"}", description + 1)),
+                  201);
+    reply =
+        CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"title\":\"T\",\"organization_id\":12345}");
     ck_assert_msg(reply->status == 422 || reply->status == 404, "%d", reply->status);
 }
 END_TEST
@@ -65,22 +68,29 @@ END_TEST
 START_TEST(any_account_creates)
 {
     person_t student = person("student"), teacher = person("instructor");
-    expect_status(CALL("POST", "/api/v1/courses", .token = student.access, .json = "{\"title\":\"By a student\"}"), 201);
+    expect_status(CALL("POST", "/api/v1/courses", .token = student.access, .json = "{\"title\":\"By a student\"}"),
+                  201);
     expect_problem(CALL("POST", "/api/v1/courses", .json = "{\"title\":\"By nobody\"}"), "unauthenticated");
-    expect_problem(CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = student.access, .json = "{\"title\":\"T\"}"),
-                   "insufficient_scope");
-    expect_status(CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = teacher.access, .json = "{\"title\":\"T\"}"), 201);
+    expect_problem(
+        CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = student.access, .json = "{\"title\":\"T\"}"),
+        "insufficient_scope");
+    expect_status(
+        CALL("POST", "/api/v1/courses", .port = PORT_STRICT, .token = teacher.access, .json = "{\"title\":\"T\"}"),
+        201);
 }
 END_TEST
 
 START_TEST(only_owner_and_admin_change)
 {
-    person_t owner = person("instructor"), other = person("instructor"), student = person("student"), admin = person("admin");
+    person_t owner = person("instructor"), other = person("instructor"), student = person("student"),
+             admin = person("admin");
     json_int_t id = course_of(owner, "Mine");
     person_t strangers[] = {other, student};
     for (int i = 0; i < 2; i++) {
-        expect_problem(CALL("PUT", path_of(id), .token = strangers[i].access, .json = "{\"title\":\"Yours\"}"), "not_owner");
-        expect_problem(CALL("PATCH", path_of(id), .token = strangers[i].access, .json = "{\"title\":\"Yours\"}"), "not_owner");
+        expect_problem(CALL("PUT", path_of(id), .token = strangers[i].access, .json = "{\"title\":\"Yours\"}"),
+                       "not_owner");
+        expect_problem(CALL("PATCH", path_of(id), .token = strangers[i].access, .json = "{\"title\":\"Yours\"}"),
+                       "not_owner");
         expect_problem(CALL("DELETE", path_of(id), .token = strangers[i].access), "not_owner");
     }
     expect_problem(CALL("PUT", path_of(id), .json = "{\"title\":\"Yours\"}"), "unauthenticated");
@@ -98,11 +108,12 @@ END_TEST
 START_TEST(put_replaces_patch_merges)
 {
     person_t owner = person("instructor");
-    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access,
-                         .json = "{\"title\":\"A\",\"description\":\"old\",\"difficulty\":\"advanced\",\"status\":\"draft\"}");
+    reply_t *made =
+        CALL("POST", "/api/v1/courses", .token = owner.access,
+             .json = "{\"title\":\"A\",\"description\":\"old\",\"difficulty\":\"advanced\",\"status\":\"draft\"}");
     json_int_t id = int_at(made->json, "/id");
-    reply_t *patched =
-        CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"description\":\"new\"}", .type = "application/merge-patch+json");
+    reply_t *patched = CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"description\":\"new\"}",
+                            .type = "application/merge-patch+json");
     expect_status(patched, 200);
     ck_assert_str_eq(text_at(patched->json, "/title"), "A");
     ck_assert_str_eq(text_at(patched->json, "/description"), "new");
@@ -130,14 +141,16 @@ START_TEST(put_replaces_patch_merges)
     ck_assert_str_eq(text_at(patched->json, "/description"), "");
     ck_assert_str_eq(text_at(patched->json, "/status"), "published");
     ck_assert(json_is_null(at(patched->json, "/organization_id")));
-    expect_fault(CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"difficulty\":\"hard\"}"), "/difficulty", "enum");
+    expect_fault(CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"difficulty\":\"hard\"}"), "/difficulty",
+                 "enum");
 }
 END_TEST
 
 START_TEST(drafts_are_the_owners)
 {
     person_t owner = person("instructor"), other = person("instructor"), admin = person("admin");
-    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access, .json = "{\"title\":\"Secret plan\",\"status\":\"draft\"}");
+    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access,
+                         .json = "{\"title\":\"Secret plan\",\"status\":\"draft\"}");
     json_int_t id = int_at(made->json, "/id");
     expect_problem(CALL("GET", path_of(id)), "not_found");
     expect_problem(CALL("GET", path_of(id), .token = other.access), "not_found");
@@ -157,11 +170,14 @@ END_TEST
 /* Courses of an organisation are its members' (SPEC 5). */
 START_TEST(organization_courses_are_its_members)
 {
-    person_t owner = person("instructor"), member = person("student"), stranger = person("student"), admin = person("admin");
+    person_t owner = person("instructor"), member = person("student"), stranger = person("student"),
+             admin = person("admin");
     char *org = sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org') RETURNING id");
-    sql("INSERT INTO forge.memberships (organization_id, user_id, role) VALUES (%s, %lld, 'owner'), (%s, %lld, 'member')", org,
-        (long long)owner.id, org, (long long)member.id);
-    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access, .json = F("{\"title\":\"Inside\",\"organization_id\":%s}", org));
+    sql("INSERT INTO forge.memberships (organization_id, user_id, role) VALUES (%s, %lld, 'owner'), (%s, %lld, "
+        "'member')",
+        org, (long long)owner.id, org, (long long)member.id);
+    reply_t *made = CALL("POST", "/api/v1/courses", .token = owner.access,
+                         .json = F("{\"title\":\"Inside\",\"organization_id\":%s}", org));
     expect_status(made, 201);
     json_int_t id = int_at(made->json, "/id");
     expect_problem(CALL("GET", path_of(id)), "not_found");
@@ -170,14 +186,16 @@ START_TEST(organization_courses_are_its_members)
     expect_status(CALL("GET", path_of(id), .token = admin.access), 200);
     ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/courses")->json), 0);
     ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/courses", .token = stranger.access)->json), 0);
-    ck_assert_uint_eq(json_array_size(CALL("GET", F("/api/v1/courses?organization_id=%s", org), .token = member.access)->json), 1);
+    ck_assert_uint_eq(
+        json_array_size(CALL("GET", F("/api/v1/courses?organization_id=%s", org), .token = member.access)->json), 1);
     expect_problem(CALL("PATCH", path_of(id), .token = member.access, .json = "{\"title\":\"x\"}"), "not_owner");
     expect_problem(CALL("PATCH", path_of(id), .token = stranger.access, .json = "{\"title\":\"x\"}"), "not_found");
-    reply_t *foreign =
-        CALL("POST", "/api/v1/courses", .token = stranger.access, .json = F("{\"title\":\"Intruder\",\"organization_id\":%s}", org));
-    reply_t *unknown =
-        CALL("POST", "/api/v1/courses", .token = stranger.access, .json = "{\"title\":\"Intruder\",\"organization_id\":999999}");
-    ck_assert_msg(foreign->status >= 400 && foreign->status == unknown->status, "%d %d", foreign->status, unknown->status);
+    reply_t *foreign = CALL("POST", "/api/v1/courses", .token = stranger.access,
+                            .json = F("{\"title\":\"Intruder\",\"organization_id\":%s}", org));
+    reply_t *unknown = CALL("POST", "/api/v1/courses", .token = stranger.access,
+                            .json = "{\"title\":\"Intruder\",\"organization_id\":999999}");
+    ck_assert_msg(foreign->status >= 400 && foreign->status == unknown->status, "%d %d", foreign->status,
+                  unknown->status);
     reply_t *gone = CALL("GET", F("/api/v1/courses/%lld", (long long)id + 1000), .token = stranger.access),
             *hidden = CALL("GET", path_of(id), .token = stranger.access);
     ck_assert_str_eq(text_at(gone->json, "/detail"), text_at(hidden->json, "/detail"));
@@ -187,9 +205,10 @@ END_TEST
 START_TEST(filters_and_orders)
 {
     person_t a = person("instructor"), b = person("instructor");
-    static const char *const rows[] = {"{\"title\":\"Delta waves\",\"difficulty\":\"beginner\"}",
-                                       "{\"title\":\"alpha particles\",\"difficulty\":\"advanced\",\"description\":\"about waves\"}",
-                                       "{\"title\":\"Charlie\",\"difficulty\":\"advanced\"}"};
+    static const char *const rows[] = {
+        "{\"title\":\"Delta waves\",\"difficulty\":\"beginner\"}",
+        "{\"title\":\"alpha particles\",\"difficulty\":\"advanced\",\"description\":\"about waves\"}",
+        "{\"title\":\"Charlie\",\"difficulty\":\"advanced\"}"};
     for (int i = 0; i < 3; i++)
         expect_status(CALL("POST", "/api/v1/courses", .token = i == 2 ? b.access : a.access, .json = rows[i]), 201);
     const struct {
@@ -208,13 +227,15 @@ START_TEST(filters_and_orders)
                  {"?instructor_id=9223372036854775807", 0, NULL},
                  {"?q=%25", 0, NULL},
                  {"?q=%27", 0, NULL}};
-    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+    for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
         reply_t *reply = CALL("GET", F("/api/v1/courses%s", tries[i].query));
         expect_status(reply, 200);
         if (tries[i].size || strstr(tries[i].query, "nothing") || strstr(tries[i].query, "instructor"))
-            ck_assert_msg(json_array_size(reply->json) == tries[i].size, "%s: %zu", tries[i].query, json_array_size(reply->json));
+            ck_assert_msg(json_array_size(reply->json) == tries[i].size, "%s: %zu", tries[i].query,
+                          json_array_size(reply->json));
         if (tries[i].first)
-            ck_assert_msg(!strcmp(text_at(reply->json, "/0/title"), tries[i].first), "%s: %s", tries[i].query, reply->body);
+            ck_assert_msg(strcmp(text_at(reply->json, "/0/title"), tries[i].first) == 0, "%s: %s", tries[i].query,
+                          reply->body);
     }
     reply_t *titles = CALL("GET", "/api/v1/courses?sort=title");
     expect_status(titles, 200);

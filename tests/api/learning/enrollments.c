@@ -28,7 +28,8 @@ START_TEST(enrolled_once)
     expect_status(CALL("DELETE", path_of(course), .token = student.access), 204);
     expect_status(CALL("POST", path_of(course), .token = student.access), 201);
     ck_assert_str_eq(
-        sql("SELECT string_agg(event || ':' || subject_id, ' ' ORDER BY id) FROM forge.audit_events WHERE event LIKE 'enrollment.%%'"),
+        sql("SELECT string_agg(event || ':' || subject_id, ' ' ORDER BY id) FROM forge.audit_events WHERE event LIKE "
+            "'enrollment.%%'"),
         F("enrollment.created:%1$lld enrollment.deleted:%1$lld enrollment.created:%1$lld", (long long)student.id));
     expect_status(CALL("DELETE", F("/api/v1/courses/%lld", (long long)course), .token = teacher.access), 204);
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.enrollments"), "0");
@@ -49,10 +50,11 @@ END_TEST
 
 START_TEST(only_what_one_sees)
 {
-    person_t teacher = person("instructor"), member = person("student"), stranger = person("student"), admin = person("admin");
+    person_t teacher = person("instructor"), member = person("student"), stranger = person("student"),
+             admin = person("admin");
     char *org = sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org') RETURNING id");
-    sql("INSERT INTO forge.memberships VALUES (%s, %lld, 'owner'), (%s, %lld, 'member')", org, (long long)teacher.id, org,
-        (long long)member.id);
+    sql("INSERT INTO forge.memberships VALUES (%s, %lld, 'owner'), (%s, %lld, 'member')", org, (long long)teacher.id,
+        org, (long long)member.id);
     json_int_t inside = course_of(teacher, "Inside"), draft = course_of(teacher, "Draft");
     sql("UPDATE forge.courses SET organization_id = %s WHERE id = %lld", org, (long long)inside);
     sql("UPDATE forge.courses SET status = 'draft' WHERE id = %lld", (long long)draft);

@@ -33,8 +33,9 @@ static json_t *line_of(const char *request_id)
 START_TEST(one_line_with_all_members)
 {
     person_t me = person("student");
-    reply_t *reply = CALL("GET", "/api/v1/auth/me", .token = me.access,
-                          .headers = {"X-Request-ID: log-1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"});
+    reply_t *reply = CALL(
+        "GET", "/api/v1/auth/me", .token = me.access,
+        .headers = {"X-Request-ID: log-1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"});
     json_t *line = line_of("log-1");
     const char *ts = text_at(line, "/ts");
     ck_assert_msg(strlen(ts) >= 20 && ts[10] == 'T' && ts[strlen(ts) - 1] == 'Z', "%s", ts);
@@ -69,14 +70,18 @@ END_TEST
 /* Controls, quotes, escapes and bad UTF-8 from a client stay inside their string. */
 START_TEST(nothing_is_forged)
 {
-    static const char *const evil[] = {"a\x1b[31mred",          "%n%s%d", "\xe2\x80\xa8line", "\xff\xfe", "\"}\\u0022,\"status\":1",
-                                       "{\"level\":\"error\"}", NULL};
+    static const char *const evil[] = {
+        "a\x1b[31mred",          "%n%s%d", "\xe2\x80\xa8line", "\xff\xfe", "\"}\\u0022,\"status\":1",
+        "{\"level\":\"error\"}", NULL};
     for (const char *const *text = evil; *text; text++) {
         char *id = F("evil-%d", (int)(text - evil));
-        reply_t *reply = raw_text(PORT_MAIN, F("GET /api/v1/courses?q=x HTTP/1.1\r\nHost: localhost\r\nUser-Agent: %s\r\nReferer: "
-                                               "%s\r\nX-Request-ID: %s\r\nConnection: close\r\n\r\n",
-                                               *text, *text, id));
-        line_of(reply->status == 200 ? id : header(reply, "X-Request-ID")); /* httpd refuses controls in headers before it knows the id */
+        reply_t *reply =
+            raw_text(PORT_MAIN, F("GET /api/v1/courses?q=x HTTP/1.1\r\nHost: localhost\r\nUser-Agent: %s\r\nReferer: "
+                                  "%s\r\nX-Request-ID: %s\r\nConnection: close\r\n\r\n",
+                                  *text, *text, id));
+        line_of(reply->status == 200
+                    ? id
+                    : header(reply, "X-Request-ID")); /* httpd refuses controls in headers before it knows the id */
     }
     CALL("POST", "/api/v1/auth/login", .json = "{\"username\":\"a\\nb\\u001b[31m\\u2028\",\"password\":\"x\"}",
          .headers = {"X-Request-ID: evil-login"});
@@ -91,23 +96,25 @@ START_TEST(no_secrets)
 {
     static const char canary[] = "Walrus-4711!xQueue";
     person_t me = person("student");
-    reply_t *made =
-        CALL("POST", "/api/v1/auth/register",
-             .json = F("{\"email\":\"bird@example.net\",\"username\":\"singing_user\",\"password\":\"%s\",\"full_name\":\"BodyCanary\"}",
-                       canary));
+    reply_t *made = CALL("POST", "/api/v1/auth/register",
+                         .json = F("{\"email\":\"bird@example.net\",\"username\":\"singing_user\",\"password\":\"%s\","
+                                   "\"full_name\":\"BodyCanary\"}",
+                                   canary));
     expect_status(made, 201);
     CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"singing_user\",\"password\":\"%s\"}", canary));
     CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"nobody\",\"password\":\"%s\"}", canary));
     CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"nobody\",\"password\":\"%s\"", canary));
     CALL("POST", "/api/v1/auth/login", .type = "text/plain", .json = canary);
-    CALL("POST", "/api/v1/auth/login", .type = "application/x-www-form-urlencoded", .json = F("username=x&password=%s&bad=%%zz", canary));
+    CALL("POST", "/api/v1/auth/login", .type = "application/x-www-form-urlencoded",
+         .json = F("username=x&password=%s&bad=%%zz", canary));
     CALL("POST", "/api/v1/auth/password/strength", .json = F("{\"password\":\"%s\"}", canary));
     CALL("GET", F("/api/v1/auth/me?access_token=%s", me.access));
     CALL("GET", "/api/v1/auth/me", .token = F("%s%s", me.access, "CanaryTail"));
     CALL("GET", "/api/v1/auth/me", .token = text_at(made->json, "/refresh_token"));
     CALL("GET", "/api/v1/courses", .headers = {F("Cookie: sid=%s", canary)});
     pause_ms(200);
-    const char *logs[] = {log_since("access.json"), log_since("error.log"), file_read(F("%s/logs/postgresql.log", env.dir), 0)};
+    const char *logs[] = {log_since("access.json"), log_since("error.log"),
+                          file_read(F("%s/logs/postgresql.log", env.dir), 0)};
     const char *secrets[] = {canary,
                              "BodyCanary",
                              "CanaryTail",
@@ -116,7 +123,7 @@ START_TEST(no_secrets)
                              strrchr(text_at(made->json, "/access_token"), '.') + 1,
                              env.secret};
     for (int l = 0; l < 3; l++)
-        for (size_t s = 0; s < sizeof secrets / sizeof *secrets; s++)
+        for (size_t s = 0; s < sizeof(secrets) / sizeof(*secrets); s++)
             ck_assert_msg(!strstr(logs[l], secrets[s]), "log %d holds secret %zu", l, s);
 }
 END_TEST

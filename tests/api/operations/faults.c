@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Faults under load: PostgreSQL restarted, the pool exhausted, httpd restarted gracefully, a child killed (SECURITY 1). Rounds shrink with
- * FORGE_TEST_QUICK.
+ * Faults under load: PostgreSQL restarted, the pool exhausted, httpd restarted gracefully, a child killed (SECURITY 1).
+ * Rounds shrink with FORGE_TEST_QUICK.
  */
 #include "harness.h"
 
@@ -35,7 +35,7 @@ static void load_note(load_t *load, const reply_t *reply, const char *title)
     if (reply->status == 201 && load->acknowledged < 4096)
         strcpy(load->titles[load->acknowledged++], title);
     if (!good && !*load->first_bad)
-        snprintf(load->first_bad, sizeof load->first_bad, "%d: %.300s", reply->status, reply->body);
+        snprintf(load->first_bad, sizeof(load->first_bad), "%d: %.300s", reply->status, reply->body);
     pthread_mutex_unlock(&load->lock);
 }
 
@@ -45,9 +45,10 @@ static void *load_main(void *baton)
     char title[24];
     while (!load->stop) {
         pthread_mutex_lock(&load->lock);
-        snprintf(title, sizeof title, "load %d", load->sent++);
+        snprintf(title, sizeof(title), "load %d", load->sent++);
         pthread_mutex_unlock(&load->lock);
-        call_t options = {.token = load->token, .lenient = true, .json = load->write ? F("{\"title\":\"%s\"}", title) : NULL};
+        call_t options = {
+            .token = load->token, .lenient = true, .json = load->write ? F("{\"title\":\"%s\"}", title) : NULL};
         if (load->fresh)
             options.headers[0] = "Connection: close";
         load_note(load, call_with(load->write ? "POST" : "GET", load->path, &options), title);
@@ -72,7 +73,7 @@ static void load_stop(load_t *load)
 
 static load_t *load_make(const char *path, const char *token, bool write)
 {
-    load_t *load = keep(calloc(1, sizeof *load));
+    load_t *load = keep(calloc(1, sizeof(*load)));
     load->path = path, load->token = token, load->write = write;
     return load;
 }
@@ -88,7 +89,8 @@ START_TEST(postgresql_restarts)
     watchdog(150);
     expect_outage();
     person_t me = person("instructor");
-    load_t *reads = load_make("/api/v1/auth/me", me.access, false), *writes = load_make("/api/v1/courses", me.access, true);
+    load_t *reads = load_make("/api/v1/auth/me", me.access, false),
+           *writes = load_make("/api/v1/courses", me.access, true);
     load_start(reads);
     load_start(writes);
     for (int i = 0; i < rounds(10); i++) {
@@ -106,7 +108,7 @@ START_TEST(postgresql_restarts)
     ck_assert_int_gt(reads->by_status[200], 0);
     ck_assert_int_gt(writes->acknowledged, 0);
     for (int i = 0; i < writes->acknowledged; i++)
-        ck_assert_msg(!strcmp(sql("SELECT count(*) FROM forge.courses WHERE title = '%s'", writes->titles[i]), "1"),
+        ck_assert_msg(strcmp(sql("SELECT count(*) FROM forge.courses WHERE title = '%s'", writes->titles[i]), "1") == 0,
                       "acknowledged write %s is lost or doubled", writes->titles[i]);
     expect_served("/api/v1/auth/me", me.access);
 }
@@ -140,7 +142,8 @@ static void slow_one(int i, void *baton)
     crowd->seconds[i] = reply->seconds;
 }
 
-/* A table locked by someone else: a few requests wait for it, the others are told at once; afterwards nothing is left behind. */
+/* A table locked by someone else: a few requests wait for it, the others are told at once; afterwards nothing is left
+ * behind. */
 START_TEST(pool_exhausted)
 {
     expect_log("FG");
@@ -198,8 +201,8 @@ START_TEST(graceful_restarts)
     }
     load_stop(load);
     ck_assert_int_gt(load->by_status[200], rounds(20));
-    ck_assert_msg(load->by_status[200] == load->sent, "%d of %d requests failed, the first: %s", load->sent - load->by_status[200],
-                  load->sent, load->first_bad);
+    ck_assert_msg(load->by_status[200] == load->sent, "%d of %d requests failed, the first: %s",
+                  load->sent - load->by_status[200], load->sent, load->first_bad);
     ck_assert(env_wait_ready(10));
     expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
 }
@@ -226,15 +229,18 @@ START_TEST(children_killed)
     load_stop(load);
     int failed = load->sent - load->by_status[200];
     ck_assert_msg(failed <= rounds(10) * CLIENTS, "%d of %d failed", failed, load->sent);
-    ck_assert_msg(load->by_status[500] + load->by_status[401] + load->by_status[404] == 0, "the first bad answer: %s", load->first_bad);
+    ck_assert_msg(load->by_status[500] + load->by_status[401] + load->by_status[404] == 0, "the first bad answer: %s",
+                  load->first_bad);
     ck_assert(env_wait_ready(15));
     expect_problem(CALL("GET", "/api/v1/courses", .port = PORT_LIMITS, .from = "127.0.9.1"), "rate_limited");
-    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+    expect_status(CALL("POST", "/api/v1/auth/login",
+                       .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
                   200);
 }
 END_TEST
 
-/* A hanging PostgreSQL: requests that need it end as 503 or 504 in bounded time, the others do not care; all is well when it wakes. */
+/* A hanging PostgreSQL: requests that need it end as 503 or 504 in bounded time, the others do not care; all is well
+ * when it wakes. */
 START_TEST(postgresql_hangs)
 {
     watchdog(100);
@@ -248,7 +254,8 @@ START_TEST(postgresql_hangs)
     reply_t *live = CALL("GET", "/health/live", .lenient = true);
     for (int i = 0; i < n; i++)
         kill(stopped[i], SIGCONT);
-    ck_assert_msg(reply->status == 503 || reply->status == 504 || reply->status == 200, "%d %s", reply->status, reply->body);
+    ck_assert_msg(reply->status == 503 || reply->status == 504 || reply->status == 200, "%d %s", reply->status,
+                  reply->body);
     ck_assert_msg(reply->seconds < 6, "after %.1f s", reply->seconds);
     expect_status(live, 200);
     expect_served("/api/v1/auth/me", me.access);

@@ -21,8 +21,8 @@ START_TEST(shape)
                                              "llm",      "upstreams",  "disk",  "memory",  NULL};
         for (const char *const *check = checks; *check; check++)
             at(reply->json, F("/checks/%s", *check));
-        ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="), "health says nothing of paths and hosts: %s",
-                      reply->body);
+        ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="),
+                      "health says nothing of paths and hosts: %s", reply->body);
     }
     expect_status(CALL("GET", "/health/live"), 200);
     expect_status(CALL("GET", "/health/ready"), 200);
@@ -45,8 +45,10 @@ START_TEST(database_gone_and_back)
     expect_problem(CALL("GET", "/api/v1/courses"), "database_unavailable");
     expect_problem(CALL("GET", "/api/v1/courses/1"), "database_unavailable");
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = me.access), "database_unavailable");
-    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), "database_unavailable");
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"),
+                   "database_unavailable");
+    expect_problem(CALL("POST", "/api/v1/auth/login",
+                        .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)),
                    "database_unavailable");
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = "rubbish"), "invalid_token");
     expect_problem(CALL("GET", "/api/v1/nothing"), "not_found");
@@ -66,7 +68,8 @@ START_TEST(old_schema)
     sql("DELETE FROM forge.migrations WHERE number = (SELECT max(number) FROM forge.migrations)");
     sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'forge_app'");
     pause_ms(1200);
-    reply_t *ready = CALL("GET", "/health/ready"), *list = CALL("GET", "/api/v1/courses"), *live = CALL("GET", "/health/live");
+    reply_t *ready = CALL("GET", "/health/ready"), *list = CALL("GET", "/api/v1/courses"),
+            *live = CALL("GET", "/health/live");
     sql("INSERT INTO forge.migrations SELECT * FROM json_populate_record(NULL::forge.migrations, '%s')", newest);
     expect_status(ready, 503);
     expect_problem(list, "schema_outdated");
@@ -79,19 +82,22 @@ END_TEST
 /* SECURITY 60: the role that requests run under can do what they need and no more */
 START_TEST(application_role_is_small)
 {
-    static const char *const never[] = {
-        "SELECT count(*) FROM pg_class WHERE relowner = 'forge_app'::regrole",
-        "SELECT has_schema_privilege('forge_app', 'forge', 'CREATE')::int",
-        "SELECT has_schema_privilege('forge_app', 'public', 'CREATE')::int",
-        "SELECT has_database_privilege('forge_app', 'forge', 'CREATE')::int",
-        "SELECT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)::int FROM pg_roles WHERE rolname = 'forge_app'",
-        "SELECT has_table_privilege('forge_app', 'forge.audit_events', 'UPDATE')::int + has_table_privilege('forge_app', "
-        "'forge.audit_events', 'DELETE')::int",
-        "SELECT has_table_privilege('forge_app', 'forge.migrations', 'INSERT')::int + has_table_privilege('forge_app', 'forge.migrations', "
-        "'DELETE')::int",
-        "SELECT count(*) FROM pg_class WHERE relnamespace = 'forge'::regnamespace AND relkind = 'r' AND has_table_privilege('forge_app', "
-        "oid, 'TRUNCATE')",
-        NULL};
+    static const char *const never[] = {"SELECT count(*) FROM pg_class WHERE relowner = 'forge_app'::regrole",
+                                        "SELECT has_schema_privilege('forge_app', 'forge', 'CREATE')::int",
+                                        "SELECT has_schema_privilege('forge_app', 'public', 'CREATE')::int",
+                                        "SELECT has_database_privilege('forge_app', 'forge', 'CREATE')::int",
+                                        "SELECT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)::int FROM "
+                                        "pg_roles WHERE rolname = 'forge_app'",
+                                        "SELECT has_table_privilege('forge_app', 'forge.audit_events', 'UPDATE')::int "
+                                        "+ has_table_privilege('forge_app', "
+                                        "'forge.audit_events', 'DELETE')::int",
+                                        "SELECT has_table_privilege('forge_app', 'forge.migrations', 'INSERT')::int + "
+                                        "has_table_privilege('forge_app', 'forge.migrations', "
+                                        "'DELETE')::int",
+                                        "SELECT count(*) FROM pg_class WHERE relnamespace = 'forge'::regnamespace AND "
+                                        "relkind = 'r' AND has_table_privilege('forge_app', "
+                                        "oid, 'TRUNCATE')",
+                                        NULL};
     for (const char *const *question = never; *question; question++)
         ck_assert_str_eq(sql("%s", *question), "0");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Metrics tell the truth: counters equal what was sent, over all children and across a graceful restart (SPEC 12, SECURITY 1 and 58).
+ * Metrics tell the truth: counters equal what was sent, over all children and across a graceful restart (SPEC 12,
+ * SECURITY 1 and 58).
  */
 #include "harness.h"
 
@@ -19,7 +20,7 @@ static double total(const char *text, const char *begin)
     double sum = 0;
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (!strncmp(line, begin, strlen(begin)) && strrchr(F("%.*s", (int)strcspn(line, "\n"), line), ' '))
+        if (strncmp(line, begin, strlen(begin)) == 0 && strrchr(F("%.*s", (int)strcspn(line, "\n"), line), ' '))
             sum += atof(strrchr(F("%.*s", (int)strcspn(line, "\n"), line), ' ') + 1);
         if (!strchr(line, '\n'))
             break;
@@ -39,11 +40,13 @@ START_TEST(formats)
 {
     expect_status(CALL("GET", "/api/v1/courses"), 200);
     reply_t *plain = CALL("GET", "/metrics");
-    ck_assert_msg(!strncmp(header(plain, "Content-Type"), "text/plain; version=0.0.4", 25), "%s", header(plain, "Content-Type"));
+    ck_assert_msg(strncmp(header(plain, "Content-Type"), "text/plain; version=0.0.4", 25) == 0, "%s",
+                  header(plain, "Content-Type"));
     reply_t *open = CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
-    ck_assert_msg(!strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42), "%s",
+    ck_assert_msg(strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42) == 0, "%s",
                   header(open, "Content-Type"));
-    ck_assert_msg(open->length > 6 && !strcmp(open->body + open->length - 6, "# EOF\n"), "OpenMetrics ends with # EOF");
+    ck_assert_msg(open->length > 6 && strcmp(open->body + open->length - 6, "# EOF\n") == 0,
+                  "OpenMetrics ends with # EOF");
     static const char *const names[] = {"forge_http_requests_total{",
                                         "forge_http_request_duration_seconds_bucket{",
                                         "forge_http_request_duration_seconds_count{",
@@ -83,8 +86,10 @@ static void get_many(int i, void *baton)
 START_TEST(counters_are_exact)
 {
     static const char courses[] = "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses\",status=\"200\"}";
-    static const char missing[] = "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses/{id}\",status=\"404\"}";
-    static const char counted[] = "forge_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"}";
+    static const char missing[] =
+        "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses/{id}\",status=\"404\"}";
+    static const char counted[] =
+        "forge_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"}";
     char *before = metrics();
     double at_first = sample(before, courses), misses = sample(before, missing), timed = sample(before, counted);
     parallel(8, get_many, &(count_t){"/api/v1/courses", 50, 200});
@@ -156,7 +161,8 @@ START_TEST(performance)
     pause_ms(100);
     reply_t *reply = CALL("GET", "/api/v1/performance");
     expect_status(reply, 200);
-    static const char *const summary[] = {"total_requests", "avg_response_time", "error_rate", "endpoint_count", "p95_response_time", NULL};
+    static const char *const summary[] = {"total_requests", "avg_response_time", "error_rate",
+                                          "endpoint_count", "p95_response_time", NULL};
     static const char *const figures[] = {"count", "avg_response_time", "p95_response_time", "error_rate", NULL};
     static const char *const system[] = {"cpu_avg", "memory_avg", "disk_avg", NULL};
     for (const char *const *name = summary; *name; name++)

@@ -33,7 +33,8 @@ static char *invitations_of(const stage_t *s)
 
 static reply_t *invite(const stage_t *s, person_t by, const char *email, const char *role)
 {
-    return CALL("POST", invitations_of(s), .token = by.access, .json = F("{\"email\":\"%s\",\"role\":\"%s\"}", email, role));
+    return CALL("POST", invitations_of(s), .token = by.access,
+                .json = F("{\"email\":\"%s\",\"role\":\"%s\"}", email, role));
 }
 
 /* The token itself is in the mail alone: this gives the invitation one that the test knows. */
@@ -60,7 +61,8 @@ static const char *invited(const stage_t *s, const char *role)
 START_TEST(sent_and_listed)
 {
     stage_t s = stage_make();
-    reply_t *made = CALL("POST", invitations_of(&s), .token = s.owner.access, .json = "{\"email\":\"New.Person@Example.org\"}");
+    reply_t *made =
+        CALL("POST", invitations_of(&s), .token = s.owner.access, .json = "{\"email\":\"New.Person@Example.org\"}");
     expect_status(made, 201);
     ck_assert_str_eq(header(made, "Location"), F("%s/%lld", invitations_of(&s), (long long)int_at(made->json, "/id")));
     ck_assert_str_eq(text_at(made->json, "/state"), "pending");
@@ -84,8 +86,10 @@ START_TEST(sent_and_listed)
     sql("UPDATE forge.memberships SET role = 'admin' WHERE user_id = %lld", (long long)s.stranger.id);
     expect_problem(invite(&s, s.stranger, "a@example.org", "owner"), "insufficient_scope");
     expect_status(invite(&s, s.stranger, "a@example.org", "admin"), 201);
-    ck_assert_uint_eq(json_array_size(CALL("GET", F("%s?limit=1", invitations_of(&s)), .token = s.stranger.access)->json), 1);
-    ck_assert_uint_eq(json_array_size(CALL("GET", F("%s?skip=5", invitations_of(&s)), .token = s.stranger.access)->json), 0);
+    ck_assert_uint_eq(
+        json_array_size(CALL("GET", F("%s?limit=1", invitations_of(&s)), .token = s.stranger.access)->json), 1);
+    ck_assert_uint_eq(
+        json_array_size(CALL("GET", F("%s?skip=5", invitations_of(&s)), .token = s.stranger.access)->json), 0);
 }
 END_TEST
 
@@ -108,7 +112,8 @@ START_TEST(accepted_once)
     expect_fault(CALL("POST", ACCEPT, .token = s.guest.access, .json = "{}"), "/token", "required");
     expect_fault(accept_by(s.guest, F("%0201d", 0)), "/token", "too_long");
     ck_assert_str_eq(
-        sql("SELECT string_agg(event || ':' || actor_id, ' ' ORDER BY id) FROM forge.audit_events WHERE event LIKE 'invitation.%%'"),
+        sql("SELECT string_agg(event || ':' || actor_id, ' ' ORDER BY id) FROM forge.audit_events WHERE event LIKE "
+            "'invitation.%%'"),
         F("invitation.created:%lld invitation.accepted:%lld", (long long)s.owner.id, (long long)s.guest.id));
 }
 END_TEST
@@ -138,7 +143,8 @@ START_TEST(expired)
     expect_problem(accept_by(s.guest, token), "invitation_gone");
     reply_t *list = CALL("GET", invitations_of(&s), .token = s.owner.access);
     ck_assert_str_eq(text_at(list->json, "/0/state"), "expired");
-    expect_problem(CALL("DELETE", F("%s/%lld", invitations_of(&s), (long long)int_at(list->json, "/0/id")), .token = s.owner.access),
+    expect_problem(CALL("DELETE", F("%s/%lld", invitations_of(&s), (long long)int_at(list->json, "/0/id")),
+                        .token = s.owner.access),
                    "invitation_gone");
     expect_status(accept_by(s.guest, invited(&s, "member")), 200); /* a new one takes its place */
     ck_assert_str_eq(sql("SELECT string_agg(state, ' ' ORDER BY id) FROM forge.invitations"), "expired accepted");
@@ -155,9 +161,9 @@ START_TEST(revoked)
     expect_problem(CALL("DELETE", path, .token = admin.access), "insufficient_scope"); /* it makes an owner */
     expect_problem(CALL("DELETE", path, .token = s.stranger.access), "not_found");
     stage_t elsewhere = stage_make();
-    expect_problem(
-        CALL("DELETE", F("%s/%s", invitations_of(&elsewhere), sql("SELECT id FROM forge.invitations")), .token = elsewhere.owner.access),
-        "not_found");
+    expect_problem(CALL("DELETE", F("%s/%s", invitations_of(&elsewhere), sql("SELECT id FROM forge.invitations")),
+                        .token = elsewhere.owner.access),
+                   "not_found");
     expect_status(CALL("DELETE", path, .token = s.owner.access), 204);
     expect_problem(CALL("DELETE", path, .token = s.owner.access), "invitation_gone");
     expect_problem(CALL("DELETE", F("%s/999999", invitations_of(&s)), .token = s.owner.access), "not_found");
@@ -223,9 +229,10 @@ START_TEST(fifty_accept_at_once)
     rush_t rush = {.who = s.guest, .token = invited(&s, "member")};
     parallel(50, accept_one, &rush);
     ck_assert_int_eq(rush.good, 1);
-    ck_assert_str_eq(sql("SELECT count(*) || ' ' || (SELECT count(*) FROM forge.audit_events WHERE event = 'invitation.accepted')"
-                         " FROM forge.memberships"),
-                     "2 1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) || ' ' || (SELECT count(*) FROM forge.audit_events WHERE event = 'invitation.accepted')"
+            " FROM forge.memberships"),
+        "2 1");
 }
 END_TEST
 

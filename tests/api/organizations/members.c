@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Members of an organisation: who adds, promotes and removes whom, and the owner who is always left (SPEC 5, SECURITY 43).
+ * Members of an organisation: who adds, promotes and removes whom, and the owner who is always left (SPEC 5, SECURITY
+ * 43).
  */
 #include "harness.h"
 
@@ -66,7 +67,8 @@ START_TEST(listed)
     reply_t *page = CALL("GET", F("%s?limit=2", members_of(&c)), .token = c.root.access);
     const char *link = strstr(header(page, "Link"), "after=");
     ck_assert_ptr_nonnull(link);
-    reply_t *rest = CALL("GET", F("%s?limit=2&%.*s", members_of(&c), (int)strcspn(link, "&>"), link), .token = c.root.access);
+    reply_t *rest =
+        CALL("GET", F("%s?limit=2&%.*s", members_of(&c), (int)strcspn(link, "&>"), link), .token = c.root.access);
     ck_assert_uint_eq(json_array_size(rest->json), 1);
     ck_assert_int_eq(int_at(rest->json, "/0/user_id"), c.member.id);
     reply_t *beyond = CALL("GET", F("%s?skip=10", members_of(&c)), .token = c.member.access);
@@ -82,14 +84,16 @@ START_TEST(added)
 {
     cast_t c = cast_make();
     person_t other = person("student");
-    reply_t *made = CALL("POST", members_of(&c), .token = c.admin.access, .json = F("{\"email\":\" %s\"}", c.stranger.email));
+    reply_t *made =
+        CALL("POST", members_of(&c), .token = c.admin.access, .json = F("{\"email\":\" %s\"}", c.stranger.email));
     expect_status(made, 201);
     ck_assert_str_eq(header(made, "Location"), member_path(&c, c.stranger));
     ck_assert_str_eq(text_at(made->json, "/role"), "member");
     ck_assert_int_eq(int_at(made->json, "/user_id"), c.stranger.id);
     ck_assert_uint_eq(json_object_size(made->json), 4);
     expect_status(CALL("GET", members_of(&c), .token = c.stranger.access), 200); /* at once, with the token they had */
-    expect_problem(CALL("POST", members_of(&c), .token = c.owner.access, .json = F("{\"user_id\":%lld}", (long long)c.stranger.id)),
+    expect_problem(CALL("POST", members_of(&c), .token = c.owner.access,
+                        .json = F("{\"user_id\":%lld}", (long long)c.stranger.id)),
                    "already_member");
     char *owner = F("{\"user_id\":%lld,\"role\":\"owner\"}", (long long)other.id);
     expect_problem(CALL("POST", members_of(&c), .token = c.admin.access, .json = owner), "insufficient_scope");
@@ -106,7 +110,7 @@ START_TEST(added)
         {"{\"user_id\":9223372036854775807}", "/user_id", "unknown"},
         {"{\"email\":\"nobody@example.org\"}", "/email", "unknown"},
     };
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
         reply_t *reply = CALL("POST", members_of(&c), .token = c.owner.access, .json = refused[i].json);
         expect_status(reply, 422);
         expect_fault(reply, refused[i].pointer, refused[i].code);
@@ -133,10 +137,12 @@ START_TEST(nobody_grants_more_than_they_have)
     expect_status(drop(&c, c.member, c.admin), 204); /* admins among themselves */
     expect_problem(CALL("GET", members_of(&c), .token = c.admin.access), "not_found");
     expect_fault(CALL("PATCH", member_path(&c, c.member), .token = c.owner.access, .json = "{}"), "/role", "required");
-    expect_fault(CALL("PATCH", member_path(&c, c.member), .token = c.owner.access, .json = "{\"role\":\"x\"}"), "/role", "enum");
-    ck_assert_str_eq(sql("SELECT string_agg(event || ':' || subject_id || coalesce(':' || (detail->>'to'), ''), ' ' ORDER BY id)"
-                         " FROM forge.audit_events WHERE event LIKE 'member.%%' AND actor_id IS NOT NULL"),
-                     F("member.role_changed:%lld:admin member.removed:%lld", (long long)c.member.id, (long long)c.admin.id));
+    expect_fault(CALL("PATCH", member_path(&c, c.member), .token = c.owner.access, .json = "{\"role\":\"x\"}"), "/role",
+                 "enum");
+    ck_assert_str_eq(
+        sql("SELECT string_agg(event || ':' || subject_id || coalesce(':' || (detail->>'to'), ''), ' ' ORDER BY id)"
+            " FROM forge.audit_events WHERE event LIKE 'member.%%' AND actor_id IS NOT NULL"),
+        F("member.role_changed:%lld:admin member.removed:%lld", (long long)c.member.id, (long long)c.admin.id));
 }
 END_TEST
 
@@ -170,10 +176,11 @@ static void duel_one(int i, void *baton)
 {
     duel_t *d = baton;
     person_t me = d->owners[i], other = d->owners[1 - i];
-    reply_t *reply = d->kind == 0   ? drop(d->cast, me, other)
-                     : d->kind == 1 ? promote(d->cast, me, me, "member")
-                     : d->kind == 2 ? CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)d->cast->id), .token = me.access)
-                                    : promote(d->cast, me, other, "admin");
+    reply_t *reply =
+        d->kind == 0   ? drop(d->cast, me, other)
+        : d->kind == 1 ? promote(d->cast, me, me, "member")
+        : d->kind == 2 ? CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)d->cast->id), .token = me.access)
+                       : promote(d->cast, me, other, "admin");
     d->status[i] = reply->status;
 }
 
@@ -193,7 +200,8 @@ START_TEST(one_of_two_owners_is_left)
         int good = (d.status[0] < 300) + (d.status[1] < 300);
         ck_assert_msg(good == 1, "round %d: %d %d", i, d.status[0], d.status[1]);
         int bad = d.status[0] < 300 ? d.status[1] : d.status[0];
-        ck_assert_msg(bad == 409 || bad == 404 || bad == 403, "round %d: %d", i, bad); /* who came too late is no owner any more */
+        ck_assert_msg(bad == 409 || bad == 404 || bad == 403, "round %d: %d", i,
+                      bad); /* who came too late is no owner any more */
         ck_assert_str_eq(sql("SELECT count(*) FROM forge.memberships WHERE role = 'owner'"), "1");
     }
 }
@@ -204,9 +212,10 @@ static void farewell(int i, void *baton)
 {
     duel_t *d = baton;
     person_t me = d->owners[i];
-    reply_t *reply = i == 0 || d->kind == 0
-                         ? CALL("DELETE", "/api/v1/users/me", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password))
-                         : CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)d->cast->id), .token = me.access);
+    reply_t *reply =
+        i == 0 || d->kind == 0
+            ? CALL("DELETE", "/api/v1/users/me", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password))
+            : CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)d->cast->id), .token = me.access);
     d->status[i] = reply->status;
 }
 
@@ -214,13 +223,15 @@ START_TEST(the_last_owner_hands_over_before_leaving)
 {
     watchdog(180);
     cast_t c = cast_make();
-    reply_t *stays = CALL("DELETE", "/api/v1/users/me", .token = c.owner.access, .json = F("{\"password\":\"%s\"}", c.owner.password));
+    reply_t *stays = CALL("DELETE", "/api/v1/users/me", .token = c.owner.access,
+                          .json = F("{\"password\":\"%s\"}", c.owner.password));
     expect_problem(stays, "last_owner");
     expect_status(CALL("GET", "/api/v1/auth/me", .token = c.owner.access), 200); /* nothing has ended */
     for (int i = 0; i < (env.quick ? 4 : 16); i++) {
         cast_t now = cast_make();
         duel_t d = {.cast = &now, .owners = {now.owner, now.admin}, .kind = i % 2};
-        sql("UPDATE forge.memberships SET role = 'owner' WHERE organization_id = %lld AND role = 'admin'", (long long)now.id);
+        sql("UPDATE forge.memberships SET role = 'owner' WHERE organization_id = %lld AND role = 'admin'",
+            (long long)now.id);
         parallel(2, farewell, &d);
         int good = (d.status[0] < 300) + (d.status[1] < 300), bad = d.status[0] < 300 ? d.status[1] : d.status[0];
         ck_assert_msg(good == 1 && bad == 409, "round %d: %d %d", i, d.status[0], d.status[1]);
@@ -229,7 +240,8 @@ START_TEST(the_last_owner_hands_over_before_leaving)
     expect_status(CALL("POST", F("/api/v1/organizations/%lld/transfer", (long long)c.id), .token = c.root.access,
                        .json = F("{\"user_id\":%lld}", (long long)c.member.id)),
                   200);
-    ck_assert_str_eq(sql("SELECT string_agg(user_id::text, ' ') FROM forge.memberships WHERE organization_id = %lld AND role = 'owner'",
+    ck_assert_str_eq(sql("SELECT string_agg(user_id::text, ' ') FROM forge.memberships WHERE organization_id = %lld "
+                         "AND role = 'owner'",
                          (long long)c.id),
                      F("%lld", (long long)c.member.id));
 }
@@ -249,9 +261,10 @@ START_TEST(added_at_once)
 {
     cast_t c = cast_make();
     parallel(12, add_one, &c);
-    ck_assert_str_eq(sql("SELECT count(*) || ' ' || (SELECT count(*) FROM forge.audit_events WHERE event = 'member.added')"
-                         " FROM forge.memberships"),
-                     "4 1");
+    ck_assert_str_eq(
+        sql("SELECT count(*) || ' ' || (SELECT count(*) FROM forge.audit_events WHERE event = 'member.added')"
+            " FROM forge.memberships"),
+        "4 1");
 }
 END_TEST
 

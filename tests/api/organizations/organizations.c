@@ -27,8 +27,8 @@ static void join(json_int_t id, person_t who, const char *role)
 START_TEST(create_and_read)
 {
     person_t owner = person("student");
-    reply_t *made =
-        CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"name\":\"Institute of Graphs\",\"id\":7,\"role\":\"member\"}");
+    reply_t *made = CALL("POST", ORGANIZATIONS, .token = owner.access,
+                         .json = "{\"name\":\"Institute of Graphs\",\"id\":7,\"role\":\"member\"}");
     expect_status(made, 201);
     json_int_t id = int_at(made->json, "/id");
     ck_assert_str_eq(header(made, "Location"), path_of(id, ""));
@@ -41,9 +41,10 @@ START_TEST(create_and_read)
     ck_assert_uint_eq(json_object_size(read->json), 7);
     ck_assert_str_eq(header(read, "ETag"), "\"v1\"");
     expect_status(CALL("GET", path_of(id, ""), .token = owner.access, .headers = {"If-None-Match: \"v1\""}), 304);
-    ck_assert_str_eq(sql("SELECT event || ' ' || (detail->>'slug') || ' ' || (ip IS NOT NULL) || ' ' || (request_id IS NOT NULL)"
-                         " FROM forge.audit_events WHERE event LIKE 'organization.%%'"),
-                     "organization.created institute-of-graphs true true");
+    ck_assert_str_eq(
+        sql("SELECT event || ' ' || (detail->>'slug') || ' ' || (ip IS NOT NULL) || ' ' || (request_id IS NOT NULL)"
+            " FROM forge.audit_events WHERE event LIKE 'organization.%%'"),
+        "organization.created institute-of-graphs true true");
 }
 END_TEST
 
@@ -65,20 +66,25 @@ START_TEST(names_and_slugs)
         {"{\"name\":\"A\",\"slug\":\"../x\"}", "/slug", "format"},
         {"{\"name\":\"A\",\"slug\":7}", "/slug", "type"},
     };
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        expect_fault(CALL("POST", ORGANIZATIONS, .token = owner.access, .json = refused[i].json), refused[i].pointer, refused[i].code);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+        expect_fault(CALL("POST", ORGANIZATIONS, .token = owner.access, .json = refused[i].json), refused[i].pointer,
+                     refused[i].code);
     reply_t *both = CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"slug\":\"A\"}");
     expect_fault(both, "/name", "required");
     expect_fault(both, "/slug", "format"); /* all at once */
     char *longest = F("%063d", 0);
-    expect_status(CALL("POST", ORGANIZATIONS, .token = owner.access, .json = F("{\"name\":\"A\",\"slug\":\"%s\"}", longest)), 201);
-    expect_fault(CALL("POST", ORGANIZATIONS, .token = owner.access, .json = F("{\"name\":\"A\",\"slug\":\"%s0\"}", longest)), "/slug",
-                 "too_long");
-    expect_problem(CALL("POST", ORGANIZATIONS, .token = owner.access, .json = F("{\"name\":\"B\",\"slug\":\"%s\"}", longest)),
-                   "slug_taken");
+    expect_status(
+        CALL("POST", ORGANIZATIONS, .token = owner.access, .json = F("{\"name\":\"A\",\"slug\":\"%s\"}", longest)),
+        201);
+    expect_fault(
+        CALL("POST", ORGANIZATIONS, .token = owner.access, .json = F("{\"name\":\"A\",\"slug\":\"%s0\"}", longest)),
+        "/slug", "too_long");
+    expect_problem(
+        CALL("POST", ORGANIZATIONS, .token = owner.access, .json = F("{\"name\":\"B\",\"slug\":\"%s\"}", longest)),
+        "slug_taken");
     organization(owner, "Twin");
     json_int_t twin = organization(owner, "Twin"); /* nobody asked for that slug */
-    ck_assert(!strncmp(text_at(CALL("GET", path_of(twin, ""), .token = owner.access)->json, "/slug"), "twin-", 5));
+    ck_assert(strncmp(text_at(CALL("GET", path_of(twin, ""), .token = owner.access)->json, "/slug"), "twin-", 5) == 0);
     expect_problem(CALL("POST", ORGANIZATIONS, .json = "{\"name\":\"A\"}"), "unauthenticated");
 }
 END_TEST
@@ -86,10 +92,10 @@ END_TEST
 START_TEST(repeated_creation_is_one)
 {
     person_t owner = person("student");
-    reply_t *first =
-        CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"name\":\"Once\"}", .headers = {"Idempotency-Key: once"});
-    reply_t *second =
-        CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"name\":\"Once\"}", .headers = {"Idempotency-Key: once"});
+    reply_t *first = CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"name\":\"Once\"}",
+                          .headers = {"Idempotency-Key: once"});
+    reply_t *second = CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"name\":\"Once\"}",
+                           .headers = {"Idempotency-Key: once"});
     expect_status(first, 201);
     expect_status(second, 201);
     ck_assert(json_equal(first->json, second->json));
@@ -109,9 +115,11 @@ START_TEST(renamed)
     ck_assert_str_eq(text_at(changed->json, "/name"), "New");
     ck_assert_str_eq(text_at(changed->json, "/slug"), "old");
     ck_assert_str_eq(header(changed, "ETag"), "\"v2\"");
-    expect_problem(CALL("PATCH", path_of(id, ""), .token = owner.access, .json = "{\"name\":\"X\"}", .headers = {"If-Match: \"v1\""}),
+    expect_problem(CALL("PATCH", path_of(id, ""), .token = owner.access, .json = "{\"name\":\"X\"}",
+                        .headers = {"If-Match: \"v1\""}),
                    "precondition_failed");
-    expect_problem(CALL("PATCH", path_of(id, ""), .token = member.access, .json = "{\"name\":\"X\"}"), "insufficient_scope");
+    expect_problem(CALL("PATCH", path_of(id, ""), .token = member.access, .json = "{\"name\":\"X\"}"),
+                   "insufficient_scope");
     expect_fault(CALL("PATCH", path_of(id, ""), .token = owner.access, .json = "{\"slug\":\"X\"}"), "/slug", "format");
     expect_fault(CALL("PATCH", path_of(id, ""), .token = owner.access, .json = "{\"name\":null}"), "/name", NULL);
     organization(owner, "Taken");
@@ -124,14 +132,15 @@ START_TEST(deleted)
 {
     person_t owner = person("student");
     json_int_t id = organization(owner, "Short");
-    reply_t *course =
-        CALL("POST", "/api/v1/courses", .token = owner.access, .json = F("{\"title\":\"Inside\",\"organization_id\":%lld}", (long long)id));
+    reply_t *course = CALL("POST", "/api/v1/courses", .token = owner.access,
+                           .json = F("{\"title\":\"Inside\",\"organization_id\":%lld}", (long long)id));
     expect_status(course, 201);
     expect_problem(CALL("DELETE", path_of(id, ""), .token = owner.access), "conflict");
-    expect_status(CALL("PATCH", F("/api/v1/courses/%lld", (long long)int_at(course->json, "/id")), .token = owner.access,
-                       .json = "{\"organization_id\":null}"),
+    expect_status(CALL("PATCH", F("/api/v1/courses/%lld", (long long)int_at(course->json, "/id")),
+                       .token = owner.access, .json = "{\"organization_id\":null}"),
                   200);
-    expect_problem(CALL("DELETE", path_of(id, ""), .token = owner.access, .headers = {"If-Match: \"v2\""}), "precondition_failed");
+    expect_problem(CALL("DELETE", path_of(id, ""), .token = owner.access, .headers = {"If-Match: \"v2\""}),
+                   "precondition_failed");
     expect_status(CALL("DELETE", path_of(id, ""), .token = owner.access, .headers = {"If-Match: \"v1\""}), 204);
     expect_problem(CALL("GET", path_of(id, ""), .token = owner.access), "not_found");
     expect_problem(CALL("DELETE", path_of(id, ""), .token = owner.access), "not_found");
@@ -149,12 +158,14 @@ START_TEST(listed)
     ck_assert_str_eq(header(mine, "X-Total-Count"), "3");
     const char *link = strstr(header(mine, "Link"), "after=");
     ck_assert_ptr_nonnull(link);
-    reply_t *rest = CALL("GET", F(ORGANIZATIONS "?limit=2&%.*s", (int)strcspn(link, "&>"), link), .token = owner.access);
+    reply_t *rest =
+        CALL("GET", F(ORGANIZATIONS "?limit=2&%.*s", (int)strcspn(link, "&>"), link), .token = owner.access);
     ck_assert_uint_eq(json_array_size(rest->json), 1);
     ck_assert_str_eq(text_at(rest->json, "/0/name"), "Number 2");
     ck_assert_str_eq(text_at(rest->json, "/0/role"), "owner");
     ck_assert_uint_eq(json_array_size(CALL("GET", ORGANIZATIONS "?skip=1", .token = owner.access)->json), 2);
-    ck_assert_uint_eq(json_array_size(CALL("GET", ORGANIZATIONS "?all=true", .token = owner.access)->json), 3); /* heeded for admins only */
+    ck_assert_uint_eq(json_array_size(CALL("GET", ORGANIZATIONS "?all=true", .token = owner.access)->json),
+                      3); /* heeded for admins only */
     ck_assert_uint_eq(json_array_size(CALL("GET", ORGANIZATIONS, .token = admin.access)->json), 0);
     reply_t *all = CALL("GET", ORGANIZATIONS "?all=true&count=true", .token = admin.access);
     ck_assert_uint_eq(json_array_size(all->json), 5);
@@ -216,13 +227,15 @@ START_TEST(strangers_learn_nothing)
         {"POST", "/invitations", "{\"email\":\"a@example.org\"}"},
         {"DELETE", "/invitations/1", NULL},
     };
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        reply_t *hidden = CALL(calls[i].method, path_of(id, calls[i].rest), .token = stranger.access, .json = calls[i].json),
-                *missing = CALL(calls[i].method, path_of(unknown, calls[i].rest), .token = stranger.access, .json = calls[i].json);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        reply_t *hidden =
+                    CALL(calls[i].method, path_of(id, calls[i].rest), .token = stranger.access, .json = calls[i].json),
+                *missing = CALL(calls[i].method, path_of(unknown, calls[i].rest), .token = stranger.access,
+                                .json = calls[i].json);
         expect_problem(hidden, "not_found");
         ck_assert_str_eq(bare(hidden), bare(missing));
-        ck_assert_uint_eq(strlen(hidden->body),
-                          strlen(missing->body) - strlen(F("%lld", (long long)unknown)) + strlen(F("%lld", (long long)id)));
+        ck_assert_uint_eq(strlen(hidden->body), strlen(missing->body) - strlen(F("%lld", (long long)unknown)) +
+                                                    strlen(F("%lld", (long long)id)));
     }
     reply_t *inside = CALL("POST", "/api/v1/courses", .token = stranger.access,
                            .json = F("{\"title\":\"T\",\"organization_id\":%lld}", (long long)id)),
@@ -254,7 +267,9 @@ START_TEST(courses_stay_inside)
     expect_status(CALL("GET", course, .token = owner.access), 200);
     expect_status(CALL("PATCH", course, .token = admin.access, .json = "{\"organization_id\":null}"), 200);
     expect_status(CALL("GET", course), 200);
-    expect_problem(CALL("PATCH", course, .token = teacher.access, .json = F("{\"organization_id\":%lld}", (long long)id)), "bad_reference");
+    expect_problem(
+        CALL("PATCH", course, .token = teacher.access, .json = F("{\"organization_id\":%lld}", (long long)id)),
+        "bad_reference");
 }
 END_TEST
 

@@ -25,10 +25,13 @@ static size_t rows(person_t admin, const char *query)
 START_TEST(pages_and_filters)
 {
     person_t admin = person("admin");
-    sql("SET session_replication_role = replica; TRUNCATE forge.audit_events RESTART IDENTITY; SET session_replication_role = origin;"
-        "INSERT INTO forge.audit_events (at, event, actor_id, subject_id, ip, request_id, detail) SELECT timestamptz '2026-01-01' + i * "
+    sql("SET session_replication_role = replica; TRUNCATE forge.audit_events RESTART IDENTITY; SET "
+        "session_replication_role = origin;"
+        "INSERT INTO forge.audit_events (at, event, actor_id, subject_id, ip, request_id, detail) SELECT timestamptz "
+        "'2026-01-01' + i * "
         "interval '1 hour',"
-        " CASE i %% 3 WHEN 0 THEN 'user.login' WHEN 1 THEN 'user.logout' ELSE 'admin.bulk' END, nullif(i %% 5, 0), 9223372036854775807, "
+        " CASE i %% 3 WHEN 0 THEN 'user.login' WHEN 1 THEN 'user.logout' ELSE 'admin.bulk' END, nullif(i %% 5, 0), "
+        "9223372036854775807, "
         "'2001:db8::1', 'r' || i,"
         " jsonb_build_object('i', i) FROM generate_series(1, 150) i");
     static const struct {
@@ -53,8 +56,9 @@ START_TEST(pages_and_filters)
         {"until=2026-01-01T10:00:00Z", 9},
         {"since=2026-01-01T12:00:00%2B02:00&until=2026-01-01T11:30:00Z", 2},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(rows(admin, cases[i].query) == cases[i].n, "%s: %zu", cases[i].query, rows(admin, cases[i].query));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        ck_assert_msg(rows(admin, cases[i].query) == cases[i].n, "%s: %zu", cases[i].query,
+                      rows(admin, cases[i].query));
     reply_t *reply = CALL("GET", F("%s?limit=100&count=true", base), .token = admin.access);
     ck_assert_str_eq(header(reply, "X-Total-Count"), "150");
     ck_assert_int_eq(int_at(reply->json, "/0/id"), 150);
@@ -67,7 +71,8 @@ START_TEST(pages_and_filters)
     ck_assert_int_eq(int_at(reply->json, "/0/id"), 50);
     ck_assert_uint_eq(json_array_size(reply->json), 50);
     static const char *const bad[] = {
-        "actor=0", "actor=x", "actor=9223372036854775808", "since=yesterday", "event=", "until=2026-13-01T00:00:00Z", NULL};
+        "actor=0", "actor=x", "actor=9223372036854775808", "since=yesterday", "event=", "until=2026-13-01T00:00:00Z",
+        NULL};
     for (const char *const *query = bad; *query; query++)
         expect_problem(CALL("GET", F("%s?%s", base, *query), .token = admin.access), "validation_failed");
     expect_problem(CALL("GET", base, .token = person("instructor").access), "insufficient_scope");
@@ -82,9 +87,11 @@ END_TEST
 
 static void events_make(int n)
 {
-    sql("INSERT INTO forge.audit_events (event, actor_id, ip, request_id, detail) SELECT CASE WHEN i %% 1000 = 0 THEN 'user.rare' ELSE "
+    sql("INSERT INTO forge.audit_events (event, actor_id, ip, request_id, detail) SELECT CASE WHEN i %% 1000 = 0 THEN "
+        "'user.rare' ELSE "
         "'user.login' END, i %% 7,"
-        " '192.0.2.1', md5(i::text), jsonb_build_object('amr', 'pwd', 'text', repeat('x', i %% 100)) FROM generate_series(1, %d) i",
+        " '192.0.2.1', md5(i::text), jsonb_build_object('amr', 'pwd', 'text', repeat('x', i %% 100)) FROM "
+        "generate_series(1, %d) i",
         n);
 }
 
@@ -134,17 +141,21 @@ START_TEST(all_as_lines)
         ck_assert_int_ge(lines_check(reply, 1), 2500);
         ck_assert_ptr_nonnull(strstr(header(reply, "Vary"), "Accept"));
     }
-    ck_assert_int_eq(lines_check(CALL("GET", F("%s?event=user.rare", base), .token = admin.access, .headers = {LINES}), 1), 2);
-    reply_t *none = CALL("GET", F("%s?event=no.such", base), .token = admin.access, .headers = {LINES}, .lenient = true);
+    ck_assert_int_eq(
+        lines_check(CALL("GET", F("%s?event=user.rare", base), .token = admin.access, .headers = {LINES}), 1), 2);
+    reply_t *none =
+        CALL("GET", F("%s?event=no.such", base), .token = admin.access, .headers = {LINES}, .lenient = true);
     ck_assert_int_eq(none->status, 200);
     ck_assert_uint_eq(none->length, 0);
-    reply_t *one = CALL("GET", F("%s?event=user.rare&actor=%d", base, 2000 % 7), .token = admin.access, .headers = {LINES});
+    reply_t *one =
+        CALL("GET", F("%s?event=user.rare&actor=%d", base, 2000 % 7), .token = admin.access, .headers = {LINES});
     ck_assert_int_eq(lines_check(one, 1), 1);
     reply_t *head = CALL("HEAD", base, .token = admin.access, .headers = {LINES});
     expect_status(head, 200);
     ck_assert_ptr_nonnull(strstr(header(head, "Content-Type"), "application/x-ndjson"));
     reply_t *ticket = CALL("POST", "/api/v1/auth/stream-ticket", .token = admin.access);
-    reply_t *opened = CALL("GET", F("%s?event=user.rare&ticket=%s", base, text_at(ticket->json, "/ticket")), .headers = {LINES});
+    reply_t *opened =
+        CALL("GET", F("%s?event=user.rare&ticket=%s", base, text_at(ticket->json, "/ticket")), .headers = {LINES});
     ck_assert_int_eq(lines_check(opened, 1), 2);
     expect_problem(CALL("GET", F("%s?since=x", base), .token = admin.access, .headers = {LINES}), "validation_failed");
     expect_status(CALL("GET", base, .token = admin.access, .headers = {"Accept: */*"}), 200);
@@ -156,14 +167,16 @@ END_TEST
 /* Asks for the stream and reads only the first bytes of the answer, which go to head. */
 static int ask(person_t admin, const char *version, char *head, size_t room)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[PORT_MAIN]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)env.ports[PORT_MAIN]),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     struct timeval patience = {.tv_sec = 6};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    char *request = F("GET %s HTTP/%s\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n" LINES "\r\n\r\n", base, version, admin.access);
-    ck_assert(!connect(fd, (struct sockaddr *)&address, sizeof address));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    char *request = F("GET %s HTTP/%s\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n" LINES "\r\n\r\n", base,
+                      version, admin.access);
+    ck_assert(!connect(fd, (struct sockaddr *)&address, sizeof(address)));
     ck_assert_int_eq(send(fd, request, strlen(request), 0), (int)strlen(request));
     ssize_t got = recv(fd, head, room - 1, 0);
     head[got > 0 ? got : 0] = 0;
@@ -176,13 +189,13 @@ static long lines_read(person_t admin, long *bytes)
     static char block[65536];
     long lines = 0;
     ssize_t n = 0;
-    int fd = ask(admin, "1.0", block, sizeof block), small = 1 << 20;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    int fd = ask(admin, "1.0", block, sizeof(block)), small = 1 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     char *from = strstr(block, "\r\n\r\n");
     ck_assert_msg(strstr(block, " 200 ") && from, "%.300s", block);
     for (char *c = from + 4; *c; c++)
         lines += *c == '\n';
-    while ((n = recv(fd, block, sizeof block, 0)) > 0) {
+    while ((n = recv(fd, block, sizeof(block), 0)) > 0) {
         *bytes += n;
         for (char *c = block; (c = memchr(c, '\n', (size_t)(block + n - c))); c++)
             lines++;
@@ -215,7 +228,8 @@ static char *busy(void)
 {
     char *doing = "";
     for (int i = 0; i < 30; i++) {
-        doing = sql("SELECT string_agg(state || ' ' || coalesce(wait_event, '-') || ' ' || left(query, 200), '; ') FROM pg_stat_activity"
+        doing = sql("SELECT string_agg(state || ' ' || coalesce(wait_event, '-') || ' ' || left(query, 200), '; ') "
+                    "FROM pg_stat_activity"
                     " WHERE usename = 'forge_app' AND state <> 'idle'");
         if (!*doing)
             break;
@@ -233,7 +247,7 @@ START_TEST(no_reader_no_connection)
     int fds[8], refused = 0, begun = 0;
     events_make(60000);
     for (int i = 0; i < 8; i++) {
-        fds[i] = ask(admin, "1.1", head, sizeof head);
+        fds[i] = ask(admin, "1.1", head, sizeof(head));
         refused += strstr(head, " 503 ") != NULL;
         begun += strstr(head, " 200 ") != NULL;
     }
@@ -247,7 +261,8 @@ START_TEST(no_reader_no_connection)
         close(fds[i]);
     reply_t *reply = NULL;
     for (int i = 0; i < 100; i++) {
-        reply = CALL("GET", F("%s?event=user.rare", base), .token = admin.access, .headers = {LINES, "Connection: close"});
+        reply =
+            CALL("GET", F("%s?event=user.rare", base), .token = admin.access, .headers = {LINES, "Connection: close"});
         if (reply->status == 200)
             break;
         pause_ms(150);
@@ -266,7 +281,7 @@ START_TEST(failure_in_the_middle)
     expect_log("FG0490");
     events_make(60000);
     keep(all);
-    int fd = ask(admin, "1.1", head, sizeof head);
+    int fd = ask(admin, "1.1", head, sizeof(head));
     ck_assert_ptr_nonnull(strstr(head, " 200 "));
     sql("REVOKE SELECT ON forge.audit_events FROM forge_app");
     ssize_t got = 0, n;
@@ -297,12 +312,14 @@ START_TEST(file_has_what_the_table_has)
 {
     person_t admin = person("admin"), me = person("student");
     long from = file_size(F("%s/logs/audit.json", env.dir));
-    expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access, .json = "{\"role\":\"instructor\"}",
-                       .headers = {"X-Request-ID: audited-1"}),
+    expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access,
+                       .json = "{\"role\":\"instructor\"}", .headers = {"X-Request-ID: audited-1"}),
                   200);
-    expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access, .json = "{\"role\":\"instructor\"}"),
+    expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access,
+                       .json = "{\"role\":\"instructor\"}"),
                   200);
-    expect_problem(CALL("PATCH", F("/api/v1/users/%lld", (long long)admin.id), .token = admin.access, .json = "{\"role\":\"student\"}"),
+    expect_problem(CALL("PATCH", F("/api/v1/users/%lld", (long long)admin.id), .token = admin.access,
+                        .json = "{\"role\":\"student\"}"),
                    "last_admin");
     char *text = audit_since(from), *state;
     int n = 0;
@@ -318,8 +335,8 @@ START_TEST(file_has_what_the_table_has)
         ck_assert_int_eq(int_at(event, "/actor_id"), admin.id);
         ck_assert_int_eq(int_at(event, "/subject_id"), me.id);
         ck_assert_uint_eq(strlen(text_at(event, "/ts")), strlen("2026-01-31T12:00:00.123Z"));
-        ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = '%s' AND detail = '%s'", text_at(event, "/event"),
-                             (char *)keep(json_dumps(at(event, "/detail"), 0))),
+        ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = '%s' AND detail = '%s'",
+                             text_at(event, "/event"), (char *)keep(json_dumps(at(event, "/detail"), 0))),
                          "1");
     }
     ck_assert_int_eq(n, 2);

@@ -22,20 +22,24 @@ static char *row_of(person_t who)
 START_TEST(members_change)
 {
     person_t me = person("student");
-    reply_t *reply = patch(me, "{\"full_name\":\"Ada L\",\"bio\":\"two\\nlines\",\"avatar_url\":\"https://example.org/a.png\","
-                               "\"locale\":\"de-CH-1996\",\"timezone\":\"America/Argentina/Buenos_Aires\",\"username\":\"ada_new\"}");
+    reply_t *reply = patch(
+        me, "{\"full_name\":\"Ada L\",\"bio\":\"two\\nlines\",\"avatar_url\":\"https://example.org/a.png\","
+            "\"locale\":\"de-CH-1996\",\"timezone\":\"America/Argentina/Buenos_Aires\",\"username\":\"ada_new\"}");
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/full_name"), "Ada L");
     ck_assert_str_eq(text_at(reply->json, "/username"), "ada_new");
-    ck_assert_str_eq(text_at(CALL("GET", me_path, .token = me.access)->json, "/timezone"), "America/Argentina/Buenos_Aires");
+    ck_assert_str_eq(text_at(CALL("GET", me_path, .token = me.access)->json, "/timezone"),
+                     "America/Argentina/Buenos_Aires");
     reply = patch(me, "{\"bio\":null,\"locale\":null}");
     ck_assert(json_is_null(at(reply->json, "/bio")) && json_is_null(at(reply->json, "/locale")));
     ck_assert_str_eq(text_at(reply->json, "/full_name"), "Ada L");
-    reply = CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"merged\"}", .type = "application/merge-patch+json");
+    reply = CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"merged\"}",
+                 .type = "application/merge-patch+json");
     ck_assert_str_eq(text_at(reply->json, "/bio"), "merged");
-    ck_assert_str_eq(sql("SELECT string_agg(event || actor_id || subject_id, ' ') FROM forge.audit_events WHERE event = 'user.updated'"),
-                     F("user.updated%lld%lld user.updated%lld%lld user.updated%lld%lld", (long long)me.id, (long long)me.id,
-                       (long long)me.id, (long long)me.id, (long long)me.id, (long long)me.id));
+    ck_assert_str_eq(sql("SELECT string_agg(event || actor_id || subject_id, ' ') FROM forge.audit_events WHERE event "
+                         "= 'user.updated'"),
+                     F("user.updated%lld%lld user.updated%lld%lld user.updated%lld%lld", (long long)me.id,
+                       (long long)me.id, (long long)me.id, (long long)me.id, (long long)me.id, (long long)me.id));
 }
 END_TEST
 
@@ -96,7 +100,7 @@ START_TEST(refused_members)
     };
     person_t me = person("student");
     char *before = row_of(me);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         reply_t *reply = patch(me, cases[i].body);
         ck_assert_msg(reply->status == 422, "%s: %d", cases[i].body, reply->status);
         expect_fault(reply, cases[i].pointer, NULL);
@@ -115,7 +119,8 @@ START_TEST(sql_is_text)
 {
     static const char evil[] = "'; DROP TABLE forge.users; -- $1 %s \\";
     person_t me = person("student");
-    reply_t *reply = patch(me, F("{\"full_name\":\"%s\",\"bio\":\"%s\"}", "'; DROP TABLE forge.users; -- $1 %s \\\\", "x'::jsonb || '{}"));
+    reply_t *reply = patch(
+        me, F("{\"full_name\":\"%s\",\"bio\":\"%s\"}", "'; DROP TABLE forge.users; -- $1 %s \\\\", "x'::jsonb || '{}"));
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/full_name"), evil);
     ck_assert_str_eq(sql("SELECT full_name FROM forge.users WHERE id = %lld", (long long)me.id), evil);
@@ -168,16 +173,20 @@ START_TEST(conditional)
     reply_t *reply = CALL("GET", me_path, .token = me.access);
     const char *tag = header(reply, "ETag");
     expect_status(CALL("GET", me_path, .token = me.access, .headers = {F("If-None-Match: %s", tag)}), 304);
-    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)), 200);
+    expect_status(
+        CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
+        200);
     ck_assert_str_ne(header(CALL("GET", me_path, .token = me.access), "ETag"), tag);
     reply = CALL("GET", "/api/v1/auth/me", .token = me.access);
     tag = header(reply, "ETag");
     reply = CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"1\"}", .headers = {F("If-Match: %s", tag)});
     expect_status(reply, 200);
-    expect_problem(CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"2\"}", .headers = {F("If-Match: %s", tag)}),
-                   "precondition_failed");
-    expect_status(
-        CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"2\"}", .headers = {F("If-Match: %s", header(reply, "ETag"))}), 200);
+    expect_problem(
+        CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"2\"}", .headers = {F("If-Match: %s", tag)}),
+        "precondition_failed");
+    expect_status(CALL("PATCH", me_path, .token = me.access, .json = "{\"bio\":\"2\"}",
+                       .headers = {F("If-Match: %s", header(reply, "ETag"))}),
+                  200);
     expect_problem(CALL("PATCH", me_path, .json = "{}"), "unauthenticated");
 }
 END_TEST
@@ -186,25 +195,33 @@ START_TEST(leaving)
 {
     person_t me = person("student");
     expect_problem(CALL("DELETE", me_path, .token = me.access, .json = "{}"), "validation_failed");
-    expect_problem(CALL("DELETE", me_path, .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"), "bad_credentials");
+    expect_problem(CALL("DELETE", me_path, .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"),
+                   "bad_credentials");
     ck_assert_str_eq(sql("SELECT is_active FROM forge.users WHERE id = %lld", (long long)me.id), "t");
     expect_status(CALL("DELETE", me_path, .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), 204);
-    ck_assert_str_eq(
-        sql("SELECT is_active || ' ' || (erase_at > now() + interval '29 days') || ' ' || (SELECT count(*) FROM forge.sessions s"
-            " WHERE s.user_id = u.id AND revoked_at IS NULL) FROM forge.users u WHERE id = %lld",
-            (long long)me.id),
-        "false true 0");
-    expect_problem(CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
-                   "bad_credentials");
+    ck_assert_str_eq(sql("SELECT is_active || ' ' || (erase_at > now() + interval '29 days') || ' ' || (SELECT "
+                         "count(*) FROM forge.sessions s"
+                         " WHERE s.user_id = u.id AND revoked_at IS NULL) FROM forge.users u WHERE id = %lld",
+                         (long long)me.id),
+                     "false true 0");
+    expect_problem(
+        CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
+        "bad_credentials");
     expect_problem(CALL("GET", me_path, .token = me.access), "invalid_token");
     expect_problem(CALL("GET", F("/api/v1/users/%lld", (long long)me.id)), "not_found");
-    expect_problem(CALL("POST", "/api/v1/auth/register", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
+    expect_problem(CALL("POST", "/api/v1/auth/register",
+                        .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
                    "email_taken");
     person_t admin = person("admin");
-    expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access, .json = "{\"is_active\":true}"), 200);
-    expect_status(CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)), 200);
+    expect_status(
+        CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access, .json = "{\"is_active\":true}"),
+        200);
+    expect_status(
+        CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
+        200);
     ck_assert_str_eq(sql("SELECT erase_at IS NULL FROM forge.users WHERE id = %lld", (long long)me.id), "t");
-    expect_problem(CALL("DELETE", me_path, .token = admin.access, .json = F("{\"password\":\"%s\"}", admin.password)), "last_admin");
+    expect_problem(CALL("DELETE", me_path, .token = admin.access, .json = F("{\"password\":\"%s\"}", admin.password)),
+                   "last_admin");
 }
 END_TEST
 
@@ -212,7 +229,8 @@ START_TEST(export_of_everything)
 {
     person_t me = person("instructor"), other = person("student");
     course_of(me, "My course");
-    sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org'); INSERT INTO forge.memberships VALUES (1, %lld, 'owner')",
+    sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org'); INSERT INTO forge.memberships VALUES (1, "
+        "%lld, 'owner')",
         (long long)me.id);
     sql("INSERT INTO forge.mfa_factors (user_id, secret) VALUES (%lld, repeat('SEALED', 8))", (long long)me.id);
     reply_t *reply = CALL("GET", F("%s/export", me_path), .token = me.access);
@@ -223,8 +241,9 @@ START_TEST(export_of_everything)
     ck_assert_str_eq(text_at(reply->json, "/memberships/0/role"), "owner");
     ck_assert_str_eq(text_at(reply->json, "/sessions/0/ip"), "127.0.0.1");
     ck_assert_str_eq(text_at(reply->json, "/mfa_factors/0/kind"), "totp");
-    ck_assert_str_eq(text_at(reply->json, F("/audit_events/%d/event", (int)json_array_size(at(reply->json, "/audit_events")) - 1)),
-                     "user.registered");
+    ck_assert_str_eq(
+        text_at(reply->json, F("/audit_events/%d/event", (int)json_array_size(at(reply->json, "/audit_events")) - 1)),
+        "user.registered");
     ck_assert_ptr_nonnull(strchr(text_at(reply->json, "/account/created_at"), 'Z'));
     static const char *const secrets[] = {"hash", "secret", "$2y$", "{sha256}", "sha256", "SEALED", "token", NULL};
     for (const char *const *secret = secrets; *secret; secret++)
@@ -248,14 +267,18 @@ START_TEST(another_address)
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/email"), me.email);
     ck_assert_str_eq(text_at(reply->json, "/bio"), "y");
-    ck_assert_str_eq(sql("SELECT email FROM forge.one_time_tokens WHERE kind = 'email_change' AND user_id = %lld", (long long)me.id),
-                     "New.Me@example.net");
-    reply = CALL("POST", "/api/v1/auth/api-keys", .token = me.access, .json = "{\"name\":\"k\",\"scopes\":[\"read\",\"write\"]}");
+    ck_assert_str_eq(
+        sql("SELECT email FROM forge.one_time_tokens WHERE kind = 'email_change' AND user_id = %lld", (long long)me.id),
+        "New.Me@example.net");
+    reply = CALL("POST", "/api/v1/auth/api-keys", .token = me.access,
+                 .json = "{\"name\":\"k\",\"scopes\":[\"read\",\"write\"]}");
     expect_status(reply, 201);
     const char *key = text_at(reply->json, "/key");
-    expect_problem(CALL("PATCH", me_path, .token = key, .json = "{\"email\":\"thief@example.net\"}"), "session_required");
+    expect_problem(CALL("PATCH", me_path, .token = key, .json = "{\"email\":\"thief@example.net\"}"),
+                   "session_required");
     expect_status(CALL("PATCH", me_path, .token = key, .json = "{\"bio\":\"by key\"}"), 200);
-    expect_problem(CALL("DELETE", me_path, .token = key, .json = F("{\"password\":\"%s\"}", me.password)), "session_required");
+    expect_problem(CALL("DELETE", me_path, .token = key, .json = F("{\"password\":\"%s\"}", me.password)),
+                   "session_required");
     reply = CALL("GET", F("%s/export", me_path), .token = me.access);
     ck_assert_str_eq(text_at(reply->json, "/api_keys/0/name"), "k");
     ck_assert_ptr_null(strstr(reply->body, key));

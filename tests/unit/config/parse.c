@@ -13,7 +13,12 @@ START_TEST(durations)
         const char *text;
         apr_int64_t t;
     } good[] = {
-        {"0s", 0}, {"500ms", SECOND / 2}, {"10s", 10 * SECOND}, {"15m", 900 * SECOND}, {"2h", 7200 * SECOND}, {"7d", 7 * 86400 * SECOND},
+        {"0s", 0},
+        {"500ms", SECOND / 2},
+        {"10s", 10 * SECOND},
+        {"15m", 900 * SECOND},
+        {"2h", 7200 * SECOND},
+        {"7d", 7 * 86400 * SECOND},
     };
     static const char *const bad[] = {"",
                                       "10",
@@ -52,9 +57,11 @@ START_TEST(sizes)
         const char *text;
         apr_int64_t bytes;
     } good[] = {
-        {"0", 0}, {"4096", 4096}, {"1K", 1024}, {"10M", 10485760}, {"2G", 2147483648}, {"9223372036854775807", APR_INT64_MAX},
+        {"0", 0},          {"4096", 4096},     {"1K", 1024},
+        {"10M", 10485760}, {"2G", 2147483648}, {"9223372036854775807", APR_INT64_MAX},
     };
-    static const char *const bad[] = {"", "K", "1k", "1KB", "1 K", "-1", "1e3", "300x", "9223372036854775808", "9007199254740992K", "1.5M"};
+    static const char *const bad[] = {
+        "", "K", "1k", "1KB", "1 K", "-1", "1e3", "300x", "9223372036854775808", "9007199254740992K", "1.5M"};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         apr_int64_t bytes = -7;
         ck_assert_msg(forge_config_parse_size(good[i].text, &bytes), "%s", good[i].text);
@@ -83,8 +90,9 @@ END_TEST
 
 START_TEST(rates)
 {
-    static const char *const bad[] = {"",      "1000",     "1000/",   "/15m",    "0/15m",    "-1/15m", "10/0s",
-                                      "10/15", "10/15m/2", "10 /15m", "10/ 15m", "300x/15m", "of",     "99999999999999999999/1s"};
+    static const char *const bad[] = {
+        "",      "1000",     "1000/",   "/15m",    "0/15m",    "-1/15m", "10/0s",
+        "10/15", "10/15m/2", "10 /15m", "10/ 15m", "300x/15m", "of",     "99999999999999999999/1s"};
     forge_limit_t rate = {7, 7};
     ck_assert(forge_config_parse_rate("1000/15m", &rate));
     ck_assert_int_eq(rate.limit, 1000);
@@ -147,7 +155,8 @@ START_TEST(origins)
                                       "https://a.example?x",
                                       "https://a.example#x"};
     ck_assert_str_eq(forge_config_parse_origin(forge_test_pool, "https://app.example.org"), "https://app.example.org");
-    ck_assert_str_eq(forge_config_parse_origin(forge_test_pool, "HTTPS://App.Example.ORG:443"), "https://app.example.org");
+    ck_assert_str_eq(forge_config_parse_origin(forge_test_pool, "HTTPS://App.Example.ORG:443"),
+                     "https://app.example.org");
     ck_assert_str_eq(forge_config_parse_origin(forge_test_pool, "http://localhost:80"), "http://localhost");
     ck_assert_str_eq(forge_config_parse_origin(forge_test_pool, "http://localhost:443"), "http://localhost:443");
     ck_assert_str_eq(forge_config_parse_origin(forge_test_pool, "http://[::1]:3000"), "http://[::1]:3000");
@@ -165,7 +174,7 @@ START_TEST(pages)
     ck_assert(forge_config_parse_page("/login"));
     ck_assert(forge_config_parse_page("/login?lang=en&x=%20"));
     ck_assert(forge_config_parse_page("https://login.example.org/x"));
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         ck_assert_msg(!forge_config_parse_page(bad[i]), "%s", bad[i]);
 }
 END_TEST

@@ -55,7 +55,7 @@ START_TEST(well_formed)
         {"a,b\r\n\"1\",2\r\n", "1|2"},
         {"a,b\n1,\"2\"", "1|2"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ck_assert_msg(strcmp(flat(cases[i][0]), cases[i][1]) == 0, "%s gives %s", cases[i][0], flat(cases[i][0]));
 }
 END_TEST
@@ -77,7 +77,7 @@ START_TEST(ill_formed)
         {"a,b\n\"1\" ,2\n", "line 2: something follows a closing quote"},
         {"a,b\n\"x\ny\",1\n2\n", "line 4: there are 1 fields, but 2 columns"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         ck_assert_msg(parse(cases[i][0]) == NULL, "%s", cases[i][0]);
         ck_assert_str_eq(why, cases[i][1]);
     }
@@ -116,7 +116,7 @@ END_TEST
 START_TEST(every_prefix)
 {
     static const char text[] = "a,\"b\"\r\n\"x \"\"y\"\"\r\n\",2\r\n,\"\"\n\n\"z\",3";
-    for (size_t n = 0; n < sizeof text; n++)
+    for (size_t n = 0; n < sizeof(text); n++)
         parse(apr_pstrmemdup(forge_test_pool, text, n));
 }
 END_TEST

@@ -53,8 +53,8 @@ START_TEST(good_addresses)
         {"\xce\xa3\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x82@example.org",
          "\xce\xa3\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x82@example.org",
          "\xcf\x83\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x83@example.org"}, /* final sigma */
-        {"\xe7\x94\xa8\xe6\x88\xb7@\xe4\xbe\x8b\xe5\xad\x90.\xe5\xb9\xbf\xe5\x91\x8a", "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v",
-         "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v"},
+        {"\xe7\x94\xa8\xe6\x88\xb7@\xe4\xbe\x8b\xe5\xad\x90.\xe5\xb9\xbf\xe5\x91\x8a",
+         "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v", "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v"},
         {"123@456.example", "123@456.example", "123@456.example"},
         {"ada@3com.example", "ada@3com.example", "ada@3com.example"},
         {"ada@a--b.example", "ada@a--b.example", "ada@a--b.example"},
@@ -182,7 +182,8 @@ START_TEST(lengths)
     ck_assert(normalize(apr_pstrcat(forge_test_pool, times("a", 15), "@", domain, NULL)));        /* 254 */
     ck_assert(!normalize(apr_pstrcat(forge_test_pool, times("a", 16), "@", domain, NULL)));
     ck_assert_str_eq(why, "it is longer than 254 bytes");
-    ck_assert(!normalize(apr_pstrcat(forge_test_pool, "a@", times("abcdefghi.", 25), "abcd", NULL))); /* a domain of 254 */
+    ck_assert(
+        !normalize(apr_pstrcat(forge_test_pool, "a@", times("abcdefghi.", 25), "abcd", NULL))); /* a domain of 254 */
     ck_assert(!normalize(apr_pstrcat(forge_test_pool, "a@", times("a.", 200), "org", NULL)));
     ck_assert(!normalize(times("a", 100000)));
     ck_assert(!normalize(apr_pstrcat(forge_test_pool, "a@", times("\xc3\xa4", 300), ".org", NULL)));

@@ -7,7 +7,8 @@
 START_TEST(tags)
 {
     ck_assert_str_eq(forge_core_etag_version(forge_test_pool, "3"), "\"v3\"");
-    const char *a = forge_core_etag_bytes(forge_test_pool, "abc", 3), *b = forge_core_etag_bytes(forge_test_pool, "abd", 3);
+    const char *a = forge_core_etag_bytes(forge_test_pool, "abc", 3),
+               *b = forge_core_etag_bytes(forge_test_pool, "abd", 3);
     ck_assert_str_ne(a, b);
     ck_assert_str_eq(a, forge_core_etag_bytes(forge_test_pool, "abc", 3));
     ck_assert_uint_eq(strlen(a), 24);
@@ -52,8 +53,10 @@ START_TEST(comparison)
         {"\"v3\"x", "\"v3\"", true, true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        ck_assert_msg(forge_core_etag_match(rows[i].header, rows[i].etag, true) == rows[i].weak, "weak %s", rows[i].header);
-        ck_assert_msg(forge_core_etag_match(rows[i].header, rows[i].etag, false) == rows[i].strong, "strong %s", rows[i].header);
+        ck_assert_msg(forge_core_etag_match(rows[i].header, rows[i].etag, true) == rows[i].weak, "weak %s",
+                      rows[i].header);
+        ck_assert_msg(forge_core_etag_match(rows[i].header, rows[i].etag, false) == rows[i].strong, "strong %s",
+                      rows[i].header);
     }
 }
 END_TEST

@@ -71,7 +71,8 @@ static const char *faulty(const char *json, const char *pointer, const char *cod
 {
     json_in(FORGE_INPUT_PATCH, json);
     const forge_fault_t *f = only_fault();
-    ck_assert_msg(!strcmp(f->pointer, pointer) && !strcmp(f->code, code), "%s: %s %s", json, f->pointer, f->code);
+    ck_assert_msg(strcmp(f->pointer, pointer) == 0 && strcmp(f->code, code) == 0, "%s: %s %s", json, f->pointer,
+                  f->code);
     return f->detail;
 }
 
@@ -87,14 +88,16 @@ static forge_input_t *pairs_in(forge_input_mode_t mode, const char *query)
 static void faulty_query(const char *query, const char *pointer, const char *code)
 {
     pairs_in(FORGE_INPUT_QUERY, apr_pstrcat(forge_test_pool, "title=x&", query, NULL));
-    ck_assert_msg(!strcmp(only_fault()->pointer, pointer) && !strcmp(only_fault()->code, code), "%s: %s", query, only_fault()->code);
+    ck_assert_msg(strcmp(only_fault()->pointer, pointer) == 0 && strcmp(only_fault()->code, code) == 0, "%s: %s", query,
+                  only_fault()->code);
 }
 
 START_TEST(binds_every_type)
 {
     forge_input_t *in = accepted(
-        FORGE_INPUT_CREATE, "{\"title\":\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\",\"count\":100,\"big\":9223372036854775807,\"low\":-5,"
-                            "\"ratio\":0.25,\"flag\":true,\"at\":\"2026-01-31T13:00:00+01:00\",\"kind\":\"green\"}");
+        FORGE_INPUT_CREATE,
+        "{\"title\":\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\",\"count\":100,\"big\":9223372036854775807,\"low\":-5,"
+        "\"ratio\":0.25,\"flag\":true,\"at\":\"2026-01-31T13:00:00+01:00\",\"kind\":\"green\"}");
     ck_assert_str_eq(forge_core_input_text(in, "title"), "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9");
     ck_assert_int_eq(forge_core_input_int(in, "count", 0), 100);
     ck_assert_str_eq(forge_core_input_text(in, "count"), "100");
@@ -153,7 +156,8 @@ START_TEST(sent_members_as_json)
 {
     static const char *const names[] = {"note", "no_such_member", "flag", "count", "title", "at", NULL};
     static const char *const unknown[] = {"no_such_member", NULL};
-    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\",\"low\":1}");
+    forge_input_t *in =
+        accepted(FORGE_INPUT_PATCH, "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\",\"low\":1}");
     ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, false),
                      "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\"}");
     ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, true),
@@ -231,7 +235,8 @@ END_TEST
 
 START_TEST(mail_names_and_passwords)
 {
-    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"mail\":\" Ada@EXAMPLE.org \",\"user\":\"ada_l\",\"secret\":\"  pass word \"}");
+    forge_input_t *in =
+        accepted(FORGE_INPUT_PATCH, "{\"mail\":\" Ada@EXAMPLE.org \",\"user\":\"ada_l\",\"secret\":\"  pass word \"}");
     ck_assert_str_eq(forge_core_input_text(in, "mail"), "Ada@example.org");
     ck_assert_str_eq(forge_core_input_text(in, "user"), "ada_l");
     ck_assert_str_eq(forge_core_input_text(in, "secret"), "  pass word ");
@@ -262,8 +267,8 @@ END_TEST
 
 START_TEST(web_addresses)
 {
-    static const char *const good[] = {"http://a", "https://example.org", "HTTPS://Example.org:8443/a/b?c=%20d#e", "http://[::1]:80/",
-                                       "https://a.b/~x;y=(1),2*'!$&+@:"};
+    static const char *const good[] = {"http://a", "https://example.org", "HTTPS://Example.org:8443/a/b?c=%20d#e",
+                                       "http://[::1]:80/", "https://a.b/~x;y=(1),2*'!$&+@:"};
     static const char *const bad[] = {
         "",
         "example.org",
@@ -304,7 +309,8 @@ END_TEST
 
 START_TEST(lines_have_no_controls)
 {
-    ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"a \xe2\x82\xac b\"}"), "line"), "a \xe2\x82\xac b");
+    ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"a \xe2\x82\xac b\"}"), "line"),
+                     "a \xe2\x82\xac b");
     ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"\"}"), "line"), "");
     faulty("{\"line\":\"a\\nb\"}", "/line", "format");
     faulty("{\"line\":\"a\\tb\"}", "/line", "format");
@@ -319,7 +325,8 @@ END_TEST
 START_TEST(nested_members)
 {
     faulty("{\"one\":{}}", "/one/email", "required");
-    faulty("{\"many\":[{\"email\":\"ada@example.org\"},{\"email\":\"ada@example.org\",\"level\":4}]}", "/many/1/level", "out_of_range");
+    faulty("{\"many\":[{\"email\":\"ada@example.org\"},{\"email\":\"ada@example.org\",\"level\":4}]}", "/many/1/level",
+           "out_of_range");
     json_in(FORGE_INPUT_PATCH, "{\"many\":[{\"email\":1},{\"level\":\"x\"}]}");
     ck_assert_int_eq(forge_core_faults_count(faults), 3);
     forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"free\":{\"any\":[1]},\"ids\":[1,2],\"names\":[\"a\"]}");
@@ -332,9 +339,10 @@ END_TEST
 
 START_TEST(only_listed_members_are_kept)
 {
-    forge_input_t *in = accepted(FORGE_INPUT_PATCH,
-                                 "{\"is_admin\":true,\"version\":99,\"many\":[{\"email\":\"ada@example.org\",\"id\":1,\"is_admin\":true}],"
-                                 "\"one\":{\"email\":\"ada@example.org\",\"level\":2,\"x\":1}}");
+    forge_input_t *in = accepted(
+        FORGE_INPUT_PATCH,
+        "{\"is_admin\":true,\"version\":99,\"many\":[{\"email\":\"ada@example.org\",\"id\":1,\"is_admin\":true}],"
+        "\"one\":{\"email\":\"ada@example.org\",\"level\":2,\"x\":1}}");
     ck_assert(!forge_core_input_has(in, "version"));
     const forge_json_t *item = forge_util_json_at(forge_core_input_json_value(in, "many"), 0);
     ck_assert_uint_eq(forge_util_json_size(item), 1);
@@ -347,8 +355,8 @@ END_TEST
 
 START_TEST(all_faults_at_once_and_no_echo)
 {
-    json_in(FORGE_INPUT_CREATE,
-            "{\"count\":\"canary\",\"kind\":\"canary\",\"mail\":\"canary\",\"user\":\"canary!\",\"link\":\"canary\",\"at\":\"canary\"}");
+    json_in(FORGE_INPUT_CREATE, "{\"count\":\"canary\",\"kind\":\"canary\",\"mail\":\"canary\",\"user\":\"canary!\","
+                                "\"link\":\"canary\",\"at\":\"canary\"}");
     ck_assert_int_eq(forge_core_faults_count(faults), 7);
     for (int i = 0; i < forge_core_faults_count(faults); i++)
         ck_assert_ptr_null(strstr(forge_core_faults_at(faults, i)->detail, "canary"));
@@ -375,7 +383,8 @@ END_TEST
 
 START_TEST(queries)
 {
-    forge_input_t *in = pairs_in(FORGE_INPUT_QUERY, "title=a+b&count=5&flag=false&kind=red&at=2026-01-31T12:00:00Z&unknown=1&ratio=0.5");
+    forge_input_t *in = pairs_in(FORGE_INPUT_QUERY,
+                                 "title=a+b&count=5&flag=false&kind=red&at=2026-01-31T12:00:00Z&unknown=1&ratio=0.5");
     ck_assert_int_eq(forge_core_faults_count(faults), 0);
     ck_assert_str_eq(forge_core_input_text(in, "title"), "a b");
     ck_assert_int_eq(forge_core_input_int(in, "count", 0), 5);

@@ -68,7 +68,8 @@ START_TEST(costs)
 }
 END_TEST
 
-/* Plain hashes of other systems: "U*U" and friends are the published vectors of crypt_blowfish, the last two were made by libxcrypt. */
+/* Plain hashes of other systems: "U*U" and friends are the published vectors of crypt_blowfish, the last two were made
+ * by libxcrypt. */
 START_TEST(imported_hashes)
 {
     ck_assert(verify("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"));
@@ -81,14 +82,18 @@ START_TEST(imported_hashes)
     ck_assert(!verify("U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeX"));
     /* as bcrypt does: 72 bytes count */
     const char *long_hash = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";
-    const char *long_text = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored";
+    const char *long_text =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored";
     ck_assert(verify(long_text, long_hash));
     ck_assert(verify(apr_pstrndup(forge_test_pool, long_text, 72), long_hash));
     ck_assert(!verify(apr_pstrndup(forge_test_pool, long_text, 71), long_hash));
     /* UTF-8 */
-    ck_assert(verify("\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac", "$2b$04$PGk7vTq0sYc3ZxRj9mWd2uLLEZEOauabmA.LSgCzP.x6.qmROojzu"));
-    ck_assert(verify("\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac", "$2a$04$PGk7vTq0sYc3ZxRj9mWd2uLLEZEOauabmA.LSgCzP.x6.qmROojzu"));
-    ck_assert(!forge_core_hash_verify(forge_test_pool, "U*U\0x", 5, "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"));
+    ck_assert(
+        verify("\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac", "$2b$04$PGk7vTq0sYc3ZxRj9mWd2uLLEZEOauabmA.LSgCzP.x6.qmROojzu"));
+    ck_assert(
+        verify("\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac", "$2a$04$PGk7vTq0sYc3ZxRj9mWd2uLLEZEOauabmA.LSgCzP.x6.qmROojzu"));
+    ck_assert(!forge_core_hash_verify(forge_test_pool, "U*U\0x", 5,
+                                      "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"));
 }
 END_TEST
 

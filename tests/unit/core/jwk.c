@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of core/jwk.c: which key files are taken, and that what is published verifies what was signed, judged by OpenSSL alone.
+ * Tests of core/jwk.c: which key files are taken, and that what is published verifies what was signed, judged by
+ * OpenSSL alone.
  */
 #include "core/identity/keys.h"
 #include "core/identity/identity.h"
@@ -27,7 +28,8 @@ static char *pem_of(EVP_PKEY *pkey, form_t form)
     else if (form == TRADITIONAL)
         ck_assert(PEM_write_bio_PrivateKey_traditional(bio, pkey, NULL, NULL, 0, NULL, NULL));
     else
-        ck_assert(PEM_write_bio_PrivateKey(bio, pkey, form == ENCRYPTED ? EVP_aes_128_cbc() : NULL, NULL, 0, NULL, (void *)"passphrase"));
+        ck_assert(PEM_write_bio_PrivateKey(bio, pkey, form == ENCRYPTED ? EVP_aes_128_cbc() : NULL, NULL, 0, NULL,
+                                           (void *)"passphrase"));
     long len = BIO_get_mem_data(bio, &data);
     char *pem = apr_pstrmemdup(forge_test_pool, data, (apr_size_t)len);
     BIO_free(bio);
@@ -58,10 +60,13 @@ START_TEST(files_taken)
     taken(FORGE_ALG_RS256, RFC_RSA_PUBLIC);
     taken(FORGE_ALG_ES256, RFC_EC);
     taken(FORGE_ALG_ES256, RFC_EC_PUBLIC);
-    taken(FORGE_ALG_ES256, pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), TRADITIONAL)); /* BEGIN EC PRIVATE KEY */
+    taken(FORGE_ALG_ES256,
+          pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), TRADITIONAL)); /* BEGIN EC PRIVATE KEY */
     taken(FORGE_ALG_RS256, pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048), TRADITIONAL));
     taken(FORGE_ALG_ES256, "comment before it\n" RFC_EC "and after it\n");
-    taken(FORGE_ALG_ES256, "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" RFC_EC); /* openssl ecparam */
+    taken(
+        FORGE_ALG_ES256,
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" RFC_EC); /* openssl ecparam */
 }
 END_TEST
 
@@ -115,8 +120,10 @@ START_TEST(halves_apart)
     EVP_PKEY *one = pkey_read(RFC_RSA), *other = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     BIGNUM *n[8] = {NULL};
-    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_RSA_N, &n[6]), OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n[6]);
-    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_RSA_E, &n[7]), OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, n[7]);
+    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_RSA_N, &n[6]),
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n[6]);
+    EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_RSA_E, &n[7]),
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, n[7]);
     for (int i = 0; i < 6; i++)
         EVP_PKEY_get_bn_param(one, private_half[i], &n[i]), OSSL_PARAM_BLD_push_BN(build, private_half[i], n[i]);
     EVP_PKEY *twisted = pkey_of("RSA", build, EVP_PKEY_KEYPAIR);
@@ -178,7 +185,8 @@ START_TEST(published_members)
 {
     static const forge_key_spec_t files[] = {{"es-1", FORGE_ALG_ES256, RFC_EC, sizeof(RFC_EC) - 1},
                                              {"rs.1", FORGE_ALG_RS256, RFC_RSA_PUBLIC, sizeof(RFC_RSA_PUBLIC) - 1}};
-    const forge_json_t *set = jwks_of(ring(files, 2)), *es = forge_util_json_at(set, 0), *rs = forge_util_json_at(set, 1);
+    const forge_json_t *set = jwks_of(ring(files, 2)), *es = forge_util_json_at(set, 0),
+                       *rs = forge_util_json_at(set, 1);
     ck_assert_uint_eq(forge_util_json_size(set), 2); /* the secret is not among them */
     ck_assert_str_eq(member(es, "kty"), "EC");
     ck_assert_str_eq(member(es, "kid"), "es-1");
@@ -258,7 +266,8 @@ static void signed_is_verified(const char *pem, forge_alg_t alg, int tokens)
     forge_keys_t *keys = ring(&file, 1);
     EVP_PKEY *pkey = published_key(forge_util_json_at(jwks_of(keys), 0));
     for (int i = 0; i < tokens; i++) {
-        char *token = apr_pstrdup(forge_test_pool, forge_core_token_sign(forge_test_pool, keys, &rules, &who, apr_time_now()));
+        char *token =
+            apr_pstrdup(forge_test_pool, forge_core_token_sign(forge_test_pool, keys, &rules, &who, apr_time_now()));
         ck_assert(verifies(pkey, token));
         strrchr(token, '.')[-3] ^= 1; /* in the claims */
         ck_assert(!verifies(pkey, token));
@@ -281,15 +290,20 @@ END_TEST
 static void no_ring(const forge_key_spec_t *files, int n, const char *other, const char *because)
 {
     const char *why = NULL;
-    const forge_keyring_spec_t spec = {
-        .secret = SECRET, .secret_len = 32, .other = other, .other_len = other ? strlen(other) : 0, .files = files, .n_files = n};
+    const forge_keyring_spec_t spec = {.secret = SECRET,
+                                       .secret_len = 32,
+                                       .other = other,
+                                       .other_len = other ? strlen(other) : 0,
+                                       .files = files,
+                                       .n_files = n};
     ck_assert_ptr_null(forge_core_keyring_make(forge_test_pool, &spec, &why));
     ck_assert_msg(why != NULL && strstr(why, because) != NULL, "%s instead of %s", why ? why : "-", because);
 }
 
 START_TEST(rings_refused)
 {
-    forge_key_spec_t files[] = {{"a", FORGE_ALG_ES256, RFC_EC, sizeof(RFC_EC) - 1}, {"a", FORGE_ALG_RS256, RFC_RSA, sizeof(RFC_RSA) - 1}};
+    forge_key_spec_t files[] = {{"a", FORGE_ALG_ES256, RFC_EC, sizeof(RFC_EC) - 1},
+                                {"a", FORGE_ALG_RS256, RFC_RSA, sizeof(RFC_RSA) - 1}};
     no_ring(files, 2, NULL, "two keys are called a");
     files[1] = (forge_key_spec_t){"b", FORGE_ALG_ES256, RFC_EC_PUBLIC, sizeof(RFC_EC_PUBLIC) - 1};
     no_ring(files, 2, NULL, "the same key");

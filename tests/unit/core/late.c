@@ -39,7 +39,8 @@ START_TEST(a_token_that_lives_is_as_ever)
     ck_assert_int_eq(who.user_id, 42);
     ck_assert_int_eq(who.session_id, 7);
     ck_assert_str_eq(who.amr, "pwd otp");
-    ck_assert_int_eq(verify(token_of(NOW + 5 * MINUTE), NOW, 100 * MINUTE), FORGE_E_INVALID_TOKEN); /* from the future */
+    ck_assert_int_eq(verify(token_of(NOW + 5 * MINUTE), NOW, 100 * MINUTE),
+                     FORGE_E_INVALID_TOKEN); /* from the future */
 }
 END_TEST
 
@@ -60,8 +61,9 @@ START_TEST(nothing_else_is_forgiven)
 {
     const char *token = token_of(NOW), *later = token_of(NOW + MINUTE);
     const char *first = strchr(token, '.') + 1, *second = strrchr(later, '.');
-    const char *grafted = apr_pstrcat(forge_test_pool, apr_pstrmemdup(forge_test_pool, token, (apr_size_t)(strrchr(token, '.') - token)),
-                                      second, NULL); /* the claims of one, the signature of another */
+    const char *grafted =
+        apr_pstrcat(forge_test_pool, apr_pstrmemdup(forge_test_pool, token, (apr_size_t)(strrchr(token, '.') - token)),
+                    second, NULL); /* the claims of one, the signature of another */
     const char *huge = apr_psprintf(forge_test_pool, "%09000d", 0);
     const char *const bad[] = {"",
                                "x",
@@ -76,7 +78,7 @@ START_TEST(nothing_else_is_forgiven)
                                "e30.eyJleHAiOi0xfQ.e30",
                                "e30.eyJleHAiOjFlMzB9.e30",
                                "e30.eyJleHAiOiIxIn0.e30"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         ck_assert_msg(verify(bad[i], NOW + 20 * MINUTE, 1000 * MINUTE) == FORGE_E_INVALID_TOKEN, "%zu %s", i, bad[i]);
     forge_token_rules_t other = rules;
     const char *why = "";

@@ -14,7 +14,8 @@ static const char url[] = "https://learn.example.org";
 static const char *make(const char *from, const char *to, const forge_letter_t *letter)
 {
     apr_size_t len = 0;
-    forge_message_t message = {.from = from, .to = to, .letter = letter, .id = "0a1b-2c", .date = apr_time_from_sec(1769860800)};
+    forge_message_t message = {
+        .from = from, .to = to, .letter = letter, .id = "0a1b-2c", .date = apr_time_from_sec(1769860800)};
     const char *text = forge_core_message_make(P, &message, &len);
     ck_assert(!text || strlen(text) == len);
     return text;
@@ -33,8 +34,11 @@ START_TEST(headers)
     ck_assert(has(text, "Date: Sat, 31 Jan 2026 12:00:00 +0000\r\n"));
     ck_assert(has(text, "From: <no-reply@learn.example.org>\r\nTo: <ada@example.org>\r\nSubject: Hello\r\n"));
     ck_assert(has(text, "Message-ID: <0a1b-2c@learn.example.org>\r\n"));
-    ck_assert(has(text, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\""));
-    ck_assert(has(text, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\none\r\ntwo\r\n"));
+    ck_assert(has(
+        text,
+        "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\""));
+    ck_assert(
+        has(text, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\none\r\ntwo\r\n"));
     ck_assert(has(text, "Content-Type: text/html; charset=utf-8\r\n"));
     for (const char *c = text; *c; c++)
         ck_assert_msg(*c != '\n' || c[-1] == '\r', "a bare line feed");
@@ -44,9 +48,21 @@ END_TEST
 /* Nothing that could end a header, a line or a command of SMTP. */
 START_TEST(injection)
 {
-    static const char *const bad[] = {
-        "a@b.org\r\nBcc: c@d.org", "a@b.org>",    "a b@c.org",   "\"a\"@b.org",     "a@b@c.org",  "@b.org",   "a@", "ab", "",
-        "a@b.org,c@d.org",         "a\x01@b.org", "a@b\x7f.org", "a@b\xc3\xa9.org", "\xff@b.org", "a@b.org\n"};
+    static const char *const bad[] = {"a@b.org\r\nBcc: c@d.org",
+                                      "a@b.org>",
+                                      "a b@c.org",
+                                      "\"a\"@b.org",
+                                      "a@b@c.org",
+                                      "@b.org",
+                                      "a@",
+                                      "ab",
+                                      "",
+                                      "a@b.org,c@d.org",
+                                      "a\x01@b.org",
+                                      "a@b\x7f.org",
+                                      "a@b\xc3\xa9.org",
+                                      "\xff@b.org",
+                                      "a@b.org\n"};
     forge_letter_t letter = {.subject = "Hello", .text = "", .html = ""};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         ck_assert_msg(!make("a@b.org", bad[i], &letter), "to %s", bad[i]);
@@ -74,7 +90,8 @@ START_TEST(subjects)
     letter.subject = "=?UTF-8?Q?=42?=";
     ck_assert(!has(make("a@b.org", "c@d.org", &letter), "Subject: =?UTF-8?Q?"));
     /* long ones are folded between characters, and no line is longer than 76 */
-    letter.subject = "Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung";
+    letter.subject =
+        "Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung";
     const char *text = make("a@b.org", "c@d.org", &letter), *line = strstr(text, "Subject: ");
     ck_assert(has(line, "?=\r\n =?UTF-8?B?"));
     for (; strncmp(line, "Message-ID", 10) != 0; line = strstr(line, "\r\n") + 2)
@@ -114,13 +131,15 @@ static forge_json_t *facts_of(const char *json)
 
 START_TEST(letters)
 {
-    static const char *const kinds[] = {"verify", "reset", "email_change", "email_changed_notice", "password_changed_notice", "invitation"};
-    static const char *const links[] = {"/verify-email", "/reset-password", "/verify-email", NULL, NULL, "/accept-invitation"};
-    forge_json_t *facts =
-        facts_of(apr_psprintf(P,
-                              "{\"token\":\"%s\",\"username\":\"ada\",\"email\":\"new@example.org\",\"at\":\"2026-01-31T12:00:00Z\","
-                              "\"ip\":\"192.0.2.7\",\"organization\":\"Physics\",\"inviter\":\"bob\",\"role\":\"member\"}",
-                              token));
+    static const char *const kinds[] = {
+        "verify", "reset", "email_change", "email_changed_notice", "password_changed_notice", "invitation"};
+    static const char *const links[] = {"/verify-email",     "/reset-password", "/verify-email", NULL, NULL,
+                                        "/accept-invitation"};
+    forge_json_t *facts = facts_of(apr_psprintf(
+        P,
+        "{\"token\":\"%s\",\"username\":\"ada\",\"email\":\"new@example.org\",\"at\":\"2026-01-31T12:00:00Z\","
+        "\"ip\":\"192.0.2.7\",\"organization\":\"Physics\",\"inviter\":\"bob\",\"role\":\"member\"}",
+        token));
     forge_letter_t letter;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         ck_assert_msg(forge_core_letter_write(P, kinds[i], url, facts, &letter), "%s", kinds[i]);
@@ -130,7 +149,8 @@ START_TEST(letters)
             const char *link = apr_psprintf(P, "\n%s%s?token=%s\n", url, links[i], token);
             ck_assert_msg(has(letter.text, link), "%s", letter.text);
             ck_assert_msg(has(letter.html, link), "%s", letter.html);
-            ck_assert(has(letter.text, apr_psprintf(P, "\n%s\n", token)) && has(letter.html, apr_psprintf(P, "\n%s\n", token)));
+            ck_assert(has(letter.text, apr_psprintf(P, "\n%s\n", token)) &&
+                      has(letter.html, apr_psprintf(P, "\n%s\n", token)));
         }
         for (const char *line = letter.text; *line; line += strcspn(line, "\n") + 1)
             ck_assert_int_le((int)strcspn(line, "\n"), 98);
@@ -146,8 +166,8 @@ END_TEST
 START_TEST(letters_escape)
 {
     forge_letter_t letter;
-    forge_json_t *facts =
-        facts_of("{\"token\":\"a&b<c\",\"organization\":\"<b>{token}</b>\\r\\nBcc: x\",\"inviter\":\"\\\"A\\\"\",\"role\":\"member\"}");
+    forge_json_t *facts = facts_of("{\"token\":\"a&b<c\",\"organization\":\"<b>{token}</b>\\r\\nBcc: "
+                                   "x\",\"inviter\":\"\\\"A\\\"\",\"role\":\"member\"}");
     ck_assert(forge_core_letter_write(P, "invitation", url, facts, &letter));
     ck_assert_str_eq(letter.subject, "Invitation to <b>{token}</b>  Bcc: x");
     ck_assert(has(letter.html, "&lt;b&gt;{token}&lt;/b&gt;") && !has(letter.html, "<b>"));
@@ -155,7 +175,8 @@ START_TEST(letters_escape)
     ck_assert(has(letter.text, "/accept-invitation?token=a%26b%3Cc\n"));
     char *endless = apr_pcalloc(P, 2000);
     memset(endless, 'x', 1500);
-    ck_assert(!forge_core_letter_write(P, "verify", url, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)), &letter));
+    ck_assert(
+        !forge_core_letter_write(P, "verify", url, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)), &letter));
 }
 END_TEST
 

@@ -19,7 +19,13 @@ static const forge_field_t part_fields[] = {
 
 static const forge_field_t thing_fields[] = {
     {.name = "id", .type = FORGE_T_INT, .flags = FORGE_F_READONLY, .min = 1, .example = "12"},
-    {.name = "name", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .min = 1, .max = 20, .example = "Ada", .help = "the name"},
+    {.name = "name",
+     .type = FORGE_T_TEXT,
+     .flags = FORGE_F_REQUIRED,
+     .min = 1,
+     .max = 20,
+     .example = "Ada",
+     .help = "the name"},
     {.name = "kind", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .format = "enum:a|b", .preset = "a"},
     {.name = "mail", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .format = "email"},
     {.name = "user", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username"},
@@ -42,8 +48,10 @@ static const forge_field_t thing_query_fields[] = {
     {.name = NULL},
 };
 
-static const forge_shape_t part = {"Part", part_fields}, thing = {"Thing", thing_fields}, thing_query = {.fields = thing_query_fields};
-static const forge_tag_t things = {"things", "What there is."}, health = {"health", "How it is."}, pages = {"pages", "To look at."};
+static const forge_shape_t part = {"Part", part_fields}, thing = {"Thing", thing_fields},
+                           thing_query = {.fields = thing_query_fields};
+static const forge_tag_t things = {"things", "What there is."}, health = {"health", "How it is."},
+                         pages = {"pages", "To look at."};
 
 /* The store's lists are not known here: one of our own. */
 struct forge_list_t {
@@ -91,7 +99,12 @@ static const forge_route_t rows[] = {
      .description = "Makes one.",
      .errors = create_errors,
      COMMON},
-    {.method = FORGE_GET, .path = "/things/{id}", .flags = FORGE_R_ETAG, .operation = "thing_get", .summary = "Read", COMMON},
+    {.method = FORGE_GET,
+     .path = "/things/{id}",
+     .flags = FORGE_R_ETAG,
+     .operation = "thing_get",
+     .summary = "Read",
+     COMMON},
     {.method = FORGE_PATCH,
      .path = "/things/{id}",
      .role = FORGE_ROLE_ADMIN,
@@ -141,7 +154,8 @@ static const forge_route_t page_rows[] = {
 
 static forge_json_t *document(bool dialect_3_0)
 {
-    const forge_routes_t tables[] = {{rows, sizeof(rows) / sizeof(rows[0]), &things}, {health_rows, 1, &health}, {page_rows, 1, &pages}};
+    const forge_routes_t tables[] = {
+        {rows, sizeof(rows) / sizeof(rows[0]), &things}, {health_rows, 1, &health}, {page_rows, 1, &pages}};
     const forge_list_names_t lists = {order, filter, problem};
     const char *why = "";
     forge_router_t *router = forge_core_router_make(forge_test_pool, tables, 3, &lists, &why);
@@ -173,7 +187,7 @@ static void is(const forge_json_t *v, const char *path, const char *json)
     v = at(v, path);
     ck_assert_msg(v != NULL, "%s is missing", path);
     forge_util_json_write(b, v);
-    ck_assert_msg(b->len == strlen(json) && !memcmp(b->data, json, b->len), "%s: %.*s", path, (int)b->len, b->data);
+    ck_assert_msg(b->len == strlen(json) && memcmp(b->data, json, b->len) == 0, "%s: %.*s", path, (int)b->len, b->data);
 }
 
 static void missing(const forge_json_t *v, const char *path)
@@ -193,9 +207,11 @@ START_TEST(schema_of_an_answer)
     forge_json_t *s = forge_core_describe(forge_test_pool, thing_fields, false, false);
     is(s, "type", "\"object\"");
     is(s, "required",
-       "[\"id\",\"name\",\"kind\",\"user\",\"score\",\"on\",\"at\",\"free\",\"part\",\"parts\",\"ids\",\"words\",\"count\"]");
+       "[\"id\",\"name\",\"kind\",\"user\",\"score\",\"on\",\"at\",\"free\",\"part\",\"parts\",\"ids\",\"words\","
+       "\"count\"]");
     is(s, "properties id", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"examples\":[12]}");
-    is(s, "properties name", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":20,\"description\":\"the name\",\"examples\":[\"Ada\"]}");
+    is(s, "properties name",
+       "{\"type\":\"string\",\"minLength\":1,\"maxLength\":20,\"description\":\"the name\",\"examples\":[\"Ada\"]}");
     is(s, "properties kind", "{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",\"b\",null]}");
     is(s, "properties mail", "{\"type\":\"string\",\"format\":\"email\"}");
     is(s, "properties user", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_]+$\",\"minLength\":3,\"maxLength\":30}");
@@ -233,7 +249,8 @@ START_TEST(examples_of_tables)
 {
     forge_json_t *e = forge_core_describe_example(forge_test_pool, thing_fields, true);
     is(e, "",
-       "{\"name\":\"Ada\",\"kind\":\"a\",\"mail\":\"text\",\"user\":\"text\",\"password\":\"text\",\"score\":0.5,\"on\":true,\"at\":null,"
+       "{\"name\":\"Ada\",\"kind\":\"a\",\"mail\":\"text\",\"user\":\"text\",\"password\":\"text\",\"score\":0.5,"
+       "\"on\":true,\"at\":null,"
        "\"free\":{},"
        "\"part\":{\"n\":3,\"type\":null},\"parts\":[{\"n\":3,\"type\":null}],\"ids\":[],\"words\":[]}");
     e = forge_core_describe_example(forge_test_pool, thing_fields, false);
@@ -280,10 +297,12 @@ START_TEST(parameters)
 {
     forge_json_t *d = document(false);
     is(d, LIST "parameters 0",
-       "{\"name\":\"q\",\"in\":\"query\",\"description\":\"words\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":10}}");
+       "{\"name\":\"q\",\"in\":\"query\",\"description\":\"words\",\"schema\":{\"type\":\"string\",\"minLength\":1,"
+       "\"maxLength\":10}}");
     is(d, LIST "parameters 1 required", "true");
     is(d, LIST "parameters 2",
-       "{\"name\":\"sort\",\"in\":\"query\",\"description\":\"order\",\"schema\":{\"type\":\"string\",\"enum\":[\"id\",\"-id\"],"
+       "{\"name\":\"sort\",\"in\":\"query\",\"description\":\"order\",\"schema\":{\"type\":\"string\",\"enum\":[\"id\","
+       "\"-id\"],"
        "\"default\":\"id\","
        "\"examples\":[\"-id\"]}}");
     is(d, LIST "parameters 3", "{\"$ref\":\"#/components/parameters/skip\"}");
@@ -302,7 +321,8 @@ END_TEST
 START_TEST(bodies)
 {
     forge_json_t *d = document(false);
-    is(d, CREATE "requestBody content application/json schema", "{\"$ref\":\"#/components/schemas/ThingCreateRequest\"}");
+    is(d, CREATE "requestBody content application/json schema",
+       "{\"$ref\":\"#/components/schemas/ThingCreateRequest\"}");
     is(d, CREATE "requestBody content application/json example name", "\"Ada\"");
     ck_assert_ptr_nonnull(at(d, CREATE "requestBody content application/x-www-form-urlencoded"));
     is(d, CREATE "requestBody content text/csv schema", "{\"type\":\"string\"}");
@@ -341,7 +361,8 @@ static const forge_json_t *failure(const forge_json_t *d, const char *operation,
 {
     const forge_json_t *r = at(d, apr_pstrcat(forge_test_pool, operation, "responses ", status, " $ref", NULL));
     ck_assert_msg(r != NULL, "%s%s is missing", operation, status);
-    r = forge_util_json_get(at(d, "components responses"), forge_util_json_text(r, NULL) + strlen("#/components/responses/"));
+    r = forge_util_json_get(at(d, "components responses"),
+                            forge_util_json_text(r, NULL) + strlen("#/components/responses/"));
     ck_assert_ptr_nonnull(r);
     is(r, "content application/problem+json schema", "{\"$ref\":\"#/components/schemas/Problem\"}");
     return r;
@@ -350,16 +371,22 @@ static const forge_json_t *failure(const forge_json_t *d, const char *operation,
 START_TEST(failures)
 {
     forge_json_t *d = document(false);
-    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "409"), "description"), NULL), "name_taken"));
-    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "422"), "description"), NULL), "idempotency_mismatch"));
+    ck_assert_ptr_nonnull(
+        strstr(forge_util_json_text(at(failure(d, CREATE, "409"), "description"), NULL), "name_taken"));
+    ck_assert_ptr_nonnull(
+        strstr(forge_util_json_text(at(failure(d, CREATE, "422"), "description"), NULL), "idempotency_mismatch"));
     ck_assert_ptr_nonnull(at(failure(d, CREATE, "401"), "headers WWW-Authenticate"));
     ck_assert_ptr_nonnull(at(failure(d, CREATE, "429"), "headers Retry-After"));
-    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`session_required`"));
-    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`csrf_failed`"));
-    ck_assert_ptr_null(strstr(forge_util_json_text(at(failure(d, UPDATE, "403"), "description"), NULL), "session_required"));
     ck_assert_ptr_nonnull(
-        strstr(forge_util_json_text(at(failure(d, DELETE_, "401"), "description"), NULL), "`insufficient_user_authentication`"));
-    ck_assert_ptr_null(strstr(forge_util_json_text(at(failure(d, UPDATE, "401"), "description"), NULL), "insufficient_user"));
+        strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`session_required`"));
+    ck_assert_ptr_nonnull(
+        strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`csrf_failed`"));
+    ck_assert_ptr_null(
+        strstr(forge_util_json_text(at(failure(d, UPDATE, "403"), "description"), NULL), "session_required"));
+    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, DELETE_, "401"), "description"), NULL),
+                                 "`insufficient_user_authentication`"));
+    ck_assert_ptr_null(
+        strstr(forge_util_json_text(at(failure(d, UPDATE, "401"), "description"), NULL), "insufficient_user"));
     failure(d, CREATE, "413");
     failure(d, CREATE, "415");
     failure(d, LIST, "400");
@@ -397,7 +424,8 @@ START_TEST(older_dialect)
     is(d, "openapi", "\"3.0.3\"");
     missing(d, "info license identifier");
     is(d, "info license url", "\"https://www.apache.org/licenses/LICENSE-2.0\"");
-    is(d, "components schemas Thing properties kind", "{\"type\":\"string\",\"nullable\":true,\"enum\":[\"a\",\"b\",null]}");
+    is(d, "components schemas Thing properties kind",
+       "{\"type\":\"string\",\"nullable\":true,\"enum\":[\"a\",\"b\",null]}");
     is(d, "components schemas Thing properties name example", "\"Ada\"");
     missing(d, "components schemas Thing properties name examples");
     is(d, "components schemas Part properties type", "{\"type\":\"string\",\"nullable\":true,\"example\":null}");
@@ -415,7 +443,7 @@ typedef struct walk_t {
 static bool follow(void *baton, const char *name, forge_json_t *value)
 {
     walk_t *w = baton;
-    if (!strcmp(name, "$ref")) {
+    if (strcmp(name, "$ref") == 0) {
         char *path = apr_pstrdup(forge_test_pool, forge_util_json_text(value, NULL) + 2), *state;
         const forge_json_t *v = w->root;
         for (char *step = apr_strtok(path, "/", &state); step; step = apr_strtok(NULL, "/", &state))

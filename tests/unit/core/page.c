@@ -24,7 +24,8 @@ static forge_page_t page(const char *scope, const char *query)
     const char *why;
     ck_assert(forge_util_form(forge_test_pool, query, strlen(query), 10, &pairs, &why));
     faults = forge_core_faults_make(forge_test_pool);
-    forge_input_t *in = forge_core_input_pairs(forge_test_pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
+    forge_input_t *in =
+        forge_core_input_pairs(forge_test_pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
     return forge_core_page_read(forge_test_pool, keys, scope, in, "id", faults);
 }
 
@@ -103,7 +104,8 @@ START_TEST(cursors_of_elsewhere)
     const char *cursor = forge_core_cursor_make(forge_test_pool, keys, SCOPE, "k", "7");
     refused("course_list title", after(cursor), "?after", "format");
     refused("user_list id", after(cursor), "?after", "format");
-    refused("course_list i", after(forge_core_cursor_make(forge_test_pool, keys, SCOPE, "k", "d7")), "?after", "format");
+    refused("course_list i", after(forge_core_cursor_make(forge_test_pool, keys, SCOPE, "k", "d7")), "?after",
+            "format");
     keys = forge_core_keys_make(forge_test_pool, "another secret of more than 32 bytes", 36);
     refused(SCOPE, after(cursor), "?after", "format");
 }

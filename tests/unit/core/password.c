@@ -7,11 +7,13 @@
 
 static const forge_password_rules_t standard = {
     .min = 8, .max = 128, .lower = true, .upper = true, .digit = true, .symbol = true, .score = 2};
-static const forge_password_rules_t lax = {.min = 8, .max = 128, .score = 0}; /* nothing but length, known words and runs */
+static const forge_password_rules_t lax = {
+    .min = 8, .max = 128, .score = 0}; /* nothing but length, known words and runs */
 static int score;
 
 /* The codes of the broken rules, joined by blanks. */
-static const char *codes_of(const forge_password_rules_t *rules, const char *password, const char *email, const char *username)
+static const char *codes_of(const forge_password_rules_t *rules, const char *password, const char *email,
+                            const char *username)
 {
     forge_faults_t *faults = forge_core_faults_make(forge_test_pool);
     const char *codes = "";
@@ -83,15 +85,17 @@ START_TEST(easy_to_guess)
 }
 END_TEST
 
-/* Even without a least score: what stands whole on the lists, in any case, with leet, backwards or twice, is refused. */
+/* Even without a least score: what stands whole on the lists, in any case, with leet, backwards or twice, is refused.
+ */
 START_TEST(listed_whole)
 {
     static const char *const bad[] = {
-        "password",     "PASSWORD",         "PassWord",  "12345678",   "123456789",  "iloveyou",   "sunshine",     "princess",
-        "football",     "baseball",         "trustno1",  "superman",   "jennifer",   "starwars",   "computer",     "michelle",
-        "corvette",     "whatever",         "87654321",  "qwertyuiop", "asdfghjkl",  "1q2w3e4r",   "1qaz2wsx",     "p@ssw0rd",
-        "drowssap",     "passwordpassword", "mod_forge", "ModForge",   "q1w2e3r4t5", "4815162342", "1QAZ2wsx3edc", "usuckballz1",
-        "!!Q1w2e3r4t5", "LinkedIn2!",       "LinkedIn",  "-linkedin-", /* not known to zxcvbn */
+        "password",   "PASSWORD",   "PassWord",     "12345678",    "123456789",        "iloveyou",   "sunshine",
+        "princess",   "football",   "baseball",     "trustno1",    "superman",         "jennifer",   "starwars",
+        "computer",   "michelle",   "corvette",     "whatever",    "87654321",         "qwertyuiop", "asdfghjkl",
+        "1q2w3e4r",   "1qaz2wsx",   "p@ssw0rd",     "drowssap",    "passwordpassword", "mod_forge",  "ModForge",
+        "q1w2e3r4t5", "4815162342", "1QAZ2wsx3edc", "usuckballz1", "!!Q1w2e3r4t5",     "LinkedIn2!", "LinkedIn",
+        "-linkedin-", /* not known to zxcvbn */
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         const char *codes = codes_of(&lax, bad[i], NULL, NULL);
@@ -109,8 +113,9 @@ START_TEST(list_is_sorted)
     ck_assert_uint_ge(sizeof(list) / sizeof(*list), 3000);
     for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
         ck_assert_msg(i == 0 || strcmp(list[i - 1], list[i]) < 0, "%s", list[i]);
-        ck_assert_msg(strlen(list[i]) >= 8 && strlen(list[i]) <= 40 && strpbrk(list[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL, "%s",
-                      list[i]);
+        ck_assert_msg(strlen(list[i]) >= 8 && strlen(list[i]) <= 40 &&
+                          strpbrk(list[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL,
+                      "%s", list[i]);
         const char *codes = codes_of(&lax, list[i], NULL, NULL);
         ck_assert_msg(strcmp(codes, "too_common") == 0 || strcmp(codes, "repetitive") == 0, "%s: %s", list[i], codes);
     }
@@ -127,9 +132,11 @@ START_TEST(length)
     ck_assert_str_eq(codes_of(&standard, multibyte, NULL, NULL), "");
     ck_assert_str_eq(codes_of(&standard, apr_pstrcat(forge_test_pool, multibyte, "x", NULL), NULL, NULL), "too_long");
     ck_assert_str_eq(codes_of(&standard, times("Aa1!", 32), NULL, NULL), "");
-    ck_assert_str_eq(codes_of(&standard, apr_pstrcat(forge_test_pool, "Aa1!", times("\xc3\xa9", 124), NULL), NULL, NULL), "");
+    ck_assert_str_eq(
+        codes_of(&standard, apr_pstrcat(forge_test_pool, "Aa1!", times("\xc3\xa9", 124), NULL), NULL, NULL), "");
     ck_assert_str_eq(codes_of(&standard, times("Aa1!", 33), NULL, NULL), "too_long");
-    ck_assert_str_eq(codes_of(&standard, times("a", 1024 * 1024), NULL, NULL), "too_long"); /* and nothing else is looked at */
+    ck_assert_str_eq(codes_of(&standard, times("a", 1024 * 1024), NULL, NULL),
+                     "too_long"); /* and nothing else is looked at */
     ck_assert_int_eq(score, 0);
 }
 END_TEST
@@ -140,9 +147,11 @@ START_TEST(classes)
     ck_assert_str_eq(codes_of(&standard, "zq7!vb2#kw", NULL, NULL), "needs_upper");
     ck_assert_str_eq(codes_of(&standard, "Zq!vbK#kwx", NULL, NULL), "needs_digit");
     ck_assert_str_eq(codes_of(&standard, "Zq7vb2KkwX", NULL, NULL), "needs_symbol");
-    ck_assert_str_eq(codes_of(&standard, "\xe7\x8c\xab\xe7\x8a\xac\xe9\xb3\xa5\xe9\xad\x9a\xe8\x99\xab\xe9\xa6\xac\xe7\x89\x9b\xe7\xbe\x8a",
-                              NULL, NULL), /* caseless letters */
-                     "needs_lower needs_upper needs_digit needs_symbol");
+    ck_assert_str_eq(
+        codes_of(&standard,
+                 "\xe7\x8c\xab\xe7\x8a\xac\xe9\xb3\xa5\xe9\xad\x9a\xe8\x99\xab\xe9\xa6\xac\xe7\x89\x9b\xe7\xbe\x8a",
+                 NULL, NULL), /* caseless letters */
+        "needs_lower needs_upper needs_digit needs_symbol");
     ck_assert_str_eq(codes_of(&standard, "\xc3\x84\xc3\xb6\xd9\xa3 kw\xc3\x9fxq", NULL, NULL),
                      ""); /* letters and digits of other scripts; a blank is a symbol */
     ck_assert_str_eq(codes_of(&lax, "zqkvbwxj", NULL, NULL), "");
@@ -155,9 +164,11 @@ START_TEST(owner)
     ck_assert_str_eq(codes_of(&standard, "Xk7!LOVElace#Qz", "Lovelace@example.org", NULL), "contains_email");
     ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "lovelace+forge@example.org", NULL), "contains_email");
     ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", NULL, "LoveLace"), "contains_username");
-    ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "lovelace@x.org", "lovelace"), "contains_email contains_username");
+    ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "lovelace@x.org", "lovelace"),
+                     "contains_email contains_username");
     ck_assert_str_eq(codes_of(&standard, "Xk7!\xc3\x84rger-Qz9", "\xc3\xa4rger@example.org", NULL), "contains_email");
-    ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "lo@example.org", "lo"), ""); /* two letters stand there by chance */
+    ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "lo@example.org", "lo"),
+                     ""); /* two letters stand there by chance */
     ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "ada@lovelace.org", "ada"), "");
     ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "", ""), "");
     ck_assert_str_eq(codes_of(&standard, "Xk7!lovelace#Qz", "@", ""), "");
@@ -198,7 +209,8 @@ START_TEST(repetitive)
     }
     ck_assert_str_eq(codes_of(&lax, "abcdefgi", NULL, NULL), "");
     ck_assert_str_eq(codes_of(&lax, "qwertyxx", NULL, NULL), "");
-    ck_assert_str_eq(codes_of(&standard, times("x", 128), NULL, NULL), "needs_upper needs_digit needs_symbol repetitive");
+    ck_assert_str_eq(codes_of(&standard, times("x", 128), NULL, NULL),
+                     "needs_upper needs_digit needs_symbol repetitive");
 }
 END_TEST
 
@@ -207,7 +219,8 @@ START_TEST(scores)
     static const struct {
         const char *password;
         int score;
-    } rows[] = {{"password", 0}, {"Welcome1!", 1}, {"Str0ngP@ss!", 2}, {"SecurePass123!", 3}, {"Correct-Horse7", 4}, {"Zq7!vb2#", 4}};
+    } rows[] = {{"password", 0},       {"Welcome1!", 1},      {"Str0ngP@ss!", 2},
+                {"SecurePass123!", 3}, {"Correct-Horse7", 4}, {"Zq7!vb2#", 4}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         codes_of(&lax, rows[i].password, NULL, NULL);
         ck_assert_msg(score == rows[i].score, "%s: %d", rows[i].password, score);
@@ -225,15 +238,17 @@ START_TEST(slow_patterns)
     static const char *const units[] = {"12", "45", "1234", "1", "0101", "qw", "19", "4a8b", "password", "!2"};
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
         for (int n = 1; n <= 3; n++)
-            codes_of(&lax, apr_pstrcat(forge_test_pool, times(units[i], 120 / (int)strlen(units[i]) / n), "x", NULL), NULL, NULL);
+            codes_of(&lax, apr_pstrcat(forge_test_pool, times(units[i], 120 / (int)strlen(units[i]) / n), "x", NULL),
+                     NULL, NULL);
 }
 END_TEST
 
 START_TEST(odd_bytes)
 {
     forge_faults_t *faults = forge_core_faults_make(forge_test_pool);
-    static const char *const odd[] = {"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8", "\xc3",    "\xf0\x9f\x98", "Aa1!\xff\xff\xff\xff",
-                                      "\x01\x02\x03\x04\x05\x06\x07\x08", "%s%n%s%n"};
+    static const char *const odd[] = {
+        "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8", "\xc3",    "\xf0\x9f\x98", "Aa1!\xff\xff\xff\xff",
+        "\x01\x02\x03\x04\x05\x06\x07\x08", "%s%n%s%n"};
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
         forge_core_password_check(forge_test_pool, &standard,
                                   &(forge_password_t){odd[i], strlen(odd[i]), odd[i], odd[i]}, "/p", faults);

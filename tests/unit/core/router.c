@@ -68,7 +68,8 @@ static const forge_route_t roots[] = {
     ROW(FORGE_GET, "/logs/{id}/{file}", "log", .flags = FORGE_R_ROOT | FORGE_R_TAIL),
 };
 
-static const forge_routes_t tables[] = {{rows, sizeof(rows) / sizeof(rows[0]), &tag}, {roots, sizeof(roots) / sizeof(roots[0]), &tag}};
+static const forge_routes_t tables[] = {{rows, sizeof(rows) / sizeof(rows[0]), &tag},
+                                        {roots, sizeof(roots) / sizeof(roots[0]), &tag}};
 
 static forge_router_t *router;
 static forge_match_t match;
@@ -260,7 +261,8 @@ END_TEST
 
 START_TEST(shapes_have_names_and_good_fields)
 {
-    static const forge_field_t twice[] = {{.name = "x"}, {.type = FORGE_T_INCLUDE, .fields = a_fields}, {.name = "a"}, {.name = NULL}};
+    static const forge_field_t twice[] = {
+        {.name = "x"}, {.type = FORGE_T_INCLUDE, .fields = a_fields}, {.name = "a"}, {.name = NULL}};
     static const forge_field_t nested[] = {{.name = "o", .type = FORGE_T_OBJECT, .fields = twice}, {.name = NULL}};
     static const forge_field_t hollow[] = {{.type = FORGE_T_INCLUDE}, {.name = NULL}};
     static const forge_field_t two[] = {{.type = FORGE_T_INCLUDE, .fields = a_fields}, {.name = NULL}};
@@ -268,7 +270,8 @@ START_TEST(shapes_have_names_and_good_fields)
     static const forge_field_t four[] = {{.type = FORGE_T_INCLUDE, .fields = three}, {.name = NULL}};
     static const forge_field_t five[] = {{.type = FORGE_T_INCLUDE, .fields = four}, {.name = NULL}};
     REFUSED("schema name", ROW(FORGE_GET, "/a", "a", .reply = &(forge_shape_t){.fields = a_fields}));
-    REFUSED("two shapes", ROW(FORGE_GET, "/a", "a", .reply = &a), ROW(FORGE_GET, "/b", "b", .reply = &(forge_shape_t){"A", b_fields}));
+    REFUSED("two shapes", ROW(FORGE_GET, "/a", "a", .reply = &a),
+            ROW(FORGE_GET, "/b", "b", .reply = &(forge_shape_t){"A", b_fields}));
     REFUSED("no fields", ROW(FORGE_POST, "/a", "a", .body = &(forge_shape_t){.name = "B"}));
     REFUSED("have the name a", ROW(FORGE_GET, "/a", "a", .query = &(forge_shape_t){.fields = twice}));
     REFUSED("have the name a", ROW(FORGE_GET, "/a", "a", .reply = &(forge_shape_t){"N", nested}));
@@ -340,7 +343,8 @@ END_TEST
 
 START_TEST(bad_templates_do_not_start)
 {
-    static const char *const paths[] = {"/a/", "//a", "/a//b", "/a b", "/{}", "/{id", "/{id}x", "/x{id}", "/{ID}", "/a%20b", "/a?b"};
+    static const char *const paths[] = {"/a/",    "//a",    "/a//b", "/a b",   "/{}", "/{id",
+                                        "/{id}x", "/x{id}", "/{ID}", "/a%20b", "/a?b"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         REFUSED("well-formed", ROW(FORGE_GET, paths[i], "a", .flags = 0));
     REFUSED("too many ids", ROW(FORGE_GET, "/{a}/{b}/{c}/{d}/{e}", "a", .flags = 0));
@@ -351,8 +355,10 @@ END_TEST
 
 START_TEST(colliding_rows_do_not_start)
 {
-    REFUSED("same method and path", ROW(FORGE_GET, "/a/{id}", "a", .flags = 0), ROW(FORGE_GET, "/a/{id}", "b", .flags = 0));
-    REFUSED("same method and path", ROW(FORGE_GET, "/a/{id}", "a", .flags = 0), ROW(FORGE_GET, "/a/{x}", "b", .flags = 0));
+    REFUSED("same method and path", ROW(FORGE_GET, "/a/{id}", "a", .flags = 0),
+            ROW(FORGE_GET, "/a/{id}", "b", .flags = 0));
+    REFUSED("same method and path", ROW(FORGE_GET, "/a/{id}", "a", .flags = 0),
+            ROW(FORGE_GET, "/a/{x}", "b", .flags = 0));
     REFUSED("differently", ROW(FORGE_GET, "/a/{id}", "a", .flags = 0), ROW(FORGE_PUT, "/a/{x}", "b", .flags = 0));
     REFUSED("used twice", ROW(FORGE_GET, "/a", "a", .flags = 0), ROW(FORGE_GET, "/b", "a", .flags = 0));
 }

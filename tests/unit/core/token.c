@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of core/token.c: every way in which a token can be wrong (RFC 7515, 7519, 8725, 9068), and the one in which it is right.
+ * Tests of core/token.c: every way in which a token can be wrong (RFC 7515, 7519, 8725, 9068), and the one in which it
+ * is right.
  */
 #include "core/identity/keys.h"
 #include "core/identity/identity.h"
@@ -101,7 +102,8 @@ static const char *as_signed(const char *input)
     return with_signature(input, alg == FORGE_ALG_RS256 ? RFC_RSA : RFC_EC, EVP_sha256());
 }
 
-/* The headers here are written for HS256: with another algorithm the two change places, and the key is named, for there are two. */
+/* The headers here are written for HS256: with another algorithm the two change places, and the key is named, for there
+ * are two. */
 static const char *header_for(const char *header)
 {
     char *text = apr_pstrdup(forge_test_pool, header);
@@ -157,25 +159,28 @@ START_TEST(signed_and_verified)
     ck_assert_int_eq(who.epoch, 0);
     ck_assert_int_eq(who.issued, apr_time_from_sec(NOW));
     ck_assert_int_eq(who.expires, apr_time_from_sec(NOW + 900));
-    ck_assert_msg(strncmp(token, keys->signer->header, strlen(keys->signer->header)) == 0 && token[strlen(keys->signer->header)] == '.',
+    ck_assert_msg(strncmp(token, keys->signer->header, strlen(keys->signer->header)) == 0 &&
+                      token[strlen(keys->signer->header)] == '.',
                   "the quick way for our own header is not taken");
 }
 END_TEST
 
 START_TEST(signed_text)
 {
-    const char *token = forge_core_token_sign(forge_test_pool, keys, &rules, &ada, apr_time_from_sec(NOW)), *dot = strchr(token, '.');
+    const char *token = forge_core_token_sign(forge_test_pool, keys, &rules, &ada, apr_time_from_sec(NOW)),
+               *dot = strchr(token, '.');
     apr_size_t len;
     char *header = (char *)forge_util_b64url_decode(forge_test_pool, token, (apr_size_t)(dot - token), &len);
-    ck_assert_str_eq(
-        apr_pstrmemdup(forge_test_pool, header, len),
-        apr_psprintf(forge_test_pool, "{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", forge_core_alg_name(alg), keys->signer->kid));
-    char *claims = (char *)forge_util_b64url_decode(forge_test_pool, dot + 1, (apr_size_t)(strchr(dot + 1, '.') - dot - 1), &len);
+    ck_assert_str_eq(apr_pstrmemdup(forge_test_pool, header, len),
+                     apr_psprintf(forge_test_pool, "{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}",
+                                  forge_core_alg_name(alg), keys->signer->kid));
+    char *claims =
+        (char *)forge_util_b64url_decode(forge_test_pool, dot + 1, (apr_size_t)(strchr(dot + 1, '.') - dot - 1), &len);
     claims = apr_pstrmemdup(forge_test_pool, claims, len);
-    ck_assert_ptr_nonnull(strstr(
-        claims, "\"iss\":\"https://"
-                "forge.example\",\"aud\":\"forge\",\"sub\":\"42\",\"sid\":\"4711\",\"role\":\"instructor\",\"amr\":[\"pwd\",\"otp\"],"
-                "\"iat\":1800000000,\"nbf\":1800000000,\"exp\":1800000900,\"jti\":\""));
+    ck_assert_ptr_nonnull(strstr(claims, "\"iss\":\"https://"
+                                         "forge.example\",\"aud\":\"forge\",\"sub\":\"42\",\"sid\":\"4711\",\"role\":"
+                                         "\"instructor\",\"amr\":[\"pwd\",\"otp\"],"
+                                         "\"iat\":1800000000,\"nbf\":1800000000,\"exp\":1800000900,\"jti\":\""));
     /* the signature is what OpenSSL says it should be; that of ES256 has a random part */
     const char *input = apr_pstrmemdup(forge_test_pool, token, (apr_size_t)(strrchr(token, '.') - token));
     if (alg != FORGE_ALG_ES256)
@@ -195,7 +200,8 @@ START_TEST(signed_with_given_jti)
     const char *one = forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW));
     ck_assert_str_ne(one, forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW)));
     given.jti = apr_pstrcat(forge_test_pool, apr_psprintf(forge_test_pool, "%05000d", 0), NULL);
-    ck_assert_ptr_null(forge_core_token_sign(forge_test_pool, keys, &rules, &given, apr_time_from_sec(NOW))); /* never more than fits */
+    ck_assert_ptr_null(forge_core_token_sign(forge_test_pool, keys, &rules, &given,
+                                             apr_time_from_sec(NOW))); /* never more than fits */
 }
 END_TEST
 
@@ -205,12 +211,13 @@ START_TEST(epoch_in_jti)
     static const struct {
         const char *jti;
         apr_int64_t epoch;
-    } rows[] = {{"7.x", 7}, {"7.8.x", 7}, {"7", 0}, {".x", 0}, {"-7.x", 0}, {"a7.x", 0}, {"7a.x", 0}, {"99999999999999999999.x", 0}};
+    } rows[] = {{"7.x", 7},  {"7.8.x", 7}, {"7", 0},    {".x", 0},
+                {"-7.x", 0}, {"a7.x", 0},  {"7a.x", 0}, {"99999999999999999999.x", 0}};
     forge_who_t risen = ada;
     risen.epoch = 2147483647;
     good(forge_core_token_sign(forge_test_pool, keys, &rules, &risen, apr_time_from_sec(NOW)));
     ck_assert_int_eq(who.epoch, 2147483647);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         risen.jti = rows[i].jti;
         good(forge_core_token_sign(forge_test_pool, keys, &rules, &risen, apr_time_from_sec(NOW)));
         ck_assert_msg(who.epoch == rows[i].epoch, "%s: %" APR_INT64_T_FMT, rows[i].jti, who.epoch);
@@ -221,10 +228,12 @@ END_TEST
 /* RFC 7515 A.1: a published HS256 signature verifies, and then fails for its header (typ JWT) and claims only. */
 START_TEST(rfc_7515_a1)
 {
-    static const char token[] = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
-                                "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
-                                "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    static const char secret[] = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    static const char token[] =
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+        "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    static const char secret[] =
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     apr_size_t len;
     char *key = (char *)forge_util_b64url_decode(forge_test_pool, secret, strlen(secret), &len);
     keys = forge_core_keys_make(forge_test_pool, key, len);
@@ -261,7 +270,9 @@ START_TEST(good_variants)
     ck_assert_str_eq(who.amr, "pwd otp");
     good(make("{\"typ\":\"application/at+jwt\",\"alg\":\"HS256\"}", CLAIMS));
     good(make(" { \"typ\" : \"AT+JWT\", \"alg\" : \"HS256\", \"cty\":\"x\", \"x\":[1,{}] } ", CLAIMS));
-    good(make(apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"", keys->signer->kid, "\"}", NULL), CLAIMS));
+    good(make(apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"", keys->signer->kid, "\"}",
+                          NULL),
+              CLAIMS));
     good(make(HEADER, "{" ISS ",\"aud\":[\"other\",\"forge\"]" SUB SID ROLE IAT NBF EXP JTI "}"));
     ck_assert_str_eq(who.amr, "");
     good(make(HEADER, "{" ISS AUD SUB SID ROLE IAT NBF ",\"exp\":1800000000.5" JTI ",\"extra\":{\"a\":[null]}}"));
@@ -347,7 +358,8 @@ END_TEST
 START_TEST(shapes_refused)
 {
     const char *token = make(HEADER, CLAIMS), *h = b64(header_for(HEADER)), *c = b64(CLAIMS);
-    static const char *const shapes[] = {"", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d", ".a.b", "a..b", "a.b.", "....."};
+    static const char *const shapes[] = {"",      ".",       "..",   "...",  "a",    "a.b",
+                                         "a.b.c", "a.b.c.d", ".a.b", "a..b", "a.b.", "....."};
     for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
         bad(shapes[i]);
     bad(apr_pstrcat(forge_test_pool, token, ".", NULL));
@@ -374,13 +386,17 @@ START_TEST(sizes)
     long_text[20000] = '\0';
     bad(long_text);
     ck_assert_str_eq(why, "it is longer than 8192 bytes");
-    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":\"", long_text, "\"}", NULL)));
+    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":\"", long_text,
+                                 "\"}", NULL)));
     long_text[5000] = '\0';
-    good(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":\"", long_text, "\"}", NULL)));
+    good(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":\"", long_text,
+                                  "\"}", NULL)));
     long_text[200] = '\0';
-    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"", long_text, "\"}", NULL)));
+    bad(make(HEADER,
+             apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"", long_text, "\"}", NULL)));
     long_text[128] = '\0';
-    good(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"", long_text, "\"}", NULL)));
+    good(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP ",\"jti\":\"", long_text, "\"}",
+                                  NULL)));
 }
 END_TEST
 
@@ -389,8 +405,10 @@ START_TEST(deep_json)
     char open[2001], close[2001];
     memset(open, '[', 2000), memset(close, ']', 2000);
     open[2000] = close[2000] = '\0';
-    bad(make(apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"x\":", open, close, "}", NULL), CLAIMS));
-    bad(make(HEADER, apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":", open, close, "}", NULL)));
+    bad(make(apr_pstrcat(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"x\":", open, close, "}", NULL),
+             CLAIMS));
+    bad(make(HEADER,
+             apr_pstrcat(forge_test_pool, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":", open, close, "}", NULL)));
     good(make(HEADER, "{" ISS AUD SUB SID ROLE IAT NBF EXP JTI ",\"x\":[[[[[[[[[[]]]]]]]]]]}"));
 }
 END_TEST
@@ -410,7 +428,8 @@ END_TEST
 /* Always the same one of a token, and another under another secret. */
 START_TEST(refresh_successors)
 {
-    const char *hash, *next, *same, *after, *foreign, *ignored, *token = forge_core_secret_make(forge_test_pool, &ignored);
+    const char *hash, *next, *same, *after, *foreign, *ignored,
+        *token = forge_core_secret_make(forge_test_pool, &ignored);
     forge_keys_t *others = forge_core_keys_make(forge_test_pool, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", 32);
     next = forge_core_refresh_next(forge_test_pool, keys, token, &hash);
     same = forge_core_refresh_next(forge_test_pool, keys, token, &ignored);
@@ -439,20 +458,25 @@ START_TEST(role_names)
 }
 END_TEST
 
-/* What everybody knows, the public key, is no secret: a MAC keyed with it, in any spelling, is refused (RFC 8725 §2.1). */
+/* What everybody knows, the public key, is no secret: a MAC keyed with it, in any spelling, is refused (RFC 8725 §2.1).
+ */
 START_TEST(public_key_as_secret)
 {
     static const char *const spellings[] = {RFC_RSA_PUBLIC, RFC_EC_PUBLIC, RFC_RSA, RFC_EC, "main", ""};
     const char *hs256 = keys->list[1].kid;
-    const char *headers[] = {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"main\"}",
-                             apr_psprintf(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", hs256)};
+    const char *headers[] = {
+        "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"main\"}",
+        apr_psprintf(forge_test_pool, "{\"alg\":\"HS256\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", hs256)};
     for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++)
         for (size_t j = 0; j < 3; j++) {
             const char *input = apr_pstrcat(forge_test_pool, b64(headers[j]), ".", b64(CLAIMS), NULL);
             bad(with_mac(input, spellings[i], EVP_sha256()));
-            bad(with_mac(input, apr_pstrndup(forge_test_pool, spellings[i], strlen(spellings[i]) - (*spellings[i] != '\0')), EVP_sha256()));
+            bad(with_mac(input,
+                         apr_pstrndup(forge_test_pool, spellings[i], strlen(spellings[i]) - (*spellings[i] != '\0')),
+                         EVP_sha256()));
         }
-    good(with_mac(apr_pstrcat(forge_test_pool, b64(headers[2]), ".", b64(CLAIMS), NULL), SECRET, EVP_sha256())); /* the secret itself is */
+    good(with_mac(apr_pstrcat(forge_test_pool, b64(headers[2]), ".", b64(CLAIMS), NULL), SECRET,
+                  EVP_sha256())); /* the secret itself is */
     bad(with_mac(apr_pstrcat(forge_test_pool, b64(headers[1]), ".", b64(CLAIMS), NULL), SECRET, EVP_sha256()));
     bad(with_mac(apr_pstrcat(forge_test_pool, b64(headers[0]), ".", b64(CLAIMS), NULL), SECRET, EVP_sha256()));
     ck_assert_str_eq(why, "kid names no key of ours"); /* there are two: who means one names it */
@@ -469,8 +493,8 @@ START_TEST(names_and_algorithms)
     for (int kid = 0; kid < 3; kid++)
         for (int name = 0; name < 3; name++)
             for (int maker = 0; maker < 3; maker++) {
-                const char *header =
-                    apr_psprintf(forge_test_pool, "{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}", algs[name], kids[kid]);
+                const char *header = apr_psprintf(forge_test_pool, "{\"alg\":\"%s\",\"typ\":\"at+jwt\",\"kid\":\"%s\"}",
+                                                  algs[name], kids[kid]);
                 alg = maker == 0 ? FORGE_ALG_ES256 : maker == 1 ? FORGE_ALG_RS256 : FORGE_ALG_HS256;
                 const char *token = as_signed(apr_pstrcat(forge_test_pool, b64(header), ".", b64(CLAIMS), NULL));
                 if (kid == name && name == maker)
@@ -478,7 +502,8 @@ START_TEST(names_and_algorithms)
                 else
                     bad(token);
             }
-    const char *input = apr_pstrcat(forge_test_pool, b64("{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\"rs\"}"), ".", b64(CLAIMS), NULL);
+    const char *input = apr_pstrcat(forge_test_pool, b64("{\"alg\":\"RS256\",\"typ\":\"at+jwt\",\"kid\":\"rs\"}"), ".",
+                                    b64(CLAIMS), NULL);
     good(with_signature(input, RFC_RSA, EVP_sha256()));
     bad(with_signature(input, RFC_RSA, EVP_sha512()));
     bad(with_signature(input, RFC_RSA, EVP_sha1()));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of core/totp.c, core/qr.c and core/backup.c: the vectors of RFC 4226 and RFC 6238, oathtool as judge, the picture's modules.
+ * Tests of core/totp.c, core/qr.c and core/backup.c: the vectors of RFC 4226 and RFC 6238, oathtool as judge, the
+ * picture's modules.
  */
 #include "core/identity/identity.h"
 #include "unit.h"
@@ -19,7 +20,8 @@ static const char *code_of(apr_int64_t step)
 /* RFC 4226 appendix D */
 START_TEST(hotp_vectors)
 {
-    static const char *const codes[] = {"755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"};
+    static const char *const codes[] = {"755224", "287082", "359152", "969429", "338314",
+                                        "254676", "287922", "162583", "399871", "520489"};
     for (int i = 0; i < 10; i++)
         ck_assert_str_eq(code_of(i), codes[i]);
 }
@@ -45,7 +47,8 @@ END_TEST
 static const char *oathtool(const char *secret, apr_int64_t at)
 {
     char code[64] = "";
-    FILE *out = popen(apr_psprintf(forge_test_pool, "oathtool --totp --base32 --now=@%" APR_INT64_T_FMT " %s", at, secret), "r");
+    FILE *out = popen(
+        apr_psprintf(forge_test_pool, "oathtool --totp --base32 --now=@%" APR_INT64_T_FMT " %s", at, secret), "r");
     ck_assert_ptr_nonnull(out);
     ck_assert_ptr_nonnull(fgets(code, sizeof(code), out));
     pclose(out);
@@ -73,7 +76,8 @@ START_TEST(base32_without_padding)
 {
     static const struct {
         const char *data, *text;
-    } rows[] = {{"f", "MY"}, {"fo", "MZXQ"}, {"foo", "MZXW6"}, {"foob", "MZXW6YQ"}, {"fooba", "MZXW6YTB"}, {"foobar", "MZXW6YTBOI"}};
+    } rows[] = {{"f", "MY"},         {"fo", "MZXQ"},        {"foo", "MZXW6"},
+                {"foob", "MZXW6YQ"}, {"fooba", "MZXW6YTB"}, {"foobar", "MZXW6YTBOI"}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         ck_assert_str_eq(forge_core_base32(forge_test_pool, rows[i].data, strlen(rows[i].data)), rows[i].text);
 }
@@ -82,7 +86,8 @@ END_TEST
 START_TEST(one_step_of_drift)
 {
     apr_int64_t step = 1234567890 / FORGE_TOTP_PERIOD;
-    apr_time_t begin = apr_time_from_sec(step * FORGE_TOTP_PERIOD), end = begin + apr_time_from_sec(FORGE_TOTP_PERIOD) - 1;
+    apr_time_t begin = apr_time_from_sec(step * FORGE_TOTP_PERIOD),
+               end = begin + apr_time_from_sec(FORGE_TOTP_PERIOD) - 1;
     for (int drift = -3; drift <= 3; drift++) {
         apr_int64_t wanted = drift >= -1 && drift <= 1 ? step + drift : -1;
         ck_assert_int_eq(forge_core_totp_match(rfc_secret, 20, begin, code_of(step + drift)), wanted);
@@ -103,9 +108,10 @@ END_TEST
 
 START_TEST(uri_is_encoded)
 {
-    ck_assert_str_eq(forge_core_totp_uri(forge_test_pool, "Uni K\xc3\xb6ln", "a+b&c@example.org", "JBSWY3DPEHPK3PXP"),
-                     "otpauth://totp/Uni%20K%C3%B6ln:a%2Bb%26c%40example.org?secret=JBSWY3DPEHPK3PXP&issuer=Uni%20K%C3%B6ln"
-                     "&algorithm=SHA1&digits=6&period=30");
+    ck_assert_str_eq(
+        forge_core_totp_uri(forge_test_pool, "Uni K\xc3\xb6ln", "a+b&c@example.org", "JBSWY3DPEHPK3PXP"),
+        "otpauth://totp/Uni%20K%C3%B6ln:a%2Bb%26c%40example.org?secret=JBSWY3DPEHPK3PXP&issuer=Uni%20K%C3%B6ln"
+        "&algorithm=SHA1&digits=6&period=30");
 }
 END_TEST
 
@@ -127,8 +133,8 @@ static void modules_of(const char *svg, unsigned char *dark, int side)
 
 START_TEST(qr_has_every_module)
 {
-    const char *uri =
-        forge_core_totp_uri(forge_test_pool, "mod_forge", "ada.lovelace@students.example.org", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
+    const char *uri = forge_core_totp_uri(forge_test_pool, "mod_forge", "ada.lovelace@students.example.org",
+                                          "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
     const char *svg = forge_core_qr_svg(forge_test_pool, uri);
     QRcode *code = QRcode_encodeString8bit(uri, 0, QR_ECLEVEL_M);
     ck_assert_ptr_nonnull(svg);

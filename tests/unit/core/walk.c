@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of core/wire/walk.c: tables that include others are walked, bound and described as if all their rows stood in one place.
+ * Tests of core/wire/walk.c: tables that include others are walked, bound and described as if all their rows stood in
+ * one place.
  */
 #include "core/wire/wire.h"
 #include "unit.h"

@@ -44,8 +44,13 @@ static void tell(void *baton, forge_mail_event_t event, const char *text)
 
 static forge_mail_job_t job_of(void)
 {
-    return (forge_mail_job_t){
-        .db = {lend, NULL}, .keys = keys, .public_url = SENDER, .mail = &mail, .stop = stopped, .tell = tell, .baton = NULL};
+    return (forge_mail_job_t){.db = {lend, NULL},
+                              .keys = keys,
+                              .public_url = SENDER,
+                              .mail = &mail,
+                              .stop = stopped,
+                              .tell = tell,
+                              .baton = NULL};
 }
 
 static void setup(void)
@@ -100,7 +105,8 @@ static const char *sent(void)
         apr_file_t *file;
         if (info.filetype != APR_REG)
             continue;
-        ck_assert_int_eq(apr_file_open(&file, apr_pstrcat(P, directory, "/", info.name, NULL), APR_FOPEN_READ, 0, P), APR_SUCCESS);
+        ck_assert_int_eq(apr_file_open(&file, apr_pstrcat(P, directory, "/", info.name, NULL), APR_FOPEN_READ, 0, P),
+                         APR_SUCCESS);
         apr_file_read(file, text, &len);
         apr_file_close(file);
         all = apr_pstrcat(P, all, text, NULL);
@@ -118,7 +124,9 @@ START_TEST(batch_is_sent)
     ck_assert_int_eq(forge_job_mail(P, &job, &more), FORGE_OK);
     ck_assert(more);
     ck_assert_str_eq(told, "sent\nsent\n");
-    ck_assert_msg(strstr(sent(), "first time") && strstr(sent(), "second time") && strstr(sent(), "To: <ada@example.org>"), "%s", sent());
+    ck_assert_msg(strstr(sent(), "first time") && strstr(sent(), "second time") &&
+                      strstr(sent(), "To: <ada@example.org>"),
+                  "%s", sent());
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "0");
     ck_assert_int_eq(forge_job_mail(P, &job, &more), FORGE_OK);
     ck_assert(!more);
@@ -130,7 +138,8 @@ START_TEST(unreadable_is_given_up)
 {
     const forge_mail_job_t job = job_of();
     bool more;
-    queue(NOTICE, "{\"at\":\"x\",\"ip\":\"192.0.2.7\"}", forge_core_keys_make(P, "a-different-9f8e7d6c5b4a39281706f", 32));
+    queue(NOTICE, "{\"at\":\"x\",\"ip\":\"192.0.2.7\"}",
+          forge_core_keys_make(P, "a-different-9f8e7d6c5b4a39281706f", 32));
     queue(NOTICE, "{}", keys);
     ck_assert_int_eq(forge_job_mail(P, &job, &more), FORGE_OK);
     ck_assert(strstr(told, "given up: mail 1 (" NOTICE ")") && strstr(told, "another ForgeSecret"));
@@ -145,10 +154,12 @@ END_TEST
 START_TEST(reset_is_resolved)
 {
     const forge_mail_job_t job = job_of();
-    forge_one_time_t in = {.email = "ada@example.org", .email_key = "ada@example.org", .ip = "192.0.2.7", .request_id = "r-1"};
+    forge_one_time_t in = {
+        .email = "ada@example.org", .email_key = "ada@example.org", .ip = "192.0.2.7", .request_id = "r-1"};
     bool more;
     for (int i = 0; i < 2; i++) {
-        const char *facts = apr_psprintf(P, "{\"email_key\":\"%s\",\"ip\":\"192.0.2.7\",\"request_id\":\"r-1\"}", in.email_key);
+        const char *facts =
+            apr_psprintf(P, "{\"email_key\":\"%s\",\"ip\":\"192.0.2.7\",\"request_id\":\"r-1\"}", in.email_key);
         in.mail = (forge_new_mail_t){SENDER, forge_core_seal(P, keys, "mail", facts, strlen(facts))};
         ck_assert_int_eq(forge_store_reset_ask(db, P, &in), FORGE_OK);
         in.email = in.email_key = "nobody@example.org";
@@ -173,7 +184,8 @@ START_TEST(all_wait_when_none_goes)
     ck_assert_int_eq(forge_job_mail(P, &job, &more), FORGE_OK);
     ck_assert(!more);
     ck_assert(strncmp(told, "stuck: /nonexistent", 19) == 0 && strchr(told, '\n')[1] == '\0');
-    ck_assert_str_eq(ask("SELECT string_agg((tries = 1 AND next_try_at BETWEEN now() + interval '20 s' AND now() + interval '40 s')::text, ' ')"
+    ck_assert_str_eq(ask("SELECT string_agg((tries = 1 AND next_try_at BETWEEN now() + interval '20 s' AND now() + "
+                         "interval '40 s')::text, ' ')"
                          " FROM forge.mail_outbox"),
                      "true true");
 }

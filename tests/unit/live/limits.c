@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of live/limits.c: exact over processes, figures of an answer, eviction, clocks that are set, holders that are killed.
+ * Tests of live/limits.c: exact over processes, figures of an answer, eviction, clocks that are set, holders that are
+ * killed.
  */
 #include "live/live_private.h"
 #include "unit.h"
@@ -279,7 +280,8 @@ START_TEST(full_stripe_gives_up_the_least_recent)
     ck_assert(take_number(numbers[1], limit, START)); /* forgotten, and in for 4 */
     ck_assert_uint_eq(live->segment->counters[FORGE_C_LIMIT_EVICTED], 3);
     ck_assert(forge_live_limit_sound(stripe));
-    ck_assert(take_number(numbers[FORGE_LIVE_STRIPE_KEYS + 2], limit, START + 3600 * SECOND)); /* the oldest have expired */
+    ck_assert(
+        take_number(numbers[FORGE_LIVE_STRIPE_KEYS + 2], limit, START + 3600 * SECOND)); /* the oldest have expired */
     ck_assert_uint_eq(live->segment->counters[FORGE_C_LIMIT_EVICTED], 3);
     ck_assert_uint_eq(stripe->used, FORGE_LIVE_STRIPE_KEYS - FORGE_LIVE_REAP + 1);
     ck_assert(forge_live_limit_sound(stripe));
@@ -336,7 +338,8 @@ START_TEST(holder_killed_others_go_on)
     }
     for (int i = 4; i < 500; i++)
         ck_assert(!take_number(numbers[i], limit, START));
-    for (int i = 500; i <= FORGE_LIVE_STRIPE_KEYS; i++) /* the order of use has survived too: number 0 is the oldest, and goes */
+    for (int i = 500; i <= FORGE_LIVE_STRIPE_KEYS;
+         i++) /* the order of use has survived too: number 0 is the oldest, and goes */
         ck_assert(take_number(numbers[i], limit, START));
     ck_assert_uint_eq(live->segment->counters[FORGE_C_LIMIT_EVICTED], 1);
     ck_assert(!take_number(numbers[1], limit, START));
@@ -355,7 +358,8 @@ START_TEST(killed_at_random_moments)
             pids[i] = fork();
             if (pids[i] == 0) {
                 for (uint64_t n = 0;; n++)
-                    take_number(n & 1 ? n & 15 : (uint64_t)round << 40 | (uint64_t)i << 32 | n, limit, START + (apr_time_t)n);
+                    take_number(n & 1 ? n & 15 : (uint64_t)round << 40 | (uint64_t)i << 32 | n, limit,
+                                START + (apr_time_t)n);
             }
         }
         usleep(1000 + (useconds_t)(round * 137 % 3000));

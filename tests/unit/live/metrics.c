@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of live/metrics.c, live/exposition.c and live/performance.c: slots by name, both text formats, the performance object.
+ * Tests of live/metrics.c, live/exposition.c and live/performance.c: slots by name, both text formats, the performance
+ * object.
  */
 #include "live/live_private.h"
 #include "unit.h"
@@ -34,7 +35,8 @@ static void has(const char *text, const char *line)
     ck_assert_msg(strstr(text, framed) != NULL, "no line \"%s\" in:\n%.6000s", line, text);
 }
 
-static const forge_live_label_t LABELS[] = {{"GET", "/api/v1/courses"}, {"POST", "/api/v1/courses"}, {"GET", "/api/v1/courses/{id}"}};
+static const forge_live_label_t LABELS[] = {
+    {"GET", "/api/v1/courses"}, {"POST", "/api/v1/courses"}, {"GET", "/api/v1/courses/{id}"}};
 
 START_TEST(slots_follow_their_names)
 {
@@ -97,13 +99,19 @@ START_TEST(request_is_counted_once_everywhere)
     has(text, "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses\",status=\"503\"} 1");
     has(text, "forge_http_requests_total{method=\"other\",route=\"other\",status=\"404\"} 1");
     has(text, "forge_http_requests_total{method=\"POST\",route=\"/api/v1/courses\",status=\"500\"} 1");
-    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\",le=\"0.001\"} 3");
-    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\",le=\"0.0025\"} 4");
-    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\",le=\"+Inf\"} 4");
-    has(text, "forge_http_request_duration_seconds_sum{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"} 0.004001");
+    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/"
+              "courses\",status=\"2xx\",le=\"0.001\"} 3");
+    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/"
+              "courses\",status=\"2xx\",le=\"0.0025\"} 4");
+    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/"
+              "courses\",status=\"2xx\",le=\"+Inf\"} 4");
+    has(text,
+        "forge_http_request_duration_seconds_sum{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"} 0.004001");
     has(text, "forge_http_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/courses\",status=\"2xx\"} 4");
-    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/courses\",status=\"5xx\",le=\"10.0\"} 0");
-    has(text, "forge_http_request_duration_seconds_sum{method=\"GET\",route=\"/api/v1/courses\",status=\"5xx\"} 11.000000");
+    has(text, "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/"
+              "courses\",status=\"5xx\",le=\"10.0\"} 0");
+    has(text,
+        "forge_http_request_duration_seconds_sum{method=\"GET\",route=\"/api/v1/courses\",status=\"5xx\"} 11.000000");
     has(text, "forge_http_requests_in_flight 1");
     ck_assert_ptr_null(strstr(text, "{id}")); /* never called: no series */
 }
@@ -238,16 +246,19 @@ static const char *performance(void)
 
 START_TEST(performance_object)
 {
-    ck_assert_str_eq(performance(), "{\"summary\":{\"total_requests\":0,\"avg_response_time\":0.000000,\"error_rate\":0.000000,"
-                                    "\"endpoint_count\":0,\"p95_response_time\":0.000000},\"endpoints\":{}");
+    ck_assert_str_eq(performance(),
+                     "{\"summary\":{\"total_requests\":0,\"avg_response_time\":0.000000,\"error_rate\":0.000000,"
+                     "\"endpoint_count\":0,\"p95_response_time\":0.000000},\"endpoints\":{}");
     live->segment->cpu_busy = live->segment->cpu_total = 0; /* the average since boot, which is never without ticks */
     const int *map = forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
     for (int i = 0; i < 3; i++)
         forge_live_request_end(live, map[0], i ? 200 : 500, 750);
     forge_live_request_end(live, FORGE_LIVE_SLOT_OTHER, 404, 750);
-    ck_assert_str_eq(performance(), "{\"summary\":{\"total_requests\":4,\"avg_response_time\":0.000750,\"error_rate\":0.250000,"
-                                    "\"endpoint_count\":1,\"p95_response_time\":0.000950},\"endpoints\":{\"GET /api/v1/courses\":"
-                                    "{\"count\":3,\"avg_response_time\":0.000750,\"p95_response_time\":0.000950,\"error_rate\":0.333333}}");
+    ck_assert_str_eq(
+        performance(),
+        "{\"summary\":{\"total_requests\":4,\"avg_response_time\":0.000750,\"error_rate\":0.250000,"
+        "\"endpoint_count\":1,\"p95_response_time\":0.000950},\"endpoints\":{\"GET /api/v1/courses\":"
+        "{\"count\":3,\"avg_response_time\":0.000750,\"p95_response_time\":0.000950,\"error_rate\":0.333333}}");
 }
 END_TEST
 

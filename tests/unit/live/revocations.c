@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of live/revocations.c: what ended is refused, an epoch never falls, a full table and a silent listener make nothing valid.
+ * Tests of live/revocations.c: what ended is refused, an epoch never falls, a full table and a silent listener make
+ * nothing valid.
  */
 #include "live/live_private.h"
 #include "unit.h"
@@ -132,13 +133,15 @@ START_TEST(room_for_131072)
     hear(REALM);
     for (apr_int64_t id = 1; id <= 131072; id++)
         forge_live_revoke_session(live, REALM, id, now + apr_time_from_sec(1000));
-    ck_assert_uint_ge(forge_live_revocations(live), 131072 - 2); /* the hash is keyed at random: five sigma, not certainty */
+    ck_assert_uint_ge(forge_live_revocations(live),
+                      131072 - 2); /* the hash is keyed at random: five sigma, not certainty */
     for (apr_int64_t id = 1; id <= 131072; id++)
         ck_assert_int_ne(verdict(REALM, 1000000, 0, id), FORGE_VERDICT_VALID);
 }
 END_TEST
 
-/* A table that overflows says that it does not know, never that all is well; and is used again when its entries have expired. */
+/* A table that overflows says that it does not know, never that all is well; and is used again when its entries have
+ * expired. */
 START_TEST(full_never_opens)
 {
     const apr_int64_t many = 2L * FORGE_LIVE_REVOKED_BUCKETS * FORGE_LIVE_REVOKED_DEEP;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of live/segment.c and live/system.c: one segment per process pool, shared by forked children; the table of children; the hash.
+ * Tests of live/segment.c and live/system.c: one segment per process pool, shared by forked children; the table of
+ * children; the hash.
  */
 #include "live/live_private.h"
 #include "unit.h"
@@ -102,7 +103,8 @@ START_TEST(killed_child_takes_its_share_along)
     ck_assert_uint_eq(sum.pool_waiting, 2);
     kill(a, SIGKILL);
     siginfo_t info;
-    ck_assert_int_eq(waitid(P_PID, (id_t)a, &info, WEXITED | WNOWAIT), 0); /* dead, but nobody has fetched it: a zombie counts as gone */
+    ck_assert_int_eq(waitid(P_PID, (id_t)a, &info, WEXITED | WNOWAIT),
+                     0); /* dead, but nobody has fetched it: a zombie counts as gone */
     forge_live_process_sum(live, &sum);
     ck_assert_uint_eq(sum.in_flight, 2);
     ck_assert_uint_eq(sum.pool_size, 5);
@@ -157,7 +159,8 @@ END_TEST
 
 START_TEST(hash_is_siphash)
 {
-    /* Vectors of the reference implementation, confirmed by OpenSSL: key 00 … 0f, messages of 0, 1 and 15 counting bytes. */
+    /* Vectors of the reference implementation, confirmed by OpenSSL: key 00 … 0f, messages of 0, 1 and 15 counting
+     * bytes. */
     static const struct {
         apr_size_t len;
         uint64_t hash[2];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A program that drives everything in live/ from 8 threads at once and checks the sums; built with -fsanitize=thread it finds races.
- * live_threads [operations]: of each thread, 10 000 when not given; 10 000 000 is the long run. Says what a call costs, too.
+ * A program that drives everything in live/ from 8 threads at once and checks the sums; built with -fsanitize=thread it
+ * finds races. live_threads [operations]: of each thread, 10 000 when not given; 10 000 000 is the long run. Says what
+ * a call costs, too.
  */
 #include "live/live_private.h"
 #include <apr_general.h>
@@ -32,11 +33,12 @@ static void limits_step(long i, uint64_t seed)
     forge_live_limit_take(live, FORGE_LIMIT_DEFAULT, &other, sizeof(other), soft, 1);
 }
 
-/* Some put in what others look up; places expire and are used again all the time. A session that this thread has just ended must not pass,
- * whatever the others do to its bucket. */
+/* Some put in what others look up; places expire and are used again all the time. A session that this thread has just
+ * ended must not pass, whatever the others do to its bucket. */
 static void revocations_step(long i, uint64_t seed)
 {
-    const forge_who_t mine = {.user_id = (apr_int64_t)(seed + 1), .session_id = (apr_int64_t)(seed << 40) + i, .epoch = i};
+    const forge_who_t mine = {
+        .user_id = (apr_int64_t)(seed + 1), .session_id = (apr_int64_t)(seed << 40) + i, .epoch = i};
     const forge_who_t shared = {.user_id = i % 64 + 100, .session_id = i % 1024 + 1};
     apr_time_t now = apr_time_now();
     if (forge_live_events_lead(live, REALM))
@@ -119,7 +121,8 @@ static void check_sums(void)
         if (!forge_live_limit_sound(&live->segment->stripes[i]))
             fail("a stripe is broken");
     }
-    if (tried > 4 * SHARED_KEYS * LIMIT && allowed != (SHARED_KEYS / 2) * LIMIT) /* odd i: two of the four keys are asked for */
+    if (tried > 4 * SHARED_KEYS * LIMIT &&
+        allowed != (SHARED_KEYS / 2) * LIMIT) /* odd i: two of the four keys are asked for */
         fail("the limit was not exact");
     for (int slot = 0; slot < FORGE_LIVE_SLOTS; slot++) {
         for (int status = 0; status < FORGE_LIVE_STATUSES; status++)
@@ -127,7 +130,8 @@ static void check_sums(void)
         for (int class = 0; class < FORGE_LIVE_CLASSES; class ++)
             forge_live_histogram_merge(&took, &live->segment->slots[slot].classes[class]);
     }
-    if (requests != ends || forge_live_histogram_count(&took) != ends || live->segment->counters[FORGE_C_HASH_TOTAL] != ends)
+    if (requests != ends || forge_live_histogram_count(&took) != ends ||
+        live->segment->counters[FORGE_C_HASH_TOTAL] != ends)
         fail("requests were lost");
     forge_live_histogram_t all = {{0}, 0};
     for (int i = 0; i <= FORGE_LIVE_STATEMENTS; i++)
@@ -156,10 +160,12 @@ static void measure(long n)
     int64_t requests = forge_util_monotonic() - start;
     start = forge_util_monotonic();
     for (long i = 0; i < n; i++)
-        (void)forge_live_revoked(live, REALM, &(forge_who_t){.user_id = i + 1, .session_id = i + 1}, apr_time_from_sec(1800000000));
+        (void)forge_live_revoked(live, REALM, &(forge_who_t){.user_id = i + 1, .session_id = i + 1},
+                                 apr_time_from_sec(1800000000));
     int64_t revoked = forge_util_monotonic() - start;
     printf("revoked %" PRId64 " ns, ", revoked * 1000 / n);
-    printf("limit_take %" PRId64 " ns, request_begin + request_end %" PRId64 " ns\n", limits * 1000 / n, requests * 1000 / n);
+    printf("limit_take %" PRId64 " ns, request_begin + request_end %" PRId64 " ns\n", limits * 1000 / n,
+           requests * 1000 / n);
 }
 
 int main(int argc, char **argv)

@@ -36,7 +36,7 @@ static bool say(int fd, const char *text)
 static char *hear(server_t *s, int fd)
 {
     char *line = s->heard + s->length;
-    while (s->length + 2 < sizeof s->heard && read(fd, s->heard + s->length, 1) == 1)
+    while (s->length + 2 < sizeof(s->heard) && read(fd, s->heard + s->length, 1) == 1)
         if (s->heard[s->length++] == '\n') {
             s->heard[s->length] = 0;
             return line;
@@ -81,7 +81,7 @@ static void *serve_all(void *baton)
 static void server_start(server_t *s)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
+    socklen_t len = sizeof(address);
     s->ehlo = s->ehlo ? s->ehlo : "250 here\r\n";
     s->rcpt = s->rcpt ? s->rcpt : "250 ok\r\n";
     s->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -100,7 +100,8 @@ static const char message[] = "Subject: x\r\n\r\n.one\r\n..two\r\n";
 
 static forge_parcel_t parcel_to(const char *to)
 {
-    return (forge_parcel_t){.from = "learn@example.org", .to = to, .data = message, .len = sizeof message - 1, .id = "id-1"};
+    return (forge_parcel_t){
+        .from = "learn@example.org", .to = to, .data = message, .len = sizeof(message) - 1, .id = "id-1"};
 }
 
 START_TEST(smtp_sends)
@@ -189,7 +190,8 @@ START_TEST(smtp_utf8)
     server_start(&new);
     forge_mail_t mail = mail_to(&new, FORGE_STARTTLS_OFF);
     ck_assert_int_eq(forge_net_smtp_send(forge_net_smtp_open(P, &mail), P, &parcel, &why), FORGE_DELIVERED);
-    ck_assert(strstr(new.heard, "MAIL FROM:<learn@example.org> SMTPUTF8") != NULL || strstr(new.heard, " SMTPUTF8\r\n") != NULL);
+    ck_assert(strstr(new.heard, "MAIL FROM:<learn@example.org> SMTPUTF8") != NULL ||
+              strstr(new.heard, " SMTPUTF8\r\n") != NULL);
 }
 END_TEST
 
@@ -202,12 +204,13 @@ START_TEST(directory)
     ck_assert_ptr_nonnull(mkdtemp(place));
     forge_parcel_t parcel = parcel_to("ada@example.org");
     ck_assert_int_eq(forge_net_maildir_put(P, place, 1769860800000000, &parcel, &why), FORGE_DELIVERED);
-    ck_assert_int_eq(forge_net_maildir_put(P, place, 1769860800000000, &parcel, &why), FORGE_DELIVERED); /* the same again: one file */
+    ck_assert_int_eq(forge_net_maildir_put(P, place, 1769860800000000, &parcel, &why),
+                     FORGE_DELIVERED); /* the same again: one file */
     const char *path = apr_psprintf(P, "%s/1769860800000000-id-1.eml", place);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_mode & 07777 & ~0640, 0);
     FILE *file = fopen(path, "r");
-    ck_assert_int_eq((int)fread(read_back, 1, sizeof read_back - 1, file), (int)sizeof message - 1);
+    ck_assert_int_eq((int)fread(read_back, 1, sizeof(read_back) - 1, file), (int)sizeof(message) - 1);
     ck_assert_str_eq(read_back, message);
     fclose(file);
     int entries = 0;

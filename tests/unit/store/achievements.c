@@ -98,12 +98,14 @@ START_TEST(listed)
     for (int i = 0; i < 5; i++)
         ck_assert_int_eq(create(apr_psprintf(forge_test_pool, "A%d", i), NULL), FORGE_OK);
     forge_list_query_t query = {.values = none, .limit = 2, .count = true};
-    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_achievements_list, &query, &rows, &total), FORGE_OK);
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_achievements_list, &query, &rows, &total),
+                     FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 3);
     ck_assert_int_eq(total, 5);
     query.after_id = "2";
     query.limit = 100;
-    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_achievements_list, &query, &rows, &total), FORGE_OK);
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_achievements_list, &query, &rows, &total),
+                     FORGE_OK);
     ck_assert_str_eq(column("name"), "A2");
     ck_assert_int_eq(forge_store_rows_count(rows), 3);
 }

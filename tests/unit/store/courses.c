@@ -4,8 +4,8 @@
 #include "schema.h"
 #include "store/learning/learning.h"
 
-/* Accounts 1–5; organisation 1 has members 2 and 3. Courses: 1 public, 2 draft, 3 of the organisation, 4 draft of the organisation; all of
- * account 2. */
+/* Accounts 1–5; organisation 1 has members 2 and 3. Courses: 1 public, 2 draft, 3 of the organisation, 4 draft of the
+ * organisation; all of account 2. */
 enum { ADMIN = 1, OWNER, MEMBER, OTHER, ANYONE };
 enum { PUBLIC = 1, DRAFT, ORG, ORG_DRAFT, COURSES = ORG_DRAFT };
 
@@ -21,11 +21,13 @@ static void setup(void)
     schema_setup();
     sql("INSERT INTO forge.users (email, email_key, username, role, password_hash)"
         " SELECT n || '@example.org', n || '@example.org', n, r, '" FORGE_TEST_HASH "'"
-        " FROM (VALUES ('admin', 'admin'), ('owner', 'instructor'), ('member', 'student'), ('other', 'instructor')) v(n, r);"
+        " FROM (VALUES ('admin', 'admin'), ('owner', 'instructor'), ('member', 'student'), ('other', 'instructor')) "
+        "v(n, r);"
         "INSERT INTO forge.organizations (name, slug) VALUES ('One', 'one'), ('Two', 'two');"
         "INSERT INTO forge.memberships (organization_id, user_id) VALUES (1, 2), (1, 3);"
         "INSERT INTO forge.courses (title, instructor_id, organization_id, status) VALUES"
-        " ('Public', 2, NULL, 'published'), ('Draft', 2, NULL, 'draft'), ('Org', 2, 1, 'published'), ('Org draft', 2, 1, 'draft')");
+        " ('Public', 2, NULL, 'published'), ('Draft', 2, NULL, 'draft'), ('Org', 2, 1, 'published'), ('Org draft', 2, "
+        "1, 'draft')");
 }
 
 static const forge_actor_t *by(int id)
@@ -51,8 +53,9 @@ static forge_status_t update(apr_int64_t id, const char *members, const char *if
 /* --- who sees what --- */
 
 static const bool sees[][COURSES + 1] = {
-    [ADMIN] = {0, true, true, true, true},    [OWNER] = {0, true, true, true, true},     [MEMBER] = {0, true, false, true, false},
-    [OTHER] = {0, true, false, false, false}, [ANYONE] = {0, true, false, false, false},
+    [ADMIN] = {0, true, true, true, true},     [OWNER] = {0, true, true, true, true},
+    [MEMBER] = {0, true, false, true, false},  [OTHER] = {0, true, false, false, false},
+    [ANYONE] = {0, true, false, false, false},
 };
 
 START_TEST(read_by_rights)
@@ -71,12 +74,15 @@ START_TEST(changed_by_rights)
     const char *in = "{\"title\":\"New\"}";
     for (int caller = ADMIN; caller <= ANYONE; caller++)
         for (int id = PUBLIC; id <= COURSES; id++) {
-            forge_status_t expected = !sees[caller][id] ? FORGE_E_NOT_FOUND : caller <= OWNER ? FORGE_OK : FORGE_E_NOT_OWNER;
+            forge_status_t expected = !sees[caller][id] ? FORGE_E_NOT_FOUND
+                                      : caller <= OWNER ? FORGE_OK
+                                                        : FORGE_E_NOT_OWNER;
             ck_assert_int_eq(update(id, in, NULL, caller), expected);
             if (caller > OWNER)
                 ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(caller), id, NULL), expected);
         }
-    ck_assert_str_eq(ask("SELECT string_agg(title || version, ' ' ORDER BY id) FROM forge.courses"), "New3 New3 New3 New3");
+    ck_assert_str_eq(ask("SELECT string_agg(title || version, ' ' ORDER BY id) FROM forge.courses"),
+                     "New3 New3 New3 New3");
     ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(OWNER), PUBLIC, NULL), FORGE_OK);
     ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(ADMIN), DRAFT, NULL), FORGE_OK);
     ck_assert_int_eq(forge_store_course_delete(db, forge_test_pool, by(ADMIN), DRAFT, NULL), FORGE_E_NOT_FOUND);
@@ -113,7 +119,7 @@ START_TEST(created_in_organisations)
         {"99", ADMIN, FORGE_E_BAD_REFERENCE},
         {"9223372036854775807", ADMIN, FORGE_E_BAD_REFERENCE},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const forge_course_in_t in = {.title = "C", .organization_id = cases[i].organization};
         ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(cases[i].caller), &in, &rows),
                          cases[i].expected);
@@ -131,7 +137,8 @@ END_TEST
 
 START_TEST(bounds)
 {
-    const forge_course_in_t title = {.title = apr_psprintf(forge_test_pool, "%0201d", 0)}, status = {.title = "C", .status = "secret"};
+    const forge_course_in_t title = {.title = apr_psprintf(forge_test_pool, "%0201d", 0)},
+                            status = {.title = "C", .status = "secret"};
     ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(OWNER), &title, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "courses_title_form");
     ck_assert_int_eq(forge_store_course_create(db, forge_test_pool, by(OWNER), &status, &rows), FORGE_E_VALIDATION);
@@ -171,9 +178,9 @@ START_TEST(null_sets_the_default)
                "{\"title\":\"T\",\"description\":null,\"difficulty\":null,\"status\":null,\"organization_id\":null}",
                "{2}", OWNER),
         FORGE_OK);
-    ck_assert_str_eq(
-        ask("SELECT title || description || difficulty || status || coalesce(organization_id, 0) FROM forge.courses WHERE id = 4"),
-        "Tbeginnerpublished0");
+    ck_assert_str_eq(ask("SELECT title || description || difficulty || status || coalesce(organization_id, 0) FROM "
+                         "forge.courses WHERE id = 4"),
+                     "Tbeginnerpublished0");
 }
 END_TEST
 
@@ -189,11 +196,12 @@ START_TEST(moved_between_organisations)
         {DRAFT, "1", OWNER, FORGE_OK},
         {PUBLIC, "99", ADMIN, FORGE_E_BAD_REFERENCE},
         {PUBLIC, "2", ADMIN, FORGE_OK},
-        {PUBLIC, "1", OWNER, FORGE_E_NOT_FOUND}, /* where the administrator has put it they are no member: out of sight */
-        {ORG, "1", OWNER, FORGE_OK},             /* stays where it is */
+        {PUBLIC, "1", OWNER,
+         FORGE_E_NOT_FOUND},         /* where the administrator has put it they are no member: out of sight */
+        {ORG, "1", OWNER, FORGE_OK}, /* stays where it is */
         {ORG, "2", OWNER, FORGE_E_BAD_REFERENCE},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ck_assert_int_eq(update(cases[i].id,
                                 apr_psprintf(forge_test_pool, "{\"organization_id\":\"%s\"}", cases[i].organization),
                                 NULL, cases[i].caller),
@@ -297,7 +305,8 @@ END_TEST
 
 START_TEST(filtered_and_sorted)
 {
-    sql("TRUNCATE forge.courses CASCADE; INSERT INTO forge.courses (title, difficulty, instructor_id, created_at) VALUES"
+    sql("TRUNCATE forge.courses CASCADE; INSERT INTO forge.courses (title, difficulty, instructor_id, created_at) "
+        "VALUES"
         " ('b', 'beginner', 2, '2026-01-03'), ('c', 'advanced', 2, '2026-01-02'), ('a', 'advanced', 4, '2026-01-02')");
     const char *const none[FILTERS] = {NULL}, *const advanced[FILTERS] = {[DIFFICULTY] = "advanced"},
                       *const both[FILTERS] = {[DIFFICULTY] = "advanced", [INSTRUCTOR] = "4"};
@@ -316,16 +325,19 @@ START_TEST(walked_by_cursor)
     const forge_args_t base = FORGE_ARGS(NULL, "f");
     const char *const none[FILTERS] = {NULL};
     sql("TRUNCATE forge.courses RESTART IDENTITY CASCADE; INSERT INTO forge.courses (title, instructor_id, created_at)"
-        " SELECT 'T' || g % 5, 2, '2026-01-01'::timestamptz + (g % 4) * interval '1 microsecond' FROM generate_series(1, 60) g");
+        " SELECT 'T' || g % 5, 2, '2026-01-01'::timestamptz + (g % 4) * interval '1 microsecond' FROM "
+        "generate_series(1, 60) g");
     for (size_t s = 0; s < 3; s++) {
         const forge_list_order_t *order = forge_store_list_order(&forge_store_courses_list, sorts[s]);
         forge_list_query_t query = {.base = base, .values = none, .sort = sorts[s], .limit = 100};
         forge_rows_t *all;
         int seen = 0, n;
-        ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &all, NULL), FORGE_OK);
+        ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &all, NULL),
+                         FORGE_OK);
         query.limit = 7;
         do {
-            ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &rows, NULL), FORGE_OK);
+            ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &rows, NULL),
+                             FORGE_OK);
             n = forge_store_rows_count(rows) > 7 ? 7 : forge_store_rows_count(rows);
             for (int i = 0; i < n; i++)
                 ck_assert_str_eq(forge_store_rows_text(rows, i, "id"), forge_store_rows_text(all, seen++, "id"));
@@ -340,7 +352,8 @@ END_TEST
 START_TEST(searched_by_words_and_prefixes)
 {
     sql("TRUNCATE forge.courses CASCADE; INSERT INTO forge.courses (title, description, instructor_id) VALUES"
-        " ('Python', 'variables and loops', 2), ('Web', 'REST-APIs with python3.11 and/or Flask', 2), ('C++', 'Übung macht den Meister', "
+        " ('Python', 'variables and loops', 2), ('Web', 'REST-APIs with python3.11 and/or Flask', 2), ('C++', 'Übung "
+        "macht den Meister', "
         "2)");
     static const struct {
         const char *words, *titles;
@@ -360,9 +373,9 @@ START_TEST(searched_by_words_and_prefixes)
         {"   ", ""},
         {"!!!", ""},
     };
-    for (size_t i = 0; i < sizeof const_cases / sizeof *const_cases; i++)
-        ck_assert_msg(strcmp(found(const_cases[i].words), const_cases[i].titles) == 0, "\"%s\" found \"%s\"", const_cases[i].words,
-                      found(const_cases[i].words));
+    for (size_t i = 0; i < sizeof(const_cases) / sizeof(*const_cases); i++)
+        ck_assert_msg(strcmp(found(const_cases[i].words), const_cases[i].titles) == 0, "\"%s\" found \"%s\"",
+                      const_cases[i].words, found(const_cases[i].words));
 }
 END_TEST
 
@@ -392,7 +405,7 @@ START_TEST(search_takes_any_text)
                                         "me@example.org",
                                         "-1e5",
                                         "🚀"};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         found(texts[i]); /* asserts that it works */
     char *longest = apr_pcalloc(forge_test_pool, 20001);
     for (int i = 0; i < 20000; i++)
@@ -415,14 +428,16 @@ START_TEST(lists_follow_indexes)
         {" AND c.instructor_id = 4", "c.id", "courses_instructor_id"},
         {" AND c.organization_id = 2", "c.id", "courses_organization_id"},
     };
-    sql("INSERT INTO forge.courses (title, instructor_id, organization_id, created_at) SELECT 'T' || g, CASE WHEN g % 500 = 0 THEN 4 ELSE "
+    sql("INSERT INTO forge.courses (title, instructor_id, organization_id, created_at) SELECT 'T' || g, CASE WHEN g % "
+        "500 = 0 THEN 4 ELSE "
         "2 END,"
-        " CASE WHEN g % 500 = 1 THEN 2 END, now() - g * interval '1 s' FROM generate_series(1, 10000) g; ANALYZE forge.courses");
+        " CASE WHEN g % 500 = 1 THEN 2 END, now() - g * interval '1 s' FROM generate_series(1, 10000) g; ANALYZE "
+        "forge.courses");
     const char *select = forge_store_courses_list.select;
     for (const char *mark; (mark = strchr(select, '$'));) /* $1, $2: member 3, no administrator */
         select = apr_pstrcat(forge_test_pool, apr_pstrndup(forge_test_pool, select, (apr_size_t)(mark - select)),
                              mark[1] == '1' ? "'3'" : "'f'", mark + 2, NULL);
-    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+    for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
         const forge_stmt_t explain = {"", apr_pstrcat(forge_test_pool, "EXPLAIN (COSTS OFF) ", select, plans[i].filter,
                                                       " ORDER BY ", plans[i].order, " LIMIT 101", NULL)};
         bool uses = false;
@@ -430,7 +445,8 @@ START_TEST(lists_follow_indexes)
         for (int r = 0; r < forge_store_rows_count(rows); r++) {
             const char *line = forge_store_rows_text(rows, r, "QUERY PLAN");
             uses = uses || strstr(line, plans[i].index);
-            ck_assert_msg(!strstr(line, "Seq Scan on courses") && !strstr(line, "Sort"), "%s: %s", plans[i].order, line);
+            ck_assert_msg(!strstr(line, "Seq Scan on courses") && !strstr(line, "Sort"), "%s: %s", plans[i].order,
+                          line);
         }
         ck_assert_msg(uses, "%s %s does not use %s", plans[i].filter, plans[i].order, plans[i].index);
     }

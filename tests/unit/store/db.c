@@ -32,8 +32,9 @@ static void add_works(void)
 
 static int prepared(const char *name)
 {
-    return atoi(forge_test_pg_ask(db, forge_test_pool,
-                                  apr_psprintf(forge_test_pool, "SELECT count(*) FROM pg_prepared_statements WHERE name = '%s'", name)));
+    return atoi(forge_test_pg_ask(
+        db, forge_test_pool,
+        apr_psprintf(forge_test_pool, "SELECT count(*) FROM pg_prepared_statements WHERE name = '%s'", name)));
 }
 
 static forge_status_t sql(const char *text)
@@ -122,7 +123,8 @@ START_TEST(settings_are_made)
 {
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('statement_timeout')"), "2s");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('lock_timeout')"), "2s");
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('idle_in_transaction_session_timeout')"), "10s");
+    ck_assert_str_eq(
+        forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('idle_in_transaction_session_timeout')"), "10s");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('timezone')"), "UTC");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('search_path')"), "forge, pg_temp");
 }
@@ -194,7 +196,8 @@ START_TEST(survives_a_killed_back_end)
     add_works();
     forge_store_db_detach(db);
     apr_pool_create(&other, forge_test_pool);
-    forge_db_t *killer = forge_test_pg_attach(other, forge_test_pg_connect(other, forge_test_pg_database(other, "store_killer", true)));
+    forge_db_t *killer =
+        forge_test_pg_attach(other, forge_test_pg_connect(other, forge_test_pg_database(other, "store_killer", true)));
     const char *pid = apr_itoa(other, PQbackendPID(conn));
     forge_test_pg_ask(killer, other, apr_psprintf(other, "SELECT pg_terminate_backend(%s, 5000)", pid));
     /* found dead before anything is sent; then the pool resets it */
@@ -283,7 +286,8 @@ START_TEST(stopped_at_the_first_word)
 {
     forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL};
     forge_db_t *other;
-    PGconn *fresh = forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
+    PGconn *fresh =
+        forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
     pid_t pid = PQbackendPID(fresh);
     ck_assert_int_eq(kill(pid, SIGSTOP), 0);
     forge_status_t status =
@@ -342,7 +346,8 @@ static void request(const char *id)
 
 static const char *activity(void)
 {
-    return forge_test_pg_ask(db, forge_test_pool, "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+    return forge_test_pg_ask(db, forge_test_pool,
+                             "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()");
 }
 
 START_TEST(activity_is_seen)
@@ -367,7 +372,7 @@ START_TEST(activity_of_what_writes)
     forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a text)");
     for (int i = 0; i < 50; i++) {
         request(apr_psprintf(forge_test_pool, "req-%d", i));
-        snprintf(id, sizeof id, "req-%d", i);
+        snprintf(id, sizeof(id), "req-%d", i);
         if (i % 2)
             ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
         ck_assert_int_eq(sql("INSERT INTO kept SELECT current_setting('application_name')"), FORGE_OK);
@@ -375,7 +380,8 @@ START_TEST(activity_of_what_writes)
             ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
         ck_assert_str_eq(activity(), id);
     }
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(DISTINCT a) FROM kept WHERE a LIKE 'req-%'"), "50");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(DISTINCT a) FROM kept WHERE a LIKE 'req-%'"),
+                     "50");
     /* a transaction that was rolled back had the name inside: it is set again */
     request("req-a");
     ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
@@ -417,8 +423,9 @@ START_TEST(states_have_meanings)
         {"25006", FORGE_E_DATABASE_DOWN},   {"40001", FORGE_E_DATABASE_DOWN},   {"40P01", FORGE_E_DATABASE_DOWN},
         {"XX000", FORGE_E_INTERNAL},        {"P0001", FORGE_E_INTERNAL},        {"22012", FORGE_E_INTERNAL},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *text = apr_psprintf(forge_test_pool, "DO $$ BEGIN RAISE EXCEPTION 'made' USING ERRCODE = '%s'; END $$", rows[i].code);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *text = apr_psprintf(
+            forge_test_pool, "DO $$ BEGIN RAISE EXCEPTION 'made' USING ERRCODE = '%s'; END $$", rows[i].code);
         ck_assert_msg(sql(text) == rows[i].status, "%s", rows[i].code);
     }
 }
@@ -462,11 +469,12 @@ END_TEST
 
 START_TEST(passing_trouble_is_tried_again)
 {
-    forge_test_pg_do(db, forge_test_pool,
-                     "CREATE SEQUENCE tries; CREATE FUNCTION twice() RETURNS int LANGUAGE plpgsql AS $$ BEGIN"
-                     " IF nextval('tries') < 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF; RETURN 1; END $$;"
-                     "CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries');"
-                     " RAISE EXCEPTION 'again' USING ERRCODE = '40P01'; END $$");
+    forge_test_pg_do(
+        db, forge_test_pool,
+        "CREATE SEQUENCE tries; CREATE FUNCTION twice() RETURNS int LANGUAGE plpgsql AS $$ BEGIN"
+        " IF nextval('tries') < 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF; RETURN 1; END $$;"
+        "CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries');"
+        " RAISE EXCEPTION 'again' USING ERRCODE = '40P01'; END $$");
     ck_assert_int_eq(sql("SELECT twice()"), FORGE_OK);
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT last_value FROM tries"), "3");
     ck_assert_int_eq(sql("SELECT never()"), FORGE_E_DATABASE_DOWN);
@@ -504,7 +512,8 @@ START_TEST(copy_is_refused)
     forge_store_db_detach(db);
     PQreset(conn);
     db = forge_test_pg_attach(forge_test_pool, conn);
-    ck_assert_int_eq(forge_store_script(db, forge_test_pool, "SELECT 1; COPY (SELECT 1) TO STDOUT", &why), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(forge_store_script(db, forge_test_pool, "SELECT 1; COPY (SELECT 1) TO STDOUT", &why),
+                     FORGE_E_DATABASE_DOWN);
     ck_assert_ptr_nonnull(why);
 }
 END_TEST

@@ -22,7 +22,8 @@ static void people(void)
         "(1, now() + interval '1 day', '{pwd}', now() - interval '29 days', now() - interval '1 hour'), "
         "(2, now() + interval '1 day', '{pwd}', now(), now())");
     sql("INSERT INTO forge.organizations (name, slug) VALUES ('B', 'beta'), ('A', 'acme')");
-    sql("INSERT INTO forge.memberships (organization_id, user_id, role) VALUES (1, 1, 'owner'), (2, 1, 'member'), (2, 2, 'admin')");
+    sql("INSERT INTO forge.memberships (organization_id, user_id, role) VALUES (1, 1, 'owner'), (2, 1, 'member'), (2, "
+        "2, 'admin')");
 }
 
 static int seen(apr_int64_t user, apr_int64_t session)
@@ -78,20 +79,24 @@ START_TEST(sessions_are_renewed_while_they_live)
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "role"), "instructor");
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "_amr"), "pwd otp");
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "_epoch"), "0");
-    ck_assert_str_eq(ask("SELECT expires_at > now() + interval '6 days' AND last_seen_at > now() - interval '1 minute' FROM forge.sessions "
+    ck_assert_str_eq(ask("SELECT expires_at > now() + interval '6 days' AND last_seen_at > now() - interval '1 minute' "
+                         "FROM forge.sessions "
                          "WHERE id = 1"),
                      "true");
     ck_assert_int_eq(renewed(1, 2, week), 1); /* the end of its 30 days is near */
-    ck_assert_str_eq(ask("SELECT expires_at = created_at + interval '720 hours' FROM forge.sessions WHERE id = 2"), "true");
+    ck_assert_str_eq(ask("SELECT expires_at = created_at + interval '720 hours' FROM forge.sessions WHERE id = 2"),
+                     "true");
     sql("UPDATE forge.sessions SET last_seen_at = now() - interval '1 hour'");
     ck_assert_int_eq(renewed(2, 3, "2000-01-01T00:00:00Z"), 1);
-    ck_assert_str_eq(ask("SELECT expires_at > now() + interval '23 hours' FROM forge.sessions WHERE id = 3"), "true"); /* never shorter */
+    ck_assert_str_eq(ask("SELECT expires_at > now() + interval '23 hours' FROM forge.sessions WHERE id = 3"),
+                     "true"); /* never shorter */
     ck_assert_int_eq(renewed(2, 1, week), 0);
     sql("UPDATE forge.users SET role = 'admin' WHERE id = 1");
     ck_assert_int_eq(renewed(1, 1, week), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "role"), "admin");
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "_epoch"), "1");
-    sql("UPDATE forge.sessions SET expires_at = now() WHERE id = 1; UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'x' "
+    sql("UPDATE forge.sessions SET expires_at = now() WHERE id = 1; UPDATE forge.sessions SET revoked_at = now(), "
+        "revoke_reason = 'x' "
         "WHERE id = 2");
     ck_assert_int_eq(renewed(1, 1, week), 0);
     ck_assert_int_eq(renewed(1, 2, week), 0);

@@ -12,9 +12,11 @@ static forge_db_t *db;
 static void setup(void)
 {
     forge_test_begin();
-    db = forge_test_pg_attach(forge_test_pool,
-                              forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_effects", true)));
-    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a int CONSTRAINT kept_key UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    db = forge_test_pg_attach(
+        forge_test_pool,
+        forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_effects", true)));
+    forge_test_pg_do(db, forge_test_pool,
+                     "CREATE TABLE kept (a int CONSTRAINT kept_key UNIQUE DEFERRABLE INITIALLY DEFERRED)");
 }
 
 /* A statement with both columns, as those of the aggregates have them. */

@@ -21,7 +21,8 @@ static void setup(void)
 {
     schema_setup();
     make_up("TRUNCATE forge.revocations, forge.login_failures, forge.mail_outbox RESTART IDENTITY");
-    make_up("INSERT INTO forge.users (email, email_key, username, password_hash) VALUES ('a@example.org', 'a@example.org', 'anna', "
+    make_up("INSERT INTO forge.users (email, email_key, username, password_hash) VALUES ('a@example.org', "
+            "'a@example.org', 'anna', "
             "'" FORGE_TEST_HASH "')");
 }
 
@@ -37,18 +38,19 @@ START_TEST(idempotency_keys)
         "INSERT INTO forge.idempotency_keys (scope, key, fingerprint, status, created_at)"
         " SELECT 't', g::text, 'f', 200, now() - interval '23 hours' FROM generate_series(1, 5) g");
     sweep();
-    ck_assert_str_eq(ask("SELECT string_agg(scope || key, ' ' ORDER BY key) FROM forge.idempotency_keys"), "t1 t2 t3 t4 t5");
+    ck_assert_str_eq(ask("SELECT string_agg(scope || key, ' ' ORDER BY key) FROM forge.idempotency_keys"),
+                     "t1 t2 t3 t4 t5");
 }
 END_TEST
 
 START_TEST(sessions_and_their_tokens)
 {
-    make_up(
-        "INSERT INTO forge.sessions (user_id, created_at, expires_at) VALUES (1, now() - interval '40 days', now() - interval '31 days'),"
-        " (1, now() - interval '40 days', now() - interval '29 days'), (1, now(), now() + interval '1 day');"
-        "INSERT INTO forge.refresh_tokens (session_id, sha256, expires_at, used_at) VALUES"
-        " (1, sha256('1'), now(), NULL), (3, sha256('2'), now() - interval '1 minute', now() - interval '1 day'),"
-        " (3, sha256('3'), now() + interval '1 day', NULL)");
+    make_up("INSERT INTO forge.sessions (user_id, created_at, expires_at) VALUES (1, now() - interval '40 days', now() "
+            "- interval '31 days'),"
+            " (1, now() - interval '40 days', now() - interval '29 days'), (1, now(), now() + interval '1 day');"
+            "INSERT INTO forge.refresh_tokens (session_id, sha256, expires_at, used_at) VALUES"
+            " (1, sha256('1'), now(), NULL), (3, sha256('2'), now() - interval '1 minute', now() - interval '1 day'),"
+            " (3, sha256('3'), now() + interval '1 day', NULL)");
     sweep();
     ck_assert_str_eq(ask("SELECT string_agg(id::text, ' ' ORDER BY id) FROM forge.sessions"), "2 3");
     ck_assert_str_eq(ask("SELECT string_agg(id::text, ' ' ORDER BY id) FROM forge.refresh_tokens"), "3");
@@ -57,7 +59,8 @@ END_TEST
 
 START_TEST(what_tokens_outlived)
 {
-    make_up("INSERT INTO forge.revocations (at, session_id) VALUES (now() - interval '26 hours', 1), (now() - interval '24 hours', 2)");
+    make_up("INSERT INTO forge.revocations (at, session_id) VALUES (now() - interval '26 hours', 1), (now() - interval "
+            "'24 hours', 2)");
     sweep();
     ck_assert_str_eq(ask("SELECT string_agg(session_id::text, ' ') FROM forge.revocations"), "2");
 }
@@ -65,10 +68,11 @@ END_TEST
 
 START_TEST(guests_that_left)
 {
-    make_up("INSERT INTO forge.users (username, role, created_at) VALUES ('guest_a', 'guest', now() - interval '60 days'),"
-            " ('guest_b', 'guest', now() - interval '60 days'), ('guest_c', 'guest', now());"
-            "INSERT INTO forge.sessions (user_id, created_at, expires_at) VALUES"
-            " (3, now() - interval '35 days', now() - interval '29 days')");
+    make_up(
+        "INSERT INTO forge.users (username, role, created_at) VALUES ('guest_a', 'guest', now() - interval '60 days'),"
+        " ('guest_b', 'guest', now() - interval '60 days'), ('guest_c', 'guest', now());"
+        "INSERT INTO forge.sessions (user_id, created_at, expires_at) VALUES"
+        " (3, now() - interval '35 days', now() - interval '29 days')");
     sweep();
     ck_assert_str_eq(ask("SELECT string_agg(username, ' ' ORDER BY id) FROM forge.users"), "anna guest_b guest_c");
 }
@@ -77,7 +81,8 @@ END_TEST
 START_TEST(failures_and_challenges)
 {
     make_up("INSERT INTO forge.login_failures (subject, address, failures, last_at, pending_until) VALUES"
-            " ('user:1', 'a', 1, now() - interval '25 hours', now() - interval '25 hours'), ('user:1', 'b', 1, now(), now());"
+            " ('user:1', 'a', 1, now() - interval '25 hours', now() - interval '25 hours'), ('user:1', 'b', 1, now(), "
+            "now());"
             "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at) VALUES"
             " (sha256('1'), 1, 0, now() - interval '1 second'), (sha256('2'), 1, 0, now() + interval '1 minute')");
     sweep();
@@ -88,7 +93,8 @@ END_TEST
 
 START_TEST(one_failure_does_not_stop_the_rest)
 {
-    sql("INSERT INTO forge.idempotency_keys (scope, key, fingerprint, status, created_at) VALUES ('s', '1', 'f', 200, now() - interval '2 "
+    sql("INSERT INTO forge.idempotency_keys (scope, key, fingerprint, status, created_at) VALUES ('s', '1', 'f', 200, "
+        "now() - interval '2 "
         "days');"
         "ALTER TABLE forge.sessions RENAME TO hidden");
     ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_E_SCHEMA_OUTDATED);

@@ -15,11 +15,11 @@ static void setup(void)
     forge_test_begin();
     where = forge_test_pg_database(forge_test_pool, "store_idempotency", true);
     db = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
-    forge_test_pg_do(
-        db, forge_test_pool,
-        "CREATE TABLE idempotency_keys (scope text, key text, fingerprint text NOT NULL, status int, headers jsonb, body bytea,"
-        " created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (scope, key));"
-        "CREATE TABLE work (id bigserial)");
+    forge_test_pg_do(db, forge_test_pool,
+                     "CREATE TABLE idempotency_keys (scope text, key text, fingerprint text NOT NULL, status int, "
+                     "headers jsonb, body bytea,"
+                     " created_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (scope, key));"
+                     "CREATE TABLE work (id bigserial)");
 }
 
 /* Claim in a transaction; the caller ends it. */
@@ -110,14 +110,17 @@ START_TEST(a_day_later)
     forge_test_pg_do(db, forge_test_pool, "UPDATE idempotency_keys SET created_at = now() - interval '25 hours'");
     claim_is_ours();
     finish(&created);
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT created_at > now() - interval '1 hour' FROM idempotency_keys"), "true");
+    ck_assert_str_eq(
+        forge_test_pg_ask(db, forge_test_pool, "SELECT created_at > now() - interval '1 hour' FROM idempotency_keys"),
+        "true");
 }
 END_TEST
 
 /* A client that sends the same request until it gets an answer. */
 static void *client(void *baton)
 {
-    static const forge_db_settings_t settings = {5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, NULL};
+    static const forge_db_settings_t settings = {5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC,
+                                                 NULL};
     static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES"};
     forge_stored_answer_t answer;
     apr_pool_t *p;

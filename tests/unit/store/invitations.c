@@ -54,14 +54,17 @@ START_TEST(invited_by_rights)
         {FOREIGN, OTHER, "new@example.org", "member", FORGE_OK},
         {ROOT, ORG, "third@example.org", "owner", FORGE_OK},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(invite(cases[i].caller, cases[i].org, cases[i].address, cases[i].role, (int)i) == cases[i].wanted, "case %zu", i);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        ck_assert_msg(invite(cases[i].caller, cases[i].org, cases[i].address, cases[i].role, (int)i) == cases[i].wanted,
+                      "case %zu", i);
     ck_assert_str_eq(column("state"), "pending");
     ck_assert_str_eq(column("email"), "third@example.org");
     ck_assert_str_eq(column("invited_by"), "1");
     ck_assert_ptr_null(column("sha256"));
-    ck_assert_str_eq(ask("SELECT count(*) || min(kind) || min(recipient) FROM forge.mail_outbox"), "4invitationboss@example.org");
-    ck_assert_str_eq(ask("SELECT expires_at - created_at = interval '168 hours' FROM forge.invitations WHERE id = 1"), "true");
+    ck_assert_str_eq(ask("SELECT count(*) || min(kind) || min(recipient) FROM forge.mail_outbox"),
+                     "4invitationboss@example.org");
+    ck_assert_str_eq(ask("SELECT expires_at - created_at = interval '168 hours' FROM forge.invitations WHERE id = 1"),
+                     "true");
     for (int caller = ROOT; caller <= CALLERS; caller++)
         ck_assert_str_eq(listed(&forge_store_invitations_list, caller, ORG, "email"),
                          caller <= ADMIN_IN ? "new@example.org boss@example.org third@example.org" : "");
@@ -109,7 +112,8 @@ END_TEST
 START_TEST(expired)
 {
     ck_assert_int_eq(invite(OWNER, ORG, "student@example.org", "member", 1), FORGE_OK);
-    sql("UPDATE forge.invitations SET created_at = now() - interval '169 hours', expires_at = now() - interval '1 hour'");
+    sql("UPDATE forge.invitations SET created_at = now() - interval '169 hours', expires_at = now() - interval '1 "
+        "hour'");
     ck_assert_int_eq(accept_token(STUDENT, 1), FORGE_E_INVITATION_GONE);
     ck_assert_str_eq(listed(&forge_store_invitations_list, OWNER, ORG, "state"), "expired");
     ck_assert_int_eq(REVOKE(OWNER, ORG, 1), FORGE_E_INVITATION_GONE);
@@ -154,12 +158,15 @@ START_TEST(mailboxes_are_not_flooded)
         ck_assert_int_eq(REVOKE(OWNER, ORG, i + 1), FORGE_OK);
     }
     ck_assert_int_eq(invite(FOREIGN, OTHER, "victim@example.org", "member", 0), FORGE_E_RATE_LIMITED);
-    sql("INSERT INTO forge.invitations (organization_id, email, email_key, sha256, invited_by) SELECT 1, 'u' || g || '@example.org', 'u' "
+    sql("INSERT INTO forge.invitations (organization_id, email, email_key, sha256, invited_by) SELECT 1, 'u' || g || "
+        "'@example.org', 'u' "
         "|| g"
         " || '@example.org', sha256(g::text::bytea), 2 FROM generate_series(11, 500) g");
     ck_assert_int_eq(invite(OWNER, ORG, "one-more@example.org", "member", 0), FORGE_E_RATE_LIMITED);
-    ck_assert_int_eq(invite(ADMIN_IN, ORG, "one-more@example.org", "member", 0 + 9), FORGE_E_CONFLICT); /* digests are unique */
-    sql("UPDATE forge.invitations SET created_at = created_at - interval '25 hours', expires_at = expires_at - interval '25 hours'");
+    ck_assert_int_eq(invite(ADMIN_IN, ORG, "one-more@example.org", "member", 0 + 9),
+                     FORGE_E_CONFLICT); /* digests are unique */
+    sql("UPDATE forge.invitations SET created_at = created_at - interval '25 hours', expires_at = expires_at - "
+        "interval '25 hours'");
     ck_assert_int_eq(invite(FOREIGN, OTHER, "victim@example.org", "member", 0), FORGE_E_CONFLICT);
 }
 END_TEST
@@ -228,10 +235,13 @@ START_TEST(enrolled_where_one_sees)
     ck_assert_int_eq(forge_store_unenroll(db, forge_test_pool, by(STUDENT), PUBLIC_COURSE), FORGE_OK);
     ck_assert_int_eq(forge_store_unenroll(db, forge_test_pool, by(STUDENT), ORG_COURSE), FORGE_E_NOT_FOUND);
     ck_assert_int_eq(drop(OWNER, ORG, MEMBER), FORGE_OK);
-    ck_assert_int_eq(forge_store_unenroll(db, forge_test_pool, by(MEMBER), ORG_COURSE), FORGE_OK); /* out of it, though out of sight */
+    ck_assert_int_eq(forge_store_unenroll(db, forge_test_pool, by(MEMBER), ORG_COURSE),
+                     FORGE_OK); /* out of it, though out of sight */
     ck_assert_int_eq(forge_store_unenroll(db, forge_test_pool, by(MEMBER), ORG_COURSE), FORGE_E_NOT_FOUND);
-    ck_assert_str_eq(events(), "enrollment.created:6 enrollment.created:4 enrollment.created:1 enrollment.deleted:6 member.removed:4 "
-                               "enrollment.deleted:4");
+    ck_assert_str_eq(
+        events(),
+        "enrollment.created:6 enrollment.created:4 enrollment.created:1 enrollment.deleted:6 member.removed:4 "
+        "enrollment.deleted:4");
 }
 END_TEST
 
@@ -246,9 +256,11 @@ START_TEST(who_counts_as_enrolled)
     ck_assert(enrolled(ROOT, ORG_COURSE) && enrolled(ROOT, DRAFT_COURSE));
     ck_assert(!enrolled(STUDENT, ORG_COURSE) && !enrolled(OWNER, ORG_COURSE) && !enrolled(STUDENT, NOBODY) &&
               !enrolled(NOBODY, PUBLIC_COURSE));
-    sql("DELETE FROM forge.memberships WHERE user_id IN (3, 4); UPDATE forge.courses SET status = 'draft' WHERE id = 1");
+    sql("DELETE FROM forge.memberships WHERE user_id IN (3, 4); UPDATE forge.courses SET status = 'draft' WHERE id = "
+        "1");
     ck_assert(!enrolled(MEMBER, ORG_COURSE) && !enrolled(ADMIN_IN, ORG_COURSE) && !enrolled(STUDENT, PUBLIC_COURSE));
-    sql("UPDATE forge.courses SET status = 'published' WHERE id = 1; UPDATE forge.users SET is_active = false WHERE id = 6");
+    sql("UPDATE forge.courses SET status = 'published' WHERE id = 1; UPDATE forge.users SET is_active = false WHERE id "
+        "= 6");
     ck_assert(!enrolled(STUDENT, PUBLIC_COURSE));
 }
 END_TEST

@@ -35,10 +35,12 @@ static void setup(void)
     conn = forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_list", true));
     db = forge_test_pg_attach(forge_test_pool, conn);
     /* 300 items of owner 1: colours go round red, green, blue; n is id / 10, so that keys repeat */
-    forge_test_pg_do(db, forge_test_pool,
-                     "CREATE TABLE items (id bigint PRIMARY KEY, owner int, color text, n int); CREATE INDEX ON items (n, id);"
-                     "INSERT INTO items SELECT g, 1, (ARRAY['red','green','blue'])[g % 3 + 1], g / 10 FROM generate_series(1, 300) g;"
-                     "INSERT INTO items SELECT g, 2, 'red', 0 FROM generate_series(301, 310) g; ANALYZE items");
+    forge_test_pg_do(
+        db, forge_test_pool,
+        "CREATE TABLE items (id bigint PRIMARY KEY, owner int, color text, n int); CREATE INDEX ON items (n, id);"
+        "INSERT INTO items SELECT g, 1, (ARRAY['red','green','blue'])[g % 3 + 1], g / 10 FROM generate_series(1, 300) "
+        "g;"
+        "INSERT INTO items SELECT g, 2, 'red', 0 FROM generate_series(301, 310) g; ANALYZE items");
 }
 
 #define OWNER FORGE_ARGS("1")
@@ -198,9 +200,11 @@ START_TEST(combinations_are_prepared)
     apr_int64_t total;
     for (int i = 0; i < 3; i++)
         page(&query, &total);
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool,
-                                       "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_prepared_statements WHERE name LIKE 'items%'"),
-                     "items:1:0:4 items:1:count");
+    ck_assert_str_eq(
+        forge_test_pg_ask(
+            db, forge_test_pool,
+            "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_prepared_statements WHERE name LIKE 'items%'"),
+        "items:1:0:4 items:1:count");
     for (int i = 0; i < 600; i++) {
         const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1"};
         ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
@@ -209,7 +213,9 @@ START_TEST(combinations_are_prepared)
     query.limit = 3;
     ck_assert_str_eq(page(&query, &total), "3 6 9 12");
     ck_assert_int_eq(total, 100);
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'items%'"), "2");
+    ck_assert_str_eq(
+        forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'items%'"),
+        "2");
 }
 END_TEST
 

@@ -23,8 +23,13 @@ static void setup(void)
 
 static forge_guess_t guess(const char *address)
 {
-    return (forge_guess_t){
-        .subject = "user:1", .address = address, .limit = 5, .seconds = 1800, .user_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
+    return (forge_guess_t){.subject = "user:1",
+                           .address = address,
+                           .limit = 5,
+                           .seconds = 1800,
+                           .user_id = 1,
+                           .ip = "192.0.2.7",
+                           .request_id = "r1"};
 }
 
 static forge_guess_verdict_t charge(const forge_guess_t *g)
@@ -65,12 +70,13 @@ START_TEST(five_failures_lock)
     ck_assert_int_le(seconds, 1800);
     ck_assert_str_eq(counters(), "5/0 5/0");
     ck_assert_int_eq(charge(&there), FORGE_GUESS_ALLOWED);
-    ck_assert_str_eq(ask("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events"),
-                     "user.login_failed user.login_failed user.login_failed user.login_failed user.login_failed user.locked");
     ck_assert_str_eq(
-        ask("SELECT subject_id || host(ip) || request_id || (detail->>'scope') || (detail->>'failures') FROM forge.audit_events"
-            " WHERE event = 'user.locked'"),
-        "1192.0.2.7r1network5");
+        ask("SELECT string_agg(event, ' ' ORDER BY id) FROM forge.audit_events"),
+        "user.login_failed user.login_failed user.login_failed user.login_failed user.login_failed user.locked");
+    ck_assert_str_eq(ask("SELECT subject_id || host(ip) || request_id || (detail->>'scope') || (detail->>'failures') "
+                         "FROM forge.audit_events"
+                         " WHERE event = 'user.locked'"),
+                     "1192.0.2.7r1network5");
 }
 END_TEST
 
@@ -84,7 +90,8 @@ START_TEST(ten_times_as_many_lock_for_all)
     ck_assert_int_eq(charge(&fresh), FORGE_GUESS_LOCKED);
     ck_assert_int_gt(seconds, 1790);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.login_failures WHERE address = '198.51.100.1'"), "0");
-    ck_assert_str_eq(ask("SELECT detail->>'failures' FROM forge.audit_events WHERE detail->>'scope' = 'everywhere'"), "50");
+    ck_assert_str_eq(ask("SELECT detail->>'failures' FROM forge.audit_events WHERE detail->>'scope' = 'everywhere'"),
+                     "50");
     forge_guess_t other = guess("198.51.100.1");
     other.subject = "user:2";
     ck_assert_int_eq(charge(&other), FORGE_GUESS_ALLOWED);
@@ -143,7 +150,8 @@ START_TEST(forgotten_after_a_while)
         charge(&g), wrong(&g);
     sql("UPDATE forge.login_failures SET last_at = last_at - interval '30 minutes'");
     ck_assert_int_eq(guesses(&g), 5);
-    sql("UPDATE forge.login_failures SET last_at = last_at - interval '30 minutes', locked_until = locked_until - interval '30 minutes'");
+    sql("UPDATE forge.login_failures SET last_at = last_at - interval '30 minutes', locked_until = locked_until - "
+        "interval '30 minutes'");
     ck_assert_int_eq(charge(&g), FORGE_GUESS_ALLOWED);
     ck_assert_str_eq(counters(), "0/1 0/1");
 }
@@ -182,9 +190,10 @@ START_TEST(unknown_names_count_too)
     g.subject = "name:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     g.user_id = 0;
     ck_assert_int_eq(guesses(&g), 5);
-    ck_assert_str_eq(ask("SELECT count(*) || min(detail->>'unknown') FROM forge.audit_events WHERE event = 'user.login_failed'"
-                         " AND subject_id IS NULL AND actor_id IS NULL"),
-                     "5ba7816bf8f01cfea");
+    ck_assert_str_eq(
+        ask("SELECT count(*) || min(detail->>'unknown') FROM forge.audit_events WHERE event = 'user.login_failed'"
+            " AND subject_id IS NULL AND actor_id IS NULL"),
+        "5ba7816bf8f01cfea");
 }
 END_TEST
 
@@ -290,7 +299,8 @@ START_TEST(swept)
     guesses(&g);
     g.subject = "user:2";
     charge(&g);
-    sql("UPDATE forge.login_failures SET last_at = last_at - interval '25 hours', locked_until = NULL, pending_until = now() - interval "
+    sql("UPDATE forge.login_failures SET last_at = last_at - interval '25 hours', locked_until = NULL, pending_until = "
+        "now() - interval "
         "'1s'"
         " WHERE subject = 'user:1'");
     ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_OK);
@@ -300,10 +310,11 @@ END_TEST
 
 START_TEST(rules_of_the_table)
 {
-    static const char *const bad[] = {"INSERT INTO forge.login_failures (subject, address) VALUES ('hunter2', '')",
-                                      "INSERT INTO forge.login_failures (subject, address) VALUES ('user:0', '')",
-                                      "INSERT INTO forge.login_failures (subject, address) VALUES ('user:1', 'a b')",
-                                      "INSERT INTO forge.login_failures (subject, address, failures) VALUES ('user:1', '', -1)", NULL};
+    static const char *const bad[] = {
+        "INSERT INTO forge.login_failures (subject, address) VALUES ('hunter2', '')",
+        "INSERT INTO forge.login_failures (subject, address) VALUES ('user:0', '')",
+        "INSERT INTO forge.login_failures (subject, address) VALUES ('user:1', 'a b')",
+        "INSERT INTO forge.login_failures (subject, address, failures) VALUES ('user:1', '', -1)", NULL};
     const char *why;
     for (const char *const *text = bad; *text; text++)
         ck_assert_msg(forge_store_script(owner, forge_test_pool, *text, &why) == FORGE_E_VALIDATION, "%s", *text);

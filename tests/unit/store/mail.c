@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of store/one_time.c, passwords.c, outbox.c: tokens are spent once, and what hangs on them happens in the same statement.
+ * Tests of store/one_time.c, passwords.c, outbox.c: tokens are spent once, and what hangs on them happens in the same
+ * statement.
  */
 #include "schema.h"
 #include "store/identity/identity.h"
@@ -22,9 +23,11 @@ static void setup(void)
 {
     schema_setup();
     sql("TRUNCATE forge.mail_outbox RESTART IDENTITY");
-    sql("INSERT INTO forge.users (email, email_key, username, password_hash) VALUES ('Ada@example.org', 'ada@example.org', 'ada', "
+    sql("INSERT INTO forge.users (email, email_key, username, password_hash) VALUES ('Ada@example.org', "
+        "'ada@example.org', 'ada', "
         "'" FORGE_TEST_HASH "'), ('bob@example.org', 'bob@example.org', 'bob', '" FORGE_TEST_HASH "');"
-        "INSERT INTO forge.sessions (user_id, expires_at) VALUES (1, now() + interval '1 day'), (1, now() + interval '1 day')");
+        "INSERT INTO forge.sessions (user_id, expires_at) VALUES (1, now() + interval '1 day'), (1, now() + interval "
+        "'1 day')");
 }
 
 /* The digest of a token of one letter. */
@@ -48,11 +51,12 @@ static forge_one_time_t input(char letter)
 
 static void token(const char *kind, char letter)
 {
-    sql(apr_psprintf(P,
-                     "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at)"
-                     " SELECT id, '%s', sha256('%c'), email, email_key, now() + interval '30 minutes' FROM forge.users WHERE id = 1"
-                     " ON CONFLICT (user_id, kind) DO UPDATE SET sha256 = excluded.sha256, used_at = NULL",
-                     kind, letter));
+    sql(apr_psprintf(
+        P,
+        "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at)"
+        " SELECT id, '%s', sha256('%c'), email, email_key, now() + interval '30 minutes' FROM forge.users WHERE id = 1"
+        " ON CONFLICT (user_id, kind) DO UPDATE SET sha256 = excluded.sha256, used_at = NULL",
+        kind, letter));
 }
 
 static const char *effects(void)
@@ -101,7 +105,7 @@ START_TEST(newer_voids_older)
         ck_assert_int_eq(forge_store_reset_ask(db, P, &in), FORGE_OK);
         ck_assert_int_eq(forge_store_reset_resolve(db, P, letter - 'a' + 1, &in, &rows), FORGE_OK);
         ck_assert_int_eq(forge_store_rows_text(rows, 0, "recipient") != NULL, letter <= 'e'); /* five an hour */
-        ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "1");                 /* the older mail is not sent any more */
+        ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "1"); /* the older mail is not sent any more */
     }
     in = input('a');
     ck_assert_int_eq(forge_store_password_reset(db, P, &in), FORGE_E_TOKEN_INVALID);
@@ -116,9 +120,11 @@ START_TEST(reset_does_everything)
     token("reset", 'a');
     token("verify", 'b');
     token("email_change", 'c');
-    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256) SELECT g, 'k', 'abcdefgh', sha256(g::text::bytea) FROM "
+    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256) SELECT g, 'k', 'abcdefgh', sha256(g::text::bytea) "
+        "FROM "
         "generate_series(1, 2) g;"
-        "INSERT INTO forge.login_failures (subject, address, locked_until) VALUES ('user:1', '', now() + interval '1 hour'),"
+        "INSERT INTO forge.login_failures (subject, address, locked_until) VALUES ('user:1', '', now() + interval '1 "
+        "hour'),"
         " ('user:1', '192.0.2.7', NULL), ('user:2', '', NULL)");
     ck_assert_int_eq(forge_store_one_time_peek(db, P, in.sha256, &rows), FORGE_OK);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "_kind"), "reset");
@@ -155,9 +161,9 @@ START_TEST(change_spares_this_session)
     ck_assert_int_eq(forge_store_password_change(db, P, &in), FORGE_OK);
     ck_assert_str_eq(effects(), "1:s2");
     ck_assert_str_eq(ask("SELECT string_agg(id::text, ' ') FROM forge.sessions WHERE revoked_at IS NULL"), "1");
-    ck_assert_str_eq(
-        ask("SELECT epoch || ' ' || (SELECT count(*) FROM forge.one_time_tokens WHERE used_at IS NULL) FROM forge.users WHERE id = 1"),
-        "0 0");
+    ck_assert_str_eq(ask("SELECT epoch || ' ' || (SELECT count(*) FROM forge.one_time_tokens WHERE used_at IS NULL) "
+                         "FROM forge.users WHERE id = 1"),
+                     "0 0");
     in.session_id = 2; /* ended */
     ck_assert_int_eq(forge_store_password_change(db, P, &in), FORGE_E_INVALID_TOKEN);
     in.session_id = 1;
@@ -199,9 +205,11 @@ START_TEST(change_of_address)
     ck_assert_str_eq(ask("SELECT email || email_key || email_verified FROM forge.users WHERE id = 1"),
                      "new@example.orgnew@example.orgtrue");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.one_time_tokens WHERE used_at IS NULL"), "0");
-    ck_assert_str_eq(ask("SELECT recipient FROM forge.mail_outbox WHERE kind = 'email_changed_notice'"), "Ada@example.org");
-    ck_assert_str_eq(ask("SELECT event || (detail->>'from') || (detail->>'to') FROM forge.audit_events ORDER BY id DESC LIMIT 1"),
-                     "email.changedAda@example.orgnew@example.org");
+    ck_assert_str_eq(ask("SELECT recipient FROM forge.mail_outbox WHERE kind = 'email_changed_notice'"),
+                     "Ada@example.org");
+    ck_assert_str_eq(
+        ask("SELECT event || (detail->>'from') || (detail->>'to') FROM forge.audit_events ORDER BY id DESC LIMIT 1"),
+        "email.changedAda@example.orgnew@example.org");
 }
 END_TEST
 
@@ -255,7 +263,8 @@ static void mails(int n)
 START_TEST(claimed_for_a_while)
 {
     mails(20);
-    sql("INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', 'https://other.example', 'a@b.org', "
+    sql("INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', "
+        "'https://other.example', 'a@b.org', "
         "'" SEALED "')");
     ck_assert_int_eq(forge_store_mail_claim(db, P, SENDER, apr_time_from_sec(600), &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 16);
@@ -269,9 +278,10 @@ START_TEST(claimed_for_a_while)
     ck_assert_int_eq(forge_store_rows_count(rows), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "tries"), "2");
     ck_assert_int_eq(forge_store_mail_later(db, P, 3, apr_time_from_sec(60), "no"), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT last_error || (next_try_at BETWEEN now() + interval '50 seconds' AND now() + interval '61 seconds')"
-                         " FROM forge.mail_outbox WHERE id = 3"),
-                     "notrue");
+    ck_assert_str_eq(
+        ask("SELECT last_error || (next_try_at BETWEEN now() + interval '50 seconds' AND now() + interval '61 seconds')"
+            " FROM forge.mail_outbox WHERE id = 3"),
+        "notrue");
     ck_assert_int_eq(forge_store_mail_done(db, P, 3), FORGE_OK);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "20");
 }
@@ -296,8 +306,8 @@ START_TEST(void_and_old)
 {
     token("verify", 'a');
     sql("INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload, created_at) VALUES"
-        " ('verify', '" SENDER "', 'a@example.org', 1, '" SEALED "', now()), ('reset', '" SENDER "', 'a@example.org', 1, '" SEALED
-        "', now() - interval '25 hours')");
+        " ('verify', '" SENDER "', 'a@example.org', 1, '" SEALED "', now()), ('reset', '" SENDER
+        "', 'a@example.org', 1, '" SEALED "', now() - interval '25 hours')");
     ck_assert_int_eq(forge_store_mail_claim(db, P, SENDER, 0, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 2);
     for (int i = 0; i < 2; i++) {
@@ -322,11 +332,15 @@ START_TEST(state_and_sweep)
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "late"), "t");
     ck_assert_int_eq(forge_store_mail_state(db, P, "https://other.example", &rows), FORGE_OK);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "late"), "f");
-    sql("UPDATE forge.mail_outbox SET created_at = now() - interval '3 days', next_try_at = now() - interval '2 hours' WHERE id = 1");
+    sql("UPDATE forge.mail_outbox SET created_at = now() - interval '3 days', next_try_at = now() - interval '2 hours' "
+        "WHERE id = 1");
     token("reset", 'a');
-    sql("UPDATE forge.one_time_tokens SET created_at = now() - interval '49 hours', expires_at = now() - interval '48 hours'");
+    sql("UPDATE forge.one_time_tokens SET created_at = now() - interval '49 hours', expires_at = now() - interval '48 "
+        "hours'");
     ck_assert_int_eq(forge_store_housekeeping(db, P), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.mail_outbox) || ' ' || (SELECT count(*) FROM forge.one_time_tokens)"), "1 0");
+    ck_assert_str_eq(
+        ask("SELECT (SELECT count(*) FROM forge.mail_outbox) || ' ' || (SELECT count(*) FROM forge.one_time_tokens)"),
+        "1 0");
 }
 END_TEST
 
@@ -343,7 +357,8 @@ START_TEST(one_of_many)
 {
     token("reset", 'a');
     ck_assert_int_eq(at_once(20, spend, FORGE_OK), 1);
-    ck_assert_str_eq(ask("SELECT epoch || ' ' || (SELECT count(*) FROM forge.mail_outbox) FROM forge.users WHERE id = 1"), "1 1");
+    ck_assert_str_eq(
+        ask("SELECT epoch || ' ' || (SELECT count(*) FROM forge.mail_outbox) FROM forge.users WHERE id = 1"), "1 1");
 }
 END_TEST
 
@@ -358,8 +373,9 @@ START_TEST(registration_with_mail)
                              .mail_sender = SENDER,
                              .mail_payload = SEALED};
     ck_assert_int_eq(forge_store_user_create(db, P, &user, NULL, &rows), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT t.kind || t.email || m.recipient || m.user_id FROM forge.one_time_tokens t, forge.mail_outbox m"),
-                     "verifyEve@example.orgEve@example.org3");
+    ck_assert_str_eq(
+        ask("SELECT t.kind || t.email || m.recipient || m.user_id FROM forge.one_time_tokens t, forge.mail_outbox m"),
+        "verifyEve@example.orgEve@example.org3");
     forge_one_time_t in = input('v');
     ck_assert_int_eq(forge_store_email_verify(db, P, &in), FORGE_OK);
     user.email = user.email_key = "eve2@example.org";
@@ -371,13 +387,14 @@ END_TEST
 /* The rules hold for someone who writes with psql. */
 START_TEST(rules)
 {
-    static const char *const broken[] = {"UPDATE forge.one_time_tokens SET expires_at = created_at + interval '61 minutes'",
-                                         "UPDATE forge.one_time_tokens SET sha256 = 'short'",
-                                         "UPDATE forge.one_time_tokens SET kind = 'magic'",
-                                         "UPDATE forge.mail_outbox SET kind = 'advertisement'",
-                                         "UPDATE forge.mail_outbox SET recipient = E'a@b.org\\nBcc: c@d.org'",
-                                         "UPDATE forge.mail_outbox SET payload = ''",
-                                         NULL};
+    static const char *const broken[] = {
+        "UPDATE forge.one_time_tokens SET expires_at = created_at + interval '61 minutes'",
+        "UPDATE forge.one_time_tokens SET sha256 = 'short'",
+        "UPDATE forge.one_time_tokens SET kind = 'magic'",
+        "UPDATE forge.mail_outbox SET kind = 'advertisement'",
+        "UPDATE forge.mail_outbox SET recipient = E'a@b.org\\nBcc: c@d.org'",
+        "UPDATE forge.mail_outbox SET payload = ''",
+        NULL};
     token("reset", 'a');
     mails(1);
     for (const char *const *statement = broken; *statement; statement++) {

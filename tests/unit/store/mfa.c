@@ -11,8 +11,13 @@ static const char two_macs[] = "{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
                                "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}";
 static const char other_macs[] = "{cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc}";
 static const forge_actor_t by = {.id = 1, .session_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
-static const forge_guess_t guess = {
-    .subject = "user:1", .address = "192.0.2.7", .limit = 5, .seconds = 1800, .user_id = 1, .ip = "192.0.2.7", .request_id = "r1"};
+static const forge_guess_t guess = {.subject = "user:1",
+                                    .address = "192.0.2.7",
+                                    .limit = 5,
+                                    .seconds = 1800,
+                                    .user_id = 1,
+                                    .ip = "192.0.2.7",
+                                    .request_id = "r1"};
 
 static void begin(void)
 {
@@ -27,7 +32,8 @@ static void setup(void)
         "INSERT INTO forge.users (email, email_key, username, password_hash) VALUES"
         " ('ada@example.org', 'ada@example.org', 'ada', '" FORGE_TEST_HASH
         "'), ('bob@example.org', 'bob@example.org', 'bob', '" FORGE_TEST_HASH "');"
-        "INSERT INTO forge.sessions (user_id, expires_at) SELECT u, now() + interval '1 day' FROM unnest('{1,1,2}'::int[]) u;"
+        "INSERT INTO forge.sessions (user_id, expires_at) SELECT u, now() + interval '1 day' FROM "
+        "unnest('{1,1,2}'::int[]) u;"
         "INSERT INTO forge.login_failures (subject, address, failures, pending, pending_until) VALUES"
         " ('user:1', '192.0.2.7', 1, 1, now() + interval '15s'), ('user:1', '', 1, 1, now() + interval '15s')");
 }
@@ -44,7 +50,8 @@ static const char *counters(void)
 
 static const char *events(void)
 {
-    return ask("SELECT string_agg(event || coalesce(actor_id::text, '-') || subject_id, ' ' ORDER BY id) FROM forge.audit_events");
+    return ask("SELECT string_agg(event || coalesce(actor_id::text, '-') || subject_id, ' ' ORDER BY id) FROM "
+               "forge.audit_events");
 }
 
 /* What the statements since the last call have voided. */
@@ -117,9 +124,11 @@ START_TEST(enabled)
     enable();
     ck_assert_str_eq(column("amr"), "pwd otp");
     ck_assert_str_eq(revoked(), "s2");
-    ck_assert_str_eq(ask("SELECT string_agg(coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"), "- mfa_enabled -");
+    ck_assert_str_eq(ask("SELECT string_agg(coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"),
+                     "- mfa_enabled -");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.mfa_backup_codes"), "2");
-    forge_enable_t again = {.factor_id = "1", .step = "101", .macs = two_macs}, none = {.factor_id = "77", .step = "1", .macs = two_macs};
+    forge_enable_t again = {.factor_id = "1", .step = "101", .macs = two_macs},
+                   none = {.factor_id = "77", .step = "1", .macs = two_macs};
     ck_assert_int_eq(forge_store_mfa_enable(db, forge_test_pool, &by, &again, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     ck_assert_int_eq(forge_store_mfa_enable(db, forge_test_pool, &by, &none, &rows), FORGE_OK);
@@ -210,7 +219,8 @@ START_TEST(disabled)
     ck_assert_int_eq(forge_store_rows_count(rows), 1);
     ck_assert_str_eq(revoked(), "s4");
     ck_assert_str_eq(ask("SELECT amr FROM forge.sessions WHERE id = 1"), "{pwd}");
-    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
+    ck_assert_str_eq(
+        ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
     ck_assert_ptr_nonnull(strstr(events(), "mfa.disabled11"));
 }
 END_TEST
@@ -223,7 +233,8 @@ START_TEST(reset_by_an_administrator)
     ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 1, &rows), FORGE_OK);
     ck_assert_str_eq(column("had"), "t");
     ck_assert_str_eq(revoked(), "u1:1 s1");
-    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
+    ck_assert_str_eq(
+        ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "1"); /* Bob's */
     ck_assert_ptr_nonnull(strstr(events(), "mfa.reset21"));
     ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &(forge_actor_t){.id = 0}, 1, &rows), FORGE_OK);
@@ -255,8 +266,12 @@ static forge_status_t log_in(const char *id, const char *step, const char *mac, 
     forge_second_t s = {.challenge_id = id, .code = {.factor_id = "1", .step = step, .mac = mac}};
     char *sha = apr_pcalloc(forge_test_pool, 65);
     memset(sha, digit, 64);
-    s.session = (forge_new_session_t){
-        .refresh_sha256 = sha, .expires_at = "2100-01-01", .ip = "192.0.2.7", .amr = "pwd otp", .request_id = "r1", .guess = &guess};
+    s.session = (forge_new_session_t){.refresh_sha256 = sha,
+                                      .expires_at = "2100-01-01",
+                                      .ip = "192.0.2.7",
+                                      .amr = "pwd otp",
+                                      .request_id = "r1",
+                                      .guess = &guess};
     return forge_store_login_second(db, forge_test_pool, &s, &rows);
 }
 
@@ -269,7 +284,8 @@ START_TEST(challenge_is_made)
     ck_assert_str_eq(ask("SELECT password_hash FROM forge.users WHERE id = 1"), newer);
     ck_assert_int_eq(challenge("cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", 0, NULL), 1);
     ck_assert_str_eq(ask("SELECT password_hash FROM forge.users WHERE id = 1"), newer);
-    ck_assert_str_eq(ask("SELECT max(expires_at - created_at) = interval '5 minutes' FROM forge.login_challenges"), "true");
+    ck_assert_str_eq(ask("SELECT max(expires_at - created_at) = interval '5 minutes' FROM forge.login_challenges"),
+                     "true");
 }
 END_TEST
 
@@ -304,7 +320,8 @@ START_TEST(second_step)
     ck_assert_str_eq(column("_spent"), "t");
     ck_assert_str_eq(column("username"), "ada");
     ck_assert_str_eq(counters(), "1/0 0/0");
-    ck_assert_str_eq(ask("SELECT amr::text || device_name FROM forge.sessions ORDER BY id DESC LIMIT 1"), "{pwd,otp}old phone");
+    ck_assert_str_eq(ask("SELECT amr::text || device_name FROM forge.sessions ORDER BY id DESC LIMIT 1"),
+                     "{pwd,otp}old phone");
     ck_assert_ptr_nonnull(strstr(events(), "user.login11"));
     ck_assert_int_eq(log_in("1", "102", NULL, 'c'), FORGE_OK); /* the challenge is spent */
     ck_assert_str_eq(column("_spent"), "t");
@@ -346,8 +363,10 @@ START_TEST(rules_of_the_tables)
 {
     static const char *const bad[] = {
         "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at) VALUES ('short', 1, 0, now())",
-        "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at) VALUES (sha256('a'), 1, 0, now() + interval '6 minutes')",
-        "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at, tries) VALUES (sha256('a'), 1, 0, now(), 6)",
+        "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at) VALUES (sha256('a'), 1, 0, now() + "
+        "interval '6 minutes')",
+        "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at, tries) VALUES (sha256('a'), 1, 0, "
+        "now(), 6)",
         "INSERT INTO forge.mfa_backup_codes (user_id, mac) VALUES (1, 'k3m9x7w2qd')", NULL};
     const char *why;
     for (const char *const *text = bad; *text; text++)

@@ -18,7 +18,7 @@ static char said[1024], states[256];
 static void write_file(const char *name, const char *text)
 {
     char path[160];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
     fputs(text, file);
@@ -28,7 +28,7 @@ static void write_file(const char *name, const char *text)
 static void remove_file(const char *name)
 {
     char path[160];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
     ck_assert_int_eq(remove(path), 0);
 }
 
@@ -87,7 +87,7 @@ static void on_state(void *baton, int number, const char *name, forge_migration_
 {
     ck_assert_ptr_eq(baton, states);
     ck_assert((applied_at != NULL) == (state != FORGE_MIGRATION_PENDING));
-    snprintf(states + strlen(states), sizeof states - strlen(states), "%d %s %c, ", number, name, "APCU"[state]);
+    snprintf(states + strlen(states), sizeof(states) - strlen(states), "%d %s %c, ", number, name, "APCU"[state]);
 }
 
 static const char *status(void)
@@ -140,9 +140,11 @@ START_TEST(up_and_down)
     ck_assert_int_eq(forge_store_schema_check(db, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 2);
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT to_regclass('forge.two') IS NOT NULL"), "true");
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT sha256 FROM forge.migrations WHERE number = 2"),
-                     forge_test_pg_ask(db, forge_test_pool,
-                                       "SELECT encode(sha256('CREATE TABLE two (b int); -- lands in forge by the search path'), 'hex')"));
+    ck_assert_str_eq(
+        forge_test_pg_ask(db, forge_test_pool, "SELECT sha256 FROM forge.migrations WHERE number = 2"),
+        forge_test_pg_ask(
+            db, forge_test_pool,
+            "SELECT encode(sha256('CREATE TABLE two (b int); -- lands in forge by the search path'), 'hex')"));
     said[0] = '\0';
     ck_assert_int_eq(forge_store_migrations_rollback(db, forge_test_pool, files(), 1, say, &why), FORGE_OK);
     ck_assert_str_eq(said, "0002_two rolled back\n");
@@ -210,7 +212,8 @@ START_TEST(a_failing_one_leaves_nothing)
     ck_assert_msg(strstr(why, "ends the transaction") != NULL, "%s", why);
     ck_assert_str_eq(status(), "1 one A, 2 two P, ");
     /* the lock is free again */
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+    ck_assert_str_eq(
+        forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
 }
 END_TEST
 
@@ -226,10 +229,9 @@ END_TEST
 START_TEST(rights_are_granted)
 {
     const char *why = NULL;
-    write_file(
-        "0002_two.up.sql",
-        "CREATE FUNCTION forge.grant_app(app text) RETURNS void LANGUAGE plpgsql AS"
-        " $$ BEGIN IF app = 'nobody' THEN RAISE EXCEPTION 'role \"%\" does not exist', app; END IF; UPDATE forge.one SET a = 77; END $$");
+    write_file("0002_two.up.sql", "CREATE FUNCTION forge.grant_app(app text) RETURNS void LANGUAGE plpgsql AS"
+                                  " $$ BEGIN IF app = 'nobody' THEN RAISE EXCEPTION 'role \"%\" does not exist', app; "
+                                  "END IF; UPDATE forge.one SET a = 77; END $$");
     ck_assert_int_eq(
         forge_store_migrations_apply(db, forge_test_pool, &(forge_migrate_t){files(), 1, "app", say}, &why), FORGE_OK);
     ck_assert_int_eq(

@@ -18,7 +18,7 @@ START_TEST(created_with_a_slug)
         {"C++ / C#", "c-c"},
         {"ａｂｃ １２", "abc-12"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         ck_assert_int_eq(create(STUDENT, cases[i].name, NULL), FORGE_OK);
         ck_assert_str_eq(column("slug"), cases[i].slug);
         ck_assert_str_eq(column("name"), cases[i].name);
@@ -38,7 +38,7 @@ START_TEST(taken_slugs)
 {
     ck_assert_int_eq(create(STUDENT, "One", "one"), FORGE_E_SLUG_TAKEN);
     ck_assert_int_eq(create(STUDENT, "One", NULL), FORGE_OK);
-    ck_assert_msg(!strncmp(column("slug"), "one-", 4) && strlen(column("slug")) == 12, "%s", column("slug"));
+    ck_assert_msg(strncmp(column("slug"), "one-", 4) == 0 && strlen(column("slug")) == 12, "%s", column("slug"));
     ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
                                                      &(forge_patch_t){"{\"slug\":\"two\"}", NULL}, &rows),
                      FORGE_E_SLUG_TAKEN);
@@ -76,7 +76,8 @@ START_TEST(read_by_members_only)
     for (int caller = ROOT; caller <= CALLERS; caller++) {
         forge_status_t wanted = caller <= MEMBER ? FORGE_OK : FORGE_E_NOT_FOUND;
         ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller), ORG, &rows), wanted);
-        ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller), UNKNOWN, &rows), FORGE_E_NOT_FOUND);
+        ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(caller), UNKNOWN, &rows),
+                         FORGE_E_NOT_FOUND);
     }
     ck_assert_int_eq(forge_store_organization_get(db, forge_test_pool, by(ADMIN_IN), ORG, &rows), FORGE_OK);
     ck_assert_str_eq(column("role"), "admin");
@@ -97,12 +98,14 @@ START_TEST(changed_by_rights)
                                                          &(forge_patch_t){"{\"name\":\"New\"}", NULL}, &rows),
                          update[caller]);
         if (delete[caller] != FORGE_OK)
-            ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(caller), ORG, NULL), delete[caller]);
+            ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(caller), ORG, NULL),
+                             delete[caller]);
     }
     ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
                                                      &(forge_patch_t){"{\"name\":\"X\"}", "{1}"}, &rows),
                      FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{1}"), FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{1}"),
+                     FORGE_E_PRECONDITION_FAILED);
     ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
                                                      &(forge_patch_t){"{\"slug\":\"uno\"}", "{4}"}, &rows),
                      FORGE_OK);
@@ -111,8 +114,10 @@ START_TEST(changed_by_rights)
     ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{5}"), FORGE_OK);
     ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(ROOT), OTHER, NULL), FORGE_OK);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships"), "0");
-    ck_assert_str_eq(events(), "organization.updated organization.updated organization.updated organization.updated organization.deleted "
-                               "organization.deleted");
+    ck_assert_str_eq(
+        events(),
+        "organization.updated organization.updated organization.updated organization.updated organization.deleted "
+        "organization.deleted");
 }
 END_TEST
 
@@ -132,7 +137,8 @@ START_TEST(lists)
     ck_assert_str_eq(listed(&forge_store_organizations_mine, STUDENT, 0, "name"), "");
     ck_assert_str_eq(listed(&forge_store_organizations_all, ROOT, 0, "name"), "One Two");
     for (int caller = ROOT; caller <= CALLERS; caller++)
-        ck_assert_str_eq(listed(&forge_store_members_list, caller, ORG, "username"), caller <= MEMBER ? "owner admin_in member" : "");
+        ck_assert_str_eq(listed(&forge_store_members_list, caller, ORG, "username"),
+                         caller <= MEMBER ? "owner admin_in member" : "");
     ck_assert_str_eq(listed(&forge_store_members_list, ROOT, UNKNOWN, "username"), "");
 }
 END_TEST
@@ -160,17 +166,20 @@ START_TEST(added_by_rights)
         {OWNER, ORG, FOREIGN, "owner", FORGE_OK},
         {ROOT, OTHER, STUDENT, "owner", FORGE_OK},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(add(cases[i].caller, cases[i].org, cases[i].user, cases[i].role) == cases[i].wanted, "case %zu", i);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        ck_assert_msg(add(cases[i].caller, cases[i].org, cases[i].user, cases[i].role) == cases[i].wanted, "case %zu",
+                      i);
     ck_assert_str_eq(column("username"), "student");
     ck_assert_str_eq(column("role"), "owner");
     ck_assert_str_eq(members(ORG), "2o 3a 4m 5o 6a");
     ck_assert_str_eq(events(), "member.added:6 member.added:5 member.added:6");
     ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG,
-                                            &(forge_new_member_t){.email_key = "root@example.org", .role = "member"}, &rows),
+                                            &(forge_new_member_t){.email_key = "root@example.org", .role = "member"},
+                                            &rows),
                      FORGE_OK);
     ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG,
-                                            &(forge_new_member_t){.email_key = "nobody@example.org", .role = "member"}, &rows),
+                                            &(forge_new_member_t){.email_key = "nobody@example.org", .role = "member"},
+                                            &rows),
                      FORGE_E_BAD_REFERENCE);
 }
 END_TEST
@@ -199,10 +208,11 @@ START_TEST(roles_changed_by_rights)
         {ADMIN_IN, OWNER, "member", FORGE_OK},
         {ROOT, MEMBER, "owner", FORGE_OK},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ck_assert_msg(promote(cases[i].caller, ORG, cases[i].user, cases[i].role) == cases[i].wanted, "case %zu", i);
     ck_assert_str_eq(members(ORG), "2m 3o 4o");
-    ck_assert_str_eq(ask("SELECT count(*) FROM forge.audit_events WHERE event = 'member.role_changed'"), "5"); /* no change, no event */
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.audit_events WHERE event = 'member.role_changed'"),
+                     "5"); /* no change, no event */
 }
 END_TEST
 
@@ -212,12 +222,14 @@ START_TEST(removed_by_rights)
         int caller, user;
         forge_status_t wanted;
     } cases[] = {
-        {MEMBER, ADMIN_IN, FORGE_E_FORBIDDEN}, {MEMBER, MEMBER, FORGE_E_FORBIDDEN},  {FOREIGN, MEMBER, FORGE_E_NOT_FOUND},
-        {ADMIN_IN, OWNER, FORGE_E_FORBIDDEN},  {OWNER, STUDENT, FORGE_E_NOT_FOUND},  {OWNER, OWNER, FORGE_E_LAST_OWNER},
-        {ROOT, OWNER, FORGE_E_LAST_OWNER},     {ADMIN_IN, MEMBER, FORGE_OK},         {ADMIN_IN, MEMBER, FORGE_E_NOT_FOUND},
-        {ADMIN_IN, ADMIN_IN, FORGE_OK},        {ADMIN_IN, OWNER, FORGE_E_NOT_FOUND},
+        {MEMBER, ADMIN_IN, FORGE_E_FORBIDDEN}, {MEMBER, MEMBER, FORGE_E_FORBIDDEN},
+        {FOREIGN, MEMBER, FORGE_E_NOT_FOUND},  {ADMIN_IN, OWNER, FORGE_E_FORBIDDEN},
+        {OWNER, STUDENT, FORGE_E_NOT_FOUND},   {OWNER, OWNER, FORGE_E_LAST_OWNER},
+        {ROOT, OWNER, FORGE_E_LAST_OWNER},     {ADMIN_IN, MEMBER, FORGE_OK},
+        {ADMIN_IN, MEMBER, FORGE_E_NOT_FOUND}, {ADMIN_IN, ADMIN_IN, FORGE_OK},
+        {ADMIN_IN, OWNER, FORGE_E_NOT_FOUND},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ck_assert_msg(drop(cases[i].caller, ORG, cases[i].user) == cases[i].wanted, "case %zu", i);
     ck_assert_str_eq(members(ORG), "2o");
     ck_assert_int_eq(leave(OWNER, ORG), FORGE_E_LAST_OWNER);
@@ -252,7 +264,8 @@ START_TEST(handed_over)
 }
 END_TEST
 
-/* An owner who cannot act is none: the organisation keeps one who can, and a platform administrator may replace one who cannot any more. */
+/* An owner who cannot act is none: the organisation keeps one who can, and a platform administrator may replace one who
+ * cannot any more. */
 START_TEST(inactive_owners_do_not_count)
 {
     sql("INSERT INTO forge.memberships VALUES (1, 7, 'owner')");
@@ -272,7 +285,8 @@ static const char *refusal(const char *text)
 {
     PGconn *conn = forge_test_pg_connect(forge_test_pool, forge_test_dsn);
     PGresult *result = PQexec(conn, text);
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE), *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE),
+               *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
     state = apr_pstrcat(forge_test_pool, state ? state : "00000", " ", name ? name : "", NULL);
     PQclear(result);
     return state;
@@ -286,10 +300,12 @@ START_TEST(last_owner_with_psql)
     ck_assert_str_eq(refusal("UPDATE forge.memberships SET organization_id = 2 WHERE user_id = 2"), refused);
     ck_assert_str_eq(refusal("DELETE FROM forge.users WHERE id = 2"), refused);
     ck_assert_str_eq(refusal("DELETE FROM forge.memberships"), refused);
-    ck_assert_str_eq(refusal("BEGIN ISOLATION LEVEL REPEATABLE READ; DELETE FROM forge.memberships WHERE user_id = 2"), "25000 ");
+    ck_assert_str_eq(refusal("BEGIN ISOLATION LEVEL REPEATABLE READ; DELETE FROM forge.memberships WHERE user_id = 2"),
+                     "25000 ");
     ck_assert_str_eq(refusal("UPDATE forge.memberships SET joined_at = now(), role = 'owner' WHERE user_id = 2"), fine);
-    ck_assert_str_eq(
-        refusal("UPDATE forge.memberships SET role = CASE user_id WHEN 2 THEN 'member' ELSE 'owner' END WHERE user_id IN (2, 4)"), fine);
+    ck_assert_str_eq(refusal("UPDATE forge.memberships SET role = CASE user_id WHEN 2 THEN 'member' ELSE 'owner' END "
+                             "WHERE user_id IN (2, 4)"),
+                     fine);
     ck_assert_str_eq(refusal("DELETE FROM forge.organizations WHERE id = 1"), fine);
     ck_assert_str_eq(members(ORG), "");
 }
@@ -298,7 +314,8 @@ END_TEST
 /* Two people with psql, each removes an owner and commits when they like. */
 START_TEST(two_removals_with_psql)
 {
-    PGconn *one = forge_test_pg_connect(forge_test_pool, forge_test_dsn), *two = forge_test_pg_connect(forge_test_pool, forge_test_dsn);
+    PGconn *one = forge_test_pg_connect(forge_test_pool, forge_test_dsn),
+           *two = forge_test_pg_connect(forge_test_pool, forge_test_dsn);
     sql("INSERT INTO forge.memberships VALUES (1, 6, 'owner')");
     PQclear(PQexec(one, "BEGIN; DELETE FROM forge.memberships WHERE user_id = 2"));
     ck_assert(PQsendQuery(two, "UPDATE forge.memberships SET role = 'member' WHERE user_id = 6"));
@@ -340,7 +357,8 @@ START_TEST(one_owner_is_always_left)
             "session_replication_role;"
             "INSERT INTO forge.memberships VALUES (1, 2, 'owner'), (1, 6, 'owner')");
         ck_assert_int_eq(at_once(2, step_down_pair, FORGE_OK), 1);
-        ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships WHERE organization_id = 1 AND role = 'owner'"), "1");
+        ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships WHERE organization_id = 1 AND role = 'owner'"),
+                         "1");
     }
 }
 END_TEST

@@ -26,7 +26,8 @@ __attribute__((unused)) static void setup(void)
     schema_setup();
     sql("INSERT INTO forge.users (email, email_key, username, role, is_active, password_hash)"
         " SELECT n || '@example.org', n || '@example.org', n, r, n <> 'inactive', '" FORGE_TEST_HASH "'"
-        " FROM (VALUES ('root', 'admin'), ('owner', 'student'), ('admin_in', 'student'), ('member', 'student'), ('foreign', 'instructor'),"
+        " FROM (VALUES ('root', 'admin'), ('owner', 'student'), ('admin_in', 'student'), ('member', 'student'), "
+        "('foreign', 'instructor'),"
         " ('student', 'student'), ('inactive', 'student'), ('visitor', 'guest')) v(n, r);"
         "INSERT INTO forge.organizations (name, slug) VALUES ('One', 'one'), ('Two', 'two');"
         "INSERT INTO forge.memberships (organization_id, user_id, role) VALUES"
@@ -47,15 +48,17 @@ __attribute__((unused)) static const char *column(const char *name)
 
 __attribute__((unused)) static const char *members(int organization)
 {
-    return ask(apr_psprintf(forge_test_pool,
-                            "SELECT coalesce(string_agg(user_id || left(role, 1), ' ' ORDER BY user_id), '') FROM forge.memberships WHERE "
-                            "organization_id = %d",
-                            organization));
+    return ask(apr_psprintf(
+        forge_test_pool,
+        "SELECT coalesce(string_agg(user_id || left(role, 1), ' ' ORDER BY user_id), '') FROM forge.memberships WHERE "
+        "organization_id = %d",
+        organization));
 }
 
 __attribute__((unused)) static const char *events(void)
 {
-    return ask("SELECT coalesce(string_agg(event || coalesce(':' || subject_id, ''), ' ' ORDER BY id), '') FROM forge.audit_events"
+    return ask("SELECT coalesce(string_agg(event || coalesce(':' || subject_id, ''), ' ' ORDER BY id), '') FROM "
+               "forge.audit_events"
                " WHERE actor_id IS NOT NULL AND ip = 'fe80::1' AND request_id = 'r1'");
 }
 
@@ -66,8 +69,9 @@ __attribute__((unused)) static forge_status_t create(int caller, const char *nam
 
 __attribute__((unused)) static forge_status_t add(int caller, int org, int user, const char *role)
 {
-    return forge_store_member_add(db, forge_test_pool, by(caller), org,
-                                  &(forge_new_member_t){.user_id = forge_util_itoa(forge_test_pool, user), .role = role}, &rows);
+    return forge_store_member_add(
+        db, forge_test_pool, by(caller), org,
+        &(forge_new_member_t){.user_id = forge_util_itoa(forge_test_pool, user), .role = role}, &rows);
 }
 
 __attribute__((unused)) static forge_status_t promote(int caller, int org, int user, const char *role)

@@ -84,8 +84,8 @@ static void initialise(void)
 {
     char path[256], data[128];
     int status;
-    program(path, sizeof path, "initdb");
-    snprintf(data, sizeof data, "%s/data", folder);
+    program(path, sizeof(path), "initdb");
+    snprintf(data, sizeof(data), "%s/data", folder);
     char *argv[] = {path, "-D", data, "-U", "forge", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", NULL};
     pid_t pid = spawn(argv);
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
@@ -95,8 +95,8 @@ static void initialise(void)
 static void serve(void)
 {
     char path[256], data[128], conninfo[160];
-    program(path, sizeof path, "postgres");
-    snprintf(data, sizeof data, "%s/data", folder);
+    program(path, sizeof(path), "postgres");
+    snprintf(data, sizeof(data), "%s/data", folder);
     char *argv[] = {path,
                     "-D",
                     data,
@@ -121,7 +121,7 @@ static void serve(void)
                     NULL};
     if ((postmaster = spawn(argv)) < 0)
         refuse("could not start postgres");
-    snprintf(conninfo, sizeof conninfo, "host=%s port=5432 user=forge dbname=postgres", folder);
+    snprintf(conninfo, sizeof(conninfo), "host=%s port=5432 user=forge dbname=postgres", folder);
     for (int i = 0; PQping(conninfo) != PQPING_OK; i++) {
         if (i == 600 || waitpid(postmaster, NULL, WNOHANG) != 0)
             refuse("postgres does not answer");
@@ -134,7 +134,7 @@ void forge_test_pg_start(void)
     if (owner)
         return;
     const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.40s/forge-pg-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
+    snprintf(folder, sizeof(folder), "%.40s/forge-pg-XXXXXX", tmp && strlen(tmp) <= 40 ? tmp : "/tmp");
     if (!mkdtemp(folder))
         refuse("could not make a folder");
     owner = getpid();
@@ -194,10 +194,9 @@ const char *forge_test_pg_database(apr_pool_t *p, const char *name, bool schema)
     logged[0] = '\0'; /* every test begins with a database of its own, also without fork */
     const char *where = database_make(p, name, NULL);
     if (schema)
-        command(
-            forge_test_pg_connect(p, where),
-            "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int PRIMARY KEY, name text, sha256 text, applied_at timestamptz);"
-            "INSERT INTO forge.migrations VALUES (1000000, 'all', '', now())");
+        command(forge_test_pg_connect(p, where), "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int "
+                                                 "PRIMARY KEY, name text, sha256 text, applied_at timestamptz);"
+                                                 "INSERT INTO forge.migrations VALUES (1000000, 'all', '', now())");
     return where;
 }
 
@@ -210,7 +209,9 @@ static void migrate(apr_pool_t *p, const char *where)
     forge_db_t *admin = forge_store_db_connect(p, where, &why);
     ck_assert_msg(admin != NULL, "%s", why);
     ck_assert_msg(forge_store_script(admin, p, "CREATE ROLE forge_app LOGIN", &why) == FORGE_OK, "%s", why);
-    ck_assert_msg(forge_store_migrations_apply(admin, p, &(forge_migrate_t){files, 0, "forge_app", NULL}, &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_migrations_apply(admin, p, &(forge_migrate_t){files, 0, "forge_app", NULL}, &why) ==
+                      FORGE_OK,
+                  "%s", why);
 }
 
 const char *forge_test_pg_migrated(apr_pool_t *p, const char *name)
@@ -231,7 +232,7 @@ static void note(void *baton, bool is_error, const char *tag, const char *messag
     (void)baton;
     (void)is_error;
     ck_assert(strlen(message) > 0);
-    if (strlen(logged) + strlen(tag) + 2 < sizeof logged)
+    if (strlen(logged) + strlen(tag) + 2 < sizeof(logged))
         strcat(strcat(logged, tag), " ");
 }
 
@@ -242,7 +243,8 @@ const char *forge_test_pg_logged(void)
 
 forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
-    static const forge_db_settings_t settings = {2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL};
+    static const forge_db_settings_t settings = {2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC,
+                                                 NULL};
     forge_db_t *db;
     ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){"unit-test", note, NULL}, &db),
                      FORGE_OK);

@@ -11,8 +11,9 @@ static forge_db_t *db;
 static void setup(void)
 {
     forge_test_begin();
-    db = forge_test_pg_attach(forge_test_pool,
-                              forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_render", true)));
+    db = forge_test_pg_attach(
+        forge_test_pool,
+        forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_render", true)));
 }
 
 static forge_rows_t *rows_of(const char *sql)
@@ -77,7 +78,7 @@ START_TEST(kinds)
         {"''::text", "\"\""},
         {"'plain'::varchar", "\"plain\""},
     };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
         const char *got = row(apr_pstrcat(forge_test_pool, "SELECT ", table[i][0], " AS v", NULL));
         ck_assert_str_eq(got, apr_pstrcat(forge_test_pool, "{\"v\":", table[i][1], "}", NULL));
     }
@@ -87,11 +88,13 @@ END_TEST
 START_TEST(another_time_zone)
 {
     forge_test_pg_do(db, forge_test_pool, "SET timezone = 'Asia/Kolkata'");
-    ck_assert_str_eq(row("SELECT '2026-11-21 22:19:22.5+00'::timestamptz AS t"), "{\"t\":\"2026-11-21T22:19:22.500000Z\"}");
+    ck_assert_str_eq(row("SELECT '2026-11-21 22:19:22.5+00'::timestamptz AS t"),
+                     "{\"t\":\"2026-11-21T22:19:22.500000Z\"}");
     ck_assert(forge_store_rows_time(rows_of("SELECT '2026-11-21 22:19:22.5+00'::timestamptz AS t"), 0, "t") ==
               APR_INT64_C(1795299562500000));
     forge_test_pg_do(db, forge_test_pool, "SET timezone = 'America/Caracas'");
-    ck_assert_str_eq(row("SELECT '2026-11-21 22:19:22+00'::timestamptz AS t"), "{\"t\":\"2026-11-21T22:19:22.000000Z\"}");
+    ck_assert_str_eq(row("SELECT '2026-11-21 22:19:22+00'::timestamptz AS t"),
+                     "{\"t\":\"2026-11-21T22:19:22.000000Z\"}");
 }
 END_TEST
 
@@ -121,15 +124,16 @@ START_TEST(text_is_escaped)
                                       "]",
                                       "#"};
     static const forge_stmt_t echo = {"test_echo", "SELECT $1::text AS v"};
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+    for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
         for (int at = 0; at < 18; at++) {
             char text[64];
             forge_rows_t *rows;
-            snprintf(text, sizeof text, "%.*s%s%.*s%s", at, "abcdefghijklmnopqr", odd[i], 17 - at, "ABCDEFGHIJKLMNOPQ",
+            snprintf(text, sizeof(text), "%.*s%s%.*s%s", at, "abcdefghijklmnopqr", odd[i], 17 - at, "ABCDEFGHIJKLMNOPQ",
                      at % 3 ? "" : odd[i]);
             const forge_args_t args = FORGE_ARGS(text);
             ck_assert_int_eq(forge_store_run(db, forge_test_pool, &echo, args, &rows), FORGE_OK);
-            forge_buf_t *want = forge_util_buf_make(forge_test_pool, 0, 1024), *got = forge_util_buf_make(forge_test_pool, 0, 1024);
+            forge_buf_t *want = forge_util_buf_make(forge_test_pool, 0, 1024),
+                        *got = forge_util_buf_make(forge_test_pool, 0, 1024);
             forge_util_buf_puts(want, "{\"v\":");
             forge_util_buf_json(want, text, strlen(text));
             forge_util_buf_puts(want, "}");
@@ -142,7 +146,8 @@ END_TEST
 START_TEST(shapes)
 {
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
-    ck_assert_str_eq(row("SELECT 1 AS a, 2 AS _hidden, 'x'::text AS \"q\"\"k\", NULL::int AS n"), "{\"a\":1,\"q\\\"k\":\"x\",\"n\":null}");
+    ck_assert_str_eq(row("SELECT 1 AS a, 2 AS _hidden, 'x'::text AS \"q\"\"k\", NULL::int AS n"),
+                     "{\"a\":1,\"q\\\"k\":\"x\",\"n\":null}");
     ck_assert_str_eq(row("SELECT 2 AS _hidden"), "{}");
     forge_store_render_list(b, rows_of("SELECT g AS id FROM generate_series(1, 4) g"), 3);
     forge_store_render_list(b, rows_of("SELECT g AS id FROM generate_series(1, 2) g"), 9);
@@ -157,7 +162,8 @@ END_TEST
 START_TEST(large_rows)
 {
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 8 << 20);
-    forge_store_render_list(b, rows_of("SELECT repeat(E'line one\\n\"two\" ', 5000)::text AS t FROM generate_series(1, 20)"), 20);
+    forge_store_render_list(
+        b, rows_of("SELECT repeat(E'line one\\n\"two\" ', 5000)::text AS t FROM generate_series(1, 20)"), 20);
     ck_assert(!b->failed);
     ck_assert_uint_eq(b->len, 2 + 19 + 20 * (8 + 5000 * (15 + 3)));
 }
@@ -165,9 +171,9 @@ END_TEST
 
 START_TEST(reading)
 {
-    forge_rows_t *rows =
-        rows_of("SELECT 42::bigint AS n, 't'::bool AS yes, NULL::int AS nothing, 'abc'::text AS word,"
-                " '2026-11-21 22:19:22.123456+00'::timestamptz AS t, 'infinity'::timestamptz AS never, '1.5'::numeric AS half");
+    forge_rows_t *rows = rows_of(
+        "SELECT 42::bigint AS n, 't'::bool AS yes, NULL::int AS nothing, 'abc'::text AS word,"
+        " '2026-11-21 22:19:22.123456+00'::timestamptz AS t, 'infinity'::timestamptz AS never, '1.5'::numeric AS half");
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "n", -1), 42);
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "nothing", -1), -1);
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "word", -1), -1);
@@ -182,7 +188,8 @@ START_TEST(reading)
     ck_assert(forge_store_rows_time(rows, 0, "t") == APR_INT64_C(1795299562123456));
     ck_assert_int_eq(forge_store_rows_time(rows, 0, "never"), 0);
     ck_assert_int_eq(forge_store_rows_time(rows, 0, "nothing"), 0);
-    ck_assert_int_eq(forge_store_rows_time(rows_of("SELECT '1970-01-01 00:00:01'::timestamp AS t"), 0, "t"), APR_USEC_PER_SEC);
+    ck_assert_int_eq(forge_store_rows_time(rows_of("SELECT '1970-01-01 00:00:01'::timestamp AS t"), 0, "t"),
+                     APR_USEC_PER_SEC);
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of store/revocation.c and migration 0008: whatever ends is written down and told, and a listener hears it or says that it cannot.
+ * Tests of store/revocation.c and migration 0008: whatever ends is written down and told, and a listener hears it or
+ * says that it cannot.
  */
 #include "schema.h"
 #include "store/identity/identity.h"
@@ -19,9 +20,11 @@ static void setup(void)
     words = apr_array_make(forge_test_pool, 8, sizeof(const char *));
     patience = true;
     sql("TRUNCATE forge.revocations;"
-        "INSERT INTO forge.users (email, email_key, username, password_hash) SELECT x, x, 'user' || n, '" FORGE_TEST_HASH "'"
+        "INSERT INTO forge.users (email, email_key, username, password_hash) SELECT x, x, 'user' || n, "
+        "'" FORGE_TEST_HASH "'"
         " FROM generate_series(1, 3) n, LATERAL (SELECT 'u' || n || '@example.org' AS x) y;"
-        "INSERT INTO forge.sessions (user_id, expires_at) SELECT n, now() + interval '1 day' FROM generate_series(1, 3) n");
+        "INSERT INTO forge.sessions (user_id, expires_at) SELECT n, now() + interval '1 day' FROM generate_series(1, "
+        "3) n");
 }
 
 static void on_word(void *baton, const char *word)
@@ -70,8 +73,9 @@ static const char *heard_now(forge_listener_t *l)
 
 static const char *journal(void)
 {
-    const char *text = ask("SELECT string_agg(coalesce('s' || session_id, 'u' || user_id || ':' || epoch), ' ' ORDER BY id)"
-                           " FROM forge.revocations");
+    const char *text =
+        ask("SELECT string_agg(coalesce('s' || session_id, 'u' || user_id || ':' || epoch), ' ' ORDER BY id)"
+            " FROM forge.revocations");
     return text ? text : "";
 }
 
@@ -105,7 +109,8 @@ END_TEST
 START_TEST(what_has_long_expired_is_no_news)
 {
     forge_listener_t *l = listen_here();
-    sql("INSERT INTO forge.sessions (user_id, created_at, expires_at) VALUES (1, now() - interval '9 days', now() - interval '2 days');"
+    sql("INSERT INTO forge.sessions (user_id, created_at, expires_at) VALUES (1, now() - interval '9 days', now() - "
+        "interval '2 days');"
         "DELETE FROM forge.sessions WHERE expires_at < now()");
     ck_assert_str_eq(heard_now(l), "");
     ck_assert_str_eq(journal(), "");
@@ -149,7 +154,8 @@ END_TEST
 START_TEST(loaded_for_as_long_as_asked)
 {
     const char *why = "";
-    sql("INSERT INTO forge.revocations (at, session_id) VALUES (now() - interval '10 minutes', 10), (now() - interval '20 minutes', 20);"
+    sql("INSERT INTO forge.revocations (at, session_id) VALUES (now() - interval '10 minutes', 10), (now() - interval "
+        "'20 minutes', 20);"
         "INSERT INTO forge.revocations (at, user_id, epoch) VALUES (now() - interval '1 minute', 7, 4)");
     forge_listener_t *l = listen_here();
     ck_assert(forge_store_listener_load(l, apr_time_from_sec(900), &why));
@@ -179,7 +185,8 @@ START_TEST(waited_for)
     if (pid == 0) {
         usleep(100000);
         forge_db_t *own = schema_attach();
-        forge_test_pg_do(own, forge_test_pool, "UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'x' WHERE id = 3");
+        forge_test_pg_do(own, forge_test_pool,
+                         "UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'x' WHERE id = 3");
         _exit(0);
     }
     for (int i = 0; i < 100 && words->nelts == 0; i++)
@@ -264,7 +271,8 @@ START_TEST(tokens_asked_about)
     ck_assert_int_eq(active(1, 1, 1), FORGE_E_INVALID_TOKEN);
     sql("UPDATE forge.users SET is_active = false WHERE id = 2");
     ck_assert_int_eq(active(2, 2, 1), FORGE_E_INVALID_TOKEN);
-    sql("UPDATE forge.sessions SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day' WHERE id = 3");
+    sql("UPDATE forge.sessions SET created_at = now() - interval '2 days', expires_at = now() - interval '1 day' WHERE "
+        "id = 3");
     ck_assert_int_eq(active(3, 3, 0), FORGE_E_INVALID_TOKEN);
 }
 END_TEST

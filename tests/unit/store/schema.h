@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For the tests of store/'s aggregates: a database with the real schema, used through the application role and its rights.
+ * For the tests of store/'s aggregates: a database with the real schema, used through the application role and its
+ * rights.
  */
 #ifndef FORGE_UNIT_STORE_SCHEMA_H
 #define FORGE_UNIT_STORE_SCHEMA_H
@@ -23,7 +24,7 @@ __attribute__((unused)) static void schema_begin(const char *name)
     forge_test_pg_start();
     apr_initialize();
     apr_pool_create(&p, NULL);
-    apr_cpystrn(forge_test_dsn, forge_test_pg_migrated(p, name), sizeof forge_test_dsn);
+    apr_cpystrn(forge_test_dsn, forge_test_pg_migrated(p, name), sizeof(forge_test_dsn));
     apr_pool_destroy(p);
     apr_terminate();
 }
@@ -32,7 +33,8 @@ __attribute__((unused)) static void schema_begin(const char *name)
 __attribute__((unused)) static forge_db_t *schema_attach(void)
 {
     return forge_test_pg_attach(
-        forge_test_pool, forge_test_pg_connect(forge_test_pool, apr_pstrcat(forge_test_pool, forge_test_dsn, " user=forge_app", NULL)));
+        forge_test_pool,
+        forge_test_pg_connect(forge_test_pool, apr_pstrcat(forge_test_pool, forge_test_dsn, " user=forge_app", NULL)));
 }
 
 /* Checked fixture: empty tables, both connections. */
@@ -40,11 +42,11 @@ __attribute__((unused)) static void schema_setup(void)
 {
     forge_test_begin();
     owner = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
-    forge_test_pg_do(
-        owner, forge_test_pool,
-        "SET client_min_messages = warning; SET forge.retention = 'on';"
-        "TRUNCATE forge.users, forge.organizations, forge.courses, forge.achievements, forge.audit_events, forge.idempotency_keys"
-        " RESTART IDENTITY CASCADE; RESET forge.retention");
+    forge_test_pg_do(owner, forge_test_pool,
+                     "SET client_min_messages = warning; SET forge.retention = 'on';"
+                     "TRUNCATE forge.users, forge.organizations, forge.courses, forge.achievements, "
+                     "forge.audit_events, forge.idempotency_keys"
+                     " RESTART IDENTITY CASCADE; RESET forge.retention");
     db = schema_attach();
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of store/sessions.c, guests.c and api_keys.c: chains that do not fork, ends that are ends, limits that hold under parallel use.
+ * Tests of store/sessions.c, guests.c and api_keys.c: chains that do not fork, ends that are ends, limits that hold
+ * under parallel use.
  */
 #include "schema.h"
 #include "store/identity/identity.h"
@@ -52,7 +53,8 @@ static forge_new_session_t session_of(char digit, const char *amr)
 static forge_who_t account(const char *name, char digit)
 {
     const char *email = F("%s@example.org", name);
-    forge_new_user_t user = {.email = email, .email_key = email, .username = name, .role = "student", .password_hash = FORGE_TEST_HASH};
+    forge_new_user_t user = {
+        .email = email, .email_key = email, .username = name, .role = "student", .password_hash = FORGE_TEST_HASH};
     forge_new_session_t session = session_of(digit, "pwd otp");
     ck_assert_int_eq(forge_store_user_create(db, forge_test_pool, &user, &session, &rows), FORGE_OK);
     return (forge_who_t){.user_id = forge_store_rows_int(rows, 0, "id", 0),
@@ -77,9 +79,10 @@ static forge_status_t refresh(char token, char next)
 /* Used and unused tokens, and those that are nobody's predecessor: "2/1/1" is one chain of three. */
 static const char *chain(void)
 {
-    return ask("SELECT count(used_at) || '/' || count(*) FILTER (WHERE used_at IS NULL) || '/' ||"
-               " count(*) FILTER (WHERE NOT EXISTS (SELECT FROM forge.refresh_tokens n WHERE n.predecessor_id = t.id)) FROM "
-               "forge.refresh_tokens t");
+    return ask(
+        "SELECT count(used_at) || '/' || count(*) FILTER (WHERE used_at IS NULL) || '/' ||"
+        " count(*) FILTER (WHERE NOT EXISTS (SELECT FROM forge.refresh_tokens n WHERE n.predecessor_id = t.id)) FROM "
+        "forge.refresh_tokens t");
 }
 
 static const char *audit_of(const char *event)
@@ -87,7 +90,8 @@ static const char *audit_of(const char *event)
     return ask(F("SELECT count(*) FROM forge.audit_events WHERE event = '%s'", event));
 }
 
-/* at_once, so that all overlap: the rows are locked until every process waits for them, with the snapshot of before in its hands. */
+/* at_once, so that all overlap: the rows are locked until every process waits for them, with the snapshot of before in
+ * its hands. */
 static int at_once_behind(const char *lock, int n, forge_status_t (*fn)(int i), forge_status_t wanted)
 {
     pid_t pids[64];
@@ -122,9 +126,10 @@ START_TEST(refresh_makes_a_chain)
     ck_assert_str_eq(column("_epoch"), "0");
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "_session_id", 0), who.session_id);
     ck_assert_str_eq(chain(), "3/1/1");
-    ck_assert_str_eq(ask("SELECT (last_seen_at > now() - interval '1 minute') || '/' || (expires_at > now() + interval '6 days')"
-                         " FROM forge.sessions"),
-                     "true/true");
+    ck_assert_str_eq(
+        ask("SELECT (last_seen_at > now() - interval '1 minute') || '/' || (expires_at > now() + interval '6 days')"
+            " FROM forge.sessions"),
+        "true/true");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.refresh_tokens t JOIN forge.sessions s ON s.id = t.session_id"
                          " WHERE t.used_at IS NULL AND t.expires_at = s.expires_at"),
                      "1");
@@ -135,10 +140,12 @@ END_TEST
 START_TEST(session_ends_after_720_hours)
 {
     account("ada", '0');
-    sql("UPDATE forge.sessions SET created_at = now() - interval '719 hours', expires_at = now() + interval '30 minutes'");
+    sql("UPDATE forge.sessions SET created_at = now() - interval '719 hours', expires_at = now() + interval '30 "
+        "minutes'");
     ck_assert_int_eq(refresh('0', '1'), FORGE_OK);
     ck_assert_str_eq(ask("SELECT expires_at = created_at + interval '720 hours' FROM forge.sessions"), "true");
-    sql("UPDATE forge.sessions SET created_at = now() - interval '720 hours', expires_at = now() - interval '1 second'");
+    sql("UPDATE forge.sessions SET created_at = now() - interval '720 hours', expires_at = now() - interval '1 "
+        "second'");
     ck_assert_int_eq(refresh('1', '2'), FORGE_E_INVALID_REFRESH);
     ck_assert_str_eq(chain(), "1/1/1");
 }
@@ -152,7 +159,8 @@ START_TEST(again_inside_the_window)
     ck_assert_str_eq(column("_verdict"), "again");
     ck_assert_str_eq(chain(), "1/1/1");
     ck_assert_int_eq(refresh('1', '2'), FORGE_OK);
-    ck_assert_int_eq(refresh('0', '1'), FORGE_OK); /* its successor is spent by now: still the same answer, and no branch */
+    ck_assert_int_eq(refresh('0', '1'),
+                     FORGE_OK); /* its successor is spent by now: still the same answer, and no branch */
     ck_assert_str_eq(chain(), "2/1/1");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "1");
 }
@@ -167,12 +175,15 @@ START_TEST(reuse_ends_the_session)
     ck_assert_int_eq(refresh('0', '1'), FORGE_E_REFRESH_REUSED);
     ck_assert_str_eq(column("_revoked"), F("s%d", (int)who.session_id));
     ck_assert_ptr_nonnull(strstr(column("_audit"), "session.refresh_reused"));
-    ck_assert_str_eq(ask("SELECT revoke_reason || count(*) OVER () FROM forge.sessions WHERE revoked_at IS NOT NULL"), "refresh_reused1");
-    ck_assert_str_eq(ask("SELECT actor_id || '/' || subject_id || '/' || host(ip) || '/' || request_id || '/' || (detail->>'session_id')"
+    ck_assert_str_eq(ask("SELECT revoke_reason || count(*) OVER () FROM forge.sessions WHERE revoked_at IS NOT NULL"),
+                     "refresh_reused1");
+    ck_assert_str_eq(ask("SELECT actor_id || '/' || subject_id || '/' || host(ip) || '/' || request_id || '/' || "
+                         "(detail->>'session_id')"
                          " FROM forge.audit_events WHERE event = 'session.refresh_reused'"),
                      F("%d/%d/192.0.2.7/req-1/%d", (int)who.user_id, (int)who.user_id, (int)who.session_id));
     forge_effects_t effects = forge_store_effects_take(db, forge_test_pool);
-    ck_assert_str_eq(APR_ARRAY_IDX(effects.revoked, effects.revoked->nelts - 1, const char *), F("s%d", (int)who.session_id));
+    ck_assert_str_eq(APR_ARRAY_IDX(effects.revoked, effects.revoked->nelts - 1, const char *),
+                     F("s%d", (int)who.session_id));
     ck_assert_int_eq(refresh('1', '2'), FORGE_E_INVALID_REFRESH); /* the thief's successor is worth nothing */
     ck_assert_int_eq(refresh('0', '1'), FORGE_E_INVALID_REFRESH);
     ck_assert_str_eq(audit_of("session.refresh_reused"), "1");
@@ -195,13 +206,15 @@ START_TEST(what_does_not_refresh)
     } ends[] = {
         {"UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout'",
          "UPDATE forge.sessions SET revoked_at = NULL, revoke_reason = NULL"},
-        {"UPDATE forge.sessions SET expires_at = now()", "UPDATE forge.sessions SET expires_at = now() + interval '1 day'"},
-        {"UPDATE forge.refresh_tokens SET expires_at = now()", "UPDATE forge.refresh_tokens SET expires_at = now() + interval '1 day'"},
+        {"UPDATE forge.sessions SET expires_at = now()",
+         "UPDATE forge.sessions SET expires_at = now() + interval '1 day'"},
+        {"UPDATE forge.refresh_tokens SET expires_at = now()",
+         "UPDATE forge.refresh_tokens SET expires_at = now() + interval '1 day'"},
         {"UPDATE forge.users SET is_active = false", "UPDATE forge.users SET is_active = true"},
     };
     account("ada", '0');
     ck_assert_int_eq(refresh('f', 'e'), FORGE_E_INVALID_REFRESH);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         sql(ends[i].change);
         ck_assert_int_eq(refresh('0', '1'), FORGE_E_INVALID_REFRESH);
         ck_assert_str_eq(chain(), "0/1/1");
@@ -239,7 +252,8 @@ START_TEST(parallel_uses_make_one_chain)
     ck_assert_int_eq(at_once_behind(CHAIN_LOCK, 16, refresh_same, FORGE_OK), 16);
     ck_assert_str_eq(chain(), "1/1/1");
     sql("UPDATE forge.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL");
-    ck_assert_int_eq(at_once_behind(CHAIN_LOCK, 12, refresh_same, FORGE_E_REFRESH_REUSED), 1); /* the others find the session ended */
+    ck_assert_int_eq(at_once_behind(CHAIN_LOCK, 12, refresh_same, FORGE_E_REFRESH_REUSED),
+                     1); /* the others find the session ended */
     ck_assert_str_eq(audit_of("session.refresh_reused"), "1");
 }
 END_TEST
@@ -248,9 +262,9 @@ END_TEST
 START_TEST(logout_beats_a_waiting_refresh)
 {
     account("ada", '0');
-    ck_assert_int_eq(
-        at_once_behind("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout'", 4, refresh_same, FORGE_E_INVALID_REFRESH),
-        4);
+    ck_assert_int_eq(at_once_behind("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout'", 4,
+                                    refresh_same, FORGE_E_INVALID_REFRESH),
+                     4);
     ck_assert_str_eq(chain(), "0/1/1");
 }
 END_TEST
@@ -283,8 +297,9 @@ START_TEST(only_ones_own_end)
     ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, as(&ada), other), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(audit_of("session.revoked"), "1");
     ck_assert_int_eq(forge_store_session_logout_all(db, forge_test_pool, as(&ada)), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT string_agg(user_id || coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"),
-                     F("%dlogout_all %d- %drevoked", (int)ada.user_id, (int)bob.user_id, (int)ada.user_id));
+    ck_assert_str_eq(
+        ask("SELECT string_agg(user_id || coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"),
+        F("%dlogout_all %d- %drevoked", (int)ada.user_id, (int)bob.user_id, (int)ada.user_id));
     ck_assert_str_eq(ask("SELECT detail->>'sessions' FROM forge.audit_events WHERE event = 'user.logout_all'"), "1");
 }
 END_TEST
@@ -316,8 +331,9 @@ START_TEST(ticket_is_void)
         "UPDATE forge.users SET is_active = false; UPDATE forge.sessions SET expires_at = now() + interval '1 day'",
     };
     forge_who_t who = account("ada", '0');
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        ck_assert_int_eq(forge_store_ticket_create(db, forge_test_pool, &who, sha('a')), i < 3 ? FORGE_OK : FORGE_E_INVALID_TOKEN);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        ck_assert_int_eq(forge_store_ticket_create(db, forge_test_pool, &who, sha('a')),
+                         i < 3 ? FORGE_OK : FORGE_E_INVALID_TOKEN);
         if (i == 3)
             break;
         sql(ends[i]);
@@ -327,9 +343,11 @@ START_TEST(ticket_is_void)
             ck_assert_str_eq(ask("SELECT count(*) FROM forge.stream_tickets"), "0");
     }
     sql(ends[3]);
-    sql("INSERT INTO forge.stream_tickets (sha256, session_id, valid_until) SELECT sha256('x'), id, now() + interval '1 hour' FROM "
+    sql("INSERT INTO forge.stream_tickets (sha256, session_id, valid_until) SELECT sha256('x'), id, now() + interval "
+        "'1 hour' FROM "
         "forge.sessions");
-    ck_assert_int_eq(forge_store_ticket_spend(db, forge_test_pool, ask("SELECT encode(sha256('x'), 'hex')"), &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_ticket_spend(db, forge_test_pool, ask("SELECT encode(sha256('x'), 'hex')"), &rows),
+                     FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     forge_store_session_logout(db, forge_test_pool, as(&who));
     ck_assert_int_eq(forge_store_ticket_create(db, forge_test_pool, &who, sha('c')), FORGE_E_INVALID_TOKEN);
@@ -383,7 +401,8 @@ START_TEST(guest_has_no_address)
     ck_assert_str_eq(ask("SELECT amr[1] FROM forge.sessions"), "guest");
     ck_assert_str_eq(audit_of("guest.created"), "1");
     forge_new_session_t session = session_of('1', "guest");
-    ck_assert_int_eq(forge_store_guest_create(db, forge_test_pool, "GUEST_00000001", &session, &rows), FORGE_E_USERNAME_TAKEN);
+    ck_assert_int_eq(forge_store_guest_create(db, forge_test_pool, "GUEST_00000001", &session, &rows),
+                     FORGE_E_USERNAME_TAKEN);
     ck_assert_int_eq(refresh('0', '2'), FORGE_OK);
     ck_assert_str_eq(column("_amr"), "guest");
 }
@@ -399,8 +418,10 @@ START_TEST(guest_becomes_an_account)
     ck_assert_str_eq(column("role"), "instructor");
     ck_assert_str_eq(column("_epoch"), "1");
     ck_assert_str_eq(column("_revoked"), F("u%d:1 s%d", (int)who.user_id, (int)who.session_id));
-    ck_assert_str_eq(ask("SELECT string_agg(coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"), "guest_converted -");
-    ck_assert_str_eq(ask("SELECT string_agg(event || actor_id, ' ' ORDER BY id) FROM forge.audit_events WHERE event <> 'guest.created'"),
+    ck_assert_str_eq(ask("SELECT string_agg(coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"),
+                     "guest_converted -");
+    ck_assert_str_eq(ask("SELECT string_agg(event || actor_id, ' ' ORDER BY id) FROM forge.audit_events WHERE event <> "
+                         "'guest.created'"),
                      F("guest.converted%d user.registered%d", (int)who.user_id, (int)who.user_id));
     ck_assert_int_eq(forge_store_user_create(db, forge_test_pool, &user, &session, &rows), FORGE_E_INVALID_TOKEN);
     user = registration(who, "somebody");
@@ -466,9 +487,10 @@ START_TEST(only_guests_lack_an_address)
     };
     guest("guest_00000001", '0');
     account("ada", '1');
-    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+    for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
         const char *why = "";
-        ck_assert_msg(forge_store_script(owner, forge_test_pool, broken[i], &why) == FORGE_E_VALIDATION, "%s: %s", broken[i], why);
+        ck_assert_msg(forge_store_script(owner, forge_test_pool, broken[i], &why) == FORGE_E_VALIDATION, "%s: %s",
+                      broken[i], why);
     }
 }
 END_TEST
@@ -479,24 +501,32 @@ START_TEST(old_guests_are_swept)
     guest("guest_00000002", '1');
     guest("guest_00000003", '2');
     account("ada", '3');
-    sql("ALTER TABLE forge.users DISABLE TRIGGER touch; UPDATE forge.users SET created_at = now() - interval '60 days' WHERE username <>"
+    sql("ALTER TABLE forge.users DISABLE TRIGGER touch; UPDATE forge.users SET created_at = now() - interval '60 days' "
+        "WHERE username <>"
         " 'guest_00000003'; ALTER TABLE forge.users ENABLE TRIGGER touch");
-    sql("UPDATE forge.sessions SET created_at = now() - interval '50 days', expires_at = now() - interval '31 days' WHERE user_id IN (1, "
+    sql("UPDATE forge.sessions SET created_at = now() - interval '50 days', expires_at = now() - interval '31 days' "
+        "WHERE user_id IN (1, "
         "4)");
-    sql("UPDATE forge.sessions SET created_at = now() - interval '50 days', expires_at = now() - interval '29 days' WHERE user_id = 2");
+    sql("UPDATE forge.sessions SET created_at = now() - interval '50 days', expires_at = now() - interval '29 days' "
+        "WHERE user_id = 2");
     sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256, created_at, expires_at) VALUES"
         " (4, 'old', 'aaaaaaaa', sha256('1'), now() - interval '40 days', now() - interval '31 days'),"
-        " (4, 'new', 'aaaaaaaa', sha256('2'), now() - interval '40 days', now() - interval '29 days'), (4, 'for ever', 'aaaaaaaa', "
+        " (4, 'new', 'aaaaaaaa', sha256('2'), now() - interval '40 days', now() - interval '29 days'), (4, 'for ever', "
+        "'aaaaaaaa', "
         "sha256('3'), now(), NULL)");
-    sql("INSERT INTO forge.stream_tickets (sha256, session_id, created_at, expires_at, valid_until) VALUES (sha256('1'), 3, now() - "
+    sql("INSERT INTO forge.stream_tickets (sha256, session_id, created_at, expires_at, valid_until) VALUES "
+        "(sha256('1'), 3, now() - "
         "interval '1 hour',"
         " now() - interval '59 minutes', now())");
     ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT string_agg(username, ' ' ORDER BY id) FROM forge.users"), "guest_00000002 guest_00000003 ada");
+    ck_assert_str_eq(ask("SELECT string_agg(username, ' ' ORDER BY id) FROM forge.users"),
+                     "guest_00000002 guest_00000003 ada");
     ck_assert_str_eq(ask("SELECT string_agg(name, ' ' ORDER BY id) FROM forge.api_keys"), "new for ever");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.stream_tickets"), "0");
-    ck_assert_int_eq(forge_store_script(db, forge_test_pool, "DELETE FROM forge.users WHERE username = 'ada'", NULL), FORGE_E_INTERNAL);
-    ck_assert_str_eq(ask("SELECT count(*) FROM forge.users WHERE username = 'ada'"), "1"); /* no account but a guest, by the trigger */
+    ck_assert_int_eq(forge_store_script(db, forge_test_pool, "DELETE FROM forge.users WHERE username = 'ada'", NULL),
+                     FORGE_E_INTERNAL);
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.users WHERE username = 'ada'"),
+                     "1"); /* no account but a guest, by the trigger */
 }
 END_TEST
 
@@ -506,7 +536,8 @@ static forge_who_t keeper;
 
 static forge_status_t key_make(const char *name, const char *sha256, const char *days)
 {
-    forge_new_key_t key = {.name = name, .prefix = "abcdefgh", .sha256 = sha256, .scopes = "{read,write}", .expires_days = days};
+    forge_new_key_t key = {
+        .name = name, .prefix = "abcdefgh", .sha256 = sha256, .scopes = "{read,write}", .expires_days = days};
     return forge_store_api_key_create(db, forge_test_pool, as(&keeper), &key, &rows);
 }
 
@@ -528,8 +559,9 @@ START_TEST(key_found_until_it_ends)
     sql("UPDATE forge.api_keys SET last_used_at = now() - interval '61 seconds'");
     ck_assert_int_eq(forge_store_api_key_find(db, forge_test_pool, sha('a'), &rows), FORGE_OK);
     ck_assert_str_eq(ask("SELECT last_used_at > now() - interval '30 seconds' FROM forge.api_keys"), "true");
-    static const char *const ends[] = {"UPDATE forge.api_keys SET created_at = now() - interval '1 day', expires_at = now()",
-                                       "UPDATE forge.api_keys SET expires_at = NULL; UPDATE forge.users SET is_active = false"};
+    static const char *const ends[] = {
+        "UPDATE forge.api_keys SET created_at = now() - interval '1 day', expires_at = now()",
+        "UPDATE forge.api_keys SET expires_at = NULL; UPDATE forge.users SET is_active = false"};
     for (int i = 0; i < 2; i++) {
         sql(ends[i]);
         ck_assert_int_eq(forge_store_api_key_find(db, forge_test_pool, sha('a'), &rows), FORGE_OK);
@@ -564,7 +596,8 @@ static forge_status_t key_make_another(int i)
 START_TEST(fifty_keys_at_most)
 {
     keeper = account("ada", '0');
-    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256, created_at, expires_at) SELECT 1, 'expired', 'aaaaaaaa', "
+    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256, created_at, expires_at) SELECT 1, 'expired', "
+        "'aaaaaaaa', "
         "sha256(i::text::bytea),"
         " now() - interval '2 days', now() - interval '1 day' FROM generate_series(1, 60) i");
     for (int i = 0; i < 45; i++)
@@ -580,11 +613,13 @@ Suite *forge_test_store_sessions(void)
 {
     /* clang-format off */
     const TTest *const tests[] = {
-        refresh_makes_a_chain, session_ends_after_720_hours, again_inside_the_window, reuse_ends_the_session, no_window_at_all,
-        what_does_not_refresh, rolled_back_consumes_nothing, parallel_uses_make_one_chain, logout_beats_a_waiting_refresh,
-        logout_ends_one, only_ones_own_end, ticket_opens_once, ticket_is_void, ticket_opens_once_in_parallel, guest_has_no_address,
-        guest_becomes_an_account, guest_meets_taken_names, guest_whose_session_ended, guest_registers_once_in_parallel,
-        only_guests_lack_an_address, old_guests_are_swept, key_found_until_it_ends, key_deleted_by_its_owner, fifty_keys_at_most,
+        refresh_makes_a_chain, session_ends_after_720_hours, again_inside_the_window, reuse_ends_the_session,
+        no_window_at_all, what_does_not_refresh, rolled_back_consumes_nothing, parallel_uses_make_one_chain,
+        logout_beats_a_waiting_refresh, logout_ends_one, only_ones_own_end, ticket_opens_once, ticket_is_void,
+        ticket_opens_once_in_parallel, guest_has_no_address, guest_becomes_an_account,
+        guest_meets_taken_names, guest_whose_session_ended, guest_registers_once_in_parallel,
+        only_guests_lack_an_address, old_guests_are_swept, key_found_until_it_ends, key_deleted_by_its_owner,
+        fifty_keys_at_most,
     };
     /* clang-format on */
     Suite *s = suite_create("store_sessions");
@@ -592,7 +627,7 @@ Suite *forge_test_store_sessions(void)
     tcase_set_timeout(tc, 60);
     tcase_add_unchecked_fixture(tc, begin, NULL);
     tcase_add_checked_fixture(tc, schema_setup, forge_test_end);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
         tcase_add_test(tc, tests[i]);
     suite_add_tcase(s, tc);
     return s;

@@ -42,7 +42,8 @@ static forge_status_t job_run(forge_db_t *d, apr_pool_t *p, void *baton)
 {
     job_t *job = baton;
     job->runs++;
-    forge_status_t one = job->first ? put(d, p, job->first) : FORGE_OK, two = job->second ? put(d, p, job->second) : FORGE_OK;
+    forge_status_t one = job->first ? put(d, p, job->first) : FORGE_OK,
+                   two = job->second ? put(d, p, job->second) : FORGE_OK;
     if (!job->swallow && (one || two))
         return one ? one : two;
     return job->status;
@@ -106,7 +107,8 @@ static forge_status_t stumble(forge_db_t *d, apr_pool_t *p, void *baton)
     return forge_store_script(d, p, *sql, NULL);
 }
 
-/* Without a transaction of ours the commit is part of the statement: its failure, which comes after the row, is the statement's. */
+/* Without a transaction of ours the commit is part of the statement: its failure, which comes after the row, is the
+ * statement's. */
 START_TEST(statement_whose_commit_fails)
 {
     static const forge_stmt_t stmt = {"test_late", "INSERT INTO late VALUES (77) RETURNING a"};
@@ -121,7 +123,8 @@ END_TEST
 
 START_TEST(serialisation_failures_run_again)
 {
-    const char *twice = "DO $$ BEGIN IF nextval('tries') < 3 THEN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END IF; END $$";
+    const char *twice =
+        "DO $$ BEGIN IF nextval('tries') < 3 THEN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END IF; END $$";
     const char *never = "DO $$ BEGIN PERFORM nextval('tries'); RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END $$";
     ck_assert_int_eq(forge_store_tx(db, forge_test_pool, stumble, &twice), FORGE_OK);
     ck_assert_str_eq(kept(), "1");
@@ -203,9 +206,10 @@ START_TEST(rollback_that_cannot_be)
     ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
     ck_assert_int_eq(put(db, forge_test_pool, "1"), FORGE_OK);
     forge_db_t *other = forge_test_pg_attach(
-        forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_tx_2", true)));
+        forge_test_pool,
+        forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_tx_2", true)));
     char sql[80];
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)", (int)pid);
+    snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 5000)", (int)pid);
     forge_test_pg_ask(other, forge_test_pool, sql);
     forge_store_db_detach(db);
     ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);

@@ -24,7 +24,8 @@ static forge_new_user_t user_of(const char *name)
     const char *email = apr_pstrdup(forge_test_pool, key);
     for (char *c = key; *c; c++)
         *c = (char)apr_tolower(*c);
-    return (forge_new_user_t){.email = email, .email_key = key, .username = name, .role = "student", .password_hash = hash};
+    return (forge_new_user_t){
+        .email = email, .email_key = key, .username = name, .role = "student", .password_hash = hash};
 }
 
 /* A session whose token's hash is made of one hex digit. */
@@ -64,12 +65,17 @@ START_TEST(register_makes_everything)
     ck_assert_str_eq(column("role"), "student");
     ck_assert_str_eq(column("is_active"), "t");
     ck_assert_str_eq(column("_version"), "1");
-    ck_assert_str_eq(ask("SELECT user_id || device_name || host(ip) || amr[1] FROM forge.sessions"), "1laptop192.0.2.7pwd");
+    ck_assert_str_eq(ask("SELECT user_id || device_name || host(ip) || amr[1] FROM forge.sessions"),
+                     "1laptop192.0.2.7pwd");
     ck_assert_str_eq(ask("SELECT encode(sha256, 'hex') FROM forge.refresh_tokens"), session.refresh_sha256);
-    ck_assert_str_eq(ask("SELECT event || actor_id || subject_id || request_id || (detail->>'role') FROM forge.audit_events"),
-                     "user.registered11req-1student");
-    ck_assert_str_eq(ask("SELECT last_login_at IS NOT NULL AND host(last_login_ip) = '192.0.2.7' FROM forge.users"), "true");
-    ck_assert_str_eq(ask("SELECT terms_accepted_at = '2026-01-02T03:04:05Z' AND privacy_accepted_at IS NULL FROM forge.users"), "true");
+    ck_assert_str_eq(
+        ask("SELECT event || actor_id || subject_id || request_id || (detail->>'role') FROM forge.audit_events"),
+        "user.registered11req-1student");
+    ck_assert_str_eq(ask("SELECT last_login_at IS NOT NULL AND host(last_login_ip) = '192.0.2.7' FROM forge.users"),
+                     "true");
+    ck_assert_str_eq(
+        ask("SELECT terms_accepted_at = '2026-01-02T03:04:05Z' AND privacy_accepted_at IS NULL FROM forge.users"),
+        "true");
 }
 END_TEST
 
@@ -78,7 +84,8 @@ START_TEST(create_without_session)
     create("ada");
     ck_assert_ptr_null(column("_session_id"));
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions"), "0");
-    ck_assert_str_eq(ask("SELECT event || coalesce(actor_id::text, '-') FROM forge.audit_events"), "admin.user_created-");
+    ck_assert_str_eq(ask("SELECT event || coalesce(actor_id::text, '-') FROM forge.audit_events"),
+                     "admin.user_created-");
     ck_assert_str_eq(ask("SELECT last_login_at IS NULL FROM forge.users"), "true");
 }
 END_TEST
@@ -135,7 +142,8 @@ START_TEST(twins_register_at_once)
 {
     ck_assert_int_eq(at_once(16, register_same, FORGE_OK), 1);
     ck_assert_int_eq(at_once(4, register_same, FORGE_E_EMAIL_TAKEN), 4);
-    ck_assert_str_eq(ask("SELECT count(*) || '/' || (SELECT count(*) FROM forge.audit_events) FROM forge.users"), "1/1");
+    ck_assert_str_eq(ask("SELECT count(*) || '/' || (SELECT count(*) FROM forge.audit_events) FROM forge.users"),
+                     "1/1");
 }
 END_TEST
 
@@ -165,8 +173,9 @@ START_TEST(login_recorded)
     ck_assert_str_eq(ask("SELECT password_hash FROM forge.users"), newer);
     ck_assert_str_eq(ask("SELECT host(last_login_ip) || epoch FROM forge.users"), "fe80::10");
     ck_assert_str_eq(ask("SELECT amr::text FROM forge.sessions"), "{pwd,otp}");
-    ck_assert_str_eq(ask("SELECT (detail->>'session_id') || (detail->>'amr') FROM forge.audit_events WHERE event = 'user.login'"),
-                     "1pwd otp");
+    ck_assert_str_eq(
+        ask("SELECT (detail->>'session_id') || (detail->>'amr') FROM forge.audit_events WHERE event = 'user.login'"),
+        "1pwd otp");
     session = session_of('c', in_days(7));
     ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
     ck_assert_str_eq(ask("SELECT password_hash FROM forge.users"), newer);
@@ -178,9 +187,10 @@ START_TEST(session_never_outlives_720_hours)
     apr_int64_t id = create("ada");
     forge_new_session_t session = session_of('b', in_days(400));
     ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
-    ck_assert_str_eq(ask("SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 3600 || '/' || (t.expires_at = s.expires_at)"
-                         " FROM forge.sessions s JOIN forge.refresh_tokens t ON t.session_id = s.id"),
-                     "720/true");
+    ck_assert_str_eq(
+        ask("SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 3600 || '/' || (t.expires_at = s.expires_at)"
+            " FROM forge.sessions s JOIN forge.refresh_tokens t ON t.session_id = s.id"),
+        "720/true");
 }
 END_TEST
 
@@ -208,8 +218,9 @@ START_TEST(no_login_when_inactive)
     forge_new_session_t session = session_of('b', in_days(7));
     ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
-    ck_assert_str_eq(
-        ask("SELECT (SELECT count(*) FROM forge.sessions) || '/' || count(*) FROM forge.audit_events WHERE event = 'user.login'"), "0/0");
+    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.sessions) || '/' || count(*) FROM forge.audit_events "
+                         "WHERE event = 'user.login'"),
+                     "0/0");
 }
 END_TEST
 
@@ -222,12 +233,14 @@ START_TEST(me)
     sql("UPDATE forge.users SET last_login_at = '2026-02-03 04:05:06.5+00' WHERE id = 1");
     ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, &(forge_actor_t){.id = id, .session_id = 1}, &rows),
                      FORGE_OK);
-    ck_assert_str_eq(column("sessions"),
-                     "{\"active\" : 2, \"last_login_at\" : \"2026-02-03T04:05:06.500000Z\", \"last_login_ip\" : \"192.0.2.7\"}");
+    ck_assert_str_eq(
+        column("sessions"),
+        "{\"active\" : 2, \"last_login_at\" : \"2026-02-03T04:05:06.500000Z\", \"last_login_ip\" : \"192.0.2.7\"}");
     ck_assert_str_eq(column("profile_completion"), "25");
     ck_assert_str_eq(column("mfa_enabled"), "f");
     ck_assert_ptr_nonnull(column("password_changed_at"));
-    sql("UPDATE forge.users SET full_name = 'A', bio = 'b', avatar_url = 'https://x', locale = 'de', timezone = 'UTC', email_verified = "
+    sql("UPDATE forge.users SET full_name = 'A', bio = 'b', avatar_url = 'https://x', locale = 'de', timezone = 'UTC', "
+        "email_verified = "
         "true;"
         "INSERT INTO forge.mfa_factors (user_id, secret, confirmed_at) VALUES (1, repeat('x', 40), now());"
         "UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout' WHERE id = 2");
@@ -239,7 +252,7 @@ START_TEST(me)
     struct {
         apr_int64_t user, session;
     } nobody[] = {{id, 2}, {other, 1}, {id, 99}, {0, 0}}; /* revoked, foreign, unknown, none */
-    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+    for (size_t i = 0; i < sizeof(nobody) / sizeof(*nobody); i++) {
         ck_assert_int_eq(forge_store_user_me(db, forge_test_pool,
                                              &(forge_actor_t){.id = nobody[i].user, .session_id = nobody[i].session},
                                              &rows),
@@ -275,8 +288,9 @@ START_TEST(role_set)
     ck_assert_str_eq(column("role"), "admin");
     ck_assert_str_eq(column("_old_role"), "student");
     ck_assert_str_eq(ask("SELECT epoch || '/' || version FROM forge.users"), "1/2");
-    ck_assert_str_eq(ask("SELECT (detail->>'from') || (detail->>'to') FROM forge.audit_events WHERE event = 'user.role_changed'"),
-                     "studentadmin");
+    ck_assert_str_eq(
+        ask("SELECT (detail->>'from') || (detail->>'to') FROM forge.audit_events WHERE event = 'user.role_changed'"),
+        "studentadmin");
     ck_assert_int_eq(forge_store_user_set_role(db, forge_test_pool, "nobody@example.org", "admin", &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
@@ -291,11 +305,14 @@ START_TEST(password_set)
     sql("UPDATE forge.users SET password_changed_at = '2000-01-01'");
     ck_assert_int_eq(forge_store_user_set_password(db, forge_test_pool, "ada@example.org", newer, &rows), FORGE_OK);
     ck_assert_str_eq(column("_ended"), "1");
-    ck_assert_str_eq(ask("SELECT (password_hash LIKE '%$13$%') AND password_changed_at > '2020-01-01' AND epoch = 1 FROM forge.users"),
+    ck_assert_str_eq(ask("SELECT (password_hash LIKE '%$13$%') AND password_changed_at > '2020-01-01' AND epoch = 1 "
+                         "FROM forge.users"),
                      "true");
     ck_assert_str_eq(ask("SELECT revoke_reason FROM forge.sessions"), "password_reset");
-    ck_assert_str_eq(ask("SELECT detail->>'sessions' FROM forge.audit_events WHERE event = 'admin.password_reset'"), "1");
-    ck_assert_int_eq(forge_store_user_set_password(db, forge_test_pool, "ada@example.org", "plain text", &rows), FORGE_E_VALIDATION);
+    ck_assert_str_eq(ask("SELECT detail->>'sessions' FROM forge.audit_events WHERE event = 'admin.password_reset'"),
+                     "1");
+    ck_assert_int_eq(forge_store_user_set_password(db, forge_test_pool, "ada@example.org", "plain text", &rows),
+                     FORGE_E_VALIDATION);
     ck_assert_int_eq(forge_store_user_set_password(db, forge_test_pool, "nobody@example.org", newer, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
@@ -307,7 +324,8 @@ START_TEST(listed_in_pages)
         create(apr_psprintf(forge_test_pool, "user%d", i));
     ck_assert_int_eq(forge_store_user_list(db, forge_test_pool, 0, 3, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 3);
-    ck_assert_int_eq(forge_store_user_list(db, forge_test_pool, forge_store_rows_int(rows, 2, "id", 0), 3, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_user_list(db, forge_test_pool, forge_store_rows_int(rows, 2, "id", 0), 3, &rows),
+                     FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 2);
     ck_assert_str_eq(column("username"), "user3");
 }

@@ -417,10 +417,11 @@ END_TEST
 
 START_TEST(unicode_is_checked)
 {
-    static const char *const bad[] = {
-        "[\"\\uD800\"]",          "[\"\\uDC00\"]", "[\"\\uDFAA\"]",       "[\"\\uD888\\u1234\"]", "[\"\\uDd1e\\uD834\"]",
-        "[\"\\uD800\\n\"]",       "[\"\xff\"]",    "[\"\xed\xa0\x80\"]",  "[\"\xc0\xaf\"]",       "[\"\xe0\xff\"]",
-        "[\"\xf4\xbf\xbf\xbf\"]", "[\"\x81\"]",    "{\"\xed\xa0\x80\":1}"};
+    static const char *const bad[] = {"[\"\\uD800\"]",        "[\"\\uDC00\"]",          "[\"\\uDFAA\"]",
+                                      "[\"\\uD888\\u1234\"]", "[\"\\uDd1e\\uD834\"]",   "[\"\\uD800\\n\"]",
+                                      "[\"\xff\"]",           "[\"\xed\xa0\x80\"]",     "[\"\xc0\xaf\"]",
+                                      "[\"\xe0\xff\"]",       "[\"\xf4\xbf\xbf\xbf\"]", "[\"\x81\"]",
+                                      "{\"\xed\xa0\x80\":1}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         refuse(bad[i]);
     ck_assert_str_eq(forge_util_json_text(parse("\"\\uD83C\\uDF93\""), NULL), "\xf0\x9f\x8e\x93");
@@ -491,7 +492,8 @@ START_TEST(building_and_writing)
     ck_assert_str_eq(
         written(o),
         "{\"t\":\"a\\\"\\u2028\",\"none\":null,\"i\":-5,\"n\":0.1,\"whole\":2.0,\"nan\":null,\"b\":true,\"null\":null,"
-        "\"a\":[\"x\",{\"in\":false},[\"x\",{\"in\":false}]],\"o\":{\"lit\":{\"k\":[1]},\"bare\":\"no json\",\"copy\":-5}}");
+        "\"a\":[\"x\",{\"in\":false},[\"x\",{\"in\":false}]],\"o\":{\"lit\":{\"k\":[1]},\"bare\":\"no "
+        "json\",\"copy\":-5}}");
 }
 END_TEST
 

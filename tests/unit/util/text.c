@@ -58,7 +58,8 @@ END_TEST
 
 START_TEST(base64url_is_strict)
 {
-    static const char *const bad[] = {"Z", "Zg=", "Zg==", "Zh", "Zm9", "Zm9vY", "Zm+v", "Zm/v", "Zm 9", "Zm9v\n", "Zm9v.", "\xc3\xa9Zg"};
+    static const char *const bad[] = {"Z",    "Zg=",  "Zg==", "Zh",     "Zm9",   "Zm9vY",
+                                      "Zm+v", "Zm/v", "Zm 9", "Zm9v\n", "Zm9v.", "\xc3\xa9Zg"};
     apr_size_t len;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         ck_assert_msg(!forge_util_b64url_decode(forge_test_pool, bad[i], strlen(bad[i]), &len), "%s", bad[i]);
