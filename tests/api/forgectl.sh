@@ -125,8 +125,8 @@ expect 2 'no whole number from 10 to 15' user create a@example.org --cost 4
 expect 1 'no password given' user create a@example.org
 expect_input 'short' 1 'password is refused' user create a@example.org
 expect_input "$good" 0 '^account [0-9]+: Ada@example.org, username Ada, role admin' user create ' Ada@Example.ORG' --role admin --cost 10
-expect_input "$good" 1 'e-mail address exists already' user create ada@example.org --cost 10
-expect_input "$good" 1 'username exists already' user create other@example.org --username aDA --cost 10
+expect_input "$good" 1 'e-mail address already exists' user create ada@example.org --cost 10
+expect_input "$good" 1 'username already exists' user create other@example.org --username aDA --cost 10
 printf '%s\r\nsecond line\n' "$good" >"$work/password"
 expect 0 'role student' user create bob@example.org --full-name 'Bob B.' --password-file "$work/password" --cost 10
 expect 1 'exclude each other' user create c@example.org --username cee --password-file "$work/password" --generate

@@ -9,8 +9,8 @@
 #define PARAGRAPHS_MAX 8
 #define FACT_BYTES_MAX 1000 /* of one fact */
 
-/* The paragraphs {link} and {token} are what the reader is to use. Nobody who is not logged in can put words of his own into a mail to
- * somebody else: mails to addresses that are not proven hold no text but ours. */
+/* A mail that anybody can trigger holds only our own text, so that a stranger cannot send words of his own from this server.
+ * The reader uses the paragraphs {link} and {token}. */
 typedef struct letter_row_t {
     const char *kind, *subject;
     const char *path; /* of the link; NULL: none */
@@ -21,35 +21,38 @@ static const letter_row_t rows[] = {
     {"verify",
      "Confirm your e-mail address",
      FORGE_LINK_VERIFY,
-     {"Hello,", "an account was made with this e-mail address. Open this link to\nconfirm that the address is yours:", "{link}",
-      "Or enter this code:", "{token}", "Link and code work once, for 24 hours. If you did not make an account,\nyou need do nothing."}},
+     {"Hello,", "An account was created with this e-mail address. Open this link to\nconfirm that the address is yours:", "{link}",
+      "Or enter this code:", "{token}",
+      "The link and the code work once, for 24 hours. If you did not create an\naccount, you can ignore this mail."}},
     {"reset",
      "Reset your password",
      FORGE_LINK_RESET,
-     {"Hello {username},", "someone asked to reset the password of your account. Open this link to\nchoose a new one:", "{link}",
+     {"Hello {username},", "Someone asked to reset the password of your account. Open this link to\nchoose a new one:", "{link}",
       "Or enter this code:", "{token}",
-      "Link and code work once, for one hour. If it was not you, you need do\nnothing: your password stays as it is."}},
+      "The link and the code work once, for one hour. If it was not you, you can\nignore this mail: your password has not changed."}},
     {"email_change",
      "Confirm your new e-mail address",
      FORGE_LINK_VERIFY,
-     {"Hello,", "the account {username} is to use this e-mail address. Open this link to\nconfirm that the address is yours:", "{link}",
-      "Or enter this code:", "{token}", "Link and code work once, for 24 hours. If you know nothing of this, you\nneed do nothing."}},
+     {"Hello,", "The account {username} wants to use this e-mail address. Open this link to\nconfirm that the address is yours:", "{link}",
+      "Or enter this code:", "{token}",
+      "The link and the code work once, for 24 hours. If you did not ask for this,\nyou can ignore this mail."}},
     {"email_changed_notice",
      "Your e-mail address was changed",
      NULL,
      {"Hello {username},",
-      "the e-mail address of your account was changed to {email}\n({at}, from {ip}). This is the last mail to the old address.",
+      "The e-mail address of your account was changed to {email}\n({at}, from {ip}). This is the last mail to the old address.",
       "If it was not you, tell the people who run this site at once."}},
     {"password_changed_notice",
      "Your password was changed",
      NULL,
-     {"Hello {username},", "the password of your account was changed ({at}, from {ip}).",
+     {"Hello {username},", "The password of your account was changed ({at}, from {ip}).",
       "If it was not you, reset your password at once and tell the people who\nrun this site."}},
     {"invitation",
      "Invitation to {organization}",
      FORGE_LINK_ACCEPT,
      {"Hello,", "{inviter} invites you to join {organization} as {role}. Open this link to\naccept:", "{link}", "Or enter this code:",
-      "{token}", "Link and code are for this e-mail address and work once. If you do not\nwant to join, you need do nothing."}},
+      "{token}",
+      "The link and the code work once, and only for this e-mail address. If you\ndo not want to join, you can ignore this mail."}},
 };
 
 typedef struct writer_t {
