@@ -19,6 +19,7 @@
 #define FORGE_REQUEST_ID_MAX      128  /* characters of an X-Request-ID we echo */
 #define FORGE_IDEMPOTENCY_KEY_MAX 255  /* characters of an Idempotency-Key */
 #define FORGE_ROUTES_MAX          256  /* routes the shared metrics have room for */
+#define FORGE_DEVICE_NAME_MAX     200  /* characters of what a client calls itself at login; as the tables have it */
 
 #define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
 
@@ -29,7 +30,7 @@ typedef enum forge_status_t {
 #include "errors.def"
 #undef FORGE_ERROR
     FORGE_E_COUNT,
-    FORGE_REPLAYED /* internal: a stored answer is already in place, unwind without touching it */
+    FORGE_ANSWERED /* internal: the answer is already in place, unwind without touching it */
 } forge_status_t;
 
 /* Pass a failure on to the caller. */
@@ -64,6 +65,12 @@ typedef enum forge_limit_class_t {
     FORGE_LIMIT_NONE
 } forge_limit_class_t;
 
+/* Bounds of the configuration that the housekeeping of the database counts on. */
+#define FORGE_ACCESS_HOURS_MAX  24 /* life of an access token */
+#define FORGE_LOCKOUT_HOURS_MAX 24 /* for so long failed logins lock an account, and are remembered */
+
+#define FORGE_API_KEY_PREFIX "fk_" /* what an API key begins with, which no access token does */
+
 /* What a caller may do with what the role allows: an API key may be for reading only. */
 enum { FORGE_SCOPE_READ = 1 << 0 /* GET */, FORGE_SCOPE_WRITE = 1 << 1 /* every other method */ };
 
@@ -90,7 +97,8 @@ typedef enum forge_type_t {
     FORGE_T_BOOL,
     FORGE_T_TIME,   /* RFC 3339 text, always UTC with Z in answers */
     FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
-    FORGE_T_ARRAY   /* an array of .fields objects, or of .format "text"/"int" scalars */
+    FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars */
+    FORGE_T_INCLUDE /* no member: all rows of .fields stand here, each with .flags added; the row has no name */
 } forge_type_t;
 
 enum {
@@ -98,22 +106,30 @@ enum {
     FORGE_F_NULLABLE = 1 << 1,  /* null is a value */
     FORGE_F_READONLY = 1 << 2,  /* only in answers; ignored in bodies */
     FORGE_F_WRITEONLY = 1 << 3, /* only in bodies (passwords) */
-    FORGE_F_OPTIONAL = 1 << 4,  /* may be absent from answers */
-    FORGE_F_UNTRIMMED = 1 << 5  /* reserved for text whose edges count; text is never trimmed today except by format */
+    FORGE_F_OPTIONAL = 1 << 4   /* may be absent from answers */
 };
 
+/* One member. Zero is the default, so that a row says only what is not; its first members are positional:
+ * {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .example = "Graphs and trees", .help = "title"}. Who reads a table walks it with
+ * forge_core_walk, which knows its end and what it includes. */
 typedef struct forge_field_t forge_field_t;
 struct forge_field_t {
-    const char *name; /* JSON member, query parameter and SQL column at once; NULL ends a table */
+    const char *name; /* JSON member, query parameter and SQL column at once; {.name = NULL} ends a table */
     forge_type_t type;
     unsigned flags;
     apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT, 65536 for TEXT */
-    const char *format;   /* NULL, "email", "username", "password", "uri", or "enum:a|b|c" */
+    const char *format;   /* NULL, "email", "username", "password", "uri", "line" (no control characters), or "enum:a|b|c" */
     const char *preset;   /* text form of the default, applied on POST and PUT and to queries; NULL: none */
-    const char *example;  /* a JSON literal for the documentation: "\"Ada\"", "3", "true" */
+    const char *example;  /* for the documentation: TEXT and TIME plain, "Ada"; all others as JSON, "3", "[7]". NULL of a nullable: null */
     const char *help;     /* one line */
-    const forge_field_t *fields; /* for OBJECT and ARRAY */
+    const forge_field_t *fields; /* for OBJECT, ARRAY and INCLUDE */
 };
+
+/* A table of fields with the name of its schema in OpenAPI: {"Course", course_fields}. What is never answered needs no name. */
+typedef struct forge_shape_t {
+    const char *name;
+    const forge_field_t *fields;
+} forge_shape_t;
 
 /* --- Routes: one row feeds dispatch, 405/Allow, the guard, limits, idempotency, metrics and OpenAPI --- */
 
@@ -121,7 +137,7 @@ typedef struct forge_req_t forge_req_t; /* http/http.h */
 typedef forge_status_t (*forge_handler_fn)(forge_req_t *q);
 
 enum {
-    FORGE_R_LIST = 1 << 0,       /* answers an array of .reply; takes skip, limit, after, count */
+    FORGE_R_LIST = 1 << 0,       /* answers an array of .reply; takes skip, limit, after, count, and sort where .list has several orders */
     FORGE_R_IDEMPOTENT = 1 << 1, /* honours Idempotency-Key */
     FORGE_R_FORM = 1 << 2,       /* body may be application/x-www-form-urlencoded too */
     FORGE_R_TOKENS = 1 << 3,     /* the answer carries secrets: no-store, never compressed */
@@ -131,43 +147,53 @@ enum {
     FORGE_R_HIDDEN = 1 << 7,     /* left out of OpenAPI (documentation pages and their assets) */
     FORGE_R_PUBLIC = 1 << 8,     /* anonymous answers may be cached by anyone for a short time */
     FORGE_R_TAIL = 1 << 9,       /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
-    FORGE_R_CHECKS =
-        1 << 10, /* the handler has rules of its own for members: called although some failed, it adds to q->faults and fails with all */
-    FORGE_R_AGAIN = 1 << 16,   /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
+    FORGE_R_CHECKS = 1 << 10,  /* the handler has rules of its own for members: it is called although some failed, and adds to q->faults */
     FORGE_R_STATUS = 1 << 11,  /* 503 may come with the body of .reply instead of a problem (health) */
     FORGE_R_SESSION = 1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
     FORGE_R_STEP_UP = 1 << 13, /* an account with a second factor must have used it in this session: else 401 (RFC 9470) */
     FORGE_R_CSV = 1 << 14,     /* body may be text/csv too: then q->body is empty and q->csv holds the text */
     FORGE_R_TICKET = 1 << 15,  /* GET that a one-use ?ticket= opens too (for what cannot send headers: EventSource, links) */
+    FORGE_R_AGAIN = 1 << 16,   /* answers 200 instead of 201 when what is to be made was there already (forge_reply_again) */
     FORGE_R_WAY_IN = 1 << 17,  /* serves whoever has lost their way: a token or key that is not good counts as none (q->stale) */
-    FORGE_R_NDJSON = 1 << 20   /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
+    FORGE_R_NDJSON = 1 << 18,  /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
+    FORGE_R_HASHES = 1 << 19   /* its handler hashes passwords: called when it is this request's turn (http/queue.c) */
 };
 
+typedef struct forge_list_t forge_list_t; /* store/store.h */
+
+/* One operation. Zero is the default, so that a row says only what is not; its first members are positional:
+ * {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &course, .handle = course_get, …}. */
 typedef struct forge_route_t {
     forge_method_t method;
     const char *path;  /* "/courses/{id}"; every {…} is a positive 64-bit integer (but see FORGE_R_TAIL) */
     forge_role_t role; /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
     unsigned flags;
     forge_limit_class_t limit;
-    int success;                /* 200, 201, 202 or 204 */
-    const forge_field_t *body;  /* NULL: no body is read */
-    const forge_field_t *query; /* parameters beyond paging; NULL: none */
-    const forge_field_t *reply; /* members of the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
-    const char *schema;         /* name of .reply in OpenAPI: "Course" */
+    int success;                /* 200 (also when it is 0), 201, 202 or 204: ask forge_core_success */
+    const forge_list_t *list;   /* with FORGE_R_LIST: what is answered; its filters are parameters of .query, its orders make sort */
+    const forge_shape_t *query; /* parameters beyond paging and sort; NULL: none */
+    const forge_shape_t *body;  /* NULL: no body is read */
+    const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
     const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
+    forge_handler_fn prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
     forge_handler_fn handle;
     const char *operation;        /* operationId: "course_get" */
-    const char *tag;              /* OpenAPI group: "courses" */
     const char *summary;          /* one line */
     const char *description;      /* a sentence or two; who may call it, what it does besides */
     const forge_status_t *errors; /* special errors, ended by FORGE_OK; the general ones are added from the flags */
 } forge_route_t;
 
+/* A group of operations in OpenAPI, with a sentence on it. Several tables may be of one group. */
+typedef struct forge_tag_t {
+    const char *name, *text;
+} forge_tag_t;
+
 /* One resource's table; the list of tables is forge_api_tables(). */
 typedef struct forge_routes_t {
     const forge_route_t *rows;
     int count;
+    const forge_tag_t *tag;
 } forge_routes_t;
 
 #endif

@@ -22,7 +22,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)plog;
     (void)ptemp;
     const forge_routes_t *tables = forge_api_tables(&count);
-    forge_http_tables(tables, count);
+    forge_start_tables(tables, count);
     return OK;
 }
 
@@ -33,21 +33,24 @@ static void register_hooks(apr_pool_t *p)
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c", NULL}; /* a site's own redirects to HTTPS go before */
     /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first. */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(forge_http_check_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_test_config(forge_http_test_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(forge_http_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
-    ap_hook_child_init(forge_http_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_check_config(forge_start_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(forge_start_test_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(forge_start_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_child_init(forge_start_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
     /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the access line last.
      */
     ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_translate_name(forge_http_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
-    ap_hook_map_to_storage(forge_http_claim_map, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_type_checker(forge_http_claim_type, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(forge_server_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
+    ap_hook_map_to_storage(forge_server_claim_map, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_type_checker(forge_server_claim_type, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_log_transaction(forge_http_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    /* A request that waits without a thread: httpd lets go of its connection, and the child stops. */
+    ap_hook_suspend_connection(forge_http_pump_suspended, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_child_stopping(forge_http_pump_stopping, NULL, NULL, APR_HOOK_MIDDLE);
     /* Content that is not ours: AuthType Forge, Require forge-…, X-Forge-…. */
-    forge_http_doors_register(p);
+    forge_doors_register(p);
     /* Apache's own errors under our paths become problem documents. */
     forge_http_die_register();
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);

@@ -3,6 +3,8 @@
  * post_config runs twice at start and once at a graceful restart; only its real pass makes anything.
  */
 #include "start.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 #include "http/http.h"
 #include "work/work.h"
 
@@ -22,8 +24,10 @@ APLOG_USE_MODULE(forge);
 
 static const forge_routes_t *route_tables;
 static int route_tables_count;
+static const forge_list_names_t lists = {
+    .order = forge_store_list_order_name, .filter = forge_store_list_filter_name, .problem = forge_store_list_problem};
 
-void forge_http_tables(const forge_routes_t *tables, int count)
+void forge_start_tables(const forge_routes_t *tables, int count)
 {
     route_tables = tables;
     route_tables_count = count;
@@ -37,13 +41,13 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
     if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) ||
         !forge_core_keys_shared(forge_config_keys(mine), forge_config_keys(theirs)) || strcmp(my->issuer, their->issuer) != 0 ||
         strcmp(my->audience, their->audience) != 0 ||
-        forge_store_same_database(p, forge_http_pool_database(p, a), forge_http_pool_database(p, b)))
+        forge_store_same_database(p, forge_server_pool_database(p, a), forge_server_pool_database(p, b)))
         return NULL;
     return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and audience, so that tokens "
            "of one would be good at the other; give each a ForgeSecret and ForgeJWTKey of its own";
 }
 
-int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
     for (server_rec *first = s; s; s = s->next) {
@@ -61,14 +65,14 @@ int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
 static int logs_open(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
-        forge_server_t *server = forge_http_server(s);
-        if (server && forge_http_logs_open(pconf, server) != OK)
+        forge_server_t *server = forge_server_of(s);
+        if (server && forge_server_logs_open(pconf, server) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
 }
 
-int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     const char *why = NULL;
     (void)plog;
@@ -76,32 +80,34 @@ int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
     forge_util_json_init();
-    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &why);
+    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
     forge_live_t *live = router ? forge_live_open(s->process->pool, &why) : NULL;
     if (!live) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0422: cannot start: %s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (forge_http_servers_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
+    if (forge_server_all_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
+    forge_http_queue_advise(s, forge_config_of_server(s));
     return forge_work_register(pconf, s);
 }
 
-void forge_http_child_init(apr_pool_t *p, server_rec *s)
+void forge_start_child_init(apr_pool_t *p, server_rec *s)
 {
-    (void)s;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
-    forge_http_servers_gates(p);
-    forge_http_background_child(p);
+    forge_server_all_gates(p);
+    forge_http_pump_child(p, s);
+    forge_http_pump_watch(forge_server_bell());
+    forge_work_background_child(p);
 }
 
-void forge_http_test_config(apr_pool_t *pconf, server_rec *s)
+void forge_start_test_config(apr_pool_t *pconf, server_rec *s)
 {
     const char *why = NULL;
     if (!ap_exists_config_define("FORGE_OPENAPI"))
         return;
-    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &why);
+    forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
     if (!router) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0423: cannot describe the routes: %s", why);
         return;

@@ -8,10 +8,10 @@
 
 struct server_rec;
 
-void forge_http_tables(const forge_routes_t *tables, int count); /* told once by mod_forge.c, before post_config */
-int forge_http_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, struct server_rec *s); /* configtest too */
-int forge_http_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, struct server_rec *s);
-void forge_http_child_init(apr_pool_t *p, struct server_rec *s);
-void forge_http_test_config(apr_pool_t *pconf, struct server_rec *s); /* httpd -t -D FORGE_OPENAPI prints the OpenAPI document */
+void forge_start_tables(const forge_routes_t *tables, int count); /* told once by mod_forge.c, before post_config */
+int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, struct server_rec *s); /* configtest too */
+int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, struct server_rec *s);
+void forge_start_child_init(apr_pool_t *p, struct server_rec *s);
+void forge_start_test_config(apr_pool_t *pconf, struct server_rec *s); /* httpd -t -D FORGE_OPENAPI prints the OpenAPI document */
 
 #endif

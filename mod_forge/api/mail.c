@@ -2,10 +2,28 @@
  * Mails that go with a change: what they need is sealed here, the statement of the change puts them into the outbox.
  */
 #include "shared.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <string.h>
 
 #define PAYLOAD_MAX 8192
+
+/* clang-format off */
+static const forge_field_t accepted_fields[] = {
+    {"status", FORGE_T_TEXT, .format = "enum:accepted", .example = "accepted",
+     .help = "says nothing of whether a mail is sent"},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_accepted_reply = {"Accepted", accepted_fields};
+/* clang-format on */
+
+forge_status_t forge_api_accepted(forge_req_t *q)
+{
+    forge_json_t *answer = forge_util_json_object(q->pool);
+    forge_util_json_put_text(answer, "status", "accepted");
+    return forge_reply_json(q, answer);
+}
 
 forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts)
 {
@@ -37,7 +55,7 @@ forge_json_t *forge_api_mail_notice(forge_req_t *q)
 
 void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user)
 {
-    const char *sha256, *token = forge_core_refresh_make(q->pool, &sha256);
+    const char *sha256, *token = forge_core_secret_make(q->pool, &sha256);
     forge_new_mail_t mail = forge_api_mail(q, forge_api_mail_facts(q, "token", token));
     user->verify_sha256 = mail.sender ? sha256 : NULL;
     user->mail_sender = mail.sender;
@@ -47,7 +65,7 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user)
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email)
 {
     forge_one_time_t in = {.user_id = q->who.user_id, .ip = q->client_ip, .request_id = q->request_id};
-    const char *why, *token = forge_core_refresh_make(q->pool, &in.sha256);
+    const char *why, *token = forge_core_secret_make(q->pool, &in.sha256);
     forge_db_t *db;
     if (!forge_core_email_normalize(q->pool, email, strlen(email), &in.email, &in.email_key, &why))
         return forge_fail_field(q, FORGE_E_VALIDATION, "/email", "format", why);

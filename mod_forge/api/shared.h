@@ -5,86 +5,29 @@
 #define FORGE_API_SHARED_H
 
 #include "http/http.h"
+#include "store/identity/identity.h"
 
-/* The table of a resource file from its array of rows. */
-#define FORGE_API_ROUTES(rows) \
+/* The table of a resource file from its array of rows and the group they belong to in OpenAPI. */
+#define FORGE_API_ROUTES(rows, tag) \
     { \
-        (rows), (int)(sizeof(rows) / sizeof(*(rows))) \
+        (rows), (int)(sizeof(rows) / sizeof(*(rows))), (tag) \
     }
 
-#define FORGE_API_TIME "\"2026-01-31T12:00:00.000000Z\"" /* example of a time */
+#define FORGE_API_TIME          "2026-01-31T12:00:00.000000Z" /* example of a time */
+#define FORGE_API_EMAIL_MAX     254                           /* octets (RFC 5321) */
+#define FORGE_API_FULL_NAME_MAX 200                           /* characters */
 
-/* --- account.c --- */
+/* --- tags.c: the groups that several files belong to --- */
 
-extern const forge_field_t forge_api_user_fields[];     /* the bare account */
-extern const forge_field_t forge_api_me_fields[];       /* the account as its owner sees it */
-extern const forge_field_t forge_api_tokens_fields[];   /* account and tokens */
-extern const forge_field_t forge_api_register_fields[]; /* username may be absent */
-extern const forge_field_t forge_api_user_new_fields[]; /* username must be there */
-extern const forge_field_t forge_api_login_fields[];
-extern const forge_status_t forge_api_register_errors[];
-extern const forge_status_t forge_api_login_errors[];
-
-/* Handlers of one meaning under two paths. */
-forge_status_t forge_api_account_register(forge_req_t *q); /* logged in at once: tokens */
-forge_status_t forge_api_account_create(forge_req_t *q);   /* the bare account, no session */
-forge_status_t forge_api_account_login(forge_req_t *q);
-forge_status_t forge_api_account_me(forge_req_t *q);
-
-/* --- organizations.c --- */
-
-#define FORGE_API_MEMBER_ROLES "enum:owner|admin|member"
-/* The member of a body that says what role somebody is to have. */
-#define FORGE_API_MEMBER_ROLE \
-    { \
-        .name = "role", .type = FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .preset = "member", .example = "\"member\"", \
-        .help = "role in the organisation" \
-    }
-extern const forge_field_t forge_api_organization_fields[]; /* also what accepting an invitation answers */
-/* A page of what belongs to organisation {id}: as forge_api_list, with id and rights as arguments. An organisation that the caller is not
- * in is 404, a plain member 403 when `admins` is true. */
-forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins);
-
-/* --- tokens.c --- */
-
-/* A session that begins now, with its first refresh token in *refresh; only the digest of it goes to the database. amr: "pwd", "pwd otp",
- * "guest". */
-forge_new_session_t forge_api_session_begin(forge_req_t *q, const char *amr, const char **refresh);
-/* Answers with account and tokens; `rows` has the bare account, _session_id and _epoch. */
-forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const char *refresh, const char *amr);
-
-/* --- credentials.c --- */
-
-/* A guess at the secret of an account, or of a name that no account has (user_id 0), as the store counts it. */
-forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name);
-/* To be asked before anything is checked: FORGE_OK, FORGE_E_ACCOUNT_LOCKED or FORGE_E_BUSY (Retry-After is set). Waits a little while
- * others guess at the same time; holds no connection. After FORGE_OK the guess is settled by forge_store_guess_settle,
- * forge_store_guess_failed or a statement that does it. */
-forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g);
-forge_status_t forge_api_guess_failed(forge_req_t *q, const forge_guess_t *g, const char *event, const char *at);
-/* good: it was right, and with it everything that the account asks for at a login. */
-forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bool good);
-
-/* The password of the caller's own account, checked under the lockout of logins: FORGE_OK, FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED
- * (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards: not for routes with FORGE_R_IDEMPOTENT. */
-forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
-/* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent → FORGE_E_MFA_CODE_INVALID). */
-forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);
-
-/* --- mfa.c --- */
-
-extern const forge_field_t forge_api_login_reply[]; /* tokens, or mfa_required and mfa_token */
-/* Spends a code of the caller's second factor, as `rows` of forge_store_credentials have it, under a guess that has begun, and settles the
- * guess: FORGE_OK or FORGE_E_MFA_CODE_INVALID. With a session that session counts as having used it; *amr (may be NULL) is what it has. */
-forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *code,
-                                    apr_int64_t session_id, const char **amr);
-/* --- passwords.c --- */
-
-extern const forge_field_t forge_api_accepted_fields[];
-forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
+extern const forge_tag_t forge_api_tag_auth;
+extern const forge_tag_t forge_api_tag_users;
+extern const forge_tag_t forge_api_tag_organizations;
+extern const forge_tag_t forge_api_tag_courses;
 
 /* --- mail.c --- */
 
+extern const forge_shape_t forge_api_accepted_reply;
+forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
 /* The mail of a change, with the facts of its template (core/message.h); its sender is NULL when ForgeMail is off. */
 forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts);
 /* An object with one fact, to which others may be added. */
@@ -98,19 +41,23 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email);
 
-/* --- accounts.c --- */
+/* --- actor.c --- */
 
 /* Who asks, for the rights and for the audit log. */
 forge_actor_t forge_api_actor(const forge_req_t *q);
-/* The members of the body that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken away. */
-const char *forge_api_patch_text(forge_req_t *q, const char *const *names);
+/* The change that the body asks for, of the members in `names` (ended by NULL): those that were sent, and with PUT all
+ * of them, null where one was not sent. */
+forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names);
 
 /* --- list.c --- */
 
-/* Answers one page: filters and order from q->query by the names in `list`, paging from q->page. `base`: the list's arguments or NULL. */
-forge_status_t forge_api_list(forge_req_t *q, const forge_list_t *list, const char *const *base);
+/* Answers one page of the route's list: filters from q->query by their names, order and paging from q->page. `base`:
+ * the list's arguments. */
+forge_status_t forge_api_list(forge_req_t *q, forge_args_t base);
+/* The same of another list than the row says, with the same filters and orders. */
+forge_status_t forge_api_list_other(forge_req_t *q, const forge_list_t *list, forge_args_t base);
 /* Its first half, for lists that must tell an empty page from one that is not the caller's to see; forge_reply_list is the second. */
-forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, const char *const *base, forge_rows_t **rows,
+forge_status_t forge_api_list_rows(forge_req_t *q, const forge_list_t *list, forge_args_t base, forge_rows_t **rows,
                                    apr_int64_t *total);
 
 #endif

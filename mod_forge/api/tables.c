@@ -2,14 +2,37 @@
  * The list of all route tables. A new resource is one file with its table and one line here.
  */
 #include "api.h"
+#include "shared.h"
 
+/* clang-format off */
 static const forge_routes_t *const all[] = {
-    &forge_api_auth,        &forge_api_sessions, &forge_api_guests,      &forge_api_api_keys,      &forge_api_tickets,
-    &forge_api_passwords,   &forge_api_emails,   &forge_api_mfa,         &forge_api_users,         &forge_api_profile,
-    &forge_api_accounts,    &forge_api_bulk,     &forge_api_audit,       &forge_api_organizations, &forge_api_members,
-    &forge_api_invitations, &forge_api_courses,  &forge_api_enrollments, &forge_api_achievements,  &forge_api_health,
-    &forge_api_monitor,     &forge_api_jwks,     &forge_api_docs,        &forge_api_import,
+    &forge_api_auth,
+    &forge_api_sessions,
+    &forge_api_guests,
+    &forge_api_api_keys,
+    &forge_api_tickets,
+    &forge_api_passwords,
+    &forge_api_emails,
+    &forge_api_mfa,
+    &forge_api_users,
+    &forge_api_profile,
+    &forge_api_accounts,
+    &forge_api_bulk,
+    &forge_api_audit,
+    &forge_api_organizations,
+    &forge_api_members,
+    &forge_api_invitations,
+    &forge_api_courses,
+    &forge_api_enrollments,
+    &forge_api_achievements,
+    &forge_api_health,
+    &forge_api_auth_health,
+    &forge_api_monitor,
+    &forge_api_jwks,
+    &forge_api_docs,
+    &forge_api_import,
 };
+/* clang-format on */
 #define N_TABLES (sizeof(all) / sizeof(*all))
 
 const forge_routes_t *forge_api_tables(int *count)

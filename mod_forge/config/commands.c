@@ -3,6 +3,8 @@
  * A value that is refused is answered with the directive's name, the value and what is accepted.
  */
 #include "parse.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include "table.h"
 
 #include <apr_strings.h>
@@ -42,7 +44,10 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define WINDOW_MAX FORGE_SECONDS(7 * 86400)
 
 #define LOCKOUT_MIN FORGE_SECONDS(60)
-#define LOCKOUT_MAX FORGE_SECONDS(86400) /* store/housekeeping.c forgets after a day */
+#define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
+
+#define QUEUE_MIN FORGE_SECONDS(1)
+#define QUEUE_MAX FORGE_SECONDS(600)
 
 static const char *refuse(const setting_t *s, const char *word, const char *accepted)
 {
@@ -302,6 +307,20 @@ static const char *read_lockout(const setting_t *s)
     return NULL;
 }
 
+/* "60s 1000". */
+static const char *read_queue(const setting_t *s)
+{
+    forge_queue_t queue = {0, 0};
+    apr_int64_t n = 0;
+    if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN || queue.patience > QUEUE_MAX)
+        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number");
+    if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
+        return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
+    queue.most = (int)n;
+    *(void **)s->member = apr_pmemdup(s->p, &queue, sizeof(queue));
+    return NULL;
+}
+
 static const char *read_label(const setting_t *s)
 {
     if (!forge_config_parse_label(s->words[0]))
@@ -348,27 +367,28 @@ static const char *secret_password(int i, const char *word)
 }
 
 static const kind_t kinds[FORGE_KINDS] = {
-    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name"},
+    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]", secret_whole},
-    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path"},
-    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration"},
-    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number"},
-    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number"},
-    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size"},
-    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off"},
-    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled"},
-    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors"},
-    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]"},
-    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ..."},
+    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path", NULL},
+    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration", NULL},
+    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number", NULL},
+    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number", NULL},
+    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size", NULL},
+    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off", NULL},
+    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled", NULL},
+    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors", NULL},
+    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]", NULL},
+    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ...", NULL},
     [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text", secret_second},
-    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]"},
-    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ..."},
-    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory"},
-    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url"},
-    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none"},
-    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off"},
-    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off"},
-    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text"},
+    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
+    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
+    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
+    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
+    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
+    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
+    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
+    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
+    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };
 

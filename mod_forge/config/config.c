@@ -2,6 +2,8 @@
  * Life of a configuration: made per server and per location, merged, and finished once everything was read.
  */
 #include "parse.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include "table.h"
 
 #include <apr_file_info.h>
@@ -135,7 +137,8 @@ static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
     c->superuser_password = forge_core_secret_read(p, c->superuser->password, &len, &why);
     if (why)
         return apr_psprintf(p, "ForgeFirstSuperuser: the password: %s", why);
-    forge_core_password_check(p, forge_config_password_rules(c), c->superuser_password, len, c->superuser->email, NULL, "/password",
+    forge_core_password_check(p, forge_config_password_rules(c),
+                              &(forge_password_t){c->superuser_password, len, c->superuser->email, NULL}, "/password",
                               faults);
     if (forge_core_faults_count(faults) > 0)
         return apr_psprintf(p, "ForgeFirstSuperuser: the password breaks ForgePasswordPolicy (%s)",

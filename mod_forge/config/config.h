@@ -5,7 +5,7 @@
 #ifndef FORGE_CONFIG_H
 #define FORGE_CONFIG_H
 
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "live/live.h"
 #include "net/net.h"
 
@@ -40,6 +40,11 @@ bool forge_config_guests(const forge_config_t *c);                        /* For
 int forge_config_bcrypt_cost(const forge_config_t *c);                    /* ForgeBcryptCost 12 */
 int forge_config_bcrypt_concurrency(
     const forge_config_t *c); /* ForgeBcryptConcurrency: places over all children; default the processors, at least 1 */
+typedef struct forge_queue_t {
+    apr_interval_time_t patience;
+    int most; /* who may wait over all children; 0: nobody waits */
+} forge_queue_t;
+const forge_queue_t *forge_config_queue(const forge_config_t *c);                   /* ForgeQueue 60s 1000 */
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c); /* ForgePasswordPolicy */
 typedef struct forge_lockout_t {
     int failures; /* 0: off */

@@ -2,6 +2,7 @@
  * What the rest of the module may know of the configuration: one getter per value, with its default where nothing was said.
  */
 #include "table.h"
+#include "core/identity/identity.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,11 @@ int forge_config_bcrypt_concurrency(const forge_config_t *c)
         return (int)c->bcrypt_concurrency;
     processors = sysconf(_SC_NPROCESSORS_ONLN);
     return processors < 1 ? 1 : processors > CONCURRENCY_MAX ? CONCURRENCY_MAX : (int)processors;
+}
+
+const forge_queue_t *forge_config_queue(const forge_config_t *c)
+{
+    return POINTER(c, queue);
 }
 
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c)

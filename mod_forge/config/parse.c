@@ -2,6 +2,7 @@
  * Values as directives spell them: durations, sizes, rates, origins, password policies.
  */
 #include "parse.h"
+#include "core/identity/identity.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -126,9 +127,8 @@ static int port_length(const char *text, apr_int64_t *port)
 bool forge_config_parse_label(const char *text)
 {
     apr_size_t points, len = strlen(text);
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == ':')
-            return false;
+    if (!forge_util_line(text) || strchr(text, ':'))
+        return false;
     return forge_util_utf8(text, len, &points) && points >= 1 && points <= 64 && text[0] != ' ' && text[len - 1] != ' ';
 }
 

@@ -4,7 +4,7 @@
 #ifndef FORGE_CONFIG_PARSE_H
 #define FORGE_CONFIG_PARSE_H
 
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "live/live.h"
 
 /* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target is left alone. */

@@ -5,6 +5,7 @@
 #define FORGE_CONFIG_TABLE_H
 
 #include "config.h"
+#include "core/identity/identity.h"
 
 #include <apr_tables.h>
 
@@ -47,6 +48,7 @@ struct forge_config_t {
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
+    const forge_queue_t *queue;
     const forge_secret_t *secret;
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
     const char *audit_log;
@@ -95,6 +97,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_PAGE,
     FORGE_KIND_LOG,
     FORGE_KIND_LOCKOUT,
+    FORGE_KIND_QUEUE,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
     FORGE_KINDS

@@ -2,6 +2,8 @@
  * forgectl check: one green, yellow or red line for everything that an installation needs. Exit code 1 if a line is red.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "store/operations/operations.h"
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
  * Finds the database: by --dsn, the environment, or the DBDParams of an httpd configuration.
  */
 #include "ctl.h"
+#include "store/store.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>

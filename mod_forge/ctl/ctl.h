@@ -5,7 +5,6 @@
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H
 
-#include "core/core.h"
 #include "net/net.h"
 #include "store/store.h"
 #include <apr_tables.h>

@@ -2,6 +2,7 @@
  * forgectl: the commands of mod_forge for the shell. Finds the command and its verb, prints help, returns 0, 1 or 2.
  */
 #include "ctl.h"
+#include "store/store.h"
 #include <apr_general.h>
 #include <stdio.h>
 #include <stdlib.h>

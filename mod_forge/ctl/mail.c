@@ -2,6 +2,8 @@
  * The mail line of forgectl check: whether mail can be sent as ForgeMail says.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <stdlib.h>

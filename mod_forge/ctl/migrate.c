@@ -2,6 +2,7 @@
  * forgectl migrate: updates the schema, rolls it back, and shows its state.
  */
 #include "ctl.h"
+#include "store/store.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <stdio.h>
@@ -108,7 +109,8 @@ static int migrate_apply(forge_ctl_t *ctl)
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
-    forge_status_t status = forge_store_migrations_apply(db, ctl->pool, files, target, role ? role : "forge_app", say, &why);
+    forge_status_t status = forge_store_migrations_apply(
+        db, ctl->pool, &(forge_migrate_t){files, target, role ? role : "forge_app", say}, &why);
     if (status == FORGE_OK)
         puts("done");
     return outcome(status, why);

@@ -2,6 +2,7 @@
  * Passwords for forgectl: from a file, from the terminal without echo, or generated; never from the command line, where others can see them.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,7 +93,7 @@ const char *forge_ctl_password_generate(apr_pool_t *p)
         }
         apr_pool_cleanup_register(p, password, wipe, apr_pool_cleanup_null);
         forge_faults_t *faults = forge_core_faults_make(p);
-        forge_core_password_check(p, &rules, password, 19, NULL, NULL, "/password", faults);
+        forge_core_password_check(p, &rules, &(forge_password_t){password, 19, NULL, NULL}, "/password", faults);
         if (forge_core_faults_count(faults) == 0)
             return password;
     }
@@ -101,7 +102,8 @@ const char *forge_ctl_password_generate(apr_pool_t *p)
 bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username)
 {
     forge_faults_t *faults = forge_core_faults_make(p);
-    forge_core_password_check(p, &rules, password, strlen(password), email, username, "/password", faults);
+    forge_core_password_check(p, &rules, &(forge_password_t){password, strlen(password), email, username}, "/password",
+                              faults);
     for (int i = 0; i < forge_core_faults_count(faults); i++)
         forge_ctl_error("the password is refused: %s", forge_core_faults_at(faults, i)->detail);
     return forge_core_faults_count(faults) == 0;

@@ -2,6 +2,8 @@
  * forgectl reseal: re-encrypts second factors from the old ForgeSecret to the new one, so that the old one can be removed.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>

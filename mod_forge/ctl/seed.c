@@ -2,6 +2,7 @@
  * forgectl seed demo: creates three accounts with generated passwords and loads demo.sql. Running it again changes nothing.
  */
 #include "ctl.h"
+#include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <stdlib.h>

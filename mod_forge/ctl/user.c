@@ -2,6 +2,8 @@
  * forgectl user: accounts without the API.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,7 +137,8 @@ static int user_unlock(forge_ctl_t *ctl)
         return FORGE_CTL_FAILED;
     }
     if (status == FORGE_OK)
-        status = forge_store_unlock(db, ctl->pool, forge_store_rows_int(rows, 0, "id", 0), &(forge_actor_t){.id = 0}, &rows);
+        status =
+            forge_store_unlock(db, ctl->pool, &(forge_actor_t){.id = 0}, forge_store_rows_int(rows, 0, "id", 0), &rows);
     if (status != FORGE_OK)
         return failed(status);
     printf("%s: failed logins cleared\n", shown);

@@ -3,6 +3,8 @@
  * as they are now. Nothing of the database is held while the content is made.
  */
 #include "doors_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -17,7 +19,7 @@ APLOG_USE_MODULE(forge);
 #define NEXT_MAX    2048  /* bytes of the path that a login page is told to come back to */
 #define RETRY_AFTER "1"   /* seconds in Retry-After when the database is away */
 
-bool forge_http_door_guards(request_rec *r)
+bool forge_doors_guarded(request_rec *r)
 {
     const char *type = ap_auth_type(r);
     return type && strcasecmp(type, "Forge") == 0;
@@ -25,34 +27,27 @@ bool forge_http_door_guards(request_rec *r)
 
 /* --- who it is --- */
 
-/* A key does what its scopes say. */
-static forge_status_t by_key(request_rec *r, const forge_server_t *server, const char *key, forge_who_t *who)
-{
-    FORGE_TRY(forge_http_api_key(r, server, key, true, who));
-    return who->scopes & (forge_http_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ) ? FORGE_OK : FORGE_E_FORBIDDEN;
-}
-
 static forge_status_t by_header(request_rec *r, const forge_server_t *server, const char *header, forge_who_t *who)
 {
     const char *token = NULL;
     FORGE_TRY(forge_core_bearer(r->pool, header, &token));
     if (!token)
         return FORGE_E_UNAUTHENTICATED;
-    if (strncmp(token, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
-        return by_key(r, server, token, who);
-    return forge_http_token_check(r, server, r->pool, token, apr_time_now(), who);
+    FORGE_TRY(forge_server_credential(r, server, token, true, who));
+    bool may = who->scopes & (forge_server_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ);
+    return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
 
 /* What the database says of them now: an account that was closed, or a session that has ended, is nobody. */
-static forge_status_t describe(request_rec *r, const forge_server_t *server, forge_door_t *door)
+static forge_status_t describe(request_rec *r, const forge_server_t *server, forge_visitor_t *door)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_http_identify(r)->request_id, NULL);
-    FORGE_TRY(forge_http_lease_take(r->pool, server, activity, &lease, &db));
+    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
+    FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
     forge_status_t status = forge_store_door(db, r->pool, &door->who, &rows);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
         return FORGE_E_INVALID_TOKEN;
@@ -63,25 +58,25 @@ static forge_status_t describe(request_rec *r, const forge_server_t *server, for
     return FORGE_OK;
 }
 
-static forge_status_t identify(request_rec *r, forge_door_t *door)
+static forge_status_t identify(request_rec *r, forge_visitor_t *door)
 {
-    const forge_server_t *server = forge_http_server(r->server);
-    const char *header = forge_http_authorization_as_sent(r);
+    const forge_server_t *server = forge_server_of(r->server);
+    const char *header = forge_server_authorization_as_sent(r);
     if (!server)
         return FORGE_E_UNAVAILABLE;
     if (header)
         FORGE_TRY(by_header(r, server, header, &door->who));
     else
-        FORGE_TRY(forge_http_cookie_who(r, server, &door->who));
+        FORGE_TRY(forge_server_cookie_who(r, server, &door->who));
     door->by_cookie = header == NULL;
     return describe(r, server, door);
 }
 
 /* What was found out for this request, or for the one that led here by an internal redirect. */
-static forge_door_t *known(request_rec *r)
+static forge_visitor_t *known(request_rec *r)
 {
     for (; r; r = r->prev) {
-        forge_note_t *note = forge_http_note(r);
+        forge_note_t *note = forge_server_note(r);
         if (note->door)
             return note->door;
         while (r->main)
@@ -90,9 +85,9 @@ static forge_door_t *known(request_rec *r)
     return NULL;
 }
 
-forge_door_t *forge_http_door(request_rec *r)
+forge_visitor_t *forge_doors_visitor(request_rec *r)
 {
-    forge_door_t *door = known(r);
+    forge_visitor_t *door = known(r);
     if (door)
         return door;
     while (r->main)
@@ -103,7 +98,7 @@ forge_door_t *forge_http_door(request_rec *r)
         return door;
     if (door->status != FORGE_OK)
         memset(&door->who, 0, sizeof(door->who));
-    forge_note_t *note = forge_http_note(r);
+    forge_note_t *note = forge_server_note(r);
     note->door = door;
     if (door->status == FORGE_OK) {
         note->user_id = door->who.user_id;
@@ -114,25 +109,11 @@ forge_door_t *forge_http_door(request_rec *r)
 
 /* --- what the ones who are not let in hear --- */
 
-static const char *challenge(forge_status_t status)
-{
-    switch (status) {
-    case FORGE_E_INVALID_TOKEN:
-        return "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"";
-    case FORGE_E_FORBIDDEN:
-        return "Bearer realm=\"forge\", error=\"insufficient_scope\"";
-    case FORGE_E_STEP_UP: /* RFC 9470 §3 */
-        return "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", error_description=\"a second factor is needed\"";
-    default:
-        return "Bearer realm=\"forge\"";
-    }
-}
-
 /* A page that a person is looking for, not a script's call, an image or a form. */
 static bool is_visit(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept"), *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
-    return r->method_number == M_GET && !forge_http_authorization_as_sent(r) && accept && strstr(accept, "text/html") &&
+    return r->method_number == M_GET && !forge_server_authorization_as_sent(r) && accept && strstr(accept, "text/html") &&
            (!mode || strcmp(mode, "navigate") == 0);
 }
 
@@ -141,7 +122,7 @@ static const char *next_of(request_rec *r)
 {
     while (r->prev)
         r = r->prev;
-    const char *path = forge_http_raw_path(r);
+    const char *path = forge_server_raw_path(r);
     path += strspn(path, "/\\") - 1; /* a raw path begins with a slash */
     const char *next = apr_pstrcat(r->pool, "/", path + 1, r->args ? "?" : NULL, r->args, NULL);
     return strlen(next) <= NEXT_MAX ? forge_util_urlencode(r->pool, next) : "%2F";
@@ -152,7 +133,7 @@ static const char *login_page(request_rec *r, forge_status_t status)
 {
     const char *page = forge_config_login_page(forge_config_of_server(r->server), forge_config_of_request(r));
     apr_size_t len = page ? strcspn(page, "?") : 0;
-    if (!page || forge_http_ours(r) || r->main || !is_visit(r) || (strncmp(page, r->uri, len) == 0 && !r->uri[len]))
+    if (!page || forge_server_ours(r) || r->main || !is_visit(r) || (strncmp(page, r->uri, len) == 0 && !r->uri[len]))
         return NULL;
     return apr_pstrcat(r->pool, page, strchr(page, '?') ? "&" : "?", "next=", next_of(r), status == FORGE_E_STEP_UP ? "&reason=mfa" : NULL,
                        NULL);
@@ -163,44 +144,44 @@ static int refuse(request_rec *r, forge_status_t status)
 {
     int http = forge_util_error(status)->http;
     apr_table_t *h = r->err_headers_out;
-    forge_http_note(r)->reason = status;
+    forge_server_note(r)->reason = status;
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0511: %s not let in: %s [request %s]", r->user ? r->user : "-",
-                  forge_util_error(status)->code, forge_http_identify(r)->request_id);
+                  forge_util_error(status)->code, forge_server_identify(r)->request_id);
     apr_table_setn(h, "Cache-Control", "no-store");
     const char *page = http == HTTP_UNAUTHORIZED ? login_page(r, status) : NULL;
     if (page) {
         apr_table_setn(r->headers_out, "Location", page);
         return HTTP_MOVED_TEMPORARILY;
     }
-    if (http == HTTP_UNAUTHORIZED || status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", challenge(status));
+    if (forge_server_challenge(status))
+        apr_table_setn(h, "WWW-Authenticate", forge_server_challenge(status));
     if ((http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_AFTER);
     return http;
 }
 
 /* A location with a quota of its own (ForgeRateLimit user) keeps it here too; the API's general one is not spent on images. */
-static forge_status_t limit(request_rec *r, const forge_door_t *door)
+static forge_status_t limit(request_rec *r, const forge_visitor_t *door)
 {
-    if (r->main || r->prev || forge_http_ours(r) || !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
+    if (r->main || r->prev || forge_server_ours(r) || !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
         return FORGE_OK;
-    forge_status_t status = forge_http_limit(r, forge_http_server(r->server), FORGE_LIMIT_USER, door->who.user_id);
-    if (forge_http_note(r)->retry_after)
-        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, forge_http_note(r)->retry_after));
+    forge_status_t status = forge_server_limit(r, forge_server_of(r->server), FORGE_LIMIT_USER, door->who.user_id);
+    if (forge_server_note(r)->retry_after)
+        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, forge_server_note(r)->retry_after));
     return status;
 }
 
 /* --- hooks --- */
 
-int forge_http_door_authn(request_rec *r)
+int forge_doors_authn(request_rec *r)
 {
-    if (!forge_http_door_guards(r))
+    if (!forge_doors_guarded(r))
         return DECLINED;
-    if (!forge_http_server(r->server)) {
+    if (!forge_server_of(r->server)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0510: AuthType Forge, but this virtual host has no ForgeSecret; set one");
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    const forge_door_t *door = forge_http_door(r);
+    const forge_visitor_t *door = forge_doors_visitor(r);
     forge_status_t status = door->status == FORGE_OK ? limit(r, door) : door->status;
     if (status != FORGE_OK)
         return refuse(r, status);
@@ -211,9 +192,9 @@ int forge_http_door_authn(request_rec *r)
 
 /* mod_authz_core answers 401 when a known user lacks what a Require line asks for ("try again as somebody else"), unless
  * AuthzSendForbiddenOnFailure is On. A token is not typed anew, so here it is 403; or 401 with the challenge that says what to do. */
-int forge_http_door_authz(request_rec *r)
+int forge_doors_authz(request_rec *r)
 {
-    forge_door_t *door = forge_http_door_guards(r) ? known(r) : NULL;
+    forge_visitor_t *door = forge_doors_guarded(r) ? known(r) : NULL;
     if (!door || door->deciding || door->status != FORGE_OK)
         return DECLINED;
     door->lacks_factor = false;
@@ -230,10 +211,10 @@ int forge_http_door_authz(request_rec *r)
     return refuse(r, door->lacks_factor ? FORGE_E_STEP_UP : FORGE_E_FORBIDDEN);
 }
 
-int forge_http_door_note(request_rec *r, const char *type)
+int forge_doors_challenge(request_rec *r, const char *type)
 {
     if (!type || strcasecmp(type, "Forge") != 0)
         return DECLINED;
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", challenge(FORGE_E_UNAUTHENTICATED));
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_server_challenge(FORGE_E_UNAUTHENTICATED));
     return OK;
 }

@@ -3,6 +3,8 @@
  * one <LocationMatch> can guard the folders of all organisations or courses.
  */
 #include "doors_private.h"
+#include "core/identity/identity.h"
+#include "store/learning/learning.h"
 
 #include <httpd.h>
 #include <ap_expr.h>
@@ -28,7 +30,7 @@ typedef struct word_t { /* one of those that follow the name on a Require line *
 typedef struct kind_t {
     const char *name, *form;
     bool (*good)(apr_pool_t *p, const char *word);
-    bool (*holds)(request_rec *r, forge_door_t *door, const char *word); /* the first word that holds lets in */
+    bool (*holds)(request_rec *r, forge_visitor_t *door, const char *word); /* the first word that holds lets in */
     bool bare;                                                           /* takes no words at all */
     bool for_admins;                                                     /* holds for platform administrators whatever the words are */
 } kind_t;
@@ -41,7 +43,7 @@ static bool role_good(apr_pool_t *p, const char *word)
     return forge_core_role_parse(word) != FORGE_ROLE_NONE;
 }
 
-static bool role_holds(request_rec *r, forge_door_t *door, const char *word)
+static bool role_holds(request_rec *r, forge_visitor_t *door, const char *word)
 {
     forge_role_t least = forge_core_role_parse(word);
     (void)r;
@@ -83,7 +85,7 @@ static bool org_good(apr_pool_t *p, const char *word)
 }
 
 /* Looks the slug up in "slug:role slug:role". */
-static bool org_holds(request_rec *r, forge_door_t *door, const char *word)
+static bool org_holds(request_rec *r, forge_visitor_t *door, const char *word)
 {
     apr_size_t len;
     int least;
@@ -113,7 +115,7 @@ static bool course_good(apr_pool_t *p, const char *word)
     return course_read(word, &id);
 }
 
-static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
+static bool course_holds(request_rec *r, forge_visitor_t *door, const char *word)
 {
     apr_int64_t id;
     forge_lease_t *lease;
@@ -121,29 +123,24 @@ static bool course_holds(request_rec *r, forge_door_t *door, const char *word)
     bool enrolled = false;
     if (!course_read(word, &id) || door->trouble != FORGE_OK)
         return false;
-    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_http_identify(r)->request_id, NULL);
-    door->trouble = forge_http_lease_take(r->pool, forge_http_server(r->server), activity, &lease, &db);
+    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
+    door->trouble = forge_server_lease_take(r->pool, forge_server_of(r->server), activity, &lease, &db);
     if (door->trouble != FORGE_OK)
         return false;
-    door->trouble = forge_store_enrolled(db, r->pool, id, door->who.user_id, &enrolled);
-    forge_http_lease_return(lease);
+    door->trouble = forge_store_enrolled(db, r->pool, &door->who, id, &enrolled);
+    forge_server_lease_return(lease);
     return enrolled;
 }
 
 /* --- forge-mfa: a second factor was used in this session --- */
 
-static bool factor_holds(request_rec *r, forge_door_t *door, const char *word)
+static bool factor_holds(request_rec *r, forge_visitor_t *door, const char *word)
 {
     (void)r;
     (void)word;
-    for (const char *at = door->who.amr; at && *at; at += strspn(at, " ")) {
-        apr_size_t len = strcspn(at, " ");
-        if (len == 3 && strncmp(at, "otp", len) == 0)
-            return true;
-        at += len;
-    }
-    door->lacks_factor = true;
-    return false;
+    bool used = forge_core_factor_used(&door->who);
+    door->lacks_factor |= !used;
+    return used;
 }
 
 /* --- lines --- */
@@ -210,10 +207,10 @@ static const char *value_of(const kind_t *kind, request_rec *r, const word_t *wo
 /* Denied without a user leads httpd to ask for one (AuthType), and to this place once more. */
 static authz_status check(const kind_t *kind, request_rec *r, const apr_array_header_t *words)
 {
-    forge_door_t *door;
+    forge_visitor_t *door;
     if (!r->user)
         return AUTHZ_DENIED_NO_USER;
-    door = forge_http_door_guards(r) ? forge_http_door(r) : NULL; /* another AuthType's users are none of ours */
+    door = forge_doors_guarded(r) ? forge_doors_visitor(r) : NULL; /* another AuthType's users are none of ours */
     if (!door || door->status != FORGE_OK)
         return AUTHZ_DENIED;
     if (kind->bare)
@@ -248,7 +245,7 @@ PROVIDER(org, 1);
 PROVIDER(course, 2);
 PROVIDER(factor, 3);
 
-void forge_http_authz_register(apr_pool_t *p)
+void forge_doors_authz_register(apr_pool_t *p)
 {
     static const authz_provider *const providers[] = {&role, &org, &course, &factor};
     for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++)

@@ -6,6 +6,7 @@
  * evaluated before all but the first of these: in expressions %{FORGE_ROLE} and its like ask at that moment, wherever they stand.
  */
 #include "doors_private.h"
+#include "core/identity/identity.h"
 
 #include <httpd.h>
 #include <ap_expr.h>
@@ -28,41 +29,41 @@ static const char *id_text(apr_pool_t *p, apr_int64_t id)
     return id ? forge_util_itoa(p, id) : "";
 }
 
-static const char *tell_id(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_id(apr_pool_t *p, const forge_visitor_t *door)
 {
     return id_text(p, door->who.user_id);
 }
 
-static const char *tell_session(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_session(apr_pool_t *p, const forge_visitor_t *door)
 {
     return id_text(p, door->who.session_id);
 }
 
-static const char *tell_username(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_username(apr_pool_t *p, const forge_visitor_t *door)
 {
     (void)p;
     return door->username;
 }
 
-static const char *tell_email(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_email(apr_pool_t *p, const forge_visitor_t *door)
 {
     (void)p;
     return door->email;
 }
 
-static const char *tell_role(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_role(apr_pool_t *p, const forge_visitor_t *door)
 {
     (void)p;
     return forge_core_role_name(door->who.role);
 }
 
-static const char *tell_amr(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_amr(apr_pool_t *p, const forge_visitor_t *door)
 {
     (void)p;
     return door->who.amr;
 }
 
-static const char *tell_orgs(apr_pool_t *p, const forge_door_t *door)
+static const char *tell_orgs(apr_pool_t *p, const forge_visitor_t *door)
 {
     apr_size_t len = strlen(door->orgs);
     if (len <= ORGS_MAX)
@@ -75,7 +76,7 @@ static const char *tell_orgs(apr_pool_t *p, const forge_door_t *door)
 /* Variables of the environment, and of expressions. */
 typedef struct variable_t {
     const char *name;
-    const char *(*tell)(apr_pool_t *p, const forge_door_t *door);
+    const char *(*tell)(apr_pool_t *p, const forge_visitor_t *door);
 } variable_t;
 static const variable_t variables[] = {
     {"FORGE_USER_ID", tell_id},      {"FORGE_USERNAME", tell_username}, {"FORGE_EMAIL", tell_email}, {"FORGE_ROLE", tell_role},
@@ -83,7 +84,7 @@ static const variable_t variables[] = {
 };
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
 
-static void publish(request_rec *r, const forge_door_t *door)
+static void publish(request_rec *r, const forge_visitor_t *door)
 {
     for (size_t i = 0; i < N_VARIABLES; i++)
         apr_table_setn(r->subprocess_env, variables[i].name, variables[i].tell(r->pool, door));
@@ -93,10 +94,10 @@ static void publish(request_rec *r, const forge_door_t *door)
 static const char *variable_value(ap_expr_eval_ctx_t *ctx, const void *data)
 {
     const variable_t *variable = data;
-    if (!ctx->r || !forge_http_server(ctx->r->server))
+    if (!ctx->r || !forge_server_of(ctx->r->server))
         return "";
-    forge_http_note(ctx->r)->greeted = true;
-    const forge_door_t *door = forge_http_door(ctx->r);
+    forge_server_note(ctx->r)->greeted = true;
+    const forge_visitor_t *door = forge_doors_visitor(ctx->r);
     return door->status == FORGE_OK ? variable->tell(ctx->p, door) : "";
 }
 
@@ -116,18 +117,18 @@ static int expression_lookup(ap_expr_lookup_parms *parms)
 /* --- phases --- */
 
 /* The one who is known here; NULL: nobody. Asks when nobody has asked yet. */
-static const forge_door_t *known_here(request_rec *r)
+static const forge_visitor_t *known_here(request_rec *r)
 {
-    if (!forge_http_server(r->server) || !forge_http_door_guards(r))
+    if (!forge_server_of(r->server) || !forge_doors_guarded(r))
         return NULL;
-    const forge_door_t *door = forge_http_door(r);
+    const forge_visitor_t *door = forge_doors_visitor(r);
     return door->status == FORGE_OK ? door : NULL;
 }
 
 /* Refuses nobody: where no Require line asks for a user, content may still greet one. */
 static int header_parser(request_rec *r)
 {
-    const forge_door_t *door = known_here(r);
+    const forge_visitor_t *door = known_here(r);
     if (door)
         publish(r, door);
     return DECLINED;
@@ -136,12 +137,12 @@ static int header_parser(request_rec *r)
 /* Once more, since an internal redirect has renamed the variables to REDIRECT_FORGE_…. */
 static int fixups(request_rec *r)
 {
-    if (!forge_http_server(r->server))
+    if (!forge_server_of(r->server))
         return DECLINED;
-    const forge_door_t *door = known_here(r);
+    const forge_visitor_t *door = known_here(r);
     if (door)
         publish(r, door);
-    forge_http_forward(r, door);
+    forge_doors_forward(r, door);
     return DECLINED;
 }
 
@@ -156,7 +157,7 @@ static apr_status_t make_private(ap_filter_t *f, apr_bucket_brigade *bb)
     request_rec *r = f->r;
     apr_table_t *h = apr_table_get(r->err_headers_out, "Cache-Control") ? r->err_headers_out : r->headers_out;
     const char *cache = apr_table_get(h, "Cache-Control");
-    if (forge_http_cookie_sets(r)) {
+    if (forge_server_cookie_sets(r)) {
         apr_table_unset(r->err_headers_out, "Cache-Control");
         apr_table_setn(r->headers_out, "Cache-Control", "private, no-cache");
     } else if (!cache || !(ap_find_token(r->pool, cache, "private") || ap_find_token(r->pool, cache, "no-store") ||
@@ -177,30 +178,30 @@ static apr_status_t make_vary(ap_filter_t *f, apr_bucket_brigade *bb)
 
 static void insert_filter(request_rec *r)
 {
-    if (r->main || forge_http_ours(r) || !forge_http_server(r->server))
+    if (r->main || forge_server_ours(r) || !forge_server_of(r->server))
         return;
     bool greeted = false;
     for (request_rec *at = r; at; at = at->prev)
-        greeted |= forge_http_note(at)->greeted;
-    if (known_here(r) || (greeted && forge_http_door(r)->status == FORGE_OK))
+        greeted |= forge_server_note(at)->greeted;
+    if (known_here(r) || (greeted && forge_doors_visitor(r)->status == FORGE_OK))
         ap_add_output_filter_handle(private_filter, NULL, r, r->connection);
     else if (greeted)
         ap_add_output_filter_handle(vary_filter, NULL, r, r->connection);
 }
 
-void forge_http_doors_register(apr_pool_t *p)
+void forge_doors_register(apr_pool_t *p)
 {
     static const char *const environment[] = {"mod_setenvif.c", NULL};
-    ap_hook_post_read_request(forge_http_forward_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(forge_doors_forward_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_header_parser(header_parser, NULL, environment, APR_HOOK_FIRST);
-    ap_hook_check_authn(forge_http_door_authn, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_authz(forge_http_door_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_note_auth_failure(forge_http_door_note, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_authn(forge_doors_authn, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(forge_doors_authz, NULL, NULL, APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_note_auth_failure(forge_doors_challenge, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_insert_filter(insert_filter, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_expr_lookup(expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
-    forge_http_authz_register(p);
-    forge_http_status_register(p);
+    forge_doors_authz_register(p);
+    forge_doors_status_register(p);
     private_filter = ap_register_output_filter("FORGE_PRIVATE", make_private, NULL, AP_FTYPE_CONTENT_SET - 1);
     vary_filter = ap_register_output_filter("FORGE_VARY", make_vary, NULL, AP_FTYPE_CONTENT_SET - 1);
 }

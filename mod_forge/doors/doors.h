@@ -7,6 +7,6 @@
 #include <apr_pools.h>
 
 /* Adds the hooks of this room; doors.c lists them by phase. */
-void forge_http_doors_register(apr_pool_t *p);
+void forge_doors_register(apr_pool_t *p);
 
 #endif

@@ -2,6 +2,7 @@
  * What back ends hear of the caller: X-Forge-* from us and from nobody else, and none of the caller's credentials (SECURITY 54).
  */
 #include "doors_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -44,7 +45,7 @@ static void strip_connection(request_rec *r)
         apr_table_unset(r->headers_in, "Connection");
 }
 
-int forge_http_forward_strip(request_rec *r)
+int forge_doors_forward_strip(request_rec *r)
 {
     if (!forge_config_enabled(forge_config_of_server(r->server)))
         return DECLINED;
@@ -75,7 +76,7 @@ static void drop_cookies(request_rec *r)
         if (*pair && strncmp(pair, prefix, strlen(prefix)) != 0)
             others = others ? apr_pstrcat(r->pool, others, "; ", pair, NULL) : pair;
     }
-    forge_note_t *note = forge_http_note(r);
+    forge_note_t *note = forge_server_note(r);
     if (!note->cookie)
         note->cookie = value;
     if (others)
@@ -84,7 +85,7 @@ static void drop_cookies(request_rec *r)
         apr_table_unset(r->headers_in, "Cookie");
 }
 
-static void introduce(request_rec *r, const forge_door_t *door)
+static void introduce(request_rec *r, const forge_visitor_t *door)
 {
     apr_table_t *h = r->headers_in;
     apr_table_setn(h, "X-Forge-User", forge_util_itoa(r->pool, door->who.user_id));
@@ -94,18 +95,18 @@ static void introduce(request_rec *r, const forge_door_t *door)
         apr_table_setn(h, "X-Forge-Session", forge_util_itoa(r->pool, door->who.session_id));
     if (door->by_cookie)
         return;
-    forge_http_note(r)->authorization = forge_http_authorization_as_sent(r);
+    forge_server_note(r)->authorization = forge_server_authorization_as_sent(r);
     apr_table_unset(h, "Authorization");
 }
 
-void forge_http_forward(request_rec *r, const forge_door_t *door)
+void forge_doors_forward(request_rec *r, const forge_visitor_t *door)
 {
-    if (forge_http_ours(r))
+    if (forge_server_ours(r))
         return;
     drop_cookies(r);
     if (door)
         introduce(r, door);
-    const forge_note_t *note = forge_http_identify(r);
+    const forge_note_t *note = forge_server_identify(r);
     apr_table_setn(r->headers_in, "X-Request-ID", note->request_id);
     apr_table_setn(r->headers_in, "traceparent", forge_core_trace_header(r->pool, &note->trace));
 }

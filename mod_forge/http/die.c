@@ -32,7 +32,7 @@ static void add_failure_headers(request_rec *r)
 {
     apr_table_t *h = r->err_headers_out;
     if (r->status == HTTP_UNAUTHORIZED && !apr_table_get(h, "WWW-Authenticate"))
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
+        apr_table_setn(h, "WWW-Authenticate", forge_server_challenge(FORGE_E_UNAUTHENTICATED));
     if ((r->status == HTTP_SERVICE_UNAVAILABLE || r->status == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_DEFAULT);
     if (!apr_table_get(h, "Cache-Control"))
@@ -42,17 +42,17 @@ static void add_failure_headers(request_rec *r)
 /* The headers that every answer of ours carries; without a running server (at start) there are none. */
 static void add_general_headers(request_rec *r)
 {
-    const forge_server_t *server = forge_http_server(r->server);
+    const forge_server_t *server = forge_server_of(r->server);
     if (!server)
         return;
-    forge_http_headers_set(r, server);
+    forge_server_headers_set(r, server);
     forge_http_cors_set(r, server->config);
 }
 
 /* What a door said, where the status is its own; else the general code. */
 static forge_status_t reason(request_rec *r)
 {
-    forge_status_t said = forge_http_note(r)->reason;
+    forge_status_t said = forge_server_note(r)->reason;
     return said != FORGE_OK && forge_util_error(said)->http == r->status ? said : forge_util_error_for_http(r->status);
 }
 
@@ -69,7 +69,7 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         ap_set_content_type(r, "application/problem+json; charset=utf-8");
         add_failure_headers(r);
         add_general_headers(r);
-        forge_http_problem_write(b, forge_http_note(r)->request_id, r->unparsed_uri ? forge_http_raw_path(r) : NULL, reason(r), r->status,
+        forge_http_problem_write(b, forge_server_note(r)->request_id, r->unparsed_uri ? forge_server_raw_path(r) : NULL, reason(r), r->status,
                                  NULL, NULL);
         data = forge_util_buf_release(b, &len);
     } else {
@@ -109,10 +109,10 @@ static bool sent_to_us(request_rec *r)
     ap_conf_vector_t *config = r->per_dir_config;
     if (!r->unparsed_uri || !uri)
         return false;
-    r->uri = apr_pstrdup(r->pool, forge_http_raw_path(r));
+    r->uri = apr_pstrdup(r->pool, forge_server_raw_path(r));
     r->per_dir_config = r->server->lookup_defaults;
     ap_location_walk(r);
-    bool ours = forge_http_ours(r);
+    bool ours = forge_server_ours(r);
     r->uri = uri;
     r->per_dir_config = config;
     return ours;
@@ -123,7 +123,7 @@ static bool concerns(request_rec *r)
 {
     if (r->main)
         return false;
-    return forge_http_ours(r) || sent_to_us(r) || (forge_config_enabled(forge_config_of_server(r->server)) && !forge_http_note(r)->located);
+    return forge_server_ours(r) || sent_to_us(r) || (forge_config_enabled(forge_config_of_server(r->server)) && !forge_server_note(r)->located);
 }
 
 /* An error met while the body was read may come when the header tables were put together, of which ap_die() clears the one in use. */

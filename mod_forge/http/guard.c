@@ -2,6 +2,8 @@
  * Who is calling, and whether the route lets them in. Access tokens need no database while shared memory is sure of what was revoked.
  */
 #include "http_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -31,12 +33,6 @@ static const char *ticket_of(forge_req_t *q)
     return at ? apr_pstrmemdup(q->pool, at, len < TICKET_BYTES_MAX ? len : TICKET_BYTES_MAX) : NULL;
 }
 
-static forge_status_t check_token(forge_req_t *q, const char *token)
-{
-    /* not when the request began: a client that sends its headers slowly must not outlive what voids its token */
-    return forge_http_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who);
-}
-
 /* Is this request going to be counted in the quota that a look into the database asks about? */
 static bool counted_later(const forge_req_t *q)
 {
@@ -49,9 +45,7 @@ static forge_status_t by_header(forge_req_t *q, const char *token, const char *t
     apr_size_t len;
     if (ticket || in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
         return FORGE_E_DUPLICATE_TOKEN;
-    if (strncmp(token, FORGE_API_KEY_PREFIX, sizeof(FORGE_API_KEY_PREFIX) - 1) == 0)
-        return forge_http_api_key(q->r, q->server, token, counted_later(q), &q->who);
-    return check_token(q, token);
+    return forge_server_credential(q->r, q->server, token, counted_later(q), &q->who);
 }
 
 /* A ticket was put there on purpose and goes before the cookie, which a browser sends with everything. */
@@ -62,10 +56,10 @@ static forge_status_t find_caller(forge_req_t *q)
     if (token)
         return by_header(q, token, ticket);
     if (ticket)
-        return forge_http_ticket(q->r, q->server, ticket, counted_later(q), &q->who);
-    FORGE_TRY(forge_http_cookie_token(q->r, q->server, q->route, &token));
+        return forge_server_ticket(q->r, q->server, ticket, counted_later(q), &q->who);
+    FORGE_TRY(forge_server_cookie_token(q->r, q->server, q->route, &token));
     q->by_cookie = token != NULL;
-    return token ? check_token(q, token) : FORGE_OK;
+    return token ? forge_server_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who) : FORGE_OK;
 }
 
 /* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not shut the door. */
@@ -79,7 +73,7 @@ static forge_status_t identify(forge_req_t *q)
         return FORGE_OK;
     if (status != FORGE_OK || q->who.user_id == 0)
         return status;
-    forge_http_note(q->r)->user_id = q->who.user_id;
+    forge_server_note(q->r)->user_id = q->who.user_id;
     apr_table_setn(q->r->notes, "forge-user", apr_psprintf(q->pool, "%" APR_INT64_T_FMT, q->who.user_id));
     return FORGE_OK;
 }
@@ -101,26 +95,17 @@ static forge_status_t check_key(forge_req_t *q)
     return q->route->role == FORGE_ROLE_NONE ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-    apr_size_t len = strlen(word);
-    for (const char *at = list; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
-        if (strcspn(at, " ") == len && strncmp(at, word, len) == 0)
-            return true;
-    return false;
-}
-
 /* A second factor that is active must have been used in this session (RFC 9470). */
 static forge_status_t check_step_up(forge_req_t *q)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     bool has;
-    if (!(q->route->flags & FORGE_R_STEP_UP) || has_word(q->who.amr, "otp"))
+    if (!(q->route->flags & FORGE_R_STEP_UP) || forge_core_factor_used(&q->who))
         return FORGE_OK;
-    FORGE_TRY(forge_http_lease_take(q->pool, q->server, forge_http_activity(q->r), &lease, &db));
+    FORGE_TRY(forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &lease, &db));
     forge_status_t status = forge_store_second_factor(db, q->pool, q->who.user_id, &has);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return status != FORGE_OK ? status : has ? FORGE_E_STEP_UP : FORGE_OK;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The life of one request: route, limit, guard, input, handler, answer. Read this file first.
+ * The life of one request: route, limit, guard, input, queue, Idempotency-Key, handler, answer. Read this file first.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -41,12 +42,12 @@ static forge_status_t answer_options(forge_req_t *q)
     q->reply->set = true;
     q->reply->http = HTTP_NO_CONTENT;
     forge_http_cors_preflight(q->r, q->config, q->reply->allow);
-    return FORGE_REPLAYED;
+    return FORGE_ANSWERED;
 }
 
 static void matched(forge_req_t *q, const forge_match_t *match)
 {
-    forge_note_t *note = forge_http_note(q->r);
+    forge_note_t *note = forge_server_note(q->r);
     q->route = match->route;
     q->route_index = match->index;
     memcpy(q->ids, match->ids, sizeof(q->ids));
@@ -61,7 +62,7 @@ static forge_status_t route(forge_req_t *q)
 {
     forge_match_t match;
     const char *name = q->r->method;
-    const char *path = forge_http_raw_path(q->r);
+    const char *path = forge_server_raw_path(q->r);
     forge_method_t method = FORGE_METHODS;
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
         if (strcmp(methods[i].name, name) == 0)
@@ -87,7 +88,7 @@ static forge_status_t limit(forge_req_t *q)
         return FORGE_OK;
     if (class == FORGE_LIMIT_DEFAULT && q->who.user_id)
         class = FORGE_LIMIT_USER;
-    return forge_http_limit(q->r, q->server, class, q->who.user_id);
+    return forge_server_limit(q->r, q->server, class, q->who.user_id);
 }
 
 /* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the first and marks the
@@ -103,51 +104,73 @@ static bool two_lengths(forge_req_t *q)
 static forge_status_t blame(forge_req_t *q)
 {
     const char *constraint = forge_http_db_constraint(q);
-    for (const forge_field_t *f = q->route->body; f && f->name; f++)
+    forge_walk_t walk = forge_core_walk_shape(q->route->body);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (strstr(constraint, apr_pstrcat(q->pool, "_", f->name, "_", NULL)))
             return forge_fail_field(q, FORGE_E_VALIDATION, apr_pstrcat(q->pool, "/", f->name, NULL), "format",
                                     "must not hold control characters or break the rules of this member");
     return FORGE_E_VALIDATION;
 }
 
-static forge_status_t run(forge_req_t *q)
+/* The stages before the queue: nothing here waits for others. */
+static forge_status_t arrive(forge_req_t *q)
 {
     if (two_lengths(q))
         return FORGE_E_BAD_REQUEST;
     forge_status_t found = route(q);
-    if (found == FORGE_REPLAYED)
+    if (found == FORGE_ANSWERED)
         return found;
     forge_status_t guarded = forge_http_guard(q);
     FORGE_TRY(limit(q));
     FORGE_TRY(found);
     FORGE_TRY(guarded);
-    FORGE_TRY(forge_http_input(q));
-    forge_status_t handled = q->route->handle(q);
-    if (handled == FORGE_E_VALIDATION && !q->reply->faults)
-        handled = blame(q);
-    FORGE_TRY(handled);
+    return forge_http_input(q);
+}
+
+static forge_status_t call(forge_req_t *q, forge_handler_fn fn)
+{
+    forge_status_t status = fn ? fn(q) : FORGE_OK;
+    return status == FORGE_E_VALIDATION && !q->reply->faults ? blame(q) : status;
+}
+
+/* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
+static forge_status_t run(forge_req_t *q)
+{
+    FORGE_TRY(call(q, q->route->prepare));
+    FORGE_TRY(forge_http_idempotency_claim(q));
+    FORGE_TRY(call(q, q->route->handle));
     return forge_http_idempotency_finish(q);
+}
+
+/* Runs the handler and sends its answer. Neither a place nor a connection is held while that is on its way to the client. */
+static int serve(forge_req_t *q, forge_status_t status)
+{
+    if (status == FORGE_OK)
+        status = run(q);
+    forge_http_queue_leave(q);
+    forge_http_db_done(q);
+    return forge_http_send(q, status);
 }
 
 int forge_http_handler(request_rec *r)
 {
     if (!r->handler || strcmp(r->handler, "forge") != 0)
         return DECLINED;
-    const forge_server_t *server = forge_http_server(r->server);
+    const forge_server_t *server = forge_server_of(r->server);
     if (!server) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0404: this virtual host hands requests to forge but has no ForgeSecret; set one");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     forge_req_t *q = forge_http_request_make(r, server);
-    forge_status_t status = run(q);
-    forge_http_db_done(q); /* never while the body is on its way to the client */
-    return forge_http_send(q, status);
+    forge_status_t status = arrive(q);
+    bool queues = status == FORGE_OK && q->route->flags & FORGE_R_HASHES;
+    return queues ? forge_http_queue_admit(q, serve) : serve(q, status);
 }
 
 int forge_http_count(request_rec *r)
 {
-    const forge_server_t *server = forge_http_server(r->server);
-    forge_note_t *note = server && forge_http_ours(r) ? forge_http_note(r) : NULL;
+    const forge_server_t *server = forge_server_of(r->server);
+    forge_note_t *note = server && forge_server_ours(r) ? forge_server_note(r) : NULL;
     if (note && !note->counted) {
         note->counted = true;
         if (!note->claimed) /* Apache refused it before we saw it */

@@ -6,10 +6,14 @@
 #define FORGE_HTTP_H
 
 #include "server/server.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 struct request_rec;
-typedef struct forge_reply_t forge_reply_t; /* the answer so far; http/reply.c */
+struct conn_rec;
+typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
 typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
 struct forge_req_t {
@@ -30,6 +34,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
+    bool claimed;           /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
     bool stale;             /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
     forge_page_t page;      /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
@@ -40,16 +45,18 @@ struct forge_req_t {
     apr_time_t now;         /* when the request began */
     struct request_rec *r;  /* for http/ only */
     const struct forge_server_t *server;
+    void *prepared; /* from the route's .prepare for its .handle */
     forge_reply_t *reply;
     forge_lease_t *lease;
     forge_idem_t *idem;
+    forge_turn_t *turn;
 };
 
 /* --- db.c: the connection to the database --- */
 
 /* A connection for this request, the same one on every call until forge_http_db_done. Waits at most ForgePoolWait. FORGE_E_POOL_EXHAUSTED,
- * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED, or FORGE_REPLAYED when the request's Idempotency-Key has an answer already: return what
- * it returns. Never call it before slow work (hashing, waiting for others): no connection is held meanwhile. */
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never call it before slow work (hashing, waiting for others): no connection is held
+ * meanwhile. */
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
@@ -58,9 +65,7 @@ const char *forge_http_db_constraint(const forge_req_t *q);
 
 /* --- problem.c: failures (RFC 9457) --- */
 
-/* Remembers nothing but returns its status: the plain way to fail, reads well after a condition. */
-forge_status_t forge_fail(forge_req_t *q, forge_status_t status);
-/* With a sentence of its own instead of the table's. */
+/* A handler fails by returning a status of errors.def. Here with a sentence of its own instead of the table's. */
 forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail);
 /* With one failing member. */
 forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const char *pointer, const char *code, const char *detail);
@@ -75,7 +80,9 @@ void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) _
 /* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND when there are no
  * rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
-/* The same with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id, or _id. */
+/* All rows as one JSON object, a member each (forge_store_render_members). */
+forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows);
+/* Row 0 with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id, or _id. */
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
 /* 200 for a FORGE_R_AGAIN route when nothing had to be made. */
 forge_status_t forge_reply_again(forge_req_t *q, const forge_rows_t *rows);
@@ -98,7 +105,11 @@ forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
 typedef forge_status_t (*forge_stream_fn)(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b, bool *more);
 forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_stream_fn next, void *baton);
 void forge_reply_header(forge_req_t *q, const char *name,
-                        const char *value); /* name is a literal; the value is refused when it holds controls */
+                        const char *value);                     /* name is a literal; the value is refused when it holds controls */
+void forge_reply_location(forge_req_t *q, const char *address); /* of a 201 */
+/* An ETag of the bytes that the answer has so far; with a version in front where one is given, so that If-Match can name it. */
+forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version);
+void forge_reply_etag(forge_req_t *q, const char *etag); /* one that was made before */
 /* After a good login or refresh, and after a logout: the cookies of ForgeCookie, where that is On and the connection is safe. */
 void forge_reply_cookie(forge_req_t *q, const forge_who_t *who);
 void forge_reply_cookie_clear(forge_req_t *q);
@@ -117,36 +128,27 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
 /* Does mail wait for longer than it should? */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 
-/* --- hash gate, for the handlers that check passwords: password.c --- */
+/* --- password hashes, for the handlers that check passwords: password.c --- */
 
-/* bcrypt behind the gate (≤ 800 ms wait): FORGE_E_BUSY with Retry-After when there is no place. */
+/* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one here, on its
+ * thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
 /* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
-
-/* The answer so far. */
-struct forge_reply_t {
-    bool set; /* a handler answered */
-    int http;
-    const char *media;
-    forge_buf_t *body;             /* NULL: none */
-    struct forge_stream_t *stream; /* instead of body */
-    const char *file;              /* instead of body */
-    const char *etag, *location;
-    apr_table_t *headers;
-    const char *detail;           /* of a failure, instead of the table's sentence */
-    const forge_faults_t *faults; /* of a failure */
-    const char *allow;            /* of a 405 and of OPTIONS */
-    const char *accept;           /* of a 415 */
-};
+int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */
 
-int forge_http_begin(struct request_rec *r);   /* pre_translate_name, first: the location is known; request id and trace for ours */
-int forge_http_handler(struct request_rec *r); /* handler.c: the life of one request */
-int forge_http_count(struct request_rec *r);   /* log_transaction: metrics of every request of ours, also those Apache answered */
+int forge_http_begin(struct request_rec *r);       /* pre_translate_name, first: the location is known; request id and trace for ours */
+int forge_http_handler(struct request_rec *r);     /* handler.c: the life of one request */
+int forge_http_count(struct request_rec *r);       /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
+void forge_http_queue_advise(struct server_rec *s, const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
+void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s);      /* child_init */
+void forge_http_pump_watch(int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */
+void forge_http_pump_suspended(struct conn_rec *c, struct request_rec *r); /* suspend_connection */
+void forge_http_pump_stopping(apr_pool_t *pchild, int graceful);           /* child_stopping */
 
 #endif

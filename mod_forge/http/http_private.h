@@ -5,13 +5,30 @@
 #define FORGE_HTTP_PRIVATE_H
 
 #include "http.h"
+#include "core/core.h"
+
+/* The answer so far. */
+struct forge_reply_t {
+    bool set; /* a handler answered */
+    int http;
+    const char *media;
+    forge_buf_t *body;             /* NULL: none */
+    struct forge_stream_t *stream; /* instead of body */
+    const char *file;              /* instead of body */
+    const char *etag, *location;
+    apr_table_t *headers;
+    const char *detail;           /* of a failure, instead of the table's sentence */
+    const forge_faults_t *faults; /* of a failure */
+    const char *allow;            /* of a 405 and of OPTIONS */
+    const char *accept;           /* of a 415 */
+};
 
 /* --- request.c --- */
 
 forge_req_t *forge_http_request_make(struct request_rec *r, const forge_server_t *server);
 
-/* --- guard.c: who calls, and whether the route lets them in. The database is asked only for API keys and tickets, for FORGE_R_STEP_UP routes,
- * and while this node does not know for certain which tokens were revoked --- */
+/* --- guard.c: who calls, and whether the route lets them in. The database is asked only for API keys and tickets, for FORGE_R_STEP_UP
+ * routes, and while this node does not know for certain which tokens were revoked --- */
 
 forge_status_t forge_http_guard(forge_req_t *q);
 
@@ -27,9 +44,10 @@ void forge_http_body_drain(struct request_rec *r);
 
 /* Reads the header; FORGE_E_VALIDATION when it is no 1–255 visible characters. The fingerprint covers method, path and body. */
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
-/* Opens the transaction and claims the key, once; FORGE_REPLAYED when the stored answer was put into q->reply. */
-forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db);
-bool forge_http_idempotency_claimed(const forge_req_t *q);
+/* The stage before the handler: begins a transaction and claims the key in it. Nothing without a key. FORGE_ANSWERED when the stored answer
+ * was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for something else. */
+forge_status_t forge_http_idempotency_claim(forge_req_t *q);
+/* The stage after it. */
 /* Stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 
@@ -59,5 +77,41 @@ bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, c
 
 /* Called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says. */
 void forge_http_die_prepare(struct request_rec *r);
+
+/* --- pump.c: requests that wait and hold no thread (DESIGN 5), under the event MPM --- */
+
+typedef enum forge_wake_t {
+    FORGE_WAKE_READY, /* what it waits for is there */
+    FORGE_WAKE_LATE,  /* its patience is over */
+    FORGE_WAKE_GONE,  /* the client has closed its side: nothing can be answered */
+    FORGE_WAKE_STOP   /* the child stops: answer now */
+} forge_wake_t;
+typedef struct forge_wait_t {
+    /* Whether it is time. Asked on the pump's thread after every forge_http_pump_wake, after every event of a descriptor under
+     * forge_http_pump_watch, and ten times a second; must be quick, lock nothing for long and use no pool. NULL: only time and client. */
+    bool (*ready)(void *baton);
+    /* Called once, on a worker thread; the request is its alone. Returns what a handler returns: OK when it has sent the answer, a status
+     * for httpd to answer, or what forge_http_pump_suspend returns when it waits on. After FORGE_WAKE_GONE it only tidies up. */
+    int (*go)(forge_req_t *q, forge_wake_t why, void *baton);
+    void *baton;
+    apr_interval_time_t patience; /* from the suspension on */
+    apr_interval_time_t farewell; /* how long it may still wait when the child stops gracefully */
+} forge_wait_t;
+/* Whether this request can be suspended: the event MPM, a request of its own (none within another, no redirect), HTTP/1. */
+bool forge_http_pump_can(const forge_req_t *q);
+/* Suspends the request; its handler must return what this returns, and touch nothing any more. Pools of the request go on living. The
+ * connection is closed after the answer: httpd 2.4 cannot take a suspended one back. */
+int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
+void forge_http_pump_wake(void);      /* something has changed in this process: ask all that wait. From any thread */
+
+/* --- queue.c: the queue before password hashes (DESIGN 4) --- */
+
+/* Goes on with a request: FORGE_OK when it has a place, else why it has none. Returns what a handler returns. */
+typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
+/* Calls `serve` now or, when it is this request's turn, later on another thread. Return what it returns. */
+int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve);
+/* A place for this request if it has none yet, waited for on this thread; its time begins anew with each call. FORGE_E_BUSY. */
+forge_status_t forge_http_queue_hold(forge_req_t *q);
+void forge_http_queue_leave(forge_req_t *q);
 
 #endif

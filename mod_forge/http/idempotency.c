@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Idempotency-Key (SPEC 1): the key, the work and the stored answer are one transaction, so that a crash leaves all of it or nothing.
- * The transaction begins when the handler first asks for the database; the answer is sent after its COMMIT.
+ * The transaction begins in a stage of its own before the handler (handler.c); the answer is sent after its COMMIT.
  */
 #include "http_private.h"
+#include "core/identity/identity.h"
+#include "store/operations/operations.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -10,7 +12,6 @@
 
 struct forge_idem_t {
     const char *scope, *key, *fingerprint;
-    bool claimed;
 };
 
 static bool visible(const char *key)
@@ -36,7 +37,7 @@ forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, ap
     q->idem->key = key;
     q->idem->scope = q->who.user_id ? apr_pstrcat(q->pool, "user:", forge_util_itoa(q->pool, q->who.user_id), NULL)
                                     : apr_pstrcat(q->pool, "ip:", q->client_ip, NULL);
-    const char *head = apr_psprintf(q->pool, "%s %s\n", q->route->operation, forge_http_raw_path(q->r));
+    const char *head = apr_psprintf(q->pool, "%s %s\n", q->route->operation, forge_server_raw_path(q->r));
     apr_size_t head_len = strlen(head);
     char *all = apr_palloc(q->pool, head_len + len + 1);
     memcpy(all, head, head_len);
@@ -74,31 +75,29 @@ static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer
         reply->etag = forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL);
     }
     forge_reply_header(q, "Idempotent-Replayed", "true");
-    return FORGE_REPLAYED;
+    return FORGE_ANSWERED;
 }
 
-forge_status_t forge_http_idempotency_claim(forge_req_t *q, forge_db_t *db)
+forge_status_t forge_http_idempotency_claim(forge_req_t *q)
 {
     bool found = false;
     forge_stored_answer_t answer = {0};
-    if (q->idem->claimed)
+    forge_db_t *db;
+    if (!q->idem)
         return FORGE_OK;
+    const forge_idempotency_key_t key = {q->idem->scope, q->idem->key, q->idem->fingerprint};
+    FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));
-    FORGE_TRY(forge_store_idempotency_claim(db, q->pool, q->idem->scope, q->idem->key, q->idem->fingerprint, &found, &answer));
-    q->idem->claimed = true;
+    FORGE_TRY(forge_store_idempotency_claim(db, q->pool, &key, &found, &answer));
+    q->claimed = true;
     return found ? replay(q, &answer) : FORGE_OK;
-}
-
-bool forge_http_idempotency_claimed(const forge_req_t *q)
-{
-    return q->idem && q->idem->claimed;
 }
 
 forge_status_t forge_http_idempotency_finish(forge_req_t *q)
 {
     forge_db_t *db;
     forge_reply_t *reply = q->reply;
-    if (!q->idem || !q->idem->claimed)
+    if (!q->claimed)
         return FORGE_OK;
     if (!reply->set || !reply->body || reply->body->failed)
         return FORGE_E_INTERNAL;
@@ -115,7 +114,8 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q)
         answer.body = forge_core_seal(q->pool, q->keys, context(q), answer.body, answer.body_len);
         answer.body_len = answer.body ? strlen(answer.body) : 0;
     }
+    const forge_idempotency_key_t key = {q->idem->scope, q->idem->key, q->idem->fingerprint};
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_idempotency_keep(db, q->pool, q->idem->scope, q->idem->key, &answer));
+    FORGE_TRY(forge_store_idempotency_keep(db, q->pool, &key, &answer));
     return forge_store_commit(db, q->pool);
 }

@@ -2,6 +2,7 @@
  * Query, preconditions and body, validated by the route's tables. All failing members are told at once.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -70,8 +71,8 @@ static forge_status_t read_json(forge_req_t *q, const char *data, apr_size_t len
         return forge_fail_detail(q, FORGE_E_BAD_JSON, why);
     if (forge_util_json_type(json) != FORGE_JSON_OBJECT)
         return forge_fail_field(q, FORGE_E_VALIDATION, "", "type", "the body must be a JSON object");
-    q->body = forge_core_input_json(q->pool, q->route->body, q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json,
-                                    faults);
+    q->body = forge_core_input_json(q->pool, q->route->body->fields,
+                                    q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json, faults);
     return FORGE_OK;
 }
 
@@ -81,7 +82,7 @@ static forge_status_t read_form(forge_req_t *q, const char *data, apr_size_t len
     const char *why = NULL;
     if (!forge_util_form(q->pool, data, len, PAIRS_MAX, &pairs, &why))
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
-    q->body = forge_core_input_pairs(q->pool, q->route->body, FORGE_INPUT_CREATE, pairs, faults);
+    q->body = forge_core_input_pairs(q->pool, q->route->body->fields, FORGE_INPUT_CREATE, pairs, faults);
     return FORGE_OK;
 }
 
@@ -89,7 +90,8 @@ static forge_status_t read_form(forge_req_t *q, const char *data, apr_size_t len
 static bool body_left_out(forge_req_t *q)
 {
     const char *length = forge_http_header(q, "Content-Length");
-    for (const forge_field_t *f = q->route->body; f->name; f++)
+    forge_walk_t walk = forge_core_walk_shape(q->route->body);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (f->flags & FORGE_F_REQUIRED)
             return false;
     return q->route->method == FORGE_POST && (!length || strcmp(length, "0") == 0) && !forge_http_header(q, "Transfer-Encoding") &&
@@ -102,7 +104,7 @@ static forge_status_t read_csv(forge_req_t *q, const char *data, apr_size_t len,
     if (memchr(data, 0, len) || !forge_util_utf8(data, len, NULL))
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, "the text is not UTF-8");
     q->csv = apr_pstrmemdup(q->pool, data, len);
-    q->body = forge_core_input_pairs(q->pool, q->route->body, FORGE_INPUT_PATCH, apr_table_make(q->pool, 1), faults);
+    q->body = forge_core_input_pairs(q->pool, q->route->body->fields, FORGE_INPUT_PATCH, apr_table_make(q->pool, 1), faults);
     return FORGE_OK;
 }
 
@@ -124,6 +126,19 @@ static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
     return q->route->flags & FORGE_R_IDEMPOTENT ? forge_http_idempotency_begin(q, data, len) : FORGE_OK;
 }
 
+/* The order, and where the page begins. Cursors are bound to the operation and the order; those of this page will be, too (reply.c). */
+static void read_page(forge_req_t *q, const apr_table_t *pairs, forge_faults_t *faults)
+{
+    const forge_field_t *sorts = forge_core_router_sort(q->router, q->route_index);
+    const char *sort = NULL, *scope = q->route->operation;
+    if (sorts)
+        sort = forge_core_input_text(forge_core_input_pairs(q->pool, sorts, FORGE_INPUT_QUERY, pairs, faults), sorts->name);
+    if (sort)
+        scope = apr_pstrcat(q->pool, scope, " ", sort, NULL);
+    forge_input_t *page = forge_core_input_pairs(q->pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
+    q->page = forge_core_page_read(q->pool, q->keys, scope, page, sort, faults);
+}
+
 static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
 {
     apr_table_t *pairs;
@@ -133,16 +148,9 @@ static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
     if (!forge_util_form(q->pool, args, strlen(args), PAIRS_MAX, &pairs, &why))
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
     if (q->route->query)
-        q->query = forge_core_input_pairs(q->pool, q->route->query, FORGE_INPUT_QUERY, pairs, faults);
-    if (q->route->flags & FORGE_R_LIST) {
-        bool sorted = false;
-        for (const forge_field_t *f = q->route->query; f && f->name; f++)
-            sorted |= strcmp(f->name, "sort") == 0;
-        const char *sort = sorted ? forge_core_input_text(q->query, "sort") : NULL;
-        const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", sort ? sort : "id", NULL);
-        forge_input_t *page = forge_core_input_pairs(q->pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
-        q->page = forge_core_page_read(q->pool, q->keys, scope, page, sort, faults);
-    }
+        q->query = forge_core_input_pairs(q->pool, q->route->query->fields, FORGE_INPUT_QUERY, pairs, faults);
+    if (q->route->flags & FORGE_R_LIST)
+        read_page(q, pairs, faults);
     return FORGE_OK;
 }
 

@@ -1,41 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bcrypt behind the gate: so many at a time over all children, so that logins cannot starve the rest (DESIGN 4).
+ * bcrypt, for whoever has a place (queue.c): so many at a time over all children, so that logins cannot starve the rest
+ * (DESIGN 4).
+ *
+ * A hash takes a processor for long. So that those who read do not queue behind it, it is computed by a thread of its
+ * own that has a lower priority: a worker could lower its own, but only root may raise it again. Beside hundreds of
+ * milliseconds a new thread costs nothing.
  */
 #include "http_private.h"
+#include "core/identity/identity.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
-#define PATIENCE      apr_time_from_msec(800)
-#define RETRY_SECONDS 2
+#define NICENESS    10 /* of 19: enough to let others go first, not so much that a busy machine keeps logins waiting */
+#define STACK_BYTES (256 * 1024)
 
-static forge_status_t enter(forge_req_t *q, int *place)
+typedef struct work_t {
+    apr_pool_t *p; /* whoever waits does not use it meanwhile */
+    const char *password, *against;
+    int cost;
+    const char *made; /* without `against` */
+    bool good;        /* with it */
+} work_t;
+
+static void compute(work_t *work)
+{
+    if (work->against)
+        work->good = forge_core_hash_verify(work->p, work->password, strlen(work->password), work->against);
+    else
+        work->made = forge_core_hash_make(work->p, work->password, strlen(work->password), work->cost);
+}
+
+/* On Linux a priority belongs to a thread, whatever POSIX says. Without it the hash is as good. */
+static void *compute_humbly(void *work)
+{
+    if (nice(NICENESS) < 0)
+        errno = 0;
+    compute(work);
+    return NULL;
+}
+
+static void delegate(work_t *work)
+{
+    pthread_t thread;
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, STACK_BYTES);
+    if (pthread_create(&thread, &small, compute_humbly, work) == 0)
+        pthread_join(thread, NULL);
+    else
+        compute(work);
+    pthread_attr_destroy(&small);
+}
+
+/* A route with FORGE_R_HASHES has its place already. Another one that hashes after all waits for it here, on its
+ * thread. */
+static forge_status_t begin(forge_req_t *q)
 {
     forge_http_db_done(q); /* no connection is held while waiting and hashing */
-    *place = forge_live_gate_enter(q->live, forge_config_bcrypt_concurrency(q->config), PATIENCE);
-    if (*place >= 0) {
-        forge_live_count(q->live, FORGE_C_HASH_TOTAL);
-        return FORGE_OK;
-    }
-    forge_live_count(q->live, FORGE_C_HASH_REFUSED);
-    forge_http_retry_after(q, RETRY_SECONDS);
-    return FORGE_E_BUSY;
+    FORGE_TRY(forge_http_queue_hold(q));
+    forge_live_count(q->live, FORGE_C_HASH_TOTAL);
+    return FORGE_OK;
 }
 
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash)
 {
-    int place;
-    FORGE_TRY(enter(q, &place));
-    *hash = forge_core_hash_make(q->pool, password, strlen(password), forge_config_bcrypt_cost(q->config));
-    forge_live_gate_leave(q->live, place);
+    work_t work = {.p = q->pool, .password = password, .cost = forge_config_bcrypt_cost(q->config)};
+    FORGE_TRY(begin(q));
+    delegate(&work);
+    *hash = work.made;
     return *hash ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good)
 {
-    int place;
-    FORGE_TRY(enter(q, &place));
-    const char *against = stored ? stored : forge_core_hash_dummy(q->pool, forge_config_bcrypt_cost(q->config));
-    *good = forge_core_hash_verify(q->pool, password, strlen(password), against) && stored;
-    forge_live_gate_leave(q->live, place);
+    work_t work = {.p = q->pool, .password = password};
+    FORGE_TRY(begin(q));
+    work.against = stored ? stored : forge_core_hash_dummy(q->pool, forge_config_bcrypt_cost(q->config));
+    delegate(&work);
+    *good = work.good && stored;
     return FORGE_OK;
+}
+
+int forge_http_password_places(const forge_req_t *q)
+{
+    return q->server->places;
 }

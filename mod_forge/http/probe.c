@@ -2,6 +2,7 @@
  * What /health asks of the database. One real question a second in each child; everyone else gets the last answer.
  */
 #include "http_private.h"
+#include "store/mail/mail.h"
 
 #include <apr_thread_mutex.h>
 
@@ -79,10 +80,10 @@ static answer_t ask_database(forge_req_t *q)
     forge_db_t *db;
     int connections;
     apr_time_t begun = apr_time_now();
-    answer.status = forge_http_lease_take(q->pool, q->server, "forge health", &lease, &db);
+    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
     if (answer.status == FORGE_OK) {
         answer.status = forge_store_schema_check(db, q->pool, &answer.found, &connections);
-        forge_http_lease_return(lease);
+        forge_server_lease_return(lease);
     }
     answer.took = apr_time_now() - begun;
     return answer;
@@ -102,12 +103,12 @@ static answer_t ask_outbox(forge_req_t *q)
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
-    answer.status = forge_http_lease_take(q->pool, q->server, "forge health", &lease, &db);
+    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
     if (answer.status != FORGE_OK)
         return answer;
     answer.status = forge_store_mail_state(db, q->pool, forge_config_public_url(q->config), &rows);
     answer.late = answer.status == FORGE_OK && forge_store_rows_bool(rows, 0, "late");
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return answer;
 }
 

@@ -2,6 +2,7 @@
  * Failures: how a handler states them, and the problem document that says so (RFC 9457).
  */
 #include "http_private.h"
+#include "core/core.h"
 
 #include <httpd.h>
 #include <http_log.h>
@@ -11,12 +12,6 @@
 #include <string.h>
 
 APLOG_USE_MODULE(forge);
-
-forge_status_t forge_fail(forge_req_t *q, forge_status_t status)
-{
-    (void)q;
-    return status;
-}
 
 forge_status_t forge_fail_detail(forge_req_t *q, forge_status_t status, const char *detail)
 {
@@ -39,7 +34,7 @@ forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const fo
 
 void forge_http_retry_after(forge_req_t *q, int seconds)
 {
-    forge_http_note(q->r)->retry_after = seconds;
+    forge_server_note(q->r)->retry_after = seconds;
 }
 
 void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...)
@@ -71,11 +66,11 @@ static void add_faults(forge_buf_t *b, const forge_faults_t *faults)
     forge_util_buf_puts(b, "]");
 }
 
-/* The reason phrase of a status without its number: the document's title. */
+/* The status in words; httpd knows those that other modules give and none of our errors has. */
 static const char *title(int http)
 {
-    const char *line = ap_get_status_line(http);
-    return line && strlen(line) > 4 ? line + 4 : "Error";
+    const char *words = forge_util_reason(http), *line = words ? NULL : ap_get_status_line(http);
+    return words ? words : line && strlen(line) > 4 ? line + 4 : "Error";
 }
 
 void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status, int http,

@@ -2,6 +2,8 @@
  * What a handler answers: rows, composed JSON, bytes or files are put into q->reply; send.c sends it.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 #include <httpd.h>
 #include <apr_strings.h>
@@ -22,14 +24,20 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
 {
     if (forge_store_rows_count(rows) == 0)
         return FORGE_E_NOT_FOUND;
-    forge_store_render_row(start(q, q->route->success, 1024), rows, 0);
-    if (q->route->flags & FORGE_R_ETAG || q->route->success == HTTP_CREATED) {
+    forge_store_render_row(start(q, forge_core_success(q->route), 1024), rows, 0);
+    if (q->route->flags & FORGE_R_ETAG || q->reply->http == HTTP_CREATED) {
         const char *version = forge_store_rows_text(rows, 0, "_version");
         if (!version)
             version = forge_store_rows_text(rows, 0, "version");
         if (version)
             q->reply->etag = forge_core_etag_version(q->pool, version);
     }
+    return FORGE_OK;
+}
+
+forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows)
+{
+    forge_store_render_members(start(q, forge_core_success(q->route), 16384), rows);
     return FORGE_OK;
 }
 
@@ -73,7 +81,7 @@ static const char *other_params(forge_req_t *q)
 
 static const char *link_to(forge_req_t *q, const char *params, const char *rel)
 {
-    return apr_psprintf(q->pool, "<%s?%s%s>; rel=\"%s\"", forge_http_raw_path(q->r), other_params(q), params, rel);
+    return apr_psprintf(q->pool, "<%s?%s%s>; rel=\"%s\"", forge_server_raw_path(q->r), other_params(q), params, rel);
 }
 
 static const char *link_by_skip(forge_req_t *q, apr_int64_t skip, const char *rel)
@@ -87,8 +95,7 @@ static const char *link_by_cursor(forge_req_t *q, const forge_list_t *list, cons
     const forge_list_order_t *order = forge_store_list_order(list, q->page.sort);
     int last = q->page.limit - 1;
     const char *key = order->key ? forge_store_rows_text(rows, last, order->key) : NULL;
-    const char *scope = apr_pstrcat(q->pool, q->route->operation, " ", order->name, NULL);
-    const char *cursor = forge_core_cursor_make(q->pool, q->keys, scope, key, id_of(rows, last));
+    const char *cursor = forge_core_cursor_make(q->pool, q->keys, q->page.scope, key, id_of(rows, last));
     return link_to(q, apr_psprintf(q->pool, "after=%s&limit=%d", cursor, q->page.limit), "next");
 }
 
@@ -108,18 +115,17 @@ forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const 
 {
     int n = forge_store_rows_count(rows);
     bool more = n > q->page.limit;
-    forge_buf_t *body = start(q, q->route->success, 64 + (apr_size_t)n * 320);
+    forge_buf_t *body = start(q, forge_core_success(q->route), 64 + (apr_size_t)n * 320);
     forge_store_render_list(body, rows, more ? q->page.limit : n);
     add_links(q, list, rows, more);
     if (q->page.count && total >= 0)
         forge_reply_header(q, "X-Total-Count", forge_util_itoa(q->pool, total));
-    q->reply->etag = forge_core_etag_bytes(q->pool, body->data, body->len);
-    return FORGE_OK;
+    return forge_reply_etag_bytes(q, NULL);
 }
 
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body)
 {
-    return forge_reply_json_status(q, q->route->success, body);
+    return forge_reply_json_status(q, forge_core_success(q->route), body);
 }
 
 forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_json_t *body)
@@ -131,7 +137,7 @@ forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_jso
 forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *media)
 {
     q->reply->set = true;
-    q->reply->http = q->route->success;
+    q->reply->http = forge_core_success(q->route);
     q->reply->media = media ? media : "application/json";
     q->reply->body = body;
     return FORGE_OK;
@@ -161,20 +167,37 @@ forge_status_t forge_reply_none(forge_req_t *q)
 
 void forge_reply_cookie(forge_req_t *q, const forge_who_t *who)
 {
-    forge_http_cookie_set(q->r, q->server, who);
+    forge_server_cookie_set(q->r, q->server, who);
 }
 
 void forge_reply_cookie_clear(forge_req_t *q)
 {
-    forge_http_cookie_clear(q->r, q->server);
+    forge_server_cookie_clear(q->r, q->server);
 }
 
 void forge_reply_header(forge_req_t *q, const char *name, const char *value)
 {
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return;
+    if (!forge_util_line(value))
+        return;
     if (!q->reply->headers)
         q->reply->headers = apr_table_make(q->pool, 4);
     apr_table_set(q->reply->headers, name, value);
+}
+
+void forge_reply_location(forge_req_t *q, const char *address)
+{
+    q->reply->location = address;
+}
+
+void forge_reply_etag(forge_req_t *q, const char *etag)
+{
+    q->reply->etag = etag;
+}
+
+forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version)
+{
+    const forge_buf_t *body = q->reply->body;
+    q->reply->etag =
+        version ? forge_core_etag_both(q->pool, version, body->data, body->len) : forge_core_etag_bytes(q->pool, body->data, body->len);
+    return FORGE_OK;
 }

@@ -14,8 +14,8 @@ int forge_http_begin(request_rec *r)
 {
     if (r->main || !forge_config_enabled(forge_config_of_server(r->server)))
         return DECLINED;
-    forge_http_identify(r)->located = true;
-    if (forge_http_ours(r))
+    forge_server_identify(r)->located = true;
+    if (forge_server_ours(r))
         forge_http_die_prepare(r);
     return DECLINED;
 }
@@ -34,7 +34,7 @@ static const char *user_agent(request_rec *r)
 
 forge_req_t *forge_http_request_make(request_rec *r, const forge_server_t *server)
 {
-    const forge_note_t *note = forge_http_note(r);
+    const forge_note_t *note = forge_server_note(r);
     forge_req_t *q = apr_pcalloc(r->pool, sizeof(*q));
     q->pool = r->pool;
     q->server = server;
@@ -60,5 +60,5 @@ const char *forge_http_header(forge_req_t *q, const char *name)
 
 const char *forge_http_address(const forge_req_t *q)
 {
-    return forge_http_limit_address(q->r);
+    return forge_server_limit_address(q->r);
 }

@@ -2,6 +2,7 @@
  * The only place that writes an answer: problem documents, conditional answers, caching rules, one heap bucket with a Content-Length.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -19,23 +20,6 @@ APLOG_USE_MODULE(forge);
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
 
-/* The challenge of RFC 6750 §3: no error code when no token came; of RFC 9470 §3 when the login was too weak. */
-static void challenge(forge_req_t *q, forge_status_t status)
-{
-    apr_table_t *h = q->r->err_headers_out;
-    if (status == FORGE_E_INVALID_TOKEN)
-        apr_table_setn(h, "WWW-Authenticate",
-                       "Bearer realm=\"forge\", error=\"invalid_token\", error_description=\"the access token is not valid\"");
-    else if (status == FORGE_E_FORBIDDEN)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\", error=\"insufficient_scope\"");
-    else if (status == FORGE_E_STEP_UP)
-        apr_table_setn(h, "WWW-Authenticate",
-                       "Bearer realm=\"forge\", error=\"insufficient_user_authentication\", "
-                       "error_description=\"a second factor is needed\", acr_values=\"mfa\"");
-    else if (forge_util_error(status)->http == HTTP_UNAUTHORIZED)
-        apr_table_setn(h, "WWW-Authenticate", "Bearer realm=\"forge\"");
-}
-
 /* Replaces whatever a handler left by the problem document. */
 static void compose_problem(forge_req_t *q, forge_status_t status)
 {
@@ -48,9 +32,10 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
-    forge_http_problem_write(reply->body, q->request_id, forge_http_raw_path(q->r), status, http, reply->detail, reply->faults);
-    challenge(q, status);
-    if (http == HTTP_SERVICE_UNAVAILABLE && !forge_http_note(q->r)->retry_after)
+    forge_http_problem_write(reply->body, q->request_id, forge_server_raw_path(q->r), status, http, reply->detail, reply->faults);
+    if (forge_server_challenge(status))
+        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_server_challenge(status));
+    if (http == HTTP_SERVICE_UNAVAILABLE && !forge_server_note(q->r)->retry_after)
         forge_http_retry_after(q, RETRY_DEFAULT);
     if (http == HTTP_INTERNAL_SERVER_ERROR)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, q->r, "FG0402: answering 500 [request %s]", q->request_id);
@@ -60,7 +45,7 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
 static const char *cache_control(forge_req_t *q)
 {
     if (!q->route || q->reply->http >= 400 || q->route->flags & FORGE_R_TOKENS || q->route->method != FORGE_GET ||
-        forge_http_cookie_sets(q->r))
+        forge_server_cookie_sets(q->r))
         return "no-store";
     if (q->route->flags & FORGE_R_PUBLIC && q->who.user_id == 0)
         return "public, max-age=" PUBLIC_MAX_AGE;
@@ -71,13 +56,12 @@ static void set_headers(forge_req_t *q)
 {
     forge_reply_t *reply = q->reply;
     apr_table_t *h = q->r->headers_out;
-    forge_http_headers_set(q->r, q->server);
+    forge_server_headers_set(q->r, q->server);
     forge_http_cors_set(q->r, q->config);
     if (reply->headers)
         q->r->headers_out = h = apr_table_overlay(q->pool, reply->headers, h);
-    for (const char *const *own = (const char *const[]){"Content-Security-Policy", NULL}; reply->headers && *own; own++)
-        if (apr_table_get(reply->headers, *own)) /* a page's own policy replaces the general one */
-            apr_table_unset(q->r->err_headers_out, *own);
+    if (reply->headers && apr_table_get(reply->headers, "Content-Security-Policy")) /* a page's own policy replaces the general one */
+        apr_table_unset(q->r->err_headers_out, "Content-Security-Policy");
     if (!apr_table_get(h, "Cache-Control"))
         apr_table_setn(h, "Cache-Control", cache_control(q));
     if (q->route && q->route->role == FORGE_ROLE_NONE && q->route->flags & FORGE_R_PUBLIC)
@@ -90,8 +74,8 @@ static void set_headers(forge_req_t *q)
         apr_table_setn(h, "Allow", reply->allow);
     if (reply->accept)
         apr_table_setn(h, "Accept", reply->accept);
-    if (forge_http_note(q->r)->retry_after)
-        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, forge_http_note(q->r)->retry_after));
+    if (forge_server_note(q->r)->retry_after)
+        apr_table_setn(q->r->err_headers_out, "Retry-After", apr_itoa(q->pool, forge_server_note(q->r)->retry_after));
 }
 
 static bool not_modified(forge_req_t *q)
@@ -138,7 +122,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     request_rec *r = q->r;
     if (r->eos_sent) /* the body broke a rule of httpd's while we read it, and httpd has answered that by itself (die.c) */
         return OK;
-    if (status != FORGE_OK && status != FORGE_REPLAYED)
+    if (status != FORGE_OK && status != FORGE_ANSWERED)
         compose_problem(q, status);
     else if (!q->reply->set || (q->reply->body && q->reply->body->failed)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0403: %s left no usable answer", q->route ? q->route->operation : "-");

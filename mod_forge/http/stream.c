@@ -3,6 +3,8 @@
  * client reads; a client that stops reading, or reads too slowly to come to an end, is cut off.
  */
 #include "http_private.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 #include <httpd.h>
 #include <http_log.h>
@@ -47,10 +49,10 @@ static forge_status_t make_piece(forge_req_t *q, forge_stream_t *stream)
     forge_lease_t *lease;
     forge_db_t *db;
     const char *activity = apr_pstrcat(stream->turn, "forge ", q->request_id, NULL);
-    FORGE_TRY(forge_http_lease_take(stream->turn, q->server, activity, &lease, &db));
+    FORGE_TRY(forge_server_lease_take(stream->turn, q->server, activity, &lease, &db));
     forge_buf_t *b = forge_util_buf_make(stream->turn, 64 * 1024, PIECE_MAX);
     forge_status_t status = stream->next(q, db, stream->turn, stream->baton, b, &stream->more);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     stream->piece = b;
     return status == FORGE_OK && b->failed ? FORGE_E_INTERNAL : status;
 }
@@ -70,7 +72,7 @@ forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_strea
     apr_pool_create(&stream->turn, q->pool);
     FORGE_TRY(make_piece(q, stream));
     q->reply->set = true;
-    q->reply->http = q->route->success;
+    q->reply->http = forge_core_success(q->route);
     q->reply->media = media;
     q->reply->stream = stream;
     return FORGE_OK;

@@ -33,8 +33,9 @@ typedef struct forge_mail_job_t {
     void (*tell)(void *baton, forge_mail_event_t event, const char *text);
     void *baton; /* of tell */
 } forge_mail_job_t;
-/* Claims the mails that are due, at most 16, and takes each to its end: sent, given up, or put off. A mail that cannot be sent comes again
- * after 30 s, 1 min … 1 h. *more: there may be more. Mails whose job dies come back 15 minutes later. */
+/* Claims the mails that are due, FORGE_MAILS_AT_ONCE at most, and takes each to its end: sent, given up, or put off. A
+ * mail that cannot be sent comes again after 30 s, 1 min … 1 h. *more: there may be more. Mails whose job dies come
+ * back 15 minutes later. */
 forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more);
 
 #endif

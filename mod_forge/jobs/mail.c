@@ -3,11 +3,14 @@
  * way.
  */
 #include "jobs.h"
+#include "core/identity/identity.h"
+#include "core/mail/mail.h"
+#include "store/identity/identity.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
-#define LEASE       apr_time_from_sec(15 * 60) /* 16 mails of at most 30 s each, and some rest */
+#define LEASE       apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some rest */
 #define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, with a quarter of chance */
 #define RETRY_MOST  apr_time_from_sec(3600)
 
@@ -124,7 +127,7 @@ static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t
                    .in = {.email_key = fact(item, "email_key"), .ip = fact(item, "ip"), .request_id = fact(item, "request_id")}};
     forge_json_t *facts = forge_util_json_object(p);
     forge_buf_t *b = forge_util_buf_make(p, 128, 4096);
-    forge_util_json_put_text(facts, "token", forge_core_refresh_make(p, &r.in.sha256));
+    forge_util_json_put_text(facts, "token", forge_core_secret_make(p, &r.in.sha256));
     forge_util_json_write(b, facts);
     r.in.mail.payload = forge_core_seal(p, job->keys, "mail", b->data, b->len);
     FORGE_TRY(job->db.lend(job->db.baton, p, look_up, &r));
@@ -158,7 +161,8 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
 /* It will never be sent. The mail is named by its number: addresses are nobody's business in a log. */
 static forge_status_t give_up(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, const char *why)
 {
-    const char *text = apr_psprintf(p, "mail %s (%s) was given up after %" APR_INT64_T_FMT " tries: %s", item->id, item->kind, item->tries, why);
+    const char *text =
+        apr_psprintf(p, "mail %s (%s) was given up after %" APR_INT64_T_FMT " tries: %s", item->id, item->kind, item->tries, why);
     job->tell(job->baton, FORGE_MAIL_GIVEN_UP, text);
     return done(p, job, item);
 }
@@ -213,7 +217,8 @@ static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_s
 }
 
 /* Each mail in turn. *down: why the rest has to wait. */
-static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const forge_rows_t *rows, const char **down)
+static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const forge_rows_t *rows,
+                                 const char **down)
 {
     forge_status_t status = FORGE_OK;
     apr_pool_t *turn;

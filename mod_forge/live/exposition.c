@@ -9,28 +9,28 @@ typedef struct writer_t {
     bool openmetrics;
 } writer_t;
 
-/* Counters: rows of one name stand together; the first brings the help. Names without _total, which the samples get. */
-static const struct {
-    const char *name, *help, *labels;
-    forge_counter_t counter;
-} COUNTERS[] = {
-    {"forge_rate_limited", "Requests refused with 429, by class.", "class=\"default\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_DEFAULT},
-    {"forge_rate_limited", NULL, "class=\"user\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_USER},
-    {"forge_rate_limited", NULL, "class=\"auth\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_AUTH},
-    {"forge_rate_limited", NULL, "class=\"execute\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_EXECUTE},
-    {"forge_rate_limited", NULL, "class=\"upload\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_UPLOAD},
-    {"forge_rate_limited", NULL, "class=\"analysis\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_ANALYSIS},
-    {"forge_rate_limited", NULL, "class=\"stream\"", FORGE_C_RATE_LIMITED + FORGE_LIMIT_STREAM},
-    {"forge_rate_limit_evicted", "Keys given up before their time because the table of limits was full.", NULL, FORGE_C_LIMIT_EVICTED},
-    {"forge_db_wait_timeouts", "Requests that waited in vain for a database connection.", NULL, FORGE_C_DB_WAIT_TIMEOUT},
-    {"forge_db_unavailable", "Requests that met a database which was down.", NULL, FORGE_C_DB_DOWN},
-    {"forge_password_hash", "Password hashes computed.", NULL, FORGE_C_HASH_TOTAL},
-    {"forge_password_hash_refused", "Password hashes refused because the gate was full.", NULL, FORGE_C_HASH_REFUSED},
-    {"forge_logins", "Logins, by outcome.", "outcome=\"ok\"", FORGE_C_LOGIN_OK},
-    {"forge_logins", NULL, "outcome=\"failed\"", FORGE_C_LOGIN_FAILED},
-    {"forge_token_database_checks", "Access tokens that the database was asked about, because shared memory was not sure.", NULL,
-     FORGE_C_TOKEN_ASKED},
+/* A row of metrics.def. */
+typedef struct row_t {
+    const char *name, *labels, *help;
+} row_t;
+
+static const row_t counter_rows[FORGE_COUNTERS] = {
+#define FORGE_COUNTER(name, family, labels, help) {family, labels, help},
+#define FORGE_GAUGE(name, family, labels, help)
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
 };
+
+static const row_t gauge_rows[FORGE_GAUGES] = {
+#define FORGE_COUNTER(name, family, labels, help)
+#define FORGE_GAUGE(name, family, labels, help) {family, labels, help},
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
+};
+
+_Static_assert((int)FORGE_C_LIMIT_EVICTED == (int)FORGE_C_RATE_LIMITED + (int)FORGE_LIMIT_CLASSES, "a counter for each class of limits");
 
 /* One series: of a route and, where `class` is not 0, a class of status; or of a statement. */
 typedef struct series_t {
@@ -38,34 +38,6 @@ typedef struct series_t {
     int class;
     const char *statement;
 } series_t;
-
-typedef enum gauge_t {
-    G_IN_FLIGHT,
-    G_POOL_SIZE,
-    G_POOL_BUSY,
-    G_POOL_WAITING,
-    G_LIMIT_KEYS,
-    G_HASH_IN_USE,
-    G_HASH_WAITING,
-    G_REVOCATIONS,
-    G_UPTIME,
-    GAUGES
-} gauge_t;
-
-static const struct {
-    const char *name, *help, *labels;
-    gauge_t gauge;
-} GAUGE_ROWS[] = {
-    {"forge_http_requests_in_flight", "Requests being served now.", NULL, G_IN_FLIGHT},
-    {"forge_db_pool_connections", "Database connections of all children: open, busy; requests that wait.", "state=\"size\"", G_POOL_SIZE},
-    {"forge_db_pool_connections", NULL, "state=\"busy\"", G_POOL_BUSY},
-    {"forge_db_pool_connections", NULL, "state=\"waiting\"", G_POOL_WAITING},
-    {"forge_rate_limit_keys", "Keys in the table of limits.", NULL, G_LIMIT_KEYS},
-    {"forge_password_hash_in_use", "Password hashes being computed now.", NULL, G_HASH_IN_USE},
-    {"forge_password_hash_waiting", "Requests waiting at the gate for password hashes.", NULL, G_HASH_WAITING},
-    {"forge_revocations", "Ended sessions and raised epochs kept until their last token has expired.", NULL, G_REVOCATIONS},
-    {"forge_uptime_seconds", "Seconds since these figures began; a graceful restart goes on with them.", NULL, G_UPTIME},
-};
 
 /* HELP and TYPE. OpenMetrics names the family, the older format the samples: `suffix` is what a counter or info adds. */
 static void head(const writer_t *w, const char *name, const char *suffix, const char *type, const char *help)
@@ -179,49 +151,41 @@ static void write_statements(const writer_t *w, const forge_live_segment_t *segm
 }
 
 /* One sample of the tables above. */
-static void sample(const writer_t *w, const char *name, const char *suffix, const char *labels, uint64_t n)
+static void sample(const writer_t *w, const row_t *row, const char *suffix, apr_int64_t n)
 {
-    if (labels)
-        forge_util_buf_printf(w->b, "%s%s{%s} ", name, suffix, labels);
+    if (row->labels)
+        forge_util_buf_printf(w->b, "%s%s{%s} ", row->name, suffix, row->labels);
     else
-        forge_util_buf_printf(w->b, "%s%s ", name, suffix);
-    value(w, n);
+        forge_util_buf_printf(w->b, "%s%s ", row->name, suffix);
+    value(w, (uint64_t)n);
 }
 
-static void write_counters(const writer_t *w, const forge_live_segment_t *segment)
+static void write_counters(const writer_t *w, const forge_live_t *live)
 {
-    for (size_t i = 0; i < sizeof(COUNTERS) / sizeof(*COUNTERS); i++) {
-        if (COUNTERS[i].help)
-            head(w, COUNTERS[i].name, "_total", "counter", COUNTERS[i].help);
-        sample(w, COUNTERS[i].name, "_total", COUNTERS[i].labels, forge_live_load(&segment->counters[COUNTERS[i].counter]));
+    for (int i = 0; i < FORGE_COUNTERS; i++) {
+        if (counter_rows[i].help)
+            head(w, counter_rows[i].name, "_total", "counter", counter_rows[i].help);
+        sample(w, &counter_rows[i], "_total", forge_live_counter(live, (forge_counter_t)i));
     }
 }
 
-/* A child that dies between two of its words may leave a sum below zero for a moment. */
-static uint64_t positive(uint64_t n)
+static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
 {
-    return (int64_t)n < 0 ? 0 : n;
+    static const char name[] = "forge_password_hash_wait_seconds";
+    uint64_t sum = forge_live_load(&segment->hash_wait_usec);
+    head(w, name, "", "summary", "Time that requests waited for their turn to hash a password, of those who waited and got it.");
+    forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000), name);
+    value(w, forge_live_load(&segment->hash_waits));
 }
 
 static void write_gauges(const writer_t *w, forge_live_t *live)
 {
-    forge_live_process_t sum;
-    forge_live_process_sum(live, &sum);
-    const uint64_t figures[GAUGES] = {
-        [G_IN_FLIGHT] = positive(sum.in_flight),
-        [G_POOL_SIZE] = positive(sum.pool_size),
-        [G_POOL_BUSY] = positive(sum.pool_busy),
-        [G_POOL_WAITING] = positive(sum.pool_waiting),
-        [G_LIMIT_KEYS] = forge_live_limit_keys(live),
-        [G_HASH_IN_USE] = (uint64_t)forge_live_gate_held(live),
-        [G_HASH_WAITING] = (uint64_t)forge_live_gate_waiting(live),
-        [G_REVOCATIONS] = forge_live_revocations(live),
-        [G_UPTIME] = (uint64_t)apr_time_sec(forge_live_monotonic() + live->segment->wall_offset - live->segment->started),
-    };
-    for (size_t i = 0; i < sizeof(GAUGE_ROWS) / sizeof(*GAUGE_ROWS); i++) {
-        if (GAUGE_ROWS[i].help)
-            head(w, GAUGE_ROWS[i].name, "", "gauge", GAUGE_ROWS[i].help);
-        sample(w, GAUGE_ROWS[i].name, "", GAUGE_ROWS[i].labels, figures[GAUGE_ROWS[i].gauge]);
+    apr_int64_t figures[FORGE_GAUGES];
+    forge_live_gauges(live, figures);
+    for (int i = 0; i < FORGE_GAUGES; i++) {
+        if (gauge_rows[i].help)
+            head(w, gauge_rows[i].name, "", "gauge", gauge_rows[i].help);
+        sample(w, &gauge_rows[i], "", figures[i]);
     }
 }
 
@@ -233,7 +197,8 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_requests(&w, segment->slots, slots);
     write_durations(&w, segment->slots, slots);
     write_gauges(&w, live);
-    write_counters(&w, segment);
+    write_counters(&w, live);
+    write_waits(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The version that runs.");
     forge_util_buf_puts(b, "forge_build_info{");

@@ -282,7 +282,7 @@ forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const 
     bool evicted = false;
     forge_live_stripe_t *stripe = forge_live_limit_stripe(live, class, key, len, hash);
     if (now <= 0)
-        now = forge_live_monotonic() + live->segment->wall_offset;
+        now = forge_util_monotonic() + live->segment->wall_offset;
     if (!forge_live_limit_lock(stripe)) /* cannot be while holders repair; if it were, nobody may pass unlimited */
         return (forge_limit_answer_t){.retry = apr_time_from_sec(1), .reset = apr_time_from_sec(1)};
     clock_advance(stripe, now);
@@ -301,7 +301,7 @@ bool forge_live_limit_peek(forge_live_t *live, int class, const void *key, apr_s
     forge_live_stripe_t *stripe = forge_live_limit_stripe(live, class, key, len, hash);
     if (!forge_live_limit_lock(stripe))
         return false;
-    clock_advance(stripe, forge_live_monotonic() + live->segment->wall_offset);
+    clock_advance(stripe, forge_util_monotonic() + live->segment->wall_offset);
     int32_t link = *chain_of(stripe, hash);
     while (link != NONE && (key_at(stripe, link)->hash[0] != hash[0] || key_at(stripe, link)->hash[1] != hash[1]))
         link = key_at(stripe, link)->next;

@@ -18,8 +18,6 @@ typedef struct forge_live_t forge_live_t; /* one process's view of the segment *
 forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why);
 /* For unit tests: a segment of its own, gone with p. */
 forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why);
-apr_time_t forge_live_started(const forge_live_t *live); /* when the segment was made */
-apr_size_t forge_live_bytes(const forge_live_t *live);
 
 /* --- limits.c: rate limits by GCRA, exact over all children; 100 000 keys, the least recently used of a full table is given up --- */
 
@@ -56,24 +54,36 @@ void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
 void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took);
 /* Each child's share of what is in flight is kept apart by pid and birth, and dropped when that child is gone. */
 
-typedef enum forge_counter_t {                       /* simple counters; label sets of known names only */
-                               FORGE_C_RATE_LIMITED, /* first of FORGE_LIMIT_CLASSES, one per class */
-                               FORGE_C_DB_WAIT_TIMEOUT = FORGE_C_RATE_LIMITED + FORGE_LIMIT_CLASSES,
-                               FORGE_C_DB_DOWN,
-                               FORGE_C_HASH_TOTAL,
-                               FORGE_C_HASH_REFUSED,
-                               FORGE_C_LIMIT_EVICTED,
-                               FORGE_C_LOGIN_OK,
-                               FORGE_C_LOGIN_FAILED,
-                               FORGE_C_TOKEN_ASKED,
-                               FORGE_COUNTERS
+/* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t, in its order. */
+typedef enum forge_counter_t {
+#define FORGE_COUNTER(name, family, labels, help) FORGE_C_##name,
+#define FORGE_GAUGE(name, family, labels, help)
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
+    FORGE_COUNTERS
 } forge_counter_t;
+typedef enum forge_gauge_t {
+#define FORGE_COUNTER(name, family, labels, help)
+#define FORGE_GAUGE(name, family, labels, help) FORGE_G_##name,
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
+    FORGE_GAUGES
+} forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
+/* A request has waited so long for its turn to hash a password, and got it. */
+void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
-/* Pool gauges of this child, set by http/pool.c. */
+/* Pool gauges of this child, set by server/lease.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
-/* Query time by statement name (≤ 128 names; the rest count as "other"). */
+/* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
+
+/* gauges.c: the figures one by one */
+void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES]); /* all of them, as of now */
+apr_int64_t forge_live_counter(const forge_live_t *live, forge_counter_t which);
+apr_int64_t forge_live_requests(const forge_live_t *live); /* answered so far, whatever the route */
 
 #define FORGE_LIVE_TEXT_MAX (8 << 20) /* a ceiling for the buffers of the two writers below; a hundred routes need a tenth of it */
 /* Prometheus text format 0.0.4, or OpenMetrics 1.0.0 (ends with # EOF): every metric of SPEC 12 this build has, with HELP and TYPE. */
@@ -83,14 +93,37 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
  * the segment was made; memory and disk are of now. */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
 
-/* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt) --- */
+/* --- system.c --- */
 
-/* Waits at most `patience` for one of `slots` (≤ 64) places. At most 4 × slots may wait; one more is refused at once. Returns the place
- * (≥ 0), or -1. Counts nothing. A place whose holder died is free again after 60 s at the latest, or as soon as its process is gone. */
-int forge_live_gate_enter(forge_live_t *live, int slots, apr_interval_time_t patience);
+/* Per cent of the root file system and of the memory that is in use, of what users other than root may have; negative: not known. */
+typedef struct forge_machine_t {
+    double disk, memory;
+} forge_machine_t;
+forge_machine_t forge_live_machine(void);
+
+/* --- gate.c: at most n at a time over all children, for work that is expensive (bcrypt), and who waits for it in order of arrival --- */
+
+enum { FORGE_GATE_WAIT = -1, FORGE_GATE_LOST = -2 };
+
+/* Asks for one of `slots` (1 to 64) places. Returns the place (≥ 0) when one is free and nobody waits. Else FORGE_GATE_WAIT with a *ticket
+ * for the queue, to be asked about with _turn or _wait and given up with _quit; it is good for `patience` and a little more. *ticket is 0
+ * when `most` wait already. A place or seat of a process that is gone is free within 100 ms; a place is free 60 s after the last
+ * _renew. */
+int forge_live_gate_arrive(forge_live_t *live, int slots, int most, apr_interval_time_t patience, apr_uint64_t *ticket);
+/* The place when it is this ticket's turn; FORGE_GATE_WAIT when it is not; FORGE_GATE_LOST when the ticket is not good any more. Cheap
+ * enough to be asked often. */
+int forge_live_gate_turn(forge_live_t *live, apr_uint64_t ticket);
+/* Sleeps until it is this ticket's turn: the place, or FORGE_GATE_LOST after `patience`. */
+int forge_live_gate_wait(forge_live_t *live, apr_uint64_t ticket, apr_interval_time_t patience);
+/* Both at once: the place, or FORGE_GATE_LOST. */
+int forge_live_gate_enter(forge_live_t *live, int slots, int most, apr_interval_time_t patience);
+void forge_live_gate_quit(forge_live_t *live, apr_uint64_t ticket);
+void forge_live_gate_renew(forge_live_t *live, int place);
 void forge_live_gate_leave(forge_live_t *live, int place);
+/* A descriptor that becomes readable, in the sense of an edge, each time that somebody's turn may have come. Nobody reads it. -1: none. */
+int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
-int forge_live_gate_waiting(forge_live_t *live); /* waiters */
+int forge_live_gate_waiting(forge_live_t *live); /* who waits, over all children */
 
 /* --- revocations.c: what ended before its tokens did, told apart by realm (a database, as a number that is not 0) --- */
 
@@ -113,10 +146,9 @@ apr_size_t forge_live_revocations(const forge_live_t *live); /* entries that sti
  * or stood still. To be called several times a second by whoever wants to, the listener itself included. */
 bool forge_live_events_lead(forge_live_t *live, apr_uint64_t realm);
 void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
-/* Everything that was committed before `asked` (forge_live_clock) is in the table. False when another listens meanwhile. */
+/* Everything that was committed before `asked` (forge_util_monotonic) is in the table. False when another listens meanwhile. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
 /* The listener has lost its connection: from now on the realm is UNKNOWN. Nothing happens when another listens meanwhile. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);
-apr_int64_t forge_live_clock(void); /* microseconds of a clock that nobody sets */
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 2  /* counts up when a member below changes its meaning; a change of size is noticed by itself */
+#define FORGE_LIVE_LAYOUT 3  /* counts up when a member below changes its meaning; a change of size is noticed by itself */
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES     64   /* parts of the limiter, each behind a mutex of its own; a power of two */
@@ -28,14 +28,14 @@
 #define FORGE_LIVE_CLASSES      5   /* 1xx … 5xx */
 #define FORGE_LIVE_BUCKETS      15  /* the last one is +Inf */
 
-#define FORGE_LIVE_STATEMENTS      128 /* names of statements; a power of two. One more entry takes the rest */
+#define FORGE_LIVE_STATEMENTS      512 /* names of statements; a power of two. One more entry takes the rest */
 #define FORGE_LIVE_STATEMENT_WORDS 8   /* a name is kept in words, 63 bytes and a NUL */
 
 #define FORGE_LIVE_PROCESSES 1024 /* children that are told apart; one more entry takes the rest */
 
-#define FORGE_LIVE_PLACES        64 /* places of the gate, at most */
-#define FORGE_LIVE_QUEUE         4  /* waiters per place */
-#define FORGE_LIVE_PLACE_SECONDS 60 /* a place held for longer is given to another */
+#define FORGE_LIVE_PLACES        64    /* places of the gate, at most */
+#define FORGE_LIVE_SEATS         16384 /* tickets between the first and the last who wait; a power of two */
+#define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer, without a sign of life, is given to another */
 
 #define FORGE_LIVE_REVOKED_BUCKETS 4096 /* a power of two */
 #define FORGE_LIVE_REVOKED_DEEP    63   /* entries of one bucket; 258 048 in all: 131 072 random ones overflow no bucket (5 sigma) */
@@ -112,12 +112,28 @@ typedef struct forge_live_process_t {
     uint64_t in_flight, pool_size, pool_busy, pool_waiting;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
-/* A place and a seat in the queue are one word each: holder, time of expiry and number of the holding (gate.c). 0: free. */
+/* A place, and a seat in the queue before the places (gate.c). `holder` is a process's key; 0: free. Times are of the clock that nobody
+ * sets. */
+typedef struct forge_live_place_t {
+    uint64_t holder;
+    int64_t until;
+    uint64_t number; /* of the holding */
+} forge_live_place_t;
+typedef struct forge_live_seat_t {
+    uint64_t holder;
+    int64_t until;
+    uint64_t slots; /* places there are for whoever waits here */
+} forge_live_seat_t;
 typedef struct forge_live_gate_t {
-    uint32_t released; /* counts places given back; waiters sleep on it (futex) */
-    uint32_t taken;    /* numbers the holdings */
-    uint64_t places[FORGE_LIVE_PLACES];
-    uint64_t seats[FORGE_LIVE_PLACES * FORGE_LIVE_QUEUE];
+    pthread_mutex_t mutex; /* process-shared and robust; `turn`, `swept`, `changed` and the counts are read without it */
+    uint64_t head, tail;   /* tickets: the first that may still wait, and the next to be given */
+    uint64_t turn;         /* whoever has a lower ticket may take a place */
+    int64_t swept;         /* when the dead were last looked for */
+    uint32_t changed;      /* counts turns that came; threads sleep on it (futex) */
+    uint32_t held, waiting;
+    int32_t fd; /* an eventfd of the parent's: becomes readable each time that `changed` counts; -1: none */
+    forge_live_place_t places[FORGE_LIVE_PLACES];
+    forge_live_seat_t seats[FORGE_LIVE_SEATS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
 
 /* Revoked sessions and raised epochs whose hash falls here; see revocations.c. Written by one at a time, read by all. */
@@ -145,6 +161,7 @@ typedef struct forge_live_segment_t {
     int64_t wall_offset;          /* wall clock less monotonic clock when the segment was made */
     uint64_t cpu_busy, cpu_total; /* /proc/stat then */
     uint64_t counters[FORGE_COUNTERS];
+    uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     forge_live_gate_t gate;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
@@ -164,11 +181,13 @@ struct forge_live_t {
 
 /* This process's entry; the common one (the last) when the table is full. */
 forge_live_process_t *forge_live_process(forge_live_t *live);
+/* The key of this process (its pid and birth, never 0), and whether the process of a key still runs. */
+uint64_t forge_live_process_self(forge_live_t *live);
+bool forge_live_process_alive(uint64_t key);
 /* Sums over the children that live; entries of dead ones are given back. */
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4; `tweak` goes into the key, so that one text has another hash for every purpose. */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
-int64_t forge_live_monotonic(void); /* microseconds of a clock that nobody sets */
 
 /* --- limits.c --- */
 
@@ -196,11 +215,10 @@ double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q);
 /* Copies the name of entry i into `name`; false when it has none. */
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8]);
 
-/* --- system.c: Linux; figures are 0 elsewhere --- */
+/* --- system.c: Linux; figures are not known elsewhere --- */
 
 bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
-double forge_live_system_memory(void);                       /* per cent in use */
-double forge_live_system_disk(const char *path);             /* per cent in use, of what users other than root may have */
+double forge_live_system_disk(const char *path);             /* as forge_machine_t has it, of the file system that holds `path` */
 /* When the process was born, in ticks since boot; 0 when it is dead (a zombie too) or unknown. *known tells these apart. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);
 
@@ -212,7 +230,6 @@ forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t rea
 
 /* --- gate.c --- */
 
-int forge_live_gate_held(forge_live_t *live);    /* places held */
-int forge_live_gate_waiting(forge_live_t *live); /* waiters */
+void forge_live_gate_init(forge_live_segment_t *segment);
 
 #endif

@@ -112,6 +112,12 @@ void forge_live_count(forge_live_t *live, forge_counter_t which)
         forge_live_add(&live->segment->counters[which], 1);
 }
 
+void forge_live_waited(forge_live_t *live, apr_interval_time_t took)
+{
+    forge_live_add(&live->segment->hash_waits, 1);
+    forge_live_add(&live->segment->hash_wait_usec, took > 0 ? (uint64_t)took : 0);
+}
+
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting)
 {
     forge_live_process_t *process = forge_live_process(live);

@@ -99,12 +99,13 @@ static double cpu_average(const forge_live_segment_t *segment)
 
 static void write_system(forge_buf_t *b, const forge_live_segment_t *segment)
 {
+    const forge_machine_t machine = forge_live_machine();
     forge_util_buf_puts(b, ",\"system\":{");
     write_percent(b, "cpu_avg", cpu_average(segment));
     forge_util_buf_puts(b, ",");
-    write_percent(b, "memory_avg", forge_live_system_memory());
+    write_percent(b, "memory_avg", machine.memory > 0 ? machine.memory : 0);
     forge_util_buf_puts(b, ",");
-    write_percent(b, "disk_avg", forge_live_system_disk("/"));
+    write_percent(b, "disk_avg", machine.disk > 0 ? machine.disk : 0);
     forge_util_buf_puts(b, "}}");
 }
 

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The children that use the segment: a table of them, and a clock they agree on.
+ * The children that use the segment: a table of them.
  */
 #include "live_private.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KEY_PID_BITS 24 /* of a process's key; Linux has at most 2^22 pids. The other bits are its birth */
-
-int64_t forge_live_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static uint64_t process_key(pid_t pid)
 {
@@ -24,7 +16,7 @@ static uint64_t process_key(pid_t pid)
 }
 
 /* Whether the process that took this key still runs: another one may have its pid by now. */
-static bool process_alive(uint64_t key)
+bool forge_live_process_alive(uint64_t key)
 {
     pid_t pid = (pid_t)(key & ((1u << KEY_PID_BITS) - 1));
     if (kill(pid, 0) != 0 && errno == ESRCH)
@@ -55,7 +47,7 @@ static void process_sweep(forge_live_segment_t *segment)
 {
     for (int i = 0; i < FORGE_LIVE_PROCESSES; i++) {
         uint64_t key = forge_live_load(&segment->processes[i].key);
-        if (key && !process_alive(key))
+        if (key && !forge_live_process_alive(key))
             forge_live_swap(&segment->processes[i].key, key, 0);
     }
 }
@@ -85,6 +77,12 @@ forge_live_process_t *forge_live_process(forge_live_t *live)
     if (self >> 32 == (uint64_t)getpid())
         return &live->segment->processes[(self & UINT32_MAX) - 1];
     return process_join(live, self);
+}
+
+uint64_t forge_live_process_self(forge_live_t *live)
+{
+    uint64_t key = forge_live_load(&forge_live_process(live)->key);
+    return key ? key : process_key(getpid()); /* the common entry has none */
 }
 
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum)

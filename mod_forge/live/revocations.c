@@ -218,7 +218,7 @@ bool forge_live_events_lead(forge_live_t *live, uint64_t realm)
 {
     forge_live_realm_t *at = realm_at(live, realm, true);
     uint64_t self = (uint64_t)getpid();
-    int64_t now = forge_live_monotonic();
+    int64_t now = forge_util_monotonic();
     if (!at)
         return false;
     uint64_t leader = see(&at->leader);
@@ -251,11 +251,6 @@ void forge_live_events_lost(forge_live_t *live, uint64_t realm)
         put(&at->heard, 0);
 }
 
-apr_int64_t forge_live_clock(void)
-{
-    return forge_live_monotonic();
-}
-
 /* --- The question --- */
 
 forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const forge_who_t *who, apr_time_t now)
@@ -272,5 +267,5 @@ forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const for
         return FORGE_VERDICT_REVOKED;
     if (see(&sessions->lost) >= second || see(&users->lost) >= second)
         return FORGE_VERDICT_UNKNOWN;
-    return heard && forge_live_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID : FORGE_VERDICT_UNKNOWN;
+    return heard && forge_util_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID : FORGE_VERDICT_UNKNOWN;
 }

@@ -12,12 +12,13 @@ static void segment_init(forge_live_segment_t *segment)
     segment->layout = FORGE_LIVE_LAYOUT;
     segment->bytes = sizeof(*segment);
     segment->started = apr_time_now();
-    segment->wall_offset = segment->started - forge_live_monotonic();
+    segment->wall_offset = segment->started - forge_util_monotonic();
     segment->labelled = FORGE_LIVE_SLOT_OTHER + 1;
     apr_cpystrn(segment->slots[FORGE_LIVE_SLOT_OTHER].method, "other", FORGE_LIVE_METHOD_BYTES);
     apr_cpystrn(segment->slots[FORGE_LIVE_SLOT_OTHER].route, "other", FORGE_LIVE_ROUTE_BYTES);
     forge_util_random(segment->secret, sizeof(segment->secret));
     forge_live_system_cpu(&segment->cpu_busy, &segment->cpu_total);
+    forge_live_gate_init(segment);
     forge_live_limits_init(segment);
     forge_live_revocations_init(segment);
 }
@@ -57,14 +58,4 @@ forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why)
     if (live)
         apr_pool_userdata_set(live, name, NULL, process_pool);
     return live;
-}
-
-apr_time_t forge_live_started(const forge_live_t *live)
-{
-    return live->segment->started;
-}
-
-apr_size_t forge_live_bytes(const forge_live_t *live)
-{
-    return live->segment->bytes;
 }

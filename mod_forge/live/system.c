@@ -49,13 +49,13 @@ static double meminfo(const char *text, const char *name)
     return at ? (double)strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-double forge_live_system_memory(void)
+static double memory_used(void)
 {
     char text[PROC_BYTES];
     if (!proc_read("/proc/meminfo", text))
-        return 0;
+        return -1;
     double total = meminfo(text, "MemTotal:"), available = meminfo(text, "MemAvailable:");
-    return total > 0 && available <= total ? 100 * (total - available) / total : 0;
+    return total > 0 && available <= total ? 100 * (total - available) / total : -1;
 }
 
 /* As df counts: what is reserved for root is neither used nor available. */
@@ -63,9 +63,14 @@ double forge_live_system_disk(const char *path)
 {
     struct statvfs fs;
     if (statvfs(path, &fs) != 0 || fs.f_bfree > fs.f_blocks)
-        return 0;
+        return -1;
     double used = (double)(fs.f_blocks - fs.f_bfree), open = (double)fs.f_bavail;
-    return used + open > 0 ? 100 * used / (used + open) : 0;
+    return used + open > 0 ? 100 * used / (used + open) : -1;
+}
+
+forge_machine_t forge_live_machine(void)
+{
+    return (forge_machine_t){.disk = forge_live_system_disk("/"), .memory = memory_used()};
 }
 
 /* "pid (name) state ppid …": the name may hold anything, so the fields are counted from its last parenthesis. Field 3 is the state, 22 the

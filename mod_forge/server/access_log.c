@@ -31,7 +31,7 @@ static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const
         forge_util_buf_puts(b, ",\"user_id\":null");
     add_text(b, "route", note->route, PATH_MAX_BYTES);
     add_text(b, "method", first->method, TEXT_MAX_BYTES);
-    add_text(b, "path", first->unparsed_uri ? forge_http_raw_path(first) : NULL, PATH_MAX_BYTES);
+    add_text(b, "path", first->unparsed_uri ? forge_server_raw_path(first) : NULL, PATH_MAX_BYTES);
     if (took < 0) /* the clock was set back */
         took = 0;
     forge_util_buf_printf(b, ",\"status\":%d,\"duration_ms\":%" APR_INT64_T_FMT ".%03d", last->status, took / 1000, (int)(took % 1000));
@@ -43,22 +43,22 @@ static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const
 /* Ours, or refused before httpd knew whose it was. */
 static bool concerns(request_rec *r, const forge_note_t *note)
 {
-    return forge_http_ours(r) || note->claimed || (note->request_id && !note->located);
+    return forge_server_ours(r) || note->claimed || (note->request_id && !note->located);
 }
 
-int forge_http_access_write(request_rec *r)
+int forge_server_access_write(request_rec *r)
 {
-    const forge_server_t *server = forge_http_server(r->server);
+    const forge_server_t *server = forge_server_of(r->server);
     request_rec *last = r;
     if (!server || !server->access)
         return DECLINED;
     while (last->next)
         last = last->next;
-    const forge_note_t *note = forge_http_note(last);
+    const forge_note_t *note = forge_server_note(last);
     if (!concerns(last, note))
         return DECLINED;
     forge_buf_t *b = forge_util_buf_make(r->pool, 512, FORGE_LOG_LINE_MAX);
     compose(b, r, last, note);
-    forge_http_log_write(server->access, r->server, b);
+    forge_server_log_write(server->access, r->server, b);
     return DECLINED;
 }

@@ -2,6 +2,8 @@
  * API keys: opaque credentials that the database knows. Only their digest is looked up.
  */
 #include "server_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <string.h>
@@ -17,17 +19,17 @@ static bool shaped(apr_pool_t *p, const char *key)
            forge_util_b64url_decode(p, key + PREFIX_LEN, BITS_LEN, &ignored);
 }
 
-forge_status_t forge_http_api_key(request_rec *r, const forge_server_t *server, const char *key, bool counted, forge_who_t *who)
+forge_status_t forge_server_api_key(request_rec *r, const forge_server_t *server, const char *key, bool counted, forge_who_t *who)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
     if (!shaped(r->pool, key))
         return FORGE_E_INVALID_TOKEN;
-    FORGE_TRY(forge_http_limit_peek(r, server, counted));
-    FORGE_TRY(forge_http_lease_take(r->pool, server, forge_http_activity(r), &lease, &db));
+    FORGE_TRY(forge_server_limit_peek(r, server, counted));
+    FORGE_TRY(forge_server_lease_take(r->pool, server, forge_server_activity(r), &lease, &db));
     forge_status_t status = forge_store_api_key_find(db, r->pool, forge_core_sha256_hex(r->pool, key, strlen(key)), &rows);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
         return FORGE_E_INVALID_TOKEN;

@@ -3,6 +3,7 @@
  * watches over many servers.
  */
 #include "server_private.h"
+#include "store/store.h"
 
 #include <httpd.h>
 #include <string.h>
@@ -52,10 +53,10 @@ static void write_event(apr_pool_t *p, const forge_server_t *server, const forge
         b = forge_util_buf_make(p, 512, FORGE_LOG_LINE_MAX);
         compose(b, p, server, event, false);
     }
-    forge_http_log_write(server->audit, server->s, b);
+    forge_server_log_write(server->audit, server->s, b);
 }
 
-void forge_http_audit_write(const forge_server_t *server, const forge_effects_t *effects)
+void forge_server_audit_write(const forge_server_t *server, const forge_effects_t *effects)
 {
     apr_pool_t *p;
     const char *why;

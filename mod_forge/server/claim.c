@@ -22,9 +22,9 @@ static const char *location_handler(request_rec *r)
 }
 
 /* Asked at least four times a request, so the answer is kept; before the claim (an early error of Apache's) it may still change. */
-bool forge_http_ours(request_rec *r)
+bool forge_server_ours(request_rec *r)
 {
-    const forge_note_t *note = forge_http_note(r);
+    const forge_note_t *note = forge_server_note(r);
     if (note->claimed)
         return true;
     if (r->per_dir_config == r->server->lookup_defaults && r->uri && *r->uri == '/')
@@ -32,12 +32,12 @@ bool forge_http_ours(request_rec *r)
     return strcmp(location_handler(r), "forge") == 0;
 }
 
-int forge_http_claim_translate(request_rec *r)
+int forge_server_claim_translate(request_rec *r)
 {
-    if (!forge_http_ours(r))
+    if (!forge_server_ours(r))
         return DECLINED;
-    forge_note_t *note = forge_http_note(r);
-    const forge_server_t *server = forge_http_server(r->server);
+    forge_note_t *note = forge_server_note(r);
+    const forge_server_t *server = forge_server_of(r->server);
     if (server && !note->claimed)
         forge_live_request_begin(server->live);
     note->claimed = server != NULL;
@@ -47,14 +47,14 @@ int forge_http_claim_translate(request_rec *r)
 }
 
 /* OK here also keeps core's TRACE echo away from our paths. */
-int forge_http_claim_map(request_rec *r)
+int forge_server_claim_map(request_rec *r)
 {
     return r->filename && strncmp(r->filename, "forge:/", 7) == 0 ? OK : DECLINED;
 }
 
-int forge_http_claim_type(request_rec *r)
+int forge_server_claim_type(request_rec *r)
 {
-    if (!forge_http_ours(r))
+    if (!forge_server_ours(r))
         return DECLINED;
     r->handler = "forge";
     return OK;

@@ -3,6 +3,8 @@
  * can read, says what must stand in X-CSRF-Token when the first one is to change something.
  */
 #include "server_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <http_core.h>
@@ -25,7 +27,7 @@ APLOG_USE_MODULE(forge);
 /* The value of a cookie; NULL when there is none, and when there are two, for nobody can tell which one the browser's host has set. */
 static const char *cookie_value(request_rec *r, const char *name)
 {
-    const char *header = forge_http_cookie_as_sent(r), *found = NULL;
+    const char *header = forge_server_cookie_as_sent(r), *found = NULL;
     apr_size_t len = strlen(name);
     for (const char *at = header; at && *at; at += *at == ';') {
         at += strspn(at, " \t");
@@ -45,8 +47,8 @@ static const char *cookie_value(request_rec *r, const char *name)
 /* "https://host[:port]" of this very request, as a browser would send it in Origin. */
 static const char *own_origin(request_rec *r)
 {
-    const char *scheme = forge_http_secure(r) ? "https" : "http", *host = apr_table_get(r->headers_in, "Host");
-    const char *usual = forge_http_secure(r) ? ":443" : ":80";
+    const char *scheme = forge_server_secure(r) ? "https" : "http", *host = apr_table_get(r->headers_in, "Host");
+    const char *usual = forge_server_secure(r) ? ":443" : ":80";
     char *lower = apr_pstrdup(r->pool, host ? host : r->hostname ? r->hostname : "");
     apr_size_t len = strlen(lower), cut = strlen(usual);
     if (len > cut && strcmp(lower + len - cut, usual) == 0)
@@ -64,7 +66,7 @@ static bool same_origin(request_rec *r, bool otherwise)
     return origin ? strcmp(origin, own_origin(r)) == 0 : otherwise;
 }
 
-bool forge_http_writes(request_rec *r)
+bool forge_server_writes(request_rec *r)
 {
     const char *upgrade = apr_table_get(r->headers_in, "Upgrade");
     if (upgrade && ap_find_token(r->pool, upgrade, "websocket"))
@@ -100,7 +102,7 @@ static void add_cookie(request_rec *r, const char *name, const char *value, bool
 /* Over plain HTTP a browser would refuse Secure cookies, and anybody could read others. */
 static bool can_set(request_rec *r, const forge_server_t *server)
 {
-    return forge_config_cookie(server->config, forge_config_of_request(r)) && forge_http_secure(r);
+    return forge_config_cookie(server->config, forge_config_of_request(r)) && forge_server_secure(r);
 }
 
 /* An access token that says what it is for: a cookie is renewed as long as its session lives, and whoever finds an access token that has
@@ -138,19 +140,19 @@ static void clear_cookies(request_rec *r, const forge_server_t *server)
     add_cookie(r, CSRF_COOKIE, "", true, 0);
 }
 
-void forge_http_cookie_set(request_rec *r, const forge_server_t *server, const forge_who_t *who)
+void forge_server_cookie_set(request_rec *r, const forge_server_t *server, const forge_who_t *who)
 {
     if (can_set(r, server))
-        set_cookies(r, server, who, sign(r->pool, server, who, forge_http_note(r)->begun));
+        set_cookies(r, server, who, sign(r->pool, server, who, forge_server_note(r)->begun));
 }
 
-bool forge_http_cookie_sets(request_rec *r)
+bool forge_server_cookie_sets(request_rec *r)
 {
     const char *cookie = apr_table_get(r->err_headers_out, "Set-Cookie");
     return cookie && strncmp(cookie, SESSION_COOKIE, sizeof(SESSION_COOKIE) - 1) == 0;
 }
 
-void forge_http_cookie_clear(request_rec *r, const forge_server_t *server)
+void forge_server_cookie_clear(request_rec *r, const forge_server_t *server)
 {
     clear_cookies(r, server);
 }
@@ -163,13 +165,13 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *activity = apr_pstrcat(r->pool, "forge cookie ", forge_http_identify(r)->request_id, NULL);
+    const char *activity = apr_pstrcat(r->pool, "forge cookie ", forge_server_identify(r)->request_id, NULL);
     const char *until = forge_util_time(r->pool, r->request_time + forge_config_refresh_ttl(server->config), 6);
     if (!is_marked(who))
         return FORGE_E_INVALID_TOKEN;
-    FORGE_TRY(forge_http_lease_take(r->pool, server, activity, &lease, &db));
+    FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
     forge_status_t status = forge_store_door_renew(db, r->pool, who, until, &rows);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
         return FORGE_E_INVALID_TOKEN;
@@ -193,15 +195,15 @@ static forge_status_t believe(request_rec *r, const forge_server_t *server, cons
     *token = can_set(r, server) ? cookie_value(r, SESSION_COOKIE) : NULL;
     if (!*token)
         return FORGE_E_UNAUTHENTICATED;
-    if (forge_core_token_verify_late(r->pool, server->keys, rules, *token, now, forge_config_refresh_ttl(server->config), who, &why) !=
-        FORGE_OK) {
+    const forge_shown_t shown = {*token, now, forge_config_refresh_ttl(server->config)};
+    if (forge_core_token_verify_late(r->pool, server->keys, rules, &shown, who, &why) != FORGE_OK) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0513: session cookie refused: %s [request %s]", why,
-                      forge_http_identify(r)->request_id);
+                      forge_server_identify(r)->request_id);
         return FORGE_E_INVALID_TOKEN;
     }
     if (who->expires <= now)
         return renew(r, server, who, token);
-    forge_status_t status = forge_http_token_check(r, server, r->pool, *token, now, &checked);
+    forge_status_t status = forge_server_token_check(r, server, r->pool, *token, now, &checked);
     if (status == FORGE_E_INVALID_TOKEN)
         return renew(r, server, who, token);
     if (status == FORGE_OK)
@@ -209,11 +211,11 @@ static forge_status_t believe(request_rec *r, const forge_server_t *server, cons
     return status;
 }
 
-forge_status_t forge_http_cookie_who(request_rec *r, const forge_server_t *server, forge_who_t *who)
+forge_status_t forge_server_cookie_who(request_rec *r, const forge_server_t *server, forge_who_t *who)
 {
     const char *token;
     FORGE_TRY(believe(r, server, &token, who));
-    return !forge_http_writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
+    return !forge_server_writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
 }
 
 /* A page elsewhere needs no consent of ours to send a form, or nothing at all: that could log somebody in to an account that is not
@@ -228,7 +230,7 @@ static bool is_foreign_login(request_rec *r, const forge_config_t *config, const
     return !same_origin(r, true);
 }
 
-forge_status_t forge_http_cookie_token(request_rec *r, const forge_server_t *server, const forge_route_t *route, const char **token)
+forge_status_t forge_server_cookie_token(request_rec *r, const forge_server_t *server, const forge_route_t *route, const char **token)
 {
     forge_who_t who;
     *token = NULL;
@@ -237,7 +239,7 @@ forge_status_t forge_http_cookie_token(request_rec *r, const forge_server_t *ser
     if (is_foreign_login(r, server->config, route))
         return FORGE_E_CSRF;
     forge_status_t status = believe(r, server, token, &who);
-    if (status == FORGE_OK && forge_http_writes(r) && !has_csrf_token(r, server, &who))
+    if (status == FORGE_OK && forge_server_writes(r) && !has_csrf_token(r, server, &who))
         status = FORGE_E_CSRF;
     if (status == FORGE_OK)
         return FORGE_OK;

@@ -2,6 +2,7 @@
  * What a committed statement means beyond its rows: sessions and tokens end in shared memory, audit events go into ForgeAuditLog.
  */
 #include "server_private.h"
+#include "store/store.h"
 
 #include <string.h>
 
@@ -22,7 +23,7 @@ static void apply_word(const forge_server_t *server, const char *word, apr_size_
         forge_live_revoke_user(server->live, server->realm, id, epoch, until);
 }
 
-void forge_http_revoked_apply(const forge_server_t *server, const char *words)
+void forge_server_revoked_apply(const forge_server_t *server, const char *words)
 {
     apr_time_t until = apr_time_now() + server->longest + FORGE_REVOKED_LEEWAY;
     while (*words) {
@@ -32,9 +33,9 @@ void forge_http_revoked_apply(const forge_server_t *server, const char *words)
     }
 }
 
-void forge_http_effects_apply(const forge_server_t *server, const forge_effects_t *effects)
+void forge_server_effects_apply(const forge_server_t *server, const forge_effects_t *effects)
 {
     for (int i = 0; i < effects->revoked->nelts; i++)
-        forge_http_revoked_apply(server, APR_ARRAY_IDX(effects->revoked, i, const char *));
-    forge_http_audit_write(server, effects);
+        forge_server_revoked_apply(server, APR_ARRAY_IDX(effects->revoked, i, const char *));
+    forge_server_audit_write(server, effects);
 }

@@ -2,6 +2,7 @@
  * The headers that every answer of ours carries, Apache's own errors included.
  */
 #include "server_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -14,7 +15,7 @@
 #define CSP_STRICT  "default-src 'none'; frame-ancestors 'none'"
 
 /* TLS here, or in front of us when the server's name says https ("ServerName https://…" behind a proxy). */
-bool forge_http_secure(request_rec *r)
+bool forge_server_secure(request_rec *r)
 {
     return ap_ssl_conn_is_ssl(r->connection) || strcmp(ap_http_scheme(r), "https") == 0;
 }
@@ -34,9 +35,9 @@ static void set_unless_set(request_rec *r, const char *name, const char *value)
         apr_table_setn(r->err_headers_out, name, value);
 }
 
-void forge_http_headers_set(request_rec *r, const forge_server_t *server)
+void forge_server_headers_set(request_rec *r, const forge_server_t *server)
 {
-    const forge_note_t *note = forge_http_identify(r);
+    const forge_note_t *note = forge_server_identify(r);
     apr_table_setn(r->err_headers_out, "X-Request-ID", note->request_id);
     apr_table_setn(r->err_headers_out, "traceparent", forge_core_trace_header(r->pool, &note->trace));
     if (!forge_config_security_headers(server->config))
@@ -46,6 +47,6 @@ void forge_http_headers_set(request_rec *r, const forge_server_t *server)
     set_unless_set(r, "X-XSS-Protection", "1; mode=block");
     set_unless_set(r, "Referrer-Policy", "strict-origin-when-cross-origin");
     set_unless_set(r, "Content-Security-Policy", csp(r, forge_config_csp(server->config)));
-    if (forge_http_secure(r))
+    if (forge_server_secure(r))
         set_unless_set(r, "Strict-Transport-Security", HSTS);
 }

@@ -3,6 +3,7 @@
  * DBDMax is per child and mod_dbd waits for ever at it, so a gate of the same size stands in front.
  */
 #include "server_private.h"
+#include "store/store.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -45,7 +46,7 @@ struct forge_lease_t {
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 
-forge_pool_t *forge_http_pool_make(apr_pool_t *p, server_rec *s, int size)
+forge_pool_t *forge_server_pool_make(apr_pool_t *p, server_rec *s, int size)
 {
     forge_pool_t *pool = apr_pcalloc(p, sizeof(*pool));
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
@@ -73,22 +74,22 @@ static const char *dbd_directive(server_rec *s, const char *name)
     return own ? own : said;
 }
 
-int forge_http_pool_dbd_max(server_rec *s)
+int forge_server_pool_dbd_max(server_rec *s)
 {
     const char *max = dbd_directive(s, "DBDMax");
     return max ? atoi(max) : 10; /* mod_dbd's default */
 }
 
-const char *forge_http_pool_database(apr_pool_t *p, server_rec *s)
+const char *forge_server_pool_database(apr_pool_t *p, server_rec *s)
 {
     const char *params = dbd_directive(s, "DBDParams");
     return params ? ap_getword_conf(p, &params) : ""; /* the tree has it with its quotes */
 }
 
-const char *forge_http_pool_identity(apr_pool_t *p, server_rec *s)
+const char *forge_server_pool_identity(apr_pool_t *p, server_rec *s)
 {
     const char *driver = dbd_directive(s, "DBDriver"), *params = dbd_directive(s, "DBDParams");
-    return apr_psprintf(p, "%s %d %s", driver ? driver : "", forge_http_pool_dbd_max(s), params ? params : "");
+    return apr_psprintf(p, "%s %d %s", driver ? driver : "", forge_server_pool_dbd_max(s), params ? params : "");
 }
 
 /* Must be called with the lock held, so that the last word is the truth. */
@@ -193,14 +194,14 @@ static void store_says(void *baton, bool is_error, const char *tag, const char *
     ap_log_error(APLOG_MARK, is_error ? APLOG_ERR : APLOG_INFO, 0, lease->s, "%s: %s", tag, message);
 }
 
-void forge_http_lease_return(forge_lease_t *lease)
+void forge_server_lease_return(forge_lease_t *lease)
 {
     if (!lease->rec)
         return;
     if (lease->db) {
         forge_store_db_detach(lease->db); /* rolls back what is open, and its effects with it */
         forge_effects_t effects = forge_store_effects_take(lease->db, lease->p);
-        forge_http_effects_apply(lease->server, &effects);
+        forge_server_effects_apply(lease->server, &effects);
     }
     dbd_close(lease->s, lease->rec);
     lease->rec = NULL;
@@ -210,7 +211,7 @@ void forge_http_lease_return(forge_lease_t *lease)
 
 static apr_status_t return_with_pool(void *lease)
 {
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return APR_SUCCESS;
 }
 
@@ -221,7 +222,7 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     if (!lease->rec)
         return FORGE_E_DATABASE_DOWN;
     void *native = apr_dbd_native_handle(lease->rec->driver, lease->rec->handle);
-    return forge_store_db_attach(p, native, settings, activity, store_says, lease, &lease->db);
+    return forge_store_db_attach(p, native, settings, &(forge_db_use_t){activity, store_says, lease}, &lease->db);
 }
 
 /* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by attach, at once; given
@@ -245,7 +246,7 @@ static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const
     return status;
 }
 
-forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **out,
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_lease_t **out,
                                      forge_db_t **db)
 {
     forge_status_t status = enter(server->db_pool, server);
@@ -268,23 +269,23 @@ forge_status_t forge_http_lease_take(apr_pool_t *p, const forge_server_t *server
     }
     note_failure(lease, status);
     if (lease->rec)
-        forge_http_lease_return(lease);
+        forge_server_lease_return(lease);
     else
         leave(server->db_pool, server);
     return status;
 }
 
-forge_db_t *forge_http_lease_db(const forge_lease_t *lease)
+forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
 {
     return lease && lease->rec ? lease->db : NULL;
 }
 
-forge_status_t forge_http_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data)
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity, forge_db_fn use, void *data)
 {
     forge_lease_t *lease;
     forge_db_t *db;
-    FORGE_TRY(forge_http_lease_take(p, server, activity, &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, activity, &lease, &db));
     forge_status_t status = use(db, p, data);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return status;
 }

@@ -37,7 +37,7 @@ static void key_add_address(limit_key_t *k, const apr_sockaddr_t *address)
         key_add(k, ip, address->ipaddr_len < V6_PREFIX ? (apr_size_t)address->ipaddr_len : V6_PREFIX);
 }
 
-const char *forge_http_limit_address(const request_rec *r)
+const char *forge_server_limit_address(const request_rec *r)
 {
     limit_key_t k = {.len = 0};
     const unsigned char *b = k.bytes;
@@ -92,7 +92,7 @@ static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit,
     apr_table_setn(h, "X-RateLimit-Reset", forge_util_itoa(p, seconds(now + answer->reset)));
 }
 
-forge_status_t forge_http_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class, apr_int64_t user_id)
+forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class, apr_int64_t user_id)
 {
     bool by_account;
     forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), class, &by_account);
@@ -105,11 +105,11 @@ forge_status_t forge_http_limit(request_rec *r, const forge_server_t *server, fo
     if (answer.allowed)
         return FORGE_OK;
     forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + (int)class));
-    forge_http_note(r)->retry_after = answer.retry > 0 ? (int)seconds(answer.retry) : 1;
+    forge_server_note(r)->retry_after = answer.retry > 0 ? (int)seconds(answer.retry) : 1;
     return FORGE_E_RATE_LIMITED;
 }
 
-forge_status_t forge_http_limit_peek(request_rec *r, const forge_server_t *server, bool counted)
+forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *server, bool counted)
 {
     bool by_account;
     forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), FORGE_LIMIT_DEFAULT, &by_account);
@@ -119,7 +119,7 @@ forge_status_t forge_http_limit_peek(request_rec *r, const forge_server_t *serve
     if (forge_live_limit_peek(server->live, FORGE_LIMIT_DEFAULT, key.bytes, key.len, limit))
         return FORGE_OK;
     if (!counted)
-        return forge_http_limit(r, server, FORGE_LIMIT_DEFAULT, 0);
-    forge_http_note(r)->retry_after = 1; /* the pass after the guard takes from the same quota: it counts this refusal and says when */
+        return forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0);
+    forge_server_note(r)->retry_after = 1; /* the pass after the guard takes from the same quota: it counts this refusal and says when */
     return FORGE_E_RATE_LIMITED;
 }

@@ -38,7 +38,7 @@ static forge_log_t *open_log(apr_pool_t *p, server_rec *s, const char *directive
     return log->file ? log : NULL;
 }
 
-forge_log_t *forge_http_log_open(apr_pool_t *p, server_rec *s, const char *directive, const char *name)
+forge_log_t *forge_server_log_open(apr_pool_t *p, server_rec *s, const char *directive, const char *name)
 {
     const char *key = apr_pstrcat(p, "forge-log:", name, NULL);
     void *known = NULL;
@@ -58,7 +58,7 @@ static void complain(server_rec *s, const forge_log_t *log, apr_status_t rv)
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, "FG0442: could not write to the log '%s'", log->name);
 }
 
-void forge_http_log_write(const forge_log_t *log, server_rec *s, const forge_buf_t *line)
+void forge_server_log_write(const forge_log_t *log, server_rec *s, const forge_buf_t *line)
 {
     apr_size_t len = line->len;
     if (line->failed)
@@ -68,12 +68,12 @@ void forge_http_log_write(const forge_log_t *log, server_rec *s, const forge_buf
         complain(s, log, rv);
 }
 
-int forge_http_logs_open(apr_pool_t *p, forge_server_t *server)
+int forge_server_logs_open(apr_pool_t *p, forge_server_t *server)
 {
     const char *access = forge_config_access_log(server->config), *audit = forge_config_audit_log(server->config);
-    if (access && !(server->access = forge_http_log_open(p, server->s, "ForgeAccessLog", access)))
+    if (access && !(server->access = forge_server_log_open(p, server->s, "ForgeAccessLog", access)))
         return HTTP_INTERNAL_SERVER_ERROR;
-    if (audit && !(server->audit = forge_http_log_open(p, server->s, "ForgeAuditLog", audit)))
+    if (audit && !(server->audit = forge_server_log_open(p, server->s, "ForgeAuditLog", audit)))
         return HTTP_INTERNAL_SERVER_ERROR;
     return OK;
 }

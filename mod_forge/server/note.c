@@ -2,6 +2,7 @@
  * What is noted with a request: its id and trace, its path and its credentials as they were sent.
  */
 #include "server_private.h"
+#include "core/wire/wire.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -10,7 +11,7 @@
 
 extern module AP_MODULE_DECLARE_DATA forge_module;
 
-forge_note_t *forge_http_note(request_rec *r)
+forge_note_t *forge_server_note(request_rec *r)
 {
     while (r->main)
         r = r->main;
@@ -24,15 +25,15 @@ forge_note_t *forge_http_note(request_rec *r)
 }
 
 /* A request made by an internal redirect goes on under those of the first. */
-forge_note_t *forge_http_identify(request_rec *r)
+forge_note_t *forge_server_identify(request_rec *r)
 {
-    forge_note_t *note = forge_http_note(r);
+    forge_note_t *note = forge_server_note(r);
     if (note->request_id)
         return note;
-    if (r->prev && forge_http_note(r->prev)->request_id) {
-        note->request_id = forge_http_note(r->prev)->request_id;
-        note->trace = forge_http_note(r->prev)->trace;
-        note->begun = forge_http_note(r->prev)->begun;
+    if (r->prev && forge_server_note(r->prev)->request_id) {
+        note->request_id = forge_server_note(r->prev)->request_id;
+        note->trace = forge_server_note(r->prev)->trace;
+        note->begun = forge_server_note(r->prev)->begun;
     } else {
         note->request_id = forge_core_request_id(r->pool, apr_table_get(r->headers_in, "X-Request-ID"));
         forge_core_trace_start(&note->trace, apr_table_get(r->headers_in, "traceparent"));
@@ -41,7 +42,7 @@ forge_note_t *forge_http_identify(request_rec *r)
     return note;
 }
 
-const char *forge_http_raw_path(request_rec *r)
+const char *forge_server_raw_path(request_rec *r)
 {
     const char *target = r->unparsed_uri ? r->unparsed_uri : "/";
     if (*target != '/') { /* absolute form: scheme "://" authority path (RFC 9112 §3.2.2) */
@@ -56,7 +57,7 @@ const char *forge_http_raw_path(request_rec *r)
 static const char *kept(request_rec *r, apr_size_t member, const char *name)
 {
     for (request_rec *at = r; at; at = at->prev) {
-        const char *value = *(const char *const *)((const char *)forge_http_note(at) + member);
+        const char *value = *(const char *const *)((const char *)forge_server_note(at) + member);
         if (value)
             return value;
         while (at->main)
@@ -65,17 +66,17 @@ static const char *kept(request_rec *r, apr_size_t member, const char *name)
     return apr_table_get(r->headers_in, name);
 }
 
-const char *forge_http_cookie_as_sent(request_rec *r)
+const char *forge_server_cookie_as_sent(request_rec *r)
 {
     return kept(r, offsetof(forge_note_t, cookie), "Cookie");
 }
 
-const char *forge_http_authorization_as_sent(request_rec *r)
+const char *forge_server_authorization_as_sent(request_rec *r)
 {
     return kept(r, offsetof(forge_note_t, authorization), "Authorization");
 }
 
-const char *forge_http_activity(request_rec *r)
+const char *forge_server_activity(request_rec *r)
 {
-    return apr_pstrcat(r->pool, "forge ", forge_http_identify(r)->request_id, NULL);
+    return apr_pstrcat(r->pool, "forge ", forge_server_identify(r)->request_id, NULL);
 }

@@ -2,15 +2,18 @@
  * What each virtual host has at run time: keys, router, shared segment, the gate before its database connections.
  */
 #include "server_private.h"
+#include "core/wire/wire.h"
+#include "store/store.h"
 
 #include <httpd.h>
 #include <http_config.h>
+#include <ap_mpm.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 
 static apr_hash_t *servers; /* server_rec * → forge_server_t *; written in post_config only */
 
-forge_server_t *forge_http_server(server_rec *s)
+forge_server_t *forge_server_of(server_rec *s)
 {
     return servers ? apr_hash_get(servers, &s, sizeof(s)) : NULL;
 }
@@ -36,6 +39,17 @@ static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
     return hash ? hash : 1;
 }
 
+/* No more than half of a child's database connections are for those who check passwords: the others are for who reads. A prefork child
+ * has all of them for its one request. */
+static int places_of(server_rec *s, const forge_config_t *c)
+{
+    int threads = 1, places = forge_config_bcrypt_concurrency(c), half = forge_server_pool_dbd_max(s) / 2;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    if (threads > 1 && places > half)
+        places = half;
+    return places < 1 ? 1 : places;
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router, const int *slots)
 {
     forge_server_t *server = apr_pcalloc(p, sizeof(*server));
@@ -45,7 +59,8 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->router = router;
     server->live = live;
     server->slots = slots;
-    server->realm = realm_of(p, forge_http_pool_database(p, s));
+    server->places = places_of(s, server->config);
+    server->realm = realm_of(p, forge_server_pool_database(p, s));
     server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
 }
@@ -70,7 +85,7 @@ static apr_status_t forget(void *unused)
     return APR_SUCCESS;
 }
 
-int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_live_t *live, forge_router_t *router)
+int forge_server_all_make(apr_pool_t *pconf, server_rec *main_server, forge_live_t *live, forge_router_t *router)
 {
     const int *slots = forge_live_metrics_routes(live, pconf, labels_of(pconf, router), forge_core_router_count(router));
     servers = apr_hash_make(pconf);
@@ -88,15 +103,22 @@ int forge_http_servers_make(apr_pool_t *pconf, server_rec *main_server, forge_li
     return OK;
 }
 
-void forge_http_servers_gates(apr_pool_t *p)
+int forge_server_bell(void)
+{
+    apr_hash_index_t *first = servers ? apr_hash_first(NULL, servers) : NULL;
+    const forge_server_t *any = first ? apr_hash_this_val(first) : NULL;
+    return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
+}
+
+void forge_server_all_gates(apr_pool_t *p)
 {
     apr_hash_t *pools = apr_hash_make(p);
     for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
         forge_server_t *server = apr_hash_this_val(i);
-        const char *identity = forge_http_pool_identity(p, server->s);
+        const char *identity = forge_server_pool_identity(p, server->s);
         server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
         if (!server->db_pool)
-            server->db_pool = forge_http_pool_make(p, server->s, forge_http_pool_dbd_max(server->s));
+            server->db_pool = forge_server_pool_make(p, server->s, forge_server_pool_dbd_max(server->s));
         apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
     }
 }

@@ -2,13 +2,15 @@
  * Tickets: one-use credentials in the query, for what cannot send headers.
  */
 #include "server_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <string.h>
 
 #define TICKET_LEN 43 /* 256 bits in base64url */
 
-forge_status_t forge_http_ticket(request_rec *r, const forge_server_t *server, const char *ticket, bool counted, forge_who_t *who)
+forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server, const char *ticket, bool counted, forge_who_t *who)
 {
     forge_lease_t *lease;
     forge_db_t *db;
@@ -16,10 +18,10 @@ forge_status_t forge_http_ticket(request_rec *r, const forge_server_t *server, c
     apr_size_t ignored;
     if (strnlen(ticket, TICKET_LEN + 1) != TICKET_LEN || !forge_util_b64url_decode(r->pool, ticket, TICKET_LEN, &ignored))
         return FORGE_E_INVALID_TOKEN;
-    FORGE_TRY(forge_http_limit_peek(r, server, counted));
-    FORGE_TRY(forge_http_lease_take(r->pool, server, forge_http_activity(r), &lease, &db));
+    FORGE_TRY(forge_server_limit_peek(r, server, counted));
+    FORGE_TRY(forge_server_lease_take(r->pool, server, forge_server_activity(r), &lease, &db));
     forge_status_t status = forge_store_ticket_spend(db, r->pool, forge_core_sha256_hex(r->pool, ticket, TICKET_LEN), &rows);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
         return FORGE_E_INVALID_TOKEN;

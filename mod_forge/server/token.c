@@ -2,6 +2,8 @@
  * Whether an access token is good: authentic, unexpired, and not revoked. The database is asked only while shared memory is not sure.
  */
 #include "server_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <http_log.h>
@@ -23,9 +25,9 @@ static forge_status_t ask_database(request_rec *r, const forge_server_t *server,
     forge_lease_t *lease;
     forge_db_t *db;
     forge_live_count(server->live, FORGE_C_TOKEN_ASKED);
-    FORGE_TRY(forge_http_lease_take(p, server, forge_http_activity(r), &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, forge_server_activity(r), &lease, &db));
     forge_status_t status = forge_store_token_active(db, p, who);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return status;
 }
 
@@ -33,15 +35,16 @@ static forge_status_t ask_database(request_rec *r, const forge_server_t *server,
 static forge_status_t refuse(request_rec *r, forge_who_t *who, forge_status_t status, const char *why)
 {
     memset(who, 0, sizeof(*who));
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_http_note(r)->request_id);
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0401: token refused: %s [request %s]", why, forge_server_note(r)->request_id);
     return status;
 }
 
-forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
+forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *server, apr_pool_t *p, const char *token, apr_time_t now,
                                       forge_who_t *who)
 {
     const char *why = "";
-    forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config), token, now, who, &why);
+    forge_status_t status = forge_core_token_verify(p, server->keys, forge_config_token_rules(server->config),
+                                                    &(forge_shown_t){token, now, 0}, who, &why);
     if (status != FORGE_OK)
         return refuse(r, who, status, why);
     forge_verdict_t verdict = verdict_on(server, who, now);
@@ -50,4 +53,12 @@ forge_status_t forge_http_token_check(request_rec *r, const forge_server_t *serv
     if (verdict == FORGE_VERDICT_UNKNOWN && (status = ask_database(r, server, p, who)) != FORGE_OK)
         return refuse(r, who, status, "the database does not vouch for it");
     return FORGE_OK;
+}
+
+forge_status_t forge_server_credential(request_rec *r, const forge_server_t *server, const char *text, bool counted, forge_who_t *who)
+{
+    if (strncmp(text, FORGE_API_KEY_PREFIX, strlen(FORGE_API_KEY_PREFIX)) == 0)
+        return forge_server_api_key(r, server, text, counted, who);
+    /* not when the request began: a client that sends its headers slowly must not outlive what voids its token */
+    return forge_server_token_check(r, server, r->pool, text, apr_time_now(), who);
 }

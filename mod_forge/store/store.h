@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/: all SQL. libpq is included here and nowhere else. Callers pass text parameters and get rows; no caller sees a PGresult.
+ * Door of store/, and of its engine: all SQL. The statements stand in the families, each with a door of its own. libpq is included here and nowhere else. Callers pass text parameters and get rows; no caller sees a PGresult.
  */
 #ifndef FORGE_STORE_H
 #define FORGE_STORE_H
@@ -24,12 +24,20 @@ typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, 
 
 #define FORGE_STORE_TAG_FAULT "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
 
-/* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings done, schema seen) is
- * kept with the connection by libpq's event mechanism, so that a PQreset forgets it. The first use of a new connection applies the settings
- * and checks the schema version, in one round trip: FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use. `p` is the
- * request's pool and owns the forge_db_t; `activity` (≤ 63 characters, may be NULL) shows as application_name while in use. */
-forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings, const char *activity,
-                                     forge_store_log_fn log, void *baton, forge_db_t **db);
+/* Who uses a connection for a while. */
+typedef struct forge_db_use_t {
+    const char *activity;   /* ≤ 63 characters, shows as application_name while in use; NULL: nothing */
+    forge_store_log_fn log; /* NULL: nobody listens */
+    void *baton;
+} forge_db_use_t;
+
+/* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings
+ * done, schema seen) is kept with the connection by libpq's event mechanism, so that a PQreset forgets it. The first
+ * use of a new connection applies the settings and checks the schema version, in one round trip:
+ * FORGE_E_SCHEMA_OUTDATED or FORGE_E_DATABASE_DOWN when it is of no use. `p` is the request's pool and owns the
+ * forge_db_t. */
+forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
+                                     const forge_db_use_t *use, forge_db_t **db);
 /* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool replaces it.
  * Idempotent. */
 void forge_store_db_detach(forge_db_t *db);
@@ -51,16 +59,27 @@ bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 typedef struct forge_stmt_t {
     const char *name; /* unique in the module; label of query metrics */
     const char *sql;  /* literal; $1.. parameters only */
-    int args;         /* number of parameters */
 } forge_stmt_t;
+
+/* The values of $1, $2 … as text (NULL is SQL NULL). The call says how many there are: the server refuses a number that
+ * is not the statement's. FORGE_ARGS(a, b) lives as long as the block it stands in; sizeof evaluates nothing. */
+typedef struct forge_args_t {
+    const char *const *values;
+    int count;
+} forge_args_t;
+#define FORGE_ARGS(...) \
+    ((forge_args_t){(const char *const[]){__VA_ARGS__}, \
+                    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))})
+#define FORGE_NO_ARGS ((forge_args_t){NULL, 0})
 
 typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
 
-/* Runs a statement with text parameters (NULL is SQL NULL). rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
- * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300, 08xxx, 57P0x →
- * DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL, 42P01/42703/3F000 →
- * SCHEMA_OUTDATED, else INTERNAL (logged). */
-forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args, forge_rows_t **rows);
+/* Runs a statement. rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
+ * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300,
+ * 08xxx, 57P0x → DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL,
+ * 42P01/42703/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
+forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
+                               forge_rows_t **rows);
 /* The name of the constraint the last FORGE_E_CONFLICT, BAD_REFERENCE or VALIDATION broke, or "". */
 const char *forge_store_constraint(const forge_db_t *db);
 /* Literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */
@@ -106,13 +125,15 @@ apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *co
 void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i);
 /* The first n rows as an array. */
 void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
+/* All rows as one object, a member each: columns member and content, which is JSON already. */
+void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals and prepared --- */
 
 #define FORGE_LIST_FILTERS_MAX 24 /* filters of one list */
 
 typedef struct forge_list_filter_t {
-    const char *name; /* query parameter that carries its value */
+    const char *name; /* query parameter that carries its value; "_…": the handler has the value from elsewhere */
     const char *sql;  /* condition with one "%d" where the parameter's number goes: "c.difficulty = $%d" */
 } forge_list_filter_t;
 typedef struct forge_list_order_t {
@@ -122,7 +143,7 @@ typedef struct forge_list_order_t {
                           "c.id > $%d::bigint" with key NULL */
     const char *key;   /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
 } forge_list_order_t;
-typedef struct forge_list_t {
+struct forge_list_t {
     const char *name; /* prefix of the statement names */
     const char
         *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that more ANDs can follow */
@@ -130,9 +151,9 @@ typedef struct forge_list_t {
     int base_args;
     const forge_list_filter_t *filters; /* ended by name NULL */
     const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */
-} forge_list_t;
+};
 typedef struct forge_list_query_t {
-    const char *const *base;          /* base_args values */
+    forge_args_t base;                /* as many as base_args says */
     const char *const *values;        /* one per filter row (≤ FORGE_LIST_FILTERS_MAX), NULL: filter not used */
     const char *sort;                 /* NULL: first */
     const char *after_key, *after_id; /* NULL: first page */
@@ -142,6 +163,9 @@ typedef struct forge_list_query_t {
 } forge_list_query_t;
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total);
+/* The names of its orders and filters by number; NULL past the last. */
+const char *forge_store_list_order_name(const forge_list_t *list, int i);
+const char *forge_store_list_filter_name(const forge_list_t *list, int i);
 /* Why no query of this list can be put together; NULL: it can. For the start; a list with a problem answers FORGE_E_INTERNAL. */
 const char *forge_store_list_problem(const forge_list_t *list);
 /* The order row by name, or the default. */
@@ -164,10 +188,15 @@ typedef enum forge_migration_state_t {
 typedef void (*forge_migration_fn)(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at);
 forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, forge_migration_fn fn,
                                              void *baton, const char **why);
-/* Applies what is pending, up to `target` (0: all). Waits for another node's lock at most 60 s. `say` hears each step. Afterwards grants
- * the application role its rights. */
-forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
-                                            const char *app_role, void (*say)(const char *line), const char **why);
+typedef struct forge_migrate_t {
+    const apr_array_header_t *files;
+    int target;                    /* up to this number; 0: all */
+    const char *app_role;          /* gets its rights afterwards; NULL: nobody does */
+    void (*say)(const char *line); /* hears each step; may be NULL */
+} forge_migrate_t;
+/* Applies what is pending. Waits for another node's lock at most 60 s. */
+forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job,
+                                            const char **why);
 forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int steps,
                                                void (*say)(const char *line), const char **why);
 
@@ -186,117 +215,13 @@ typedef struct forge_actor_t {
     const char *ip, *request_id;
 } forge_actor_t;
 
-/* --- users.c: accounts and their sessions --- */
+/* --- what a PATCH or a PUT asks for --- */
 
-typedef struct forge_new_user_t {
-    const char *email, *email_key, *username, *full_name, *role, *password_hash, *terms_at,
-        *privacy_at;                      /* NULL where not given; *_at RFC 3339 */
-    const char *guest_id, *guest_session; /* the guest that becomes this account, and the session it acts in; NULL: none */
-    const char *verify_sha256, *mail_sender, *mail_payload; /* token and mail that prove the address (mail.h); NULL: none */
-} forge_new_user_t;
-typedef struct forge_new_session_t {
-    const char *refresh_sha256, *expires_at, *device_name, *user_agent, *ip, *amr, *request_id;
-    const struct forge_guess_t *guess; /* of the login (login.h); NULL: none was charged */
-} forge_new_session_t;
-
-/* Creates the account, its first session with a refresh token (unless session is NULL) and the audit event in one statement. Row: the bare
- * user (id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale, timezone, created_at, updated_at) and
- * _session_id, _version. FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN. With a guest that one's row becomes the account, its epoch is raised
- * and its sessions end; FORGE_E_INVALID_TOKEN when it is no guest any more. */
-forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, const forge_new_session_t *session,
-                                       forge_rows_t **rows);
-/* By e-mail key or username (either NULL): the bare user, _password_hash, _password_set_at, _mfa (a second factor is active); no rows when
- * unknown. */
-forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows);
-/* Records a good login: session, refresh token, last_login_at/ip, audit; replaces the hash when new_hash is not NULL, settles
- * session->guess as good. Row: the bare user, _session_id. No rows: inactive, changed, or with a second factor meanwhile; then nothing was
- * settled. */
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
-                                 const forge_new_session_t *session, forge_rows_t **rows);
-/* GET /auth/me in one statement: bare user + sessions (json), mfa_enabled, profile_completion, password_changed_at, _version; no rows when
- * the session is revoked or the account inactive. */
-forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows);
-/* The configured first administrator: created when no account has that e-mail; *created says whether. */
-forge_status_t forge_store_first_superuser(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, bool *created);
-/* forgectl */
-forge_status_t forge_store_user_set_role(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *role, forge_rows_t **rows);
-forge_status_t forge_store_user_set_password(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *hash, forge_rows_t **rows);
-forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t after_id, int limit, forge_rows_t **rows);
-
-/* --- courses.c: rows have the members of SPEC 6 --- */
-
-typedef struct forge_course_in_t {
-    const char *title, *description, *difficulty, *status, *organization_id; /* PATCH: NULL leaves as it is */
-    bool organization_null;                                                  /* PATCH: set organization_id to NULL */
-} forge_course_in_t;
-extern const forge_list_t forge_store_courses_list; /* base args: caller's id or NULL, caller is admin "t"/"f" */
-forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows);
-/* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */
-forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who,
-                                         forge_rows_t **rows);
-/* if_version: a PostgreSQL array of versions, "{3,4}"; NULL: any. One statement decides and changes: FORGE_E_NOT_FOUND (or not visible),
- * FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED when if_version (NULL: any) is stale. replace: PUT semantics. Rows: the course as changed.
- */
-forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace,
-                                         const char *if_version, const forge_who_t *who, forge_rows_t **rows);
-forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_who_t *who);
-
-/* --- achievements.c --- */
-
-typedef struct forge_achievement_in_t {
-    const char *name, *description, *points, *icon;
-} forge_achievement_in_t;
-extern const forge_list_t forge_store_achievements_list; /* no base args */
-forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
-forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
-                                              forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
-forge_status_t forge_store_achievement_replace(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_achievement_in_t *in,
-                                               const char *if_version, forge_rows_t **rows);
-forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
-
-/* --- seals.c: for forgectl reseal --- */
-
-/* Factors after this id: id, user_id, secret, at most so many. */
-forge_status_t forge_store_seals_list(forge_db_t *db, apr_pool_t *p, apr_int64_t after, int limit, forge_rows_t **rows);
-/* One row when the factor still had the old seal. */
-forge_status_t forge_store_seals_replace(forge_db_t *db, apr_pool_t *p, const char *id, const char *old, const char *sealed,
-                                         forge_rows_t **rows);
-
-/* --- inspect.c: what forgectl check asks --- */
-
-/* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock (microseconds since the
- * epoch). */
-forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
-/* Row, when the role exists: super, strong (may create roles or databases, or passes row security), can_login, is_owner (of the schema, or
- * a member), owned (tables it owns), usage, creates (where it could: text, "" is good), missing and excess (rights against
- * forge.app_rights: text, NULL is good). */
-forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
-
-/* --- idempotency.c --- */
-
-typedef struct forge_stored_answer_t {
-    int status;
-    const char *headers_json, *body;
-    apr_size_t body_len;
-} forge_stored_answer_t;
-/* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is what was said before.
- * FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock), FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint
- * differs. */
-forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint,
-                                             bool *found, forge_stored_answer_t *answer);
-forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key,
-                                            const forge_stored_answer_t *answer);
-/* Deletes keys older than 24 h, ended sessions and spent tokens, in batches. */
-forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
-
-/* --- the aggregates with headers of their own; enter by this door --- */
-
-#include "store/users/accounts.h"
-#include "store/identity/doors.h"
-#include "store/identity/login.h"
-#include "store/mail/mail.h"
-#include "store/organizations/organizations.h"
-#include "store/identity/revocation.h"
-#include "store/identity/sessions.h"
+/* The statement lays the members over the row (jsonb_populate_record), takes those that it knows, and puts the default
+ * where null came for one that must have a value. */
+typedef struct forge_patch_t {
+    const char *members;    /* JSON object of validated members; null takes one away. Whoever replaces names them all */
+    const char *if_version; /* a PostgreSQL array of versions, "{3,4}"; NULL: any. Stale: FORGE_E_PRECONDITION_FAILED */
+} forge_patch_t;
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * RFC 3339 times, written and read without the C library's calendar, which knows locks and locales.
+ * RFC 3339 times, written and read without the C library's calendar, which knows locks and locales; and a clock for spans.
  */
 #include "util.h"
 #include <apr_strings.h>
+#include <time.h>
 
 #define DAY          86400
 #define FIRST_SECOND (-62167219200LL) /* 0000-01-01T00:00:00Z */
@@ -139,4 +140,11 @@ bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t)
         return false;
     *t = seconds * APR_USEC_PER_SEC + micros;
     return true;
+}
+
+apr_int64_t forge_util_monotonic(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (apr_int64_t)t.tv_sec * APR_USEC_PER_SEC + t.tv_nsec / 1000;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The rows of errors.def: HTTP status, public code and sentence of every failure.
+ * The rows of errors.def: HTTP status, public code and sentence of every failure; and their statuses in words.
  */
 #include "util.h"
 
@@ -23,4 +23,45 @@ forge_status_t forge_util_error_for_http(int http)
         if (rows[i].http == http)
             return (forge_status_t)i;
     return http >= 400 && http < 500 ? FORGE_E_BAD_REQUEST : FORGE_E_INTERNAL;
+}
+
+const char *forge_util_reason(int http)
+{
+    static const struct {
+        int http;
+        const char *words;
+    } reasons[] = {
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Request Entity Too Large"},
+        {414, "Request-URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Requested Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
+        {422, "Unprocessable Entity"},
+        {426, "Upgrade Required"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (reasons[i].http == http)
+            return reasons[i].words;
+    return NULL;
 }

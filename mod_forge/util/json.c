@@ -311,11 +311,6 @@ void forge_util_json_add_text(forge_json_t *array, const char *text)
     append(array, text_make(text));
 }
 
-void forge_util_json_add_int(forge_json_t *array, apr_int64_t n)
-{
-    append(array, json_integer(n));
-}
-
 forge_json_t *forge_util_json_add_object(forge_json_t *array)
 {
     return append(array, json_object());

@@ -106,6 +106,14 @@ const char *forge_util_hex(apr_pool_t *p, const void *data, apr_size_t len)
     return text;
 }
 
+bool forge_util_line(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            return false;
+    return true;
+}
+
 /* RFC 3629 §4: what the second byte may be depends on the first; the others are 80..BF. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len)
 {

@@ -18,6 +18,9 @@ typedef struct forge_error_t {
 /* The row of a status; for FORGE_OK or a number out of range the row of FORGE_E_INTERNAL. */
 const forge_error_t *forge_util_error(forge_status_t status);
 
+/* A status in words, as httpd's status line has them: the title of a problem. NULL for a status that no row has. */
+const char *forge_util_reason(int http);
+
 /* The most general code for an HTTP status that Apache raised (404 → FORGE_E_NOT_FOUND …);
  * unknown 4xx → FORGE_E_BAD_REQUEST, everything else → FORGE_E_INTERNAL. */
 forge_status_t forge_util_error_for_http(int http);
@@ -87,7 +90,6 @@ void forge_util_json_put_copy(forge_json_t *object, const char *name, const forg
 /* A JSON text (an example of a field table) parsed and put; a text that does not parse is put as a string. */
 void forge_util_json_put_literal(forge_json_t *object, const char *name, const char *json);
 void forge_util_json_add_text(forge_json_t *array, const char *text);
-void forge_util_json_add_int(forge_json_t *array, apr_int64_t n);
 forge_json_t *forge_util_json_add_object(forge_json_t *array);
 void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value);
 /* Compact serialisation, members in the order they were put, appended to b. */
@@ -107,6 +109,8 @@ unsigned char *forge_util_b64url_decode(apr_pool_t *p, const char *text, apr_siz
 const char *forge_util_hex(apr_pool_t *p, const void *data, apr_size_t len); /* lower case */
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms); counts code points when points is not NULL. */
 bool forge_util_utf8(const char *text, apr_size_t len, apr_size_t *points);
+/* Can it stand on one line: no control characters (U+0000 to U+001F, U+007F)? */
+bool forge_util_line(const char *text);
 /* The length of the well-formed sequence that `text` starts with; 0 when it is ill-formed or len is 0. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len);
 /* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused (false): a bad
@@ -124,6 +128,8 @@ bool forge_util_equal(const void *a, const void *b, apr_size_t len);
 const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction);
 /* RFC 3339 with any offset → microseconds since the epoch; false when it is none. */
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
+/* Microseconds of a clock that nobody sets and that all processes of a machine agree on; for spans and deadlines. */
+apr_int64_t forge_util_monotonic(void);
 
 /* --- random.c --- */
 

@@ -25,7 +25,7 @@ typedef struct job_t {
 
 static job_t *jobs; /* of this generation; written in post_config only */
 
-bool forge_http_background_stopping(void)
+bool forge_work_background_stopping(void)
 {
     int state;
     for (const job_t *job = jobs; job; job = job->next)
@@ -75,7 +75,7 @@ static apr_status_t finish_all(void *unused)
     return APR_SUCCESS;
 }
 
-void forge_http_background_child(apr_pool_t *pchild)
+void forge_work_background_child(apr_pool_t *pchild)
 {
     apr_pool_pre_cleanup_register(pchild, NULL, finish_all);
 }
@@ -88,7 +88,7 @@ static apr_status_t forget(void *unused)
     return APR_SUCCESS;
 }
 
-int forge_http_background_register(apr_pool_t *pconf, server_rec *s, const forge_background_t *what)
+int forge_work_background_register(apr_pool_t *pconf, server_rec *s, const forge_background_t *what)
 {
     ap_watchdog_t *watchdog;
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);

@@ -3,6 +3,7 @@
  * slow mail server delays nobody but its own mails.
  */
 #include "work_private.h"
+#include "store/store.h"
 #include "jobs/jobs.h"
 
 #include <httpd.h>
@@ -25,12 +26,12 @@ typedef struct mailer_t {
 static bool stopped(const void *unused)
 {
     (void)unused;
-    return forge_http_background_stopping();
+    return forge_work_background_stopping();
 }
 
 static forge_status_t lend(void *baton, apr_pool_t *p, forge_db_fn use, void *data)
 {
-    return forge_http_lease_lend(p, baton, "forge mail", use, data);
+    return forge_server_lease_lend(p, baton, "forge mail", use, data);
 }
 
 static void tell(void *baton, forge_mail_event_t event, const char *text)
@@ -50,7 +51,7 @@ static void tell(void *baton, forge_mail_event_t event, const char *text)
 static void step(void *data, apr_pool_t *p)
 {
     mailer_t *mailer = data;
-    forge_server_t *server = forge_http_server(mailer->s);
+    forge_server_t *server = forge_server_of(mailer->s);
     bool more = true;
     apr_pool_t *turn;
     if (!server || !server->db_pool)
@@ -80,26 +81,26 @@ static void step(void *data, apr_pool_t *p)
 /* The first server with this ForgePublicURL on this database sends for all of them. */
 static bool is_first(apr_pool_t *p, server_rec *main_server, server_rec *s)
 {
-    const char *url = forge_config_public_url(forge_config_of_server(s)), *database = forge_http_pool_database(p, s);
+    const char *url = forge_config_public_url(forge_config_of_server(s)), *database = forge_server_pool_database(p, s);
     for (server_rec *other = main_server; other != s; other = other->next)
-        if (forge_http_server(other) && forge_config_mail(forge_config_of_server(other)) &&
+        if (forge_server_of(other) && forge_config_mail(forge_config_of_server(other)) &&
             strcmp(forge_config_public_url(forge_config_of_server(other)), url) == 0 &&
-            forge_store_same_database(p, forge_http_pool_database(p, other), database))
+            forge_store_same_database(p, forge_server_pool_database(p, other), database))
             return false;
     return true;
 }
 
-int forge_http_mailer_register(apr_pool_t *pconf, server_rec *main_server)
+int forge_work_mailer_register(apr_pool_t *pconf, server_rec *main_server)
 {
     int n = 0;
     for (server_rec *s = main_server; s; s = s->next) {
-        if (!forge_http_server(s) || !forge_config_mail(forge_config_of_server(s)) || !is_first(pconf, main_server, s))
+        if (!forge_server_of(s) || !forge_config_mail(forge_config_of_server(s)) || !is_first(pconf, main_server, s))
             continue;
         mailer_t *mailer = apr_pcalloc(pconf, sizeof(*mailer));
         mailer->s = s;
         const forge_background_t job = {
             .thread = apr_psprintf(pconf, "_forge_mail_%d_", n++), .one_child = true, .every = STEP, .step = step, .data = mailer};
-        if (forge_http_background_register(pconf, s, &job) != OK)
+        if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -6,6 +6,7 @@
  * a prefork child has, and requests need it. While nobody listens the guard asks the database about each token.
  */
 #include "work_private.h"
+#include "store/identity/identity.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -30,20 +31,20 @@ typedef struct events_t {
     forge_listener_hooks_t hooks;
     apr_pool_t *pool; /* of the connection; NULL: not connected */
     forge_listener_t *listener;
-    apr_int64_t failed_since, retry_at, told_at; /* by forge_live_clock */
+    apr_int64_t failed_since, retry_at, told_at; /* by forge_util_monotonic */
 } events_t;
 
 static void heard(void *baton, const char *words)
 {
     const events_t *e = baton;
-    forge_http_revoked_apply(e->server, words);
+    forge_server_revoked_apply(e->server, words);
 }
 
 /* A child that must end waits for this thread. */
 static bool patient(void *baton)
 {
     const events_t *e = baton;
-    return !forge_http_background_stopping() && forge_live_events_lead(e->server->live, e->server->realm);
+    return !forge_work_background_stopping() && forge_live_events_lead(e->server->live, e->server->realm);
 }
 
 static void disconnect(events_t *e)
@@ -56,8 +57,8 @@ static void disconnect(events_t *e)
 
 static void give_up(events_t *e, const char *why)
 {
-    apr_int64_t now = forge_live_clock();
-    if (forge_http_background_stopping()) { /* patience was at an end: nothing is wrong */
+    apr_int64_t now = forge_util_monotonic();
+    if (forge_work_background_stopping()) { /* patience was at an end: nothing is wrong */
         disconnect(e);
         return;
     }
@@ -77,7 +78,7 @@ static void give_up(events_t *e, const char *why)
 static void begin(events_t *e)
 {
     const char *why = "out of memory";
-    apr_int64_t asked = forge_live_clock();
+    apr_int64_t asked = forge_util_monotonic();
     if (asked < e->retry_at)
         return;
     if (apr_pool_create_unmanaged(&e->pool) != APR_SUCCESS) {
@@ -85,7 +86,7 @@ static void begin(events_t *e)
         return;
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
-    asked = forge_live_clock();
+    asked = forge_util_monotonic();
     if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY, &why)) {
         give_up(e, why);
         return;
@@ -98,7 +99,7 @@ static void begin(events_t *e)
 static void go_on(events_t *e)
 {
     const char *why = "";
-    apr_int64_t asked = forge_live_clock();
+    apr_int64_t asked = forge_util_monotonic();
     if (!forge_store_listener_ping(e->listener, &why)) {
         give_up(e, why);
         return;
@@ -136,18 +137,18 @@ static void end(void *data)
 static bool is_first(server_rec *main_server, const forge_server_t *server)
 {
     for (server_rec *s = main_server; s != server->s; s = s->next) {
-        const forge_server_t *other = forge_http_server(s);
+        const forge_server_t *other = forge_server_of(s);
         if (other && other->realm == server->realm)
             return false;
     }
     return true;
 }
 
-int forge_http_events_register(apr_pool_t *pconf, server_rec *main_server)
+int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
-        const forge_server_t *server = forge_http_server(s);
-        const char *conninfo = forge_http_pool_database(pconf, s);
+        const forge_server_t *server = forge_server_of(s);
+        const char *conninfo = forge_server_pool_database(pconf, s);
         if (!server || !*conninfo || !is_first(main_server, server))
             continue;
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
@@ -159,7 +160,7 @@ int forge_http_events_register(apr_pool_t *pconf, server_rec *main_server)
                                         .step = step,
                                         .end = end,
                                         .data = e};
-        if (forge_http_background_register(pconf, s, &job) != OK)
+        if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -2,6 +2,10 @@
  * What happens in the background, in one child at a time, on mod_watchdog's thread: the first administrator and housekeeping.
  */
 #include "work_private.h"
+#include "core/identity/identity.h"
+#include "store/identity/identity.h"
+#include "store/users/users.h"
+#include "store/operations/operations.h"
 
 #include <httpd.h>
 #include <http_config.h>
@@ -34,16 +38,16 @@ static forge_status_t first_superuser(apr_pool_t *p, forge_server_t *server)
         return FORGE_OK;
     if (!forge_core_email_normalize(p, name, strlen(name), &user.email, &user.email_key, &why))
         return FORGE_E_VALIDATION;
-    FORGE_TRY(forge_http_lease_take(p, server, "forge first administrator", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, "forge first administrator", &lease, &db));
     forge_status_t status = forge_store_user_for_login(db, p, user.email_key, NULL, &rows);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     if (status != FORGE_OK || forge_store_rows_count(rows) > 0)
         return status;
     user.username = forge_core_username_from_email(p, user.email, "");
     user.password_hash = forge_core_hash_make(p, password, strlen(password), forge_config_bcrypt_cost(server->config));
-    FORGE_TRY(forge_http_lease_take(p, server, "forge first administrator", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, "forge first administrator", &lease, &db));
     status = forge_store_first_superuser(db, p, &user, &created);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     if (created)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, server->s, "FG0430: created the first administrator, as ForgeFirstSuperuser says");
     return status;
@@ -54,10 +58,10 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
 {
     forge_lease_t *lease;
     forge_db_t *db;
-    int found, allowed = 0, children = 1, dbd_max = forge_http_pool_dbd_max(server->s);
-    FORGE_TRY(forge_http_lease_take(p, server, "forge start", &lease, &db));
+    int found, allowed = 0, children = 1, dbd_max = forge_server_pool_dbd_max(server->s);
+    FORGE_TRY(forge_server_lease_take(p, server, "forge start", &lease, &db));
     forge_status_t status = forge_store_schema_check(db, p, &found, &allowed);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     if (status == FORGE_OK && dbd_max * children + 1 >= allowed) /* and one that listens */
@@ -72,9 +76,9 @@ static forge_status_t housekeep(apr_pool_t *p, forge_server_t *server)
 {
     forge_lease_t *lease;
     forge_db_t *db;
-    FORGE_TRY(forge_http_lease_take(p, server, "forge housekeeping", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, "forge housekeeping", &lease, &db));
     forge_status_t status = forge_store_housekeeping(db, p), erased = forge_store_accounts_erase(db, p);
-    forge_http_lease_return(lease);
+    forge_server_lease_return(lease);
     return status == FORGE_OK ? erased : status;
 }
 
@@ -86,7 +90,7 @@ static bool transient(forge_status_t status)
 static void step(void *data, apr_pool_t *p)
 {
     task_t *task = data;
-    forge_server_t *server = forge_http_server(task->s);
+    forge_server_t *server = forge_server_of(task->s);
     apr_time_t now = apr_time_now();
     if (!server || !server->db_pool)
         return;
@@ -108,15 +112,15 @@ static void step(void *data, apr_pool_t *p)
     }
 }
 
-int forge_http_tasks_register(apr_pool_t *pconf, server_rec *main_server)
+int forge_work_tasks_register(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
-        if (!forge_http_server(s))
+        if (!forge_server_of(s))
             continue;
         task_t *task = apr_pcalloc(pconf, sizeof(*task));
         task->s = s;
         const forge_background_t job = {.thread = "_forge_", .one_child = true, .every = STEP, .step = step, .data = task};
-        if (forge_http_background_register(pconf, s, &job) != OK)
+        if (forge_work_background_register(pconf, s, &job) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -11,6 +11,6 @@ struct server_rec;
 /* post_config: registers all of it. Not OK: the log says why. */
 int forge_work_register(apr_pool_t *pconf, struct server_rec *main_server);
 /* child_init */
-void forge_http_background_child(apr_pool_t *pchild);
+void forge_work_background_child(apr_pool_t *pchild);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The servers of the API tests: one PostgreSQL cluster and one httpd in a folder of their own, started once and always stopped.
+ * The servers of the API tests: each worker has a PostgreSQL cluster and an httpd in a folder of its own, a copy of one that is prepared
+ * once; they start once and always stop.
  */
 #include "harness.h"
 
@@ -31,7 +32,8 @@
 #endif
 
 env_t env;
-static int postgres_pid, httpd_pid, second_pid;
+static int postgres_pid, httpd_pid, second_pid, worker_number;
+static char template[256]; /* the folder that every worker's own is a copy of */
 static bool stopped = true;
 
 /* Ends the program when the servers cannot be started: no test means anything then. */
@@ -83,7 +85,7 @@ static bool postgres_accepts(void)
 
 void env_postgres_start(void)
 {
-    const char *argv[] = {F("%s/postgres", env.bin), "-D", path_of("pgdata"), NULL};
+    const char *argv[] = {F("%s/postgres", env.bin), "-D", path_of("pgdata"), "-k", path_of("run"), NULL};
     postgres_pid = process_start("postgres", argv, path_of("logs/postgresql.log"));
     for (int i = 0; i < 600; i++) {
         if (postgres_accepts())
@@ -113,9 +115,9 @@ static void postgres_make(void)
         F("%s/initdb", env.bin), "-D", path_of("pgdata"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", NULL};
     if (process_run("postgres", initdb, &out))
         give_up("initdb failed", out);
-    conf = F("%s\nlisten_addresses = ''\nunix_socket_directories = '%s'\nport = 5432\nfsync = off\nfull_page_writes = off\n"
+    conf = F("%s\nlisten_addresses = ''\nport = 5432\nfsync = off\nfull_page_writes = off\n"
              "max_connections = 100\nshared_buffers = 32MB\n",
-             file_read(path_of("pgdata/postgresql.conf"), 0), path_of("run"));
+             file_read(path_of("pgdata/postgresql.conf"), 0));
     file_write(path_of("pgdata/postgresql.conf"), conf);
     env_postgres_start();
     const char *psql[] = {F("%s/psql", env.bin),
@@ -169,9 +171,15 @@ static char *processes_text(void)
     if (!strcmp(env.mpm, "prefork"))
         return F(
             "ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin 0\nDBDKeep 1\nDBDMax 1\n");
-    return F("ServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin "
-             "0\nDBDKeep 4\nDBDMax 10\n");
+    return F("%sServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads 32\nMaxRequestWorkers 32\nDBDMin "
+             "0\nDBDKeep 4\nDBDMax 10\n",
+             strcmp(env.mpm, "event") == 0 ? "AsyncRequestWorkerFactor 30\n" : "");
 }
+
+/* Connections of its own, on which a statement may wait for a lock of a test's. */
+#define QUEUE_LINES \
+    "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c jit=off'\"\n" \
+    "DBDMin 0\nDBDKeep 1\nDBDMax 4\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
 
 /* The directives under which each host differs from the first. */
 static const char *const host_lines[PORTS] = {
@@ -191,19 +199,23 @@ static const char *const host_lines[PORTS] = {
     [PORT_DOORS] = "",
     [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
                     "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
+    [PORT_QUEUE] = QUEUE_LINES,
+    [PORT_QUEUE_TLS] = QUEUE_LINES "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n"
+                                   "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
+    [PORT_BRIEF] = QUEUE_LINES "ForgeQueue 2s 3\n",
     [PORT_SMTP] = "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
 
 bool port_is_tls(port_t port)
 {
-    return port == PORT_TLS || port == PORT_COOKIE;
+    return port == PORT_TLS || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
 }
 
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL || i == PORT_KEYS ? F(host_lines[i], env.dir)
+        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_BRIEF) ? F(host_lines[i], env.dir)
                             : i == PORT_SMTP                 ? F(host_lines[i], env.smtp_port)
                                                              : host_lines[i];
         if (i == PORT_DOORS || i == PORT_COOKIE)
@@ -472,10 +484,8 @@ static void folder_make(void)
     chmod(path_of("mail"), 01777); /* httpd's account writes there */
 }
 
-void env_start(void)
+static void settings_read(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGABRT, SIGSEGV};
-    stopped = false;
     env.root = geteuid() == 0;
     env.quick = getenv("FORGE_TEST_QUICK") != NULL;
     env.mpm = setting("FORGE_TEST_MPM", "event");
@@ -486,25 +496,52 @@ void env_start(void)
     env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
     if (!env.module || !env.ctl || !env.source)
         give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL or FORGE_TEST_SOURCE name nothing that is there", NULL);
+    ask(env.bin, sizeof env.bin, (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
+}
+
+/* The folder that workers copy: a migrated cluster that is shut down, certificates and keys. */
+void env_prepare(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGABRT, SIGSEGV};
+    stopped = false;
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         signal(signals[i], on_signal);
     signal(SIGPIPE, SIG_IGN);
     atexit(at_exit);
     curl_global_init(CURL_GLOBAL_ALL);
-    ask(env.bin, sizeof env.bin, (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
+    settings_read();
     folder_make();
-    for (int i = 0, same; i < PORTS; i++)
-        do { /* the system may offer one twice */
-            env.ports[i] = port_free();
-            same = 0;
-            for (int n = 0; n < i; n++)
-                same |= env.ports[n] == env.ports[i];
-        } while (same);
-    env.smtp_port = port_free();
     postgres_make();
+    env_postgres_stop(false);
     certificate_make();
     signing_keys_make();
     assets_copy();
+    snprintf(template, sizeof template, "%s", env.dir);
+}
+
+static void folder_copy(void)
+{
+    env.dir[0] = 0; /* the template is not ours to take away */
+    char own[sizeof env.dir], *out;
+    snprintf(own, sizeof own, "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
+    if (!mkdtemp(own))
+        give_up("a folder could not be made", own);
+    snprintf(env.dir, sizeof env.dir, "%s", own);
+    if (process_run(NULL, (const char *[]){"cp", "-a", F("%s/.", template), env.dir, NULL}, &out))
+        give_up("the prepared folder could not be copied", out);
+    if (env.assets)
+        env.assets = strdup(path_of("docs-ui"));
+}
+
+void env_start(int worker)
+{
+    worker_number = worker;
+    folder_copy();
+    for (int i = 0; i < PORTS; i++)
+        env.ports[i] = port_free();
+    env.smtp_port = port_free();
+    setenv("FORGE_DSN", env_dsn(), 1);
+    env_postgres_start();
     httpd_conf_write("httpd", "run", hosts_text());
     httpd_start();
 }
@@ -526,7 +563,7 @@ void env_stop(bool failed)
     env_second_stop();
     env_postgres_stop(true);
     if (failed)
-        process_run(NULL, (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s", env.mpm), NULL}, NULL);
+        process_run(NULL, (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s-%d", env.mpm, worker_number), NULL}, NULL);
     if (strstr(env.dir, "/forge-api-") && !getenv("FORGE_TEST_KEEP"))
         process_run(NULL, (const char *[]){"rm", "-rf", env.dir, NULL}, NULL);
 }

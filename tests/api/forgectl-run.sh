@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Gives tests/api/forgectl.sh a PostgreSQL of its own, on a socket in a folder of its own, and takes both away again.
 set -u
+[ "${FORGE_TEST_ONLY:-}" != smoke ] || exit 77 # skipped where a smoke test is asked for
 bin=${FORGE_PG_BINDIR:-$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)}
 dir=$(mktemp -d)
 as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }

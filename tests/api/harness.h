@@ -2,7 +2,7 @@
  * What every API test uses: a real httpd and a real PostgreSQL of their own, a client whose answers are all checked against the
  * OpenAPI document and the rules of the wire, and short ways to accounts, tokens and SQL.
  *
- * Check runs without fork (harness_run sees to it): the servers start once, tables are emptied before each case, and a case fails when the
+ * Check runs without fork: a worker's servers start once, tables are emptied before each case, and a case fails when the
  * error log holds a line at warn or above that it did not announce. Everything handed out lives until the end of the case; nobody frees.
  */
 #ifndef FORGE_TESTS_HARNESS_H
@@ -29,6 +29,9 @@ typedef enum port_t {
     PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to env.dir/mail */
     PORT_DOORS,  /* content that is not ours, behind AuthType Forge (site.c) */
     PORT_COOKIE, /* the same over TLS, ForgeCookie On */
+    PORT_QUEUE,  /* one hash at a time, statements that may take 20 s */
+    PORT_QUEUE_TLS, /* the same over TLS, HTTP/2 too */
+    PORT_BRIEF,  /* the same, but only 3 wait, for 2 s */
     PORT_SECOND, /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;
@@ -48,7 +51,8 @@ typedef struct env_t {
 } env_t;
 extern env_t env;
 
-void env_start(void);          /* exits with a message when it cannot */
+void env_prepare(void);         /* once: what the servers of all workers begin with */
+void env_start(int worker);     /* a worker's own servers; exits with a message when it cannot */
 void env_stop(bool failed);    /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
 void env_heal(void);           /* starts again what a failed test left stopped */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
@@ -115,7 +119,8 @@ typedef struct call_t {
     size_t length;
     const char *headers[12]; /* "Name: value" */
     const char *from;        /* source address, for limits ("127.0.2.1") */
-    bool http2;              /* over PORT_COOKIE; else HTTP/1.1 */
+    bool http2;              /* over PORT_COOKIE and PORT_QUEUE_TLS; else HTTP/1.1 */
+    long patience;           /* milliseconds for the answer; 0: 30 s */
     bool chunked;            /* Transfer-Encoding: chunked instead of a length */
     bool lenient;            /* the connection may break; the answer is not checked against the documents */
 } call_t;
@@ -216,47 +221,16 @@ int mail_count(const char *to, const char *subject); /* how many there are now *
 char *mail_token(const char *mail);                  /* the line that is a bare token */
 char *mail_header(const char *mail, const char *name);
 
-/* --- the suites, in the order they run --- */
+/* --- coverage.c: every operation was called --- */
 
-Suite *suite_selftest(void);
-Suite *suite_wire(void);
-Suite *suite_json(void);
-Suite *suite_tokens(void);
-Suite *suite_accounts(void);
-Suite *suite_courses(void);
-Suite *suite_achievements(void);
-Suite *suite_paging(void);
-Suite *suite_conditional(void);
-Suite *suite_idempotency(void);
-Suite *suite_limits(void);
-Suite *suite_health(void);
-Suite *suite_metrics(void);
-Suite *suite_docs(void);
-Suite *suite_access_log(void);
-Suite *suite_sessions(void);
-Suite *suite_refresh(void);
-Suite *suite_revocation(void);
-Suite *suite_guests(void);
-Suite *suite_api_keys(void);
-Suite *suite_jwks(void);
-Suite *suite_passwords(void);
-Suite *suite_mail(void);
-Suite *suite_lockout(void);
-Suite *suite_mfa(void);
-Suite *suite_profile(void);
-Suite *suite_users(void);
-Suite *suite_bulk(void);
-Suite *suite_audit(void);
-Suite *suite_organizations(void);
-Suite *suite_members(void);
-Suite *suite_invitations(void);
-Suite *suite_enrollments(void);
-Suite *suite_access(void);
-Suite *suite_doors(void);
-Suite *suite_content(void);
-Suite *suite_cookie(void);
-Suite *suite_races(void);
-Suite *suite_faults(void);
-Suite *suite_coverage(void);
+void coverage_begin(void);            /* before the workers begin */
+void coverage_report(int worker);     /* in a worker, at its end */
+bool coverage_complete(void);         /* after all of them: what none has called is printed */
+
+/* --- the suites --- */
+
+#define SUITE(name, seconds, marks) Suite *suite_##name(void);
+#include "suites.def"
+#undef SUITE
 
 #endif

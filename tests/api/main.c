@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Runs the API tests: starts the servers, every suite in order, stops them. CK_RUN_SUITE and CK_RUN_CASE choose; FORGE_TEST_MPM names the
- * MPM.
+ * Runs the API tests: the suites of suites.def, side by side, each worker with a PostgreSQL and an httpd of its own.
+ * CK_RUN_SUITE, CK_RUN_CASE and FORGE_TEST_ONLY choose; FORGE_TEST_MPM names the MPM.
  */
 #include "harness.h"
+#include "shards.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-static Suite *(*const suites[])(void) = {
-    suite_wire,          suite_json,        suite_tokens,      suite_accounts,    suite_courses,  suite_achievements, suite_paging,
-    suite_conditional,   suite_idempotency, suite_limits,      suite_health,      suite_metrics,  suite_docs,         suite_access_log,
-    suite_sessions,      suite_refresh,     suite_revocation,  suite_guests,      suite_api_keys, suite_jwks,         suite_passwords,
-    suite_mail,          suite_lockout,     suite_mfa,         suite_profile,     suite_users,    suite_bulk,         suite_audit,
-    suite_organizations, suite_members,     suite_invitations, suite_enrollments, suite_access,   suite_doors,        suite_content,
-    suite_cookie,        suite_races,       suite_faults,      suite_selftest,    suite_coverage};
+#define SUITE(name, seconds, marks) {#name, seconds, marks, suite_##name},
+static const shard_suite_t suites[] = {
+#include "suites.def"
+};
+#undef SUITE
+
+static int worker_number;
 
 /* The document every answer is judged by, from the server itself. */
 static void documents_load(void)
@@ -27,18 +29,40 @@ static void documents_load(void)
     schema_load(reply->json);
 }
 
+static void begin(int worker)
+{
+    worker_number = worker;
+    env_start(worker);
+    documents_load();
+}
+
+static void end(bool failed)
+{
+    coverage_report(worker_number);
+    watchdog(60);
+    env_stop(failed);
+}
+
+static void clean(void)
+{
+    env_stop(false);
+}
+
+/* Most cases wait more than they compute: more workers than processors. */
 int main(void)
 {
-    env_start();
-    documents_load();
-    SRunner *runner = srunner_create(NULL);
-    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++)
-        srunner_add_suite(runner, suites[i]());
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    watchdog(60);
-    env_stop(failed > 0);
+    const shard_program_t program = {.name = "api",
+                                     .suites = suites,
+                                     .count = sizeof(suites) / sizeof(suites[0]),
+                                     .jobs = 2 * (int)sysconf(_SC_NPROCESSORS_ONLN),
+                                     .isolated = CK_NOFORK,
+                                     .prepare = env_prepare,
+                                     .begin = begin,
+                                     .end = end,
+                                     .clean = clean};
+    coverage_begin();
+    int failed = shards_run(&program);
+    if (shards_all() && !coverage_complete())
+        failed++;
     return failed > 0;
 }

@@ -9,11 +9,13 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,13 +135,44 @@ void file_write(const char *path, const char *text)
     }
 }
 
+/* --- ports --- */
+
+#define PORT_FIRST 10000
+#define PORT_LAST  19999
+
+/* As long as this process lives, an abstract socket of that name keeps the port from other test programs. */
+static bool port_reserve(int port)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "forge-test-port-%d", port);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0)
+        return true; /* kept open */
+    close(fd);
+    return false;
+}
+
+static bool port_unused(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    bool good = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0;
+    close(fd);
+    return good;
+}
+
+/* Not of the range that the system takes for clients: their connections would sit on a port whose server is just stopped. */
 int port_free(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bind(fd, (struct sockaddr *)&address, sizeof address);
-    getsockname(fd, (struct sockaddr *)&address, &length);
-    close(fd);
-    return ntohs(address.sin_port);
+    static int turn;
+    if (!turn)
+        turn = (int)getpid() * 37;
+    for (int tries = 0; tries <= PORT_LAST - PORT_FIRST; tries++) {
+        int port = PORT_FIRST + turn++ % (PORT_LAST - PORT_FIRST + 1);
+        if (port_reserve(port) && port_unused(port))
+            return port;
+    }
+    fprintf(stderr, "no port is free from %d to %d\n", PORT_FIRST, PORT_LAST);
+    exit(2);
 }

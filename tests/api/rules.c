@@ -134,6 +134,8 @@ static const char *status_wrong(const reply_t *reply)
         return "429 or 503 without Retry-After";
     if (reply->status == 401 && (!challenge || strncmp(challenge, "Bearer", 6)))
         return "401 without WWW-Authenticate: Bearer";
+    if (reply->status == 401 && strstr(challenge, "insufficient_user_authentication") && !strstr(challenge, "acr_values="))
+        return "a second factor is needed, but the challenge does not say so (RFC 9470)";
     if (reply->status == 405 && !header(reply, "Allow"))
         return "405 without Allow";
     if (reply->status == 415 && !header(reply, "Accept"))

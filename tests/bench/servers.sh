@@ -41,6 +41,7 @@ helpers_build() {
     # shellcheck disable=SC2046 # words on purpose
     cc -O2 $("$apr" --cppflags --includes) $("$apu" --includes) -o "$dir/bcrypt" "$here/bcrypt.c" $("$apu" --link-ld --libs) $("$apr" --link-ld --libs) \
         -pthread >"$log" 2>&1 || die "cc cannot build bcrypt.c" "$log"
+    cc -O2 -o "$dir/rush" "$here/rush.c" -pthread >"$log" 2>&1 || die "cc cannot build rush.c" "$log"
 }
 
 # Not durable, so that both sides of each comparison cost processor and not disk; nothing happens by itself while something is measured.

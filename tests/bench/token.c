@@ -2,7 +2,7 @@
  * What one access token costs: nanoseconds of one thread to check and to sign it, by algorithm, beside the bare signature check of OpenSSL.
  * usage: bench_token SECONDS KEY-FILE... (PEM; RSA or P-256)   prints "name metric value" lines as report.awk takes them
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <openssl/bio.h>
@@ -50,7 +50,8 @@ static void check_under(job_t *job, const forge_token_rules_t *under)
 {
     forge_who_t who;
     const char *why;
-    if (forge_core_token_verify(job->request, job->keys, under, job->token, job->now, &who, &why) != FORGE_OK)
+    if (forge_core_token_verify(job->request, job->keys, under, &(forge_shown_t){job->token, job->now, 0}, &who,
+                                &why) != FORGE_OK)
         die(why);
 }
 

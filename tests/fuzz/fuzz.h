@@ -10,6 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A target: takes any bytes, breaks no promise, returns 0. */
+typedef int (*forge_fuzz_fn)(const uint8_t *data, size_t size);
+
+#define FUZZ_TARGET(name) int forge_fuzz_##name(const uint8_t *data, size_t size);
+#include "targets.def"
+#undef FUZZ_TARGET
+
+forge_fuzz_fn forge_fuzz_find(const char *name); /* ends the program when there is none */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A pool of its own for one input; the caller destroys it. */

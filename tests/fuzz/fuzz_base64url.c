@@ -4,7 +4,7 @@
 #include "util/util.h"
 #include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_base64url(const uint8_t *data, size_t size)
 {
     unsigned char *bytes;
     const char *text;

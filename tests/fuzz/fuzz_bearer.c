@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: the Authorization header.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_bearer(const uint8_t *data, size_t size)
 {
     const char *token = NULL;
     forge_status_t status;

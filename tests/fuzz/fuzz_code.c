@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: codes of a second factor as people type them, and the base32, URI and picture of a secret of any bytes.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 
 #define SECRET_MAX 64
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_code(const uint8_t *data, size_t size)
 {
     char code[FORGE_BACKUP_CHARS + 1];
     apr_pool_t *p = forge_fuzz_pool();

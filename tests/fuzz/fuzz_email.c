@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: e-mail addresses. An accepted address is short, has one @, and normalises to itself.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "fuzz.h"
 
 /* Both forms must be accepted again and lead to the same key. */
@@ -12,7 +12,7 @@ static void check_stable(apr_pool_t *p, const char *form, const char *key)
         abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_email(const uint8_t *data, size_t size)
 {
     const char *shown, *key, *why = NULL, *name;
     apr_pool_t *p = forge_fuzz_pool();

@@ -2,7 +2,7 @@
  * Fuzz target: bodies bound by a field table. The first byte chooses the mode; what is bound keeps its field's rules, and faults never hold
  * broken text.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 
 static const forge_field_t item_fields[] = {
@@ -23,6 +23,7 @@ static const forge_field_t fields[] = {
     {.name = "u", .type = FORGE_T_TEXT, .format = "username"},
     {.name = "p", .type = FORGE_T_TEXT, .format = "password"},
     {.name = "l", .type = FORGE_T_TEXT, .max = 200, .format = "uri"},
+    {.name = "c", .type = FORGE_T_TEXT, .max = 200, .format = "line"},
     {.name = "f", .type = FORGE_T_OBJECT},
     {.name = "s", .type = FORGE_T_OBJECT, .fields = item_fields},
     {.name = "a", .type = FORGE_T_ARRAY, .max = 4, .fields = item_fields},
@@ -39,6 +40,7 @@ static void check_text(const forge_input_t *in, const forge_field_t *f)
         return;
     FORGE_PROMISE(forge_util_utf8(text, strlen(text), &points));
     FORGE_PROMISE(f->type != FORGE_T_TEXT || !f->max || (apr_int64_t)points <= f->max);
+    FORGE_PROMISE(!f->format || strcmp(f->format, "line") != 0 || forge_util_line(text));
     FORGE_PROMISE(!forge_core_input_null(in, f->name) && forge_core_input_has(in, f->name));
 }
 
@@ -57,7 +59,7 @@ static void check_input(const forge_input_t *in, const forge_faults_t *faults)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_input(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     const char *why;

@@ -6,7 +6,7 @@
 
 #define OUTPUT_MAX (16 << 20)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_json(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     const char *why = NULL;

@@ -2,8 +2,8 @@
  * Fuzz target: an access token, before a secret alone and before a ring of keys of every kind. The bytes go in as a whole token; and, cut
  * at the first newline into header and claims, once more under a right signature, so that the checks behind it are reached.
  */
-#include "core/core.h"
-#include "../unit/core/rfc_keys.h"
+#include "core/identity/identity.h"
+#include "unit/core/rfc_keys.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 #include <openssl/bio.h>
@@ -57,7 +57,8 @@ static void try_ring(apr_pool_t *p, const forge_keys_t *keys, const char *token)
     static const forge_token_rules_t rules = {"https://forge.example", "forge", 900 * APR_USEC_PER_SEC};
     forge_who_t who = {0};
     const char *why = NULL;
-    forge_status_t status = forge_core_token_verify(p, keys, &rules, token, apr_time_from_sec(1800000000), &who, &why);
+    forge_status_t status =
+        forge_core_token_verify(p, keys, &rules, &(forge_shown_t){token, apr_time_from_sec(1800000000), 0}, &who, &why);
     if (status == FORGE_OK
             ? why != NULL || who.user_id <= 0 || who.session_id <= 0 || who.role == FORGE_ROLE_NONE || who.jti == NULL || who.amr == NULL
             : status != FORGE_E_INVALID_TOKEN || why == NULL || who.user_id != 0)
@@ -106,7 +107,7 @@ static void try_parts(apr_pool_t *p, const char *head, size_t head_len, const ch
         try_token(p, with_signature(p, input, rsa));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_jwt(const uint8_t *data, size_t size)
 {
     const uint8_t *newline = memchr(data, '\n', size);
     apr_pool_t *p;

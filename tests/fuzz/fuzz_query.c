@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: queries and forms, decoded and bound to the paging parameters. Whatever is bound lies within its range.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 
 #define PAIRS_MAX 64
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_query(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     apr_table_t *pairs;

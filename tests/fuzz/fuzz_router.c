@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: the router. The first byte is the method, the rest the path; what matches is plain, and its ids are positive.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 
@@ -13,7 +13,7 @@ static forge_status_t handle(forge_req_t *q)
 
 #define ROW(m, p, op, f) \
     { \
-        .method = m, .path = p, .flags = f, .success = 200, .handle = handle, .operation = op, .tag = "t", .summary = "s" \
+        .method = m, .path = p, .flags = f, .handle = handle, .operation = op, .summary = "s" \
     }
 
 static const forge_route_t rows[] = {
@@ -32,14 +32,15 @@ static const forge_route_t rows[] = {
 static const forge_router_t *router_get(void)
 {
     static const forge_router_t *router;
-    const forge_routes_t table = {rows, sizeof(rows) / sizeof(rows[0])};
+    static const forge_tag_t tag = {"t", "a group"};
+    const forge_routes_t table = {rows, sizeof(rows) / sizeof(rows[0]), &tag};
     const char *why;
     if (!router)
-        router = forge_core_router_make(forge_fuzz_pool(), &table, 1, &why);
+        router = forge_core_router_make(forge_fuzz_pool(), &table, 1, NULL, &why);
     return router;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_router(const uint8_t *data, size_t size)
 {
     const forge_router_t *router = router_get();
     apr_pool_t *p = forge_fuzz_pool();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fuzz target: traceparent and X-Request-ID. What goes on is always well-formed, and continues itself.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "fuzz.h"
 #include <apr_strings.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int forge_fuzz_traceparent(const uint8_t *data, size_t size)
 {
     apr_pool_t *p = forge_fuzz_pool();
     const char *text = apr_pstrmemdup(p, (const char *)data, size);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A main for fuzz targets without libFuzzer: runs every file of the directories (or the files) it is given.
+ * A main for fuzz targets without libFuzzer: runs a target over every file of the directories (or the files) it is given.
+ * usage: replay TARGET PATH...
  */
+#include "fuzz.h"
 #include <dirent.h>
 #include <limits.h>
 #include <stdint.h>
@@ -10,7 +12,7 @@
 
 #define SEED_MAX (1 << 20)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static forge_fuzz_fn target;
 
 /* The bytes are copied to a block of just their size, so that a checker sees a read beyond. */
 static int replay_file(const char *path)
@@ -25,7 +27,7 @@ static int replay_file(const char *path)
     uint8_t *exact = malloc(size ? size : 1);
     for (size_t i = 0; i < size; i++)
         exact[i] = bytes[i];
-    LLVMFuzzerTestOneInput(exact, size);
+    target(exact, size);
     free(exact);
     fclose(file);
     return 0;
@@ -53,8 +55,9 @@ static int replay_directory(const char *path, int *count)
 /* An empty directory is a failure: a test that runs nothing proves nothing. */
 int main(int argc, char **argv)
 {
-    int failed = argc < 2;
-    for (int i = 1; i < argc; i++) {
+    int failed = argc < 3;
+    target = forge_fuzz_find(argc > 1 ? argv[1] : "");
+    for (int i = 2; i < argc; i++) {
         struct stat st;
         int count = 0;
         if (stat(argv[i], &st) == 0 && !S_ISDIR(st.st_mode))

@@ -5,7 +5,7 @@ set -u
 failed=0
 for seeds in "$FORGE_SRCDIR"/tests/fuzz/seeds/*; do
     name=${seeds##*/}
-    if "$FORGE_BUILDDIR/replay_${name#fuzz_}" "$seeds"; then
+    if "$FORGE_BUILDDIR/replay" "${name#fuzz_}" "$seeds"; then
         echo "ok $name"
     else
         echo "not ok $name"

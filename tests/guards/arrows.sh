@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: includes point downwards only (DESIGN, "The house"), and each library is included in its one room.
+# Guard: includes point downwards only (mod_forge/README.md, "The rooms"), families know each other by their doors alone, and each library is
+# included in its one room.
 # shellcheck disable=SC2013
 cd "${1:-.}" || exit 2
 failed=0
@@ -23,27 +24,50 @@ allowed() {
     esac
 }
 
+# Families of one layer that a family may enter, by their doors, besides what the layer shares.
+families() {
+    case "$1" in
+        api/users | api/organizations) echo "identity" ;;
+        core/wire) echo "identity" ;;
+        core/mail) echo "identity" ;;
+        store/identity | store/organizations) echo "mail" ;;
+        *) echo "" ;;
+    esac
+}
+
+# What all families of a layer share, besides the layer's own folder.
+shared_by_all() {
+    case "$1" in store/engine) return 0 ;; *) return 1 ;; esac
+}
+
 for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
     inside=${file#mod_forge/}
     case "$inside" in */*) room=${inside%%/*} ;; *) room=front ;; esac
     case "$inside" in forge.h | errors.def) room=shared ;; esac
-    # "../core/core.h" and "core/core.h" name another room; a plain name is a neighbour.
+    folder=$(dirname "$inside")
+    # "core/core.h" names a header from mod_forge/; a plain name is a neighbour in the same folder.
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"\([^"]*\)".*/\1/p' "$file"); do
-        target=${header#../}
-        case "$target" in
-            forge.h | errors.def | config.h) continue ;;
-            */*) other=${target%%/*} ;;
+        case "$header" in
+            forge.h | errors.def) continue ;;
+            ../*) wrong "$file includes \"$header\": name it by its path from mod_forge/"; continue ;;
+            */*) other=${header%%/*} place=$(dirname "$header") door=$(basename "$header") ;;
             *) continue ;;
         esac
-        [ "$other" = "$room" ] && continue
-        case " $(allowed "$room") " in
-            *" $other "*) ;;
-            *) wrong "$file includes \"$header\": $room may not know $other" ;;
-        esac
-        case "$target" in
-            "$other/$other.h") ;;
+        if [ "$other" != "$room" ]; then
+            case " $(allowed "$room") " in
+                *" $other "*) ;;
+                *) wrong "$file includes \"$header\": $room may not know $other" ;;
+            esac
+        elif [ "$place" != "$folder" ] && [ "$place" != "$room" ] && ! shared_by_all "$place"; then
+            case " $(families "$folder") " in
+                *" ${place#"$room"/} "*) ;;
+                *) wrong "$file includes \"$header\": $folder may not know $place" ;;
+            esac
+        fi
+        [ "$place" = "$folder" ] || [ "$place" = "$room" ] || { [ "$other" = "$room" ] && shared_by_all "$place"; } && continue
+        case "$header" in
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
-            *) wrong "$file includes \"$header\": other rooms are entered by their door, $other/$other.h" ;;
+            *) [ "$door" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their door, $place/$(basename "$place").h" ;;
         esac
     done
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$file"); do
@@ -55,9 +79,9 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
             jansson.h)
                 [ "$inside" = util/json.c ] || wrong "$file includes <$header>: jansson is known to util/json.c only" ;;
             liboath/* | oath.h | qrencode.h)
-                [ "$room" = core ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/ only" ;;
+                [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
             openssl/* | cjose/*)
-                [ "$room" = core ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/ only" ;;
+                [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             curl/*)
                 [ "$room" = net ] || wrong "$file includes <$header>: libcurl is known to net/ only" ;;
         esac

@@ -22,4 +22,17 @@ none "a static statement whose text is not a literal" "$(sources 'static const f
 none "a statement put together by formatting" "$(sources '(printf|strcat|buf_puts)\([^;]*"[^"]*\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|ALTER|DROP|GRANT) ' | grep -v '^mod_forge/store/engine/list\.c:')"
 # SQL lives in store/.
 none "SQL outside store/" "$(sources '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_.]+ SET|DELETE FROM) ' | grep -v '^mod_forge/store/')"
+# Above a statement with more than five parameters a line names them all: "$1 caller, $2 …".
+# shellcheck disable=SC2016
+none "a statement of more than five parameters without a line that names them" "$(find mod_forge/store -name '*.c' | sort | xargs awk '
+    FNR == 1 { said = ""; name = "" }
+    /^\/\*/ { said = "" }
+    /^(\/| )\*/ { said = said $0; next }
+    /^static const forge_stmt_t [a-z_]+ = \{$/ { name = $4; most = 0; line = FNR }
+    name { for (rest = $0; match(rest, /\$[0-9]+/); rest = substr(rest, RSTART + RLENGTH))
+               if (substr(rest, RSTART + 1, RLENGTH - 1) + 0 > most) most = substr(rest, RSTART + 1, RLENGTH - 1) + 0 }
+    name && /\};$/ { for (i = 1; most > 5 && i <= most; i++)
+                         if (!index(said " ", "$" i " ")) { print FILENAME ":" line ": " name " lacks $" i; break }
+                     name = "" }
+    !name { said = "" }')"
 exit $failed

@@ -13,10 +13,18 @@ for file in unit/*.c unit/*/*.c api/*.c api/*/*.c; do
     done
     grep -qF "tests/$file" tests.am || wrong "tests/$file is not in tests/tests.am"
 done
-for suite in $(sed -n 's/^Suite \*\(forge_test_[a-z0-9_]*\)(void).*/\1/p' unit/*/*.c | sort -u); do
-    grep -q "$suite" unit/main.c || wrong "unit/main.c does not run $suite"
+# Every suite that a file makes has its row, and every fuzz target has its own and its seeds.
+for suite in $(sed -n 's/^Suite \*forge_test_\([a-z0-9_]*\)(void).*/\1/p' unit/*/*.c); do
+    grep -q "^SUITE($suite, " unit/suites.def || wrong "unit/suites.def has no row for $suite"
 done
-for suite in $(sed -n 's/^Suite \*\(suite_[a-z_]*\)(void).*/\1/p' api/*.c api/*/*.c | sort -u); do
-    grep -q "$suite" api/main.c || wrong "api/main.c does not run $suite"
+for suite in $(sed -n 's/^Suite \*suite_\([a-z_]*\)(void).*/\1/p' api/*.c api/*/*.c); do
+    grep -q "^SUITE($suite, " api/suites.def || wrong "api/suites.def has no row for $suite"
+done
+for file in fuzz/fuzz_*.c; do
+    name=${file#fuzz/fuzz_}
+    name=${name%.c}
+    grep -q "^FUZZ_TARGET($name)" fuzz/targets.def || wrong "fuzz/targets.def has no row for $name"
+    [ -d "fuzz/seeds/fuzz_$name" ] || wrong "fuzz/seeds has no folder fuzz_$name"
+    grep -qF "tests/$file" tests.am || wrong "tests/$file is not in tests/tests.am"
 done
 exit $failed

@@ -2,6 +2,9 @@
  * Registration and one's own account: what the paths under /auth and the older ones under /users have in common.
  */
 #include "api/shared.h"
+#include "identity.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 
 #include <string.h>
 
@@ -10,149 +13,134 @@
 
 /* --- fields --- */
 
-#define USER_FIELDS \
-    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"}, \
-        {.name = "email", \
-         .type = FORGE_T_TEXT, \
-         .flags = FORGE_F_NULLABLE, \
-         .max = 254, \
-         .format = "email", \
-         .example = "\"ada@example.org\"", \
-         .help = "address as typed; null for a guest"}, \
-        {.name = "username", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username", .example = "\"ada\"", .help = "login name"}, \
-        {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"}, \
-        {.name = "bio", \
-         .type = FORGE_T_TEXT, \
-         .flags = FORGE_F_NULLABLE, \
-         .max = 5000, \
-         .example = "null", \
-         .help = "a few words about oneself"}, \
-        {.name = "avatar_url", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 2048, .example = "null", .help = "a picture"}, \
-        {.name = "role", \
-         .type = FORGE_T_TEXT, \
-         .format = "enum:guest|student|instructor|admin", \
-         .example = "\"student\"", \
-         .help = "role here"}, \
-        {.name = "is_active", .type = FORGE_T_BOOL, .example = "true", .help = "false: the account cannot log in"}, \
-        {.name = "email_verified", .type = FORGE_T_BOOL, .example = "false", .help = "the address was proven"}, \
-        {.name = "locale", \
-         .type = FORGE_T_TEXT, \
-         .flags = FORGE_F_NULLABLE, \
-         .max = 35, \
-         .example = "null", \
-         .help = "language tag (BCP 47)"}, \
-        {.name = "timezone", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "null", .help = "IANA time zone"}, \
-        {.name = "created_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"}, \
-    { \
-        .name = "updated_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was last changed" \
-    }
+/* clang-format off */
+/* Every table of an account's members is made of these, so that each has one set of bounds. */
+static const forge_field_t username_field[] = {
+    {"username", FORGE_T_TEXT, 0, 3, 30, .format = "username", .example = "ada",
+     .help = "letters, digits or underscores, unique without regard to case"},
+    {.name = NULL},
+};
+static const forge_field_t full_name_field[] = {
+    {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_API_FULL_NAME_MAX, .format = "line",
+     .example = "Ada Lovelace", .help = "name"},
+    {.name = NULL},
+};
+const forge_field_t forge_api_device_field[] = {
+    {"device_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_DEVICE_NAME_MAX, .example = "laptop",
+     .help = "what the client calls itself, for the list of sessions"},
+    {.name = NULL},
+};
 
-#define NEW_USER_FIELDS(username_flags) \
-    {.name = "email", \
-     .type = FORGE_T_TEXT, \
-     .flags = FORGE_F_REQUIRED, \
-     .max = 254, \
-     .format = "email", \
-     .example = "\"ada@example.org\"", \
-     .help = "unique without regard to case"}, \
-        {.name = "username", \
-         .type = FORGE_T_TEXT, \
-         .flags = (username_flags), \
-         .min = 3, \
-         .max = 30, \
-         .format = "username", \
-         .example = "\"ada\"", \
-         .help = "letters, digits or underscores, unique without regard to case"}, \
-        {.name = "password", \
-         .type = FORGE_T_TEXT, \
-         .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, \
-         .max = 1024, \
-         .format = "password", \
-         .example = "\"correct-Horse7-battery\"", \
-         .help = "8 to 128 characters that meet the password rules"}, \
-        {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"}, \
-        {.name = "role", \
-         .type = FORGE_T_TEXT, \
-         .format = "enum:student|instructor|admin", \
-         .preset = "student", \
-         .example = "\"student\"", \
-         .help = "only a role that this site lets people choose"}, \
-        {.name = "accept_terms", \
-         .type = FORGE_T_BOOL, \
-         .flags = FORGE_F_WRITEONLY, \
-         .example = "true", \
-         .help = "must be true where the site requires it"}, \
-    { \
-        .name = "accept_privacy", .type = FORGE_T_BOOL, .flags = FORGE_F_WRITEONLY, .example = "true", \
-        .help = "must be true where the site requires it" \
-    }
+const forge_field_t forge_api_profile_fields[] = {
+    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "7", .help = "number of the account"},
+    {.type = FORGE_T_INCLUDE, .fields = username_field},
+    {.type = FORGE_T_INCLUDE, .fields = full_name_field},
+    {"bio", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 5000, .example = "Analyst", .help = "a few words about oneself"},
+    {"avatar_url", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 2048, .format = "uri",
+     .example = "https://example.org/ada.png", .help = "a picture"},
+    {"role", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:guest|student|instructor|admin", .example = "student",
+     .help = "role here"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+    {.name = NULL},
+};
 
-#define DEVICE_FIELD \
-    { \
-        .name = "device_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 100, .example = "\"laptop\"", \
-        .help = "shown in the list of sessions" \
-    }
+const forge_field_t forge_api_private_fields[] = {
+    {"is_active", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true", .help = "false: the account cannot log in"},
+    {"email_verified", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true", .help = "the address was proven"},
+    {"locale", FORGE_T_TEXT, FORGE_F_NULLABLE, 2, 35, .example = "en-GB", .help = "language tag (BCP 47)"},
+    {"timezone", FORGE_T_TEXT, FORGE_F_NULLABLE, 1, 64, .example = "Europe/London", .help = "IANA time zone"},
+    {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
+    {.name = NULL},
+};
 
-const forge_field_t forge_api_user_fields[] = {USER_FIELDS, {.name = NULL}};
+const forge_field_t forge_api_email_field[] = {
+    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_API_EMAIL_MAX, .format = "email",
+     .example = "ada@example.org", .help = "address as typed; null for a guest"},
+    {.name = NULL},
+};
+
+static const forge_field_t user_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_profile_fields},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_email_field},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_private_fields},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_user = {"User", user_fields};
 
 static const forge_field_t sessions_fields[] = {
-    {.name = "active", .type = FORGE_T_INT, .example = "1", .help = "sessions that are logged in"},
-    {.name = "last_login_at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last login"},
-    {.name = "last_login_ip",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .max = 64,
-     .example = "\"192.0.2.7\"",
+    {"active", FORGE_T_INT, .example = "1", .help = "sessions that are logged in"},
+    {"last_login_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last login"},
+    {"last_login_ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7",
      .help = "address it came from"},
     {.name = NULL},
 };
 
-const forge_field_t forge_api_me_fields[] = {
-    USER_FIELDS,
-    {.name = "sessions", .type = FORGE_T_OBJECT, .help = "logins of this account", .fields = sessions_fields},
-    {.name = "mfa_enabled", .type = FORGE_T_BOOL, .example = "false", .help = "a second factor is asked for at login"},
-    {.name = "profile_completion", .type = FORGE_T_INT, .max = 100, .example = "40", .help = "per cent of the profile that is filled in"},
-    {.name = "password_changed_at",
-     .type = FORGE_T_TIME,
-     .flags = FORGE_F_NULLABLE,
-     .example = FORGE_API_TIME,
-     .help = "age of the password"},
+static const forge_field_t me_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = user_fields},
+    {"sessions", FORGE_T_OBJECT, .fields = sessions_fields, .help = "logins of this account"},
+    {"mfa_enabled", FORGE_T_BOOL, .example = "false", .help = "a second factor is asked for at login"},
+    {"profile_completion", FORGE_T_INT, .max = 100, .example = "40",
+     .help = "per cent of the profile that is filled in"},
+    {"password_changed_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "age of the password"},
     {.name = NULL},
 };
+const forge_shape_t forge_api_me = {"Me", me_fields};
 
-const forge_field_t forge_api_tokens_fields[] = {
-    {.name = "user", .type = FORGE_T_OBJECT, .help = "the account", .fields = forge_api_user_fields},
-    {.name = "access_token", .type = FORGE_T_TEXT, .example = "\"eyJhbGciOi…\"", .help = "JWT for the Authorization header"},
-    {.name = "refresh_token", .type = FORGE_T_TEXT, .example = "\"q0Zk…\"", .help = "opaque, for new access tokens; keep it secret"},
-    {.name = "token_type", .type = FORGE_T_TEXT, .format = "enum:bearer", .example = "\"bearer\"", .help = "how to send the access token"},
-    {.name = "expires_in", .type = FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until the access token ends"},
+const forge_field_t forge_api_token_fields[] = {
+    {"user", FORGE_T_OBJECT, .fields = user_fields, .help = "the account"},
+    {"access_token", FORGE_T_TEXT, .example = "eyJhbGciOi…", .help = "JWT for the Authorization header"},
+    {"refresh_token", FORGE_T_TEXT, .example = "q0Zk…", .help = "opaque, for new access tokens; keep it secret"},
+    {"token_type", FORGE_T_TEXT, .format = "enum:bearer", .example = "bearer", .help = "how to send the access token"},
     {.name = NULL},
 };
+static const forge_field_t tokens_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_token_fields},
+    {"expires_in", FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until the access token ends"},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_tokens_reply = {"Tokens", tokens_fields};
 
-const forge_field_t forge_api_register_fields[] = {NEW_USER_FIELDS(0), DEVICE_FIELD, {.name = NULL}};
-const forge_field_t forge_api_user_new_fields[] = {NEW_USER_FIELDS(FORGE_F_REQUIRED), {.name = NULL}};
+static const forge_field_t new_user_fields[] = {
+    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
+     .example = "ada@example.org", .help = "unique without regard to case"},
+    {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "8 to 128 characters that meet the password rules"},
+    {.type = FORGE_T_INCLUDE, .fields = full_name_field},
+    {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .preset = "student", .example = "student",
+     .help = "only a role that this site lets people choose"},
+    {"accept_terms", FORGE_T_BOOL, FORGE_F_WRITEONLY, .example = "true",
+     .help = "must be true where the site requires it"},
+    {"accept_privacy", FORGE_T_BOOL, FORGE_F_WRITEONLY, .example = "true",
+     .help = "must be true where the site requires it"},
+    {.name = NULL},
+};
+static const forge_field_t register_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = new_user_fields},
+    {.type = FORGE_T_INCLUDE, .fields = username_field},
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_WRITEONLY, .fields = forge_api_device_field},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_register_body = {.fields = register_fields};
 
-const forge_field_t forge_api_login_fields[] = {
-    {.name = "email",
-     .type = FORGE_T_TEXT,
-     .max = IDENTIFIER_MAX,
-     .example = "\"ada@example.org\"",
+static const forge_field_t user_new_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = new_user_fields},
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_REQUIRED, .fields = username_field},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_user_new_body = {.fields = user_new_fields};
+
+static const forge_field_t login_fields[] = {
+    {"email", FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "ada@example.org",
      .help = "e-mail address; this or username"},
-    {.name = "username",
-     .type = FORGE_T_TEXT,
-     .max = IDENTIFIER_MAX,
-     .example = "\"ada\"",
+    {"username", FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "ada",
      .help = "username, or an e-mail address as well"},
-    {.name = "password",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .max = 1024,
-     .format = "password",
-     .example = "\"correct-Horse7-battery\"",
-     .help = "the password"},
-    DEVICE_FIELD,
+    {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "the password"},
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_WRITEONLY, .fields = forge_api_device_field},
     {.name = NULL},
 };
+const forge_shape_t forge_api_login_body = {.fields = login_fields};
+/* clang-format on */
 
 const forge_status_t forge_api_register_errors[] = {
     FORGE_E_ROLE_NOT_ALLOWED, FORGE_E_EMAIL_TAKEN, FORGE_E_USERNAME_TAKEN, FORGE_E_BUSY, FORGE_OK,
@@ -181,21 +169,21 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
 {
     const forge_input_t *in = q->body;
     const char *email = forge_core_input_text(in, "email"), *password = forge_core_input_text(in, "password"), *why = NULL;
-    memset(user, 0, sizeof(*user));
     user->username = forge_core_input_text(in, "username");
     user->full_name = forge_core_input_text(in, "full_name");
     user->role = forge_core_input_text(in, "role");
     if (email && !forge_core_email_normalize(q->pool, email, strlen(email), &user->email, &user->email_key, &why))
         forge_core_fault(q->faults, "/email", "format", why);
     if (password)
-        forge_core_password_check(q->pool, forge_config_password_rules(q->config), password, strlen(password), email, user->username,
-                                  "/password", q->faults);
+        forge_core_password_check(q->pool, forge_config_password_rules(q->config),
+                                  &(forge_password_t){password, strlen(password), email, user->username}, "/password",
+                                  q->faults);
     read_consent(q, user);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     forge_role_t role = forge_core_role_parse(user->role);
     if (role == FORGE_ROLE_ADMIN || !forge_config_self_role(q->config, role))
-        return forge_fail(q, FORGE_E_ROLE_NOT_ALLOWED);
+        return FORGE_E_ROLE_NOT_ALLOWED;
     return FORGE_OK;
 }
 
@@ -224,28 +212,29 @@ static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const f
     return status;
 }
 
+forge_status_t forge_api_account_prepare(forge_req_t *q)
+{
+    forge_new_user_t *user = q->prepared = apr_pcalloc(q->pool, sizeof(*user));
+    FORGE_TRY(read_user(q, user));
+    return forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user->password_hash);
+}
+
 forge_status_t forge_api_account_register(forge_req_t *q)
 {
-    forge_new_user_t user;
     forge_rows_t *rows;
     const char *refresh;
-    FORGE_TRY(read_user(q, &user));
-    FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
     forge_new_session_t session = forge_api_session_begin(q, "pwd", &refresh);
-    FORGE_TRY(store_user(q, &user, &session, &rows));
-    q->reply->location = "/api/v1/auth/me";
+    FORGE_TRY(store_user(q, q->prepared, &session, &rows));
+    forge_reply_location(q, "/api/v1/auth/me");
     return forge_api_tokens(q, rows, refresh, "pwd");
 }
 
 forge_status_t forge_api_account_create(forge_req_t *q)
 {
-    forge_new_user_t user;
     forge_rows_t *rows;
-    FORGE_TRY(read_user(q, &user));
-    FORGE_TRY(forge_http_password_hash(q, forge_core_input_text(q->body, "password"), &user.password_hash));
     const forge_new_session_t origin = {.ip = q->client_ip, .request_id = q->request_id}; /* no token, no session: only for the audit */
-    FORGE_TRY(store_user(q, &user, &origin, &rows));
-    q->reply->location = "/api/v1/users/me";
+    FORGE_TRY(store_user(q, q->prepared, &origin, &rows));
+    forge_reply_location(q, "/api/v1/users/me");
     return forge_reply_row(q, rows);
 }
 
@@ -255,12 +244,11 @@ forge_status_t forge_api_account_me(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_user_me(db, q->pool, q->who.user_id, q->who.session_id, &rows));
+    FORGE_TRY(forge_store_user_me(db, q->pool, &by, &rows));
     if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_reply_row(q, rows));
-    q->reply->etag = forge_core_etag_both(q->pool, forge_store_rows_text(rows, 0, "_version"), q->reply->body->data,
-                                          q->reply->body->len); /* sessions change without a new version */
-    return FORGE_OK;
+    return forge_reply_etag_bytes(q, forge_store_rows_text(rows, 0, "_version")); /* sessions change without a new version */
 }

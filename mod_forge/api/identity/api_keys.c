@@ -2,60 +2,52 @@
  * /auth/api-keys: personal keys for programs. The key is shown once and stored as a digest.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
 #define KEY_BITS   32 /* bytes */
-#define PREFIX_LEN 8  /* characters after "fk_" by which people tell keys apart */
+#define PREFIX_LEN 8  /* characters after FORGE_API_KEY_PREFIX by which people tell keys apart */
 #define ANSWER_MAX 65536
 
-#define NAME_FIELD(more) \
-    { \
-        .name = "name", .type = FORGE_T_TEXT, .flags = (more), .min = 1, .max = 100, .example = "\"nightly export\"", \
-        .help = "what it is for" \
-    }
+/* clang-format off */
+static const forge_field_t name_field[] = {
+    {"name", FORGE_T_TEXT, 0, 1, 100, .format = "line", .example = "nightly export", .help = "what it is for"},
+    {.name = NULL},
+};
 
-static const forge_field_t key_body[] = {
-    NAME_FIELD(FORGE_F_REQUIRED),
-    {.name = "scopes",
-     .type = FORGE_T_ARRAY,
-     .format = "text",
-     .min = 1,
-     .max = 2,
-     .example = "[\"read\"]",
+static const forge_field_t key_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_REQUIRED, .fields = name_field},
+    {"scopes", FORGE_T_ARRAY, 0, 1, 2, .format = "text", .example = "[\"read\"]",
      .help = "read for GET, write for all other methods; read alone unless said"},
-    {.name = "expires_in_days",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_NULLABLE,
-     .min = 1,
-     .max = 3650,
-     .example = "90",
+    {"expires_in_days", FORGE_T_INT, FORGE_F_NULLABLE, 1, 3650, .example = "90",
      .help = "life of the key; without it there is no end"},
     {.name = NULL},
 };
+static const forge_shape_t key_body = {.fields = key_body_fields};
 
-#define KEY_FIELDS \
-    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "3", .help = "number of the key"}, NAME_FIELD(0), \
-        {.name = "prefix", .type = FORGE_T_TEXT, .example = "\"q0ZkT4Rb\"", .help = "first characters after fk_, to tell keys apart"}, \
-        {.name = "scopes", .type = FORGE_T_ARRAY, .format = "text", .example = "[\"read\"]", .help = "what it may do"}, \
-        {.name = "created_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"}, \
-        {.name = "last_used_at", \
-         .type = FORGE_T_TIME, \
-         .flags = FORGE_F_NULLABLE, \
-         .example = "null", \
-         .help = "last use, to the minute; null: never"}, \
-    { \
-        .name = "expires_at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "its end; null: none" \
-    }
-
-static const forge_field_t key_fields[] = {KEY_FIELDS, {.name = NULL}};
-static const forge_field_t new_key_fields[] = {
-    {.name = "key", .type = FORGE_T_TEXT, .example = "\"fk_q0ZkT4Rb…\"", .help = "send it as a bearer token; it is never shown again"},
-    KEY_FIELDS,
+static const forge_field_t key_fields[] = {
+    {"id", FORGE_T_INT, .min = 1, .example = "3", .help = "number of the key"},
+    {.type = FORGE_T_INCLUDE, .fields = name_field},
+    {"prefix", FORGE_T_TEXT, .example = "q0ZkT4Rb", .help = "first characters after fk_, to tell keys apart"},
+    {"scopes", FORGE_T_ARRAY, .format = "text", .example = "[\"read\"]", .help = "what it may do"},
+    {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"last_used_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "last use, to the minute; null: never"},
+    {"expires_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "its end; null: none"},
     {.name = NULL},
 };
+static const forge_shape_t api_key = {"ApiKey", key_fields};
+
+static const forge_field_t new_key_fields[] = {
+    {"key", FORGE_T_TEXT, .example = "fk_q0ZkT4Rb…", .help = "send it as a bearer token; it is never shown again"},
+    {.type = FORGE_T_INCLUDE, .fields = key_fields},
+    {.name = NULL},
+};
+static const forge_shape_t new_key = {"NewApiKey", new_key_fields};
+/* clang-format on */
 
 static const forge_status_t key_errors[] = {FORGE_E_LIMIT_REACHED, FORGE_OK};
 
@@ -82,7 +74,8 @@ static const char *make_key(forge_req_t *q, forge_new_key_t *key)
 {
     unsigned char bits[KEY_BITS];
     forge_util_random(bits, sizeof(bits));
-    const char *secret = forge_util_b64url(q->pool, bits, sizeof(bits)), *text = apr_pstrcat(q->pool, "fk_", secret, NULL);
+    const char *secret = forge_util_b64url(q->pool, bits, sizeof(bits)),
+               *text = apr_pstrcat(q->pool, FORGE_API_KEY_PREFIX, secret, NULL);
     key->prefix = apr_pstrmemdup(q->pool, secret, PREFIX_LEN);
     key->sha256 = forge_core_sha256_hex(q->pool, text, strlen(text));
     return text;
@@ -94,12 +87,12 @@ static forge_status_t reply_key(forge_req_t *q, const forge_rows_t *rows, const 
     forge_buf_t *row = forge_util_buf_make(q->pool, 512, ANSWER_MAX), *b = forge_util_buf_make(q->pool, 1024, ANSWER_MAX);
     forge_store_render_row(row, rows, 0);
     if (row->failed || row->len < 2)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_util_buf_puts(b, "{\"key\":");
     forge_util_buf_json(b, text, strlen(text));
     forge_util_buf_puts(b, ",");
     forge_util_buf_add(b, row->data + 1, row->len - 1);
-    q->reply->location = apr_pstrcat(q->pool, "/api/v1/auth/api-keys/", forge_store_rows_text(rows, 0, "id"), NULL);
+    forge_reply_location(q, apr_pstrcat(q->pool, "/api/v1/auth/api-keys/", forge_store_rows_text(rows, 0, "id"), NULL));
     return forge_reply_buf(q, b, NULL);
 }
 
@@ -115,14 +108,14 @@ static forge_status_t key_create(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     const char *text = make_key(q, &key);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_create(db, q->pool, &key, &by, &rows));
+    FORGE_TRY(forge_store_api_key_create(db, q->pool, &by, &key, &rows));
     return reply_key(q, rows, text);
 }
 
 static forge_status_t key_list(forge_req_t *q)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id)};
-    return forge_api_list(q, &forge_store_api_keys_list, base);
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id));
+    return forge_api_list(q, base);
 }
 
 static forge_status_t key_delete(forge_req_t *q)
@@ -130,52 +123,27 @@ static forge_status_t key_delete(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_delete(db, q->pool, q->ids[0], &by));
+    FORGE_TRY(forge_store_api_key_delete(db, q->pool, &by, q->ids[0]));
     return forge_reply_none(q);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/auth/api-keys",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_LIST | FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = key_fields,
-     .schema = "ApiKey",
-     .handle = key_list,
-     .operation = "api_key_list",
-     .tag = "auth",
-     .summary = "List my API keys",
-     .description =
-         "The newest first, without the keys themselves. Expired ones are shown for 30 days. Open to every account, not to guests."},
-    {.method = FORGE_POST,
-     .path = "/auth/api-keys",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 201,
-     .body = key_body,
-     .reply = new_key_fields,
-     .schema = "NewApiKey",
-     .handle = key_create,
-     .operation = "api_key_create",
-     .tag = "auth",
-     .summary = "Make an API key",
-     .description =
-         "A key that acts for the account with its role, to be sent as a bearer token. It may only read unless scopes say more, and "
-         "is shown this once. At most 50 at a time. Open to every account, not to guests.",
-     .errors = key_errors},
-    {.method = FORGE_DELETE,
-     .path = "/auth/api-keys/{id}",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = key_delete,
-     .operation = "api_key_delete",
-     .tag = "auth",
-     .summary = "Delete one of my API keys",
+    {FORGE_GET, "/auth/api-keys", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST | FORGE_R_SESSION,
+     .list = &forge_store_api_keys_list, .reply = &api_key, .handle = key_list,
+     .operation = "api_key_list", .summary = "List my API keys",
+     .description = "The newest first, without the keys themselves. Expired ones are shown for 30 days. Open to "
+         "every account, not to guests."},
+    {FORGE_POST, "/auth/api-keys", FORGE_ROLE_STUDENT,
+     .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
+     .body = &key_body, .reply = &new_key, .errors = key_errors, .handle = key_create,
+     .operation = "api_key_create", .summary = "Make an API key",
+     .description = "A key that acts for the account with its role, to be sent as a bearer token. It may only read "
+         "unless scopes say more, and is shown this once. At most 50 at a time. Open to every account, not to guests."},
+    {FORGE_DELETE, "/auth/api-keys/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .success = 204,
+     .handle = key_delete, .operation = "api_key_delete", .summary = "Delete one of my API keys",
      .description = "The key is refused from the next request on. Somebody else's is not found."},
 };
-const forge_routes_t forge_api_api_keys = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_api_keys = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

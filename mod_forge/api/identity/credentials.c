@@ -2,92 +2,8 @@
  * The password of the one who asks, checked once more before something grave; with the lockout of logins.
  */
 #include "api/shared.h"
-
-#include <apr_strings.h>
-#include <string.h>
-
-#define BUSY_TRIES   4 /* 40, 80, 160 and 320 ms: the guesses of others are settled as fast as hashes are made */
-#define BUSY_FIRST   apr_time_from_msec(40)
-#define BUSY_SECONDS 2
-
-/* --- guesses --- */
-
-/* A name that no account has is known by a keyed digest: it may be a password that went into the wrong field. */
-forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name)
-{
-    const forge_lockout_t *rule = forge_config_lockout(q->config);
-    unsigned char mac[32];
-    forge_guess_t g = {
-        .address = forge_http_address(q),
-        .limit = rule->failures,
-        .seconds = (int)apr_time_sec(rule->duration),
-        .user_id = user_id,
-        .actor_id = q->who.user_id,
-        .ip = q->client_ip,
-        .request_id = q->request_id,
-    };
-    if (rule->failures == 0)
-        return g;
-    if (user_id > 0) {
-        g.subject = forge_store_guess_subject(q->pool, user_id);
-    } else {
-        forge_core_mac(q->keys, "login name", name ? name : "", name ? strlen(name) : 0, mac);
-        g.subject = apr_pstrcat(q->pool, "name:", forge_util_hex(q->pool, mac, sizeof(mac)), NULL);
-    }
-    return g;
-}
-
-/* A little longer each time, and never together with those who began to wait at the same time. */
-static void wait_busy(int tries)
-{
-    unsigned char dice;
-    forge_util_random(&dice, sizeof(dice));
-    apr_sleep((BUSY_FIRST << tries) * (192 + dice / 2) / 256);
-}
-
-forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g)
-{
-    for (int tries = 0; g->subject; tries++) {
-        forge_db_t *db;
-        forge_guess_verdict_t verdict;
-        int seconds;
-        FORGE_TRY(forge_http_db(q, &db));
-        forge_status_t status = forge_store_guess_charge(db, q->pool, g, &verdict, &seconds);
-        forge_http_db_done(q);
-        if (status != FORGE_OK || verdict == FORGE_GUESS_ALLOWED)
-            return status;
-        forge_http_retry_after(q, verdict == FORGE_GUESS_LOCKED ? seconds : BUSY_SECONDS);
-        if (verdict == FORGE_GUESS_LOCKED)
-            return forge_fail(q, FORGE_E_ACCOUNT_LOCKED);
-        if (tries == BUSY_TRIES)
-            return forge_fail(q, FORGE_E_BUSY);
-        forge_http_retry_after(q, 0);
-        wait_busy(tries);
-    }
-    return FORGE_OK;
-}
-
-forge_status_t forge_api_guess_failed(forge_req_t *q, const forge_guess_t *g, const char *event, const char *at)
-{
-    forge_db_t *db;
-    FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_guess_failed(db, q->pool, g, event, at);
-    forge_http_db_done(q);
-    return status;
-}
-
-forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bool good)
-{
-    forge_db_t *db;
-    if (!g->subject)
-        return FORGE_OK;
-    FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_guess_settle(db, q->pool, g, good);
-    forge_http_db_done(q);
-    return status;
-}
-
-/* --- the one who is logged in --- */
+#include "identity.h"
+#include "store/identity/identity.h"
 
 /* The account of the caller with its secrets; FORGE_E_INVALID_TOKEN when it is no more. */
 static forge_status_t own_credentials(forge_req_t *q, forge_rows_t **rows)
@@ -97,7 +13,7 @@ static forge_status_t own_credentials(forge_req_t *q, forge_rows_t **rows)
     forge_status_t status = forge_store_credentials(db, q->pool, q->who.user_id, 0, rows);
     forge_http_db_done(q);
     FORGE_TRY(status);
-    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : forge_fail(q, FORGE_E_INVALID_TOKEN);
+    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
 
 /* The password of `rows` under a guess that has begun; a wrong one is counted. */
@@ -112,7 +28,7 @@ static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, con
     if (good)
         return FORGE_OK;
     FORGE_TRY(forge_api_guess_failed(q, g, "user.login_failed", "confirm"));
-    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
+    return FORGE_E_BAD_CREDENTIALS;
 }
 
 /* With a second factor the right password alone forgets no failures: codes could be guessed for ever by someone who knows it. */
@@ -132,7 +48,7 @@ forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, 
     FORGE_TRY(own_credentials(q, &rows));
     bool second = forge_store_rows_text(rows, 0, "_factor") != NULL;
     if (second && !code)
-        return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+        return FORGE_E_MFA_CODE_INVALID;
     forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(check_password(q, &g, rows, password));

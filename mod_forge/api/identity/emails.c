@@ -2,20 +2,20 @@
  * /auth/email: verification and change of the address.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
 
 #include <string.h>
 
-static const forge_field_t verify_body[] = {
-    {.name = "token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .min = 1,
-     .max = 128,
-     .example = "\"q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7\"",
-     .help = "from the mail"},
+/* clang-format off */
+static const forge_field_t verify_body_fields[] = {
+    {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 128,
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
     {.name = NULL},
 };
+static const forge_shape_t verify_body = {.fields = verify_body_fields};
+/* clang-format on */
 
 static const forge_status_t verify_errors[] = {FORGE_E_TOKEN_INVALID, FORGE_E_EMAIL_TAKEN, FORGE_OK};
 
@@ -30,7 +30,7 @@ static forge_status_t email_verify(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_one_time_peek(db, q->pool, in.sha256, &rows));
     if (forge_store_rows_count(rows) == 0)
-        return forge_fail(q, FORGE_E_TOKEN_INVALID);
+        return FORGE_E_TOKEN_INVALID;
     forge_json_t *facts = forge_api_mail_notice(q);
     forge_util_json_put_text(facts, "email", forge_store_rows_text(rows, 0, "_new_email"));
     in.mail = forge_api_mail(q, facts);
@@ -41,7 +41,7 @@ static forge_status_t email_verify(forge_req_t *q)
 static forge_status_t email_resend(forge_req_t *q)
 {
     forge_one_time_t in = {.user_id = q->who.user_id};
-    const char *token = forge_core_refresh_make(q->pool, &in.sha256);
+    const char *token = forge_core_secret_make(q->pool, &in.sha256);
     forge_db_t *db;
     in.mail = forge_api_mail(q, forge_api_mail_facts(q, "token", token));
     FORGE_TRY(forge_http_db(q, &db));
@@ -49,36 +49,20 @@ static forge_status_t email_resend(forge_req_t *q)
     return forge_api_accepted(q);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/auth/email/verify",
-     .flags = FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 204,
-     .body = verify_body,
-     .handle = email_verify,
-     .operation = "auth_email_verify",
-     .tag = "auth",
-     .summary = "Confirm an e-mail address",
-     .description =
-         "Open to whoever has the token of the mail, for 24 hours and once. Confirms the address of a new account, or carries out a "
-         "change of address: then the account's other tokens are void and a notice goes to the old address. 409 when another "
-         "account has taken the address meanwhile.",
-     .errors = verify_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/email/resend",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 202,
-     .reply = forge_api_accepted_fields,
-     .schema = "Accepted",
-     .handle = email_resend,
-     .operation = "auth_email_resend",
-     .tag = "auth",
-     .summary = "Send the verification mail again",
-     .description =
-         "Open to every account. The token of an earlier mail is void then. The answer is the same when the address is confirmed "
-         "already, and when five mails were sent within an hour: then none is sent."},
+    {FORGE_POST, "/auth/email/verify", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
+     .success = 204, .body = &verify_body, .errors = verify_errors, .handle = email_verify,
+     .operation = "auth_email_verify", .summary = "Confirm an e-mail address",
+     .description = "Open to whoever has the token of the mail, for 24 hours and once. Confirms the address of a new "
+         "account, or carries out a change of address: then the account's other tokens are void and a notice goes to "
+         "the old address. 409 when another account has taken the address meanwhile."},
+    {FORGE_POST, "/auth/email/resend", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
+     .success = 202, .reply = &forge_api_accepted_reply, .handle = email_resend,
+     .operation = "auth_email_resend", .summary = "Send the verification mail again",
+     .description = "Open to every account. The token of an earlier mail is void then. The answer is the same when "
+         "the address is confirmed already, and when five mails were sent within an hour: then none is sent."},
 };
-const forge_routes_t forge_api_emails = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_emails = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

@@ -2,7 +2,9 @@
  * /auth/guest: sessions without an account. How a guest registers is in account.c.
  */
 #include "api/api.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <apr_strings.h>
 
@@ -16,7 +18,7 @@ static forge_status_t guest_create(forge_req_t *q)
     forge_rows_t *rows = NULL;
     forge_db_t *db;
     if (!forge_config_guests(q->config))
-        return forge_fail(q, FORGE_E_GUESTS_OFF);
+        return FORGE_E_GUESTS_OFF;
     forge_new_session_t session = forge_api_session_begin(q, "guest", &refresh);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = FORGE_E_USERNAME_TAKEN;
@@ -27,24 +29,18 @@ static forge_status_t guest_create(forge_req_t *q)
         status = forge_store_guest_create(db, q->pool, name, &session, &rows);
     }
     FORGE_TRY(status);
-    q->reply->location = "/api/v1/auth/me";
+    forge_reply_location(q, "/api/v1/auth/me");
     return forge_api_tokens(q, rows, refresh, "guest");
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/auth/guest",
-     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 201,
-     .reply = forge_api_tokens_fields,
-     .schema = "Tokens",
-     .handle = guest_create,
-     .operation = "auth_guest",
-     .tag = "auth",
-     .summary = "Begin as a guest",
-     .description = "A session with role guest, without an account; open to anyone where the site takes guests. "
-                    "POST /auth/register with its token makes an account of it. A body is not read.",
-     .errors = guest_errors},
+    {FORGE_POST, "/auth/guest", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_WAY_IN,
+     .limit = FORGE_LIMIT_AUTH, .success = 201, .reply = &forge_api_tokens_reply, .errors = guest_errors,
+     .handle = guest_create, .operation = "auth_guest", .summary = "Begin as a guest",
+     .description = "A session with role guest, without an account; open to anyone where the site takes guests. POST "
+         "/auth/register with its token makes an account of it. A body is not read."},
 };
-const forge_routes_t forge_api_guests = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_guests = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

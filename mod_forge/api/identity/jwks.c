@@ -2,46 +2,34 @@
  * /.well-known/jwks.json: the public keys.
  */
 #include "api/api.h"
+#include "core/identity/identity.h"
 #include "api/shared.h"
 
 #include <string.h>
 
+/* clang-format off */
 static const forge_field_t key_fields[] = {
-    {.name = "kty", .type = FORGE_T_TEXT, .format = "enum:EC|RSA", .example = "\"EC\"", .help = "kind of key"},
-    {.name = "kid", .type = FORGE_T_TEXT, .min = 1, .max = 64, .example = "\"2027\"", .help = "its name, as it stands in tokens"},
-    {.name = "use", .type = FORGE_T_TEXT, .format = "enum:sig", .example = "\"sig\"", .help = "it verifies signatures"},
-    {.name = "alg", .type = FORGE_T_TEXT, .format = "enum:ES256|RS256", .example = "\"ES256\"", .help = "its one algorithm"},
-    {.name = "crv",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .format = "enum:P-256",
-     .example = "\"P-256\"",
-     .help = "EC: the curve"},
-    {.name = "x",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"",
+    {"kty", FORGE_T_TEXT, .format = "enum:EC|RSA", .example = "EC", .help = "kind of key"},
+    {"kid", FORGE_T_TEXT, 0, 1, 64, .example = "2027", .help = "its name, as it stands in tokens"},
+    {"use", FORGE_T_TEXT, .format = "enum:sig", .example = "sig", .help = "it verifies signatures"},
+    {"alg", FORGE_T_TEXT, .format = "enum:ES256|RS256", .example = "ES256", .help = "its one algorithm"},
+    {"crv", FORGE_T_TEXT, FORGE_F_OPTIONAL, .format = "enum:P-256", .example = "P-256", .help = "EC: the curve"},
+    {"x", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
      .help = "EC: 32 bytes in base64url"},
-    {.name = "y",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"",
+    {"y", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
      .help = "EC: 32 bytes in base64url"},
-    {.name = "n",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wW…\"",
+    {"n", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wW…",
      .help = "RSA: modulus in base64url"},
-    {.name = "e", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .example = "\"AQAB\"", .help = "RSA: exponent in base64url"},
+    {"e", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "AQAB", .help = "RSA: exponent in base64url"},
     {.name = NULL},
 };
-static const forge_field_t set_fields[] = {
-    {.name = "keys",
-     .type = FORGE_T_ARRAY,
-     .help = "in the order of the configuration; empty when tokens are signed by a secret alone",
-     .fields = key_fields},
+static const forge_field_t key_set_fields[] = {
+    {"keys", FORGE_T_ARRAY, .fields = key_fields,
+     .help = "in the order of the configuration; empty when tokens are signed by a secret alone"},
     {.name = NULL},
 };
+static const forge_shape_t key_set = {"JwkSet", key_set_fields};
+/* clang-format on */
 
 /* Written once, at start. */
 static forge_status_t jwks(forge_req_t *q)
@@ -50,25 +38,18 @@ static forge_status_t jwks(forge_req_t *q)
     apr_size_t len = strlen(set);
     forge_buf_t *b = forge_util_buf_make(q->pool, len + 1, len + 1);
     forge_util_buf_add(b, set, len);
-    q->reply->etag = forge_core_etag_bytes(q->pool, set, len);
-    return forge_reply_buf(q, b, NULL);
+    FORGE_TRY(forge_reply_buf(q, b, NULL));
+    return forge_reply_etag_bytes(q, NULL);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/.well-known/jwks.json",
-     .flags = FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = set_fields,
-     .schema = "JwkSet",
-     .handle = jwks,
-     .operation = "jwks",
-     .tag = "auth",
-     .summary = "Public keys that verify access tokens",
-     .description =
-         "A JWK Set (RFC 7517) for services that check access tokens themselves: choose the key by the kid in the token's header, "
-         "demand its alg, then iss, aud and exp. Anyone may read it. A revoked session is not visible there: ask /auth/validate where "
-         "that matters."},
+    {FORGE_GET, "/.well-known/jwks.json", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG,
+     .reply = &key_set, .handle = jwks, .operation = "jwks", .summary = "Public keys that verify access tokens",
+     .description = "A JWK Set (RFC 7517) for services that check access tokens themselves: choose the key by the "
+         "kid in the token's header, demand its alg, then iss, aud and exp. Anyone may read it. A revoked session is "
+         "not visible there: ask /auth/validate where that matters."},
 };
-const forge_routes_t forge_api_jwks = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_jwks = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

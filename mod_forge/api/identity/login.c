@@ -2,6 +2,9 @@
  * Login, under /auth and under the older /users: one answer for unknown, inactive and wrong, after the same work.
  */
 #include "api/shared.h"
+#include "identity.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -50,7 +53,7 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
 {
     forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
     FORGE_TRY(forge_api_guess_failed(q, g, "user.login_failed", "login"));
-    return forge_fail(q, FORGE_E_BAD_CREDENTIALS);
+    return FORGE_E_BAD_CREDENTIALS;
 }
 
 /* A hash of lower cost, or imported, is made anew; when there is no place at the gate, another login will do it. */
@@ -70,7 +73,7 @@ static forge_status_t renew_hash(forge_req_t *q, const char *stored, const char 
 static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int64_t epoch, const char *new_hash)
 {
     forge_challenge_t c = {.device_name = forge_core_input_text(q->body, "device_name"), .new_hash = new_hash, .epoch = epoch};
-    const char *token = forge_core_refresh_make(q->pool, &c.sha256);
+    const char *token = forge_core_secret_make(q->pool, &c.sha256);
     forge_rows_t *rows;
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
@@ -94,10 +97,10 @@ static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_
     FORGE_TRY(renew_hash(q, forge_store_rows_text(account, 0, "_password_hash"), password, &new_hash));
     if (forge_store_rows_bool(account, 0, "_mfa"))
         return challenge(q, g, epoch, new_hash);
-    forge_new_session_t session = forge_api_session_begin(q, "pwd", &refresh);
-    session.guess = g;
+    forge_login_t login = {g->user_id, epoch, new_hash, forge_api_session_begin(q, "pwd", &refresh)};
+    login.session.guess = g;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_login(db, q->pool, g->user_id, epoch, new_hash, &session, &rows));
+    FORGE_TRY(forge_store_login(db, q->pool, &login, &rows));
     if (forge_store_rows_count(rows) == 0)
         return refuse_login(q, g);
     forge_live_count(q->live, FORGE_C_LOGIN_OK);

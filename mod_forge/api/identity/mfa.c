@@ -2,171 +2,89 @@
  * /auth/mfa: the second factor.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
 /* --- fields --- */
 
-#define CODE_FIELD(required) \
-    { \
-        .name = "code", .type = FORGE_T_TEXT, .flags = (required) | FORGE_F_WRITEONLY, .min = 1, .max = FORGE_CODE_TEXT_MAX, \
-        .example = "\"123456\"", .help = "six digits of the authenticator, or a backup code" \
-    }
-
-#define PASSWORD_FIELD(required) \
-    { \
-        .name = "password", .type = FORGE_T_TEXT, .flags = (required) | FORGE_F_WRITEONLY, .max = 1024, .format = "password", \
-        .example = "\"correct-Horse7-battery\"", .help = "the password of the account" \
-    }
-
-#define BACKUP_FIELD(flag) \
-    { \
-        .name = "backup_codes", .type = FORGE_T_ARRAY, .flags = (flag), .format = "text", .example = "[\"k3m9x-7w2qd\",\"04tzp-vb8ha\"]", \
-        .help = "ten codes, each good once; shown only here" \
-    }
-
 /* clang-format off */
-#define TOKEN_FIELDS \
-    {.name = "access_token", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .example = "\"eyJhbGciOi…\"", \
-     .help = "JWT for the Authorization header"}, \
-    {.name = "token_type", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .format = "enum:bearer", .example = "\"bearer\"", \
-     .help = "how to send the access token"}
-#define LOGIN_FIELDS \
-    {.name = "user", .type = FORGE_T_OBJECT, .flags = FORGE_F_OPTIONAL, .help = "the account", .fields = forge_api_user_fields}, \
-    {.name = "refresh_token", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .example = "\"q0Zk…\"", \
-     .help = "opaque, for new access tokens; keep it secret"}
-/* clang-format on */
-
-const forge_field_t forge_api_login_reply[] = {
-    LOGIN_FIELDS,
-    TOKEN_FIELDS,
-    {.name = "mfa_required",
-     .type = FORGE_T_BOOL,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "true",
-     .help = "true: no tokens yet, a code of the second factor is needed"},
-    {.name = "mfa_token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"mE1p…\"",
-     .help = "with mfa_required: to be sent to /auth/mfa/verify with the code"},
-    {.name = "expires_in", .type = FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until access token or mfa_token end"},
+static const forge_field_t code_field[] = {
+    {"code", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, FORGE_CODE_TEXT_MAX, .example = "123456",
+     .help = "six digits of the authenticator, or a backup code"},
     {.name = NULL},
 };
+static const forge_field_t password_field[] = {
+    {"password", FORGE_T_TEXT, FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "the password of the account"},
+    {.name = NULL},
+};
+static const forge_field_t codes_fields[] = {
+    {"backup_codes", FORGE_T_ARRAY, .format = "text", .example = "[\"k3m9x-7w2qd\",\"04tzp-vb8ha\"]",
+     .help = "ten codes, each good once; shown only here"},
+    {.name = NULL},
+};
+static const forge_shape_t codes = {"BackupCodes", codes_fields};
 
-static const forge_field_t setup_body[] = {PASSWORD_FIELD(FORGE_F_NULLABLE), {.name = NULL}};
+static const forge_field_t login_reply_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_token_fields},
+    {"mfa_required", FORGE_T_BOOL, FORGE_F_OPTIONAL, .example = "true",
+     .help = "true: no tokens yet, a code of the second factor is needed"},
+    {"mfa_token", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "mE1p…",
+     .help = "with mfa_required: to be sent to /auth/mfa/verify with the code"},
+    {"expires_in", FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until access token or mfa_token end"},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_login_reply = {"Login", login_reply_fields};
+
+static const forge_field_t setup_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_NULLABLE, .fields = password_field},
+    {.name = NULL},
+};
+static const forge_shape_t setup_body = {.fields = setup_body_fields};
 
 static const forge_field_t setup_fields[] = {
-    {.name = "factor_id", .type = FORGE_T_INT, .min = 1, .example = "3", .help = "number of the factor"},
-    {.name = "secret",
-     .type = FORGE_T_TEXT,
-     .example = "\"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\"",
+    {"factor_id", FORGE_T_INT, .min = 1, .example = "3", .help = "number of the factor"},
+    {"secret", FORGE_T_TEXT, .example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
      .help = "the shared secret in base32, for typing in; shown only here"},
-    {.name = "otpauth_uri", .type = FORGE_T_TEXT, .example = "\"otpauth://totp/…\"", .help = "the same as authenticator apps read it"},
-    {.name = "qr_svg", .type = FORGE_T_TEXT, .example = "\"<svg …\"", .help = "the same as a QR code, an SVG image"},
+    {"otpauth_uri", FORGE_T_TEXT, .example = "otpauth://totp/…", .help = "the same as authenticator apps read it"},
+    {"qr_svg", FORGE_T_TEXT, .example = "<svg …", .help = "the same as a QR code, an SVG image"},
     {.name = NULL},
 };
+static const forge_shape_t setup = {"MfaSetup", setup_fields};
 
-static const forge_field_t verify_body[] = {
-    CODE_FIELD(FORGE_F_REQUIRED),
-    {.name = "mfa_token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
-     .max = 128,
-     .example = "\"mE1p…\"",
+static const forge_field_t verify_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = code_field},
+    {"mfa_token", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 128, .example = "mE1p…",
      .help = "of a login that asks for the second factor; without it the caller must be logged in"},
-    {.name = "factor_id",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_NULLABLE,
-     .min = 1,
-     .example = "3",
+    {"factor_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "3",
      .help = "of /auth/mfa/setup; the newest when absent"},
     {.name = NULL},
 };
+static const forge_shape_t verify_body = {.fields = verify_body_fields};
 
-static const forge_field_t verify_fields[] = {
-    LOGIN_FIELDS,
-    TOKEN_FIELDS,
-    {.name = "expires_in",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_OPTIONAL,
-     .min = 1,
-     .example = "900",
+static const forge_field_t verified_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_token_fields},
+    {"expires_in", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "900",
      .help = "seconds until the access token ends"},
-    BACKUP_FIELD(FORGE_F_OPTIONAL),
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = codes_fields},
     {.name = NULL},
 };
+static const forge_shape_t verified = {"MfaVerified", verified_fields};
 
-static const forge_field_t confirm_body[] = {PASSWORD_FIELD(FORGE_F_REQUIRED), CODE_FIELD(FORGE_F_REQUIRED), {.name = NULL}};
-static const forge_field_t codes_fields[] = {BACKUP_FIELD(0), {.name = NULL}};
+static const forge_field_t confirm_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_REQUIRED, .fields = password_field},
+    {.type = FORGE_T_INCLUDE, .fields = code_field},
+    {.name = NULL},
+};
+static const forge_shape_t confirm_body = {.fields = confirm_body_fields};
+/* clang-format on */
 
-/* --- codes --- */
-
-/* The bytes of a sealed secret; NULL, and said in the log, when it was sealed under another ForgeSecret. */
-static const unsigned char *open_secret(forge_req_t *q, apr_int64_t user_id, const char *sealed, apr_size_t *len)
-{
-    const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, user_id);
-    const char *secret = forge_core_unseal(q->pool, q->keys, context, sealed, len);
-    if (!secret)
-        forge_http_warn(q, "FG0480",
-                        "the second factor of account %" APR_INT64_T_FMT " cannot be opened: it was sealed under another ForgeSecret",
-                        user_id);
-    return (const unsigned char *)secret;
-}
-
-/* The time step of a TOTP as it was typed; -1 when it is none of now. By the clock, not by when the request began: its body may take long.
- */
-static apr_int64_t find_step(forge_req_t *q, apr_int64_t user_id, const char *sealed, const char *digits)
-{
-    apr_size_t len;
-    const unsigned char *secret = open_secret(q, user_id, sealed, &len);
-    return secret ? forge_core_totp_match(secret, len, apr_time_now(), digits) : -1;
-}
-
-/* What was typed, as the store takes it; false when it is no code of the active factor in `rows`. */
-static bool read_code(forge_req_t *q, const forge_rows_t *rows, const char *typed, forge_code_t *code)
-{
-    char text[FORGE_BACKUP_CHARS + 1];
-    apr_int64_t user_id = forge_store_rows_int(rows, 0, "id", 0);
-    forge_code_kind_t kind = forge_core_code_read(typed, text);
-    memset(code, 0, sizeof(*code));
-    code->factor_id = forge_store_rows_text(rows, 0, "_factor");
-    if (kind == FORGE_CODE_BACKUP)
-        code->mac = forge_core_backup_mac(q->pool, q->keys, user_id, text);
-    if (kind != FORGE_CODE_TOTP)
-        return kind == FORGE_CODE_BACKUP;
-    apr_int64_t step = find_step(q, user_id, forge_store_rows_text(rows, 0, "_secret"), text);
-    code->step = forge_util_itoa(q->pool, step);
-    return step > forge_store_rows_int(rows, 0, "_last_step", 0);
-}
-
-static forge_status_t refuse_code(forge_req_t *q, const forge_guess_t *g, const char *at)
-{
-    FORGE_TRY(forge_api_guess_failed(q, g, "mfa.failed", at));
-    return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
-}
-
-forge_status_t forge_api_code_spend(forge_req_t *q, const forge_guess_t *g, const forge_rows_t *rows, const char *typed,
-                                    apr_int64_t session_id, const char **amr)
-{
-    const forge_actor_t by = {.id = g->user_id, .session_id = session_id, .ip = q->client_ip, .request_id = q->request_id};
-    forge_code_t code;
-    forge_rows_t *used;
-    forge_db_t *db;
-    if (!read_code(q, rows, typed, &code))
-        return refuse_code(q, g, "confirm");
-    FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_mfa_use(db, q->pool, &by, g, &code, &used);
-    forge_http_db_done(q);
-    FORGE_TRY(status);
-    if (forge_store_rows_count(used) == 0)
-        return refuse_code(q, g, "confirm");
-    if (amr)
-        *amr = forge_store_rows_text(used, 0, "amr");
-    return FORGE_OK;
-}
+/* --- backup codes --- */
 
 /* Ten new backup codes into `shown`; their MACs as a PostgreSQL array. */
 static const char *make_codes(forge_req_t *q, forge_json_t *shown)
@@ -201,14 +119,14 @@ static forge_status_t mfa_setup(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_credentials(db, q->pool, by.id, 0, &account));
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_store_mfa_setup(db, q->pool, &by, sealed, &rows));
     if (!forge_store_rows_text(rows, 0, "factor_id"))
-        return forge_fail(q, FORGE_E_MFA_ENABLED);
+        return FORGE_E_MFA_ENABLED;
     const char *uri = forge_core_totp_uri(q->pool, forge_config_mfa_issuer(q->config), forge_store_rows_text(account, 0, "email"), text);
     const char *svg = forge_core_qr_svg(q->pool, uri);
     if (!svg)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_json_t *answer = forge_util_json_object(q->pool);
     forge_util_json_put_int(answer, "factor_id", forge_store_rows_int(rows, 0, "factor_id", 0));
     forge_util_json_put_text(answer, "secret", text);
@@ -227,7 +145,7 @@ static forge_status_t put_token(forge_req_t *q, forge_json_t *answer, const char
     who.amr = amr;
     const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
     if (!access)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_util_json_put_text(answer, "access_token", access);
     forge_util_json_put_text(answer, "token_type", "bearer");
     forge_util_json_put_int(answer, "expires_in", apr_time_sec(rules->access_ttl));
@@ -245,9 +163,9 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
     forge_rows_t *rows;
     forge_db_t *db;
     if (forge_core_code_read(typed, digits) == FORGE_CODE_TOTP)
-        step = find_step(q, by.id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
+        step = forge_api_code_step(q, by.id, forge_store_rows_text(account, 0, "_pending_secret"), digits);
     if (step < 0)
-        return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+        return FORGE_E_MFA_CODE_INVALID;
     forge_json_t *answer = forge_util_json_object(q->pool);
     const forge_enable_t enable = {.factor_id = forge_store_rows_text(account, 0, "_pending"),
                                    .step = forge_util_itoa(q->pool, step),
@@ -255,7 +173,7 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_enable(db, q->pool, &by, &enable, &rows));
     if (forge_store_rows_count(rows) == 0) /* another request was faster */
-        return forge_fail(q, FORGE_E_MFA_CODE_INVALID);
+        return FORGE_E_MFA_CODE_INVALID;
     const char *amr = forge_store_rows_text(rows, 0, "amr");
     if (amr)
         FORGE_TRY(put_token(q, answer, amr));
@@ -270,7 +188,7 @@ static forge_status_t step_up(forge_req_t *q, const forge_rows_t *account, const
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(forge_api_code_spend(q, &g, account, typed, q->who.session_id, &amr));
     if (!amr) /* the session ended meanwhile */
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     forge_json_t *answer = forge_util_json_object(q->pool);
     FORGE_TRY(put_token(q, answer, amr));
     return forge_reply_json(q, answer);
@@ -286,19 +204,19 @@ static forge_status_t verify_session(forge_req_t *q, const char *typed)
     forge_http_db_done(q);
     FORGE_TRY(status);
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     apr_int64_t active = forge_store_rows_int(account, 0, "_factor", 0);
     if (active && (!factor_id || factor_id == active))
         return step_up(q, account, typed);
     if (!active && forge_store_rows_text(account, 0, "_pending"))
         return activate(q, account, typed);
-    return forge_fail(q, factor_id ? FORGE_E_NOT_FOUND : FORGE_E_MFA_NOT_ENABLED);
+    return factor_id ? FORGE_E_NOT_FOUND : FORGE_E_MFA_NOT_ENABLED;
 }
 
 static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
 {
     forge_live_count(q->live, FORGE_C_LOGIN_FAILED);
-    return refuse_code(q, g, "login");
+    return forge_api_code_refuse(q, g, "login");
 }
 
 /* The second step of a login. A try is spent before the code is looked at, so that parallel ones are no more than five. */
@@ -313,10 +231,10 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
     forge_http_db_done(q);
     FORGE_TRY(status);
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_MFA_TOKEN_INVALID);
+        return FORGE_E_MFA_TOKEN_INVALID;
     const forge_guess_t g = forge_api_guess_of(q, forge_store_rows_int(account, 0, "id", 0), NULL);
     FORGE_TRY(forge_api_guess_begin(q, &g));
-    if (!read_code(q, account, typed, &second.code))
+    if (!forge_api_code_read(q, account, typed, &second.code))
         return refuse_login(q, &g);
     second.challenge_id = forge_store_rows_text(account, 0, "_challenge");
     second.session = forge_api_session_begin(q, "pwd otp", &refresh);
@@ -327,7 +245,7 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
         return refuse_login(q, &g);
     if (!forge_store_rows_text(rows, 0, "id")) {
         FORGE_TRY(forge_api_guess_settle(q, &g, false));
-        return forge_fail(q, FORGE_E_MFA_TOKEN_INVALID);
+        return FORGE_E_MFA_TOKEN_INVALID;
     }
     forge_live_count(q->live, FORGE_C_LOGIN_OK);
     return forge_api_tokens(q, rows, refresh, "pwd otp");
@@ -339,11 +257,11 @@ static forge_status_t mfa_verify(forge_req_t *q)
     if (token)
         return verify_login(q, token, code);
     if (q->who.role == FORGE_ROLE_NONE)
-        return forge_fail(q, q->stale ? FORGE_E_INVALID_TOKEN : FORGE_E_UNAUTHENTICATED);
+        return q->stale ? FORGE_E_INVALID_TOKEN : FORGE_E_UNAUTHENTICATED;
     if (q->who.role < FORGE_ROLE_STUDENT)
-        return forge_fail(q, FORGE_E_FORBIDDEN);
+        return FORGE_E_FORBIDDEN;
     if (q->who.session_id == 0)
-        return forge_fail(q, FORGE_E_SESSION_REQUIRED);
+        return FORGE_E_SESSION_REQUIRED;
     return verify_session(q, code);
 }
 
@@ -362,7 +280,7 @@ static forge_status_t mfa_disable(forge_req_t *q)
     FORGE_TRY(confirm(q));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_disable(db, q->pool, &by, &rows));
-    return forge_store_rows_count(rows) > 0 ? forge_reply_none(q) : forge_fail(q, FORGE_E_MFA_NOT_ENABLED);
+    return forge_store_rows_count(rows) > 0 ? forge_reply_none(q) : FORGE_E_MFA_NOT_ENABLED;
 }
 
 static forge_status_t mfa_backup_codes(forge_req_t *q)
@@ -375,7 +293,7 @@ static forge_status_t mfa_backup_codes(forge_req_t *q)
     const char *macs = make_codes(q, forge_util_json_put_array(answer, "backup_codes"));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_codes(db, q->pool, &by, macs, &rows));
-    return forge_store_rows_count(rows) > 0 ? forge_reply_json(q, answer) : forge_fail(q, FORGE_E_MFA_NOT_ENABLED);
+    return forge_store_rows_count(rows) > 0 ? forge_reply_json(q, answer) : FORGE_E_MFA_NOT_ENABLED;
 }
 
 /* --- routes --- */
@@ -398,69 +316,33 @@ static const forge_status_t change_errors[] = {
     FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_CODE_INVALID, FORGE_E_MFA_NOT_ENABLED, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK,
 };
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/setup",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 200,
-     .body = setup_body,
-     .reply = setup_fields,
-     .schema = "MfaSetup",
-     .handle = mfa_setup,
-     .operation = "mfa_setup",
-     .tag = "auth",
-     .summary = "Set up a second factor",
-     .description =
-         "Makes the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR code. "
-         "It is asked for only after a first code was sent to /auth/mfa/verify; setting up again replaces what was never verified. "
-         "Open to every account, in a session that it logged in to. A password, when sent, must be right.",
-     .errors = setup_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/verify",
-     .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 200,
-     .body = verify_body,
-     .reply = verify_fields,
-     .schema = "MfaVerified",
-     .handle = mfa_verify,
-     .operation = "mfa_verify",
-     .tag = "auth",
-     .summary = "Send a code",
-     .description = "With an mfa_token it completes a login: the answer has account and tokens. "
-                    "Logged in, with a factor that was set up: activates it, ends the other sessions and shows ten backup codes once. "
-                    "Logged in, with an active factor: a new access token that says so in amr (step-up). "
-                    "A code is good once; an mfa_token ends with its fifth wrong code or after five minutes.",
-     .errors = verify_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/disable",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 204,
-     .body = confirm_body,
-     .handle = mfa_disable,
-     .operation = "mfa_disable",
-     .tag = "auth",
-     .summary = "Turn the second factor off",
-     .description = "Needs the password and a code. Deletes the factor and its backup codes and ends the other sessions of the account.",
-     .errors = change_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/mfa/backup-codes",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_TOKENS | FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 200,
-     .body = confirm_body,
-     .reply = codes_fields,
-     .schema = "BackupCodes",
-     .handle = mfa_backup_codes,
-     .operation = "mfa_backup_codes",
-     .tag = "auth",
-     .summary = "Make new backup codes",
-     .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void.",
-     .errors = change_errors},
+    {FORGE_POST, "/auth/mfa/setup", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .body = &setup_body, .reply = &setup, .errors = setup_errors, .handle = mfa_setup,
+     .operation = "mfa_setup", .summary = "Set up a second factor",
+     .description = "Makes the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
+         "code. It is asked for only after a first code was sent to /auth/mfa/verify; setting up again replaces what "
+         "was never verified. Open to every account, in a session that it logged in to. A password, when sent, must "
+         "be right."},
+    {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
+     .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
+     .handle = mfa_verify, .operation = "mfa_verify", .summary = "Send a code",
+     .description = "With an mfa_token it completes a login: the answer has account and tokens. Logged in, with a "
+         "factor that was set up: activates it, ends the other sessions and shows ten backup codes once. Logged in, "
+         "with an active factor: a new access token that says so in amr (step-up). A code is good once; an mfa_token "
+         "ends with its fifth wrong code or after five minutes."},
+    {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &confirm_body, .errors = change_errors, .handle = mfa_disable,
+     .operation = "mfa_disable", .summary = "Turn the second factor off",
+     .description = "Needs the password and a code. Deletes the factor and its backup codes and ends the other "
+         "sessions of the account."},
+    {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT,
+     .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .body = &confirm_body, .reply = &codes, .errors = change_errors,
+     .handle = mfa_backup_codes, .operation = "mfa_backup_codes", .summary = "Make new backup codes",
+     .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void."},
 };
-const forge_routes_t forge_api_mfa = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_mfa = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

@@ -2,7 +2,10 @@
  * /auth/password: change, forgot, reset.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <string.h>
 
@@ -10,72 +13,47 @@
 
 /* --- fields --- */
 
-#define NEW_PASSWORD_FIELD \
-    { \
-        .name = "new_password", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password", \
-        .example = "\"correct-Horse7-battery\"", .help = "meets the rules of registration" \
-    }
+/* clang-format off */
+static const forge_field_t new_password_field[] = {
+    {"new_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "meets the rules of registration"},
+    {.name = NULL},
+};
+static const forge_field_t forgot_body_fields[] = {
+    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
+     .example = "ada@example.org", .help = "address of the account"},
+    {.name = NULL},
+};
+static const forge_shape_t forgot_body = {.fields = forgot_body_fields};
 
-static const forge_field_t forgot_body[] = {
-    {.name = "email",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED,
-     .max = 254,
-     .format = "email",
-     .example = "\"ada@example.org\"",
-     .help = "address of the account"},
+static const forge_field_t reset_body_fields[] = {
+    {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, TOKEN_MAX,
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
+    {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
-static const forge_field_t reset_body[] = {
-    {.name = "token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .min = 1,
-     .max = TOKEN_MAX,
-     .example = "\"q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7\"",
-     .help = "from the mail"},
-    NEW_PASSWORD_FIELD,
-    {.name = NULL},
-};
-static const forge_field_t change_body[] = {
-    {.name = "current_password",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .max = 1024,
-     .format = "password",
-     .example = "\"older-Horse7-battery\"",
-     .help = "the password until now"},
-    NEW_PASSWORD_FIELD,
-    {.name = NULL},
-};
+static const forge_shape_t reset_body = {.fields = reset_body_fields};
 
-const forge_field_t forge_api_accepted_fields[] = {
-    {.name = "status",
-     .type = FORGE_T_TEXT,
-     .format = "enum:accepted",
-     .example = "\"accepted\"",
-     .help = "says nothing of whether a mail is sent"},
+static const forge_field_t change_body_fields[] = {
+    {"current_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "older-Horse7-battery", .help = "the password until now"},
+    {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
+static const forge_shape_t change_body = {.fields = change_body_fields};
+/* clang-format on */
 
 static const forge_status_t reset_errors[] = {FORGE_E_TOKEN_INVALID, FORGE_E_BUSY, FORGE_OK};
 static const forge_status_t change_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY, FORGE_OK};
 
 /* --- what they share --- */
 
-forge_status_t forge_api_accepted(forge_req_t *q)
-{
-    forge_json_t *answer = forge_util_json_object(q->pool);
-    forge_util_json_put_text(answer, "status", "accepted");
-    return forge_reply_json(q, answer);
-}
-
 /* Every rule that the new password breaks. */
 static void judge(forge_req_t *q, const char *password, const forge_rows_t *account)
 {
-    forge_core_password_check(q->pool, forge_config_password_rules(q->config), password, strlen(password),
-                              forge_store_rows_text(account, 0, "_email"), forge_store_rows_text(account, 0, "username"), "/new_password",
-                              q->faults);
+    const forge_password_t wanted = {password, strlen(password), forge_store_rows_text(account, 0, "_email"),
+                                     forge_store_rows_text(account, 0, "username")};
+    forge_core_password_check(q->pool, forge_config_password_rules(q->config), &wanted, "/new_password", q->faults);
 }
 
 /* --- forgot --- */
@@ -111,7 +89,7 @@ static forge_status_t password_reset(forge_req_t *q)
     FORGE_TRY(forge_store_one_time_peek(db, q->pool, in.sha256, &account));
     forge_http_db_done(q);
     if (forge_store_rows_count(account) == 0 || strcmp(forge_store_rows_text(account, 0, "_kind"), "reset") != 0)
-        return forge_fail(q, FORGE_E_TOKEN_INVALID);
+        return FORGE_E_TOKEN_INVALID;
     judge(q, password, account);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
@@ -134,7 +112,7 @@ static forge_status_t password_change(forge_req_t *q)
     FORGE_TRY(forge_store_password_owner(db, q->pool, in.user_id, &account));
     forge_http_db_done(q);
     if (forge_store_rows_count(account) == 0)
-        return forge_fail(q, FORGE_E_INVALID_TOKEN);
+        return FORGE_E_INVALID_TOKEN;
     in.set_at = forge_store_rows_text(account, 0, "_set_at");
     judge(q, password, account);
     if (strcmp(current, password) == 0)
@@ -149,49 +127,26 @@ static forge_status_t password_change(forge_req_t *q)
     return forge_reply_none(q);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/auth/password/forgot",
-     .flags = FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 202,
-     .body = forgot_body,
-     .reply = forge_api_accepted_fields,
-     .schema = "Accepted",
-     .handle = password_forgot,
-     .operation = "auth_password_forgot",
-     .tag = "auth",
-     .summary = "Ask for a password reset",
-     .description = "Open to anyone. A mail with a token for one hour goes to the address when an active account has it, at most five an "
-                    "hour; a newer token voids the older one. The answer is the same, after the same time, for any address."},
-    {.method = FORGE_POST,
-     .path = "/auth/password/reset",
-     .flags = FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 204,
-     .body = reset_body,
-     .handle = password_reset,
-     .operation = "auth_password_reset",
-     .tag = "auth",
-     .summary = "Set a new password with a token",
-     .description =
-         "Open to whoever has the token of the mail. It is good for one change; a password that is refused does not spend it. "
-         "Ends all sessions of the account, deletes its API keys, lifts a lockout, voids its other tokens, and a notice goes to its "
-         "address.",
-     .errors = reset_errors},
-    {.method = FORGE_POST,
-     .path = "/auth/password/change",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 204,
-     .body = change_body,
-     .handle = password_change,
-     .operation = "auth_password_change",
-     .tag = "auth",
-     .summary = "Change my password",
-     .description = "Open to every account, with its current password. All other sessions end at once, this one goes on; API keys stay. "
-                    "One-use tokens are void, and a notice goes to the address of the account.",
-     .errors = change_errors},
+    {FORGE_POST, "/auth/password/forgot", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
+     .success = 202, .body = &forgot_body, .reply = &forge_api_accepted_reply, .handle = password_forgot,
+     .operation = "auth_password_forgot", .summary = "Ask for a password reset",
+     .description = "Open to anyone. A mail with a token for one hour goes to the address when an active account has "
+         "it, at most five an hour; a newer token voids the older one. The answer is the same, after the same time, "
+         "for any address."},
+    {FORGE_POST, "/auth/password/reset", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &reset_body, .errors = reset_errors, .handle = password_reset,
+     .operation = "auth_password_reset", .summary = "Set a new password with a token",
+     .description = "Open to whoever has the token of the mail. It is good for one change; a password that is "
+         "refused does not spend it. Ends all sessions of the account, deletes its API keys, lifts a lockout, voids "
+         "its other tokens, and a notice goes to its address."},
+    {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors, .handle = password_change,
+     .operation = "auth_password_change", .summary = "Change my password",
+     .description = "Open to every account, with its current password. All other sessions end at once, this one goes "
+         "on; API keys stay. One-use tokens are void, and a notice goes to the address of the account."},
 };
-const forge_routes_t forge_api_passwords = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_passwords = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

@@ -2,66 +2,51 @@
  * /auth: what follows a login: refresh, validate, the list of sessions, logout.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
 #define REFRESH_LEN 43 /* 256 bits in base64url */
 
-static const forge_field_t refresh_body[] = {
-    {.name = "refresh_token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .max = FORGE_TOKEN_BYTES_MAX,
-     .example = "\"q0Zk…\"",
-     .help = "the one that came last; it is spent"},
+/* clang-format off */
+static const forge_field_t refresh_body_fields[] = {
+    {"refresh_token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = FORGE_TOKEN_BYTES_MAX,
+     .example = "q0Zk…", .help = "the one that came last; it is spent"},
     {.name = NULL},
 };
+static const forge_shape_t refresh_body = {.fields = refresh_body_fields};
 
 static const forge_field_t session_fields[] = {
-    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "12", .help = "number of the session"},
-    {.name = "device_name",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .max = 200,
-     .example = "\"laptop\"",
-     .help = "what the client called itself at login"},
-    {.name = "user_agent",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .max = 2048,
-     .example = "\"Mozilla/5.0\"",
+    {"id", FORGE_T_INT, .min = 1, .example = "12", .help = "number of the session"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_device_field},
+    {"user_agent", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 2048, .example = "Mozilla/5.0",
      .help = "User-Agent at login"},
-    {.name = "ip", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "\"192.0.2.7\"", .help = "address at login"},
-    {.name = "created_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "login"},
-    {.name = "last_seen_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "login or last refresh"},
-    {.name = "current", .type = FORGE_T_BOOL, .example = "true", .help = "it is the session of this request"},
+    {"ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7", .help = "address at login"},
+    {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "login"},
+    {"last_seen_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "login or last refresh"},
+    {"current", FORGE_T_BOOL, .example = "true", .help = "it is the session of this request"},
     {.name = NULL},
 };
+static const forge_shape_t session = {"Session", session_fields};
 
-static const forge_field_t validate_fields[] = {
-    {.name = "active", .type = FORGE_T_BOOL, .example = "true", .help = "always true; what is not active gets 401"},
-    {.name = "sub", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
-    {.name = "role", .type = FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "\"student\"", .help = "role"},
-    {.name = "sid",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_NULLABLE,
-     .min = 1,
-     .example = "12",
+static const forge_field_t validation_fields[] = {
+    {"active", FORGE_T_BOOL, .example = "true", .help = "always true; what is not active gets 401"},
+    {"sub", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
+    {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student", .help = "role"},
+    {"sid", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "12",
      .help = "number of the session; null with an API key"},
-    {.name = "exp",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_NULLABLE,
-     .example = "1767225600",
+    {"exp", FORGE_T_INT, FORGE_F_NULLABLE, .example = "1767225600",
      .help = "end of the credential in seconds since 1970; null: an API key without end"},
-    {.name = "amr",
-     .type = FORGE_T_ARRAY,
-     .format = "text",
-     .example = "[\"pwd\"]",
+    {"amr", FORGE_T_ARRAY, .format = "text", .example = "[\"pwd\"]",
      .help = "how the account was proven: pwd, otp, guest, key"},
     {.name = NULL},
 };
+static const forge_shape_t validation = {"Validation", validation_fields};
+/* clang-format on */
 
 static const forge_status_t refresh_errors[] = {FORGE_E_INVALID_REFRESH, FORGE_E_REFRESH_REUSED, FORGE_OK};
 
@@ -83,11 +68,11 @@ static forge_status_t session_refresh(forge_req_t *q)
     forge_rows_t *rows;
     forge_db_t *db;
     if (!is_refresh_token(q, token))
-        return forge_fail(q, FORGE_E_INVALID_REFRESH);
+        return FORGE_E_INVALID_REFRESH;
     refresh.sha256 = forge_core_sha256_hex(q->pool, token, REFRESH_LEN);
     next = forge_core_refresh_next(q->pool, q->keys, token, &refresh.next_sha256);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_refresh(db, q->pool, &refresh, &by, &rows));
+    FORGE_TRY(forge_store_session_refresh(db, q->pool, &by, &refresh, &rows));
     return forge_api_tokens(q, rows, next, forge_store_rows_text(rows, 0, "_amr"));
 }
 
@@ -119,8 +104,9 @@ static forge_status_t session_validate(forge_req_t *q)
 
 static forge_status_t session_list(forge_req_t *q)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id), forge_util_itoa(q->pool, q->who.session_id)};
-    return forge_api_list(q, &forge_store_sessions_list, base);
+    const forge_args_t base =
+        FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id), forge_util_itoa(q->pool, q->who.session_id));
+    return forge_api_list(q, base);
 }
 
 static forge_status_t session_revoke(forge_req_t *q)
@@ -128,7 +114,7 @@ static forge_status_t session_revoke(forge_req_t *q)
     forge_db_t *db;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_session_revoke(db, q->pool, q->ids[0], &by));
+    FORGE_TRY(forge_store_session_revoke(db, q->pool, &by, q->ids[0]));
     if (q->ids[0] == q->who.session_id)
         forge_reply_cookie_clear(q);
     return forge_reply_none(q);
@@ -154,87 +140,37 @@ static forge_status_t logout_all(forge_req_t *q)
     return forge_reply_none(q);
 }
 
-/* Refresh is limited as class default, by address: everybody behind one campus address refreshes every few minutes, which class auth
- * (20/1m) would not let through, and 256 random bits cannot be guessed at any rate. */
+/* clang-format off */
+/* Refresh is limited as class default, by address: everybody behind one campus address refreshes every few minutes,
+ * which class auth (20/1m) would not let through, and 256 random bits cannot be guessed at any rate. */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/auth/refresh",
-     .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = refresh_body,
-     .reply = forge_api_tokens_fields,
-     .schema = "Tokens",
-     .handle = session_refresh,
-     .operation = "auth_refresh",
-     .tag = "auth",
-     .summary = "New tokens for a refresh token",
-     .description = "Spends the refresh token and answers with a new pair; open to whoever has one, no access token is needed. "
-                    "The same token again within a few seconds (ForgeRefreshReuseWindow) gets the same successor. "
-                    "Later it revokes the whole session, for then two have it.",
-     .errors = refresh_errors},
-    {.method = FORGE_GET,
-     .path = "/auth/validate",
-     .role = FORGE_ROLE_GUEST,
-     .flags = FORGE_R_TICKET,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = validate_fields,
-     .schema = "Validation",
-     .handle = session_validate,
-     .operation = "auth_validate",
-     .tag = "auth",
-     .summary = "Is this credential good",
-     .description = "Says whose the access token, API key or ticket of this request is, for as long as it is neither expired nor revoked. "
-                    "Open to every account and to guests. A ticket is spent by it."},
-    {.method = FORGE_POST,
-     .path = "/auth/logout",
-     .role = FORGE_ROLE_GUEST,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = logout,
-     .operation = "auth_logout",
-     .tag = "auth",
-     .summary = "Log out",
-     .description = "Ends the session of the access token: its tokens are refused from the next request on. A body is not read. "
-                    "Open to every account and to guests."},
-    {.method = FORGE_POST,
-     .path = "/auth/logout-all",
-     .role = FORGE_ROLE_GUEST,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = logout_all,
-     .operation = "auth_logout_all",
-     .tag = "auth",
-     .summary = "Log out everywhere",
-     .description = "Ends all sessions of the account, this one too, and voids a change of address that was asked for. API keys stay. Open "
-                    "to every account and to guests."},
-    {.method = FORGE_GET,
-     .path = "/auth/sessions",
-     .role = FORGE_ROLE_GUEST,
-     .flags = FORGE_R_LIST | FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = session_fields,
-     .schema = "Session",
-     .handle = session_list,
-     .operation = "session_list",
-     .tag = "auth",
-     .summary = "List my sessions",
-     .description =
-         "Where the account is logged in, the newest login first. Open to every account and to guests; only one's own are shown."},
-    {.method = FORGE_DELETE,
-     .path = "/auth/sessions/{id}",
-     .role = FORGE_ROLE_GUEST,
-     .flags = FORGE_R_SESSION,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = session_revoke,
-     .operation = "session_revoke",
-     .tag = "auth",
-     .summary = "End one of my sessions",
+    {FORGE_POST, "/auth/refresh", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN, .body = &refresh_body,
+     .reply = &forge_api_tokens_reply, .errors = refresh_errors, .handle = session_refresh,
+     .operation = "auth_refresh", .summary = "New tokens for a refresh token",
+     .description = "Spends the refresh token and answers with a new pair; open to whoever has one, no access token "
+         "is needed. The same token again within a few seconds (ForgeRefreshReuseWindow) gets the same successor. "
+         "Later it revokes the whole session, for then two have it."},
+    {FORGE_GET, "/auth/validate", FORGE_ROLE_GUEST, .flags = FORGE_R_TICKET, .reply = &validation,
+     .handle = session_validate, .operation = "auth_validate", .summary = "Is this credential good",
+     .description = "Says whose the access token, API key or ticket of this request is, for as long as it is neither "
+         "expired nor revoked. Open to every account and to guests. A ticket is spent by it."},
+    {FORGE_POST, "/auth/logout", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204, .handle = logout,
+     .operation = "auth_logout", .summary = "Log out",
+     .description = "Ends the session of the access token: its tokens are refused from the next request on. A body "
+         "is not read. Open to every account and to guests."},
+    {FORGE_POST, "/auth/logout-all", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204, .handle = logout_all,
+     .operation = "auth_logout_all", .summary = "Log out everywhere",
+     .description = "Ends all sessions of the account, this one too, and voids a change of address that was asked "
+         "for. API keys stay. Open to every account and to guests."},
+    {FORGE_GET, "/auth/sessions", FORGE_ROLE_GUEST, .flags = FORGE_R_LIST | FORGE_R_SESSION,
+     .list = &forge_store_sessions_list, .reply = &session, .handle = session_list,
+     .operation = "session_list", .summary = "List my sessions",
+     .description = "Where the account is logged in, the newest login first. Open to every account and to guests; "
+         "only one's own are shown."},
+    {FORGE_DELETE, "/auth/sessions/{id}", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204,
+     .handle = session_revoke, .operation = "session_revoke", .summary = "End one of my sessions",
      .description = "Ends a session of one's own at once. Somebody else's and one that has ended are not found."},
 };
-const forge_routes_t forge_api_sessions = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_sessions = FORGE_API_ROUTES(routes, &forge_api_tag_auth);

@@ -2,6 +2,9 @@
  * Tokens: the session that begins, and the answer that carries its tokens.
  */
 #include "api/shared.h"
+#include "identity.h"
+#include "core/wire/wire.h"
+#include "store/identity/identity.h"
 
 #include <string.h>
 
@@ -10,10 +13,8 @@
 /* The name a client gave its device; not every body has that member. */
 static const char *device_name(forge_req_t *q)
 {
-    for (const forge_field_t *f = q->route->body; q->body && f && f->name; f++)
-        if (strcmp(f->name, "device_name") == 0)
-            return forge_core_input_text(q->body, "device_name");
-    return NULL;
+    bool has = q->body && forge_core_walk_find(q->route->body->fields, "device_name", NULL) >= 0;
+    return has ? forge_core_input_text(q->body, "device_name") : NULL;
 }
 
 /* A session that begins now; only the digest of its refresh token goes to the database. */
@@ -27,7 +28,7 @@ forge_new_session_t forge_api_session_begin(forge_req_t *q, const char *amr, con
         .amr = amr,
         .request_id = q->request_id,
     };
-    *refresh = forge_core_refresh_make(q->pool, &session.refresh_sha256);
+    *refresh = forge_core_secret_make(q->pool, &session.refresh_sha256);
     return session;
 }
 
@@ -46,7 +47,7 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
     };
     const char *access = forge_core_token_sign(q->pool, q->keys, rules, &who, q->now);
     if (!access)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_reply_cookie(q, &who);
     forge_buf_t *b = forge_util_buf_make(q->pool, 2048, TOKENS_MAX);
     forge_util_buf_puts(b, "{\"user\":");

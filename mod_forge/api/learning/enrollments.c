@@ -2,16 +2,20 @@
  * /courses/{id}/enrollment: who takes a course.
  */
 #include "api/api.h"
+#include "store/learning/learning.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>
 
+/* clang-format off */
 static const forge_field_t enrollment_fields[] = {
-    {.name = "course_id", .type = FORGE_T_INT, .min = 1, .example = "12", .help = "number of the course"},
-    {.name = "user_id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
-    {.name = "enrolled_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
+    {"course_id", FORGE_T_INT, .min = 1, .example = "12", .help = "number of the course"},
+    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
+    {"enrolled_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
     {.name = NULL},
 };
+static const forge_shape_t enrollment = {"Enrollment", enrollment_fields};
+/* clang-format on */
 
 static forge_status_t enrollment_create(forge_req_t *q)
 {
@@ -34,29 +38,18 @@ static forge_status_t enrollment_delete(forge_req_t *q)
     return forge_reply_none(q);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/courses/{id}/enrollment",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 201,
-     .reply = enrollment_fields,
-     .schema = "Enrollment",
-     .handle = enrollment_create,
-     .operation = "enrollment_create",
-     .tag = "courses",
-     .summary = "Enrol in a course",
-     .description = "For every account that is no guest and sees the course: the caller takes it from now on. Again, it changes nothing."},
-    {.method = FORGE_DELETE,
-     .path = "/courses/{id}/enrollment",
-     .role = FORGE_ROLE_STUDENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = enrollment_delete,
-     .operation = "enrollment_delete",
-     .tag = "courses",
-     .summary = "Leave a course",
-     .description = "The caller's own enrolment ends. Who is not enrolled gets the same answer, as long as they see the course."},
+    {FORGE_POST, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
+     .success = 201, .reply = &enrollment, .handle = enrollment_create,
+     .operation = "enrollment_create", .summary = "Enrol in a course",
+     .description = "For every account that is no guest and sees the course: the caller takes it from now on. Again, "
+         "it changes nothing."},
+    {FORGE_DELETE, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .success = 204, .handle = enrollment_delete,
+     .operation = "enrollment_delete", .summary = "Leave a course",
+     .description = "The caller's own enrolment ends. Who is not enrolled gets the same answer, as long as they see "
+         "the course."},
 };
-const forge_routes_t forge_api_enrollments = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_enrollments = FORGE_API_ROUTES(routes, &forge_api_tag_courses);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The OpenAPI document, and the pages that show it: Swagger UI and ReDoc with assets of our own, without inline script.
  */
+#include "api/api.h"
+#include "core/wire/wire.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>
@@ -14,15 +16,14 @@
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " \
     "worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-static const forge_field_t document_query[] = {
-    {.name = "version",
-     .type = FORGE_T_TEXT,
-     .format = "enum:3.1|3.0",
-     .preset = "3.1",
-     .example = "\"3.1\"",
+/* clang-format off */
+static const forge_field_t document_query_fields[] = {
+    {"version", FORGE_T_TEXT, .format = "enum:3.1|3.0", .preset = "3.1", .example = "3.1",
      .help = "dialect of OpenAPI"},
     {.name = NULL},
 };
+static const forge_shape_t document_query = {.fields = document_query_fields};
+/* clang-format on */
 
 /* --- the document: the tables never change while a process lives, so each dialect is written once --- */
 
@@ -47,7 +48,7 @@ static forge_status_t openapi(forge_req_t *q)
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static document_t documents[2];
     if (!forge_config_docs(q->config))
-        return forge_fail(q, FORGE_E_NOT_FOUND);
+        return FORGE_E_NOT_FOUND;
     bool dialect_3_0 = strcmp(forge_core_input_text(q->query, "version"), "3.0") == 0;
     document_t *doc = &documents[dialect_3_0];
     pthread_mutex_lock(&lock);
@@ -55,10 +56,10 @@ static forge_status_t openapi(forge_req_t *q)
         document_write(q, doc, dialect_3_0);
     pthread_mutex_unlock(&lock);
     if (!doc->data)
-        return forge_fail(q, FORGE_E_INTERNAL);
+        return FORGE_E_INTERNAL;
     forge_buf_t *b = forge_util_buf_make(q->pool, doc->len + 1, doc->len + 1);
     forge_util_buf_add(b, doc->data, doc->len);
-    q->reply->etag = doc->etag;
+    forge_reply_etag(q, doc->etag);
     return forge_reply_buf(q, b, NULL);
 }
 
@@ -68,7 +69,7 @@ static forge_status_t send_file(forge_req_t *q, const char *name, const char *me
 {
     const char *dir = forge_config_docs_assets(q->config);
     if (!forge_config_docs(q->config) || !dir)
-        return forge_fail(q, FORGE_E_NOT_FOUND);
+        return FORGE_E_NOT_FOUND;
     if (forge_config_csp(q->config) != FORGE_CSP_DISABLED)
         forge_reply_header(q, "Content-Security-Policy", PAGE_POLICY);
     return forge_reply_file(q, apr_pstrcat(q->pool, dir, "/", name, NULL), media);
@@ -96,42 +97,36 @@ static forge_status_t asset(forge_req_t *q)
     for (size_t i = 0; i < sizeof(assets) / sizeof(*assets); i++)
         if (strcmp(q->tail, assets[i].name) == 0)
             return send_file(q, assets[i].name, assets[i].media);
-    return forge_fail(q, FORGE_E_NOT_FOUND);
+    return FORGE_E_NOT_FOUND;
 }
 
-#define DOCUMENT_ROW(at_root, id) \
-    { \
-        .method = FORGE_GET, .path = "/openapi.json", .flags = FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG | (at_root), \
-        .limit = FORGE_LIMIT_NONE, .success = 200, .query = document_query, .media = "application/json", \
-        .sample = "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"mod_forge\",\"version\":\"1.0.0\"},\"paths\":{}}", .handle = openapi, \
-        .operation = (id), .tag = "documentation", .summary = "This document", \
-        .description = "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone." \
-    }
+#define DOCUMENT_TEXT   "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone."
+#define DOCUMENT_SAMPLE "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"mod_forge\",\"version\":\"1.0.0\"},\"paths\":{}}"
+#define PAGE_TEXT       "A page for people. Open to anyone."
+#define DOCUMENT        (FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG)
+#define PAGE            (FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC)
 
-#define PAGE_ROW(where, show, id, what) \
-    { \
-        .method = FORGE_GET, .path = (where), .flags = FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC, \
-        .limit = FORGE_LIMIT_NONE, .success = 200, .media = "text/html", .handle = (show), .operation = (id), .tag = "documentation", \
-        .summary = (what), .description = "A page for people. Open to anyone." \
-    }
-
+/* clang-format off */
 static const forge_route_t routes[] = {
-    DOCUMENT_ROW(FORGE_R_ROOT, "openapi"),
-    DOCUMENT_ROW(0, "openapi_api"),
-    PAGE_ROW("/docs", swagger, "docs_swagger", "Swagger UI"),
-    PAGE_ROW("/api/docs", swagger, "docs_swagger_api", "Swagger UI"),
-    PAGE_ROW("/redoc", redoc, "docs_redoc", "ReDoc"),
-    PAGE_ROW("/api/redoc", redoc, "docs_redoc_api", "ReDoc"),
-    {.method = FORGE_GET,
-     .path = "/docs/assets/{name}",
-     .flags = FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC | FORGE_R_TAIL,
-     .limit = FORGE_LIMIT_NONE,
-     .success = 200,
-     .media = "application/octet-stream",
-     .handle = asset,
-     .operation = "docs_asset",
-     .tag = "documentation",
-     .summary = "A file of the pages",
+    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
+     .query = &document_query, .handle = openapi, .media = "application/json",
+     .sample = DOCUMENT_SAMPLE, .operation = "openapi", .summary = "This document", .description = DOCUMENT_TEXT},
+    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT, .limit = FORGE_LIMIT_NONE,
+     .query = &document_query, .handle = openapi, .media = "application/json",
+     .sample = DOCUMENT_SAMPLE, .operation = "openapi_api", .summary = "This document", .description = DOCUMENT_TEXT},
+    {FORGE_GET, "/docs", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = swagger,
+     .media = "text/html", .operation = "docs_swagger", .summary = "Swagger UI", .description = PAGE_TEXT},
+    {FORGE_GET, "/api/docs", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = swagger,
+     .media = "text/html", .operation = "docs_swagger_api", .summary = "Swagger UI", .description = PAGE_TEXT},
+    {FORGE_GET, "/redoc", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = redoc,
+     .media = "text/html", .operation = "docs_redoc", .summary = "ReDoc", .description = PAGE_TEXT},
+    {FORGE_GET, "/api/redoc", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = redoc,
+     .media = "text/html", .operation = "docs_redoc_api", .summary = "ReDoc", .description = PAGE_TEXT},
+    {FORGE_GET, "/docs/assets/{name}", FORGE_ROLE_NONE, .flags = PAGE | FORGE_R_TAIL, .limit = FORGE_LIMIT_NONE,
+     .handle = asset, .media = "application/octet-stream", .operation = "docs_asset", .summary = "A file of the pages",
      .description = "Scripts and style sheets of the pages. Open to anyone."},
 };
-const forge_routes_t forge_api_docs = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+static const forge_tag_t tag = {"documentation", "This document."};
+const forge_routes_t forge_api_docs = FORGE_API_ROUTES(routes, &tag);

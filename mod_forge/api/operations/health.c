@@ -1,121 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /health: is this process alive, can it serve, and how are the parts it stands on. Says nothing of hosts, paths or versions of others.
  */
+#include "api/api.h"
+#include "core/identity/identity.h"
+#include "store/store.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #define KEPT          apr_time_from_sec(1) /* one look at the machine a second in each child */
 #define RETRY_SECONDS 5                    /* when a load balancer may ask an unfit server again */
 #define LOW_PERCENT   10.0                 /* less than this left of disk or memory is a warning */
 
 #define STATUSES "enum:pass|warn|fail|off"
-#define CHECK_FIELD(part, what) \
-    { \
-        .name = part, .type = FORGE_T_OBJECT, .help = what, .fields = part_fields \
-    }
 
+/* clang-format off */
 static const forge_field_t part_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"off\"", .help = "off: not configured"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "off", .help = "off: not configured"},
     {.name = NULL},
 };
 static const forge_field_t database_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "fail: it cannot be reached"},
-    {.name = "time_ms", .type = FORGE_T_NUMBER, .example = "0.8", .help = "how long the last question took"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "fail: it cannot be reached"},
+    {"time_ms", FORGE_T_NUMBER, .example = "0.8", .help = "how long the last question took"},
     {.name = NULL},
 };
 static const forge_field_t migrations_fields[] = {
-    {.name = "status",
-     .type = FORGE_T_TEXT,
-     .format = STATUSES,
-     .example = "\"pass\"",
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
      .help = "fail: the schema is older than this module; warn: newer"},
-    {.name = "wanted", .type = FORGE_T_INT, .example = "7", .help = "newest migration this module knows"},
-    {.name = "found", .type = FORGE_T_INT, .flags = FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
+    {"wanted", FORGE_T_INT, .example = "7", .help = "newest migration this module knows"},
+    {"found", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
     {.name = NULL},
 };
 static const forge_field_t room_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "warn: less than a tenth is free"},
-    {.name = "free_percent", .type = FORGE_T_NUMBER, .flags = FORGE_F_OPTIONAL, .example = "61.5", .help = "per cent that is free"},
-    {.name = NULL},
-};
-static const forge_field_t checks_fields[] = {
-    {.name = "database", .type = FORGE_T_OBJECT, .help = "PostgreSQL", .fields = database_fields},
-    {.name = "migrations", .type = FORGE_T_OBJECT, .help = "version of the schema", .fields = migrations_fields},
-    CHECK_FIELD("redis", "shared rate limits"),
-    CHECK_FIELD("sandbox", "execution of programs"),
-    CHECK_FIELD("mail", "outgoing mail; warn: some waits for longer than it should"),
-    CHECK_FIELD("llm", "language model"),
-    CHECK_FIELD("upstreams", "services behind the gateway"),
-    {.name = "disk", .type = FORGE_T_OBJECT, .help = "room on the root file system", .fields = room_fields},
-    {.name = "memory", .type = FORGE_T_OBJECT, .help = "memory of the machine", .fields = room_fields},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: less than a tenth is free"},
+    {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "per cent that is free"},
     {.name = NULL},
 };
 static const forge_field_t ready_checks_fields[] = {
-    {.name = "database", .type = FORGE_T_OBJECT, .help = "PostgreSQL", .fields = database_fields},
-    {.name = "migrations", .type = FORGE_T_OBJECT, .help = "version of the schema", .fields = migrations_fields},
+    {"database", FORGE_T_OBJECT, .fields = database_fields, .help = "PostgreSQL"},
+    {"migrations", FORGE_T_OBJECT, .fields = migrations_fields, .help = "version of the schema"},
+    {.name = NULL},
+};
+static const forge_field_t checks_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
+    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
+    {"sandbox", FORGE_T_OBJECT, .fields = part_fields, .help = "execution of programs"},
+    {"mail", FORGE_T_OBJECT, .fields = part_fields,
+     .help = "outgoing mail; warn: some waits for longer than it should"},
+    {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model"},
+    {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
+    {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "room on the root file system"},
+    {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
     {.name = NULL},
 };
 
-#define HEALTH_FIELDS \
-    {.name = "status", .type = FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "\"pass\"", .help = "the worst that matters"}, \
-        {.name = "timestamp", .type = FORGE_T_TIME, .example = "\"2026-01-31T12:00:00.000Z\"", .help = "when this was said"}, \
-    { \
-        .name = "database", .type = FORGE_T_TEXT, .format = "enum:connected|disconnected", .example = "\"connected\"", \
-        .help = "PostgreSQL" \
-    }
+static const forge_field_t verdict_fields[] = {
+    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "pass", .help = "the worst that matters"},
+    {"timestamp", FORGE_T_TIME, .example = "2026-01-31T12:00:00.000Z", .help = "when this was said"},
+    {"database", FORGE_T_TEXT, .format = "enum:connected|disconnected", .example = "connected", .help = "PostgreSQL"},
+    {.name = NULL},
+};
 
-static const forge_field_t health_fields[] = {
-    HEALTH_FIELDS,
-    {.name = "version", .type = FORGE_T_TEXT, .example = "\"1.0.0\"", .help = "of this module"},
-    {.name = "environment", .type = FORGE_T_TEXT, .example = "\"production\"", .help = "as ForgeEnvironment says"},
-    {.name = "checks", .type = FORGE_T_OBJECT, .help = "one by one", .fields = checks_fields},
+static const forge_field_t full_health_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
+    {"version", FORGE_T_TEXT, .example = "1.0.0", .help = "of this module"},
+    {"environment", FORGE_T_TEXT, .example = "production", .help = "as ForgeEnvironment says"},
+    {"checks", FORGE_T_OBJECT, .fields = checks_fields, .help = "one by one"},
     {.name = NULL},
 };
-static const forge_field_t ready_fields[] = {
-    HEALTH_FIELDS,
-    {.name = "checks", .type = FORGE_T_OBJECT, .help = "one by one", .fields = ready_checks_fields},
+static const forge_shape_t full_health = {"Health", full_health_fields};
+
+static const forge_field_t readiness_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
+    {"checks", FORGE_T_OBJECT, .fields = ready_checks_fields, .help = "one by one"},
     {.name = NULL},
 };
+static const forge_shape_t readiness = {"Readiness", readiness_fields};
+
 static const forge_field_t gate_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "warn: logins wait for their turn"},
-    {.name = "places", .type = FORGE_T_INT, .example = "4", .help = "hashes that may be computed at once, in all processes"},
-    {.name = "busy", .type = FORGE_T_INT, .example = "1", .help = "of them in use"},
-    {.name = "waiting", .type = FORGE_T_INT, .example = "0", .help = "who waits for one"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: logins wait for their turn"},
+    {"places", FORGE_T_INT, .example = "4", .help = "hashes that may be computed at once, in all processes"},
+    {"busy", FORGE_T_INT, .example = "1", .help = "of them in use"},
+    {"waiting", FORGE_T_INT, .example = "0", .help = "who waits for one"},
     {.name = NULL},
 };
 static const forge_field_t signing_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = STATUSES, .example = "\"pass\"", .help = "access tokens can be signed"},
-    {.name = "algorithms",
-     .type = FORGE_T_ARRAY,
-     .format = "text",
-     .example = "[\"HS256\"]",
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "access tokens can be signed"},
+    {"algorithms", FORGE_T_ARRAY, .format = "text", .example = "[\"HS256\"]",
      .help = "that are accepted; new tokens have the first"},
     {.name = NULL},
 };
 static const forge_field_t auth_checks_fields[] = {
-    {.name = "database", .type = FORGE_T_OBJECT, .help = "PostgreSQL", .fields = database_fields},
-    {.name = "migrations", .type = FORGE_T_OBJECT, .help = "version of the schema", .fields = migrations_fields},
-    {.name = "password_hash", .type = FORGE_T_OBJECT, .help = "the gate before bcrypt", .fields = gate_fields},
-    {.name = "signing", .type = FORGE_T_OBJECT, .help = "keys of access tokens", .fields = signing_fields},
-    CHECK_FIELD("mail", "letters for verification and reset"),
-    CHECK_FIELD("mfa", "second factors"),
-    CHECK_FIELD("guests", "sessions without an account"),
+    {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
+    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the queue before password hashes"},
+    {"signing", FORGE_T_OBJECT, .fields = signing_fields, .help = "keys of access tokens"},
+    {"mail", FORGE_T_OBJECT, .fields = part_fields, .help = "letters for verification and reset"},
+    {"mfa", FORGE_T_OBJECT, .fields = part_fields, .help = "second factors"},
+    {"guests", FORGE_T_OBJECT, .fields = part_fields, .help = "sessions without an account"},
     {.name = NULL},
 };
-static const forge_field_t auth_fields[] = {
-    HEALTH_FIELDS,
-    {.name = "checks", .type = FORGE_T_OBJECT, .help = "one by one", .fields = auth_checks_fields},
+static const forge_field_t auth_health_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
+    {"checks", FORGE_T_OBJECT, .fields = auth_checks_fields, .help = "one by one"},
     {.name = NULL},
 };
-static const forge_field_t live_fields[] = {
-    {.name = "status", .type = FORGE_T_TEXT, .format = "enum:pass", .example = "\"pass\"", .help = "this process answers"},
+static const forge_shape_t auth_health = {"AuthHealth", auth_health_fields};
+
+static const forge_field_t liveness_fields[] = {
+    {"status", FORGE_T_TEXT, .format = "enum:pass", .example = "pass", .help = "this process answers"},
     {.name = NULL},
 };
+static const forge_shape_t liveness = {"Liveness", liveness_fields};
+/* clang-format on */
 
 typedef enum { PASS, WARN, FAIL } verdict_t;
 static const char *const verdicts[] = {"pass", "warn", "fail"};
@@ -127,48 +125,26 @@ static verdict_t worse(verdict_t a, verdict_t b)
 
 /* --- the machine --- */
 
-typedef struct machine_t {
-    apr_time_t seen;
-    double disk, memory; /* per cent free, negative: not known */
-} machine_t;
-
-static double disk_free(void)
-{
-    struct statvfs fs;
-    if (statvfs("/", &fs) != 0 || fs.f_blocks == 0)
-        return -1;
-    return 100.0 * (double)fs.f_bavail / (double)fs.f_blocks;
-}
-
-static double memory_free(void)
-{
-    char line[128];
-    unsigned long long total = 0, available = 0;
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (!f)
-        return -1;
-    while ((!total || !available) && fgets(line, sizeof(line), f))
-        if (sscanf(line, "MemTotal: %llu", &total) != 1)
-            sscanf(line, "MemAvailable: %llu", &available);
-    fclose(f);
-    return total ? 100.0 * (double)available / (double)total : -1;
-}
-
 /* What this child saw last, looked at again after a second. */
-static machine_t machine(apr_time_t now)
+static forge_machine_t machine(apr_time_t now)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static machine_t kept;
+    static forge_machine_t kept;
+    static apr_time_t seen;
     pthread_mutex_lock(&lock);
-    if (now - kept.seen >= KEPT || now < kept.seen)
-        kept = (machine_t){.seen = now, .disk = disk_free(), .memory = memory_free()};
-    machine_t copy = kept;
+    if (now - seen >= KEPT || now < seen) {
+        kept = forge_live_machine();
+        seen = now;
+    }
+    forge_machine_t copy = kept;
     pthread_mutex_unlock(&lock);
     return copy;
 }
 
-static verdict_t put_room(forge_json_t *checks, const char *name, double percent)
+/* The same figure as GET /performance has, told as what is left of it. */
+static verdict_t put_room(forge_json_t *checks, const char *name, double used)
 {
+    double percent = used < 0 ? -1 : 100 - used;
     forge_json_t *check = forge_util_json_put_object(checks, name);
     verdict_t verdict = percent >= 0 && percent < LOW_PERCENT ? WARN : PASS;
     forge_util_json_put_text(check, "status", percent < 0 ? "off" : verdicts[verdict]);
@@ -239,7 +215,7 @@ static forge_status_t health(forge_req_t *q)
 {
     static const char *const later[] = {"redis", "sandbox", "llm", "upstreams"}; /* not part of this build */
     forge_json_t *checks = forge_util_json_object(q->pool);
-    machine_t seen = machine(apr_time_now());
+    forge_machine_t seen = machine(apr_time_now());
     bool reached;
     verdict_t verdict = put_database(q, checks, &reached);
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
@@ -275,7 +251,7 @@ static forge_status_t health_live(forge_req_t *q)
 static verdict_t put_gate(forge_req_t *q, forge_json_t *checks)
 {
     forge_json_t *check = forge_util_json_put_object(checks, "password_hash");
-    int places = forge_config_bcrypt_concurrency(q->config), waiting = forge_live_gate_waiting(q->live);
+    int places = forge_http_password_places(q), waiting = forge_live_gate_waiting(q->live);
     verdict_t verdict = waiting > places ? WARN : PASS;
     forge_util_json_put_text(check, "status", verdicts[verdict]);
     forge_util_json_put_int(check, "places", places);
@@ -311,54 +287,33 @@ static forge_status_t health_auth(forge_req_t *q)
     return reply(q, report(q, verdict, reached), checks, verdict);
 }
 
-#define HEALTH_ROW(where, at_root, id) \
-    { \
-        .method = FORGE_GET, .path = (where), .flags = FORGE_R_STATUS | (at_root), .limit = FORGE_LIMIT_NONE, .success = 200, \
-        .reply = health_fields, .schema = "Health", .handle = health, .operation = (id), .tag = "health", \
-        .summary = "Health of all parts", \
-        .description = \
-            "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a second." \
-    }
+#define HEALTH_TEXT "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a second."
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    HEALTH_ROW("/health", FORGE_R_ROOT, "health"),
-    HEALTH_ROW("/health", 0, "health_api"),
-    HEALTH_ROW("/monitor/health", 0, "monitor_health"),
-    {.method = FORGE_GET,
-     .path = "/auth/health",
-     .flags = FORGE_R_STATUS,
-     .limit = FORGE_LIMIT_NONE,
-     .success = 200,
-     .reply = auth_fields,
-     .schema = "AuthHealth",
-     .handle = health_auth,
-     .operation = "auth_health",
-     .tag = "auth",
-     .summary = "Health of identity",
-     .description = "Open to anyone. 503 with the same body when the database or its schema is unfit; it is asked once a second."},
-    {.method = FORGE_GET,
-     .path = "/health/live",
-     .flags = FORGE_R_ROOT,
-     .limit = FORGE_LIMIT_NONE,
-     .success = 200,
-     .reply = live_fields,
-     .schema = "Liveness",
-     .handle = health_live,
-     .operation = "health_live",
-     .tag = "health",
-     .summary = "Is the process alive",
+    {FORGE_GET, "/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
+     .reply = &full_health, .handle = health, .operation = "health", .summary = "Health of all parts",
+     .description = HEALTH_TEXT},
+    {FORGE_GET, "/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .reply = &full_health,
+     .handle = health, .operation = "health_api", .summary = "Health of all parts", .description = HEALTH_TEXT},
+    {FORGE_GET, "/monitor/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+     .reply = &full_health, .handle = health, .operation = "monitor_health", .summary = "Health of all parts",
+     .description = HEALTH_TEXT},
+    {FORGE_GET, "/health/live", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
+     .handle = health_live, .operation = "health_live", .summary = "Is the process alive",
      .description = "Open to anyone. Never touches the database."},
-    {.method = FORGE_GET,
-     .path = "/health/ready",
-     .flags = FORGE_R_ROOT | FORGE_R_STATUS,
-     .limit = FORGE_LIMIT_NONE,
-     .success = 200,
-     .reply = ready_fields,
-     .schema = "Readiness",
-     .handle = health_ready,
-     .operation = "health_ready",
-     .tag = "health",
-     .summary = "Can requests be served",
+    {FORGE_GET, "/health/ready", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+     .reply = &readiness, .handle = health_ready, .operation = "health_ready", .summary = "Can requests be served",
      .description = "Open to anyone. 503 with the same body unless the database is reachable and migrated."},
 };
-const forge_routes_t forge_api_health = FORGE_API_ROUTES(routes);
+static const forge_route_t auth_routes[] = {
+    {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+     .reply = &auth_health, .handle = health_auth, .operation = "auth_health", .summary = "Health of identity",
+     .description = "Open to anyone. 503 with the same body when the database or its schema is unfit; it is asked "
+         "once a second."},
+};
+/* clang-format on */
+
+static const forge_tag_t tag = {"health", "Whether the service and its parts work."};
+const forge_routes_t forge_api_health = FORGE_API_ROUTES(routes, &tag);
+const forge_routes_t forge_api_auth_health = FORGE_API_ROUTES(auth_routes, &forge_api_tag_auth);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Figures for machines and people: /metrics and /performance. Who may read them is for httpd's Require to say.
  */
+#include "api/api.h"
 #include "api/shared.h"
 
 #include <apr_lib.h>
@@ -11,29 +12,32 @@
 #define TEXT_MEDIA        "text/plain; version=0.0.4; charset=utf-8"
 #define OPENMETRICS_MEDIA "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+/* clang-format off */
 static const forge_field_t summary_fields[] = {
-    {.name = "total_requests", .type = FORGE_T_INT, .example = "1200", .help = "requests since the figures began"},
-    {.name = "avg_response_time", .type = FORGE_T_NUMBER, .example = "0.012", .help = "seconds"},
-    {.name = "error_rate", .type = FORGE_T_NUMBER, .example = "0.004", .help = "share of 5xx answers, 0 to 1"},
-    {.name = "endpoint_count", .type = FORGE_T_INT, .example = "14", .help = "endpoints that were asked"},
-    {.name = "p95_response_time", .type = FORGE_T_NUMBER, .example = "0.05", .help = "seconds; 95 of 100 requests were quicker"},
+    {"total_requests", FORGE_T_INT, .example = "1200", .help = "requests since the figures began"},
+    {"avg_response_time", FORGE_T_NUMBER, .example = "0.012", .help = "seconds"},
+    {"error_rate", FORGE_T_NUMBER, .example = "0.004", .help = "share of 5xx answers, 0 to 1"},
+    {"endpoint_count", FORGE_T_INT, .example = "14", .help = "endpoints that were asked"},
+    {"p95_response_time", FORGE_T_NUMBER, .example = "0.05", .help = "seconds; 95 of 100 requests were quicker"},
     {.name = NULL},
 };
 static const forge_field_t system_fields[] = {
-    {.name = "cpu_avg", .type = FORGE_T_NUMBER, .example = "12.5", .help = "per cent"},
-    {.name = "memory_avg", .type = FORGE_T_NUMBER, .example = "40.1", .help = "per cent"},
-    {.name = "disk_avg", .type = FORGE_T_NUMBER, .example = "55.0", .help = "per cent"},
+    {"cpu_avg", FORGE_T_NUMBER, .example = "12.5", .help = "per cent"},
+    {"memory_avg", FORGE_T_NUMBER, .example = "40.1", .help = "per cent"},
+    {"disk_avg", FORGE_T_NUMBER, .example = "55.0", .help = "per cent"},
     {.name = NULL},
 };
-static const forge_field_t performance_fields[] = {
-    {.name = "summary", .type = FORGE_T_OBJECT, .help = "all endpoints together", .fields = summary_fields},
-    {.name = "endpoints",
-     .type = FORGE_T_OBJECT,
-     .example = "{\"GET /api/v1/courses\":{\"count\":10,\"avg_response_time\":0.01,\"p95_response_time\":0.02,\"error_rate\":0}}",
+static const forge_field_t figures_fields[] = {
+    {"summary", FORGE_T_OBJECT, .fields = summary_fields, .help = "all endpoints together"},
+    {"endpoints", FORGE_T_OBJECT,
+     .example = "{\"GET /api/v1/courses\":"
+         "{\"count\":10,\"avg_response_time\":0.01,\"p95_response_time\":0.02,\"error_rate\":0}}",
      .help = "by method and route template: count, avg_response_time, p95_response_time, error_rate"},
-    {.name = "system", .type = FORGE_T_OBJECT, .help = "load of the machine", .fields = system_fields},
+    {"system", FORGE_T_OBJECT, .fields = system_fields, .help = "load of the machine"},
     {.name = NULL},
 };
+static const forge_shape_t figures = {"Performance", figures_fields};
+/* clang-format on */
 
 /* Does the client ask for OpenMetrics by name? Prometheus does. */
 static bool wants_openmetrics(forge_req_t *q)
@@ -62,34 +66,23 @@ static forge_status_t performance(forge_req_t *q)
 
 static const forge_status_t errors[] = {FORGE_E_FORBIDDEN, FORGE_OK};
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/metrics",
-     .flags = FORGE_R_ROOT | FORGE_R_RAW,
-     .limit = FORGE_LIMIT_NONE,
-     .success = 200,
-     .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
-     .sample =
-         "# TYPE forge_rate_limit_keys gauge\n# HELP forge_rate_limit_keys Clients that are counted.\nforge_rate_limit_keys 12\n# EOF\n",
-     .handle = metrics,
-     .operation = "metrics",
-     .tag = "monitoring",
-     .summary = "Metrics for Prometheus",
-     .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. "
-                    "The server's configuration says who may read it.",
-     .errors = errors},
-    {.method = FORGE_GET,
-     .path = "/performance",
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = performance_fields,
-     .schema = "Performance",
-     .handle = performance,
-     .operation = "performance",
-     .tag = "monitoring",
-     .summary = "Response times by endpoint",
-     .description = "Counts, means, 95th percentiles and error rates in seconds and ratios. "
-                    "The server's configuration says who may read it.",
-     .errors = errors},
+    {FORGE_GET, "/metrics", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_RAW, .limit = FORGE_LIMIT_NONE,
+     .errors = errors, .handle = metrics, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
+     .sample = "# TYPE forge_rate_limit_keys gauge\n"
+         "# HELP forge_rate_limit_keys Clients that are counted.\n"
+         "forge_rate_limit_keys 12\n"
+         "# EOF\n",
+     .operation = "metrics", .summary = "Metrics for Prometheus",
+     .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. The "
+         "server's configuration says who may read it."},
+    {FORGE_GET, "/performance", FORGE_ROLE_NONE, .reply = &figures, .errors = errors, .handle = performance,
+     .operation = "performance", .summary = "Response times by endpoint",
+     .description = "Counts, means, 95th percentiles and error rates in seconds and ratios. The server's "
+         "configuration says who may read it."},
 };
-const forge_routes_t forge_api_monitor = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+static const forge_tag_t tag = {"monitoring", "Figures about the service."};
+const forge_routes_t forge_api_monitor = FORGE_API_ROUTES(routes, &tag);

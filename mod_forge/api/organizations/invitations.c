@@ -2,54 +2,40 @@
  * /organizations/{id}/invitations: who is asked to join by mail. The token is in the mail alone; nobody inside learns it.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/organizations/organizations.h"
 #include "api/shared.h"
+#include "organizations.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
 #define RETRY_LATER 3600 /* seconds, when a mailbox or a sender has had its share of the day */
 
+/* clang-format off */
 static const forge_field_t invitation_fields[] = {
-    {.name = "id", .type = FORGE_T_INT, .flags = FORGE_F_READONLY, .min = 1, .example = "5", .help = "number of the invitation"},
-    {.name = "email",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED,
-     .max = 254,
-     .format = "email",
-     .example = "\"grace@example.org\"",
-     .help = "the address that is invited, and the only one whose account can accept"},
-    FORGE_API_MEMBER_ROLE,
-    {.name = "state",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_READONLY,
-     .format = "enum:pending|accepted|expired|revoked",
-     .example = "\"pending\"",
+    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "number of the invitation"},
+    {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
+     .example = "grace@example.org", .help = "the address that is invited, and the only one whose account can accept"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
+    {"state", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:pending|accepted|expired|revoked", .example = "pending",
      .help = "only a pending one can be accepted"},
-    {.name = "expires_at",
-     .type = FORGE_T_TIME,
-     .flags = FORGE_F_READONLY,
-     .example = FORGE_API_TIME,
+    {"expires_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME,
      .help = "until when it can be accepted: seven days"},
-    {.name = "created_at", .type = FORGE_T_TIME, .flags = FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was sent"},
-    {.name = "invited_by",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_READONLY | FORGE_F_NULLABLE,
-     .min = 1,
-     .example = "2",
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was sent"},
+    {"invited_by", FORGE_T_INT, FORGE_F_READONLY | FORGE_F_NULLABLE, .min = 1, .example = "2",
      .help = "account that invites; null when it is gone"},
     {.name = NULL},
 };
+static const forge_shape_t invitation = {"Invitation", invitation_fields};
 
-static const forge_field_t accept_fields[] = {
-    {.name = "token",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .min = 1,
-     .max = 200,
-     .example = "\"Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c\"",
-     .help = "from the mail"},
+static const forge_field_t accept_body_fields[] = {
+    {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 200,
+     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c", .help = "from the mail"},
     {.name = NULL},
 };
+static const forge_shape_t accept_body = {.fields = accept_body_fields};
+/* clang-format on */
 
 static const forge_status_t create_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING, FORGE_E_RATE_LIMITED, FORGE_OK};
 static const forge_status_t revoke_errors[] = {FORGE_E_INVITATION_GONE, FORGE_OK};
@@ -58,7 +44,7 @@ static const forge_status_t accept_errors[] = {FORGE_E_INVITATION_FOREIGN, FORGE
 
 static forge_status_t invitation_list(forge_req_t *q)
 {
-    return forge_api_organization_list(q, &forge_store_invitations_list, true);
+    return forge_api_organization_list(q, true);
 }
 
 /* What the mail says. */
@@ -80,7 +66,7 @@ static forge_status_t invitation_create(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     if (!forge_core_email_normalize(q->pool, email, strlen(email), &in.email, &in.email_key, &why))
         return FORGE_E_INTERNAL; /* the field table has accepted it */
-    token = forge_core_refresh_make(q->pool, &in.sha256_hex);
+    token = forge_core_secret_make(q->pool, &in.sha256_hex);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &organization));
     in.mail = mail_make(q, organization, in.role, token);
@@ -114,62 +100,28 @@ static forge_status_t invitation_accept(forge_req_t *q)
     return forge_reply_row(q, rows);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/organizations/{id}/invitations",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_LIST,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = invitation_fields,
-     .schema = "Invitation",
-     .handle = invitation_list,
-     .operation = "invitation_list",
-     .tag = "organizations",
-     .summary = "List the invitations",
+    {FORGE_GET, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST,
+     .list = &forge_store_invitations_list, .reply = &invitation, .handle = invitation_list,
+     .operation = "invitation_list", .summary = "List the invitations",
      .description = "For owners and admins of the organisation, with those that are over."},
-    {.method = FORGE_POST,
-     .path = "/organizations/{id}/invitations",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 201,
-     .body = invitation_fields,
-     .reply = invitation_fields,
-     .schema = "Invitation",
-     .handle = invitation_create,
-     .operation = "invitation_create",
-     .tag = "organizations",
-     .summary = "Invite somebody by mail",
-     .description = "For owners and admins of the organisation; owners are invited by owners only. Sends a mail with a token that only the "
-                    "account of that address can use, once, within seven days. An address has one pending invitation at a time.",
-     .errors = create_errors},
-    {.method = FORGE_DELETE,
-     .path = "/organizations/{id}/invitations/{inv}",
-     .role = FORGE_ROLE_STUDENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = invitation_revoke,
-     .operation = "invitation_revoke",
-     .tag = "organizations",
-     .summary = "Revoke an invitation",
-     .description = "For owners, and for admins where it does not make an owner. Its token opens nothing any more.",
-     .errors = revoke_errors},
-    {.method = FORGE_POST,
-     .path = "/organizations/invitations/accept",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = accept_fields,
-     .reply = forge_api_organization_fields,
-     .schema = "Organization",
-     .handle = invitation_accept,
-     .operation = "invitation_accept",
-     .tag = "organizations",
-     .summary = "Accept an invitation",
-     .description = "For the account whose e-mail address was invited, which is a member then. The organisation is answered. With another "
-                    "account nothing is spent.",
-     .errors = accept_errors},
+    {FORGE_POST, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201,
+     .body = &invitation, .reply = &invitation, .errors = create_errors, .handle = invitation_create,
+     .operation = "invitation_create", .summary = "Invite somebody by mail",
+     .description = "For owners and admins of the organisation; owners are invited by owners only. Sends a mail with "
+         "a token that only the account of that address can use, once, within seven days. An address has one pending "
+         "invitation at a time."},
+    {FORGE_DELETE, "/organizations/{id}/invitations/{inv}", FORGE_ROLE_STUDENT, .success = 204,
+     .errors = revoke_errors, .handle = invitation_revoke,
+     .operation = "invitation_revoke", .summary = "Revoke an invitation",
+     .description = "For owners, and for admins where it does not make an owner. Its token opens nothing any more."},
+    {FORGE_POST, "/organizations/invitations/accept", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
+     .body = &accept_body, .reply = &forge_api_organization, .errors = accept_errors, .handle = invitation_accept,
+     .operation = "invitation_accept", .summary = "Accept an invitation",
+     .description = "For the account whose e-mail address was invited, which is a member then. The organisation is "
+         "answered. With another account nothing is spent."},
 };
-const forge_routes_t forge_api_invitations = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_invitations = FORGE_API_ROUTES(routes, &forge_api_tag_organizations);

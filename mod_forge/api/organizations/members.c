@@ -2,47 +2,47 @@
  * /organizations/{id}/members: who belongs to an organisation, and as what.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/organizations/organizations.h"
 #include "api/shared.h"
+#include "organizations.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
+/* clang-format off */
 static const forge_field_t member_fields[] = {
-    {.name = "user_id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
-    {.name = "username", .type = FORGE_T_TEXT, .example = "\"ada\"", .help = "name of the account"},
-    {.name = "role", .type = FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .example = "\"member\"", .help = "role in the organisation"},
-    {.name = "joined_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
+    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
+    {"username", FORGE_T_TEXT, .example = "ada", .help = "name of the account"},
+    {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .example = "member", .help = "role in the organisation"},
+    {"joined_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
     {.name = NULL},
 };
+static const forge_shape_t member = {"Member", member_fields};
 
-static const forge_field_t add_fields[] = {
-    {.name = "user_id", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "the account, by its number; this or email"},
-    {.name = "email",
-     .type = FORGE_T_TEXT,
-     .max = 254,
-     .format = "email",
-     .example = "\"ada@example.org\"",
+static const forge_field_t add_body_fields[] = {
+    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "the account, by its number; this or email"},
+    {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
      .help = "the account, by its e-mail address; this or user_id"},
-    FORGE_API_MEMBER_ROLE,
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {.name = NULL},
 };
+static const forge_shape_t add_body = {.fields = add_body_fields};
 
-static const forge_field_t change_fields[] = {
-    {.name = "role",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED,
-     .format = FORGE_API_MEMBER_ROLES,
-     .example = "\"admin\"",
+static const forge_field_t change_body_fields[] = {
+    {"role", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = FORGE_API_MEMBER_ROLES, .example = "admin",
      .help = "role in the organisation"},
     {.name = NULL},
 };
+static const forge_shape_t change_body = {.fields = change_body_fields};
+/* clang-format on */
 
 static const forge_status_t add_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_BAD_REFERENCE, FORGE_OK};
 static const forge_status_t change_errors[] = {FORGE_E_LAST_OWNER, FORGE_OK};
 
 static forge_status_t member_list(forge_req_t *q)
 {
-    return forge_api_organization_list(q, &forge_store_members_list, false);
+    return forge_api_organization_list(q, false);
 }
 
 /* Who is meant: exactly one of user_id and email. */
@@ -83,11 +83,11 @@ static forge_status_t member_update(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    const char *role = forge_core_input_text(q->body, "role");
-    if (!role)
+    const forge_member_in_t in = {q->ids[1], forge_core_input_text(q->body, "role")};
+    if (!in.role)
         return forge_fail_field(q, FORGE_E_VALIDATION, "/role", "required", "this member is needed");
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_member_update(db, q->pool, &by, q->ids[0], q->ids[1], role, &rows));
+    FORGE_TRY(forge_store_member_update(db, q->pool, &by, q->ids[0], &in, &rows));
     return forge_reply_row(q, rows);
 }
 
@@ -109,75 +109,31 @@ static forge_status_t member_leave(forge_req_t *q)
     return forge_reply_none(q);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/organizations/{id}/members",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_LIST,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = member_fields,
-     .schema = "Member",
-     .handle = member_list,
-     .operation = "member_list",
-     .tag = "organizations",
-     .summary = "List the members",
-     .description = "For members of the organisation."},
-    {.method = FORGE_POST,
-     .path = "/organizations/{id}/members",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 201,
-     .body = add_fields,
-     .reply = member_fields,
-     .schema = "Member",
-     .handle = member_add,
-     .operation = "member_add",
-     .tag = "organizations",
-     .summary = "Add a member",
-     .description =
-         "For owners and admins of the organisation; an owner is made by owners only. The account must exist and be active; other "
-         "people are invited.",
-     .errors = add_errors},
-    {.method = FORGE_PATCH,
-     .path = "/organizations/{id}/members/{user_id}",
-     .role = FORGE_ROLE_STUDENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = change_fields,
-     .reply = member_fields,
-     .schema = "Member",
-     .handle = member_update,
-     .operation = "member_update",
-     .tag = "organizations",
-     .summary = "Change a member's role",
-     .description = "For owners, and for admins where neither the old nor the new role is owner. The last owner who is active cannot be "
-                    "demoted. Pending invitations that the new role could not send are revoked.",
-     .errors = change_errors},
-    {.method = FORGE_DELETE,
-     .path = "/organizations/{id}/members/{user_id}",
-     .role = FORGE_ROLE_STUDENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = member_remove,
-     .operation = "member_remove",
-     .tag = "organizations",
-     .summary = "Remove a member",
-     .description = "For owners, and for admins where the member is no owner. The last owner who is active cannot be removed. Pending "
-                    "invitations by and to the member are revoked.",
-     .errors = change_errors},
-    {.method = FORGE_POST,
-     .path = "/organizations/{id}/leave",
-     .role = FORGE_ROLE_STUDENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = member_leave,
-     .operation = "member_leave",
-     .tag = "organizations",
-     .summary = "Leave an organisation",
-     .description = "For members. The last owner who is active cannot leave. Pending invitations by and to the caller are revoked. Courses "
-                    "that stay in the organisation are out of the caller's sight, also those they made.",
-     .errors = change_errors},
+    {FORGE_GET, "/organizations/{id}/members", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST,
+     .list = &forge_store_members_list, .reply = &member, .handle = member_list,
+     .operation = "member_list", .summary = "List the members", .description = "For members of the organisation."},
+    {FORGE_POST, "/organizations/{id}/members", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
+     .success = 201, .body = &add_body, .reply = &member, .errors = add_errors, .handle = member_add,
+     .operation = "member_add", .summary = "Add a member",
+     .description = "For owners and admins of the organisation; an owner is made by owners only. The account must "
+         "exist and be active; other people are invited."},
+    {FORGE_PATCH, "/organizations/{id}/members/{user_id}", FORGE_ROLE_STUDENT, .body = &change_body, .reply = &member,
+     .errors = change_errors, .handle = member_update,
+     .operation = "member_update", .summary = "Change a member's role",
+     .description = "For owners, and for admins where neither the old nor the new role is owner. The last owner who "
+         "is active cannot be demoted. Pending invitations that the new role could not send are revoked."},
+    {FORGE_DELETE, "/organizations/{id}/members/{user_id}", FORGE_ROLE_STUDENT, .success = 204,
+     .errors = change_errors, .handle = member_remove, .operation = "member_remove", .summary = "Remove a member",
+     .description = "For owners, and for admins where the member is no owner. The last owner who is active cannot be "
+         "removed. Pending invitations by and to the member are revoked."},
+    {FORGE_POST, "/organizations/{id}/leave", FORGE_ROLE_STUDENT, .success = 204, .errors = change_errors,
+     .handle = member_leave, .operation = "member_leave", .summary = "Leave an organisation",
+     .description = "For members. The last owner who is active cannot leave. Pending invitations by and to the "
+         "caller are revoked. Courses that stay in the organisation are out of the caller's sight, also those they "
+         "made."},
 };
-const forge_routes_t forge_api_members = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_members = FORGE_API_ROUTES(routes, &forge_api_tag_organizations);

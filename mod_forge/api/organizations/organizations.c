@@ -2,71 +2,67 @@
  * /organizations: groups of accounts with rules of their own. Who is not a member learns nothing of one.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/organizations/organizations.h"
 #include "api/shared.h"
+#include "organizations.h"
 
 #include <string.h>
 
 #define SLUG_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789"
 
-const forge_field_t forge_api_organization_fields[] = {
-    {.name = "id", .type = FORGE_T_INT, .flags = FORGE_F_READONLY, .min = 1, .example = "3", .help = "number of the organisation"},
-    {.name = "name",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED,
-     .min = 1,
-     .max = 200,
-     .example = "\"Institute of Graphs\"",
+/* clang-format off */
+static const forge_field_t organization_fields[] = {
+    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "3", .help = "number of the organisation"},
+    {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Institute of Graphs",
      .help = "name"},
-    {.name = "slug",
-     .type = FORGE_T_TEXT,
-     .min = 1,
-     .max = 63,
-     .example = "\"institute-of-graphs\"",
-     .help = "short unique name for addresses and Require forge-org: lower-case letters, digits, hyphens; made from the name when absent"},
-    {.name = "role",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_READONLY | FORGE_F_NULLABLE,
-     .format = FORGE_API_MEMBER_ROLES,
-     .example = "\"owner\"",
+    {"slug", FORGE_T_TEXT, 0, 1, 63, .example = "institute-of-graphs",
+     .help = "short unique name for addresses and Require forge-org: lower-case letters, digits, hyphens; made from "
+         "the name when absent"},
+    {"role", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_NULLABLE, .format = FORGE_API_MEMBER_ROLES, .example = "owner",
      .help = "the caller's own role; null for a platform administrator who is no member"},
-    {.name = "version",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_READONLY,
-     .min = 1,
-     .example = "1",
+    {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
-    {.name = "created_at", .type = FORGE_T_TIME, .flags = FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
-    {.name = "updated_at", .type = FORGE_T_TIME, .flags = FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
+    {.name = NULL},
+};
+const forge_shape_t forge_api_organization = {"Organization", organization_fields};
+
+const forge_field_t forge_api_member_role_field[] = {
+    {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .preset = "member", .example = "member",
+     .help = "role in the organisation"},
     {.name = NULL},
 };
 
-static const forge_field_t list_query[] = {
-    {.name = "all",
-     .type = FORGE_T_BOOL,
-     .preset = "false",
-     .example = "true",
+static const forge_field_t list_query_fields[] = {
+    {"all", FORGE_T_BOOL, .preset = "false", .example = "true",
      .help = "all organisations instead of one's own; heeded for platform administrators only"},
     {.name = NULL},
 };
+static const forge_shape_t list_query = {.fields = list_query_fields};
 
-static const forge_field_t transfer_fields[] = {
-    {.name = "user_id", .type = FORGE_T_INT, .flags = FORGE_F_REQUIRED, .min = 1, .example = "7", .help = "a member, the new owner"},
+static const forge_field_t transfer_body_fields[] = {
+    {"user_id", FORGE_T_INT, FORGE_F_REQUIRED, .min = 1, .example = "7", .help = "a member, the new owner"},
     {.name = NULL},
 };
+static const forge_shape_t transfer_body = {.fields = transfer_body_fields};
+/* clang-format on */
 
 static const forge_status_t create_errors[] = {FORGE_E_SLUG_TAKEN, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_CONFLICT, FORGE_OK};
 static const forge_status_t transfer_errors[] = {FORGE_E_BAD_REFERENCE, FORGE_OK};
 
-forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *list, bool admins)
+forge_status_t forge_api_organization_list(forge_req_t *q, bool admins)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id), q->who.role == FORGE_ROLE_ADMIN ? "t" : "f",
-                          forge_util_itoa(q->pool, q->ids[0])};
+    const forge_args_t base =
+        FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id), q->who.role == FORGE_ROLE_ADMIN ? "t" : "f",
+                   forge_util_itoa(q->pool, q->ids[0]));
     forge_rows_t *rows, *organization;
     apr_int64_t total;
     const forge_actor_t by = forge_api_actor(q);
     forge_db_t *db;
-    FORGE_TRY(forge_api_list_rows(q, list, base, &rows, &total));
+    FORGE_TRY(forge_api_list_rows(q, q->route->list, base, &rows, &total));
     if (forge_store_rows_count(rows) == 0) { /* nothing there, or nothing for these eyes */
         FORGE_TRY(forge_http_db(q, &db));
         FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &organization));
@@ -74,7 +70,7 @@ forge_status_t forge_api_organization_list(forge_req_t *q, const forge_list_t *l
         if (admins && q->who.role != FORGE_ROLE_ADMIN && strcmp(role, "member") == 0)
             return FORGE_E_FORBIDDEN;
     }
-    return forge_reply_list(q, list, rows, total);
+    return forge_reply_list(q, q->route->list, rows, total);
 }
 
 /* Words of lower-case letters and digits with one hyphen between them. */
@@ -88,20 +84,10 @@ static bool slug_good(const char *slug)
     }
 }
 
-static bool has_controls(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return true;
-    return false;
-}
-
 static forge_status_t names_read(forge_req_t *q, const char **name, const char **slug)
 {
     *name = forge_core_input_text(q->body, "name");
     *slug = forge_core_input_text(q->body, "slug");
-    if (*name && has_controls(*name))
-        forge_core_fault(q->faults, "/name", "format", "must not contain control characters");
     if (*slug && !slug_good(*slug))
         forge_core_fault(q->faults, "/slug", "format", "must be lower-case letters and digits, with single hyphens between them");
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
@@ -109,9 +95,9 @@ static forge_status_t names_read(forge_req_t *q, const char **name, const char *
 
 static forge_status_t organization_list(forge_req_t *q)
 {
-    const char *base[] = {forge_util_itoa(q->pool, q->who.user_id)};
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id));
     bool all = q->who.role == FORGE_ROLE_ADMIN && forge_core_input_bool(q->query, "all", false);
-    return forge_api_list(q, all ? &forge_store_organizations_all : &forge_store_organizations_mine, base);
+    return all ? forge_api_list_other(q, &forge_store_organizations_all, base) : forge_api_list(q, base);
 }
 
 static forge_status_t organization_create(forge_req_t *q)
@@ -138,11 +124,13 @@ static forge_status_t organization_get(forge_req_t *q)
 
 static forge_status_t organization_update(forge_req_t *q)
 {
-    forge_organization_patch_t patch = {.if_version = q->if_version};
+    static const char *const members[] = {"name", "slug", NULL};
+    const char *name, *slug;
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    FORGE_TRY(names_read(q, &patch.name, &patch.slug));
+    FORGE_TRY(names_read(q, &name, &slug));
+    const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_organization_update(db, q->pool, &by, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);
@@ -173,97 +161,36 @@ static forge_status_t organization_transfer(forge_req_t *q)
     return forge_reply_row(q, rows);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/organizations",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_LIST,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .query = list_query,
-     .reply = forge_api_organization_fields,
-     .schema = "Organization",
-     .handle = organization_list,
-     .operation = "organization_list",
-     .tag = "organizations",
-     .summary = "List my organisations",
-     .description =
-         "For every account that is no guest: the organisations it is a member of. Platform administrators see all with all=true; "
-         "for others that changes nothing."},
-    {.method = FORGE_POST,
-     .path = "/organizations",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 201,
-     .body = forge_api_organization_fields,
-     .reply = forge_api_organization_fields,
-     .schema = "Organization",
-     .handle = organization_create,
-     .operation = "organization_create",
-     .tag = "organizations",
-     .summary = "Create an organisation",
-     .description =
-         "For every account that is no guest. The creator becomes its owner. A slug that is made from the name gets a suffix when "
-         "it is taken; one that was asked for is refused then.",
-     .errors = create_errors},
-    {.method = FORGE_GET,
-     .path = "/organizations/{id}",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_ETAG,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = forge_api_organization_fields,
-     .schema = "Organization",
-     .handle = organization_get,
-     .operation = "organization_get",
-     .tag = "organizations",
-     .summary = "Read one organisation",
+    {FORGE_GET, "/organizations", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST, .list = &forge_store_organizations_mine,
+     .query = &list_query, .reply = &forge_api_organization, .handle = organization_list,
+     .operation = "organization_list", .summary = "List my organisations",
+     .description = "For every account that is no guest: the organisations it is a member of. Platform "
+         "administrators see all with all=true; for others that changes nothing."},
+    {FORGE_POST, "/organizations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
+     .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
+     .handle = organization_create, .operation = "organization_create", .summary = "Create an organisation",
+     .description = "For every account that is no guest. The creator becomes its owner. A slug that is made from the "
+         "name gets a suffix when it is taken; one that was asked for is refused then."},
+    {FORGE_GET, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .reply = &forge_api_organization,
+     .handle = organization_get, .operation = "organization_get", .summary = "Read one organisation",
      .description = "For its members. To everybody else it does not exist, here and in all paths below."},
-    {.method = FORGE_PATCH,
-     .path = "/organizations/{id}",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_ETAG | FORGE_R_CHECKS,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = forge_api_organization_fields,
-     .reply = forge_api_organization_fields,
-     .schema = "Organization",
-     .handle = organization_update,
-     .operation = "organization_update",
-     .tag = "organizations",
-     .summary = "Rename an organisation",
-     .description = "For its owners and admins. Only the members that are sent change.",
-     .errors = create_errors},
-    {.method = FORGE_DELETE,
-     .path = "/organizations/{id}",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_ETAG,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 204,
-     .handle = organization_delete,
-     .operation = "organization_delete",
-     .tag = "organizations",
-     .summary = "Delete an organisation",
-     .description =
-         "For its owners. Memberships and invitations go with it. While courses belong to it, it cannot be deleted: they would be "
-         "open to everybody.",
-     .errors = delete_errors},
-    {.method = FORGE_POST,
-     .path = "/organizations/{id}/transfer",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = transfer_fields,
-     .reply = forge_api_organization_fields,
-     .schema = "Organization",
-     .handle = organization_transfer,
-     .operation = "organization_transfer",
-     .tag = "organizations",
-     .summary = "Hand an organisation over",
-     .description = "For its owners: the member becomes owner, the caller admin. A platform administrator who is no owner makes the member "
-                    "its only owner.",
-     .errors = transfer_errors},
+    {FORGE_PATCH, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS,
+     .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
+     .handle = organization_update, .operation = "organization_update", .summary = "Rename an organisation",
+     .description = "For its owners and admins. Only the members that are sent change."},
+    {FORGE_DELETE, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204,
+     .errors = delete_errors, .handle = organization_delete,
+     .operation = "organization_delete", .summary = "Delete an organisation",
+     .description = "For its owners. Memberships and invitations go with it. While courses belong to it, it cannot "
+         "be deleted: they would be open to everybody."},
+    {FORGE_POST, "/organizations/{id}/transfer", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
+     .body = &transfer_body, .reply = &forge_api_organization, .errors = transfer_errors,
+     .handle = organization_transfer, .operation = "organization_transfer", .summary = "Hand an organisation over",
+     .description = "For its owners: the member becomes owner, the caller admin. A platform administrator who is no "
+         "owner makes the member its only owner."},
 };
-const forge_routes_t forge_api_organizations = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_organizations = FORGE_API_ROUTES(routes, &forge_api_tag_organizations);

@@ -2,45 +2,40 @@
  * /audit: what happened, in pages, or all of it as lines.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
+/* clang-format off */
 static const forge_field_t event_fields[] = {
-    {.name = "id", .type = FORGE_T_INT, .min = 1, .example = "1201", .help = "number of the event"},
-    {.name = "at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it happened"},
-    {.name = "event", .type = FORGE_T_TEXT, .max = 64, .example = "\"user.login\"", .help = "what happened"},
-    {.name = "actor_id",
-     .type = FORGE_T_INT,
-     .flags = FORGE_F_NULLABLE,
-     .example = "7",
+    {"id", FORGE_T_INT, .min = 1, .example = "1201", .help = "number of the event"},
+    {"at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it happened"},
+    {"event", FORGE_T_TEXT, .max = 64, .example = "user.login", .help = "what happened"},
+    {"actor_id", FORGE_T_INT, FORGE_F_NULLABLE, .example = "7",
      .help = "account that did it; null: nobody who is known, or the server"},
-    {.name = "subject_id", .type = FORGE_T_INT, .flags = FORGE_F_NULLABLE, .example = "7", .help = "account it was done to"},
-    {.name = "ip", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 64, .example = "\"192.0.2.7\"", .help = "address it came from"},
-    {.name = "request_id",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .max = 128,
-     .example = "\"6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5\"",
+    {"subject_id", FORGE_T_INT, FORGE_F_NULLABLE, .example = "7", .help = "account it was done to"},
+    {"ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7", .help = "address it came from"},
+    {"request_id", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 128, .example = "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5",
      .help = "of the request"},
-    {.name = "detail", .type = FORGE_T_OBJECT, .help = "what belongs to the event"},
+    {"detail", FORGE_T_OBJECT, .help = "what belongs to the event"},
     {.name = NULL},
 };
+static const forge_shape_t audit_event = {"AuditEvent", event_fields};
 
-static const forge_field_t event_query[] = {
-    {.name = "actor", .type = FORGE_T_INT, .min = 1, .example = "7", .help = "only what this account did"},
-    {.name = "subject", .type = FORGE_T_INT, .min = 1, .example = "8", .help = "only what was done to this account"},
-    {.name = "event",
-     .type = FORGE_T_TEXT,
-     .min = 1,
-     .max = 64,
-     .example = "\"user.\"",
+static const forge_field_t event_query_fields[] = {
+    {"actor", FORGE_T_INT, .min = 1, .example = "7", .help = "only what this account did"},
+    {"subject", FORGE_T_INT, .min = 1, .example = "8", .help = "only what was done to this account"},
+    {"event", FORGE_T_TEXT, 0, 1, 64, .example = "user.",
      .help = "only this event; with a dot at its end all that begin so"},
-    {.name = "since", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "not before"},
-    {.name = "until", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "before"},
+    {"since", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "not before"},
+    {"until", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "before"},
     {.name = NULL},
 };
+static const forge_shape_t event_query = {.fields = event_query_fields};
+/* clang-format on */
 
 /* Where a stream is. */
 typedef struct walk_t {
@@ -53,21 +48,20 @@ static forge_audit_filter_t read_filter(forge_req_t *q)
 {
     const char *event = forge_core_input_text(q->query, "event");
     bool prefix = event && event[strlen(event) - 1] == '.';
-    return (forge_audit_filter_t){
-        .actor = forge_core_input_text(q->query, "actor"),
-        .subject = forge_core_input_text(q->query, "subject"),
-        .event = prefix ? NULL : event,
-        .prefix = prefix ? event : NULL,
-        .since = forge_core_input_text(q->query, "since"),
-        .until = forge_core_input_text(q->query, "until"),
-    };
+    return (forge_audit_filter_t){{
+        [FORGE_AUDIT_ACTOR] = forge_core_input_text(q->query, "actor"),
+        [FORGE_AUDIT_SUBJECT] = forge_core_input_text(q->query, "subject"),
+        [FORGE_AUDIT_EVENT] = prefix ? NULL : event,
+        [FORGE_AUDIT_PREFIX] = prefix ? event : NULL,
+        [FORGE_AUDIT_SINCE] = forge_core_input_text(q->query, "since"),
+        [FORGE_AUDIT_UNTIL] = forge_core_input_text(q->query, "until"),
+    }};
 }
 
 static forge_status_t audit_page(forge_req_t *q, const forge_audit_filter_t *f)
 {
-    const char *const values[] = {f->actor, f->subject, f->event, f->prefix, f->since, f->until};
     const forge_list_query_t query = {
-        .values = values,
+        .values = f->values,
         .after_id = q->page.after_id,
         .skip = q->page.skip,
         .limit = q->page.limit,
@@ -114,23 +108,16 @@ static forge_status_t audit_list(forge_req_t *q)
     return forge_reply_stream(q, FORGE_NDJSON, next_lines, walk);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_GET,
-     .path = "/audit",
-     .role = FORGE_ROLE_ADMIN,
-     .flags = FORGE_R_LIST | FORGE_R_NDJSON | FORGE_R_TICKET,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .query = event_query,
-     .reply = event_fields,
-     .schema = "AuditEvent",
-     .handle = audit_list,
-     .operation = "audit_list",
-     .tag = "audit",
-     .summary = "Read the audit log",
-     .description =
-         "For administrators, newest first. Events are added and never changed, not even when an account is removed. With Accept: "
-         "application/x-ndjson all events that match come in one answer, one a line; when it fails on the way the connection "
-         "ends without the last chunk."},
+    {FORGE_GET, "/audit", FORGE_ROLE_ADMIN, .flags = FORGE_R_LIST | FORGE_R_NDJSON | FORGE_R_TICKET,
+     .list = &forge_store_audit_list, .query = &event_query, .reply = &audit_event, .handle = audit_list,
+     .operation = "audit_list", .summary = "Read the audit log",
+     .description = "For administrators, newest first. Events are added and never changed, not even when an account "
+         "is removed. With Accept: application/x-ndjson all events that match come in one answer, one a line; when "
+         "it fails on the way the connection ends without the last chunk."},
 };
-const forge_routes_t forge_api_audit = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+static const forge_tag_t tag = {"audit", "What happened, by whom, to whom and from where: for administrators alone to read."};
+const forge_routes_t forge_api_audit = FORGE_API_ROUTES(routes, &tag);

@@ -2,6 +2,8 @@
  * /users/bulk: one action on many accounts.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
 
 #include <apr_strings.h>
@@ -9,54 +11,35 @@
 
 #define IDS_MAX 1000
 
-static const forge_field_t bulk_fields[] = {
-    {.name = "action",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED,
-     .format = "enum:activate|deactivate|delete|set_role|revoke_sessions",
-     .example = "\"deactivate\"",
-     .help = "what is done to each"},
-    {.name = "ids",
-     .type = FORGE_T_ARRAY,
-     .flags = FORGE_F_REQUIRED,
-     .min = 1,
-     .max = IDS_MAX,
-     .format = "int",
-     .example = "[7, 8]",
+/* clang-format off */
+static const forge_field_t bulk_body_fields[] = {
+    {"action", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = "enum:activate|deactivate|delete|set_role|revoke_sessions",
+     .example = "deactivate", .help = "what is done to each"},
+    {"ids", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, IDS_MAX, .format = "int", .example = "[7, 8]",
      .help = "accounts, none twice"},
-    {.name = "role",
-     .type = FORGE_T_TEXT,
-     .format = "enum:student|instructor|admin",
-     .example = "\"student\"",
+    {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "student",
      .help = "needed by set_role"},
-    {.name = "dry_run",
-     .type = FORGE_T_BOOL,
-     .preset = "false",
-     .example = "true",
+    {"dry_run", FORGE_T_BOOL, .preset = "false", .example = "true",
      .help = "true: says what would become of each, and changes nothing"},
     {.name = NULL},
 };
+static const forge_shape_t bulk_body = {.fields = bulk_body_fields};
 
 static const forge_field_t result_fields[] = {
-    {.name = "id", .type = FORGE_T_INT, .example = "7", .help = "the account"},
-    {.name = "status",
-     .type = FORGE_T_TEXT,
-     .format = "enum:ok|unchanged|not_found|failed",
-     .example = "\"ok\"",
+    {"id", FORGE_T_INT, .example = "7", .help = "the account"},
+    {"status", FORGE_T_TEXT, .format = "enum:ok|unchanged|not_found|failed", .example = "ok",
      .help = "what became of it"},
-    {.name = "code",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .max = 64,
-     .example = "\"last_admin\"",
+    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "last_admin",
      .help = "with failed: last_admin, or conflict for the role of a guest"},
     {.name = NULL},
 };
 
-static const forge_field_t reply_fields[] = {
-    {.name = "results", .type = FORGE_T_ARRAY, .max = IDS_MAX, .help = "one for each id, in their order", .fields = result_fields},
+static const forge_field_t bulk_results_fields[] = {
+    {"results", FORGE_T_ARRAY, .max = IDS_MAX, .fields = result_fields, .help = "one for each id, in their order"},
     {.name = NULL},
 };
+static const forge_shape_t bulk_results = {"BulkResults", bulk_results_fields};
+/* clang-format on */
 
 /* The ids as PostgreSQL takes an array; faults for what is no id or comes twice. */
 static const char *read_ids(forge_req_t *q)
@@ -100,7 +83,7 @@ static forge_status_t users_bulk(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     forge_bulk_t bulk = {.action = read_action(q), .role = forge_core_input_text(q->body, "role")};
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     bulk.ids = read_ids(q);
     if (bulk.action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role"))
         forge_core_fault(q->faults, "/role", "required", "set_role needs a role");
@@ -108,25 +91,19 @@ static forge_status_t users_bulk(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     bulk.dry_run = forge_core_input_bool(q->body, "dry_run", false);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, &bulk, &actor, &rows));
+    FORGE_TRY(forge_store_accounts_bulk(db, q->pool, &by, &bulk, &rows));
     return forge_reply_row(q, rows);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/users/bulk",
-     .role = FORGE_ROLE_ADMIN,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CHECKS,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = bulk_fields,
-     .reply = reply_fields,
-     .schema = "BulkResults",
-     .handle = users_bulk,
-     .operation = "users_bulk",
-     .tag = "users",
-     .summary = "Change many accounts at once",
-     .description = "For administrators. All in one transaction, as if one account came after the other: an administrator who would be the "
-                    "last active one to go fails with last_admin and stays, the others are done. delete is that of DELETE /users/{id}."},
+    {FORGE_POST, "/users/bulk", FORGE_ROLE_ADMIN, .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CHECKS,
+     .body = &bulk_body, .reply = &bulk_results, .handle = users_bulk,
+     .operation = "users_bulk", .summary = "Change many accounts at once",
+     .description = "For administrators. All in one transaction, as if one account came after the other: an "
+         "administrator who would be the last active one to go fails with last_admin and stays, the others are done. "
+         "delete is that of DELETE /users/{id}."},
 };
-const forge_routes_t forge_api_bulk = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_bulk = FORGE_API_ROUTES(routes, &forge_api_tag_users);

@@ -2,6 +2,8 @@
  * /users/import: accounts from another system, as JSON or CSV, with a result for each.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
 
 #include <apr_lib.h>
@@ -16,69 +18,51 @@
 #define COST_MAX      15 /* … and what a login is allowed to take */
 #define SHOWN_MAX     254
 
+/* clang-format off */
+/* Without bounds and formats: each account is judged by itself, so that one that is wrong does not refuse all. */
 static const forge_field_t user_fields[] = {
-    {.name = "email", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .example = "\"ada@example.org\"", .help = "needed"},
-    {.name = "username",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .example = "\"ada\"",
+    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "needed"},
+    {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada",
      .help = "made from the e-mail address when it is not there"},
-    {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .example = "\"Ada Lovelace\"", .help = "name"},
-    {.name = "role",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .example = "\"student\"",
+    {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "Ada Lovelace", .help = "name"},
+    {"role", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "student",
      .help = "student (when it is not there), instructor or admin"},
-    {.name = "password",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
-     .example = "null",
-     .help =
-         "not together with password_hash; at most 20 of these in one request; without any the account's owner asks for a new one by mail"},
-    {.name = "password_hash",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
-     .example = "\"$2y$12$PGk7vTq0sYc3ZxRj9mWd2u5Zb0dC1eXfGhIjKlMnOpQrStUvWxYz0\"",
+    {"password", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
+     .help = "not together with password_hash; at most 20 of these in one request; without any the account's owner "
+         "asks for a new one by mail"},
+    {"password_hash", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
+     .example = "$2y$12$PGk7vTq0sYc3ZxRj9mWd2u5Zb0dC1eXfGhIjKlMnOpQrStUvWxYz0",
      .help = "bcrypt: $2a$, $2b$ or $2y$, cost 4 to 15"},
     {.name = NULL},
 };
 
-static const forge_field_t import_fields[] = {
-    {.name = "users",
-     .type = FORGE_T_ARRAY,
-     .flags = FORGE_F_REQUIRED,
-     .min = 1,
-     .max = ROWS_MAX,
-     .help = "the accounts; as text/csv a header line with these names and one line each",
-     .fields = user_fields},
+static const forge_field_t import_body_fields[] = {
+    {"users", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, ROWS_MAX, .fields = user_fields,
+     .help = "the accounts; as text/csv a header line with these names and one line each"},
     {.name = NULL},
 };
+static const forge_shape_t import_body = {.fields = import_body_fields};
 
 static const forge_field_t result_fields[] = {
-    {.name = "row", .type = FORGE_T_INT, .min = 1, .example = "1", .help = "the how-manieth account"},
-    {.name = "email", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .example = "\"ada@example.org\"", .help = "its address as it came"},
-    {.name = "status", .type = FORGE_T_TEXT, .format = "enum:created|failed", .example = "\"created\"", .help = "what became of it"},
-    {.name = "id", .type = FORGE_T_INT, .flags = FORGE_F_OPTIONAL, .min = 1, .example = "7", .help = "of the new account"},
-    {.name = "code",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .max = 64,
-     .example = "\"email_taken\"",
+    {"row", FORGE_T_INT, .min = 1, .example = "1", .help = "the how-manieth account"},
+    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "its address as it came"},
+    {"status", FORGE_T_TEXT, .format = "enum:created|failed", .example = "created", .help = "what became of it"},
+    {"id", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "7", .help = "of the new account"},
+    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "email_taken",
      .help = "why it failed: email_taken, username_taken, or the code of a member that is not valid"},
-    {.name = "detail",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_OPTIONAL,
-     .example = "\"must be an e-mail address\"",
-     .help = "the same in words"},
+    {"detail", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "must be an e-mail address", .help = "the same in words"},
     {.name = NULL},
 };
 
-static const forge_field_t reply_fields[] = {
-    {.name = "results", .type = FORGE_T_ARRAY, .max = ROWS_MAX, .help = "one for each account, in their order", .fields = result_fields},
-    {.name = "created", .type = FORGE_T_INT, .example = "1", .help = "how many were made"},
-    {.name = "failed", .type = FORGE_T_INT, .example = "0", .help = "how many were not"},
+static const forge_field_t import_results_fields[] = {
+    {"results", FORGE_T_ARRAY, .max = ROWS_MAX, .fields = result_fields,
+     .help = "one for each account, in their order"},
+    {"created", FORGE_T_INT, .example = "1", .help = "how many were made"},
+    {"failed", FORGE_T_INT, .example = "0", .help = "how many were not"},
     {.name = NULL},
 };
+static const forge_shape_t import_results = {"ImportResults", import_results_fields};
+/* clang-format on */
 
 static const forge_status_t import_errors[] = {FORGE_E_BUSY, FORGE_OK};
 
@@ -172,16 +156,11 @@ static bool hash_good(const char *hash)
     return strspn(hash + 7, "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") == 53;
 }
 
-/* At most 200 characters and no controls, as the table has it. */
+/* As the table of accounts has it: not too long, and no controls. */
 static bool full_name_good(const char *name)
 {
     apr_size_t points;
-    if (!forge_util_utf8(name, strlen(name), &points) || points > 200)
-        return false;
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            return false;
-    return true;
+    return forge_util_utf8(name, strlen(name), &points) && points <= FORGE_API_FULL_NAME_MAX && forge_util_line(name);
 }
 
 static void judge_password(forge_req_t *q, entry_t *e)
@@ -196,7 +175,8 @@ static void judge_password(forge_req_t *q, entry_t *e)
     if (strlen(e->password) > 1024)
         refuse(e, "too_long", "password must be at most 1024 bytes long");
     else
-        forge_core_password_check(q->pool, forge_config_password_rules(q->config), e->password, strlen(e->password), e->shown, e->username,
+        forge_core_password_check(q->pool, forge_config_password_rules(q->config),
+                                  &(forge_password_t){e->password, strlen(e->password), e->shown, e->username},
                                   "/password", faults);
     if (forge_core_faults_count(faults) > 0)
         refuse(e, forge_core_faults_at(faults, 0)->code, apr_pstrcat(q->pool, "password ", forge_core_faults_at(faults, 0)->detail, NULL));
@@ -306,11 +286,11 @@ static forge_status_t store(forge_req_t *q, entry_t *entries, int count)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     const char *accounts;
     for (int i = 0; i < NAME_TRIES && (accounts = compose(q, entries, count, i == 0)); i++) {
         FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_accounts_import(db, q->pool, accounts, i == 0, &actor, &rows));
+        FORGE_TRY(forge_store_accounts_import(db, q->pool, &by, accounts, i == 0, &rows));
         if (!settle(entries, count, rows, i < NAME_TRIES - 1))
             break;
     }
@@ -340,39 +320,40 @@ static forge_status_t answer(forge_req_t *q, const entry_t *entries, int count)
     return forge_reply_json(q, body);
 }
 
-static forge_status_t users_import(forge_req_t *q)
+typedef struct import_t {
+    entry_t *entries;
+    int count;
+} import_t;
+
+static forge_status_t import_prepare(forge_req_t *q)
 {
-    entry_t *entries = NULL;
-    int count = 0;
+    import_t *all = q->prepared = apr_pcalloc(q->pool, sizeof(*all));
     if (q->csv)
-        FORGE_TRY(read_csv(q, &entries, &count));
+        FORGE_TRY(read_csv(q, &all->entries, &all->count));
     else
-        entries = read_json(q, &count);
-    for (int i = 0; i < count; i++)
-        judge(q, &entries[i]);
-    FORGE_TRY(hash_all(q, entries, count));
-    FORGE_TRY(store(q, entries, count));
-    return answer(q, entries, count);
+        all->entries = read_json(q, &all->count);
+    for (int i = 0; i < all->count; i++)
+        judge(q, &all->entries[i]);
+    return hash_all(q, all->entries, all->count);
 }
 
+static forge_status_t users_import(forge_req_t *q)
+{
+    const import_t *all = q->prepared;
+    FORGE_TRY(store(q, all->entries, all->count));
+    return answer(q, all->entries, all->count);
+}
+
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_POST,
-     .path = "/users/import",
-     .role = FORGE_ROLE_ADMIN,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = import_fields,
-     .reply = reply_fields,
-     .schema = "ImportResults",
-     .handle = users_import,
-     .operation = "users_import",
-     .tag = "users",
-     .summary = "Create many accounts",
-     .description =
-         "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a header line that names the same "
-         "members; other columns are ignored. Each is judged by the rules of registration, and what is wrong with one does not "
-         "keep the others out. The addresses count as not verified.",
-     .errors = import_errors},
+    {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV | FORGE_R_HASHES, .prepare = import_prepare,
+     .body = &import_body, .reply = &import_results, .errors = import_errors, .handle = users_import,
+     .operation = "users_import", .summary = "Create many accounts",
+     .description = "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a "
+         "header line that names the same members; other columns are ignored. Each is judged by the rules of "
+         "registration, and what is wrong with one does not keep the others out. The addresses count as not verified."},
 };
-const forge_routes_t forge_api_import = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_import = FORGE_API_ROUTES(routes, &forge_api_tag_users);

@@ -2,82 +2,52 @@
  * /users/me: one's own profile, export and departure.
  */
 #include "api/api.h"
+#include "core/wire/wire.h"
+#include "store/users/users.h"
 #include "api/shared.h"
+#include "api/identity/identity.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
-static const forge_field_t profile_fields[] = {
-    {.name = "username", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username", .example = "\"ada\"", .help = "login name"},
-    {.name = "full_name", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .max = 200, .example = "\"Ada Lovelace\"", .help = "name"},
-    {.name = "bio",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .max = 5000,
-     .example = "\"Analyst\"",
-     .help = "a few words about oneself"},
-    {.name = "avatar_url",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .max = 2048,
-     .format = "uri",
-     .example = "\"https://example.org/ada.png\"",
-     .help = "a picture"},
-    {.name = "locale",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .min = 2,
-     .max = 35,
-     .example = "\"en-GB\"",
-     .help = "language tag (BCP 47)"},
-    {.name = "timezone",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_NULLABLE,
-     .min = 1,
-     .max = 64,
-     .example = "\"Europe/London\"",
-     .help = "IANA time zone"},
-    {.name = "email",
-     .type = FORGE_T_TEXT,
-     .max = 254,
-     .format = "email",
-     .example = "\"ada@example.org\"",
+/* clang-format off */
+static const forge_field_t profile_body_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_profile_fields},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_private_fields},
+    {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
      .help = "becomes the address once the link in a mail to it was followed"},
     {.name = NULL},
 };
+static const forge_shape_t profile_body = {.fields = profile_body_fields};
 
-static const forge_field_t leave_fields[] = {
-    {.name = "password",
-     .type = FORGE_T_TEXT,
-     .flags = FORGE_F_REQUIRED | FORGE_F_WRITEONLY,
-     .max = 1024,
-     .format = "password",
-     .example = "\"correct-Horse7-battery\"",
-     .help = "one's own password"},
+static const forge_field_t leave_body_fields[] = {
+    {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "one's own password"},
     {.name = NULL},
 };
+static const forge_shape_t leave_body = {.fields = leave_body_fields};
 
 static const forge_field_t export_fields[] = {
-    {.name = "account", .type = FORGE_T_OBJECT, .help = "the account itself"},
-    {.name = "sessions", .type = FORGE_T_ARRAY, .help = "logins, with addresses and devices"},
-    {.name = "mfa_factors", .type = FORGE_T_ARRAY, .help = "second factors, without their secrets"},
-    {.name = "memberships", .type = FORGE_T_ARRAY, .help = "organisations"},
-    {.name = "courses", .type = FORGE_T_ARRAY, .help = "courses that are mine"},
-    {.name = "achievements", .type = FORGE_T_ARRAY, .help = "what I was awarded"},
-    {.name = "enrollments", .type = FORGE_T_ARRAY, .help = "courses that I take part in"},
-    {.name = "api_keys", .type = FORGE_T_ARRAY, .help = "my keys, without what they are made of"},
-    {.name = "mail_links", .type = FORGE_T_ARRAY, .help = "links that were sent to me by mail"},
-    {.name = "invitations", .type = FORGE_T_ARRAY, .help = "to organisations, by my address"},
-    {.name = "backup_codes_left", .type = FORGE_T_INT, .example = "8", .help = "of the second factor"},
-    {.name = "audit_event_count",
-     .type = FORGE_T_INT,
-     .example = "12",
+    {"account", FORGE_T_OBJECT, .help = "the account itself"},
+    {"sessions", FORGE_T_ARRAY, .help = "logins, with addresses and devices"},
+    {"mfa_factors", FORGE_T_ARRAY, .help = "second factors, without their secrets"},
+    {"memberships", FORGE_T_ARRAY, .help = "organisations"},
+    {"courses", FORGE_T_ARRAY, .help = "courses that are mine"},
+    {"achievements", FORGE_T_ARRAY, .help = "what I was awarded"},
+    {"enrollments", FORGE_T_ARRAY, .help = "courses that I take part in"},
+    {"api_keys", FORGE_T_ARRAY, .help = "my keys, without what they are made of"},
+    {"mail_links", FORGE_T_ARRAY, .help = "links that were sent to me by mail"},
+    {"invitations", FORGE_T_ARRAY, .help = "to organisations, by my address"},
+    {"backup_codes_left", FORGE_T_INT, .example = "8", .help = "of the second factor"},
+    {"audit_event_count", FORGE_T_INT, .example = "12",
      .help = "events of the audit log that I did or that were done to me"},
-    {.name = "audit_events", .type = FORGE_T_ARRAY, .help = "the newest ten thousand of them"},
-    {.name = "exported_at", .type = FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when this was written"},
+    {"audit_events", FORGE_T_ARRAY, .help = "the newest ten thousand of them"},
+    {"exported_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when this was written"},
     {.name = NULL},
 };
+static const forge_shape_t export = {"Export", export_fields};
+/* clang-format on */
 
 static const forge_status_t change_errors[] = {FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN, FORGE_E_SESSION_REQUIRED, FORGE_OK};
 static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
@@ -129,9 +99,9 @@ static void check_names(forge_req_t *q)
 static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows)
 {
     static const char *const members[] = {"username", "full_name", "bio", "avatar_url", "locale", "timezone", NULL};
-    const forge_account_patch_t patch = {.members = forge_api_patch_text(q, members), .if_version = q->if_version};
-    const forge_actor_t actor = forge_api_actor(q);
-    return forge_store_profile_update(db, q->pool, &patch, &actor, rows);
+    const forge_patch_t patch = forge_api_patch(q, members);
+    const forge_actor_t by = forge_api_actor(q);
+    return forge_store_profile_update(db, q->pool, &by, &patch, rows);
 }
 
 /* Is this another address than the account's? */
@@ -146,14 +116,13 @@ static bool email_differs(forge_req_t *q, const forge_rows_t *rows, const char *
  * the account is read again. */
 static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, forge_rows_t **rows)
 {
-    static const char *const nothing[] = {NULL};
-    const forge_account_patch_t patch = {.members = forge_api_patch_text(q, nothing)};
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_patch_t nothing = {.members = "{}"};
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(change(q, db, rows));
     if (!email_differs(q, *rows, email))
         return FORGE_OK;
     FORGE_TRY(forge_api_email_change(q, email));
-    return forge_store_profile_update(db, q->pool, &patch, &actor, rows);
+    return forge_store_profile_update(db, q->pool, &by, &nothing, rows);
 }
 
 static forge_status_t profile_update(forge_req_t *q)
@@ -165,7 +134,7 @@ static forge_status_t profile_update(forge_req_t *q)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     const char *email = forge_core_input_text(q->body, "email");
     if (email && !q->who.session_id) /* a stolen key must not become a stolen account */
-        return forge_fail(q, FORGE_E_SESSION_REQUIRED);
+        return FORGE_E_SESSION_REQUIRED;
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));
     forge_status_t status = change_all(q, db, email, &rows);
@@ -180,10 +149,10 @@ static forge_status_t profile_update(forge_req_t *q)
 static forge_status_t profile_leave(forge_req_t *q)
 {
     forge_db_t *db;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_api_password_confirm(q, forge_core_input_text(q->body, "password")));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_leave(db, q->pool, &actor));
+    FORGE_TRY(forge_store_account_leave(db, q->pool, &by));
     return forge_reply_none(q);
 }
 
@@ -191,59 +160,31 @@ static forge_status_t profile_export(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t actor = forge_api_actor(q);
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_export(db, q->pool, &actor, &rows));
+    FORGE_TRY(forge_store_account_export(db, q->pool, &by, &rows));
     forge_reply_header(q, "Content-Disposition", "attachment; filename=\"my-data.json\"");
-    return forge_reply_row(q, rows);
+    return forge_reply_members(q, rows);
 }
 
+/* clang-format off */
 static const forge_route_t routes[] = {
-    {.method = FORGE_PATCH,
-     .path = "/users/me",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_ETAG | FORGE_R_CHECKS,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .body = profile_fields,
-     .reply = forge_api_user_fields,
-     .schema = "User",
-     .handle = profile_update,
-     .operation = "profile_update",
-     .tag = "users",
-     .summary = "Change my profile",
-     .description =
-         "Only the members that are sent change; null takes one away. A new e-mail address gets a mail, and becomes the account's "
-         "address when the link in it was followed; until then the answer shows the old one.",
-     .errors = change_errors},
-    {.method = FORGE_DELETE,
-     .path = "/users/me",
-     .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION | FORGE_R_STEP_UP,
-     .limit = FORGE_LIMIT_AUTH,
-     .success = 204,
-     .body = leave_fields,
-     .handle = profile_leave,
-     .operation = "profile_leave",
-     .tag = "users",
-     .summary = "Leave",
-     .description =
-         "Takes the password again. The account is closed and logged out everywhere at once; after 30 days everything personal is "
-         "removed from it. An administrator can open it again until then. Who is the last owner of an organisation transfers or "
-         "deletes that first.",
-     .errors = leave_errors},
-    {.method = FORGE_GET,
-     .path = "/users/me/export",
-     .role = FORGE_ROLE_GUEST,
-     .flags = FORGE_R_TOKENS | FORGE_R_TICKET,
-     .limit = FORGE_LIMIT_DEFAULT,
-     .success = 200,
-     .reply = export_fields,
-     .schema = "Export",
-     .handle = profile_export,
-     .operation = "profile_export",
-     .tag = "users",
-     .summary = "Download what is stored about me",
+    {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS, .body = &profile_body,
+     .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
+     .operation = "profile_update", .summary = "Change my profile",
+     .description = "Only the members that are sent change; null takes one away. A new e-mail address gets a mail, "
+         "and becomes the account's address when the link in it was followed; until then the answer shows the old "
+         "one."},
+    {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
+     .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &leave_body, .errors = leave_errors, .handle = profile_leave,
+     .operation = "profile_leave", .summary = "Leave",
+     .description = "Takes the password again. The account is closed and logged out everywhere at once; after 30 "
+         "days everything personal is removed from it. An administrator can open it again until then. Who is the "
+         "last owner of an organisation transfers or deletes that first."},
+    {FORGE_GET, "/users/me/export", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_TICKET, .reply = &export,
+     .handle = profile_export, .operation = "profile_export", .summary = "Download what is stored about me",
      .description = "Everything in one document, without hashes and secrets. Each download is noted in the audit log."},
 };
-const forge_routes_t forge_api_profile = FORGE_API_ROUTES(routes);
+/* clang-format on */
+
+const forge_routes_t forge_api_profile = FORGE_API_ROUTES(routes, &forge_api_tag_users);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Backup codes: letters and digits without look-alikes (Crockford's base32), stored only as a MAC.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The Authorization header: finds the one bearer token in it, and refuses two (RFC 6750 §2.1, RFC 9110 §11.6.2).
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <string.h>
 #include <strings.h>

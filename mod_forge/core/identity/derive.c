@@ -2,6 +2,7 @@
  * How one secret becomes a key for each purpose (HKDF-SHA-256, RFC 5869).
  */
 #include "keys.h"
+#include "identity.h"
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>

@@ -2,6 +2,7 @@
  * Digests, MACs and sealing: the plain cryptography that other parts are built of, all of it OpenSSL's.
  */
 #include "keys.h"
+#include "identity.h"
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -38,14 +39,6 @@ void forge_core_mac_from(const forge_keys_t *keys, int secret, const char *purpo
 void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
 {
     forge_core_mac_from(keys, 0, purpose, data, len, out);
-}
-
-bool forge_core_mac_second(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32])
-{
-    if (keys->secrets < FORGE_SECRETS_MAX)
-        return false;
-    forge_core_mac_from(keys, 1, purpose, data, len, out);
-    return true;
 }
 
 bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, const unsigned char *mac,

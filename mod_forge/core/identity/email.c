@@ -3,7 +3,7 @@
  *
  * The local part may hold letters of any script (SMTPUTF8, RFC 6531), as the domain may (IDNA 2008).
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <idn2.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  *
  * bcrypt alone stops at 72 bytes and at a NUL; the digest in front of it takes passwords of any length, and base64 keeps NUL out.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_md5.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>

@@ -2,6 +2,7 @@
  * Key files (PEM) as cjose keys, and the public half as JWKS.
  */
 #include "keys.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <limits.h>
 #include <openssl/bio.h>

@@ -4,6 +4,8 @@
 #ifndef FORGE_CORE_KEYRING_H
 #define FORGE_CORE_KEYRING_H
 
+#include "core/core.h"
+
 /* --- keys.c: a ring is a forge_keys_t with more than one key --- */
 
 typedef enum forge_alg_t { FORGE_ALG_HS256, FORGE_ALG_RS256, FORGE_ALG_ES256, FORGE_ALGS } forge_alg_t;
@@ -45,9 +47,6 @@ const char *forge_core_jwks(const forge_keys_t *keys);
 
 /* --- digest.c --- */
 
-/* forge_core_mac() as it would have been under the second secret; false when there is none. For MACs that are looked up rather than
- * compared: try both. */
-bool forge_core_mac_second(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, unsigned char out[32]);
 /* Is it forge_core_mac() of these bytes, or the first mac_len bytes of that, under the secret or under the second one? In constant time. */
 bool forge_core_mac_matches(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len, const unsigned char *mac,
                             apr_size_t mac_len);

@@ -2,6 +2,7 @@
  * The ring of all keys that verify: key files in their order, then the secrets.
  */
 #include "keys.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>

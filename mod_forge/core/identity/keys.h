@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_KEYS_H
 #define FORGE_CORE_KEYS_H
 
-#include "core/core.h"
+#include "identity.h"
 #include <cjose/cjose.h>
 
 #define FORGE_KEY_BYTES    32

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Access tokens that have ended a while ago: good for a new one while their session lives, and for nothing else.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <string.h>
 
 /* When the token says that it ends; 0 when it says nothing usable. Nothing of it is believed yet. */
@@ -18,10 +18,12 @@ static apr_time_t claimed_end(apr_pool_t *p, const char *token)
 }
 
 /* Judged as of its last moment, every other check holds as ever; the signature covers the end that was claimed. */
-forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
-                                            apr_time_t now, apr_interval_time_t grace, forge_who_t *who, const char **why)
+forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
+                                            const forge_shown_t *shown, forge_who_t *who, const char **why)
 {
-    apr_time_t end = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1) <= FORGE_TOKEN_BYTES_MAX ? claimed_end(p, token) : 0;
-    bool late = end > 0 && end <= now && now - end <= grace;
-    return forge_core_token_verify(p, keys, rules, token, late ? end - 1 : now, who, why);
+    bool readable = strnlen(shown->token, FORGE_TOKEN_BYTES_MAX + 1) <= FORGE_TOKEN_BYTES_MAX;
+    apr_time_t end = readable ? claimed_end(p, shown->token) : 0;
+    bool late = end > 0 && end <= shown->now && shown->now - end <= shown->grace;
+    const forge_shown_t then = {shown->token, late ? end - 1 : shown->now, 0};
+    return forge_core_token_verify(p, keys, rules, &then, who, why);
 }

@@ -4,7 +4,7 @@
 #ifndef FORGE_CORE_MFA_H
 #define FORGE_CORE_MFA_H
 
-#include "forge.h"
+#include "core/core.h"
 
 typedef struct forge_keys_t forge_keys_t;
 
@@ -16,7 +16,6 @@ typedef struct forge_keys_t forge_keys_t;
 #define FORGE_BACKUP_CODES      10
 #define FORGE_BACKUP_CHARS      10  /* of 32 letters and digits: 50 bits */
 #define FORGE_CODE_TEXT_MAX     64  /* characters of a code as typed */
-#define FORGE_CHALLENGE_SECONDS 300 /* life of an mfa_token */
 
 /* --- totp.c --- */
 

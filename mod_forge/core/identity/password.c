@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What makes a password acceptable: length, classes, strength (zxcvbn), and nothing that is known about its owner or this product.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <math.h>
@@ -151,8 +151,10 @@ static bool contains(apr_pool_t *p, subject_t *s, const char *name, apr_size_t l
     return strstr(s->folded, word) != NULL;
 }
 
-static void check_owner(apr_pool_t *p, subject_t *s, const char *email, const char *username, const char *pointer, forge_faults_t *faults)
+static void check_owner(apr_pool_t *p, subject_t *s, const forge_password_t *password, const char *pointer,
+                        forge_faults_t *faults)
 {
+    const char *email = password->email, *username = password->username;
     apr_size_t local = email == NULL ? 0 : strcspn(email, "@"), plain = email == NULL ? 0 : strcspn(email, "+@");
     bool whole = contains(p, s, email, local);
     if (whole || (plain < local && contains(p, s, email, plain)))
@@ -270,26 +272,28 @@ static int check_strength(const forge_password_rules_t *rules, subject_t *s, con
     return score;
 }
 
-int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const char *password, apr_size_t len, const char *email,
-                              const char *username, const char *pointer, forge_faults_t *faults)
+int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const forge_password_t *password,
+                              const char *pointer, forge_faults_t *faults)
 {
-    subject_t s = {.text = password, .len = len, .words = {product_word, "mod_forge", "modforge"}, .n_words = 3};
+    subject_t s = {
+        .text = password->text, .len = password->len, .words = {product_word, "mod_forge", "modforge"}, .n_words = 3};
     apr_size_t max = (apr_size_t)rules->max;
     int score;
 
-    if (len > 4 * max) { /* more bytes than `max` characters can have: nothing else is looked at, however long it is */
+    /* more bytes than `max` characters can have: nothing else is looked at, however long it is */
+    if (password->len > 4 * max) {
         forge_core_fault(faults, pointer, "too_long", apr_psprintf(p, "must have at most %d characters", rules->max));
         return 0;
     }
-    if (!forge_util_utf8(password, len, &s.points))
-        s.points = len;
+    if (!forge_util_utf8(s.text, s.len, &s.points))
+        s.points = s.len;
     if (s.points < (apr_size_t)rules->min)
         forge_core_fault(faults, pointer, "too_short", apr_psprintf(p, "must have at least %d characters", rules->min));
     if (s.points > max)
         forge_core_fault(faults, pointer, "too_long", apr_psprintf(p, "must have at most %d characters", rules->max));
-    s.folded = fold(password, len);
+    s.folded = fold(s.text, s.len);
     check_classes(rules, &s, pointer, faults);
-    check_owner(p, &s, email, username, pointer, faults);
+    check_owner(p, &s, password, pointer, faults);
     score = check_strength(rules, &s, pointer, faults);
     wipe(s.folded);
     return score;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * QR codes as SVG, by libqrencode.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <qrencode.h>
 
 #define QUIET   4     /* modules of white around it (ISO/IEC 18004 §5.3.8) */

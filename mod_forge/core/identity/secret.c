@@ -2,6 +2,7 @@
  * Which secrets are refused: short ones, well-known ones, and those that are made of placeholder words.
  */
 #include "keys.h"
+#include "identity.h"
 #include <openssl/crypto.h>
 #include <string.h>
 

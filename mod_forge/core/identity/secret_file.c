@@ -2,7 +2,7 @@
  * Secrets that directives name: "file:/path", "env:NAME" or the text itself. The server reads them as root while it starts, forgectl reads
  * them by the same rules. Wiped with their pool.
  */
-#include "core/core.h"
+#include "identity.h"
 
 #include <apr_errno.h>
 #include <apr_file_io.h>

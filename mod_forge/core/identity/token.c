@@ -8,6 +8,7 @@
  * ECDSA_do_sign and ECDSA_do_verify, which only read it; each call has a context of its own.
  */
 #include "keys.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <string.h>
 #include <strings.h>
@@ -17,53 +18,6 @@
 #define TOKEN_JTI_MAX    128
 #define TOKEN_AMR_MAX    8
 #define TOKEN_CLAIMS_MAX 4096
-
-static const struct {
-    forge_role_t role;
-    const char *name;
-} role_names[] = {
-    {FORGE_ROLE_GUEST, "guest"},
-    {FORGE_ROLE_STUDENT, "student"},
-    {FORGE_ROLE_INSTRUCTOR, "instructor"},
-    {FORGE_ROLE_ADMIN, "admin"},
-};
-#define N_ROLES (sizeof(role_names) / sizeof(*role_names))
-
-const char *forge_core_role_name(forge_role_t role)
-{
-    for (apr_size_t i = 0; i < N_ROLES; i++)
-        if (role_names[i].role == role)
-            return role_names[i].name;
-    return NULL;
-}
-
-forge_role_t forge_core_role_parse(const char *name)
-{
-    for (apr_size_t i = 0; name != NULL && i < N_ROLES; i++)
-        if (strcmp(role_names[i].name, name) == 0)
-            return role_names[i].role;
-    return FORGE_ROLE_NONE;
-}
-
-const char *forge_core_refresh_make(apr_pool_t *p, const char **sha256_hex)
-{
-    unsigned char bits[32];
-    const char *token;
-    forge_util_random(bits, sizeof(bits));
-    token = forge_util_b64url(p, bits, sizeof(bits));
-    *sha256_hex = forge_core_sha256_hex(p, token, strlen(token));
-    return token;
-}
-
-const char *forge_core_refresh_next(apr_pool_t *p, const forge_keys_t *keys, const char *token, const char **sha256_hex)
-{
-    unsigned char mac[32];
-    const char *next;
-    forge_core_mac(keys, "refresh", token, strlen(token), mac);
-    next = forge_util_b64url(p, mac, sizeof(mac));
-    *sha256_hex = forge_core_sha256_hex(p, next, strlen(next));
-    return next;
-}
 
 /* --- cjose objects end with their scope --- */
 
@@ -367,10 +321,10 @@ static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const 
     return claims_problem(p, rules, claims, now, who);
 }
 
-forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules, const char *token,
-                                       apr_time_t now, forge_who_t *who, const char **why)
+forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
+                                       const forge_shown_t *shown, forge_who_t *who, const char **why)
 {
-    apr_size_t len = strnlen(token, FORGE_TOKEN_BYTES_MAX + 1);
+    apr_size_t len = strnlen(shown->token, FORGE_TOKEN_BYTES_MAX + 1);
     unsigned char digest[32];
     forge_who_t found = {0};
 
@@ -378,13 +332,13 @@ forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, 
     if (len > FORGE_TOKEN_BYTES_MAX)
         return FORGE_E_INVALID_TOKEN;
     *why = NULL;
-    forge_core_sha256(token, len, digest);
-    if (!forge_core_verified_find(p, keys->verified, rules, digest, now, &found)) {
-        *why = token_problem(p, keys, rules, token, now, &found);
+    forge_core_sha256(shown->token, len, digest);
+    if (!forge_core_verified_find(p, keys->verified, rules, digest, shown->now, &found)) {
+        *why = token_problem(p, keys, rules, shown->token, shown->now, &found);
         if (*why != NULL)
             return FORGE_E_INVALID_TOKEN;
         found.scopes = FORGE_SCOPE_READ | FORGE_SCOPE_WRITE;
-        forge_core_verified_keep(keys->verified, rules, digest, now, &found);
+        forge_core_verified_keep(keys->verified, rules, digest, shown->now, &found);
     }
     *who = found;
     return FORGE_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Time-based one-time passwords (RFC 6238) by liboath.
  */
-#include "core/core.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <liboath/oath.h>
 #include <openssl/crypto.h>

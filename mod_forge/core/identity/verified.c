@@ -7,6 +7,7 @@
  * newcomer takes the place of whoever had it.
  */
 #include "keys.h"
+#include "identity.h"
 #include <apr_strings.h>
 #include <pthread.h>
 #include <string.h>

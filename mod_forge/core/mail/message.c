@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A mail: headers, text and HTML parts (RFC 5322, RFC 2045–2047).
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
+#include "mail.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What each mail says. One source gives text and HTML: a mail is a list of paragraphs with {facts} in them.
  */
-#include "core/core.h"
+#include "mail.h"
 #include <apr_strings.h>
 #include <string.h>
 

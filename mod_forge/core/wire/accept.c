@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which media types a client takes, by its Accept header.
  */
-#include "core/core.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>

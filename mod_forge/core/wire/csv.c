@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Comma-separated values (RFC 4180): one pass, field by field, into one copy of the text.
  */
-#include "core/core.h"
+#include "wire.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Field tables as JSON Schema 2020-12 and as examples, the one of problems, and the older dialect of schemas that OpenAPI 3.0 has.
  */
-#include "core/core.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <string.h>
 
-/* A JSON literal as one more item of an array. */
-static void add_literal(apr_pool_t *p, forge_json_t *array, const char *json)
+/* The values of these types stand in tables as they are, those of all others as JSON. */
+static bool plain_text(const forge_field_t *f)
 {
-    forge_json_t *scratch = forge_util_json_object(p);
-    forge_util_json_put_literal(scratch, "v", json);
-    forge_util_json_add_copy(array, forge_util_json_get(scratch, "v"));
+    return f->type == FORGE_T_TEXT || f->type == FORGE_T_TIME;
+}
+
+/* A preset or an example as a member of an object. */
+static void put_value(forge_json_t *object, const char *name, const forge_field_t *f, const char *value)
+{
+    if (plain_text(f))
+        forge_util_json_put_text(object, name, value);
+    else
+        forge_util_json_put_literal(object, name, value);
 }
 
 static void put_type(forge_json_t *schema, const char *type, bool nullable)
@@ -44,6 +51,8 @@ static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
     }
     if (!strcmp(format, "username"))
         forge_util_json_put_text(schema, "pattern", "^[A-Za-z0-9_]+$");
+    else if (!strcmp(format, "line"))
+        forge_util_json_put_text(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
     else if (*format)
         forge_util_json_put_text(schema, "format", format);
     if (f->min > 0)
@@ -114,7 +123,22 @@ static void put_kind(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         put_type(schema, "array", nullable);
         put_items(p, schema, f, for_body);
         break;
+    case FORGE_T_INCLUDE: /* is no row of a walk */
+        break;
     }
+}
+
+/* What a row has as its example; a member that may be null and has neither example nor default is shown as null. */
+static void put_examples(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f)
+{
+    if (!f->example && (f->preset || !(f->flags & FORGE_F_NULLABLE)))
+        return;
+    forge_json_t *one = forge_util_json_object(p);
+    if (f->example)
+        put_value(one, "v", f, f->example);
+    else
+        forge_util_json_put_null(one, "v");
+    forge_util_json_add_copy(forge_util_json_put_array(schema, "examples"), forge_util_json_get(one, "v"));
 }
 
 void forge_core_describe_field(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body, bool with_preset)
@@ -122,14 +146,9 @@ void forge_core_describe_field(apr_pool_t *p, forge_json_t *schema, const forge_
     put_kind(p, schema, f, for_body);
     if (f->help)
         forge_util_json_put_text(schema, "description", f->help);
-    if (with_preset && f->preset) {
-        if (f->type == FORGE_T_TEXT || f->type == FORGE_T_TIME)
-            forge_util_json_put_text(schema, "default", f->preset);
-        else
-            forge_util_json_put_literal(schema, "default", f->preset);
-    }
-    if (f->example)
-        add_literal(p, forge_util_json_put_array(schema, "examples"), f->example);
+    if (with_preset && f->preset)
+        put_value(schema, "default", f, f->preset);
+    put_examples(p, schema, f);
 }
 
 static bool shown(const forge_field_t *f, bool for_body)
@@ -149,17 +168,24 @@ static bool required(const forge_field_t *f, bool for_body)
 static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body, bool all_optional)
 {
     forge_json_t *names = NULL, *properties;
-    for (const forge_field_t *f = fields; f->name && !all_optional; f++) {
-        if (!shown(f, for_body) || !required(f, for_body))
+    forge_walk_t walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
+        if (all_optional || !shown(f, for_body) || !required(f, for_body))
             continue;
         if (!names)
             names = forge_util_json_put_array(schema, "required");
         forge_util_json_add_text(names, f->name);
     }
     properties = forge_util_json_put_object(schema, "properties");
-    for (const forge_field_t *f = fields; f->name; f++)
-        if (shown(f, for_body))
-            forge_core_describe_field(p, forge_util_json_put_object(properties, f->name), f, for_body, for_body && !all_optional);
+    walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
+        if (shown(f, for_body)) {
+            forge_field_t field = *f;
+            if (all_optional && f->preset) /* null puts it back to its preset */
+                field.flags |= FORGE_F_NULLABLE;
+            forge_core_describe_field(p, forge_util_json_put_object(properties, f->name), &field, for_body,
+                                      for_body && !all_optional);
+        }
 }
 
 forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bool for_body, bool all_optional)
@@ -172,32 +198,33 @@ forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bo
 
 static void put_example(apr_pool_t *p, forge_json_t *object, const forge_field_t *f, bool for_body)
 {
-    static const char *const plain[] = {
-        [FORGE_T_TEXT] = "\"text\"",
+    static const char *const usual[] = {
+        [FORGE_T_TEXT] = "text",
         [FORGE_T_INT] = "1",
         [FORGE_T_NUMBER] = "0.5",
         [FORGE_T_BOOL] = "true",
-        [FORGE_T_TIME] = "\"2026-01-31T12:00:00Z\"",
+        [FORGE_T_TIME] = "2026-01-31T12:00:00Z",
         [FORGE_T_OBJECT] = "{}",
         [FORGE_T_ARRAY] = "[]",
     };
     if (f->example) {
-        forge_util_json_put_literal(object, f->name, f->example);
+        put_value(object, f->name, f, f->example);
     } else if (f->fields && f->type == FORGE_T_OBJECT) {
         forge_util_json_put_copy(object, f->name, forge_core_describe_example(p, f->fields, for_body));
     } else if (f->fields) {
         forge_util_json_add_copy(forge_util_json_put_array(object, f->name), forge_core_describe_example(p, f->fields, for_body));
-    } else if (f->preset && (f->type == FORGE_T_TEXT || f->type == FORGE_T_TIME)) {
-        forge_util_json_put_text(object, f->name, f->preset);
+    } else if (!f->preset && f->flags & FORGE_F_NULLABLE) {
+        forge_util_json_put_null(object, f->name);
     } else {
-        forge_util_json_put_literal(object, f->name, f->preset ? f->preset : f->flags & FORGE_F_NULLABLE ? "null" : plain[f->type]);
+        put_value(object, f->name, f, f->preset ? f->preset : usual[f->type]);
     }
 }
 
 forge_json_t *forge_core_describe_example(apr_pool_t *p, const forge_field_t *fields, bool for_body)
 {
     forge_json_t *object = forge_util_json_object(p);
-    for (const forge_field_t *f = fields; f->name; f++)
+    forge_walk_t walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (shown(f, for_body))
             put_example(p, object, f, for_body);
     return object;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Entity tags and the comparisons of conditional requests (RFC 9110 §8.8.3, §13.1).
  */
-#include "core/core.h"
+#include "wire.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * Validates a body or a query by its field table and keeps what was accepted: unlisted members never get further than this file.
  */
 #include "fields.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <assert.h>
 #include <string.h>
@@ -94,19 +95,11 @@ static bool no_nul(const check_t *c, const forge_json_t *v)
     return forge_core_faults_count(c->faults) == before;
 }
 
-static int count_rows(const forge_field_t *fields)
-{
-    int n = 0;
-    while (fields[n].name)
-        n++;
-    return n;
-}
-
 /* Members of nested objects are checked and then left in their JSON value. */
 static bool check_members(const check_t *c, const forge_field_t *fields, const forge_json_t *v)
 {
     int before = forge_core_faults_count(c->faults);
-    slot_t *slots = apr_pcalloc(c->pool, sizeof(slot_t) * (apr_size_t)count_rows(fields));
+    slot_t *slots = apr_pcalloc(c->pool, sizeof(slot_t) * ((apr_size_t)forge_core_walk_count(fields) + 1));
     check_object(c, fields, FORGE_INPUT_CREATE, v, slots);
     return forge_core_faults_count(c->faults) == before;
 }
@@ -172,6 +165,7 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
+    case FORGE_T_INCLUDE: /* is no row of a walk */
         break;
     }
     if (forge_util_json_type(v) != FORGE_JSON_OBJECT)
@@ -220,22 +214,18 @@ static void check_absent(const check_t *c, const forge_field_t *f, forge_input_m
         forge_core_scalar_fault(c, "required", mode == FORGE_INPUT_QUERY ? "this parameter is needed" : "this member is needed");
 }
 
-static void check_sent(const check_t *c, const forge_field_t *f, slot_t *slot, const forge_json_t *v)
+/* What holds for a member that was sent. In a PATCH null puts one that has a default back to it. */
+static void check_sent(const check_t *c, const forge_field_t *f, forge_input_mode_t mode, slot_t *slot,
+                       const forge_json_t *v)
 {
     if (forge_util_json_type(v) != FORGE_JSON_NULL)
         slot->state = check_value(c, f, slot, v) ? SET : ABSENT;
     else if (f->flags & FORGE_F_NULLABLE)
         slot->state = NONE;
+    else if (mode == FORGE_INPUT_PATCH && f->preset)
+        slot->state = check_pair(c, f, slot, f->preset) ? SET : ABSENT;
     else
         forge_core_scalar_fault(c, "null", "must not be null");
-}
-
-static int find(const forge_field_t *fields, const char *name)
-{
-    for (int i = 0; fields[i].name; i++)
-        if (!strcmp(fields[i].name, name))
-            return i;
-    return -1;
 }
 
 typedef struct ignored_t {
@@ -247,8 +237,8 @@ typedef struct ignored_t {
 static bool check_ignored(void *baton, const char *name, forge_json_t *value)
 {
     const ignored_t *ignored = baton;
-    int i = find(ignored->fields, name);
-    if ((i < 0 || ignored->fields[i].flags & FORGE_F_READONLY) && holds_nul(value)) {
+    forge_field_t row;
+    if ((forge_core_walk_find(ignored->fields, name, &row) < 0 || row.flags & FORGE_F_READONLY) && holds_nul(value)) {
         check_t c = *ignored->check;
         c.pointer = pointer_into(c.pool, c.pointer, name);
         no_nul(&c, value);
@@ -259,17 +249,17 @@ static bool check_ignored(void *baton, const char *name, forge_json_t *value)
 static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode, const forge_json_t *body, slot_t *slots)
 {
     ignored_t ignored = {c, fields};
-    for (int i = 0; fields[i].name; i++) {
+    forge_walk_t walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk)); slots++) {
         check_t member = *c;
-        const forge_field_t *f = &fields[i];
         const forge_json_t *v = forge_util_json_get(body, f->name);
         if (f->flags & FORGE_F_READONLY)
             continue;
         member.pointer = apr_pstrcat(c->pool, c->pointer, "/", f->name, NULL);
         if (v)
-            check_sent(&member, f, &slots[i], v);
+            check_sent(&member, f, mode, slots, v);
         else
-            check_absent(&member, f, mode, &slots[i]);
+            check_absent(&member, f, mode, slots);
     }
     forge_util_json_each(body, check_ignored, &ignored);
 }
@@ -280,7 +270,8 @@ static void prune_items(forge_json_t *to, const forge_field_t *fields, const for
 
 static void prune_members(forge_json_t *to, const forge_field_t *fields, const forge_json_t *object)
 {
-    for (const forge_field_t *f = fields; f->name; f++) {
+    forge_walk_t walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
         const forge_json_t *v = f->flags & FORGE_F_READONLY ? NULL : forge_util_json_get(object, f->name);
         if (v && f->fields && forge_util_json_type(v) == FORGE_JSON_OBJECT)
             prune_members(forge_util_json_put_object(to, f->name), f->fields, v);
@@ -299,17 +290,18 @@ static void prune_items(forge_json_t *to, const forge_field_t *fields, const for
 
 static void prune(apr_pool_t *p, forge_input_t *in)
 {
-    for (int i = 0; in->fields[i].name; i++) {
-        const forge_field_t *f = &in->fields[i];
-        const forge_json_t *v = in->slots[i].json;
-        if (in->slots[i].state != SET || !f->fields)
+    slot_t *slot = in->slots;
+    forge_walk_t walk = forge_core_walk(in->fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk)); slot++) {
+        const forge_json_t *v = slot->json;
+        if (slot->state != SET || !f->fields)
             continue;
         forge_json_t *kept = f->type == FORGE_T_ARRAY ? forge_util_json_array(p) : forge_util_json_object(p);
         if (f->type == FORGE_T_ARRAY)
             prune_items(kept, f->fields, v);
         else
             prune_members(kept, f->fields, v);
-        in->slots[i].json = kept;
+        slot->json = kept;
     }
 }
 
@@ -317,7 +309,7 @@ static forge_input_t *input_make(apr_pool_t *p, const forge_field_t *fields)
 {
     forge_input_t *in = apr_palloc(p, sizeof(*in));
     in->fields = fields;
-    in->slots = apr_pcalloc(p, sizeof(slot_t) * ((apr_size_t)count_rows(fields) + 1));
+    in->slots = apr_pcalloc(p, sizeof(slot_t) * ((apr_size_t)forge_core_walk_count(fields) + 1));
     return in;
 }
 
@@ -354,18 +346,20 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
                                       forge_faults_t *faults)
 {
     forge_input_t *in = input_make(p, fields);
-    for (int i = 0; fields[i].name; i++) {
+    slot_t *slot = in->slots;
+    forge_walk_t walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk)); slot++) {
         int times;
-        const char *text = pair_get(pairs, fields[i].name, &times);
-        const check_t c = {p, faults, apr_pstrcat(p, mode == FORGE_INPUT_QUERY ? "?" : "/", fields[i].name, NULL)};
-        if (fields[i].flags & FORGE_F_READONLY)
+        const char *text = pair_get(pairs, f->name, &times);
+        const check_t c = {p, faults, apr_pstrcat(p, mode == FORGE_INPUT_QUERY ? "?" : "/", f->name, NULL)};
+        if (f->flags & FORGE_F_READONLY)
             continue;
         if (times > 1)
             forge_core_scalar_fault(&c, "duplicate", "must be given once");
         else if (text)
-            in->slots[i].state = check_pair(&c, &fields[i], &in->slots[i], text) ? SET : ABSENT;
+            slot->state = check_pair(&c, f, slot, text) ? SET : ABSENT;
         else
-            check_absent(&c, &fields[i], mode, &in->slots[i]);
+            check_absent(&c, f, mode, slot);
     }
     prune(p, in);
     return in;
@@ -377,7 +371,7 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
 static const slot_t *slot_of(const forge_input_t *in, const char *name)
 {
     static const slot_t absent;
-    int i = find(in->fields, name);
+    int i = forge_core_walk_find(in->fields, name, NULL);
     assert(i >= 0);
     return i >= 0 ? &in->slots[i] : &absent;
 }
@@ -415,4 +409,31 @@ const forge_json_t *forge_core_input_json_value(const forge_input_t *in, const c
     const slot_t *slot = slot_of(in, name);
     forge_json_type_t type = forge_util_json_type(slot->json);
     return slot->state == SET && (type == FORGE_JSON_OBJECT || type == FORGE_JSON_ARRAY) ? slot->json : NULL;
+}
+
+/* A slot as the JSON that was sent; a BOOL that came in a form is one here too. */
+static void put_slot(forge_json_t *members, const forge_field_t *field, const slot_t *slot, bool whole)
+{
+    if (slot->state == NONE || (slot->state == ABSENT && whole))
+        forge_util_json_put_null(members, field->name);
+    else if (slot->state == SET && field->type == FORGE_T_BOOL)
+        forge_util_json_put_bool(members, field->name, slot->b);
+    else if (slot->state == SET && field->type == FORGE_T_INT)
+        forge_util_json_put_int(members, field->name, slot->n);
+    else if (slot->state == SET && slot->text)
+        forge_util_json_put_text(members, field->name, slot->text);
+}
+
+const char *forge_core_input_members(apr_pool_t *p, const forge_input_t *in, const char *const *names, bool whole)
+{
+    forge_json_t *members = forge_util_json_object(p);
+    for (; *names; names++) {
+        forge_field_t field;
+        int i = forge_core_walk_find(in->fields, *names, &field);
+        if (i >= 0)
+            put_slot(members, &field, &in->slots[i], whole);
+    }
+    forge_buf_t *b = forge_util_buf_make(p, 256, 256 * 1024);
+    forge_util_json_write(b, members);
+    return apr_pstrmemdup(p, b->data, b->len);
 }

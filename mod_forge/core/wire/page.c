@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where a page of a list begins: by skip and limit, or after the row that a signed cursor names.
  */
-#include "core/core.h"
+#include "wire.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <string.h>
 
 #define MAC_BYTES         16 /* of the 32 that HMAC-SHA-256 gives: half of them may be left out (RFC 2104 §5) */
 #define CURSOR_CHARACTERS 4096
 
+/* clang-format off */
 const forge_field_t forge_core_page_fields[] = {
-    {.name = "skip",
-     .type = FORGE_T_INT,
-     .min = 0,
-     .example = "0",
+    {"skip", FORGE_T_INT, .example = "0",
      .help = "How many rows to leave out, 0 unless given; not together with after."},
-    {.name = "limit",
-     .type = FORGE_T_INT,
-     .min = 1,
-     .max = FORGE_PAGE_LIMIT,
-     .preset = APR_STRINGIFY(FORGE_PAGE_LIMIT),
-     .example = "20",
+    {"limit", FORGE_T_INT, 0, 1, FORGE_PAGE_LIMIT, .preset = APR_STRINGIFY(FORGE_PAGE_LIMIT), .example = "20",
      .help = "The most rows to answer."},
-    {.name = "after",
-     .type = FORGE_T_TEXT,
-     .min = 1,
-     .max = CURSOR_CHARACTERS,
+    {"after", FORGE_T_TEXT, 0, 1, CURSOR_CHARACTERS,
      .help = "The cursor of the page before, taken from its Link header; it costs the same on every page."},
-    {.name = "count", .type = FORGE_T_BOOL, .preset = "false", .example = "true", .help = "Whether to count all rows, for X-Total-Count."},
+    {"count", FORGE_T_BOOL, .preset = "false", .example = "true",
+     .help = "Whether to count all rows, for X-Total-Count."},
     {.name = NULL},
 };
+/* clang-format on */
 
 /* What the MAC is of. The parts are ended by NUL, which none of them can contain, so that no two lists sign the same bytes. */
 static unsigned char *signed_bytes(apr_pool_t *p, const char *scope, const unsigned char *row, apr_size_t *len)
@@ -77,7 +70,7 @@ static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *sco
 forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const forge_input_t *in, const char *sort,
                                   forge_faults_t *faults)
 {
-    forge_page_t page = {.sort = sort};
+    forge_page_t page = {.sort = sort, .scope = scope};
     const char *after = forge_core_input_text(in, "after");
     page.limit = (int)forge_core_input_int(in, "limit", FORGE_PAGE_LIMIT);
     page.by_skip = forge_core_input_has(in, "skip");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Method and path to row: a tree of path segments, built once and only read afterwards.
  */
-#include "core/core.h"
+#include "lists.h"
+#include "wire.h"
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -27,10 +28,17 @@ struct node_t {
     const char *path; /* the template that ends here; NULL: none */
 };
 
+/* A row with what is made of it at start. */
+typedef struct entry_t {
+    const forge_route_t *route;
+    const char *path; /* the full template */
+    const forge_tag_t *tag;
+    const forge_field_t *sort; /* the parameter, or NULL */
+} entry_t;
+
 struct forge_router_t {
     node_t root;
-    const forge_route_t *routes[FORGE_ROUTES_MAX];
-    const char *paths[FORGE_ROUTES_MAX];
+    entry_t entries[FORGE_ROUTES_MAX];
     int count;
 };
 
@@ -39,8 +47,10 @@ struct forge_router_t {
 typedef struct build_t {
     apr_pool_t *pool;
     forge_router_t *router;
+    const forge_list_names_t *lists;
     apr_hash_t *operations; /* operation id → route */
-    apr_hash_t *schemas;    /* schema name → field table */
+    apr_hash_t *schemas;    /* name → shape */
+    apr_hash_t *tags;       /* name → tag */
     const char *why;
 } build_t;
 
@@ -125,6 +135,17 @@ static node_t *plant(build_t *b, const forge_route_t *route, const char *path)
     return node;
 }
 
+int forge_core_success(const forge_route_t *route)
+{
+    return route->success ? route->success : 200;
+}
+
+static bool valid_success(const forge_route_t *route)
+{
+    int http = forge_core_success(route);
+    return http == 200 || http == 201 || http == 202 || http == 204;
+}
+
 /* What a row must have whatever its path. NULL when all is there. */
 static const char *row_problem(const forge_route_t *route)
 {
@@ -138,9 +159,7 @@ static const char *row_problem(const forge_route_t *route)
         return "there is no operation id";
     if (!route->summary || !*route->summary)
         return "there is no summary";
-    if (!route->tag || !*route->tag)
-        return "there is no tag";
-    if (route->success != 200 && route->success != 201 && route->success != 202 && route->success != 204)
+    if (!valid_success(route))
         return "the success status is not 200, 201, 202 or 204";
     if (route->body && route->limit == FORGE_LIMIT_NONE)
         return "a route that takes a body needs a limit class";
@@ -148,34 +167,62 @@ static const char *row_problem(const forge_route_t *route)
         return "the template does not end in a parameter";
     if (route->flags & FORGE_R_RAW && !route->media)
         return "an answer that is no JSON needs a media type";
-    if (route->reply && !(route->flags & FORGE_R_HIDDEN) && (!route->schema || !*route->schema))
+    if (route->flags & FORGE_R_IDEMPOTENT && route->flags & FORGE_R_HASHES && !route->prepare)
+        return "an idempotent route hashes in .prepare, before its transaction begins";
+    if (route->reply && (!route->reply->name || !*route->reply->name))
         return "the answer has no schema name";
     return NULL;
 }
 
-/* Operation ids are unique, and a schema name means one table. */
-static const char *name_problem(build_t *b, const forge_route_t *route)
+/* The fields of what it reads and answers. */
+static const char *shapes_problem(apr_pool_t *p, const forge_route_t *route)
 {
+    const forge_shape_t *const shapes[] = {route->query, route->body, route->reply};
+    const char *problem = NULL;
+    for (size_t i = 0; !problem && i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        if (shapes[i])
+            problem = shapes[i]->fields ? forge_core_walk_problem(p, shapes[i]->fields) : "a shape has no fields";
+    return problem;
+}
+
+/* Takes a name for one thing; false when another one has it. */
+static bool take_name(apr_hash_t *names, const char *name, const void *owner)
+{
+    const void *other = apr_hash_get(names, name, APR_HASH_KEY_STRING);
+    apr_hash_set(names, name, APR_HASH_KEY_STRING, owner);
+    return !other || other == owner;
+}
+
+static const char *name_problem(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
+{
+    if (!tag || !tag->name || !*tag->name || !tag->text)
+        return "its table has no tag";
+    if (!take_name(b->tags, tag->name, tag))
+        return "two tags have the same name";
     if (apr_hash_get(b->operations, route->operation, APR_HASH_KEY_STRING))
         return "the operation id is used twice";
     apr_hash_set(b->operations, route->operation, APR_HASH_KEY_STRING, route);
-    if (!route->reply || !route->schema)
-        return NULL;
-    const void *table = apr_hash_get(b->schemas, route->schema, APR_HASH_KEY_STRING);
-    if (table && table != route->reply)
-        return "the schema name is used for two tables of fields";
-    apr_hash_set(b->schemas, route->schema, APR_HASH_KEY_STRING, route->reply);
+    if (route->reply && !take_name(b->schemas, route->reply->name, route->reply))
+        return "the schema name is used for two shapes";
     return NULL;
 }
 
-static bool add(build_t *b, const forge_route_t *route)
+static const char *problem_of(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
 {
-    forge_router_t *router = b->router;
     const char *problem = row_problem(route);
     if (!problem)
-        problem = name_problem(b, route);
-    if (!problem && router->count == FORGE_ROUTES_MAX)
-        problem = "there are too many routes";
+        problem = name_problem(b, route, tag);
+    if (!problem)
+        problem = shapes_problem(b->pool, route);
+    if (!problem)
+        problem = forge_core_list_problem(b->pool, b->lists, route);
+    return problem || b->router->count < FORGE_ROUTES_MAX ? problem : "there are too many routes";
+}
+
+static bool add(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
+{
+    forge_router_t *router = b->router;
+    const char *problem = problem_of(b, route, tag);
     if (problem)
         return refuse(b, route, problem);
     const char *path = route->flags & FORGE_R_ROOT ? route->path : apr_pstrcat(b->pool, BASE, route->path, NULL);
@@ -189,18 +236,24 @@ static bool add(build_t *b, const forge_route_t *route)
     node->path = path;
     node->rows[route->method] = router->count;
     node->allowed |= 1u << route->method;
-    router->routes[router->count] = route;
-    router->paths[router->count++] = path;
+    const forge_field_t *sort = route->list ? forge_core_list_sort(b->pool, b->lists, route->list) : NULL;
+    router->entries[router->count++] = (entry_t){route, path, tag, sort};
     return true;
 }
 
-forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables, const char **why)
+forge_router_t *forge_core_router_make(apr_pool_t *p, const forge_routes_t *tables, int n_tables, const forge_list_names_t *lists,
+                                       const char **why)
 {
-    build_t b = {.pool = p, .router = apr_pcalloc(p, sizeof(forge_router_t)), .operations = apr_hash_make(p), .schemas = apr_hash_make(p)};
+    build_t b = {.pool = p,
+                 .router = apr_pcalloc(p, sizeof(forge_router_t)),
+                 .lists = lists,
+                 .operations = apr_hash_make(p),
+                 .schemas = apr_hash_make(p),
+                 .tags = apr_hash_make(p)};
     b.router->root = *node_make(p, "", 0);
     for (int i = 0; i < n_tables; i++) {
         for (int j = 0; j < tables[i].count; j++) {
-            if (!add(&b, &tables[i].rows[j])) {
+            if (!add(&b, &tables[i].rows[j], tables[i].tag)) {
                 *why = b.why;
                 return NULL;
             }
@@ -274,7 +327,7 @@ void forge_core_router_find(const forge_router_t *router, apr_pool_t *p, forge_m
     if ((unsigned)method >= FORGE_METHODS || node->rows[method] < 0)
         return;
     match->index = node->rows[method];
-    match->route = router->routes[match->index];
+    match->route = router->entries[match->index].route;
     if (tail)
         match->tail = apr_pstrmemdup(p, tail->text, tail->len);
 }
@@ -286,10 +339,20 @@ int forge_core_router_count(const forge_router_t *router)
 
 const forge_route_t *forge_core_router_at(const forge_router_t *router, int index)
 {
-    return router->routes[index];
+    return router->entries[index].route;
 }
 
 const char *forge_core_router_template(const forge_router_t *router, int index)
 {
-    return router->paths[index];
+    return router->entries[index].path;
+}
+
+const forge_tag_t *forge_core_router_tag(const forge_router_t *router, int index)
+{
+    return router->entries[index].tag;
+}
+
+const forge_field_t *forge_core_router_sort(const forge_router_t *router, int index)
+{
+    return router->entries[index].sort;
 }

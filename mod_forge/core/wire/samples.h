@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For the OpenAPI document alone: what it says of groups and problems, and examples of what is not one JSON object.
+ * For the OpenAPI document alone: what it says of problems, and examples of what is not one JSON object.
  */
 #ifndef FORGE_CORE_SAMPLES_H
 #define FORGE_CORE_SAMPLES_H
 
 #include "core/core.h"
 
-extern const forge_field_t forge_core_problem_fields[];
 
-/* One sentence on a group of operations. */
-const char *forge_core_tag_text(const char *name);
+extern const forge_field_t forge_core_problem_fields[];
 
 /* The problem document of one row of errors.def; with the failing members only where the code names them (validation_failed). */
 forge_json_t *forge_core_problem_example(apr_pool_t *p, const forge_error_t *error);

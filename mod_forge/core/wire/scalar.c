@@ -2,6 +2,7 @@
  * Checks single values by their row: texts and their formats, times, numbers, booleans.
  */
 #include "fields.h"
+#include "core/identity/identity.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -117,6 +118,8 @@ static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot,
         return forge_core_scalar_fault(c, "format", "must be 3 to 30 letters of the English alphabet, digits or underscores");
     if (!strcmp(f->format, "uri"))
         return check_uri(c, text);
+    if (!strcmp(f->format, "line") && !forge_util_line(text))
+        return forge_core_scalar_fault(c, "format", "must not contain control characters");
     return true;
 }
 

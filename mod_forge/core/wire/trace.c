@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * W3C Trace Context (level 1) and request ids.
  */
-#include "core/core.h"
+#include "wire.h"
 #include <apr_strings.h>
 #include <string.h>
 

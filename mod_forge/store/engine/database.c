@@ -2,6 +2,7 @@
  * Which database a connection string leads to, as libpq would resolve it. Nothing is connected and no name is looked up.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>

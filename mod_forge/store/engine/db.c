@@ -1,122 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Connections: what we know of a session is tied to its PGconn by libpq's events, so that a reconnect by the pool forgets it.
+ * Connections: taken over from the pool, greeted once, and given back clean.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include "schema_version.h"
 #include <apr_strings.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <libpq-events.h>
-
-/* --- what a session has prepared --- */
-
-/* The slot of a name, or the empty one where it would go (FNV-1a). */
-static char **slot_of(const forge_link_t *link, const char *name)
-{
-    unsigned hash = 2166136261u;
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    for (unsigned i = hash;; i++) {
-        char *const *slot = &link->names[i & (FORGE_STORE_SLOTS - 1)];
-        if (!*slot || strcmp(*slot, name) == 0)
-            return (char **)slot;
-    }
-}
-
-bool forge_store_link_has(const forge_link_t *link, const char *name)
-{
-    return *slot_of(link, name) != NULL;
-}
-
-void forge_store_link_add(forge_link_t *link, const char *name)
-{
-    char **slot = slot_of(link, name);
-    /* Without memory the name stays unknown and is prepared again, which the server then refuses as a duplicate: slow, not wrong. */
-    if (!*slot && link->count < FORGE_STORE_PREPARED_MAX && (*slot = strdup(name)))
-        link->count++;
-}
-
-void forge_store_link_forget(forge_link_t *link)
-{
-    for (int i = 0; i < FORGE_STORE_SLOTS; i++) {
-        free(link->names[i]);
-        link->names[i] = NULL;
-    }
-    link->count = 0;
-    link->suspect = false;
-}
-
-/* Another back end knows nothing of what the last one did. */
-static void link_renew(forge_link_t *link)
-{
-    forge_store_link_forget(link);
-    link->ready = false;
-    link->named_at = 0;
-}
-
-/* --- the link between a PGconn and us --- */
-
-/* libpq tells of a reset and of the end of a connection. */
-static int on_event(PGEventId event, void *info, void *baton)
-{
-    (void)baton;
-    if (event == PGEVT_CONNRESET) {
-        forge_link_t *link = PQinstanceData(((PGEventConnReset *)info)->conn, on_event);
-        if (link)
-            link_renew(link);
-    } else if (event == PGEVT_CONNDESTROY) {
-        forge_link_t *link = PQinstanceData(((PGEventConnDestroy *)info)->conn, on_event);
-        if (link) {
-            forge_store_link_forget(link);
-            free(link);
-        }
-    }
-    return 1;
-}
-
-/* libpq would print notices to stderr, which is the server's error log. */
-static void no_notice(void *baton, const char *message)
-{
-    (void)baton;
-    (void)message;
-}
-
-/* The link of a connection, made at the first meeting; NULL without memory. */
-static forge_link_t *link_of(PGconn *conn)
-{
-    forge_link_t *link = PQinstanceData(conn, on_event);
-    if (!link) {
-        PQregisterEventProc(conn, on_event, "forge", NULL); /* refuses a second time, which is fine */
-        if (!(link = calloc(1, sizeof *link)))
-            return NULL;
-        if (!PQsetInstanceData(conn, on_event, link)) {
-            free(link);
-            return NULL;
-        }
-        PQsetNoticeProcessor(conn, no_notice, NULL);
-    }
-    if (link->pid != PQbackendPID(conn)) { /* belt to the braces of PGEVT_CONNRESET */
-        link_renew(link);
-        link->pid = PQbackendPID(conn);
-    }
-    if (!PQisnonblocking(conn)) /* a reset makes it blocking again */
-        PQsetnonblocking(conn, 1);
-    return link;
-}
-
-void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...)
-{
-    char message[512];
-    if (!db->log)
-        return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    db->log(db->baton, is_error, tag, message);
-}
 
 /* --- the first words on a connection --- */
 
@@ -217,21 +108,21 @@ static apr_status_t detach_cleanup(void *db)
     return APR_SUCCESS;
 }
 
-forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings, const char *activity,
-                                     forge_store_log_fn log, void *baton, forge_db_t **out)
+forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
+                                     const forge_db_use_t *use, forge_db_t **out)
 {
     forge_db_t *db = apr_pcalloc(p, sizeof *db);
     *out = NULL;
     db->conn = native;
     db->pool = p;
     db->settings = *settings;
-    db->log = log;
-    db->baton = baton;
+    db->log = use->log;
+    db->baton = use->baton;
     /* A connection that died while it lay in the pool is found here, before anything is sent: the caller may reset it and attach again. */
-    if (!db->conn || !forge_store_alive(db->conn) || !(db->link = link_of(db->conn)))
+    if (!db->conn || !forge_store_alive(db->conn) || !(db->link = forge_store_link_of(db->conn)))
         return FORGE_E_DATABASE_DOWN;
-    if (activity)
-        apr_cpystrn(db->activity, activity, sizeof db->activity);
+    if (use->activity)
+        apr_cpystrn(db->activity, use->activity, sizeof db->activity);
     if (PQtransactionStatus(db->conn) != PQTRANS_IDLE) {
         forge_store_rollback(db);
         if (PQstatus(db->conn) != CONNECTION_OK)
@@ -283,7 +174,7 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
     forge_db_t *db = apr_pcalloc(p, sizeof *db);
     if (conn)
         apr_pool_cleanup_register(p, conn, finish_cleanup, apr_pool_cleanup_null);
-    if (PQstatus(conn) != CONNECTION_OK || !(db->link = link_of(conn))) {
+    if (PQstatus(conn) != CONNECTION_OK || !(db->link = forge_store_link_of(conn))) {
         *why = message_of(p, conn);
         return NULL;
     }

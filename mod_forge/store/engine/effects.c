@@ -2,6 +2,7 @@
  * What committed statements have done that others must hear of: audit events for the log file, voided tokens for the shared memory.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_strings.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * Lists: the statement of each combination of filters, order and paging is put together from literals only and prepared under its own name.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_strings.h>
 #include <string.h>
 
@@ -17,6 +18,22 @@ typedef struct plan_t {
     int order;
     int paging;
 } plan_t;
+
+const char *forge_store_list_order_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; at < i; at++)
+        if (!list->orders[at].name)
+            return NULL;
+    return list->orders[i].name;
+}
+
+const char *forge_store_list_filter_name(const forge_list_t *list, int i)
+{
+    for (int at = 0; list->filters && at < i; at++)
+        if (!list->filters[at].name)
+            return NULL;
+    return list->filters ? list->filters[i].name : NULL;
+}
 
 const forge_list_order_t *forge_store_list_order(const forge_list_t *list, const char *sort)
 {
@@ -51,7 +68,7 @@ static void filters_add(plan_t *plan, const char *select, const forge_list_t *li
 {
     forge_util_buf_puts(plan->sql, select);
     for (int i = 0; i < list->base_args; i++)
-        arg_add(plan, query->base[i]);
+        arg_add(plan, query->base.values[i]);
     for (int i = 0; list->filters && list->filters[i].name; i++) {
         if (!query->values[i])
             continue;
@@ -86,8 +103,8 @@ static forge_status_t plan_run(forge_db_t *db, apr_pool_t *p, const plan_t *plan
 {
     if (plan->sql->failed || strlen(name) > FORGE_STORE_NAME_MAX)
         return FORGE_E_INTERNAL;
-    const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len), plan->count};
-    return forge_store_run(db, p, &stmt, plan->args, rows);
+    const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len)};
+    return forge_store_run(db, p, &stmt, (forge_args_t){plan->args, plan->count}, rows);
 }
 
 static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
@@ -126,7 +143,8 @@ static forge_status_t query_check(const forge_list_order_t *order, const forge_l
 forge_status_t forge_store_list(forge_db_t *db, apr_pool_t *p, const forge_list_t *list, const forge_list_query_t *query,
                                 forge_rows_t **rows, apr_int64_t *total)
 {
-    if (forge_store_list_problem(list))
+    /* A number of arguments that is not the select's would shift the ones that follow. */
+    if (forge_store_list_problem(list) || query->base.count != list->base_args)
         return FORGE_E_INTERNAL;
     const forge_list_order_t *order = forge_store_list_order(list, query->sort);
     plan_t plan = {.sql = forge_util_buf_make(p, 2048, SQL_MAX), .order = (int)(order - list->orders)};

@@ -3,6 +3,7 @@
  * the SHA-256 they had when they were applied. PostgreSQL computes the checksums.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -19,20 +20,17 @@ typedef struct step_t {
     forge_migration_state_t state;
 } step_t;
 
-static const forge_stmt_t present_stmt = {"", "SELECT to_regclass('forge.migrations') IS NOT NULL AS present", 0};
-static const forge_stmt_t applied_stmt = {
-    "",
-    "SELECT number, name, sha256, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS applied_at"
-    " FROM forge.migrations ORDER BY number",
-    0};
-static const forge_stmt_t checksum_stmt = {"", "SELECT encode(sha256(convert_to($1::text, 'UTF8')), 'hex') AS sha256", 1};
-static const forge_stmt_t insert_stmt = {"",
-                                         "INSERT INTO forge.migrations (number, name, sha256, applied_at)"
-                                         " VALUES ($1, $2, encode(sha256(convert_to($3::text, 'UTF8')), 'hex'), clock_timestamp())",
-                                         3};
-static const forge_stmt_t delete_stmt = {"", "DELETE FROM forge.migrations WHERE number = $1", 1};
-static const forge_stmt_t granter_stmt = {"", "SELECT to_regproc('forge.grant_app') IS NOT NULL AS present", 0};
-static const forge_stmt_t grant_stmt = {"", "SELECT forge.grant_app($1)", 1};
+static const forge_stmt_t present_stmt = {"", "SELECT to_regclass('forge.migrations') IS NOT NULL AS present"};
+static const forge_stmt_t applied_stmt = {"", "SELECT number, name, sha256, to_char(applied_at AT TIME ZONE 'UTC', "
+                                              "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS applied_at"
+                                              " FROM forge.migrations ORDER BY number"};
+static const forge_stmt_t checksum_stmt = {"", "SELECT encode(sha256(convert_to($1::text, 'UTF8')), 'hex') AS sha256"};
+static const forge_stmt_t insert_stmt = {
+    "", "INSERT INTO forge.migrations (number, name, sha256, applied_at)"
+        " VALUES ($1, $2, encode(sha256(convert_to($3::text, 'UTF8')), 'hex'), clock_timestamp())"};
+static const forge_stmt_t delete_stmt = {"", "DELETE FROM forge.migrations WHERE number = $1"};
+static const forge_stmt_t granter_stmt = {"", "SELECT to_regproc('forge.grant_app') IS NOT NULL AS present"};
+static const forge_stmt_t grant_stmt = {"", "SELECT forge.grant_app($1)"};
 
 /* --- files --- */
 
@@ -136,8 +134,7 @@ static forge_status_t failed(const forge_db_t *db, apr_pool_t *p, forge_status_t
 static forge_status_t checksum(forge_db_t *db, apr_pool_t *p, const char *text, const char **sha256)
 {
     forge_rows_t *rows;
-    const char *args[] = {text};
-    FORGE_TRY(forge_store_run(db, p, &checksum_stmt, args, &rows));
+    FORGE_TRY(forge_store_run(db, p, &checksum_stmt, FORGE_ARGS(text), &rows));
     *sha256 = forge_store_rows_text(rows, 0, "sha256");
     return *sha256 ? FORGE_OK : FORGE_E_INTERNAL;
 }
@@ -145,9 +142,9 @@ static forge_status_t checksum(forge_db_t *db, apr_pool_t *p, const char *text, 
 /* Rows of forge.migrations; NULL rows when there is no such table. */
 static forge_status_t applied_read(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows)
 {
-    FORGE_TRY(forge_store_run(db, p, &present_stmt, NULL, rows));
+    FORGE_TRY(forge_store_run(db, p, &present_stmt, FORGE_NO_ARGS, rows));
     if (forge_store_rows_bool(*rows, 0, "present"))
-        return forge_store_run(db, p, &applied_stmt, NULL, rows);
+        return forge_store_run(db, p, &applied_stmt, FORGE_NO_ARGS, rows);
     *rows = NULL;
     return FORGE_OK;
 }
@@ -257,7 +254,7 @@ static void tell(apr_pool_t *p, void (*say)(const char *line), const step_t *s, 
 /* Runs one text with its row's change in one transaction. */
 static forge_status_t step_run(forge_db_t *db, apr_pool_t *p, const step_t *s, bool up, const char **why)
 {
-    const char *args[] = {forge_util_itoa(p, s->number), s->name, s->file->up};
+    const char *number = forge_util_itoa(p, s->number);
     forge_rows_t *rows = NULL;
     forge_status_t status = forge_store_begin(db, p);
     if (status == FORGE_OK)
@@ -267,11 +264,11 @@ static forge_status_t step_run(forge_db_t *db, apr_pool_t *p, const step_t *s, b
         status = FORGE_E_VALIDATION;
     }
     if (status == FORGE_OK && up)
-        status = forge_store_run(db, p, &insert_stmt, args, NULL);
+        status = forge_store_run(db, p, &insert_stmt, FORGE_ARGS(number, s->name, s->file->up), NULL);
     if (status == FORGE_OK && !up) { /* the first one may take the whole schema away */
-        status = forge_store_run(db, p, &present_stmt, NULL, &rows);
+        status = forge_store_run(db, p, &present_stmt, FORGE_NO_ARGS, &rows);
         if (status == FORGE_OK && forge_store_rows_bool(rows, 0, "present"))
-            status = forge_store_run(db, p, &delete_stmt, args, NULL);
+            status = forge_store_run(db, p, &delete_stmt, FORGE_ARGS(number), NULL);
     }
     if (status == FORGE_OK)
         status = forge_store_commit(db, p);
@@ -285,18 +282,16 @@ static forge_status_t step_run(forge_db_t *db, apr_pool_t *p, const step_t *s, b
 static forge_status_t grant(forge_db_t *db, apr_pool_t *p, const char *app_role, void (*say)(const char *line), const char **why)
 {
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &granter_stmt, NULL, &rows));
+    FORGE_TRY(forge_store_run(db, p, &granter_stmt, FORGE_NO_ARGS, &rows));
     if (!forge_store_rows_bool(rows, 0, "present"))
         return FORGE_OK;
-    const char *args[] = {app_role};
-    forge_status_t status = forge_store_run(db, p, &grant_stmt, args, NULL);
+    forge_status_t status = forge_store_run(db, p, &grant_stmt, FORGE_ARGS(app_role), NULL);
     if (status == FORGE_OK && say)
         say(apr_psprintf(p, "role %s has its rights", app_role));
     return status == FORGE_OK ? FORGE_OK : failed(db, p, status, apr_psprintf(p, "grant the role \"%s\" its rights", app_role), why);
 }
 
-static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
-                                   void (*say)(const char *line), const char **why)
+static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job, const char **why)
 {
     apr_array_header_t *steps;
     forge_status_t status =
@@ -306,26 +301,25 @@ static forge_status_t apply_locked(forge_db_t *db, apr_pool_t *p, const apr_arra
                            why);
     if (status != FORGE_OK)
         return failed(db, p, status, "make the table of migrations", why);
-    FORGE_TRY(steps_read(db, p, files, &steps, why));
+    FORGE_TRY(steps_read(db, p, job->files, &steps, why));
     FORGE_TRY(steps_check(p, steps, why));
     for (int i = 0; i < steps->nelts; i++) {
         const step_t *s = &APR_ARRAY_IDX(steps, i, step_t);
-        if (s->state != FORGE_MIGRATION_PENDING || (target && s->number > target))
+        if (s->state != FORGE_MIGRATION_PENDING || (job->target && s->number > job->target))
             continue;
         FORGE_TRY(step_run(db, p, s, true, why));
-        tell(p, say, s, "applied");
+        tell(p, job->say, s, "applied");
     }
     return FORGE_OK;
 }
 
-forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const apr_array_header_t *files, int target,
-                                            const char *app_role, void (*say)(const char *line), const char **why)
+forge_status_t forge_store_migrations_apply(forge_db_t *db, apr_pool_t *p, const forge_migrate_t *job, const char **why)
 {
     *why = NULL;
     FORGE_TRY(lock(db, p, why));
-    forge_status_t status = apply_locked(db, p, files, target, say, why);
-    if (status == FORGE_OK && app_role)
-        status = grant(db, p, app_role, say, why);
+    forge_status_t status = apply_locked(db, p, job, why);
+    if (status == FORGE_OK && job->app_role)
+        status = grant(db, p, job->app_role, job->say, why);
     unlock(db, p);
     return status;
 }

@@ -2,6 +2,7 @@
  * Rows become JSON in one flat buffer: how each column is written is decided once a result, then values are copied run by run.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -245,4 +246,19 @@ void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n)
         render(b, rows, i);
     }
     PUT(b, "]");
+}
+
+void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows)
+{
+    PUT(b, "{");
+    for (int i = 0; i < PQntuples(rows->result); i++) {
+        const char *member = forge_store_rows_text(rows, i, "member"),
+                   *content = forge_store_rows_text(rows, i, "content");
+        if (i)
+            PUT(b, ",");
+        forge_util_buf_json(b, member, strlen(member));
+        PUT(b, ":");
+        put(b, content, strlen(content));
+    }
+    PUT(b, "}");
 }

@@ -2,6 +2,7 @@
  * Results: a PGresult tied to a pool, read by column name.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
 

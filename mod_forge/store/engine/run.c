@@ -2,10 +2,11 @@
  * Statements: BEGIN, application_name, Parse, Bind and Execute leave together and are answered in one round trip.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <apr_strings.h>
 #include <string.h>
 
-static const forge_stmt_t activity_stmt = {"forge_activity", "SELECT set_config('application_name', $1, false)", 1};
+static const forge_stmt_t activity_stmt = {"forge_activity", "SELECT set_config('application_name', $1, false)"};
 
 enum { STEP_BEGIN, STEP_ACTIVITY_LEARN, STEP_ACTIVITY, STEP_LEARN, STEP_RUN, STEPS };
 
@@ -13,7 +14,7 @@ enum { STEP_BEGIN, STEP_ACTIVITY_LEARN, STEP_ACTIVITY, STEP_LEARN, STEP_RUN, STE
 typedef struct batch_t {
     forge_db_t *db;
     const forge_stmt_t *stmt;
-    const char *const *args;
+    forge_args_t args;
     bool named;    /* prepared under its name; otherwise as the unnamed statement */
     bool learns;   /* Parse is in the batch */
     bool activity; /* application_name is in the batch */
@@ -34,7 +35,7 @@ typedef enum verdict_t { FINAL, LEARN_AGAIN, RUN_AGAIN } verdict_t;
 static bool activity_wanted(const forge_db_t *db, const forge_stmt_t *stmt)
 {
     bool read = strncmp(stmt->sql, "SELECT", 6) == 0 && db->depth == 0;
-    return db->activity_due && (!read || forge_store_clock() - db->link->named_at >= FORGE_STORE_ACTIVITY_GAP);
+    return db->activity_due && (!read || forge_util_monotonic() - db->link->named_at >= FORGE_STORE_ACTIVITY_GAP);
 }
 
 /* Notes a step that libpq has taken. */
@@ -60,11 +61,11 @@ static bool statement_send(batch_t *b)
     PGconn *conn = b->db->conn;
     const forge_stmt_t *s = b->stmt;
     if (!b->named)
-        return took(b, STEP_RUN, PQsendQueryParams(conn, s->sql, s->args, NULL, b->args, NULL, NULL, 0));
+        return took(b, STEP_RUN, PQsendQueryParams(conn, s->sql, b->args.count, NULL, b->args.values, NULL, NULL, 0));
     b->learns = !forge_store_link_has(b->db->link, s->name);
     if (b->learns && !took(b, STEP_LEARN, PQsendPrepare(conn, s->name, s->sql, 0, NULL)))
         return false;
-    return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, s->args, b->args, NULL, NULL, 0));
+    return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, b->args.count, b->args.values, NULL, NULL, 0));
 }
 
 static bool batch_send(batch_t *b)
@@ -89,7 +90,7 @@ static void step_done(batch_t *b, int step)
         forge_store_link_add(db->link, b->stmt->name);
     } else if (step == STEP_RUN && b->activity) { /* a batch that fails takes the name back with it */
         db->activity_due = false;
-        db->link->named_at = forge_store_clock();
+        db->link->named_at = forge_util_monotonic();
     }
 }
 
@@ -228,7 +229,8 @@ static forge_status_t relearn(forge_db_t *db, apr_pool_t *p)
 }
 
 /* One round trip; *answer is to be cleared by the caller when FORGE_OK. */
-static forge_status_t exchange(forge_db_t *db, const forge_stmt_t *stmt, const char *const *args, PGresult **answer, verdict_t *verdict)
+static forge_status_t exchange(forge_db_t *db, const forge_stmt_t *stmt, forge_args_t args, PGresult **answer,
+                               verdict_t *verdict)
 {
     batch_t b = {.db = db, .stmt = stmt, .args = args, .activity = activity_wanted(db, stmt), .failed = -1};
     bool inside = PQtransactionStatus(db->conn) != PQTRANS_IDLE;
@@ -262,7 +264,8 @@ static void time_count(const forge_db_t *db, const char *name, apr_interval_time
     forge_live_query(db->settings.live, label, took);
 }
 
-forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args, forge_rows_t **rows)
+forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
+                               forge_rows_t **rows)
 {
     if (!db || !db->conn || PQstatus(db->conn) != CONNECTION_OK)
         return FORGE_E_DATABASE_DOWN;
@@ -272,9 +275,9 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
         verdict_t verdict = FINAL;
         if (db->link->suspect && PQtransactionStatus(db->conn) != PQTRANS_INERROR)
             FORGE_TRY(relearn(db, p));
-        apr_int64_t begun = forge_store_clock();
+        apr_int64_t begun = forge_util_monotonic();
         forge_status_t status = exchange(db, stmt, args, &answer, &verdict);
-        time_count(db, stmt->name, forge_store_clock() - begun);
+        time_count(db, stmt->name, forge_util_monotonic() - begun);
         if (status == FORGE_OK) {
             forge_rows_t *answered = forge_store_rows_wrap(p, answer, db->link->utf8);
             forge_store_effects_note(db, answered);

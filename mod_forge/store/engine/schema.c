@@ -2,13 +2,15 @@
  * The version of the schema: what this build needs and what the database has.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include "schema_version.h"
 #include <stdlib.h>
 
-static const forge_stmt_t server_stmt = {
-    "schema_server", "SELECT to_regclass('forge.migrations') IS NOT NULL AS present, current_setting('max_connections') AS max_connections",
-    0};
-static const forge_stmt_t newest_stmt = {"schema_newest", "SELECT coalesce(max(number), 0) AS number FROM forge.migrations", 0};
+static const forge_stmt_t server_stmt = {"schema_server",
+                                         "SELECT to_regclass('forge.migrations') IS NOT NULL AS present, "
+                                         "current_setting('max_connections') AS max_connections"};
+static const forge_stmt_t newest_stmt = {"schema_newest",
+                                         "SELECT coalesce(max(number), 0) AS number FROM forge.migrations"};
 
 int forge_store_schema_wanted(void)
 {
@@ -19,11 +21,11 @@ forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *foun
 {
     forge_rows_t *rows;
     *found = *max_connections = 0;
-    FORGE_TRY(forge_store_run(db, p, &server_stmt, NULL, &rows));
+    FORGE_TRY(forge_store_run(db, p, &server_stmt, FORGE_NO_ARGS, &rows));
     *max_connections = (int)forge_store_rows_int(rows, 0, "max_connections", 0);
     if (!forge_store_rows_bool(rows, 0, "present"))
         return FORGE_OK;
-    FORGE_TRY(forge_store_run(db, p, &newest_stmt, NULL, &rows));
+    FORGE_TRY(forge_store_run(db, p, &newest_stmt, FORGE_NO_ARGS, &rows));
     *found = (int)forge_store_rows_int(rows, 0, "number", 0);
     return FORGE_OK;
 }

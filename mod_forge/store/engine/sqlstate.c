@@ -32,7 +32,8 @@ static const forge_sqlstate_t table[] = {
     {"25P03", FORGE_E_DATABASE_DOWN, false},   /* idle in transaction for too long: the session is gone */
     {"57P", FORGE_E_DATABASE_DOWN, false},     /* shutdown, crash, starting up */
     {"53", FORGE_E_DATABASE_DOWN, false},      /* no more connections, no memory */
-    {"08", FORGE_E_DATABASE_DOWN, false},      /* connection lost */
+    {"08P01", FORGE_E_INTERNAL, false},   /* protocol_violation: a number of parameters that is not the statement's */
+    {"08", FORGE_E_DATABASE_DOWN, false}, /* connection lost */
 };
 
 const forge_sqlstate_t *forge_store_sqlstate(const char *code)

@@ -5,6 +5,7 @@
 #define FORGE_STORE_PRIVATE_H
 
 #include "store/store.h"
+
 #include <libpq-fe.h>
 
 #define FORGE_STORE_NAME_MAX           63    /* PostgreSQL keeps that many bytes of a statement's name */
@@ -50,16 +51,21 @@ struct forge_db_t {
     } marks[FORGE_STORE_SAVEPOINTS_MAX + 1]; /* how many notes there were when each level began */
 };
 
+/* --- link.c --- */
+
+/* The link of a connection, made at the first meeting; NULL without memory. */
+forge_link_t *forge_store_link_of(PGconn *conn);
 bool forge_store_link_has(const forge_link_t *link, const char *name);
 void forge_store_link_add(forge_link_t *link, const char *name);
 /* Nothing is prepared any more. */
 void forge_store_link_forget(forge_link_t *link);
+
+/* --- say.c --- */
+
 void forge_store_say(const forge_db_t *db, bool is_error, const char *tag, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* --- wire.c: every wait for the database has an end --- */
 
-/* Microseconds on the clock that nobody sets back. */
-apr_int64_t forge_store_clock(void);
 /* The moment the present exchange must be over, on the monotonic clock; 0 when the connection has no answer timeout. */
 apr_int64_t forge_store_deadline(const forge_db_t *db);
 /* PQgetResult that never waits past the deadline: then the connection is broken, and what libpq says of it is returned. */
@@ -76,6 +82,11 @@ forge_status_t forge_store_simple(forge_db_t *db, apr_pool_t *p, const char *sql
 /* A short random wait before the nth next try. */
 void forge_store_pause(int tries);
 
+/* --- PATCH and PUT (forge_patch_t) --- */
+
+/* The row as a patch leaves it: what is not in the patch keeps the row's value. A row's number cannot be changed. */
+#define FORGE_PATCHED(row, patch) "jsonb_populate_record(" row ", " patch "::jsonb - 'id')"
+
 /* --- effects.c --- */
 
 /* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is
@@ -83,47 +94,28 @@ void forge_store_pause(int tries);
 #define FORGE_AUDIT(select) \
     "audit AS (INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail) " select \
     " RETURNING event, at, actor_id, subject_id, ip, request_id, detail)"
-#define FORGE_AUDITED "(SELECT json_agg(a) FROM audit a)::text AS _audit"
+#define FORGE_AUDIT_JSON "(SELECT json_agg(a) FROM audit a)::text"
+#define FORGE_AUDITED    FORGE_AUDIT_JSON " AS _audit"
 /* Keeps columns _audit and _revoked of the first row. */
 void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows);
 /* A level of a transaction begins (after depth was raised); is undone (before depth is lowered). */
 void forge_store_effects_mark(forge_db_t *db);
 void forge_store_effects_undo(forge_db_t *db);
 
-/* --- lockout.c --- */
+/* --- accounts, as several families show them; the table is called u there --- */
 
-/* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when `subject` is NULL. */
-#define FORGE_GUESS_SETTLE(subject, address, good, from) \
-    "own AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0)," \
-    "  failures = CASE WHEN " good " THEN 0 ELSE f.failures END, locked_until = CASE WHEN " good " THEN NULL ELSE f.locked_until END" \
-    " FROM " from " WHERE f.subject = " subject " AND f.address = " address " RETURNING f.subject), " \
-    "every AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0) FROM own" \
-    " WHERE f.subject = own.subject AND f.address = '' RETURNING 1)"
+#define ACCOUNT "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, u.timezone"
+/* The members of an account as the public API shows it to itself. */
+#define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
 
-/* --- mfa.c --- */
-
-/* CTEs that spend a code of the account: the time step must be newer than every one before, a backup code unused. `spent` has one row (how)
- * when it was good. */
-#define FORGE_CODE_SPENT(user_id, factor_id, step, mac) \
-    "totp AS (UPDATE forge.mfa_factors SET last_step = " step " WHERE id = " factor_id " AND user_id = " user_id \
-    "  AND confirmed_at IS NOT NULL AND last_step < " step " RETURNING id), " \
-    "backup AS (UPDATE forge.mfa_backup_codes SET used_at = now() WHERE user_id = " user_id " AND mac = decode(" mac ", 'hex')" \
-    "  AND used_at IS NULL AND EXISTS (SELECT FROM forge.mfa_factors WHERE id = " factor_id ") RETURNING id), " \
-    "spent AS (SELECT 'totp' AS how FROM totp UNION ALL SELECT 'backup' FROM backup)"
-
-/* --- users.c --- */
+/* --- args.c --- */
 
 /* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */
 const char *forge_store_ip(apr_pool_t *p, const char *ip);
-/* --- courses.c, enrollments.c: who sees a course --- */
 
-/* Courses of no organisation and of one's own organisations: what is published, and one's own drafts; administrators see all. Whoever has
- * left an organisation sees nothing of it any more, not even what they made. The course is called c. The sub-select runs once a statement,
- * not once a row, so that the order's index drives the scan. */
-#define FORGE_COURSE_VISIBLE(caller, admin) \
-    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
-    "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
-    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
+/* --- numbers that C and SQL both know: one constant each, in the header of its family --- */
+
+#define FORGE_INTERVAL(n, unit) "interval '" APR_STRINGIFY(n) " " unit "'"
 
 /* --- one_time.c --- */
 
@@ -135,11 +127,11 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
 
 /* --- turn.c: statements that must see what others of the same account have just done --- */
 
-/* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on with the snapshot
- * it began with, the next one sees what those have committed that it waited for. Both take `args`, from the first one on. Rows of `then`.
- */
+/* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on
+ * with the snapshot it began with, the next one sees what those have committed that it waited for. `wait` takes the
+ * first of `args`, `then` all of them. Rows of `then`. */
 forge_status_t forge_store_in_turn(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *wait, const forge_stmt_t *then,
-                                   const char *const *args, forge_rows_t **rows);
+                                   forge_args_t args, forge_rows_t **rows);
 /* Locks the row of account $1. Logins, changes of the password and of second factors take turns by it. */
 extern const forge_stmt_t forge_store_hold_account;
 

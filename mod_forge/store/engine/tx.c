@@ -2,6 +2,7 @@
  * Transactions: only a COMMIT that the server has acknowledged as COMMIT is a success, every other way out rolls back.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <string.h>
 
 /* BEGIN waits for the first statement and travels with it, so that it costs no round trip of its own. */

@@ -2,21 +2,14 @@
  * The one way to wait for the database: poll(2) on libpq's socket with a deadline, so that a server that hangs costs a bounded time.
  */
 #include "store_private.h"
+#include "store/store.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
-
-apr_int64_t forge_store_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (apr_int64_t)t.tv_sec * APR_USEC_PER_SEC + t.tv_nsec / 1000;
-}
 
 apr_int64_t forge_store_deadline(const forge_db_t *db)
 {
-    return db->settings.answer_timeout > 0 ? forge_store_clock() + db->settings.answer_timeout : 0;
+    return db->settings.answer_timeout > 0 ? forge_util_monotonic() + db->settings.answer_timeout : 0;
 }
 
 /* poll(2) on one descriptor until the deadline (0: none), whatever signals arrive. 0 when time is up. */
@@ -24,7 +17,7 @@ static int wait_for(int fd, short events, apr_int64_t deadline)
 {
     struct pollfd watch = {.fd = fd, .events = events};
     for (;;) {
-        apr_int64_t left = deadline ? deadline - forge_store_clock() : 0;
+        apr_int64_t left = deadline ? deadline - forge_util_monotonic() : 0;
         if (deadline && left <= 0)
             return 0;
         int ready = poll(&watch, 1, deadline ? (int)(left / 1000) + 1 : -1);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * API keys: made, listed, deleted and looked up, each in one statement.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 
 #define KEY "k.id, k.name, k.prefix, to_json(k.scopes) AS scopes, k.created_at, k.last_used_at, k.expires_at"
 
 /* "id" is the name of the order of a list without sort (http/input.c). */
-static const forge_list_order_t newest_first[] = {{"id", "k.id DESC", "k.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t newest_first[] = {{"-id", "k.id DESC", "k.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
 const forge_list_t forge_store_api_keys_list = {
     "api_key_list",
@@ -16,6 +16,7 @@ const forge_list_t forge_store_api_keys_list = {
     "SELECT count(*) FROM forge.api_keys k WHERE k.user_id = $1::bigint",
     1, NULL, newest_first};
 
+/* $1 caller, $2 name, $3 prefix, $4 sha256, $5 scopes, $6 days (NULL: for ever), $7 ip, $8 request id. */
 static const forge_stmt_t api_key_create = {
     "api_key_create",
     "WITH k AS ("
@@ -24,16 +25,14 @@ static const forge_stmt_t api_key_create = {
     " FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest' RETURNING *), "
     FORGE_AUDIT("SELECT 'api_key.created', user_id, user_id, $7::inet, $8, jsonb_build_object('key_id', id, 'name', name, 'prefix', prefix,"
                 " 'scopes', scopes, 'expires_at', expires_at) FROM k") " "
-    "SELECT " KEY ", " FORGE_AUDITED " FROM k",
-    8};
+    "SELECT " KEY ", " FORGE_AUDITED " FROM k"};
 
 static const forge_stmt_t api_key_delete = {
     "api_key_delete",
     "WITH k AS (DELETE FROM forge.api_keys WHERE id = $2::bigint AND user_id = $1::bigint RETURNING *), "
     FORGE_AUDIT("SELECT 'api_key.deleted', user_id, user_id, $3::inet, $4, jsonb_build_object('key_id', id, 'name', name, 'prefix', prefix)"
                 " FROM k") " "
-    "SELECT k.id, " FORGE_AUDITED " FROM k",
-    4};
+    "SELECT k.id, " FORGE_AUDITED " FROM k"};
 
 /* Whoever finds the row locked by another use of the same key leaves the note to that one. */
 static const forge_stmt_t api_key_find = {
@@ -46,16 +45,15 @@ static const forge_stmt_t api_key_find = {
     " SELECT id FROM forge.api_keys WHERE id = (SELECT key_id FROM found)"
     " AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute') FOR NO KEY UPDATE SKIP LOCKED), "
     "noted AS (UPDATE forge.api_keys k SET last_used_at = now() FROM due WHERE k.id = due.id) "
-    "SELECT * FROM found",
-    1};
+    "SELECT * FROM found"};
 
 /* clang-format on */
 
-forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_new_key_t *key, const forge_actor_t *by,
-                                          forge_rows_t **rows)
+forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_new_key_t *key, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), key->name,     key->prefix, key->sha256, key->scopes, key->expires_days,
-                          forge_store_ip(p, by->ip),  by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), key->name, key->prefix, key->sha256, key->scopes,
+                                         key->expires_days, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_run(db, p, &api_key_create, args, rows);
     if (status == FORGE_E_VALIDATION && strcmp(forge_store_constraint(db), "api_keys_limit") == 0)
         return FORGE_E_LIMIT_REACHED;
@@ -63,16 +61,16 @@ forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_FORBIDDEN;
 }
 
-forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *by)
+forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &api_key_delete, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_api_key_find(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)
 {
-    const char *args[] = {sha256};
-    return forge_store_run(db, p, &api_key_find, args, rows);
+    return forge_store_run(db, p, &api_key_find, FORGE_ARGS(sha256), rows);
 }

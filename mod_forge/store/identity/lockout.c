@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Lockout: guesses are charged before they are checked and settled afterwards, each by one statement (SECURITY 30).
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 #include <apr_strings.h>
 
@@ -11,14 +11,17 @@
 #define FAILURES "CASE WHEN f.locked_until <= now() OR f.last_at <= now() - make_interval(secs => $4::int) THEN 0 ELSE f.failures END"
 #define PENDING  "CASE WHEN f.pending_until > now() THEN f.pending ELSE 0 END"
 
+#define GUESS_LIFE "interval '15 seconds'" /* a guess takes no longer */
+#define FOR_ALL(limit) limit " * " APR_STRINGIFY(FORGE_LOCKOUT_EVERYWHERE)
+
 /* One counter takes one more guess, if it can. A counter at its limit that is not locked (the limit was lowered) takes one at a time. The
  * WHERE of DO UPDATE sees the newest row, under its lock: that makes it exact. */
 #define CHARGE(name, address, limit, from)                                                                              \
     name " AS ("                                                                                                        \
     " INSERT INTO forge.login_failures AS f (subject, address, pending, pending_until)"                                 \
-    " SELECT $1, " address ", 1, now() + interval '15 seconds' FROM " from                                              \
+    " SELECT $1, " address ", 1, now() + " GUESS_LIFE " FROM " from                                              \
     " ON CONFLICT (subject, address) DO UPDATE SET"                                                                     \
-    "  failures = " FAILURES ", pending = " PENDING " + 1, pending_until = now() + interval '15 seconds',"              \
+    "  failures = " FAILURES ", pending = " PENDING " + 1, pending_until = now() + " GUESS_LIFE ","              \
     "  locked_until = CASE WHEN f.locked_until > now() THEN f.locked_until END"                                         \
     " WHERE coalesce(f.locked_until <= now(), true) AND (" FAILURES " + " PENDING " < " limit " OR " PENDING " = 0)"     \
     " RETURNING 1)"
@@ -30,10 +33,9 @@ static const forge_stmt_t guess_charge = {
     "WITH shut AS ("
     " SELECT max(locked_until) AS until FROM forge.login_failures WHERE subject = $1 AND address IN ($2, '') AND locked_until > now()), "
     CHARGE("own", "$2", "$3::int", "shut WHERE until IS NULL") ", "
-    CHARGE("every", "''", "$3::int * 10", "own") " "
+    CHARGE("every", "''", FOR_ALL("$3::int"), "own") " "
     "SELECT EXISTS (SELECT FROM every) AS allowed, EXISTS (SELECT FROM own) AS half,"
-    " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut",
-    4};
+    " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut"};
 
 #define FAIL(name, address, limit, from)                                                                                \
     name " AS ("                                                                                                        \
@@ -44,11 +46,13 @@ static const forge_stmt_t guess_charge = {
     "  locked_until = CASE WHEN " FAILURES " + 1 >= " limit " THEN now() + make_interval(secs => $4::int) END"          \
     " RETURNING failures, locked_until)"
 
+/* $1 subject, $2 address, $3 limit, $4 seconds, $5 event, $6 account (0: unknown), $7 caller (0: nobody), $8 ip,
+ * $9 request id, $10 where. */
 static const forge_stmt_t guess_failed = {
     "guess_failed",
     "WITH one AS (SELECT WHERE $1::text IS NOT NULL), "
     FAIL("own", "$2", "$3::int", "one") ", "
-    FAIL("every", "''", "$3::int * 10", "own") ", "
+    FAIL("every", "''", FOR_ALL("$3::int"), "own") ", "
     "locked AS ("
     " SELECT 'network' AS scope, failures FROM own WHERE locked_until > now()"
     " UNION ALL SELECT 'everywhere', failures FROM every WHERE locked_until > now()), "
@@ -57,19 +61,16 @@ static const forge_stmt_t guess_failed = {
         " jsonb_strip_nulls(jsonb_build_object('at', $10::text, 'unknown', CASE WHEN $6::bigint = 0 THEN substr($1, 6, 16) END)) "
         "UNION ALL SELECT 'user.locked', nullif($7::bigint, 0), nullif($6::bigint, 0), $8::inet, $9,"
         " jsonb_build_object('scope', scope, 'failures', failures, 'seconds', $4::int) FROM locked") " "
-    "SELECT " FORGE_AUDITED,
-    10};
+    "SELECT " FORGE_AUDITED};
 
 static const forge_stmt_t guess_settle = {
     "guess_settle",
-    "WITH one AS (SELECT), " FORGE_GUESS_SETTLE("$1", "$2", "$3::boolean", "one") " SELECT EXISTS (SELECT FROM own) AS own",
-    3};
+    "WITH one AS (SELECT), " FORGE_GUESS_SETTLE("$1", "$2", "$3::boolean", "one") " SELECT EXISTS (SELECT FROM own) AS own"};
 
 /* Half a charge: only the counter of this network. */
 static const forge_stmt_t guess_unwind = {
     "guess_unwind",
-    "UPDATE forge.login_failures SET pending = greatest(pending - 1, 0) WHERE subject = $1 AND address = $2",
-    2};
+    "UPDATE forge.login_failures SET pending = greatest(pending - 1, 0) WHERE subject = $1 AND address = $2"};
 
 /* The networks first, everywhere last: the order in which guesses take them. */
 static const forge_stmt_t user_unlock = {
@@ -82,8 +83,7 @@ static const forge_stmt_t user_unlock = {
     FORGE_AUDIT(
         "SELECT 'user.unlocked', nullif($2::bigint, 0), id, $3::inet, $4,"
         " jsonb_build_object('counters', (SELECT count(*) FROM own) + (SELECT count(*) FROM every)) FROM who") " "
-    "SELECT id, " FORGE_AUDITED " FROM who",
-    4};
+    "SELECT id, " FORGE_AUDITED " FROM who"};
 
 /* clang-format on */
 
@@ -94,7 +94,8 @@ const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id)
 
 forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, forge_guess_verdict_t *verdict, int *seconds)
 {
-    const char *args[] = {g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds)};
+    const forge_args_t args =
+        FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds));
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &guess_charge, args, &rows));
     *seconds = (int)forge_store_rows_int(rows, 0, "seconds", 0);
@@ -102,32 +103,29 @@ forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const for
     if (forge_store_rows_bool(rows, 0, "allowed"))
         return FORGE_OK;
     *verdict = *seconds > 0 ? FORGE_GUESS_LOCKED : FORGE_GUESS_BUSY;
-    return forge_store_rows_bool(rows, 0, "half") ? forge_store_run(db, p, &guess_unwind, args, NULL) : FORGE_OK;
+    return forge_store_rows_bool(rows, 0, "half")
+               ? forge_store_run(db, p, &guess_unwind, FORGE_ARGS(g->subject, g->address), NULL)
+               : FORGE_OK;
 }
 
 forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event, const char *at)
 {
-    const char *args[] = {g->subject,
-                          g->address,
-                          forge_util_itoa(p, g->limit),
-                          forge_util_itoa(p, g->seconds),
-                          event,
-                          forge_util_itoa(p, g->user_id),
-                          forge_util_itoa(p, g->actor_id),
-                          forge_store_ip(p, g->ip),
-                          g->request_id,
-                          at};
+    const forge_args_t args = FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit),
+                                         forge_util_itoa(p, g->seconds), event, forge_util_itoa(p, g->user_id),
+                                         forge_util_itoa(p, g->actor_id), forge_store_ip(p, g->ip), g->request_id, at);
     return forge_store_run(db, p, &guess_failed, args, NULL);
 }
 
 forge_status_t forge_store_guess_settle(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, bool good)
 {
-    const char *args[] = {g->subject, g->address, good ? "t" : "f"};
+    const forge_args_t args = FORGE_ARGS(g->subject, g->address, good ? "t" : "f");
     return g->subject ? forge_store_run(db, p, &guess_settle, args, NULL) : FORGE_OK;
 }
 
-forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows)
+forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                  forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &user_unlock, args, rows);
 }

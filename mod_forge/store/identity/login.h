@@ -8,9 +8,12 @@
 #ifndef FORGE_STORE_LOGIN_H
 #define FORGE_STORE_LOGIN_H
 
-#include "forge.h"
+#include "sessions.h"
+#include "store/store.h"
 
-#define FORGE_LOCKOUT_EVERYWHERE 10 /* an account bears so many times the failures from all networks together */
+#define FORGE_LOCKOUT_EVERYWHERE 10  /* an account bears so many times the failures from all networks together */
+#define FORGE_CHALLENGE_SECONDS  300 /* life of an mfa_token */
+#define FORGE_CHALLENGE_TRIES    5   /* with one mfa_token */
 
 /* One guess: at whose secret, from where, and the rule (ForgeLockout). */
 typedef struct forge_guess_t {
@@ -41,7 +44,8 @@ forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const for
 /* It was right, or was never checked. good: the account's failures from this network are forgotten. */
 forge_status_t forge_store_guess_settle(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, bool good);
 /* An administrator (actor 0: forgectl) lets an account log in again from everywhere. Row: id; no rows: unknown account. */
-forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows);
+forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                  forge_rows_t **rows);
 /* "user:7" */
 const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id);
 
@@ -74,7 +78,8 @@ forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forg
 forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs, forge_rows_t **rows);
 /* An administrator (actor 0: forgectl) takes the second factor of an account away; all its sessions end. Row: id, had (a factor); no rows:
  * unknown account. */
-forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows);
+forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                     forge_rows_t **rows);
 
 /* --- users.c: logins in two steps --- */
 
@@ -83,12 +88,13 @@ typedef struct forge_challenge_t {
     const char *device_name, *new_hash;
     apr_int64_t epoch;
 } forge_challenge_t;
-/* The password was right and a code is needed: keeps the digest of the mfa_token for five minutes, replaces the hash when new_hash is not
- * NULL, and takes the charge of the guess back without forgetting failures. Row: id; no rows: inactive or changed meanwhile. */
+/* The password was right and a code is needed: keeps the digest of the mfa_token for its life, replaces the hash when
+ * new_hash is not NULL, and takes the charge of the guess back without forgetting failures. Row: id; no rows: inactive
+ * or changed meanwhile. */
 forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,
                                           forge_rows_t **rows);
-/* One try with an mfa_token, at most five. Row: id of the account, _challenge, _factor, _secret, _last_step; no rows: unknown, expired,
- * spent. */
+/* One try with an mfa_token, of FORGE_CHALLENGE_TRIES. Row: id of the account, _challenge, _factor, _secret,
+ * _last_step; no rows: unknown, expired, spent. */
 forge_status_t forge_store_challenge_try(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);
 typedef struct forge_second_t {
     const char *challenge_id;

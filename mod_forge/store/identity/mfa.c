@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Second factors and backup codes: each change is one statement, and a code is spent by the statement that needs it (SECURITY 38–40).
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 /* clang-format off */
 
@@ -14,8 +14,7 @@ static const forge_stmt_t credentials = {
     "LEFT JOIN LATERAL ("
     " SELECT x.id, x.secret FROM forge.mfa_factors x WHERE x.user_id = u.id AND x.confirmed_at IS NULL AND ($2::bigint = 0 OR x.id = $2::bigint)"
     " ORDER BY x.id DESC LIMIT 1) n ON true "
-    "WHERE u.id = $1::bigint AND u.is_active",
-    2};
+    "WHERE u.id = $1::bigint AND u.is_active"};
 
 static const forge_stmt_t mfa_setup = {
     "mfa_setup",
@@ -25,8 +24,7 @@ static const forge_stmt_t mfa_setup = {
     "gone AS (DELETE FROM forge.mfa_factors f USING free WHERE f.user_id = free.id AND f.confirmed_at IS NULL), "
     "made AS (INSERT INTO forge.mfa_factors (user_id, secret) SELECT id, $2 FROM free RETURNING id), "
     FORGE_AUDIT("SELECT 'mfa.setup', $1::bigint, $1::bigint, $3::inet, $4, jsonb_build_object('factor_id', id) FROM made") " "
-    "SELECT (SELECT id FROM made) AS factor_id, " FORGE_AUDITED " FROM who",
-    4};
+    "SELECT (SELECT id FROM made) AS factor_id, " FORGE_AUDITED " FROM who"};
 
 /* The sessions of the account but for this one. */
 #define END_OTHERS(reason, from)                                                                                   \
@@ -35,7 +33,8 @@ static const forge_stmt_t mfa_setup = {
     " WHERE s.user_id = w.user_id AND s.id <> $2::bigint AND s.revoked_at IS NULL RETURNING s.id)"
 #define ENDED "(SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked"
 
-/* What was there before goes: the codes of an earlier factor, and factors that were never verified. */
+/* What was there before goes: the codes of an earlier factor, and factors that were never verified.
+ * $1 caller, $2 session, $3 factor, $4 time step, $5 MACs of backup codes, $6 ip, $7 request id. */
 static const forge_stmt_t mfa_enable = {
     "mfa_enable",
     "WITH made AS ("
@@ -54,9 +53,10 @@ static const forge_stmt_t mfa_enable = {
     FORGE_AUDIT(
         "SELECT 'mfa.enabled', user_id, user_id, $6::inet, $7, jsonb_build_object('factor_id', id, 'sessions', (SELECT count(*) FROM ended))"
         " FROM made") " "
-    "SELECT id, array_to_string((SELECT amr FROM mine), ' ') AS amr, " ENDED ", " FORGE_AUDITED " FROM made",
-    7};
+    "SELECT id, array_to_string((SELECT amr FROM mine), ' ') AS amr, " ENDED ", " FORGE_AUDITED " FROM made"};
 
+/* $1 caller, $2 session, $3 factor, $4 time step, $5 MAC of a backup code, $6 subject of the guess, $7 its address,
+ * $8 ip, $9 request id. */
 static const forge_stmt_t mfa_use = {
     "mfa_use",
     "WITH " FORGE_CODE_SPENT("$1::bigint", "$3::bigint", "$4::bigint", "$5::text") ", "
@@ -65,8 +65,7 @@ static const forge_stmt_t mfa_use = {
     " UPDATE forge.sessions s SET amr = array_remove(s.amr, 'otp') || ARRAY['otp'] FROM spent"
     " WHERE s.id = $2::bigint AND s.user_id = $1::bigint AND s.revoked_at IS NULL RETURNING s.amr), "
     FORGE_AUDIT("SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $8::inet, $9, '{}' FROM spent WHERE how = 'backup'") " "
-    "SELECT how, array_to_string((SELECT amr FROM mine), ' ') AS amr, " FORGE_AUDITED " FROM spent",
-    9};
+    "SELECT how, array_to_string((SELECT amr FROM mine), ' ') AS amr, " FORGE_AUDITED " FROM spent"};
 
 static const forge_stmt_t mfa_disable = {
     "mfa_disable",
@@ -79,8 +78,7 @@ static const forge_stmt_t mfa_disable = {
     " WHERE s.id = $2::bigint AND s.user_id = who.user_id AND s.amr <> '{otp}'), "
     END_OTHERS("mfa_disabled", "who") ", "
     FORGE_AUDIT("SELECT 'mfa.disabled', user_id, user_id, $3::inet, $4, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM who") " "
-    "SELECT user_id AS id, " ENDED ", " FORGE_AUDITED " FROM who",
-    4};
+    "SELECT user_id AS id, " ENDED ", " FORGE_AUDITED " FROM who"};
 
 static const forge_stmt_t mfa_codes = {
     "mfa_codes",
@@ -89,8 +87,7 @@ static const forge_stmt_t mfa_codes = {
     "codes AS ("
     " INSERT INTO forge.mfa_backup_codes (user_id, mac) SELECT who.user_id, decode(m, 'hex') FROM who, unnest($2::text[]) m), "
     FORGE_AUDIT("SELECT 'mfa.backup_codes', user_id, user_id, $3::inet, $4, '{}' FROM who") " "
-    "SELECT user_id AS id, " FORGE_AUDITED " FROM who",
-    4};
+    "SELECT user_id AS id, " FORGE_AUDITED " FROM who"};
 
 /* Tokens given before die by the epoch, the sessions with them. */
 static const forge_stmt_t mfa_reset = {
@@ -105,33 +102,28 @@ static const forge_stmt_t mfa_reset = {
     FORGE_AUDIT(
         "SELECT 'mfa.reset', nullif($2::bigint, 0), id, $3::inet, $4, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM who") " "
     "SELECT id, EXISTS (SELECT FROM gone WHERE confirmed_at IS NOT NULL) AS had,"
-    " concat_ws(' ', 'u' || id || ':' || epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS _revoked, " FORGE_AUDITED " FROM who",
-    4};
+    " concat_ws(' ', 'u' || id || ':' || epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS _revoked, " FORGE_AUDITED " FROM who"};
 
 /* clang-format on */
 
 forge_status_t forge_store_credentials(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t pending_id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, pending_id)};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, pending_id));
     return forge_store_run(db, p, &credentials, args, rows);
 }
 
 forge_status_t forge_store_mfa_setup(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sealed, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), sealed, forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), sealed, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_setup, args, rows);
 }
 
 forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_enable_t *enable,
                                       forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id),
-                          forge_util_itoa(p, by->session_id),
-                          enable->factor_id,
-                          enable->step,
-                          enable->macs,
-                          forge_store_ip(p, by->ip),
-                          by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), enable->factor_id, enable->step,
+                   enable->macs, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_in_turn(db, p, &forge_store_hold_account, &mfa_enable, args, rows);
     return status == FORGE_E_CONFLICT ? FORGE_E_MFA_ENABLED : status; /* another factor became active at the same time */
 }
@@ -139,32 +131,29 @@ forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge
 forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_guess_t *g, const forge_code_t *code,
                                    forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id),
-                          forge_util_itoa(p, by->session_id),
-                          code->factor_id,
-                          code->step,
-                          code->mac,
-                          g->subject,
-                          g->address,
-                          forge_store_ip(p, by->ip),
-                          by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), code->factor_id, code->step,
+                   code->mac, g->subject, g->address, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_use, args, rows);
 }
 
 forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id),
+                                         forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_disable, args, rows);
 }
 
 forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), macs, forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), macs, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_codes, args, rows);
 }
 
-forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_actor_t *by, forge_rows_t **rows)
+forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
+                                     forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, user_id), forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &mfa_reset, args, rows);
 }

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One-use tokens by mail: made, replaced, spent.
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 #include <string.h>
 
 /* clang-format off */
 
 /* The token of an account in the CTE `who` (id, email, email_key): a new one takes the older one's place. No row when the account got five
  * mails of this kind within an hour. */
-#define MAILS_AN_HOUR "5"
 #define TOKEN(kind, life, sha256, address)                                                                                   \
     "token AS ("                                                                                                             \
     " INSERT INTO forge.one_time_tokens AS t (user_id, kind, sha256, email, email_key, expires_at)"                          \
-    " SELECT who.id, " kind ", decode(" sha256 ", 'hex'), " address ", now() + interval " life " FROM who"                   \
+    " SELECT who.id, " kind ", decode(" sha256 ", 'hex'), " address ", now() + " life " FROM who"                   \
     " ON CONFLICT (user_id, kind) DO UPDATE SET sha256 = excluded.sha256, email = excluded.email,"                           \
     "  email_key = excluded.email_key, created_at = now(), expires_at = excluded.expires_at, used_at = NULL,"                \
     "  mails = CASE WHEN t.mails_since < now() - interval '1 hour' THEN 1 ELSE t.mails + 1 END,"                             \
     "  mails_since = CASE WHEN t.mails_since < now() - interval '1 hour' THEN now() ELSE t.mails_since END"                  \
-    "  WHERE t.mails < " MAILS_AN_HOUR " OR t.mails_since < now() - interval '1 hour'"                                       \
+    "  WHERE t.mails < " APR_STRINGIFY(FORGE_MAILS_AN_HOUR) " OR t.mails_since < now() - interval '1 hour'"                  \
     " RETURNING user_id)"
 /* A mail that still waits with the token that was just replaced. */
 #define STALE(kind, but)                                                                                                     \
@@ -26,13 +25,13 @@
 /* Nothing here depends on whether there is such an account (SECURITY 28). */
 static const forge_stmt_t reset_ask = {
     "reset_ask",
-    "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('reset', $1, $2, $3)",
-    3};
+    "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('reset', $1, $2, $3)"};
 
+/* $1 mail, $2 email key, $3 token's sha256, $4 payload, $5 ip, $6 request id. */
 static const forge_stmt_t reset_resolve = {
     "reset_resolve",
     "WITH who AS (SELECT id, email, email_key, username FROM forge.users WHERE email_key = $2 AND is_active AND role <> 'guest'), "
-    TOKEN("'reset'", "'1 hour'", "$3", "email, email_key") ", "
+    TOKEN("'reset'", FORGE_INTERVAL(FORGE_RESET_HOURS, "hours"), "$3", "email, email_key") ", "
     STALE("'reset'", " AND m.id <> $1::bigint") ", "
     "ready AS ("
     " UPDATE forge.mail_outbox m SET user_id = who.id, recipient = who.email, payload = $4 FROM who, token"
@@ -40,39 +39,36 @@ static const forge_stmt_t reset_resolve = {
     "gone AS (DELETE FROM forge.mail_outbox m WHERE m.id = $1::bigint AND NOT EXISTS (SELECT FROM token)), "
     FORGE_AUDIT("SELECT 'password.reset_requested', NULL::bigint, (SELECT id FROM who), $5::inet, $6,"
                 " jsonb_build_object('identifier', left($2, 254), 'sent', EXISTS (SELECT FROM token))") " "
-    "SELECT (SELECT recipient FROM ready) AS recipient, (SELECT username FROM who) AS username, " FORGE_AUDITED,
-    6};
+    "SELECT (SELECT recipient FROM ready) AS recipient, (SELECT username FROM who) AS username, " FORGE_AUDITED};
 
 static const forge_stmt_t peek = {
     "one_time_peek",
     "SELECT t.user_id AS _user_id, t.kind AS _kind, u.email AS _email, u.username, t.email AS _new_email "
     "FROM forge.one_time_tokens t JOIN forge.users u ON u.id = t.user_id "
-    "WHERE t.sha256 = decode($1, 'hex') AND t.used_at IS NULL AND t.expires_at > now() AND u.is_active AND u.role <> 'guest'",
-    1};
+    "WHERE t.sha256 = decode($1, 'hex') AND t.used_at IS NULL AND t.expires_at > now() AND u.is_active AND u.role <> 'guest'"};
 
 static const forge_stmt_t verify_resend = {
     "verify_resend",
     "WITH who AS ("
     " SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest' AND NOT email_verified), "
-    TOKEN("'verify'", "'24 hours'", "$2", "email, email_key") ", "
+    TOKEN("'verify'", FORGE_PROOF_LIFE, "$2", "email, email_key") ", "
     STALE("'verify'", "") ", "
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
-    "SELECT count(*) AS n FROM mail",
-    4};
+    "SELECT count(*) AS n FROM mail"};
 
+/* $1 account, $2 token's sha256, $3 address, $4 its key, $5 sender, $6 payload, $7 ip, $8 request id. */
 static const forge_stmt_t email_change_request = {
     "email_change_request",
     "WITH mine AS (SELECT id, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'), "
     "taken AS (SELECT FROM forge.users WHERE email_key = $4 AND id <> $1::bigint), "
     "who AS (SELECT id FROM mine WHERE email_key <> $4 AND NOT EXISTS (SELECT FROM taken)), "
-    TOKEN("'email_change'", "'24 hours'", "$2", "$3, $4") ", "
+    TOKEN("'email_change'", FORGE_PROOF_LIFE, "$2", "$3, $4") ", "
     STALE("'email_change'", "") ", "
     FORGE_MAIL("SELECT 'email_change', $5, $3, token.user_id, $6 FROM token") ", "
     FORGE_AUDIT("SELECT 'email.change_requested', user_id, user_id, $7::inet, $8,"
                 " jsonb_build_object('to', $3::text) FROM token") " "
     "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken'"
-    " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS outcome, " FORGE_AUDITED,
-    8};
+    " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS outcome, " FORGE_AUDITED};
 
 /* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same. */
 static const forge_stmt_t email_change_unproven = {
@@ -86,8 +82,7 @@ static const forge_stmt_t email_change_unproven = {
     FORGE_AUDIT("SELECT 'email.changed', id, id, $4::inet, $5,"
                 " jsonb_build_object('from', was, 'to', $2::text, 'verified', false) FROM changed") " "
     "SELECT CASE WHEN NOT EXISTS (SELECT FROM mine) THEN 'gone' WHEN EXISTS (SELECT FROM taken) THEN 'taken' ELSE 'ok' END AS outcome, "
-    FORGE_AUDITED,
-    5};
+    FORGE_AUDITED};
 
 /* A verify token is good for the address it was sent to only. The users' table is read as it was before this statement: `was`. */
 static const forge_stmt_t email_verify = {
@@ -108,34 +103,33 @@ static const forge_stmt_t email_verify = {
     FORGE_AUDIT("SELECT CASE c.kind WHEN 'verify' THEN 'email.verified' ELSE 'email.changed' END, c.id, c.id, $4::inet,"
                 " $5, CASE c.kind WHEN 'verify' THEN '{}' ELSE jsonb_build_object('from', was.email, 'to', c.email, 'verified', true) END"
                 " FROM changed c JOIN was ON was.id = c.id") " "
-    "SELECT c.id AS _user_id, " FORGE_AUDITED " FROM changed c",
-    5};
+    "SELECT c.id AS _user_id, " FORGE_AUDITED " FROM changed c"};
 
 /* clang-format on */
 
 forge_status_t forge_store_reset_ask(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {in->mail.sender, in->email, in->mail.payload};
+    const forge_args_t args = FORGE_ARGS(in->mail.sender, in->email, in->mail.payload);
     return in->mail.sender ? forge_store_run(db, p, &reset_ask, args, NULL) : FORGE_OK;
 }
 
 forge_status_t forge_store_reset_resolve(forge_db_t *db, apr_pool_t *p, apr_int64_t mail_id, const forge_one_time_t *in,
                                          forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, mail_id), in->email_key, in->sha256, in->mail.payload,
-                          forge_store_ip(p, in->ip),   in->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, mail_id), in->email_key, in->sha256, in->mail.payload,
+                                         forge_store_ip(p, in->ip), in->request_id);
     return forge_store_run(db, p, &reset_resolve, args, rows);
 }
 
 forge_status_t forge_store_one_time_peek(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)
 {
-    const char *args[] = {sha256};
-    return forge_store_run(db, p, &peek, args, rows);
+    return forge_store_run(db, p, &peek, FORGE_ARGS(sha256), rows);
 }
 
 forge_status_t forge_store_verify_resend(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {forge_util_itoa(p, in->user_id), in->sha256, in->mail.sender, in->mail.payload};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, in->user_id), in->sha256, in->mail.sender, in->mail.payload);
     return in->mail.sender ? forge_store_run(db, p, &verify_resend, args, NULL) : FORGE_OK;
 }
 
@@ -148,9 +142,9 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
     const char *id = forge_util_itoa(p, in->user_id);
-    const char *proven[] = {
-        id, in->sha256, in->email, in->email_key, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
-    const char *unproven[] = {id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id};
+    const forge_args_t proven = FORGE_ARGS(id, in->sha256, in->email, in->email_key, in->mail.sender, in->mail.payload,
+                                           forge_store_ip(p, in->ip), in->request_id);
+    const forge_args_t unproven = FORGE_ARGS(id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id);
     forge_rows_t *rows;
     forge_status_t status = in->mail.sender ? forge_store_run(db, p, &email_change_request, proven, &rows)
                                             : forge_store_run(db, p, &email_change_unproven, unproven, &rows);
@@ -166,7 +160,8 @@ forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, c
 
 forge_status_t forge_store_email_verify(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {in->sha256, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(in->sha256, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id);
     forge_rows_t *rows;
     FORGE_TRY(taken(db, forge_store_run(db, p, &email_verify, args, &rows)));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;

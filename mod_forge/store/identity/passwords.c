@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  * New passwords: by a reset token and by someone who is logged in. Each is one statement that also ends sessions (SECURITY 33, 34).
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 
 /* clang-format off */
 
 static const forge_stmt_t owner = {
     "password_owner",
-    "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'",
-    1};
+    "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'"};
 
 /* As forge_store_hold_account, by a token. */
 static const forge_stmt_t hold_by_token = {
     "password_hold_by_token",
     "SELECT u.id FROM forge.one_time_tokens t JOIN forge.users u ON u.id = t.user_id WHERE t.sha256 = decode($1, 'hex')"
-    " FOR NO KEY UPDATE OF u",
-    1};
+    " FOR NO KEY UPDATE OF u"};
 
-/* Whoever knew the old password is out: sessions end, API keys are gone, and the epoch voids every access token. Whoever has the mailbox
- * may log in at once, even if somebody's guesses have locked the account. */
+/* Whoever knew the old password is out: sessions end, API keys are gone, and the epoch voids every access token.
+ * Whoever has the mailbox may log in at once, even if somebody's guesses have locked the account.
+ * $1 token's sha256, $2 password hash, $3 sender, $4 payload, $5 ip, $6 request id. */
 static const forge_stmt_t reset = {
     "password_reset",
     "WITH spent AS ("
@@ -39,10 +38,11 @@ static const forge_stmt_t reset = {
     FORGE_AUDIT("SELECT 'password.reset', id, id, $5::inet, $6,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended), 'api_keys', (SELECT count(*) FROM keys)) FROM changed") " "
     "SELECT c.id AS _user_id, concat_ws(' ', (SELECT string_agg('s' || id, ' ') FROM ended), 'u' || c.id || ':' || c.epoch) AS _revoked, "
-    FORGE_AUDITED " FROM changed c",
-    6};
+    FORGE_AUDITED " FROM changed c"};
 
-/* The epoch stays, for this session's own access token is to live on; those of the others die with their sessions. */
+/* The epoch stays, for this session's own access token is to live on; those of the others die with their sessions.
+ * $1 account, $2 session, $3 password hash, $4 sender, $5 payload, $6 ip, $7 request id, $8 when the old password had
+ * been set. */
 static const forge_stmt_t change = {
     "password_change",
     "WITH changed AS ("
@@ -57,20 +57,19 @@ static const forge_stmt_t change = {
     FORGE_MAIL("SELECT 'password_changed_notice', $4, email, id, $5 FROM changed WHERE $4::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'password.changed', id, id, $6::inet, $7,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed") " "
-    "SELECT c.id AS _user_id, (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked, " FORGE_AUDITED " FROM changed c",
-    8};
+    "SELECT c.id AS _user_id, (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked, " FORGE_AUDITED " FROM changed c"};
 
 /* clang-format on */
 
 forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id)};
-    return forge_store_run(db, p, &owner, args, rows);
+    return forge_store_run(db, p, &owner, FORGE_ARGS(forge_util_itoa(p, user_id)), rows);
 }
 
 forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {in->sha256, in->password_hash, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id};
+    const forge_args_t args = FORGE_ARGS(in->sha256, in->password_hash, in->mail.sender, in->mail.payload,
+                                         forge_store_ip(p, in->ip), in->request_id);
     forge_rows_t *rows;
     FORGE_TRY(forge_store_in_turn(db, p, &hold_by_token, &reset, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;
@@ -78,14 +77,9 @@ forge_status_t forge_store_password_reset(forge_db_t *db, apr_pool_t *p, const f
 
 forge_status_t forge_store_password_change(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *args[] = {forge_util_itoa(p, in->user_id),
-                          forge_util_itoa(p, in->session_id),
-                          in->password_hash,
-                          in->mail.sender,
-                          in->mail.payload,
-                          forge_store_ip(p, in->ip),
-                          in->request_id,
-                          in->set_at};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, in->user_id), forge_util_itoa(p, in->session_id), in->password_hash,
+                   in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id, in->set_at);
     forge_rows_t *rows;
     FORGE_TRY(forge_store_in_turn(db, p, &forge_store_hold_account, &change, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;

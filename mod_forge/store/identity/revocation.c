@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What ended, for the shared memory of every node: the events, and the reload.
  */
-#include "store/engine/store_private.h"
+#include "identity_private.h"
 #include <apr_strings.h>
 #include <errno.h>
 #include <poll.h>
@@ -19,15 +19,15 @@ static const forge_stmt_t token_active = {
     "token_active",
     "SELECT 1 FROM forge.sessions s JOIN forge.users u ON u.id = s.user_id "
     "WHERE s.id = $1::bigint AND u.id = $2::bigint AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active"
-    " AND u.epoch <= $3::bigint",
-    3};
+    " AND u.epoch <= $3::bigint"};
 
 static const forge_stmt_t second_factor = {
-    "second_factor", "SELECT 1 FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL LIMIT 1", 1};
+    "second_factor", "SELECT 1 FROM forge.mfa_factors WHERE user_id = $1::bigint AND confirmed_at IS NOT NULL LIMIT 1"};
 
-forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *who)
+forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by)
 {
-    const char *args[] = {forge_util_itoa(p, who->session_id), forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->epoch)};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->session_id), forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->epoch));
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &token_active, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
@@ -35,10 +35,9 @@ forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const for
 
 forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, bool *has)
 {
-    const char *args[] = {forge_util_itoa(p, user_id)};
     forge_rows_t *rows;
     *has = true;
-    FORGE_TRY(forge_store_run(db, p, &second_factor, args, &rows));
+    FORGE_TRY(forge_store_run(db, p, &second_factor, FORGE_ARGS(forge_util_itoa(p, user_id)), &rows));
     *has = forge_store_rows_count(rows) > 0;
     return FORGE_OK;
 }
@@ -75,7 +74,7 @@ static int wait_sliced(const forge_listener_t *l, short events, apr_int64_t dead
 {
     struct pollfd watch = {.fd = PQsocket(l->conn), .events = events};
     for (;;) {
-        apr_int64_t left = deadline - forge_store_clock();
+        apr_int64_t left = deadline - forge_util_monotonic();
         if (left <= 0 || !l->hooks->patient(l->hooks->baton))
             return 0;
         int ready = poll(&watch, 1, left < SLICE * 1000 ? (int)(left / 1000) + 1 : SLICE);
@@ -120,7 +119,7 @@ static PGresult *next_result(forge_listener_t *l, apr_int64_t deadline, bool *ov
 /* Takes the results of what was sent; the first column of each row is heard when `aloud`, and must be "t" otherwise. */
 static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool aloud, const char **why)
 {
-    apr_int64_t deadline = forge_store_clock() + time;
+    apr_int64_t deadline = forge_util_monotonic() + time;
     bool good = true, over = false;
     PGresult *result;
     if (!sent) {
@@ -150,7 +149,7 @@ static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool 
 /* PQconnectdb would wait for as long as it likes. */
 static bool connect_sliced(forge_listener_t *l, const char **why)
 {
-    apr_int64_t deadline = forge_store_clock() + CONNECT_TIME;
+    apr_int64_t deadline = forge_util_monotonic() + CONNECT_TIME;
     PostgresPollingStatusType want = PGRES_POLLING_WRITING;
     while (PQstatus(l->conn) != CONNECTION_BAD && want != PGRES_POLLING_OK && want != PGRES_POLLING_FAILED) {
         if (wait_sliced(l, want == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline) == 0) {
@@ -214,7 +213,7 @@ bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)
 {
-    apr_int64_t deadline = forge_store_clock() + time;
+    apr_int64_t deadline = forge_util_monotonic() + time;
     int ready;
     while ((ready = wait_sliced(l, POLLIN, deadline)) > 0) {
         bool alive = PQconsumeInput(l->conn);

@@ -7,10 +7,12 @@
 #ifndef FORGE_STORE_REVOCATION_H
 #define FORGE_STORE_REVOCATION_H
 
+#include "store/store.h"
+
 /* --- questions on a pooled connection --- */
 
 /* Whether session and account are active and the epoch of the account has not risen since: FORGE_OK, or FORGE_E_INVALID_TOKEN. */
-forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *who);
+forge_status_t forge_store_token_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by);
 /* Whether the account has a second factor that is active. */
 forge_status_t forge_store_second_factor(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, bool *has);
 

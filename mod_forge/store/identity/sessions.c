@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions, refresh tokens and tickets: each function is one statement that decides, changes and writes its audit event together.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 
-/* FOR UPDATE first: of parallel uses of one token the later ones wait, and then see what the first has made of it (the snapshot alone would
- * show them an unused token). clock_timestamp(), for the transaction of one who waited began before the token was used. One live token a
- * session and one successor a token are unique indexes as well: a chain cannot fork. */
+/* FOR UPDATE first: of parallel uses of one token the later ones wait, and then see what the first has made of it (the
+ * snapshot alone would show them an unused token). clock_timestamp(), for the transaction of one who waited began
+ * before the token was used. One live token a session and one successor a token are unique indexes as well: a chain
+ * cannot fork.
+ * $1 token's sha256, $2 its successor's, $3 microseconds that both live, $4 microseconds of the window, $5 ip,
+ * $6 request id. */
 static const forge_stmt_t session_refresh = {
     "session_refresh",
     "WITH found AS MATERIALIZED ("
@@ -27,7 +30,7 @@ static const forge_stmt_t session_refresh = {
     " WHERE t.id = j.id AND t.used_at IS NULL AND j.verdict = 'fresh' RETURNING t.id, t.session_id), "
     "touched AS ("
     " UPDATE forge.sessions s SET last_seen_at = now(),"
-    "  expires_at = least(now() + $3::bigint * interval '1 microsecond', s.created_at + interval '720 hours')"
+    "  expires_at = least(now() + $3::bigint * interval '1 microsecond', s.created_at + " FORGE_SESSION_LIFE ")"
     " FROM spent t WHERE s.id = t.session_id RETURNING s.id, s.expires_at, t.id AS spent_id), "
     "successor AS ("
     " INSERT INTO forge.refresh_tokens (session_id, predecessor_id, sha256, expires_at)"
@@ -38,11 +41,9 @@ static const forge_stmt_t session_refresh = {
     FORGE_AUDIT("SELECT 'session.refresh_reused', user_id, user_id, $5::inet, $6, jsonb_build_object('session_id', id) FROM ended") " "
     "SELECT " BARE_USER ", j.session_id AS _session_id, u.epoch AS _epoch, array_to_string(j.amr, ' ') AS _amr,"
     " coalesce(j.verdict, 'unknown') AS _verdict, " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked "
-    "FROM (VALUES (1)) AS one LEFT JOIN judged j ON true LEFT JOIN forge.users u ON u.id = j.user_id",
-    6};
+    "FROM (VALUES (1)) AS one LEFT JOIN judged j ON true LEFT JOIN forge.users u ON u.id = j.user_id"};
 
-/* "id" is the name of the order of a list without sort (http/input.c). */
-static const forge_list_order_t newest_first[] = {{"id", "s.id DESC", "s.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+static const forge_list_order_t newest_first[] = {{"-id", "s.id DESC", "s.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
 #define LIVE_OF(account) "s.user_id = " account "::bigint AND s.revoked_at IS NULL AND s.expires_at > now()"
 
@@ -59,8 +60,7 @@ static const forge_stmt_t session_logout = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'logout'"
     " WHERE s.id = $2::bigint AND s.user_id = $1::bigint AND s.revoked_at IS NULL RETURNING s.id, s.user_id), "
     FORGE_AUDIT("SELECT 'user.logout', user_id, user_id, $3::inet, $4, jsonb_build_object('session_id', id) FROM ended") " "
-    "SELECT " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked",
-    4};
+    "SELECT " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked"};
 
 /* The audit event is written even when no session was left: somebody asked for it. */
 static const forge_stmt_t session_logout_all = {
@@ -70,8 +70,7 @@ static const forge_stmt_t session_logout_all = {
     FORGE_CHANGE_VOID("(SELECT $1::bigint AS id)") ", "
     FORGE_AUDIT("SELECT 'user.logout_all', $1::bigint, $1::bigint, $2::inet, $3,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended))") " "
-    "SELECT " FORGE_AUDITED ", (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked",
-    3};
+    "SELECT " FORGE_AUDITED ", (SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked"};
 
 static const forge_stmt_t session_revoke = {
     "session_revoke",
@@ -79,15 +78,14 @@ static const forge_stmt_t session_revoke = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'revoked'"
     " WHERE s.id = $2::bigint AND " LIVE_OF("$1") " RETURNING s.id, s.user_id), "
     FORGE_AUDIT("SELECT 'session.revoked', user_id, user_id, $3::inet, $4, jsonb_build_object('session_id', id) FROM ended") " "
-    "SELECT (SELECT id FROM ended) AS id, " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked",
-    4};
+    "SELECT (SELECT id FROM ended) AS id, " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked"};
 
 static const forge_stmt_t ticket_create = {
     "ticket_create",
-    "INSERT INTO forge.stream_tickets (sha256, session_id, valid_until)"
-    " SELECT decode($3, 'hex'), s.id, $4::timestamptz FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")
-    " RETURNING session_id",
-    4};
+    "INSERT INTO forge.stream_tickets (sha256, session_id, expires_at, valid_until)"
+    " SELECT decode($3, 'hex'), s.id, now() + " FORGE_INTERVAL(FORGE_TICKET_SECONDS, "seconds") ", $4::timestamptz"
+    " FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")
+    " RETURNING session_id"};
 
 /* The role is the one of now: a ticket gives no more than its owner has. */
 static const forge_stmt_t ticket_spend = {
@@ -95,8 +93,7 @@ static const forge_stmt_t ticket_spend = {
     "WITH spent AS (DELETE FROM forge.stream_tickets WHERE sha256 = decode($1, 'hex') RETURNING session_id, expires_at, valid_until) "
     "SELECT u.id AS user_id, s.id AS session_id, u.role, u.epoch, array_to_string(s.amr, ' ') AS amr, t.valid_until"
     " FROM spent t JOIN forge.sessions s ON s.id = t.session_id JOIN forge.users u ON u.id = s.user_id"
-    " WHERE t.expires_at > now() AND t.valid_until > now() AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active",
-    1};
+    " WHERE t.expires_at > now() AND t.valid_until > now() AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active"};
 
 /* clang-format on */
 
@@ -109,12 +106,12 @@ static forge_status_t verdict_status(const char *verdict)
     return strcmp(verdict, "reused") == 0 ? FORGE_E_REFRESH_REUSED : FORGE_E_INVALID_REFRESH;
 }
 
-forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_refresh_t *refresh, const forge_actor_t *by,
-                                           forge_rows_t **rows)
+forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                           const forge_refresh_t *refresh, forge_rows_t **rows)
 {
-    const char *args[] = {
-        refresh->sha256,           refresh->next_sha256, forge_util_itoa(p, refresh->ttl), forge_util_itoa(p, refresh->window),
-        forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(refresh->sha256, refresh->next_sha256, forge_util_itoa(p, refresh->ttl),
+                   forge_util_itoa(p, refresh->window), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &session_refresh, args, rows));
     return verdict_status(forge_store_rows_text(*rows, 0, "_verdict"));
 }
@@ -123,37 +120,38 @@ forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const 
 
 forge_status_t forge_store_session_logout(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id),
+                                         forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &session_logout, args, NULL);
 }
 
 forge_status_t forge_store_session_logout_all(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &session_logout_all, args, NULL);
 }
 
-forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *by)
+forge_status_t forge_store_session_revoke(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &session_revoke, args, &rows));
     return forge_store_rows_text(rows, 0, "id") ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 /* --- tickets --- */
 
-forge_status_t forge_store_ticket_create(forge_db_t *db, apr_pool_t *p, const forge_who_t *who, const char *sha256)
+forge_status_t forge_store_ticket_create(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *sha256)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, who->user_id), forge_util_itoa(p, who->session_id), sha256,
-                          forge_util_time(p, who->expires, 6)};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id), sha256,
+                                         forge_util_time(p, by->expires, 6));
     FORGE_TRY(forge_store_run(db, p, &ticket_create, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
 
 forge_status_t forge_store_ticket_spend(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)
 {
-    const char *args[] = {sha256};
-    return forge_store_run(db, p, &ticket_spend, args, rows);
+    return forge_store_run(db, p, &ticket_spend, FORGE_ARGS(sha256), rows);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Accounts and their sessions: each function is one statement that checks, changes and writes its audit event together.
  */
-#include "account_sql.h"
+#include "identity_private.h"
 
 /* clang-format off */
 
-/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. With a guest ($17, in session $18) no
- * row is made: the guest's becomes the account, which voids its tokens (trigger state) and ends its sessions. */
+/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. With a guest
+ * ($17, in session $18) no row is made: the guest's becomes the account, which voids its tokens (trigger state) and
+ * ends its sessions.
+ * $1 email, $2 email key, $3 username, $4 full name, $5 role, $6 password hash, $7 when terms were accepted, $8 when
+ * privacy was, $9 refresh token's sha256, $10 its end, $11 device, $12 user agent, $13 ip, $14 amr, $15 request id,
+ * $16 event, $17 guest, $18 session of the guest, $19 verify token's sha256, $20 sender, $21 payload. */
 static const forge_stmt_t user_create = {
     "user_create",
     "WITH made AS ("
@@ -32,7 +36,8 @@ static const forge_stmt_t user_create = {
     OPEN_SESSION("$9", "$10", "$11", "$12", "$13", "$14") ", "
     "verify AS ("
     " INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at)"
-    " SELECT id, 'verify', decode($19, 'hex'), email, email_key, now() + interval '24 hours' FROM who WHERE $19::text IS NOT NULL), "
+    " SELECT id, 'verify', decode($19, 'hex'), email, email_key, now() + " FORGE_PROOF_LIFE ""
+    " FROM who WHERE $19::text IS NOT NULL), "
     FORGE_MAIL("SELECT 'verify', $20, email, id, $21 FROM who WHERE $19::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'guest.converted', id, id, $13::inet, $15, jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM turned"
     " UNION ALL SELECT $16::text, CASE WHEN $16 = 'user.registered' THEN id END, id, $13::inet, $15, jsonb_build_object('role', role) FROM who") " "
@@ -44,8 +49,7 @@ static const forge_stmt_t user_create = {
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN 'username_taken'"
     "  WHEN $17::bigint IS NOT NULL THEN 'no_guest'"
     "  ELSE 'raced' END AS _outcome "
-    "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
-    21};
+    "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true"};
 
 #define LOGIN_SECRETS \
     "u.password_hash AS _password_hash, u.password_changed_at AS _password_set_at, u.epoch AS _epoch, u.version AS _version," \
@@ -53,17 +57,17 @@ static const forge_stmt_t user_create = {
 
 static const forge_stmt_t login_by_email = {
     "login_by_email",
-    "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u WHERE u.email_key = $1",
-    1};
+    "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u WHERE u.email_key = $1"};
 
 static const forge_stmt_t login_by_username = {
     "login_by_username",
     "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u "
-    "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")",
-    1};
+    "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")"};
 
-/* Where a second factor became active since the account was looked up, a password is not enough; and one that was changed since is none
- * (it would bring its own hash back, too). */
+/* Where a second factor became active since the account was looked up, a password is not enough; and one that was
+ * changed since is none (it would bring its own hash back, too).
+ * $1 account, $2 new hash, $3 refresh token's sha256, $4 its end, $5 device, $6 user agent, $7 ip, $8 amr, $9 request
+ * id, $10 epoch, $11 subject of the guess, $12 its address, $13 when the password had been set. */
 static const forge_stmt_t login_good = {
     "login",
     "WITH who AS ("
@@ -75,9 +79,10 @@ static const forge_stmt_t login_good = {
     FORGE_AUDIT("SELECT 'user.login', id, id, $7::inet, $9,"
         " jsonb_build_object('amr', coalesce($8, 'pwd'), 'session_id', (SELECT id FROM opened)) FROM who") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED
-    " FROM who u LEFT JOIN opened o ON true",
-    13};
+    " FROM who u LEFT JOIN opened o ON true"};
 
+/* $1 account, $2 epoch, $3 new hash, $4 mfa_token's sha256, $5 device, $6 subject of the guess, $7 its address,
+ * $8 when the password had been set. */
 static const forge_stmt_t challenge_make = {
     "challenge_make",
     "WITH who AS ("
@@ -86,21 +91,23 @@ static const forge_stmt_t challenge_make = {
     "renewed AS (UPDATE forge.users u SET password_hash = $3 FROM who WHERE u.id = who.id AND $3::text IS NOT NULL), "
     "made AS ("
     " INSERT INTO forge.login_challenges (sha256, user_id, epoch, device_name, expires_at)"
-    " SELECT decode($4, 'hex'), id, epoch, $5, now() + interval '5 minutes' FROM who RETURNING id), "
+    " SELECT decode($4, 'hex'), id, epoch, $5, now() + " FORGE_INTERVAL(FORGE_CHALLENGE_SECONDS, "seconds")
+    " FROM who RETURNING id), "
     FORGE_GUESS_SETTLE("$6", "$7", "false", "who") " "
-    "SELECT id FROM made",
-    8};
+    "SELECT id FROM made"};
 
 static const forge_stmt_t challenge_try = {
     "challenge_try",
     "WITH tried AS ("
     " UPDATE forge.login_challenges SET tries = tries + 1"
-    " WHERE sha256 = decode($1, 'hex') AND used_at IS NULL AND expires_at > now() AND tries < 5 RETURNING id, user_id, epoch) "
+    " WHERE sha256 = decode($1, 'hex') AND used_at IS NULL AND expires_at > now()"
+    "  AND tries < " APR_STRINGIFY(FORGE_CHALLENGE_TRIES) " RETURNING id, user_id, epoch) "
     "SELECT u.id, t.id AS _challenge, f.id AS _factor, f.secret AS _secret, f.last_step AS _last_step FROM tried t "
     "JOIN forge.users u ON u.id = t.user_id AND u.is_active AND u.epoch = t.epoch "
-    "JOIN forge.mfa_factors f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL",
-    1};
+    "JOIN forge.mfa_factors f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL"};
 
+/* $1 account, $2 factor, $3 time step, $4 MAC of a backup code, $5 challenge, $6 refresh token's sha256, $7 its end,
+ * $8 user agent, $9 ip, $10 amr, $11 request id, $12 subject of the guess, $13 its address. */
 static const forge_stmt_t login_second = {
     "login_second",
     "WITH " FORGE_CODE_SPENT("$1::bigint", "$2::bigint", "$3::bigint", "$4::text") ", "
@@ -117,8 +124,7 @@ static const forge_stmt_t login_second = {
         " UNION ALL SELECT 'mfa.backup_used', $1::bigint, $1::bigint, $9::inet, $11, '{}' FROM spent WHERE how = 'backup'") " "
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version,"
     " EXISTS (SELECT FROM spent) AS _spent, " FORGE_AUDITED
-    " FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true",
-    13};
+    " FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true"};
 
 /* profile_completion: of e-mail and username, the five free members and a verified address. No session ($2 is 0): an API key. */
 static const forge_stmt_t user_me = {
@@ -132,8 +138,7 @@ static const forge_stmt_t user_me = {
     "  nullif(u.timezone, ''), nullif(u.email_verified, false)) / 8 AS profile_completion,"
     " CASE WHEN u.password_hash IS NOT NULL THEN u.password_changed_at END AS password_changed_at, u.version AS _version "
     "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("
-    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now()))",
-    2};
+    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now()))"};
 
 static const forge_stmt_t user_set_role = {
     "user_set_role",
@@ -142,8 +147,7 @@ static const forge_stmt_t user_set_role = {
     FORGE_AUDIT("SELECT 'user.role_changed', NULL::bigint, id, NULL::inet, NULL,"
         " jsonb_build_object('from', role, 'to', $2, 'by', 'forgectl') FROM old") " "
     "SELECT " BARE_USER ", old.role AS _old_role, u.version AS _version, 'u' || u.id || ':' || u.epoch AS _revoked, " FORGE_AUDITED
-    " FROM changed u JOIN old ON old.id = u.id",
-    2};
+    " FROM changed u JOIN old ON old.id = u.id"};
 
 /* A reset from outside ends every session, key and link: whoever knew the old password is out (SECURITY 34). */
 static const forge_stmt_t user_set_password = {
@@ -159,21 +163,13 @@ static const forge_stmt_t user_set_password = {
         " jsonb_build_object('by', 'forgectl', 'sessions', (SELECT count(*) FROM ended)) FROM changed") " "
     "SELECT " BARE_USER ", (SELECT count(*) FROM ended) AS _ended, u.version AS _version,"
     " concat_ws(' ', 'u' || u.id || ':' || u.epoch, (SELECT string_agg('s' || id, ' ') FROM ended)) AS _revoked, " FORGE_AUDITED
-    " FROM changed u",
-    2};
+    " FROM changed u"};
 
 static const forge_stmt_t user_list = {
     "user_list",
-    "SELECT " BARE_USER ", u.last_login_at FROM forge.users u WHERE u.id > $1::bigint ORDER BY u.id LIMIT $2::bigint",
-    2};
+    "SELECT " BARE_USER ", u.last_login_at FROM forge.users u WHERE u.id > $1::bigint ORDER BY u.id LIMIT $2::bigint"};
 
 /* clang-format on */
-
-const char *forge_store_ip(apr_pool_t *p, const char *ip)
-{
-    const char *zone = ip ? strchr(ip, '%') : NULL;
-    return zone ? apr_pstrmemdup(p, ip, (apr_size_t)(zone - ip)) : ip;
-}
 
 /* Says which name it was when a guest's registration met another of the same moment. */
 static forge_status_t taken(const forge_db_t *db, forge_status_t status)
@@ -189,27 +185,11 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
 {
     static const forge_new_session_t none;
     const forge_new_session_t *s = session ? session : &none;
-    const char *args[] = {user->email,
-                          user->email_key,
-                          user->username,
-                          user->full_name,
-                          user->role,
-                          user->password_hash,
-                          user->terms_at,
-                          user->privacy_at,
-                          s->refresh_sha256,
-                          s->expires_at,
-                          s->device_name,
-                          s->user_agent,
-                          forge_store_ip(p, s->ip),
-                          s->amr,
-                          s->request_id,
-                          event,
-                          user->guest_id,
-                          user->guest_session,
-                          user->verify_sha256,
-                          user->mail_sender,
-                          user->mail_payload};
+    const forge_args_t args =
+        FORGE_ARGS(user->email, user->email_key, user->username, user->full_name, user->role, user->password_hash,
+                   user->terms_at, user->privacy_at, s->refresh_sha256, s->expires_at, s->device_name, s->user_agent,
+                   forge_store_ip(p, s->ip), s->amr, s->request_id, event, user->guest_id, user->guest_session,
+                   user->verify_sha256, user->mail_sender, user->mail_payload);
     /* "raced": the twin that won was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         FORGE_TRY(taken(db, forge_store_run(db, p, &user_create, args, rows)));
@@ -235,71 +215,50 @@ forge_status_t forge_store_user_create(forge_db_t *db, apr_pool_t *p, const forg
 
 forge_status_t forge_store_user_for_login(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *username, forge_rows_t **rows)
 {
-    const char *args[] = {email_key ? email_key : username};
+    const forge_args_t args = FORGE_ARGS(email_key ? email_key : username);
     return forge_store_run(db, p, email_key ? &login_by_email : &login_by_username, args, rows);
 }
 
-forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t epoch, const char *new_hash,
-                                 const forge_new_session_t *session, forge_rows_t **rows)
+forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, const forge_login_t *in, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id),
-                          new_hash,
-                          session->refresh_sha256,
-                          session->expires_at,
-                          session->device_name,
-                          session->user_agent,
-                          forge_store_ip(p, session->ip),
-                          session->amr,
-                          session->request_id,
-                          forge_util_itoa(p, epoch),
-                          session->guess ? session->guess->subject : NULL,
-                          session->guess ? session->guess->address : NULL,
-                          session->guess ? session->guess->set_at : NULL};
-    return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows); /* a second factor may become active just now */
+    static const forge_guess_t none;
+    const forge_new_session_t *s = &in->session;
+    const forge_guess_t *g = s->guess ? s->guess : &none;
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, in->user_id), in->new_hash, s->refresh_sha256, s->expires_at, s->device_name,
+                   s->user_agent, forge_store_ip(p, s->ip), s->amr, s->request_id, forge_util_itoa(p, in->epoch),
+                   g->subject, g->address, g->set_at);
+    /* a second factor may become active just now */
+    return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows);
 }
 
 forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge, const forge_guess_t *g,
                                           forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, g->user_id),
-                          forge_util_itoa(p, challenge->epoch),
-                          challenge->new_hash,
-                          challenge->sha256,
-                          challenge->device_name,
-                          g->subject,
-                          g->address,
-                          g->set_at};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, g->user_id), forge_util_itoa(p, challenge->epoch), challenge->new_hash,
+                   challenge->sha256, challenge->device_name, g->subject, g->address, g->set_at);
     return forge_store_run(db, p, &challenge_make, args, rows);
 }
 
 forge_status_t forge_store_challenge_try(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)
 {
-    const char *args[] = {sha256};
-    return forge_store_run(db, p, &challenge_try, args, rows);
+    return forge_store_run(db, p, &challenge_try, FORGE_ARGS(sha256), rows);
 }
 
 forge_status_t forge_store_login_second(forge_db_t *db, apr_pool_t *p, const forge_second_t *second, forge_rows_t **rows)
 {
     const forge_new_session_t *s = &second->session;
-    const char *args[] = {forge_util_itoa(p, second->session.guess->user_id),
-                          second->code.factor_id,
-                          second->code.step,
-                          second->code.mac,
-                          second->challenge_id,
-                          s->refresh_sha256,
-                          s->expires_at,
-                          s->user_agent,
-                          forge_store_ip(p, s->ip),
-                          s->amr,
-                          s->request_id,
-                          second->session.guess->subject,
-                          second->session.guess->address};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, second->session.guess->user_id), second->code.factor_id,
+                                         second->code.step, second->code.mac, second->challenge_id, s->refresh_sha256,
+                                         s->expires_at, s->user_agent, forge_store_ip(p, s->ip), s->amr, s->request_id,
+                                         second->session.guess->subject, second->session.guess->address);
     return forge_store_run(db, p, &login_second, args, rows);
 }
 
-forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, apr_int64_t session_id, forge_rows_t **rows)
+forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, session_id)};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id));
     return forge_store_run(db, p, &user_me, args, rows);
 }
 
@@ -313,18 +272,16 @@ forge_status_t forge_store_first_superuser(forge_db_t *db, apr_pool_t *p, const 
 
 forge_status_t forge_store_user_set_role(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *role, forge_rows_t **rows)
 {
-    const char *args[] = {email_key, role};
-    return forge_store_run(db, p, &user_set_role, args, rows);
+    return forge_store_run(db, p, &user_set_role, FORGE_ARGS(email_key, role), rows);
 }
 
 forge_status_t forge_store_user_set_password(forge_db_t *db, apr_pool_t *p, const char *email_key, const char *hash, forge_rows_t **rows)
 {
-    const char *args[] = {email_key, hash};
-    return forge_store_run(db, p, &user_set_password, args, rows);
+    return forge_store_run(db, p, &user_set_password, FORGE_ARGS(email_key, hash), rows);
 }
 
 forge_status_t forge_store_user_list(forge_db_t *db, apr_pool_t *p, apr_int64_t after_id, int limit, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, after_id), forge_util_itoa(p, limit)};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, after_id), forge_util_itoa(p, limit));
     return forge_store_run(db, p, &user_list, args, rows);
 }

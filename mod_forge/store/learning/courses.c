@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Courses: the list, and statements that find, judge and change a course in one round trip, with the caller's rights in their SQL.
  */
-#include "store/engine/store_private.h"
+#include "learning_private.h"
 #include <string.h>
 
 /* clang-format off */
@@ -44,36 +44,36 @@ const forge_list_t forge_store_courses_list = {
 
 static const forge_stmt_t course_get = {
     "course_get",
-    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2"),
-    3};
+    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")};
 
+/* $1 caller, $2 administrator, $3 title, $4 description, $5 difficulty, $6 status, $7 organisation. */
 static const forge_stmt_t course_create = {
     "course_create",
     "INSERT INTO forge.courses AS c (title, description, difficulty, status, organization_id, instructor_id) "
     "SELECT $3, coalesce($4, ''), coalesce($5, 'beginner'), coalesce($6, 'published'), $7::bigint, $1::bigint "
-    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE,
-    7};
+    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE};
 
-/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or not for these eyes. */
+/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or not
+ * for these eyes. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
 static const forge_stmt_t course_update = {
     "course_update",
     "WITH found AS ("
-    " SELECT c.id, c.version, c.instructor_id, c.organization_id FROM forge.courses c"
-    " WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") " FOR NO KEY UPDATE), "
+    " SELECT c FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")
+    " FOR NO KEY UPDATE), "
+    "merged AS (SELECT f.c AS was, w.* FROM found f, " FORGE_PATCHED("f.c", "$5") " w), "
     "verdict AS ("
-    " SELECT id, CASE"
-    "  WHEN ($2::boolean OR instructor_id = $1::bigint) IS NOT TRUE THEN 'not_owner'"
-    "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
-    "  WHEN $9::bigint IS NOT NULL AND $9::bigint IS DISTINCT FROM organization_id AND NOT " MAY_JOIN("$9", "$1", "$2")
-    "   THEN 'bad_reference'"
-    "  ELSE 'ok' END AS outcome FROM found), "
+    " SELECT m.id, CASE"
+    "  WHEN ($2::boolean OR (m.was).instructor_id = $1::bigint) IS NOT TRUE THEN 'not_owner'"
+    "  WHEN NOT ($4::text IS NULL OR (m.was).version = ANY ($4::bigint[])) THEN 'stale'"
+    "  WHEN m.organization_id IS NOT NULL AND m.organization_id IS DISTINCT FROM (m.was).organization_id"
+    "   AND NOT " MAY_JOIN("m.organization_id", "$1", "$2") " THEN 'bad_reference'"
+    "  ELSE 'ok' END AS outcome FROM merged m), "
     "changed AS ("
-    " UPDATE forge.courses c SET title = coalesce($5, c.title), description = coalesce($6, c.description),"
-    "  difficulty = coalesce($7, c.difficulty), status = coalesce($8, c.status),"
-    "  organization_id = CASE WHEN $10::boolean THEN NULL ELSE coalesce($9::bigint, c.organization_id) END"
-    " FROM verdict v WHERE c.id = v.id AND v.outcome = 'ok' RETURNING " COURSE ") "
-    "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id",
-    10};
+    " UPDATE forge.courses c SET title = m.title, description = coalesce(m.description, ''),"
+    "  difficulty = coalesce(m.difficulty, 'beginner'), status = coalesce(m.status, 'published'),"
+    "  organization_id = m.organization_id"
+    " FROM merged m JOIN verdict v ON v.id = m.id WHERE c.id = m.id AND v.outcome = 'ok' RETURNING " COURSE ") "
+    "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id"};
 
 static const forge_stmt_t course_delete = {
     "course_delete",
@@ -86,20 +86,19 @@ static const forge_stmt_t course_delete = {
     "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
     "  ELSE 'ok' END AS outcome FROM found), "
     "gone AS (DELETE FROM forge.courses c USING verdict v WHERE c.id = v.id AND v.outcome = 'ok') "
-    "SELECT outcome AS _outcome FROM verdict",
-    4};
+    "SELECT outcome AS _outcome FROM verdict"};
 
 /* clang-format on */
 
 /* The caller's id and rights as the first two parameters of every statement; an anonymous caller is NULL. */
-static const char *caller(apr_pool_t *p, const forge_who_t *who)
+static const char *caller(apr_pool_t *p, const forge_actor_t *by)
 {
-    return who->user_id > 0 ? forge_util_itoa(p, who->user_id) : NULL;
+    return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
 }
 
-static const char *admin(const forge_who_t *who)
+static const char *admin(const forge_actor_t *by)
 {
-    return who->role == FORGE_ROLE_ADMIN ? "t" : "f";
+    return by->admin ? "t" : "f";
 }
 
 /* What the statement decided, as a status. */
@@ -115,17 +114,19 @@ static forge_status_t judged(const forge_rows_t *rows)
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows)
 {
-    const char *args[] = {caller(p, who), admin(who), forge_util_itoa(p, id)};
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id));
     FORGE_TRY(forge_store_run(db, p, &course_get, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_course_in_t *in, const forge_who_t *who,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_course_in_t *in, forge_rows_t **rows)
 {
-    const char *args[] = {caller(p, who), admin(who), in->title, in->description, in->difficulty, in->status, in->organization_id};
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), in->title, in->description, in->difficulty,
+                                         in->status, in->organization_id);
     forge_status_t status = forge_store_run(db, p, &course_create, args, rows);
     /* The account behind a token that is still good was deleted. */
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "courses_instructor_id_fkey") == 0)
@@ -134,34 +135,20 @@ forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const fo
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_BAD_REFERENCE;
 }
 
-forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_course_in_t *in, bool replace,
-                                         const char *if_version, const forge_who_t *who, forge_rows_t **rows)
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_patch_t *patch, forge_rows_t **rows)
 {
-    forge_course_in_t put = *in;
-    if (replace) { /* what a PUT does not name goes back to its default */
-        put.description = in->description ? in->description : "";
-        put.difficulty = in->difficulty ? in->difficulty : "beginner";
-        put.status = in->status ? in->status : "published";
-        put.organization_null = !in->organization_id;
-    }
-    const char *args[] = {caller(p, who),
-                          admin(who),
-                          forge_util_itoa(p, id),
-                          if_version,
-                          put.title,
-                          put.description,
-                          put.difficulty,
-                          put.status,
-                          put.organization_null ? NULL : put.organization_id,
-                          put.organization_null ? "t" : "f"};
+    const forge_args_t args =
+        FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), patch->if_version, patch->members);
     FORGE_TRY(forge_store_run(db, p, &course_update, args, rows));
     return judged(*rows);
 }
 
-forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_who_t *who)
+forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const char *if_version)
 {
     forge_rows_t *rows;
-    const char *args[] = {caller(p, who), admin(who), forge_util_itoa(p, id), if_version};
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &course_delete, args, &rows));
     return judged(rows);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Who takes a course: one enrols oneself, in courses that one can see.
  */
-#include "store/organizations/membership.h"
+#include "learning_private.h"
 
 /* clang-format off */
 
@@ -14,8 +14,7 @@ static const forge_stmt_t enroll = {
                 " jsonb_build_object('course_id', course_id) FROM made")
     " SELECT c.id AS course_id, $1::bigint AS user_id, coalesce(m.enrolled_at, e.enrolled_at) AS enrolled_at, 'enrollment' AS _id,"
     "  m.user_id IS NULL AS _already, " FORGE_AUDITED
-    " FROM course c LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = c.id AND e.user_id = $1::bigint",
-    5};
+    " FROM course c LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = c.id AND e.user_id = $1::bigint"};
 
 /* Who is enrolled gets out, also when the course is closed to them meanwhile. */
 static const forge_stmt_t unenroll = {
@@ -24,24 +23,22 @@ static const forge_stmt_t unenroll = {
     FORGE_AUDIT("SELECT 'enrollment.deleted', $1::bigint, $1::bigint, $4::inet, $5,"
                 " jsonb_build_object('course_id', course_id) FROM gone")
     " SELECT " FORGE_AUDITED " FROM forge.courses c"
-    " WHERE c.id = $3::bigint AND (EXISTS (SELECT FROM gone) OR " FORGE_COURSE_VISIBLE("$1", "$2") ")",
-    5};
+    " WHERE c.id = $3::bigint AND (EXISTS (SELECT FROM gone) OR " FORGE_COURSE_VISIBLE("$1", "$2") ")"};
 
 static const forge_stmt_t enrolled = {
     "enrolled",
     "SELECT c.instructor_id = u.id OR u.role = 'admin' OR EXISTS ("
     " SELECT FROM forge.enrollments e WHERE e.course_id = c.id AND e.user_id = u.id) AS enrolled "
     "FROM forge.users u CROSS JOIN forge.courses c WHERE u.id = $1::bigint AND u.is_active AND c.id = $2::bigint AND "
-    FORGE_COURSE_VISIBLE("$1", "(u.role = 'admin')"),
-    2};
+    FORGE_COURSE_VISIBLE("$1", "(u.role = 'admin')")};
 
 /* clang-format on */
 
 forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
                                   forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, course_id), forge_store_ip(p, by->ip),
-                          by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f",
+                                         forge_util_itoa(p, course_id), forge_store_ip(p, by->ip), by->request_id);
     /* No time: a twin committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         forge_status_t status = forge_store_run(db, p, &enroll, args, rows);
@@ -60,16 +57,17 @@ forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_act
 forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, course_id), forge_store_ip(p, by->ip),
-                          by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f",
+                                         forge_util_itoa(p, course_id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &unenroll, args, &rows));
     return forge_store_rows_count(rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, apr_int64_t course_id, apr_int64_t user_id, bool *is)
+forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
+                                    bool *is)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, user_id), forge_util_itoa(p, course_id)};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, course_id));
     FORGE_TRY(forge_store_run(db, p, &enrolled, args, &rows));
     *is = forge_store_rows_count(rows) > 0 && forge_store_rows_bool(rows, 0, "enrolled");
     return FORGE_OK;

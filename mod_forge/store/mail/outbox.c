@@ -2,6 +2,7 @@
  * Mails that wait to be sent: claimed for a while, then deleted or put off. No transaction is open while a mail is on its way.
  */
 #include "store/engine/store_private.h"
+#include "mail.h"
 
 /* clang-format off */
 
@@ -9,8 +10,8 @@
 static const forge_stmt_t claim = {
     "mail_claim",
     "WITH due AS ("
-    " SELECT id FROM forge.mail_outbox WHERE sender = $1 AND next_try_at <= now() ORDER BY next_try_at, id LIMIT 16"
-    " FOR UPDATE SKIP LOCKED) "
+    " SELECT id FROM forge.mail_outbox WHERE sender = $1 AND next_try_at <= now() ORDER BY next_try_at, id"
+    " LIMIT " APR_STRINGIFY(FORGE_MAILS_AT_ONCE) " FOR UPDATE SKIP LOCKED) "
     "UPDATE forge.mail_outbox m SET next_try_at = now() + $2::bigint * interval '1 microsecond', tries = m.tries + 1 FROM due "
     "WHERE m.id = due.id "
     "RETURNING m.id, m.kind, m.recipient, m.user_id, m.payload, m.message_id, m.created_at, m.tries,"
@@ -18,46 +19,39 @@ static const forge_stmt_t claim = {
     " m.user_id IS NOT NULL AND m.kind IN ('verify', 'reset', 'email_change') AND NOT EXISTS ("
     "  SELECT FROM forge.one_time_tokens t WHERE t.user_id = m.user_id AND t.kind = m.kind AND t.used_at IS NULL AND t.expires_at > now())"
     "  AS _void,"
-    " m.created_at < now() - interval '24 hours' AS _old",
-    2};
+    " m.created_at < now() - " FORGE_INTERVAL(FORGE_MAIL_HOURS, "hours") " AS _old"};
 
-static const forge_stmt_t done = {"mail_done", "DELETE FROM forge.mail_outbox WHERE id = $1::bigint", 1};
+static const forge_stmt_t done = {"mail_done", "DELETE FROM forge.mail_outbox WHERE id = $1::bigint"};
 
 static const forge_stmt_t later = {
     "mail_later",
     "UPDATE forge.mail_outbox SET next_try_at = now() + $2::bigint * interval '1 microsecond', last_error = left($3, 500)"
-    " WHERE id = $1::bigint",
-    3};
+    " WHERE id = $1::bigint"};
 
 static const forge_stmt_t state = {
     "mail_state",
     "SELECT count(*) AS waiting, coalesce(bool_or((last_error IS NOT NULL AND created_at < now() - interval '1 minute')"
     " OR created_at < now() - interval '5 minutes'), false) AS late"
-    " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS eldest",
-    1};
+    " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS eldest"};
 
 /* clang-format on */
 
 forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender, apr_interval_time_t lease, forge_rows_t **rows)
 {
-    const char *args[] = {sender, forge_util_itoa(p, lease)};
-    return forge_store_run(db, p, &claim, args, rows);
+    return forge_store_run(db, p, &claim, FORGE_ARGS(sender, forge_util_itoa(p, lease)), rows);
 }
 
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id)
 {
-    const char *args[] = {forge_util_itoa(p, id)};
-    return forge_store_run(db, p, &done, args, NULL);
+    return forge_store_run(db, p, &done, FORGE_ARGS(forge_util_itoa(p, id)), NULL);
 }
 
 forge_status_t forge_store_mail_later(forge_db_t *db, apr_pool_t *p, apr_int64_t id, apr_interval_time_t delay, const char *error)
 {
-    const char *args[] = {forge_util_itoa(p, id), forge_util_itoa(p, delay), error};
-    return forge_store_run(db, p, &later, args, NULL);
+    return forge_store_run(db, p, &later, FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, delay), error), NULL);
 }
 
 forge_status_t forge_store_mail_state(forge_db_t *db, apr_pool_t *p, const char *sender, forge_rows_t **rows)
 {
-    const char *args[] = {sender};
-    return forge_store_run(db, p, &state, args, rows);
+    return forge_store_run(db, p, &state, FORGE_ARGS(sender), rows);
 }

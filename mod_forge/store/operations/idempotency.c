@@ -2,12 +2,12 @@
  * Answers kept under their Idempotency-Key: the claim, the work and the answer share one transaction, so that none is there without
  * the others.
  */
-#include "store/engine/store_private.h"
+#include "operations_private.h"
 #include <apr_strings.h>
 #include <string.h>
 
-/* One statement takes the lock and the row. A key past its 24 hours is taken over, and so is one whose request ended without an answer
- * worth keeping. */
+/* One statement takes the lock and the row. A key past its time is taken over, and so is one whose request ended
+ * without an answer worth keeping. */
 static const forge_stmt_t claim_stmt = {
     "idempotency_claim",
     "WITH gate AS MATERIALIZED ("
@@ -16,14 +16,13 @@ static const forge_stmt_t claim_stmt = {
     " INSERT INTO forge.idempotency_keys AS k (scope, key, fingerprint) SELECT $1, $2, $3 FROM gate WHERE free"
     " ON CONFLICT (scope, key) DO UPDATE"
     "  SET fingerprint = excluded.fingerprint, status = NULL, headers = NULL, body = NULL, created_at = now()"
-    "  WHERE k.status IS NULL OR k.created_at < now() - interval '24 hours'"
-    " RETURNING 1"
-    ") SELECT gate.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, 'hex') AS body"
-    " FROM gate LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2",
-    3};
-static const forge_stmt_t keep_stmt = {
-    "idempotency_keep",
-    "UPDATE forge.idempotency_keys SET status = $3, headers = $4, body = decode($5, 'hex') WHERE scope = $1 AND key = $2", 5};
+    "  WHERE k.status IS NULL OR k.created_at < now() - " FORGE_IDEMPOTENCY_LIFE " RETURNING 1"
+    ") SELECT gate.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, "
+    "'hex') AS body"
+    " FROM gate LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};
+static const forge_stmt_t keep_stmt = {"idempotency_keep",
+                                       "UPDATE forge.idempotency_keys SET status = $3, headers = $4, body = decode($5, "
+                                       "'hex') WHERE scope = $1 AND key = $2"};
 
 /* The bytes of lower-case hex, NUL behind them. */
 static const char *unhex(apr_pool_t *p, const char *hex, apr_size_t *len)
@@ -47,10 +46,10 @@ static void answer_read(apr_pool_t *p, const forge_rows_t *rows, forge_stored_an
     answer->body = body ? unhex(p, body, &answer->body_len) : NULL;
 }
 
-forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key, const char *fingerprint,
+forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                              bool *found, forge_stored_answer_t *answer)
 {
-    const char *args[] = {scope, key, fingerprint};
+    const forge_args_t args = FORGE_ARGS(key->scope, key->key, key->fingerprint);
     *found = false;
     /* An answer committed after our snapshot but before our lock is not ours and not seen: the next snapshot has it. */
     for (int tries = 0; tries < 3; tries++) {
@@ -63,7 +62,7 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
         const char *old = forge_store_rows_text(rows, 0, "fingerprint");
         if (!old || !forge_store_rows_text(rows, 0, "status"))
             continue;
-        if (strcmp(old, fingerprint) != 0)
+        if (strcmp(old, key->fingerprint) != 0)
             return FORGE_E_IDEMPOTENCY_MISMATCH;
         answer_read(p, rows, answer);
         *found = true;
@@ -72,10 +71,11 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
     return FORGE_E_IDEMPOTENCY_RUNNING;
 }
 
-forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const char *scope, const char *key,
+forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             const forge_stored_answer_t *answer)
 {
     const char *body = answer->body ? forge_util_hex(p, answer->body, answer->body_len) : NULL;
-    const char *args[] = {scope, key, forge_util_itoa(p, answer->status), answer->headers_json, body};
+    const forge_args_t args =
+        FORGE_ARGS(key->scope, key->key, forge_util_itoa(p, answer->status), answer->headers_json, body);
     return forge_store_run(db, p, &keep_stmt, args, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What forgectl check asks the database: the server's state, and what the application role can and cannot do.
  */
-#include "store/store.h"
+#include "operations_private.h"
 
 /* clang-format off */
 
@@ -10,8 +10,7 @@ static const forge_stmt_t inspect_server = {
     "SELECT current_setting('server_version') AS server_version, current_setting('server_version_num')::integer AS server_number,"
     " current_database() AS database, current_user AS role, current_setting('max_connections')::integer AS max_connections,"
     " (SELECT sum(numbackends) FROM pg_stat_database) AS connections,"
-    " current_setting('server_encoding') AS encoding, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock",
-    0};
+    " current_setting('server_encoding') AS encoding, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock"};
 
 /* One row when the role exists. What a superuser or a member of the owner may do follows from that and needs no list. */
 static const forge_stmt_t inspect_role = {
@@ -24,25 +23,28 @@ static const forge_stmt_t inspect_role = {
     "  CASE WHEN has_schema_privilege(r.oid, to_regnamespace('public')::oid, 'CREATE') THEN 'schema public' END,"
     "  CASE WHEN has_database_privilege(r.oid, current_database(), 'CREATE') THEN 'the database' END) AS creates,"
     " (SELECT string_agg(a.relation || ' ' || right_name, ', ' ORDER BY a.relation, right_name)"
-    "  FROM forge.app_rights a, unnest(a.rights) right_name"
-    "  WHERE has_table_privilege(r.oid, to_regclass(format('forge.%I', a.relation))::oid, right_name) IS NOT TRUE) AS missing,"
-    " (SELECT string_agg(c.relname || ' ' || right_name, ', ' ORDER BY c.relname, right_name) FROM pg_class c"
-    "  CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) right_name"
-    "  LEFT JOIN forge.app_rights a ON a.relation = c.relname AND right_name = ANY (a.rights)"
-    "  WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND a.relation IS NULL"
-    "  AND has_table_privilege(r.oid, c.oid, right_name)) AS excess "
-    "FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = 'forge'",
-    1};
+    "  FROM forge.app_rights a, unnest(a.rights) right_name WHERE CASE right_name"
+    "   WHEN 'EXECUTE' THEN has_function_privilege(r.oid, to_regproc(format('forge.%I', a.relation))::oid, right_name)"
+    "   ELSE has_table_privilege(r.oid, to_regclass(format('forge.%I', a.relation))::oid, right_name) END IS NOT TRUE)"
+    "  AS missing,"
+    " (SELECT string_agg(x.name || ' ' || x.right_name, ', ' ORDER BY x.name, x.right_name) FROM ("
+    "   SELECT c.relname AS name, right_name FROM pg_class c"
+    "   CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) right_name"
+    "   WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND has_table_privilege(r.oid, c.oid, right_name)"
+    "   UNION ALL SELECT f.proname, 'EXECUTE' FROM pg_proc f"
+    "   WHERE f.pronamespace = n.oid AND has_function_privilege(r.oid, f.oid, 'EXECUTE')) x"
+    "  WHERE NOT EXISTS (SELECT FROM forge.app_rights a WHERE a.relation = x.name AND x.right_name = ANY (a.rights)))"
+    "  AS excess "
+    "FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = 'forge'"};
 
 /* clang-format on */
 
 forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows)
 {
-    return forge_store_run(db, p, &inspect_server, NULL, rows);
+    return forge_store_run(db, p, &inspect_server, FORGE_NO_ARGS, rows);
 }
 
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows)
 {
-    const char *args[] = {role};
-    return forge_store_run(db, p, &inspect_role, args, rows);
+    return forge_store_run(db, p, &inspect_role, FORGE_ARGS(role), rows);
 }

@@ -2,6 +2,7 @@
  * Invitations: made together with their mail, accepted once, by the address they were sent to. Only the digest of a token is kept.
  */
 #include "membership.h"
+#include "organizations.h"
 #include <apr_strings.h>
 
 /* clang-format off */
@@ -24,7 +25,9 @@ const forge_list_t forge_store_invitations_list = {
     "SELECT count(*) FROM forge.invitations i WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it. */
+/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it.
+ * $1 caller, $2 administrator, $3 organisation, $4 address, $5 its key, $6 role, $7 token's sha256, $8 payload, $9 ip,
+ * $10 request id, $11 most sent in a day, $12 most received in a day, $13 sender. */
 static const forge_stmt_t invitation_create = {
     "invitation_create",
     "WITH " CALLER ", "
@@ -50,9 +53,9 @@ static const forge_stmt_t invitation_create = {
     FORGE_AUDIT("SELECT 'invitation.created', $1::bigint, NULL::bigint, $9::inet, $10, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email, 'role', role) FROM made")
     " SELECT " INVITATION ", CASE WHEN v.outcome = 'ok' AND i.id IS NULL THEN 'pending' ELSE v.outcome END AS _outcome, " FORGE_AUDITED
-    " FROM verdict v LEFT JOIN made i ON true",
-    13};
+    " FROM verdict v LEFT JOIN made i ON true"};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 invitation, $5 ip, $6 request id. */
 static const forge_stmt_t invitation_revoke = {
     "invitation_revoke",
     "WITH " CALLER ", "
@@ -70,8 +73,7 @@ static const forge_stmt_t invitation_revoke = {
     " RETURNING i.*), "
     FORGE_AUDIT("SELECT 'invitation.revoked', $1::bigint, NULL::bigint, $5::inet, $6, jsonb_build_object("
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email) FROM changed")
-    " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict",
-    6};
+    " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
 /* The row is locked before it is judged: of many at once one is let in, the others find it used. */
 static const forge_stmt_t invitation_accept = {
@@ -93,42 +95,33 @@ static const forge_stmt_t invitation_accept = {
                 "'organization_id', organization_id, 'invitation_id', id, 'role', role, 'invited_by', invited_by) FROM used")
     " SELECT " ORGANIZATION ", CASE WHEN v.outcome = 'ok' AND m.role IS NULL THEN 'already_member' ELSE v.outcome END AS _outcome, "
     FORGE_AUDITED
-    " FROM verdict v LEFT JOIN joined m ON true LEFT JOIN forge.organizations o ON o.id = m.organization_id",
-    4};
+    " FROM verdict v LEFT JOIN joined m ON true LEFT JOIN forge.organizations o ON o.id = m.organization_id"};
 
 /* clang-format on */
 
 forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                              const forge_new_invitation_t *in, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id),
-                          by->admin ? "t" : "f",
-                          forge_util_itoa(p, id),
-                          in->email,
-                          in->email_key,
-                          in->role,
-                          in->sha256_hex,
-                          in->mail.payload,
-                          forge_store_ip(p, by->ip),
-                          by->request_id,
-                          APR_STRINGIFY(FORGE_INVITATIONS_SENT_MAX),
-                          APR_STRINGIFY(FORGE_INVITATIONS_RECEIVED_MAX),
-                          in->mail.sender};
+    const forge_args_t args = FORGE_ARGS(
+        forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), in->email, in->email_key, in->role,
+        in->sha256_hex, in->mail.payload, forge_store_ip(p, by->ip), by->request_id,
+        APR_STRINGIFY(FORGE_INVITATIONS_SENT_MAX), APR_STRINGIFY(FORGE_INVITATIONS_RECEIVED_MAX), in->mail.sender);
     return forge_store_membership_run(db, p, &invitation_create, args, rows);
 }
 
 forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                              apr_int64_t invitation_id)
 {
-    const char *args[] = {forge_util_itoa(p, by->id),        by->admin ? "t" : "f",     forge_util_itoa(p, id),
-                          forge_util_itoa(p, invitation_id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                                         forge_util_itoa(p, invitation_id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_membership_run(db, p, &invitation_revoke, args, NULL);
 }
 
 forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sha256_hex,
                                              forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), sha256_hex, forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), sha256_hex, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_membership_run(db, p, &invitation_accept, args, rows);
     return status == FORGE_E_NOT_FOUND ? FORGE_E_TOKEN_INVALID : status;
 }

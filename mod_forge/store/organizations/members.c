@@ -2,6 +2,7 @@
  * Members of an organisation: who may add, promote and remove whom is decided in the statement that does it.
  */
 #include "membership.h"
+#include "organizations.h"
 
 /* clang-format off */
 
@@ -20,6 +21,7 @@ const forge_list_t forge_store_members_list = {
     "SELECT count(*) FROM forge.memberships m WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id. */
 static const forge_stmt_t member_add = {
     "member_add",
     "WITH " CALLER ", "
@@ -37,10 +39,10 @@ static const forge_stmt_t member_add = {
                 " jsonb_build_object('organization_id', organization_id, 'role', role) FROM made")
     " SELECT " MEMBER ", CASE WHEN u.outcome = 'ok' AND m.user_id IS NULL THEN 'already_member' ELSE u.outcome END AS _outcome, "
     FORGE_AUDITED
-    " FROM verdict u LEFT JOIN made m ON true",
-    8};
+    " FROM verdict u LEFT JOIN made m ON true"};
 
-/* Invitations that the member sent and could not send any more end with the role that allowed them. */
+/* Invitations that the member sent and could not send any more end with the role that allowed them.
+ * $1 caller, $2 administrator, $3 organisation, $4 member, $5 role, $6 ip, $7 request id. */
 static const forge_stmt_t member_update = {
     "member_update",
     "WITH " CALLER ", "
@@ -65,11 +67,11 @@ static const forge_stmt_t member_update = {
                 "'organization_id', x.organization_id, 'from', v.role, 'to', x.role) FROM changed x CROSS JOIN verdict v"
                 " WHERE v.role <> x.role")
     " SELECT " MEMBER ", v.outcome AS _outcome, " FORGE_AUDITED
-    " FROM verdict v LEFT JOIN changed m ON true LEFT JOIN forge.users u ON u.id = m.user_id",
-    7};
+    " FROM verdict v LEFT JOIN changed m ON true LEFT JOIN forge.users u ON u.id = m.user_id"};
 
-/* $5: the caller leaves, for which no rank is needed. Who is out does not come back by an invitation sent before, nor does anyone whom they
- * invited. */
+/* $5: the caller leaves, for which no rank is needed. Who is out does not come back by an invitation sent before, nor
+ * does anyone whom they invited.
+ * $1 caller, $2 administrator, $3 organisation, $4 member, $5 whether the caller leaves, $6 ip, $7 request id. */
 static const forge_stmt_t member_remove = {
     "member_remove",
     "WITH " CALLER ", "
@@ -91,32 +93,34 @@ static const forge_stmt_t member_remove = {
     " WHERE i.organization_id = g.organization_id AND i.state = 'pending' AND (i.invited_by = g.user_id OR i.email_key = u.email_key)), "
     FORGE_AUDIT("SELECT CASE WHEN $5::boolean THEN 'member.left' ELSE 'member.removed' END, $1::bigint, g.user_id,"
                 " $6::inet, $7, jsonb_build_object('organization_id', g.organization_id, 'role', g.role) FROM gone g")
-    " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict",
-    7};
+    " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
 /* clang-format on */
 
 forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, const forge_new_member_t *in,
                                       forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), in->user_id, in->email_key, in->role,
-                          forge_store_ip(p, by->ip),  by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), in->user_id,
+                   in->email_key, in->role, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_membership_run(db, p, &member_add, args, rows);
 }
 
-forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
-                                         const char *role, forge_rows_t **rows)
+forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_member_in_t *in, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), forge_util_itoa(p, user_id), role,
-                          forge_store_ip(p, by->ip),  by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                   forge_util_itoa(p, in->user_id), in->role, forge_store_ip(p, by->ip), by->request_id);
     return forge_store_membership_run(db, p, &member_update, args, rows);
 }
 
 static forge_status_t remove_member(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
                                     bool leaves)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f",     forge_util_itoa(p, id), forge_util_itoa(p, user_id),
-                          leaves ? "t" : "f",         forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                   forge_util_itoa(p, user_id), leaves ? "t" : "f", forge_store_ip(p, by->ip), by->request_id);
     return forge_store_membership_run(db, p, &member_remove, args, NULL);
 }
 

@@ -6,6 +6,7 @@
 #define FORGE_STORE_MEMBERSHIP_H
 
 #include "store/engine/store_private.h"
+#include "store/store.h"
 
 /* clang-format off */
 
@@ -37,7 +38,7 @@
 
 /* Runs a statement whose column _outcome is its verdict; no row is FORGE_E_NOT_FOUND, the refusal of the trigger last_owner is
  * FORGE_E_LAST_OWNER. rows may be NULL. */
-forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args,
+forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
                                           forge_rows_t **rows);
 
 #endif

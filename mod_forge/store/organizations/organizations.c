@@ -2,6 +2,7 @@
  * Organisations: each statement finds what the caller may know of, judges, changes and writes its audit event in one round trip.
  */
 #include "membership.h"
+#include "organizations.h"
 #include <string.h>
 
 /* clang-format off */
@@ -26,7 +27,8 @@ const forge_list_t forge_store_organizations_all = {
     "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(lower(regexp_replace("                         \
     "normalize(" name ", NFKD), '[\\u0300-\\u036f]', '', 'g')), '[^a-z0-9]+', '-', 'g')), 54)), ''), 'organization')"
 
-/* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive. */
+/* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive.
+ * $1 caller, $2 name, $3 slug (NULL: made from the name), $4 suffix where that is taken, $5 ip, $6 request id. */
 static const forge_stmt_t organization_create = {
     "organization_create",
     "WITH base AS (SELECT " SLUG_OF("$2::text") " AS slug WHERE $3::text IS NULL), "
@@ -38,35 +40,36 @@ static const forge_stmt_t organization_create = {
     " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made RETURNING role), "
     FORGE_AUDIT("SELECT 'organization.created', $1::bigint, $1::bigint, $5::inet, $6,"
                 " jsonb_build_object('organization_id', id, 'name', name, 'slug', slug) FROM made")
-    " SELECT " ORGANIZATION ", " FORGE_AUDITED " FROM made o CROSS JOIN joined m",
-    6};
+    " SELECT " ORGANIZATION ", " FORGE_AUDITED " FROM made o CROSS JOIN joined m"};
 
 static const forge_stmt_t organization_get = {
     "organization_get",
     "SELECT " ORGANIZATION ", (SELECT u.username FROM forge.users u WHERE u.id = $1::bigint) AS _username "
-    "FROM forge.organizations o " OWN_MEMBERSHIP " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean)",
-    3};
+    "FROM forge.organizations o " OWN_MEMBERSHIP " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean)"};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 versions, $5 patch, $6 ip, $7 request id. */
 static const forge_stmt_t organization_update = {
     "organization_update",
     "WITH found AS ("
-    " SELECT o.*, m.role FROM forge.organizations o " OWN_MEMBERSHIP
+    " SELECT o, m.role FROM forge.organizations o " OWN_MEMBERSHIP
     " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean) FOR NO KEY UPDATE OF o), "
+    "merged AS (SELECT f.o AS was, f.role, w.* FROM found f, " FORGE_PATCHED("f.o", "$5") " w), "
     "verdict AS ("
-    " SELECT f.*, CASE"
+    " SELECT m.*, CASE"
     "  WHEN NOT ($2::boolean OR role IN ('owner', 'admin')) THEN 'forbidden'"
-    "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
-    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = $6 AND x.id <> f.id) THEN 'slug_taken'"
-    "  ELSE 'ok' END AS outcome FROM found f), "
+    "  WHEN NOT ($4::text IS NULL OR (m.was).version = ANY ($4::bigint[])) THEN 'stale'"
+    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = m.slug AND x.id <> m.id) THEN 'slug_taken'"
+    "  ELSE 'ok' END AS outcome FROM merged m), "
     "changed AS ("
-    " UPDATE forge.organizations o SET name = coalesce($5, o.name), slug = coalesce($6, o.slug)"
+    " UPDATE forge.organizations o SET name = v.name, slug = v.slug"
     " FROM verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
-    FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $7::inet, $8, jsonb_build_object("
-                "'organization_id', o.id, 'from', jsonb_build_object('name', v.name, 'slug', v.slug),"
+    FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $6::inet, $7, jsonb_build_object("
+                "'organization_id', o.id, 'from', jsonb_build_object('name', (v.was).name, 'slug', (v.was).slug),"
                 " 'to', jsonb_build_object('name', o.name, 'slug', o.slug)) FROM changed o JOIN verdict v ON v.id = o.id")
-    " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED " FROM verdict m LEFT JOIN changed o ON o.id = m.id",
-    8};
+    " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED
+    " FROM verdict m LEFT JOIN changed o ON o.id = m.id"};
 
+/* $1 caller, $2 administrator, $3 organisation, $4 versions, $5 ip, $6 request id. */
 static const forge_stmt_t organization_delete = {
     "organization_delete",
     "WITH found AS ("
@@ -82,10 +85,10 @@ static const forge_stmt_t organization_delete = {
     FORGE_AUDIT("SELECT 'organization.deleted', $1::bigint, NULL::bigint, $5::inet, $6, jsonb_build_object("
                 "'organization_id', g.id, 'name', g.name, 'slug', g.slug, 'members',"
                 " (SELECT count(*) FROM forge.memberships x WHERE x.organization_id = g.id)) FROM gone g")
-    " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict",
-    6};
+    " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
-/* Who hands over becomes an admin; a platform administrator who owns nothing here replaces all owners. */
+/* Who hands over becomes an admin; a platform administrator who owns nothing here replaces all owners.
+ * $1 caller, $2 administrator, $3 organisation, $4 new owner, $5 ip, $6 request id. */
 static const forge_stmt_t organization_transfer = {
     "organization_transfer",
     "WITH " CALLER ", "
@@ -111,8 +114,7 @@ static const forge_stmt_t organization_transfer = {
                 " FROM verdict v WHERE v.outcome = 'ok'")
     " SELECT o.id, o.name, o.slug, coalesce((SELECT x.role FROM changed x WHERE x.user_id = $1::bigint), v.role) AS role,"
     "  o.version, o.created_at, o.updated_at, v.outcome AS _outcome, " FORGE_AUDITED
-    " FROM verdict v LEFT JOIN forge.organizations o ON o.id = v.id",
-    6};
+    " FROM verdict v LEFT JOIN forge.organizations o ON o.id = v.id"};
 
 /* clang-format on */
 
@@ -143,7 +145,7 @@ static bool broke(const forge_db_t *db, const char *constraint)
     return strcmp(forge_store_constraint(db), constraint) == 0;
 }
 
-forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const char *const *args,
+forge_status_t forge_store_membership_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
                                           forge_rows_t **rows)
 {
     forge_rows_t *own = NULL;
@@ -162,8 +164,9 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
     for (int tries = 0; tries < 3; tries++) {
         unsigned char dice[4];
         forge_util_random(dice, sizeof dice);
-        const char *args[] = {forge_util_itoa(p, by->id), name,          slug, forge_util_hex(p, dice, sizeof dice),
-                              forge_store_ip(p, by->ip),  by->request_id};
+        const forge_args_t args =
+            FORGE_ARGS(forge_util_itoa(p, by->id), name, slug, forge_util_hex(p, dice, sizeof dice),
+                       forge_store_ip(p, by->ip), by->request_id);
         forge_status_t status = forge_store_run(db, p, &organization_create, args, rows);
         if (status == FORGE_E_BAD_REFERENCE && broke(db, "memberships_user_id_fkey"))
             return FORGE_E_INVALID_TOKEN; /* the account behind a token that is still good was deleted */
@@ -178,26 +181,26 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
 
 forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id)};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id));
     FORGE_TRY(forge_store_run(db, p, &organization_get, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                               const forge_organization_patch_t *patch, forge_rows_t **rows)
+                                               const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
-                          patch->if_version,          patch->name,           patch->slug,
-                          forge_store_ip(p, by->ip),  by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                                         patch->if_version, patch->members, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_membership_run(db, p, &organization_update, args, rows);
-    return status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique") ? FORGE_E_SLUG_TAKEN : status; /* a twin was quicker */
+    /* a twin was quicker */
+    return status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique") ? FORGE_E_SLUG_TAKEN : status;
 }
 
 forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                const char *if_version)
 {
-    const char *args[] = {forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), if_version,
-                          forge_store_ip(p, by->ip),  by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                                         if_version, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_membership_run(db, p, &organization_delete, args, NULL);
     return status == FORGE_E_BAD_REFERENCE ? FORGE_E_CONFLICT : status; /* a course came in meanwhile */
 }
@@ -205,7 +208,7 @@ forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, co
 forge_status_t forge_store_organization_transfer(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                  apr_int64_t user_id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, by->id),  by->admin ? "t" : "f",     forge_util_itoa(p, id),
-                          forge_util_itoa(p, user_id), forge_store_ip(p, by->ip), by->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                                         forge_util_itoa(p, user_id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_membership_run(db, p, &organization_transfer, args, rows);
 }

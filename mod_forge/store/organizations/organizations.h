@@ -8,6 +8,8 @@
 #ifndef FORGE_STORE_ORGANIZATIONS_H
 #define FORGE_STORE_ORGANIZATIONS_H
 
+#include "store/mail/mail.h"
+
 /* --- organizations.c: rows id, name, slug, role (the caller's own, NULL: none), version, created_at, updated_at --- */
 
 extern const forge_list_t forge_store_organizations_mine; /* base args: the caller's id */
@@ -16,14 +18,11 @@ extern const forge_list_t forge_store_organizations_all;  /* the same; for platf
 forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *name, const char *slug,
                                                forge_rows_t **rows);
 /* Also _username of the caller, as invitations name it. */
-forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, forge_rows_t **rows);
-typedef struct forge_organization_patch_t {
-    const char *name, *slug; /* NULL leaves as it is */
-    const char *if_version;  /* as forge_store_course_update */
-} forge_organization_patch_t;
+forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                            forge_rows_t **rows);
 /* For owners and admins. FORGE_E_PRECONDITION_FAILED, FORGE_E_SLUG_TAKEN. */
 forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                               const forge_organization_patch_t *patch, forge_rows_t **rows);
+                                               const forge_patch_t *patch, forge_rows_t **rows);
 /* For owners. FORGE_E_CONFLICT: there are courses in it, which would lose their wall. */
 forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                const char *if_version);
@@ -43,9 +42,13 @@ typedef struct forge_new_member_t {
  * account, FORGE_E_ALREADY_MEMBER. */
 forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, const forge_new_member_t *in,
                                       forge_rows_t **rows);
+typedef struct forge_member_in_t {
+    apr_int64_t user_id;
+    const char *role; /* the new one */
+} forge_member_in_t;
 /* For owners, and for admins where neither the old nor the new role is owner. FORGE_E_LAST_OWNER. */
-forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id,
-                                         const char *role, forge_rows_t **rows);
+forge_status_t forge_store_member_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_member_in_t *in, forge_rows_t **rows);
 /* As above. Pending invitations that the member sent or was sent end too. */
 forge_status_t forge_store_member_remove(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id, apr_int64_t user_id);
 /* The caller's own membership. FORGE_E_LAST_OWNER. */
@@ -73,15 +76,5 @@ forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, cons
  * address, nothing is spent; FORGE_E_INVITATION_GONE; FORGE_E_ALREADY_MEMBER. */
 forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sha256_hex,
                                              forge_rows_t **rows);
-
-/* --- enrollments.c --- */
-
-/* Rows: course_id, user_id, enrolled_at. *already: it was so before. FORGE_E_NOT_FOUND: no course that the caller sees. */
-forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
-                                  forge_rows_t **rows);
-/* Also when the caller was not enrolled, as long as the course can be seen. */
-forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id);
-/* Does this account take the course? Only while it may see it; its instructor and platform administrators count as enrolled. */
-forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, apr_int64_t course_id, apr_int64_t user_id, bool *enrolled);
 
 #endif

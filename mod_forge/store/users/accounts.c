@@ -2,17 +2,14 @@
  * Accounts as administrators see and change them, and as their owners keep them: each function is one statement.
  */
 #include "admin_sql.h"
+#include "users.h"
 #include <string.h>
 
 /* clang-format off */
 
 /* The table is called u in every statement here. */
-#define BARE                                                                                                         \
-    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, " \
-    "u.timezone, u.created_at, u.updated_at"
 #define WHOLE                                                                                                            \
-    "u.id, u.email, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.is_active, u.email_verified, u.locale, "     \
-    "u.timezone, EXISTS (SELECT FROM forge.mfa_factors m WHERE m.user_id = u.id AND m.confirmed_at IS NOT NULL) AS mfa_enabled, " \
+    ACCOUNT ", EXISTS (SELECT FROM forge.mfa_factors m WHERE m.user_id = u.id AND m.confirmed_at IS NOT NULL) AS mfa_enabled, " \
     "u.last_login_at, u.deactivated_at, u.created_at, u.updated_at"
 
 /* The text is a literal piece of what is searched: its own % and _ are no wildcards. */
@@ -36,21 +33,19 @@ const forge_list_t forge_store_accounts_list = {
 
 static const forge_stmt_t account_get = {
     "account_get",
-    "SELECT " WHOLE ", u.version AS _version FROM forge.users u WHERE u.id = $1::bigint",
-    1};
+    "SELECT " WHOLE ", u.version AS _version FROM forge.users u WHERE u.id = $1::bigint"};
 
 static const forge_stmt_t account_profile = {
     "account_profile",
     "SELECT u.id, u.username, u.full_name, u.bio, u.avatar_url, u.role, u.created_at, u.version AS _version FROM forge.users u "
-    "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'",
-    1};
+    "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
-/* jsonb_populate_record is the merge: members that are not in the patch keep the row's value. What comes out equal is not written, so that
- * version and ETag stay. $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
+/* What comes out equal is not written, so that version and ETag stay.
+ * $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
 static const forge_stmt_t profile_update = {
     "profile_update",
     "WITH found AS (SELECT u FROM forge.users u WHERE u.id = $1::bigint AND u.is_active FOR NO KEY UPDATE), "
-    "merged AS (SELECT f.u AS was, w.* FROM found f, jsonb_populate_record(f.u, $3::jsonb) w), "
+    "merged AS (SELECT f.u AS was, w.* FROM found f, " FORGE_PATCHED("f.u", "$3") " w), "
     "verdict AS ("
     " SELECT m.id, CASE"
     "  WHEN NOT ($2::text IS NULL OR (m.was).version = ANY ($2::bigint[])) THEN 'stale'"
@@ -66,17 +61,18 @@ static const forge_stmt_t profile_update = {
     FORGE_AUDIT("SELECT 'user.updated', c.id, c.id, $4::inet, $5::text,"
                 " jsonb_build_object('members', (SELECT jsonb_agg(k) FROM jsonb_object_keys($3::jsonb) k)) FROM changed c") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (f.u).* FROM found f, verdict v WHERE v.outcome = 'unchanged') "
-    "SELECT " BARE ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
-    " FROM verdict v LEFT JOIN present u ON true",
-    5};
+    "SELECT " BARE_USER ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
+    " FROM verdict v LEFT JOIN present u ON true"};
 
-/* $1 actor, $2 account, $3 versions, $4 patch, $5 may take an administrator away, $6 ip, $7 request id. */
+/* A patch that may take an administrator away locks the other active ones too. $1 caller, $2 account, $3 versions,
+ * $4 patch, $5 ip, $6 request id. */
 static const forge_stmt_t account_update = {
     "account_update",
     "WITH locked AS MATERIALIZED ("
-    " SELECT u FROM forge.users u WHERE u.id = $2::bigint OR ($5::boolean AND u.role = 'admin' AND u.is_active)"
-    " ORDER BY u.id FOR NO KEY UPDATE), "
-    "merged AS (SELECT l.u AS was, w.* FROM locked l, jsonb_populate_record(l.u, $4::jsonb) w WHERE (l.u).id = $2::bigint), "
+    " SELECT u FROM forge.users u WHERE u.id = $2::bigint OR (u.role = 'admin' AND u.is_active"
+    "  AND ($4::jsonb ->> 'role' <> 'admin' OR $4::jsonb ->> 'is_active' = 'false')) ORDER BY u.id FOR NO KEY UPDATE), "
+    "merged AS (SELECT l.u AS was, w.* FROM locked l, " FORGE_PATCHED("l.u", "$4") " w"
+    " WHERE (l.u).id = $2::bigint), "
     "verdict AS ("
     " SELECT m.id, CASE"
     "  WHEN NOT ($3::text IS NULL OR (m.was).version = ANY ($3::bigint[])) THEN 'stale'"
@@ -93,7 +89,8 @@ static const forge_stmt_t account_update = {
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
     " WHERE s.user_id = c.id AND NOT c.is_active AND s.revoked_at IS NULL), "
     "voided AS (SELECT c.id, c.epoch FROM changed c, merged m WHERE c.epoch <> (m.was).epoch), "
-    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $6::inet, $7::text, e.detail FROM changed c, merged m, LATERAL (VALUES"
+    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $5::inet, $6::text, e.detail"
+                " FROM changed c, merged m, LATERAL (VALUES"
                 " ('admin.user_updated', true, jsonb_build_object("
                 "  'from', jsonb_build_object('role', (m.was).role, 'is_active', (m.was).is_active, 'email_verified', (m.was).email_verified),"
                 "  'to', jsonb_build_object('role', c.role, 'is_active', c.is_active, 'email_verified', c.email_verified))),"
@@ -102,8 +99,7 @@ static const forge_stmt_t account_update = {
                 ") AS e(event, applies, detail) WHERE e.applies") ", "
     "present AS (SELECT * FROM changed UNION ALL SELECT (l.u).* FROM locked l, verdict v WHERE (l.u).id = v.id AND v.outcome = 'unchanged') "
     "SELECT " WHOLE ", u.version AS _version, v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("voided")
-    " FROM verdict v LEFT JOIN present u ON true",
-    7};
+    " FROM verdict v LEFT JOIN present u ON true"};
 
 /* The epoch ends the access tokens, whatever session or key they came from. */
 static const forge_stmt_t account_end_sessions = {
@@ -116,8 +112,7 @@ static const forge_stmt_t account_end_sessions = {
     FORGE_CHANGE_VOID("changed") ", "
     FORGE_AUDIT("SELECT 'admin.sessions_revoked', $1::bigint, c.id, $3::inet, $4::text,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended)) FROM changed c")
-    " SELECT c.id, 'ok' AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM changed c",
-    4};
+    " SELECT c.id, 'ok' AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM changed c"};
 
 /* clang-format on */
 
@@ -138,23 +133,21 @@ forge_status_t forge_store_account_judge(const forge_rows_t *rows, forge_status_
 
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, id)};
-    FORGE_TRY(forge_store_run(db, p, &account_get, args, rows));
+    FORGE_TRY(forge_store_run(db, p, &account_get, FORGE_ARGS(forge_util_itoa(p, id)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, id)};
-    FORGE_TRY(forge_store_run(db, p, &account_profile, args, rows));
+    FORGE_TRY(forge_store_run(db, p, &account_profile, FORGE_ARGS(forge_util_itoa(p, id)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
-                                          forge_rows_t **rows)
+forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), patch->if_version, patch->members, forge_store_ip(p, actor->ip),
-                          actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), patch->if_version, patch->members,
+                                         forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_run(db, p, &profile_update, args, rows);
     /* The twin that won the name was committed after our snapshot. */
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_username_unique") == 0)
@@ -163,19 +156,20 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_account_judge(*rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
-                                          const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id),       patch->if_version, patch->members,
-                          patch->removes ? "t" : "f",    forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), patch->if_version,
+                                         patch->members, forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_update, args, rows));
     return forge_store_account_judge(*rows, FORGE_E_NOT_FOUND);
 }
 
-forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor)
+forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_end_sessions, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }

@@ -2,6 +2,7 @@
  * Many accounts at once: one statement an action, however many accounts there are, that judges each, changes and writes the audit log.
  */
 #include "admin_sql.h"
+#include "users.h"
 
 /* clang-format off */
 
@@ -53,8 +54,7 @@ static const forge_stmt_t bulk_activate = {
     JUDGED("l.is_active", "NULL::text")
     "changed AS (UPDATE forge.users u SET is_active = true FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     RECORDED("activate", "SELECT 'admin.user_updated'::text, c.id, jsonb_build_object('to', jsonb_build_object('is_active', true)) FROM changed c")
-    RESULTS(VOIDED("changed")),
-    5};
+    RESULTS(VOIDED("changed"))};
 
 static const forge_stmt_t bulk_deactivate = {
     "bulk_deactivate",
@@ -64,9 +64,9 @@ static const forge_stmt_t bulk_deactivate = {
     "changed AS (UPDATE forge.users u SET is_active = false FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     END_SESSIONS("'deactivated'")
     RECORDED("deactivate", "SELECT 'user.deactivated'::text, c.id, jsonb_build_object('by', 'admin') FROM changed c")
-    RESULTS(VOIDED("changed")),
-    5};
+    RESULTS(VOIDED("changed"))};
 
+/* $1 ids, $2 dry run, $3 caller, $4 ip, $5 request id, $6 role. */
 static const forge_stmt_t bulk_set_role = {
     "bulk_set_role",
     ASKED(ADMINS_TOO)
@@ -75,8 +75,7 @@ static const forge_stmt_t bulk_set_role = {
     "changed AS (UPDATE forge.users u SET role = $6::text FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     RECORDED("set_role", "SELECT 'user.role_changed'::text, c.id, jsonb_build_object('from', o.role, 'to', $6::text) FROM changed c"
                          " JOIN chosen o ON o.id = c.id")
-    RESULTS(VOIDED("changed")),
-    6};
+    RESULTS(VOIDED("changed"))};
 
 static const forge_stmt_t bulk_delete = {
     "bulk_delete",
@@ -85,8 +84,7 @@ static const forge_stmt_t bulk_delete = {
     JUDGED("false", IF_SPARED)
     FORGE_ERASE("chosen") ", "
     RECORDED("delete", "SELECT n.event, c.id, '{}'::jsonb FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS n(event)")
-    RESULTS(VOIDED("erased")),
-    5};
+    RESULTS(VOIDED("erased"))};
 
 static const forge_stmt_t bulk_revoke_sessions = {
     "bulk_revoke_sessions",
@@ -95,8 +93,7 @@ static const forge_stmt_t bulk_revoke_sessions = {
     "changed AS (UPDATE forge.users u SET epoch = u.epoch + 1 FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     END_SESSIONS("'admin'")
     RECORDED("revoke_sessions", "SELECT 'admin.sessions_revoked'::text, c.id, '{}'::jsonb FROM changed c")
-    RESULTS(VOIDED("changed")),
-    5};
+    RESULTS(VOIDED("changed"))};
 
 /* ON CONFLICT DO NOTHING also where two of the rows are in each other's way: the first one wins. Rows that were made are found again by
  * address and name, of which there is one each; x and y are at most one row for the same reason. IN looks into a hash: the planner
@@ -122,34 +119,32 @@ static const forge_stmt_t accounts_import = {
     "  WHEN x.id IS NOT NULL OR g.email_key IN (SELECT email_key FROM matched) THEN 'email_taken'"
     "  WHEN y.id IS NOT NULL OR g.name_key IN (SELECT name_key FROM matched) THEN 'username_taken'"
     "  ELSE 'conflict' END AS code,"
-    " CASE WHEN g.\"row\" = (SELECT min(\"row\") FROM given) THEN (SELECT json_agg(a) FROM audit a)::text END AS _audit"
+    " CASE WHEN g.\"row\" = (SELECT min(\"row\") FROM given) THEN " FORGE_AUDIT_JSON " END AS _audit"
     " FROM given g LEFT JOIN matched m ON m.\"row\" = g.\"row\""
     " LEFT JOIN forge.users x ON x.email_key = g.email_key"
     " LEFT JOIN forge.users y ON lower(y.username COLLATE \"C\") = g.name_key"
-    " ORDER BY g.\"row\"",
-    5};
+    " ORDER BY g.\"row\""};
 
 /* clang-format on */
 
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
-                                         forge_rows_t **rows)
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_bulk_t *bulk, forge_rows_t **rows)
 {
     static const forge_stmt_t *const statements[] = {
         [FORGE_BULK_ACTIVATE] = &bulk_activate, [FORGE_BULK_DEACTIVATE] = &bulk_deactivate,           [FORGE_BULK_DELETE] = &bulk_delete,
         [FORGE_BULK_SET_ROLE] = &bulk_set_role, [FORGE_BULK_REVOKE_SESSIONS] = &bulk_revoke_sessions,
     };
-    const char *args[] = {bulk->ids,
-                          bulk->dry_run ? "t" : "f",
-                          forge_util_itoa(p, actor->id),
-                          forge_store_ip(p, actor->ip),
-                          actor->request_id,
-                          bulk->action == FORGE_BULK_SET_ROLE ? bulk->role : NULL};
+    forge_args_t args = FORGE_ARGS(bulk->ids, bulk->dry_run ? "t" : "f", forge_util_itoa(p, by->id),
+                                   forge_store_ip(p, by->ip), by->request_id, bulk->role);
+    if (bulk->action != FORGE_BULK_SET_ROLE)
+        args.count--; /* the other actions have no role */
     return forge_store_run(db, p, statements[bulk->action], args, rows);
 }
 
-forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
-                                           forge_rows_t **rows)
+forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *accounts,
+                                           bool first, forge_rows_t **rows)
 {
-    const char *args[] = {accounts, first ? "t" : "f", forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args =
+        FORGE_ARGS(accounts, first ? "t" : "f", forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     return forge_store_run(db, p, &accounts_import, args, rows);
 }

@@ -2,56 +2,43 @@
  * What a person may ask about their account as a whole: a copy of everything, to leave, and to be forgotten.
  */
 #include "admin_sql.h"
+#include "users.h"
 
-enum { BATCH = 100, BATCHES_MAX = 100 }; /* accounts in one statement, statements in one run */
+#define BATCH 100           /* accounts in one statement */
+enum { BATCHES_MAX = 100 }; /* statements in one run */
 
 /* clang-format off */
 
-#define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-/* All rows of a select as a JSON array, never NULL. */
-#define ROWS(select) "(SELECT coalesce(json_agg(x), '[]') FROM (" select ") x)"
-
-/* Secrets are no data about a person and stay where they are: hashes of passwords, tokens and keys, and sealed second factors. The audit
- * log shows the newest ten thousand events and says how many there are; the address of somebody else who did them is that person's. */
+/* One row a member, in the order of the document. What forge.personal has a select for comes by its function, the rest
+ * is here: the account itself, what is only counted, and the audit log, which shows the newest ten thousand events (the
+ * address of somebody else who did them is that person's). */
 static const forge_stmt_t account_export = {
     "account_export",
     "WITH who AS (SELECT * FROM forge.users WHERE id = $1::bigint AND is_active), "
     FORGE_AUDIT("SELECT 'user.exported', w.id, w.id, $2::inet, $3::text, '{}'::jsonb FROM who w")
-    " SELECT json_build_object('id', u.id, 'email', u.email, 'username', u.username, 'full_name', u.full_name, 'bio', u.bio,"
-    "  'avatar_url', u.avatar_url, 'locale', u.locale, 'timezone', u.timezone, 'role', u.role, 'email_verified', u.email_verified,"
-    "  'password_changed_at', " TIME("u.password_changed_at") ", 'terms_accepted_at', " TIME("u.terms_accepted_at") ","
-    "  'privacy_accepted_at', " TIME("u.privacy_accepted_at") ", 'last_login_at', " TIME("u.last_login_at") ","
-    "  'last_login_ip', host(u.last_login_ip), 'created_at', " TIME("u.created_at") ", 'updated_at', " TIME("u.updated_at") ") AS account, "
-    ROWS("SELECT s.id, s.device_name, s.user_agent, host(s.ip) AS ip, s.amr, " TIME("s.created_at") " AS created_at, " TIME("s.last_seen_at")
-         " AS last_seen_at, " TIME("s.expires_at") " AS expires_at, " TIME("s.revoked_at") " AS revoked_at, s.revoke_reason"
-         " FROM forge.sessions s WHERE s.user_id = u.id ORDER BY s.id") " AS sessions, "
-    ROWS("SELECT f.id, f.kind, " TIME("f.created_at") " AS created_at, " TIME("f.confirmed_at") " AS confirmed_at"
-         " FROM forge.mfa_factors f WHERE f.user_id = u.id ORDER BY f.id") " AS mfa_factors, "
-    ROWS("SELECT m.organization_id, o.name AS organization_name, m.role, " TIME("m.joined_at") " AS joined_at"
-         " FROM forge.memberships m JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = u.id ORDER BY o.id")
-    " AS memberships, "
-    ROWS("SELECT c.id, c.title, c.status, " TIME("c.created_at") " AS created_at, " TIME("c.updated_at") " AS updated_at"
-         " FROM forge.courses c WHERE c.instructor_id = u.id ORDER BY c.id") " AS courses, "
-    ROWS("SELECT a.achievement_id, n.name, " TIME("a.awarded_at") " AS awarded_at"
-         " FROM forge.user_achievements a JOIN forge.achievements n ON n.id = a.achievement_id WHERE a.user_id = u.id ORDER BY n.id")
-    " AS achievements, "
-    ROWS("SELECT e.course_id, n.title, " TIME("e.enrolled_at") " AS enrolled_at"
-         " FROM forge.enrollments e JOIN forge.courses n ON n.id = e.course_id WHERE e.user_id = u.id ORDER BY n.id") " AS enrollments, "
-    ROWS("SELECT k.id, k.name, k.prefix, k.scopes, " TIME("k.created_at") " AS created_at, " TIME("k.expires_at") " AS expires_at, "
-         TIME("k.last_used_at") " AS last_used_at FROM forge.api_keys k WHERE k.user_id = u.id ORDER BY k.id") " AS api_keys, "
-    ROWS("SELECT t.kind, t.email, " TIME("t.created_at") " AS created_at, " TIME("t.expires_at") " AS expires_at, " TIME("t.used_at") " AS used_at"
-         " FROM forge.one_time_tokens t WHERE t.user_id = u.id ORDER BY t.kind") " AS mail_links, "
-    ROWS("SELECT i.organization_id, i.email, i.role, i.state, " TIME("i.created_at") " AS created_at"
-         " FROM forge.invitations i WHERE i.email_key = u.email_key OR i.accepted_by = u.id ORDER BY i.id") " AS invitations, "
-    "(SELECT count(*) FROM forge.mfa_backup_codes b WHERE b.user_id = u.id AND b.used_at IS NULL) AS backup_codes_left, "
-    "(SELECT count(*) FROM forge.audit_events a WHERE a.actor_id = u.id OR a.subject_id = u.id) AS audit_event_count, "
-    ROWS("SELECT a.id, " TIME("a.at") " AS at, a.event, a.actor_id, a.subject_id,"
-         " CASE WHEN coalesce(a.actor_id, u.id) = u.id THEN host(a.ip) END AS ip, a.request_id, a.detail"
-         " FROM forge.audit_events a WHERE a.actor_id = u.id OR a.subject_id = u.id ORDER BY a.id DESC LIMIT 10000") " AS audit_events, "
-    "clock_timestamp() AS exported_at, " FORGE_AUDITED " FROM who u",
-    3};
+    " SELECT m.member, m.content, CASE WHEN m.part = 0 THEN " FORGE_AUDIT_JSON " END AS _audit FROM ("
+    "SELECT 0 AS part, 0 AS number, 'account' AS member, json_build_object("
+    "  'id', u.id, 'email', u.email, 'username', u.username, 'full_name', u.full_name, 'bio', u.bio,"
+    "  'avatar_url', u.avatar_url, 'locale', u.locale, 'timezone', u.timezone, 'role', u.role,"
+    "  'email_verified', u.email_verified, 'password_changed_at', forge.instant(u.password_changed_at),"
+    "  'terms_accepted_at', forge.instant(u.terms_accepted_at),"
+    "  'privacy_accepted_at', forge.instant(u.privacy_accepted_at), 'last_login_at', forge.instant(u.last_login_at),"
+    "  'last_login_ip', host(u.last_login_ip), 'created_at', forge.instant(u.created_at),"
+    "  'updated_at', forge.instant(u.updated_at)) AS content FROM who u"
+    " UNION ALL SELECT 1, e.number, e.member, e.content FROM who u, forge.export_account(u.id) e"
+    " UNION ALL SELECT 2, 0, 'backup_codes_left', to_json(count(*)) FROM who u, forge.mfa_backup_codes b"
+    "  WHERE b.user_id = u.id AND b.used_at IS NULL"
+    " UNION ALL SELECT 3, 0, 'audit_event_count', to_json(count(*)) FROM who u, forge.audit_events a"
+    "  WHERE a.actor_id = u.id OR a.subject_id = u.id"
+    " UNION ALL SELECT 4, 0, 'audit_events', (SELECT coalesce(json_agg(x), '[]') FROM ("
+    "  SELECT a.id, forge.instant(a.at) AS at, a.event, a.actor_id, a.subject_id,"
+    "   CASE WHEN coalesce(a.actor_id, u.id) = u.id THEN host(a.ip) END AS ip, a.request_id, a.detail"
+    "  FROM forge.audit_events a WHERE a.actor_id = u.id OR a.subject_id = u.id ORDER BY a.id DESC LIMIT 10000) x)"
+    "  FROM who u"
+    " UNION ALL SELECT 5, 0, 'exported_at', to_json(forge.instant(clock_timestamp())) FROM who u"
+    ") m WHERE EXISTS (SELECT FROM who) ORDER BY m.part, m.number"};
 
-/* $1 account and actor, $2 ip, $3 request id. */
+/* $1 caller, $2 ip, $3 request id. */
 static const forge_stmt_t account_leave = {
     "account_leave",
     "WITH locked AS MATERIALIZED ("
@@ -61,17 +48,16 @@ static const forge_stmt_t account_leave = {
     " SELECT l.id, CASE WHEN l.role = 'admin' AND NOT EXISTS (SELECT FROM locked o WHERE o.id <> l.id AND o.role = 'admin')"
     "  THEN 'last_admin' ELSE 'ok' END AS outcome FROM locked l WHERE l.id = $1::bigint), "
     "changed AS ("
-    " UPDATE forge.users u SET is_active = false, erase_at = now() + interval '30 days'"
+    " UPDATE forge.users u SET is_active = false, erase_at = now() + " FORGE_INTERVAL(FORGE_ERASE_DAYS, "days")
     " FROM verdict v WHERE u.id = v.id AND v.outcome = 'ok' RETURNING u.id, u.epoch, u.erase_at), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
     " WHERE s.user_id = c.id AND s.revoked_at IS NULL), "
     FORGE_AUDIT("SELECT 'user.deactivated', c.id, c.id, $2::inet, $3::text,"
-                " jsonb_build_object('by', 'owner', 'erase_at', " TIME("c.erase_at") ") FROM changed c")
-    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v",
-    3};
+                " jsonb_build_object('by', 'owner', 'erase_at', forge.instant(c.erase_at)) FROM changed c")
+    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v"};
 
-/* $1 actor, $2 account, $3 versions, $4 ip, $5 request id. */
+/* $1 caller, $2 account, $3 versions, $4 ip, $5 request id. */
 static const forge_stmt_t account_delete = {
     "account_delete",
     "WITH locked AS MATERIALIZED ("
@@ -87,24 +73,23 @@ static const forge_stmt_t account_delete = {
     FORGE_ERASE("chosen") ", "
     FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $4::inet, $5::text, '{}'::jsonb"
                 " FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS e(event)")
-    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v",
-    5};
+    " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v"};
 
 /* Rows that another node is at are skipped. */
 static const forge_stmt_t accounts_erase = {
     "accounts_erase",
     "WITH due AS MATERIALIZED ("
-    " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY erase_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED), "
+    " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY erase_at"
+    " LIMIT " APR_STRINGIFY(BATCH) " FOR NO KEY UPDATE SKIP LOCKED), "
     FORGE_ERASE("due") ", "
     FORGE_AUDIT("SELECT 'user.anonymized', NULL::bigint, c.id, NULL::inet, NULL::text, '{}'::jsonb FROM erased c")
-    " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased"),
-    0};
+    " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased")};
 
 /* clang-format on */
 
-forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows)
+forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &account_export, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
@@ -116,18 +101,20 @@ static forge_status_t owner_judge(const forge_db_t *db, forge_status_t status)
     return owner ? FORGE_E_LAST_OWNER : status;
 }
 
-forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor)
+forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_leave, args, &rows)));
     return forge_store_account_judge(rows, FORGE_E_INVALID_TOKEN);
 }
 
-forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version, const forge_actor_t *actor)
+forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const char *if_version)
 {
     forge_rows_t *rows;
-    const char *args[] = {forge_util_itoa(p, actor->id), forge_util_itoa(p, id), if_version, forge_store_ip(p, actor->ip), actor->request_id};
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), if_version,
+                                         forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_delete, args, &rows)));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }
@@ -140,7 +127,7 @@ forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p)
     apr_pool_create(&turn, p);
     for (int i = 0; n == BATCH && i < BATCHES_MAX && status == FORGE_OK; i++) {
         forge_rows_t *rows;
-        status = forge_store_run(db, turn, &accounts_erase, NULL, &rows);
+        status = forge_store_run(db, turn, &accounts_erase, FORGE_NO_ARGS, &rows);
         n = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
         apr_pool_clear(turn);
     }

@@ -2,7 +2,7 @@
  * Signing keys that others can check: the published set, tokens of RS256 and ES256, good and forged (SECURITY 19–23), and their change.
  * OpenSSL alone judges and forges here; the private keys are read from the files that the server was given.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "harness.h"
 
 #include <apr_general.h>
@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const char set_path[] = "/.well-known/jwks.json";
@@ -461,6 +462,8 @@ START_TEST(resealed)
     char *foreign = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)third);
     file_write(F("%s/new.secret", env.dir), F("%s\n", fresh));
     file_write(F("%s/old.secret", env.dir), F("%s\n", env.secret));
+    ck_assert_int_eq(chmod(F("%s/new.secret", env.dir), 0600), 0);
+    ck_assert_int_eq(chmod(F("%s/old.secret", env.dir), 0640), 0);
     const char *argv[] = {env.ctl, "reseal", "--secret", F("%s/new.secret", env.dir), "--old", F("%s/old.secret", env.dir), NULL};
     ck_assert_int_eq(process_run(NULL, argv, &out), 0);
     ck_assert_msg(strstr(out, "1 re-encrypted, 1 already under the new secret, 1 under neither"), "%s", out);

@@ -120,6 +120,16 @@ START_TEST(put_replaces_patch_merges)
     expect_fault(missing, "/title", "required");
     expect_status(CALL("PATCH", path_of(id), .token = owner.access, .json = "{}"), 200);
     expect_fault(CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"title\":null}"), "/title", NULL);
+    expect_status(CALL("PATCH", path_of(id), .token = owner.access,
+                       .json = "{\"difficulty\":\"advanced\",\"description\":\"D\"}"),
+                  200);
+    patched = CALL("PATCH", path_of(id), .token = owner.access,
+                   .json = "{\"difficulty\":null,\"description\":null,\"status\":null,\"organization_id\":null}");
+    expect_status(patched, 200); /* members with a default go back to it */
+    ck_assert_str_eq(text_at(patched->json, "/difficulty"), "beginner");
+    ck_assert_str_eq(text_at(patched->json, "/description"), "");
+    ck_assert_str_eq(text_at(patched->json, "/status"), "published");
+    ck_assert(json_is_null(at(patched->json, "/organization_id")));
     expect_fault(CALL("PATCH", path_of(id), .token = owner.access, .json = "{\"difficulty\":\"hard\"}"), "/difficulty", "enum");
 }
 END_TEST

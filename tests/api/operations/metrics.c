@@ -173,6 +173,15 @@ START_TEST(performance)
 }
 END_TEST
 
+/* /health tells what is left of the figure that /performance tells as used. */
+START_TEST(health_and_performance_agree)
+{
+    double used = json_number_value(at(CALL("GET", "/api/v1/performance")->json, "/system/disk_avg"));
+    double left = json_number_value(at(CALL("GET", "/health")->json, "/checks/disk/free_percent"));
+    ck_assert_double_eq_tol(used + left, 100, 1.0);
+}
+END_TEST
+
 /* SECURITY 58: who may read the figures is Apache's to say, and its refusal is a problem document too */
 START_TEST(access_is_apaches)
 {
@@ -198,6 +207,7 @@ Suite *suite_metrics(void)
     tcase_add_test(all, in_flight_comes_back_to_one);
     tcase_add_test(all, histograms_add_up);
     tcase_add_test(all, performance);
+    tcase_add_test(all, health_and_performance_agree);
     tcase_add_test(all, access_is_apaches);
     return suite;
 }

@@ -2,6 +2,7 @@
  * config/parse.c: what directives may say and what they may not.
  */
 #include "config/parse.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 
 #define SECOND APR_USEC_PER_SEC

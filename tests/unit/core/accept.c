@@ -3,7 +3,7 @@
  */
 #include "unit.h"
 
-#include "core/core.h"
+#include "core/wire/wire.h"
 
 static const struct {
     const char *header;

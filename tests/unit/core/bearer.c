@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/bearer.c: one token, none, a broken one, or two.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 
 typedef struct row_t {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/csv: what RFC 4180 lets through, and what is told about the rest.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/digest.c: SHA-256, MACs by purpose, sealing.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -114,8 +114,6 @@ START_TEST(second_secret)
     ck_assert_mem_ne(mac, old_mac, 32);
     ck_assert(forge_core_mac_matches(after, "cursor", "x", 1, mac, 32) && forge_core_mac_matches(after, "cursor", "x", 1, old_mac, 16));
     ck_assert(!forge_core_mac_matches(before, "cursor", "x", 1, mac, 32) && !forge_core_mac_matches(after, "cursor", "y", 1, mac, 32));
-    ck_assert(forge_core_mac_second(after, "cursor", "x", 1, mac) && !forge_core_mac_second(before, "cursor", "x", 1, mac));
-    ck_assert_mem_eq(mac, old_mac, 32);
     old_mac[15] ^= 1;
     ck_assert(!forge_core_mac_matches(after, "cursor", "x", 1, old_mac, 16));
 }

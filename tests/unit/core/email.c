@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/email.c: addresses in their two forms, and usernames.
  */
-#include "core/core.h"
 #include "unit.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 
 static const char *shown, *key, *why;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/etag.c: tags and their comparison.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 
 START_TEST(tags)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/faults.c and core/fields.c: what a field table accepts, what it says about the rest, and what it keeps.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -26,6 +26,7 @@ static const forge_field_t fields[] = {
     {.name = "user", .type = FORGE_T_TEXT, .format = "username"},
     {.name = "secret", .type = FORGE_T_TEXT, .format = "password"},
     {.name = "link", .type = FORGE_T_TEXT, .max = 100, .format = "uri"},
+    {.name = "line", .type = FORGE_T_TEXT, .max = 20, .format = "line"},
     {.name = "free", .type = FORGE_T_OBJECT},
     {.name = "one", .type = FORGE_T_OBJECT, .fields = item_fields},
     {.name = "many", .type = FORGE_T_ARRAY, .min = 1, .max = 3, .fields = item_fields},
@@ -133,7 +134,33 @@ START_TEST(patch_takes_what_is_there)
     ck_assert(!forge_core_input_has(in, "count"));
     ck_assert(!forge_core_input_null(in, "title"));
     faulty("{\"title\":null}", "/title", "null");
-    faulty("{\"count\":null}", "/count", "null");
+}
+END_TEST
+
+START_TEST(null_in_a_patch_sets_the_default)
+{
+    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"count\":null}");
+    ck_assert(forge_core_input_has(in, "count"));
+    ck_assert(!forge_core_input_null(in, "count"));
+    ck_assert_int_eq(forge_core_input_int(in, "count", 0), 7);
+    json_in(FORGE_INPUT_CREATE, "{\"title\":\"x\",\"count\":null}");
+    ck_assert_str_eq(only_fault()->pointer, "/count");
+    ck_assert_str_eq(only_fault()->code, "null");
+}
+END_TEST
+
+START_TEST(sent_members_as_json)
+{
+    static const char *const names[] = {"note", "no_such_member", "flag", "count", "title", "at", NULL};
+    static const char *const unknown[] = {"no_such_member", NULL};
+    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\",\"low\":1}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, false),
+                     "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\"}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, true),
+                     "{\"note\":null,\"flag\":false,\"count\":3,\"title\":\"a\\\"b\",\"at\":null}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, unknown, false), "{}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, unknown, true), "{}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, unknown + 1, false), "{}");
 }
 END_TEST
 
@@ -275,6 +302,20 @@ START_TEST(web_addresses)
 }
 END_TEST
 
+START_TEST(lines_have_no_controls)
+{
+    ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"a \xe2\x82\xac b\"}"), "line"), "a \xe2\x82\xac b");
+    ck_assert_str_eq(forge_core_input_text(accepted(FORGE_INPUT_PATCH, "{\"line\":\"\"}"), "line"), "");
+    faulty("{\"line\":\"a\\nb\"}", "/line", "format");
+    faulty("{\"line\":\"a\\tb\"}", "/line", "format");
+    faulty("{\"line\":\"\\u001f\"}", "/line", "format");
+    faulty("{\"line\":\"\\u007f\"}", "/line", "format");
+    faulty("{\"line\":\"\\u0000\"}", "/line", "nul");
+    faulty("{\"line\":\"123456789012345678901\"}", "/line", "too_long");
+    accepted(FORGE_INPUT_PATCH, "{\"line\":\"\\u0020\\u0080\"}");
+}
+END_TEST
+
 START_TEST(nested_members)
 {
     faulty("{\"one\":{}}", "/one/email", "required");
@@ -378,6 +419,7 @@ static void add_value_tests(TCase *tc)
     tcase_add_test(tc, mail_names_and_passwords);
     tcase_add_test(tc, times);
     tcase_add_test(tc, web_addresses);
+    tcase_add_test(tc, lines_have_no_controls);
     tcase_add_test(tc, nested_members);
 }
 
@@ -389,6 +431,8 @@ Suite *forge_test_core_fields(void)
     tcase_add_test(tc, binds_every_type);
     tcase_add_test(tc, create_wants_the_required_and_sets_presets);
     tcase_add_test(tc, patch_takes_what_is_there);
+    tcase_add_test(tc, null_in_a_patch_sets_the_default);
+    tcase_add_test(tc, sent_members_as_json);
     add_value_tests(tc);
     tcase_add_test(tc, only_listed_members_are_kept);
     tcase_add_test(tc, all_faults_at_once_and_no_echo);

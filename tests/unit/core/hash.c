@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/hash.c: our form, imported hashes, dummies, renewal. Cost 4 throughout, for speed.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -2,6 +2,7 @@
  * Tests of core/jwk.c: which key files are taken, and that what is published verifies what was signed, judged by OpenSSL alone.
  */
 #include "core/identity/keys.h"
+#include "core/identity/identity.h"
 #include "rfc_keys.h"
 #include "unit.h"
 #include <apr_strings.h>

@@ -2,6 +2,7 @@
  * Tests of core/keys.c: refused secrets, HKDF against RFC 5869, keys that are stable and apart.
  */
 #include "core/identity/keys.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 
 #define GOOD "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aE"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/late.c: a token that has ended is authentic for a while, and nothing but its end is forgiven.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -29,7 +29,7 @@ static forge_status_t verify(const char *token, apr_time_t now, apr_interval_tim
 {
     const char *why = "";
     memset(&who, 0, sizeof(who));
-    return forge_core_token_verify_late(forge_test_pool, keys, &rules, token, now, grace, &who, &why);
+    return forge_core_token_verify_late(forge_test_pool, keys, &rules, &(forge_shown_t){token, now, grace}, &who, &why);
 }
 
 START_TEST(a_token_that_lives_is_as_ever)
@@ -81,7 +81,9 @@ START_TEST(nothing_else_is_forgiven)
     forge_token_rules_t other = rules;
     const char *why = "";
     other.audience = "elsewhere";
-    ck_assert_int_eq(forge_core_token_verify_late(forge_test_pool, keys, &other, token, NOW + 20 * MINUTE, 1000 * MINUTE, &who, &why),
+    ck_assert_int_eq(forge_core_token_verify_late(forge_test_pool, keys, &other,
+                                                  &(forge_shown_t){token, NOW + 20 * MINUTE, 1000 * MINUTE}, &who,
+                                                  &why),
                      FORGE_E_INVALID_TOKEN);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * core/message.c, templates.c, transport.c: what mails say, how they travel, and where ForgeMail may send them.
  */
-#include "core/core.h"
+#include "core/mail/mail.h"
 #include "net/net.h"
 #include "unit.h"
 #include <apr_strings.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/openapi.c and core/describe.c: that the document says what the tables say.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -19,7 +19,7 @@ static const forge_field_t part_fields[] = {
 
 static const forge_field_t thing_fields[] = {
     {.name = "id", .type = FORGE_T_INT, .flags = FORGE_F_READONLY, .min = 1, .example = "12"},
-    {.name = "name", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .min = 1, .max = 20, .example = "\"Ada\"", .help = "the name"},
+    {.name = "name", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .min = 1, .max = 20, .example = "Ada", .help = "the name"},
     {.name = "kind", .type = FORGE_T_TEXT, .flags = FORGE_F_NULLABLE, .format = "enum:a|b", .preset = "a"},
     {.name = "mail", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL, .format = "email"},
     {.name = "user", .type = FORGE_T_TEXT, .min = 3, .max = 30, .format = "username"},
@@ -36,22 +36,47 @@ static const forge_field_t thing_fields[] = {
     {.name = NULL},
 };
 
-static const forge_field_t thing_query[] = {
+static const forge_field_t thing_query_fields[] = {
     {.name = "q", .type = FORGE_T_TEXT, .min = 1, .max = 10, .help = "words"},
-    {.name = "sort", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .format = "enum:id|-id"},
+    {.name = "kind", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED},
     {.name = NULL},
 };
 
+static const forge_shape_t part = {"Part", part_fields}, thing = {"Thing", thing_fields}, thing_query = {.fields = thing_query_fields};
+static const forge_tag_t things = {"things", "What there is."}, health = {"health", "How it is."}, pages = {"pages", "To look at."};
+
+/* The store's lists are not known here: one of our own. */
+struct forge_list_t {
+    const char *orders[3], *filters[2];
+};
+static const forge_list_t thing_list = {{"id", "-id"}, {"q"}};
+
+static const char *order(const forge_list_t *list, int i)
+{
+    return list->orders[i];
+}
+
+static const char *filter(const forge_list_t *list, int i)
+{
+    return list->filters[i];
+}
+
+static const char *problem(const forge_list_t *list)
+{
+    (void)list;
+    return NULL;
+}
+
 static const forge_status_t create_errors[] = {FORGE_E_NAME_TAKEN, FORGE_OK};
 
-#define COMMON .handle = handle, .tag = "things", .reply = thing_fields, .schema = "Thing"
+#define COMMON .handle = handle, .reply = &thing
 
 static const forge_route_t rows[] = {
     {.method = FORGE_GET,
      .path = "/things",
      .flags = FORGE_R_LIST,
-     .success = 200,
-     .query = thing_query,
+     .list = &thing_list,
+     .query = &thing_query,
      .operation = "thing_list",
      .summary = "List",
      COMMON},
@@ -60,25 +85,18 @@ static const forge_route_t rows[] = {
      .role = FORGE_ROLE_STUDENT,
      .flags = FORGE_R_IDEMPOTENT | FORGE_R_FORM | FORGE_R_CSV | FORGE_R_SESSION,
      .success = 201,
-     .body = thing_fields,
+     .body = &thing,
      .operation = "thing_create",
      .summary = "Create",
      .description = "Makes one.",
      .errors = create_errors,
      COMMON},
-    {.method = FORGE_GET,
-     .path = "/things/{id}",
-     .flags = FORGE_R_ETAG,
-     .success = 200,
-     .operation = "thing_get",
-     .summary = "Read",
-     COMMON},
+    {.method = FORGE_GET, .path = "/things/{id}", .flags = FORGE_R_ETAG, .operation = "thing_get", .summary = "Read", COMMON},
     {.method = FORGE_PATCH,
      .path = "/things/{id}",
      .role = FORGE_ROLE_ADMIN,
      .flags = FORGE_R_ETAG,
-     .success = 200,
-     .body = thing_fields,
+     .body = &thing,
      .operation = "thing_update",
      .summary = "Change",
      COMMON},
@@ -88,46 +106,45 @@ static const forge_route_t rows[] = {
      .flags = FORGE_R_ETAG | FORGE_R_STEP_UP,
      .success = 204,
      .handle = handle,
-     .tag = "things",
      .operation = "thing_delete",
      .summary = "Delete"},
     {.method = FORGE_GET,
      .path = "/things/{id}/files/{file}",
      .flags = FORGE_R_RAW | FORGE_R_TAIL | FORGE_R_TICKET,
-     .success = 200,
      .media = "application/pdf",
      .handle = handle,
-     .tag = "things",
      .operation = "thing_file",
      .summary = "A file"},
+};
+
+static const forge_route_t health_rows[] = {
     {.method = FORGE_GET,
      .path = "/health",
      .flags = FORGE_R_ROOT | FORGE_R_STATUS,
      .limit = FORGE_LIMIT_NONE,
-     .success = 200,
-     .reply = part_fields,
-     .schema = "Part",
+     .reply = &part,
      .handle = handle,
-     .tag = "health",
      .operation = "health",
      .summary = "Health"},
+};
+
+static const forge_route_t page_rows[] = {
     {.method = FORGE_GET,
      .path = "/docs",
      .flags = FORGE_R_ROOT | FORGE_R_RAW | FORGE_R_HIDDEN,
      .limit = FORGE_LIMIT_NONE,
-     .success = 200,
      .media = "text/html",
      .handle = handle,
-     .tag = "pages",
      .operation = "docs",
      .summary = "Pages"},
 };
 
 static forge_json_t *document(bool dialect_3_0)
 {
-    const forge_routes_t table = {rows, sizeof(rows) / sizeof(rows[0])};
+    const forge_routes_t tables[] = {{rows, sizeof(rows) / sizeof(rows[0]), &things}, {health_rows, 1, &health}, {page_rows, 1, &pages}};
+    const forge_list_names_t lists = {order, filter, problem};
     const char *why = "";
-    forge_router_t *router = forge_core_router_make(forge_test_pool, &table, 1, &why);
+    forge_router_t *router = forge_core_router_make(forge_test_pool, tables, 3, &lists, &why);
     ck_assert_msg(router != NULL, "%s", why);
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
     forge_core_openapi_write(b, forge_test_pool, router, "1.2.3", dialect_3_0);
@@ -182,7 +199,7 @@ START_TEST(schema_of_an_answer)
     is(s, "properties kind", "{\"type\":[\"string\",\"null\"],\"enum\":[\"a\",\"b\",null]}");
     is(s, "properties mail", "{\"type\":\"string\",\"format\":\"email\"}");
     is(s, "properties user", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_]+$\",\"minLength\":3,\"maxLength\":30}");
-    is(s, "properties at", "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}");
+    is(s, "properties at", "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"examples\":[null]}");
     is(s, "properties free", "{\"type\":\"object\"}");
     is(s, "properties part required", "[\"n\",\"type\"]");
     is(s, "properties parts items properties n minimum", "1");
@@ -207,6 +224,8 @@ START_TEST(schema_of_a_body)
     s = forge_core_describe(forge_test_pool, thing_fields, true, true);
     missing(s, "required");
     missing(s, "properties on default");
+    is(s, "properties on type", "[\"boolean\",\"null\"]"); /* null: back to the default */
+    is(s, "properties user type", "\"string\"");
 }
 END_TEST
 
@@ -263,7 +282,11 @@ START_TEST(parameters)
     is(d, LIST "parameters 0",
        "{\"name\":\"q\",\"in\":\"query\",\"description\":\"words\",\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":10}}");
     is(d, LIST "parameters 1 required", "true");
-    is(d, LIST "parameters 2", "{\"$ref\":\"#/components/parameters/skip\"}");
+    is(d, LIST "parameters 2",
+       "{\"name\":\"sort\",\"in\":\"query\",\"description\":\"order\",\"schema\":{\"type\":\"string\",\"enum\":[\"id\",\"-id\"],"
+       "\"default\":\"id\","
+       "\"examples\":[\"-id\"]}}");
+    is(d, LIST "parameters 3", "{\"$ref\":\"#/components/parameters/skip\"}");
     is(d, "components parameters limit schema",
        "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100,\"default\":100,\"examples\":[20]}");
     is(d, GET "parameters 0 schema", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1}");
@@ -377,7 +400,7 @@ START_TEST(older_dialect)
     is(d, "components schemas Thing properties kind", "{\"type\":\"string\",\"nullable\":true,\"enum\":[\"a\",\"b\",null]}");
     is(d, "components schemas Thing properties name example", "\"Ada\"");
     missing(d, "components schemas Thing properties name examples");
-    is(d, "components schemas Part properties type", "{\"type\":\"string\",\"nullable\":true}");
+    is(d, "components schemas Part properties type", "{\"type\":\"string\",\"nullable\":true,\"example\":null}");
     is(d, LIST "responses 200 content application/json example 0 id", "12");
     ck_assert_uint_eq(forge_util_json_size(at(d, "paths")), 4);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/page.c: paging parameters and signed cursors.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 #include <apr_strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/password.c: each rule alone, what must pass, what must not, and that no input takes long.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -15,7 +15,8 @@ static const char *codes_of(const forge_password_rules_t *rules, const char *pas
 {
     forge_faults_t *faults = forge_core_faults_make(forge_test_pool);
     const char *codes = "";
-    score = forge_core_password_check(forge_test_pool, rules, password, strlen(password), email, username, "/password", faults);
+    score = forge_core_password_check(
+        forge_test_pool, rules, &(forge_password_t){password, strlen(password), email, username}, "/password", faults);
     for (int i = 0; i < forge_core_faults_count(faults); i++) {
         const forge_fault_t *fault = forge_core_faults_at(faults, i);
         ck_assert_str_eq(fault->pointer, "/password");
@@ -234,8 +235,10 @@ START_TEST(odd_bytes)
     static const char *const odd[] = {"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8", "\xc3",    "\xf0\x9f\x98", "Aa1!\xff\xff\xff\xff",
                                       "\x01\x02\x03\x04\x05\x06\x07\x08", "%s%n%s%n"};
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
-        forge_core_password_check(forge_test_pool, &standard, odd[i], strlen(odd[i]), odd[i], odd[i], "/p", faults);
-    forge_core_password_check(forge_test_pool, &standard, "Aa1!\0hidden", 11, NULL, NULL, "/p", faults);
+        forge_core_password_check(forge_test_pool, &standard,
+                                  &(forge_password_t){odd[i], strlen(odd[i]), odd[i], odd[i]}, "/p", faults);
+    forge_core_password_check(forge_test_pool, &standard, &(forge_password_t){"Aa1!\0hidden", 11, NULL, NULL}, "/p",
+                              faults);
 }
 END_TEST
 

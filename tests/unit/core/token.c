@@ -2,6 +2,7 @@
  * Tests of core/token.c: every way in which a token can be wrong (RFC 7515, 7519, 8725, 9068), and the one in which it is right.
  */
 #include "core/identity/keys.h"
+#include "core/identity/identity.h"
 #include "token.h"
 #include "rfc_keys.h"
 #include "unit.h"
@@ -123,7 +124,8 @@ static forge_status_t verify_at(const char *token, double seconds)
 {
     memset(&who, 0, sizeof(who));
     why = "unset";
-    return forge_core_token_verify(forge_test_pool, keys, &rules, token, (apr_time_t)(seconds * APR_USEC_PER_SEC), &who, &why);
+    return forge_core_token_verify(forge_test_pool, keys, &rules,
+                                   &(forge_shown_t){token, (apr_time_t)(seconds * APR_USEC_PER_SEC), 0}, &who, &why);
 }
 
 static void good(const char *token)
@@ -395,8 +397,8 @@ END_TEST
 
 START_TEST(refresh_tokens)
 {
-    const char *hash, *other_hash, *token = forge_core_refresh_make(forge_test_pool, &hash),
-                                   *other = forge_core_refresh_make(forge_test_pool, &other_hash);
+    const char *hash, *other_hash, *token = forge_core_secret_make(forge_test_pool, &hash),
+                                   *other = forge_core_secret_make(forge_test_pool, &other_hash);
     ck_assert_uint_eq(strlen(token), 43);
     ck_assert_str_eq(hash, forge_core_sha256_hex(forge_test_pool, token, 43));
     ck_assert_str_ne(token, other);
@@ -408,7 +410,7 @@ END_TEST
 /* Always the same one of a token, and another under another secret. */
 START_TEST(refresh_successors)
 {
-    const char *hash, *next, *same, *after, *foreign, *ignored, *token = forge_core_refresh_make(forge_test_pool, &ignored);
+    const char *hash, *next, *same, *after, *foreign, *ignored, *token = forge_core_secret_make(forge_test_pool, &ignored);
     forge_keys_t *others = forge_core_keys_make(forge_test_pool, "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aF", 32);
     next = forge_core_refresh_next(forge_test_pool, keys, token, &hash);
     same = forge_core_refresh_next(forge_test_pool, keys, token, &ignored);

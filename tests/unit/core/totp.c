@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/totp.c, core/qr.c and core/backup.c: the vectors of RFC 4226 and RFC 6238, oathtool as judge, the picture's modules.
  */
-#include "core/core.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <qrencode.h>

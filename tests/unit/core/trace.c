@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/trace.c: traceparent and request ids.
  */
-#include "core/core.h"
+#include "core/wire/wire.h"
 #include "unit.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"

@@ -2,6 +2,7 @@
  * Tests of core/verified.c: the second look at a token says what the first one said, and no more.
  */
 #include "core/identity/keys.h"
+#include "core/identity/identity.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <pthread.h>
@@ -24,7 +25,8 @@ static void begin(void)
 static forge_status_t verify_at(const char *token, double seconds)
 {
     memset(&who, 0, sizeof(who));
-    return forge_core_token_verify(forge_test_pool, keys, &rules, token, (apr_time_t)(seconds * APR_USEC_PER_SEC), &who, &why);
+    return forge_core_token_verify(forge_test_pool, keys, &rules,
+                                   &(forge_shown_t){token, (apr_time_t)(seconds * APR_USEC_PER_SEC), 0}, &who, &why);
 }
 
 static void good(const char *token)
@@ -58,7 +60,8 @@ START_TEST(seen_before)
     ck_assert_str_eq(why, "it has expired");
     ck_assert_int_eq(verify_at(token, NOW - 61), FORGE_E_INVALID_TOKEN); /* the clock was set back */
     ck_assert_str_eq(why, "it is not valid yet");
-    ck_assert_int_eq(forge_core_token_verify(forge_test_pool, keys, &others, token, apr_time_from_sec(NOW), &who, &why),
+    ck_assert_int_eq(forge_core_token_verify(forge_test_pool, keys, &others,
+                                             &(forge_shown_t){token, apr_time_from_sec(NOW), 0}, &who, &why),
                      FORGE_E_INVALID_TOKEN); /* nor is it good elsewhere */
     bad(apr_pstrcat(forge_test_pool, token, "A", NULL));
     bad(apr_pstrndup(forge_test_pool, token, strlen(token) - 1));
@@ -96,7 +99,8 @@ static void *verify_crowd(void *seed)
     for (unsigned i = 0, at = (unsigned)(size_t)seed; i < 4 * CROWD; i++, at = (at * 31 + 7) % CROWD) {
         forge_who_t someone = {0};
         const char *problem;
-        if (forge_core_token_verify(p, keys, &rules, crowd[at], apr_time_from_sec(NOW), &someone, &problem) != FORGE_OK ||
+        if (forge_core_token_verify(p, keys, &rules, &(forge_shown_t){crowd[at], apr_time_from_sec(NOW), 0}, &someone,
+                                    &problem) != FORGE_OK ||
             someone.user_id != (apr_int64_t)at + 1 || someone.session_id != (apr_int64_t)at + 7)
             return crowd[at] == NULL ? NULL : (void *)crowd[at];
         apr_pool_clear(p);

@@ -27,7 +27,7 @@ static void setup(void)
 /* A moment that stays recent however slow this machine is. */
 static apr_int64_t recent(void)
 {
-    return forge_live_clock() + apr_time_from_sec(3600);
+    return forge_util_monotonic() + apr_time_from_sec(3600);
 }
 
 /* A realm that is loaded and up to date. */
@@ -46,7 +46,7 @@ static forge_verdict_t verdict(uint64_t realm, apr_int64_t user, apr_int64_t epo
 START_TEST(unknown_until_loaded)
 {
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
-    ck_assert(!forge_live_events_heard(live, REALM, forge_live_clock())); /* nobody leads */
+    ck_assert(!forge_live_events_heard(live, REALM, forge_util_monotonic())); /* nobody leads */
     ck_assert(forge_live_events_lead(live, REALM));
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
     ck_assert(forge_live_events_heard(live, REALM, recent()));
@@ -114,7 +114,7 @@ END_TEST
 START_TEST(silence_is_unknown)
 {
     ck_assert(forge_live_events_lead(live, REALM));
-    ck_assert(forge_live_events_heard(live, REALM, forge_live_clock() - FORGE_LIVE_HEARD_MAX - 1000));
+    ck_assert(forge_live_events_heard(live, REALM, forge_util_monotonic() - FORGE_LIVE_HEARD_MAX - 1000));
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
     ck_assert(forge_live_events_heard(live, REALM, recent()));
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_VALID);
@@ -231,7 +231,7 @@ static bool leads(void)
 
 static bool is_heard(void)
 {
-    return forge_live_events_heard(live, REALM, forge_live_clock());
+    return forge_live_events_heard(live, REALM, forge_util_monotonic());
 }
 
 START_TEST(one_leads)
@@ -246,12 +246,12 @@ START_TEST(one_leads)
     forge_live_realm_t *at = &live->segment->realms[REALM & (FORGE_LIVE_REALMS - 1)];
     at->beat = (uint64_t)recent();
     ck_assert(!leads()); /* the child is dead, but was there a moment ago */
-    at->beat = (uint64_t)(forge_live_clock() - apr_time_from_sec(1));
+    at->beat = (uint64_t)(forge_util_monotonic() - apr_time_from_sec(1));
     ck_assert(leads());
     at->leader = 1; /* one that lives … */
-    at->beat = (uint64_t)(forge_live_clock() - apr_time_from_sec(1));
+    at->beat = (uint64_t)(forge_util_monotonic() - apr_time_from_sec(1));
     ck_assert(!leads());
-    at->beat = (uint64_t)(forge_live_clock() - apr_time_from_sec(6)); /* … but stands still */
+    at->beat = (uint64_t)(forge_util_monotonic() - apr_time_from_sec(6)); /* … but stands still */
     ck_assert(leads());
     ck_assert(is_heard());
 }
@@ -263,7 +263,7 @@ START_TEST(too_many_realms)
     for (uint64_t realm = 1; realm <= FORGE_LIVE_REALMS; realm++)
         hear(realm * 977);
     ck_assert(!forge_live_events_lead(live, REALM));
-    ck_assert(!forge_live_events_heard(live, REALM, forge_live_clock()));
+    ck_assert(!forge_live_events_heard(live, REALM, forge_util_monotonic()));
     forge_live_events_resign(live, REALM);
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
     for (uint64_t realm = 1; realm <= FORGE_LIVE_REALMS; realm++)

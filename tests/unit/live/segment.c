@@ -30,10 +30,10 @@ START_TEST(opened_twice_is_one)
     ck_assert_ptr_nonnull(a);
     ck_assert_ptr_eq(a->segment, b->segment);
     ck_assert_uint_eq((uintptr_t)a->segment % FORGE_LIVE_LINE, 0);
-    ck_assert_uint_eq(forge_live_bytes(a), sizeof(forge_live_segment_t));
-    ck_assert_uint_lt(forge_live_bytes(a), 16u << 20);
-    ck_assert(forge_live_started(a) <= apr_time_now());
-    ck_assert(forge_live_started(a) > apr_time_now() - apr_time_from_sec(60));
+    ck_assert_uint_eq(a->segment->bytes, sizeof(forge_live_segment_t));
+    ck_assert_uint_lt(a->segment->bytes, 16u << 20);
+    ck_assert(a->segment->started <= apr_time_now());
+    ck_assert(a->segment->started > apr_time_now() - apr_time_from_sec(60));
 }
 END_TEST
 
@@ -190,10 +190,10 @@ START_TEST(system_figures_are_plausible)
     ck_assert(forge_live_system_cpu(&busy, &total));
     ck_assert_uint_gt(total, 0);
     ck_assert_uint_le(busy, total);
-    double memory = forge_live_system_memory(), disk = forge_live_system_disk("/");
+    double memory = forge_live_machine().memory, disk = forge_live_machine().disk;
     ck_assert(memory > 0 && memory <= 100);
     ck_assert(disk >= 0 && disk <= 100);
-    ck_assert(forge_live_system_disk("/no/such/path") == 0);
+    ck_assert(forge_live_system_disk("/no/such/path") < 0);
     ck_assert_uint_gt(forge_live_system_born(getpid(), &known), 0);
     ck_assert(known);
     ck_assert_uint_le(forge_live_system_born(getppid(), &known), forge_live_system_born(getpid(), &known));

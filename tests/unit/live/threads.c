@@ -40,7 +40,7 @@ static void revocations_step(long i, uint64_t seed)
     const forge_who_t shared = {.user_id = i % 64 + 100, .session_id = i % 1024 + 1};
     apr_time_t now = apr_time_now();
     if (forge_live_events_lead(live, REALM))
-        forge_live_events_heard(live, REALM, forge_live_clock());
+        forge_live_events_heard(live, REALM, forge_util_monotonic());
     forge_live_revoke_session(live, REALM, shared.session_id, now - apr_time_from_sec(i % 3));
     (void)forge_live_revoked(live, REALM, &shared, now);
     forge_live_revoke_user(live, REALM, mine.user_id, i, now + apr_time_from_sec(3600));
@@ -55,7 +55,7 @@ static void revocations_step(long i, uint64_t seed)
 
 static void gate_step(void)
 {
-    int place = forge_live_gate_enter(live, SLOTS, apr_time_from_sec(30));
+    int place = forge_live_gate_enter(live, SLOTS, THREADS, apr_time_from_sec(30));
     if (place < 0) {
         fail("refused at the gate, though there are seats for all");
         return;
@@ -144,20 +144,20 @@ static void measure(long n)
 {
     const forge_limit_t limit = {1000, apr_time_from_sec(900)};
     static const char key[] = "2001:db8:1:2::/64";
-    int64_t start = forge_live_monotonic();
+    int64_t start = forge_util_monotonic();
     for (long i = 0; i < n; i++)
         forge_live_limit_take(live, FORGE_LIMIT_DEFAULT, key, sizeof(key) - 1, limit, 0);
-    int64_t limits = forge_live_monotonic() - start;
+    int64_t limits = forge_util_monotonic() - start;
     start += limits;
     for (long i = 0; i < n; i++) {
         forge_live_request_begin(live);
         forge_live_request_end(live, 1, 200, i & 0xffff);
     }
-    int64_t requests = forge_live_monotonic() - start;
-    start = forge_live_monotonic();
+    int64_t requests = forge_util_monotonic() - start;
+    start = forge_util_monotonic();
     for (long i = 0; i < n; i++)
         (void)forge_live_revoked(live, REALM, &(forge_who_t){.user_id = i + 1, .session_id = i + 1}, apr_time_from_sec(1800000000));
-    int64_t revoked = forge_live_monotonic() - start;
+    int64_t revoked = forge_util_monotonic() - start;
     printf("revoked %" PRId64 " ns, ", revoked * 1000 / n);
     printf("limit_take %" PRId64 " ns, request_begin + request_end %" PRId64 " ns\n", limits * 1000 / n, requests * 1000 / n);
 }

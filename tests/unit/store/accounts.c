@@ -3,6 +3,7 @@
  * always left.
  */
 #include "schema.h"
+#include "store/users/users.h"
 
 static forge_rows_t *rows;
 static const forge_actor_t root = {.id = 1, .ip = "fe80::1%eth0", .request_id = "req-9"};
@@ -36,10 +37,10 @@ static const char *column(const char *name)
     return text ? text : "NULL";
 }
 
-static forge_status_t update(apr_int64_t id, const char *members, bool removes)
+static forge_status_t update(apr_int64_t id, const char *members)
 {
-    const forge_account_patch_t patch = {.members = members, .removes = removes};
-    return forge_store_account_update(db, forge_test_pool, id, &patch, &root, &rows);
+    const forge_patch_t patch = {.members = members};
+    return forge_store_account_update(db, forge_test_pool, &root, id, &patch, &rows);
 }
 
 static const char *events(void)
@@ -54,7 +55,7 @@ static const char *events(void)
 
 START_TEST(update_changes_audits_and_voids)
 {
-    ck_assert_int_eq(update(2, "{\"role\":\"instructor\"}", true), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"role\":\"instructor\"}"), FORGE_OK);
     ck_assert_str_eq(column("role"), "instructor");
     ck_assert_str_eq(column("_revoked"), "u2:1");
     ck_assert_str_eq(column("_version"), "2");
@@ -63,10 +64,10 @@ START_TEST(update_changes_audits_and_voids)
         ask("SELECT host(ip) || request_id || (detail->>'from') || (detail->>'to') FROM forge.audit_events WHERE event LIKE 'user.%'"),
         "fe80::1req-9studentinstructor");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "3"); /* a new role needs no new login */
-    ck_assert_int_eq(update(2, "{\"is_active\":false}", true), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"is_active\":false}"), FORGE_OK);
     ck_assert_str_eq(column("_revoked"), "u2:2");
     ck_assert_str_eq(ask("SELECT revoke_reason FROM forge.sessions WHERE user_id = 2"), "deactivated");
-    ck_assert_int_eq(update(2, "{\"email_verified\":true}", false), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"email_verified\":true}"), FORGE_OK);
     ck_assert_str_eq(column("_revoked"), "NULL");
     ck_assert_str_eq(column("is_active"), "f");
 }
@@ -74,12 +75,12 @@ END_TEST
 
 START_TEST(update_of_nothing_writes_nothing)
 {
-    ck_assert_int_eq(update(2, "{\"role\":\"student\",\"is_active\":true}", true), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"role\":\"student\",\"is_active\":true}"), FORGE_OK);
     ck_assert_str_eq(column("_version"), "1");
     ck_assert_str_eq(column("username"), "ada");
     ck_assert_str_eq(column("_audit"), "NULL");
     ck_assert_str_eq(column("_revoked"), "NULL");
-    ck_assert_int_eq(update(2, "{}", false), FORGE_OK);
+    ck_assert_int_eq(update(2, "{}"), FORGE_OK);
     ck_assert_str_eq(ask("SELECT sum(version) FROM forge.users"), "3");
     ck_assert_str_eq(events(), "");
 }
@@ -87,19 +88,20 @@ END_TEST
 
 START_TEST(update_refused)
 {
-    const forge_account_patch_t stale = {.members = "{\"email_verified\":true}", .if_version = "{7,8}"};
-    ck_assert_int_eq(forge_store_account_update(db, forge_test_pool, 2, &stale, &root, &rows), FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(update(99, "{\"role\":\"admin\"}", false), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(update(1, "{\"role\":\"student\"}", true), FORGE_E_LAST_ADMIN);
-    ck_assert_int_eq(update(1, "{\"is_active\":false}", true), FORGE_E_LAST_ADMIN);
+    const forge_patch_t stale = {.members = "{\"email_verified\":true}", .if_version = "{7,8}"};
+    ck_assert_int_eq(forge_store_account_update(db, forge_test_pool, &root, 2, &stale, &rows),
+                     FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(update(99, "{\"role\":\"admin\"}"), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(update(1, "{\"role\":\"student\"}"), FORGE_E_LAST_ADMIN);
+    ck_assert_int_eq(update(1, "{\"is_active\":false}"), FORGE_E_LAST_ADMIN);
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &root), FORGE_E_LAST_ADMIN);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 1, NULL, &root), FORGE_E_LAST_ADMIN);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 2, "{7}", &root), FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 1, NULL), FORGE_E_LAST_ADMIN);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, "{7}"), FORGE_E_PRECONDITION_FAILED);
     sql("UPDATE forge.users SET role = 'guest' WHERE id = 2");
-    ck_assert_int_eq(update(2, "{\"role\":\"admin\"}", false), FORGE_E_CONFLICT);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 2, NULL, &root), FORGE_OK);
-    ck_assert_int_eq(update(2, "{\"is_active\":true}", false), FORGE_E_GONE);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 2, NULL, &root), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(update(2, "{\"role\":\"admin\"}"), FORGE_E_CONFLICT);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, NULL), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"is_active\":true}"), FORGE_E_GONE);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 2, NULL), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(events(), "admin.user_deleted:1>2 user.anonymized:1>2");
     ck_assert_str_eq(forge_test_pg_logged(), "");
 }
@@ -108,39 +110,41 @@ END_TEST
 START_TEST(profile_changes_what_was_sent)
 {
     const forge_actor_t ada = {.id = 2};
-    forge_account_patch_t patch = {.members = "{\"bio\":\"x\",\"full_name\":null}"};
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
+    forge_patch_t patch = {.members = "{\"bio\":\"x\",\"full_name\":null}"};
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
     ck_assert_str_eq(column("bio"), "x");
     ck_assert_str_eq(column("full_name"), "NULL");
     ck_assert_str_eq(column("username"), "ada");
     ck_assert_str_eq(column("_version"), "2");
     ck_assert_str_eq(ask("SELECT detail->>'members' FROM forge.audit_events WHERE event = 'user.updated'"), "[\"bio\", \"full_name\"]");
     patch.members = "{\"username\":\"BOB\"}";
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_E_USERNAME_TAKEN);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_USERNAME_TAKEN);
     patch.members = "{\"username\":\"ADA\"}"; /* one's own in other letters */
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
     patch.members = "{\"username\":\"deleted_5\"}";
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_E_VALIDATION);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "users_username_reserved");
     /* Only six members are ever taken from the patch. */
-    patch.members = "{\"role\":\"admin\",\"email\":\"x@y\",\"epoch\":9,\"password_hash\":\"\",\"search\":\"\"}";
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_OK);
+    patch.members = "{\"id\":1,\"role\":\"admin\","
+                    "\"email\":\"x@y\",\"epoch\":9,\"password_hash\":\"\",\"search\":\"\"}";
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_OK);
+    ck_assert_str_eq(column("id"), "2");
     ck_assert_str_eq(column("role"), "student");
     ck_assert_str_eq(column("email"), "ada@example.org");
     sql("UPDATE forge.users SET is_active = false WHERE id = 2");
-    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &patch, &ada, &rows), FORGE_E_INVALID_TOKEN);
+    ck_assert_int_eq(forge_store_profile_update(db, forge_test_pool, &ada, &patch, &rows), FORGE_E_INVALID_TOKEN);
 }
 END_TEST
 
 START_TEST(sessions_of_one)
 {
-    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, 2, &root), FORGE_OK);
+    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, &root, 2), FORGE_OK);
     forge_effects_t effects = forge_store_effects_take(db, forge_test_pool);
     ck_assert_int_eq(effects.revoked->nelts, 1);
     ck_assert_str_eq(APR_ARRAY_IDX(effects.revoked, 0, const char *), "u2:1");
     ck_assert_int_eq(effects.audit->nelts, 1);
     ck_assert_str_eq(ask("SELECT string_agg(user_id::text, ',') FROM forge.sessions WHERE revoked_at IS NULL"), "1,3");
-    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, 99, &root), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_account_end_sessions(db, forge_test_pool, &root, 99), FORGE_E_NOT_FOUND);
 }
 END_TEST
 
@@ -174,7 +178,7 @@ END_TEST
 static const char *bulk(forge_bulk_action_t action, const char *ids, const char *role, bool dry_run)
 {
     const forge_bulk_t all = {.action = action, .ids = ids, .role = role, .dry_run = dry_run};
-    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &all, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &root, &all, &rows), FORGE_OK);
     char *text = apr_pstrdup(forge_test_pool, column("results")), *to = text;
     for (const char *c = text; *c; c++)
         if (!strchr(" \n\"", *c))
@@ -254,7 +258,7 @@ START_TEST(imported)
                                "{\"row\":6,\"email\":\"q@x.org\",\"email_key\":\"q@x.org\",\"username\":\"quit\",\"role\":\"instructor\","
                                "\"password_hash\":\"" FORGE_TEST_HASH "\"}]";
     static const char *const codes[] = {NULL, "email_taken", "username_taken", "email_taken", "username_taken", NULL};
-    ck_assert_int_eq(forge_store_accounts_import(db, forge_test_pool, list, true, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_accounts_import(db, forge_test_pool, &root, list, true, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 6);
     for (int i = 0; i < 6; i++) {
         const char *code = forge_store_rows_text(rows, i, "code");
@@ -272,28 +276,31 @@ END_TEST
 /* --- farewell --- */
 
 /* What the other parts keep of account 3. */
-static const char belongings[] = "INSERT INTO forge.mfa_factors (user_id, secret) VALUES (3, repeat('s', 40));"
-                                 "INSERT INTO forge.mfa_backup_codes (user_id, mac) VALUES (3, sha256('1'));"
-                                 "INSERT INTO forge.login_failures (subject, address) VALUES ('user:3', ''), ('user:33', '');"
-                                 "INSERT INTO forge.api_keys (user_id, name, prefix, sha256) VALUES (3, 'k', 'abcdefgh', sha256('1'));"
-                                 "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at) VALUES (3, "
-                                 "'verify', sha256('1'), 'bob@example.org',"
-                                 " 'bob@example.org', now() + interval '1 hour');"
-                                 "INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) VALUES ('verify', "
-                                 "'https://x.org', 'bob@example.org', 3, repeat('p', 40));"
-                                 "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', "
-                                 "'https://x.org', 'Bob@example.org', repeat('p', 40));"
-                                 "INSERT INTO forge.idempotency_keys (scope, key, fingerprint) VALUES ('user:3', 'k', 'f'), ('user:33', "
-                                 "'k', 'f');"
-                                 "INSERT INTO forge.organizations (name, slug) VALUES ('O', 'o'), ('Q', 'q');"
-                                 "INSERT INTO forge.memberships VALUES (1, 3, 'owner'), (1, 2, 'owner'), (2, 3, 'admin'), (2, 2, "
-                                 "'owner');"
-                                 "INSERT INTO forge.invitations (organization_id, email, email_key, sha256) VALUES (1, 'bob@example.org', "
-                                 "'bob@example.org', sha256('1')),"
-                                 " (1, 'else@example.org', 'else@example.org', sha256('2'));"
-                                 "INSERT INTO forge.invitations (organization_id, email, email_key, invited_by, sha256) VALUES (2, "
-                                 "'by@example.org', 'by@example.org', 3, sha256('3'));"
-                                 "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 3)";
+static const char belongings[] =
+    "INSERT INTO forge.mfa_factors (user_id, secret) VALUES (3, repeat('s', 40));"
+    "INSERT INTO forge.mfa_backup_codes (user_id, mac) VALUES (3, sha256('1'));"
+    "INSERT INTO forge.login_challenges (sha256, user_id, epoch, expires_at)"
+    " VALUES (sha256('1'), 3, 0, now());"
+    "INSERT INTO forge.login_failures (subject, address) VALUES ('user:3', ''), ('user:33', '');"
+    "INSERT INTO forge.api_keys (user_id, name, prefix, sha256) VALUES (3, 'k', 'abcdefgh', sha256('1'));"
+    "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at) VALUES (3, "
+    "'verify', sha256('1'), 'bob@example.org',"
+    " 'bob@example.org', now() + interval '1 hour');"
+    "INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) VALUES ('verify', "
+    "'https://x.org', 'bob@example.org', 3, repeat('p', 40));"
+    "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', "
+    "'https://x.org', 'Bob@example.org', repeat('p', 40));"
+    "INSERT INTO forge.idempotency_keys (scope, key, fingerprint) VALUES ('user:3', 'k', 'f'), ('user:33', "
+    "'k', 'f');"
+    "INSERT INTO forge.organizations (name, slug) VALUES ('O', 'o'), ('Q', 'q');"
+    "INSERT INTO forge.memberships VALUES (1, 3, 'owner'), (1, 2, 'owner'), (2, 3, 'admin'), (2, 2, "
+    "'owner');"
+    "INSERT INTO forge.invitations (organization_id, email, email_key, sha256) VALUES (1, 'bob@example.org', "
+    "'bob@example.org', sha256('1')),"
+    " (1, 'else@example.org', 'else@example.org', sha256('2'));"
+    "INSERT INTO forge.invitations (organization_id, email, email_key, invited_by, sha256) VALUES (2, "
+    "'by@example.org', 'by@example.org', 3, sha256('3'));"
+    "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 3)";
 static const char belongings_left[] = "SELECT concat_ws(' ', (SELECT count(*) FROM forge.mfa_factors), (SELECT count(*) FROM "
                                       "forge.mfa_backup_codes), (SELECT string_agg(subject, ',') FROM"
                                       " forge.login_failures), (SELECT count(*) FROM forge.api_keys), (SELECT count(*) FROM "
@@ -308,12 +315,25 @@ static const char everything_personal[] =
     " FROM forge.users u WHERE id = ";
 #define PERSONAL(id) ask(P("%s" #id, everything_personal))
 
+/* What forge.personal says goes with account 3, where its rows are counted to be as many as `wanted` says ("= 0"). */
+static const char *deletable(const char *wanted)
+{
+    return ask(
+        P("SELECT string_agg(p.relation || '.' || p.account_column, ' ' ORDER BY p.number) FROM forge.personal p"
+          " WHERE p.on_erase = 'delete' AND (xpath('/row/n/text()', query_to_xml(format("
+          "  'SELECT count(*) AS n FROM forge.%%I t JOIN forge.users u ON u.id = 3 WHERE %%s', p.relation,"
+          "  coalesce(p.whose, format('t.%%I = u.id', p.account_column))), false, true, '')))[1]::text::integer %s",
+          wanted));
+}
+
 START_TEST(leave_and_be_forgotten)
 {
     const forge_actor_t bob = {.id = 3, .ip = "192.0.2.9"};
     sql("UPDATE forge.users SET bio = 'b', avatar_url = 'https://x.org/a', locale = 'de', timezone = 'UTC', last_login_ip = '192.0.2.9' "
         "WHERE id = 3");
     sql(belongings);
+    const char *bare = deletable("= 0"), *left;
+    ck_assert_msg(!bare, "nothing to delete in %s", bare);
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_OK);
     ck_assert_str_eq(ask("SELECT is_active || ' ' || (erase_at BETWEEN now() + interval '29 days' AND now() + interval '30 days') FROM "
                          "forge.users WHERE id = 3"),
@@ -326,6 +346,8 @@ START_TEST(leave_and_be_forgotten)
     forge_store_effects_take(db, forge_test_pool);
     ck_assert_int_eq(forge_store_accounts_erase(db, forge_test_pool), FORGE_OK);
     ck_assert_str_eq(PERSONAL(3), "deleted-3@invalid|deleted-3@invalid|deleted_3|f|t|t|f|0");
+    left = deletable("> 0");
+    ck_assert_msg(!left, "left in %s", left);
     ck_assert_str_eq(APR_ARRAY_IDX(forge_store_effects_take(db, forge_test_pool).revoked, 0, const char *), "u3:2");
     ck_assert_str_eq(ask("SELECT title || instructor_id FROM forge.courses"), "C3");
     ck_assert_str_eq(events(), "user.deactivated:3>3 user.anonymized:->3");
@@ -346,13 +368,14 @@ START_TEST(last_owner_leaves_nothing_behind)
     sql("UPDATE forge.memberships SET role = 'owner' WHERE organization_id = 1");
     sql("UPDATE forge.users SET is_active = false WHERE id = 2"); /* an owner who cannot act is none */
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &bob), FORGE_E_LAST_OWNER);
-    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, 3, NULL, &root), FORGE_OK);
+    ck_assert_int_eq(forge_store_account_delete(db, forge_test_pool, &root, 3, NULL), FORGE_OK);
     ck_assert_str_eq(
         ask("SELECT string_agg(organization_id || role, ' ' ORDER BY organization_id) FROM forge.memberships WHERE user_id = 3"),
         "1owner 2owner");
     sql("UPDATE forge.users SET is_active = true WHERE id = 2");
-    ck_assert_int_eq(
-        forge_store_accounts_bulk(db, forge_test_pool, &(forge_bulk_t){.action = FORGE_BULK_DELETE, .ids = "{2}"}, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_accounts_bulk(db, forge_test_pool, &root,
+                                               &(forge_bulk_t){.action = FORGE_BULK_DELETE, .ids = "{2}"}, &rows),
+                     FORGE_OK);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships WHERE role = 'owner'"), "4"); /* nobody is left to take over */
 }
 END_TEST
@@ -361,9 +384,10 @@ START_TEST(come_back_in_time)
 {
     const forge_actor_t ada = {.id = 2};
     ck_assert_int_eq(forge_store_account_leave(db, forge_test_pool, &ada), FORGE_OK);
-    ck_assert_int_eq(update(2, "{\"is_active\":true}", false), FORGE_OK);
+    ck_assert_int_eq(update(2, "{\"is_active\":true}"), FORGE_OK);
     ck_assert_str_eq(ask("SELECT erase_at IS NULL AND is_active FROM forge.users WHERE id = 2"), "true");
-    ck_assert_int_eq(update(2, "{\"is_active\":false}", true), FORGE_OK); /* closed by an administrator: never erased by itself */
+    ck_assert_int_eq(update(2, "{\"is_active\":false}"),
+                     FORGE_OK); /* closed by an administrator: never erased by itself */
     ck_assert_str_eq(ask("SELECT erase_at IS NULL FROM forge.users WHERE id = 2"), "true");
 }
 END_TEST
@@ -388,7 +412,7 @@ START_TEST(export_without_secrets)
         "INSERT INTO forge.mfa_factors (user_id, secret) VALUES (2, repeat('SEALED', 8))");
     ck_assert_int_eq(forge_store_account_export(db, forge_test_pool, &ada, &rows), FORGE_OK);
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
-    forge_store_render_row(b, rows, 0);
+    forge_store_render_members(b, rows);
     const char *text = apr_pstrmemdup(forge_test_pool, b->data, b->len);
     ck_assert_ptr_null(strstr(text, "SEALED"));
     ck_assert_ptr_null(strstr(text, "$2y$"));
@@ -396,7 +420,7 @@ START_TEST(export_without_secrets)
     ck_assert_ptr_null(strstr(text, "secret"));
     ck_assert_ptr_null(strstr(text, "bob"));
     ck_assert_ptr_nonnull(strstr(text, "user.locked"));
-    ck_assert_str_eq(column("audit_event_count"), "2");
+    ck_assert_ptr_nonnull(strstr(text, "\"audit_event_count\":2,"));
     ck_assert_str_eq(ask("SELECT actor_id || request_id FROM forge.audit_events WHERE event = 'user.exported'"), "2req-1");
     ck_assert_int_eq(forge_store_account_export(db, forge_test_pool, &gone, &rows), FORGE_E_INVALID_TOKEN);
 }
@@ -406,8 +430,10 @@ END_TEST
 
 START_TEST(audit_is_read_to_its_end)
 {
-    const forge_audit_filter_t all = {NULL}, rare = {.event = "rare.event"},
-                               some = {.prefix = "user.", .actor = "3", .since = "2020-01-01T00:00:00Z"};
+    const forge_audit_filter_t all = {{NULL}}, rare = {{[FORGE_AUDIT_EVENT] = "rare.event"}},
+                               some = {{[FORGE_AUDIT_PREFIX] = "user.",
+                                        [FORGE_AUDIT_ACTOR] = "3",
+                                        [FORGE_AUDIT_SINCE] = "2020-01-01T00:00:00Z"}};
     apr_int64_t newest, oldest, before;
     sql("SET statement_timeout = 0");
     sql("INSERT INTO forge.audit_events (event, actor_id) SELECT CASE WHEN i = 7 THEN 'rare.event' ELSE 'user.e' END, i % 10 FROM "
@@ -492,11 +518,11 @@ END_TEST
 
 static forge_status_t demote(int i)
 {
-    const forge_account_patch_t patch = {.members = i % 2 ? "{\"role\":\"student\"}" : "{\"is_active\":false}", .removes = true};
+    const forge_patch_t patch = {.members = i % 2 ? "{\"role\":\"student\"}" : "{\"is_active\":false}"};
     db = schema_attach();
     if (i % 3 == 2)
-        return forge_store_account_delete(db, forge_test_pool, i + 1, NULL, &root);
-    return forge_store_account_update(db, forge_test_pool, i + 1, &patch, &root, &rows);
+        return forge_store_account_delete(db, forge_test_pool, &root, i + 1, NULL);
+    return forge_store_account_update(db, forge_test_pool, &root, i + 1, &patch, &rows);
 }
 
 START_TEST(parallel_demotions)

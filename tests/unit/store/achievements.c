@@ -2,6 +2,7 @@
  * Tests of store/achievements.c.
  */
 #include "schema.h"
+#include "store/learning/learning.h"
 
 static forge_rows_t *rows;
 
@@ -19,6 +20,11 @@ static forge_status_t create(const char *name, const char *points)
 {
     const forge_achievement_in_t in = {name, NULL, points, NULL};
     return forge_store_achievement_create(db, forge_test_pool, &in, &rows);
+}
+
+static forge_status_t update(apr_int64_t id, const char *members, const char *if_version)
+{
+    return forge_store_achievement_update(db, forge_test_pool, id, &(forge_patch_t){members, if_version}, &rows);
 }
 
 START_TEST(created_and_read)
@@ -44,8 +50,7 @@ START_TEST(names_are_unique)
     ck_assert_int_eq(create("One", NULL), FORGE_E_NAME_TAKEN);
     ck_assert_int_eq(create("Two", NULL), FORGE_OK);
     apr_int64_t two = forge_store_rows_int(rows, 0, "id", 0);
-    const forge_achievement_in_t in = {"One", NULL, NULL, NULL};
-    ck_assert_int_eq(forge_store_achievement_replace(db, forge_test_pool, two, &in, NULL, &rows), FORGE_E_NAME_TAKEN);
+    ck_assert_int_eq(update(two, "{\"name\":\"One\"}", NULL), FORGE_E_NAME_TAKEN);
 }
 END_TEST
 
@@ -65,15 +70,15 @@ END_TEST
 START_TEST(replaced)
 {
     ck_assert_int_eq(create("Old", "5"), FORGE_OK);
-    const forge_achievement_in_t in = {"New", NULL, NULL, "★"};
-    ck_assert_int_eq(forge_store_achievement_replace(db, forge_test_pool, 1, &in, "{1}", &rows), FORGE_OK);
+    const char *in = "{\"name\":\"New\",\"description\":null,\"points\":null,\"icon\":\"★\"}";
+    ck_assert_int_eq(update(1, in, "{1}"), FORGE_OK);
     ck_assert_str_eq(column("name"), "New");
     ck_assert_str_eq(column("points"), "0");
     ck_assert_str_eq(column("version"), "2");
-    ck_assert_int_eq(forge_store_achievement_replace(db, forge_test_pool, 1, &in, "{1}", &rows), FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_achievement_replace(db, forge_test_pool, 1, &in, "{}", &rows), FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_achievement_replace(db, forge_test_pool, 1, &in, "{9,2}", &rows), FORGE_OK);
-    ck_assert_int_eq(forge_store_achievement_replace(db, forge_test_pool, 2, &in, NULL, &rows), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(update(1, in, "{1}"), FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(update(1, in, "{}"), FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(update(1, in, "{9,2}"), FORGE_OK);
+    ck_assert_int_eq(update(2, in, NULL), FORGE_E_NOT_FOUND);
 }
 END_TEST
 
@@ -92,7 +97,7 @@ START_TEST(listed)
     apr_int64_t total = 0;
     for (int i = 0; i < 5; i++)
         ck_assert_int_eq(create(apr_psprintf(forge_test_pool, "A%d", i), NULL), FORGE_OK);
-    forge_list_query_t query = {.base = none, .values = none, .limit = 2, .count = true};
+    forge_list_query_t query = {.values = none, .limit = 2, .count = true};
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_achievements_list, &query, &rows, &total), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 3);
     ck_assert_int_eq(total, 5);

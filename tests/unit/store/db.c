@@ -2,14 +2,15 @@
  * Tests of store/db.c, run.c, wire.c and sqlstate.c: connections that die, hang, forget, and statements that fail.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <signal.h>
 #include <stdio.h>
 
-static const forge_stmt_t add_stmt = {"test_add", "SELECT $1::int + $2::int AS sum, pg_backend_pid() AS pid", 2};
-static const forge_stmt_t slow_stmt = {"test_slow", "SELECT pg_sleep($1::float8)", 1};
-static const char *const one_two[] = {"1", "2"};
+static const forge_stmt_t add_stmt = {"test_add", "SELECT $1::int + $2::int AS sum, pg_backend_pid() AS pid"};
+static const forge_stmt_t slow_stmt = {"test_slow", "SELECT pg_sleep($1::float8)"};
+#define ONE_TWO FORGE_ARGS("1", "2")
 
 static PGconn *conn;
 static forge_db_t *db;
@@ -24,7 +25,7 @@ static void setup(void)
 static void add_works(void)
 {
     forge_rows_t *rows;
-    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &add_stmt, one_two, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &add_stmt, ONE_TWO, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 1);
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "sum", 0), 3);
 }
@@ -37,8 +38,8 @@ static int prepared(const char *name)
 
 static forge_status_t sql(const char *text)
 {
-    const forge_stmt_t stmt = {"", text, 0};
-    return forge_store_run(db, forge_test_pool, &stmt, NULL, NULL);
+    const forge_stmt_t stmt = {"", text};
+    return forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL);
 }
 
 #define SAME(a, b) forge_store_same_database(forge_test_pool, a, b)
@@ -140,7 +141,7 @@ START_TEST(learns_again_after_deallocate)
     PQclear(PQexec(conn, "DEALLOCATE ALL"));
     db = forge_test_pg_attach(forge_test_pool, conn);
     PQclear(PQprepare(conn, "test_slow", "SELECT 1 WHERE $1::float8 > 0", 0, NULL));
-    const char *const args[] = {"0.001"};
+    const forge_args_t args = FORGE_ARGS("0.001");
     ck_assert_int_eq(forge_store_run(db, forge_test_pool, &slow_stmt, args, NULL), FORGE_OK);
     ck_assert_str_eq(forge_test_pg_logged(), "");
 }
@@ -150,7 +151,7 @@ static forge_status_t add_in_tx(forge_db_t *d, apr_pool_t *p, void *baton)
 {
     ++*(int *)baton;
     FORGE_TRY(forge_store_script(d, p, "INSERT INTO kept VALUES (1)", NULL));
-    return forge_store_run(d, p, &add_stmt, one_two, NULL);
+    return forge_store_run(d, p, &add_stmt, ONE_TWO, NULL);
 }
 
 START_TEST(learns_again_in_a_transaction)
@@ -173,12 +174,12 @@ END_TEST
 
 START_TEST(result_type_may_change)
 {
-    static const forge_stmt_t all = {"test_all", "SELECT * FROM grows", 0};
+    static const forge_stmt_t all = {"test_all", "SELECT * FROM grows"};
     forge_rows_t *rows;
     forge_test_pg_do(db, forge_test_pool, "CREATE TABLE grows (a int); INSERT INTO grows VALUES (1)");
-    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &all, NULL, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &all, FORGE_NO_ARGS, NULL), FORGE_OK);
     forge_test_pg_do(db, forge_test_pool, "ALTER TABLE grows ADD b int DEFAULT 7");
-    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &all, NULL, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &all, FORGE_NO_ARGS, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "b", 0), 7);
     ck_assert_ptr_null(forge_store_rows_text(rows, 0, "c"));
     ck_assert_ptr_null(forge_store_rows_text(rows, 1, "a"));
@@ -197,7 +198,8 @@ START_TEST(survives_a_killed_back_end)
     const char *pid = apr_itoa(other, PQbackendPID(conn));
     forge_test_pg_ask(killer, other, apr_psprintf(other, "SELECT pg_terminate_backend(%s, 5000)", pid));
     /* found dead before anything is sent; then the pool resets it */
-    ck_assert_int_eq(forge_store_db_attach(other, conn, &settings, NULL, NULL, NULL, &dead), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(forge_store_db_attach(other, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &dead),
+                     FORGE_E_DATABASE_DOWN);
     ck_assert_ptr_null(dead);
     ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
     PQreset(conn);
@@ -221,7 +223,7 @@ END_TEST
 
 START_TEST(statement_timeout)
 {
-    const char *const args[] = {"30"};
+    const forge_args_t args = FORGE_ARGS("30");
     forge_test_pg_do(db, forge_test_pool, "SET statement_timeout = 50");
     ck_assert_int_eq(forge_store_run(db, forge_test_pool, &slow_stmt, args, NULL), FORGE_E_TIMEOUT);
     add_works();
@@ -233,7 +235,8 @@ static void hurry(apr_interval_time_t answer)
 {
     forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL};
     forge_store_db_detach(db);
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, NULL, NULL, NULL, &db), FORGE_OK);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
+                     FORGE_OK);
 }
 
 START_TEST(a_server_that_hangs)
@@ -243,7 +246,7 @@ START_TEST(a_server_that_hangs)
     hurry(300000);
     ck_assert_int_eq(kill(pid, SIGSTOP), 0);
     apr_time_t before = apr_time_now();
-    forge_status_t status = forge_store_run(db, forge_test_pool, &add_stmt, one_two, NULL);
+    forge_status_t status = forge_store_run(db, forge_test_pool, &add_stmt, ONE_TWO, NULL);
     bool bounded = apr_time_now() - before < 3 * APR_USEC_PER_SEC;
     forge_store_db_detach(db);
     kill(pid, SIGCONT);
@@ -258,12 +261,12 @@ END_TEST
 
 START_TEST(a_server_that_does_not_read)
 {
-    static const forge_stmt_t length = {"test_length", "SELECT length($1::text) AS n", 1};
+    static const forge_stmt_t length = {"test_length", "SELECT length($1::text) AS n"};
     pid_t pid = PQbackendPID(conn);
     char *large = apr_palloc(forge_test_pool, 8 * 1024 * 1024 + 1);
     memset(large, 'x', 8 * 1024 * 1024);
     large[8 * 1024 * 1024] = '\0';
-    const char *const args[] = {large};
+    const forge_args_t args = FORGE_ARGS(large);
     forge_rows_t *rows;
     ck_assert_int_eq(forge_store_run(db, forge_test_pool, &length, args, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "n", 0), 8 * 1024 * 1024);
@@ -283,7 +286,8 @@ START_TEST(stopped_at_the_first_word)
     PGconn *fresh = forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
     pid_t pid = PQbackendPID(fresh);
     ck_assert_int_eq(kill(pid, SIGSTOP), 0);
-    forge_status_t status = forge_store_db_attach(forge_test_pool, fresh, &settings, "x", NULL, NULL, &other);
+    forge_status_t status =
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){"x", NULL, NULL}, &other);
     kill(pid, SIGCONT);
     ck_assert_int_eq(status, FORGE_E_DATABASE_DOWN);
     ck_assert_int_eq(PQstatus(fresh), CONNECTION_BAD);
@@ -298,25 +302,32 @@ START_TEST(outdated_schema_recovers)
     const char *where = forge_test_pg_database(forge_test_pool, "store_empty", false), *why;
     PGconn *fresh = forge_test_pg_connect(forge_test_pool, where);
     for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_E_SCHEMA_OUTDATED);
+        ck_assert_int_eq(
+            forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+            FORGE_E_SCHEMA_OUTDATED);
     forge_db_t *admin = forge_store_db_connect(forge_test_pool, where, &why);
     ck_assert_ptr_nonnull(admin);
     ck_assert_int_eq(forge_store_schema_check(admin, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 0);
     ck_assert_int_eq(max, 40);
     forge_test_pg_do(admin, forge_test_pool, "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int)");
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_E_SCHEMA_OUTDATED);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+        FORGE_E_SCHEMA_OUTDATED);
     forge_test_pg_do(admin, forge_test_pool, "INSERT INTO forge.migrations VALUES (1000000)");
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine), FORGE_OK);
     ck_assert_int_eq(forge_store_schema_check(mine, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 1000000);
     ck_assert_int_ge(found, forge_store_schema_wanted());
     /* a table that vanishes later makes the next attach look again */
     forge_test_pg_do(admin, forge_test_pool, "DROP TABLE forge.migrations");
-    static const forge_stmt_t gone = {"test_gone", "SELECT 1 FROM forge.nowhere", 0};
-    ck_assert_int_eq(forge_store_run(mine, forge_test_pool, &gone, NULL, NULL), FORGE_E_SCHEMA_OUTDATED);
+    static const forge_stmt_t gone = {"test_gone", "SELECT 1 FROM forge.nowhere"};
+    ck_assert_int_eq(forge_store_run(mine, forge_test_pool, &gone, FORGE_NO_ARGS, NULL), FORGE_E_SCHEMA_OUTDATED);
     forge_store_db_detach(mine);
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, fresh, &settings, NULL, NULL, NULL, &mine), FORGE_E_SCHEMA_OUTDATED);
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
+        FORGE_E_SCHEMA_OUTDATED);
 }
 END_TEST
 
@@ -325,7 +336,8 @@ static void request(const char *id)
 {
     static const forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
     forge_store_db_detach(db);
-    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, id, NULL, NULL, &db), FORGE_OK);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){id, NULL, NULL}, &db),
+                     FORGE_OK);
 }
 
 static const char *activity(void)
@@ -430,6 +442,24 @@ START_TEST(constraints_have_names)
 }
 END_TEST
 
+/* The server counts; a wrong number is a fault of ours, and the connection goes on. */
+START_TEST(parameters_are_counted)
+{
+    static const forge_stmt_t unnamed = {"", "SELECT $1::int + $2::int AS sum"},
+                              hole = {"test_hole", "SELECT $2::int AS n"};
+    const forge_stmt_t *const statements[] = {&add_stmt, &unnamed};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], FORGE_ARGS("1"), NULL), FORGE_E_INTERNAL);
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], FORGE_ARGS("1", "2", "3"), NULL),
+                         FORGE_E_INTERNAL);
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], FORGE_NO_ARGS, NULL), FORGE_E_INTERNAL);
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, statements[i], ONE_TWO, NULL), FORGE_OK);
+    }
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &hole, ONE_TWO, NULL), FORGE_E_INTERNAL);
+    ck_assert_str_eq(forge_test_pg_logged(), "FG0206 FG0206 FG0206 FG0206 FG0206 FG0206 FG0206 ");
+}
+END_TEST
+
 START_TEST(passing_trouble_is_tried_again)
 {
     forge_test_pg_do(db, forge_test_pool,
@@ -447,8 +477,8 @@ END_TEST
 START_TEST(prepared_statements_have_a_ceiling)
 {
     for (int i = 0; i < 800; i++) {
-        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1", 0};
-        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, NULL), FORGE_OK);
+        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1"};
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
     }
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM pg_prepared_statements"), "768");
 }
@@ -456,13 +486,13 @@ END_TEST
 
 START_TEST(values_go_by_parameter)
 {
-    static const forge_stmt_t echo = {"test_echo", "SELECT $1::text AS a, $2::text AS b", 2};
-    const char *const args[] = {"'; DROP TABLE x; -- \\ \" \xf0\x9f\x8e\x93", NULL};
+    static const forge_stmt_t echo = {"test_echo", "SELECT $1::text AS a, $2::text AS b"};
+    const forge_args_t args = FORGE_ARGS("'; DROP TABLE x; -- \\ \" \xf0\x9f\x8e\x93", NULL);
     forge_rows_t *rows;
     ck_assert_int_eq(forge_store_run(db, forge_test_pool, &echo, args, &rows), FORGE_OK);
-    ck_assert_str_eq(forge_store_rows_text(rows, 0, "a"), args[0]);
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "a"), args.values[0]);
     ck_assert_ptr_null(forge_store_rows_text(rows, 0, "b"));
-    const char *const bad[] = {"\xff\xfe", NULL};
+    const forge_args_t bad = FORGE_ARGS("\xff\xfe", NULL);
     ck_assert_int_eq(forge_store_run(db, forge_test_pool, &echo, bad, NULL), FORGE_E_VALIDATION);
 }
 END_TEST
@@ -517,6 +547,7 @@ Suite *forge_test_store_db(void)
     tcase_add_test(tc, detach_rolls_back);
     tcase_add_test(tc, states_have_meanings);
     tcase_add_test(tc, constraints_have_names);
+    tcase_add_test(tc, parameters_are_counted);
     tcase_add_test(tc, passing_trouble_is_tried_again);
     tcase_add_test(tc, prepared_statements_have_a_ceiling);
     tcase_add_test(tc, values_go_by_parameter);

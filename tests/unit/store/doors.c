@@ -2,6 +2,7 @@
  * Tests of store/doors.c.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
 
 static forge_rows_t *rows;
 

@@ -2,6 +2,7 @@
  * Tests of store/effects.c: what is told to the world is what was committed, once, and nothing that was undone.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 
 #include <apr_strings.h>
@@ -19,9 +20,8 @@ static void setup(void)
 /* A statement with both columns, as those of the aggregates have them. */
 static forge_status_t act(const char *audit, const char *revoked)
 {
-    static const forge_stmt_t stmt = {"test_act", "SELECT $1::text AS _audit, $2::text AS _revoked", 2};
-    const char *args[] = {audit, revoked};
-    return forge_store_run(db, forge_test_pool, &stmt, args, NULL);
+    static const forge_stmt_t stmt = {"test_act", "SELECT $1::text AS _audit, $2::text AS _revoked"};
+    return forge_store_run(db, forge_test_pool, &stmt, FORGE_ARGS(audit, revoked), NULL);
 }
 
 static const char *joined(const apr_array_header_t *notes)
@@ -49,11 +49,10 @@ END_TEST
 
 START_TEST(outlive_the_result)
 {
-    static const forge_stmt_t stmt = {"test_short", "SELECT 's' || $1::text AS _revoked", 1};
+    static const forge_stmt_t stmt = {"test_short", "SELECT 's' || $1::text AS _revoked"};
     apr_pool_t *brief;
-    const char *arg = "77";
     apr_pool_create(&brief, forge_test_pool);
-    ck_assert_int_eq(forge_store_run(db, brief, &stmt, &arg, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_run(db, brief, &stmt, FORGE_ARGS("77"), NULL), FORGE_OK);
     apr_pool_destroy(brief);
     ck_assert_str_eq(taken(), "|s77");
 }
@@ -61,8 +60,8 @@ END_TEST
 
 START_TEST(no_rows_no_effects)
 {
-    static const forge_stmt_t stmt = {"test_none", "SELECT 's1' AS _revoked WHERE false", 0};
-    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, NULL), FORGE_OK);
+    static const forge_stmt_t stmt = {"test_none", "SELECT 's1' AS _revoked WHERE false"};
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
     ck_assert_str_eq(taken(), "|");
 }
 END_TEST
@@ -116,8 +115,8 @@ END_TEST
 START_TEST(a_refused_commit_drops_them)
 {
     ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
-    static const forge_stmt_t twice = {"test_twice", "INSERT INTO kept VALUES (1), (1) RETURNING 's1' AS _revoked", 0};
-    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &twice, NULL, NULL), FORGE_OK);
+    static const forge_stmt_t twice = {"test_twice", "INSERT INTO kept VALUES (1), (1) RETURNING 's1' AS _revoked"};
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &twice, FORGE_NO_ARGS, NULL), FORGE_OK);
     ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_E_CONFLICT);
     ck_assert_str_eq(taken(), "|");
 }

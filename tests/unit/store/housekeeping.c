@@ -2,6 +2,7 @@
  * Tests of store/housekeeping.c on the real schema: of each kind the row that is due goes, and its neighbour stays.
  */
 #include "schema.h"
+#include "store/operations/operations.h"
 
 static void suite_begin(void)
 {

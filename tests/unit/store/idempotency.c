@@ -2,6 +2,7 @@
  * Tests of store/idempotency.c and housekeeping.c: claims, replays, and what is swept away.
  */
 #include "pg.h"
+#include "store/operations/operations.h"
 #include "unit.h"
 #include <pthread.h>
 
@@ -25,13 +26,16 @@ static void setup(void)
 static forge_status_t claim(forge_db_t *d, const char *fingerprint, bool *found, forge_stored_answer_t *answer)
 {
     ck_assert_int_eq(forge_store_begin(d, forge_test_pool), FORGE_OK);
-    return forge_store_idempotency_claim(d, forge_test_pool, "POST /x 7", "key-1", fingerprint, found, answer);
+    return forge_store_idempotency_claim(d, forge_test_pool,
+                                         &(forge_idempotency_key_t){"POST /x 7", "key-1", fingerprint}, found, answer);
 }
 
 static void finish(const forge_stored_answer_t *answer)
 {
     if (answer)
-        ck_assert_int_eq(forge_store_idempotency_keep(db, forge_test_pool, "POST /x 7", "key-1", answer), FORGE_OK);
+        ck_assert_int_eq(forge_store_idempotency_keep(db, forge_test_pool,
+                                                      &(forge_idempotency_key_t){"POST /x 7", "key-1", NULL}, answer),
+                         FORGE_OK);
     ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
 }
 
@@ -114,19 +118,20 @@ END_TEST
 static void *client(void *baton)
 {
     static const forge_db_settings_t settings = {5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, NULL};
-    static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES", 0};
+    static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES"};
     forge_stored_answer_t answer;
     apr_pool_t *p;
     forge_db_t *mine;
     bool found = false;
     apr_pool_create(&p, NULL);
     PGconn *conn = PQconnectdb(where);
-    if (forge_store_db_attach(p, conn, &settings, NULL, NULL, NULL, &mine) == FORGE_OK)
+    if (forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine) == FORGE_OK)
         for (int i = 0; i < 200 && !found; i++) {
             if (forge_store_begin(mine, p) == FORGE_OK &&
-                forge_store_idempotency_claim(mine, p, "s", "k", "f", &found, &answer) == FORGE_OK && !found &&
-                forge_store_run(mine, p, &work, NULL, NULL) == FORGE_OK &&
-                forge_store_idempotency_keep(mine, p, "s", "k", &created) == FORGE_OK)
+                forge_store_idempotency_claim(mine, p, &(forge_idempotency_key_t){"s", "k", "f"}, &found, &answer) ==
+                    FORGE_OK &&
+                !found && forge_store_run(mine, p, &work, FORGE_NO_ARGS, NULL) == FORGE_OK &&
+                forge_store_idempotency_keep(mine, p, &(forge_idempotency_key_t){"s", "k", NULL}, &created) == FORGE_OK)
                 forge_store_commit(mine, p);
             forge_store_rollback(mine);
         }

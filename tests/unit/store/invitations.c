@@ -2,6 +2,8 @@
  * Tests of store/invitations.c and enrollments.c: who invites, who accepts, once; who takes a course.
  */
 #include "organizations.h"
+#include "store/organizations/organizations.h"
+#include "store/learning/learning.h"
 
 #define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
 
@@ -203,7 +205,7 @@ static forge_status_t enroll(int caller, int course, bool *already)
 static bool enrolled(int user, int course)
 {
     bool is = true;
-    ck_assert_int_eq(forge_store_enrolled(db, forge_test_pool, course, user, &is), FORGE_OK);
+    ck_assert_int_eq(forge_store_enrolled(db, forge_test_pool, &(forge_who_t){.user_id = user}, course, &is), FORGE_OK);
     return is;
 }
 

@@ -2,6 +2,7 @@
  * Tests of store/list.c: filters, orders, cursors and their combinations.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -40,7 +41,7 @@ static void setup(void)
                      "INSERT INTO items SELECT g, 2, 'red', 0 FROM generate_series(301, 310) g; ANALYZE items");
 }
 
-static const char *const owner[] = {"1"};
+#define OWNER FORGE_ARGS("1")
 
 /* Ids of a page, "1 2 3". */
 static const char *page(const forge_list_query_t *query, apr_int64_t *total)
@@ -57,7 +58,7 @@ START_TEST(one_row_more_than_asked)
 {
     const char *const none[3] = {NULL};
     forge_rows_t *rows;
-    forge_list_query_t query = {.base = owner, .values = none, .limit = 100};
+    forge_list_query_t query = {.base = OWNER, .values = none, .limit = 100};
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &items, &query, &rows, NULL), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 101);
     query.limit = 2;
@@ -76,7 +77,7 @@ START_TEST(filters_combine)
 {
     const char *values[3] = {"red", NULL, NULL};
     apr_int64_t total = -1;
-    forge_list_query_t query = {.base = owner, .values = values, .limit = 3, .count = true};
+    forge_list_query_t query = {.base = OWNER, .values = values, .limit = 3, .count = true};
     ck_assert_str_eq(page(&query, &total), "3 6 9 12");
     ck_assert_int_eq(total, 100);
     values[1] = "29";
@@ -104,8 +105,12 @@ START_TEST(cursors_walk_everything)
         forge_rows_t *by_key, *by_skip;
         int seen = 0, have;
         do {
-            forge_list_query_t query = {
-                .base = owner, .values = none, .sort = "-n", .after_id = last_id, .after_key = last_key, .limit = limit};
+            forge_list_query_t query = {.base = OWNER,
+                                        .values = none,
+                                        .sort = "-n",
+                                        .after_id = last_id,
+                                        .after_key = last_key,
+                                        .limit = limit};
             ck_assert_int_eq(forge_store_list(db, forge_test_pool, &items, &query, &by_key, NULL), FORGE_OK);
             query.after_id = query.after_key = NULL;
             query.skip = seen;
@@ -127,7 +132,7 @@ END_TEST
 START_TEST(cursor_with_skip_and_filter)
 {
     const char *values[3] = {"red", NULL, NULL};
-    forge_list_query_t query = {.base = owner, .values = values, .after_id = "9", .skip = 1, .limit = 2};
+    forge_list_query_t query = {.base = OWNER, .values = values, .after_id = "9", .skip = 1, .limit = 2};
     ck_assert_str_eq(page(&query, NULL), "15 18 21");
 }
 END_TEST
@@ -136,11 +141,11 @@ START_TEST(bad_queries)
 {
     const char *none[3] = {NULL};
     forge_rows_t *rows;
-    forge_list_query_t query = {.base = owner, .values = none, .sort = "-n", .after_id = "5", .limit = 5};
+    forge_list_query_t query = {.base = OWNER, .values = none, .sort = "-n", .after_id = "5", .limit = 5};
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &items, &query, &rows, NULL), FORGE_E_VALIDATION);
     query.after_key = "not a number";
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &items, &query, &rows, NULL), FORGE_E_VALIDATION);
-    query = (forge_list_query_t){.base = owner, .values = none, .limit = 0};
+    query = (forge_list_query_t){.base = OWNER, .values = none, .limit = 0};
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &items, &query, &rows, NULL), FORGE_E_VALIDATION);
     query.limit = 101;
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &items, &query, &rows, NULL), FORGE_E_VALIDATION);
@@ -159,7 +164,7 @@ START_TEST(lists_that_do_not_fit)
     const char *values[FORGE_LIST_FILTERS_MAX] = {NULL};
     forge_list_t list = items;
     forge_rows_t *rows;
-    const forge_list_query_t query = {.base = owner, .values = values, .limit = 5};
+    forge_list_query_t query = {.base = OWNER, .values = values, .limit = 5};
     for (int i = 0; i < FORGE_LIST_FILTERS_MAX; i++)
         many[i] = (forge_list_filter_t){"least", "i.n >= $%d::int"};
     list.name = "many";
@@ -172,6 +177,10 @@ START_TEST(lists_that_do_not_fit)
     ck_assert_ptr_nonnull(forge_store_list_problem(&list));
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &list, &query, &rows, NULL), FORGE_E_INTERNAL);
     list = items;
+    query.base = FORGE_ARGS("1", "2");
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &list, &query, &rows, NULL), FORGE_E_INTERNAL);
+    query.base = FORGE_NO_ARGS;
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &list, &query, &rows, NULL), FORGE_E_INTERNAL);
     list.base_args = 100;
     ck_assert_ptr_nonnull(forge_store_list_problem(&list));
     list = items;
@@ -185,7 +194,7 @@ END_TEST
 START_TEST(combinations_are_prepared)
 {
     const char *values[3] = {"red", NULL, NULL};
-    forge_list_query_t query = {.base = owner, .values = values, .limit = 100, .count = true};
+    forge_list_query_t query = {.base = OWNER, .values = values, .limit = 100, .count = true};
     apr_int64_t total;
     for (int i = 0; i < 3; i++)
         page(&query, &total);
@@ -193,8 +202,8 @@ START_TEST(combinations_are_prepared)
                                        "SELECT string_agg(name, ' ' ORDER BY name) FROM pg_prepared_statements WHERE name LIKE 'items%'"),
                      "items:1:0:4 items:1:count");
     for (int i = 0; i < 600; i++) {
-        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1", 0};
-        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, NULL), FORGE_OK);
+        const forge_stmt_t stmt = {apr_psprintf(forge_test_pool, "test_%d", i), "SELECT 1"};
+        ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, NULL), FORGE_OK);
     }
     values[1] = "0";
     query.limit = 3;

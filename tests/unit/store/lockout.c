@@ -2,6 +2,8 @@
  * Tests of store/lockout.c: guesses are charged, counted and forgotten, exactly, also when many come at once.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 static forge_rows_t *rows;
 static int seconds;
@@ -203,14 +205,14 @@ START_TEST(unlocked_by_hand)
     const forge_actor_t root = {.id = 9, .admin = true, .ip = "192.0.2.1", .request_id = "r2"};
     forge_guess_t here = guess("192.0.2.7"), there = guess("192.0.2.8");
     guesses(&here), guesses(&there);
-    ck_assert_int_eq(forge_store_unlock(db, forge_test_pool, 1, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_unlock(db, forge_test_pool, &root, 1, &rows), FORGE_OK);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "id"), "1");
     ck_assert_ptr_null(counters());
     ck_assert_str_eq(ask("SELECT actor_id || host(ip) || request_id || (detail->>'counters') FROM forge.audit_events"
                          " WHERE event = 'user.unlocked'"),
                      "9192.0.2.1r23");
     ck_assert_int_eq(guesses(&here), 5);
-    ck_assert_int_eq(forge_store_unlock(db, forge_test_pool, 77, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_unlock(db, forge_test_pool, &root, 77, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
 END_TEST
@@ -268,7 +270,7 @@ static forge_status_t guess_from_everywhere(int i)
         if (status == FORGE_OK && verdict == FORGE_GUESS_ALLOWED)
             status = forge_store_guess_settle(db, forge_test_pool, &g, n % 2);
         if (status == FORGE_OK && i == 0)
-            status = forge_store_unlock(db, forge_test_pool, 1, &(forge_actor_t){.id = 0}, &rows);
+            status = forge_store_unlock(db, forge_test_pool, &(forge_actor_t){.id = 0}, 1, &rows);
         if (status != FORGE_OK)
             return status;
     }

@@ -2,6 +2,8 @@
  * Tests of store/one_time.c, passwords.c, outbox.c: tokens are spent once, and what hangs on them happens in the same statement.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 #define P      forge_test_pool
 #define SENDER "https://learn.example.org"
@@ -379,8 +381,8 @@ START_TEST(rules)
     token("reset", 'a');
     mails(1);
     for (const char *const *statement = broken; *statement; statement++) {
-        const forge_stmt_t one = {"", *statement, 0};
-        ck_assert_msg(forge_store_run(owner, P, &one, NULL, NULL) == FORGE_E_VALIDATION, "%s", *statement);
+        const forge_stmt_t one = {"", *statement};
+        ck_assert_msg(forge_store_run(owner, P, &one, FORGE_NO_ARGS, NULL) == FORGE_E_VALIDATION, "%s", *statement);
     }
 }
 END_TEST

@@ -2,6 +2,8 @@
  * Tests of store/mfa.c and of the logins in two steps (store/users.c): what is spent is spent once, what ends is told.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 static forge_rows_t *rows;
 static const char mac_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -218,15 +220,15 @@ START_TEST(reset_by_an_administrator)
     const forge_actor_t root = {.id = 2, .admin = true, .ip = "192.0.2.1", .request_id = "r2"};
     enable();
     revoked();
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 1, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 1, &rows), FORGE_OK);
     ck_assert_str_eq(column("had"), "t");
     ck_assert_str_eq(revoked(), "u1:1 s1");
     ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "1"); /* Bob's */
     ck_assert_ptr_nonnull(strstr(events(), "mfa.reset21"));
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 1, &(forge_actor_t){.id = 0}, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &(forge_actor_t){.id = 0}, 1, &rows), FORGE_OK);
     ck_assert_str_eq(column("had"), "f");
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, 77, &root, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 77, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
 END_TEST
@@ -331,7 +333,7 @@ START_TEST(no_plain_login_with_a_factor)
 {
     forge_new_session_t s = {.refresh_sha256 = mac_a, .expires_at = "2100-01-01", .guess = &guess};
     enable();
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, 1, 0, NULL, &s, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){1, 0, NULL, s}, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     ck_assert_int_eq(forge_store_user_for_login(db, forge_test_pool, NULL, "ada", &rows), FORGE_OK);
     ck_assert_str_eq(column("_mfa"), "t");

@@ -2,6 +2,7 @@
  * Tests of store/migrate.c: up, down, changed files, two nodes at once.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -100,7 +101,7 @@ static const char *status(void)
 static forge_status_t apply(int target, const char **why)
 {
     said[0] = '\0';
-    return forge_store_migrations_apply(db, forge_test_pool, files(), target, NULL, say, why);
+    return forge_store_migrations_apply(db, forge_test_pool, &(forge_migrate_t){files(), target, NULL, say}, why);
 }
 
 START_TEST(reads_a_directory)
@@ -229,10 +230,14 @@ START_TEST(rights_are_granted)
         "0002_two.up.sql",
         "CREATE FUNCTION forge.grant_app(app text) RETURNS void LANGUAGE plpgsql AS"
         " $$ BEGIN IF app = 'nobody' THEN RAISE EXCEPTION 'role \"%\" does not exist', app; END IF; UPDATE forge.one SET a = 77; END $$");
-    ck_assert_int_eq(forge_store_migrations_apply(db, forge_test_pool, files(), 1, "app", say, &why), FORGE_OK);
-    ck_assert_int_eq(forge_store_migrations_apply(db, forge_test_pool, files(), 0, "app", say, &why), FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_migrations_apply(db, forge_test_pool, &(forge_migrate_t){files(), 1, "app", say}, &why), FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_migrations_apply(db, forge_test_pool, &(forge_migrate_t){files(), 0, "app", say}, &why), FORGE_OK);
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT a FROM forge.one"), "77");
-    ck_assert_int_ne(forge_store_migrations_apply(db, forge_test_pool, files(), 0, "nobody", say, &why), FORGE_OK);
+    ck_assert_int_ne(
+        forge_store_migrations_apply(db, forge_test_pool, &(forge_migrate_t){files(), 0, "nobody", say}, &why),
+        FORGE_OK);
     ck_assert_str_eq(why, "could not grant the role \"nobody\" its rights: role \"nobody\" does not exist");
 }
 END_TEST
@@ -246,7 +251,8 @@ static void *node(void *baton)
     apr_pool_create(&p, NULL);
     forge_db_t *mine = forge_store_db_connect(p, where, &why);
     apr_array_header_t *read = forge_store_migrations_read(p, dir, &why);
-    *result = mine && read ? forge_store_migrations_apply(mine, p, read, 0, NULL, NULL, &why) : FORGE_E_INTERNAL;
+    *result = mine && read ? forge_store_migrations_apply(mine, p, &(forge_migrate_t){read, 0, NULL, NULL}, &why)
+                           : FORGE_E_INTERNAL;
     apr_pool_destroy(p);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #define FORGE_UNIT_STORE_ORGANIZATIONS_H
 
 #include "schema.h"
+#include "store/organizations/organizations.h"
 
 /* Accounts by number; organisation 1 has OWNER, ADMIN_IN and MEMBER, organisation 2 has FOREIGN as its owner. */
 enum { ROOT = 1, OWNER, ADMIN_IN, MEMBER, FOREIGN, STUDENT, INACTIVE, VISITOR, NOBODY, CALLERS = STUDENT };
@@ -71,7 +72,7 @@ __attribute__((unused)) static forge_status_t add(int caller, int org, int user,
 
 __attribute__((unused)) static forge_status_t promote(int caller, int org, int user, const char *role)
 {
-    return forge_store_member_update(db, forge_test_pool, by(caller), org, user, role, &rows);
+    return forge_store_member_update(db, forge_test_pool, by(caller), org, &(forge_member_in_t){user, role}, &rows);
 }
 
 __attribute__((unused)) static forge_status_t drop(int caller, int org, int user)
@@ -92,10 +93,11 @@ __attribute__((unused)) static forge_status_t transfer(int caller, int org, int 
 /* Names of a list for a caller, "One Two". */
 __attribute__((unused)) static const char *listed(const forge_list_t *list, int caller, int org, const char *name)
 {
-    const char *base[] = {forge_util_itoa(forge_test_pool, caller), caller == ROOT ? "t" : "f", forge_util_itoa(forge_test_pool, org)};
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(forge_test_pool, caller), caller == ROOT ? "t" : "f",
+                                         forge_util_itoa(forge_test_pool, org));
     const char *text = "";
     apr_int64_t total;
-    forge_list_query_t query = {.base = base, .limit = 100, .count = true};
+    forge_list_query_t query = {.base = {base.values, list->base_args}, .limit = 100, .count = true};
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, list, &query, &rows, &total), FORGE_OK);
     ck_assert_int_eq(total, forge_store_rows_count(rows));
     for (int i = 0; i < forge_store_rows_count(rows); i++)

@@ -2,6 +2,7 @@
  * Starts and stops the private PostgreSQL of the tests of store/.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <ftw.h>
@@ -175,20 +176,54 @@ static void command(PGconn *conn, const char *sql)
     PQclear(result);
 }
 
+/* DROP and CREATE by a connection of its own, which is gone before the new database is used. */
+static const char *database_make(apr_pool_t *p, const char *name, const char *like)
+{
+    apr_pool_t *scratch;
+    apr_pool_create(&scratch, p);
+    const char *where = apr_psprintf(p, "host=%s port=5432 user=forge dbname=", folder);
+    PGconn *conn = forge_test_pg_connect(scratch, apr_pstrcat(scratch, where, "postgres", NULL));
+    command(conn, apr_pstrcat(scratch, "DROP DATABASE IF EXISTS ", name, " WITH (FORCE)", NULL));
+    command(conn, apr_pstrcat(scratch, "CREATE DATABASE ", name, like ? " TEMPLATE " : "", like, NULL));
+    apr_pool_destroy(scratch);
+    return apr_pstrcat(p, where, name, NULL);
+}
+
 const char *forge_test_pg_database(apr_pool_t *p, const char *name, bool schema)
 {
     logged[0] = '\0'; /* every test begins with a database of its own, also without fork */
-    const char *where = apr_psprintf(p, "host=%s port=5432 user=forge dbname=", folder);
-    PGconn *conn = forge_test_pg_connect(p, apr_pstrcat(p, where, "postgres", NULL));
-    command(conn, apr_pstrcat(p, "DROP DATABASE IF EXISTS ", name, " WITH (FORCE)", NULL));
-    command(conn, apr_pstrcat(p, "CREATE DATABASE ", name, NULL));
-    where = apr_pstrcat(p, where, name, NULL);
+    const char *where = database_make(p, name, NULL);
     if (schema)
         command(
             forge_test_pg_connect(p, where),
             "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int PRIMARY KEY, name text, sha256 text, applied_at timestamptz);"
             "INSERT INTO forge.migrations VALUES (1000000, 'all', '', now())");
     return where;
+}
+
+/* Migrates a database as forgectl does; the role is of the whole cluster. */
+static void migrate(apr_pool_t *p, const char *where)
+{
+    const char *why = "";
+    apr_array_header_t *files = forge_store_migrations_read(p, FORGE_SRCDIR "/sql/migrations", &why);
+    ck_assert_msg(files != NULL, "%s", why);
+    forge_db_t *admin = forge_store_db_connect(p, where, &why);
+    ck_assert_msg(admin != NULL, "%s", why);
+    ck_assert_msg(forge_store_script(admin, p, "CREATE ROLE forge_app LOGIN", &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_migrations_apply(admin, p, &(forge_migrate_t){files, 0, "forge_app", NULL}, &why) == FORGE_OK, "%s", why);
+}
+
+const char *forge_test_pg_migrated(apr_pool_t *p, const char *name)
+{
+    static bool made; /* the template, by the first suite of this program that asks */
+    if (!made) {
+        apr_pool_t *scratch; /* nobody may be connected to a template */
+        apr_pool_create(&scratch, p);
+        migrate(scratch, database_make(scratch, "migrated", NULL));
+        apr_pool_destroy(scratch);
+        made = true;
+    }
+    return database_make(p, name, "migrated");
 }
 
 static void note(void *baton, bool is_error, const char *tag, const char *message)
@@ -209,15 +244,16 @@ forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
     static const forge_db_settings_t settings = {2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL};
     forge_db_t *db;
-    ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, "unit-test", note, NULL, &db), FORGE_OK);
+    ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){"unit-test", note, NULL}, &db),
+                     FORGE_OK);
     return db;
 }
 
 const char *forge_test_pg_ask(forge_db_t *db, apr_pool_t *p, const char *sql)
 {
-    const forge_stmt_t stmt = {"", apr_pstrcat(p, "SELECT x::text AS x FROM (", sql, ") q(x)", NULL), 0};
+    const forge_stmt_t stmt = {"", apr_pstrcat(p, "SELECT x::text AS x FROM (", sql, ") q(x)", NULL)};
     forge_rows_t *rows;
-    ck_assert_int_eq(forge_store_run(db, p, &stmt, NULL, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_run(db, p, &stmt, FORGE_NO_ARGS, &rows), FORGE_OK);
     return forge_store_rows_text(rows, 0, "x");
 }
 

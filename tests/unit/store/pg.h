@@ -11,6 +11,8 @@
 void forge_test_pg_start(void);
 /* A new empty database of that name; returns its connection string. With schema: forge.migrations says that the schema is new enough. */
 const char *forge_test_pg_database(apr_pool_t *p, const char *name, bool schema);
+/* A new database of that name with the schema of sql/migrations, a copy of one that is migrated once; the role forge_app. */
+const char *forge_test_pg_migrated(apr_pool_t *p, const char *name);
 /* A connection as the pool would hand it out, closed with p. */
 PGconn *forge_test_pg_connect(apr_pool_t *p, const char *conninfo);
 /* Attaches with short time-outs (2 s, 4 s); the test fails when it does not work. */

@@ -2,6 +2,7 @@
  * Tests of store/render.c and rows.c: every kind of column as JSON.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 
@@ -16,9 +17,9 @@ static void setup(void)
 
 static forge_rows_t *rows_of(const char *sql)
 {
-    const forge_stmt_t stmt = {"", sql, 0};
+    const forge_stmt_t stmt = {"", sql};
     forge_rows_t *rows;
-    ck_assert_msg(forge_store_run(db, forge_test_pool, &stmt, NULL, &rows) == FORGE_OK, "%s", sql);
+    ck_assert_msg(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, &rows) == FORGE_OK, "%s", sql);
     return rows;
 }
 
@@ -119,14 +120,14 @@ START_TEST(text_is_escaped)
                                       "\xed\x9f\xbf",
                                       "]",
                                       "#"};
-    static const forge_stmt_t echo = {"test_echo", "SELECT $1::text AS v", 1};
+    static const forge_stmt_t echo = {"test_echo", "SELECT $1::text AS v"};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         for (int at = 0; at < 18; at++) {
             char text[64];
             forge_rows_t *rows;
             snprintf(text, sizeof text, "%.*s%s%.*s%s", at, "abcdefghijklmnopqr", odd[i], 17 - at, "ABCDEFGHIJKLMNOPQ",
                      at % 3 ? "" : odd[i]);
-            const char *args[] = {text};
+            const forge_args_t args = FORGE_ARGS(text);
             ck_assert_int_eq(forge_store_run(db, forge_test_pool, &echo, args, &rows), FORGE_OK);
             forge_buf_t *want = forge_util_buf_make(forge_test_pool, 0, 1024), *got = forge_util_buf_make(forge_test_pool, 0, 1024);
             forge_util_buf_puts(want, "{\"v\":");

@@ -2,6 +2,7 @@
  * Tests of store/revocation.c and migration 0008: whatever ends is written down and told, and a listener hears it or says that it cannot.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
 #include <signal.h>
 
 static apr_array_header_t *words; /* what was heard, without doubles side by side */

@@ -2,6 +2,7 @@
  * Tests of sql/migrations: the rules hold for someone who writes with psql, and every way up has its way back.
  */
 #include "schema.h"
+#include "store/operations/operations.h"
 #include <apr_file_io.h>
 
 static void begin(void)
@@ -248,6 +249,10 @@ START_TEST(application_role_is_weak)
         {"UPDATE forge.migrations SET number = 1", DENIED},
         {"INSERT INTO forge.app_rights VALUES ('users', '{DELETE}')", DENIED},
         {"UPDATE forge.enrollments SET user_id = 1", DENIED},
+        {"UPDATE forge.personal SET on_erase = 'keep', reason = 'x'",
+         DENIED}, /* its SQL runs with the rights of the caller */
+        {"INSERT INTO forge.personal (relation, account_column, on_erase, reason) VALUES ('x', 'y', 'keep', 'z')",
+         DENIED},
         {"SELECT forge.grant_app('forge_app')", DENIED},
         {"SELECT max(number) FROM forge.migrations", FINE},
     };
@@ -255,8 +260,11 @@ START_TEST(application_role_is_weak)
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_class WHERE relowner = 'forge_app'::regrole"), "0");
     ck_assert_str_eq(
         ask("SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'forge'::regnamespace AND a.grantee = 0"), "0");
-    ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace"
-                         " AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
+    ck_assert_str_eq(
+        ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
+            " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
+        "erase_accounts export_account instant");
+    ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
                      "0");
 }
 END_TEST
@@ -293,6 +301,58 @@ START_TEST(foreign_keys_have_indexes)
 }
 END_TEST
 
+/* Columns that name an account by a foreign key and have no row in forge.personal. */
+static const char unknown_personal[] =
+    "SELECT string_agg(c.relname || '.' || a.attname, ' ' ORDER BY c.relname, a.attname) FROM pg_constraint f"
+    " JOIN pg_class c ON c.oid = f.conrelid JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY "
+    "(f.conkey)"
+    " WHERE f.contype = 'f' AND f.confrelid = 'forge.users'::regclass AND NOT EXISTS ("
+    "  SELECT FROM forge.personal p WHERE p.relation = c.relname AND p.account_column = a.attname)";
+
+START_TEST(personal_columns_are_known)
+{
+    const char *odd = ask(unknown_personal);
+    ck_assert_msg(odd == NULL, "without a row in forge.personal: %s", odd);
+    sql("CREATE TABLE forge.notes (id bigint, author bigint REFERENCES forge.users, reader bigint REFERENCES "
+        "forge.users)");
+    ck_assert_str_eq(ask(unknown_personal), "notes.author notes.reader");
+    sql("DROP TABLE forge.notes");
+    odd = ask(
+        "SELECT string_agg(p.relation || '.' || p.account_column, ' ') FROM forge.personal p WHERE NOT EXISTS ("
+        " SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass(format('forge.%I', p.relation)) AND a.attnum > 0"
+        "  AND a.attname = p.account_column AND NOT a.attisdropped AND (p.whose IS NOT NULL OR a.atttypid = "
+        "'bigint'::regtype))");
+    ck_assert_msg(odd == NULL, "in forge.personal, but no column that holds an account's id: %s", odd);
+    odd = ask("SELECT string_agg(p.export_as, ' ') FROM forge.personal p WHERE p.export_as NOT IN ("
+              " SELECT e.member FROM forge.export_account(1) e) AND p.export_as NOT IN ('backup_codes_left', "
+              "'audit_events')");
+    ck_assert_msg(odd == NULL, "no select shows these members of the export: %s", odd);
+}
+END_TEST
+
+/* What an export may show is what its select names: nothing in bytes, nothing that is a secret by its name. */
+START_TEST(personal_exports_no_secrets)
+{
+    PGconn *conn = forge_test_pg_connect(forge_test_pool, forge_test_dsn);
+    PGresult *selects = PQexec(
+        conn, "SELECT replace(export_select, '$1', '1::bigint') FROM forge.personal WHERE export_select IS NOT NULL");
+    ck_assert_int_ge(PQntuples(selects), 9);
+    for (int i = 0; i < PQntuples(selects); i++) {
+        PGresult *shown = PQexec(conn, PQgetvalue(selects, i, 0));
+        ck_assert_msg(PQresultStatus(shown) == PGRES_TUPLES_OK, "%s: %s", PQgetvalue(selects, i, 0),
+                      PQerrorMessage(conn));
+        for (int c = 0; c < PQnfields(shown); c++) {
+            static const char *const secrets[] = {"secret", "sha256", "hash", "mac", "payload", "fingerprint", "token"};
+            for (size_t s = 0; s < sizeof(secrets) / sizeof(*secrets); s++)
+                ck_assert_msg(!strstr(PQfname(shown, c), secrets[s]), "%s", PQfname(shown, c));
+            ck_assert_msg(PQftype(shown, c) != 17, "%s is bytea", PQfname(shown, c));
+        }
+        PQclear(shown);
+    }
+    PQclear(selects);
+}
+END_TEST
+
 static const char catalogue[] = "SELECT md5(string_agg(x, E'\\n' ORDER BY x)) FROM ("
                                 " SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype, attnotnull) AS x FROM "
                                 "pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
@@ -316,7 +376,9 @@ START_TEST(down_and_up_again)
         ask("SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'forge'::regnamespace AND relkind IN ('r', 'S', 'v')"),
         "migrations");
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc WHERE pronamespace = 'forge'::regnamespace"), "0");
-    ck_assert_msg(forge_store_migrations_apply(admin, forge_test_pool, files, 0, "forge_app", NULL, &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_migrations_apply(admin, forge_test_pool, &(forge_migrate_t){files, 0, "forge_app", NULL},
+                                               &why) == FORGE_OK,
+                  "%s", why);
     ck_assert_str_eq(ask(catalogue), before);
 }
 END_TEST
@@ -348,11 +410,13 @@ START_TEST(inspected)
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "creates"), "");
     ck_assert_ptr_null(forge_store_rows_text(rows, 0, "missing"));
     ck_assert_ptr_null(forge_store_rows_text(rows, 0, "excess"));
-    sql("REVOKE INSERT ON forge.courses FROM forge_app; GRANT UPDATE ON forge.audit_events TO forge_app; GRANT CREATE ON SCHEMA public TO "
-        "forge_app");
+    sql("REVOKE INSERT ON forge.courses FROM forge_app; GRANT UPDATE ON forge.audit_events TO forge_app; GRANT CREATE "
+        "ON SCHEMA public TO "
+        "forge_app; REVOKE EXECUTE ON ROUTINE forge.instant FROM forge_app; GRANT EXECUTE ON ROUTINE forge.grant_app "
+        "TO forge_app");
     ck_assert_int_eq(forge_store_inspect_role(db, forge_test_pool, "forge_app", &rows), FORGE_OK);
-    ck_assert_str_eq(forge_store_rows_text(rows, 0, "missing"), "courses INSERT");
-    ck_assert_str_eq(forge_store_rows_text(rows, 0, "excess"), "audit_events UPDATE");
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "missing"), "courses INSERT, instant EXECUTE");
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "excess"), "audit_events UPDATE, grant_app EXECUTE");
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "creates"), "schema public");
     sql("REVOKE CREATE ON SCHEMA public FROM forge_app; SELECT forge.grant_app('forge_app')");
     ck_assert_int_eq(forge_store_inspect_role(db, forge_test_pool, "nobody at all", &rows), FORGE_OK);
@@ -378,6 +442,8 @@ Suite *forge_test_store_schema(void)
     tcase_add_test(tc, application_role_is_weak);
     tcase_add_test(tc, grants_refused_to_the_mighty);
     tcase_add_test(tc, foreign_keys_have_indexes);
+    tcase_add_test(tc, personal_columns_are_known);
+    tcase_add_test(tc, personal_exports_no_secrets);
     tcase_add_test(tc, down_and_up_again);
     tcase_add_test(tc, demo_loads_twice);
     tcase_add_test(tc, inspected);

@@ -5,6 +5,7 @@
 #define FORGE_UNIT_STORE_SCHEMA_H
 
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <sys/wait.h>
@@ -15,21 +16,14 @@
 static char forge_test_dsn[256]; /* as the owner of everything; set once a suite */
 static forge_db_t *db, *owner;   /* the application role; the owner */
 
-/* Unchecked fixture body: the database of a suite, migrated once. Nothing stays open for the forked tests to inherit. */
+/* Unchecked fixture body: the database of a suite. Nothing stays open for the forked tests to inherit. */
 __attribute__((unused)) static void schema_begin(const char *name)
 {
-    const char *why = "";
     apr_pool_t *p;
     forge_test_pg_start();
     apr_initialize();
     apr_pool_create(&p, NULL);
-    apr_cpystrn(forge_test_dsn, forge_test_pg_database(p, name, false), sizeof forge_test_dsn);
-    apr_array_header_t *files = forge_store_migrations_read(p, FORGE_SRCDIR "/sql/migrations", &why);
-    ck_assert_msg(files != NULL, "%s", why);
-    forge_db_t *admin = forge_store_db_connect(p, forge_test_dsn, &why);
-    ck_assert_msg(admin != NULL, "%s", why);
-    forge_store_script(admin, p, "CREATE ROLE forge_app LOGIN", &why); /* of the whole cluster: another suite may have made it */
-    ck_assert_msg(forge_store_migrations_apply(admin, p, files, 0, "forge_app", NULL, &why) == FORGE_OK, "%s", why);
+    apr_cpystrn(forge_test_dsn, forge_test_pg_migrated(p, name), sizeof forge_test_dsn);
     apr_pool_destroy(p);
     apr_terminate();
 }

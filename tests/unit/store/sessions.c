@@ -2,6 +2,8 @@
  * Tests of store/sessions.c, guests.c and api_keys.c: chains that do not fork, ends that are ends, limits that hold under parallel use.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
+#include "store/operations/operations.h"
 
 #define F(...) apr_psprintf(forge_test_pool, __VA_ARGS__)
 
@@ -64,7 +66,7 @@ static forge_status_t refresh_with(char token, char next, int ttl_hours, int win
                                .next_sha256 = sha(next),
                                .ttl = apr_time_from_sec(3600L * ttl_hours),
                                .window = apr_time_from_sec(window_seconds)};
-    return forge_store_session_refresh(db, forge_test_pool, &refresh, &origin, &rows);
+    return forge_store_session_refresh(db, forge_test_pool, &origin, &refresh, &rows);
 }
 
 static forge_status_t refresh(char token, char next)
@@ -272,12 +274,13 @@ START_TEST(only_ones_own_end)
 {
     forge_who_t ada = account("ada", '0'), bob = account("bob", '1');
     forge_new_session_t second = session_of('2', "pwd");
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, ada.user_id, 0, NULL, &second, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){ada.user_id, 0, NULL, second}, &rows),
+                     FORGE_OK);
     apr_int64_t other = forge_store_rows_int(rows, 0, "_session_id", 0);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, bob.session_id, as(&ada)), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, 9999, as(&ada)), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, other, as(&ada)), FORGE_OK);
-    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, other, as(&ada)), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, as(&ada), bob.session_id), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, as(&ada), 9999), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, as(&ada), other), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_revoke(db, forge_test_pool, as(&ada), other), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(audit_of("session.revoked"), "1");
     ck_assert_int_eq(forge_store_session_logout_all(db, forge_test_pool, as(&ada)), FORGE_OK);
     ck_assert_str_eq(ask("SELECT string_agg(user_id || coalesce(revoke_reason, '-'), ' ' ORDER BY id) FROM forge.sessions"),
@@ -504,7 +507,7 @@ static forge_who_t keeper;
 static forge_status_t key_make(const char *name, const char *sha256, const char *days)
 {
     forge_new_key_t key = {.name = name, .prefix = "abcdefgh", .sha256 = sha256, .scopes = "{read,write}", .expires_days = days};
-    return forge_store_api_key_create(db, forge_test_pool, &key, as(&keeper), &rows);
+    return forge_store_api_key_create(db, forge_test_pool, as(&keeper), &key, &rows);
 }
 
 START_TEST(key_found_until_it_ends)
@@ -541,9 +544,9 @@ START_TEST(key_deleted_by_its_owner)
     forge_who_t bob = account("bob", '1');
     ck_assert_int_eq(key_make("export", sha('a'), NULL), FORGE_OK);
     apr_int64_t id = forge_store_rows_int(rows, 0, "id", 0);
-    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, as(&bob)), FORGE_E_NOT_FOUND);
-    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, as(&keeper)), FORGE_OK);
-    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, id, as(&keeper)), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, as(&bob), id), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, as(&keeper), id), FORGE_OK);
+    ck_assert_int_eq(forge_store_api_key_delete(db, forge_test_pool, as(&keeper), id), FORGE_E_NOT_FOUND);
     ck_assert_str_eq(audit_of("api_key.created"), "1");
     ck_assert_str_eq(audit_of("api_key.deleted"), "1");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.audit_events WHERE detail::text LIKE '%aaaa%'"), "0");

@@ -2,6 +2,7 @@
  * Tests of store/tx.c: what commits, what does not, and what is left behind.
  */
 #include "pg.h"
+#include "store/store.h"
 #include "unit.h"
 
 static PGconn *conn;
@@ -20,8 +21,8 @@ static void setup(void)
 
 static forge_status_t put(forge_db_t *d, apr_pool_t *p, const char *a)
 {
-    static const forge_stmt_t stmt = {"test_put", "INSERT INTO kept VALUES ($1::int)", 1};
-    return forge_store_run(d, p, &stmt, &a, NULL);
+    static const forge_stmt_t stmt = {"test_put", "INSERT INTO kept VALUES ($1::int)"};
+    return forge_store_run(d, p, &stmt, FORGE_ARGS(a), NULL);
 }
 
 static const char *kept(void)
@@ -70,7 +71,7 @@ START_TEST(rolls_back)
     ck_assert_str_eq(kept(), "");
     ck_assert_int_eq(tx(&(job_t){.first = "1", .status = FORGE_E_NOT_OWNER}), FORGE_E_NOT_OWNER);
     ck_assert_int_eq(tx(&(job_t){.status = FORGE_E_GONE}), FORGE_E_GONE);
-    ck_assert_int_eq(tx(&(job_t){.first = "1", .status = FORGE_REPLAYED}), FORGE_REPLAYED);
+    ck_assert_int_eq(tx(&(job_t){.first = "1", .status = FORGE_ANSWERED}), FORGE_ANSWERED);
     ck_assert_str_eq(kept(), "");
 }
 END_TEST
@@ -108,9 +109,9 @@ static forge_status_t stumble(forge_db_t *d, apr_pool_t *p, void *baton)
 /* Without a transaction of ours the commit is part of the statement: its failure, which comes after the row, is the statement's. */
 START_TEST(statement_whose_commit_fails)
 {
-    static const forge_stmt_t stmt = {"test_late", "INSERT INTO late VALUES (77) RETURNING a", 0};
+    static const forge_stmt_t stmt = {"test_late", "INSERT INTO late VALUES (77) RETURNING a"};
     forge_rows_t *rows = NULL;
-    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, NULL, &rows), FORGE_E_BAD_REFERENCE);
+    ck_assert_int_eq(forge_store_run(db, forge_test_pool, &stmt, FORGE_NO_ARGS, &rows), FORGE_E_BAD_REFERENCE);
     ck_assert_str_eq(forge_store_constraint(db), "late_kept");
     ck_assert_int_eq(PQtransactionStatus(conn), PQTRANS_IDLE);
     ck_assert_int_eq(tx(&(job_t){.first = "1"}), FORGE_OK);

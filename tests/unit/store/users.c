@@ -2,6 +2,7 @@
  * Tests of store/users.c: accounts, logins, sessions and their audit events.
  */
 #include "schema.h"
+#include "store/identity/identity.h"
 #include <apr_lib.h>
 
 static const char hash[] = FORGE_TEST_HASH;
@@ -159,7 +160,7 @@ START_TEST(login_recorded)
     forge_new_session_t session = session_of('b', in_days(7));
     session.ip = "fe80::1%eth0";
     session.amr = "pwd otp";
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, newer, &session, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, newer, session}, &rows), FORGE_OK);
     ck_assert_str_eq(column("_session_id"), "1");
     ck_assert_str_eq(ask("SELECT password_hash FROM forge.users"), newer);
     ck_assert_str_eq(ask("SELECT host(last_login_ip) || epoch FROM forge.users"), "fe80::10");
@@ -167,7 +168,7 @@ START_TEST(login_recorded)
     ck_assert_str_eq(ask("SELECT (detail->>'session_id') || (detail->>'amr') FROM forge.audit_events WHERE event = 'user.login'"),
                      "1pwd otp");
     session = session_of('c', in_days(7));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, NULL, &session, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
     ck_assert_str_eq(ask("SELECT password_hash FROM forge.users"), newer);
 }
 END_TEST
@@ -176,7 +177,7 @@ START_TEST(session_never_outlives_720_hours)
 {
     apr_int64_t id = create("ada");
     forge_new_session_t session = session_of('b', in_days(400));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, NULL, &session, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
     ck_assert_str_eq(ask("SELECT extract(epoch FROM s.expires_at - s.created_at)::int / 3600 || '/' || (t.expires_at = s.expires_at)"
                          " FROM forge.sessions s JOIN forge.refresh_tokens t ON t.session_id = s.id"),
                      "720/true");
@@ -189,9 +190,12 @@ START_TEST(no_login_after_an_epoch)
     apr_int64_t id = create("ada");
     sql("UPDATE forge.users SET epoch = epoch + 1");
     forge_new_session_t session = session_of('b', in_days(7));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, "{sha256}$2y$13$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-                                       &session, &rows),
-                     FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_login(
+            db, forge_test_pool,
+            &(forge_login_t){id, 0, "{sha256}$2y$13$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", session},
+            &rows),
+        FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.users WHERE password_hash LIKE '%bbbb'"), "0");
 }
@@ -202,7 +206,7 @@ START_TEST(no_login_when_inactive)
     apr_int64_t id = create("ada");
     sql("UPDATE forge.users SET is_active = false");
     forge_new_session_t session = session_of('b', in_days(7));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, NULL, &session, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     ck_assert_str_eq(
         ask("SELECT (SELECT count(*) FROM forge.sessions) || '/' || count(*) FROM forge.audit_events WHERE event = 'user.login'"), "0/0");
@@ -213,10 +217,11 @@ START_TEST(me)
 {
     apr_int64_t id = create("ada"), other = create("bob");
     forge_new_session_t first = session_of('b', in_days(7)), second = session_of('c', in_days(7));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, NULL, &first, &rows), FORGE_OK);
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, NULL, &second, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, first}, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, second}, &rows), FORGE_OK);
     sql("UPDATE forge.users SET last_login_at = '2026-02-03 04:05:06.5+00' WHERE id = 1");
-    ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, id, 1, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, &(forge_actor_t){.id = id, .session_id = 1}, &rows),
+                     FORGE_OK);
     ck_assert_str_eq(column("sessions"),
                      "{\"active\" : 2, \"last_login_at\" : \"2026-02-03T04:05:06.500000Z\", \"last_login_ip\" : \"192.0.2.7\"}");
     ck_assert_str_eq(column("profile_completion"), "25");
@@ -226,7 +231,8 @@ START_TEST(me)
         "true;"
         "INSERT INTO forge.mfa_factors (user_id, secret, confirmed_at) VALUES (1, repeat('x', 40), now());"
         "UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout' WHERE id = 2");
-    ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, id, 1, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, &(forge_actor_t){.id = id, .session_id = 1}, &rows),
+                     FORGE_OK);
     ck_assert_str_eq(column("profile_completion"), "100");
     ck_assert_str_eq(column("mfa_enabled"), "t");
     ck_assert_ptr_nonnull(strstr(column("sessions"), "\"active\" : 1,"));
@@ -234,11 +240,15 @@ START_TEST(me)
         apr_int64_t user, session;
     } nobody[] = {{id, 2}, {other, 1}, {id, 99}, {0, 0}}; /* revoked, foreign, unknown, none */
     for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
-        ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, nobody[i].user, nobody[i].session, &rows), FORGE_OK);
+        ck_assert_int_eq(forge_store_user_me(db, forge_test_pool,
+                                             &(forge_actor_t){.id = nobody[i].user, .session_id = nobody[i].session},
+                                             &rows),
+                         FORGE_OK);
         ck_assert_int_eq(forge_store_rows_count(rows), 0);
     }
     sql("UPDATE forge.users SET is_active = false");
-    ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, id, 1, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_user_me(db, forge_test_pool, &(forge_actor_t){.id = id, .session_id = 1}, &rows),
+                     FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
 END_TEST
@@ -277,7 +287,7 @@ START_TEST(password_set)
     static const char newer[] = "{sha256}$2y$13$bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
     apr_int64_t id = create("ada");
     forge_new_session_t session = session_of('b', in_days(7));
-    ck_assert_int_eq(forge_store_login(db, forge_test_pool, id, 0, NULL, &session, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_login(db, forge_test_pool, &(forge_login_t){id, 0, NULL, session}, &rows), FORGE_OK);
     sql("UPDATE forge.users SET password_changed_at = '2000-01-01'");
     ck_assert_int_eq(forge_store_user_set_password(db, forge_test_pool, "ada@example.org", newer, &rows), FORGE_OK);
     ck_assert_str_eq(column("_ended"), "1");

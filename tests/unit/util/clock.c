@@ -89,6 +89,18 @@ START_TEST(every_day_there_and_back)
 }
 END_TEST
 
+START_TEST(spans_never_run_backwards)
+{
+    apr_int64_t first = forge_util_monotonic(), last = first;
+    ck_assert_int_gt(first, 0);
+    for (int i = 0; i < 1000; i++) {
+        apr_int64_t now = forge_util_monotonic();
+        ck_assert_int_ge(now, last);
+        last = now;
+    }
+}
+END_TEST
+
 Suite *forge_test_util_clock(void)
 {
     Suite *s = suite_create("util/clock");
@@ -98,6 +110,7 @@ Suite *forge_test_util_clock(void)
     tcase_add_test(tc, reads);
     tcase_add_test(tc, refuses);
     tcase_add_test(tc, every_day_there_and_back);
+    tcase_add_test(tc, spans_never_run_backwards);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -18,7 +18,7 @@ START_TEST(anything_else_is_internal)
     const forge_error_t *internal = forge_util_error(FORGE_E_INTERNAL);
     ck_assert_ptr_eq(forge_util_error(FORGE_OK), internal);
     ck_assert_ptr_eq(forge_util_error(FORGE_E_COUNT), internal);
-    ck_assert_ptr_eq(forge_util_error(FORGE_REPLAYED), internal);
+    ck_assert_ptr_eq(forge_util_error(FORGE_ANSWERED), internal);
     ck_assert_ptr_eq(forge_util_error((forge_status_t)-7), internal);
 }
 END_TEST
@@ -33,6 +33,16 @@ START_TEST(codes_are_unique_and_whole)
         for (int j = i + 1; j < FORGE_E_COUNT; j++)
             ck_assert_str_ne(a->code, forge_util_error((forge_status_t)j)->code);
     }
+}
+END_TEST
+
+START_TEST(statuses_in_words)
+{
+    for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++)
+        ck_assert_msg(forge_util_reason(forge_util_error((forge_status_t)i)->http) != NULL, "no words for %d",
+                      forge_util_error((forge_status_t)i)->http);
+    ck_assert_str_eq(forge_util_reason(507), "Insufficient Storage");
+    ck_assert_ptr_null(forge_util_reason(418));
 }
 END_TEST
 
@@ -63,6 +73,7 @@ Suite *forge_test_util_error(void)
     tcase_add_test(tc, row_of_a_status);
     tcase_add_test(tc, anything_else_is_internal);
     tcase_add_test(tc, codes_are_unique_and_whole);
+    tcase_add_test(tc, statuses_in_words);
     tcase_add_test(tc, most_general_row_of_an_http_status);
     suite_add_tcase(s, tc);
     return s;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Mails as text: what each kind says, the message around it (RFC 5322, MIME), and from whom.
+ * Door of core/mail: mails as text, what each kind says, the message around it (RFC 5322, MIME), and from whom.
  */
-#ifndef FORGE_CORE_MESSAGE_H
-#define FORGE_CORE_MESSAGE_H
+#ifndef FORGE_CORE_MAIL_H
+#define FORGE_CORE_MAIL_H
 
-#include "forge.h"
-#include "util/util.h"
+#include "core/core.h"
 
 /* --- templates.c --- */
 

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Accounts as administrators and their owners manage them, and the audit log (SPEC 4).
+ * Door of store/users: accounts as administrators and their owners manage them, and the audit log (SPEC 4).
  *
  * Whoever takes the role or the activity of an administrator away locks all active ones first, in the order of their ids, and counts: two
  * who do so at once see each other. The trigger users_last_admin holds the same for psql.
  */
-#ifndef FORGE_STORE_ACCOUNTS_H
-#define FORGE_STORE_ACCOUNTS_H
+#ifndef FORGE_STORE_ACCOUNTS_ADMIN_H
+#define FORGE_STORE_ACCOUNTS_ADMIN_H
 
-#include "forge.h"
-
-/* A change of one account. */
-typedef struct forge_account_patch_t {
-    const char *members;    /* JSON object of validated members only, with null where one is taken away */
-    const char *if_version; /* as forge_store_course_update */
-    bool removes;           /* it may take an administrator away: role is another one, or is_active is false */
-} forge_account_patch_t;
+#include "store/store.h"
 
 /* --- accounts.c --- */
 
@@ -27,27 +20,30 @@ forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_
 forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
 /* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version, _email_key.
  * FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
-forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_account_patch_t *patch, const forge_actor_t *actor,
-                                          forge_rows_t **rows);
+forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_patch_t *patch, forge_rows_t **rows);
 /* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND, FORGE_E_PRECONDITION_FAILED,
  * FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role), FORGE_E_LAST_ADMIN. */
-forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_account_patch_t *patch,
-                                          const forge_actor_t *actor, forge_rows_t **rows);
+forge_status_t forge_store_account_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const forge_patch_t *patch, forge_rows_t **rows);
 /* All sessions and all access tokens of an account. FORGE_E_NOT_FOUND. */
-forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_actor_t *actor);
+forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
 
 /* --- erasure.c --- */
 
-/* Everything stored about the caller, one column an aggregate; audited. FORGE_E_INVALID_TOKEN. */
-forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor, forge_rows_t **rows);
-/* The caller leaves: inactive at once, erased after 30 days unless an administrator activates it again. FORGE_E_INVALID_TOKEN,
- * FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
-forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *actor);
+#define FORGE_ERASE_DAYS 30 /* from departure to erasure: time to come back */
+
+/* Everything stored about the caller; audited. A row for each member of the document, in its order: member, content
+ * (its JSON). FORGE_E_INVALID_TOKEN. */
+forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
+/* The caller leaves: inactive at once, erased after FORGE_ERASE_DAYS unless an administrator activates it again.
+ * FORGE_E_INVALID_TOKEN, FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
+forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
 /* By an administrator: erased at once. The row stays, as others refer to it, with nothing personal in it. FORGE_E_NOT_FOUND,
  * FORGE_E_PRECONDITION_FAILED, FORGE_E_LAST_ADMIN; FORGE_E_LAST_OWNER when the other owner goes at this very moment. */
-forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version,
-                                          const forge_actor_t *actor);
-/* Housekeeping: those whose 30 days are over, in batches. */
+forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                          const char *if_version);
+/* Housekeeping: those whose time is over, in batches. */
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p);
 
 /* --- bulk.c --- */
@@ -68,19 +64,29 @@ typedef struct forge_bulk_t {
 } forge_bulk_t;
 /* One statement for all ids. Row: results, a JSON array in the order of the ids, {id, status: ok, unchanged,
  * not_found or failed, code with failed}. The administrator who would be the last one to go fails and stays. */
-forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_bulk_t *bulk, const forge_actor_t *actor,
-                                         forge_rows_t **rows);
+forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_bulk_t *bulk, forge_rows_t **rows);
 /* Creates the accounts of a JSON array [{row, email, email_key, username, full_name, role, password_hash}], where everything is valid by
  * itself. `first` writes the audit event of the whole. One row each, in order: row, id (NULL: not created), code (NULL: created). */
-forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const char *accounts, bool first, const forge_actor_t *actor,
-                                           forge_rows_t **rows);
+forge_status_t forge_store_accounts_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *accounts,
+                                           bool first, forge_rows_t **rows);
 
 /* --- audit.c --- */
 
+/* The filters of forge_store_audit_list, by their place in it. */
+enum {
+    FORGE_AUDIT_ACTOR,
+    FORGE_AUDIT_SUBJECT,
+    FORGE_AUDIT_EVENT,
+    FORGE_AUDIT_PREFIX,
+    FORGE_AUDIT_SINCE,
+    FORGE_AUDIT_UNTIL,
+    FORGE_AUDIT_FILTERS
+};
 typedef struct forge_audit_filter_t {
-    const char *actor, *subject, *event, *prefix, *since, *until; /* text forms; NULL: any */
+    const char *values[FORGE_AUDIT_FILTERS]; /* text forms; NULL: any */
 } forge_audit_filter_t;
-extern const forge_list_t forge_store_audit_list; /* no base args; filters in the order of the struct above */
+extern const forge_list_t forge_store_audit_list; /* no base args */
 /* Where to begin and to end reading: ids from *newest down to *oldest; 0, 0 when there is nothing. */
 forge_status_t forge_store_audit_bounds(forge_db_t *db, apr_pool_t *p, apr_int64_t *newest, apr_int64_t *oldest);
 /* The next events with ids below *before, newest first, by a bounded piece of work: perhaps none. Moves *before to where to go on. */

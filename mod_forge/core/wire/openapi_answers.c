@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The answers of operations in the OpenAPI document: success, every failure the row can have, and their headers.
+ */
+#include "openapi.h"
+#include "wire.h"
+#include "samples.h"
+#include <apr_strings.h>
+#include <string.h>
+
+#define PROBLEM_MEDIA "application/problem+json"
+
+enum {
+    H_REQUEST_ID,
+    H_ETAG,
+    H_LOCATION,
+    H_LINK,
+    H_TOTAL,
+    H_REPLAYED,
+    H_RETRY,
+    H_AUTHENTICATE,
+    H_POLICY,
+    H_RATE,
+    H_X_LIMIT,
+    H_X_REMAINING,
+    H_X_RESET
+};
+
+static const struct {
+    const char *name, *type, *text;
+} headers[] = {
+    [H_REQUEST_ID] = {"X-Request-ID", "string", "The client's own id of the request, or a new one; it is in every log line."},
+    [H_ETAG] = {"ETag", "string", "Strong validator of the answer (RFC 9110)."},
+    [H_LOCATION] = {"Location", "string", "Where the new resource is."},
+    [H_LINK] = {"Link", "string", "Other pages of the list, rel=\"next\" among them (RFC 8288)."},
+    [H_TOTAL] = {"X-Total-Count", "integer", "All rows of the list, when count=true was asked."},
+    [H_REPLAYED] = {"Idempotent-Replayed", "string",
+                    "true when this is the stored answer of an earlier request with the same Idempotency-Key."},
+    [H_RETRY] = {"Retry-After", "integer", "Seconds to wait."},
+    [H_AUTHENTICATE] = {"WWW-Authenticate", "string", "The challenge (RFC 6750, RFC 9470)."},
+    [H_POLICY] = {"RateLimit-Policy", "string", "The limits that apply."},
+    [H_RATE] = {"RateLimit", "string", "What is left of them."},
+    [H_X_LIMIT] = {"X-RateLimit-Limit", "integer", "Requests in one window."},
+    [H_X_REMAINING] = {"X-RateLimit-Remaining", "integer", "Requests left in this window."},
+    [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
+};
+
+/* When a route may fail in a way that needs no row of its own. */
+enum {
+    W_ALWAYS = 1 << 0,
+    W_ROLE = 1 << 1,
+    W_BODY = 1 << 2,
+    W_INPUT = 1 << 3,
+    W_PATH = 1 << 4,
+    W_LIMIT = 1 << 5,
+    W_MATCH = 1 << 6,
+    W_KEY = 1 << 7,
+    W_DATA = 1 << 8,
+    W_JSON = 1 << 9,
+    W_SESSION = 1 << 10,
+    W_STEP_UP = 1 << 11,
+    W_CHANGE = 1 << 12
+};
+
+static const struct {
+    unsigned when;
+    forge_status_t status;
+} general[] = {
+    {W_ALWAYS, FORGE_E_BAD_REQUEST},   {W_ALWAYS, FORGE_E_DUPLICATE_TOKEN},   {W_ALWAYS, FORGE_E_INVALID_TOKEN},
+    {W_ROLE, FORGE_E_UNAUTHENTICATED}, {W_ROLE, FORGE_E_FORBIDDEN},           {W_PATH, FORGE_E_NOT_FOUND},
+    {W_JSON, FORGE_E_NOT_ACCEPTABLE},  {W_KEY, FORGE_E_IDEMPOTENCY_RUNNING},  {W_MATCH, FORGE_E_PRECONDITION_FAILED},
+    {W_BODY, FORGE_E_BAD_JSON},        {W_BODY, FORGE_E_BODY_TOO_LARGE},      {W_BODY, FORGE_E_UNSUPPORTED_MEDIA},
+    {W_INPUT, FORGE_E_VALIDATION},     {W_KEY, FORGE_E_IDEMPOTENCY_MISMATCH}, {W_LIMIT, FORGE_E_RATE_LIMITED},
+    {W_ALWAYS, FORGE_E_INTERNAL},      {W_ALWAYS, FORGE_E_UNAVAILABLE},       {W_DATA, FORGE_E_DATABASE_DOWN},
+    {W_DATA, FORGE_E_SCHEMA_OUTDATED}, {W_DATA, FORGE_E_POOL_EXHAUSTED},      {W_DATA, FORGE_E_TIMEOUT},
+    {W_CHANGE, FORGE_E_CSRF},          {W_SESSION, FORGE_E_SESSION_REQUIRED}, {W_STEP_UP, FORGE_E_STEP_UP},
+};
+
+static void refer_header(doc_t *d, forge_json_t *into, int header)
+{
+    d->headers |= 1u << header;
+    forge_core_openapi_ref(forge_util_json_put_object(into, headers[header].name), d->pool, "headers", headers[header].name);
+}
+
+static forge_json_t *put_response(doc_t *d, forge_json_t *responses, int http, const char *text)
+{
+    forge_json_t *response = forge_util_json_put_object(responses, forge_util_itoa(d->pool, http));
+    forge_util_json_put_text(response, "description", text);
+    return response;
+}
+
+static forge_json_t *put_headers(doc_t *d, forge_json_t *response, const forge_route_t *route)
+{
+    forge_json_t *into = forge_util_json_put_object(response, "headers");
+    refer_header(d, into, H_REQUEST_ID);
+    for (int h = H_POLICY; h <= H_X_RESET && route->limit != FORGE_LIMIT_NONE; h++)
+        refer_header(d, into, h);
+    return into;
+}
+
+static void put_success_headers(doc_t *d, forge_json_t *response, const forge_route_t *route)
+{
+    forge_json_t *into = put_headers(d, response, route);
+    if (forge_core_openapi_etag(route))
+        refer_header(d, into, H_ETAG);
+    int http = forge_core_success(route);
+    if (http == 201 || http == 202)
+        refer_header(d, into, H_LOCATION);
+    if (route->flags & FORGE_R_LIST) {
+        refer_header(d, into, H_LINK);
+        refer_header(d, into, H_TOTAL);
+    }
+    if (route->flags & FORGE_R_IDEMPOTENT)
+        refer_header(d, into, H_REPLAYED);
+}
+
+/* Answers that no field table describes, in each of their media types. */
+static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
+{
+    char *state, *all = apr_pstrdup(d->pool, route->media);
+    for (char *media = apr_strtok(all, "|", &state); media; media = apr_strtok(NULL, "|", &state)) {
+        if (strncmp(media, FORGE_JSON_MEDIA, strlen(FORGE_JSON_MEDIA))) {
+            forge_core_openapi_text(content, media, route->sample);
+            continue;
+        }
+        forge_json_t *body = forge_util_json_put_object(content, media), *example;
+        const char *why;
+        forge_util_json_put_text(forge_util_json_put_object(body, "schema"), "type", "object");
+        if (route->sample && (example = forge_util_json_parse(d->pool, route->sample, strlen(route->sample), &why)))
+            forge_util_json_put_copy(body, "example", example);
+    }
+}
+
+/* The body of a route's own answer: one of its schema, a page of them, or another media type. */
+static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *route)
+{
+    if (route->flags & FORGE_R_RAW) {
+        put_raw(d, content, route);
+        return;
+    }
+    if (!route->reply) {
+        forge_util_json_put_text(forge_util_json_put_object(forge_util_json_put_object(content, FORGE_JSON_MEDIA), "schema"), "type",
+                                 "object");
+        return;
+    }
+    const char *name = route->reply->name;
+    const forge_json_t *example = forge_core_describe_example(d->pool, route->reply->fields, false);
+    if (!forge_util_json_get(d->schemas, name))
+        forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
+    if (!(route->flags & FORGE_R_LIST)) {
+        forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
+        return;
+    }
+    forge_json_t *body = forge_util_json_put_object(content, FORGE_JSON_MEDIA);
+    forge_json_t *schema = forge_util_json_put_object(body, "schema");
+    forge_util_json_put_text(schema, "type", "array");
+    forge_util_json_put_int(schema, "maxItems", FORGE_PAGE_LIMIT);
+    forge_core_openapi_ref(forge_util_json_put_object(schema, "items"), d->pool, "schemas", name);
+    forge_util_json_add_copy(forge_util_json_put_array(body, "example"), example);
+    if (route->flags & FORGE_R_NDJSON) {
+        schema = forge_core_openapi_text(content, FORGE_NDJSON, forge_core_line_example(d->pool, example));
+        forge_util_json_put_text(schema, "description",
+                                 apr_pstrcat(d->pool, "The whole list, one ", name, " a line, whatever the paging says.", NULL));
+    }
+}
+
+static const char *success_text(int http)
+{
+    switch (http) {
+    case 201:
+        return "Created.";
+    case 202:
+        return "Accepted; the work goes on.";
+    case 204:
+        return "Done.";
+    default:
+        return "The answer.";
+    }
+}
+
+static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *route)
+{
+    int http = forge_core_success(route);
+    forge_json_t *response = put_response(d, responses, http, success_text(http));
+    put_success_headers(d, response, route);
+    if (http != 204)
+        put_reply(d, forge_util_json_put_object(response, "content"), route);
+    if (route->flags & FORGE_R_AGAIN) {
+        response = put_response(d, responses, 200, "It was so already.");
+        put_headers(d, response, route);
+        put_reply(d, forge_util_json_put_object(response, "content"), route);
+    }
+    if (forge_core_openapi_none_match(route)) {
+        response = put_response(d, responses, 304, "What the client has is still current.");
+        refer_header(d, put_headers(d, response, route), H_ETAG);
+    }
+}
+
+static unsigned conditions(const forge_route_t *route)
+{
+    unsigned when = W_ALWAYS;
+    when |= route->flags & FORGE_R_RAW ? 0 : W_JSON;
+    when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
+    when |= route->body ? W_BODY | W_INPUT : 0;
+    when |= route->query || route->flags & FORGE_R_LIST ? W_INPUT : 0;
+    when |= strchr(route->path, '{') ? W_PATH : 0;
+    when |= route->limit != FORGE_LIMIT_NONE ? W_LIMIT | W_DATA : 0;
+    when |= forge_core_openapi_match(route) ? W_MATCH : 0;
+    when |= route->flags & FORGE_R_IDEMPOTENT ? W_KEY | W_INPUT : 0;
+    when |= route->flags & FORGE_R_SESSION ? W_SESSION : 0;
+    when |= route->flags & FORGE_R_STEP_UP ? W_STEP_UP : 0;
+    when |= route->method != FORGE_GET ? W_CHANGE : 0;
+    return when;
+}
+
+static void put_problem(doc_t *d, forge_json_t *responses, const char *name, const forge_route_t *route, const forge_error_t *first,
+                        const char *text)
+{
+    int http = first->http;
+    forge_json_t *response = forge_util_json_put_object(responses, name);
+    forge_util_json_put_text(response, "description", text);
+    forge_json_t *into = put_headers(d, response, route);
+    if (http == 401)
+        refer_header(d, into, H_AUTHENTICATE);
+    if (http == 429 || http == 503)
+        refer_header(d, into, H_RETRY);
+    forge_json_t *content = forge_util_json_put_object(response, "content");
+    if (http == 503 && route->flags & FORGE_R_STATUS)
+        put_reply(d, content, route);
+    forge_core_openapi_content(d, content, PROBLEM_MEDIA, "Problem", forge_core_problem_example(d->pool, first));
+}
+
+/* The codes of one status are what tells its responses apart, but for the headers of limited routes and the bodies of health. */
+static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *route, int http, const bool *can)
+{
+    const char *text = "", *name = apr_psprintf(d->pool, "%d%s", http, route->limit == FORGE_LIMIT_NONE ? "" : "-limited");
+    const char *status = forge_util_itoa(d->pool, http);
+    const forge_error_t *first = NULL;
+    for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++) {
+        const forge_error_t *error = forge_util_error((forge_status_t)i);
+        if (!can[i] || error->http != http)
+            continue;
+        first = first ? first : error;
+        text = apr_pstrcat(d->pool, text, *text ? "\n" : "", "- `", error->code, "`: ", error->detail, NULL);
+        name = apr_pstrcat(d->pool, name, ".", error->code, NULL);
+    }
+    if (!first)
+        return;
+    if (http == 503 && route->flags & FORGE_R_STATUS) {
+        put_problem(d, responses, status, route, first, text);
+        return;
+    }
+    if (!forge_util_json_get(d->problems, name))
+        put_problem(d, d->problems, name, route, first, text);
+    forge_core_openapi_ref(forge_util_json_put_object(responses, status), d->pool, "responses", name);
+}
+
+static void put_failures(doc_t *d, forge_json_t *responses, const forge_route_t *route)
+{
+    bool can[FORGE_E_COUNT] = {false};
+    unsigned when = conditions(route);
+    for (apr_size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++)
+        can[general[i].status] = can[general[i].status] || general[i].when & when;
+    for (const forge_status_t *e = route->errors; e && *e != FORGE_OK; e++)
+        if (*e < FORGE_E_COUNT)
+            can[*e] = true;
+    for (int http = 400; http < 600; http++)
+        put_failure(d, responses, route, http, can);
+}
+
+void forge_core_openapi_answers(doc_t *d, forge_json_t *operation, const forge_route_t *route)
+{
+    forge_json_t *responses = forge_util_json_put_object(operation, "responses");
+    put_success(d, responses, route);
+    put_failures(d, responses, route);
+}
+
+void forge_core_openapi_shared_headers(const doc_t *d, forge_json_t *components)
+{
+    forge_json_t *into = forge_util_json_put_object(components, "headers");
+    for (int i = 0; i < (int)(sizeof(headers) / sizeof(headers[0])); i++) {
+        if (!(d->headers & 1u << i))
+            continue;
+        forge_json_t *header = forge_util_json_put_object(into, headers[i].name);
+        forge_util_json_put_text(header, "description", headers[i].text);
+        forge_util_json_put_text(forge_util_json_put_object(header, "schema"), "type", headers[i].type);
+    }
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The figures of metrics.def one by one: gauges are looked up where they are, counters are read.
+ */
+#include "live_private.h"
+
+/* A child that dies between two of its words may leave a sum below zero for a moment. */
+static apr_int64_t positive(uint64_t n)
+{
+    return (int64_t)n < 0 ? 0 : (apr_int64_t)n;
+}
+
+void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
+{
+    forge_live_process_t sum;
+    forge_live_process_sum(live, &sum);
+    figures[FORGE_G_IN_FLIGHT] = positive(sum.in_flight);
+    figures[FORGE_G_POOL_SIZE] = positive(sum.pool_size);
+    figures[FORGE_G_POOL_BUSY] = positive(sum.pool_busy);
+    figures[FORGE_G_POOL_WAITING] = positive(sum.pool_waiting);
+    figures[FORGE_G_LIMIT_KEYS] = (apr_int64_t)forge_live_limit_keys(live);
+    figures[FORGE_G_HASH_IN_USE] = forge_live_gate_held(live);
+    figures[FORGE_G_HASH_WAITING] = forge_live_gate_waiting(live);
+    figures[FORGE_G_REVOCATIONS] = (apr_int64_t)forge_live_revocations(live);
+    figures[FORGE_G_UPTIME] = apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started);
+}
+
+apr_int64_t forge_live_counter(const forge_live_t *live, forge_counter_t which)
+{
+    return (apr_int64_t)forge_live_load(&live->segment->counters[which]);
+}
+
+apr_int64_t forge_live_requests(const forge_live_t *live)
+{
+    const forge_live_segment_t *segment = live->segment;
+    uint32_t slots = __atomic_load_n(&segment->labelled, __ATOMIC_ACQUIRE);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < slots; i++)
+        for (int status = 0; status < FORGE_LIVE_STATUSES; status++)
+            sum += forge_live_load(&segment->slots[i].statuses[status]);
+    return (apr_int64_t)sum;
+}

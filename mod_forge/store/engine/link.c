@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What we know of a session, tied to its PGconn by libpq's events, so that a reconnect by the pool forgets it.
+ */
+#include "store_private.h"
+#include <stdlib.h>
+#include <string.h>
+#include <libpq-events.h>
+
+/* --- what a session has prepared --- */
+
+/* The slot of a name, or the empty one where it would go (FNV-1a). */
+static char **slot_of(const forge_link_t *link, const char *name)
+{
+    unsigned hash = 2166136261u;
+    for (const char *c = name; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    for (unsigned i = hash;; i++) {
+        char *const *slot = &link->names[i & (FORGE_STORE_SLOTS - 1)];
+        if (!*slot || strcmp(*slot, name) == 0)
+            return (char **)slot;
+    }
+}
+
+bool forge_store_link_has(const forge_link_t *link, const char *name)
+{
+    return *slot_of(link, name) != NULL;
+}
+
+void forge_store_link_add(forge_link_t *link, const char *name)
+{
+    char **slot = slot_of(link, name);
+    /* Without memory the name stays unknown and is prepared again, which the server then refuses as a duplicate: slow, not wrong. */
+    if (!*slot && link->count < FORGE_STORE_PREPARED_MAX && (*slot = strdup(name)))
+        link->count++;
+}
+
+void forge_store_link_forget(forge_link_t *link)
+{
+    for (int i = 0; i < FORGE_STORE_SLOTS; i++) {
+        free(link->names[i]);
+        link->names[i] = NULL;
+    }
+    link->count = 0;
+    link->suspect = false;
+}
+
+/* Another back end knows nothing of what the last one did. */
+static void link_renew(forge_link_t *link)
+{
+    forge_store_link_forget(link);
+    link->ready = false;
+    link->named_at = 0;
+}
+
+/* --- the link between a PGconn and us --- */
+
+/* libpq tells of a reset and of the end of a connection. */
+static int on_event(PGEventId event, void *info, void *baton)
+{
+    (void)baton;
+    if (event == PGEVT_CONNRESET) {
+        forge_link_t *link = PQinstanceData(((PGEventConnReset *)info)->conn, on_event);
+        if (link)
+            link_renew(link);
+    } else if (event == PGEVT_CONNDESTROY) {
+        forge_link_t *link = PQinstanceData(((PGEventConnDestroy *)info)->conn, on_event);
+        if (link) {
+            forge_store_link_forget(link);
+            free(link);
+        }
+    }
+    return 1;
+}
+
+/* libpq would print notices to stderr, which is the server's error log. */
+static void no_notice(void *baton, const char *message)
+{
+    (void)baton;
+    (void)message;
+}
+
+forge_link_t *forge_store_link_of(PGconn *conn)
+{
+    forge_link_t *link = PQinstanceData(conn, on_event);
+    if (!link) {
+        PQregisterEventProc(conn, on_event, "forge", NULL); /* refuses a second time, which is fine */
+        if (!(link = calloc(1, sizeof *link)))
+            return NULL;
+        if (!PQsetInstanceData(conn, on_event, link)) {
+            free(link);
+            return NULL;
+        }
+        PQsetNoticeProcessor(conn, no_notice, NULL);
+    }
+    if (link->pid != PQbackendPID(conn)) { /* a reset that no event has told of */
+        link_renew(link);
+        link->pid = PQbackendPID(conn);
+    }
+    if (!PQisnonblocking(conn)) /* a reset makes it blocking again */
+        PQsetnonblocking(conn, 1);
+    return link;
+}

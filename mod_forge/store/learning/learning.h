@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of store/learning: courses, who takes them, and achievements (SPEC 6, 8).
+ */
+#ifndef FORGE_STORE_LEARNING_H
+#define FORGE_STORE_LEARNING_H
+
+#include "store/store.h"
+
+/* --- courses.c: rows have the members of SPEC 6 --- */
+
+typedef struct forge_course_in_t {
+    const char *title, *description, *difficulty, *status, *organization_id; /* NULL: the default */
+} forge_course_in_t;
+extern const forge_list_t forge_store_courses_list; /* base args: caller's id or NULL, caller is admin "t"/"f" */
+forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows);
+/* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */
+forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_course_in_t *in, forge_rows_t **rows);
+/* One statement decides and changes: FORGE_E_NOT_FOUND (or not visible), FORGE_E_NOT_OWNER,
+ * FORGE_E_PRECONDITION_FAILED, FORGE_E_BAD_REFERENCE as above. Rows: the course as changed. */
+forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const forge_patch_t *patch, forge_rows_t **rows);
+/* if_version: as in forge_patch_t. */
+forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                         const char *if_version);
+
+/* --- achievements.c --- */
+
+typedef struct forge_achievement_in_t {
+    const char *name, *description, *points, *icon;
+} forge_achievement_in_t;
+extern const forge_list_t forge_store_achievements_list; /* no base args */
+forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
+forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
+                                              forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
+/* FORGE_E_NAME_TAKEN */
+forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_patch_t *patch,
+                                              forge_rows_t **rows);
+forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
+
+/* --- enrollments.c --- */
+
+/* Rows: course_id, user_id, enrolled_at. *already: it was so before. FORGE_E_NOT_FOUND: no course that the caller sees. */
+forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id, bool *already,
+                                  forge_rows_t **rows);
+/* Also when the caller was not enrolled, as long as the course can be seen. */
+forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id);
+/* Does this account take the course? Only while it may see it; its instructor and platform administrators count as enrolled. */
+forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
+                                    bool *enrolled);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of store/operations: what keeps the database and those who run it well.
+ */
+#ifndef FORGE_STORE_OPERATIONS_H
+#define FORGE_STORE_OPERATIONS_H
+
+#include "store/store.h"
+
+/* --- inspect.c: what forgectl check asks --- */
+
+/* Row: server_version, server_number (150003), database, role, max_connections, connections, encoding, clock (microseconds since the
+ * epoch). */
+forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* Row, when the role exists: super, strong (may create roles or databases, or passes row security), can_login, is_owner (of the schema, or
+ * a member), owned (tables it owns), usage, creates (where it could: text, "" is good), missing and excess (rights against
+ * forge.app_rights: text, NULL is good). */
+forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
+
+/* --- idempotency.c --- */
+
+#define FORGE_IDEMPOTENCY_HOURS 24 /* an answer is kept so long under its key */
+
+typedef struct forge_stored_answer_t {
+    int status;
+    const char *headers_json, *body;
+    apr_size_t body_len;
+} forge_stored_answer_t;
+typedef struct forge_idempotency_key_t {
+    const char *scope, *key;
+    const char *fingerprint; /* of the request; not asked when the answer is kept */
+} forge_idempotency_key_t;
+/* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is what was said before.
+ * FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock), FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint
+ * differs. */
+forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
+                                             bool *found, forge_stored_answer_t *answer);
+forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
+                                            const forge_stored_answer_t *answer);
+/* --- housekeeping.c --- */
+
+/* Deletes keys past their time, ended sessions and spent tokens, in batches. */
+forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p);
+
+#endif
