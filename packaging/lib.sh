@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# What packaging/demo and packaging/check share: steps that say what they do, packages, the build, a private PostgreSQL.
+# Functions that packaging/demo and packaging/check share: messages, packages, the build, and a private PostgreSQL.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 started=$(date +%s)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*"; }
-# Ends the command: a sentence and, when there is one, the tail of the log that explains it.
+# Ends the command with a message and, if given, the end of the log that explains it.
 die() {
     printf '%s: error: %s\n' "$(basename "$0")" "$1" >&2
     if [ -n "${2:-}" ] && [ -s "$2" ]; then
@@ -19,7 +19,7 @@ seconds() { echo $(($(date +%s) - started)); }
 
 need_root() { [ "$(id -u)" -eq 0 ] || die "run this as root (sudo packaging/$(basename "$0")): it installs packages and starts servers under their own accounts"; }
 
-# The rows of dependencies.txt that a group needs ("demo" or "check", which includes demo): "package mark" each.
+# Prints the rows of dependencies.txt that a group needs ("demo", or "check", which includes demo) as "package mark".
 packages_of() {
     awk -v all="$1" '/^[^#]/ && ($2 ~ /^demo/ || all == "check") { print $1, ($2 ~ /[+]$/ ? "current" : "any") }' "$top/packaging/dependencies.txt"
 }
@@ -34,7 +34,7 @@ packages_missing() {
     done < <(packages_of "$1")
 }
 
-# Those of a group that must be of the day (a "+" in dependencies.txt) and for which apt knows a newer version than the installed one.
+# The packages of a group that must be current (a "+" in dependencies.txt) and for which apt knows a newer version than the installed one.
 packages_behind() {
     local package mark here there
     while read -r package mark; do
@@ -46,23 +46,23 @@ packages_behind() {
 
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::http::Timeout=30 -o Acquire::Retries=1 "$@"; }
 
-# apt's lists of today: they are asked for when the last time is a day ago or not known. Without a network those that are here must do.
+# Updates apt's package lists once a day. Without a network the existing lists are used.
 packages_lists() {
     local log=$1 stamp=$top/var/apt.stamp
     [ -z "$(find "$stamp" -mmin -1440 2>/dev/null)" ] || return 0
     if apt_get update >>"$log" 2>&1 && ! grep -q '^\(W\|E\): Failed to fetch' "$log"; then
         touch "$stamp"
     else
-        say "packages: apt-get update failed, going on with the lists that are here"
+        say "packages: apt-get update failed; using the existing package lists"
     fi
 }
 
-# Installs what a group misses, and brings up to date what must match something else. Only a missing package ends the command.
+# Installs the missing packages of a group and updates those that must match another package. Only a missing package ends the command.
 packages_install() {
     local group=$1 log=$2 missing behind
-    command -v dpkg-query >/dev/null || die "this needs Debian's dpkg and apt-get; elsewhere install what packaging/dependencies.txt names and build by hand"
+    command -v dpkg-query >/dev/null || die "this command needs Debian's dpkg and apt-get; on other systems install the packages of packaging/dependencies.txt and build by hand"
     mapfile -t missing < <(packages_missing "$group")
-    command -v apt-get >/dev/null || [ ${#missing[@]} -eq 0 ] || die "apt-get is not here; install these packages by hand: ${missing[*]}"
+    command -v apt-get >/dev/null || [ ${#missing[@]} -eq 0 ] || die "apt-get was not found; install these packages by hand: ${missing[*]}"
     mkdir -p "$top/var"
     : >"$log"
     [ ${#missing[@]} -eq 0 ] || rm -f "$top/var/apt.stamp"
@@ -73,19 +73,19 @@ packages_install() {
     fi
     mapfile -t behind < <(packages_behind "$group" 2>>"$log")
     if [ ${#behind[@]} -gt 0 ]; then
-        say "packages: bringing up to date ${behind[*]}"
+        say "packages: updating ${behind[*]}"
         apt_get install -y --no-install-recommends --only-upgrade --no-remove "${behind[@]}" >>"$log" 2>&1 ||
-            say "packages: that failed (see $log), going on with what is installed"
+            say "packages: the update failed (see $log); using the installed versions"
     fi
-    say "packages: all there"
+    say "packages: complete"
 }
 
-# The directory with PostgreSQL's server programs, the newest that is installed.
+# The directory of PostgreSQL's server programs, in the newest installed version.
 pg_bin() {
     local dir
     dir=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
     [ -n "$dir" ] || dir=$(pg_config --bindir 2>/dev/null)
-    [ -x "$dir/postgres" ] || die "PostgreSQL's server programs are not here (package postgresql)"
+    [ -x "$dir/postgres" ] || die "PostgreSQL's server programs were not found (package postgresql)"
     printf '%s\n' "$dir"
 }
 
@@ -94,7 +94,7 @@ httpd_bin() {
     for name in apache2 httpd; do
         PATH=$PATH:/usr/sbin command -v "$name" && return 0
     done
-    die "httpd is not here (package apache2-bin)"
+    die "httpd was not found (package apache2-bin)"
 }
 
 # Runs a command as another account, without that account's shell or environment.
@@ -104,13 +104,13 @@ as() {
     setpriv --reuid "$account" --regid "$(id -gn "$account")" --clear-groups env -C / HOME=/ LC_ALL=C.UTF-8 "$@"
 }
 
-# The pid file names a living process that runs such a program ("postgres", "apache2"): after a reboot the number may be another's.
+# Whether the pid file names a living process of this program ("postgres", "apache2"). After a reboot another process may have the number.
 pid_alive() {
     local pid
     [ -s "$1" ] && pid=$(head -n 1 "$1") && [ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)" 2>/dev/null)" = "$2" ]
 }
 
-# Waits until a process has gone, at most so many seconds.
+# Waits until a process has ended, at most the given number of seconds.
 pid_wait() {
     local pid=$1 left=$(($2 * 10))
     while kill -0 "$pid" 2>/dev/null; do
@@ -119,15 +119,15 @@ pid_wait() {
     done
 }
 
-# Somebody listens on this loopback port.
+# Whether a program listens on this loopback port.
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Makes configure and the Makefile in a build folder when they are missing or older than their source, then builds.
+# Creates configure and the Makefile if they are missing or older than their sources, then builds.
 build_in() {
     local dir=$1 log=$2
     shift 2
     mkdir -p "$dir"
-    [ ! -f "$top/config.status" ] || die "this checkout was configured in place, which rules out a build beside it; run make distclean first"
+    [ ! -f "$top/config.status" ] || die "this checkout was configured in place, so that it cannot be built in another folder; run make distclean first"
     if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ] || [ "$top/Makefile.am" -nt "$top/Makefile.in" ]; then
         say "build: autoreconf"
         (cd "$top" && autoreconf -fi) >"$log" 2>&1 || die "autoreconf failed" "$log"

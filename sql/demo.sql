@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The SQL half of "forgectl seed demo": courses of the demo instructor, and achievements. The accounts are there already:
--- forgectl made them, for their passwords are hashed in C. Running it again adds nothing.
+-- The SQL half of "forgectl seed demo": courses of the demo instructor, and achievements. forgectl has already created the accounts, because
+-- their passwords are hashed in C. Running this again adds nothing.
 
 INSERT INTO forge.courses (title, description, difficulty, instructor_id, created_at, updated_at)
 SELECT demo.title, demo.description, demo.difficulty, instructor.id, made.at, made.at
@@ -8,7 +8,7 @@ FROM forge.users AS instructor, (VALUES
     (1, 'beginner', 'Python from Zero',
      'Variables, loops, functions and files. You write a small program in every lesson and finish with a text adventure of your own.'),
     (2, 'beginner', 'HTML & CSS: Your First Website',
-     'Structure, typography, colour and layout with flexbox and grid, up to a portfolio page that looks good on a telephone.'),
+     'Structure, typography, colour and layout with flexbox and grid, up to a portfolio page that looks good on a phone.'),
     (3, 'beginner', 'JavaScript Essentials',
      'Values, functions, the DOM and events: make pages react, validate forms and fetch data from an API.'),
     (4, 'beginner', 'The Command Line for Everyone',
@@ -20,7 +20,7 @@ FROM forge.users AS instructor, (VALUES
     (7, 'beginner', 'How Computers Work',
      'From bits and gates to memory, processor and operating system: what happens when a program runs.'),
     (8, 'beginner', 'Spreadsheets to Python',
-     'Replace fragile formulas by short scripts: read CSV files, clean columns, draw charts.'),
+     'Replace fragile formulas with short scripts: read CSV files, clean columns, draw charts.'),
     (9, 'beginner', 'Debugging without Fear',
      'Read error messages, set breakpoints, reduce a problem and find the cause instead of the symptom.'),
     (10, 'beginner', 'Markdown and Technical Writing',

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl check: everything an installation needs, one green, yellow or red line each. Exit code 1 when one is red.
+ * forgectl check: one green, yellow or red line for everything that an installation needs. Exit code 1 if a line is
+ * red.
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
@@ -42,7 +43,7 @@ static void red(check_t *c, const char *line)
 
 #define TEXT(...) apr_psprintf(c->ctl->pool, __VA_ARGS__)
 
-/* A directive of --conf; NULL without one. */
+/* First argument of a directive in --conf; NULL without --conf or without that directive. */
 static const char *directive(check_t *c, const char *name)
 {
     const char *why;
@@ -71,9 +72,9 @@ static void check_server(check_t *c)
     const char *version = forge_store_rows_text(c->server, 0, "server_version");
     const char *encoding = forge_store_rows_text(c->server, 0, "encoding");
     if (forge_store_rows_int(c->server, 0, "server_number", 0) < POSTGRES_MIN)
-        red(c, TEXT("server: PostgreSQL %s, 14 or newer is needed", version));
+        red(c, TEXT("server: PostgreSQL %s, but 14 or newer is needed", version));
     else if (strcmp(encoding, "UTF8") != 0)
-        red(c, TEXT("server: the database's encoding is %s, UTF8 is needed", encoding));
+        red(c, TEXT("server: the encoding of the database is %s, but UTF8 is needed", encoding));
     else
         green(TEXT("server: PostgreSQL %s, UTF8", version));
 }
@@ -85,35 +86,36 @@ static void check_schema(check_t *c)
     if (status != FORGE_OK)
         red(c, TEXT("schema: %s", forge_ctl_status(status)));
     else if (c->schema < wanted)
-        red(c, TEXT("schema: at migration %d, this build needs %d; run forgectl migrate apply", c->schema, wanted));
+        red(c, TEXT("schema: at migration %d, but this build needs %d; run forgectl migrate apply", c->schema, wanted));
     else if (c->schema > wanted)
-        yellow(TEXT("schema: at migration %d, newer than this build's %d", c->schema, wanted));
+        yellow(TEXT("schema: at migration %d, which is newer than the %d of this build", c->schema, wanted));
     else
         green(TEXT("schema: at migration %d", c->schema));
 }
 
-/* The role the module logs in as: named, or found in --conf, or the usual one. */
+/* The role with which the module logs in: the one of --app-role, else the one of --conf, else the usual one. */
 static const char *app_role(const check_t *c)
 {
     const char *role = forge_ctl_option(c->ctl, "app-role");
     return role ? role : c->ctl->from_conf ? forge_store_rows_text(c->server, 0, "role") : "forge_app";
 }
 
-/* It must own nothing and be able to create nothing: what an injection could do ends there (SECURITY 60). */
+/* The role must own nothing and be able to create nothing, so that an SQL injection could do little (SECURITY 60). */
 static void check_role_power(check_t *c, const char *role, const forge_rows_t *r)
 {
     const char *creates = forge_store_rows_text(r, 0, "creates");
     if (forge_store_rows_bool(r, 0, "super") || forge_store_rows_bool(r, 0, "strong"))
-        red(c, TEXT("role %s: a superuser, or may create roles or databases; use a plain LOGIN role", role));
+        red(c, TEXT("role %s: is a superuser, or may create roles or databases; use a plain LOGIN role", role));
     else if (forge_store_rows_bool(r, 0, "is_owner"))
-        red(c, TEXT("role %s: owns schema forge, or is a member of its owner; use another role for the application",
+        red(c, TEXT("role %s: owns the schema forge, or is a member of its owner; use another role for the application",
                     role));
     else if (forge_store_rows_int(r, 0, "owned", 0) > 0)
         red(c, TEXT("role %s: owns %s tables; it must own none", role, forge_store_rows_text(r, 0, "owned")));
     else if (*creates)
-        red(c, TEXT("role %s: may create objects in %s; REVOKE CREATE there FROM PUBLIC and from it", role, creates));
+        red(c, TEXT("role %s: may create objects in %s; REVOKE CREATE there from PUBLIC and from this role", role,
+                    creates));
     else if (!forge_store_rows_bool(r, 0, "can_login"))
-        red(c, TEXT("role %s: may not log in; ALTER ROLE ... LOGIN", role));
+        red(c, TEXT("role %s: may not log in; run ALTER ROLE %s LOGIN", role, role));
     else
         green(TEXT("role %s: owns nothing, cannot create", role));
 }
@@ -122,12 +124,12 @@ static void check_role_rights(check_t *c, const char *role, const forge_rows_t *
 {
     const char *missing = forge_store_rows_text(r, 0, "missing"), *excess = forge_store_rows_text(r, 0, "excess");
     if (!forge_store_rows_bool(r, 0, "usage") || missing)
-        red(c, TEXT("rights of %s: missing %s; run forgectl migrate apply", role,
+        red(c, TEXT("rights of %s: missing: %s; run forgectl migrate apply", role,
                     missing ? missing : "USAGE of schema forge"));
     else if (excess)
         red(c, TEXT("rights of %s: too many: %s; run forgectl migrate apply", role, excess));
     else
-        green(TEXT("rights of %s: exactly those it needs", role));
+        green(TEXT("rights of %s: exactly what it needs", role));
 }
 
 static void check_role(check_t *c)
@@ -137,9 +139,9 @@ static void check_role(check_t *c)
     forge_status_t status =
         c->schema ? forge_store_inspect_role(c->db, c->ctl->pool, role, &r) : FORGE_E_SCHEMA_OUTDATED;
     if (status != FORGE_OK)
-        red(c, TEXT("role %s: could not be looked at: %s", role, forge_ctl_status(status)));
+        red(c, TEXT("role %s: could not be checked: %s", role, forge_ctl_status(status)));
     else if (forge_store_rows_count(r) == 0)
-        red(c, TEXT("role %s: does not exist; CREATE ROLE %s LOGIN, then forgectl migrate apply", role, role));
+        red(c, TEXT("role %s: does not exist; run CREATE ROLE %s LOGIN, then forgectl migrate apply", role, role));
     else {
         check_role_power(c, role, r);
         if (!forge_store_rows_bool(r, 0, "super"))
@@ -147,7 +149,7 @@ static void check_role(check_t *c)
     }
 }
 
-/* Tokens carry times of this host, rows those of the database. */
+/* The two clocks must agree: tokens carry the time of this host, rows that of the database. */
 static void check_clock(check_t *c)
 {
     forge_rows_t *now;
@@ -169,7 +171,7 @@ static void check_clock(check_t *c)
         green(line);
 }
 
-/* With a configuration at hand: can every child fill its pool? */
+/* Whether every child can fill its pool; needs --conf. */
 static void check_connections(check_t *c)
 {
     int max = (int)forge_store_rows_int(c->server, 0, "max_connections", 0);
@@ -177,15 +179,16 @@ static void check_connections(check_t *c)
     int wanted = pool ? atoi(pool) * (children ? atoi(children) : SERVER_LIMIT_DEFAULT) : 0;
     const char *used = forge_store_rows_text(c->server, 0, "connections");
     if (wanted > max - CONNECTIONS_RESERVED)
-        red(c, TEXT("connections: DBDMax x ServerLimit is %d, max_connections only %d (%s in use)", wanted, max, used));
+        red(c, TEXT("connections: DBDMax x ServerLimit is %d, but max_connections is only %d (%s in use)", wanted, max,
+                    used));
     else if (wanted)
         green(TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", wanted, max, used));
     else
         green(TEXT("connections: max_connections is %d (%s in use)", max, used));
 }
 
-/* --secret, or the file that ForgeSecret in --conf names, as the directive spells it; "" when it is kept in another
- * way. */
+/* The file of --secret, else the one that ForgeSecret in --conf names, in the directive's form; "" if the secret is not
+ * in a file. */
 static const char *secret_spelled(check_t *c)
 {
     const char *path = forge_ctl_option(c->ctl, "secret"), *value = directive(c, "ForgeSecret");
@@ -201,7 +204,7 @@ static void check_secret(check_t *c)
     if (!spelled)
         return;
     if (!*spelled) {
-        yellow("secret: not in a file of its own; ForgeSecret file:/path keeps it out of the configuration");
+        yellow("secret: not in a separate file; ForgeSecret file:/path keeps it out of the configuration");
         return;
     }
     const char *text = forge_core_secret_read(c->ctl->pool, spelled, &len, &why);
@@ -210,7 +213,7 @@ static void check_secret(check_t *c)
     if (why)
         red(c, TEXT("secret: %s", why));
     else
-        green(TEXT("secret: \"%s\" is closed to others, %" APR_SIZE_T_FMT " bytes", spelled + 5, len));
+        green(TEXT("secret: \"%s\" is not readable by others, %" APR_SIZE_T_FMT " bytes", spelled + 5, len));
 }
 
 static void check_docs(check_t *c)
@@ -224,12 +227,12 @@ static void check_docs(check_t *c)
     if (!*dir)
         yellow("documentation: this build has no pages");
     else if (apr_stat(&info, dir, APR_FINFO_TYPE, c->ctl->pool) != APR_SUCCESS || info.filetype != APR_DIR)
-        red(c, TEXT("documentation: \"%s\" is no directory that can be read", dir));
+        red(c, TEXT("documentation: \"%s\" is not a readable directory", dir));
     else
         green(TEXT("documentation: pages in \"%s\"", dir));
 }
 
-/* With a configuration at hand. */
+/* The target of ForgeMail; needs --conf. */
 static void check_mail(check_t *c)
 {
     const char *line;
@@ -262,7 +265,7 @@ static int check_run(forge_ctl_t *ctl)
 }
 
 static const forge_ctl_option_t options[] = {
-    {"app-role", "ROLE", "role of the application (that of --conf, else forge_app)"},
+    {"app-role", "ROLE", "role of the application (default: the one in --conf, else forge_app)"},
     {"secret", "FILE", "file that ForgeSecret names"},
     {"docs", "DIR", "directory of the documentation pages"},
     {NULL, NULL, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which database: --dsn, the environment, or the DBDParams of an httpd configuration.
+ * Finds the database: by --dsn, the environment, or the DBDParams of an httpd configuration.
  */
 #include "ctl.h"
 #include "store/store.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* One logical line: continuation lines are joined, as httpd does; NULL at the end. */
+/* The next logical line, with continuation lines joined as httpd does; NULL at the end. */
 static char *next_line(apr_pool_t *p, const char **rest)
 {
     char *line = NULL;
@@ -44,7 +44,7 @@ static const char *next_word(apr_pool_t *p, const char **text)
     return word;
 }
 
-/* What stands behind the first `directive` in a file; NULL: nothing. */
+/* The arguments of the first `directive` in a file; NULL if there is none. */
 static const char *find_line(forge_ctl_t *ctl, const char *file, const char *directive, const char **why)
 {
     const char *line, *rest = forge_ctl_file_read(ctl->pool, file, NULL, why);
@@ -78,14 +78,14 @@ static const char *conninfo(forge_ctl_t *ctl)
     if (dsn && *dsn)
         return dsn;
     if (!conf) {
-        forge_ctl_error("no database named: give --dsn or --conf, or set FORGE_DSN");
+        forge_ctl_error("no database named; use --dsn or --conf, or set FORGE_DSN");
         return NULL;
     }
     dsn = forge_ctl_conf_find(ctl, conf, "DBDParams", &why);
     if (!dsn)
         forge_ctl_error("%s: %s", conf, why ? why : "no DBDParams in it");
     else if (strstr(dsn, "${")) {
-        forge_ctl_error("%s: DBDParams uses ${...}, which only httpd expands; give --dsn", conf);
+        forge_ctl_error("%s: DBDParams uses ${...}, which only httpd expands; use --dsn", conf);
         dsn = NULL;
     }
     ctl->from_conf = dsn != NULL;
@@ -94,12 +94,12 @@ static const char *conninfo(forge_ctl_t *ctl)
 
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl)
 {
-    const char *why = "no reason known", *dsn = conninfo(ctl);
+    const char *why = "unknown reason", *dsn = conninfo(ctl);
     if (!dsn)
         return NULL;
     forge_db_t *db = forge_store_db_connect(ctl->pool, dsn, &why);
     if (!db) {
-        char *line = apr_pstrdup(ctl->pool, why); /* libpq's reasons go over several lines */
+        char *line = apr_pstrdup(ctl->pool, why); /* libpq's messages have several lines */
         for (char *c = line; *c; c++)
             if (*c == '\n' || *c == '\t')
                 *c = ' ';

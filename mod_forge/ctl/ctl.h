@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, a verb a row with its options;
- * parsing and help come from the rows.
+ * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, and each verb is a row with its
+ * options. Parsing and help are made from the rows.
  */
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H
@@ -21,22 +21,22 @@ enum { FORGE_CTL_OK = 0, FORGE_CTL_FAILED = 1, FORGE_CTL_USAGE = 2 }; /* exit co
 typedef struct forge_ctl_t {
     apr_pool_t *pool;
     apr_table_t *options; /* name → value; "" for options without one */
-    char **args;          /* what is no option */
+    char **args;          /* the words that are not options */
     int n_args;
     bool from_conf; /* the connection string was read from an httpd configuration */
 } forge_ctl_t;
 
 typedef struct forge_ctl_option_t {
     const char *name;  /* "dsn" is --dsn; NULL ends a table */
-    const char *value; /* what help calls its value; NULL: it takes none */
+    const char *value; /* name of its value in the help; NULL: it has no value */
     const char *help;
 } forge_ctl_option_t;
 
 typedef struct forge_ctl_verb_t {
-    const char *name; /* NULL: the command has no verbs, this is its one row; a second NULL row ends every table */
+    const char *name; /* NULL: the command has no verbs and this is its only row; a second NULL row ends every table */
     const char *args; /* "EMAIL ROLE", shown in help */
-    int n_args;       /* exactly so many */
-    bool database;    /* takes --dsn and --conf */
+    int n_args;       /* the exact number of arguments */
+    bool database;    /* accepts --dsn and --conf */
     const forge_ctl_option_t *options; /* NULL: none */
     const char *help;                  /* one line */
     int (*run)(forge_ctl_t *ctl);      /* returns an exit code */
@@ -61,23 +61,23 @@ extern const forge_ctl_verb_t forge_ctl_seed[];
 /* The value of an option, or NULL when it was not given. */
 const char *forge_ctl_option(const forge_ctl_t *ctl, const char *name);
 bool forge_ctl_flag(const forge_ctl_t *ctl, const char *name);
-/* A whole number between min and max, `otherwise` when not given; false, with a message, when it is something else. */
+/* A whole number between min and max, or `otherwise` if the option was not given; false, with a message, for anything
+ * else. */
 bool forge_ctl_number(const forge_ctl_t *ctl, const char *name, int min, int max, int otherwise, int *n);
-/* Reads argv[first..] by the verb's row. FORGE_CTL_OK, or FORGE_CTL_USAGE with a message; *help when --help was among
- * them. */
+/* Reads argv[first..] by the verb's row. FORGE_CTL_OK, or FORGE_CTL_USAGE with a message; *help is set if --help was
+ * given. */
 int forge_ctl_parse(forge_ctl_t *ctl, const forge_ctl_verb_t *verb, int argc, char **argv, bool *help);
 /* Options as help shows them, aligned. */
 void forge_ctl_options_print(const forge_ctl_verb_t *verb);
 
 /* --- connect.c --- */
 
-/* Opens the database that --dsn, FORGE_DSN or the first DBDParams of --conf names, in this order; NULL with a message.
- */
+/* Opens the database named by --dsn, FORGE_DSN or the first DBDParams of --conf, in this order; NULL with a message. */
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
-/* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL when there is none.
- * Included files are not followed. */
+/* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL if there is none.
+ * Included files are not read. */
 const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why);
-/* Up to `max` arguments of that line; how many there are, 0 without such a line. */
+/* Stores up to `max` arguments of that line in `words` and returns their number; 0 without such a line. */
 int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);
 
 /* --- terminal.c --- */
@@ -86,20 +86,20 @@ void forge_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2
 /* Green "ok", yellow "warn" or red "FAIL", then a line; colours only on a terminal. */
 typedef enum forge_ctl_mark_t { FORGE_CTL_GREEN, FORGE_CTL_YELLOW, FORGE_CTL_RED } forge_ctl_mark_t;
 void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The whole of a text file of at most FORGE_CTL_FILE_MAX bytes; NULL with *why. */
+/* The contents of a text file of at most FORGE_CTL_FILE_MAX bytes; NULL with *why. */
 const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
 
 /* --- secret.c --- */
 
-/* A path of the command line, which may be relative, as ForgeSecret would spell it: for forge_core_secret_read. */
+/* Turns a path of the command line, which may be relative, into the form of ForgeSecret, for forge_core_secret_read. */
 const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path);
 
 /* --- mail.c --- */
 
-/* Can mail go the way that ForgeMail in `conf` says? The directory is looked at; the mail server is connected to, with
- * TLS and login, and gets no mail. Green, yellow or red, and the line to show. */
+/* Checks whether mail can be sent as ForgeMail in `conf` says. Looks at the directory, or connects to the mail server
+ * with TLS and login without sending mail. Returns green, yellow or red, and the line to show. */
 forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const char **line);
 
 /* --- password.c --- */
@@ -111,15 +111,15 @@ forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const 
     {"generate", NULL, "make a password and print it once"},                       \
     {"cost", "N", "bcrypt cost, 10 to 15 (12)"}
 /* clang-format on */
-/* A password from --password-file, made by --generate, or asked for without echo (read from standard input when that is
- * no terminal), checked against the rules; never from argv. *generated: it must be shown. NULL with a message. Wiped
- * with ctl->pool. */
+/* A password from --password-file, from --generate, or asked for without echo (or read from standard input that is not
+ * a terminal); never from argv. It is checked against the rules. *generated: it must be shown. NULL with a message.
+ * Wiped with ctl->pool. */
 const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *username, bool *generated);
-/* Four groups of letters and digits that keep every rule: about 95 bits. */
+/* Makes four groups of letters and digits that satisfy every rule: about 95 bits. */
 const char *forge_ctl_password_generate(apr_pool_t *p);
-/* Whether a password keeps the rules; each broken one is a message. */
+/* Whether a password satisfies the rules; prints a message for each broken rule. */
 bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username);
-/* --cost; false with a message when it is none. To be asked before anything slow. */
+/* Reads --cost; false with a message if it is invalid. Call it before any slow work. */
 bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost);
 /* The hash of a password; NULL with a message. */
 const char *forge_ctl_password_hash(forge_ctl_t *ctl, const char *password, int cost);

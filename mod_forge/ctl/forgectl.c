@@ -13,17 +13,17 @@
 #endif
 
 static const forge_ctl_command_t commands[] = {
-    {"migrate", "bring the database schema up to date, or back", forge_ctl_migrate},
+    {"migrate", "update the database schema, or roll it back", forge_ctl_migrate},
     {"user", "accounts: create, list, change role or password", forge_ctl_user},
     {"secret", "print a good value for ForgeSecret", forge_ctl_secret},
     {"reseal", "encrypt second factors under a new ForgeSecret", forge_ctl_reseal},
     {"openapi", "print the OpenAPI document of this build", forge_ctl_openapi},
-    {"check", "look at everything an installation needs, a line each", forge_ctl_check},
+    {"check", "check everything an installation needs, one line each", forge_ctl_check},
     {"seed", "load demonstration data", forge_ctl_seed},
     {NULL, NULL, NULL},
 };
 
-/* The lines of one command: its verbs, or itself when it has none. */
+/* Prints the help lines of one command: one for each verb, or one for the command itself. */
 static void command_usage(const forge_ctl_command_t *command)
 {
     const forge_ctl_verb_t *verb = command->verbs;
@@ -40,8 +40,8 @@ static int usage(void)
     puts("Usage: forgectl COMMAND [VERB] [OPTION]...\n\nCommands:");
     for (const forge_ctl_command_t *command = commands; command->name; command++)
         command_usage(command);
-    puts("\n\"forgectl COMMAND --help\" and \"forgectl COMMAND VERB --help\" tell more. Exit codes: 0 done, 1 failed, "
-         "2 wrong usage.");
+    puts("\n\"forgectl COMMAND --help\" and \"forgectl COMMAND VERB --help\" show more. Exit codes: 0 success, 1 "
+         "failure, 2 wrong usage.");
     return FORGE_CTL_OK;
 }
 
@@ -68,7 +68,7 @@ static const forge_ctl_command_t *command_find(const char *name)
     return NULL;
 }
 
-/* The verb that argv names, and how many words it took; NULL when it names none. */
+/* The verb with this name, and the number of words it took; NULL if there is none. */
 static const forge_ctl_verb_t *verb_find(const forge_ctl_command_t *command, const char *name, int *words)
 {
     const forge_ctl_verb_t *verb = command->verbs;
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
     apr_pool_create(&ctl.pool, NULL);
     forge_util_json_init();
     int status = run(&ctl, command, argc, argv);
-    /* An answer that did not reach the pipe or the disk is a failure. */
+    /* Output that did not reach the pipe or the disk is a failure. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         forge_ctl_error("could not write the output");
         status = FORGE_CTL_FAILED;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl check, its mail line: can mail go the way that ForgeMail says?
+ * The mail line of forgectl check: whether mail can be sent as ForgeMail says.
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
@@ -16,14 +16,14 @@ enum { WORDS_MAX = 8 };
 static forge_ctl_mark_t look_at_directory(forge_ctl_t *ctl, const char *path, const char **line)
 {
     apr_finfo_t info;
-    *line = TEXT("mail: \"%s\" is relative to httpd's ServerRoot and was not looked at", path);
+    *line = TEXT("mail: \"%s\" is relative to httpd's ServerRoot and was not checked", path);
     if (*path != '/')
         return FORGE_CTL_YELLOW;
-    *line = TEXT("mail: \"%s\" is no directory", path);
+    *line = TEXT("mail: \"%s\" is not a directory", path);
     if (apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_PROT | APR_FINFO_OWNER, ctl->pool) != APR_SUCCESS ||
         info.filetype != APR_DIR)
         return FORGE_CTL_RED;
-    *line = TEXT("mail: everybody may read the mails in \"%s\"; chmod o-rx", path);
+    *line = TEXT("mail: everybody can read the mails in \"%s\"; run chmod o-rx", path);
     if (info.protection & APR_FPROT_WREAD)
         return FORGE_CTL_YELLOW;
     *line = TEXT("mail: into \"%s\", which belongs to user %u", path, (unsigned)info.user);
@@ -41,7 +41,7 @@ static forge_ctl_mark_t ask_server(forge_ctl_t *ctl, const forge_mail_t *configu
     }
     forge_smtp_t *smtp = forge_net_smtp_open(ctl->pool, &mail);
     bool good = smtp && forge_net_smtp_probe(smtp, ctl->pool, &why);
-    *line = good ? TEXT("mail: %s port %d answers%s", mail.host, mail.port, mail.user ? " and takes the login" : "")
+    *line = good ? TEXT("mail: %s port %d answers%s", mail.host, mail.port, mail.user ? " and accepts the login" : "")
                  : TEXT("mail: %s port %d: %s", mail.host, mail.port, why);
     return good ? FORGE_CTL_GREEN : FORGE_CTL_RED;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl migrate: the schema up, down and looked at.
+ * forgectl migrate: updates the schema, rolls it back, and shows its state.
  */
 #include "ctl.h"
 #include "store/store.h"
@@ -24,7 +24,7 @@ static const char *migrations_dir(const forge_ctl_t *ctl)
 /* The files of --dir; NULL with a message. */
 static apr_array_header_t *files_read(forge_ctl_t *ctl)
 {
-    const char *why = "no reason known";
+    const char *why = "unknown reason";
     apr_array_header_t *files = forge_store_migrations_read(ctl->pool, migrations_dir(ctl), &why);
     if (!files)
         forge_ctl_error("%s", why);
@@ -38,7 +38,7 @@ static apr_array_header_t *files_read(forge_ctl_t *ctl)
 static void say(const char *line)
 {
     puts(line);
-    fflush(stdout); /* progress is of use while it happens */
+    fflush(stdout); /* show progress at once */
 }
 
 static int outcome(forge_status_t status, const char *why)
@@ -59,7 +59,7 @@ typedef struct tally_t {
 static void tally(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at)
 {
     static const char *const words[] = {"applied", "pending", "CHANGED after it was applied",
-                                        "UNKNOWN: applied, but no such file"};
+                                        "UNKNOWN: applied, but there is no such file"};
     tally_t *t = baton;
     t->count[state]++;
     if (!t->quiet || state != FORGE_MIGRATION_APPLIED)
@@ -95,7 +95,7 @@ static int migrate_check(forge_ctl_t *ctl)
         return status;
     bool good =
         !t.count[FORGE_MIGRATION_PENDING] && !t.count[FORGE_MIGRATION_CHANGED] && !t.count[FORGE_MIGRATION_UNKNOWN];
-    puts(good ? "the schema is up to date" : "the schema is not what these files make");
+    puts(good ? "the schema is up to date" : "the schema is not what these files define");
     return good ? FORGE_CTL_OK : FORGE_CTL_FAILED;
 }
 
@@ -163,7 +163,7 @@ static bool file_make(forge_ctl_t *ctl, const char *path, const char *purpose)
 
 static int migrate_new(forge_ctl_t *ctl)
 {
-    const char *name = ctl->args[0], *dir = migrations_dir(ctl), *why = "no reason known";
+    const char *name = ctl->args[0], *dir = migrations_dir(ctl), *why = "unknown reason";
     if (!*name || strlen(name) > 60 || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
         forge_ctl_error("the name \"%s\" is not 1 to 60 of a-z, 0-9 and _", name);
         return FORGE_CTL_USAGE;
@@ -175,9 +175,9 @@ static int migrate_new(forge_ctl_t *ctl)
     }
     const char *stem = apr_psprintf(ctl->pool, "%s/%04d_%s", dir, files->nelts + 1, name);
     return file_make(ctl, apr_pstrcat(ctl->pool, stem, ".up.sql", NULL),
-                     "What this makes, and what for. It runs in a transaction.") &&
+                     "What this creates, and why. It runs in a transaction.") &&
                    file_make(ctl, apr_pstrcat(ctl->pool, stem, ".down.sql", NULL),
-                             "Takes away what the way up has made.")
+                             "Removes what the up migration has created.")
                ? FORGE_CTL_OK
                : FORGE_CTL_FAILED;
 }
@@ -186,20 +186,20 @@ static const forge_ctl_option_t dir_options[] = {DIR_OPTION, {NULL, NULL, NULL}}
 static const forge_ctl_option_t apply_options[] = {
     DIR_OPTION,
     {"to", "N", "stop after migration N"},
-    {"app-role", "ROLE", "role of the application, which gets its rights (forge_app)"},
+    {"app-role", "ROLE", "role of the application, which is granted its rights (forge_app)"},
     {NULL, NULL, NULL},
 };
 static const forge_ctl_option_t rollback_options[] = {
-    DIR_OPTION, {"steps", "N", "how many to take back (1)"}, {NULL, NULL, NULL}};
+    DIR_OPTION, {"steps", "N", "how many to roll back (1)"}, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_migrate[] = {
     {"status", "", 0, true, dir_options, "show each migration and whether it is applied", migrate_status},
-    {"apply", "", 0, true, apply_options, "apply what is pending, then grant the application role its rights",
+    {"apply", "", 0, true, apply_options, "apply pending migrations, then grant the application role its rights",
      migrate_apply},
-    {"rollback", "", 0, true, rollback_options, "take the newest migration back, with the data in its tables",
+    {"rollback", "", 0, true, rollback_options, "undo the newest migration; the data in its tables is lost",
      migrate_rollback},
-    {"check", "", 0, true, dir_options, "exit 0 when the schema is exactly what the files make", migrate_check},
-    {"new", "NAME", 1, false, dir_options, "make the two files of a new migration", migrate_new},
+    {"check", "", 0, true, dir_options, "exit 0 if the schema is exactly what the files define", migrate_check},
+    {"new", "NAME", 1, false, dir_options, "create the two files of a new migration", migrate_new},
     {"list", "", 0, false, dir_options, "list the files; needs no database", migrate_list},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

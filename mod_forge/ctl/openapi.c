@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl openapi: the document that was made, from the tables of the module, when this version was built.
+ * forgectl openapi: prints the document that was made from the module's tables when this version was built.
  */
 #include "ctl.h"
 #include <stdio.h>
@@ -16,7 +16,7 @@ static int openapi_print(forge_ctl_t *ctl)
         return FORGE_CTL_FAILED;
     }
     if (!forge_util_json_parse(ctl->pool, text, len, &why)) {
-        forge_ctl_error("\"%s\" is no JSON: %s", path, why);
+        forge_ctl_error("\"%s\" is not JSON: %s", path, why);
         return FORGE_CTL_FAILED;
     }
     fwrite(text, 1, len, stdout);
@@ -24,7 +24,7 @@ static int openapi_print(forge_ctl_t *ctl)
 }
 
 static const forge_ctl_option_t options[] = {
-    {"file", "FILE", "another document than " FORGE_PKGDATADIR "/openapi.json"},
+    {"file", "FILE", "print this document instead of " FORGE_PKGDATADIR "/openapi.json"},
     {NULL, NULL, NULL},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Options by table: getopt_long and the help text are both made from a verb's rows.
+ * Options by table: both getopt_long and the help text are made from a verb's rows.
  */
 #include "ctl.h"
 #include <getopt.h>
@@ -15,7 +15,7 @@ static const forge_ctl_option_t database_options[] = {
 };
 static const forge_ctl_option_t help_option[] = {{"help", NULL, "show this text"}, {NULL, NULL, NULL}};
 
-/* All rows of a verb in one array; returns how many. */
+/* Collects all rows of a verb in one array and returns their number. */
 static int collect(const forge_ctl_verb_t *verb, const forge_ctl_option_t **all)
 {
     const forge_ctl_option_t *tables[] = {verb->options, verb->database ? database_options : NULL, help_option};
@@ -41,7 +41,7 @@ bool forge_ctl_number(const forge_ctl_t *ctl, const char *name, int min, int max
     const char *text = forge_ctl_option(ctl, name);
     apr_int64_t value = otherwise;
     if (text && (!forge_util_atoi(text, strlen(text), &value) || value < min || value > max)) {
-        forge_ctl_error("--%s \"%s\" is no whole number from %d to %d", name, text, min, max);
+        forge_ctl_error("--%s \"%s\" is not a whole number from %d to %d", name, text, min, max);
         return false;
     }
     *n = (int)value;
@@ -71,8 +71,8 @@ int forge_ctl_parse(forge_ctl_t *ctl, const forge_ctl_verb_t *verb, int argc, ch
     ctl->args = argv + optind;
     ctl->n_args = argc - optind;
     if (!*help && ctl->n_args != verb->n_args) {
-        forge_ctl_error(verb->n_args ? "%s needed, %d given" : "no arguments taken%.0s, %d given", verb->args,
-                        ctl->n_args);
+        forge_ctl_error(verb->n_args ? "%s needed, but %d given" : "no arguments accepted%.0s, but %d given",
+                        verb->args, ctl->n_args);
         return FORGE_CTL_USAGE;
     }
     return FORGE_CTL_OK;

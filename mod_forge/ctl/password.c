@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Passwords for forgectl: from a file, from the terminal without echo, or made here; never from the command line, where
- * everyone sees them.
+ * Passwords for forgectl: from a file, from the terminal without echo, or generated; never from the command line, where
+ * others can see them.
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
@@ -19,7 +19,7 @@ static apr_status_t wipe(void *password)
     return APR_SUCCESS;
 }
 
-/* Cut at the line's end, kept in the pool and wiped with it. */
+/* Copies the first line into the pool and wipes it with the pool. */
 static char *kept(apr_pool_t *p, const char *line)
 {
     char *password = apr_pstrndup(p, line, strcspn(line, "\r\n"));
@@ -49,7 +49,7 @@ static const char *ask(apr_pool_t *p, const char *prompt)
     return password;
 }
 
-/* Asked for, twice when a person types it. */
+/* Asks for a password; twice if a person types it. */
 static const char *from_terminal(apr_pool_t *p)
 {
     const char *password = ask(p, "Password: ");
@@ -80,8 +80,7 @@ static const char *from_file(apr_pool_t *p, const char *path)
 
 const char *forge_ctl_password_generate(apr_pool_t *p)
 {
-    /* 54 characters that nobody mistakes for one another; the rules want one of each class, so the odd draw is thrown
-     * away. */
+    /* 54 characters that nobody confuses. A draw that lacks one of the required classes is thrown away. */
     static const char alphabet[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     for (;;) {
         char *password = apr_pcalloc(p, 20);
@@ -90,7 +89,7 @@ const char *forge_ctl_password_generate(apr_pool_t *p)
             forge_util_random(&byte, 1);
             if (i % 5 == 4)
                 password[i++] = '-';
-            else if (byte < 256 - 256 % (sizeof(alphabet) - 1)) /* no character likelier than another */
+            else if (byte < 256 - 256 % (sizeof(alphabet) - 1)) /* all characters are equally likely */
                 password[i++] = alphabet[byte % (sizeof(alphabet) - 1)];
         }
         apr_pool_cleanup_register(p, password, wipe, apr_pool_cleanup_null);
@@ -116,7 +115,7 @@ const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *
     const char *file = forge_ctl_option(ctl, "password-file"), *password;
     *generated = forge_ctl_flag(ctl, "generate");
     if (file && *generated) {
-        forge_ctl_error("--password-file and --generate exclude each other");
+        forge_ctl_error("--password-file and --generate cannot be used together");
         return NULL;
     }
     if (*generated)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl reseal: second factors that were encrypted under the old ForgeSecret, under the new one, so that the old one
- * can be forgotten.
+ * forgectl reseal: re-encrypts second factors from the old ForgeSecret to the new one, so that the old one can be
+ * removed.
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
@@ -18,7 +18,7 @@ typedef struct reseal_t {
     apr_int64_t done, there, lost;
 } reseal_t;
 
-/* The secret of the file that an option names. NULL with a message. */
+/* The secret in the file that an option names. NULL with a message. */
 static const char *secret_read(forge_ctl_t *ctl, const char *option, apr_size_t *len)
 {
     const char *why, *path = forge_ctl_option(ctl, option);
@@ -101,15 +101,15 @@ static int reseal(forge_ctl_t *ctl)
         forge_ctl_error("stopped: %s", forge_ctl_status(status));
         return FORGE_CTL_FAILED;
     }
-    printf("second factors: %" APR_INT64_T_FMT " sealed anew, %" APR_INT64_T_FMT
-           " under the new secret already, %" APR_INT64_T_FMT " under neither\n",
+    printf("second factors: %" APR_INT64_T_FMT " re-encrypted, %" APR_INT64_T_FMT
+           " already under the new secret, %" APR_INT64_T_FMT " under neither\n",
            r.done, r.there, r.lost);
     return FORGE_CTL_OK;
 }
 
 static const forge_ctl_option_t options[] = {
-    {"secret", "FILE", "file of the new ForgeSecret, the first word of the directive"},
-    {"old", "FILE", "file of the old one, the second word"},
+    {"secret", "FILE", "file of the new ForgeSecret, the first argument of the directive"},
+    {"old", "FILE", "file of the old ForgeSecret, the second argument"},
     {NULL, NULL, NULL},
 };
 

@@ -15,7 +15,7 @@ const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path)
     return apr_pstrcat(ctl->pool, "file:", rv == APR_SUCCESS ? absolute : path, NULL);
 }
 
-/* Only its owner may read the file, from the first moment on; one that exists is left alone. */
+/* Creates the file so that only its owner can ever read it. An existing file is not changed. */
 static int secret_keep(forge_ctl_t *ctl, const char *path, const char *secret)
 {
     apr_file_t *file;
@@ -29,7 +29,7 @@ static int secret_keep(forge_ctl_t *ctl, const char *path, const char *secret)
         forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof(reason)));
         return FORGE_CTL_FAILED;
     }
-    printf("%s written; in the configuration: ForgeSecret file:%s\n", path, path);
+    printf("%s written; add to the configuration: ForgeSecret file:%s\n", path, path);
     return FORGE_CTL_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl seed demo: three accounts, whose passwords are made here, and what demo.sql adds. Running it again changes
+ * forgectl seed demo: creates three accounts with generated passwords and loads demo.sql. Running it again changes
  * nothing.
  */
 #include "ctl.h"
@@ -20,8 +20,8 @@ static const account_t accounts[] = {
 };
 enum { ACCOUNTS = sizeof(accounts) / sizeof(*accounts) };
 
-/* One password an account: from the lines of --password-file (one line serves all), or made here. False with a message.
- */
+/* One password per account: from the lines of --password-file (a single line applies to all), or generated. False with
+ * a message. */
 static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
 {
     const char *why, *path = forge_ctl_option(ctl, "password-file");
@@ -39,7 +39,8 @@ static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
     return true;
 }
 
-/* Creates the account, or sets its password anew when asked; *fresh says whether the password is now the given one. */
+/* Creates the account, or sets its password if --reset-passwords asks for it. *fresh: the account now has the given
+ * password. */
 static forge_status_t account_make(forge_ctl_t *ctl, forge_db_t *db, const account_t *account, const char *password,
                                    int cost, bool *fresh)
 {
@@ -63,7 +64,7 @@ static forge_status_t account_make(forge_ctl_t *ctl, forge_db_t *db, const accou
     return forge_store_user_create(db, ctl->pool, &user, NULL, &rows);
 }
 
-/* The accounts for a script (JSON) or for a person; a password we did not set is not known to us. */
+/* Prints the accounts as JSON or for a person. A password that was not set here is unknown. */
 static void accounts_print(forge_ctl_t *ctl, const char *const passwords[ACCOUNTS], const bool fresh[ACCOUNTS])
 {
     forge_json_t *list = forge_util_json_array(ctl->pool);
@@ -71,7 +72,7 @@ static void accounts_print(forge_ctl_t *ctl, const char *const passwords[ACCOUNT
         const char *password = fresh[i] ? passwords[i] : NULL;
         if (!forge_ctl_flag(ctl, "json"))
             printf("%-24s  %-12s  %-12s  %s\n", accounts[i].email, accounts[i].username, accounts[i].role,
-                   password ? password : "(password as it was)");
+                   password ? password : "(password unchanged)");
         forge_json_t *entry = forge_util_json_add_object(list);
         forge_util_json_put_text(entry, "email", accounts[i].email);
         forge_util_json_put_text(entry, "username", accounts[i].username);
@@ -123,8 +124,8 @@ static int seed_demo(forge_ctl_t *ctl)
 
 static const forge_ctl_option_t options[] = {
     {"sql", "DIR", "where demo.sql is (FORGE_SQL, else " FORGE_PKGDATADIR ")"},
-    {"password-file", "FILE", "passwords for admin, instructor and student, a line each, or one for all"},
-    {"reset-passwords", NULL, "set the passwords of accounts that exist already, too"},
+    {"password-file", "FILE", "passwords for admin, instructor and student, one per line, or one for all"},
+    {"reset-passwords", NULL, "also set the passwords of existing accounts"},
     {"cost", "N", "bcrypt cost, 10 to 15 (12)"},
     {"json", NULL, "print the accounts as JSON"},
     {NULL, NULL, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What goes to the terminal, and files that are read whole.
+ * Output to the terminal, and reading of whole files.
  */
 #include "ctl.h"
 #include <apr_file_io.h>
@@ -12,7 +12,7 @@ void forge_ctl_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fflush(stdout); /* keeps the order where both go to one place */
+    fflush(stdout); /* keeps the order if both go to the same place */
     fputs("forgectl: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
@@ -44,7 +44,7 @@ const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len
     apr_status_t rv = apr_file_open(&file, path, APR_READ, APR_OS_DEFAULT, p);
     if (rv == APR_SUCCESS && (rv = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file)) == APR_SUCCESS) {
         if (info.filetype != APR_REG || info.size > FORGE_CTL_FILE_MAX) {
-            *why = "no regular file, or larger than 8 MiB";
+            *why = "not a regular file, or larger than 8 MiB";
             return NULL;
         }
         data = apr_pcalloc(p, (apr_size_t)info.size + 1);

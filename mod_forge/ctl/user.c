@@ -10,13 +10,13 @@
 
 enum { PAGE = 500 }; /* rows fetched at once */
 
-/* The two forms of an address; false with a message. */
+/* Reads an e-mail address: the form to show and the form to look up. False with a message. */
 static bool email_read(forge_ctl_t *ctl, const char *typed, const char **shown, const char **key)
 {
-    const char *why = "it is none";
+    const char *why = "it is malformed";
     if (forge_core_email_normalize(ctl->pool, typed, strlen(typed), shown, key, &why))
         return true;
-    forge_ctl_error("\"%s\" is no e-mail address: %s", typed, why);
+    forge_ctl_error("\"%s\" is not an e-mail address: %s", typed, why);
     return false;
 }
 
@@ -41,7 +41,7 @@ static int unknown(const char *email)
     return FORGE_CTL_FAILED;
 }
 
-/* Hashing is slow, so everything that can be wrong is looked at before. */
+/* Checks everything else before the password is hashed, because hashing is slow. */
 static int user_create(forge_ctl_t *ctl)
 {
     const char *role = forge_ctl_option(ctl, "role"), *username = forge_ctl_option(ctl, "username");
@@ -53,7 +53,7 @@ static int user_create(forge_ctl_t *ctl)
         return FORGE_CTL_USAGE;
     user.username = username ? username : forge_core_username_from_email(ctl->pool, user.email, "");
     if (!forge_core_username_valid(user.username, strlen(user.username))) {
-        forge_ctl_error("the username \"%s\" is not 3 to 30 letters, digits and _", user.username);
+        forge_ctl_error("the username \"%s\" is not 3 to 30 letters, digits or _", user.username);
         return FORGE_CTL_USAGE;
     }
     forge_db_t *db = forge_ctl_connect(ctl);
@@ -144,7 +144,7 @@ static int user_unlock(forge_ctl_t *ctl)
             forge_store_unlock(db, ctl->pool, &(forge_actor_t){.id = 0}, forge_store_rows_int(rows, 0, "id", 0), &rows);
     if (status != FORGE_OK)
         return failed(status);
-    printf("%s: failed logins forgotten\n", shown);
+    printf("%s: failed logins cleared\n", shown);
     return FORGE_CTL_OK;
 }
 
@@ -185,8 +185,8 @@ static int user_list(forge_ctl_t *ctl)
 
 static const forge_ctl_option_t create_options[] = {
     {"role", "ROLE", "student (default), instructor or admin"},
-    {"username", "NAME", "3 to 30 letters, digits and _ (made from the e-mail address)"},
-    {"full-name", "NAME", "the name to show"},
+    {"username", "NAME", "3 to 30 letters, digits or _ (default: from the e-mail address)"},
+    {"full-name", "NAME", "name to show"},
     FORGE_CTL_PASSWORD_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -196,8 +196,8 @@ const forge_ctl_verb_t forge_ctl_user[] = {
     {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
     {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
     {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
-    {"unlock", "EMAIL|USERNAME", 1, true, NULL, "forget the failed logins of an account, so that it can log in again",
-     user_unlock},
+    {"unlock", "EMAIL|USERNAME", 1, true, NULL,
+     "clear the failed logins of an account, so that its user can log in again", user_unlock},
     {"list", "", 0, true, NULL, "list all accounts", user_list},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

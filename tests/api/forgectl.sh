@@ -53,10 +53,10 @@ expect 2 'migrate needs a verb' migrate
 expect 2 'knows no verb "sideways"' migrate sideways
 expect 2 'unrecognized option' migrate status --sideways
 expect 2 'requires an argument' migrate status --dsn
-expect 2 'no arguments taken' migrate status now
+expect 2 'no arguments accepted' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
-expect 2 'no whole number' migrate apply --to ten
-expect 2 'no whole number' migrate rollback --steps 0
+expect 2 'not a whole number' migrate apply --to ten
+expect 2 'not a whole number' migrate rollback --steps 0
 for command in migrate user secret reseal openapi check 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
     'user reset-password' 'user unlock' 'user list' 'seed demo'; do
@@ -108,46 +108,46 @@ expect 2 '--secret: name its file' reseal
 expect 2 '--old: .*absent' reseal --secret "$work/secret" --old "$work/absent"
 expect 2 'the two secrets are the same' reseal --secret "$work/secret" --old "$work/secret"
 expect 0 'ForgeSecret file:' secret --output "$work/secret.new"
-expect 0 '^second factors: 0 sealed anew, 0 under the new secret already, 0 under neither' reseal --secret "$work/secret.new" --old "$work/secret"
+expect 0 '^second factors: 0 re-encrypted, 0 already under the new secret, 0 under neither' reseal --secret "$work/secret.new" --old "$work/secret"
 echo '{"openapi":"3.1.0"}' >"$work/openapi.json"
 expect 0 '"3.1.0"' openapi --file "$work/openapi.json"
 echo '{' >"$work/broken.json"
-expect 1 'is no JSON' openapi --file "$work/broken.json"
+expect 1 'is not JSON' openapi --file "$work/broken.json"
 expect 1 'could not read' openapi --file "$work/absent.json"
 
 # --- user ---
 good='Quiet-Otter-71-lamp'
-expect 2 'is no e-mail address' user create nobody
+expect 2 'is not an e-mail address' user create nobody
 expect 2 'is not student, instructor or admin' user create a@example.org --role guest
 expect 2 'is not student, instructor or admin' user create a@example.org --role root
 expect 2 'the username "a b"' user create a@example.org --username 'a b'
-expect 2 'no whole number from 10 to 15' user create a@example.org --cost 4
+expect 2 'not a whole number from 10 to 15' user create a@example.org --cost 4
 expect 1 'no password given' user create a@example.org
 expect_input 'short' 1 'password is refused' user create a@example.org
 expect_input "$good" 0 '^account [0-9]+: Ada@example.org, username Ada, role admin' user create ' Ada@Example.ORG' --role admin --cost 10
-expect_input "$good" 1 'e-mail address exists already' user create ada@example.org --cost 10
-expect_input "$good" 1 'username exists already' user create other@example.org --username aDA --cost 10
+expect_input "$good" 1 'e-mail address already exists' user create ada@example.org --cost 10
+expect_input "$good" 1 'username already exists' user create other@example.org --username aDA --cost 10
 printf '%s\r\nsecond line\n' "$good" >"$work/password"
 expect 0 'role student' user create bob@example.org --full-name 'Bob B.' --password-file "$work/password" --cost 10
-expect 1 'exclude each other' user create c@example.org --username cee --password-file "$work/password" --generate
+expect 1 'cannot be used together' user create c@example.org --username cee --password-file "$work/password" --generate
 expect 1 'absent: No such file' user create c@example.org --username cee --password-file "$work/absent"
 expect 0 '^password: [A-Za-z0-9]{4}(-[A-Za-z0-9]{4}){3}$' user create cee@example.org --generate --cost 10
 expect 0 '^BOB@example.org: instructor, was student' user set-role BOB@example.org instructor
 expect 1 'no account with the address' user set-role nobody@example.org admin
 expect 0 'new password set, 0 sessions ended' user reset-password bob@example.org --generate --cost 10
 expect 1 'no account with the address' user reset-password nobody@example.org --generate --cost 10
-expect 0 '^bob: failed logins forgotten' user unlock bob
-expect 0 '^Bob@example.org: failed logins forgotten' user unlock Bob@Example.org
+expect 0 '^bob: failed logins cleared' user unlock bob
+expect 0 '^Bob@example.org: failed logins cleared' user unlock Bob@Example.org
 expect 1 'there is no account "nobody"' user unlock nobody
 expect 2 'neither an e-mail address nor a username' user unlock 'b b'
-expect 2 'is no e-mail address' user unlock 'b@'
+expect 2 'is not an e-mail address' user unlock 'b@'
 expect 0 '^ +[0-9]+  bob@example.org +bob +instructor +active +never' user list
 expect 0 '^3 accounts' user list
 
 # --- seed ---
 expect 1 'could not load' seed demo --sql "$work/absent"
 expect 0 '^admin@example.org +admin +admin +[A-Za-z0-9-]{19}$' seed demo --cost 10
-expect 0 '^student@example.org .*\(password as it was\)' seed demo
+expect 0 '^student@example.org .*\(password unchanged\)' seed demo
 expect 0 '"email":"admin@example.org","username":"admin","password":null,"role":"admin"' seed demo --json
 printf 'Violet-Anchor-38-drum\nCopper-Meadow-52-kite\nSilver-Walnut-64-tram\n' >"$work/three"
 expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite' seed demo --password-file "$work/three" --reset-passwords --cost 10
@@ -181,14 +181,14 @@ printf 'DBDParams "%s"\nDBDMax 1000\nServerLimit 4\nForgeSecret literal\n' "$DSN
 FORGE_DSN=
 expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/site.conf"
 expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
-expect 1 '^warn +secret: not in a file' check --conf "$work/site.conf"
+expect 1 '^warn +secret: not in a separate file' check --conf "$work/site.conf"
 FORGE_DSN=$DSN
 mkdir -m 750 "$work/mail"
 conf_mail() { printf '%s\n' "$*" >"$work/mail.conf"; }
 conf_mail "ForgeMail \"file:$work/mail\" from=no-reply@example.org"
 expect 0 "^ok +mail: into .*/mail" check --docs "$work" --conf "$work/mail.conf"
 conf_mail "ForgeMail file:$work/nothing"
-expect 1 '^FAIL +mail: .*no directory' check --docs "$work" --conf "$work/mail.conf"
+expect 1 '^FAIL +mail: .*not a directory' check --docs "$work" --conf "$work/mail.conf"
 conf_mail 'ForgeMail file:mail'
 expect 0 '^warn +mail: .*ServerRoot' check --docs "$work" --conf "$work/mail.conf"
 conf_mail '#'

@@ -483,14 +483,14 @@ START_TEST(resealed)
     const char *argv[] = {
         env.ctl, "reseal", "--secret", F("%s/new.secret", env.dir), "--old", F("%s/old.secret", env.dir), NULL};
     ck_assert_int_eq(process_run(NULL, argv, &out), 0);
-    ck_assert_msg(strstr(out, "1 sealed anew, 1 under the new secret already, 1 under neither"), "%s", out);
+    ck_assert_msg(strstr(out, "1 re-encrypted, 1 already under the new secret, 1 under neither"), "%s", out);
     char *sealed = sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)first);
     ck_assert_str_eq(forge_core_unseal(p, new, F("mfa:%lld", (long long)first), sealed, &len), "twenty secret bytes.");
     ck_assert_ptr_null(forge_core_unseal(p, old, F("mfa:%lld", (long long)first), sealed, &len));
     ck_assert_str_eq(sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)second), kept);
     ck_assert_str_eq(sql("SELECT secret FROM forge.mfa_factors WHERE user_id = %lld", (long long)third), foreign);
     ck_assert_int_eq(process_run(NULL, argv, &out), 0);
-    ck_assert_msg(strstr(out, "0 sealed anew, 2 under the new secret already, 1 under neither"), "%s", out);
+    ck_assert_msg(strstr(out, "0 re-encrypted, 2 already under the new secret, 1 under neither"), "%s", out);
     apr_pool_destroy(p);
 }
 END_TEST
