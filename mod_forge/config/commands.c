@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The directives: rows of directives.def become httpd's command table, and one reader per kind of value fills the
- * member of its row. A value that is refused is answered with the directive's name, the value and what is accepted.
+ * The directives: rows of directives.def become httpd's command table; the reader of a row's kind (kinds.c) fills its
+ * member.
  */
-#include "parse.h"
-#include "core/identity/identity.h"
-#include "core/mail/mail.h"
-#include "table.h"
+#include "kinds.h"
 
 #include <apr_strings.h>
 #include <httpd.h>
@@ -14,397 +11,6 @@
 #include <string.h>
 
 extern module AP_MODULE_DECLARE_DATA forge_module;
-
-/* One use of a directive. */
-typedef struct setting_t {
-    apr_pool_t *p;
-    const forge_directive_t *row;
-    void *member;      /* apr_int64_t * or a pointer to a pointer, as the kind has it */
-    const char *place; /* the <Location> it stands in; NULL: none */
-    int n;
-    char *const *words;
-} setting_t;
-
-typedef struct kind_t {
-    const char *(*read)(const setting_t *s); /* NULL, or the sentence that stops the start */
-    bool number;
-    int least, most;  /* words; most 0: any number */
-    const char *form; /* how it is spelled */
-    const char *(*secret_in)(
-        int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
-} kind_t;
-
-#define CLASS_NAMES "default|user|auth|execute|upload|analysis|stream"
-const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
-    [FORGE_LIMIT_DEFAULT] = {"default", false}, [FORGE_LIMIT_USER] = {"user", true},
-    [FORGE_LIMIT_AUTH] = {"auth", false},       [FORGE_LIMIT_EXECUTE] = {"execute", true},
-    [FORGE_LIMIT_UPLOAD] = {"upload", true},    [FORGE_LIMIT_ANALYSIS] = {"analysis", true},
-    [FORGE_LIMIT_STREAM] = {"stream", false},
-};
-
-#define WINDOW_MIN FORGE_SECONDS(1)
-#define WINDOW_MAX FORGE_SECONDS(7 * 86400)
-
-#define LOCKOUT_MIN FORGE_SECONDS(60)
-#define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
-
-#define QUEUE_MIN FORGE_SECONDS(1)
-#define QUEUE_MAX FORGE_SECONDS(600)
-
-static const char *refuse(const setting_t *s, const char *word, const char *accepted)
-{
-    return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
-}
-
-static void put_text(const setting_t *s, const char *text)
-{
-    *(const char **)s->member = text;
-}
-
-static const char *put_number(const setting_t *s, apr_int64_t n, bool parsed, const char *low, const char *high)
-{
-    if (!parsed || n < s->row->low || n > s->row->high)
-        return refuse(s, s->words[0], apr_pstrcat(s->p, low, " to ", high, NULL));
-    *(apr_int64_t *)s->member = n;
-    return NULL;
-}
-
-/* --- the readers --- */
-
-static const char *read_name(const setting_t *s)
-{
-    if (!forge_config_parse_name(s->words[0]))
-        return refuse(s, s->words[0], "1 to 64 of A-Z a-z 0-9 . _ : / - that begin with a letter or digit");
-    put_text(s, s->words[0]);
-    return NULL;
-}
-
-/* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never
- * repeated. */
-static const char *read_secret(const setting_t *s)
-{
-    forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
-    for (int i = 0; i < s->n; i++) {
-        const char *word = s->words[i];
-        const char *problem = forge_core_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
-        if (problem)
-            return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
-    }
-    secret->first = s->words[0];
-    secret->second = s->n > 1 ? s->words[1] : NULL;
-    *(void **)s->member = secret;
-    return NULL;
-}
-
-/* Repeated lines add up; the files are read when the whole configuration was. */
-static const char *read_jwt_key(const setting_t *s)
-{
-    apr_array_header_t **keys = s->member;
-    int alg = forge_config_parse_choice(s->words[1], "RS256|ES256");
-    if (!forge_core_kid_valid(s->words[0]))
-        return refuse(s, s->words[0], FORGE_JWT_KEY_FORM);
-    if (alg < 0)
-        return refuse(s, s->words[1], FORGE_JWT_KEY_FORM);
-    const char *file = *s->words[2] == '/' ? apr_pstrcat(s->p, "file:", s->words[2], NULL) : s->words[2];
-    if (!forge_core_secret_elsewhere(file))
-        return refuse(s, file, FORGE_JWT_KEY_FORM);
-    if (!*keys)
-        *keys = apr_array_make(s->p, 2, sizeof(forge_jwt_key_t));
-    for (int i = 0; i < (*keys)->nelts; i++)
-        if (strcmp(APR_ARRAY_IDX(*keys, i, forge_jwt_key_t).kid, s->words[0]) == 0)
-            return refuse(s, s->words[0], FORGE_JWT_KEY_FORM);
-    APR_ARRAY_PUSH(*keys, forge_jwt_key_t) =
-        (forge_jwt_key_t){.kid = s->words[0], .file = file, .alg = alg == 0 ? FORGE_ALG_RS256 : FORGE_ALG_ES256};
-    return NULL;
-}
-
-static const char *read_duration(const setting_t *s)
-{
-    apr_int64_t t = 0;
-    bool parsed = forge_config_parse_duration(s->words[0], &t);
-    return put_number(
-        s, t, parsed, forge_config_show_duration(s->p, s->row->low),
-        apr_pstrcat(s->p, forge_config_show_duration(s->p, s->row->high), ", with unit ms, s, m, h or d", NULL));
-}
-
-static const char *read_size(const setting_t *s)
-{
-    apr_int64_t bytes = 0;
-    bool parsed = forge_config_parse_size(s->words[0], &bytes);
-    return put_number(s, bytes, parsed, forge_config_show_size(s->p, s->row->low),
-                      forge_config_show_size(s->p, s->row->high));
-}
-
-static const char *read_count(const setting_t *s)
-{
-    apr_int64_t n = 0;
-    bool parsed = forge_config_parse_count(s->words[0], &n);
-    return put_number(s, n, parsed, forge_util_itoa(s->p, s->row->low), forge_util_itoa(s->p, s->row->high));
-}
-
-/* 4 to 9 pass here, because only forge_config_finish knows the environment. */
-static const char *read_cost(const setting_t *s)
-{
-    apr_int64_t n = 0;
-    if (!forge_config_parse_count(s->words[0], &n) || n < FORGE_COST_TEST_MIN || n > s->row->high)
-        return refuse(s, s->words[0], FORGE_COST_FORM);
-    *(apr_int64_t *)s->member = n;
-    return NULL;
-}
-
-static const char *read_choice(const setting_t *s, const char *choices)
-{
-    int choice = forge_config_parse_choice(s->words[0], choices);
-    if (choice < 0)
-        return refuse(s, s->words[0], choices);
-    *(apr_int64_t *)s->member = choice;
-    return NULL;
-}
-
-static const char *read_flag(const setting_t *s)
-{
-    return read_choice(s, "Off|On");
-}
-
-static const char *read_csp(const setting_t *s)
-{
-    return read_choice(s, "relaxed|strict|disabled"); /* order of forge_csp_t */
-}
-
-static const char *read_creators(const setting_t *s)
-{
-    return read_choice(s, "any|instructors");
-}
-
-/* A set of bits 1 << forge_role_t. */
-static const char *read_roles(const setting_t *s)
-{
-    apr_int64_t roles = 0;
-    for (int i = 0; i < s->n; i++) {
-        forge_role_t role = forge_core_role_parse(s->words[i]);
-        if (role != FORGE_ROLE_STUDENT && role != FORGE_ROLE_INSTRUCTOR)
-            return refuse(s, s->words[i], "student, instructor");
-        roles |= 1 << role;
-    }
-    *(apr_int64_t *)s->member = roles;
-    return NULL;
-}
-
-static const char *read_policy(const setting_t *s)
-{
-    forge_password_rules_t rules = {.min = 8, .max = 128, .score = 2};
-    for (int i = 0; i < s->n; i++)
-        if (!forge_config_parse_policy(s->words[i], &rules))
-            return refuse(s, s->words[i], FORGE_CONFIG_POLICY_FORM);
-    *(void **)s->member = apr_pmemdup(s->p, &rules, sizeof(rules));
-    return NULL;
-}
-
-static const char *read_superuser(const setting_t *s)
-{
-    const char *email, *key, *why = "";
-    forge_superuser_t *user = apr_pcalloc(s->p, sizeof(*user));
-    if (!forge_core_email_normalize(s->p, s->words[0], strlen(s->words[0]), &email, &key, &why))
-        return refuse(s, s->words[0], apr_pstrcat(s->p, "an e-mail address (", why, ")", NULL));
-    user->email = email;
-    user->password = s->words[1];
-    *(void **)s->member = user;
-    return NULL;
-}
-
-/* "class limit/window [ip|user]", "class off", and "stream count [ip|user]". */
-static const char *read_limit(const setting_t *s)
-{
-    forge_limits_t **limits = s->member;
-    forge_limit_t rate = {0, 0};
-    int class = forge_config_parse_choice(s->words[0], CLASS_NAMES);
-    int by = s->n > 2    ? forge_config_parse_choice(s->words[2], "ip|user")
-             : class < 0 ? 0
-                         : forge_config_classes[class].by_account;
-    bool stream = class == FORGE_LIMIT_STREAM && strcasecmp(s->words[1], "off") != 0;
-    if (class < 0)
-        return refuse(s, s->words[0], "one of the classes " CLASS_NAMES);
-    if (by < 0)
-        return refuse(s, s->words[2], "ip or user");
-    if (stream &&
-        (!forge_config_parse_count(s->words[1], &rate.limit) || rate.limit < s->row->low || rate.limit > s->row->high))
-        return refuse(s, s->words[1], "off, or how many streams may be open: 1 to 1000000");
-    if (!stream &&
-        (!forge_config_parse_rate(s->words[1], &rate) ||
-         (rate.limit && (rate.limit > s->row->high || rate.window < WINDOW_MIN || rate.window > WINDOW_MAX))))
-        return refuse(s, s->words[1], "off, or limit/window with a limit of 1 to 1000000 and a window of 1s to 7d");
-    if (!*limits)
-        *limits = apr_pcalloc(s->p, sizeof(**limits));
-    (*limits)->of[class].set = true;
-    (*limits)->of[class].rate = rate;
-    (*limits)->of[class].by_account = by == 1;
-    (*limits)->of[class].place = s->place;
-    return NULL;
-}
-
-/* Repeated lines add up. */
-static const char *read_origins(const setting_t *s)
-{
-    apr_array_header_t **origins = s->member;
-    if (!*origins)
-        *origins = apr_array_make(s->p, s->n, sizeof(const char *));
-    for (int i = 0; i < s->n; i++) {
-        const char *origin = forge_config_parse_origin(s->p, s->words[i]);
-        if (!origin)
-            return refuse(s, s->words[i], "scheme://host[:port], exactly as browsers send it; no '*', no path");
-        APR_ARRAY_PUSH(*origins, const char *) = origin;
-    }
-    return NULL;
-}
-
-static const char *read_directory(const setting_t *s)
-{
-    const char *path = ap_server_root_relative(s->p, s->words[0]);
-    if (!path || !*s->words[0])
-        return refuse(s, s->words[0], "a directory");
-    put_text(s, path);
-    return NULL;
-}
-
-static const char *read_url(const setting_t *s)
-{
-    if (!forge_config_parse_url(s->words[0]))
-        return refuse(s, s->words[0],
-                      "http:// or https://, host, optional port and path; no slash at the end, no query");
-    put_text(s, s->words[0]);
-    return NULL;
-}
-
-/* "none" is kept as empty text, so that a location can undo what the server says. */
-static const char *read_page(const setting_t *s)
-{
-    bool none = strcasecmp(s->words[0], "none") == 0;
-    if (!none && !forge_config_parse_page(s->words[0]))
-        return refuse(s, s->words[0],
-                      "a path of this site (/login), http:// or https:// with host and optional path, or none");
-    put_text(s, none ? "" : s->words[0]);
-    return NULL;
-}
-
-/* "off" is kept as empty text, so that a virtual host can undo what the server says. */
-static const char *read_log(const setting_t *s)
-{
-    const char *word = s->words[0];
-    if (strcasecmp(word, "off") == 0)
-        word = "";
-    else if (*word != '|')
-        word = *word ? ap_server_root_relative(s->p, word) : NULL;
-    else if (!word[1 + strspn(word + 1, " \t")])
-        word = NULL;
-    if (!word)
-        return refuse(s, s->words[0], "a file, \"|program arguments\" or off");
-    put_text(s, word);
-    return NULL;
-}
-
-/* "5 30m" or "off". */
-static const char *read_lockout(const setting_t *s)
-{
-    forge_lockout_t lockout = {0, 0};
-    apr_int64_t n = 0;
-    bool off = s->n == 1 && strcasecmp(s->words[0], "off") == 0;
-    if (!off && (s->n != 2 || !forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high ||
-                 !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN ||
-                 lockout.duration > LOCKOUT_MAX))
-        return refuse(s, s->n == 2 ? apr_pstrcat(s->p, s->words[0], " ", s->words[1], NULL) : s->words[0],
-                      "off, or 3 to 100 failures and a duration of 1m to 1d");
-    lockout.failures = (int)n;
-    *(void **)s->member = apr_pmemdup(s->p, &lockout, sizeof(lockout));
-    return NULL;
-}
-
-/* "60s 1000". */
-static const char *read_queue(const setting_t *s)
-{
-    forge_queue_t queue = {0, 0};
-    apr_int64_t n = 0;
-    if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN ||
-        queue.patience > QUEUE_MAX)
-        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number");
-    if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
-        return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
-    queue.most = (int)n;
-    *(void **)s->member = apr_pmemdup(s->p, &queue, sizeof(queue));
-    return NULL;
-}
-
-static const char *read_label(const setting_t *s)
-{
-    if (!forge_config_parse_label(s->words[0]))
-        return refuse(s, s->words[0], "1 to 64 characters, no ':', no control characters, no blank at either end");
-    put_text(s, s->words[0]);
-    return NULL;
-}
-
-/* The password is judged when the whole configuration was read, as other secrets are. */
-static const char *read_mail(const setting_t *s)
-{
-    const char *why;
-    const forge_mail_t *mail =
-        forge_net_mail_parse(s->p, s->n, (const char *const *)s->words, forge_core_mail_address, &why);
-    if (!mail)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_MAIL_FORM, s->row->name, why);
-    if (mail->directory) {
-        forge_mail_t *absolute = apr_pmemdup(s->p, mail, sizeof(*mail));
-        absolute->directory = ap_server_root_relative(s->p, mail->directory);
-        mail = absolute;
-    }
-    *(const void **)s->member = mail;
-    return NULL;
-}
-
-/* --- where the kinds have their secrets --- */
-
-static const char *secret_whole(int i, const char *word)
-{
-    (void)i;
-    return word;
-}
-
-/* After an e-mail address. */
-static const char *secret_second(int i, const char *word)
-{
-    return i > 0 ? word : NULL;
-}
-
-static const char *secret_password(int i, const char *word)
-{
-    static const char name[] = "password=";
-    (void)i;
-    return strncmp(word, name, strlen(name)) == 0 ? word + strlen(name) : NULL;
-}
-
-static const kind_t kinds[FORGE_KINDS] = {
-    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
-    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]",
-                           secret_whole},
-    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path", NULL},
-    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration", NULL},
-    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number", NULL},
-    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number", NULL},
-    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size", NULL},
-    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off", NULL},
-    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled", NULL},
-    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors", NULL},
-    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]", NULL},
-    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ...", NULL},
-    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text", secret_second},
-    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
-    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
-    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
-    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
-    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
-    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
-    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
-    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
-    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
-    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
-};
 
 /* --- the rows --- */
 
@@ -435,9 +41,9 @@ enum {
 };
 
 /* Counts the words, then reads them. */
-static const char *set(const setting_t *s)
+static const char *set(const forge_setting_t *s)
 {
-    const kind_t *kind = &kinds[s->row->kind];
+    const forge_value_kind_t *kind = &forge_config_kinds[s->row->kind];
     if (s->n < kind->least || (kind->most && s->n > kind->most))
         return apr_psprintf(s->p, "%s: %d values are refused; accepted: %s", s->row->name, s->n, kind->form);
     return kind->read(s);
@@ -454,7 +60,7 @@ static void unset(void *of, bool place)
 {
     for (int i = 0; i < forge_config_rows_count; i++) {
         void *member = member_of(&forge_config_rows[i], of, place);
-        if (member && kinds[forge_config_rows[i].kind].number)
+        if (member && forge_config_kinds[forge_config_rows[i].kind].number)
             *(apr_int64_t *)member = FORGE_UNSET;
     }
 }
@@ -480,9 +86,9 @@ void forge_config_members_merge(void *base, const void *add, bool places)
         const void *over = member_of(&forge_config_rows[i], (void *)add, places);
         if (!under)
             continue;
-        if (!kinds[forge_config_rows[i].kind].number && *(void *const *)over)
+        if (!forge_config_kinds[forge_config_rows[i].kind].number && *(void *const *)over)
             *(void **)under = *(void *const *)over;
-        else if (kinds[forge_config_rows[i].kind].number && *(const apr_int64_t *)over != FORGE_UNSET)
+        else if (forge_config_kinds[forge_config_rows[i].kind].number && *(const apr_int64_t *)over != FORGE_UNSET)
             *(apr_int64_t *)under = *(const apr_int64_t *)over;
     }
 }
@@ -491,7 +97,8 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
 {
     forge_config_t *c = forge_config_blank(p);
     for (int i = 0; i < forge_config_rows_count; i++) {
-        setting_t s = {.p = p, .row = &forge_config_rows[i], .member = member_of(&forge_config_rows[i], c, false)};
+        forge_setting_t s = {
+            .p = p, .row = &forge_config_rows[i], .member = member_of(&forge_config_rows[i], c, false)};
         char *lines = apr_pstrdup(p, s.row->preset ? s.row->preset : ""), *last, **words;
         for (const char *line = apr_strtok(lines, ";", &last); line; line = apr_strtok(NULL, ";", &last)) {
             ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
@@ -507,7 +114,7 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
  * there. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
-    const kind_t *kind = &kinds[row->kind];
+    const forge_value_kind_t *kind = &forge_config_kinds[row->kind];
     const char *shown = "";
     bool concealed = false;
     for (int i = 0; i < n && kind->secret_in; i++) {
@@ -529,7 +136,7 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     const forge_directive_t *row = cmd->info;
     forge_config_t *c = ap_get_module_config(cmd->server->module_config, &forge_module);
     void *member = cmd->path ? member_of(row, dir, true) : member_of(row, c, false);
-    setting_t s = {.p = cmd->pool, .row = row, .member = member, .place = cmd->path, .n = n};
+    forge_setting_t s = {.p = cmd->pool, .row = row, .member = member, .place = cmd->path, .n = n};
     const char *problem =
         ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
     char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));

@@ -117,7 +117,7 @@ typedef struct forge_directive_t {
     const char *preset, *help;
 } forge_directive_t;
 
-/* --- commands.c --- */
+/* --- kinds.c, commands.c --- */
 
 /* Rate-limit classes by forge_limit_class_t: name, and whose quota it is unless the directive says. */
 typedef struct forge_class_t {
