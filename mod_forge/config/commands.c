@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The directives: rows of directives.def become httpd's command table, and one reader per kind of value fills the member of its row.
- * A value that is refused is answered with the directive's name, the value and what is accepted.
+ * A refused value gets a message with the directive's name, the value and the accepted form.
  */
 #include "parse.h"
 #include "core/identity/identity.h"
@@ -19,17 +19,17 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 typedef struct setting_t {
     apr_pool_t *p;
     const forge_directive_t *row;
-    void *member;      /* apr_int64_t * or a pointer to a pointer, as the kind has it */
-    const char *place; /* the <Location> it stands in; NULL: none */
+    void *member;      /* apr_int64_t * or a pointer to a pointer, depending on the kind */
+    const char *place; /* the <Location> around it; NULL: none */
     int n;
     char *const *words;
 } setting_t;
 
 typedef struct kind_t {
-    const char *(*read)(const setting_t *s); /* NULL, or the sentence that stops the start */
+    const char *(*read)(const setting_t *s); /* NULL, or the message that stops the start */
     bool number;
     int least, most;  /* words; most 0: any number */
-    const char *form; /* how it is spelled */
+    const char *form; /* the accepted form, for messages */
     const char *(*secret_in)(int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
 } kind_t;
 
@@ -49,6 +49,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUEUE_MIN FORGE_SECONDS(1)
 #define QUEUE_MAX FORGE_SECONDS(600)
 
+/* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
 static const char *refuse(const setting_t *s, const char *word, const char *accepted)
 {
     return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
@@ -59,6 +60,7 @@ static void put_text(const setting_t *s, const char *text)
     *(const char **)s->member = text;
 }
 
+/* Stores a number if it lies in the range of its row. */
 static const char *put_number(const setting_t *s, apr_int64_t n, bool parsed, const char *low, const char *high)
 {
     if (!parsed || n < s->row->low || n > s->row->high)
@@ -77,7 +79,8 @@ static const char *read_name(const setting_t *s)
     return NULL;
 }
 
-/* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never repeated. */
+/* Checks a literal secret at once; a secret in a file or in the environment is checked after the whole configuration was read. No message
+ * repeats the value. */
 static const char *read_secret(const setting_t *s)
 {
     forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
@@ -93,7 +96,7 @@ static const char *read_secret(const setting_t *s)
     return NULL;
 }
 
-/* Repeated lines add up; the files are read when the whole configuration was. */
+/* Repeated lines add up. The files are read after the whole configuration was read. */
 static const char *read_jwt_key(const setting_t *s)
 {
     apr_array_header_t **keys = s->member;
@@ -137,7 +140,7 @@ static const char *read_count(const setting_t *s)
     return put_number(s, n, parsed, forge_util_itoa(s->p, s->row->low), forge_util_itoa(s->p, s->row->high));
 }
 
-/* 4 to 9 pass here, because only forge_config_finish knows the environment. */
+/* Accepts 4 to 9 too, because only forge_config_finish knows the environment. */
 static const char *read_cost(const setting_t *s)
 {
     apr_int64_t n = 0;
@@ -265,7 +268,7 @@ static const char *read_url(const setting_t *s)
     return NULL;
 }
 
-/* "none" is kept as empty text, so that a location can undo what the server says. */
+/* Stores "none" as empty text, so that a location can override the server's page. */
 static const char *read_page(const setting_t *s)
 {
     bool none = strcasecmp(s->words[0], "none") == 0;
@@ -275,7 +278,7 @@ static const char *read_page(const setting_t *s)
     return NULL;
 }
 
-/* "off" is kept as empty text, so that a virtual host can undo what the server says. */
+/* Stores "off" as empty text, so that a virtual host can override the server's log. */
 static const char *read_log(const setting_t *s)
 {
     const char *word = s->words[0];
@@ -313,7 +316,7 @@ static const char *read_queue(const setting_t *s)
     forge_queue_t queue = {0, 0};
     apr_int64_t n = 0;
     if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN || queue.patience > QUEUE_MAX)
-        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number");
+        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number of requests");
     if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
         return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
     queue.most = (int)n;
@@ -329,7 +332,7 @@ static const char *read_label(const setting_t *s)
     return NULL;
 }
 
-/* The password is judged when the whole configuration was read, as other secrets are. */
+/* The password is checked after the whole configuration was read, like other secrets. */
 static const char *read_mail(const setting_t *s)
 {
     const char *why;
@@ -345,7 +348,7 @@ static const char *read_mail(const setting_t *s)
     return NULL;
 }
 
-/* --- where the kinds have their secrets --- */
+/* --- where each kind has its secret --- */
 
 static const char *secret_whole(int i, const char *word)
 {
@@ -403,7 +406,7 @@ const forge_directive_t forge_config_rows[] = {
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
-/* One reader fills both members of a LOCATION row: they are of one type. */
+/* One reader fills both members of a LOCATION row, so they must have the same type. */
 #define SAME_SERVER(member) true
 #define SAME_LOCATION(member) \
     __builtin_types_compatible_p(__typeof__(((forge_config_t *)0)->member), __typeof__(((forge_dir_t *)0)->member))
@@ -420,7 +423,7 @@ enum {
 #undef FORGE_DIRECTIVE
 };
 
-/* Counts the words, then reads them. */
+/* Checks the number of words, then reads them. */
 static const char *set(const setting_t *s)
 {
     const kind_t *kind = &kinds[s->row->kind];
@@ -429,7 +432,7 @@ static const char *set(const setting_t *s)
     return kind->read(s);
 }
 
-/* The row's member of a forge_config_t, or of a forge_dir_t; NULL: it has none there. */
+/* The row's member in a forge_config_t, or in a forge_dir_t if `place`; NULL: it has none there. */
 static void *member_of(const forge_directive_t *row, void *of, bool place)
 {
     apr_size_t at = place ? row->place : row->offset;
@@ -483,13 +486,13 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
             ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
             for (s.n = 0, s.words = words; words[s.n];)
                 s.n++;
-            ap_assert(set(&s) == NULL); /* a default that its own reader refuses is a fault of the table */
+            ap_assert(set(&s) == NULL); /* a default that its own reader refuses is a bug in the table */
         }
     }
     return c;
 }
 
-/* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out there. */
+/* Hides a literal secret in the configuration tree, because DUMP_CONFIG and mod_info show that tree after the start. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
     const kind_t *kind = &kinds[row->kind];
@@ -507,7 +510,7 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
         ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
-/* Every directive comes through here. */
+/* httpd calls this for every directive. */
 static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
 {
     const forge_directive_t *row = cmd->info;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Values as directives spell them, into plain values and back. Knows neither httpd nor ranges, so that it is tested without a server.
+ * Converts the text of directive values into plain values and back. Knows neither httpd nor ranges, so that unit tests need no server.
  */
 #ifndef FORGE_CONFIG_PARSE_H
 #define FORGE_CONFIG_PARSE_H
@@ -7,7 +7,7 @@
 #include "core/identity/identity.h"
 #include "live/live.h"
 
-/* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target is left alone. */
+/* All of these are strict: for blanks, signs, empty text, trailing characters and overflow they return false and leave the target unchanged. */
 
 bool forge_config_parse_count(const char *text, apr_int64_t *n);
 /* "500ms", "10s", "15m", "2h", "7d" → microseconds. The unit is required. */
@@ -16,18 +16,18 @@ bool forge_config_parse_duration(const char *text, apr_int64_t *t);
 bool forge_config_parse_size(const char *text, apr_int64_t *bytes);
 /* "1000/15m" → limit and window; "off" → limit 0. */
 bool forge_config_parse_rate(const char *text, forge_limit_t *rate);
-/* The place of `text` in "off|on", without regard to case; -1 when it is not among them. */
+/* The index of `text` in a list such as "off|on", ignoring case; -1 if it is not in the list. */
 int forge_config_parse_choice(const char *text, const char *choices);
-/* 1–64 of [A-Za-z0-9._:/-] that begin with a letter or digit: names of environments, issuers, audiences. */
+/* Names of environments, issuers, audiences: 1–64 of [A-Za-z0-9._:/-], beginning with a letter or digit. */
 bool forge_config_parse_name(const char *text);
-/* 1–64 characters of UTF-8 without ':' and controls that neither begin nor end with a blank: names that people read. */
+/* Names that people read: 1–64 characters of UTF-8 without ':' and control characters, and without a blank at either end. */
 bool forge_config_parse_label(const char *text);
 /* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are lowered and a port
  * that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters beyond ASCII. */
 const char *forge_config_parse_origin(apr_pool_t *p, const char *text);
 /* http or https, host, optional port and path, without query, fragment, user or trailing slash. */
 bool forge_config_parse_url(const char *text);
-/* Where a browser may be sent: "/login", "/login?lang=en", or a URL as above. A path that begins with two slashes is another host's. */
+/* A page to which a browser may be sent: "/login", "/login?lang=en", or a URL as above. "//…" is refused, because it names another host. */
 bool forge_config_parse_page(const char *text);
 /* One word of a password policy: "min=8", "max=128", "score=2", "lower", "upper", "digit", "symbol". Changes *rules; false when it is
  * none or out of range. */
