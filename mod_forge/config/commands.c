@@ -23,7 +23,7 @@ const forge_directive_t forge_config_rows[] = {
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
-/* One reader fills both members of a LOCATION row: they are of one type. */
+/* One reader fills both members of a LOCATION row, so they must have the same type. */
 #define SAME_SERVER(member) true
 #define SAME_LOCATION(member) \
     __builtin_types_compatible_p(__typeof__(((forge_config_t *)0)->member), __typeof__(((forge_dir_t *)0)->member))
@@ -49,7 +49,7 @@ static const char *set(const forge_setting_t *s)
     return kind->read(s);
 }
 
-/* The row's member of a forge_config_t, or of a forge_dir_t; NULL: it has none there. */
+/* The row's member in a forge_config_t, or in a forge_dir_t if `place`; NULL: it has none there. */
 static void *member_of(const forge_directive_t *row, void *of, bool place)
 {
     apr_size_t at = place ? row->place : row->offset;
@@ -130,7 +130,7 @@ static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *c
         ((ap_directive_t *)cmd->directive)->args = shown;
 }
 
-/* Every directive comes through here. */
+/* httpd calls this for every directive. */
 static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
 {
     const forge_directive_t *row = cmd->info;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The directives as httpd takes them; made from directives.def.
+ * The directives in httpd's form; made from directives.def.
  */
 #ifndef FORGE_COMMANDS_H
 #define FORGE_COMMANDS_H

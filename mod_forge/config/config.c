@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Life of a configuration: made per server and per location, merged, and finished once everything was read.
+ * Life of a configuration: created per server and per location, merged, and finished after everything was read.
  */
 #include "parse.h"
 #include "core/identity/identity.h"
@@ -34,7 +34,7 @@ forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *b
     return limits;
 }
 
-/* What the virtual host says, and where it says nothing, what the server says. */
+/* The values of the virtual host, and those of the server for everything that the virtual host does not set. */
 void *forge_config_server_merge(apr_pool_t *p, void *base, void *add)
 {
     const forge_config_t *over = add;
@@ -69,7 +69,7 @@ forge_dir_t *forge_config_of_request(request_rec *r)
     return ap_get_module_config(r->per_dir_config, &forge_module);
 }
 
-/* --- what only holds together --- */
+/* --- checks that need several directives --- */
 
 /* The bytes of one secret. */
 static char *secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
@@ -147,6 +147,7 @@ static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
     return NULL;
 }
 
+/* A configured directory must exist, so that a typing error shows at start and not as a 404. */
 static const char *check_docs(apr_pool_t *p, const forge_config_t *c)
 {
     apr_finfo_t info;
@@ -185,7 +186,7 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
     c->token_rules.issuer = c->issuer ? c->issuer : c->otherwise->issuer;
     c->token_rules.audience = c->audience ? c->audience : c->otherwise->audience;
     c->token_rules.access_ttl = c->access_ttl != FORGE_UNSET ? c->access_ttl : c->otherwise->access_ttl;
-    if (c->keys) /* virtual hosts that say nothing share the server's */
+    if (c->keys) /* virtual hosts without their own directives share the server's */
         return NULL;
     if (forge_config_bcrypt_cost(c) < 10 && strcmp(forge_config_environment(c), "test") != 0)
         return apr_psprintf(p, "ForgeBcryptCost: '%d' is refused; accepted: " FORGE_COST_FORM,

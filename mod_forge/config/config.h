@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of config/: what the directives said, merged per server and per location. Opaque; read through these getters.
+ * Door of config/: the values of the directives, merged per server and per location. The types are opaque; use these getters.
  * The directives themselves are rows of directives.def.
  */
 #ifndef FORGE_CONFIG_H
@@ -21,7 +21,7 @@ void *forge_config_server_make(apr_pool_t *p, struct server_rec *s);
 void *forge_config_server_merge(apr_pool_t *p, void *base, void *add);
 void *forge_config_dir_make(apr_pool_t *p, char *path);
 void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add);
-/* The directives themselves: commands.h, which only the module record needs. */
+/* The directives themselves are in commands.h, which only the module record needs. */
 forge_config_t *forge_config_of_server(struct server_rec *s);
 forge_dir_t *forge_config_of_request(struct request_rec *r);
 /* After the whole configuration was read: reads file: and env: secrets and checks what only holds together (a secret

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Values as directives spell them: durations, sizes, rates, origins, password policies.
+ * Parsing of directive values: durations, sizes, rates, origins, password policies.
  */
 #include "parse.h"
 #include "core/identity/identity.h"
@@ -103,7 +103,7 @@ bool forge_config_parse_name(const char *text)
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/-") == len;
 }
 
-/* Length of "host" or "[v6]" at the start of text; 0 when there is none. */
+/* Length of "host" or "[v6]" at the start of text; 0 if there is none. */
 static apr_size_t host_length(const char *text)
 {
     apr_size_t len;
@@ -115,7 +115,7 @@ static apr_size_t host_length(const char *text)
     return len <= HOST_MAX_LEN && *text != '.' && *text != '-' ? len : 0;
 }
 
-/* Length of ":port" at the start of text, 0 without one; -1 when it is no port. */
+/* Length of ":port" at the start of text, 0 without one; -1 if it is not a valid port. */
 static int port_length(const char *text, apr_int64_t *port)
 {
     apr_size_t digits;
@@ -180,7 +180,7 @@ bool forge_config_parse_page(const char *text)
            text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/?&=%+-")] == '\0';
 }
 
-/* The number behind "key=" when it lies in low..high. */
+/* Reads the number after "key=" if it lies in low..high. */
 static bool policy_number(const char *word, const char *key, int low, int high, int *target)
 {
     apr_size_t len = strlen(key);
@@ -209,7 +209,7 @@ bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules)
     }
 }
 
-/* With the largest unit that divides it. */
+/* Writes a value with the largest unit that divides it. */
 static const char *show_quantity(apr_pool_t *p, apr_int64_t value, const unit_t *units)
 {
     const unit_t *best = units;

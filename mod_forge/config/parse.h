@@ -18,11 +18,11 @@ bool forge_config_parse_duration(const char *text, apr_int64_t *t);
 bool forge_config_parse_size(const char *text, apr_int64_t *bytes);
 /* "1000/15m" → limit and window; "off" → limit 0. */
 bool forge_config_parse_rate(const char *text, forge_limit_t *rate);
-/* The place of `text` in "off|on", without regard to case; -1 when it is not among them. */
+/* The index of `text` in a list such as "off|on", ignoring case; -1 if it is not in the list. */
 int forge_config_parse_choice(const char *text, const char *choices);
-/* 1–64 of [A-Za-z0-9._:/-] that begin with a letter or digit: names of environments, issuers, audiences. */
+/* Names of environments, issuers, audiences: 1–64 of [A-Za-z0-9._:/-], beginning with a letter or digit. */
 bool forge_config_parse_name(const char *text);
-/* 1–64 characters of UTF-8 without ':' and controls that neither begin nor end with a blank: names that people read. */
+/* Names that people read: 1–64 characters of UTF-8 without ':' and control characters, and without a blank at either end. */
 bool forge_config_parse_label(const char *text);
 /* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are
  * lowered and a port that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters

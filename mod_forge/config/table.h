@@ -11,7 +11,7 @@
 #include <apr_tables.h>
 
 #define FORGE_UNSET         (-1) /* of a number; the other members are NULL when unset */
-#define FORGE_COST_TEST_MIN 4    /* least bcrypt cost there is; below the row's range it is for tests only */
+#define FORGE_COST_TEST_MIN 4    /* bcrypt's lowest cost; values below the row's range are for tests only */
 #define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
 #define FORGE_SECRET_FORM \
     "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
@@ -24,13 +24,13 @@ typedef struct forge_limits_t {
     struct {
         bool set, by_account;
         forge_limit_t rate;
-        const char *place; /* the <Location> that says so: its requests are counted apart; NULL at server level */
+        const char *place; /* the <Location> that sets it and counts its requests separately; NULL at server level */
     } of[FORGE_LIMIT_CLASSES];
 } forge_limits_t;
 
-/* As spelled. */
+/* The two arguments as written. */
 typedef struct forge_secret_t {
-    const char *first, *second; /* the second one only verifies and opens; NULL: none */
+    const char *first, *second; /* the second one only verifies and decrypts; NULL: none */
 } forge_secret_t;
 
 typedef struct forge_jwt_key_t {
@@ -62,7 +62,7 @@ struct forge_config_t {
     apr_int64_t cookie;
     const char *login_page;
 
-    const forge_config_t *otherwise; /* what the unset members mean: the defaults of directives.def */
+    const forge_config_t *otherwise; /* values of the unset members: the defaults of directives.def */
 
     /* made by forge_config_finish */
     forge_keys_t *keys;
@@ -112,14 +112,14 @@ typedef struct forge_directive_t {
     const char *name;
     forge_kind_t kind;
     apr_size_t offset; /* of the member in forge_config_t */
-    apr_size_t place;  /* of the one in forge_dir_t; FORGE_NOWHERE: it cannot be said in a <Location> */
+    apr_size_t place;  /* of the member in forge_dir_t; FORGE_NOWHERE: the directive is not allowed in <Location> */
     apr_int64_t low, high;
     const char *preset, *help;
 } forge_directive_t;
 
 /* --- kinds.c, commands.c --- */
 
-/* Rate-limit classes by forge_limit_class_t: name, and whose quota it is unless the directive says. */
+/* Rate-limit classes by forge_limit_class_t: their name, and whether they count by account by default. */
 typedef struct forge_class_t {
     const char *name;
     bool by_account;
@@ -127,14 +127,14 @@ typedef struct forge_class_t {
 extern const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES];
 extern const forge_directive_t forge_config_rows[];
 extern const int forge_config_rows_count;
-/* A configuration with every default of the table in place. */
+/* A configuration with all defaults of the table. */
 forge_config_t *forge_config_defaults(apr_pool_t *p);
-/* Everything unset. */
+/* Configurations in which everything is unset. */
 forge_config_t *forge_config_blank(apr_pool_t *p);
 forge_dir_t *forge_config_place_blank(apr_pool_t *p);
-/* Over the members of `base` those that `add` sets: two forge_dir_t when `places`, else two forge_config_t. */
+/* Copies the members that `add` sets over those of `base`: two forge_dir_t if `places`, else two forge_config_t. */
 void forge_config_members_merge(void *base, const void *add, bool places);
-/* The limits of `add` over those of `base`; either may be NULL. */
+/* The limits of `base`, with those of `add` over them; either may be NULL. */
 forge_limits_t *forge_config_limits_merge(apr_pool_t *p, const forge_limits_t *base, const forge_limits_t *add);
 
 #endif
