@@ -40,7 +40,7 @@ enum {
 #undef FORGE_DIRECTIVE
 };
 
-/* Counts the words, then reads them. */
+/* Checks the number of words, then reads them. */
 static const char *set(const forge_setting_t *s)
 {
     const forge_value_kind_t *kind = &forge_config_kinds[s->row->kind];

@@ -74,7 +74,7 @@ static const char *read_secret(const forge_setting_t *s)
     return NULL;
 }
 
-/* Repeated lines add up; the files are read when the whole configuration was. */
+/* Repeated lines add up. The files are read after the whole configuration was read. */
 static const char *read_jwt_key(const forge_setting_t *s)
 {
     apr_array_header_t **keys = s->member;
@@ -120,7 +120,7 @@ static const char *read_count(const forge_setting_t *s)
     return put_number(s, n, parsed, forge_util_itoa(s->p, s->row->low), forge_util_itoa(s->p, s->row->high));
 }
 
-/* 4 to 9 pass here, because only forge_config_finish knows the environment. */
+/* Accepts 4 to 9 too, because only forge_config_finish knows the environment. */
 static const char *read_cost(const forge_setting_t *s)
 {
     apr_int64_t n = 0;
@@ -253,7 +253,7 @@ static const char *read_url(const forge_setting_t *s)
     return NULL;
 }
 
-/* "none" is kept as empty text, so that a location can undo what the server says. */
+/* Stores "none" as empty text, so that a location can override the server's page. */
 static const char *read_page(const forge_setting_t *s)
 {
     bool none = strcasecmp(s->words[0], "none") == 0;
@@ -264,7 +264,7 @@ static const char *read_page(const forge_setting_t *s)
     return NULL;
 }
 
-/* "off" is kept as empty text, so that a virtual host can undo what the server says. */
+/* Stores "off" as empty text, so that a virtual host can override the server's log. */
 static const char *read_log(const forge_setting_t *s)
 {
     const char *word = s->words[0];
@@ -303,7 +303,7 @@ static const char *read_queue(const forge_setting_t *s)
     apr_int64_t n = 0;
     if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN ||
         queue.patience > QUEUE_MAX)
-        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number");
+        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number of requests");
     if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
         return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
     queue.most = (int)n;
@@ -319,7 +319,7 @@ static const char *read_label(const forge_setting_t *s)
     return NULL;
 }
 
-/* The password is judged when the whole configuration was read, as other secrets are. */
+/* The password is checked after the whole configuration was read, like other secrets. */
 static const char *read_mail(const forge_setting_t *s)
 {
     const char *why;
@@ -336,7 +336,7 @@ static const char *read_mail(const forge_setting_t *s)
     return NULL;
 }
 
-/* --- where the kinds have their secrets --- */
+/* --- where each kind has its secret --- */
 
 static const char *secret_whole(int i, const char *word)
 {

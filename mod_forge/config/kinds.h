@@ -20,7 +20,7 @@ typedef struct forge_value_kind_t {
     const char *(*read)(const forge_setting_t *s); /* NULL, or the sentence that stops the start */
     bool number;
     int least, most;  /* words; most 0: any number */
-    const char *form; /* how it is spelled */
+    const char *form; /* the accepted form, for messages */
     const char *(*secret_in)(
         int i, const char *word); /* where a secret begins in word i, NULL: none there; NULL for kinds without */
 } forge_value_kind_t;

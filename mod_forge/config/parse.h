@@ -22,7 +22,8 @@ bool forge_config_parse_rate(const char *text, forge_limit_t *rate);
 int forge_config_parse_choice(const char *text, const char *choices);
 /* Names of environments, issuers, audiences: 1–64 of [A-Za-z0-9._:/-], beginning with a letter or digit. */
 bool forge_config_parse_name(const char *text);
-/* Names that people read: 1–64 characters of UTF-8 without ':' and control characters, and without a blank at either end. */
+/* Names that people read: 1–64 characters of UTF-8 without ':' and control characters, and without a blank at either
+ * end. */
 bool forge_config_parse_label(const char *text);
 /* An origin as browsers send it (RFC 6454 §6.2): "https://app.example.org", "http://localhost:3000". Letters are
  * lowered and a port that the scheme implies is dropped. NULL for anything else: "*", "null", a path, a user, letters
