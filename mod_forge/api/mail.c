@@ -12,7 +12,7 @@
 /* clang-format off */
 static const forge_field_t accepted_fields[] = {
     {"status", FORGE_T_TEXT, .format = "enum:accepted", .example = "accepted",
-     .help = "says nothing of whether a mail is sent"},
+     .help = "the same whether a mail is sent or not"},
     {.name = NULL},
 };
 const forge_shape_t forge_api_accepted_reply = {"Accepted", accepted_fields};

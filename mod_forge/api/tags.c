@@ -4,8 +4,8 @@
 #include "shared.h"
 
 const forge_tag_t forge_api_tag_auth = {"auth", "Registration, login, sessions, second factors, passwords, addresses "
-                                                "and API keys: what one does for one's own account."};
+                                                "and API keys of the caller's own account."};
 const forge_tag_t forge_api_tag_users = {
-    "users", "Accounts: one's own profile, what administrators do with others, and two paths that older clients use."};
+    "users", "Accounts: the caller's own profile, administration of accounts, and paths for older clients."};
 const forge_tag_t forge_api_tag_organizations = {"organizations", "Organisations, their members and invitations."};
-const forge_tag_t forge_api_tag_courses = {"courses", "The catalogue of courses, and who takes them."};
+const forge_tag_t forge_api_tag_courses = {"courses", "The catalogue of courses, and enrolment in them."};

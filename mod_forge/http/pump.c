@@ -234,11 +234,12 @@ static void dispatch(sleepers_t *going, sleepers_t *closed)
     }
 }
 
-static void *APR_THREAD_FUNC watch_all(apr_thread_t *thread, void *unused)
+static void *APR_THREAD_FUNC watch_all(apr_thread_t *self, void *unused)
 {
     struct epoll_event events[EVENTS];
     sleepers_t going, closed;
     int sleep = -1;
+    (void)self;
     (void)unused;
     APR_RING_INIT(&going, sleeper_t, link);
     APR_RING_INIT(&closed, sleeper_t, link);
@@ -253,7 +254,7 @@ static void *APR_THREAD_FUNC watch_all(apr_thread_t *thread, void *unused)
         apr_thread_mutex_unlock(pump.lock);
         dispatch(&going, &closed);
     }
-    apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
     return NULL;
 }
 

@@ -60,12 +60,15 @@ fault() {
     echo "configtest: $1" >&2
 }
 
+# A module built with sanitizers wants their run time before all else.
+httpd() { LD_PRELOAD=${FORGE_TEST_PRELOAD:-} "$HTTPD" "$@"; }
+
 # Runs httpd -t on forge.conf and the lines given; its words are in $said.
 try() {
     cases=$((cases + 1))
     cat "$tmp/forge.conf" >"$tmp/case.conf"
     printf '%s\n' "$1" >>"$tmp/case.conf"
-    said=$("$HTTPD" -t -f "$tmp/case.conf" 2>&1)
+    said=$(httpd -t -f "$tmp/case.conf" 2>&1)
 }
 
 good() {
@@ -265,10 +268,10 @@ ForgeSecret \"$FORGE_TEST_SECRET\"
 ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
 ForgePublicURL https://learn.example.org
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
-dump=$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
+dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
 ForgeSecret file:$tmp/secret \"$(cat "$tmp/other")\"" || fault "a literal second secret is refused: $said"
-dump=$dump$("$HTTPD" -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
+dump=$dump$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 case $dump in
 *"$(cat "$tmp/other")"* | *"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
 esac

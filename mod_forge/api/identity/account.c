@@ -27,7 +27,7 @@ static const forge_field_t full_name_field[] = {
 };
 const forge_field_t forge_api_device_field[] = {
     {"device_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = FORGE_DEVICE_NAME_MAX, .example = "laptop",
-     .help = "what the client calls itself, for the list of sessions"},
+     .help = "name of the device, for the list of sessions"},
     {.name = NULL},
 };
 
@@ -35,18 +35,19 @@ const forge_field_t forge_api_profile_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "7", .help = "number of the account"},
     {.type = FORGE_T_INCLUDE, .fields = username_field},
     {.type = FORGE_T_INCLUDE, .fields = full_name_field},
-    {"bio", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 5000, .example = "Analyst", .help = "a few words about oneself"},
+    {"bio", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 5000, .example = "Analyst", .help = "short text about the person"},
     {"avatar_url", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 2048, .format = "uri",
      .example = "https://example.org/ada.png", .help = "a picture"},
     {"role", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:guest|student|instructor|admin", .example = "student",
-     .help = "role here"},
-    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+     .help = "role on this platform"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when the account was created"},
     {.name = NULL},
 };
 
 const forge_field_t forge_api_private_fields[] = {
     {"is_active", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true", .help = "false: the account cannot log in"},
-    {"email_verified", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true", .help = "the address was proven"},
+    {"email_verified", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true",
+     .help = "true: the e-mail address is verified"},
     {"locale", FORGE_T_TEXT, FORGE_F_NULLABLE, 2, 35, .example = "en-GB", .help = "language tag (BCP 47)"},
     {"timezone", FORGE_T_TEXT, FORGE_F_NULLABLE, 1, 64, .example = "Europe/London", .help = "IANA time zone"},
     {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
@@ -68,20 +69,21 @@ static const forge_field_t user_fields[] = {
 const forge_shape_t forge_api_user = {"User", user_fields};
 
 static const forge_field_t sessions_fields[] = {
-    {"active", FORGE_T_INT, .example = "1", .help = "sessions that are logged in"},
+    {"active", FORGE_T_INT, .example = "1", .help = "number of active sessions"},
     {"last_login_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last login"},
     {"last_login_ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7",
-     .help = "address it came from"},
+     .help = "IP address of the last login"},
     {.name = NULL},
 };
 
 static const forge_field_t me_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = user_fields},
-    {"sessions", FORGE_T_OBJECT, .fields = sessions_fields, .help = "logins of this account"},
-    {"mfa_enabled", FORGE_T_BOOL, .example = "false", .help = "a second factor is asked for at login"},
+    {"sessions", FORGE_T_OBJECT, .fields = sessions_fields, .help = "sessions of this account"},
+    {"mfa_enabled", FORGE_T_BOOL, .example = "false", .help = "login asks for a second factor"},
     {"profile_completion", FORGE_T_INT, .max = 100, .example = "40",
-     .help = "per cent of the profile that is filled in"},
-    {"password_changed_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "age of the password"},
+     .help = "percentage of the profile that is filled in"},
+    {"password_changed_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME,
+     .help = "when the password was last changed"},
     {.name = NULL},
 };
 const forge_shape_t forge_api_me = {"Me", me_fields};
@@ -89,13 +91,13 @@ const forge_shape_t forge_api_me = {"Me", me_fields};
 const forge_field_t forge_api_token_fields[] = {
     {"user", FORGE_T_OBJECT, .fields = user_fields, .help = "the account"},
     {"access_token", FORGE_T_TEXT, .example = "eyJhbGciOi…", .help = "JWT for the Authorization header"},
-    {"refresh_token", FORGE_T_TEXT, .example = "q0Zk…", .help = "opaque, for new access tokens; keep it secret"},
+    {"refresh_token", FORGE_T_TEXT, .example = "q0Zk…", .help = "opaque; gets new access tokens; keep it secret"},
     {"token_type", FORGE_T_TEXT, .format = "enum:bearer", .example = "bearer", .help = "how to send the access token"},
     {.name = NULL},
 };
 static const forge_field_t tokens_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_token_fields},
-    {"expires_in", FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until the access token ends"},
+    {"expires_in", FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until the access token expires"},
     {.name = NULL},
 };
 const forge_shape_t forge_api_tokens_reply = {"Tokens", tokens_fields};
@@ -107,7 +109,7 @@ static const forge_field_t new_user_fields[] = {
      .example = "correct-Horse7-battery", .help = "8 to 128 characters that meet the password rules"},
     {.type = FORGE_T_INCLUDE, .fields = full_name_field},
     {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .preset = "student", .example = "student",
-     .help = "only a role that this site lets people choose"},
+     .help = "must be a role that the site allows at registration"},
     {"accept_terms", FORGE_T_BOOL, FORGE_F_WRITEONLY, .example = "true",
      .help = "must be true where the site requires it"},
     {"accept_privacy", FORGE_T_BOOL, FORGE_F_WRITEONLY, .example = "true",
@@ -131,9 +133,9 @@ const forge_shape_t forge_api_user_new_body = {.fields = user_new_fields};
 
 static const forge_field_t login_fields[] = {
     {"email", FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "ada@example.org",
-     .help = "e-mail address; this or username"},
+     .help = "e-mail address; send this or username"},
     {"username", FORGE_T_TEXT, .max = IDENTIFIER_MAX, .example = "ada",
-     .help = "username, or an e-mail address as well"},
+     .help = "username; an e-mail address is accepted too"},
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
      .example = "correct-Horse7-battery", .help = "the password"},
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_WRITEONLY, .fields = forge_api_device_field},

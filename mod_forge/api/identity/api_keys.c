@@ -15,16 +15,16 @@
 
 /* clang-format off */
 static const forge_field_t name_field[] = {
-    {"name", FORGE_T_TEXT, 0, 1, 100, .format = "line", .example = "nightly export", .help = "what it is for"},
+    {"name", FORGE_T_TEXT, 0, 1, 100, .format = "line", .example = "nightly export", .help = "purpose of the key"},
     {.name = NULL},
 };
 
 static const forge_field_t key_body_fields[] = {
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_REQUIRED, .fields = name_field},
     {"scopes", FORGE_T_ARRAY, 0, 1, 2, .format = "text", .example = "[\"read\"]",
-     .help = "read for GET, write for all other methods; read alone unless said"},
+     .help = "read allows GET, write allows all other methods; default: read"},
     {"expires_in_days", FORGE_T_INT, FORGE_F_NULLABLE, 1, 3650, .example = "90",
-     .help = "life of the key; without it there is no end"},
+     .help = "days until the key expires; if absent, it never expires"},
     {.name = NULL},
 };
 static const forge_shape_t key_body = {.fields = key_body_fields};
@@ -33,10 +33,11 @@ static const forge_field_t key_fields[] = {
     {"id", FORGE_T_INT, .min = 1, .example = "3", .help = "number of the key"},
     {.type = FORGE_T_INCLUDE, .fields = name_field},
     {"prefix", FORGE_T_TEXT, .example = "q0ZkT4Rb", .help = "first characters after fk_, to tell keys apart"},
-    {"scopes", FORGE_T_ARRAY, .format = "text", .example = "[\"read\"]", .help = "what it may do"},
-    {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"scopes", FORGE_T_ARRAY, .format = "text", .example = "[\"read\"]", .help = "what the key may do"},
+    {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when the key was created"},
     {"last_used_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "last use, to the minute; null: never"},
-    {"expires_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "its end; null: none"},
+    {"expires_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME,
+     .help = "when the key expires; null: never"},
     {.name = NULL},
 };
 static const forge_shape_t api_key = {"ApiKey", key_fields};
@@ -133,17 +134,18 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/auth/api-keys", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST | FORGE_R_SESSION,
      .list = &forge_store_api_keys_list, .reply = &api_key, .handle = key_list,
      .operation = "api_key_list", .summary = "List my API keys",
-     .description = "The newest first, without the keys themselves. Expired ones are shown for 30 days. Open to "
-         "every account, not to guests."},
+     .description = "Newest first, without the keys themselves. Expired keys are listed for 30 days. Open to every "
+         "account, not to guests."},
     {FORGE_POST, "/auth/api-keys", FORGE_ROLE_STUDENT,
      .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
      .body = &key_body, .reply = &new_key, .errors = key_errors, .handle = key_create,
-     .operation = "api_key_create", .summary = "Make an API key",
-     .description = "A key that acts for the account with its role, to be sent as a bearer token. It may only read "
-         "unless scopes say more, and is shown this once. At most 50 at a time. Open to every account, not to guests."},
+     .operation = "api_key_create", .summary = "Create an API key",
+     .description = "The key acts for the account with its role. Send it as a bearer token. It may only read unless "
+         "scopes say more. It is shown only once. An account can have at most 50 keys. Open to every account, not to "
+         "guests."},
     {FORGE_DELETE, "/auth/api-keys/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .success = 204,
      .handle = key_delete, .operation = "api_key_delete", .summary = "Delete one of my API keys",
-     .description = "The key is refused from the next request on. Somebody else's is not found."},
+     .description = "The key is refused from the next request on. A key of another account is answered as not found."},
 };
 /* clang-format on */
 

@@ -11,19 +11,21 @@
 /* clang-format off */
 static const forge_field_t strength_body_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery", .help = "the password to judge"},
+     .example = "correct-Horse7-battery", .help = "the password to check"},
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada@example.org",
-     .help = "must not be part of it"},
-    {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada", .help = "must not be part of it"},
+     .help = "the password must not contain it"},
+    {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 254, .example = "ada",
+     .help = "the password must not contain it"},
     {.name = NULL},
 };
 static const forge_shape_t strength_body = {.fields = strength_body_fields};
 
 static const forge_field_t strength_fields[] = {
-    {"score", FORGE_T_INT, .max = 4, .example = "4", .help = "0 is guessed at once, 4 is hard to guess"},
-    {"acceptable", FORGE_T_BOOL, .example = "true", .help = "registration would take it"},
-    {"problems", FORGE_T_ARRAY, .format = "text", .example = "[]", .help = "codes of the rules it breaks"},
-    {"suggestions", FORGE_T_ARRAY, .format = "text", .example = "[]", .help = "a sentence for each of them"},
+    {"score", FORGE_T_INT, .max = 4, .example = "4", .help = "0: guessed at once; 4: hard to guess"},
+    {"acceptable", FORGE_T_BOOL, .example = "true", .help = "registration would accept the password"},
+    {"problems", FORGE_T_ARRAY, .format = "text", .example = "[]",
+     .help = "codes of the rules that the password breaks"},
+    {"suggestions", FORGE_T_ARRAY, .format = "text", .example = "[]", .help = "one sentence for each problem"},
     {.name = NULL},
 };
 static const forge_shape_t strength = {"PasswordStrength", strength_fields};
@@ -57,22 +59,21 @@ static const forge_route_t routes[] = {
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_register_body, .reply = &forge_api_tokens_reply,
      .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_register,
      .operation = "auth_register", .summary = "Register and log in",
-     .description = "Creates an account and its first session. Open to anyone; only roles that the site lets people "
-         "choose may be asked for. With a guest's token the guest becomes the account and keeps what it did; its own "
-         "tokens end. Without a username one is made from the e-mail address."},
+     .description = "Creates an account and its first session. Open to anyone. The role must be one that the site "
+         "allows at registration. With a guest's token, the guest becomes the account and keeps what it did; the "
+         "guest's tokens end. If no username is sent, one is made from the e-mail address."},
     {FORGE_POST, "/auth/login", FORGE_ROLE_NONE,
      .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply,
      .errors = forge_api_login_errors,
      .handle = forge_api_account_login, .operation = "auth_login", .summary = "Log in",
-     .description = "Begins a session by e-mail address or username and password, as JSON or as a form. An unknown "
-         "account, a wrong password and an inactive account get the same answer. With a second factor the answer is "
-         "an mfa_token for /auth/mfa/verify instead of tokens. Too many failures lock the account for the client's "
-         "network, then for all."},
+     .description = "Starts a session with a password and an e-mail address or username, sent as JSON or as a form. "
+         "An unknown account, a wrong password and an inactive account get the same answer. If the account has a "
+         "second factor, the answer is an mfa_token for /auth/mfa/verify instead of tokens. Too many failures lock "
+         "the account, first for the client's network, then for everyone."},
     {FORGE_POST, "/auth/password/strength", FORGE_ROLE_NONE, .body = &strength_body, .reply = &strength,
-     .handle = password_strength, .operation = "auth_password_strength", .summary = "Judge a password",
-     .description = "Says how strong a password is and which rules it breaks, by the rules of registration. Nothing "
-         "is stored."},
+     .handle = password_strength, .operation = "auth_password_strength", .summary = "Check a password",
+     .description = "Reports how strong a password is and which rules of registration it breaks. Nothing is stored."},
     {FORGE_GET, "/auth/me", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_me,
      .handle = forge_api_account_me, .operation = "auth_me", .summary = "Read my account",
      .description = "The account of the access token, with its sessions. Open to every account and to guests."},

@@ -11,7 +11,7 @@
 /* clang-format off */
 static const forge_field_t verify_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 128,
-     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "token from the mail"},
     {.name = NULL},
 };
 static const forge_shape_t verify_body = {.fields = verify_body_fields};
@@ -55,14 +55,15 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/email/verify", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
      .success = 204, .body = &verify_body, .errors = verify_errors, .handle = email_verify,
      .operation = "auth_email_verify", .summary = "Confirm an e-mail address",
-     .description = "Open to whoever has the token of the mail, for 24 hours and once. Confirms the address of a new "
-         "account, or carries out a change of address: then the account's other tokens are void and a notice goes to "
-         "the old address. 409 when another account has taken the address meanwhile."},
+     .description = "Open to anyone who has the token from the mail. The token is valid once, for 24 hours. It "
+         "confirms the address of a new account or completes a change of address. A change also voids the account's "
+         "other tokens and sends a notice to the old address. 409 if another account has taken the address in the "
+         "meantime."},
     {FORGE_POST, "/auth/email/resend", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
      .success = 202, .reply = &forge_api_accepted_reply, .handle = email_resend,
      .operation = "auth_email_resend", .summary = "Send the verification mail again",
-     .description = "Open to every account. The token of an earlier mail is void then. The answer is the same when "
-         "the address is confirmed already, and when five mails were sent within an hour: then none is sent."},
+     .description = "Open to every account. The token of an earlier mail becomes void. No mail is sent if the "
+         "address is already confirmed, or if five mails were sent within an hour; the answer is the same."},
 };
 /* clang-format on */
 

@@ -10,9 +10,9 @@
 /* clang-format off */
 static const forge_field_t key_fields[] = {
     {"kty", FORGE_T_TEXT, .format = "enum:EC|RSA", .example = "EC", .help = "kind of key"},
-    {"kid", FORGE_T_TEXT, 0, 1, 64, .example = "2027", .help = "its name, as it stands in tokens"},
-    {"use", FORGE_T_TEXT, .format = "enum:sig", .example = "sig", .help = "it verifies signatures"},
-    {"alg", FORGE_T_TEXT, .format = "enum:ES256|RS256", .example = "ES256", .help = "its one algorithm"},
+    {"kid", FORGE_T_TEXT, 0, 1, 64, .example = "2027", .help = "key id, as in the header of tokens"},
+    {"use", FORGE_T_TEXT, .format = "enum:sig", .example = "sig", .help = "the key verifies signatures"},
+    {"alg", FORGE_T_TEXT, .format = "enum:ES256|RS256", .example = "ES256", .help = "the only algorithm of this key"},
     {"crv", FORGE_T_TEXT, FORGE_F_OPTIONAL, .format = "enum:P-256", .example = "P-256", .help = "EC: the curve"},
     {"x", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
      .help = "EC: 32 bytes in base64url"},
@@ -25,7 +25,7 @@ static const forge_field_t key_fields[] = {
 };
 static const forge_field_t key_set_fields[] = {
     {"keys", FORGE_T_ARRAY, .fields = key_fields,
-     .help = "in the order of the configuration; empty when tokens are signed by a secret alone"},
+     .help = "in the order of the configuration; empty if tokens are signed with a secret only"},
     {.name = NULL},
 };
 static const forge_shape_t key_set = {"JwkSet", key_set_fields};
@@ -46,9 +46,9 @@ static forge_status_t jwks(forge_req_t *q)
 static const forge_route_t routes[] = {
     {FORGE_GET, "/.well-known/jwks.json", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG,
      .reply = &key_set, .handle = jwks, .operation = "jwks", .summary = "Public keys that verify access tokens",
-     .description = "A JWK Set (RFC 7517) for services that check access tokens themselves: choose the key by the "
-         "kid in the token's header, demand its alg, then iss, aud and exp. Anyone may read it. A revoked session is "
-         "not visible there: ask /auth/validate where that matters."},
+     .description = "A JWK Set (RFC 7517) for services that check access tokens themselves. Choose the key by the "
+         "kid in the token's header, require the key's alg, then check iss, aud and exp. Anyone may read it. It does "
+         "not show that a session was revoked: ask /auth/validate where that matters."},
 };
 /* clang-format on */
 

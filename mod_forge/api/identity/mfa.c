@@ -15,7 +15,7 @@
 /* clang-format off */
 static const forge_field_t code_field[] = {
     {"code", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, FORGE_CODE_TEXT_MAX, .example = "123456",
-     .help = "six digits of the authenticator, or a backup code"},
+     .help = "six digits from the authenticator app, or a backup code"},
     {.name = NULL},
 };
 static const forge_field_t password_field[] = {
@@ -25,7 +25,7 @@ static const forge_field_t password_field[] = {
 };
 static const forge_field_t codes_fields[] = {
     {"backup_codes", FORGE_T_ARRAY, .format = "text", .example = "[\"k3m9x-7w2qd\",\"04tzp-vb8ha\"]",
-     .help = "ten codes, each good once; shown only here"},
+     .help = "ten codes, each valid once; shown only here"},
     {.name = NULL},
 };
 static const forge_shape_t codes = {"BackupCodes", codes_fields};
@@ -33,10 +33,11 @@ static const forge_shape_t codes = {"BackupCodes", codes_fields};
 static const forge_field_t login_reply_fields[] = {
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_token_fields},
     {"mfa_required", FORGE_T_BOOL, FORGE_F_OPTIONAL, .example = "true",
-     .help = "true: no tokens yet, a code of the second factor is needed"},
+     .help = "true: no tokens yet; a code of the second factor is needed"},
     {"mfa_token", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "mE1p…",
-     .help = "with mfa_required: to be sent to /auth/mfa/verify with the code"},
-    {"expires_in", FORGE_T_INT, .min = 1, .example = "900", .help = "seconds until access token or mfa_token end"},
+     .help = "with mfa_required: send it to /auth/mfa/verify with the code"},
+    {"expires_in", FORGE_T_INT, .min = 1, .example = "900",
+     .help = "seconds until the access token or mfa_token expires"},
     {.name = NULL},
 };
 const forge_shape_t forge_api_login_reply = {"Login", login_reply_fields};
@@ -50,9 +51,9 @@ static const forge_shape_t setup_body = {.fields = setup_body_fields};
 static const forge_field_t setup_fields[] = {
     {"factor_id", FORGE_T_INT, .min = 1, .example = "3", .help = "number of the factor"},
     {"secret", FORGE_T_TEXT, .example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
-     .help = "the shared secret in base32, for typing in; shown only here"},
-    {"otpauth_uri", FORGE_T_TEXT, .example = "otpauth://totp/…", .help = "the same as authenticator apps read it"},
-    {"qr_svg", FORGE_T_TEXT, .example = "<svg …", .help = "the same as a QR code, an SVG image"},
+     .help = "the shared secret in base32, to type in; shown only here"},
+    {"otpauth_uri", FORGE_T_TEXT, .example = "otpauth://totp/…", .help = "the secret as a URI for authenticator apps"},
+    {"qr_svg", FORGE_T_TEXT, .example = "<svg …", .help = "that URI as a QR code, an SVG image"},
     {.name = NULL},
 };
 static const forge_shape_t setup = {"MfaSetup", setup_fields};
@@ -60,9 +61,9 @@ static const forge_shape_t setup = {"MfaSetup", setup_fields};
 static const forge_field_t verify_body_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = code_field},
     {"mfa_token", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 128, .example = "mE1p…",
-     .help = "of a login that asks for the second factor; without it the caller must be logged in"},
+     .help = "from a login that asks for the second factor; without it the caller must be logged in"},
     {"factor_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "3",
-     .help = "of /auth/mfa/setup; the newest when absent"},
+     .help = "from /auth/mfa/setup; default: the newest factor"},
     {.name = NULL},
 };
 static const forge_shape_t verify_body = {.fields = verify_body_fields};
@@ -70,7 +71,7 @@ static const forge_shape_t verify_body = {.fields = verify_body_fields};
 static const forge_field_t verified_fields[] = {
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_token_fields},
     {"expires_in", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "900",
-     .help = "seconds until the access token ends"},
+     .help = "seconds until the access token expires"},
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = codes_fields},
     {.name = NULL},
 };
@@ -332,27 +333,28 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/mfa/setup", FORGE_ROLE_STUDENT, .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &setup_body, .reply = &setup, .errors = setup_errors, .handle = mfa_setup,
      .operation = "mfa_setup", .summary = "Set up a second factor",
-     .description = "Makes the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
-         "code. It is asked for only after a first code was sent to /auth/mfa/verify; setting up again replaces what "
-         "was never verified. Open to every account, in a session that it logged in to. A password, when sent, must "
-         "be right."},
+     .description = "Creates the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
+         "code. Login asks for the factor only after a first code was sent to /auth/mfa/verify. Another setup "
+         "replaces a factor that is not verified yet. Open to every account, in a session from a login. If a "
+         "password is sent, it must be correct."},
     {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
-     .handle = mfa_verify, .operation = "mfa_verify", .summary = "Send a code",
-     .description = "With an mfa_token it completes a login: the answer has account and tokens. Logged in, with a "
+     .handle = mfa_verify, .operation = "mfa_verify", .summary = "Verify a code",
+     .description = "With an mfa_token: completes a login; the answer has the account and tokens. Logged in, with a "
          "factor that was set up: activates it, ends the other sessions and shows ten backup codes once. Logged in, "
-         "with an active factor: a new access token that says so in amr (step-up). A code is good once; an mfa_token "
-         "ends with its fifth wrong code or after five minutes."},
+         "with an active factor: returns a new access token whose amr shows the second factor (step-up). A code is "
+         "valid once. An mfa_token ends at its fifth wrong code or after five minutes."},
     {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &confirm_body, .errors = change_errors, .handle = mfa_disable,
      .operation = "mfa_disable", .summary = "Turn the second factor off",
-     .description = "Needs the password and a code. Deletes the factor and its backup codes and ends the other "
+     .description = "Needs the password and a code. Deletes the factor and its backup codes, and ends the other "
          "sessions of the account."},
     {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT,
      .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &confirm_body, .reply = &codes, .errors = change_errors,
-     .handle = mfa_backup_codes, .operation = "mfa_backup_codes", .summary = "Make new backup codes",
-     .description = "Needs the password and a code. Ten new codes, shown once; every earlier one is void."},
+     .handle = mfa_backup_codes, .operation = "mfa_backup_codes", .summary = "Create new backup codes",
+     .description = "Needs the password and a code. Returns ten new codes and shows them once. All earlier codes "
+         "become void."},
 };
 /* clang-format on */
 

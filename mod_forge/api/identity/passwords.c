@@ -16,7 +16,7 @@
 /* clang-format off */
 static const forge_field_t new_password_field[] = {
     {"new_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery", .help = "meets the rules of registration"},
+     .example = "correct-Horse7-battery", .help = "must meet the password rules of registration"},
     {.name = NULL},
 };
 static const forge_field_t forgot_body_fields[] = {
@@ -28,7 +28,7 @@ static const forge_shape_t forgot_body = {.fields = forgot_body_fields};
 
 static const forge_field_t reset_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, TOKEN_MAX,
-     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "from the mail"},
+     .example = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7", .help = "token from the mail"},
     {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
@@ -36,7 +36,7 @@ static const forge_shape_t reset_body = {.fields = reset_body_fields};
 
 static const forge_field_t change_body_fields[] = {
     {"current_password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "older-Horse7-battery", .help = "the password until now"},
+     .example = "older-Horse7-battery", .help = "the current password"},
     {.type = FORGE_T_INCLUDE, .fields = new_password_field},
     {.name = NULL},
 };
@@ -135,21 +135,21 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/password/forgot", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
      .success = 202, .body = &forgot_body, .reply = &forge_api_accepted_reply, .handle = password_forgot,
      .operation = "auth_password_forgot", .summary = "Ask for a password reset",
-     .description = "Open to anyone. A mail with a token for one hour goes to the address when an active account has "
-         "it, at most five an hour; a newer token voids the older one. The answer is the same, after the same time, "
-         "for any address."},
+     .description = "Open to anyone. If an active account has the address, a mail with a token goes to it, at most "
+         "five an hour. The token is valid for one hour; a newer token voids the older one. The answer is the same, "
+         "after the same time, for any address."},
     {FORGE_POST, "/auth/password/reset", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &reset_body, .errors = reset_errors, .handle = password_reset,
      .operation = "auth_password_reset", .summary = "Set a new password with a token",
-     .description = "Open to whoever has the token of the mail. It is good for one change; a password that is "
-         "refused does not spend it. Ends all sessions of the account, deletes its API keys, lifts a lockout, voids "
-         "its other tokens, and a notice goes to its address."},
+     .description = "Open to anyone who has the token from the mail. The token is valid for one change; a refused "
+         "password does not use it up. The reset ends all sessions of the account, deletes its API keys, lifts a "
+         "lockout and voids its other tokens. A notice goes to the account's address."},
     {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors,
      .handle = password_change,
      .operation = "auth_password_change", .summary = "Change my password",
-     .description = "Open to every account, with its current password. All other sessions end at once, this one goes "
-         "on; API keys stay. One-use tokens are void, and a notice goes to the address of the account."},
+     .description = "Open to every account, with its current password. All other sessions end at once; this session "
+         "and API keys stay. One-use tokens become void. A notice goes to the account's address."},
 };
 /* clang-format on */
 

@@ -15,7 +15,7 @@
 /* clang-format off */
 static const forge_field_t refresh_body_fields[] = {
     {"refresh_token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = FORGE_TOKEN_BYTES_MAX,
-     .example = "q0Zk…", .help = "the one that came last; it is spent"},
+     .example = "q0Zk…", .help = "the latest refresh token; the call uses it up"},
     {.name = NULL},
 };
 static const forge_shape_t refresh_body = {.fields = refresh_body_fields};
@@ -25,24 +25,24 @@ static const forge_field_t session_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_device_field},
     {"user_agent", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 2048, .example = "Mozilla/5.0",
      .help = "User-Agent at login"},
-    {"ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7", .help = "address at login"},
+    {"ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7", .help = "IP address at login"},
     {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "login"},
-    {"last_seen_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "login or last refresh"},
-    {"current", FORGE_T_BOOL, .example = "true", .help = "it is the session of this request"},
+    {"last_seen_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "time of login or of the last refresh"},
+    {"current", FORGE_T_BOOL, .example = "true", .help = "true: the session of this request"},
     {.name = NULL},
 };
 static const forge_shape_t session = {"Session", session_fields};
 
 static const forge_field_t validation_fields[] = {
-    {"active", FORGE_T_BOOL, .example = "true", .help = "always true; what is not active gets 401"},
+    {"active", FORGE_T_BOOL, .example = "true", .help = "always true; an inactive credential gets 401"},
     {"sub", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
     {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student", .help = "role"},
     {"sid", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "12",
      .help = "number of the session; null with an API key"},
     {"exp", FORGE_T_INT, FORGE_F_NULLABLE, .example = "1767225600",
-     .help = "end of the credential in seconds since 1970; null: an API key without end"},
+     .help = "when the credential expires, in seconds since 1970; null: an API key that never expires"},
     {"amr", FORGE_T_ARRAY, .format = "text", .example = "[\"pwd\"]",
-     .help = "how the account was proven: pwd, otp, guest, key"},
+     .help = "how the caller authenticated: pwd, otp, guest, key"},
     {.name = NULL},
 };
 static const forge_shape_t validation = {"Validation", validation_fields};
@@ -147,30 +147,31 @@ static forge_status_t logout_all(forge_req_t *q)
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/refresh", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN, .body = &refresh_body,
      .reply = &forge_api_tokens_reply, .errors = refresh_errors, .handle = session_refresh,
-     .operation = "auth_refresh", .summary = "New tokens for a refresh token",
-     .description = "Spends the refresh token and answers with a new pair; open to whoever has one, no access token "
-         "is needed. The same token again within a few seconds (ForgeRefreshReuseWindow) gets the same successor. "
-         "Later it revokes the whole session, for then two have it."},
+     .operation = "auth_refresh", .summary = "Get new tokens with a refresh token",
+     .description = "Uses up the refresh token and returns a new pair of tokens. Open to anyone who has a refresh "
+         "token; no access token is needed. The same token sent again within a few seconds (ForgeRefreshReuseWindow) "
+         "gets the same successor. Sent later, it revokes the whole session, because two parties must have it."},
     {FORGE_GET, "/auth/validate", FORGE_ROLE_GUEST, .flags = FORGE_R_TICKET, .reply = &validation,
-     .handle = session_validate, .operation = "auth_validate", .summary = "Is this credential good",
-     .description = "Says whose the access token, API key or ticket of this request is, for as long as it is neither "
-         "expired nor revoked. Open to every account and to guests. A ticket is spent by it."},
+     .handle = session_validate, .operation = "auth_validate", .summary = "Validate a credential",
+     .description = "Tells whose access token, API key or ticket the request has. The credential must be neither "
+         "expired nor revoked. Open to every account and to guests. The call uses up a ticket."},
     {FORGE_POST, "/auth/logout", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204, .handle = logout,
      .operation = "auth_logout", .summary = "Log out",
-     .description = "Ends the session of the access token: its tokens are refused from the next request on. A body "
-         "is not read. Open to every account and to guests."},
+     .description = "Ends the session of the access token. Its tokens are refused from the next request on. The "
+         "request body is ignored. Open to every account and to guests."},
     {FORGE_POST, "/auth/logout-all", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204, .handle = logout_all,
      .operation = "auth_logout_all", .summary = "Log out everywhere",
-     .description = "Ends all sessions of the account, this one too, and voids a change of address that was asked "
-         "for. API keys stay. Open to every account and to guests."},
+     .description = "Ends all sessions of the account, including this one, and cancels a requested change of e-mail "
+         "address. API keys stay. Open to every account and to guests."},
     {FORGE_GET, "/auth/sessions", FORGE_ROLE_GUEST, .flags = FORGE_R_LIST | FORGE_R_SESSION,
      .list = &forge_store_sessions_list, .reply = &session, .handle = session_list,
      .operation = "session_list", .summary = "List my sessions",
-     .description = "Where the account is logged in, the newest login first. Open to every account and to guests; "
-         "only one's own are shown."},
+     .description = "Shows where the account is logged in, newest login first. Only the caller's own sessions are "
+         "shown. Open to every account and to guests."},
     {FORGE_DELETE, "/auth/sessions/{id}", FORGE_ROLE_GUEST, .flags = FORGE_R_SESSION, .success = 204,
      .handle = session_revoke, .operation = "session_revoke", .summary = "End one of my sessions",
-     .description = "Ends a session of one's own at once. Somebody else's and one that has ended are not found."},
+     .description = "Ends one of the caller's own sessions at once. A session of another account, or one that has "
+         "ended, is answered as not found."},
 };
 /* clang-format on */
 

@@ -8,8 +8,8 @@
 
 /* clang-format off */
 static const forge_field_t new_ticket_fields[] = {
-    {"ticket", FORGE_T_TEXT, .example = "Zk1x…", .help = "for ?ticket= of one request"},
-    {"expires_in", FORGE_T_INT, .min = 1, .example = "60", .help = "seconds until it is void"},
+    {"ticket", FORGE_T_TEXT, .example = "Zk1x…", .help = "send it as ?ticket= in one request"},
+    {"expires_in", FORGE_T_INT, .min = 1, .example = "60", .help = "seconds until the ticket becomes void"},
     {.name = NULL},
 };
 static const forge_shape_t new_ticket = {"Ticket", new_ticket_fields};
@@ -33,10 +33,10 @@ static forge_status_t ticket_create(forge_req_t *q)
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/stream-ticket", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_SESSION, .success = 201,
      .reply = &new_ticket, .handle = ticket_create,
-     .operation = "auth_stream_ticket", .summary = "A ticket for one stream",
-     .description = "A credential for the query of one GET that cannot send headers; it is void after 60 seconds, "
-         "after its use, and when the session ends. What it opens ends with the access token. Open to every account "
-         "and to guests."},
+     .operation = "auth_stream_ticket", .summary = "Get a ticket for one stream",
+     .description = "A ticket is a credential in the query of one GET request, for clients that cannot send headers. "
+         "It becomes void after 60 seconds, after its use, and when the session ends. What it opens ends with the "
+         "access token. Open to every account and to guests."},
 };
 /* clang-format on */
 

@@ -12,12 +12,12 @@ static const forge_field_t achievement_fields[] = {
     {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 100, .format = "line", .example = "First steps", .help = "unique name"},
     {"description", FORGE_T_TEXT, .max = 2000, .preset = "", .example = "Finished a first exercise.",
      .help = "how it is earned"},
-    {"points", FORGE_T_INT, .max = 1000000, .preset = "0", .example = "10", .help = "what it is worth"},
+    {"points", FORGE_T_INT, .max = 1000000, .preset = "0", .example = "10", .help = "points that it is worth"},
     {"icon", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .format = "line", .example = "🏅",
      .help = "any Unicode text, an emoji for instance"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
-    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
     {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
     {.name = NULL},
 };
@@ -97,7 +97,7 @@ static const forge_route_t routes[] = {
      .description = "For instructors and administrators. Members that are not sent get their defaults."},
     {FORGE_DELETE, "/achievements/{id}", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_ETAG, .success = 204,
      .handle = achievement_delete, .operation = "achievement_delete", .summary = "Delete an achievement",
-     .description = "For instructors and administrators. Awards of it go with it; it cannot be undone."},
+     .description = "For instructors and administrators. Deletes its awards too. This cannot be undone."},
 };
 /* clang-format on */
 

@@ -18,12 +18,12 @@ static const forge_field_t course_fields[] = {
      .help = "level"},
     {"instructor_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "2", .help = "account that owns it"},
     {"organization_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "null",
-     .help = "organisation whose members alone see it; null: everybody"},
+     .help = "only members of this organisation see the course; null: everybody sees it"},
     {"status", FORGE_T_TEXT, .format = "enum:published|draft", .preset = "published", .example = "published",
-     .help = "a draft is seen by its owner only"},
+     .help = "only its owner sees a draft"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
-    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
     {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
     {.name = NULL},
 };
@@ -68,7 +68,7 @@ static forge_status_t course_create(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     forge_course_in_t in = course_read(q->body);
     if (q->who.role < FORGE_ROLE_INSTRUCTOR && !forge_config_any_creates_courses(q->config))
-        return forge_fail_detail(q, FORGE_E_FORBIDDEN, "only instructors create courses here");
+        return forge_fail_detail(q, FORGE_E_FORBIDDEN, "only instructors may create courses on this site");
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_course_create(db, q->pool, &by, &in, &rows));
     return forge_reply_created(q, rows, "/api/v1/courses");
@@ -111,16 +111,16 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/courses", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC, .list = &forge_store_courses_list,
      .query = &course_query, .reply = &course, .handle = course_list,
      .operation = "course_list", .summary = "List courses",
-     .description = "Open to anyone. Shows published courses, one's own drafts, and courses of organisations only to "
-         "their members."},
+     .description = "Open to anyone. Lists published courses and the caller's own drafts. Courses of an organisation "
+         "are listed only for its members."},
     {FORGE_POST, "/courses", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201, .body = &course,
      .reply = &course, .errors = create_errors, .handle = course_create,
      .operation = "course_create", .summary = "Create a course",
-     .description = "Open to every account that is not a guest, or to instructors only where the site says so. The "
-         "creator becomes its instructor."},
+     .description = "Open to every account except guests; the site may restrict it to instructors. The creator "
+         "becomes the course's instructor."},
     {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &course,
      .handle = course_get, .operation = "course_get", .summary = "Read one course",
-     .description = "Open to anyone who may see it; other courses do not exist for the caller."},
+     .description = "Open to anyone who may see the course. Other courses are answered as not found."},
     {FORGE_PUT, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &course, .reply = &course,
      .errors = change_errors, .handle = course_update, .operation = "course_replace", .summary = "Replace a course",
      .description = "For its owner and administrators. Members that are not sent get their defaults."},
@@ -129,7 +129,7 @@ static const forge_route_t routes[] = {
      .description = "For its owner and administrators. Only the members that are sent change."},
     {FORGE_DELETE, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204, .errors = delete_errors,
      .handle = course_delete, .operation = "course_delete", .summary = "Delete a course",
-     .description = "For its owner and administrators. It cannot be undone."},
+     .description = "For its owner and administrators. This cannot be undone."},
 };
 /* clang-format on */
 

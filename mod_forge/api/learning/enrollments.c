@@ -11,7 +11,7 @@
 static const forge_field_t enrollment_fields[] = {
     {"course_id", FORGE_T_INT, .min = 1, .example = "12", .help = "number of the course"},
     {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
-    {"enrolled_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
+    {"enrolled_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when the account enrolled"},
     {.name = NULL},
 };
 static const forge_shape_t enrollment = {"Enrollment", enrollment_fields};
@@ -44,12 +44,12 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
      .success = 201, .reply = &enrollment, .handle = enrollment_create,
      .operation = "enrollment_create", .summary = "Enrol in a course",
-     .description = "For every account that is no guest and sees the course: the caller takes it from now on. Again, "
-         "it changes nothing."},
+     .description = "Enrols the caller. Open to every account, except guests, that can see the course. Repeating the "
+         "call changes nothing."},
     {FORGE_DELETE, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .success = 204, .handle = enrollment_delete,
      .operation = "enrollment_delete", .summary = "Leave a course",
-     .description = "The caller's own enrolment ends. Who is not enrolled gets the same answer, as long as they see "
-         "the course."},
+     .description = "Ends the caller's own enrolment. A caller who is not enrolled gets the same answer, if they can "
+         "see the course."},
 };
 /* clang-format on */
 

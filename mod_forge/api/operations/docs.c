@@ -21,7 +21,7 @@
 /* clang-format off */
 static const forge_field_t document_query_fields[] = {
     {"version", FORGE_T_TEXT, .format = "enum:3.1|3.0", .preset = "3.1", .example = "3.1",
-     .help = "dialect of OpenAPI"},
+     .help = "OpenAPI version"},
     {.name = NULL},
 };
 static const forge_shape_t document_query = {.fields = document_query_fields};
@@ -103,7 +103,7 @@ static forge_status_t asset(forge_req_t *q)
     return FORGE_E_NOT_FOUND;
 }
 
-#define DOCUMENT_TEXT   "OpenAPI 3.1 from the tables that dispatch and validate; 3.0 on demand. Open to anyone."
+#define DOCUMENT_TEXT   "OpenAPI 3.1, made from the server's route tables; 3.0 with version=3.0. Open to anyone."
 #define DOCUMENT_SAMPLE "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"mod_forge\",\"version\":\"1.0.0\"},\"paths\":{}}"
 #define PAGE_TEXT       "A page for people. Open to anyone."
 #define DOCUMENT        (FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG)
@@ -131,5 +131,5 @@ static const forge_route_t routes[] = {
 };
 /* clang-format on */
 
-static const forge_tag_t tag = {"documentation", "This document."};
+static const forge_tag_t tag = {"documentation", "This OpenAPI document."};
 const forge_routes_t forge_api_docs = FORGE_API_ROUTES(routes, &tag);

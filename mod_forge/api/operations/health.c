@@ -24,19 +24,19 @@ static const forge_field_t part_fields[] = {
 };
 static const forge_field_t database_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "fail: it cannot be reached"},
-    {"time_ms", FORGE_T_NUMBER, .example = "0.8", .help = "how long the last question took"},
+    {"time_ms", FORGE_T_NUMBER, .example = "0.8", .help = "duration of the last query, in milliseconds"},
     {.name = NULL},
 };
 static const forge_field_t migrations_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
      .help = "fail: the schema is older than this module; warn: newer"},
-    {"wanted", FORGE_T_INT, .example = "7", .help = "newest migration this module knows"},
+    {"wanted", FORGE_T_INT, .example = "7", .help = "newest migration that this module knows"},
     {"found", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
     {.name = NULL},
 };
 static const forge_field_t room_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: less than a tenth is free"},
-    {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "per cent that is free"},
+    {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "percentage that is free"},
     {.name = NULL},
 };
 static const forge_field_t ready_checks_fields[] = {
@@ -49,33 +49,34 @@ static const forge_field_t checks_fields[] = {
     {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
     {"sandbox", FORGE_T_OBJECT, .fields = part_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,
-     .help = "outgoing mail; warn: some waits for longer than it should"},
+     .help = "outgoing mail; warn: mail waits for too long"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model"},
     {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
-    {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "room on the root file system"},
+    {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "space on the root file system"},
     {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
     {.name = NULL},
 };
 
 static const forge_field_t verdict_fields[] = {
-    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "pass", .help = "the worst that matters"},
-    {"timestamp", FORGE_T_TIME, .example = "2026-01-31T12:00:00.000Z", .help = "when this was said"},
+    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "pass",
+     .help = "the worst status of the parts that matter"},
+    {"timestamp", FORGE_T_TIME, .example = "2026-01-31T12:00:00.000Z", .help = "when the report was made"},
     {"database", FORGE_T_TEXT, .format = "enum:connected|disconnected", .example = "connected", .help = "PostgreSQL"},
     {.name = NULL},
 };
 
 static const forge_field_t full_health_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"version", FORGE_T_TEXT, .example = "1.0.0", .help = "of this module"},
-    {"environment", FORGE_T_TEXT, .example = "production", .help = "as ForgeEnvironment says"},
-    {"checks", FORGE_T_OBJECT, .fields = checks_fields, .help = "one by one"},
+    {"version", FORGE_T_TEXT, .example = "1.0.0", .help = "version of this module"},
+    {"environment", FORGE_T_TEXT, .example = "production", .help = "value of ForgeEnvironment"},
+    {"checks", FORGE_T_OBJECT, .fields = checks_fields, .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t full_health = {"Health", full_health_fields};
 
 static const forge_field_t readiness_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"checks", FORGE_T_OBJECT, .fields = ready_checks_fields, .help = "one by one"},
+    {"checks", FORGE_T_OBJECT, .fields = ready_checks_fields, .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t readiness = {"Readiness", readiness_fields};
@@ -83,28 +84,28 @@ static const forge_shape_t readiness = {"Readiness", readiness_fields};
 static const forge_field_t gate_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: logins wait for their turn"},
     {"places", FORGE_T_INT, .example = "4", .help = "hashes that may be computed at once, in all processes"},
-    {"busy", FORGE_T_INT, .example = "1", .help = "of them in use"},
-    {"waiting", FORGE_T_INT, .example = "0", .help = "who waits for one"},
+    {"busy", FORGE_T_INT, .example = "1", .help = "places in use"},
+    {"waiting", FORGE_T_INT, .example = "0", .help = "requests that wait for a place"},
     {.name = NULL},
 };
 static const forge_field_t signing_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "access tokens can be signed"},
     {"algorithms", FORGE_T_ARRAY, .format = "text", .example = "[\"HS256\"]",
-     .help = "that are accepted; new tokens have the first"},
+     .help = "accepted algorithms; the first signs new tokens"},
     {.name = NULL},
 };
 static const forge_field_t auth_checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
-    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the queue before password hashes"},
-    {"signing", FORGE_T_OBJECT, .fields = signing_fields, .help = "keys of access tokens"},
-    {"mail", FORGE_T_OBJECT, .fields = part_fields, .help = "letters for verification and reset"},
+    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the queue for password hashing"},
+    {"signing", FORGE_T_OBJECT, .fields = signing_fields, .help = "keys that sign access tokens"},
+    {"mail", FORGE_T_OBJECT, .fields = part_fields, .help = "mails for verification and password reset"},
     {"mfa", FORGE_T_OBJECT, .fields = part_fields, .help = "second factors"},
     {"guests", FORGE_T_OBJECT, .fields = part_fields, .help = "sessions without an account"},
     {.name = NULL},
 };
 static const forge_field_t auth_health_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"checks", FORGE_T_OBJECT, .fields = auth_checks_fields, .help = "one by one"},
+    {"checks", FORGE_T_OBJECT, .fields = auth_checks_fields, .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t auth_health = {"AuthHealth", auth_health_fields};
@@ -290,8 +291,8 @@ static forge_status_t health_auth(forge_req_t *q)
 }
 
 #define HEALTH_TEXT \
-    "Open to anyone. 503 with the same body when the database or its schema is unfit; each part is asked once a " \
-    "second."
+    "Open to anyone. Answers 503 with the same body when the database or its schema is not usable. Each part is " \
+    "checked once a second."
 
 /* clang-format off */
 static const forge_route_t routes[] = {
@@ -304,17 +305,18 @@ static const forge_route_t routes[] = {
      .reply = &full_health, .handle = health, .operation = "monitor_health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health/live", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
-     .handle = health_live, .operation = "health_live", .summary = "Is the process alive",
-     .description = "Open to anyone. Never touches the database."},
+     .handle = health_live, .operation = "health_live", .summary = "Check that the process is alive",
+     .description = "Open to anyone. Does not use the database."},
     {FORGE_GET, "/health/ready", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &readiness, .handle = health_ready, .operation = "health_ready", .summary = "Can requests be served",
-     .description = "Open to anyone. 503 with the same body unless the database is reachable and migrated."},
+     .reply = &readiness, .handle = health_ready, .operation = "health_ready",
+     .summary = "Check that requests can be served",
+     .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated."},
 };
 static const forge_route_t auth_routes[] = {
     {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &auth_health, .handle = health_auth, .operation = "auth_health", .summary = "Health of identity",
-     .description = "Open to anyone. 503 with the same body when the database or its schema is unfit; it is asked "
-         "once a second."},
+     .reply = &auth_health, .handle = health_auth, .operation = "auth_health", .summary = "Health of authentication",
+     .description = "Open to anyone. Answers 503 with the same body when the database or its schema is not usable. "
+         "The database is checked once a second."},
 };
 /* clang-format on */
 

@@ -14,11 +14,11 @@
 
 /* clang-format off */
 static const forge_field_t summary_fields[] = {
-    {"total_requests", FORGE_T_INT, .example = "1200", .help = "requests since the figures began"},
+    {"total_requests", FORGE_T_INT, .example = "1200", .help = "requests since counting began"},
     {"avg_response_time", FORGE_T_NUMBER, .example = "0.012", .help = "seconds"},
     {"error_rate", FORGE_T_NUMBER, .example = "0.004", .help = "share of 5xx answers, 0 to 1"},
-    {"endpoint_count", FORGE_T_INT, .example = "14", .help = "endpoints that were asked"},
-    {"p95_response_time", FORGE_T_NUMBER, .example = "0.05", .help = "seconds; 95 of 100 requests were quicker"},
+    {"endpoint_count", FORGE_T_INT, .example = "14", .help = "endpoints that received requests"},
+    {"p95_response_time", FORGE_T_NUMBER, .example = "0.05", .help = "seconds; 95 of 100 requests were faster"},
     {.name = NULL},
 };
 static const forge_field_t system_fields[] = {
@@ -75,12 +75,12 @@ static const forge_route_t routes[] = {
          "forge_rate_limit_keys 12\n"
          "# EOF\n",
      .operation = "metrics", .summary = "Metrics for Prometheus",
-     .description = "Prometheus text format, or OpenMetrics when Accept asks for it, over all processes. The "
-         "server's configuration says who may read it."},
+     .description = "Figures of all processes, in Prometheus text format, or in OpenMetrics when Accept asks for it. "
+         "The server's configuration says who may read them."},
     {FORGE_GET, "/performance", FORGE_ROLE_NONE, .reply = &figures, .errors = errors, .handle = performance,
      .operation = "performance", .summary = "Response times by endpoint",
-     .description = "Counts, means, 95th percentiles and error rates in seconds and ratios. The server's "
-         "configuration says who may read it."},
+     .description = "Counts, means, 95th percentiles and error rates. Times are in seconds, rates are ratios. The "
+         "server's configuration says who may read them."},
 };
 /* clang-format on */
 

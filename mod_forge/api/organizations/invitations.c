@@ -17,22 +17,22 @@
 static const forge_field_t invitation_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "number of the invitation"},
     {"email", FORGE_T_TEXT, FORGE_F_REQUIRED, .max = FORGE_API_EMAIL_MAX, .format = "email",
-     .example = "grace@example.org", .help = "the address that is invited, and the only one whose account can accept"},
+     .example = "grace@example.org", .help = "the invited address; only the account with this address can accept"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {"state", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:pending|accepted|expired|revoked", .example = "pending",
-     .help = "only a pending one can be accepted"},
+     .help = "only a pending invitation can be accepted"},
     {"expires_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME,
-     .help = "until when it can be accepted: seven days"},
+     .help = "when the invitation expires: after seven days"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was sent"},
     {"invited_by", FORGE_T_INT, FORGE_F_READONLY | FORGE_F_NULLABLE, .min = 1, .example = "2",
-     .help = "account that invites; null when it is gone"},
+     .help = "account that sent the invitation; null if it is gone"},
     {.name = NULL},
 };
 static const forge_shape_t invitation = {"Invitation", invitation_fields};
 
 static const forge_field_t accept_body_fields[] = {
     {"token", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, 1, 200,
-     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c", .help = "from the mail"},
+     .example = "Zk3vVfQ0w2w4m1bqkqOQ0x3v8m5m0pX2nJtqk0aYb7c", .help = "token from the mail"},
     {.name = NULL},
 };
 static const forge_shape_t accept_body = {.fields = accept_body_fields};
@@ -75,7 +75,7 @@ static forge_status_t invitation_create(forge_req_t *q)
     forge_status_t status = forge_store_invitation_create(db, q->pool, &by, q->ids[0], &in, &rows);
     if (status == FORGE_E_RATE_LIMITED) {
         forge_http_retry_after(q, RETRY_LATER);
-        return forge_fail_detail(q, status, "this address, or you, had as many invitations as one day allows");
+        return forge_fail_detail(q, status, "the daily limit of invitations to this address, or by you, is reached");
     }
     FORGE_TRY(status);
     const char *id = forge_util_itoa(q->pool, q->ids[0]);
@@ -108,22 +108,22 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST,
      .list = &forge_store_invitations_list, .reply = &invitation, .handle = invitation_list,
      .operation = "invitation_list", .summary = "List the invitations",
-     .description = "For owners and admins of the organisation, with those that are over."},
+     .description = "For owners and admins of the organisation. Includes invitations that are no longer pending."},
     {FORGE_POST, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201,
      .body = &invitation, .reply = &invitation, .errors = create_errors, .handle = invitation_create,
      .operation = "invitation_create", .summary = "Invite somebody by mail",
-     .description = "For owners and admins of the organisation; owners are invited by owners only. Sends a mail with "
-         "a token that only the account of that address can use, once, within seven days. An address has one pending "
-         "invitation at a time."},
+     .description = "For owners and admins of the organisation; only owners may invite owners. Sends a mail with a "
+         "token. Only the account with that address can use the token, once, within seven days. An address can have "
+         "one pending invitation at a time."},
     {FORGE_DELETE, "/organizations/{id}/invitations/{inv}", FORGE_ROLE_STUDENT, .success = 204,
      .errors = revoke_errors, .handle = invitation_revoke,
      .operation = "invitation_revoke", .summary = "Revoke an invitation",
-     .description = "For owners, and for admins where it does not make an owner. Its token opens nothing any more."},
+     .description = "For owners. Admins may revoke any invitation whose role is not owner. The token becomes void."},
     {FORGE_POST, "/organizations/invitations/accept", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
      .body = &accept_body, .reply = &forge_api_organization, .errors = accept_errors, .handle = invitation_accept,
      .operation = "invitation_accept", .summary = "Accept an invitation",
-     .description = "For the account whose e-mail address was invited, which is a member then. The organisation is "
-         "answered. With another account nothing is spent."},
+     .description = "For the account with the invited e-mail address. The account becomes a member; the answer is "
+         "the organisation. A call from another account does not use up the token."},
 };
 /* clang-format on */
 

@@ -15,15 +15,15 @@ static const forge_field_t member_fields[] = {
     {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
     {"username", FORGE_T_TEXT, .example = "ada", .help = "name of the account"},
     {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .example = "member", .help = "role in the organisation"},
-    {"joined_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "since when"},
+    {"joined_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when the account joined"},
     {.name = NULL},
 };
 static const forge_shape_t member = {"Member", member_fields};
 
 static const forge_field_t add_body_fields[] = {
-    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "the account, by its number; this or email"},
+    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account; send this or email"},
     {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
-     .help = "the account, by its e-mail address; this or user_id"},
+     .help = "e-mail address of the account; send this or user_id"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {.name = NULL},
 };
@@ -118,22 +118,21 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/organizations/{id}/members", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
      .success = 201, .body = &add_body, .reply = &member, .errors = add_errors, .handle = member_add,
      .operation = "member_add", .summary = "Add a member",
-     .description = "For owners and admins of the organisation; an owner is made by owners only. The account must "
-         "exist and be active; other people are invited."},
+     .description = "For owners and admins of the organisation; only owners may add an owner. The account must exist "
+         "and be active. Invite people who have no such account."},
     {FORGE_PATCH, "/organizations/{id}/members/{user_id}", FORGE_ROLE_STUDENT, .body = &change_body, .reply = &member,
      .errors = change_errors, .handle = member_update,
      .operation = "member_update", .summary = "Change a member's role",
-     .description = "For owners, and for admins where neither the old nor the new role is owner. The last owner who "
-         "is active cannot be demoted. Pending invitations that the new role could not send are revoked."},
+     .description = "For owners. Admins may change a role if neither the old nor the new role is owner. The last "
+         "active owner cannot be demoted. Pending invitations that the new role could not send are revoked."},
     {FORGE_DELETE, "/organizations/{id}/members/{user_id}", FORGE_ROLE_STUDENT, .success = 204,
      .errors = change_errors, .handle = member_remove, .operation = "member_remove", .summary = "Remove a member",
-     .description = "For owners, and for admins where the member is no owner. The last owner who is active cannot be "
+     .description = "For owners. Admins may remove members who are not owners. The last active owner cannot be "
          "removed. Pending invitations by and to the member are revoked."},
     {FORGE_POST, "/organizations/{id}/leave", FORGE_ROLE_STUDENT, .success = 204, .errors = change_errors,
      .handle = member_leave, .operation = "member_leave", .summary = "Leave an organisation",
-     .description = "For members. The last owner who is active cannot leave. Pending invitations by and to the "
-         "caller are revoked. Courses that stay in the organisation are out of the caller's sight, also those they "
-         "made."},
+     .description = "For members. The last active owner cannot leave. Pending invitations by and to the caller are "
+         "revoked. The caller no longer sees the courses of the organisation, even those they created."},
 };
 /* clang-format on */
 

@@ -17,13 +17,13 @@ static const forge_field_t organization_fields[] = {
     {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Institute of Graphs",
      .help = "name"},
     {"slug", FORGE_T_TEXT, 0, 1, 63, .example = "institute-of-graphs",
-     .help = "short unique name for addresses and Require forge-org: lower-case letters, digits, hyphens; made from "
-         "the name when absent"},
+     .help = "short unique name for URLs and Require forge-org: lower-case letters, digits, hyphens; default: made "
+         "from the name"},
     {"role", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_NULLABLE, .format = FORGE_API_MEMBER_ROLES, .example = "owner",
-     .help = "the caller's own role; null for a platform administrator who is no member"},
+     .help = "the caller's own role; null for a platform administrator who is not a member"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
-    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was made"},
+    {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
     {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
     {.name = NULL},
 };
@@ -37,13 +37,13 @@ const forge_field_t forge_api_member_role_field[] = {
 
 static const forge_field_t list_query_fields[] = {
     {"all", FORGE_T_BOOL, .preset = "false", .example = "true",
-     .help = "all organisations instead of one's own; heeded for platform administrators only"},
+     .help = "true: all organisations, not only the caller's; ignored unless the caller is a platform administrator"},
     {.name = NULL},
 };
 static const forge_shape_t list_query = {.fields = list_query_fields};
 
 static const forge_field_t transfer_body_fields[] = {
-    {"user_id", FORGE_T_INT, FORGE_F_REQUIRED, .min = 1, .example = "7", .help = "a member, the new owner"},
+    {"user_id", FORGE_T_INT, FORGE_F_REQUIRED, .min = 1, .example = "7", .help = "member who becomes the new owner"},
     {.name = NULL},
 };
 static const forge_shape_t transfer_body = {.fields = transfer_body_fields};
@@ -144,8 +144,7 @@ static forge_status_t organization_delete(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version);
     if (status == FORGE_E_CONFLICT)
-        return forge_fail_detail(q, status,
-                                 "courses belong to this organisation; delete them or take them out of it first");
+        return forge_fail_detail(q, status, "this organisation has courses; delete them or remove them from it first");
     return status == FORGE_OK ? forge_reply_none(q) : status;
 }
 
@@ -168,16 +167,17 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/organizations", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST, .list = &forge_store_organizations_mine,
      .query = &list_query, .reply = &forge_api_organization, .handle = organization_list,
      .operation = "organization_list", .summary = "List my organisations",
-     .description = "For every account that is no guest: the organisations it is a member of. Platform "
-         "administrators see all with all=true; for others that changes nothing."},
+     .description = "Lists the organisations that the caller is a member of. Open to every account except guests. "
+         "With all=true, platform administrators see all organisations; for other callers it has no effect."},
     {FORGE_POST, "/organizations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
      .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
      .handle = organization_create, .operation = "organization_create", .summary = "Create an organisation",
-     .description = "For every account that is no guest. The creator becomes its owner. A slug that is made from the "
-         "name gets a suffix when it is taken; one that was asked for is refused then."},
+     .description = "Open to every account except guests. The creator becomes the owner. If a slug made from the "
+         "name is taken, it gets a suffix; if a slug in the request is taken, the request is refused."},
     {FORGE_GET, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .reply = &forge_api_organization,
      .handle = organization_get, .operation = "organization_get", .summary = "Read one organisation",
-     .description = "For its members. To everybody else it does not exist, here and in all paths below."},
+     .description = "For its members. For everybody else the organisation does not exist, here and in all paths "
+         "below."},
     {FORGE_PATCH, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS,
      .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
      .handle = organization_update, .operation = "organization_update", .summary = "Rename an organisation",
@@ -185,13 +185,13 @@ static const forge_route_t routes[] = {
     {FORGE_DELETE, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204,
      .errors = delete_errors, .handle = organization_delete,
      .operation = "organization_delete", .summary = "Delete an organisation",
-     .description = "For its owners. Memberships and invitations go with it. While courses belong to it, it cannot "
-         "be deleted: they would be open to everybody."},
+     .description = "For its owners. Deletes its memberships and invitations too. An organisation that has courses "
+         "cannot be deleted, because the courses would become open to everybody."},
     {FORGE_POST, "/organizations/{id}/transfer", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
      .body = &transfer_body, .reply = &forge_api_organization, .errors = transfer_errors,
-     .handle = organization_transfer, .operation = "organization_transfer", .summary = "Hand an organisation over",
-     .description = "For its owners: the member becomes owner, the caller admin. A platform administrator who is no "
-         "owner makes the member its only owner."},
+     .handle = organization_transfer, .operation = "organization_transfer", .summary = "Transfer an organisation",
+     .description = "For its owners. The member becomes an owner, and the caller becomes an admin. If the caller is "
+         "a platform administrator who is not an owner, the member becomes the only owner."},
 };
 /* clang-format on */
 

@@ -14,9 +14,9 @@
 
 /* clang-format off */
 static const forge_field_t upkeep_fields[] = {
-    {"mfa_enabled", FORGE_T_BOOL, .example = "false", .help = "a second factor is asked for at login"},
+    {"mfa_enabled", FORGE_T_BOOL, .example = "false", .help = "login asks for a second factor"},
     {"last_login_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last login"},
-    {"deactivated_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "when it was closed"},
+    {"deactivated_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "when the account was closed"},
     {.name = NULL},
 };
 
@@ -43,16 +43,17 @@ static const forge_field_t account_query_fields[] = {
     {"q", FORGE_T_TEXT, 0, 1, 200, .example = "lovelace",
      .help = "part of username, name or e-mail address, without regard to case"},
     {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student",
-     .help = "only this role"},
-    {"is_active", FORGE_T_BOOL, .example = "true", .help = "only those that can log in, or only those that cannot"},
+     .help = "only accounts with this role"},
+    {"is_active", FORGE_T_BOOL, .example = "true",
+     .help = "true: only accounts that can log in; false: only those that cannot"},
     {.name = NULL},
 };
 static const forge_shape_t account_query = {.fields = account_query_fields};
 
 static const forge_field_t account_body_fields[] = {
-    {"role", FORGE_T_TEXT, .format = ROLES, .example = "instructor", .help = "role here"},
-    {"is_active", FORGE_T_BOOL, .example = "true", .help = "false: logged out everywhere, and cannot log in"},
-    {"email_verified", FORGE_T_BOOL, .example = "true", .help = "the address counts as proven"},
+    {"role", FORGE_T_TEXT, .format = ROLES, .example = "instructor", .help = "role on this platform"},
+    {"is_active", FORGE_T_BOOL, .example = "true", .help = "false: ends all sessions and prevents login"},
+    {"email_verified", FORGE_T_BOOL, .example = "true", .help = "true: the e-mail address counts as verified"},
     {.name = NULL},
 };
 static const forge_shape_t account_body = {.fields = account_body_fields};
@@ -92,7 +93,7 @@ static forge_status_t account_update(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_account_update(db, q->pool, &by, q->ids[0], &patch, &rows);
     if (status == FORGE_E_CONFLICT)
-        return forge_fail_detail(q, status, "a guest gets another role by registering");
+        return forge_fail_detail(q, status, "a guest can get another role only by registering");
     FORGE_TRY(status);
     return forge_reply_row(q, rows);
 }
@@ -148,31 +149,32 @@ static const forge_route_t routes[] = {
      .operation = "account_list", .summary = "List accounts", .description = "For administrators."},
     {FORGE_GET, "/users/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &profile, .handle = account_get,
      .operation = "account_get", .summary = "Read a profile",
-     .description = "Open to anyone: id, username, full_name, bio, avatar_url, role and created_at; its owner and "
-         "administrators get the other members too. Guests and closed accounts are there for these two alone."},
+     .description = "Open to anyone: id, username, full_name, bio, avatar_url, role and created_at. The account's "
+         "owner and administrators get the other members too. Only they can read guests and closed accounts."},
     {FORGE_PATCH, "/users/{id}", FORGE_ROLE_ADMIN, .flags = FORGE_R_ETAG | FORGE_R_STEP_UP, .body = &account_body,
      .reply = &account, .errors = update_errors, .handle = account_update,
      .operation = "account_update", .summary = "Change an account",
-     .description = "For administrators. A change of role or activity voids the account's access tokens at once, a "
-         "deactivation its sessions too. Activating an account whose owner has left calls the removal of their data "
-         "off."},
+     .description = "For administrators. A change of role or is_active voids the account's access tokens at once; "
+         "deactivation also ends its sessions. If the account's owner has left, activating it cancels the removal of "
+         "their data."},
     {FORGE_DELETE, "/users/{id}", FORGE_ROLE_ADMIN, .flags = FORGE_R_ETAG | FORGE_R_STEP_UP, .success = 204,
      .errors = delete_errors, .handle = account_delete, .operation = "account_delete", .summary = "Delete an account",
      .description = "For administrators. Closes the account and removes everything personal from it at once: "
-         "address, names, profile, password, sessions, second factors, keys, memberships. What others refer to "
-         "stays, under the name deleted_ and its number: courses, awards, audit events. An organisation whose last "
-         "owner it was keeps it as such until an administrator transfers it. It cannot be undone."},
+         "address, names, profile, password, sessions, second factors, keys, memberships. What others refer to stays "
+         "under the name deleted_ and its number: courses, awards, audit events. If the account was the last owner "
+         "of an organisation, it stays the owner until an administrator transfers the organisation. This cannot be "
+         "undone."},
     {FORGE_POST, "/users/{id}/revoke-sessions", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
      .handle = account_end_sessions, .operation = "account_revoke_sessions", .summary = "Log an account out everywhere",
-     .description = "For administrators. All its sessions end and all its access tokens are void at once."},
+     .description = "For administrators. Ends all sessions of the account and voids all its access tokens at once."},
     {FORGE_POST, "/users/{id}/unlock", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
      .handle = account_unlock, .operation = "account_unlock", .summary = "Unlock an account",
-     .description = "For administrators. Forgets the failed logins of the account, so that it can log in again from "
-         "everywhere."},
+     .description = "For administrators. Clears the failed logins of the account, so that it can log in again from "
+         "anywhere."},
     {FORGE_POST, "/users/{id}/reset-mfa", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
-     .handle = account_reset_mfa, .operation = "account_reset_mfa", .summary = "Take the second factor away",
-     .description = "For administrators, when somebody has lost theirs. Backup codes are void too, and the account "
-         "is logged out everywhere."},
+     .handle = account_reset_mfa, .operation = "account_reset_mfa", .summary = "Remove the second factor",
+     .description = "For administrators, when somebody has lost their second factor. Backup codes become void too, "
+         "and the account is logged out everywhere."},
 };
 /* clang-format on */
 

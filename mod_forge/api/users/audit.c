@@ -15,12 +15,12 @@ static const forge_field_t event_fields[] = {
     {"at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it happened"},
     {"event", FORGE_T_TEXT, .max = 64, .example = "user.login", .help = "what happened"},
     {"actor_id", FORGE_T_INT, FORGE_F_NULLABLE, .example = "7",
-     .help = "account that did it; null: nobody who is known, or the server"},
-    {"subject_id", FORGE_T_INT, FORGE_F_NULLABLE, .example = "7", .help = "account it was done to"},
-    {"ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7", .help = "address it came from"},
+     .help = "account that did it; null: an unknown caller, or the server"},
+    {"subject_id", FORGE_T_INT, FORGE_F_NULLABLE, .example = "7", .help = "account that it was done to"},
+    {"ip", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .example = "192.0.2.7", .help = "IP address of the request"},
     {"request_id", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 128, .example = "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5",
-     .help = "of the request"},
-    {"detail", FORGE_T_OBJECT, .help = "what belongs to the event"},
+     .help = "id of the request"},
+    {"detail", FORGE_T_OBJECT, .help = "details of the event"},
     {.name = NULL},
 };
 static const forge_shape_t audit_event = {"AuditEvent", event_fields};
@@ -29,9 +29,9 @@ static const forge_field_t event_query_fields[] = {
     {"actor", FORGE_T_INT, .min = 1, .example = "7", .help = "only what this account did"},
     {"subject", FORGE_T_INT, .min = 1, .example = "8", .help = "only what was done to this account"},
     {"event", FORGE_T_TEXT, 0, 1, 64, .example = "user.",
-     .help = "only this event; with a dot at its end all that begin so"},
-    {"since", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "not before"},
-    {"until", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "before"},
+     .help = "only this event; a name that ends with a dot selects all events that begin with it"},
+    {"since", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "only events at or after this time"},
+    {"until", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "only events before this time"},
     {.name = NULL},
 };
 static const forge_shape_t event_query = {.fields = event_query_fields};
@@ -114,11 +114,11 @@ static const forge_route_t routes[] = {
      .list = &forge_store_audit_list, .query = &event_query, .reply = &audit_event, .handle = audit_list,
      .operation = "audit_list", .summary = "Read the audit log",
      .description = "For administrators, newest first. Events are added and never changed, not even when an account "
-         "is removed. With Accept: application/x-ndjson all events that match come in one answer, one a line; when "
-         "it fails on the way the connection ends without the last chunk."},
+         "is removed. With Accept: application/x-ndjson, one answer has all matching events, one per line. If it "
+         "fails midway, the connection closes without the last chunk."},
 };
 /* clang-format on */
 
 static const forge_tag_t tag = {"audit",
-                                "What happened, by whom, to whom and from where: for administrators alone to read."};
+                                "What happened, by whom, to whom and from where. Only administrators can read it."};
 const forge_routes_t forge_api_audit = FORGE_API_ROUTES(routes, &tag);

@@ -14,28 +14,29 @@
 /* clang-format off */
 static const forge_field_t bulk_body_fields[] = {
     {"action", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = "enum:activate|deactivate|delete|set_role|revoke_sessions",
-     .example = "deactivate", .help = "what is done to each"},
+     .example = "deactivate", .help = "what to do with each account"},
     {"ids", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, IDS_MAX, .format = "int", .example = "[7, 8]",
-     .help = "accounts, none twice"},
+     .help = "numbers of the accounts, without duplicates"},
     {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "student",
-     .help = "needed by set_role"},
+     .help = "required for set_role"},
     {"dry_run", FORGE_T_BOOL, .preset = "false", .example = "true",
-     .help = "true: says what would become of each, and changes nothing"},
+     .help = "true: reports what would happen to each account, and changes nothing"},
     {.name = NULL},
 };
 static const forge_shape_t bulk_body = {.fields = bulk_body_fields};
 
 static const forge_field_t result_fields[] = {
-    {"id", FORGE_T_INT, .example = "7", .help = "the account"},
+    {"id", FORGE_T_INT, .example = "7", .help = "number of the account"},
     {"status", FORGE_T_TEXT, .format = "enum:ok|unchanged|not_found|failed", .example = "ok",
-     .help = "what became of it"},
+     .help = "result for this account"},
     {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "last_admin",
-     .help = "with failed: last_admin, or conflict for the role of a guest"},
+     .help = "with failed: last_admin, or conflict when the account is a guest and cannot get the role"},
     {.name = NULL},
 };
 
 static const forge_field_t bulk_results_fields[] = {
-    {"results", FORGE_T_ARRAY, .max = IDS_MAX, .fields = result_fields, .help = "one for each id, in their order"},
+    {"results", FORGE_T_ARRAY, .max = IDS_MAX, .fields = result_fields,
+     .help = "one result for each id, in the same order"},
     {.name = NULL},
 };
 static const forge_shape_t bulk_results = {"BulkResults", bulk_results_fields};
@@ -55,7 +56,7 @@ static const char *read_ids(forge_req_t *q)
             forge_core_fault(q->faults, pointer, "out_of_range", "must be 1 or more");
         for (apr_size_t other = 0; other < i; other++)
             if (ids[other] == ids[i]) {
-                forge_core_fault(q->faults, pointer, "duplicate", "is in the list already");
+                forge_core_fault(q->faults, pointer, "duplicate", "is already in the list");
                 break;
             }
         forge_util_buf_puts(b, i ? "," : "{");
@@ -103,9 +104,9 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/users/bulk", FORGE_ROLE_ADMIN, .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CHECKS,
      .body = &bulk_body, .reply = &bulk_results, .handle = users_bulk,
      .operation = "users_bulk", .summary = "Change many accounts at once",
-     .description = "For administrators. All in one transaction, as if one account came after the other: an "
-         "administrator who would be the last active one to go fails with last_admin and stays, the others are done. "
-         "delete is that of DELETE /users/{id}."},
+     .description = "For administrators. All changes are made in one transaction, as if one account came after the "
+         "other. The last active administrator fails with last_admin and stays; the others are changed. delete does "
+         "the same as DELETE /users/{id}."},
 };
 /* clang-format on */
 

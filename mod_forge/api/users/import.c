@@ -21,15 +21,15 @@
 /* clang-format off */
 /* Without bounds and formats: each account is judged by itself, so that one that is wrong does not refuse all. */
 static const forge_field_t user_fields[] = {
-    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "needed"},
+    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "required"},
     {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada",
-     .help = "made from the e-mail address when it is not there"},
+     .help = "default: made from the e-mail address"},
     {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "Ada Lovelace", .help = "name"},
     {"role", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "student",
-     .help = "student (when it is not there), instructor or admin"},
+     .help = "student (the default), instructor or admin"},
     {"password", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
-     .help = "not together with password_hash; at most 20 of these in one request; without any the account's owner "
-         "asks for a new one by mail"},
+     .help = "not together with password_hash; at most 20 in one request; without either, the account's owner "
+         "requests a password reset by mail"},
     {"password_hash", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
      .example = "$2y$12$PGk7vTq0sYc3ZxRj9mWd2u5Zb0dC1eXfGhIjKlMnOpQrStUvWxYz0",
      .help = "bcrypt: $2a$, $2b$ or $2y$, cost 4 to 15"},
@@ -38,27 +38,28 @@ static const forge_field_t user_fields[] = {
 
 static const forge_field_t import_body_fields[] = {
     {"users", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, ROWS_MAX, .fields = user_fields,
-     .help = "the accounts; as text/csv a header line with these names and one line each"},
+     .help = "the accounts; as text/csv, a header line with these names, then one line for each account"},
     {.name = NULL},
 };
 static const forge_shape_t import_body = {.fields = import_body_fields};
 
 static const forge_field_t result_fields[] = {
-    {"row", FORGE_T_INT, .min = 1, .example = "1", .help = "the how-manieth account"},
-    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "its address as it came"},
-    {"status", FORGE_T_TEXT, .format = "enum:created|failed", .example = "created", .help = "what became of it"},
-    {"id", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "7", .help = "of the new account"},
+    {"row", FORGE_T_INT, .min = 1, .example = "1", .help = "position of the account in the request, from 1"},
+    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "e-mail address as it was sent"},
+    {"status", FORGE_T_TEXT, .format = "enum:created|failed", .example = "created", .help = "result for this account"},
+    {"id", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "7", .help = "number of the new account"},
     {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "email_taken",
-     .help = "why it failed: email_taken, username_taken, or the code of a member that is not valid"},
-    {"detail", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "must be an e-mail address", .help = "the same in words"},
+     .help = "why it failed: email_taken, username_taken, or the code of an invalid member"},
+    {"detail", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "must be an e-mail address",
+     .help = "why it failed, in words"},
     {.name = NULL},
 };
 
 static const forge_field_t import_results_fields[] = {
     {"results", FORGE_T_ARRAY, .max = ROWS_MAX, .fields = result_fields,
-     .help = "one for each account, in their order"},
-    {"created", FORGE_T_INT, .example = "1", .help = "how many were made"},
-    {"failed", FORGE_T_INT, .example = "0", .help = "how many were not"},
+     .help = "one result for each account, in the same order"},
+    {"created", FORGE_T_INT, .example = "1", .help = "number of accounts that were created"},
+    {"failed", FORGE_T_INT, .example = "0", .help = "number of accounts that failed"},
     {.name = NULL},
 };
 static const forge_shape_t import_results = {"ImportResults", import_results_fields};
@@ -116,7 +117,7 @@ static forge_status_t read_csv(forge_req_t *q, entry_t **entries, int *count)
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
     if (forge_core_csv_column(csv, "email") < 0)
         return forge_fail_field(q, FORGE_E_VALIDATION, "/email", "required",
-                                "the header line must name a column email");
+                                "the header line must have a column named email");
     if (too_many || csv->rows->nelts == 0)
         return forge_fail_field(q, FORGE_E_VALIDATION, "", too_many ? "too_long" : "too_short",
                                 "there must be 1 to " APR_STRINGIFY(ROWS_MAX) " lines after the header");
@@ -168,7 +169,7 @@ static bool full_name_good(const char *name)
 static void judge_password(forge_req_t *q, entry_t *e)
 {
     if (e->password && e->hash)
-        refuse(e, "format", "password and password_hash exclude each other");
+        refuse(e, "format", "send either password or password_hash, not both");
     if (e->hash && !hash_good(e->hash))
         refuse(e, "format", "password_hash must be a bcrypt hash of a cost of 4 to 15: $2a$, $2b$ or $2y$");
     if (e->code || !e->password)
@@ -197,7 +198,7 @@ static void judge(forge_req_t *q, entry_t *e)
     if (e->username && !forge_core_username_valid(e->username, strlen(e->username)))
         refuse(e, "format", "username must be 3 to 30 letters of the English alphabet, digits or underscores");
     if (e->full_name && !full_name_good(e->full_name))
-        refuse(e, "format", "full_name must be at most 200 characters without controls");
+        refuse(e, "format", "full_name must be at most 200 characters, without control characters");
     if (role < FORGE_ROLE_STUDENT)
         refuse(e, "enum", "role must be one of: student, instructor, admin");
     judge_password(q, e);
@@ -356,8 +357,8 @@ static const forge_route_t routes[] = {
      .body = &import_body, .reply = &import_results, .errors = import_errors, .handle = users_import,
      .operation = "users_import", .summary = "Create many accounts",
      .description = "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a "
-         "header line that names the same members; other columns are ignored. Each is judged by the rules of "
-         "registration, and what is wrong with one does not keep the others out. The addresses count as not verified."},
+         "header line that names the same members; other columns are ignored. Each account must meet the rules of "
+         "registration. An invalid account does not keep the others out. The addresses count as not verified."},
 };
 /* clang-format on */
 

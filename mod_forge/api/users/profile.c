@@ -16,34 +16,34 @@ static const forge_field_t profile_body_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_profile_fields},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_private_fields},
     {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
-     .help = "becomes the address once the link in a mail to it was followed"},
+     .help = "becomes the account's address after the link in a mail to it is followed"},
     {.name = NULL},
 };
 static const forge_shape_t profile_body = {.fields = profile_body_fields};
 
 static const forge_field_t leave_body_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
-     .example = "correct-Horse7-battery", .help = "one's own password"},
+     .example = "correct-Horse7-battery", .help = "the caller's password"},
     {.name = NULL},
 };
 static const forge_shape_t leave_body = {.fields = leave_body_fields};
 
 static const forge_field_t export_fields[] = {
     {"account", FORGE_T_OBJECT, .help = "the account itself"},
-    {"sessions", FORGE_T_ARRAY, .help = "logins, with addresses and devices"},
+    {"sessions", FORGE_T_ARRAY, .help = "sessions, with IP addresses and devices"},
     {"mfa_factors", FORGE_T_ARRAY, .help = "second factors, without their secrets"},
-    {"memberships", FORGE_T_ARRAY, .help = "organisations"},
-    {"courses", FORGE_T_ARRAY, .help = "courses that are mine"},
-    {"achievements", FORGE_T_ARRAY, .help = "what I was awarded"},
+    {"memberships", FORGE_T_ARRAY, .help = "organisations that I belong to"},
+    {"courses", FORGE_T_ARRAY, .help = "courses that I own"},
+    {"achievements", FORGE_T_ARRAY, .help = "achievements that I was awarded"},
     {"enrollments", FORGE_T_ARRAY, .help = "courses that I take part in"},
-    {"api_keys", FORGE_T_ARRAY, .help = "my keys, without what they are made of"},
+    {"api_keys", FORGE_T_ARRAY, .help = "my API keys, without their secrets"},
     {"mail_links", FORGE_T_ARRAY, .help = "links that were sent to me by mail"},
-    {"invitations", FORGE_T_ARRAY, .help = "to organisations, by my address"},
-    {"backup_codes_left", FORGE_T_INT, .example = "8", .help = "of the second factor"},
+    {"invitations", FORGE_T_ARRAY, .help = "invitations to organisations, by my address"},
+    {"backup_codes_left", FORGE_T_INT, .example = "8", .help = "unused backup codes of the second factor"},
     {"audit_event_count", FORGE_T_INT, .example = "12",
-     .help = "events of the audit log that I did or that were done to me"},
-    {"audit_events", FORGE_T_ARRAY, .help = "the newest ten thousand of them"},
-    {"exported_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when this was written"},
+     .help = "number of audit events by me or about me"},
+    {"audit_events", FORGE_T_ARRAY, .help = "the newest ten thousand of these events"},
+    {"exported_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when this export was made"},
     {.name = NULL},
 };
 static const forge_shape_t export = {"Export", export_fields};
@@ -175,18 +175,19 @@ static const forge_route_t routes[] = {
     {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS, .body = &profile_body,
      .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
      .operation = "profile_update", .summary = "Change my profile",
-     .description = "Only the members that are sent change; null takes one away. A new e-mail address gets a mail, "
-         "and becomes the account's address when the link in it was followed; until then the answer shows the old "
-         "one."},
+     .description = "Only the members that are sent change; null clears a member. A new e-mail address gets a mail. "
+         "It becomes the account's address after the link in the mail is followed; until then the answer shows the "
+         "old one."},
     {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &leave_body, .errors = leave_errors, .handle = profile_leave,
-     .operation = "profile_leave", .summary = "Leave",
-     .description = "Takes the password again. The account is closed and logged out everywhere at once; after 30 "
-         "days everything personal is removed from it. An administrator can open it again until then. Who is the "
-         "last owner of an organisation transfers or deletes that first."},
+     .operation = "profile_leave", .summary = "Close my account",
+     .description = "Needs the password again. The account is closed and logged out everywhere at once. After 30 "
+         "days everything personal is removed from it; until then an administrator can open it again. The last owner "
+         "of an organisation must transfer or delete it first."},
     {FORGE_GET, "/users/me/export", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_TICKET, .reply = &export,
      .handle = profile_export, .operation = "profile_export", .summary = "Download what is stored about me",
-     .description = "Everything in one document, without hashes and secrets. Each download is noted in the audit log."},
+     .description = "Everything in one document, without hashes and secrets. Each download is recorded in the audit "
+         "log."},
 };
 /* clang-format on */
 

@@ -29,17 +29,17 @@ static const struct {
     const char *name, *type, *text;
 } headers[] = {
     [H_REQUEST_ID] = {"X-Request-ID", "string",
-                      "The client's own id of the request, or a new one; it is in every log line."},
+                      "The request id that the client sent, or a new one; it is in every log line."},
     [H_ETAG] = {"ETag", "string", "Strong validator of the answer (RFC 9110)."},
     [H_LOCATION] = {"Location", "string", "Where the new resource is."},
-    [H_LINK] = {"Link", "string", "Other pages of the list, rel=\"next\" among them (RFC 8288)."},
-    [H_TOTAL] = {"X-Total-Count", "integer", "All rows of the list, when count=true was asked."},
+    [H_LINK] = {"Link", "string", "Links to other pages of the list, such as rel=\"next\" (RFC 8288)."},
+    [H_TOTAL] = {"X-Total-Count", "integer", "Number of all rows of the list, if count=true was sent."},
     [H_REPLAYED] = {"Idempotent-Replayed", "string",
                     "true when this is the stored answer of an earlier request with the same Idempotency-Key."},
     [H_RETRY] = {"Retry-After", "integer", "Seconds to wait."},
     [H_AUTHENTICATE] = {"WWW-Authenticate", "string", "The challenge (RFC 6750, RFC 9470)."},
     [H_POLICY] = {"RateLimit-Policy", "string", "The limits that apply."},
-    [H_RATE] = {"RateLimit", "string", "What is left of them."},
+    [H_RATE] = {"RateLimit", "string", "What is left of these limits."},
     [H_X_LIMIT] = {"X-RateLimit-Limit", "integer", "Requests in one window."},
     [H_X_REMAINING] = {"X-RateLimit-Remaining", "integer", "Requests left in this window."},
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
@@ -163,7 +163,7 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         schema = forge_core_openapi_text(content, FORGE_NDJSON, forge_core_line_example(d->pool, example));
         forge_util_json_put_text(
             schema, "description",
-            apr_pstrcat(d->pool, "The whole list, one ", name, " a line, whatever the paging says.", NULL));
+            apr_pstrcat(d->pool, "The whole list, one ", name, " per line; paging has no effect.", NULL));
     }
 }
 
@@ -173,7 +173,7 @@ static const char *success_text(int http)
     case 201:
         return "Created.";
     case 202:
-        return "Accepted; the work goes on.";
+        return "Accepted; the work continues.";
     case 204:
         return "Done.";
     default:
@@ -189,12 +189,12 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
     if (http != 204)
         put_reply(d, forge_util_json_put_object(response, "content"), route);
     if (route->flags & FORGE_R_AGAIN) {
-        response = put_response(d, responses, 200, "It was so already.");
+        response = put_response(d, responses, 200, "Already done; nothing changed.");
         put_headers(d, response, route);
         put_reply(d, forge_util_json_put_object(response, "content"), route);
     }
     if (forge_core_openapi_none_match(route)) {
-        response = put_response(d, responses, 304, "What the client has is still current.");
+        response = put_response(d, responses, 304, "The client's copy is still current.");
         refer_header(d, put_headers(d, response, route), H_ETAG);
     }
 }

@@ -14,13 +14,13 @@ enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY };
 /* Parameters in headers; those of lists are forge_core_page_fields. */
 static const forge_field_t header_fields[] = {
     [P_NONE_MATCH] = {"If-None-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
-                      .help = "Entity tags the client has: 304 when one of them is still current."},
+                      .help = "Entity tags of the client's copies; 304 if one of them is still current."},
     [P_MATCH] = {"If-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
-                 .help = "Entity tags the change is meant for: 412 when none of them is current."},
+                 .help = "Entity tags of the version to change; 412 if none of them is current."},
     [P_IDEMPOTENCY] = {
         "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,
         .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
-        .help = "The same key and body within 24 hours get the stored answer instead of a second effect."},
+        .help = "A repeat with the same key and body within 24 hours gets the stored answer and has no second effect."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -185,5 +185,5 @@ void forge_core_openapi_ticket(const doc_t *d, forge_json_t *schemes)
     forge_util_json_put_text(ticket, "type", "apiKey");
     forge_util_json_put_text(ticket, "in", "query");
     forge_util_json_put_text(ticket, "name", ticket_field.name);
-    forge_util_json_put_text(ticket, "description", "A one-use ticket, for what cannot send headers.");
+    forge_util_json_put_text(ticket, "description", "A one-use ticket, for clients that cannot send headers.");
 }

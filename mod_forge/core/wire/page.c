@@ -12,13 +12,13 @@
 /* clang-format off */
 const forge_field_t forge_core_page_fields[] = {
     {"skip", FORGE_T_INT, .example = "0",
-     .help = "How many rows to leave out, 0 unless given; not together with after."},
+     .help = "Number of rows to skip, 0 by default; not together with after."},
     {"limit", FORGE_T_INT, 0, 1, FORGE_PAGE_LIMIT, .preset = APR_STRINGIFY(FORGE_PAGE_LIMIT), .example = "20",
-     .help = "The most rows to answer."},
+     .help = "Maximum number of rows in the answer."},
     {"after", FORGE_T_TEXT, 0, 1, CURSOR_CHARACTERS,
-     .help = "The cursor of the page before, taken from its Link header; it costs the same on every page."},
+     .help = "The cursor from the Link header of the previous page; every page costs the same."},
     {"count", FORGE_T_BOOL, .preset = "false", .example = "true",
-     .help = "Whether to count all rows, for X-Total-Count."},
+     .help = "true: count all rows, for X-Total-Count."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -82,6 +82,6 @@ forge_page_t forge_core_page_read(apr_pool_t *p, const forge_keys_t *keys, const
     if (after && page.by_skip)
         forge_core_fault(faults, "?after", "conflict", "give either after or skip, not both");
     else if (after && !cursor_read(p, keys, scope, after, &page))
-        forge_core_fault(faults, "?after", "format", "must be a cursor that this list gave out in its Link header");
+        forge_core_fault(faults, "?after", "format", "must be a cursor from the Link header of this list");
     return page;
 }

@@ -14,7 +14,7 @@ static const forge_field_t error_fields[] = {
     {"pointer", FORGE_T_TEXT, .example = "/email",
      .help = "JSON Pointer to the member (RFC 6901), or ?name for a query parameter."},
     {"code", FORGE_T_TEXT, .example = "required", .help = "Stable code of the failure."},
-    {"detail", FORGE_T_TEXT, .example = "this member is needed", .help = "A sentence for a person."},
+    {"detail", FORGE_T_TEXT, .example = "this member is needed", .help = "An explanation for people."},
     {.name = NULL},
 };
 
@@ -23,12 +23,12 @@ const forge_field_t forge_core_problem_fields[] = {
      .help = "URI reference that names the kind of problem."},
     {"title", FORGE_T_TEXT, .example = "Unprocessable Entity", .help = "The status in words."},
     {"status", FORGE_T_INT, 0, 400, 599, .example = "422", .help = "The HTTP status."},
-    {"code", FORGE_T_TEXT, .example = "validation_failed", .help = "Stable code; each has one status."},
-    {"detail", FORGE_T_TEXT, .example = "some members are not valid; see errors", .help = "A sentence for a person."},
+    {"code", FORGE_T_TEXT, .example = "validation_failed", .help = "Stable code; each code has one status."},
+    {"detail", FORGE_T_TEXT, .example = "some members are not valid; see errors", .help = "An explanation for people."},
     {"instance", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "/api/v1/courses", .help = "The path of the request."},
     {"request_id", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5",
-     .help = "To quote in a report."},
-    {"errors", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = error_fields, .help = "All failing members."},
+     .help = "Id of the request, to quote in a report."},
+    {"errors", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = error_fields, .help = "All members that failed."},
     {.name = NULL},
 };
 /* clang-format on */
