@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Start and restart: what configtest checks, what the parent makes once, what each child makes for itself.
- * post_config runs twice at start and once at a graceful restart; only its real pass makes anything.
+ * Start and restart: what configtest checks, what the parent creates once, and what each child creates for itself.
+ * post_config runs twice at start and once at a graceful restart. Only the real pass creates anything.
  */
 #include "start.h"
 #include "core/wire/wire.h"
@@ -33,7 +33,8 @@ void forge_start_tables(const forge_routes_t *tables, int count)
     route_tables_count = count;
 }
 
-/* Two databases number their accounts alike: a token of one must not be good at the other. */
+/* A token of one database must not be accepted for another, because both number their accounts from 1. Returns the
+ * message if two virtual hosts would allow that. */
 static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
 {
     const forge_config_t *mine = forge_config_of_server(a), *theirs = forge_config_of_server(b);
@@ -44,8 +45,7 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
         forge_store_same_database(p, forge_server_pool_database(p, a), forge_server_pool_database(p, b)))
         return NULL;
     return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and "
-           "audience, so that tokens "
-           "of one would be good at the other; give each a ForgeSecret and ForgeJWTKey of its own";
+           "audience, so that each would accept tokens of the other; give each its own ForgeSecret and ForgeJWTKey";
 }
 
 int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)

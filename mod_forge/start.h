@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a start checks and makes: hooks for mod_forge.c alone.
+ * What a start checks and creates: hooks for mod_forge.c only.
  */
 #ifndef FORGE_START_H
 #define FORGE_START_H

@@ -104,14 +104,13 @@ forge_config_t *forge_config_defaults(apr_pool_t *p)
             ap_assert(apr_tokenize_to_argv(line, &words, p) == APR_SUCCESS);
             for (s.n = 0, s.words = words; words[s.n];)
                 s.n++;
-            ap_assert(!set(&s)); /* a default that its own reader refuses is a fault of the table */
+            ap_assert(!set(&s)); /* a default that its own reader refuses is a bug in the table */
         }
     }
     return c;
 }
 
-/* The configuration tree outlives the start and is shown by DUMP_CONFIG and mod_info: a literal secret is blotted out
- * there. */
+/* Hides a literal secret in the configuration tree, because DUMP_CONFIG and mod_info show that tree after the start. */
 static void conceal(cmd_parms *cmd, const forge_directive_t *row, int n, char *const *words)
 {
     const forge_value_kind_t *kind = &forge_config_kinds[row->kind];

@@ -71,7 +71,7 @@ forge_dir_t *forge_config_of_request(request_rec *r)
 
 /* --- checks that need several directives --- */
 
-/* The bytes of one secret. */
+/* Reads one secret and checks its strength; *why is the message if it is refused. */
 static char *secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
 {
     char *secret = forge_core_secret_read(p, spelled, len, why);
@@ -82,7 +82,7 @@ static char *secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, co
     return secret;
 }
 
-/* The bytes of all key files. */
+/* Reads all key files and checks each key; *why is the message for the first one that is refused. */
 static forge_key_spec_t *files_read(apr_pool_t *p, const apr_array_header_t *keys, const char **why)
 {
     forge_key_spec_t *files = apr_pcalloc(p, sizeof(*files) * (apr_size_t)keys->nelts);
@@ -110,15 +110,15 @@ static const char *finish_ring(apr_pool_t *p, forge_config_t *c, forge_keyring_s
         return why;
     if (spec->other && spec->other_len == spec->secret_len && memcmp(spec->other, spec->secret, spec->secret_len) == 0)
         return "ForgeSecret: both secrets are the same; accepted: " FORGE_SECRET_FORM
-               ", and a second one that is another";
+               "; the second one must be another secret";
     forge_core_sha256(spec->secret, spec->secret_len, digest);
     memcpy(&c->tenant, digest, sizeof(c->tenant));
     c->keys = forge_core_keyring_make(p, spec, &why);
     return c->keys ? NULL : apr_psprintf(p, "ForgeJWTKey: %s; accepted: " FORGE_JWT_KEY_FORM, why);
 }
 
-/* Key files are judged also where no secret turns the module on: a virtual host may have one. What was read is of no
- * more use once the keys are made; its memory is wiped with the pool. */
+/* Checks key files even without a secret that turns the module on, because a virtual host may have one. After the keys
+ * are made, the contents of the files are not needed any more; their memory is wiped with the pool. */
 static const char *finish_keys(apr_pool_t *p, forge_config_t *c)
 {
     forge_keyring_spec_t spec = {0};
@@ -167,7 +167,7 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
     if (!mail || (!mail->directory && !mail->host))
         return NULL;
     if (!c->public_url)
-        return "ForgeMail: the links of the mails need ForgePublicURL; set it";
+        return "ForgeMail: the links in the mails need ForgePublicURL; set it too";
     if (mail->directory &&
         (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
         return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);

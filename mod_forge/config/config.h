@@ -24,9 +24,9 @@ void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add);
 /* The directives themselves are in commands.h, which only the module record needs. */
 forge_config_t *forge_config_of_server(struct server_rec *s);
 forge_dir_t *forge_config_of_request(struct request_rec *r);
-/* After the whole configuration was read: reads file: and env: secrets and checks what only holds together (a secret
- * where the module is used, ForgeDocs with assets that exist …). NULL when good, else the sentence for the log; the
- * server must not start then. */
+/* Finishes a configuration after all of it was read: reads file: and env: secrets and makes the checks that need
+ * several directives (a secret where the module is used, ForgeDocs with assets that exist …). NULL, or the message for
+ * the log; then the server must not start. */
 const char *forge_config_finish(apr_pool_t *p, struct server_rec *s, forge_config_t *c);
 
 /* --- getters: identity --- */
@@ -71,11 +71,11 @@ bool forge_config_has_origins(const forge_config_t *c);
 typedef enum forge_csp_t { FORGE_CSP_RELAXED, FORGE_CSP_STRICT, FORGE_CSP_DISABLED } forge_csp_t;
 forge_csp_t forge_config_csp(const forge_config_t *c);
 bool forge_config_security_headers(const forge_config_t *c); /* ForgeSecurityHeaders On */
-/* The limit of a class here: the location's, else the server's, else SPEC 14's default. *by_account when the key is the
- * account (falls back to the address without one). */
+/* The limit of a class here: the location's, else the server's, else the default of SPEC 14. *by_account: count by
+ * account, or by address without an account. */
 forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, forge_limit_class_t class,
                                  bool *by_account);
-/* The <Location> whose own limit that is, a quota of its own; NULL when it is the server's. */
+/* The <Location> that sets this limit and so has its own quota; NULL if it is the server's. */
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class);
 const char *forge_config_limit_name(forge_limit_class_t class);                     /* "default" */
 bool forge_config_docs(const forge_config_t *c);                                    /* ForgeDocs On */
@@ -84,8 +84,8 @@ bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);        
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
 const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
 
-const forge_mail_t *forge_config_mail(
-    const forge_config_t *c); /* ForgeMail off: NULL; then the sender's address is there, and ForgePublicURL too */
+/* NULL if ForgeMail is off; otherwise its sender and ForgePublicURL are set. */
+const forge_mail_t *forge_config_mail(const forge_config_t *c);
 
 /* --- getters: database and logs --- */
 

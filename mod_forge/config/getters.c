@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the rest of the module may know of the configuration: one getter per value, with its default where nothing was
- * said.
+ * What the rest of the module can read from the configuration: one getter per value, which returns the default if
+ * nothing was configured.
  */
 #include "table.h"
 #include "core/identity/identity.h"

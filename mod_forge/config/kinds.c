@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kinds of values that directives take: a reader fills the member of its row. A value that is refused is answered
- * with the directive's name, the value and what is accepted.
+ * The kinds of directive values: a reader fills the member of its row. The message for a refused value names the
+ * directive, the value and the accepted form.
  */
 #include "kinds.h"
 #include "core/identity/identity.h"
@@ -29,6 +29,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUEUE_MIN FORGE_SECONDS(1)
 #define QUEUE_MAX FORGE_SECONDS(600)
 
+/* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
 static const char *refuse(const forge_setting_t *s, const char *word, const char *accepted)
 {
     return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
@@ -39,6 +40,7 @@ static void put_text(const forge_setting_t *s, const char *text)
     *(const char **)s->member = text;
 }
 
+/* Stores a number if it lies in the range of its row. */
 static const char *put_number(const forge_setting_t *s, apr_int64_t n, bool parsed, const char *low, const char *high)
 {
     if (!parsed || n < s->row->low || n > s->row->high)
@@ -57,8 +59,8 @@ static const char *read_name(const forge_setting_t *s)
     return NULL;
 }
 
-/* A literal is judged at once; what lies elsewhere when the whole configuration was read. The value itself is never
- * repeated. */
+/* Checks a literal secret at once; a secret in a file or in the environment is checked after the whole configuration
+ * was read. No message repeats the value. */
 static const char *read_secret(const forge_setting_t *s)
 {
     forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
@@ -154,7 +156,7 @@ static const char *read_creators(const forge_setting_t *s)
     return read_choice(s, "any|instructors");
 }
 
-/* A set of bits 1 << forge_role_t. */
+/* Stores the roles as a set of bits 1 << forge_role_t. */
 static const char *read_roles(const forge_setting_t *s)
 {
     apr_int64_t roles = 0;
@@ -190,7 +192,7 @@ static const char *read_superuser(const forge_setting_t *s)
     return NULL;
 }
 
-/* "class limit/window [ip|user]", "class off", and "stream count [ip|user]". */
+/* Reads "class limit/window [ip|user]", "class off" or "stream count [ip|user]". */
 static const char *read_limit(const forge_setting_t *s)
 {
     forge_limits_t **limits = s->member;
@@ -280,7 +282,7 @@ static const char *read_log(const forge_setting_t *s)
     return NULL;
 }
 
-/* "5 30m" or "off". */
+/* Reads "5 30m" or "off". */
 static const char *read_lockout(const forge_setting_t *s)
 {
     forge_lockout_t lockout = {0, 0};
@@ -296,7 +298,7 @@ static const char *read_lockout(const forge_setting_t *s)
     return NULL;
 }
 
-/* "60s 1000". */
+/* Reads "60s 1000". */
 static const char *read_queue(const forge_setting_t *s)
 {
     forge_queue_t queue = {0, 0};

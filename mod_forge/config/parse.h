@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Values as directives spell them, into plain values and back. Knows neither httpd nor ranges, so that it is tested
- * without a server.
+ * Converts the text of directive values into plain values and back. It knows neither httpd nor ranges, so that it can
+ * be tested without a server.
  */
 #ifndef FORGE_CONFIG_PARSE_H
 #define FORGE_CONFIG_PARSE_H
@@ -8,8 +8,8 @@
 #include "core/identity/identity.h"
 #include "live/live.h"
 
-/* All of these are strict: blanks, signs, empty text, trailing characters and overflow make them false, and the target
- * is left alone. */
+/* All of these are strict: for blanks, signs, empty text, trailing characters and overflow they return false and leave
+ * the target unchanged. */
 
 bool forge_config_parse_count(const char *text, apr_int64_t *n);
 /* "500ms", "10s", "15m", "2h", "7d" → microseconds. The unit is required. */
@@ -31,8 +31,8 @@ bool forge_config_parse_label(const char *text);
 const char *forge_config_parse_origin(apr_pool_t *p, const char *text);
 /* http or https, host, optional port and path, without query, fragment, user or trailing slash. */
 bool forge_config_parse_url(const char *text);
-/* Where a browser may be sent: "/login", "/login?lang=en", or a URL as above. A path that begins with two slashes is
- * another host's. */
+/* A page to which a browser may be sent: "/login", "/login?lang=en", or a URL as above. "//…" is refused, because it
+ * names another host. */
 bool forge_config_parse_page(const char *text);
 /* One word of a password policy: "min=8", "max=128", "score=2", "lower", "upper", "digit", "symbol". Changes *rules;
  * false when it is none or out of range. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of config/ share: the members behind forge_config_t and the rows of directives.def. Nobody else
- * includes this.
+ * What the files of config/ share: the members of forge_config_t and the rows of directives.def. No other room includes
+ * this file.
  */
 #ifndef FORGE_CONFIG_TABLE_H
 #define FORGE_CONFIG_TABLE_H
@@ -18,8 +18,8 @@
 #define FORGE_JWT_KEY_FORM "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
 #define FORGE_SECONDS(n)   ((apr_int64_t)(n)*APR_USEC_PER_SEC)
 
-/* The limits said in one place; a class that was not mentioned there keeps what the place around it says, and counts
- * with that place. */
+/* The limits set in one place. A class that is not set there keeps the limit of the enclosing place and counts in that
+ * place's quota. */
 typedef struct forge_limits_t {
     struct {
         bool set, by_account;

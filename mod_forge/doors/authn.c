@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * AuthType Forge: who asks for protected content. The token is verified as for the API; one statement then tells name,
- * role and memberships as they are now. Nothing of the database is held while the content is made.
+ * AuthType Forge: identifies the visitor of protected content. The token is verified as in the API. Then one statement
+ * reads the current name, role and memberships. No database connection is held while the content is made.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -16,8 +16,8 @@
 
 APLOG_USE_MODULE(forge);
 
-#define NEXT_MAX    2048 /* bytes of the path that a login page is told to come back to */
-#define RETRY_AFTER "1"  /* seconds in Retry-After when the database is away */
+#define NEXT_MAX    2048 /* bytes of the path to which the login page returns */
+#define RETRY_AFTER "1"  /* seconds in Retry-After if the database cannot be reached */
 
 bool forge_doors_guarded(request_rec *r)
 {
@@ -38,7 +38,7 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
     return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
 
-/* What the database says of them now: an account that was closed, or a session that has ended, is nobody. */
+/* Reads the current state of the account from the database. A closed account or an ended session is refused. */
 static forge_status_t describe(request_rec *r, const forge_server_t *server, forge_visitor_t *door)
 {
     forge_lease_t *lease;
@@ -72,7 +72,8 @@ static forge_status_t identify(request_rec *r, forge_visitor_t *door)
     return describe(r, server, door);
 }
 
-/* What was found out for this request, or for the one that led here by an internal redirect. */
+/* The visitor as already identified for this request, or for the one that led here by an internal redirect; else NULL.
+ */
 static forge_visitor_t *known(request_rec *r)
 {
     for (; r; r = r->prev) {
@@ -94,8 +95,7 @@ forge_visitor_t *forge_doors_visitor(request_rec *r)
         r = r->main;
     door = apr_pcalloc(r->pool, sizeof(*door));
     door->status = identify(r, door);
-    if (door->status ==
-        FORGE_E_UNAUTHENTICATED) /* costs nothing to see again, where another location may take the cookie */
+    if (door->status == FORGE_E_UNAUTHENTICATED) /* not stored: another location may accept the cookie */
         return door;
     if (door->status != FORGE_OK)
         memset(&door->who, 0, sizeof(door->who));
@@ -108,9 +108,9 @@ forge_visitor_t *forge_doors_visitor(request_rec *r)
     return door;
 }
 
-/* --- what the ones who are not let in hear --- */
+/* --- answers to visitors who are refused --- */
 
-/* A page that a person is looking for, not a script's call, an image or a form. */
+/* Whether a person visits a page, as opposed to a script's call, an image or a form. */
 static bool is_visit(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept"), *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
@@ -118,7 +118,8 @@ static bool is_visit(request_rec *r)
            strstr(accept, "text/html") && (!mode || strcmp(mode, "navigate") == 0);
 }
 
-/* Path and query as they were asked for, as one value; "//host" would lead a careless login page elsewhere. */
+/* The requested path and query as one value. It never begins with "//host", which would lead a careless login page to
+ * another host. */
 static const char *next_of(request_rec *r)
 {
     while (r->prev)
@@ -129,7 +130,8 @@ static const char *next_of(request_rec *r)
     return strlen(next) <= NEXT_MAX ? forge_util_urlencode(r->pool, next) : "%2F";
 }
 
-/* Where such a visitor is sent instead; NULL: nowhere. A login page that lies behind its own door gets no circle. */
+/* The page to which a visitor is redirected; NULL: none. A login page that is itself protected is not redirected to
+ * itself. */
 static const char *login_page(request_rec *r, forge_status_t status)
 {
     const char *page = forge_config_login_page(forge_config_of_server(r->server), forge_config_of_request(r));
@@ -140,13 +142,13 @@ static const char *login_page(request_rec *r, forge_status_t status)
                        status == FORGE_E_STEP_UP ? "&reason=mfa" : NULL, NULL);
 }
 
-/* The status that httpd is to answer; under our own paths die.c writes the document. */
+/* Prepares the refusal and returns the status for httpd; under our own paths die.c writes the document. */
 static int refuse(request_rec *r, forge_status_t status)
 {
     int http = forge_util_error(status)->http;
     apr_table_t *h = r->err_headers_out;
     forge_server_note(r)->reason = status;
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0511: %s not let in: %s [request %s]", r->user ? r->user : "-",
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "FG0511: %s refused: %s [request %s]", r->user ? r->user : "-",
                   forge_util_error(status)->code, forge_server_identify(r)->request_id);
     apr_table_setn(h, "Cache-Control", "no-store");
     const char *page = http == HTTP_UNAUTHORIZED ? login_page(r, status) : NULL;
@@ -161,8 +163,8 @@ static int refuse(request_rec *r, forge_status_t status)
     return http;
 }
 
-/* A location with a quota of its own (ForgeRateLimit user) keeps it here too; the API's general one is not spent on
- * images. */
+/* Applies the quota of a location that sets its own (ForgeRateLimit user). Images do not use up the API's general
+ * quota. */
 static forge_status_t limit(request_rec *r, const forge_visitor_t *door)
 {
     if (r->main || r->prev || forge_server_ours(r) ||
@@ -182,7 +184,7 @@ int forge_doors_authn(request_rec *r)
         return DECLINED;
     if (!forge_server_of(r->server)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "FG0510: AuthType Forge, but this virtual host has no ForgeSecret; set one");
+                      "FG0510: AuthType Forge needs a ForgeSecret, but this virtual host has none; set one");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     const forge_visitor_t *door = forge_doors_visitor(r);
@@ -194,9 +196,9 @@ int forge_doors_authn(request_rec *r)
     return OK;
 }
 
-/* mod_authz_core answers 401 when a known user lacks what a Require line asks for ("try again as somebody else"),
- * unless AuthzSendForbiddenOnFailure is On. A token is not typed anew, so here it is 403; or 401 with the challenge
- * that says what to do. */
+/* Answers 403 to a logged-in user whose rights are not enough, or 401 with a challenge that says what to do.
+ * mod_authz_core would answer 401 ("try again as somebody else") unless AuthzSendForbiddenOnFailure is On, but nobody
+ * types a token again. */
 int forge_doors_authz(request_rec *r)
 {
     forge_visitor_t *door = forge_doors_guarded(r) ? known(r) : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their words are read at configtest; words with %{…} at
- * each request, so that one <LocationMatch> can guard the folders of all organisations or courses.
+ * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their arguments are read at configtest, those with %{…}
+ * at each request, so that one <LocationMatch> can protect the folders of all organisations or courses.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -21,18 +21,18 @@ APLOG_USE_MODULE(forge);
 
 #define SLUG_MAX 63
 
-typedef struct word_t { /* one of those that follow the name on a Require line */
+typedef struct word_t { /* one argument of a Require line */
     const char *text;
-    ap_expr_info_t *expression; /* NULL: text is all there is */
+    ap_expr_info_t *expression; /* NULL: the plain text */
 } word_t;
 
-/* How one kind of line is read and decided. */
+/* How one kind of Require line is read and decided. */
 typedef struct kind_t {
     const char *name, *form;
     bool (*good)(apr_pool_t *p, const char *word);
-    bool (*holds)(request_rec *r, forge_visitor_t *door, const char *word); /* the first word that holds lets in */
-    bool bare;                                                              /* takes no words at all */
-    bool for_admins; /* holds for platform administrators whatever the words are */
+    bool (*holds)(request_rec *r, forge_visitor_t *door, const char *word); /* one word that holds is enough */
+    bool bare;                                                              /* accepts no arguments */
+    bool for_admins; /* always holds for platform administrators */
 } kind_t;
 
 /* --- forge-role: at least that role --- */
@@ -52,7 +52,7 @@ static bool role_holds(request_rec *r, forge_visitor_t *door, const char *word)
 
 /* --- forge-org: at least that role in the organisation --- */
 
-/* 0: none. */
+/* The rank of an organisation role; 0: not a role. */
 static int rank_of(const char *role, apr_size_t len)
 {
     static const char *const names[] = {"member", "admin", "owner"};
@@ -62,7 +62,7 @@ static int rank_of(const char *role, apr_size_t len)
     return 0;
 }
 
-/* Cuts "slug:role" or "slug"; the slug as the database has it. */
+/* Splits "slug:role" or "slug"; the slug must have the form of the database. */
 static bool org_read(const char *word, apr_size_t *slug_len, int *rank)
 {
     apr_size_t len = strcspn(word, ":");
@@ -101,7 +101,7 @@ static bool org_holds(request_rec *r, forge_visitor_t *door, const char *word)
     return false;
 }
 
-/* --- forge-enrolled: in a course that is open to the account, or its instructor --- */
+/* --- forge-enrolled: enrolled in a course that the account can see, or its instructor --- */
 
 static bool course_read(const char *word, apr_int64_t *id)
 {
@@ -115,6 +115,7 @@ static bool course_good(apr_pool_t *p, const char *word)
     return course_read(word, &id);
 }
 
+/* Asks the database. If that fails, the line is undecided: door->trouble says why, and the answer becomes 503. */
 static bool course_holds(request_rec *r, forge_visitor_t *door, const char *word)
 {
     apr_int64_t id;
@@ -150,10 +151,10 @@ static const kind_t kinds[] = {
     {"forge-org", "slug or slug:role (member, admin or owner), as in 'forge-org acme:admin'", org_good, org_holds,
      false, true},
     {"forge-enrolled", "the number of a course, as in 'forge-enrolled 7'", course_good, course_holds, false, true},
-    {"forge-mfa", "no words", NULL, factor_holds, true, false},
+    {"forge-mfa", "no arguments", NULL, factor_holds, true, false},
 };
 
-/* Takes the next word off the line; blanks inside %{…} do not end it. */
+/* Takes the next word from the line. Blanks inside %{…} do not end it. */
 static char *next_word(apr_pool_t *p, const char **line)
 {
     int depth = 0;
@@ -191,29 +192,29 @@ static const char *parse(const kind_t *kind, cmd_parms *cmd, const char *line, c
     }
     if (problem || words->nelts > 0 || kind->bare)
         return problem;
-    return apr_psprintf(cmd->pool, "Require %s: a word is missing; accepted: %s", kind->name, kind->form);
+    return apr_psprintf(cmd->pool, "Require %s: an argument is missing; accepted: %s", kind->name, kind->form);
 }
 
-/* What an expression gives is one word, whatever it holds: of "%{env:MATCH_COURSE}" the client writes the text, and a
- * blank in it must not add a course of the client's own. NULL: it failed. */
+/* The value of a word. The result of an expression is always one word: the client writes the text of
+ * "%{env:MATCH_COURSE}", and a blank in it must not add another course. NULL: the expression failed. */
 static const char *value_of(const kind_t *kind, request_rec *r, const word_t *word)
 {
     const char *problem = NULL, *value = word->text;
     if (word->expression && (!(value = ap_expr_str_exec(r, word->expression, &problem)) || problem)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression has failed: %s", kind->name,
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "FG0512: Require %s: the expression failed: %s", kind->name,
                       problem ? problem : "");
         return NULL;
     }
     return value;
 }
 
-/* Denied without a user leads httpd to ask for one (AuthType), and to this place once more. */
+/* Decides one Require line. For AUTHZ_DENIED_NO_USER httpd authenticates (AuthType) and then asks again. */
 static authz_status check(const kind_t *kind, request_rec *r, const apr_array_header_t *words)
 {
     forge_visitor_t *door;
     if (!r->user)
         return AUTHZ_DENIED_NO_USER;
-    door = forge_doors_guarded(r) ? forge_doors_visitor(r) : NULL; /* another AuthType's users are none of ours */
+    door = forge_doors_guarded(r) ? forge_doors_visitor(r) : NULL; /* users of another AuthType are not ours */
     if (!door || door->status != FORGE_OK)
         return AUTHZ_DENIED;
     if (kind->bare)
@@ -230,7 +231,7 @@ static authz_status check(const kind_t *kind, request_rec *r, const apr_array_he
     return door->trouble == FORGE_OK ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
 }
 
-/* httpd hands its providers no argument of their own, so each kind has its two functions. */
+/* httpd passes no argument to its providers, so each kind needs its own two functions. */
 #define PROVIDER(name, index) \
     static const char *name##_parse(cmd_parms *cmd, const char *line, const void **parsed) \
     { \

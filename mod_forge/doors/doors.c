@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The doors of Apache: hooks that protect any content of the server (SPEC 17).
+ * The hooks that protect any content of the server (SPEC 17).
  *
- * httpd's phases, and what is done in each: post_read_request takes X-Forge-* of the client's away; header_parser finds
- * out who asks, so that SetEnvIf of the location can read FORGE_*; check_authn and check_authz let in or not; fixups
- * tell CGI and back ends. <If> is evaluated before all but the first of these: in expressions %{FORGE_ROLE} and its
- * like ask at that moment, wherever they stand.
+ * What happens in each phase of httpd: post_read_request removes X-Forge-* headers from clients. header_parser
+ * identifies the visitor, so that SetEnvIf of the location can read FORGE_*. check_authn and check_authz decide. fixups
+ * tell CGI and back ends. <If> is evaluated before all of these except the first, so %{FORGE_ROLE} and the like
+ * identify the visitor at the moment an expression uses them.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -19,11 +19,11 @@
 #include <string.h>
 #include <util_filter.h>
 
-#define ORGS_MAX 4096 /* bytes of FORGE_ORGS; what is beyond is left out, by whole words */
+#define ORGS_MAX 4096 /* bytes of FORGE_ORGS; whole words beyond that are left out */
 
 static ap_filter_rec_t *private_filter, *vary_filter;
 
-/* --- what is told of the one who asks --- */
+/* --- what content learns about the visitor --- */
 
 static const char *id_text(apr_pool_t *p, apr_int64_t id)
 {
@@ -74,7 +74,7 @@ static const char *tell_orgs(apr_pool_t *p, const forge_visitor_t *door)
     return apr_pstrmemdup(p, door->orgs, len);
 }
 
-/* Variables of the environment, and of expressions. */
+/* Variables for the environment and for expressions. */
 typedef struct variable_t {
     const char *name;
     const char *(*tell)(apr_pool_t *p, const forge_visitor_t *door);
@@ -92,7 +92,7 @@ static void publish(request_rec *r, const forge_visitor_t *door)
         apr_table_setn(r->subprocess_env, variables[i].name, variables[i].tell(r->pool, door));
 }
 
-/* %{FORGE_ROLE} in an expression: "" for nobody. */
+/* The value of %{FORGE_ROLE} in an expression: "" if nobody is logged in. */
 static const char *variable_value(ap_expr_eval_ctx_t *ctx, const void *data)
 {
     const variable_t *variable = data;
@@ -118,7 +118,7 @@ static int expression_lookup(ap_expr_lookup_parms *parms)
 
 /* --- phases --- */
 
-/* The one who is known here; NULL: nobody. Asks when nobody has asked yet. */
+/* The visitor who is logged in here; NULL: nobody. Identifies the visitor if that was not done yet. */
 static const forge_visitor_t *known_here(request_rec *r)
 {
     if (!forge_server_of(r->server) || !forge_doors_guarded(r))
@@ -127,7 +127,7 @@ static const forge_visitor_t *known_here(request_rec *r)
     return door->status == FORGE_OK ? door : NULL;
 }
 
-/* Refuses nobody: where no Require line asks for a user, content may still greet one. */
+/* Publishes the visitor but refuses nobody: content may know its visitor even if no Require line asks for a user. */
 static int header_parser(request_rec *r)
 {
     const forge_visitor_t *door = known_here(r);
@@ -136,7 +136,7 @@ static int header_parser(request_rec *r)
     return DECLINED;
 }
 
-/* Once more, since an internal redirect has renamed the variables to REDIRECT_FORGE_…. */
+/* Publishes the visitor again, because an internal redirect renames the variables to REDIRECT_FORGE_…. */
 static int fixups(request_rec *r)
 {
     if (!forge_server_of(r->server))
@@ -152,8 +152,8 @@ static int fixups(request_rec *r)
 
 static const char varies[] = "Authorization, Cookie";
 
-/* What one person may see is kept by nobody else. What the content itself says of privacy stands, but for an answer
- * that renews the session. */
+/* No shared cache may store what was made for one person. Cache-Control of the content itself is kept, except in an
+ * answer that renews the session. */
 static apr_status_t make_private(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
@@ -170,7 +170,8 @@ static apr_status_t make_private(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-/* What strangers see where others are greeted is no secret, and not what those others see. */
+/* Content that knows its visitors differs for those who are not logged in. Their version may be cached, but not for
+ * others. */
 static apr_status_t make_vary(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     apr_table_mergen(f->r->headers_out, "Vary", varies);

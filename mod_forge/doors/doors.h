@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of doors/: content that is not ours. AuthType Forge, Require forge-…, what back ends are told, the page of
+ * Door of doors/: content outside the API. AuthType Forge, Require forge-…, the headers for back ends, the page of
  * mod_status (SPEC 17).
  */
 #ifndef FORGE_DOORS_H

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What back ends hear of the caller: X-Forge-* from us and from nobody else, and none of the caller's credentials
- * (SECURITY 54).
+ * What back ends learn about the visitor: X-Forge-* headers that only we can set, and no credentials (SECURITY 54).
  */
 #include "doors_private.h"
 #include "core/wire/wire.h"
@@ -11,9 +10,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#define OURS "x-forge-" /* as names of headers begin; programs behind read '_' and '.' as '-', so all of them count */
+#define OURS "x-forge-" /* prefix of header names; back ends read '_' and '.' as '-', so these count too */
 
-/* Would a back end take this name for one of ours? */
+/* Whether a back end could mistake this header name for one of ours. */
 static bool claims_to_be_ours(const char *name)
 {
     apr_size_t i;
@@ -23,7 +22,7 @@ static bool claims_to_be_ours(const char *name)
     return true;
 }
 
-/* A header named by Connection does not pass a proxy (RFC 9110 §7.6.1): nobody may make ours vanish that way. */
+/* A proxy drops headers that Connection names (RFC 9110 §7.6.1). No client may remove ours in this way. */
 static bool must_pass(const char *name)
 {
     return claims_to_be_ours(name) || strcasecmp(name, "X-Request-ID") == 0 || strcasecmp(name, "traceparent") == 0;
@@ -62,9 +61,9 @@ int forge_doors_forward_strip(request_rec *r)
     return DECLINED;
 }
 
-/* --- what goes on --- */
+/* --- what is passed on --- */
 
-/* The Cookie header without ours; the others as they came. */
+/* Removes our cookies from the Cookie header and keeps the others. */
 static void drop_cookies(request_rec *r)
 {
     static const char prefix[] = "__Host-forge_";

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The Forge part of mod_status' page, for people and with ?auto for programs: a choice of the figures that /metrics has
- * in full.
+ * The Forge part of mod_status' page, for people and, with ?auto, for programs: a selection of the figures in /metrics.
  */
 #include "doors_private.h"
 
@@ -11,7 +10,7 @@
 
 typedef enum source_t { REQUESTS, COUNTER, GAUGE, LIMITED } source_t; /* LIMITED: the sum over all classes of limits */
 
-/* Rows of the page: a figure of live/metrics.def, and what it is called for people and for programs. */
+/* Rows of the page: a figure of live/metrics.def, and its names for people and for programs. */
 static const struct {
     source_t source;
     int which;
@@ -22,15 +21,15 @@ static const struct {
     {GAUGE, FORGE_G_POOL_SIZE, "Database connections that may be open", "ForgePoolSize"},
     {GAUGE, FORGE_G_POOL_BUSY, "Database connections in use", "ForgePoolBusy"},
     {GAUGE, FORGE_G_POOL_WAITING, "Requests waiting for a database connection", "ForgePoolWaiting"},
-    {COUNTER, FORGE_C_DB_WAIT_TIMEOUT, "Requests that waited in vain for one", "ForgePoolTimeouts"},
-    {COUNTER, FORGE_C_DB_DOWN, "Requests that met a database which was down", "ForgeDatabaseDown"},
+    {COUNTER, FORGE_C_DB_WAIT_TIMEOUT, "Requests that got no database connection in time", "ForgePoolTimeouts"},
+    {COUNTER, FORGE_C_DB_DOWN, "Requests that failed because the database was down", "ForgeDatabaseDown"},
     {GAUGE, FORGE_G_HASH_IN_USE, "Password hashes being computed", "ForgeHashesInUse"},
     {GAUGE, FORGE_G_HASH_WAITING, "Requests waiting for a password hash", "ForgeHashesWaiting"},
     {COUNTER, FORGE_C_LOGIN_OK, "Logins", "ForgeLogins"},
-    {COUNTER, FORGE_C_LOGIN_FAILED, "Logins that failed", "ForgeLoginsFailed"},
+    {COUNTER, FORGE_C_LOGIN_FAILED, "Failed logins", "ForgeLoginsFailed"},
     {LIMITED, 0, "Requests refused by rate limits", "ForgeRateLimited"},
-    {GAUGE, FORGE_G_LIMIT_KEYS, "Keys in the table of limits", "ForgeRateLimitKeys"},
-    {GAUGE, FORGE_G_REVOCATIONS, "Revocations remembered", "ForgeRevocations"},
+    {GAUGE, FORGE_G_LIMIT_KEYS, "Keys in the rate-limit table", "ForgeRateLimitKeys"},
+    {GAUGE, FORGE_G_REVOCATIONS, "Revocations in memory", "ForgeRevocations"},
 };
 
 static apr_int64_t limited(const forge_live_t *live)

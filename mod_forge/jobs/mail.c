@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One batch of the outbox: claims what is due, writes each mail and sends it. No connection to the database is held
- * while a mail is on its way.
+ * One batch of the outbox: claims due mails, writes each one and sends it. No database connection is held while a mail
+ * is being sent.
  */
 #include "jobs.h"
 #include "core/identity/identity.h"
@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define LEASE       apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some rest */
-#define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, with a quarter of chance */
+#define LEASE       apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some reserve */
+#define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, plus up to a quarter at random */
 #define RETRY_MOST  apr_time_from_sec(3600)
 
 /* One mail of a batch. */
@@ -19,7 +19,7 @@ typedef struct item_t {
     const char *id, *kind, *recipient, *message_id;
     apr_time_t created;
     apr_int64_t number, tries;
-    bool void_, old, asked; /* asked: a password reset whose account is still to be looked for */
+    bool void_, old, asked; /* asked: a password reset whose account must still be looked up */
     forge_json_t *facts;
 } item_t;
 
@@ -66,7 +66,8 @@ static forge_status_t put_off(apr_pool_t *p, const forge_mail_job_t *job, apr_in
     return job->db.lend(job->db.baton, p, mark_later, &later);
 }
 
-/* 30 s, 1 min, 2 min … 1 h, each up to a quarter longer: mails that failed together do not all come back together. */
+/* The delay before the next try: 30 s, 1 min, 2 min … 1 h, each up to a quarter longer, so that mails that failed
+ * together are not all retried together. */
 static apr_interval_time_t delay_of(apr_int64_t tries)
 {
     unsigned char dice;
@@ -81,7 +82,7 @@ static apr_interval_time_t delay_of(apr_int64_t tries)
 
 /* --- one mail --- */
 
-/* The row as the code has it. Facts are NULL when they were sealed under another secret. */
+/* Reads a mail from its row. Its facts are NULL if they were encrypted with another secret. */
 static item_t item_of(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int i)
 {
     const char *why;
@@ -120,8 +121,8 @@ static forge_status_t look_up(forge_db_t *db, apr_pool_t *p, void *data)
     return forge_store_reset_resolve(db, p, r->number, &r->in, &r->rows);
 }
 
-/* A password reset was asked for: the account is looked for here, where nobody sees how long it takes (SECURITY 28).
- * Without one the mail is gone, and recipient NULL. */
+/* Looks up the account of a requested password reset. This happens here and not in the request, so that nobody can
+ * measure how long it takes (SECURITY 28). Without an account the mail is deleted and the recipient is NULL. */
 static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t *item)
 {
     resolve_t r = {
@@ -155,14 +156,14 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
     parcel.data = forge_core_message_make(p, &message, &len);
     parcel.len = parcel.data ? len : 0;
     if (!parcel.data) {
-        *why = "its address cannot stand in a header";
+        *why = "its address cannot be written in a header";
         return FORGE_DELIVERY_REFUSED;
     }
     return mail->directory ? forge_net_maildir_put(p, mail->directory, item->created, &parcel, why)
                            : forge_net_smtp_send(smtp, p, &parcel, why);
 }
 
-/* It will never be sent. The mail is named by its number: addresses are nobody's business in a log. */
+/* Gives up a mail that can never be sent. The log names its number, because addresses do not belong in a log. */
 static forge_status_t give_up(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, const char *why)
 {
     const char *text = apr_psprintf(p, "mail %s (%s) was given up after %" APR_INT64_T_FMT " tries: %s", item->id,
@@ -173,7 +174,7 @@ static forge_status_t give_up(apr_pool_t *p, const forge_mail_job_t *job, item_t
 
 /* --- a batch --- */
 
-/* No mail goes at present: the rest of the batch shares the fate of the one that found out. */
+/* Postpones the rest of the batch, because no mail can be sent at the moment. */
 static forge_status_t all_later(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int from,
                                 const char *why)
 {
@@ -185,7 +186,7 @@ static forge_status_t all_later(apr_pool_t *p, const forge_mail_job_t *job, cons
     return FORGE_OK;
 }
 
-/* What comes of one attempt. *down: no more of this batch. */
+/* Acts on the result of one attempt. *down is set if the rest of this batch must wait. */
 static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t *item, forge_delivery_t outcome,
                              const char *why, const char **down)
 {
@@ -200,12 +201,12 @@ static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t 
     case FORGE_DELIVERY_DOWN:
         *down = why;
         return item->old ? give_up(p, job, item, why) : FORGE_OK;
-    default: /* this child ends: another one goes on at once */
+    default: /* this child ends: another one continues at once */
         return put_off(p, job, item->number, 0, "interrupted");
     }
 }
 
-/* What happens to one mail. */
+/* Decides what happens to one mail, and does it. */
 static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, item_t *item,
                              const char **down)
 {
@@ -213,7 +214,7 @@ static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_s
     if (item->void_)
         return done(p, job, item);
     if (!item->facts)
-        return give_up(p, job, item, "it was sealed under another ForgeSecret");
+        return give_up(p, job, item, "it was encrypted with another ForgeSecret");
     if (item->asked)
         FORGE_TRY(resolve(p, job, item));
     if (!item->recipient)
@@ -222,7 +223,7 @@ static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_s
     return settle(p, job, item, outcome, why, down);
 }
 
-/* Each mail in turn. *down: why the rest has to wait. */
+/* Handles each mail in turn. *down: why the rest must wait. */
 static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp,
                                  const forge_rows_t *rows, const char **down)
 {

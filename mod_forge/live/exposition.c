@@ -33,15 +33,15 @@ static const row_t gauge_rows[FORGE_GAUGES] = {
 _Static_assert((int)FORGE_C_LIMIT_EVICTED == (int)FORGE_C_RATE_LIMITED + (int)FORGE_LIMIT_CLASSES,
                "a counter for each class of limits");
 
-/* One series: of a route and, where `class` is not 0, a class of status; or of a statement. */
+/* One series: of a route (and of a class of status if `class` is not 0), or of a statement. */
 typedef struct series_t {
     const forge_live_slot_t *slot;
     int class;
     const char *statement;
 } series_t;
 
-/* HELP and TYPE. OpenMetrics names the family, the older format the samples: `suffix` is what a counter or info adds.
- */
+/* Writes HELP and TYPE. OpenMetrics names the family, the older format names the samples: `suffix` is what a counter or
+ * an info adds. */
 static void head(const writer_t *w, const char *name, const char *suffix, const char *type, const char *help)
 {
     if (w->openmetrics)
@@ -49,14 +49,14 @@ static void head(const writer_t *w, const char *name, const char *suffix, const 
     forge_util_buf_printf(w->b, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix, type);
 }
 
-/* The end of a line: its figure. */
+/* Writes the figure that ends a line. */
 static void value(const writer_t *w, uint64_t n)
 {
     forge_util_buf_int(w->b, (apr_int64_t)n);
     forge_util_buf_add(w->b, "\n", 1);
 }
 
-/* name="text" with quote, backslash and line end escaped. */
+/* Writes name="text" with escapes for quote, backslash and line end. */
 static void label(const writer_t *w, const char *name, const char *text)
 {
     forge_util_buf_puts(w->b, name);
@@ -87,7 +87,7 @@ static void series_labels(const writer_t *w, const series_t *s)
         forge_util_buf_printf(w->b, ",status=\"%dxx\"", s->class);
 }
 
-/* Microseconds are written as seconds without floating point, so that no locale gets at the point. */
+/* Writes microseconds as seconds without floating point, so that no locale changes the decimal point. */
 static void histogram(const writer_t *w, const char *name, const series_t *s, const forge_live_histogram_t *h)
 {
     uint64_t below = 0, sum = forge_live_load(&h->sum);
@@ -177,7 +177,7 @@ static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
     static const char name[] = "forge_password_hash_wait_seconds";
     uint64_t sum = forge_live_load(&segment->hash_wait_usec);
     head(w, name, "", "summary",
-         "Time that requests waited for their turn to hash a password, of those who waited and got it.");
+         "Time that requests waited before they could hash a password. Refused requests are not counted.");
     forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000),
                           (int)(sum % 1000000), name);
     value(w, forge_live_load(&segment->hash_waits));
@@ -205,7 +205,7 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_counters(&w, live);
     write_waits(&w, segment);
     write_statements(&w, segment);
-    head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The version that runs.");
+    head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The running version.");
     forge_util_buf_puts(b, "forge_build_info{");
     label(&w, "version", version);
     forge_util_buf_puts(b, "} 1\n");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The figures of metrics.def one by one: gauges are looked up where they are, counters are read.
+ * The values of metrics.def: gauges are collected from where they are kept, counters are read.
  */
 #include "live_private.h"
 
-/* A child that dies between two of its words may leave a sum below zero for a moment. */
+/* A child that dies between two updates can leave a sum below zero for a moment; that is shown as 0. */
 static apr_int64_t positive(uint64_t n)
 {
     return (int64_t)n < 0 ? 0 : (apr_int64_t)n;

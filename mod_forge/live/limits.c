@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rate limits, exact over all children: GCRA in whole microseconds, in stripes of hash chains and a list by last use.
+ * Rate limits, exact over all children: GCRA in whole microseconds, in stripes with hash chains and a list by last use.
  *
- * Of every key one time is kept: the theoretical arrival time (tat), at which its quota is whole again. A request moves
- * it on by one interval and is refused when it would lie more than the whole span (limit × interval) ahead. A burst of
- * the whole limit fits, and never twice at the edge of a window.
+ * One time is stored for each key: the theoretical arrival time (tat), at which its whole quota is available again. A
+ * request moves it on by one interval, and is refused if tat would be more than the whole span (limit × interval)
+ * ahead. So a burst of the whole limit is allowed, but never two bursts at the edge of a window.
  */
 #include "live_private.h"
 #include <errno.h>
@@ -75,8 +75,8 @@ static void chain_remove(forge_live_stripe_t *stripe, int32_t link)
     *at = key_at(stripe, link)->next;
 }
 
-/* A key is in use or it is not: the compiler must not move the writing of its members over the mark, for a child may be
- * killed in between. */
+/* Marks a key as used or free. The compiler must not move writes of its members across the mark, because a child may be
+ * killed between them. */
 static void key_mark(forge_live_key_t *key, bool used)
 {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -100,7 +100,7 @@ static void key_drop(forge_live_stripe_t *stripe, int32_t link)
     used_set(stripe, stripe->used - 1);
 }
 
-/* A key nobody uses; of a full stripe the one used least recently. Keys that have expired go first: losing them loses
+/* Finds a free key; a full stripe gives up the least recently used one. Expired keys are dropped first, which loses
  * nothing. */
 static int32_t key_make_room(forge_live_stripe_t *stripe, bool *evicted)
 {
@@ -136,7 +136,7 @@ static int32_t key_insert(forge_live_stripe_t *stripe, const uint64_t hash[2], b
     return link;
 }
 
-/* The key with this hash, now the most recently used; made when there is none. */
+/* The key with this hash, created if there is none. It becomes the most recently used one. */
 static forge_live_key_t *key_touch(forge_live_stripe_t *stripe, const uint64_t hash[2], bool *evicted)
 {
     int32_t link = *chain_of(stripe, hash);
@@ -152,9 +152,9 @@ static forge_live_key_t *key_touch(forge_live_stripe_t *stripe, const uint64_t h
     return key_at(stripe, link);
 }
 
-/* --- The lock, and what to do when its holder died --- */
+/* --- The lock, and the repair after its holder died --- */
 
-/* Sorts links by last use, the oldest first (Shell's sort with Ciura's gaps: no memory, no recursion). */
+/* Sorts links by last use, the oldest first (Shell sort with Ciura's gaps, which needs no memory and no recursion). */
 static void sort_by_use(forge_live_stripe_t *stripe, int32_t *links, int n)
 {
     static const int gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
@@ -170,7 +170,7 @@ static void sort_by_use(forge_live_stripe_t *stripe, int32_t *links, int n)
     }
 }
 
-/* Makes all links anew from the keys, whose own members are always right. */
+/* Rebuilds all links from the keys, whose own members are always valid. */
 static void stripe_rebuild(forge_live_stripe_t *stripe)
 {
     int32_t links[FORGE_LIVE_STRIPE_KEYS];
@@ -210,7 +210,7 @@ static const forge_live_key_t *key_see(const forge_live_stripe_t *stripe, int32_
     return &stripe->keys[link - 1];
 }
 
-/* Every walk ends, however the links run: it stops past the number of keys. */
+/* Every walk ends even if the links are wrong, because it stops after the number of keys. */
 bool forge_live_limit_sound(const forge_live_stripe_t *stripe)
 {
     uint32_t chained = 0, listed = 0, spare = 0;
@@ -240,9 +240,8 @@ bool forge_live_limit_sound(const forge_live_stripe_t *stripe)
 
 /* --- GCRA --- */
 
-/* Moves the stripe's clock on. It never goes back: when the wall clock does, keys neither stay blocked until that has
- * caught up nor open at once. A `now` that is older by little is one of several requests at a time, and moves nothing.
- */
+/* Advances the stripe's clock, which never runs backwards. So keys neither stay blocked nor open at once when the wall
+ * clock is set back. A slightly older `now` comes from a concurrent request and changes nothing. */
 static void clock_advance(forge_live_stripe_t *stripe, apr_time_t now)
 {
     if (now > stripe->wall)
@@ -256,11 +255,10 @@ static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int
 {
     int64_t burst = limit.limit < LIMIT_MAX ? limit.limit : LIMIT_MAX;
     int64_t window = limit.window < 1 ? 1 : limit.window < LIMIT_MAX ? limit.window : LIMIT_MAX;
-    int64_t interval =
-        (window + burst - 1) / burst; /* rounded up: a few µs of a window are lost, never a request too many let in */
+    int64_t interval = (window + burst - 1) / burst; /* rounded up, so that no window allows a request too many */
     int64_t span = burst * interval;
     int64_t tat = key->tat < now ? now : key->tat;
-    if (tat > now + span) /* kept under a longer window, before the configuration changed */
+    if (tat > now + span) /* stored for a longer window, before the configuration changed */
         tat = now + span;
     bool allowed = tat + interval <= now + span;
     if (allowed)
@@ -291,7 +289,7 @@ forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const 
     forge_live_stripe_t *stripe = forge_live_limit_stripe(live, class, key, len, hash);
     if (now <= 0)
         now = forge_util_monotonic() + live->segment->wall_offset;
-    if (!forge_live_limit_lock(stripe)) /* cannot be while holders repair; if it were, nobody may pass unlimited */
+    if (!forge_live_limit_lock(stripe)) /* cannot happen while holders repair; if it did, nobody may pass unlimited */
         return (forge_limit_answer_t){.retry = apr_time_from_sec(1), .reset = apr_time_from_sec(1)};
     clock_advance(stripe, now);
     forge_limit_answer_t answer = gcra(key_touch(stripe, hash, &evicted), limit, stripe->clock);

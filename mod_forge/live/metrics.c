@@ -5,8 +5,7 @@
 #include "live_private.h"
 #include <string.h>
 
-/* 200 ms is a bound because the shipped alert asks whether p95 lies below it. OpenMetrics wants the point in whole
- * numbers. */
+/* 200 ms is a bound because the shipped alert compares p95 with it. OpenMetrics requires the point in whole numbers. */
 const forge_live_bound_t forge_live_bounds[FORGE_LIVE_BUCKETS - 1] = {
     {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},  {10000, "0.01"},    {25000, "0.025"},
     {50000, "0.05"},  {100000, "0.1"},  {200000, "0.2"},  {250000, "0.25"},   {500000, "0.5"},
@@ -65,8 +64,8 @@ static int slot_find(const forge_live_segment_t *segment, const forge_live_label
     return FORGE_LIVE_SLOT_OTHER;
 }
 
-/* Writes the name first and shows it then: old children read while the parent adds. A name without room counts as
- * other. */
+/* Writes the name before it publishes the slot, because old children read while the parent adds. A name without room
+ * counts as other. */
 static int slot_append(forge_live_segment_t *segment, const forge_live_label_t *label)
 {
     size_t method = strlen(label->method) + 1, route = strlen(label->route) + 1;
@@ -126,7 +125,7 @@ void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting)
 {
     forge_live_process_t *process = forge_live_process(live);
     if (process ==
-        &live->segment->processes[FORGE_LIVE_PROCESSES]) /* several children share this entry: none may speak for all */
+        &live->segment->processes[FORGE_LIVE_PROCESSES]) /* several children share this entry, so none may set it */
         return;
     forge_live_store(&process->pool_size, (uint64_t)size);
     forge_live_store(&process->pool_busy, (uint64_t)busy);
@@ -135,7 +134,8 @@ void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting)
 
 /* --- Statements --- */
 
-/* Spells a name out in the entry that its hash has taken. Any number may do it at once: all write the same. */
+/* Writes a name into the entry that its hash has claimed. Several processes may do so at once, because all write the
+ * same. */
 static void statement_spell(forge_live_statement_t *statement, const char *name, size_t len)
 {
     uint64_t words[FORGE_LIVE_STATEMENT_WORDS] = {0};
@@ -145,8 +145,8 @@ static void statement_spell(forge_live_statement_t *statement, const char *name,
     __atomic_store_n(&statement->spelt, 1, __ATOMIC_RELEASE);
 }
 
-/* The entry of a name: open addressing, entries are never given back. The last one when the table is full or the name
- * too long. */
+/* The entry of a name, found by open addressing; entries are never freed. The last entry if the table is full or the
+ * name is too long. */
 static forge_live_statement_t *statement_find(forge_live_segment_t *segment, const char *name)
 {
     uint64_t hash[2];

@@ -6,7 +6,7 @@
 
 #define P95 0.95
 
-/* What one route, or all of them, add up to. */
+/* The totals of one route, or of all. */
 typedef struct total_t {
     forge_live_histogram_t took;
     uint64_t count, errors;
@@ -23,7 +23,8 @@ static void total_add(total_t *total, const forge_live_slot_t *slot)
     }
 }
 
-/* A number with six decimals from its millionth parts, without floating point: no locale gets at the point. */
+/* Writes millionths as a number with six decimals, without floating point, so that no locale changes the decimal point.
+ */
 static void millionths(forge_buf_t *b, uint64_t n)
 {
     forge_util_buf_printf(b, "%" APR_UINT64_T_FMT ".%06d", (apr_uint64_t)(n / 1000000), (int)(n % 1000000));
@@ -88,7 +89,7 @@ static void write_percent(forge_buf_t *b, const char *name, double percent)
     forge_util_buf_printf(b, "\"%s\":%d.%02d", name, hundredths / 100, hundredths % 100);
 }
 
-/* Busy share of all processors since the segment was made. */
+/* Busy share of all processors since the segment was created. */
 static double cpu_average(const forge_live_segment_t *segment)
 {
     uint64_t busy, total;
@@ -109,7 +110,7 @@ static void write_system(forge_buf_t *b, const forge_live_segment_t *segment)
     forge_util_buf_puts(b, "}}");
 }
 
-/* Two walks over the slots, for the summary stands first. */
+/* Walks over the slots twice, because the summary comes first. */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b)
 {
     const forge_live_segment_t *segment = live->segment;

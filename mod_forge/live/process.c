@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The children that use the segment: a table of them.
+ * The table of the children that use the segment.
  */
 #include "live_private.h"
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEY_PID_BITS 24 /* of a process's key; Linux has at most 2^22 pids. The other bits are its birth */
+#define KEY_PID_BITS 24 /* of a process's key; Linux has at most 2^22 pids. The other bits are its start time */
 
 static uint64_t process_key(pid_t pid)
 {
@@ -15,7 +15,8 @@ static uint64_t process_key(pid_t pid)
     return forge_live_system_born(pid, &known) << KEY_PID_BITS | (uint64_t)pid;
 }
 
-/* Whether the process that took this key still runs: another one may have its pid by now. */
+/* Whether the process with this key still runs. The start time is compared because another process may have its pid
+ * now. */
 bool forge_live_process_alive(uint64_t key)
 {
     pid_t pid = (pid_t)(key & ((1u << KEY_PID_BITS) - 1));
@@ -26,7 +27,7 @@ bool forge_live_process_alive(uint64_t key)
     return !known || key >> KEY_PID_BITS == 0 || born == key >> KEY_PID_BITS;
 }
 
-/* Takes a free entry; its old figures go first, for its last owner may have died with them. */
+/* Claims a free entry and clears its figures, because its last owner may have died without doing so. */
 static int process_claim(forge_live_segment_t *segment, uint64_t key)
 {
     for (int i = 0; i < FORGE_LIVE_PROCESSES; i++) {
@@ -42,7 +43,7 @@ static int process_claim(forge_live_segment_t *segment, uint64_t key)
     return FORGE_LIVE_PROCESSES;
 }
 
-/* Gives back the entries of children that are gone. */
+/* Frees the entries of children that are gone. */
 static void process_sweep(forge_live_segment_t *segment)
 {
     for (int i = 0; i < FORGE_LIVE_PROCESSES; i++) {
@@ -52,8 +53,7 @@ static void process_sweep(forge_live_segment_t *segment)
     }
 }
 
-/* Finds an entry for this process and remembers it. Of two threads that come first at once, one gives its entry back.
- */
+/* Claims an entry for this process and stores it. If two threads do so at once, one of them frees its entry again. */
 static forge_live_process_t *process_join(forge_live_t *live, uint64_t was)
 {
     forge_live_segment_t *segment = live->segment;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sessions and epochs that have ended, for as long as a token of theirs may still be unexpired.
+ * Ended sessions and outdated epochs, kept until their last token has expired.
  *
- * A session or an account is found by 128 bits of a keyed hash: 12 choose a bucket, 64 are kept. Keys fill a bucket
- * from its beginning, and the first empty one ends the search. Readers take no lock: every word is read and written
- * whole, a value is believed only while its key stands beside it, and a key is taken away before its place gets another
- * value. Writers hold a mutex among themselves; one that dies leaves nothing that a reader could misread. What finds no
- * room makes its bucket uncertain until it would have expired: a token whose session or account falls into that bucket
- * is then asked of the database, never let in unasked.
+ * A keyed hash of 128 bits identifies a session or an account: 12 bits select a bucket, 64 bits are stored. Keys fill a
+ * bucket from its start, and the first empty place ends the search.
+ *
+ * Readers take no lock. Every word is read and written atomically. A value is used only while its key is next to it,
+ * and a key is removed before its place gets another value. Writers hold a mutex; a writer that dies leaves nothing
+ * that a reader could misread.
+ *
+ * An entry without room makes its bucket uncertain until the entry would have expired. Until then the database is asked
+ * about each token whose session or account falls into that bucket; no such token is accepted unchecked.
  */
 #include "live_private.h"
 #include <errno.h>
@@ -15,15 +18,15 @@
 #include <unistd.h>
 
 #define KEY_NONE 0 /* never used: the search ends here */
-#define KEY_BUSY 1 /* between two keys; also what a writer leaves that died there */
-#define KEYS     2 /* the least key */
+#define KEY_BUSY 1 /* between two keys; a writer that dies there leaves it */
+#define KEYS     2 /* the smallest key */
 
 #define TWEAK_SESSION 1000 /* of the hash; the limiter uses small numbers */
 #define TWEAK_USER    1001
 
-#define LOCK_PATIENCE 1 /* seconds; a writer that stands still for longer must not hold up the others */
-#define LEADER_QUIET  apr_time_from_msec(700) /* after it somebody looks whether the listener still lives */
-#define LEADER_HUNG   apr_time_from_sec(5)    /* after it another takes over, whether it lives or not */
+#define LOCK_PATIENCE 1                       /* seconds; a writer that hangs for longer must not delay the others */
+#define LEADER_QUIET  apr_time_from_msec(700) /* after this time others check whether the listener still lives */
+#define LEADER_HUNG   apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
 
 void forge_live_revocations_init(forge_live_segment_t *segment)
 {
@@ -52,7 +55,7 @@ static void raise_to(uint64_t *word, uint64_t value)
         ;
 }
 
-/* --- Values: the second after which nothing needs it any more, and the epoch below which tokens are void --- */
+/* --- Values: the second until which the entry is needed, and the epoch below which tokens are revoked --- */
 
 static uint64_t whole_seconds(apr_time_t t)
 {
@@ -91,7 +94,7 @@ forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t rea
     return &live->segment->revoked[hash[0] & (FORGE_LIVE_REVOKED_BUCKETS - 1)];
 }
 
-/* The value of a key, 0 when it has none. */
+/* The value of a key; 0 if there is none. */
 static uint64_t find(const forge_live_revoked_t *bucket, uint64_t key)
 {
     for (int i = 0; i < FORGE_LIVE_REVOKED_DEEP; i++) {
@@ -107,8 +110,8 @@ static uint64_t find(const forge_live_revoked_t *bucket, uint64_t key)
     return 0;
 }
 
-/* The place of this key, else one whose value nobody needs any more, else the first that was never used; -1 when there
- * is none. Under the lock. */
+/* The place of this key, else a place whose value has expired, else the first unused place; -1 if there is none. The
+ * caller holds the lock. */
 static int place_for(const forge_live_revoked_t *bucket, uint64_t key, uint64_t now)
 {
     int spare = -1;
@@ -124,7 +127,7 @@ static int place_for(const forge_live_revoked_t *bucket, uint64_t key, uint64_t 
     return spare;
 }
 
-/* Neither the epoch nor the time of an entry ever falls. */
+/* Stores an entry. Its epoch and its time never decrease. */
 static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value)
 {
     int i = place_for(bucket, key, (uint64_t)apr_time_sec(apr_time_now()));
@@ -143,7 +146,7 @@ static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value)
     return true;
 }
 
-/* Nothing has to be repaired after a holder that died: each of its steps leaves the table right. */
+/* After the death of a holder nothing must be repaired, because each of its steps leaves the table valid. */
 static bool lock(forge_live_segment_t *segment)
 {
     struct timespec until;
@@ -191,9 +194,9 @@ apr_size_t forge_live_revocations(const forge_live_t *live)
     return n;
 }
 
-/* --- Realms: who listens to a database, and when it last answered --- */
+/* --- Realms: which process listens to a database, and when the database last answered --- */
 
-/* The realm's place; NULL when it has none and, with `make`, when all are taken. */
+/* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
 static forge_live_realm_t *realm_at(forge_live_t *live, uint64_t realm, bool make)
 {
     for (uint64_t i = 0; i < FORGE_LIVE_REALMS; i++) {
@@ -209,7 +212,7 @@ static forge_live_realm_t *realm_at(forge_live_t *live, uint64_t realm, bool mak
     return NULL;
 }
 
-/* May another listen instead of `leader`? */
+/* Whether another process may listen instead of `leader`. */
 static bool leader_gone(const forge_live_realm_t *at, uint64_t leader, int64_t now)
 {
     int64_t quiet = now - (int64_t)see(&at->beat);
@@ -255,13 +258,13 @@ void forge_live_events_lost(forge_live_t *live, uint64_t realm)
         put(&at->heard, 0);
 }
 
-/* --- The question --- */
+/* --- The verdict --- */
 
 forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const forge_who_t *who, apr_time_t now)
 {
     uint64_t key, second = (uint64_t)apr_time_sec(now);
     const forge_live_realm_t *at = realm_at(live, realm, false);
-    uint64_t heard = at ? see(&at->heard) : 0; /* before the table, which was filled before it */
+    uint64_t heard = at ? see(&at->heard) : 0; /* read before the table, because it is set after the table is filled */
     const forge_live_revoked_t *sessions = forge_live_revoked_bucket(live, realm, false, who->session_id, &key);
     if (value_until(find(sessions, key)) >= second)
         return FORGE_VERDICT_REVOKED;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The shared segment: made once, found again after a graceful restart.
+ * The shared segment: created once, found again after a graceful restart.
  */
 #include "live_private.h"
 #include <apr_shm.h>
 #include <apr_strings.h>
 #include <string.h>
 
-/* Fills a segment of zeroes with what must not be zero. */
+/* Sets the members of a zeroed segment that must not be zero. */
 static void segment_init(forge_live_segment_t *segment)
 {
     segment->layout = FORGE_LIVE_LAYOUT;
@@ -23,8 +23,8 @@ static void segment_init(forge_live_segment_t *segment)
     forge_live_revocations_init(segment);
 }
 
-/* Anonymous memory that forked children share. APR's own clean-up unmaps it with p. APR keeps its size in front of it,
- * so that it starts within a cache line: one line more is asked for, and the segment begins with the next. */
+/* Anonymous memory that forked children share; APR's own clean-up unmaps it with p. APR stores its size in front of it,
+ * so that it starts inside a cache line. So one more line is requested, and the segment begins at the next line. */
 forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why)
 {
     apr_shm_t *shm;
@@ -42,8 +42,9 @@ forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why)
     return live;
 }
 
-/* The name under which the pool keeps the segment says its layout: another version of the module does not find it and
- * makes its own. No clean-up is registered here: a graceful restart unloads this code, and the pool outlives it. */
+/* The pool stores the segment under a name that contains its layout, so that another version of the module does not
+ * find it and creates its own. No clean-up is registered, because a graceful restart unloads this code and the pool
+ * outlives it. */
 forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why)
 {
     char name[64];

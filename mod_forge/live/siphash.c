@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): a keyed hash, so that nobody can choose keys that fall into
- * one place.
+ * SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012). The hash is keyed, so that nobody can choose keys that
+ * collide.
  */
 #include "live_private.h"
 
@@ -42,7 +42,7 @@ static inline uint64_t sip_finish(uint64_t v[4])
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* Up to 8 bytes, the first one lowest, whatever the machine's order. */
+/* Up to 8 bytes as one word, the first byte lowest, independent of the machine's byte order. */
 static inline uint64_t sip_bytes(const unsigned char *data, apr_size_t len)
 {
     uint64_t word = 0;

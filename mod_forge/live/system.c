@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Figures of the machine and of processes, from /proc and statvfs, each with one bounded read.
+ * Figures of the machine and of processes from /proc and statvfs, each by one bounded read.
  */
 #include "live_private.h"
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define PROC_BYTES 4096 /* of a file under /proc that are read; what is looked for stands in front of that */
+#define PROC_BYTES 4096 /* read from a file under /proc; the figures we need are within them */
 
-/* The beginning of a file as text; false when it cannot be read. */
+/* Reads the beginning of a file as text; false if it cannot be read. */
 static bool proc_read(const char *path, char text[PROC_BYTES])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -25,7 +25,8 @@ static bool proc_read(const char *path, char text[PROC_BYTES])
     return true;
 }
 
-/* First line: "cpu user nice system idle iowait irq softirq steal …". What guests used is in user already. */
+/* Parses the first line: "cpu user nice system idle iowait irq softirq steal …". The time of guests is already in user.
+ */
 bool forge_live_system_cpu(uint64_t *busy, uint64_t *total)
 {
     enum { IDLE = 3, IOWAIT = 4, FIELDS = 8 };
@@ -58,7 +59,7 @@ static double memory_used(void)
     return total > 0 && available <= total ? 100 * (total - available) / total : -1;
 }
 
-/* As df counts: what is reserved for root is neither used nor available. */
+/* Counts like df: space reserved for root is neither used nor available. */
 double forge_live_system_disk(const char *path)
 {
     struct statvfs fs;
@@ -73,8 +74,8 @@ forge_machine_t forge_live_machine(void)
     return (forge_machine_t){.disk = forge_live_system_disk("/"), .memory = memory_used()};
 }
 
-/* "pid (name) state ppid …": the name may hold anything, so the fields are counted from its last parenthesis. Field 3
- * is the state, 22 the birth. */
+/* Parses "pid (name) state ppid …". The name may contain anything, so the fields are counted from the last parenthesis.
+ * Field 3 is the state, field 22 the start time. */
 uint64_t forge_live_system_born(pid_t pid, bool *known)
 {
     enum { STATE = 3, BORN = 22 };

@@ -5,7 +5,8 @@
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-/* Writes, syncs and names the file. The name it has meanwhile begins with a dot and does not end in .eml. */
+/* Writes and syncs the file under a temporary name, then renames it. The temporary name begins with a dot and does not
+ * end in .eml, so that no reader takes it for a mail. */
 static apr_status_t put(apr_pool_t *p, const char *draft, const char *path, const forge_parcel_t *parcel)
 {
     apr_file_t *file;

@@ -17,13 +17,13 @@ struct forge_smtp_t {
     char error[CURL_ERROR_SIZE];
 };
 
-/* What is on its way. */
+/* The message that is being sent. */
 typedef struct transfer_t {
     const forge_parcel_t *parcel;
     apr_size_t sent;
 } transfer_t;
 
-/* Once in each process, whoever comes first: with threads about, curl_easy_init must not do it (libcurl-thread(3)). */
+/* Called once in each process. curl_easy_init must not do this itself in a process with threads (libcurl-thread(3)). */
 static void global_init(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -36,7 +36,7 @@ static apr_status_t smtp_close(void *data)
     return APR_SUCCESS;
 }
 
-/* The path of the URL is what EHLO says: the sender's domain. */
+/* The path of the URL is the name that EHLO sends: the sender's domain. */
 forge_smtp_t *forge_net_smtp_open(apr_pool_t *p, const forge_mail_t *mail)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -62,7 +62,7 @@ static size_t give(char *to, size_t size, size_t n, void *baton)
     return now;
 }
 
-/* Without it libcurl would print what the server says. */
+/* Discards the server's replies, which libcurl would otherwise print. */
 static size_t swallow(char *data, size_t size, size_t n, void *baton)
 {
     (void)data;
@@ -77,7 +77,7 @@ static int progress(void *baton, curl_off_t a, curl_off_t b, curl_off_t c, curl_
     return parcel->stop && parcel->stop(parcel->baton);
 }
 
-/* The connection as configured: TLS is verified, nothing of the environment (proxies, .netrc) counts. */
+/* Sets up the connection as configured. TLS is verified, and the environment (proxies, .netrc) has no influence. */
 static void prepare(forge_smtp_t *smtp)
 {
     static const long use_ssl[] = {[FORGE_STARTTLS_REQUIRED] = CURLUSESSL_ALL,
@@ -110,12 +110,14 @@ static void prepare(forge_smtp_t *smtp)
     }
 }
 
-/* libcurl's own words, with the server's code in them but none of the server's text. */
+/* libcurl's message, which contains the server's code but not the server's text. */
 static const char *reason(const forge_smtp_t *smtp, apr_pool_t *p, CURLcode code)
 {
     return apr_pstrdup(p, *smtp->error ? smtp->error : curl_easy_strerror(code));
 }
 
+/* Decides by libcurl's result and the server's code whether this mail was refused, must wait, or no mail can be sent.
+ */
 static forge_delivery_t judge(const forge_smtp_t *smtp, CURLcode code)
 {
     long said = 0;
@@ -127,7 +129,7 @@ static forge_delivery_t judge(const forge_smtp_t *smtp, CURLcode code)
     if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_WEIRD_SERVER_REPLY)
         return FORGE_DELIVERY_DOWN;
     if (said >= 500 &&
-        strncmp(smtp->error, "RCPT", 4) == 0) /* that mailbox does not exist: no try will change it (RFC 5321 §4.2.1) */
+        strncmp(smtp->error, "RCPT", 4) == 0) /* no such mailbox: a retry cannot help (RFC 5321 §4.2.1) */
         return FORGE_DELIVERY_REFUSED;
     return said >= 400 ? FORGE_DELIVERY_LATER : FORGE_DELIVERY_DOWN;
 }
@@ -151,7 +153,7 @@ forge_delivery_t forge_net_smtp_send(forge_smtp_t *smtp, apr_pool_t *p, const fo
     forge_delivery_t delivery = judge(smtp, code);
     if (delivery != FORGE_DELIVERED)
         *why = reason(smtp, p, code);
-    curl_easy_reset(c); /* nothing of this call is pointed at any more */
+    curl_easy_reset(c); /* drops all pointers into this call */
     curl_slist_free_all(to);
     return delivery;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The words of ForgeMail: a directory, or a mail server and how to talk to it.
+ * Reads the arguments of ForgeMail: a directory, or a mail server and how to connect to it.
  */
 #include "net.h"
 #include <apr_strings.h>
@@ -34,22 +34,22 @@ static const char *read_server(apr_pool_t *p, const char *text, forge_mail_t *ma
     const char *close = *text == '[' ? strchr(text, ']') : text, *colon = close ? strchr(close, ':') : NULL;
     apr_int64_t port = mail->tls ? 465 : 25;
     if (colon && (!forge_util_atoi(colon + 1, strlen(colon + 1), &port) || port < 1 || port > 65535))
-        return "the port is none of 1 to 65535";
+        return "the port is not 1 to 65535";
     mail->host = colon ? apr_pstrmemdup(p, text, (apr_size_t)(colon - text)) : text;
     mail->port = (int)port;
     mail->starttls = loopback(mail->host) ? FORGE_STARTTLS_OFF : FORGE_STARTTLS_REQUIRED;
-    return host_good(mail->host) ? NULL : "the host is no name or address";
+    return host_good(mail->host) ? NULL : "the host is not a name or an address";
 }
 
 static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn address, forge_mail_t *mail)
 {
     const char *value = strchr(word, '='), *why;
     if (!value || !*++value)
-        return apr_psprintf(p, "'%s' is none of its words", word);
+        return apr_psprintf(p, "'%s' is not one of its arguments", word);
     if (begins(word, "from="))
         return (mail->from = address(p, value, &why)) ? NULL : apr_psprintf(p, "from=: %s", why);
     if (mail->directory)
-        return apr_psprintf(p, "a directory takes no '%.*s'", (int)(value - word), word);
+        return apr_psprintf(p, "'%.*s' cannot be used with a directory", (int)(value - word), word);
     if (begins(word, "user="))
         mail->user = value;
     else if (begins(word, "password="))
@@ -63,17 +63,17 @@ static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn
     else if (strcmp(word, "starttls=off") == 0)
         mail->starttls = FORGE_STARTTLS_OFF;
     else
-        return apr_psprintf(p, "'%.*s' is none of its words", (int)(value - word), word);
+        return apr_psprintf(p, "'%.*s' is not one of its arguments", (int)(value - word), word);
     return NULL;
 }
 
-/* What only holds together. */
+/* Checks that need several arguments. */
 static const char *judge(const forge_mail_t *mail)
 {
     if ((!mail->user) != (!mail->password))
-        return "user= and password= belong together";
+        return "user= and password= must be used together";
     if (mail->password && !mail->tls && mail->starttls != FORGE_STARTTLS_REQUIRED && !loopback(mail->host))
-        return "the password could travel in the clear; say smtps:// or starttls=required";
+        return "the password could travel unencrypted; use smtps:// or starttls=required";
     return NULL;
 }
 
@@ -81,7 +81,7 @@ const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const
                                          const char **why)
 {
     forge_mail_t *mail = apr_pcalloc(p, sizeof(*mail));
-    *why = n < 1 ? "it says nothing" : NULL;
+    *why = n < 1 ? "it has no arguments" : NULL;
     if (n >= 1 && begins(words[0], "file:")) {
         mail->directory = words[0] + 5;
         *why = *mail->directory ? NULL : "it names no directory";
@@ -89,7 +89,7 @@ const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const
         mail->tls = words[0][4] == 's';
         *why = read_server(p, words[0] + (mail->tls ? 8 : 7), mail);
     } else if (n > 1 || (n == 1 && strcasecmp(words[0], "off") != 0)) {
-        *why = apr_psprintf(p, "'%s' is none of its words", words[0]);
+        *why = apr_psprintf(p, "'%s' is not one of its arguments", words[0]);
     }
     for (int i = 1; i < n && !*why; i++)
         *why = read_option(p, words[i], address, mail);

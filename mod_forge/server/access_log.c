@@ -18,8 +18,8 @@ static void add_text(forge_buf_t *b, const char *name, const char *text, apr_siz
         forge_util_buf_puts(b, "null");
 }
 
-/* `first` is the request as it came, `last` the one that answered it after internal redirects. The query stays out: it
- * may hold secrets. */
+/* `first` is the request as received, `last` the one that answered it after internal redirects. The query is left out,
+ * because it may hold secrets. */
 static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const forge_note_t *note)
 {
     apr_interval_time_t took = apr_time_now() - first->request_time;
@@ -42,7 +42,7 @@ static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const
     forge_util_buf_puts(b, "}\n");
 }
 
-/* Ours, or refused before httpd knew whose it was. */
+/* Whether the request gets a line: it is ours, or httpd refused it before it was known whose it is. */
 static bool concerns(request_rec *r, const forge_note_t *note)
 {
     return forge_server_ours(r) || note->claimed || (note->request_id && !note->located);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * API keys: opaque credentials that the database knows. Only their digest is looked up.
+ * API keys: opaque credentials that are looked up in the database by their digest.
  */
 #include "server_private.h"
 #include "core/identity/identity.h"
@@ -11,7 +11,7 @@
 #define PREFIX_LEN (sizeof(FORGE_API_KEY_PREFIX) - 1)
 #define BITS_LEN   43 /* 256 bits in base64url */
 
-/* Is it shaped like a key of ours? What is not costs no look into the database. */
+/* Whether the text has the form of a key. Other texts cost no database query. */
 static bool shaped(apr_pool_t *p, const char *key)
 {
     apr_size_t ignored;

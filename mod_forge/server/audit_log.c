@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeAuditLog: one JSON line for each security event that was committed. The table forge.audit_events is the record;
- * this is for what watches over many servers.
+ * ForgeAuditLog: one JSON line for each committed security event. The table forge.audit_events is the authoritative
+ * record; this log is for programs that watch many servers.
  */
 #include "server_private.h"
 #include "store/store.h"
@@ -8,7 +8,7 @@
 #include <httpd.h>
 #include <string.h>
 
-#define EVENTS_MAX (1024 * 1024) /* bytes of a line before it is known whether it is short enough */
+#define EVENTS_MAX (1024 * 1024) /* bytes of a line before its length is checked */
 
 static void add(forge_buf_t *b, const char *name, const forge_json_t *value)
 {
@@ -19,7 +19,7 @@ static void add(forge_buf_t *b, const char *name, const forge_json_t *value)
         forge_util_buf_puts(b, "null");
 }
 
-/* The database's time of an event as every log has it. */
+/* The database's time of an event, in the format of our logs. */
 static const char *time_of(apr_pool_t *p, const forge_json_t *event)
 {
     apr_size_t len;
@@ -45,7 +45,8 @@ static void compose(forge_buf_t *b, apr_pool_t *p, const forge_server_t *server,
     forge_util_buf_puts(b, "}\n");
 }
 
-/* A line must reach a pipe in one piece: a detail that is too long stays in the table. */
+/* Leaves out a detail that is too long, because a line must reach a pipe in one piece. The table has the whole detail.
+ */
 static void write_event(apr_pool_t *p, const forge_server_t *server, const forge_json_t *event)
 {
     forge_buf_t *b = forge_util_buf_make(p, 512, EVENTS_MAX);

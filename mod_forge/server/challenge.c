@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a client is told to do when its credential does not do: the one text of WWW-Authenticate, for the API and for
- * content behind a door.
+ * WWW-Authenticate, which tells a client what its credential lacks; the same for the API and for protected content.
  */
 #include "server_private.h"
 
 #define REALM "Bearer realm=\"forge\""
 
-/* RFC 6750 §3: no error code when no token came. RFC 9470 §3: what login would do, where the one there was is too weak.
- */
+/* A request without a token gets no error code (RFC 6750 §3). If the login was too weak, the challenge names the login
+ * that is needed (RFC 9470 §3). */
 const char *forge_server_challenge(forge_status_t status)
 {
     switch (status) {

@@ -10,7 +10,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* What SetHandler says where this request is; httpd copies it to r->handler only in a late phase. */
+/* The handler that SetHandler sets for this location; httpd copies it to r->handler only in a late phase. */
 static const char *location_handler(request_rec *r)
 {
     const char *error = NULL;
@@ -21,15 +21,15 @@ static const char *location_handler(request_rec *r)
     return name && !error ? name : "";
 }
 
-/* Asked at least four times a request, so the answer is kept; before the claim (an early error of Apache's) it may
- * still change. */
+/* Keeps the answer, because it is needed at least four times per request. Before the claim (in an early error of
+ * Apache) the answer may still change. */
 bool forge_server_ours(request_rec *r)
 {
     const forge_note_t *note = forge_server_note(r);
     if (note->claimed)
         return true;
     if (r->per_dir_config == r->server->lookup_defaults && r->uri && *r->uri == '/')
-        ap_location_walk(r); /* refused before httpd looked up the location: an encoded slash, a bad escape */
+        ap_location_walk(r); /* httpd refused the request before this step: an encoded slash, a bad escape */
     return strcmp(location_handler(r), "forge") == 0;
 }
 
@@ -47,7 +47,7 @@ int forge_server_claim_translate(request_rec *r)
     return OK;
 }
 
-/* OK here also keeps core's TRACE echo away from our paths. */
+/* OK also keeps the TRACE echo of httpd's core away from our paths. */
 int forge_server_claim_map(request_rec *r)
 {
     return r->filename && strncmp(r->filename, "forge:/", 7) == 0 ? OK : DECLINED;

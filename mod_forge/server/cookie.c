@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeCookie: the session of a browser. The cookie is the access token itself, so it is believed like one; a second
- * cookie, which scripts can read, says what must stand in X-CSRF-Token when the first one is to change something.
+ * ForgeCookie: the session of a browser. The first cookie is an access token and is checked like one. Scripts can read
+ * the second cookie; a request that changes something must repeat its value in X-CSRF-Token.
  */
 #include "server_private.h"
 #include "core/identity/identity.h"
@@ -15,18 +15,18 @@
 
 APLOG_USE_MODULE(forge);
 
-/* __Host-: set by this host itself, over TLS, for all its paths; a neighbour's host cannot plant one (RFC 6265bis
- * §4.1.3.2). */
+/* Only this host itself can set a __Host- cookie, over TLS and for all its paths; a neighbouring host cannot
+ * (RFC 6265bis §4.1.3.2). */
 #define SESSION_COOKIE "__Host-forge_session"
 #define CSRF_COOKIE    "__Host-forge_csrf"
 #define CSRF_HEADER    "X-CSRF-Token"
 #define ATTRIBUTES     "; Path=/; Secure; SameSite=Lax"
-#define MARK           ".cookie." /* in jti, behind the epoch: signed, and no other token of ours has it */
+#define MARK           ".cookie." /* in jti, after the epoch: it is signed, and no other token has it */
 
 /* --- reading --- */
 
-/* The value of a cookie; NULL when there is none, and when there are two, for nobody can tell which one the browser's
- * host has set. */
+/* The value of a cookie; NULL if there is none. NULL too if there are two, because it is unknown which one this host
+ * has set. */
 static const char *cookie_value(request_rec *r, const char *name)
 {
     const char *header = forge_server_cookie_as_sent(r), *found = NULL;
@@ -46,7 +46,7 @@ static const char *cookie_value(request_rec *r, const char *name)
 
 /* --- where a request comes from --- */
 
-/* "https://host[:port]" of this very request, as a browser would send it in Origin. */
+/* The origin of this server, "https://host[:port]", as a browser would send it in Origin. */
 static const char *own_origin(request_rec *r)
 {
     const char *scheme = forge_server_secure(r) ? "https" : "http", *host = apr_table_get(r->headers_in, "Host");
@@ -59,7 +59,7 @@ static const char *own_origin(request_rec *r)
     return apr_pstrcat(r->pool, scheme, "://", lower, NULL);
 }
 
-/* Browsers say where a request comes from; where they say nothing, `otherwise` holds. */
+/* Whether the request comes from a page of this server; `otherwise` if the browser does not say. */
 static bool same_origin(request_rec *r, bool otherwise)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site"), *origin = apr_table_get(r->headers_in, "Origin");
@@ -76,7 +76,7 @@ bool forge_server_writes(request_rec *r)
     return r->method_number != M_GET && r->method_number != M_OPTIONS; /* HEAD is M_GET with a flag */
 }
 
-/* Bound to session and account, so that it is of no use to anybody else, and needs no room in the database. */
+/* The CSRF token is computed from session and account. So it is useless to others and needs no storage. */
 static const char *csrf_token(apr_pool_t *p, const forge_server_t *server, const forge_who_t *who)
 {
     unsigned char mac[32];
@@ -101,14 +101,14 @@ static void add_cookie(request_rec *r, const char *name, const char *value, bool
                                 scripts ? "" : "; HttpOnly", apr_time_sec(life)));
 }
 
-/* Over plain HTTP a browser would refuse Secure cookies, and anybody could read others. */
+/* Cookies need TLS: over plain HTTP a browser refuses Secure cookies, and anybody could read other cookies. */
 static bool can_set(request_rec *r, const forge_server_t *server)
 {
     return forge_config_cookie(server->config, forge_config_of_request(r)) && forge_server_secure(r);
 }
 
-/* An access token that says what it is for: a cookie is renewed as long as its session lives, and whoever finds an
- * access token that has ended must not get that by sending it as a cookie. */
+/* Marks the token as one for a cookie. A cookie is renewed while its session lasts; somebody who finds an expired
+ * access token must not be able to renew it by sending it as a cookie. */
 static const char *sign(apr_pool_t *p, const forge_server_t *server, const forge_who_t *who, apr_time_t now)
 {
     forge_who_t marked = *who;
@@ -128,7 +128,7 @@ static void set_cookies(request_rec *r, const forge_server_t *server, const forg
     apr_interval_time_t life = forge_config_refresh_ttl(server->config);
     if (!can_set(r, server) || !token)
         return;
-    apr_table_unset(r->err_headers_out, "Set-Cookie"); /* of a session that this one follows */
+    apr_table_unset(r->err_headers_out, "Set-Cookie"); /* those of the session before this one */
     add_cookie(r, SESSION_COOKIE, token, false, life);
     add_cookie(r, CSRF_COOKIE, csrf_token(r->pool, server, who), true, life);
 }
@@ -159,9 +159,9 @@ void forge_server_cookie_clear(request_rec *r, const forge_server_t *server)
     clear_cookies(r, server);
 }
 
-/* --- believing --- */
+/* --- checking --- */
 
-/* A new token for an authentic one that has ended, or was voided by a change of role: the session must be active. */
+/* Replaces an authentic token that has expired, or that a change of role has revoked. The session must be active. */
 static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_who_t *who, const char **token)
 {
     forge_lease_t *lease;
@@ -187,7 +187,7 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
     return FORGE_OK;
 }
 
-/* Who the session cookie is, its token in *token. */
+/* Sets *who to the account of the session cookie, and *token to its token. */
 static forge_status_t believe(request_rec *r, const forge_server_t *server, const char **token, forge_who_t *who)
 {
     const forge_token_rules_t *rules = forge_config_token_rules(server->config);
@@ -221,8 +221,8 @@ forge_status_t forge_server_cookie_who(request_rec *r, const forge_server_t *ser
     return !forge_server_writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
 }
 
-/* A page elsewhere needs no consent of ours to send a form, or nothing at all: that could log somebody in to an account
- * that is not theirs. JSON it may send only after a preflight. */
+/* Refuses a login form from another site, which could log a user in to somebody else's account. Any site can send a
+ * form or an empty body without our consent; JSON needs a preflight. */
 static bool is_foreign_login(request_rec *r, const forge_config_t *config, const forge_route_t *route)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type"), *origin = apr_table_get(r->headers_in, "Origin");
@@ -250,7 +250,7 @@ forge_status_t forge_server_cookie_token(request_rec *r, const forge_server_t *s
     if (status == FORGE_OK)
         return FORGE_OK;
     *token = NULL;
-    if (status == FORGE_E_INVALID_TOKEN) /* the browser cannot know, and would go on sending it */
+    if (status == FORGE_E_INVALID_TOKEN) /* otherwise the browser would keep sending it */
         clear_cookies(r, server);
     return status == FORGE_E_UNAUTHENTICATED || !route || route->role == FORGE_ROLE_NONE ? FORGE_OK : status;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a committed statement means beyond its rows: sessions and tokens end in shared memory, audit events go into
- * ForgeAuditLog.
+ * Effects of a committed statement outside the database: shared memory learns of ended sessions and tokens, and audit
+ * events are written to ForgeAuditLog.
  */
 #include "server_private.h"
 #include "store/store.h"
 
 #include <string.h>
 
-/* A number that runs to `end`; false for anything else. */
+/* Reads a number that ends exactly at `end`; false for anything else. */
 static bool number(const char *at, const char *end, apr_int64_t *n)
 {
     return end > at && *at >= '0' && *at <= '9' && forge_util_atoi(at, (apr_size_t)(end - at), n);
 }
 
-/* One word into shared memory. Unknown ones are left to later versions of this module, which may speak on the same
+/* Applies one word to shared memory. Ignores unknown words, because a later version of this module may use the same
  * channel. */
 static void apply_word(const forge_server_t *server, const char *word, apr_size_t len, apr_time_t until)
 {

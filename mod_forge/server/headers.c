@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The headers that every answer of ours carries, Apache's own errors included.
+ * The headers of all our answers, including Apache's own errors.
  */
 #include "server_private.h"
 #include "core/wire/wire.h"
@@ -14,13 +14,13 @@
 #define CSP_RELAXED "default-src 'self'"
 #define CSP_STRICT  "default-src 'none'; frame-ancestors 'none'"
 
-/* TLS here, or in front of us when the server's name says https ("ServerName https://…" behind a proxy). */
+/* Whether the client uses TLS: here, or at a proxy in front if the server's name says so ("ServerName https://…"). */
 bool forge_server_secure(request_rec *r)
 {
     return ap_ssl_conn_is_ssl(r->connection) || strcmp(ap_http_scheme(r), "https") == 0;
 }
 
-/* strict is for data: pages and their assets need to load what they consist of. */
+/* The strict policy is only for data, because pages must load their own assets. */
 static const char *csp(request_rec *r, forge_csp_t policy)
 {
     if (policy == FORGE_CSP_DISABLED)
@@ -29,7 +29,7 @@ static const char *csp(request_rec *r, forge_csp_t policy)
                                                                                                : CSP_RELAXED;
 }
 
-/* Leaves alone what a handler or the site has set on purpose; the two tables would be sent one after the other. */
+/* Keeps a header that a handler or the site has set. Both tables must be checked, because httpd sends both. */
 static void set_unless_set(request_rec *r, const char *name, const char *value)
 {
     if (value && !apr_table_get(r->headers_out, name) && !apr_table_get(r->err_headers_out, name))

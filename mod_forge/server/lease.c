@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Database connections: from mod_dbd's pool to store/, with a bounded wait that mod_dbd lacks and a pause after
- * failures (DESIGN 1). DBDMax is per child and mod_dbd waits for ever at it, so a gate of the same size stands in
- * front.
+ * Database connections from mod_dbd's pool for store/, with a bounded wait and a pause after failures (DESIGN 1).
+ * DBDMax is per child, and mod_dbd would wait for ever when all are busy. So a gate of the same size is in front of the
+ * pool.
  */
 #include "server_private.h"
 #include "store/store.h"
@@ -19,13 +19,12 @@
 
 APLOG_USE_MODULE(forge);
 
-#define ANSWER_SLACK        apr_time_from_msec(300) /* a hanging server is given up so long after its own time-out */
+#define ANSWER_SLACK        apr_time_from_msec(300) /* how long after its own time-out a hanging server is given up */
 #define IDLE_IN_TRANSACTION apr_time_from_sec(10)
 #define STALE_FOUND_WITHIN  apr_time_from_msec(100)
 #define PAUSE_FIRST \
-    apr_time_from_msec(250) /* after a failure nobody asks the database for so long; then one request tries */
-#define PAUSE_LATER \
-    apr_time_from_sec(3) /* … and so long once the outage has lasted a minute: mod_dbd writes a line for each try */
+    apr_time_from_msec(250) /* after a failure, how long nobody asks the database; then one request tries */
+#define PAUSE_LATER apr_time_from_sec(3) /* the same after an outage of a minute, because mod_dbd logs each try */
 #define OUTAGE_LONG apr_time_from_sec(60)
 
 typedef struct forge_pool_t {
@@ -61,7 +60,7 @@ forge_pool_t *forge_server_pool_make(apr_pool_t *p, server_rec *s, int size)
     return pool;
 }
 
-/* A directive of mod_dbd's where it applies to this server: in its <VirtualHost> block, else at server level, else
+/* The arguments of a mod_dbd directive for this server: from its <VirtualHost> block, else from server level, else
  * NULL. */
 static const char *dbd_directive(server_rec *s, const char *name)
 {
@@ -87,7 +86,7 @@ int forge_server_pool_dbd_max(server_rec *s)
 const char *forge_server_pool_database(apr_pool_t *p, server_rec *s)
 {
     const char *params = dbd_directive(s, "DBDParams");
-    return params ? ap_getword_conf(p, &params) : ""; /* the tree has it with its quotes */
+    return params ? ap_getword_conf(p, &params) : ""; /* the tree keeps the quotes */
 }
 
 const char *forge_server_pool_identity(apr_pool_t *p, server_rec *s)
@@ -96,13 +95,13 @@ const char *forge_server_pool_identity(apr_pool_t *p, server_rec *s)
     return apr_psprintf(p, "%s %d %s", driver ? driver : "", forge_server_pool_dbd_max(s), params ? params : "");
 }
 
-/* Must be called with the lock held, so that the last word is the truth. */
+/* Publishes the gauges. The caller holds the lock, so that the last value written is the current one. */
 static void tell(const forge_pool_t *pool, const forge_server_t *server)
 {
     forge_live_pool_set(server->live, pool->size, pool->busy, pool->waiting);
 }
 
-/* A place at the gate, or why there is none. */
+/* Takes a place at the gate, or returns why there is none. During an outage nobody waits and only one request tries. */
 static forge_status_t enter(forge_pool_t *pool, const forge_server_t *server)
 {
     apr_time_t until = apr_time_now() + forge_config_pool_wait(server->config);
@@ -141,7 +140,7 @@ static void leave(forge_pool_t *pool, const forge_server_t *server)
     apr_thread_mutex_unlock(pool->lock);
 }
 
-/* Remembers whether the database works. True when this failure is worth a line in the log: at most one a minute. */
+/* Records whether the database works. True if this failure should be logged: at most once a minute. */
 static bool remember(forge_pool_t *pool, forge_status_t status)
 {
     bool say = false;
@@ -173,12 +172,12 @@ static void note_failure(forge_lease_t *lease, forge_status_t status)
     if (remember(lease->server->db_pool, status))
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, lease->s, "FG0411: %s; answering 503 until that changes",
                      status == FORGE_E_SCHEMA_OUTDATED
-                         ? "the database has an older schema than this module needs: run forgectl migrate apply"
+                         ? "the schema of the database is older than this module needs: run forgectl migrate apply"
                          : "the database cannot be reached");
 }
 
-/* True once a minute for each tag in each child: a database that is away must not fill the disk. A statement that fails
- * by our own fault is always told. */
+/* True once a minute for each tag in each child, so that a database outage does not fill the disk. A statement that
+ * fails by our own fault is always logged. */
 static bool worth_telling(const char *tag)
 {
     static apr_time_t told[100];
@@ -203,7 +202,7 @@ void forge_server_lease_return(forge_lease_t *lease)
     if (!lease->rec)
         return;
     if (lease->db) {
-        forge_store_db_detach(lease->db); /* rolls back what is open, and its effects with it */
+        forge_store_db_detach(lease->db); /* rolls back an open transaction together with its effects */
         forge_effects_t effects = forge_store_effects_take(lease->db, lease->p);
         forge_server_effects_apply(lease->server, &effects);
     }
@@ -219,7 +218,7 @@ static apr_status_t return_with_pool(void *lease)
     return APR_SUCCESS;
 }
 
-/* Takes one connection out of mod_dbd's pool and makes it ours. */
+/* Takes one connection out of mod_dbd's pool and attaches it to store/. */
 static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge_db_settings_t *settings,
                                 const char *activity)
 {
@@ -230,9 +229,9 @@ static forge_status_t open_once(apr_pool_t *p, forge_lease_t *lease, const forge
     return forge_store_db_attach(p, native, settings, &(forge_db_use_t){activity, store_says, lease}, &lease->db);
 }
 
-/* A connection with our settings, once the gate is passed. One that died while it lay in the pool is found out by
- * attach, at once; given back and taken again, mod_dbd reconnects it (another thread may have brought the next dead one
- * meanwhile, hence the loop). A server that hangs is not asked twice. */
+/* Opens a connection with our settings after the gate. A connection may have died in the pool: attach notices that at
+ * once, and mod_dbd reconnects it when it is given back and taken again. The loop is needed because another thread may
+ * have put the next dead one there meanwhile. A server that hangs is not asked twice. */
 static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const char *activity)
 {
     forge_db_settings_t *settings = apr_pcalloc(p, sizeof(*settings));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rate limits at the edge: who is counted, in which quota, and the header families that tell (counting itself is
- * live/limits.c).
+ * Rate limits of requests: who is counted, in which quota, and the headers that report it (live/limits.c does the
+ * counting).
  */
 #include "server_private.h"
 
@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define KEY_MAX   64  /* bytes of a key before the place's name */
-#define PLACE_MAX 192 /* bytes of the place's name that count */
-#define V6_PREFIX 8   /* bytes: one client commands a whole /64 (SECURITY 31) */
+#define PLACE_MAX 192 /* bytes of the place's name that are used */
+#define V6_PREFIX 8   /* bytes: one client controls a whole /64 (SECURITY 31) */
 
 /* A key under construction: tenant, then who, then the place. */
 typedef struct limit_key_t {
@@ -25,8 +25,8 @@ static void key_add(limit_key_t *k, const void *data, apr_size_t len)
     k->len += len;
 }
 
-/* The client's address as httpd sees it (mod_remoteip decides about proxies): IPv4 whole, also when mapped into IPv6;
- * IPv6 by its /64. */
+/* Adds the client's address as httpd sees it (mod_remoteip handles proxies): a whole IPv4 address, even if mapped into
+ * IPv6, or the /64 of an IPv6 address. */
 static void key_add_address(limit_key_t *k, const apr_sockaddr_t *address)
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -52,7 +52,7 @@ const char *forge_server_limit_address(const request_rec *r)
     return "local"; /* a Unix socket */
 }
 
-/* By the account where user_id names one, else by the address. */
+/* The key of the quota: by account if user_id names one, else by address. */
 static limit_key_t key_make(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
                             apr_int64_t user_id)
 {
@@ -77,8 +77,8 @@ static apr_int64_t seconds(apr_interval_time_t t)
     return (t + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC;
 }
 
-/* Several quotas may apply to a request: the one with the least left is told (draft-ietf-httpapi-ratelimit-headers, and
- * the older X-RateLimit-*). */
+/* Sets the rate-limit headers. If several quotas apply to a request, they report the one with the least left
+ * (draft-ietf-httpapi-ratelimit-headers, and the older X-RateLimit-*). */
 static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit, const forge_limit_answer_t *answer,
                  apr_time_t now)
 {
@@ -105,7 +105,7 @@ forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, 
     bool by_account;
     forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), class, &by_account);
     apr_time_t now = apr_time_now();
-    if (limit.limit == 0 || limit.window == 0) /* off, or counted while open: streams */
+    if (limit.limit == 0 || limit.window == 0) /* off, or a limit of open streams, which are counted elsewhere */
         return FORGE_OK;
     limit_key_t key = key_make(r, server, class, by_account ? user_id : 0);
     forge_limit_answer_t answer = forge_live_limit_take(server->live, (int)class, key.bytes, key.len, limit, 0);
@@ -129,7 +129,6 @@ forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *ser
         return FORGE_OK;
     if (!counted)
         return forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0);
-    forge_server_note(r)->retry_after =
-        1; /* the pass after the guard takes from the same quota: it counts this refusal and says when */
+    forge_server_note(r)->retry_after = 1; /* the later pass counts this refusal in the same quota and sets the time */
     return FORGE_E_RATE_LIMITED;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Logs of one JSON line an event, written at once. Opened in the parent as root, inherited by the children.
+ * Logs with one JSON line per event, each written in one call. The parent opens them as root, the children inherit
+ * them.
  */
 #include "server_private.h"
 
@@ -52,7 +53,7 @@ forge_log_t *forge_server_log_open(apr_pool_t *p, server_rec *s, const char *dir
     return log;
 }
 
-/* A full disk is told once a minute and child, not with every line. */
+/* Reports a full disk once a minute in each child, not for every line. */
 static void complain(server_rec *s, const forge_log_t *log, apr_status_t rv)
 {
     static apr_time_t told;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What is noted with a request: its id and trace, its path and its credentials as they were sent.
+ * The note of a request: its id and trace, its path, and its credentials as received.
  */
 #include "server_private.h"
 #include "core/wire/wire.h"
@@ -24,7 +24,7 @@ forge_note_t *forge_server_note(request_rec *r)
     return note;
 }
 
-/* A request made by an internal redirect goes on under those of the first. */
+/* A request made by an internal redirect keeps the id and trace of the first one. */
 forge_note_t *forge_server_identify(request_rec *r)
 {
     forge_note_t *note = forge_server_note(r);
@@ -48,12 +48,12 @@ const char *forge_server_raw_path(request_rec *r)
     if (*target != '/') { /* absolute form: scheme "://" authority path (RFC 9112 §3.2.2) */
         const char *authority = strstr(target, "://");
         const char *path = authority ? authority + 3 + strcspn(authority + 3, "/?#") : "";
-        target = *path == '/' ? path : "/"; /* a slash in the query is none of the path */
+        target = *path == '/' ? path : "/"; /* a slash in the query is not part of the path */
     }
     return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
 }
 
-/* The value kept with this request or with one that led here. */
+/* The value stored with this request, or with one that led here by an internal redirect. */
 static const char *kept(request_rec *r, apr_size_t member, const char *name)
 {
     for (request_rec *at = r; at; at = at->prev) {

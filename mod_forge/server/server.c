@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What each virtual host has at run time: keys, router, shared segment, the gate before its database connections.
+ * The run-time state of each virtual host: keys, router, shared segment, and the gate for its database connections.
  */
 #include "server_private.h"
 #include "core/wire/wire.h"
@@ -30,8 +30,8 @@ static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *
     return labels;
 }
 
-/* The same number for the same database in every generation (FNV-1a), never 0. Two databases of one number would only
- * refuse too much. */
+/* A number for the database (FNV-1a), never 0 and the same after every restart. If two databases had the same number,
+ * too many tokens would be refused, never too few. */
 static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
 {
     apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
@@ -40,8 +40,8 @@ static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
     return hash ? hash : 1;
 }
 
-/* No more than half of a child's database connections are for those who check passwords: the others are for who reads.
- * A prefork child has all of them for its one request. */
+/* At most half of a child's database connections are for requests that check passwords, so that the others can still
+ * read. A prefork child serves one request at a time and may use all. */
 static int places_of(server_rec *s, const forge_config_t *c)
 {
     int threads = 1, places = forge_config_bcrypt_concurrency(c), half = forge_server_pool_dbd_max(s) / 2;
@@ -67,7 +67,8 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     return server;
 }
 
-/* A token may come from any server of the realm: what voids it must be kept for the longest of their lives. */
+/* Shares the longest token lifetime within a realm. A token may come from any server of the realm, so its revocation
+ * must be kept for that long. */
 static void longest_share(apr_pool_t *p)
 {
     for (apr_hash_index_t *i = apr_hash_first(p, servers); i; i = apr_hash_next(i))
@@ -79,7 +80,7 @@ static void longest_share(apr_pool_t *p)
         }
 }
 
-/* The module may be unloaded with this pool; nothing may point into it then. */
+/* The module may be unloaded with this pool, so no pointer into the pool may remain. */
 static apr_status_t forget(void *unused)
 {
     (void)unused;

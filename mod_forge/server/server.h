@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of server/: what every hook stands on, whether the content is the API's, somebody else's behind a door, or work
- * beside requests. A virtual host at run time, what is noted with a request, connections to the database, credentials,
- * limits and logs.
+ * Door of server/: what all hooks need, for the API, for protected content and for background work.
+ * A virtual host at run time, the note of a request, connections to the database, credentials, limits and logs.
  */
 #ifndef FORGE_SERVER_H
 #define FORGE_SERVER_H
@@ -26,20 +25,19 @@ typedef struct forge_server_t {
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
-    apr_uint64_t realm;           /* the database: its accounts and sessions, as live/ keeps them apart */
-    apr_interval_time_t longest;  /* life of the longest access token that any server of this realm gives */
+    apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
+    apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
 /* NULL for a host without ForgeSecret. */
 forge_server_t *forge_server_of(struct server_rec *s);
-/* In the parent, once per configuration. Not OK: keys could not be made, the log says why. */
+/* Called in the parent, once per configuration. Not OK: keys could not be made, and the log says why. */
 int forge_server_all_make(apr_pool_t *pconf, struct server_rec *main_server, forge_live_t *live,
                           forge_router_t *router);
-/* In each child: the gates before mod_dbd's pools, one for each pool, which virtual hosts of the same settings share.
- */
+/* Called in each child: makes a gate for each pool of mod_dbd. Virtual hosts with the same settings share both. */
 void forge_server_all_gates(apr_pool_t *p);
 int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 
-/* --- note.c: what is kept with every request (request_config), also when no handler ran --- */
+/* --- note.c: what is stored with every request (request_config), even if no handler runs --- */
 
 typedef struct forge_note_t {
     const char *request_id;
@@ -49,22 +47,22 @@ typedef struct forge_note_t {
     int slot;            /* metrics */
     apr_int64_t user_id; /* 0: anonymous */
     bool claimed, counted;
-    bool located;                       /* false for what httpd refused before it looked for a location */
-    int retry_after;                    /* seconds, of the 429 or 503 that follows; 0: not said */
-    forge_status_t reason;              /* why a door refused it; FORGE_OK: httpd's own reason */
-    struct forge_visitor_t *door;       /* who asks for content behind a door, once that was found out */
-    bool greeted;                       /* an expression has asked who it is, where no door asks */
-    const char *cookie, *authorization; /* as they came, where they were taken away since; NULL otherwise */
+    bool located;                       /* false if httpd refused the request before it looked for a location */
+    int retry_after;                    /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
+    forge_status_t reason;              /* why a door refused the request; FORGE_OK: httpd's own reason */
+    struct forge_visitor_t *door;       /* the visitor of protected content, once identified */
+    bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
+    const char *cookie, *authorization; /* as received, if they were removed since; otherwise NULL */
 } forge_note_t;
-/* Made on first use; a sub-request has its main request's. */
+/* The note, made on first use. A sub-request shares the note of its main request. */
 forge_note_t *forge_server_note(struct request_rec *r);
-/* The note with its id and trace, made on first use; the answers carry both. */
+/* The note with request id and trace, made on first use. The answers carry both. */
 forge_note_t *forge_server_identify(struct request_rec *r);
-/* What the database shows as application_name while this request uses a connection: "forge " and the request's id. */
+/* The application_name that the database shows while this request uses a connection: "forge " and the request id. */
 const char *forge_server_activity(struct request_rec *r);
-/* The path of the request target as it was sent, still encoded, without query. */
+/* The path of the request target as received: still encoded, without the query. */
 const char *forge_server_raw_path(struct request_rec *r);
-/* Cookie and Authorization as they were sent, whatever was taken away since; NULL without. */
+/* The headers Cookie and Authorization as received, even if they were removed since; NULL without one. */
 const char *forge_server_cookie_as_sent(struct request_rec *r);
 const char *forge_server_authorization_as_sent(struct request_rec *r);
 
@@ -75,45 +73,46 @@ int forge_server_claim_translate(struct request_rec *r);
 int forge_server_claim_map(struct request_rec *r);
 int forge_server_claim_type(struct request_rec *r);
 
-/* --- lease.c: a connection to the database for a while --- */
+/* --- lease.c: borrowing a database connection --- */
 
 typedef struct forge_lease_t forge_lease_t;
-/* Waits at most ForgePoolWait; `activity` as forge_server_activity. FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN,
- * FORGE_E_SCHEMA_OUTDATED. Never call it before slow work (hashing, waiting for others). */
+/* Takes a connection; waits at most ForgePoolWait. `activity` as in forge_server_activity. FORGE_E_POOL_EXHAUSTED,
+ * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never hold a connection during slow work (hashing, waiting for
+ * others). */
 forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
                                        forge_lease_t **lease, forge_db_t **db);
-/* Rolls back what is open; what was committed takes effect (effects.c). Idempotent, and done by the pool's end at the
- * latest. */
+/* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).
+ * Idempotent; the pool does it at the latest. */
 void forge_server_lease_return(forge_lease_t *lease);
-/* The same for one call: lends a connection to `use`, and passes on what that returns or why there is none. */
+/* Both for one call: lends a connection to `use` and returns its result, or the reason why there is no connection. */
 forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
                                        forge_db_fn use, void *data);
-/* The connection of a lease that was not returned yet; NULL otherwise, and for lease NULL. */
+/* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
 int forge_server_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
 const char *forge_server_pool_database(apr_pool_t *p,
                                        struct server_rec *s); /* DBDParams as configured for this server; "" without */
 
-/* --- effects.c: what a committed statement means beyond its rows --- */
+/* --- effects.c: effects of a committed statement outside the database --- */
 
-#define FORGE_REVOKED_LEEWAY \
-    apr_time_from_sec(60) /* what clocks of nodes may differ by, and a token may have been signed ahead */
-/* Words of column _revoked or of channel forge_events ("s12 u7:4") into shared memory: refused from the next request
- * on, in every child. */
+/* How far the clocks of nodes may differ, and how far ahead of ours a token's time may be. */
+#define FORGE_REVOKED_LEEWAY apr_time_from_sec(60)
+/* Applies the words of column _revoked or of channel forge_events ("s12 u7:4") to shared memory. Every child refuses
+ * these sessions and tokens from the next request on. */
 void forge_server_revoked_apply(const forge_server_t *server, const char *words);
 
 /* --- token.c, api_key.c, ticket.c: the credentials --- */
 
-/* FORGE_OK and *who for an access token that is authentic, unexpired and not revoked. FORGE_E_INVALID_TOKEN, or what
- * the database answered when it had to be asked. */
+/* Checks that an access token is authentic, unexpired and not revoked: FORGE_OK and *who. Otherwise
+ * FORGE_E_INVALID_TOKEN, or the failure of the database if it had to be asked. */
 forge_status_t forge_server_token_check(struct request_rec *r, const forge_server_t *server, apr_pool_t *p,
                                         const char *token, apr_time_t now, forge_who_t *who);
-/* What came in the Authorization header: an API key or an access token. As the two functions for these. */
+/* Checks the credential of the Authorization header, an API key or an access token, like the function for its kind. */
 forge_status_t forge_server_credential(struct request_rec *r, const forge_server_t *server, const char *text,
                                        bool counted, forge_who_t *who);
-/* The two that only the database knows. FORGE_E_INVALID_TOKEN when it is unknown, expired, spent, revoked or its
- * account inactive. An address that has spent its quota of class default is told so before the database is asked;
- * `counted`: the request is counted in that quota later, in any case. */
+/* Check a credential that only the database knows. FORGE_E_INVALID_TOKEN if it is unknown, expired, spent or revoked,
+ * or if its account is inactive. An address without quota left in class default is refused before the database is
+ * asked. `counted`: the request will be counted in that quota later in any case. */
 forge_status_t forge_server_api_key(struct request_rec *r, const forge_server_t *server, const char *key, bool counted,
                                     forge_who_t *who);
 forge_status_t forge_server_ticket(struct request_rec *r, const forge_server_t *server, const char *ticket,
@@ -121,47 +120,47 @@ forge_status_t forge_server_ticket(struct request_rec *r, const forge_server_t *
 
 /* --- challenge.c --- */
 
-/* The value of WWW-Authenticate for a failure; NULL for one that no other credential would mend. */
+/* The value of WWW-Authenticate for a failure; NULL if another credential would not help. */
 const char *forge_server_challenge(forge_status_t status);
 
 /* --- cookie.c: ForgeCookie --- */
 
-/* After a good login or refresh, and after a logout: sets or clears the cookies where ForgeCookie is On and the
- * connection is safe. The cookie is an access token of its own for `who`. */
+/* Set the cookies after a successful login or refresh, and clear them after a logout, if ForgeCookie is On and the
+ * connection is secure. The cookie is a separate access token for `who`. */
 void forge_server_cookie_set(struct request_rec *r, const forge_server_t *server, const forge_who_t *who);
 void forge_server_cookie_clear(struct request_rec *r, const forge_server_t *server);
-/* The answer sets or clears the session cookie: no cache may keep it. */
+/* Whether the answer sets or clears the session cookie; then no cache may store it. */
 bool forge_server_cookie_sets(struct request_rec *r);
-/* Does it change something, or open a channel that may (a WebSocket's handshake is a GET)? */
+/* Whether the request changes something or opens a channel that can (the handshake of a WebSocket is a GET). */
 bool forge_server_writes(struct request_rec *r);
-/* *token is the access token of the session cookie, NULL without one; where the route lets anyone in, one that is not
- * good is none, and so is any beside an Authorization header. FORGE_E_CSRF when a method that writes comes without the
- * token that belongs to the session, and for a form login from another site. A token that has ended is renewed when its
- * session is still active. route NULL: none matched. */
+/* Sets *token to the access token of the session cookie; NULL without one, or next to an Authorization header. On a
+ * route that is open to everyone an invalid cookie counts as none. FORGE_E_CSRF if a writing method lacks the session's
+ * CSRF token, and for a form login from another site. An expired token is renewed while its session is active. route
+ * NULL: no route matched. */
 forge_status_t forge_server_cookie_token(struct request_rec *r, const forge_server_t *server,
                                          const forge_route_t *route, const char **token);
-/* The same for content that is not ours. FORGE_E_UNAUTHENTICATED: no cookie; FORGE_E_INVALID_TOKEN: not a good one. */
+/* The same for content outside the API. FORGE_E_UNAUTHENTICATED: no cookie; FORGE_E_INVALID_TOKEN: an invalid one. */
 forge_status_t forge_server_cookie_who(struct request_rec *r, const forge_server_t *server, forge_who_t *who);
 
 /* --- limit.c: rate limits --- */
 
-/* Takes one request from the quota of `class`: of the account user_id where the class goes by account and it is not 0,
- * else of the address. Sets the header families. FORGE_E_RATE_LIMITED with the note's retry_after. */
+/* Takes one request from the quota of `class`: that of account user_id if the class counts by account and user_id is
+ * not 0, else that of the address. Sets the rate-limit headers. FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_limit(struct request_rec *r, const forge_server_t *server, forge_limit_class_t class,
                                   apr_int64_t user_id);
-/* The client's network as limits know it, for lockout: "192.0.2.7", "2001:db8:1:2::/64". */
+/* The client's network, as used by limits and lockout: "192.0.2.7", "2001:db8:1:2::/64". */
 const char *forge_server_limit_address(const struct request_rec *r);
 
-/* --- headers.c: what every answer of ours carries, Apache's own errors included --- */
+/* --- headers.c: the headers of all our answers, including Apache's own errors --- */
 
 void forge_server_headers_set(struct request_rec *r,
                               const forge_server_t *server); /* into err_headers_out, idempotent */
-bool forge_server_secure(struct request_rec *r); /* TLS here, or in front of us when the server's name says https */
+bool forge_server_secure(struct request_rec *r); /* TLS here, or at a proxy in front if ServerName says https */
 
-/* --- access_log.c, audit_log.c: one JSON line a request, one a security event --- */
+/* --- access_log.c, audit_log.c: one JSON line per request, and one per security event --- */
 
-/* In the parent, once per configuration: opens ForgeAccessLog and ForgeAuditLog; hosts that name the same file share
- * it. Not OK: one could not be opened, the log says why. */
+/* Called in the parent, once per configuration: opens ForgeAccessLog and ForgeAuditLog. Hosts that name the same file
+ * share it. Not OK: one could not be opened, and the error log says why. */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tickets: one-use credentials in the query, for what cannot send headers.
+ * Tickets: one-time credentials in the query, for clients that cannot send headers.
  */
 #include "server_private.h"
 #include "core/identity/identity.h"
@@ -34,8 +34,7 @@ forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server,
         .epoch = forge_store_rows_int(rows, 0, "epoch", 0),
         .scopes = FORGE_SCOPE_READ,
         .role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role")),
-        .expires =
-            forge_store_rows_time(rows, 0, "valid_until"), /* a stream lives no longer than the token that bought it */
+        .expires = forge_store_rows_time(rows, 0, "valid_until"), /* a stream ends with its token at the latest */
         .amr = forge_store_rows_text(rows, 0, "amr"),
     };
     return FORGE_OK;

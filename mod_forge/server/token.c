@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether an access token is good: authentic, unexpired, and not revoked. The database is asked only while shared
- * memory is not sure.
+ * Checks that an access token is authentic, unexpired and not revoked. Asks the database only if shared memory is not
+ * sure.
  */
 #include "server_private.h"
 #include "core/identity/identity.h"
@@ -12,8 +12,8 @@
 
 APLOG_USE_MODULE(forge);
 
-/* What shared memory says of an authentic token. It vouches for those that live no longer than the ones given today:
- * what voids them is kept for as long as that. */
+/* What shared memory knows about an authentic token. It can answer only for tokens with at most the current lifetime,
+ * because revocations are kept no longer than that. */
 static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_t *who, apr_time_t now)
 {
     forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, now);
@@ -32,7 +32,7 @@ static forge_status_t ask_database(request_rec *r, const forge_server_t *server,
     return status;
 }
 
-/* Nobody, and one line for whoever looks for the reason. */
+/* Clears *who and logs the reason for the operator; the client gets only the code. */
 static forge_status_t refuse(request_rec *r, forge_who_t *who, forge_status_t status, const char *why)
 {
     memset(who, 0, sizeof(*who));
@@ -53,7 +53,7 @@ forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *se
     if (verdict == FORGE_VERDICT_REVOKED)
         return refuse(r, who, FORGE_E_INVALID_TOKEN, "its session has ended or its account has changed");
     if (verdict == FORGE_VERDICT_UNKNOWN && (status = ask_database(r, server, p, who)) != FORGE_OK)
-        return refuse(r, who, status, "the database does not vouch for it");
+        return refuse(r, who, status, "the database does not confirm it");
     return FORGE_OK;
 }
 

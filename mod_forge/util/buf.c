@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One flat buffer that grows up to a ceiling: answers are rendered into it and handed over whole.
+ * A flat buffer that grows up to a ceiling; answers are rendered into it and sent from it in one piece.
  */
 #include "util.h"
 #include <stdarg.h>
@@ -43,7 +43,7 @@ forge_buf_t *forge_util_buf_make(apr_pool_t *p, apr_size_t hint, apr_size_t ceil
     return b;
 }
 
-/* Makes room for `more` bytes, at least doubling; false, and failed, past the ceiling. */
+/* Makes room for `more` bytes by at least doubling the size. Past the ceiling the buffer fails: false. */
 static bool room(forge_buf_t *b, apr_size_t more)
 {
     if (b->failed)
@@ -75,8 +75,8 @@ void forge_util_buf_puts(forge_buf_t *b, const char *text)
     forge_util_buf_add(b, text, strlen(text));
 }
 
-/* vsnprintf wants a byte for its NUL, which is not part of the contents and may lie past the ceiling: short texts go by
- * the stack. */
+/* Formats short texts on the stack, because vsnprintf needs a byte for its NUL, which is not part of the contents and
+ * could be past the ceiling. */
 void forge_util_buf_printf(forge_buf_t *b, const char *format, ...)
 {
     char small[512];
@@ -121,8 +121,8 @@ void forge_util_buf_int(forge_buf_t *b, apr_int64_t n)
     forge_util_buf_add(b, at, (apr_size_t)(digits + sizeof(digits) - at));
 }
 
-/* 0: copied as it is, 'u': \u00xx, 'x': start of a longer UTF-8 sequence or no UTF-8 at all, else the letter after the
- * backslash. */
+/* How each byte is written: 0: copied unchanged, 'u': \u00xx, 'x': start of a longer UTF-8 sequence or not UTF-8,
+ * otherwise the letter after the backslash. */
 static const char escapes[256] = {
     [0x00 ... 0x07] = 'u', ['\b'] = 'b',          ['\t'] = 't', ['\n'] = 'n',  [0x0b] = 'u', ['\f'] = 'f',
     ['\r'] = 'r',          [0x0e ... 0x1f] = 'u', ['"'] = '"',  ['\\'] = '\\', [0x7f] = 'u', [0x80 ... 0xff] = 'x',
@@ -135,8 +135,8 @@ static void add_escape(forge_buf_t *b, unsigned char c, char escape)
     forge_util_buf_add(b, text, escape == 'u' ? 6 : 2);
 }
 
-/* The bytes of one sequence at `text` that starts with a high byte: *known is what to write instead, NULL when it may
- * stay. */
+/* The length of the sequence at `text`, which starts with a high byte. *instead is the text to write for it; NULL: copy
+ * it. */
 static apr_size_t high_sequence(const char *text, apr_size_t len, const char **instead)
 {
     apr_size_t n = forge_util_utf8_next(text, len);
@@ -150,7 +150,7 @@ static apr_size_t high_sequence(const char *text, apr_size_t len, const char **i
     return n;
 }
 
-/* Clean runs are copied in one go; only what needs another spelling is looked at twice. */
+/* Copies runs without escapes in one call, for speed. */
 void forge_util_buf_json(forge_buf_t *b, const char *text, apr_size_t len)
 {
     apr_size_t run = 0, i = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * RFC 3339 times, written and read without the C library's calendar, which knows locks and locales; and a clock for
- * spans.
+ * RFC 3339 times, written and read without the C library's calendar, which takes locks and depends on the
+ * locale; and a monotonic clock for time spans.
  */
 #include "util.h"
 #include <apr_strings.h>
@@ -10,7 +10,8 @@
 #define FIRST_SECOND (-62167219200LL) /* 0000-01-01T00:00:00Z */
 #define LAST_SECOND  253402300799LL   /* 9999-12-31T23:59:59Z */
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, by eras of 400 years that begin in March. */
+/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar, computed in eras of 400 years that begin in
+ * March. */
 static apr_int64_t days_of(int year, int month, int day)
 {
     year -= month <= 2;
@@ -34,7 +35,7 @@ static void date_of(apr_int64_t days, int *year, int *month, int *day)
     *year = (int)(y + era * 400) + (*month <= 2);
 }
 
-/* Times outside of the years 0 to 9999 have no such form: they are written as the nearest that has. */
+/* A time outside the years 0 to 9999 has no RFC 3339 form; the nearest time that has one is written. */
 const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction)
 {
     apr_int64_t seconds = t / APR_USEC_PER_SEC, micros = t % APR_USEC_PER_SEC;
@@ -60,7 +61,7 @@ const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction)
     return apr_pstrcat(p, whole, "Z", NULL);
 }
 
-/* Reads exactly `digits` digits and, when `after` is not NUL, that character. */
+/* Reads exactly `digits` digits and, unless `after` is NUL, that character. */
 static bool number(const char **at, const char *end, int digits, char after, int *n)
 {
     *n = 0;
@@ -120,7 +121,7 @@ static bool offset_read(const char **at, const char *end, int *seconds)
     return hours < 24 && minutes < 60;
 }
 
-/* A leap second is one only at the very end of a day in UTC, and counts as the second after it. */
+/* Accepts a leap second only at the end of a day in UTC, and counts it as the second after it. */
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t)
 {
     const char *at = text, *end = text + len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The rows of errors.def: HTTP status, public code and sentence of every failure; and their statuses in words.
+ * The rows of errors.def: HTTP status, public code and detail of every failure, and the words of each status.
  */
 #include "util.h"
 
@@ -16,7 +16,7 @@ const forge_error_t *forge_util_error(forge_status_t status)
     return &rows[status];
 }
 
-/* The first row of a status in errors.def is its most general one. */
+/* Takes the first row of a status, which is its most general one in errors.def. */
 forge_status_t forge_util_error_for_http(int http)
 {
     for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jansson values tied to a pool at birth: a strict reader, small builders and a writer.
+ * jansson values that belong to a pool from their creation: a strict reader, small builders and a writer.
  */
 #include "util.h"
 #include <apr_strings.h>
@@ -41,7 +41,7 @@ static forge_json_t *root_adopt(apr_pool_t *p, json_t *root)
     return out(root);
 }
 
-/* --- the scan before the parse: jansson itself would nest 2048 levels and hash any number of members --- */
+/* --- the scan before parsing: jansson itself would accept 2048 levels and any number of members --- */
 
 typedef struct scan_t {
     const char *data;
@@ -53,7 +53,7 @@ typedef struct scan_t {
     } levels[FORGE_JSON_DEPTH_MAX];
 } scan_t;
 
-/* Leaves `at` on the closing quote; an unclosed string is jansson's to refuse. */
+/* Leaves `at` on the closing quote. jansson refuses an unclosed string later. */
 static void scan_string(scan_t *s)
 {
     for (s->at++; s->at < s->len && s->data[s->at] != '"'; s->at++)
@@ -69,8 +69,8 @@ static bool scan_number(scan_t *s)
     return s->at - start < NUMBER_BYTES_MAX;
 }
 
-/* NULL, or what is too much, with `at` on it. A zero byte is looked for here because jansson loses one that follows a
- * number. */
+/* NULL, or the limit that is exceeded, with `at` on that place. Zero bytes are refused here, because jansson ignores
+ * one after a number. */
 static const char *scan(scan_t *s)
 {
     const char *zero = s->len ? memchr(s->data, 0, s->len) : NULL;
@@ -112,7 +112,7 @@ static const char *place(apr_pool_t *p, const char *what, const char *data, apr_
     return apr_psprintf(p, "%s, at line %d, column %d", what, line, column);
 }
 
-/* jansson's own words quote the input, so each of its codes has a phrase here. */
+/* Our own phrase for each of jansson's codes, because jansson's messages quote the input. */
 static const char *reason(const json_error_t *error)
 {
     switch (json_error_code(error)) {
@@ -234,7 +234,7 @@ void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, co
             return;
 }
 
-/* --- building: text goes in unchecked and is made well-formed by the writer --- */
+/* --- building: text is put unchecked; the writer makes it well-formed --- */
 
 forge_json_t *forge_util_json_object(apr_pool_t *p)
 {
@@ -251,7 +251,7 @@ static json_t *text_make(const char *text)
     return text ? json_string_nocheck(text) : json_null();
 }
 
-/* Takes the reference, also when it fails; a value that could not be made is left out. */
+/* Takes the reference even if it fails; leaves out a value that could not be created. */
 static forge_json_t *put(forge_json_t *object, const char *name, json_t *value)
 {
     return json_object_set_new_nocheck(in(object), name, value) ? NULL : out(value);
@@ -326,8 +326,8 @@ void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value)
 
 /* --- writing --- */
 
-/* The shortest of three precisions that reads back the same; a locale's comma is put right, ".0" keeps a whole number
- * fractional. */
+/* Uses the shortest of three precisions that reads back the same. Replaces a locale's comma; ".0" marks a whole number
+ * as fractional. */
 static void write_real(forge_buf_t *b, double n)
 {
     char text[40];
@@ -375,7 +375,7 @@ static void write_object(forge_buf_t *b, json_t *v)
     forge_util_buf_add(b, "}", 1);
 }
 
-/* Recurses at most as deep as the reader let in or the builder's code goes. */
+/* The depth of the recursion is limited by the reader, or by the code that built the value. */
 static void write_value(forge_buf_t *b, const json_t *v)
 {
     switch (v ? json_typeof(v) : JSON_NULL) {

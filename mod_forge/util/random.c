@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Randomness from the kernel, and from nowhere else.
+ * Random bytes, only from the kernel.
  */
 #include "util.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* Large requests may be cut short by a signal, so it is asked until all is there. */
+/* Repeats the call until all bytes are there, because a signal may cut a large request short. */
 void forge_util_random(void *data, apr_size_t len)
 {
     unsigned char *at = data;

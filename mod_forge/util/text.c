@@ -13,7 +13,7 @@ const char *forge_util_itoa(apr_pool_t *p, apr_int64_t n)
     return apr_psprintf(p, "%" APR_INT64_T_FMT, n);
 }
 
-/* Counts down from zero, because the least number has no positive twin. */
+/* Counts down from zero, because the smallest number has no positive counterpart. */
 bool forge_util_atoi(const char *text, apr_size_t len, apr_int64_t *n)
 {
     bool negative = len && *text == '-';
@@ -66,7 +66,7 @@ static int b64url_value(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-/* Bits left over at the end must be zero, else one value would have several spellings. */
+/* Unused bits at the end must be zero, so that each value has only one encoding. */
 unsigned char *forge_util_b64url_decode(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *out_len)
 {
     unsigned char *data, *at;
@@ -114,7 +114,7 @@ bool forge_util_line(const char *text)
     return true;
 }
 
-/* RFC 3629 §4: what the second byte may be depends on the first; the others are 80..BF. */
+/* The allowed range of the second byte depends on the first; all later bytes are 80..BF (RFC 3629 §4). */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -167,7 +167,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One name or value, decoded; NULL and *why when it cannot be. */
+/* Decodes one name or value; NULL and *why if that is impossible. */
 static char *form_decode(apr_pool_t *p, const char *text, apr_size_t len, const char **why)
 {
     char *out = apr_palloc(p, len + 1), *at = out;
@@ -246,7 +246,7 @@ const char *forge_util_urlencode(apr_pool_t *p, const char *text)
     return out;
 }
 
-/* The volatile reads keep the compiler from leaving the loop early. */
+/* The volatile reads keep the compiler from ending the loop early, so that the time does not depend on the contents. */
 bool forge_util_equal(const void *a, const void *b, apr_size_t len)
 {
     const volatile unsigned char *x = a, *y = b;

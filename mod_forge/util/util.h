@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of util/: leaves that know no other room. jansson is included by util/json.c alone.
+ * Door of util/: helpers that know no other room. Only util/json.c includes jansson.
  */
 #ifndef FORGE_UTIL_H
 #define FORGE_UTIL_H
@@ -15,10 +15,10 @@ typedef struct forge_error_t {
     const char *detail; /* a sentence for a person */
 } forge_error_t;
 
-/* The row of a status; for FORGE_OK or a number out of range the row of FORGE_E_INTERNAL. */
+/* The row of a status; the row of FORGE_E_INTERNAL for FORGE_OK or a number out of range. */
 const forge_error_t *forge_util_error(forge_status_t status);
 
-/* A status in words, as httpd's status line has them: the title of a problem. NULL for a status that no row has. */
+/* The words of a status, as in httpd's status line: the title of a problem. NULL for a status without a row. */
 const char *forge_util_reason(int http);
 
 /* The most general code for an HTTP status that Apache raised (404 → FORGE_E_NOT_FOUND …);
@@ -30,11 +30,11 @@ forge_status_t forge_util_error_for_http(int http);
 typedef struct forge_buf_t {
     char *data; /* not NUL terminated; may be NULL while len is 0 */
     apr_size_t len, cap;
-    bool failed; /* out of memory or past the ceiling: contents are not to be used */
+    bool failed; /* out of memory or past the ceiling: do not use the contents */
     apr_size_t ceiling;
 } forge_buf_t;
 
-/* A buffer of at most `ceiling` bytes; its memory is freed with `p` unless given away by forge_util_buf_release. */
+/* A buffer of at most `ceiling` bytes; its memory is freed with `p`, unless forge_util_buf_release gives it away. */
 forge_buf_t *forge_util_buf_make(apr_pool_t *p, apr_size_t hint, apr_size_t ceiling);
 void forge_util_buf_add(forge_buf_t *b, const char *data, apr_size_t len);
 void forge_util_buf_puts(forge_buf_t *b, const char *text);
@@ -43,7 +43,7 @@ void forge_util_buf_int(forge_buf_t *b, apr_int64_t n);
 /* `text` as a JSON string with its quotes: controls, quote, backslash, DEL, U+2028 and U+2029 escaped; UTF-8 is passed
  * on (RFC 8259 §7). Bytes that are not UTF-8 become U+FFFD. */
 void forge_util_buf_json(forge_buf_t *b, const char *text, apr_size_t len);
-/* Gives the malloc'd block away (caller frees); the buffer is empty afterwards. NULL when empty or failed. */
+/* Gives the malloc'd block to the caller, who frees it; the buffer is empty afterwards. NULL if empty or failed. */
 char *forge_util_buf_release(forge_buf_t *b, apr_size_t *len);
 
 /* --- json.c: jansson values tied to a pool at birth --- */
@@ -67,14 +67,14 @@ typedef enum forge_json_type_t {
 forge_json_t *forge_util_json_parse(apr_pool_t *p, const char *data, apr_size_t len, const char **why);
 
 forge_json_type_t forge_util_json_type(const forge_json_t *v);
-forge_json_t *forge_util_json_get(const forge_json_t *object, const char *name); /* NULL when absent or no object */
-const char *forge_util_json_text(const forge_json_t *v, apr_size_t *len); /* NULL when no text; len may be NULL */
-bool forge_util_json_int(const forge_json_t *v, apr_int64_t *n);          /* false when no integer */
+forge_json_t *forge_util_json_get(const forge_json_t *object, const char *name); /* NULL if absent or not an object */
+const char *forge_util_json_text(const forge_json_t *v, apr_size_t *len); /* NULL if not a text; len may be NULL */
+bool forge_util_json_int(const forge_json_t *v, apr_int64_t *n);          /* false if not an integer */
 bool forge_util_json_number(const forge_json_t *v, double *n);            /* integers too */
 bool forge_util_json_bool(const forge_json_t *v, bool *b);
 apr_size_t forge_util_json_size(const forge_json_t *v); /* items or members; 0 for scalars */
 forge_json_t *forge_util_json_at(const forge_json_t *array, apr_size_t i);
-/* Calls fn for every member, in the order they came; stops early when fn returns false. */
+/* Calls fn for every member, in the order of the text; stops when fn returns false. */
 void forge_util_json_each(const forge_json_t *object, bool (*fn)(void *baton, const char *name, forge_json_t *value),
                           void *baton);
 
@@ -92,12 +92,13 @@ forge_json_t *forge_util_json_put_object(forge_json_t *object,
 forge_json_t *forge_util_json_put_array(forge_json_t *object, const char *name);
 void forge_util_json_put_copy(forge_json_t *object, const char *name,
                               const forge_json_t *value); /* a deep copy of any value */
-/* A JSON text (an example of a field table) parsed and put; a text that does not parse is put as a string. */
+/* Parses a JSON text (an example of a field table) and puts its value; a text that does not parse is put as a string.
+ */
 void forge_util_json_put_literal(forge_json_t *object, const char *name, const char *json);
 void forge_util_json_add_text(forge_json_t *array, const char *text);
 forge_json_t *forge_util_json_add_object(forge_json_t *array);
 void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value);
-/* Compact serialisation, members in the order they were put, appended to b. */
+/* Appends a compact serialisation to b, members in the order they were put. */
 void forge_util_json_write(forge_buf_t *b, const forge_json_t *v);
 /* Once per process, before threads: seeds jansson's hash (json_object_seed). */
 void forge_util_json_init(void);
@@ -105,7 +106,8 @@ void forge_util_json_init(void);
 /* --- text.c: small forms of text --- */
 
 const char *forge_util_itoa(apr_pool_t *p, apr_int64_t n);
-/* A whole decimal number and nothing else (no sign but '-', no blanks); false when it is none or overflows. */
+/* Reads a whole decimal number and nothing else (only the sign '-', no blanks); false for anything else, or on
+ * overflow. */
 bool forge_util_atoi(const char *text, apr_size_t len, apr_int64_t *n);
 /* base64url without padding (RFC 4648 §5). Decoding is strict: no padding, no other characters, unused trailing bits
  * zero; NULL otherwise.
@@ -113,11 +115,12 @@ bool forge_util_atoi(const char *text, apr_size_t len, apr_int64_t *n);
 const char *forge_util_b64url(apr_pool_t *p, const void *data, apr_size_t len);
 unsigned char *forge_util_b64url_decode(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *out_len);
 const char *forge_util_hex(apr_pool_t *p, const void *data, apr_size_t len); /* lower case */
-/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms); counts code points when points is not NULL. */
+/* Whether the text is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). Counts its code points if points
+ * is not NULL. */
 bool forge_util_utf8(const char *text, apr_size_t len, apr_size_t *points);
-/* Can it stand on one line: no control characters (U+0000 to U+001F, U+007F)? */
+/* Whether the text is a single line: no control characters (U+0000 to U+001F, U+007F). */
 bool forge_util_line(const char *text);
-/* The length of the well-formed sequence that `text` starts with; 0 when it is ill-formed or len is 0. */
+/* The length of the well-formed sequence at the start of `text`; 0 if it is ill-formed or len is 0. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len);
 /* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused
  * (false): a bad escape, %00, bytes that are not UTF-8, too many pairs. '+' is a blank. A name that comes twice is in
@@ -132,15 +135,15 @@ bool forge_util_equal(const void *a, const void *b, apr_size_t len);
 
 /* RFC 3339 in UTC: "2026-01-31T12:00:00.123456Z" ('fraction' digits 0, 3 or 6). */
 const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction);
-/* RFC 3339 with any offset → microseconds since the epoch; false when it is none. */
+/* RFC 3339 with any offset → microseconds since the epoch; false for anything else. */
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
-/* Microseconds of a clock that nobody sets and that all processes of a machine agree on; for spans and deadlines. */
+/* Microseconds of the monotonic clock, which all processes of a machine share; for time spans and deadlines. */
 apr_int64_t forge_util_monotonic(void);
 
 /* --- random.c --- */
 
-/* Fills from the kernel's generator (getrandom); aborts the process when the kernel has none, for there is no safe way
- * on. */
+/* Fills from the kernel's generator (getrandom). Aborts the process if the kernel has none, because continuing would be
+ * unsafe. */
 void forge_util_random(void *data, apr_size_t len);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Work on mod_watchdog's threads that has ended before a child's pools go. mod_watchdog itself stops its threads only
- * when the process pool goes: by then mod_dbd's pools are gone, and a connection still out of them ends the child with
- * an abort.
+ * Background work on mod_watchdog's threads that ends before a child's pools are destroyed. mod_watchdog itself stops
+ * its threads only with the process pool. By then mod_dbd's pools are gone, and a connection still in use would abort
+ * the child.
  */
 #include "work_private.h"
 
@@ -15,7 +15,7 @@
 
 APLOG_USE_MODULE(forge);
 
-#define END_PATIENCE 200 /* times 10 ms that the end of a child waits for a step to end */
+#define END_PATIENCE 200 /* times 10 ms that an ending child waits for a running step */
 
 typedef struct job_t {
     struct job_t *next;
@@ -35,8 +35,9 @@ bool forge_work_background_stopping(void)
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state == AP_MPMQ_STOPPING;
 }
 
-/* Whoever comes first: this job's thread when it sees that the child stops, or the child's end. A step that does not
- * end in time is left alone: the signal that ends a prefork child may have interrupted it on its own thread. */
+/* Ends a job; called by the job's own thread when it sees that the child stops, and at the child's end. A step that
+ * does not end in time is not waited for any longer: the signal that ends a prefork child may have interrupted it on
+ * this very thread. */
 static void finish(job_t *job)
 {
     __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
@@ -81,7 +82,7 @@ void forge_work_background_child(apr_pool_t *pchild)
     apr_pool_pre_cleanup_register(pchild, NULL, finish_all);
 }
 
-/* The module may be unloaded with this pool. */
+/* The module may be unloaded with this pool, so no pointer into the pool may remain. */
 static apr_status_t forget(void *unused)
 {
     (void)unused;

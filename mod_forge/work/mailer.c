@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends what waits in the outbox (jobs/mail.c), in one child at a time: a watchdog thread for each ForgePublicURL of
- * each database, so that a slow mail server delays nobody but its own mails.
+ * Sends the mails in the outbox (jobs/mail.c), in one child at a time. Each ForgePublicURL of each database has its own
+ * watchdog thread, so that a slow mail server delays only its own mails.
  */
 #include "work_private.h"
 #include "store/store.h"
@@ -14,13 +14,13 @@
 
 APLOG_USE_MODULE(forge);
 
-#define STEP       apr_time_from_sec(1) /* how often the outbox is looked at */
+#define STEP       apr_time_from_sec(1) /* how often the outbox is checked */
 #define TELL_EVERY apr_time_from_sec(600)
 #define ROUNDS_MAX 64 /* batches in one step; then the watchdog gets its turn */
 
 typedef struct mailer_t {
     server_rec *s;
-    apr_time_t told; /* when the log last heard that no mail goes */
+    apr_time_t told; /* when the error log was last told that no mail can be sent */
 } mailer_t;
 
 static bool stopped(const void *unused)
@@ -45,7 +45,7 @@ static void tell(void *baton, forge_mail_event_t event, const char *text)
     } else if (now - mailer->told > TELL_EVERY || now < mailer->told) {
         mailer->told = now;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s,
-                     "FG0471: no mail can be sent at present, it waits in the outbox: %s", text);
+                     "FG0471: mail cannot be sent at the moment and waits in the outbox: %s", text);
     }
 }
 
@@ -67,10 +67,10 @@ static void step(void *data, apr_pool_t *p)
     apr_pool_create(&turn, p);
     for (int i = 0; i < ROUNDS_MAX && more && !stopped(NULL); i++) {
         forge_status_t status = forge_job_mail(turn, &job, &more);
-        if (status != FORGE_OK) /* claimed mails come back when their lease is over */
+        if (status != FORGE_OK) /* claimed mails are due again when their lease is over */
             more = false;
         if (status != FORGE_OK && forge_util_error(status)->http == HTTP_INTERNAL_SERVER_ERROR)
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0472: could not work on the outbox: %s",
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0472: could not process the outbox: %s",
                          forge_util_error(status)->code);
         apr_pool_clear(turn);
     }

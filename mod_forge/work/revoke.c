@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Revocations: what this node commits goes into shared memory at once; what others commit comes by LISTEN/NOTIFY.
+ * Revocations: this node's own ones enter shared memory at commit, those of other nodes arrive through LISTEN/NOTIFY.
  *
- * Every child has a watchdog thread for each database, and live/ decides which one of them listens (mod_watchdog's own
- * singletons pause for ten seconds when a child takes over from another). The listener has a connection of its own,
- * beside mod_dbd's pool: DBDMax 1 is all that a prefork child has, and requests need it. While nobody listens the guard
- * asks the database about each token.
+ * Every child has a watchdog thread for each database, and live/ decides which of them listens (mod_watchdog's own
+ * singletons would pause for ten seconds when another child takes over). The listener has its own connection outside
+ * mod_dbd's pool, because requests need that pool: a prefork child has only one connection (DBDMax 1). While nobody
+ * listens, the guard asks the database about each token.
  */
 #include "work_private.h"
 #include "store/identity/identity.h"
@@ -17,11 +17,11 @@
 
 APLOG_USE_MODULE(forge);
 
-#define TICK       apr_time_from_msec(100) /* how often a thread looks whether to listen */
+#define TICK       apr_time_from_msec(100) /* how often a thread checks whether it should listen */
 #define LISTEN_FOR apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
 #define PAUSE      apr_time_from_msec(500) /* after a failure */
 #define TELL_AFTER \
-    apr_time_from_sec(3) /* a database that is away for less is no news: those who need it say so themselves */
+    apr_time_from_sec(3) /* a shorter outage is not reported here: requests that need the database report it */
 #define TELL_EVERY apr_time_from_sec(60)
 
 /* --- the listener --- */
@@ -42,7 +42,7 @@ static void heard(void *baton, const char *words)
     forge_server_revoked_apply(e->server, words);
 }
 
-/* A child that must end waits for this thread. */
+/* Whether to keep waiting: an ending child waits for this thread. */
 static bool patient(void *baton)
 {
     const events_t *e = baton;
@@ -60,7 +60,7 @@ static void disconnect(events_t *e)
 static void give_up(events_t *e, const char *why)
 {
     apr_int64_t now = forge_util_monotonic();
-    if (forge_work_background_stopping()) { /* patience was at an end: nothing is wrong */
+    if (forge_work_background_stopping()) { /* the child ends: this is not a failure */
         disconnect(e);
         return;
     }
@@ -72,13 +72,12 @@ static void give_up(events_t *e, const char *why)
         e->told_at = now;
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, e->server->s,
-            "FG0443: could not hear from the database which sessions end: %s; it is asked about each token meanwhile",
-            why);
+            "FG0443: could not listen for ended sessions: %s; meanwhile the database is asked about each token", why);
     }
     disconnect(e);
 }
 
-/* Connects and loads. A pool without parent is this thread's alone. */
+/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. */
 static void begin(events_t *e)
 {
     const char *why = "out of memory";
@@ -96,7 +95,7 @@ static void begin(events_t *e)
         return;
     }
     forge_live_events_heard(e->server->live, e->server->realm, asked);
-    ap_log_error(APLOG_MARK, APLOG_INFO, 0, e->server->s, "FG0444: hearing from the database which sessions end");
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, e->server->s, "FG0444: listening for ended sessions");
     e->failed_since = 0;
 }
 
@@ -137,7 +136,7 @@ static void end(void *data)
 
 /* --- registration --- */
 
-/* Has an earlier server the same database? */
+/* Whether this is the first server with its database; the others share its listener. */
 static bool is_first(server_rec *main_server, const forge_server_t *server)
 {
     for (server_rec *s = main_server; s != server->s; s = s->next) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What happens in the background, in one child at a time, on mod_watchdog's thread: the first administrator and
- * housekeeping.
+ * Background tasks of one child at a time, on mod_watchdog's thread: the first administrator and housekeeping.
  */
 #include "work_private.h"
 #include "core/identity/identity.h"
@@ -16,7 +15,7 @@
 
 APLOG_USE_MODULE(forge);
 
-#define STEP               apr_time_from_sec(1) /* how often the task looks */
+#define STEP               apr_time_from_sec(1) /* how often the task runs */
 #define HOUSEKEEPING_EVERY apr_time_from_sec(60)
 
 typedef struct task_t {
@@ -25,7 +24,7 @@ typedef struct task_t {
     apr_time_t housekept;
 } task_t;
 
-/* Creates the configured first administrator, once; an account that exists is never changed. */
+/* Creates the configured first administrator once. An existing account is never changed. */
 static forge_status_t first_superuser(apr_pool_t *p, forge_server_t *server)
 {
     const char *why, *name, *password = forge_config_superuser_password(server->config);
@@ -55,8 +54,8 @@ static forge_status_t first_superuser(apr_pool_t *p, forge_server_t *server)
     return status;
 }
 
-/* Once the database answers: will it bear a connection for every place in every child? Said where the operator looks,
- * and not fatal. */
+/* Compares DBDMax of all children with the connections that the database allows. Too many are logged as a warning and
+ * are not fatal. */
 static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
 {
     forge_lease_t *lease;
@@ -69,7 +68,7 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     if (status == FORGE_OK && dbd_max * children + 1 >= allowed) /* and one that listens */
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server->s,
-                     "FG0435: DBDMax %d in each of %d children may ask for %d connections, but PostgreSQL allows %d "
+                     "FG0435: DBDMax %d in each of %d children may need %d connections, but PostgreSQL allows %d "
                      "(max_connections); lower DBDMax",
                      dbd_max, children, dbd_max * children, allowed);
     return status;
@@ -110,7 +109,7 @@ static void step(void *data, apr_pool_t *p)
         task->housekept = now;
         forge_status_t status = housekeep(p, server);
         if (status != FORGE_OK && !transient(status))
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, task->s, "FG0432: could not delete what has expired: %s",
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, task->s, "FG0432: could not delete expired data: %s",
                          forge_util_error(status)->code);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * All that runs beside requests, in one list.
+ * The list of all background work.
  */
 #include "work_private.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of work/: what runs beside requests, on mod_watchdog's threads, and has ended before a child's pools go. A
- * request never waits for it.
+ * Door of work/: background work on mod_watchdog's threads, which ends before a child's pools are destroyed. No request
+ * waits for it.
  */
 #ifndef FORGE_WORK_H
 #define FORGE_WORK_H
@@ -9,7 +9,7 @@
 
 struct server_rec;
 
-/* post_config: registers all of it. Not OK: the log says why. */
+/* Registers all background work in post_config. Not OK: the log says why. */
 int forge_work_register(apr_pool_t *pconf, struct server_rec *main_server);
 /* child_init */
 void forge_work_background_child(apr_pool_t *pchild);

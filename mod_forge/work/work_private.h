@@ -10,28 +10,28 @@
 /* --- background.c: the framework --- */
 
 typedef struct forge_background_t {
-    const char *thread; /* jobs of one name share a thread */
-    bool one_child;     /* in one child at a time; another takes over ten seconds after its end */
+    const char *thread; /* jobs with the same name share a thread */
+    bool one_child;     /* runs in one child at a time; another child takes over ten seconds after its end */
     apr_interval_time_t every;
-    void (*step)(void *data, apr_pool_t *p); /* p is gone afterwards */
-    void (*end)(void *data);                 /* once, before the child's pools go, never beside a step; may be NULL */
+    void (*step)(void *data, apr_pool_t *p); /* p ends with the call */
+    void (*end)(void *data); /* called once before the child's pools end, never during a step; may be NULL */
     void *data;
 } forge_background_t;
 int forge_work_background_register(apr_pool_t *pconf, struct server_rec *s, const forge_background_t *what);
-/* A step that waits for something asks several times a second, and returns when it is true. */
+/* Whether the child stops. A step that waits must check this several times a second, and return if it is true. */
 bool forge_work_background_stopping(void);
 
-/* --- tasks.c: what one child at a time does: first administrator, housekeeping --- */
+/* --- tasks.c: first administrator and housekeeping, in one child at a time --- */
 
 int forge_work_tasks_register(apr_pool_t *pconf, struct server_rec *s);
 
-/* --- revoke.c: hears which sessions end on other nodes. One thread a database, at work in one child at a time: LISTEN
- * forge_events, and the reload after a start or an interruption --- */
+/* --- revoke.c: learns of sessions that end on other nodes. One thread per database, active in one child at a time:
+ * LISTEN forge_events, and a reload after a start or an interruption --- */
 
 int forge_work_events_register(apr_pool_t *pconf, struct server_rec *s);
 
-/* --- mailer.c: sends what waits in the outbox; a thread of its own, for a mail server may be slow. A mail on its way
- * when the child ends is interrupted and goes again --- */
+/* --- mailer.c: sends the mails in the outbox, on its own thread, because a mail server may be slow. If the child ends
+ * while a mail is being sent, the mail is interrupted and sent again --- */
 
 int forge_work_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 

@@ -249,7 +249,7 @@ done
 for line in 'forge-enrolled 0' 'forge-enrolled x' 'forge-enrolled 07' 'forge-enrolled 9223372036854775808' 'forge-enrolled -1' forge-enrolled; do
     require "$line" 'the number of a course'
 done
-require 'forge-mfa otp' 'no words'
+require 'forge-mfa otp' 'no arguments'
 require 'forge-org %{nonsense' 'refused'
 
 # Neither none nor too many, nor where it cannot work.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of core/mail: mails as text, what each kind says, the message around it (RFC 5322, MIME), and from whom.
+ * Door of core/mail: the text of each kind of mail, the message around it (RFC 5322, MIME), and its sender.
  */
 #ifndef FORGE_CORE_MAIL_H
 #define FORGE_CORE_MAIL_H
@@ -17,10 +17,13 @@ typedef struct forge_letter_t {
 #define FORGE_LINK_RESET  "/reset-password"
 #define FORGE_LINK_ACCEPT "/accept-invitation"
 
-/* Writes the mail of a kind; `facts` is an object of texts. Link and bare token stand on lines of their own. False: no
- * such kind, or a fact it needs is missing; the mailer adds the username of the account. verify                   token
- * to the address of a new account reset                    token, username email_change             token, username to
- * the new address email_changed_notice     username, email, at, ip  to the old address; email is the new one
+/* Writes the mail of a kind; `facts` is an object of texts. The link and the token are each on a separate line.
+ * False: the kind is unknown, or one of its facts is missing. The mailer adds the username of the account. The kinds:
+ *
+ *   verify                   token                    to the address of a new account
+ *   reset                    token, username
+ *   email_change             token, username          to the new address
+ *   email_changed_notice     username, email, at, ip  to the old address; email is the new one
  *   password_changed_notice  username, at, ip
  *   invitation               token, organization, inviter, role */
 bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public_url, const forge_json_t *facts,
@@ -31,21 +34,21 @@ bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public
 typedef struct forge_message_t {
     const char *from, *to; /* bare addresses */
     const forge_letter_t *letter;
-    const char *id; /* left side of Message-ID: letters, digits, '-'; its right side is the domain of from */
+    const char *id; /* left side of Message-ID: letters, digits, '-'; the right side is the domain of from */
     apr_time_t date;
 } forge_message_t;
 
-/* The message as it travels: lines end in CRLF; a text and an HTML part, 7bit where all is ASCII in lines of at most
- * 998 bytes, else quoted-printable; a subject beyond ASCII as encoded words (RFC 2047). An address with letters beyond
- * ASCII before the @ stands in the header as UTF-8 (RFC 6532) and needs a server with SMTPUTF8. NULL when an address or
- * the id has a character that could end a header. */
+/* The complete message, with lines that end in CRLF. It has a text and an HTML part: 7bit if all is ASCII in lines of
+ * at most 998 bytes, else quoted-printable. A non-ASCII subject becomes encoded words (RFC 2047). An address with
+ * non-ASCII letters before the @ is written as UTF-8 (RFC 6532) and needs a mail server with SMTPUTF8. NULL if an
+ * address or the id has a character that could end a header. */
 const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *message, apr_size_t *len);
 
 /* --- senders --- */
 
-/* An address as it is shown, its domain as A-labels; NULL and *why in lower case when it is none. */
+/* An address in the form to show, with its domain as A-labels; NULL and *why in lower case if it is not an address. */
 const char *forge_core_mail_address(apr_pool_t *p, const char *typed, const char **why);
-/* "no-reply@" and the host of a ForgePublicURL; "localhost" where that is an address and no name. */
+/* "no-reply@" and the host of a ForgePublicURL; "localhost" if the host is an address and not a name. */
 const char *forge_core_mail_from(apr_pool_t *p, const char *public_url);
 
 #endif

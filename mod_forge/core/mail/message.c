@@ -12,7 +12,7 @@
 #define WORD_BYTES    42  /* of text in one encoded word, which is then 68 characters (RFC 2047 §2: at most 75) */
 #define ADDRESS_MAX   254
 
-/* Addresses are normalised long before; here it counts that none can end a header line or a command of SMTP. */
+/* Whether an address can end neither a header line nor an SMTP command. Addresses were normalised before. */
 static bool address_safe(const char *address)
 {
     const char *at = strchr(address, '@');
@@ -61,7 +61,7 @@ static void put_base64(forge_buf_t *b, const unsigned char *data, apr_size_t len
     }
 }
 
-/* As it is when it is short and ASCII, else as encoded words, each on a line of its own and cut between characters. */
+/* Writes a short ASCII subject unchanged, and any other as encoded words: one per line, split between characters. */
 static void put_subject(forge_buf_t *b, const char *subject)
 {
     apr_size_t len = strlen(subject);
@@ -76,7 +76,7 @@ static void put_subject(forge_buf_t *b, const char *subject)
         while (from + n < len && (next = forge_util_utf8_next(subject + from + n, len - from - n)) > 0 &&
                n + next <= WORD_BYTES)
             n += next;
-        if (n == 0) /* no UTF-8: templates never give that */
+        if (n == 0) /* not UTF-8, which templates never produce */
             break;
         forge_util_buf_puts(b, from ? "\r\n =?UTF-8?B?" : "=?UTF-8?B?");
         put_base64(b, (const unsigned char *)subject + from, n);
@@ -86,7 +86,7 @@ static void put_subject(forge_buf_t *b, const char *subject)
     forge_util_buf_puts(b, "\r\n");
 }
 
-/* Whether a body can go as it is. */
+/* Whether a body can be sent unencoded. */
 static bool is_7bit(const char *text)
 {
     apr_size_t line = 0;
@@ -106,7 +106,7 @@ static void put_7bit(forge_buf_t *b, const char *text)
         forge_util_buf_add(b, *c == '\n' ? "\r\n" : c, *c == '\n' ? 2 : 1);
 }
 
-/* Quoted-printable: a line that would be longer than 76 is broken softly; blanks before a line's end are encoded. */
+/* Quoted-printable: lines longer than 76 get soft line breaks, and blanks at the end of a line are encoded. */
 static void put_quoted(forge_buf_t *b, const char *text)
 {
     int column = 0;

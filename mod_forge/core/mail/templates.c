@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What each mail says. One source gives text and HTML: a mail is a list of paragraphs with {facts} in them.
+ * The texts of the mails. One source produces text and HTML: a mail is a list of paragraphs with {facts} in them.
  */
 #include "mail.h"
 #include <apr_strings.h>
@@ -84,7 +84,7 @@ static void put_escaped(forge_buf_t *b, const char *text)
     }
 }
 
-/* The value of {name} as one line; "" and missing when there is none. */
+/* The value of {name} as one line. Without one: "", and the mail counts as incomplete. */
 static const char *fact(writer_t *w, const char *name, apr_size_t len)
 {
     const char *key = apr_pstrmemdup(w->p, name, len);
@@ -101,7 +101,7 @@ static const char *fact(writer_t *w, const char *name, apr_size_t len)
     return line;
 }
 
-/* A text with its {facts} filled in; what a fact holds is never read as a template. */
+/* Writes a text with its {facts} filled in. The value of a fact is never read as a template. */
 static void put_filled(writer_t *w, forge_buf_t *b, const char *text)
 {
     while (*text) {
