@@ -138,8 +138,10 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 /* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one
  * here, on its thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
-/* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
-forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+/* *good says whether it matches, composed (NFC) or as it was typed; stored NULL is checked against the dummy, for the
+ * same time. *decomposed (may be NULL): only as it was typed, from when hashes were not made of the composed form. */
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                          bool *decomposed);
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */

@@ -74,13 +74,30 @@ forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, co
     return *hash ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
-forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good)
+static forge_status_t verify(forge_req_t *q, const char *password, const char *stored, bool *good)
 {
     work_t work = {.p = q->pool, .password = password};
     FORGE_TRY(begin(q));
     work.against = stored ? stored : forge_core_hash_dummy(q->pool, forge_config_bcrypt_cost(q->config));
     delegate(&work);
     *good = work.good && stored;
+    return FORGE_OK;
+}
+
+/* What has two forms is hashed twice, also when the first one matches or there is no account: the time tells only what
+ * the client knows, how it typed. No text has more than two forms here, so the cost is bounded. */
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                          bool *decomposed)
+{
+    apr_size_t len;
+    bool typed = false;
+    const char *composed = forge_core_password_composed(q->pool, password, strlen(password), &len);
+    FORGE_TRY(verify(q, composed, stored, good));
+    if (composed != password)
+        FORGE_TRY(verify(q, password, stored, &typed));
+    if (decomposed)
+        *decomposed = typed;
+    *good = *good || typed;
     return FORGE_OK;
 }
 

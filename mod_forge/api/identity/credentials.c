@@ -22,7 +22,7 @@ static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, con
 {
     bool good;
     forge_status_t status =
-        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good);
+        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good, NULL);
     if (status != FORGE_OK) { /* not checked */
         forge_api_guess_settle(q, g, false);
         return status;
