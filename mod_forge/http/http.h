@@ -72,6 +72,8 @@ forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const cha
                                 const char *detail);
 /* With all of them. */
 forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const forge_faults_t *faults);
+/* FORGE_E_STEP_UP of another kind: the caller's login is longer ago than max_age, which the challenge says. */
+forge_status_t forge_fail_old_login(forge_req_t *q, apr_interval_time_t max_age);
 void forge_http_retry_after(forge_req_t *q, int seconds); /* for the 429 or 503 that follows */
 /* Logs at warn with this request's id; the tag ("FG0412") is unique in the project. Never format user text into
  * `format` itself. */

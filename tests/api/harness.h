@@ -23,7 +23,7 @@ typedef enum port_t {
     PORT_TLS,    /* the same over TLS */
     PORT_LIMITS, /* small rate limits (limits.c) */
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no
-                  * guests, no reuse window
+                  * guests, no reuse window, no login that is fresh
                   */
     PORT_POOL,  /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University"
                  */

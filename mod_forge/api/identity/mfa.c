@@ -43,7 +43,7 @@ static const forge_field_t login_reply_fields[] = {
 const forge_shape_t forge_api_login_reply = {"Login", login_reply_fields};
 
 static const forge_field_t setup_body_fields[] = {
-    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_NULLABLE, .fields = password_field},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_proof_field},
     {.name = NULL},
 };
 static const forge_shape_t setup_body = {.fields = setup_body_fields};
@@ -106,13 +106,11 @@ static const char *make_codes(forge_req_t *q, forge_json_t *shown)
 
 static forge_status_t mfa_setup(forge_req_t *q)
 {
-    const char *password = forge_core_input_text(q->body, "password");
     const forge_actor_t by = forge_api_actor(q);
     unsigned char secret[FORGE_TOTP_SECRET_BYTES];
     forge_rows_t *account, *rows;
     forge_db_t *db;
-    if (password)
-        FORGE_TRY(forge_api_password_confirm(q, password));
+    FORGE_TRY(forge_api_proof(q, forge_core_input_text(q->body, "password")));
     forge_core_totp_secret(secret);
     const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, by.id);
     const char *sealed = forge_core_seal(q->pool, q->keys, context, secret, sizeof(secret));
@@ -304,8 +302,8 @@ static forge_status_t mfa_backup_codes(forge_req_t *q)
 
 /* --- routes --- */
 
-static const forge_status_t setup_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_ENABLED, FORGE_E_ACCOUNT_LOCKED,
-                                              FORGE_E_BUSY, FORGE_OK};
+static const forge_status_t setup_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_STEP_UP, FORGE_E_MFA_ENABLED,
+                                              FORGE_E_ACCOUNT_LOCKED,  FORGE_E_BUSY,    FORGE_OK};
 static const forge_status_t verify_errors[] = {
     FORGE_E_UNAUTHENTICATED,
     FORGE_E_MFA_CODE_INVALID,
@@ -335,8 +333,9 @@ static const forge_route_t routes[] = {
      .operation = "mfa_setup", .summary = "Set up a second factor",
      .description = "Creates the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
          "code. Login asks for the factor only after a first code was sent to /auth/mfa/verify. Another setup "
-         "replaces a factor that is not verified yet. Open to every account, in a session from a login. If a "
-         "password is sent, it must be correct."},
+         "replaces a factor that is not verified yet. Open to every account, in a session from a login. Needs the "
+         "password, or a login of the last few minutes (ForgeFreshLogin): else 401 with max_age (RFC 9470). Refreshing "
+         "tokens is no login."},
     {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
      .handle = mfa_verify, .operation = "mfa_verify", .summary = "Verify a code",

@@ -59,10 +59,19 @@ static const forge_stmt_t verify_resend = {
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
     "SELECT count(*) AS n FROM mail"};
 
-/* $1 account, $2 token's sha256, $3 address, $4 its key, $5 sender, $6 payload, $7 ip, $8 request id. */
+/* The account of the caller as long as what was proven holds: the session, and the password that was checked. */
+#define MINE(session, set_at) \
+    "mine AS (SELECT u.id, u.email, u.email_key FROM forge.users u" \
+    " WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'" \
+    " AND (" set_at "::text IS NULL OR u.password_changed_at = " set_at "::timestamptz)" \
+    " AND (" session "::bigint = 0 OR EXISTS (SELECT FROM forge.sessions s WHERE s.id = " session "::bigint" \
+    " AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now())))"
+
+/* $1 account, $2 token's sha256, $3 address, $4 its key, $5 sender, $6 payload, $7 ip, $8 request id, $9 session,
+ * $10 when the password had been set. */
 static const forge_stmt_t email_change_request = {
     "email_change_request",
-    "WITH mine AS (SELECT id, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'), "
+    "WITH " MINE("$9", "$10") ", "
     "taken AS (SELECT FROM forge.users WHERE email_key = $4 AND id <> $1::bigint), "
     "who AS (SELECT id FROM mine WHERE email_key <> $4 AND NOT EXISTS (SELECT FROM taken)), "
     TOKEN("'email_change'", FORGE_PROOF_LIFE, "$2", "$3, $4") ", "
@@ -74,11 +83,11 @@ static const forge_stmt_t email_change_request = {
     " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS"
     " outcome, " FORGE_AUDITED};
 
-/* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same. */
+/* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same.
+ * $1 account, $2 address, $3 its key, $4 ip, $5 request id, $6 session, $7 when the password had been set. */
 static const forge_stmt_t email_change_unproven = {
     "email_change_unproven",
-    "WITH mine AS (SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <>"
-    " 'guest'), "
+    "WITH " MINE("$6", "$7") ", "
     "taken AS (SELECT FROM forge.users WHERE email_key = $3 AND id <> $1::bigint), "
     "changed AS ("
     " UPDATE forge.users u SET email = $2, email_key = $3, email_verified = false FROM mine"
@@ -154,10 +163,11 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 
 forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *id = forge_util_itoa(p, in->user_id);
+    const char *id = forge_util_itoa(p, in->user_id), *session = forge_util_itoa(p, in->session_id);
     const forge_args_t proven = FORGE_ARGS(id, in->sha256, in->email, in->email_key, in->mail.sender, in->mail.payload,
-                                           forge_store_ip(p, in->ip), in->request_id);
-    const forge_args_t unproven = FORGE_ARGS(id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id);
+                                           forge_store_ip(p, in->ip), in->request_id, session, in->set_at);
+    const forge_args_t unproven =
+        FORGE_ARGS(id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id, session, in->set_at);
     forge_rows_t *rows;
     forge_status_t status = in->mail.sender ? forge_store_run(db, p, &email_change_request, proven, &rows)
                                             : forge_store_run(db, p, &email_change_unproven, unproven, &rows);

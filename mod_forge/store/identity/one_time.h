@@ -40,7 +40,8 @@ forge_status_t forge_store_verify_resend(forge_db_t *db, apr_pool_t *p, const fo
 /* The address is to become email: a mail goes to it, and the change happens when its token comes back
  * (forge_store_email_verify). Without mail it happens at once and the address counts as not verified. The address that
  * the account has already changes nothing. FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED (too many mails in this hour),
- * FORGE_E_NOT_FOUND. in: user_id, sha256, email, email_key, mail, ip, request_id. */
+ * FORGE_E_NOT_FOUND, also when the session (0: not asked) has ended or the password was changed since set_at. in:
+ * user_id, session_id, set_at, sha256, email, email_key, mail, ip, request_id. */
 forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in);
 /* Spends a token of kind verify or email_change. The second changes the address, voids the account's other tokens and
  * sends `mail` to the old address. FORGE_E_TOKEN_INVALID; FORGE_E_EMAIL_TAKEN, then the token is not spent. in: sha256,
@@ -49,8 +50,8 @@ forge_status_t forge_store_email_verify(forge_db_t *db, apr_pool_t *p, const for
 
 /* --- passwords.c --- */
 
-/* Address and username of an active account, for the rules of a new password: _email, username, _set_at; no rows when
- * it is gone. */
+/* Address and username of an active account, for the rules of a new password and a new address: _email, _email_key,
+ * username, _set_at; no rows when it is gone. */
 forge_status_t forge_store_password_owner(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, forge_rows_t **rows);
 /* Spends a reset token: new password, all sessions ended, API keys deleted, lockout lifted, all other tokens void, a
  * notice. FORGE_E_TOKEN_INVALID. in: sha256, password_hash, mail, ip, request_id. */

@@ -32,6 +32,10 @@ forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const 
 /* Live sessions of one account: id, device_name, user_agent, ip, created_at, last_seen_at, current. Base args: account,
  * its session. */
 extern const forge_list_t forge_store_sessions_list;
+/* FORGE_OK when the caller's session began by a login at most `most` ago, however often its tokens were refreshed;
+ * FORGE_E_STEP_UP when it is older, FORGE_E_INVALID_TOKEN when it has ended. */
+forge_status_t forge_store_session_fresh(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         apr_interval_time_t most);
 /* Ends the caller's own session; nothing when it has ended already. */
 forge_status_t forge_store_session_logout(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
 /* Ends all sessions of the caller. */
