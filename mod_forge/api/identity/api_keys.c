@@ -73,7 +73,7 @@ static const char *read_scopes(forge_req_t *q)
     return arrays[scopes];
 }
 
-/* A new key; only its digest and its prefix go to the database. */
+/* A new key; only its digest and its prefix go to the database. Its owner hears of it. */
 static const char *make_key(forge_req_t *q, forge_new_key_t *key)
 {
     unsigned char bits[KEY_BITS];
@@ -82,6 +82,9 @@ static const char *make_key(forge_req_t *q, forge_new_key_t *key)
                *text = apr_pstrcat(q->pool, FORGE_API_KEY_PREFIX, secret, NULL);
     key->prefix = apr_pstrmemdup(q->pool, secret, PREFIX_LEN);
     key->sha256 = forge_core_sha256_hex(q->pool, text, strlen(text));
+    forge_json_t *facts = forge_api_mail_notice(q);
+    forge_util_json_put_text(facts, "prefix", key->prefix);
+    key->mail = forge_api_mail(q, facts);
     return text;
 }
 
@@ -156,7 +159,7 @@ static const forge_route_t routes[] = {
      .description = "The key acts for the account with its role. Send it as a bearer token. It may only read unless "
          "scopes say more. It is shown only once. An account can have at most 50 keys. Open to every account, not to "
          "guests. Needs the password, or a login of the last few minutes (ForgeFreshLogin): else 401 with max_age "
-         "(RFC 9470). Refreshing tokens is no login."},
+         "(RFC 9470). Refreshing tokens is no login. A notice goes to the account's address."},
     {FORGE_DELETE, "/auth/api-keys/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .success = 204,
      .handle = key_delete, .operation = "api_key_delete", .summary = "Delete one of my API keys",
      .description = "The key is refused from the next request on. A key of another account is answered as not found."},

@@ -151,7 +151,8 @@ static const forge_route_t routes[] = {
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &reset_body, .errors = reset_errors, .handle = password_reset,
      .operation = "auth_password_reset", .summary = "Set a new password with a token",
      .description = "Open to anyone who has the token from the mail. The token is valid for one change; a refused "
-         "password does not use it up. The reset ends all sessions of the account, deletes its API keys, lifts a "
+         "password does not use it up. The reset ends all sessions of the account, deletes its API keys and a "
+         "second factor that was enrolled while the address was not verified, lifts a "
          "lockout and voids its other tokens. A notice goes to the account's address."},
     {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors,

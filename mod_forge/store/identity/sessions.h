@@ -5,6 +5,7 @@
 #ifndef FORGE_STORE_SESSIONS_H
 #define FORGE_STORE_SESSIONS_H
 
+#include "store/mail/mail.h"
 #include "store/store.h"
 
 #define FORGE_SESSION_HOURS  720 /* a session ends so long after it began, whatever its tokens say */
@@ -62,6 +63,7 @@ typedef struct forge_new_key_t {
     const char *name, *prefix, *sha256;
     const char *scopes;       /* a PostgreSQL array, "{read,write}" */
     const char *expires_days; /* NULL: never */
+    forge_new_mail_t mail;    /* the notice to its owner */
 } forge_new_key_t;
 /* Keys of one account: id, name, prefix, scopes, created_at, last_used_at, expires_at. Base args: account. */
 extern const forge_list_t forge_store_api_keys_list;

@@ -301,6 +301,8 @@ static const char belongings[] =
     "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at) VALUES (3, "
     "'verify', sha256('1'), 'bob@example.org',"
     " 'bob@example.org', now() + interval '1 hour');"
+    "INSERT INTO forge.email_undos (user_id, sha256, email, email_key, expires_at) VALUES (3, sha256('1'), "
+    "'was@example.org', 'was@example.org', now() + interval '72 hours');"
     "INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) VALUES ('verify', "
     "'https://x.org', 'bob@example.org', 3, repeat('p', 40));"
     "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', "
