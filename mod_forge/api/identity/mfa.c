@@ -343,7 +343,8 @@ static const forge_route_t routes[] = {
      .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
      .handle = mfa_verify, .operation = "mfa_verify", .summary = "Verify a code",
      .description = "With an mfa_token: completes a login; the answer has the account and tokens. Logged in, with a "
-         "factor that was set up: activates it, ends the other sessions and shows ten backup codes once; a notice goes to the account's address. Logged in, "
+         "factor that was set up: activates it, ends the other sessions and shows ten backup codes once; a notice goes "
+         "to the account's address. Logged in, "
          "with an active factor: returns a new access token whose amr shows the second factor (step-up). A code is "
          "valid once. An mfa_token ends at its fifth wrong code or after five minutes."},
     {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,

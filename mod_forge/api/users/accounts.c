@@ -180,7 +180,8 @@ static const forge_route_t routes[] = {
      .description = "For administrators. Clears the failed logins of the account, so that it can log in again from "
          "anywhere."},
     {FORGE_POST, "/users/{id}/reset-mfa", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
-     .errors = reset_errors, .handle = account_reset_mfa, .operation = "account_reset_mfa", .summary = "Remove the second factor",
+     .errors = reset_errors, .handle = account_reset_mfa, .operation = "account_reset_mfa",
+     .summary = "Remove the second factor",
      .description = "For administrators, when somebody has lost their second factor. Backup codes become void too, "
          "and the account is logged out everywhere. On the own account a login of the last few minutes is needed "
          "(ForgeFreshLogin): else 401 with max_age (RFC 9470)."},

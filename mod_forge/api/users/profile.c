@@ -215,8 +215,8 @@ static forge_status_t profile_export(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS | FORGE_R_HASHES, .body = &profile_body,
-     .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
+    {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS | FORGE_R_HASHES,
+     .body = &profile_body, .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
      .operation = "profile_update", .summary = "Change my profile",
      .description = "Only the members that are sent change; null clears a member. Another e-mail address needs "
          "current_password, in a session from a login, and gets a mail. It becomes the account's address after the "

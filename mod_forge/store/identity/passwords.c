@@ -8,8 +8,8 @@
 
 static const forge_stmt_t owner = {
     "password_owner",
-    "SELECT email AS _email, email_key AS _email_key, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND"
-    " is_active AND role <> 'guest'"};
+    "SELECT email AS _email, email_key AS _email_key, username, password_changed_at AS _set_at FROM forge.users"
+    " WHERE id = $1::bigint AND is_active AND role <> 'guest'"};
 
 /* As forge_store_hold_account, by a token. */
 static const forge_stmt_t hold_by_token = {
