@@ -61,8 +61,8 @@ forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bo
  * FORGE_E_ACCOUNT_LOCKED (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards:
  * not for routes with FORGE_R_IDEMPOTENT. */
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
-/* Before what proves identity changes (SPEC 3): the password where one was sent, as above; NULL: the login of the caller
- * must be of the last ForgeFreshLogin, else FORGE_E_STEP_UP with max_age. An API key has no login: for routes with
+/* Before what proves identity changes (SPEC 3): the password where one was sent, as above; NULL: the login must be
+ * of the last ForgeFreshLogin, else FORGE_E_STEP_UP with max_age. An API key has no login: for routes with
  * FORGE_R_SESSION, and before anything is claimed. */
 forge_status_t forge_api_proof(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent →

@@ -632,7 +632,8 @@ Suite *forge_test_store_sessions(void)
 {
     /* clang-format off */
     const TTest *const tests[] = {
-        login_is_fresh_for_a_while, refresh_makes_a_chain, session_ends_after_720_hours, again_inside_the_window, reuse_ends_the_session,
+        login_is_fresh_for_a_while,
+        refresh_makes_a_chain, session_ends_after_720_hours, again_inside_the_window, reuse_ends_the_session,
         no_window_at_all, what_does_not_refresh, rolled_back_consumes_nothing, parallel_uses_make_one_chain,
         logout_beats_a_waiting_refresh, logout_ends_one, only_ones_own_end, ticket_opens_once, ticket_is_void,
         ticket_opens_once_in_parallel, guest_has_no_address, guest_becomes_an_account,
