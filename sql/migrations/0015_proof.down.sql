@@ -15,6 +15,7 @@ ALTER TABLE forge.mail_outbox
     ADD CONSTRAINT mail_outbox_kind_known CHECK (kind IN ('verify', 'reset', 'email_change', 'email_changed_notice',
         'password_changed_notice', 'invitation'));
 ALTER TABLE forge.mfa_factors DROP COLUMN email_proven;
+DROP TRIGGER email_kept_on_change ON forge.users;
 DROP TRIGGER email_kept ON forge.users;
 DROP FUNCTION forge.users_email_kept();
 DROP TABLE forge.email_undos;

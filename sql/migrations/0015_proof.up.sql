@@ -32,8 +32,11 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER email_kept AFTER INSERT OR UPDATE OF email_key ON forge.users
+CREATE TRIGGER email_kept AFTER INSERT ON forge.users
     FOR EACH ROW EXECUTE FUNCTION forge.users_email_kept();
+-- Not "UPDATE OF email_key": another trigger may set it.
+CREATE TRIGGER email_kept_on_change AFTER UPDATE ON forge.users
+    FOR EACH ROW WHEN (NEW.email_key IS DISTINCT FROM OLD.email_key) EXECUTE FUNCTION forge.users_email_kept();
 
 -- A factor does not outlive a reset by mail when the address was not proven while it was enrolled: it may be a stranger's.
 ALTER TABLE forge.mfa_factors ADD COLUMN email_proven boolean NOT NULL DEFAULT false;

@@ -133,7 +133,7 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
     " WHERE t.user_id = f.id AND t.kind = 'email_change' AND t.used_at IS NULL)"
 
 /* Whether an address is kept for another account than this one (0: for any), which may still undo its change. The
- * trigger users.email_kept says the same at last. */
+ * triggers email_kept of forge.users say the same at last. */
 #define FORGE_EMAIL_KEPT(key, account) \
     "EXISTS (SELECT FROM forge.email_undos k WHERE k.email_key = " key " AND k.user_id <> " account \
     " AND k.used_at IS NULL AND k.expires_at > now())"

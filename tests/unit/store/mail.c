@@ -255,9 +255,9 @@ START_TEST(change_of_address_undone_in_part)
     ck_assert_int_eq(forge_store_email_change_request(db, P, &in), FORGE_OK);
     in.undo_sha256 = sha('u');
     ck_assert_int_eq(forge_store_email_verify(db, P, &in), FORGE_OK);
-    sql("ALTER TABLE forge.users DISABLE TRIGGER email_kept;"
+    sql("ALTER TABLE forge.users DISABLE TRIGGER email_kept_on_change;"
         "UPDATE forge.users SET email = 'ada@example.org', email_key = 'ada@example.org' WHERE id = 2;"
-        "ALTER TABLE forge.users ENABLE TRIGGER email_kept");
+        "ALTER TABLE forge.users ENABLE TRIGGER email_kept_on_change");
     in.sha256 = sha('u');
     ck_assert_int_eq(forge_store_email_undo(db, P, &in), FORGE_E_EMAIL_TAKEN);
     sql("UPDATE forge.users SET email = 'bob@example.org', email_key = 'bob@example.org' WHERE id = 2");
