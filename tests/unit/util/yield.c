@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SPINNERS 16
-#define LONG     20000 /* µs of processor time: forty looks at those who wait */
+#define SPINNERS 8
+#define LONG     100000 /* µs of processor time: two hundred looks at those who wait */
 
 typedef struct sum_t {
     uint64_t result;
