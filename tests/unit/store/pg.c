@@ -2,7 +2,7 @@
  * Starts and stops the private PostgreSQL of the tests of store/.
  */
 #include "pg.h"
-#include "../locale.h"
+#include "../turkish.h"
 #include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>

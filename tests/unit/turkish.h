@@ -2,8 +2,8 @@
  * A Turkish locale of libc, where the small letter of I is another one than i: made from the sources of the package
  * locales, so that no test depends on what a machine has installed.
  */
-#ifndef FORGE_UNIT_LOCALE_H
-#define FORGE_UNIT_LOCALE_H
+#ifndef FORGE_UNIT_TURKISH_H
+#define FORGE_UNIT_TURKISH_H
 
 #include <check.h>
 #include <stdio.h>
