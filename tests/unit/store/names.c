@@ -113,9 +113,8 @@ START_TEST(usernames_of_erased_accounts_are_nobody_elses)
     ck_assert_int_eq(forge_store_account_delete(db, P, &root, 1, NULL), FORGE_OK);
     ck_assert_str_eq(ask("SELECT username FROM forge.users WHERE id = 1"), "deleted_1");
     nobody_gets("alice", "Alice");
-    ck_assert_str_eq(
-        ask("SELECT count(*) FROM forge.former_usernames WHERE position('alice'::bytea IN sha256) > 0"),
-        "0"); /* a digest, not the name */
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.former_usernames WHERE position('alice'::bytea IN sha256) > 0"),
+                     "0"); /* a digest, not the name */
 }
 END_TEST
 
@@ -287,9 +286,9 @@ static const char *utf8_of(unsigned c)
 START_TEST(every_letter_agrees_with_its_key)
 {
     int taken = 0;
-    for (unsigned from = 0x80; from < 0x10000; from += 0x800) {
-        forge_buf_t *b = forge_util_buf_make(P, 65536, 1 << 20);
-        for (unsigned c = from; c < from + 0x800 && c < 0x10000; c++) {
+    for (unsigned from = 0x80; from < 0x10000; from += 0x40) {
+        forge_buf_t *b = forge_util_buf_make(P, 8192, 65536);
+        for (unsigned c = from; c < from + 0x40 && c < 0x10000; c++) {
             if (c >= 0xd800 && c < 0xe000)
                 continue;
             taken += pair(b, apr_pstrcat(P, "x", utf8_of(c), "Y@example.org", NULL));
