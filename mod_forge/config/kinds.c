@@ -201,7 +201,7 @@ static const char *read_limit(const forge_setting_t *s)
     int by = s->n > 2    ? forge_config_parse_choice(s->words[2], "ip|user")
              : class < 0 ? 0
                          : forge_config_classes[class].by_account;
-    bool stream = class == FORGE_LIMIT_STREAM && strcasecmp(s->words[1], "off") != 0;
+    bool stream = class == FORGE_LIMIT_STREAM && apr_cstr_casecmp(s->words[1], "off") != 0;
     if (class < 0)
         return refuse(s, s->words[0], "one of the classes " CLASS_NAMES);
     if (by < 0)
@@ -258,7 +258,7 @@ static const char *read_url(const forge_setting_t *s)
 /* Stores "none" as empty text, so that a location can override the server's page. */
 static const char *read_page(const forge_setting_t *s)
 {
-    bool none = strcasecmp(s->words[0], "none") == 0;
+    bool none = apr_cstr_casecmp(s->words[0], "none") == 0;
     if (!none && !forge_config_parse_page(s->words[0]))
         return refuse(s, s->words[0],
                       "a path of this site (/login), http:// or https:// with host and optional path, or none");
@@ -270,7 +270,7 @@ static const char *read_page(const forge_setting_t *s)
 static const char *read_log(const forge_setting_t *s)
 {
     const char *word = s->words[0];
-    if (strcasecmp(word, "off") == 0)
+    if (apr_cstr_casecmp(word, "off") == 0)
         word = "";
     else if (*word != '|')
         word = *word ? ap_server_root_relative(s->p, word) : NULL;
@@ -287,7 +287,7 @@ static const char *read_lockout(const forge_setting_t *s)
 {
     forge_lockout_t lockout = {0, 0};
     apr_int64_t n = 0;
-    bool off = s->n == 1 && strcasecmp(s->words[0], "off") == 0;
+    bool off = s->n == 1 && apr_cstr_casecmp(s->words[0], "off") == 0;
     if (!off && (s->n != 2 || !forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high ||
                  !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN ||
                  lockout.duration > LOCKOUT_MAX))

@@ -4,10 +4,8 @@
 #include "parse.h"
 #include "core/identity/identity.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
-#include <strings.h>
 
 #define NAME_MAX_LEN 64
 #define HOST_MAX_LEN 253 /* RFC 1035 §2.3.4, in text form */
@@ -71,7 +69,7 @@ bool forge_config_parse_rate(const char *text, forge_limit_t *rate)
 {
     const char *slash = strchr(text, '/');
     forge_limit_t value = {0, 0};
-    if (strcasecmp(text, "off") == 0) {
+    if (apr_cstr_casecmp(text, "off") == 0) {
         *rate = value;
         return true;
     }
@@ -88,7 +86,7 @@ int forge_config_parse_choice(const char *text, const char *choices)
     apr_size_t len = strlen(text);
     for (int i = 0;; i++) {
         apr_size_t word = strcspn(choices, "|");
-        if (word == len && strncasecmp(text, choices, len) == 0)
+        if (word == len && apr_cstr_casecmpn(text, choices, len) == 0)
             return i;
         if (!choices[word])
             return -1;
@@ -99,7 +97,7 @@ int forge_config_parse_choice(const char *text, const char *choices)
 bool forge_config_parse_name(const char *text)
 {
     apr_size_t len = strlen(text);
-    return len > 0 && len <= NAME_MAX_LEN && apr_isalnum(*text) &&
+    return len > 0 && len <= NAME_MAX_LEN && forge_util_is_alnum(*text) &&
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/-") == len;
 }
 
@@ -141,7 +139,7 @@ const char *forge_config_parse_origin(apr_pool_t *p, const char *text)
     apr_int64_t number = 0;
     char *origin;
     int port;
-    if (!scheme || !apr_isalpha(*text) || strncmp(text + scheme, "://", 3) != 0)
+    if (!scheme || !forge_util_is_alpha(*text) || strncmp(text + scheme, "://", 3) != 0)
         return NULL;
     host = host_length(text + scheme + 3);
     port = host ? port_length(text + scheme + 3 + host, &number) : -1;
@@ -149,7 +147,7 @@ const char *forge_config_parse_origin(apr_pool_t *p, const char *text)
         return NULL;
     origin = apr_pstrdup(p, text);
     for (char *c = origin; *c; c++)
-        *c = (char)apr_tolower(*c);
+        *c = forge_util_lower(*c);
     if ((number == 443 && strncmp(origin, "https:", 6) == 0) || (number == 80 && strncmp(origin, "http:", 5) == 0))
         origin[scheme + 3 + host] = '\0';
     return origin;

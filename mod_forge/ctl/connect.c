@@ -3,11 +3,9 @@
  */
 #include "ctl.h"
 #include "store/store.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* The next logical line, with continuation lines joined as httpd does; NULL at the end. */
 static char *next_line(apr_pool_t *p, const char **rest)
@@ -30,11 +28,11 @@ static char *next_line(apr_pool_t *p, const char **rest)
 static const char *next_word(apr_pool_t *p, const char **text)
 {
     const char *t = *text;
-    while (apr_isspace(*t))
+    while (forge_util_is_space(*t))
         t++;
     char quote = *t == '"' || *t == '\'' ? *t++ : '\0';
     char *word = apr_palloc(p, strlen(t) + 1), *w = word;
-    while (*t && (quote ? *t != quote : !apr_isspace(*t))) {
+    while (*t && (quote ? *t != quote : !forge_util_is_space(*t))) {
         if (quote && *t == '\\' && (t[1] == quote || t[1] == '\\'))
             t++;
         *w++ = *t++;
@@ -49,7 +47,7 @@ static const char *find_line(forge_ctl_t *ctl, const char *file, const char *dir
 {
     const char *line, *rest = forge_ctl_file_read(ctl->pool, file, NULL, why);
     while (rest && (line = next_line(ctl->pool, &rest)))
-        if (strcasecmp(next_word(ctl->pool, &line), directive) == 0)
+        if (apr_cstr_casecmp(next_word(ctl->pool, &line), directive) == 0)
             return line;
     return NULL;
 }

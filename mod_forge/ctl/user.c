@@ -87,6 +87,10 @@ static int user_set_role(forge_ctl_t *ctl)
     if (forge_store_rows_count(rows) == 0)
         return unknown(shown);
     printf("%s: %s, was %s\n", shown, ctl->args[1], forge_store_rows_text(rows, 0, "_old_role"));
+    /* Anybody can register an address; the operator may have meant the person. */
+    if (!forge_store_rows_bool(rows, 0, "email_verified"))
+        fprintf(stderr, "note: nobody has verified this address; make sure that account %s (%s) is who you mean\n",
+                forge_store_rows_text(rows, 0, "id"), forge_store_rows_text(rows, 0, "username"));
     return FORGE_CTL_OK;
 }
 

@@ -22,7 +22,7 @@ APLOG_USE_MODULE(forge);
 bool forge_doors_guarded(request_rec *r)
 {
     const char *type = ap_auth_type(r);
-    return type && strcasecmp(type, "Forge") == 0;
+    return type && apr_cstr_casecmp(type, "Forge") == 0;
 }
 
 /* --- who it is --- */
@@ -53,7 +53,9 @@ static forge_status_t describe(request_rec *r, const forge_server_t *server, for
         return FORGE_E_INVALID_TOKEN;
     door->username = forge_store_rows_text(rows, 0, "username");
     door->email = forge_store_rows_text(rows, 0, "email");
+    door->email_proven = forge_store_rows_bool(rows, 0, "email_verified");
     door->orgs = forge_store_rows_text(rows, 0, "orgs");
+    door->org_ids = forge_store_rows_text(rows, 0, "org_ids");
     door->who.role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role"));
     return FORGE_OK;
 }
@@ -221,7 +223,7 @@ int forge_doors_authz(request_rec *r)
 
 int forge_doors_challenge(request_rec *r, const char *type)
 {
-    if (!type || strcasecmp(type, "Forge") != 0)
+    if (!type || apr_cstr_casecmp(type, "Forge") != 0)
         return DECLINED;
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_server_challenge(r, FORGE_E_UNAUTHENTICATED));
     return OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Require forge-role, forge-org, forge-enrolled and forge-mfa. Their arguments are read at configtest, those with %{…}
- * at each request, so that one <LocationMatch> can protect the folders of all organisations or courses.
+ * Require forge-role, forge-org, forge-user, forge-enrolled and forge-mfa. Their arguments are read at configtest,
+ * those with %{…} at each request, so that one <LocationMatch> can protect the folders of all organisations or courses.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -13,7 +13,6 @@
 #include <http_log.h>
 #include <http_request.h>
 #include <mod_auth.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -62,12 +61,21 @@ static int rank_of(const char *role, apr_size_t len)
     return 0;
 }
 
-/* Splits "slug:role" or "slug"; the slug must have the form of the database. */
-static bool org_read(const char *word, apr_size_t *slug_len, int *rank)
+/* Whether the text is "#" and a number as the database gives them. */
+static bool number_read(const char *word, apr_size_t len, apr_int64_t *id)
+{
+    return len > 1 && word[0] == '#' && word[1] >= '1' && word[1] <= '9' && forge_util_atoi(word + 1, len - 1, id);
+}
+
+/* Splits "slug:role", "slug", "#7:role" or "#7"; the slug must have the form of the database. */
+static bool org_read(const char *word, apr_size_t *name_len, int *rank)
 {
     apr_size_t len = strcspn(word, ":");
-    *slug_len = len;
+    apr_int64_t id;
+    *name_len = len;
     *rank = word[len] ? rank_of(word + len + 1, strlen(word + len + 1)) : 1;
+    if (*rank > 0 && number_read(word, len, &id))
+        return true;
     if (len == 0 || len > SLUG_MAX || *rank == 0 || strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-") < len)
         return false;
     for (apr_size_t i = 0; i < len; i++)
@@ -84,7 +92,7 @@ static bool org_good(apr_pool_t *p, const char *word)
     return org_read(word, &len, &rank);
 }
 
-/* Looks the slug up in "slug:role slug:role". */
+/* Looks the slug up in "slug:role slug:role", the number in "#7:role #9:role". */
 static bool org_holds(request_rec *r, forge_visitor_t *door, const char *word)
 {
     apr_size_t len;
@@ -92,13 +100,29 @@ static bool org_holds(request_rec *r, forge_visitor_t *door, const char *word)
     (void)r;
     if (!org_read(word, &len, &least))
         return false;
-    for (const char *at = door->orgs; *at; at += strspn(at, " ")) {
+    for (const char *at = *word == '#' ? door->org_ids : door->orgs; *at; at += strspn(at, " ")) {
         apr_size_t whole = strcspn(at, " ");
         if (whole > len && at[len] == ':' && strncmp(at, word, len) == 0)
             return rank_of(at + len + 1, whole - len - 1) >= least;
         at += whole;
     }
     return false;
+}
+
+/* --- forge-user: this account, whatever it is called today --- */
+
+static bool user_good(apr_pool_t *p, const char *word)
+{
+    apr_int64_t id;
+    (void)p;
+    return number_read(word, strlen(word), &id);
+}
+
+static bool user_holds(request_rec *r, forge_visitor_t *door, const char *word)
+{
+    apr_int64_t id;
+    (void)r;
+    return number_read(word, strlen(word), &id) && door->who.user_id == id;
 }
 
 /* --- forge-enrolled: enrolled in a course that the account can see, or its instructor --- */
@@ -148,8 +172,9 @@ static bool factor_holds(request_rec *r, forge_visitor_t *door, const char *word
 
 static const kind_t kinds[] = {
     {"forge-role", "guest, student, instructor or admin", role_good, role_holds, false, true},
-    {"forge-org", "slug or slug:role (member, admin or owner), as in 'forge-org acme:admin'", org_good, org_holds,
-     false, true},
+    {"forge-org", "slug, slug:role, #number or #number:role (member, admin or owner), as in 'forge-org #7:admin'",
+     org_good, org_holds, false, true},
+    {"forge-user", "# and the number of an account, as in 'forge-user #12'", user_good, user_holds, false, false},
     {"forge-enrolled", "the number of a course, as in 'forge-enrolled 7'", course_good, course_holds, false, true},
     {"forge-mfa", "no arguments", NULL, factor_holds, true, false},
 };
@@ -161,7 +186,7 @@ static char *next_word(apr_pool_t *p, const char **line)
     const char *end = *line += strspn(*line, " \t");
     if (*end == '"' || *end == '\'')
         return ap_getword_conf(p, line);
-    for (; *end && (depth > 0 || !apr_isspace(*end)); end++)
+    for (; *end && (depth > 0 || !forge_util_is_space(*end)); end++)
         depth += *end == '{' ? 1 : *end == '}' && depth > 0 ? -1 : 0;
     char *word = apr_pstrmemdup(p, *line, (apr_size_t)(end - *line));
     *line = end + strspn(end, " \t");
@@ -246,12 +271,13 @@ static authz_status check(const kind_t *kind, request_rec *r, const apr_array_he
 
 PROVIDER(role, 0);
 PROVIDER(org, 1);
-PROVIDER(course, 2);
-PROVIDER(factor, 3);
+PROVIDER(user, 2);
+PROVIDER(course, 3);
+PROVIDER(factor, 4);
 
 void forge_doors_authz_register(apr_pool_t *p)
 {
-    static const authz_provider *const providers[] = {&role, &org, &course, &factor};
+    static const authz_provider *const providers[] = {&role, &org, &user, &course, &factor};
     for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++)
         ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, kinds[i].name, AUTHZ_PROVIDER_VERSION, providers[i],
                                   AP_AUTH_INTERNAL_PER_CONF);

@@ -46,10 +46,17 @@ static const char *tell_username(apr_pool_t *p, const forge_visitor_t *door)
     return door->username;
 }
 
+/* An address stands for a person only once it is proven: until then anybody may have typed it. */
 static const char *tell_email(apr_pool_t *p, const forge_visitor_t *door)
 {
     (void)p;
-    return door->email;
+    return door->email_proven ? door->email : "";
+}
+
+static const char *tell_email_unverified(apr_pool_t *p, const forge_visitor_t *door)
+{
+    (void)p;
+    return door->email_proven ? "" : door->email;
 }
 
 static const char *tell_role(apr_pool_t *p, const forge_visitor_t *door)
@@ -80,9 +87,10 @@ typedef struct variable_t {
     const char *(*tell)(apr_pool_t *p, const forge_visitor_t *door);
 } variable_t;
 static const variable_t variables[] = {
-    {"FORGE_USER_ID", tell_id}, {"FORGE_USERNAME", tell_username}, {"FORGE_EMAIL", tell_email},
-    {"FORGE_ROLE", tell_role},  {"FORGE_SESSION", tell_session},   {"FORGE_ORGS", tell_orgs},
-    {"FORGE_AMR", tell_amr},
+    {"FORGE_USER_ID", tell_id},  {"FORGE_USERNAME", tell_username},
+    {"FORGE_EMAIL", tell_email}, {"FORGE_EMAIL_UNVERIFIED", tell_email_unverified},
+    {"FORGE_ROLE", tell_role},   {"FORGE_SESSION", tell_session},
+    {"FORGE_ORGS", tell_orgs},   {"FORGE_AMR", tell_amr},
 };
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
 
@@ -108,7 +116,7 @@ static int expression_lookup(ap_expr_lookup_parms *parms)
     if (parms->type != AP_EXPR_FUNC_VAR)
         return DECLINED;
     for (size_t i = 0; i < N_VARIABLES; i++)
-        if (strcasecmp(parms->name, variables[i].name) == 0) {
+        if (apr_cstr_casecmp(parms->name, variables[i].name) == 0) {
             *parms->func = (const void *)variable_value;
             *parms->data = &variables[i];
             return OK;

@@ -13,11 +13,13 @@ typedef struct forge_visitor_t {
     forge_status_t
         status;      /* FORGE_OK: logged in; FORGE_E_UNAUTHENTICATED: no credentials; else why they were refused */
     forge_who_t who; /* with the current role of the account */
-    const char *username, *email, *orgs; /* orgs: "slug:role slug:role" */
-    bool by_cookie;                      /* else by the Authorization header */
-    bool deciding;                       /* the Require lines are being evaluated */
-    bool lacks_factor;                   /* forge-mfa refused */
-    forge_status_t trouble;              /* why a Require line could not be decided: the database cannot be reached */
+    const char *username, *email; /* email: "" of a guest */
+    bool email_proven;            /* the address is the person's; else somebody typed it */
+    const char *orgs, *org_ids;   /* "slug:role slug:role", "#7:role #9:role" */
+    bool by_cookie;               /* else by the Authorization header */
+    bool deciding;                /* the Require lines are being evaluated */
+    bool lacks_factor;            /* forge-mfa refused */
+    forge_status_t trouble;       /* why a Require line could not be decided: the database cannot be reached */
 } forge_visitor_t;
 /* The visitor, looked up once per request; sub-requests and internal redirects share the answer. Never NULL. */
 forge_visitor_t *forge_doors_visitor(struct request_rec *r);
@@ -26,7 +28,7 @@ int forge_doors_authn(struct request_rec *r);    /* check_authn */
 int forge_doors_authz(struct request_rec *r);    /* check_authz, before the Require lines: 403 instead of httpd's 401 */
 int forge_doors_challenge(struct request_rec *r, const char *type); /* note_auth_failure */
 
-/* --- authz.c: Require forge-role, forge-org, forge-enrolled, forge-mfa --- */
+/* --- authz.c: Require forge-role, forge-org, forge-user, forge-enrolled, forge-mfa --- */
 
 void forge_doors_authz_register(apr_pool_t *p);
 

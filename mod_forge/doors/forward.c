@@ -7,7 +7,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <apr_strings.h>
-#include <ctype.h>
 #include <string.h>
 
 #define OURS "x-forge-" /* prefix of header names; back ends read '_' and '.' as '-', so these count too */
@@ -17,7 +16,7 @@ static bool claims_to_be_ours(const char *name)
 {
     apr_size_t i;
     for (i = 0; OURS[i]; i++)
-        if (OURS[i] == '-' ? !name[i] || isalnum((unsigned char)name[i]) : tolower((unsigned char)name[i]) != OURS[i])
+        if (OURS[i] == '-' ? !name[i] || forge_util_is_alnum(name[i]) : forge_util_lower(name[i]) != OURS[i])
             return false;
     return true;
 }
@@ -25,7 +24,8 @@ static bool claims_to_be_ours(const char *name)
 /* A proxy drops headers that Connection names (RFC 9110 §7.6.1). No client may remove ours in this way. */
 static bool must_pass(const char *name)
 {
-    return claims_to_be_ours(name) || strcasecmp(name, "X-Request-ID") == 0 || strcasecmp(name, "traceparent") == 0;
+    return claims_to_be_ours(name) || apr_cstr_casecmp(name, "X-Request-ID") == 0 ||
+           apr_cstr_casecmp(name, "traceparent") == 0;
 }
 
 static void strip_connection(request_rec *r)

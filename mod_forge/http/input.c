@@ -25,8 +25,8 @@ static bool charset_is_utf8(apr_pool_t *p, const char *params)
     for (char *param = apr_strtok(copy, ";", &state); param; param = apr_strtok(NULL, ";", &state)) {
         while (*param == ' ' || *param == '\t')
             param++;
-        if (strncasecmp(param, "charset=", 8) == 0 && strncasecmp(param + 8, "utf-8", 6) != 0 &&
-            strncasecmp(param + 8, "\"utf-8\"", 8) != 0)
+        if (apr_cstr_casecmpn(param, "charset=", 8) == 0 && apr_cstr_casecmpn(param + 8, "utf-8", 6) != 0 &&
+            apr_cstr_casecmpn(param + 8, "\"utf-8\"", 8) != 0)
             return false;
     }
     return true;
@@ -36,19 +36,19 @@ static media_t media_of(forge_req_t *q)
 {
     const char *type = forge_http_header(q, "Content-Type");
     const char *coding = forge_http_header(q, "Content-Encoding");
-    if (!type || (coding && strcasecmp(coding, "identity") != 0))
+    if (!type || (coding && apr_cstr_casecmp(coding, "identity") != 0))
         return MEDIA_OTHER;
     apr_size_t len = strcspn(type, "; \t");
     const char *name = apr_pstrndup(q->pool, type, len);
     if (!charset_is_utf8(q->pool, type + len))
         return MEDIA_OTHER;
-    if (strcasecmp(name, "application/json") == 0)
+    if (apr_cstr_casecmp(name, "application/json") == 0)
         return MEDIA_JSON;
-    if (q->route->method == FORGE_PATCH && strcasecmp(name, "application/merge-patch+json") == 0)
+    if (q->route->method == FORGE_PATCH && apr_cstr_casecmp(name, "application/merge-patch+json") == 0)
         return MEDIA_JSON;
-    if (q->route->flags & FORGE_R_FORM && strcasecmp(name, "application/x-www-form-urlencoded") == 0)
+    if (q->route->flags & FORGE_R_FORM && apr_cstr_casecmp(name, "application/x-www-form-urlencoded") == 0)
         return MEDIA_FORM;
-    if (q->route->flags & FORGE_R_CSV && strcasecmp(name, "text/csv") == 0)
+    if (q->route->flags & FORGE_R_CSV && apr_cstr_casecmp(name, "text/csv") == 0)
         return MEDIA_CSV;
     return MEDIA_OTHER;
 }

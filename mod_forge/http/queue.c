@@ -144,7 +144,7 @@ forge_status_t forge_http_queue_hold(forge_req_t *q)
 static double said(const char *name, double otherwise)
 {
     for (const ap_directive_t *d = ap_conftree; d; d = d->next)
-        if (strcasecmp(d->directive, name) == 0)
+        if (apr_cstr_casecmp(d->directive, name) == 0)
             otherwise = atof(d->args);
     return otherwise;
 }

@@ -88,7 +88,7 @@ const forge_mail_t *forge_net_mail_parse(apr_pool_t *p, int n, const char *const
     } else if (n >= 1 && (begins(words[0], "smtp://") || begins(words[0], "smtps://"))) {
         mail->tls = words[0][4] == 's';
         *why = read_server(p, words[0] + (mail->tls ? 8 : 7), mail);
-    } else if (n > 1 || (n == 1 && strcasecmp(words[0], "off") != 0)) {
+    } else if (n > 1 || (n == 1 && apr_cstr_casecmp(words[0], "off") != 0)) {
         *why = apr_psprintf(p, "'%s' is not one of its arguments", words[0]);
     }
     for (int i = 1; i < n && !*why; i++)

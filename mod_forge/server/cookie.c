@@ -55,7 +55,7 @@ static const char *own_origin(request_rec *r)
     apr_size_t len = strlen(lower), cut = strlen(usual);
     if (len > cut && strcmp(lower + len - cut, usual) == 0)
         lower[len - cut] = '\0';
-    ap_str_tolower(lower);
+    forge_util_lower_all(lower);
     return apr_pstrcat(r->pool, scheme, "://", lower, NULL);
 }
 
@@ -228,7 +228,7 @@ static bool is_foreign_login(request_rec *r, const forge_config_t *config, const
     const char *type = apr_table_get(r->headers_in, "Content-Type"), *origin = apr_table_get(r->headers_in, "Origin");
     if (!route || !(route->flags & (FORGE_R_FORM | FORGE_R_TOKENS)) || route->method == FORGE_GET)
         return false;
-    if ((type && strncasecmp(type, "application/json", 16) == 0) ||
+    if ((type && apr_cstr_casecmpn(type, "application/json", 16) == 0) ||
         (origin && forge_config_origin_allowed(config, origin)))
         return false;
     return !same_origin(r, true);

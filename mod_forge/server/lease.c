@@ -66,12 +66,12 @@ static const char *dbd_directive(server_rec *s, const char *name)
 {
     const char *said = NULL, *own = NULL;
     for (ap_directive_t *d = ap_conftree; d; d = d->next) {
-        bool own_host = strcasecmp(d->directive, "<VirtualHost") == 0 && s->defn_name &&
+        bool own_host = apr_cstr_casecmp(d->directive, "<VirtualHost") == 0 && s->defn_name &&
                         strcmp(d->filename, s->defn_name) == 0 && d->line_num == (int)s->defn_line_number;
-        if (strcasecmp(d->directive, name) == 0)
+        if (apr_cstr_casecmp(d->directive, name) == 0)
             said = d->args;
         for (ap_directive_t *in = own_host ? d->first_child : NULL; in; in = in->next)
-            if (strcasecmp(in->directive, name) == 0)
+            if (apr_cstr_casecmp(in->directive, name) == 0)
                 own = in->args;
     }
     return own ? own : said;

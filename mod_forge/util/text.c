@@ -2,7 +2,6 @@
  * Small forms of text: numbers, hex, base64url, UTF-8, form encoding.
  */
 #include "util.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -234,7 +233,7 @@ const char *forge_util_urlencode(apr_pool_t *p, const char *text)
     static const char digits[] = "0123456789ABCDEF";
     char *out = apr_palloc(p, strlen(text) * 3 + 1), *at = out;
     for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-        if (apr_isascii(*s) && (apr_isalnum(*s) || strchr("-._~", *s))) {
+        if (forge_util_is_alnum((char)*s) || strchr("-._~", *s)) {
             *at++ = (char)*s;
             continue;
         }

@@ -5,6 +5,7 @@
 #define FORGE_UTIL_H
 
 #include "forge.h"
+#include <apr_cstr.h>
 #include <apr_tables.h>
 
 /* --- error.c: the rows of errors.def --- */
@@ -102,6 +103,55 @@ void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value);
 void forge_util_json_write(forge_buf_t *b, const forge_json_t *v);
 /* Once per process, before threads: seeds jansson's hash (json_object_seed). */
 void forge_util_json_init(void);
+
+/* --- letters of ASCII, by their code: whatever another module has said to setlocale, an I is an i, and nothing beyond
+ * ASCII is a letter. Texts without regard to case are compared by apr_cstr_casecmp and apr_cstr_casecmpn. --- */
+
+static inline bool forge_util_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool forge_util_is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static inline bool forge_util_is_alpha(char c)
+{
+    return forge_util_is_upper(c) || (c >= 'a' && c <= 'z');
+}
+
+static inline bool forge_util_is_alnum(char c)
+{
+    return forge_util_is_alpha(c) || forge_util_is_digit(c);
+}
+
+static inline bool forge_util_is_xdigit(char c)
+{
+    return forge_util_is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
+static inline bool forge_util_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline char forge_util_lower(char c)
+{
+    return forge_util_is_upper(c) ? (char)(c + ('a' - 'A')) : c;
+}
+
+static inline char forge_util_upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+}
+
+static inline void forge_util_lower_all(char *text)
+{
+    for (; *text; text++)
+        *text = forge_util_lower(*text);
+}
 
 /* --- text.c: small forms of text --- */
 

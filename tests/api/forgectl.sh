@@ -133,6 +133,7 @@ expect 1 'cannot be used together' user create c@example.org --username cee --pa
 expect 1 'absent: No such file' user create c@example.org --username cee --password-file "$work/absent"
 expect 0 '^password: [A-Za-z0-9]{4}(-[A-Za-z0-9]{4}){3}$' user create cee@example.org --generate --cost 10
 expect 0 '^BOB@example.org: instructor, was student' user set-role BOB@example.org instructor
+expect 0 'nobody has verified this address; make sure that account [0-9]+ \(bob\) is who you mean' user set-role bob@example.org instructor
 expect 1 'no account with the address' user set-role nobody@example.org admin
 expect 0 'new password set, 0 sessions ended' user reset-password bob@example.org --generate --cost 10
 expect 1 'no account with the address' user reset-password nobody@example.org --generate --cost 10

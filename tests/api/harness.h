@@ -199,6 +199,7 @@ typedef struct person_t {
 } person_t;
 person_t person(const char *role);                /* a new account: student, instructor or admin */
 person_t person_again(person_t who, port_t port); /* the same with another session */
+person_t person_proven(const char *role);         /* a new account whose e-mail address is proven */
 const char *totp(const char *secret, int shift);  /* the one-time password of now, or of so many steps later */
 void member_of(person_t who, const char *slug,
                const char *role); /* of an organisation, which is made when there is none */

@@ -239,13 +239,18 @@ Require $1
         esac
     fi
 }
-for line in 'forge-role student' 'forge-role admin instructor' 'forge-org acme' 'forge-org acme:owner b-2:member' 'forge-org "%{env:MATCH_SLUG}:admin"' \
+for line in 'forge-role student' 'forge-role admin instructor' 'forge-org acme' 'forge-org acme:owner b-2:member' 'forge-org #7' 'forge-org #7:admin acme' \
+    'forge-org #%{env:MATCH_ID}' 'forge-user #12' 'forge-user #12 #9223372036854775807' 'forge-user "#%{env:MATCH_ID}"' 'forge-org "%{env:MATCH_SLUG}:admin"' \
     'forge-enrolled 7' 'forge-enrolled 7 9223372036854775807' 'forge-enrolled %{env:MATCH_ID}' forge-mfa; do
     require "$line" ''
 done
 for line in 'forge-role teacher' 'forge-role student Admin' forge-role; do require "$line" 'guest, student, instructor or admin'; done
-for line in 'forge-org Acme' 'forge-org acme:guest' 'forge-org acme:' 'forge-org -a' 'forge-org a--b' 'forge-org :owner' 'forge-org a_b' forge-org; do
-    require "$line" 'slug or slug:role'
+for line in 'forge-org Acme' 'forge-org acme:guest' 'forge-org acme:' 'forge-org -a' 'forge-org a--b' 'forge-org :owner' 'forge-org a_b' \
+    'forge-org #' 'forge-org #0' 'forge-org #07' 'forge-org #7:guest' 'forge-org #7:' 'forge-org #x' 'forge-org 7#' 'forge-org #9223372036854775808' forge-org; do
+    require "$line" 'slug, slug:role, #number or #number:role'
+done
+for line in 'forge-user 12' 'forge-user ada' 'forge-user #' 'forge-user #0' 'forge-user #012' 'forge-user #-1' 'forge-user #9223372036854775808' forge-user; do
+    require "$line" '# and the number of an account'
 done
 for line in 'forge-enrolled 0' 'forge-enrolled x' 'forge-enrolled 07' 'forge-enrolled 9223372036854775808' 'forge-enrolled -1' forge-enrolled; do
     require "$line" 'the number of a course'

@@ -6,7 +6,6 @@
 #include "core/wire/wire.h"
 #include "store/identity/identity.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -25,7 +24,7 @@ static forge_status_t find_account(forge_req_t *q, const char *identifier, const
     forge_db_t *db;
     char *lower = apr_pstrdup(q->pool, identifier);
     for (char *c = lower; *c; c++)
-        *c = (char)apr_tolower(*c);
+        *c = forge_util_lower(*c);
     if (!memchr(identifier, '@', len) || !forge_core_email_normalize(q->pool, identifier, len, &shown, &key, &why))
         key = NULL;
     *name = key ? key : lower;

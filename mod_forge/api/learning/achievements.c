@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /achievements: what can be earned. Anyone reads the list; instructors and administrators keep it.
+ * /achievements: what can be earned. Anyone reads the list; instructors make them, and who made one keeps it.
  */
 #include "api/api.h"
 #include "core/wire/wire.h"
@@ -24,7 +24,9 @@ static const forge_field_t achievement_fields[] = {
 static const forge_shape_t achievement = {"Achievement", achievement_fields};
 /* clang-format on */
 
-static const forge_status_t name_errors[] = {FORGE_E_NAME_TAKEN, FORGE_OK};
+static const forge_status_t create_errors[] = {FORGE_E_NAME_TAKEN, FORGE_OK};
+static const forge_status_t change_errors[] = {FORGE_E_NOT_OWNER, FORGE_E_NAME_TAKEN, FORGE_OK};
+static const forge_status_t delete_errors[] = {FORGE_E_NOT_OWNER, FORGE_OK};
 
 static forge_achievement_in_t achievement_read(const forge_input_t *in)
 {
@@ -45,9 +47,10 @@ static forge_status_t achievement_create(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     forge_achievement_in_t in = achievement_read(q->body);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_achievement_create(db, q->pool, &in, &rows));
+    FORGE_TRY(forge_store_achievement_create(db, q->pool, &by, &in, &rows));
     return forge_reply_created(q, rows, "/api/v1/achievements");
 }
 
@@ -65,17 +68,19 @@ static forge_status_t achievement_replace(forge_req_t *q)
     static const char *const members[] = {"name", "description", "points", "icon", NULL};
     forge_db_t *db;
     forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
     const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_achievement_update(db, q->pool, q->ids[0], &patch, &rows));
+    FORGE_TRY(forge_store_achievement_update(db, q->pool, &by, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);
 }
 
 static forge_status_t achievement_delete(forge_req_t *q)
 {
     forge_db_t *db;
+    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_achievement_delete(db, q->pool, q->ids[0], q->if_version));
+    FORGE_TRY(forge_store_achievement_delete(db, q->pool, &by, q->ids[0], q->if_version));
     return forge_reply_none(q);
 }
 
@@ -85,19 +90,22 @@ static const forge_route_t routes[] = {
      .list = &forge_store_achievements_list, .reply = &achievement, .handle = achievement_list,
      .operation = "achievement_list", .summary = "List achievements", .description = "Open to anyone."},
     {FORGE_POST, "/achievements", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_IDEMPOTENT, .success = 201,
-     .body = &achievement, .reply = &achievement, .errors = name_errors, .handle = achievement_create,
+     .body = &achievement, .reply = &achievement, .errors = create_errors, .handle = achievement_create,
      .operation = "achievement_create", .summary = "Create an achievement",
      .description = "For instructors and administrators."},
     {FORGE_GET, "/achievements/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &achievement,
      .handle = achievement_get, .operation = "achievement_get", .summary = "Read one achievement",
      .description = "Open to anyone."},
     {FORGE_PUT, "/achievements/{id}", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_ETAG, .body = &achievement,
-     .reply = &achievement, .errors = name_errors, .handle = achievement_replace,
+     .reply = &achievement, .errors = change_errors, .handle = achievement_replace,
      .operation = "achievement_replace", .summary = "Replace an achievement",
-     .description = "For instructors and administrators. Members that are not sent get their defaults."},
+     .description = "For the instructor who made it, and administrators. Members that are not sent get their "
+         "defaults."},
     {FORGE_DELETE, "/achievements/{id}", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_ETAG, .success = 204,
-     .handle = achievement_delete, .operation = "achievement_delete", .summary = "Delete an achievement",
-     .description = "For instructors and administrators. Deletes its awards too. This cannot be undone."},
+     .errors = delete_errors, .handle = achievement_delete,
+     .operation = "achievement_delete", .summary = "Delete an achievement",
+     .description = "For the instructor who made it, and administrators. Deletes its awards too. This cannot be "
+         "undone."},
 };
 /* clang-format on */
 

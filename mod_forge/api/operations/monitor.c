@@ -4,7 +4,6 @@
 #include "api/api.h"
 #include "api/shared.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -44,7 +43,7 @@ static bool wants_openmetrics(forge_req_t *q)
 {
     char *accept = apr_pstrdup(q->pool, forge_http_header(q, "Accept"));
     for (char *c = accept; c && *c; c++)
-        *c = (char)apr_tolower(*c);
+        *c = forge_util_lower(*c);
     return accept && strstr(accept, "application/openmetrics-text");
 }
 

@@ -38,8 +38,8 @@ static const forge_field_t accept_body_fields[] = {
 static const forge_shape_t accept_body = {.fields = accept_body_fields};
 /* clang-format on */
 
-static const forge_status_t create_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING, FORGE_E_RATE_LIMITED,
-                                               FORGE_OK};
+static const forge_status_t create_errors[] = {FORGE_E_EMAIL_UNPROVEN, FORGE_E_ALREADY_MEMBER,
+                                               FORGE_E_INVITATION_PENDING, FORGE_E_RATE_LIMITED, FORGE_OK};
 static const forge_status_t revoke_errors[] = {FORGE_E_INVITATION_GONE, FORGE_OK};
 static const forge_status_t accept_errors[] = {FORGE_E_INVITATION_FOREIGN, FORGE_E_ALREADY_MEMBER,
                                                FORGE_E_INVITATION_GONE, FORGE_E_TOKEN_INVALID, FORGE_OK};
@@ -112,9 +112,9 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201,
      .body = &invitation, .reply = &invitation, .errors = create_errors, .handle = invitation_create,
      .operation = "invitation_create", .summary = "Invite somebody by mail",
-     .description = "For owners and admins of the organisation; only owners may invite owners. Sends a mail with a "
-         "token. Only the account with that address can use the token, once, within seven days. An address can have "
-         "one pending invitation at a time."},
+     .description = "For owners and admins of the organisation who have verified their own e-mail address; only "
+         "owners may invite owners. Sends a mail with a token. Only the account with that address can use the token, "
+         "once, within seven days. An address can have one pending invitation at a time."},
     {FORGE_DELETE, "/organizations/{id}/invitations/{inv}", FORGE_ROLE_STUDENT, .success = 204,
      .errors = revoke_errors, .handle = invitation_revoke,
      .operation = "invitation_revoke", .summary = "Revoke an invitation",

@@ -21,9 +21,11 @@ static const forge_field_t member_fields[] = {
 static const forge_shape_t member = {"Member", member_fields};
 
 static const forge_field_t add_body_fields[] = {
-    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account; send this or email"},
+    {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account; send this, username or email"},
+    {"username", FORGE_T_TEXT, 0, 3, 30, .format = "username", .example = "ada",
+     .help = "name of the account; send this, user_id or email"},
     {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
-     .help = "e-mail address of the account; send this or user_id"},
+     .help = "e-mail address that the account has verified; send this, user_id or username"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_member_role_field},
     {.name = NULL},
 };
@@ -37,7 +39,8 @@ static const forge_field_t change_body_fields[] = {
 static const forge_shape_t change_body = {.fields = change_body_fields};
 /* clang-format on */
 
-static const forge_status_t add_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_BAD_REFERENCE, FORGE_OK};
+static const forge_status_t add_errors[] = {FORGE_E_ALREADY_MEMBER, FORGE_E_BAD_REFERENCE, FORGE_E_INVITE_INSTEAD,
+                                            FORGE_OK};
 static const forge_status_t change_errors[] = {FORGE_E_LAST_OWNER, FORGE_OK};
 
 static forge_status_t member_list(forge_req_t *q)
@@ -45,19 +48,26 @@ static forge_status_t member_list(forge_req_t *q)
     return forge_api_organization_list(q, false);
 }
 
-/* Who is meant: exactly one of user_id and email. */
-static forge_status_t target_read(forge_req_t *q, const char **user_id, const char **email_key)
+/* How the body names the account. */
+static const char *const names[] = {"user_id", "username", "email"};
+#define NAMES (sizeof(names) / sizeof(*names))
+
+/* Who is meant: exactly one of the three names. The first that is too many is at fault; without any, the number is. */
+static forge_status_t target_read(forge_req_t *q, forge_new_member_t *in)
 {
     const char *shown, *why, *email = forge_core_input_text(q->body, "email");
-    *user_id = forge_core_input_text(q->body, "user_id");
-    *email_key = NULL;
-    bool sent_id = forge_core_input_has(q->body, "user_id"), sent_email = forge_core_input_has(q->body, "email");
-    if (forge_core_faults_count(q->faults) == 0 && !*user_id == !email)
-        forge_core_fault(q->faults, sent_id && sent_email ? "/email" : "/user_id",
-                         sent_id && sent_email ? "conflict" : "required", "send exactly one of user_id and email");
+    size_t sent = 0;
+    in->user_id = forge_core_input_text(q->body, "user_id");
+    in->username = forge_core_input_text(q->body, "username");
+    for (size_t i = 0; i < NAMES; i++)
+        if (forge_core_input_has(q->body, names[i]) && ++sent == 2)
+            forge_core_fault(q->faults, apr_pstrcat(q->pool, "/", names[i], NULL), "conflict",
+                             "send exactly one of user_id, username and email");
+    if (forge_core_faults_count(q->faults) == 0 && !in->user_id && !in->username && !email)
+        forge_core_fault(q->faults, "/user_id", "required", "send exactly one of user_id, username and email");
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
-    if (email && !forge_core_email_normalize(q->pool, email, strlen(email), &shown, email_key, &why))
+    if (email && !forge_core_email_normalize(q->pool, email, strlen(email), &shown, &in->email_key, &why))
         return FORGE_E_INTERNAL; /* the field table has accepted it */
     return FORGE_OK;
 }
@@ -68,12 +78,15 @@ static forge_status_t member_add(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    FORGE_TRY(target_read(q, &in.user_id, &in.email_key));
+    FORGE_TRY(target_read(q, &in));
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_member_add(db, q->pool, &by, q->ids[0], &in, &rows);
     if (status == FORGE_E_BAD_REFERENCE)
-        return forge_fail_field(q, status, in.user_id ? "/user_id" : "/email", "unknown",
+        return forge_fail_field(q, status, in.user_id ? "/user_id" : "/username", "unknown",
                                 "there is no such account, or it is not active");
+    if (status == FORGE_E_INVITE_INSTEAD)
+        return forge_fail_field(q, status, "/email", "invite_instead",
+                                "no account is known to belong to this address; invite it");
     FORGE_TRY(status);
     return forge_reply_created(
         q, rows, apr_pstrcat(q->pool, "/api/v1/organizations/", forge_util_itoa(q->pool, q->ids[0]), "/members", NULL));
@@ -119,7 +132,8 @@ static const forge_route_t routes[] = {
      .success = 201, .body = &add_body, .reply = &member, .errors = add_errors, .handle = member_add,
      .operation = "member_add", .summary = "Add a member",
      .description = "For owners and admins of the organisation; only owners may add an owner. The account must exist "
-         "and be active. Invite people who have no such account."},
+         "and be active. An e-mail address names an account only once the account has verified it; for all other "
+         "addresses the answer is invite_instead."},
     {FORGE_PATCH, "/organizations/{id}/members/{user_id}", FORGE_ROLE_STUDENT, .body = &change_body, .reply = &member,
      .errors = change_errors, .handle = member_update,
      .operation = "member_update", .summary = "Change a member's role",

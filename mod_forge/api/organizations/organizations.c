@@ -50,6 +50,7 @@ static const forge_shape_t transfer_body = {.fields = transfer_body_fields};
 /* clang-format on */
 
 static const forge_status_t create_errors[] = {FORGE_E_SLUG_TAKEN, FORGE_OK};
+static const forge_status_t change_errors[] = {FORGE_E_SLUG_TAKEN, FORGE_E_LIMIT_REACHED, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_CONFLICT, FORGE_OK};
 static const forge_status_t transfer_errors[] = {FORGE_E_BAD_REFERENCE, FORGE_OK};
 
@@ -133,7 +134,10 @@ static forge_status_t organization_update(forge_req_t *q)
     FORGE_TRY(names_read(q, &name, &slug));
     const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_organization_update(db, q->pool, &by, q->ids[0], &patch, &rows));
+    forge_status_t status = forge_store_organization_update(db, q->pool, &by, q->ids[0], &patch, &rows);
+    if (status == FORGE_E_LIMIT_REACHED)
+        return forge_fail_detail(q, status, "this organisation has changed its slug too often");
+    FORGE_TRY(status);
     return forge_reply_row(q, rows);
 }
 
@@ -173,15 +177,17 @@ static const forge_route_t routes[] = {
      .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
      .handle = organization_create, .operation = "organization_create", .summary = "Create an organisation",
      .description = "Open to every account except guests. The creator becomes the owner. If a slug made from the "
-         "name is taken, it gets a suffix; if a slug in the request is taken, the request is refused."},
+         "name is taken, it gets a suffix; if a slug in the request is taken, the request is refused. A slug that "
+         "another organisation once had stays taken."},
     {FORGE_GET, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .reply = &forge_api_organization,
      .handle = organization_get, .operation = "organization_get", .summary = "Read one organisation",
      .description = "For its members. For everybody else the organisation does not exist, here and in all paths "
          "below."},
     {FORGE_PATCH, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS,
-     .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
+     .body = &forge_api_organization, .reply = &forge_api_organization, .errors = change_errors,
      .handle = organization_update, .operation = "organization_update", .summary = "Rename an organisation",
-     .description = "For its owners and admins. Only the members that are sent change."},
+     .description = "For its owners and admins. Only the members that are sent change. The former slug stays with the "
+         "organisation: no other can take it."},
     {FORGE_DELETE, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204,
      .errors = delete_errors, .handle = organization_delete,
      .operation = "organization_delete", .summary = "Delete an organisation",

@@ -6,7 +6,6 @@
 #include "store/users/users.h"
 #include "api/shared.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +150,7 @@ static void refuse(entry_t *e, const char *code, const char *detail)
 static bool hash_good(const char *hash)
 {
     if (strlen(hash) != 60 || strncmp(hash, "$2", 2) != 0 || !strchr("aby", hash[2]) || hash[3] != '$' ||
-        hash[6] != '$' || !apr_isdigit(hash[4]) || !apr_isdigit(hash[5]))
+        hash[6] != '$' || !forge_util_is_digit(hash[4]) || !forge_util_is_digit(hash[5]))
         return false;
     int cost = (hash[4] - '0') * 10 + hash[5] - '0';
     if (cost < COST_MIN || cost > COST_MAX)

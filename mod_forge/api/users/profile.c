@@ -7,7 +7,6 @@
 #include "api/shared.h"
 #include "api/identity/identity.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -37,6 +36,7 @@ static const forge_field_t export_fields[] = {
     {"memberships", FORGE_T_ARRAY, .help = "organisations that I belong to"},
     {"courses", FORGE_T_ARRAY, .help = "courses that I own"},
     {"achievements", FORGE_T_ARRAY, .help = "achievements that I was awarded"},
+    {"created_achievements", FORGE_T_ARRAY, .help = "achievements that I made"},
     {"enrollments", FORGE_T_ARRAY, .help = "courses that I take part in"},
     {"api_keys", FORGE_T_ARRAY, .help = "my API keys, without their secrets"},
     {"mail_links", FORGE_T_ARRAY, .help = "links that were sent to me by mail"},
@@ -52,13 +52,8 @@ static const forge_shape_t export = {"Export", export_fields};
 /* clang-format on */
 
 static const forge_status_t change_errors[] = {
-    FORGE_E_BAD_CREDENTIALS,
-    FORGE_E_USERNAME_TAKEN,
-    FORGE_E_EMAIL_TAKEN,
-    FORGE_E_SESSION_REQUIRED,
-    FORGE_E_ACCOUNT_LOCKED,
-    FORGE_E_BUSY,
-    FORGE_OK,
+    FORGE_E_BAD_CREDENTIALS,  FORGE_E_LIMIT_REACHED,  FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN,
+    FORGE_E_SESSION_REQUIRED, FORGE_E_ACCOUNT_LOCKED, FORGE_E_BUSY,           FORGE_OK,
 };
 static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
                                               FORGE_E_LAST_OWNER,      FORGE_E_BUSY,           FORGE_OK};
@@ -69,8 +64,8 @@ static bool locale_good(const char *text)
 {
     for (bool first = true;; first = false) {
         apr_size_t len = 0;
-        for (; apr_isalnum(text[len]); len++)
-            if (first && !apr_isalpha(text[len]))
+        for (; forge_util_is_alnum(text[len]); len++)
+            if (first && !forge_util_is_alpha(text[len]))
                 return false;
         if (len < (first ? 2 : 1) || len > 8)
             return false;
@@ -87,7 +82,7 @@ static bool timezone_good(const char *text)
 {
     for (;;) {
         apr_size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-");
-        if (len == 0 || len > 14 + 16 || !apr_isalpha(*text))
+        if (len == 0 || len > 14 + 16 || !forge_util_is_alpha(*text))
             return false;
         text += len;
         if (!*text)
@@ -113,7 +108,10 @@ static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows
     static const char *const members[] = {"username", "full_name", "bio", "avatar_url", "locale", "timezone", NULL};
     const forge_patch_t patch = forge_api_patch(q, members);
     const forge_actor_t by = forge_api_actor(q);
-    return forge_store_profile_update(db, q->pool, &by, &patch, rows);
+    forge_status_t status = forge_store_profile_update(db, q->pool, &by, &patch, rows);
+    return status == FORGE_E_LIMIT_REACHED
+               ? forge_fail_detail(q, status, "this account has changed its username too often")
+               : status;
 }
 
 /* *differs: `email` is another address than the account's; *set_at: since when it has its password. Who sends back the

@@ -2,7 +2,6 @@
  * Backup codes: letters and digits without look-alikes (Crockford's base32), stored only as a MAC.
  */
 #include "identity.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <string.h>
@@ -27,7 +26,7 @@ const char *forge_core_backup_make(apr_pool_t *p)
 /* A character as it is meant; 0 when no code has it. */
 static char meant(char typed)
 {
-    char c = (char)apr_tolower(typed);
+    char c = forge_util_lower(typed);
     c = c == 'o' ? '0' : c == 'i' || c == 'l' ? '1' : c;
     return c && strchr(alphabet, c) ? c : 0;
 }

@@ -4,7 +4,6 @@
 #include "identity.h"
 #include <apr_strings.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct span_t {
     const char *at;
@@ -60,7 +59,7 @@ static bool is_credentials(span_t e)
 
 static bool is_bearer(span_t e)
 {
-    return e.len >= 6 && strncasecmp(e.at, "Bearer", 6) == 0 && (e.len == 6 || !is_tchar(e.at[6]));
+    return e.len >= 6 && apr_cstr_casecmpn(e.at, "Bearer", 6) == 0 && (e.len == 6 || !is_tchar(e.at[6]));
 }
 
 /* What follows "Bearer" must be 1*SP b64token (RFC 6750 §2.1). */

@@ -187,7 +187,7 @@ static bool is_reserved(const char *name, apr_size_t len)
     static const char prefix[] = "deleted_";
     apr_size_t n = sizeof(prefix) - 1;
 
-    if (len <= n || strncasecmp(name, prefix, n) != 0)
+    if (len <= n || apr_cstr_casecmpn(name, prefix, n) != 0)
         return false;
     while (n < len && name[n] >= '0' && name[n] <= '9')
         n++;

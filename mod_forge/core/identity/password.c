@@ -3,7 +3,6 @@
  * this product.
  */
 #include "identity.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <math.h>
 #include <openssl/crypto.h>
@@ -219,10 +218,10 @@ static bool is_listed(const char *folded)
         for (apr_size_t cut = 0; from + cut <= DECORATION_MAX && from + cut < len; cut++) {
             if (is_listed_name(folded + from, len - from - cut))
                 return true;
-            if (apr_isalpha(folded[len - 1 - cut]))
+            if (forge_util_is_alpha(folded[len - 1 - cut]))
                 break;
         }
-        if (apr_isalpha(folded[from]))
+        if (forge_util_is_alpha(folded[from]))
             break;
     }
     return false;

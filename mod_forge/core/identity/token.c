@@ -12,7 +12,6 @@
 #include "identity.h"
 #include <apr_strings.h>
 #include <string.h>
-#include <strings.h>
 
 #define TOKEN_LEEWAY     apr_time_from_sec(60) /* for clocks that run ahead; an ended token gets none */
 #define TOKEN_TIME_MAX   1e11 /* seconds; a later date is a mistake, and would overflow microseconds some day */
@@ -104,7 +103,7 @@ static bool text_is_nocase(const forge_json_t *v, const char *expected)
 {
     apr_size_t len;
     const char *text = forge_util_json_text(v, &len);
-    return text && len == strlen(expected) && strncasecmp(text, expected, len) == 0;
+    return text && len == strlen(expected) && apr_cstr_casecmpn(text, expected, len) == 0;
 }
 
 /* The key that a header names; without a name only where there is no other. NULL when it names none of ours. */

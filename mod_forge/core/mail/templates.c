@@ -8,9 +8,11 @@
 #define LETTER_MAX     (64 * 1024)
 #define PARAGRAPHS_MAX 8
 #define FACT_BYTES_MAX 1000 /* of one fact */
+#define NAME_MAX_CHARS 40   /* of a name that a stranger chose */
 
 /* A mail that anybody can trigger holds only our own text, so that a stranger cannot send words of his own from this
- * server. The reader uses the paragraphs {link} and {token}. */
+ * server. What a stranger named stands in quotes and is short (foreign). The reader uses the paragraphs {link} and
+ * {token}. */
 typedef struct letter_row_t {
     const char *kind, *subject;
     const char *path; /* of the link; NULL: none */
@@ -125,6 +127,43 @@ static void put_escaped(forge_buf_t *b, const char *text)
     }
 }
 
+/* Facts that the one who triggers the mail has worded. */
+static bool foreign(const char *name)
+{
+    return strcmp(name, "organization") == 0 || strcmp(name, "inviter") == 0;
+}
+
+/* Marks that change how other characters read: zero-width ones, line separators, and those of direction (U+200B to
+ * 200F, 2028 to 202E, 2060 to 206F). */
+static bool is_invisible(const char *c)
+{
+    const unsigned char *u = (const unsigned char *)c;
+    return u[0] == 0xe2 && ((u[1] == 0x80 && ((u[2] >= 0x8b && u[2] <= 0x8f) || (u[2] >= 0xa8 && u[2] <= 0xae))) ||
+                            (u[1] == 0x81 && u[2] >= 0xa0 && u[2] <= 0xaf));
+}
+
+/* A stranger's name: in quotes, which it cannot end, short, and with a blank wherever a mail program would see an
+ * address to link to. */
+static const char *quoted(apr_pool_t *p, const char *name)
+{
+    forge_buf_t *b = forge_util_buf_make(p, 64, FACT_BYTES_MAX);
+    int chars = 0;
+    apr_size_t n;
+    forge_util_buf_puts(b, "\"");
+    for (apr_size_t len = strlen(name); len > 0 && chars < NAME_MAX_CHARS; name += n, len -= n) {
+        n = forge_util_utf8_next(name, len);
+        n = n ? n : 1;
+        if (n == 3 && is_invisible(name))
+            continue;
+        forge_util_buf_add(b, *name == '"' ? "'" : name, n);
+        if (strchr(".:/@", *name) && len > n && name[n] != ' ')
+            forge_util_buf_puts(b, " ");
+        chars++;
+    }
+    forge_util_buf_puts(b, *name ? "...\"" : "\"");
+    return b->failed ? "\"\"" : apr_pstrmemdup(p, b->data, b->len);
+}
+
 /* The value of {name} as one line. Without one: "", and the mail counts as incomplete. */
 static const char *fact(writer_t *w, const char *name, apr_size_t len)
 {
@@ -139,7 +178,7 @@ static const char *fact(writer_t *w, const char *name, apr_size_t len)
     for (char *c = line; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = ' ';
-    return line;
+    return foreign(key) ? quoted(w->p, line) : line;
 }
 
 /* Writes a text with its {facts} filled in. The value of a fact is never read as a template. */

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* One range of the header, as far as it matters here. */
 typedef struct range_t {
@@ -19,6 +18,13 @@ static const char *skip_blanks(const char *c)
     return c + strspn(c, " \t");
 }
 
+/* Whether a weight (RFC 9110 §12.4.2) is above zero. */
+static bool weighs(const char *text)
+{
+    text += strspn(text, "0.");
+    return *text >= '1' && *text <= '9';
+}
+
 /* Reads the range at c; returns where the next one begins. */
 static const char *range_read(const char *c, range_t *range)
 {
@@ -29,8 +35,8 @@ static const char *range_read(const char *c, range_t *range)
         c = skip_blanks(c);
         if (*c == ';')
             c = skip_blanks(c + 1);
-        if (strncasecmp(c, "q=", 2) == 0)
-            range->refused = strtod(c + 2, NULL) <= 0;
+        if (apr_cstr_casecmpn(c, "q=", 2) == 0)
+            range->refused = !weighs(c + 2);
         c += strcspn(c, ";,");
     }
     return *c ? c + 1 : c;
@@ -42,9 +48,10 @@ static int fit(const range_t *range, const char *media, apr_size_t len)
     apr_size_t slash = strcspn(media, "/");
     if (range->len == 3 && strncmp(range->type, "*/*", 3) == 0)
         return 1;
-    if (range->len == slash + 2 && strncasecmp(range->type, media, slash + 1) == 0 && range->type[slash + 1] == '*')
+    if (range->len == slash + 2 && apr_cstr_casecmpn(range->type, media, slash + 1) == 0 &&
+        range->type[slash + 1] == '*')
         return 2;
-    return range->len == len && strncasecmp(range->type, media, len) == 0 ? 3 : 0;
+    return range->len == len && apr_cstr_casecmpn(range->type, media, len) == 0 ? 3 : 0;
 }
 
 bool forge_core_accepts(const char *header, const char *media)

@@ -2,7 +2,6 @@
  * Comma-separated values (RFC 4180): one pass, field by field, into one copy of the text.
  */
 #include "wire.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -89,7 +88,7 @@ static const char *name_of(apr_pool_t *p, const char *field)
         len--;
     char *name = apr_pstrmemdup(p, field, len);
     for (char *c = name; *c; c++)
-        *c = (char)apr_tolower(*c);
+        *c = forge_util_lower(*c);
     return name;
 }
 

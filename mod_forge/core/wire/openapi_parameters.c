@@ -4,7 +4,6 @@
 #include "openapi.h"
 #include "wire.h"
 #include "samples.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -120,9 +119,9 @@ static const char *request_name(apr_pool_t *p, const char *operation)
     char *name = apr_palloc(p, strlen(operation) + 8), *at = name;
     bool start = true;
     for (; *operation; operation++) {
-        if (apr_isalnum(*operation))
-            *at++ = start ? (char)apr_toupper(*operation) : *operation;
-        start = !apr_isalnum(*operation);
+        if (forge_util_is_alnum(*operation))
+            *at++ = start ? forge_util_upper(*operation) : *operation;
+        start = !forge_util_is_alnum(*operation);
     }
     memcpy(at, "Request", 8);
     return name;

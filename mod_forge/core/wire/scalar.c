@@ -3,7 +3,6 @@
  */
 #include "fields.h"
 #include "core/identity/identity.h"
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -68,9 +67,9 @@ static bool uri_characters(const char *text)
 {
     for (; *text; text++) {
         if (*text == '%') {
-            if (!apr_isxdigit(text[1]) || !apr_isxdigit(text[2]))
+            if (!forge_util_is_xdigit(text[1]) || !forge_util_is_xdigit(text[2]))
                 return false;
-        } else if (!apr_isascii(*text) || (!apr_isalnum(*text) && !strchr("-._~:/?#[]@!$&'()*+,;=", *text))) {
+        } else if (!forge_util_is_alnum(*text) && !strchr("-._~:/?#[]@!$&'()*+,;=", *text)) {
             return false;
         }
     }
@@ -88,7 +87,7 @@ static bool uri_authority(const char *text, apr_size_t len)
             return false;
         at++;
     } else {
-        while (at < end && (apr_isalnum(*at) || *at == '-' || *at == '.'))
+        while (at < end && (forge_util_is_alnum(*at) || *at == '-' || *at == '.'))
             at++;
         if (at == text || *text == '.' || *text == '-')
             return false;
@@ -100,9 +99,9 @@ static bool uri_authority(const char *text, apr_size_t len)
 
 static bool check_uri(const check_t *c, const char *text)
 {
-    const char *at = strncasecmp(text, "https://", 8) == 0  ? text + 8
-                     : strncasecmp(text, "http://", 7) == 0 ? text + 7
-                                                            : NULL;
+    const char *at = apr_cstr_casecmpn(text, "https://", 8) == 0  ? text + 8
+                     : apr_cstr_casecmpn(text, "http://", 7) == 0 ? text + 7
+                                                                  : NULL;
     if (at && uri_characters(text)) {
         apr_size_t host = strcspn(at, "/?#");
         if (uri_authority(at, host) && !strpbrk(at + host, "[]"))

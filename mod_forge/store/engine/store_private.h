@@ -115,6 +115,13 @@ void forge_store_effects_undo(forge_db_t *db);
 /* The members of an account as the public API shows it to itself. */
 #define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
 
+/* Whether a username was once another account's than `id`, or a slug another organisation's; NULL: anybody's. */
+#define FORGE_USERNAME_WAS(name, id) \
+    "EXISTS (SELECT FROM forge.former_usernames f WHERE f.sha256 = forge.username_sha256(" name ")" \
+    " AND f.user_id IS DISTINCT FROM " id ")"
+#define FORGE_SLUG_WAS(slug_, id) \
+    "EXISTS (SELECT FROM forge.former_slugs f WHERE f.slug = " slug_ " AND f.organization_id IS DISTINCT FROM " id ")"
+
 /* --- args.c --- */
 
 /* An address as inet takes it: without the zone that link-local ones may carry ("fe80::1%eth0"). */

@@ -19,7 +19,7 @@ static const forge_stmt_t user_create = {
     "  last_login_at, last_login_ip)"
     " SELECT $1, $2, $3, $4, coalesce($5, 'student'), $6, $7::timestamptz, $8::timestamptz,"
     "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END WHERE"
-    " $17::bigint IS NULL AND NOT " FORGE_EMAIL_KEPT("$2", "0")
+    " $17::bigint IS NULL AND NOT " FORGE_EMAIL_KEPT("$2", "0") " AND NOT " FORGE_USERNAME_WAS("$3", "NULL::bigint")
     " ON CONFLICT DO NOTHING RETURNING *), "
     "turned AS ("
     " UPDATE forge.users g SET email = $1, email_key = $2, username = $3, full_name = $4, role = coalesce($5,"
@@ -32,7 +32,7 @@ static const forge_stmt_t user_create = {
     " AND s.expires_at > now())"
     "  AND NOT EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) AND NOT " FORGE_EMAIL_KEPT("$2", "g.id")
     "  AND NOT EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\") AND"
-    " x.id <> g.id)"
+    " x.id <> g.id) AND NOT " FORGE_USERNAME_WAS("$3", "g.id")
     " RETURNING *), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'guest_converted' FROM turned t"
@@ -56,8 +56,8 @@ static const forge_stmt_t user_create = {
     " 'guest') THEN 'no_guest'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) OR "
     FORGE_EMAIL_KEPT("$2", "coalesce($17::bigint, 0)") " THEN 'email_taken'"
-    "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN"
-    " 'username_taken'"
+    "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\"))"
+    "   OR " FORGE_USERNAME_WAS("$3", "$17::bigint") " THEN 'username_taken'"
     "  WHEN $17::bigint IS NOT NULL THEN 'no_guest'"
     "  ELSE 'raced' END AS _outcome "
     "FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true"};

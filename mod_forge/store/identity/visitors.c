@@ -4,9 +4,11 @@
 #include "identity_private.h"
 
 static const forge_stmt_t door = {
-    "door", "SELECT u.username, coalesce(u.email, '') AS email, u.role, "
+    "door", "SELECT u.username, coalesce(u.email, '') AS email, u.email_verified, u.role, "
             "coalesce((SELECT string_agg(o.slug || ':' || m.role, ' ' ORDER BY o.slug) FROM forge.memberships m "
-            "JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = u.id), '') AS orgs "
+            "JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = u.id), '') AS orgs, "
+            "coalesce((SELECT string_agg('#' || m.organization_id || ':' || m.role, ' ' ORDER BY m.organization_id) "
+            "FROM forge.memberships m WHERE m.user_id = u.id), '') AS org_ids "
             "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("
             "SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL))"};
 

@@ -6,8 +6,9 @@
 
 #include "store/store.h"
 
-/* One row: username, email ("" of a guest), role, orgs ("slug:role slug:role", by slug). No row when the account is
- * inactive or gone, or its session (session_id 0: none, an API key) has ended. */
+/* One row: username, email ("" of a guest), email_verified, role, orgs ("slug:role slug:role", by slug), org_ids
+ * ("#7:role #9:role", by number). No row when the account is inactive or gone, or its session (session_id 0: none, an
+ * API key) has ended. */
 forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, forge_rows_t **rows);
 /* One row when the session is still active: role, _epoch, _amr ("pwd otp") for a new access token; its idle life begins
  * anew. `expires_at` (RFC 3339) never ends it earlier than it would have, nor later than 30 days after it began. */

@@ -22,42 +22,49 @@ static const forge_stmt_t achievement_get = {
     "achievement_get",
     "SELECT " ACHIEVEMENT " FROM forge.achievements a WHERE a.id = $1::bigint"};
 
-/* No row: the name is taken. ON CONFLICT keeps a caller's transaction alive. */
+/* No row: the name is taken. ON CONFLICT keeps a caller's transaction alive.
+ * $1 name, $2 description, $3 points, $4 icon, $5 who makes it. */
 static const forge_stmt_t achievement_create = {
     "achievement_create",
-    "INSERT INTO forge.achievements AS a (name, description, points, icon) VALUES ($1, coalesce($2, ''),"
-    " coalesce($3::integer, 0), $4) "
+    "INSERT INTO forge.achievements AS a (name, description, points, icon, created_by) VALUES ($1, coalesce($2, ''),"
+    " coalesce($3::integer, 0), $4, $5::bigint) "
     "ON CONFLICT (name) DO NOTHING RETURNING " ACHIEVEMENT};
 
-/* The row is locked before it is judged, so that verdict and change speak of the same version. */
+/* $1 caller, $2 administrator, $3 achievement, $4 versions: the maker or an administrator may change it. The row is
+ * locked before it is judged, so that verdict and change speak of the same version. */
+#define VERDICT(row) \
+    "CASE WHEN (" row ".created_by = $1::bigint OR $2::boolean) IS NOT TRUE THEN 'not_owner'" \
+    " WHEN NOT ($4::text IS NULL OR " row ".version = ANY ($4::bigint[])) THEN 'stale' ELSE 'ok' END AS outcome"
+
+/* And $5 patch. */
 static const forge_stmt_t achievement_update = {
     "achievement_update",
-    "WITH found AS (SELECT a FROM forge.achievements a WHERE a.id = $1::bigint FOR NO KEY UPDATE), "
-    "merged AS ("
-    " SELECT w.*, $2::text IS NULL OR (f.a).version = ANY ($2::bigint[]) AS fresh"
-    " FROM found f, " FORGE_PATCHED("f.a", "$3") " w), "
+    "WITH found AS (SELECT a FROM forge.achievements a WHERE a.id = $3::bigint FOR NO KEY UPDATE), "
+    "merged AS (SELECT w.*, " VERDICT("(f.a)") " FROM found f, " FORGE_PATCHED("f.a", "$5") " w), "
     "changed AS ("
     " UPDATE forge.achievements a SET name = m.name, description = coalesce(m.description, ''),"
     "  points = coalesce(m.points, 0), icon = m.icon"
-    " FROM merged m WHERE a.id = m.id AND m.fresh RETURNING " ACHIEVEMENT ") "
-    "SELECT a.*, m.fresh AS _fresh FROM merged m LEFT JOIN changed a ON a.id = m.id"};
+    " FROM merged m WHERE a.id = m.id AND m.outcome = 'ok' RETURNING " ACHIEVEMENT ") "
+    "SELECT a.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed a ON a.id = m.id"};
 
 static const forge_stmt_t achievement_delete = {
     "achievement_delete",
-    "WITH verdict AS ("
-    " SELECT a.id, $2::text IS NULL OR a.version = ANY ($2::bigint[]) AS fresh FROM forge.achievements a"
-    " WHERE a.id = $1::bigint FOR UPDATE), "
-    "gone AS (DELETE FROM forge.achievements a USING verdict v WHERE a.id = v.id AND v.fresh) "
-    "SELECT fresh AS _fresh FROM verdict"};
+    "WITH verdict AS (SELECT a.id, " VERDICT("a") " FROM forge.achievements a WHERE a.id = $3::bigint FOR UPDATE), "
+    "gone AS (DELETE FROM forge.achievements a USING verdict v WHERE a.id = v.id AND v.outcome = 'ok') "
+    "SELECT outcome AS _outcome FROM verdict"};
 
 /* clang-format on */
 
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_NOT_FOUND;
-    return forge_store_rows_bool(rows, 0, "_fresh") ? FORGE_OK : FORGE_E_PRECONDITION_FAILED;
+    static const forge_outcome_t outcomes[] = {
+        {"ok", FORGE_OK},
+        {"not_owner", FORGE_E_NOT_OWNER},
+        {"stale", FORGE_E_PRECONDITION_FAILED},
+        {NULL, FORGE_OK},
+    };
+    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
@@ -66,18 +73,23 @@ forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_in
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
-forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
-                                              forge_rows_t **rows)
+forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                              const forge_achievement_in_t *in, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(in->name, in->description, in->points, in->icon);
-    FORGE_TRY(forge_store_run(db, p, &achievement_create, args, rows));
+    const forge_args_t args = FORGE_ARGS(in->name, in->description, in->points, in->icon, forge_util_itoa(p, by->id));
+    forge_status_t status = forge_store_run(db, p, &achievement_create, args, rows);
+    /* The account behind a token that is still good was deleted. */
+    if (status == FORGE_E_BAD_REFERENCE)
+        return FORGE_E_INVALID_TOKEN;
+    FORGE_TRY(status);
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NAME_TAKEN;
 }
 
-forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_patch_t *patch,
-                                              forge_rows_t **rows)
+forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                              const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, id), patch->if_version, patch->members);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
+                                         patch->if_version, patch->members);
     forge_status_t status = forge_store_run(db, p, &achievement_update, args, rows);
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "achievements_name_unique") == 0)
         return FORGE_E_NAME_TAKEN;
@@ -85,9 +97,12 @@ forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr
     return judged(*rows);
 }
 
-forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version)
+forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                              const char *if_version)
 {
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &achievement_delete, FORGE_ARGS(forge_util_itoa(p, id), if_version), &rows));
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), if_version);
+    FORGE_TRY(forge_store_run(db, p, &achievement_delete, args, &rows));
     return judged(rows);
 }

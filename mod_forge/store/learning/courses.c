@@ -21,7 +21,7 @@
  * nothing matches. Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops
  * them. */
 #define WORDS(text) \
-    "(nullif(replace(plainto_tsquery('simple', translate(" text ", '-_./:@', '      '))::text," \
+    "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \
     " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
 
 /* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk

@@ -32,12 +32,15 @@ typedef struct forge_achievement_in_t {
 } forge_achievement_in_t;
 extern const forge_list_t forge_store_achievements_list; /* no base args */
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
-forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
-                                              forge_rows_t **rows); /* FORGE_E_NAME_TAKEN */
-/* FORGE_E_NAME_TAKEN */
-forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const forge_patch_t *patch,
-                                              forge_rows_t **rows);
-forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, apr_int64_t id, const char *if_version);
+/* It belongs to the caller. FORGE_E_NAME_TAKEN */
+forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                              const forge_achievement_in_t *in, forge_rows_t **rows);
+/* By who made it, or an administrator: FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED;
+ * FORGE_E_NAME_TAKEN */
+forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                              const forge_patch_t *patch, forge_rows_t **rows);
+forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                              const char *if_version);
 
 /* --- enrollments.c --- */
 

@@ -28,7 +28,8 @@ const forge_list_t forge_store_invitations_list = {
     "SELECT count(*) FROM forge.invitations i WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it.
+/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it. Who has
+ * proven no address could be anybody, and sends no mail to others; an administrator of the platform is known.
  * $1 caller, $2 administrator, $3 organisation, $4 address, $5 its key, $6 role, $7 token's sha256, $8 payload, $9 ip,
  * $10 request id, $11 most sent in a day, $12 most received in a day, $13 sender. */
 static const forge_stmt_t invitation_create = {
@@ -40,8 +41,10 @@ static const forge_stmt_t invitation_create = {
     "verdict AS ("
     " SELECT c.id, CASE"
     "  WHEN c.power < 2 OR " RANK("$6::text") " > c.power THEN 'forbidden'"
+    "  WHEN NOT $2::boolean AND NOT EXISTS ("
+    "   SELECT FROM forge.users u WHERE u.id = $1::bigint AND u.email_verified) THEN 'unproven'"
     "  WHEN EXISTS (SELECT FROM forge.memberships m JOIN forge.users u ON u.id = m.user_id"
-    "   WHERE m.organization_id = c.id AND u.email_key = $5) THEN 'already_member'"
+    "   WHERE m.organization_id = c.id AND u.email_key = $5 AND u.email_verified) THEN 'already_member'"
     "  WHEN EXISTS (SELECT FROM forge.invitations i WHERE i.organization_id = c.id AND i.email_key = $5 AND i.state ="
     " 'pending'"
     "   AND i.expires_at > now()) THEN 'pending'"

@@ -22,16 +22,20 @@ const forge_list_t forge_store_members_list = {
     "SELECT count(*) FROM forge.memberships m WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id. */
+/* An address names an account only once it is proven: before, whoever registered it may be a stranger, and the answer
+ * is the one for an address that nobody has.
+ * $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id,
+ * $9 or its username. */
 static const forge_stmt_t member_add = {
     "member_add",
     "WITH " CALLER ", "
     "target AS ("
-    " SELECT u.id, u.username FROM forge.users u WHERE (u.id = $4::bigint OR u.email_key = $5) AND u.is_active AND"
-    " u.role <> 'guest'), "
+    " SELECT u.id, u.username FROM forge.users u WHERE (u.id = $4::bigint OR (u.email_key = $5 AND u.email_verified)"
+    "  OR lower(u.username COLLATE \"C\") = lower($9 COLLATE \"C\")) AND u.is_active AND u.role <> 'guest'), "
     "verdict AS ("
     " SELECT c.id, t.id AS user_id, t.username, CASE"
     "  WHEN c.power < 2 OR " RANK("$6::text") " > c.power THEN 'forbidden'"
+    "  WHEN t.id IS NULL AND $5 IS NOT NULL THEN 'invite_instead'"
     "  WHEN t.id IS NULL THEN 'bad_reference'"
     "  ELSE 'ok' END AS outcome FROM caller c LEFT JOIN target t ON true), "
     "made AS ("
@@ -112,7 +116,7 @@ forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id), in->user_id,
-                   in->email_key, in->role, forge_store_ip(p, by->ip), by->request_id);
+                   in->email_key, in->role, forge_store_ip(p, by->ip), by->request_id, in->username);
     return forge_store_membership_run(db, p, &member_add, args, rows);
 }
 

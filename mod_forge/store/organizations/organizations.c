@@ -27,7 +27,7 @@ const forge_list_t forge_store_organizations_all = {
 /* A slug of the name: letters without their marks, digits, and one hyphen for whatever stands between. With room for
  * a suffix. */
 #define SLUG_OF(name) \
-    "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(lower(regexp_replace(" \
+    "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(forge.fold(regexp_replace(" \
     "normalize(" name ", NFKD), '[\\u0300-\\u036f]', '', 'g')), '[^a-z0-9]+', '-', 'g')), 54)), ''), 'organization')"
 
 /* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive.
@@ -37,8 +37,10 @@ static const forge_stmt_t organization_create = {
     "WITH base AS (SELECT " SLUG_OF("$2::text") " AS slug WHERE $3::text IS NULL), "
     "wanted AS ("
     " SELECT coalesce($3::text, (SELECT CASE WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = b.slug)"
+    "  OR " FORGE_SLUG_WAS("b.slug", "NULL::bigint")
     "  THEN b.slug || '-' || $4::text ELSE b.slug END FROM base b)) AS slug), "
-    "made AS (INSERT INTO forge.organizations (name, slug) SELECT $2, slug FROM wanted ON CONFLICT (slug) DO NOTHING"
+    "made AS (INSERT INTO forge.organizations (name, slug) SELECT $2, slug FROM wanted w WHERE NOT "
+    FORGE_SLUG_WAS("w.slug", "NULL::bigint") " ON CONFLICT (slug) DO NOTHING"
     " RETURNING *), "
     "joined AS ("
     " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made"
@@ -63,7 +65,8 @@ static const forge_stmt_t organization_update = {
     " SELECT m.*, CASE"
     "  WHEN NOT ($2::boolean OR role IN ('owner', 'admin')) THEN 'forbidden'"
     "  WHEN NOT ($4::text IS NULL OR (m.was).version = ANY ($4::bigint[])) THEN 'stale'"
-    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = m.slug AND x.id <> m.id) THEN 'slug_taken'"
+    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = m.slug AND x.id <> m.id)"
+    "   OR " FORGE_SLUG_WAS("m.slug", "m.id") " THEN 'slug_taken'"
     "  ELSE 'ok' END AS outcome FROM merged m), "
     "changed AS ("
     " UPDATE forge.organizations o SET name = v.name, slug = v.slug"
@@ -140,6 +143,8 @@ static forge_status_t judged(const forge_rows_t *rows)
         {"in_use", FORGE_E_CONFLICT},
         {"not_found", FORGE_E_NOT_FOUND},
         {"bad_reference", FORGE_E_BAD_REFERENCE},
+        {"invite_instead", FORGE_E_INVITE_INSTEAD},
+        {"unproven", FORGE_E_EMAIL_UNPROVEN},
         {"last_owner", FORGE_E_LAST_OWNER},
         {"already_member", FORGE_E_ALREADY_MEMBER},
         {"pending", FORGE_E_INVITATION_PENDING},
@@ -182,6 +187,8 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
         forge_status_t status = forge_store_run(db, p, &organization_create, args, rows);
         if (status == FORGE_E_BAD_REFERENCE && broke(db, "memberships_user_id_fkey"))
             return FORGE_E_INVALID_TOKEN; /* the account behind a token that is still good was deleted */
+        if (status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique"))
+            return FORGE_E_SLUG_TAKEN; /* another organisation gave it up a moment ago */
         FORGE_TRY(status);
         if (forge_store_rows_count(*rows) > 0)
             return FORGE_OK;
@@ -205,6 +212,8 @@ forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, co
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
                                          patch->if_version, patch->members, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_membership_run(db, p, &organization_update, args, rows);
+    if (status == FORGE_E_VALIDATION && broke(db, "organizations_renames_limit"))
+        return FORGE_E_LIMIT_REACHED;
     /* a twin was quicker */
     return status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique") ? FORGE_E_SLUG_TAKEN : status;
 }

@@ -21,7 +21,7 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
 /* Also _username of the caller, as invitations name it. */
 forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                             forge_rows_t **rows);
-/* For owners and admins. FORGE_E_PRECONDITION_FAILED, FORGE_E_SLUG_TAKEN. */
+/* For owners and admins. FORGE_E_PRECONDITION_FAILED, FORGE_E_SLUG_TAKEN, FORGE_E_LIMIT_REACHED (a hundred slugs). */
 forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                const forge_patch_t *patch, forge_rows_t **rows);
 /* For owners. FORGE_E_CONFLICT: there are courses in it, which would lose their wall. */
@@ -37,11 +37,11 @@ forge_status_t forge_store_organization_transfer(forge_db_t *db, apr_pool_t *p, 
 /* base args: caller's id, is platform administrator "t"/"f", organisation */
 extern const forge_list_t forge_store_members_list;
 typedef struct forge_new_member_t {
-    const char *user_id, *email_key; /* one of them; the other one NULL */
+    const char *user_id, *username, *email_key; /* one of them; the others NULL */
     const char *role;
 } forge_new_member_t;
-/* For owners and admins; nobody grants a role above the own. FORGE_E_BAD_REFERENCE: no active
- * account, FORGE_E_ALREADY_MEMBER. */
+/* For owners and admins; nobody grants a role above the own. FORGE_E_BAD_REFERENCE: no active account,
+ * FORGE_E_INVITE_INSTEAD: none that has proven this address, FORGE_E_ALREADY_MEMBER. */
 forge_status_t forge_store_member_add(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                       const forge_new_member_t *in, forge_rows_t **rows);
 typedef struct forge_member_in_t {
@@ -69,8 +69,8 @@ typedef struct forge_new_invitation_t {
     forge_new_mail_t mail;
 } forge_new_invitation_t;
 extern const forge_list_t forge_store_invitations_list; /* base args: as of members; nothing for plain members */
-/* For owners and admins. The mail is put into the outbox with it. FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING,
- * FORGE_E_RATE_LIMITED. */
+/* For owners and admins whose address is proven. The mail is put into the outbox with it. FORGE_E_EMAIL_UNPROVEN,
+ * FORGE_E_ALREADY_MEMBER, FORGE_E_INVITATION_PENDING, FORGE_E_RATE_LIMITED. */
 forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                              const forge_new_invitation_t *in, forge_rows_t **rows);
 /* Admins may not revoke what makes an owner. FORGE_E_INVITATION_GONE: it is not pending any more. */

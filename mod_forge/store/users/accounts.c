@@ -15,7 +15,8 @@
 
 /* The text is a literal piece of what is searched: its own % and _ are no wildcards. */
 static const forge_list_filter_t filters[] = {
-    {"q", "u.search LIKE '%' || replace(replace(replace(lower($%d), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'"},
+    {"q", "u.search LIKE"
+          " '%' || replace(replace(replace(forge.fold($%d), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'"},
     {"role", "u.role = $%d"},
     {"is_active", "u.is_active = $%d::boolean"},
     {NULL, NULL}};
@@ -53,7 +54,7 @@ static const forge_stmt_t profile_update = {
     " SELECT m.id, CASE"
     "  WHEN NOT ($2::text IS NULL OR (m.was).version = ANY ($2::bigint[])) THEN 'stale'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower(m.username COLLATE \"C\")"
-    " AND x.id <> m.id)"
+    " AND x.id <> m.id) OR " FORGE_USERNAME_WAS("m.username", "m.id")
     "   THEN 'username_taken'"
     "  WHEN (m.username, m.full_name, m.bio, m.avatar_url, m.locale, m.timezone) IS NOT DISTINCT FROM"
     "   ((m.was).username, (m.was).full_name, (m.was).bio, (m.was).avatar_url, (m.was).locale, (m.was).timezone) THEN"
@@ -163,6 +164,8 @@ forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const f
     /* The twin that won the name was committed after our snapshot. */
     if (status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_username_unique") == 0)
         return FORGE_E_USERNAME_TAKEN;
+    if (status == FORGE_E_VALIDATION && strcmp(forge_store_constraint(db), "users_renames_limit") == 0)
+        return FORGE_E_LIMIT_REACHED;
     FORGE_TRY(status);
     return forge_store_account_judge(*rows, FORGE_E_INVALID_TOKEN);
 }

@@ -19,7 +19,8 @@ forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_
  * for guests and inactive accounts. */
 forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
 /* One's own: members of username, full_name, bio, avatar_url, locale, timezone. Row: the bare user, _version,
- * _email_key. FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN. */
+ * _email_key. FORGE_E_INVALID_TOKEN (gone or inactive), FORGE_E_PRECONDITION_FAILED, FORGE_E_USERNAME_TAKEN,
+ * FORGE_E_LIMIT_REACHED (a hundred names). */
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const forge_patch_t *patch, forge_rows_t **rows);
 /* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND,

@@ -12,7 +12,7 @@
 
 START_TEST(cgi_knows_who_asks)
 {
-    person_t ada = person("instructor");
+    person_t ada = person_proven("instructor");
     member_of(ada, "beta", "owner");
     member_of(ada, "acme", "member");
     reply_t *reply = GET("/cgi/env", .token = ada.access);
@@ -22,6 +22,7 @@ START_TEST(cgi_knows_who_asks)
     expect_says(reply, F("\nFORGE_USER_ID=%lld\n", (long long)ada.id));
     expect_says(reply, F("\nFORGE_USERNAME=%s\n", ada.username));
     expect_says(reply, F("\nFORGE_EMAIL=%s\n", ada.email));
+    expect_says(reply, "\nFORGE_EMAIL_UNVERIFIED=\n");
     expect_says(reply, "\nFORGE_ROLE=instructor\n");
     expect_says(
         reply, F("\nFORGE_SESSION=%s\n", sql("SELECT id FROM forge.sessions WHERE user_id = %lld", (long long)ada.id)));
@@ -30,6 +31,20 @@ START_TEST(cgi_knows_who_asks)
     expect_says(reply, F("\nHTTP_X_FORGE_USER=%lld\n", (long long)ada.id));
     expect_silent(reply, ada.access);
     ck_assert_ptr_nonnull(strstr(header(reply, "Cache-Control"), "private"));
+}
+END_TEST
+
+/* Anybody can register the address of somebody else. */
+START_TEST(an_address_stands_for_a_person_once_proven)
+{
+    person_t ada = person("student");
+    reply_t *reply = GET("/cgi/env", .token = ada.access);
+    expect_says(reply, "\nFORGE_EMAIL=\n");
+    expect_says(reply, F("\nFORGE_EMAIL_UNVERIFIED=%s\n", ada.email));
+    expect_log("AH01630: client denied");
+    expect_status(GET("/by-email/none", .token = ada.access), 403);
+    sql("UPDATE forge.users SET email_verified = true WHERE id = %lld", (long long)ada.id);
+    expect_status(GET("/by-email/none", .token = ada.access), 404); /* let in */
 }
 END_TEST
 
@@ -215,6 +230,7 @@ Suite *suite_content(void)
     Suite *suite = suite_create("content");
     TCase *content = case_make(suite, "content");
     tcase_add_test(content, cgi_knows_who_asks);
+    tcase_add_test(content, an_address_stands_for_a_person_once_proven);
     tcase_add_test(content, open_content_may_greet);
     tcase_add_test(content, expressions_and_setenvif);
     tcase_add_test(content, requests_inside_the_server_keep_the_identity);

@@ -253,6 +253,76 @@ START_TEST(organizations)
 }
 END_TEST
 
+/* By number, whatever an organisation or an account is called today; and the number is read whole. */
+START_TEST(by_number)
+{
+    person_t head = person("student"), member = person("student"), admin = person("admin");
+    member_of(head, "acme", "admin");
+    member_of(member, "acme", "member");
+    const char *id = sql("SELECT id FROM forge.organizations WHERE slug = 'acme'");
+    sql("UPDATE forge.organizations SET slug = 'another'");
+    sql("UPDATE forge.users SET username = 'another' WHERE id = %lld", (long long)head.id);
+    expect_log(denied);
+    const struct {
+        const char *path, *token;
+        int wanted;
+    } tries[] = {{F("/orgid/%s/page.txt", id), NULL, 401},
+                 {F("/orgid/%s/page.txt", id), head.access, 404},
+                 {F("/orgid/%s/page.txt", id), member.access, 403},
+                 {F("/orgid/%s/page.txt", id), admin.access, 404},
+                 {F("/orgid/0%s/page.txt", id), head.access, 403},
+                 {F("/orgid/%s%%20/page.txt", id), head.access, 403},
+                 {F("/orgid/%s0/page.txt", id), head.access, 403},
+                 {F("/orgid/%s%%3Amember/page.txt", id), member.access, 403},
+                 {"/orgid/another/page.txt", head.access, 403},
+                 {F("/userid/%lld/page.txt", (long long)head.id), NULL, 401},
+                 {F("/userid/%lld/page.txt", (long long)head.id), head.access, 404},
+                 {F("/userid/%lld/page.txt", (long long)head.id), member.access, 403},
+                 {F("/userid/%lld/page.txt", (long long)head.id), admin.access, 403}, /* nobody else, whatever role */
+                 {F("/userid/%lld0/page.txt", (long long)head.id), head.access, 403},
+                 {F("/userid/0%lld/page.txt", (long long)head.id), head.access, 403},
+                 {"/userid/another/page.txt", head.access, 403}};
+    for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+        reply_t *reply = GET(tries[i].path, .token = tries[i].token);
+        ck_assert_msg(reply->status == tries[i].wanted, "%zu %s: %d, wanted %d", i, tries[i].path, reply->status,
+                      tries[i].wanted);
+    }
+}
+END_TEST
+
+/* A stranger who registers a name that was somebody's, or founds an organisation by its name, passes no door of theirs.
+ */
+START_TEST(former_names_open_no_doors)
+{
+    person_t head = person("student"), stranger = person("student");
+    member_of(head, "acme", "owner");
+    const char *id = sql("SELECT id FROM forge.organizations WHERE slug = 'acme'");
+    expect_status(
+        CALL("PATCH", F("/api/v1/organizations/%s", id), .token = head.access, .json = "{\"slug\":\"acme-two\"}"), 200);
+    expect_status(CALL("PATCH", "/api/v1/users/me", .token = head.access, .json = "{\"username\":\"renamed_head\"}"),
+                  200);
+    expect_problem(CALL("POST", "/api/v1/organizations", .token = stranger.access,
+                        .json = "{\"name\":\"Acme\",\"slug\":\"acme\"}"),
+                   "slug_taken");
+    reply_t *made = CALL("POST", "/api/v1/organizations", .token = stranger.access, .json = "{\"name\":\"Acme\"}");
+    expect_status(made, 201);
+    ck_assert_str_ne(text_at(made->json, "/slug"), "acme");
+    expect_problem(
+        CALL("PATCH", "/api/v1/users/me", .token = stranger.access, .json = F("{\"username\":\"%s\"}", head.username)),
+        "username_taken");
+    expect_problem(CALL("POST", "/api/v1/auth/register",
+                        .json = F("{\"email\":\"new@example.org\",\"username\":\"%s\",\"password\":\"%s\"}",
+                                  head.username, head.password)),
+                   "username_taken");
+    expect_log(denied);
+    expect_status(GET("/org/page.txt", .token = stranger.access), 403);
+    sql("DELETE FROM forge.organizations WHERE slug = 'acme-two'");
+    expect_problem(CALL("POST", "/api/v1/organizations", .token = stranger.access,
+                        .json = "{\"name\":\"Acme\",\"slug\":\"acme-two\"}"),
+                   "slug_taken");
+}
+END_TEST
+
 START_TEST(enrolled_in_a_course)
 {
     person_t teacher = person("instructor"), pupil = person("student"), other = person("student"),
@@ -472,6 +542,8 @@ Suite *suite_doors(void)
     tcase_add_test(require, at_least_that_role);
     tcase_add_test(require, a_new_role_counts_at_once);
     tcase_add_test(require, organizations);
+    tcase_add_test(require, by_number);
+    tcase_add_test(require, former_names_open_no_doors);
     tcase_add_test(require, enrolled_in_a_course);
     tcase_add_test(require, second_factor);
     tcase_add_test(require, combinations);

@@ -102,9 +102,9 @@ static person_t caller_make(int kind)
     if (kind == ANONYMOUS)
         return (person_t){.password = "none"};
     return kind == GUEST ? guest_make()
-                         : person(kind == INSTRUCTOR ? "instructor"
-                                  : kind == ADMIN    ? "admin"
-                                                     : "student");
+                         : person_proven(kind == INSTRUCTOR ? "instructor"
+                                         : kind == ADMIN    ? "admin"
+                                                            : "student");
 }
 
 static void people_make(void)
@@ -171,6 +171,13 @@ static char *session_of(person_t who, bool another)
     return sql("SELECT max(id) FROM forge.sessions WHERE user_id = %lld", (long long)who.id);
 }
 
+/* The achievement, as one that this account has made. */
+static char *achievement_of(person_t who)
+{
+    sql("UPDATE forge.achievements SET created_by = %lld", (long long)who.id);
+    return F("%d", ACHIEVEMENT);
+}
+
 /* What stands for a parameter of the template, by the segment before it. */
 static char *id_for(const row_t *row, const char *segment, person_t caller)
 {
@@ -184,7 +191,7 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
     if (strcmp(segment, "courses") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
     if (strcmp(segment, "achievements") == 0)
-        return F("%d", ACHIEVEMENT);
+        return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)
         return F("%lld", (long long)subject.id);
     if (strcmp(segment, "sessions") == 0)

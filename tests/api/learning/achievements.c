@@ -44,7 +44,24 @@ START_TEST(who_may)
     expect_problem(CALL("PUT", path, .token = student.access, .json = "{\"name\":\"M\"}"), "insufficient_scope");
     expect_problem(CALL("DELETE", path, .token = student.access), "insufficient_scope");
     expect_problem(CALL("DELETE", path), "unauthenticated");
-    expect_status(CALL("PUT", path, .token = teacher.access, .json = "{\"name\":\"M\"}"), 200);
+    expect_problem(CALL("PUT", path, .token = teacher.access, .json = "{\"name\":\"M\"}"), "not_owner");
+    expect_status(CALL("DELETE", path, .token = admin.access), 204);
+}
+END_TEST
+
+START_TEST(only_the_maker_or_an_administrator_changes_one)
+{
+    person_t maker = person("instructor"), other = person("instructor"), admin = person("admin");
+    reply_t *made = CALL("POST", base, .token = maker.access, .json = "{\"name\":\"Mine\"}");
+    expect_status(made, 201);
+    const char *path = header(made, "Location");
+    expect_problem(CALL("PUT", path, .token = other.access, .json = "{\"name\":\"Theirs\"}"), "not_owner");
+    expect_problem(CALL("DELETE", path, .token = other.access), "not_owner");
+    expect_problem(CALL("DELETE", path, .token = other.access, .headers = {"If-Match: \"1\""}), "not_owner");
+    expect_status(CALL("PUT", path, .token = maker.access, .json = "{\"name\":\"Still mine\"}"), 200);
+    expect_status(CALL("PUT", path, .token = admin.access, .json = "{\"name\":\"Mended\"}"), 200);
+    sql("UPDATE forge.achievements SET created_by = NULL"); /* as those are that were there before */
+    expect_problem(CALL("PUT", path, .token = maker.access, .json = "{\"name\":\"Mine again\"}"), "not_owner");
     expect_status(CALL("DELETE", path, .token = admin.access), 204);
 }
 END_TEST
@@ -105,6 +122,7 @@ Suite *suite_achievements(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, life_of_an_achievement);
     tcase_add_test(all, who_may);
+    tcase_add_test(all, only_the_maker_or_an_administrator_changes_one);
     tcase_add_test(all, names_are_unique_and_members_bounded);
     tcase_add_test(all, parallel_creation_makes_one);
     return suite;

@@ -14,7 +14,7 @@ typedef struct stage_t {
 
 static stage_t stage_make(void)
 {
-    stage_t s = {.owner = person("student"), .guest = person("student"), .stranger = person("student")};
+    stage_t s = {.owner = person_proven("student"), .guest = person("student"), .stranger = person_proven("student")};
     reply_t *made = CALL("POST", "/api/v1/organizations", .token = s.owner.access, .json = "{\"name\":\"Stage\"}");
     expect_status(made, 201);
     s.id = int_at(made->json, "/id");
@@ -126,12 +126,42 @@ START_TEST(accepted_by_mail)
     reply_t *made = invite(&s, s.owner, s.guest.email, "admin");
     expect_status(made, 201);
     char *mail = mail_wait(s.guest.email, "B"), *token = mail_token(mail);
-    ck_assert_ptr_nonnull(strstr(mail, s.owner.username));
+    ck_assert_ptr_nonnull(strstr(mail, F("\"%s\" invites you", s.owner.username)));
     ck_assert_ptr_nonnull(strstr(mail, "admin"));
     ck_assert_ptr_null(strstr(made->body, token));
     expect_problem(accept_by(s.stranger, token), "invitation_not_yours");
     expect_status(accept_by(s.guest, token), 200);
     expect_problem(accept_by(s.guest, token), "invitation_gone");
+}
+END_TEST
+
+/* Anybody can register: mail to others is sent for those only who can be found by an address of their own. */
+START_TEST(only_proven_accounts_invite)
+{
+    stage_t s = stage_make();
+    person_t admin = person("student"), root = person("admin");
+    join(&s, admin, "admin");
+    reply_t *refused = invite(&s, admin, "a@example.org", "member");
+    expect_status(refused, 403);
+    expect_problem(refused, "email_unverified");
+    expect_problem(invite(&s, admin, s.owner.email, "member"), "email_unverified");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.invitations"), "0");
+    sql("UPDATE forge.users SET email_verified = true WHERE id = %lld", (long long)admin.id);
+    expect_status(invite(&s, admin, "a@example.org", "member"), 201);
+    expect_status(invite(&s, root, "b@example.org", "member"), 201);
+}
+END_TEST
+
+/* An address that was only registered shows nothing of what was sent to it. */
+START_TEST(unproven_address_sees_no_invitations)
+{
+    stage_t s = stage_make();
+    invited(&s, "admin");
+    ck_assert_uint_eq(
+        json_array_size(at(CALL("GET", "/api/v1/users/me/export", .token = s.guest.access)->json, "/invitations")), 0);
+    sql("UPDATE forge.users SET email_verified = true WHERE id = %lld", (long long)s.guest.id);
+    ck_assert_uint_eq(
+        json_array_size(at(CALL("GET", "/api/v1/users/me/export", .token = s.guest.access)->json, "/invitations")), 1);
 }
 END_TEST
 
@@ -180,6 +210,7 @@ START_TEST(ended_by_removal)
     char *member = F("/api/v1/organizations/%lld/members/%lld", (long long)s.id, (long long)s.guest.id);
     join(&s, s.guest, "owner");
     expect_problem(accept_by(s.guest, token), "already_member");
+    sql("UPDATE forge.users SET email_verified = true WHERE id = %lld", (long long)s.guest.id);
     reply_t *accomplice = invite(&s, s.guest, s.stranger.email, "owner");
     expect_status(accomplice, 201);
     const char *second = token_of(int_at(accomplice->json, "/id"));
@@ -243,6 +274,8 @@ Suite *suite_invitations(void)
     tcase_add_test(all, sent_and_listed);
     tcase_add_test(all, accepted_once);
     tcase_add_test(all, accepted_by_mail);
+    tcase_add_test(all, only_proven_accounts_invite);
+    tcase_add_test(all, unproven_address_sees_no_invitations);
     tcase_add_test(all, expired);
     tcase_add_test(all, revoked);
     tcase_add_test(all, ended_by_removal);

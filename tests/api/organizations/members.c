@@ -22,7 +22,7 @@ static cast_t cast_make(void)
     cast_t c = {.owner = person("student"),
                 .admin = person("student"),
                 .member = person("student"),
-                .stranger = person("instructor"),
+                .stranger = person_proven("instructor"),
                 .root = person("admin")};
     reply_t *made = CALL("POST", "/api/v1/organizations", .token = c.owner.access, .json = "{\"name\":\"Cast\"}");
     expect_status(made, 201);
@@ -104,17 +104,67 @@ START_TEST(added)
     } refused[] = {
         {"{}", "/user_id", "required"},
         {"{\"user_id\":1,\"email\":\"a@example.org\"}", "/email", "conflict"},
+        {"{\"user_id\":1,\"username\":\"ada\"}", "/username", "conflict"},
+        {"{\"username\":\"ada\",\"email\":\"a@example.org\"}", "/email", "conflict"},
+        {"{\"user_id\":1,\"username\":\"ada\",\"email\":\"a@example.org\"}", "/username", "conflict"},
+        {"{\"username\":\"no one\"}", "/username", "format"},
+        {"{\"username\":\"no_one\"}", "/username", "unknown"},
         {"{\"email\":\"nobody\"}", "/email", "format"},
         {"{\"user_id\":\"1\"}", "/user_id", "type"},
         {"{\"user_id\":1,\"role\":\"king\"}", "/role", "enum"},
         {"{\"user_id\":9223372036854775807}", "/user_id", "unknown"},
-        {"{\"email\":\"nobody@example.org\"}", "/email", "unknown"},
+        {"{\"email\":\"nobody@example.org\"}", "/email", "invite_instead"},
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
         reply_t *reply = CALL("POST", members_of(&c), .token = c.owner.access, .json = refused[i].json);
         expect_status(reply, 422);
         expect_fault(reply, refused[i].pointer, refused[i].code);
     }
+}
+END_TEST
+
+/* Somebody registers an address that is not theirs, and waits to be added. Nothing tells the address from one that
+ * nobody has. */
+START_TEST(unproven_address_is_nobodys)
+{
+    cast_t c = cast_make();
+    person_t squatter = person("student");
+    reply_t *unproven =
+        CALL("POST", members_of(&c), .token = c.owner.access, .json = F("{\"email\":\"%s\"}", squatter.email));
+    reply_t *unknown =
+        CALL("POST", members_of(&c), .token = c.owner.access, .json = "{\"email\":\"nobody@example.org\"}");
+    expect_status(unproven, 422);
+    expect_problem(unproven, "invite_instead");
+    expect_problem(unknown, "invite_instead");
+    for (const char *const *name = (const char *const[]){"/detail", "/errors/0/detail", "/errors/0/code", NULL}; *name;
+         name++)
+        ck_assert_str_eq(text_at(unproven->json, *name), text_at(unknown->json, *name));
+    ck_assert_int_eq(unproven->length, unknown->length);
+    expect_problem(CALL("GET", members_of(&c), .token = squatter.access), "not_found");
+    sql("UPDATE forge.users SET is_active = false WHERE id = %lld", (long long)squatter.id);
+    expect_problem(
+        CALL("POST", members_of(&c), .token = c.owner.access, .json = F("{\"email\":\"%s\"}", squatter.email)),
+        "invite_instead");
+    sql("UPDATE forge.users SET is_active = true, email_verified = true WHERE id = %lld", (long long)squatter.id);
+    expect_status(
+        CALL("POST", members_of(&c), .token = c.owner.access, .json = F("{\"email\":\"%s\"}", squatter.email)), 201);
+}
+END_TEST
+
+START_TEST(added_by_username)
+{
+    cast_t c = cast_make();
+    person_t other = person("student");
+    char *shouted = F("{\"username\":\"%s\"}", other.username);
+    for (char *at = strchr(shouted, ':'); *at; at++)
+        if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at - 'a' + 'A');
+    reply_t *made = CALL("POST", members_of(&c), .token = c.admin.access, .json = shouted);
+    expect_status(made, 201);
+    ck_assert_int_eq(int_at(made->json, "/user_id"), other.id);
+    expect_problem(
+        CALL("POST", members_of(&c), .token = c.owner.access, .json = F("{\"username\":\"%s\"}", other.username)),
+        "already_member");
 }
 END_TEST
 
@@ -274,6 +324,8 @@ Suite *suite_members(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, listed);
     tcase_add_test(all, added);
+    tcase_add_test(all, unproven_address_is_nobodys);
+    tcase_add_test(all, added_by_username);
     tcase_add_test(all, nobody_grants_more_than_they_have);
     tcase_add_test(all, last_owner_stays);
     TCase *races = case_make(suite, "races");

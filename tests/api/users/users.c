@@ -101,10 +101,11 @@ START_TEST(pages_are_steady)
         sql("DELETE FROM forge.users WHERE role = 'student'");
         sql("INSERT INTO forge.users (email, email_key, username, password_hash, created_at) SELECT i || '@x', i || "
             "'@x', 'user' || i %% "
-            "50 || '_' || i,"
+            "50 || '_' || i || '%s',"
             " (SELECT password_hash FROM forge.users LIMIT 1), timestamptz '2026-01-01' + (i / 10) * interval '1 "
             "minute' FROM "
-            "generate_series(1, 95) i");
+            "generate_series(1, 95) i",
+            *sort + 1); /* names that nobody had in an earlier turn */
         for (char *path = F("/api/v1/users?role=student&limit=10&sort=%s", *sort); path; turn++) {
             reply_t *reply = CALL("GET", path, .token = admin.access);
             expect_status(reply, 200);
@@ -233,10 +234,14 @@ START_TEST(deletion)
     expect_problem(
         CALL("POST", "/api/v1/auth/login", .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)),
         "bad_credentials");
-    expect_status(CALL("POST", "/api/v1/users/register",
-                       .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\"}", me.email, me.username,
-                                 me.password)),
-                  201); /* address and name are free again */
+    expect_status(
+        CALL("POST", "/api/v1/users/register",
+             .json = F("{\"email\":\"%s\",\"username\":\"another_name\",\"password\":\"%s\"}", me.email, me.password)),
+        201); /* the address is free again; the name is nobody else's */
+    expect_problem(CALL("POST", "/api/v1/users/register",
+                        .json = F("{\"email\":\"new@example.org\",\"username\":\"%s\",\"password\":\"%s\"}",
+                                  me.username, me.password)),
+                   "username_taken");
     reply_t *named = CALL("POST", "/api/v1/auth/register",
                           .json = "{\"email\":\"deleted_7@example.org\",\"password\":\"Vexing7-Walrus!Q\"}");
     expect_status(named, 201); /* and nobody takes the names of those who are gone */

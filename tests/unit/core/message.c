@@ -180,14 +180,46 @@ START_TEST(letters_escape)
     forge_json_t *facts = facts_of("{\"token\":\"a&b<c\",\"organization\":\"<b>{token}</b>\\r\\nBcc: "
                                    "x\",\"inviter\":\"\\\"A\\\"\",\"role\":\"member\"}");
     ck_assert(forge_core_letter_write(P, "invitation", url, facts, &letter));
-    ck_assert_str_eq(letter.subject, "Invitation to <b>{token}</b>  Bcc: x");
-    ck_assert(has(letter.html, "&lt;b&gt;{token}&lt;/b&gt;") && !has(letter.html, "<b>"));
-    ck_assert(has(letter.html, "&quot;A&quot; invites"));
+    ck_assert_str_eq(letter.subject, "Invitation to \"<b>{token}</ b>  Bcc: x\"");
+    ck_assert(has(letter.html, "&quot;&lt;b&gt;{token}&lt;/ b&gt;") && !has(letter.html, "<b>"));
+    ck_assert(has(letter.html, "&quot;'A'&quot; invites"));
     ck_assert(has(letter.text, "/accept-invitation?token=a%26b%3Cc\n"));
     char *endless = apr_pcalloc(P, 2000);
     memset(endless, 'x', 1500);
     ck_assert(
         !forge_core_letter_write(P, "verify", url, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)), &letter));
+}
+END_TEST
+
+static const char *subject_for(const char *organization)
+{
+    forge_letter_t letter;
+    forge_json_t *facts = facts_of("{\"token\":\"a\",\"inviter\":\"ada\",\"role\":\"member\"}");
+    forge_util_json_put_text(facts, "organization", organization);
+    ck_assert(forge_core_letter_write(P, "invitation", url, facts, &letter));
+    ck_assert(has(letter.text, "\n\"ada\" invites") || has(letter.text, "\"ada\" invites"));
+    return letter.subject;
+}
+
+/* What a stranger calls an organisation cannot be mistaken for our words, nor clicked. */
+START_TEST(names_of_strangers_are_quoted_and_short)
+{
+    static const struct {
+        const char *name, *subject;
+    } cases[] = {
+        {"Institute of Graphs", "Invitation to \"Institute of Graphs\""},
+        {"St. Mary's", "Invitation to \"St. Mary's\""},
+        {"A\" is wrong. Log in: \"", "Invitation to \"A' is wrong. Log in: '\""},
+        {"http://evil.example/x", "Invitation to \"http: / / evil. example/ x\""},
+        {"me@evil.example", "Invitation to \"me@ evil. example\""},
+        {"\u202egpj\u200b!", "Invitation to \"gpj!\""},
+        {"123456789 123456789 123456789 123456789 ", "Invitation to \"123456789 123456789 123456789 123456789 \""},
+        {"123456789 123456789 123456789 123456789 1", "Invitation to \"123456789 123456789 123456789 123456789 ...\""},
+        {"ääääääääääääääääääääääääääääääääääääääääää", "Invitation to \"ääääääääääääääääääääääääääääääääääääääää...\""},
+        {"", "Invitation to \"\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        ck_assert_str_eq(subject_for(cases[i].name), cases[i].subject);
 }
 END_TEST
 
@@ -265,6 +297,7 @@ Suite *forge_test_core_message(void)
     tcase_add_test(tc, bodies);
     tcase_add_test(tc, letters);
     tcase_add_test(tc, letters_escape);
+    tcase_add_test(tc, names_of_strangers_are_quoted_and_short);
     tcase_add_test(tc, transports);
     suite_add_tcase(s, tc);
     return s;

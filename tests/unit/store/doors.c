@@ -39,13 +39,19 @@ START_TEST(names_and_memberships)
     ck_assert_int_eq(seen(1, 1), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "username"), "ada");
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "email"), "Ada@example.org");
+    ck_assert(!forge_store_rows_bool(rows, 0, "email_verified"));
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "role"), "instructor");
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "orgs"), "acme:member beta:owner");
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "org_ids"), "#1:owner #2:member");
     ck_assert_int_eq(seen(2, 0), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "orgs"), "acme:admin");
     sql("DELETE FROM forge.organizations");
     ck_assert_int_eq(seen(2, 0), 1);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "orgs"), "");
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "org_ids"), "");
+    sql("UPDATE forge.users SET email_verified = true");
+    ck_assert_int_eq(seen(2, 0), 1);
+    ck_assert(forge_store_rows_bool(rows, 0, "email_verified"));
 }
 END_TEST
 

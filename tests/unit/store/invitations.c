@@ -36,6 +36,23 @@ static const char *states(void)
     return ask("SELECT coalesce(string_agg(state, ' ' ORDER BY id), '') FROM forge.invitations");
 }
 
+START_TEST(only_proven_accounts_invite)
+{
+    sql("UPDATE forge.users SET email_verified = false");
+    ck_assert_int_eq(invite(OWNER, ORG, "new@example.org", "member", 1), FORGE_E_EMAIL_UNPROVEN);
+    ck_assert_int_eq(invite(OWNER, ORG, "member@example.org", "member", 1), FORGE_E_EMAIL_UNPROVEN);
+    ck_assert_int_eq(invite(MEMBER, ORG, "new@example.org", "member", 1), FORGE_E_FORBIDDEN);
+    ck_assert_int_eq(invite(FOREIGN, ORG, "new@example.org", "member", 1), FORGE_E_NOT_FOUND);
+    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.invitations) + (SELECT count(*) FROM forge.mail_outbox)"),
+                     "0");
+    ck_assert_int_eq(invite(ROOT, ORG, "new@example.org", "member", 1), FORGE_OK); /* known without an address */
+    sql("UPDATE forge.users SET email_verified = true WHERE username = 'owner'");
+    ck_assert_int_eq(invite(OWNER, ORG, "other@example.org", "member", 2), FORGE_OK);
+    /* A member who never proved this address is not known by it. */
+    ck_assert_int_eq(invite(OWNER, ORG, "member@example.org", "member", 3), FORGE_OK);
+}
+END_TEST
+
 START_TEST(invited_by_rights)
 {
     static const struct {
@@ -287,6 +304,7 @@ Suite *forge_test_store_invitations(void)
 {
     Suite *s = suite_create(database = "store_invitations");
     TCase *tc = case_make(s, "invitations");
+    tcase_add_test(tc, only_proven_accounts_invite);
     tcase_add_test(tc, invited_by_rights);
     tcase_add_test(tc, revoked_by_rights);
     tcase_add_test(tc, accepted_once_by_its_address);

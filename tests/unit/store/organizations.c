@@ -180,7 +180,32 @@ START_TEST(added_by_rights)
     ck_assert_int_eq(forge_store_member_add(db, forge_test_pool, by(OWNER), ORG,
                                             &(forge_new_member_t){.email_key = "nobody@example.org", .role = "member"},
                                             &rows),
-                     FORGE_E_BAD_REFERENCE);
+                     FORGE_E_INVITE_INSTEAD);
+}
+END_TEST
+
+static forge_status_t add_named(const char *username, const char *email_key)
+{
+    const forge_new_member_t in = {.username = username, .email_key = email_key, .role = "member"};
+    return forge_store_member_add(db, forge_test_pool, by(OWNER), ORG, &in, &rows);
+}
+
+/* Whoever registers somebody's address is not that person yet: the answer is the one for an address that nobody has. */
+START_TEST(addresses_name_accounts_once_proven)
+{
+    sql("UPDATE forge.users SET email_verified = false WHERE username IN ('student', 'member')");
+    ck_assert_int_eq(add_named(NULL, "student@example.org"), FORGE_E_INVITE_INSTEAD);
+    ck_assert_int_eq(add_named(NULL, "member@example.org"), FORGE_E_INVITE_INSTEAD); /* who is one already */
+    ck_assert_int_eq(add_named(NULL, "inactive@example.org"), FORGE_E_INVITE_INSTEAD);
+    ck_assert_int_eq(add_named(NULL, "visitor@example.org"), FORGE_E_INVITE_INSTEAD);
+    ck_assert_str_eq(members(ORG), "2o 3a 4m");
+    ck_assert_int_eq(add_named("nobody", NULL), FORGE_E_BAD_REFERENCE);
+    ck_assert_int_eq(add_named("inactive", NULL), FORGE_E_BAD_REFERENCE);
+    ck_assert_int_eq(add_named("visitor", NULL), FORGE_E_BAD_REFERENCE); /* a guest */
+    ck_assert_int_eq(add_named("STUDENT", NULL), FORGE_OK);              /* a name is the account's, proven or not */
+    ck_assert_str_eq(column("username"), "student");
+    sql("UPDATE forge.users SET email_verified = true WHERE username = 'student'");
+    ck_assert_int_eq(add_named(NULL, "student@example.org"), FORGE_E_ALREADY_MEMBER);
 }
 END_TEST
 
@@ -376,6 +401,7 @@ Suite *forge_test_store_organizations(void)
     tcase_add_test(tc, lists);
     tc = case_make(s, "members");
     tcase_add_test(tc, added_by_rights);
+    tcase_add_test(tc, addresses_name_accounts_once_proven);
     tcase_add_test(tc, roles_changed_by_rights);
     tcase_add_test(tc, removed_by_rights);
     tcase_add_test(tc, handed_over);

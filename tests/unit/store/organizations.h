@@ -24,8 +24,8 @@ __attribute__((unused)) static void begin(void)
 __attribute__((unused)) static void setup(void)
 {
     schema_setup();
-    sql("INSERT INTO forge.users (email, email_key, username, role, is_active, password_hash)"
-        " SELECT n || '@example.org', n || '@example.org', n, r, n <> 'inactive', '" FORGE_TEST_HASH "'"
+    sql("INSERT INTO forge.users (email, email_key, username, role, is_active, email_verified, password_hash)"
+        " SELECT n || '@example.org', n || '@example.org', n, r, n <> 'inactive', true, '" FORGE_TEST_HASH "'"
         " FROM (VALUES ('root', 'admin'), ('owner', 'student'), ('admin_in', 'student'), ('member', 'student'), "
         "('foreign', 'instructor'),"
         " ('student', 'student'), ('inactive', 'student'), ('visitor', 'guest')) v(n, r);"

@@ -2,6 +2,7 @@
  * Starts and stops the private PostgreSQL of the tests of store/.
  */
 #include "pg.h"
+#include "../turkish.h"
 #include "store/store.h"
 #include "unit.h"
 #include <apr_strings.h>
@@ -51,6 +52,7 @@ static pid_t spawn(char *const argv[])
         _exit(126);
     if (chdir(folder) || !freopen("server.log", "a", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
         _exit(126);
+    setenv("LOCPATH", folder, 1);     /* of forge_test_pg_turkish */
     prctl(PR_SET_PDEATHSIG, SIGQUIT); /* after setuid, which clears it */
     execvp(argv[0], argv);
     _exit(127);
@@ -200,6 +202,9 @@ const char *forge_test_pg_database(apr_pool_t *p, const char *name, bool schema)
     return where;
 }
 
+static const char make_role[] =
+    "DO $$ BEGIN IF to_regrole('forge_app') IS NULL THEN CREATE ROLE forge_app LOGIN; END IF; END $$";
+
 /* Migrates a database as forgectl does; the role is of the whole cluster. */
 static void migrate(apr_pool_t *p, const char *where)
 {
@@ -208,7 +213,7 @@ static void migrate(apr_pool_t *p, const char *where)
     ck_assert_msg(files != NULL, "%s", why);
     forge_db_t *admin = forge_store_db_connect(p, where, &why);
     ck_assert_msg(admin != NULL, "%s", why);
-    ck_assert_msg(forge_store_script(admin, p, "CREATE ROLE forge_app LOGIN", &why) == FORGE_OK, "%s", why);
+    ck_assert_msg(forge_store_script(admin, p, make_role, &why) == FORGE_OK, "%s", why);
     ck_assert_msg(forge_store_migrations_apply(admin, p, &(forge_migrate_t){files, 0, "forge_app", NULL}, &why) ==
                       FORGE_OK,
                   "%s", why);
@@ -225,6 +230,23 @@ const char *forge_test_pg_migrated(apr_pool_t *p, const char *name)
         made = true;
     }
     return database_make(p, name, "migrated");
+}
+
+const char *forge_test_pg_turkish(apr_pool_t *p, const char *name, bool icu)
+{
+    static bool made;
+    apr_pool_t *scratch; /* no connection stays open */
+    if (!icu && !made)
+        forge_test_locale_make(folder, "UTF-8");
+    made = made || !icu;
+    apr_pool_create(&scratch, p);
+    const char *where =
+        database_make(p, name,
+                      icu ? "template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'"
+                          : "template0 ENCODING 'UTF8' LC_COLLATE 'tr_TR.UTF-8' LC_CTYPE 'tr_TR.UTF-8'");
+    migrate(scratch, where);
+    apr_pool_destroy(scratch);
+    return where;
 }
 
 static void note(void *baton, bool is_error, const char *tag, const char *message)

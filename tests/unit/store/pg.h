@@ -15,6 +15,8 @@ const char *forge_test_pg_database(apr_pool_t *p, const char *name, bool schema)
 /* A new database of that name with the schema of sql/migrations, a copy of one that is migrated once; the role
  * forge_app. */
 const char *forge_test_pg_migrated(apr_pool_t *p, const char *name);
+/* The same in a Turkish locale, of ICU or of libc. */
+const char *forge_test_pg_turkish(apr_pool_t *p, const char *name, bool icu);
 /* A connection as the pool would hand it out, closed with p. */
 PGconn *forge_test_pg_connect(apr_pool_t *p, const char *conninfo);
 /* Attaches with short time-outs (2 s, 4 s); the test fails when it does not work. */

@@ -73,8 +73,8 @@ START_TEST(rules_of_accounts)
         {"UPDATE forge.users SET full_name = E'a\\x1b[31m'", CHECK_BROKEN},
         {"UPDATE forge.users SET full_name = '', bio = E'two\\nlines', avatar_url = 'https://example.org/a.png'", FINE},
         {"UPDATE forge.users SET avatar_url = 'java script'", CHECK_BROKEN},
-        {"INSERT INTO forge.users (email, email_key, username, password_hash) SELECT 'x@y', 'ada@example.org', "
-         "'other', password_hash FROM "
+        {"INSERT INTO forge.users (email, email_key, username, password_hash) SELECT 'ADA@example.org', "
+         "'ada@example.org', 'other', password_hash FROM "
          "forge.users",
          DOUBLE},
         {"INSERT INTO forge.users (email, email_key, username, password_hash) SELECT 'x@y', 'x@y', upper(username), "
@@ -304,7 +304,7 @@ START_TEST(application_role_is_weak)
     ck_assert_str_eq(
         ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
             " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
-        "erase_accounts export_account instant");
+        "address_skeleton email_agrees erase_accounts export_account fold instant label_decode username_sha256");
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
                      "0");
 }
@@ -444,7 +444,9 @@ START_TEST(demo_loads_twice)
     for (int i = 0; i < 2; i++) {
         forge_test_pg_do(db, forge_test_pool, text); /* the application's rights are enough */
         ck_assert_str_eq(ask("SELECT count(*) || ' ' || count(DISTINCT difficulty) FROM forge.courses"), "40 3");
-        ck_assert_str_eq(ask("SELECT count(*) || ' ' || count(icon) FROM forge.achievements"), "10 10");
+        ck_assert_str_eq(ask("SELECT count(*) || ' ' || count(icon) || ' ' || min(created_by) FROM forge.achievements"),
+                         "10 10 1");
+        ck_assert_str_eq(ask("SELECT email_verified FROM forge.users"), "true");
     }
 }
 END_TEST

@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Guard: no example of ours grants by a role that people give themselves, and the shipped configuration lets nobody choose more than student.
+cd "${1:-.}" || exit 2
+failed=0
+if ! grep -qx 'ForgeSelfRoles student' conf/forge.conf; then
+    echo "  conf/forge.conf does not say ForgeSelfRoles student"
+    failed=1
+fi
+# README's first configuration is what people copy.
+if ! sed -n '/^## A working configuration/,/^## /p' README.md | grep -qx 'ForgeSelfRoles student'; then
+    echo "  the configuration at the head of README.md does not say ForgeSelfRoles student"
+    failed=1
+fi
+granted=$(grep -nE '^#? *Require +forge-role +(instructor|guest)' README.md conf/*.conf packaging/demo mod_forge/README.md)
+if [ -n "$granted" ]; then
+    echo "  lets in whoever registers so:"
+    printf '%s\n' "$granted" | sed 's/^/    /'
+    failed=1
+fi
+exit $failed
