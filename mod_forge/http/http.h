@@ -138,8 +138,11 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 /* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one
  * here, on its thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
-/* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
+/* *good says whether it matches; it takes the same time whatever is stored, also NULL (forge_core_hash_check). */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+/* The same where the one who is right comes in: *renewed is a new hash when the stored one is outdated, else NULL. */
+forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                         const char **renewed);
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */

@@ -19,16 +19,17 @@
 
 typedef struct work_t {
     apr_pool_t *p; /* whoever waits does not use it meanwhile */
-    const char *password, *against;
+    const char *password;
+    const forge_hash_check_t *check; /* NULL: make a hash */
     int cost;
-    const char *made; /* without `against` */
-    bool good;        /* with it */
+    const char *made;
+    bool good; /* with `check` */
 } work_t;
 
 static void compute(work_t *work)
 {
-    if (work->against)
-        work->good = forge_core_hash_verify(work->p, work->password, strlen(work->password), work->against);
+    if (work->check)
+        forge_core_hash_check(work->p, work->check, &work->good, &work->made);
     else
         work->made = forge_core_hash_make(work->p, work->password, strlen(work->password), work->cost);
 }
@@ -74,14 +75,28 @@ forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, co
     return *hash ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
+static forge_status_t check(forge_req_t *q, const forge_hash_check_t *what, bool *good, const char **renewed)
+{
+    work_t work = {.p = q->pool, .check = what};
+    FORGE_TRY(begin(q));
+    delegate(&work);
+    *good = work.good;
+    *renewed = work.made;
+    return FORGE_OK;
+}
+
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good)
 {
-    work_t work = {.p = q->pool, .password = password};
-    FORGE_TRY(begin(q));
-    work.against = stored ? stored : forge_core_hash_dummy(q->pool, forge_config_bcrypt_cost(q->config));
-    delegate(&work);
-    *good = work.good && stored;
-    return FORGE_OK;
+    const char *none;
+    const forge_hash_check_t what = {password, stored, forge_config_bcrypt_cost(q->config), false};
+    return check(q, &what, good, &none);
+}
+
+forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                         const char **renewed)
+{
+    const forge_hash_check_t what = {password, stored, forge_config_bcrypt_cost(q->config), true};
+    return check(q, &what, good, renewed);
 }
 
 int forge_http_password_places(const forge_req_t *q)
