@@ -45,7 +45,8 @@ struct forge_req_t {
     apr_time_t now;         /* when the request began */
     struct request_rec *r;  /* for http/ only */
     const struct forge_server_t *server;
-    void *prepared; /* from the route's .prepare for its .handle */
+    void *prepared;   /* from the route's .prepare for its .handle */
+    apr_int64_t made; /* for the route's .again: the number at the end of the Location that was answered; 0: none */
     forge_reply_t *reply;
     forge_lease_t *lease;
     forge_idem_t *idem;
@@ -100,6 +101,7 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
 /* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
+forge_status_t forge_reply_kept(forge_req_t *q); /* an .again that asks nothing and always has the answer itself kept */
 /* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says
  * in *more whether another one follows; it has a connection for that piece alone, and p ends with it. The first piece
  * is made at once, so that its failure is still an answer; when a later one fails the connection ends in the middle of

@@ -347,6 +347,7 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN,
      .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV | FORGE_R_HASHES, .prepare = import_prepare,
      .body = &import_body, .reply = &import_results, .errors = import_errors, .handle = users_import,
+     .again = forge_reply_kept,
      .operation = "users_import", .summary = "Create many accounts",
      .description = "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a "
          "header line that names the same members; other columns are ignored. Each account must meet the rules of "
