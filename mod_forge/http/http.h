@@ -34,6 +34,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
+    bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
     bool stale;        /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
     forge_page_t page; /* with FORGE_R_LIST */
@@ -145,6 +146,7 @@ forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, 
 /* The same where the one who is right comes in: *renewed is a new hash when the stored one is outdated, else NULL. */
 forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
                                          const char **renewed);
+void forge_http_guess_wrong(forge_req_t *q); /* counts a wrong guess of the client's network */
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */

@@ -99,6 +99,11 @@ forge_status_t forge_http_password_login(forge_req_t *q, const char *password, c
     return check(q, &what, good, renewed);
 }
 
+void forge_http_guess_wrong(forge_req_t *q)
+{
+    forge_server_guess_wrong(q->r, q->server);
+}
+
 int forge_http_password_places(const forge_req_t *q)
 {
     return q->server->places;

@@ -11,8 +11,9 @@
 #include <string.h>
 
 /* Looks up the account of an e-mail address or username; what can be neither is looked up like a name that nobody has.
- * *name: the unique form, by which a name without an account is counted. No connection is held afterwards. */
-static forge_status_t find_account(forge_req_t *q, const char *identifier, const char **name, forge_rows_t **rows)
+ * *name: the unique form, by which guesses are counted. No connection is held afterwards. */
+static forge_status_t find_account(forge_req_t *q, const char *identifier, const char **name, bool *by_email,
+                                   forge_rows_t **rows)
 {
     const char *shown, *key = NULL, *why;
     apr_size_t len = strlen(identifier);
@@ -23,6 +24,7 @@ static forge_status_t find_account(forge_req_t *q, const char *identifier, const
     if (!memchr(identifier, '@', len) || !forge_core_email_normalize(q->pool, identifier, len, &shown, &key, &why))
         key = NULL;
     *name = key ? key : lower;
+    *by_email = key != NULL;
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_user_for_login(db, q->pool, key, lower, rows);
     forge_http_db_done(q);
@@ -112,11 +114,11 @@ forge_status_t forge_api_account_login(forge_req_t *q)
 {
     const char *identifier, *name, *new_hash;
     forge_rows_t *rows;
-    bool good = false;
+    bool good = false, by_email;
     FORGE_TRY(read_identifier(q, &identifier));
-    FORGE_TRY(find_account(q, identifier, &name, &rows));
+    FORGE_TRY(find_account(q, identifier, &name, &by_email, &rows));
     bool known = forge_store_rows_count(rows) > 0;
-    forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name);
+    forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name, by_email);
     g.set_at = known ? forge_store_rows_text(rows, 0, "_password_set_at") : NULL;
     FORGE_TRY(forge_api_guess_begin(q, &g));
     forge_status_t status = check_password(q, rows, &good, &new_hash);

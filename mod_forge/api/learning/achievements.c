@@ -33,6 +33,7 @@ static forge_achievement_in_t achievement_read(const forge_input_t *in)
         .description = forge_core_input_text(in, "description"),
         .points = forge_core_input_text(in, "points"),
         .icon = forge_core_input_text(in, "icon"),
+        .created_by = NULL,
     };
 }
 
@@ -46,6 +47,7 @@ static forge_status_t achievement_create(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     forge_achievement_in_t in = achievement_read(q->body);
+    in.created_by = forge_util_itoa(q->pool, q->who.user_id);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_achievement_create(db, q->pool, &in, &rows));
     return forge_reply_created(q, rows, "/api/v1/achievements");

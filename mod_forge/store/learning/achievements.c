@@ -25,8 +25,8 @@ static const forge_stmt_t achievement_get = {
 /* No row: the name is taken. ON CONFLICT keeps a caller's transaction alive. */
 static const forge_stmt_t achievement_create = {
     "achievement_create",
-    "INSERT INTO forge.achievements AS a (name, description, points, icon) VALUES ($1, coalesce($2, ''),"
-    " coalesce($3::integer, 0), $4) "
+    "INSERT INTO forge.achievements AS a (name, description, points, icon, created_by) VALUES ($1, coalesce($2, ''),"
+    " coalesce($3::integer, 0), $4, $5::bigint) "
     "ON CONFLICT (name) DO NOTHING RETURNING " ACHIEVEMENT};
 
 /* The row is locked before it is judged, so that verdict and change speak of the same version. */
@@ -69,7 +69,7 @@ forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_in
 forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_achievement_in_t *in,
                                               forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(in->name, in->description, in->points, in->icon);
+    const forge_args_t args = FORGE_ARGS(in->name, in->description, in->points, in->icon, in->created_by);
     FORGE_TRY(forge_store_run(db, p, &achievement_create, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NAME_TAKEN;
 }

@@ -29,6 +29,7 @@ forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const fo
 
 typedef struct forge_achievement_in_t {
     const char *name, *description, *points, *icon;
+    const char *created_by; /* the account whose quota it counts in; NULL: nobody's */
 } forge_achievement_in_t;
 extern const forge_list_t forge_store_achievements_list; /* no base args */
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);

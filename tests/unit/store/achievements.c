@@ -18,7 +18,7 @@ static const char *column(const char *name)
 
 static forge_status_t create(const char *name, const char *points)
 {
-    const forge_achievement_in_t in = {name, NULL, points, NULL};
+    const forge_achievement_in_t in = {name, NULL, points, NULL, NULL};
     return forge_store_achievement_create(db, forge_test_pool, &in, &rows);
 }
 
@@ -29,7 +29,7 @@ static forge_status_t update(apr_int64_t id, const char *members, const char *if
 
 START_TEST(created_and_read)
 {
-    const forge_achievement_in_t in = {"Rocket", "Fly.", "250", "🚀🇺🇳"};
+    const forge_achievement_in_t in = {"Rocket", "Fly.", "250", "🚀🇺🇳", NULL};
     ck_assert_int_eq(forge_store_achievement_create(db, forge_test_pool, &in, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_achievement_get(db, forge_test_pool, 1, &rows), FORGE_OK);
     ck_assert_str_eq(column("name"), "Rocket");
@@ -61,7 +61,7 @@ START_TEST(bounds)
     ck_assert_int_eq(create("A", "2147483648"), FORGE_E_VALIDATION);
     ck_assert_int_eq(create("A", "many"), FORGE_E_VALIDATION);
     ck_assert_int_eq(create("", NULL), FORGE_E_VALIDATION);
-    const forge_achievement_in_t icon = {"A", NULL, NULL, apr_psprintf(forge_test_pool, "%065d", 0)};
+    const forge_achievement_in_t icon = {"A", NULL, NULL, apr_psprintf(forge_test_pool, "%065d", 0), NULL};
     ck_assert_int_eq(forge_store_achievement_create(db, forge_test_pool, &icon, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "achievements_icon_form");
 }
