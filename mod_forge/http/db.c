@@ -35,8 +35,7 @@ forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
         if (q->claimed) /* a slip of the handler's: it gave the transaction away in the middle of its work */
             return FORGE_E_INTERNAL;
         FORGE_TRY(share_take(q));
-        forge_status_t status =
-            forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
+        forge_status_t status = forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
         if (status != FORGE_OK)
             share_leave(q);
         FORGE_TRY(status);

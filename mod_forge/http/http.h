@@ -146,7 +146,7 @@ forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, 
 /* The same where the one who is right comes in: *renewed is a new hash when the stored one is outdated, else NULL. */
 forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
                                          const char **renewed);
-void forge_http_guess_wrong(forge_req_t *q); /* counts a wrong guess of the client's network */
+void forge_http_guess_wrong(forge_req_t *q);          /* counts a wrong guess of the client's network */
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */

@@ -135,7 +135,8 @@ int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all chil
 
 /* --- steady.c: the clock of revocations --- */
 
-/* A time that steps of the wall clock do not move forwards, for all children the same; at first it is the wall clock's. */
+/* A time that steps of the wall clock do not move forwards, for all children the same; at first it is the wall clock's.
+ */
 apr_time_t forge_live_steady(forge_live_t *live);
 /* How far ahead of now the wall clock has been: tokens made then end so much later. */
 apr_interval_time_t forge_live_ahead(forge_live_t *live);

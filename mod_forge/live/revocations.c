@@ -24,7 +24,7 @@
 #define TWEAK_SESSION 1000 /* of the hash; the limiter uses small numbers */
 #define TWEAK_USER    1001
 
-#define LOCK_PATIENCE 1                       /* seconds; a writer that hangs for longer must not delay the others */
+#define LOCK_PATIENCE 1 /* seconds; a writer that hangs for longer must not delay the others */
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
 #define LOCK_CLOCK               CLOCK_MONOTONIC /* a step of the wall clock must not make the wait longer */
 #define LOCK_UNTIL(mutex, until) pthread_mutex_clocklock(mutex, LOCK_CLOCK, until)
@@ -32,8 +32,8 @@
 #define LOCK_CLOCK               CLOCK_REALTIME
 #define LOCK_UNTIL(mutex, until) pthread_mutex_timedlock(mutex, until)
 #endif
-#define LEADER_QUIET  apr_time_from_msec(700) /* after this time others check whether the listener still lives */
-#define LEADER_HUNG   apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
+#define LEADER_QUIET apr_time_from_msec(700) /* after this time others check whether the listener still lives */
+#define LEADER_HUNG  apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
 
 void forge_live_revocations_init(forge_live_segment_t *segment)
 {

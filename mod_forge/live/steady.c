@@ -12,9 +12,9 @@
  */
 #include "live_private.h"
 
-#define STEP       APR_USEC_PER_SEC         /* less is no step: reading two clocks takes time */
-#define GLANCE     apr_time_from_msec(100)  /* between the two readings; else the process slept in between */
-#define GLANCES    5
+#define STEP    APR_USEC_PER_SEC        /* less is no step: reading two clocks takes time */
+#define GLANCE  apr_time_from_msec(100) /* between the two readings; else the process slept in between */
+#define GLANCES 5
 
 void forge_live_steady_init(forge_live_clock_t *clock)
 {
@@ -34,7 +34,8 @@ static void see_later(uint64_t *latest, uint64_t wall)
 apr_time_t forge_live_steady_at(forge_live_t *live, apr_time_t wall, apr_int64_t monotonic)
 {
     forge_live_clock_t *clock = &live->segment->clock;
-    apr_int64_t offset = wall - monotonic, step = offset - (apr_int64_t)__atomic_load_n(&clock->offset, __ATOMIC_ACQUIRE);
+    apr_int64_t offset = wall - monotonic,
+                step = offset - (apr_int64_t)__atomic_load_n(&clock->offset, __ATOMIC_ACQUIRE);
     if (step < -STEP)
         __atomic_fetch_add(&clock->behind, (uint64_t)-step, __ATOMIC_ACQ_REL);
     if (step < -STEP || step > STEP)

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX   64  /* bytes of a key before the place's name */
-#define PLACE_MAX 192 /* bytes of the place's name that are used */
+#define KEY_MAX             64  /* bytes of a key before the place's name */
+#define PLACE_MAX           192 /* bytes of the place's name that are used */
 #define GUESSES_PER_FAILURE 200
 #define GUESSES_CLASS       FORGE_LIMIT_CLASSES /* of the counters in live/: beside those of requests */
-#define V6_PREFIX 8   /* bytes: one client controls a whole /64 (SECURITY 31) */
+#define V6_PREFIX           8                   /* bytes: one client controls a whole /64 (SECURITY 31) */
 
 /* A key under construction: tenant, then who, then the place. */
 typedef struct limit_key_t {
@@ -119,8 +119,8 @@ forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, 
     return FORGE_E_RATE_LIMITED;
 }
 
-/* Twenty times as many as lock a name for all. Halls full of people stand behind one address, and mistype; who guesses at
- * one name after the other gets no further, and leaves no more rows behind than this. */
+/* Twenty times as many as lock a name for all. Halls full of people stand behind one address, and mistype; who guesses
+ * at one name after the other gets no further, and leaves no more rows behind than this. */
 static forge_limit_t guesses_limit(const forge_server_t *server)
 {
     const forge_lockout_t *rule = forge_config_lockout(server->config);

@@ -15,7 +15,7 @@ ALTER TABLE forge.achievements ADD COLUMN IF NOT EXISTS created_by bigint REFERE
 CREATE INDEX organizations_created_by ON forge.organizations (created_by) WHERE created_by IS NOT NULL;
 CREATE INDEX IF NOT EXISTS achievements_created_by ON forge.achievements (created_by) WHERE created_by IS NOT NULL;
 
--- What an account has stored. Only the triggers below write it.
+-- What an account has stored. Only the triggers below write it, with the rights of their owner.
 CREATE TABLE forge.usage (
     user_id bigint PRIMARY KEY REFERENCES forge.users ON DELETE CASCADE,
     rows    bigint NOT NULL DEFAULT 0,
@@ -46,21 +46,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION forge.usage_judge(forge.usage, text) IS 'refuses what exceeds forge.user_quota';
 
--- A row of somebody's: the arguments are its column with the account, then the texts whose bytes count.
-CREATE FUNCTION forge.usage_count() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+-- Rows of somebody's: the arguments are the column with the account, then the texts whose bytes count. Once a statement, so that
+-- many rows cost little more than one.
+CREATE FUNCTION forge.usage_count() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
-    was     jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
-    now_is  jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    texts   text := (SELECT string_agg(format('coalesce(octet_length(x.%I), 0)', a), ' + ') FROM unnest(TG_ARGV[1:]) a);
+    part    text := 'SELECT x.%I AS account, %s AS n, %s * (%s) AS size FROM %s x';
+    came    text := format(part, TG_ARGV[0], '1', '1', texts, 'came');
+    went    text := format(part, TG_ARGV[0], '-1', '-1', texts, 'went');
     account bigint;
     n       bigint;
     size    bigint;
     used    forge.usage;
 BEGIN
-    FOR account, n, size IN
-        SELECT (x.r ->> TG_ARGV[0])::bigint, sum(x.sign), sum(x.sign * (
-                   SELECT coalesce(sum(octet_length(x.r ->> a)), 0) FROM unnest(TG_ARGV[1:]) a))
-        FROM (VALUES (was, -1), (now_is, 1)) AS x (r, sign) WHERE x.r ->> TG_ARGV[0] IS NOT NULL GROUP BY 1 ORDER BY 1
+    FOR account, n, size IN EXECUTE format(
+        'SELECT s.account, sum(s.n), sum(s.size) FROM (%s) s WHERE s.account IS NOT NULL GROUP BY 1 ORDER BY 1',
+        CASE TG_OP WHEN 'INSERT' THEN came WHEN 'DELETE' THEN went ELSE came || ' UNION ALL ' || went END)
     LOOP
+        CONTINUE WHEN n = 0 AND size = 0;
         INSERT INTO forge.usage AS g (user_id, rows, bytes) SELECT u.id, n, size FROM forge.users u WHERE u.id = account
             ON CONFLICT (user_id) DO UPDATE SET rows = g.rows + n, bytes = g.bytes + size RETURNING * INTO used;
         IF used.user_id IS NOT NULL AND (n > 0 OR size > 0) THEN
@@ -69,20 +72,36 @@ BEGIN
     END LOOP;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION forge.usage_count() IS 'AFTER a row of somebody came, changed or went';
+COMMENT ON FUNCTION forge.usage_count() IS 'AFTER rows of somebody came, changed or went';
 
-CREATE TRIGGER counted AFTER INSERT OR DELETE OR UPDATE OF instructor_id, title, description ON forge.courses
-    FOR EACH ROW EXECUTE FUNCTION forge.usage_count('instructor_id', 'title', 'description');
-CREATE TRIGGER counted AFTER INSERT OR DELETE OR UPDATE OF created_by, name ON forge.organizations
-    FOR EACH ROW EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'slug');
-CREATE TRIGGER counted AFTER INSERT OR DELETE OR UPDATE OF created_by, name, description, icon ON forge.achievements
-    FOR EACH ROW EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'description', 'icon');
-CREATE TRIGGER counted AFTER INSERT OR DELETE OR UPDATE OF invited_by ON forge.invitations
-    FOR EACH ROW EXECUTE FUNCTION forge.usage_count('invited_by', 'email', 'email_key');
+CREATE TRIGGER counted AFTER INSERT ON forge.courses REFERENCING NEW TABLE AS came
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('instructor_id', 'title', 'description');
+CREATE TRIGGER recounted AFTER UPDATE ON forge.courses REFERENCING NEW TABLE AS came OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('instructor_id', 'title', 'description');
+CREATE TRIGGER uncounted AFTER DELETE ON forge.courses REFERENCING OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('instructor_id', 'title', 'description');
+CREATE TRIGGER counted AFTER INSERT ON forge.organizations REFERENCING NEW TABLE AS came
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'slug');
+CREATE TRIGGER recounted AFTER UPDATE ON forge.organizations REFERENCING NEW TABLE AS came OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'slug');
+CREATE TRIGGER uncounted AFTER DELETE ON forge.organizations REFERENCING OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'slug');
+CREATE TRIGGER counted AFTER INSERT ON forge.achievements REFERENCING NEW TABLE AS came
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'description', 'icon');
+CREATE TRIGGER recounted AFTER UPDATE ON forge.achievements REFERENCING NEW TABLE AS came OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'description', 'icon');
+CREATE TRIGGER uncounted AFTER DELETE ON forge.achievements REFERENCING OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('created_by', 'name', 'description', 'icon');
+CREATE TRIGGER counted AFTER INSERT ON forge.invitations REFERENCING NEW TABLE AS came
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('invited_by', 'email', 'email_key');
+CREATE TRIGGER recounted AFTER UPDATE ON forge.invitations REFERENCING NEW TABLE AS came OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('invited_by', 'email', 'email_key');
+CREATE TRIGGER uncounted AFTER DELETE ON forge.invitations REFERENCING OLD TABLE AS went
+    FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('invited_by', 'email', 'email_key');
 
 -- The log is never cut, so that what fills it is: events of things made, by the account that makes them, as many a day as it
 -- may have rows. What protects an account (logins, passwords, ends of sessions) and what takes away is never refused.
-CREATE FUNCTION forge.usage_event() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+CREATE FUNCTION forge.usage_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     used forge.usage;
 BEGIN
@@ -102,7 +121,7 @@ CREATE TRIGGER counted AFTER INSERT ON forge.audit_events FOR EACH ROW
 
 -- Answers under an Idempotency-Key: the last 10 000 of an account; the oldest go first, a tenth at a time.
 CREATE INDEX idempotency_keys_scope ON forge.idempotency_keys (scope, created_at);
-CREATE FUNCTION forge.usage_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+CREATE FUNCTION forge.usage_key() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     scoped text := CASE WHEN TG_OP = 'DELETE' THEN OLD.scope ELSE NEW.scope END;
     n      bigint := CASE WHEN TG_OP = 'DELETE' THEN -1 ELSE 1 END;
@@ -165,6 +184,4 @@ INSERT INTO forge.personal (relation, account_column, whose, on_erase, erase_onl
     ON CONFLICT (relation, account_column) DO NOTHING;
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA forge FROM PUBLIC;
-INSERT INTO forge.app_rights VALUES
-    ('usage',       '{SELECT,INSERT,UPDATE}'),
-    ('usage_judge', '{EXECUTE}');
+INSERT INTO forge.app_rights VALUES ('usage', '{SELECT}');

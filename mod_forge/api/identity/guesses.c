@@ -11,15 +11,17 @@
 #define BUSY_FIRST   apr_time_from_msec(40)
 #define BUSY_SECONDS 2
 
-/* What is guessed at: a login counts the name that was typed, everything else the account. A name that no account has is
- * known by a keyed digest: it may be a password that went into the wrong field. */
+/* What is guessed at: a login counts the name that was typed, everything else the account. A name that no account has
+ * is known by a keyed digest: it may be a password that went into the wrong field. */
 static void set_subject(forge_req_t *q, forge_guess_t *g, const char *name, bool by_email)
 {
-    const char *account = g->user_id > 0 ? forge_store_guess_subject(q->pool, g->user_id, FORGE_GUESS_AT_ACCOUNT) : NULL;
+    const char *account =
+        g->user_id > 0 ? forge_store_guess_subject(q->pool, g->user_id, FORGE_GUESS_AT_ACCOUNT) : NULL;
     unsigned char mac[32];
     if (name && account) {
         g->account = account;
-        g->subject = forge_store_guess_subject(q->pool, g->user_id, by_email ? FORGE_GUESS_AT_EMAIL : FORGE_GUESS_AT_NAME);
+        g->subject =
+            forge_store_guess_subject(q->pool, g->user_id, by_email ? FORGE_GUESS_AT_EMAIL : FORGE_GUESS_AT_NAME);
     } else if (account) {
         g->subject = account;
     } else {

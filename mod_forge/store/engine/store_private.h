@@ -28,7 +28,7 @@ typedef struct forge_link_t {
     bool utf8;    /* the server vouches for the encoding of text */
     int pid;      /* back end that all this was learned from */
     apr_int64_t quota_rows, quota_bytes; /* as the session was last told */
-    apr_int64_t named_at; /* when application_name was last set */
+    apr_int64_t named_at;                /* when application_name was last set */
     int count;
     char *names[FORGE_STORE_SLOTS]; /* prepared statements, open addressing */
 } forge_link_t;

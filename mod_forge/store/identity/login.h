@@ -24,10 +24,10 @@ typedef struct forge_guess_t {
     const char *subject; /* "user:7", "user:7:email", "user:7:name", or "name:" and 64 hex digits where there is no such
                             account; NULL: lockout is off */
     const char *account; /* at a login, the account itself ("user:7"), whose lock counts too; else NULL */
-    const char *address;  /* the client's network, never "" */
-    int limit;            /* failures that lock the account from there */
-    int seconds;          /* how long, and how long a failure is remembered */
-    apr_int64_t user_id;  /* 0: unknown */
+    const char *address; /* the client's network, never "" */
+    int limit;           /* failures that lock the account from there */
+    int seconds;         /* how long, and how long a failure is remembered */
+    apr_int64_t user_id; /* 0: unknown */
     apr_int64_t actor_id; /* who is logged in; 0 at a login */
     const char *set_at; /* when the password that was checked had been set: a login that meets a newer one is too late;
                            NULL: not asked */

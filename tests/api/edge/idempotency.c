@@ -105,8 +105,7 @@ START_TEST(bare_registration_replays)
     expect_status(again, 201);
     ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
     ck_assert_str_eq(first->body, again->body);
-    ck_assert_str_eq(
-        sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%Vexing%%'"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%Vexing%%'"), "0");
 }
 END_TEST
 
@@ -122,8 +121,8 @@ START_TEST(replay_asks_for_the_right_of_now)
     member_of(owner, "right-of-now", "owner");
     member_of(me, "right-of-now", "admin");
     char *id = sql("SELECT id FROM forge.organizations WHERE slug = 'right-of-now'");
-    char *members = F("/api/v1/organizations/%s/members", id), *invitations =
-                                                                   F("/api/v1/organizations/%s/invitations", id);
+    char *members = F("/api/v1/organizations/%s/members", id),
+         *invitations = F("/api/v1/organizations/%s/invitations", id);
     char *course = F("{\"title\":\"Ours\",\"organization_id\":%s}", id),
          *add = F("{\"user_id\":%lld,\"role\":\"member\"}", (long long)other.id),
          *invite = F("%s", "{\"email\":\"new@example.org\",\"role\":\"member\"}");

@@ -112,8 +112,8 @@ START_TEST(events_of_a_day)
     expect_status(made, 201);
     char *path = F("/api/v1/organizations/%lld", (long long)int_at(made->json, "/id"));
     for (int i = 1; i < ROWS; i++)
-        expect_status(CALL("PATCH", path, .port = PORT_QUICK, .token = me.access, .json = F("{\"name\":\"Mine %d\"}", i)),
-                      200);
+        expect_status(
+            CALL("PATCH", path, .port = PORT_QUICK, .token = me.access, .json = F("{\"name\":\"Mine %d\"}", i)), 200);
     expect_problem(CALL("PATCH", path, .port = PORT_QUICK, .token = me.access, .json = "{\"name\":\"Once more\"}"),
                    "quota_exceeded");
     expect_status(CALL("DELETE", path, .port = PORT_QUICK, .token = me.access), 204);
@@ -130,14 +130,16 @@ START_TEST(sessions_of_an_account)
     sql("INSERT INTO forge.sessions (user_id, expires_at, revoked_at, revoke_reason) SELECT %lld, now() + interval '1 "
         "day', now(), 'logout' FROM generate_series(1, 300)",
         (long long)me.id);
-    sql("INSERT INTO forge.sessions (user_id, expires_at) SELECT %lld, now() + interval '1 day' FROM generate_series(1, "
+    sql("INSERT INTO forge.sessions (user_id, expires_at) SELECT %lld, now() + interval '1 day' FROM "
+        "generate_series(1, "
         "300)",
         (long long)me.id);
     person_t again = person_again(me, PORT_MAIN);
-    ck_assert_str_eq(sql("SELECT count(*) FILTER (WHERE revoked_at IS NULL) || ' ' || count(*) FILTER (WHERE revoked_at "
-                         "IS NOT NULL) FROM forge.sessions WHERE user_id = %lld",
-                         (long long)me.id),
-                     "200 200");
+    ck_assert_str_eq(
+        sql("SELECT count(*) FILTER (WHERE revoked_at IS NULL) || ' ' || count(*) FILTER (WHERE revoked_at "
+            "IS NOT NULL) FROM forge.sessions WHERE user_id = %lld",
+            (long long)me.id),
+        "200 200");
     expect_status(CALL("GET", "/api/v1/auth/me", .token = again.access), 200);
     pause_ms(1200); /* the other children hear of it within a second */
     expect_problem(CALL("GET", "/api/v1/auth/me", .token = me.access), "invalid_token");
@@ -153,9 +155,10 @@ START_TEST(answers_kept_for_an_account)
     reply_t *first = CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"New\"}",
                           .headers = {"Idempotency-Key: new"});
     expect_status(first, 201);
-    ck_assert_str_eq(sql("SELECT count(*) || ' ' || count(*) FILTER (WHERE key = 'new') || ' ' || count(*) FILTER (WHERE "
-                         "key = 'old10000') FROM forge.idempotency_keys"),
-                     "9001 1 0");
+    ck_assert_str_eq(
+        sql("SELECT count(*) || ' ' || count(*) FILTER (WHERE key = 'new') || ' ' || count(*) FILTER (WHERE "
+            "key = 'old10000') FROM forge.idempotency_keys"),
+        "9001 1 0");
     ck_assert_str_eq(sql("SELECT keys FROM forge.usage"), "9001");
 }
 END_TEST

@@ -125,13 +125,13 @@ START_TEST(refused_guesses_write_nothing)
         (long long)me.id);
     char *before = sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f");
     expect_problem(login(me.username, me.password), "busy");
-    ck_assert_str_eq(
-        sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f"), before);
+    ck_assert_str_eq(sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f"),
+                     before);
     sql("UPDATE forge.login_failures SET locked_until = now() + interval '30 minutes'");
     before = sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f");
     expect_locked(login(me.username, me.password));
-    ck_assert_str_eq(
-        sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f"), before);
+    ck_assert_str_eq(sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f"),
+                     before);
 }
 END_TEST
 
@@ -401,7 +401,8 @@ END_TEST
 START_TEST(lost_charges_end)
 {
     person_t me = person("student");
-    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld:name', '127.0.0.1', "
+    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld:name', "
+        "'127.0.0.1', "
         "5, now() + interval "
         "'15 seconds')",
         (long long)me.id);

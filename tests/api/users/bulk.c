@@ -142,11 +142,10 @@ END_TEST
 START_TEST(import_refuses_dear_hashes)
 {
     admin = person("admin");
-    reply_t *reply =
-        import("{\"users\":[{\"email\":\"as@x.org\",\"password_hash\":\"" HASH
-               "\"},{\"email\":\"more@x.org\",\"password_hash\":\"$2b$05$"
-               "abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234\"},{\"email\":\"own@x.org\","
-               "\"password_hash\":\"{sha256}" HASH "\"}]}");
+    reply_t *reply = import("{\"users\":[{\"email\":\"as@x.org\",\"password_hash\":\"" HASH
+                            "\"},{\"email\":\"more@x.org\",\"password_hash\":\"$2b$05$"
+                            "abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234\"},{\"email\":\"own@x.org\","
+                            "\"password_hash\":\"{sha256}" HASH "\"}]}");
     ck_assert_str_eq(outcome(reply), "created failed:format failed:format");
     expect_says(reply, "of a cost of 4 to 4");
 }

@@ -257,8 +257,7 @@ START_TEST(bad_rows_do_not_start)
     REFUSED("media", ROW(FORGE_GET, "/a", "a", .flags = FORGE_R_RAW));
     REFUSED(".prepare", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_HASHES, .again = handle));
     REFUSED(".again", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT));
-    REFUSED("second time",
-            ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_TOKENS, .again = handle));
+    REFUSED("second time", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_TOKENS, .again = handle));
 }
 END_TEST
 

@@ -117,9 +117,9 @@ static forge_verdict_t later(int wall, int passed)
 {
     static const forge_who_t who = {.user_id = 7, .session_id = 12};
     apr_int64_t monotonic = now - (apr_int64_t)live->segment->clock.base;
-    return forge_live_revoked(live, REALM, &who,
-                              forge_live_steady_at(live, now + apr_time_from_sec(wall),
-                                                   monotonic + apr_time_from_sec(passed)));
+    return forge_live_revoked(
+        live, REALM, &who,
+        forge_live_steady_at(live, now + apr_time_from_sec(wall), monotonic + apr_time_from_sec(passed)));
 }
 
 /* An entry of 100 seconds. */
@@ -129,7 +129,8 @@ START_TEST(steps_of_the_clock)
     forge_live_revoke_session(live, REALM, 12, now + apr_time_from_sec(100));
     ck_assert_int_eq(later(3600, 10), FORGE_VERDICT_REVOKED); /* forwards: it stays, for the step back */
     ck_assert_int_eq(later(20, 20), FORGE_VERDICT_REVOKED);
-    ck_assert_int_eq(later(-3600, 30), FORGE_VERDICT_REVOKED); /* backwards: tokens live an hour longer, and so does it */
+    ck_assert_int_eq(later(-3600, 30),
+                     FORGE_VERDICT_REVOKED); /* backwards: tokens live an hour longer, and so does it */
     ck_assert_int_eq(later(-3600 + 170, 200), FORGE_VERDICT_REVOKED);
     ck_assert_int_eq(later(90, 3690), FORGE_VERDICT_REVOKED);
     ck_assert_int_eq(later(8000, 8000), FORGE_VERDICT_VALID); /* both steps back are over */
