@@ -15,7 +15,7 @@ ALTER TABLE forge.achievements ADD COLUMN IF NOT EXISTS created_by bigint REFERE
 CREATE INDEX organizations_created_by ON forge.organizations (created_by) WHERE created_by IS NOT NULL;
 CREATE INDEX IF NOT EXISTS achievements_created_by ON forge.achievements (created_by) WHERE created_by IS NOT NULL;
 
--- What an account has stored. Only the triggers below write it, with the rights of their owner.
+-- What an account has stored. Only the triggers below write it.
 CREATE TABLE forge.usage (
     user_id bigint PRIMARY KEY REFERENCES forge.users ON DELETE CASCADE,
     rows    bigint NOT NULL DEFAULT 0,
@@ -30,25 +30,32 @@ COMMENT ON TABLE forge.usage IS 'what each account has stored; kept by triggers,
 -- The connection says how much is allowed, as "rows bytes" in the setting forge.user_quota; without it (psql, forgectl)
 -- there is no bound. Administrators have none either. The row of the account is locked until the commit, so that
 -- requests at once cannot exceed it together.
-CREATE FUNCTION forge.usage_judge(used forge.usage, more text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+CREATE FUNCTION forge.usage_judge() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     quota text := coalesce(current_setting('forge.user_quota', true), '');
+    most  bigint;
 BEGIN
-    IF quota = '' OR (used.rows <= split_part(quota, ' ', 1)::bigint AND used.bytes <= split_part(quota, ' ', 2)::bigint
-                      AND used.events <= split_part(quota, ' ', 1)::bigint) THEN
-        RETURN;
+    IF quota = '' THEN
+        RETURN NULL;
     END IF;
-    IF EXISTS (SELECT FROM forge.users u WHERE u.id = used.user_id AND u.role = 'admin') THEN
-        RETURN;
+    most := split_part(quota, ' ', 1)::bigint;
+    IF (TG_OP = 'INSERT' AND NEW.rows <= most AND NEW.bytes <= split_part(quota, ' ', 2)::bigint)
+       OR (TG_OP = 'UPDATE' AND (NEW.rows <= OLD.rows OR NEW.rows <= most) AND (NEW.events <= OLD.events OR NEW.events <= most)
+           AND (NEW.bytes <= OLD.bytes OR NEW.bytes <= split_part(quota, ' ', 2)::bigint)) THEN
+        RETURN NULL;
     END IF;
-    RAISE EXCEPTION 'account % has no room left for %', used.user_id, more
+    IF EXISTS (SELECT FROM forge.users u WHERE u.id = NEW.user_id AND u.role = 'admin') THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'account % has stored as much as it may', NEW.user_id
         USING ERRCODE = 'FG002', SCHEMA = 'forge', TABLE = 'usage', CONSTRAINT = 'usage_quota';
 END $$;
-COMMENT ON FUNCTION forge.usage_judge(forge.usage, text) IS 'refuses what exceeds forge.user_quota';
+COMMENT ON FUNCTION forge.usage_judge() IS 'AFTER more was counted: refuses what exceeds forge.user_quota';
+CREATE TRIGGER judged AFTER INSERT OR UPDATE ON forge.usage FOR EACH ROW EXECUTE FUNCTION forge.usage_judge();
 
 -- Rows of somebody's: the arguments are the column with the account, then the texts whose bytes count. Once a statement, so that
 -- many rows cost little more than one.
-CREATE FUNCTION forge.usage_count() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION forge.usage_count() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     texts   text := (SELECT string_agg(format('coalesce(octet_length(x.%I), 0)', a), ' + ') FROM unnest(TG_ARGV[1:]) a);
     part    text := 'SELECT x.%I AS account, %s AS n, %s * (%s) AS size FROM %s x';
@@ -57,7 +64,6 @@ DECLARE
     account bigint;
     n       bigint;
     size    bigint;
-    used    forge.usage;
 BEGIN
     FOR account, n, size IN EXECUTE format(
         'SELECT s.account, sum(s.n), sum(s.size) FROM (%s) s WHERE s.account IS NOT NULL GROUP BY 1 ORDER BY 1',
@@ -65,10 +71,7 @@ BEGIN
     LOOP
         CONTINUE WHEN n = 0 AND size = 0;
         INSERT INTO forge.usage AS g (user_id, rows, bytes) SELECT u.id, n, size FROM forge.users u WHERE u.id = account
-            ON CONFLICT (user_id) DO UPDATE SET rows = g.rows + n, bytes = g.bytes + size RETURNING * INTO used;
-        IF used.user_id IS NOT NULL AND (n > 0 OR size > 0) THEN
-            PERFORM forge.usage_judge(used, TG_TABLE_NAME);
-        END IF;
+            ON CONFLICT (user_id) DO UPDATE SET rows = g.rows + n, bytes = g.bytes + size;
     END LOOP;
     RETURN NULL;
 END $$;
@@ -101,16 +104,11 @@ CREATE TRIGGER uncounted AFTER DELETE ON forge.invitations REFERENCING OLD TABLE
 
 -- The log is never cut, so that what fills it is: events of things made, by the account that makes them, as many a day as it
 -- may have rows. What protects an account (logins, passwords, ends of sessions) and what takes away is never refused.
-CREATE FUNCTION forge.usage_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-DECLARE
-    used forge.usage;
+CREATE FUNCTION forge.usage_event() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     INSERT INTO forge.usage AS g (user_id, events) SELECT u.id, 1 FROM forge.users u WHERE u.id = NEW.actor_id
         ON CONFLICT (user_id) DO UPDATE SET day = current_date,
-            events = CASE WHEN g.day = current_date THEN g.events ELSE 0 END + 1 RETURNING * INTO used;
-    IF used.user_id IS NOT NULL THEN
-        PERFORM forge.usage_judge(used, TG_TABLE_NAME);
-    END IF;
+            events = CASE WHEN g.day = current_date THEN g.events ELSE 0 END + 1;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION forge.usage_event() IS 'AFTER an audit event that tells of something made';
@@ -121,7 +119,7 @@ CREATE TRIGGER counted AFTER INSERT ON forge.audit_events FOR EACH ROW
 
 -- Answers under an Idempotency-Key: the last 10 000 of an account; the oldest go first, a tenth at a time.
 CREATE INDEX idempotency_keys_scope ON forge.idempotency_keys (scope, created_at);
-CREATE FUNCTION forge.usage_key() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION forge.usage_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     scoped text := CASE WHEN TG_OP = 'DELETE' THEN OLD.scope ELSE NEW.scope END;
     n      bigint := CASE WHEN TG_OP = 'DELETE' THEN -1 ELSE 1 END;
@@ -184,4 +182,4 @@ INSERT INTO forge.personal (relation, account_column, whose, on_erase, erase_onl
     ON CONFLICT (relation, account_column) DO NOTHING;
 
 REVOKE ALL ON ALL ROUTINES IN SCHEMA forge FROM PUBLIC;
-INSERT INTO forge.app_rights VALUES ('usage', '{SELECT}');
+INSERT INTO forge.app_rights VALUES ('usage', '{SELECT,INSERT,UPDATE}');
