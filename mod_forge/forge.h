@@ -203,9 +203,12 @@ typedef struct forge_route_t {
     forge_handler_fn
         prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
     forge_handler_fn handle;
-    const char *operation;        /* operationId: "course_get" */
-    const char *summary;          /* one line */
-    const char *description;      /* a sentence or two; who may call it, what it does besides */
+    forge_handler_fn again;  /* with FORGE_R_IDEMPOTENT, before an answer is given once more: may the caller still have
+                                it?  It answers anew what can be read again (q->made); forge_reply_kept where the guard
+                                has  asked all there is to ask */
+    const char *operation;   /* operationId: "course_get" */
+    const char *summary;     /* one line */
+    const char *description; /* a sentence or two; who may call it, what it does besides */
     const forge_status_t *errors; /* special errors, ended by FORGE_OK; the general ones are added from the flags */
 } forge_route_t;
 

@@ -48,6 +48,10 @@ typedef struct forge_queue_t {
     apr_interval_time_t patience;
     int most; /* who may wait over all children; 0: nobody waits */
 } forge_queue_t;
+typedef struct forge_quota_t {
+    apr_int64_t bytes, rows; /* of one account */
+} forge_quota_t;
+const forge_quota_t *forge_config_user_quota(const forge_config_t *c);              /* ForgeUserQuota 100M 10000 */
 const forge_queue_t *forge_config_queue(const forge_config_t *c);                   /* ForgeQueue 60s 1000 */
 const forge_password_rules_t *forge_config_password_rules(const forge_config_t *c); /* ForgePasswordPolicy */
 typedef struct forge_lockout_t {

@@ -72,6 +72,11 @@ int forge_config_bcrypt_concurrency(const forge_config_t *c)
     return processors < 1 ? 1 : processors > CONCURRENCY_MAX ? CONCURRENCY_MAX : (int)processors;
 }
 
+const forge_quota_t *forge_config_user_quota(const forge_config_t *c)
+{
+    return POINTER(c, user_quota);
+}
+
 const forge_queue_t *forge_config_queue(const forge_config_t *c)
 {
     return POINTER(c, queue);

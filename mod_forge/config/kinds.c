@@ -29,6 +29,10 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUEUE_MIN FORGE_SECONDS(1)
 #define QUEUE_MAX FORGE_SECONDS(600)
 
+#define QUOTA_ROWS_MIN    10
+#define QUOTA_ROWS_MAX    10000000
+#define QUOTA_ROWS_PRESET 10000
+
 /* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
 static const char *refuse(const forge_setting_t *s, const char *word, const char *accepted)
 {
@@ -313,6 +317,19 @@ static const char *read_queue(const forge_setting_t *s)
     return NULL;
 }
 
+/* Reads "100M 10000", or the bytes alone. */
+static const char *read_quota(const forge_setting_t *s)
+{
+    forge_quota_t quota = {0, QUOTA_ROWS_PRESET};
+    if (!forge_config_parse_size(s->words[0], &quota.bytes) || quota.bytes < s->row->low || quota.bytes > s->row->high)
+        return refuse(s, s->words[0], "1M to 1024G bytes, and a number of rows");
+    if (s->n > 1 && (!forge_config_parse_count(s->words[1], &quota.rows) || quota.rows < QUOTA_ROWS_MIN ||
+                     quota.rows > QUOTA_ROWS_MAX))
+        return refuse(s, s->words[1], "a number of bytes, and 10 to 10000000 rows");
+    *(void **)s->member = apr_pmemdup(s->p, &quota, sizeof(quota));
+    return NULL;
+}
+
 static const char *read_label(const forge_setting_t *s)
 {
     if (!forge_config_parse_label(s->words[0]))
@@ -381,6 +398,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
+    [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},

@@ -15,8 +15,9 @@
 #define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
 #define FORGE_SECRET_FORM \
     "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
-#define FORGE_JWT_KEY_FORM "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
-#define FORGE_SECONDS(n)   ((apr_int64_t)(n)*APR_USEC_PER_SEC)
+#define FORGE_JWT_KEY_FORM    "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
+#define FORGE_SECONDS(n)      ((apr_int64_t)(n)*APR_USEC_PER_SEC)
+#define FORGE_QUOTA_BYTES_MAX ((apr_int64_t)1 << 40)
 
 /* The limits set in one place. A class that is not set there keeps the limit of the enclosing place and counts in that
  * place's quota. */
@@ -52,6 +53,7 @@ struct forge_config_t {
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
     const forge_queue_t *queue;
+    const forge_quota_t *user_quota;
     const forge_secret_t *secret;
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
     const char *audit_log;
@@ -101,6 +103,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG,
     FORGE_KIND_LOCKOUT,
     FORGE_KIND_QUEUE,
+    FORGE_KIND_QUOTA,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
     FORGE_KINDS

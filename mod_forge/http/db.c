@@ -4,12 +4,41 @@
 #include "http_private.h"
 #include "store/store.h"
 
+static void share_leave(forge_req_t *q)
+{
+    if (q->shared)
+        forge_server_share_leave(q->server->share);
+    q->shared = false;
+}
+
+static apr_status_t leave_with_pool(void *request)
+{
+    share_leave(request);
+    return APR_SUCCESS;
+}
+
+/* Logins have a share of the connections. Whoever is in a queue of its own before the pool does not fill that one. */
+static forge_status_t share_take(forge_req_t *q)
+{
+    if (q->shared || !q->route || q->route->limit != FORGE_LIMIT_AUTH)
+        return FORGE_OK;
+    if (!forge_server_share_take(q->server->share, forge_config_pool_wait(q->config)))
+        return FORGE_E_POOL_EXHAUSTED;
+    q->shared = true;
+    apr_pool_cleanup_register(q->pool, q, leave_with_pool, apr_pool_cleanup_null);
+    return FORGE_OK;
+}
+
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 {
     if (!forge_server_lease_db(q->lease)) {
         if (q->claimed) /* a slip of the handler's: it gave the transaction away in the middle of its work */
             return FORGE_E_INTERNAL;
-        FORGE_TRY(forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db));
+        FORGE_TRY(share_take(q));
+        forge_status_t status = forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
+        if (status != FORGE_OK)
+            share_leave(q);
+        FORGE_TRY(status);
     }
     *db = forge_server_lease_db(q->lease);
     return FORGE_OK;
@@ -19,6 +48,7 @@ void forge_http_db_done(forge_req_t *q)
 {
     if (q->lease)
         forge_server_lease_return(q->lease);
+    share_leave(q);
 }
 
 const char *forge_http_db_constraint(const forge_req_t *q)

@@ -126,6 +126,8 @@ static forge_status_t arrive(forge_req_t *q)
     FORGE_TRY(limit(q));
     FORGE_TRY(found);
     FORGE_TRY(guarded);
+    if (q->route->limit == FORGE_LIMIT_AUTH && q->who.user_id == 0)
+        FORGE_TRY(forge_server_guesses_allowed(q->r, q->server));
     return forge_http_input(q);
 }
 
@@ -166,8 +168,8 @@ static int serve(forge_req_t *q, forge_status_t status)
 {
     if (status == FORGE_OK)
         status = run(q);
-    forge_http_queue_leave(q);
     forge_http_db_done(q);
+    forge_http_queue_leave(q);
     return forge_http_send(q, status);
 }
 

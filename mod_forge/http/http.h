@@ -34,6 +34,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
+    bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
     bool stale;        /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
     forge_page_t page; /* with FORGE_R_LIST */
@@ -45,7 +46,8 @@ struct forge_req_t {
     apr_time_t now;         /* when the request began */
     struct request_rec *r;  /* for http/ only */
     const struct forge_server_t *server;
-    void *prepared; /* from the route's .prepare for its .handle */
+    void *prepared;   /* from the route's .prepare for its .handle */
+    apr_int64_t made; /* for the route's .again: the number at the end of the Location that was answered; 0: none */
     forge_reply_t *reply;
     forge_lease_t *lease;
     forge_idem_t *idem;
@@ -102,6 +104,7 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
 /* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
+forge_status_t forge_reply_kept(forge_req_t *q); /* an .again that asks nothing and always has the answer itself kept */
 /* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says
  * in *more whether another one follows; it has a connection for that piece alone, and p ends with it. The first piece
  * is made at once, so that its failure is still an answer; when a later one fails the connection ends in the middle of
@@ -140,10 +143,14 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 /* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one
  * here, on its thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
-/* *good says whether it matches, composed (NFC) or as it was typed; stored NULL is checked against the dummy, for the
- * same time. *decomposed (may be NULL): only as it was typed, from when hashes were not made of the composed form. */
-forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good,
-                                          bool *decomposed);
+/* *good says whether it matches, composed (NFC) or as it was typed; it takes the same time whatever is stored, also NULL
+ * (forge_core_hash_check). */
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+/* The same where the one who is right comes in: *renewed is a new hash when the stored one is outdated or is that of a
+ * decomposed password, else NULL. */
+forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                         const char **renewed);
+void forge_http_guess_wrong(forge_req_t *q); /* counts a wrong guess of the client's network */
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */

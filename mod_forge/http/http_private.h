@@ -47,8 +47,8 @@ void forge_http_body_drain(struct request_rec *r);
  * body. */
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
 /* The stage before the handler: begins a transaction and claims the key in it. Nothing without a key. FORGE_ANSWERED
- * when the stored answer was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for something
- * else. */
+ * when the answer of the first time was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for
+ * something else, or what the route's .again refuses with. */
 forge_status_t forge_http_idempotency_claim(forge_req_t *q);
 /* The stage after it. */
 /* Stores the answer and commits; only then it may be sent. */

@@ -11,6 +11,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define KEEP_MAX 4096 /* bytes of an answer that is kept; a larger one is read again where it can be */
+
 struct forge_idem_t {
     const char *scope, *key, *fingerprint;
 };
@@ -56,26 +58,50 @@ static const char *context(forge_req_t *q)
     return apr_pstrcat(q->pool, q->idem->scope, " ", q->idem->key, NULL);
 }
 
-static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer)
+forge_status_t forge_reply_kept(forge_req_t *q)
 {
-    const char *why;
+    (void)q;
+    return FORGE_OK;
+}
+
+/* What was kept of the answer goes over what .again has read. */
+static forge_status_t put_kept(forge_req_t *q, const forge_stored_answer_t *answer, const char *etag)
+{
     forge_reply_t *reply = q->reply;
     const char *body = answer->body;
     apr_size_t len = answer->body_len;
+    if (!body)
+        return reply->set ? FORGE_OK : FORGE_E_INTERNAL;
     if (q->route->flags & FORGE_R_TOKENS && !(body = forge_core_unseal(q->pool, q->keys, context(q), body, &len)))
         return FORGE_E_IDEMPOTENCY_MISMATCH; /* sealed under another ForgeSecret */
     reply->set = true;
-    reply->http = answer->status;
     reply->media = "application/json";
     reply->body = forge_util_buf_make(q->pool, len + 1, len + 1);
+    reply->etag = etag;
     forge_util_buf_add(reply->body, body, len);
+    return FORGE_OK;
+}
+
+static apr_int64_t number_at_end(const char *location)
+{
+    const char *slash = location ? strrchr(location, '/') : NULL;
+    apr_int64_t n = 0;
+    return slash && forge_util_atoi(slash + 1, strlen(slash + 1), &n) ? n : 0;
+}
+
+static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer)
+{
+    const char *why;
     forge_json_t *headers =
         answer->headers_json ? forge_util_json_parse(q->pool, answer->headers_json, strlen(answer->headers_json), &why)
                              : NULL;
-    if (headers) {
-        reply->location = forge_util_json_text(forge_util_json_get(headers, "Location"), NULL);
-        reply->etag = forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL);
-    }
+    const char *location = headers ? forge_util_json_text(forge_util_json_get(headers, "Location"), NULL) : NULL;
+    const char *etag = headers ? forge_util_json_text(forge_util_json_get(headers, "ETag"), NULL) : NULL;
+    q->made = number_at_end(location);
+    FORGE_TRY(q->route->again(q));
+    FORGE_TRY(put_kept(q, answer, etag));
+    q->reply->http = answer->status;
+    q->reply->location = location;
     forge_reply_header(q, "Idempotent-Replayed", "true");
     return FORGE_ANSWERED;
 }
@@ -112,6 +138,9 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q)
                                     .headers_json = apr_pstrmemdup(q->pool, b->data, b->len),
                                     .body = reply->body->data,
                                     .body_len = reply->body->len};
+    bool keeps = q->route->again == forge_reply_kept || q->route->flags & FORGE_R_TOKENS;
+    if (!keeps && answer.body_len > KEEP_MAX)
+        answer.body = NULL;
     if (q->route->flags & FORGE_R_TOKENS) {
         answer.body = forge_core_seal(q->pool, q->keys, context(q), answer.body, answer.body_len);
         answer.body_len = answer.body ? strlen(answer.body) : 0;

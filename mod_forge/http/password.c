@@ -9,17 +9,18 @@
 
 typedef struct work_t {
     apr_pool_t *p; /* whoever waits does not use it meanwhile */
-    const char *password, *against;
+    const char *password;
+    const forge_hash_check_t *check; /* NULL: make a hash */
     int cost;
-    const char *made; /* without `against` */
-    bool good;        /* with it */
+    const char *made;
+    bool good; /* with `check` */
 } work_t;
 
 static void compute(void *baton)
 {
     work_t *work = baton;
-    if (work->against)
-        work->good = forge_core_hash_verify(work->p, work->password, strlen(work->password), work->against);
+    if (work->check)
+        forge_core_hash_check(work->p, work->check, &work->good, &work->made);
     else
         work->made = forge_core_hash_make(work->p, work->password, strlen(work->password), work->cost);
 }
@@ -43,31 +44,51 @@ forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, co
     return *hash ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
-static forge_status_t verify(forge_req_t *q, const char *password, const char *stored, bool *good)
+static forge_status_t check(forge_req_t *q, const forge_hash_check_t *what, bool *good, const char **renewed)
 {
-    work_t work = {.p = q->pool, .password = password};
+    work_t work = {.p = q->pool, .check = what};
     FORGE_TRY(begin(q));
-    work.against = stored ? stored : forge_core_hash_dummy(q->pool, forge_config_bcrypt_cost(q->config));
     forge_util_yielding(compute, &work);
-    *good = work.good && stored;
+    *good = work.good;
+    *renewed = work.made;
     return FORGE_OK;
 }
 
-/* What has two forms is hashed twice, also when the first one matches or there is no account: the time tells only what
- * the client knows, how it typed. No text has more than two forms here, so the cost is bounded. */
-forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good,
-                                          bool *decomposed)
+/* What has two forms is checked twice, also when the first one matches or there is no account: the time tells only what
+ * the client knows, how it typed. No text has more than two forms here, so the cost is bounded. A hash that only the
+ * decomposed form matches is from before hashes were made of the composed one, and is renewed. */
+static forge_status_t check_forms(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                  const char **renewed)
 {
     apr_size_t len;
-    bool typed = false;
+    bool typed;
+    const char *none;
     const char *composed = forge_core_password_composed(q->pool, password, strlen(password), &len);
-    FORGE_TRY(verify(q, composed, stored, good));
-    if (composed != password)
-        FORGE_TRY(verify(q, password, stored, &typed));
-    if (decomposed)
-        *decomposed = typed;
+    forge_hash_check_t what = {composed, stored, forge_config_bcrypt_cost(q->config), renewed != NULL};
+    FORGE_TRY(check(q, &what, good, renewed ? renewed : &none));
+    if (composed == password)
+        return FORGE_OK;
+    what.password = password;
+    what.renew = false;
+    FORGE_TRY(check(q, &what, &typed, &none));
     *good = *good || typed;
-    return FORGE_OK;
+    return typed && renewed ? forge_http_password_hash(q, password, renewed) : FORGE_OK;
+}
+
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good)
+{
+    return check_forms(q, password, stored, good, NULL);
+}
+
+forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                         const char **renewed)
+{
+    return check_forms(q, password, stored, good, renewed);
+}
+
+void forge_http_guess_wrong(forge_req_t *q)
+{
+    forge_server_guess_wrong(q->r, q->server);
 }
 
 int forge_http_password_places(const forge_req_t *q)

@@ -133,6 +133,14 @@ int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
 
+/* --- steady.c: the clock of revocations --- */
+
+/* A time that steps of the wall clock do not move forwards, for all children the same; at first it is the wall clock's.
+ */
+apr_time_t forge_live_steady(forge_live_t *live);
+/* How far ahead of now the wall clock has been: tokens made then end so much later. */
+apr_interval_time_t forge_live_ahead(forge_live_t *live);
+
 /* --- revocations.c: sessions and accounts whose tokens were revoked, by realm (the number of a database) --- */
 
 /* A revocation that any node committed longer ago than this is known here; otherwise all verdicts are UNKNOWN. */
@@ -144,16 +152,17 @@ typedef enum forge_verdict_t {
     FORGE_VERDICT_UNKNOWN  /* ask the database: the realm is not loaded or not up to date, or an entry was lost */
 } forge_verdict_t;
 /* Record that a session has ended, or that the epoch of an account has risen. Recording the same again changes nothing,
- * and no call lowers an epoch or shortens a time. `until` is when the last token concerned has expired. At least 131
+ * and no call lowers an epoch or shortens a time. `until` is when the last token concerned has expired, on the clock of
+ * forge_live_steady. At least 131
  * 072 entries fit. An entry without room makes the verdict on a few tokens UNKNOWN until then; it never makes one
  * VALID. */
 void forge_live_revoke_session(forge_live_t *live, apr_uint64_t realm, apr_int64_t session_id, apr_time_t until);
 void forge_live_revoke_user(forge_live_t *live, apr_uint64_t realm, apr_int64_t user_id, apr_int64_t epoch,
                             apr_time_t until);
 /* The verdict on a token. Takes no lock and always looks at two places. Reads user_id, session_id and epoch of `who`.
- */
+ * `now` is forge_live_steady. */
 forge_verdict_t forge_live_revoked(forge_live_t *live, apr_uint64_t realm, const forge_who_t *who, apr_time_t now);
-apr_size_t forge_live_revocations(const forge_live_t *live); /* current entries, for metrics */
+apr_size_t forge_live_revocations(forge_live_t *live); /* current entries, for metrics */
 
 /* Elects the one process that listens to a realm's database. True if it is this process, or has just become it because
  * the last one resigned, died or hung. Every candidate calls it several times a second, and so does the listener

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 3  /* raise it when a member below changes its meaning; a change of size is noticed anyway */
+#define FORGE_LIVE_LAYOUT 4  /* raise it when a member below changes its meaning; a change of size is noticed anyway */
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -161,6 +161,18 @@ typedef struct forge_live_realm_t {
     uint64_t heard;  /* 0: never loaded */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
+/* The clock of revocations (steady.c), in microseconds. */
+typedef struct forge_live_clock_t {
+    uint64_t base;   /* the wall clock minus the monotonic one when the segment was made */
+    uint64_t offset; /* the same when somebody last looked */
+    uint64_t behind; /* all steps backwards together */
+    uint64_t latest; /* the latest time that the wall clock has shown */
+} forge_live_clock_t;
+void forge_live_steady_init(forge_live_clock_t *clock);
+/* The two functions of live.h at a given moment. */
+apr_time_t forge_live_steady_at(forge_live_t *live, apr_time_t wall, apr_int64_t monotonic);
+apr_interval_time_t forge_live_ahead_at(const forge_live_t *live, apr_time_t wall);
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -176,6 +188,7 @@ typedef struct forge_live_segment_t {
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
+    forge_live_clock_t clock;
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];

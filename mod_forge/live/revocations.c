@@ -24,12 +24,20 @@
 #define TWEAK_SESSION 1000 /* of the hash; the limiter uses small numbers */
 #define TWEAK_USER    1001
 
-#define LOCK_PATIENCE 1                       /* seconds; a writer that hangs for longer must not delay the others */
-#define LEADER_QUIET  apr_time_from_msec(700) /* after this time others check whether the listener still lives */
-#define LEADER_HUNG   apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
+#define LOCK_PATIENCE 1 /* seconds; a writer that hangs for longer must not delay the others */
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
+#define LOCK_CLOCK               CLOCK_MONOTONIC /* a step of the wall clock must not make the wait longer */
+#define LOCK_UNTIL(mutex, until) pthread_mutex_clocklock(mutex, LOCK_CLOCK, until)
+#else
+#define LOCK_CLOCK               CLOCK_REALTIME
+#define LOCK_UNTIL(mutex, until) pthread_mutex_timedlock(mutex, until)
+#endif
+#define LEADER_QUIET apr_time_from_msec(700) /* after this time others check whether the listener still lives */
+#define LEADER_HUNG  apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
 
 void forge_live_revocations_init(forge_live_segment_t *segment)
 {
+    forge_live_steady_init(&segment->clock);
     pthread_mutexattr_t shared;
     pthread_mutexattr_init(&shared);
     pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
@@ -128,9 +136,9 @@ static int place_for(const forge_live_revoked_t *bucket, uint64_t key, uint64_t 
 }
 
 /* Stores an entry. Its epoch and its time never decrease. */
-static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value)
+static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value, uint64_t now)
 {
-    int i = place_for(bucket, key, (uint64_t)apr_time_sec(apr_time_now()));
+    int i = place_for(bucket, key, now);
     if (i < 0)
         return false;
     uint64_t was = bucket->values[i];
@@ -150,9 +158,9 @@ static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value)
 static bool lock(forge_live_segment_t *segment)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(LOCK_CLOCK, &until);
     until.tv_sec += LOCK_PATIENCE;
-    int rc = pthread_mutex_timedlock(&segment->revoking, &until);
+    int rc = LOCK_UNTIL(&segment->revoking, &until);
     if (rc == EOWNERDEAD)
         rc = pthread_mutex_consistent(&segment->revoking);
     return rc == 0;
@@ -162,9 +170,10 @@ static void enter(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id,
 {
     uint64_t key;
     forge_live_revoked_t *bucket = forge_live_revoked_bucket(live, realm, user, id, &key);
+    uint64_t now = (uint64_t)apr_time_sec(forge_live_steady(live));
     bool kept = false;
     if (lock(live->segment)) {
-        kept = keep(bucket, key, value);
+        kept = keep(bucket, key, value, now);
         pthread_mutex_unlock(&live->segment->revoking);
     }
     if (!kept)
@@ -182,10 +191,10 @@ void forge_live_revoke_user(forge_live_t *live, uint64_t realm, apr_int64_t user
     enter(live, realm, true, user_id, value_make(whole_seconds(until), epoch));
 }
 
-apr_size_t forge_live_revocations(const forge_live_t *live)
+apr_size_t forge_live_revocations(forge_live_t *live)
 {
     apr_size_t n = 0;
-    uint64_t now = (uint64_t)apr_time_sec(apr_time_now());
+    uint64_t now = (uint64_t)apr_time_sec(forge_live_steady(live));
     for (int b = 0; b < FORGE_LIVE_REVOKED_BUCKETS; b++) {
         const forge_live_revoked_t *bucket = &live->segment->revoked[b];
         for (int i = 0; i < FORGE_LIVE_REVOKED_DEEP && see(&bucket->keys[i]) != KEY_NONE; i++)

@@ -27,7 +27,8 @@ static void apply_word(const forge_server_t *server, const char *word, apr_size_
 
 void forge_server_revoked_apply(const forge_server_t *server, const char *words)
 {
-    apr_time_t until = apr_time_now() + server->longest + FORGE_REVOKED_LEEWAY;
+    apr_time_t until =
+        forge_live_steady(server->live) + forge_live_ahead(server->live) + server->longest + FORGE_REVOKED_LEEWAY;
     while (*words) {
         apr_size_t len = strcspn(words, " ");
         apply_word(server, words, len, until);

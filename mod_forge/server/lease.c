@@ -248,6 +248,8 @@ static forge_status_t open_connection(apr_pool_t *p, forge_lease_t *lease, const
     settings->statement_timeout = forge_config_statement_timeout(lease->server->config);
     settings->answer_timeout = settings->statement_timeout + ANSWER_SLACK;
     settings->idle_timeout = IDLE_IN_TRANSACTION;
+    settings->quota_rows = forge_config_user_quota(lease->server->config)->rows;
+    settings->quota_bytes = forge_config_user_quota(lease->server->config)->bytes;
     settings->live = lease->server->live;
     apr_time_t begun = apr_time_now();
     forge_status_t status = open_once(p, lease, settings, activity);

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX   64  /* bytes of a key before the place's name */
-#define PLACE_MAX 192 /* bytes of the place's name that are used */
-#define V6_PREFIX 8   /* bytes: one client controls a whole /64 (SECURITY 31) */
+#define KEY_MAX             64  /* bytes of a key before the place's name */
+#define PLACE_MAX           192 /* bytes of the place's name that are used */
+#define GUESSES_PER_FAILURE 200
+#define GUESSES_CLASS       FORGE_LIMIT_CLASSES /* of the counters in live/: beside those of requests */
+#define V6_PREFIX           8                   /* bytes: one client controls a whole /64 (SECURITY 31) */
 
 /* A key under construction: tenant, then who, then the place. */
 typedef struct limit_key_t {
@@ -115,6 +117,33 @@ forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, 
     forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + (int)class));
     forge_server_note(r)->retry_after = answer.retry > 0 ? (int)seconds(answer.retry) : 1;
     return FORGE_E_RATE_LIMITED;
+}
+
+/* Twenty times as many as lock a name for all. Halls full of people stand behind one address, and mistype; who guesses
+ * at one name after the other gets no further, and leaves no more rows behind than this. */
+static forge_limit_t guesses_limit(const forge_server_t *server)
+{
+    const forge_lockout_t *rule = forge_config_lockout(server->config);
+    return (forge_limit_t){(apr_int64_t)rule->failures * GUESSES_PER_FAILURE, rule->duration};
+}
+
+forge_status_t forge_server_guesses_allowed(request_rec *r, const forge_server_t *server)
+{
+    forge_limit_t limit = guesses_limit(server);
+    limit_key_t key = key_make(r, server, FORGE_LIMIT_AUTH, 0);
+    if (limit.limit == 0 || forge_live_limit_peek(server->live, GUESSES_CLASS, key.bytes, key.len, limit))
+        return FORGE_OK;
+    forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + FORGE_LIMIT_AUTH));
+    forge_server_note(r)->retry_after = (int)seconds(limit.window / limit.limit);
+    return FORGE_E_RATE_LIMITED;
+}
+
+void forge_server_guess_wrong(request_rec *r, const forge_server_t *server)
+{
+    forge_limit_t limit = guesses_limit(server);
+    limit_key_t key = key_make(r, server, FORGE_LIMIT_AUTH, 0);
+    if (limit.limit > 0)
+        forge_live_limit_take(server->live, GUESSES_CLASS, key.bytes, key.len, limit, 0);
 }
 
 forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *server, bool counted)

@@ -116,13 +116,17 @@ int forge_server_bell(void)
 
 void forge_server_all_gates(apr_pool_t *p)
 {
-    apr_hash_t *pools = apr_hash_make(p);
+    apr_hash_t *pools = apr_hash_make(p), *shares = apr_hash_make(p);
     for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
         forge_server_t *server = apr_hash_this_val(i);
         const char *identity = forge_server_pool_identity(p, server->s);
         server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
-        if (!server->db_pool)
+        server->share = apr_hash_get(shares, identity, APR_HASH_KEY_STRING);
+        if (!server->db_pool) {
             server->db_pool = forge_server_pool_make(p, server->s, forge_server_pool_dbd_max(server->s));
+            server->share = forge_server_share_make(p, server->s, forge_server_pool_dbd_max(server->s));
+        }
         apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
+        apr_hash_set(shares, identity, APR_HASH_KEY_STRING, server->share);
     }
 }

@@ -22,6 +22,7 @@ typedef struct forge_server_t {
     forge_live_t *live;
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* lease.c */
+    struct forge_share_t *share;  /* share.c */
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
@@ -95,10 +96,19 @@ int forge_server_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for
 const char *forge_server_pool_database(apr_pool_t *p,
                                        struct server_rec *s); /* DBDParams as configured for this server; "" without */
 
+/* --- share.c: the part of a child's connections that logins may hold --- */
+
+typedef struct forge_share_t forge_share_t;
+/* False when none came free within `patience`. Each one that was taken is given back by _leave. */
+bool forge_server_share_take(forge_share_t *share, apr_interval_time_t patience);
+void forge_server_share_leave(forge_share_t *share);
+
 /* --- effects.c: effects of a committed statement outside the database --- */
 
 /* How far the clocks of nodes may differ, and how far ahead of ours a token's time may be. */
 #define FORGE_REVOKED_LEEWAY apr_time_from_sec(60)
+/* What a start loads reaches back so much further: the clock of the database may have been stepped since. */
+#define FORGE_REVOKED_STEP apr_time_from_sec(3600)
 /* Applies the words of column _revoked or of channel forge_events ("s12 u7:4") to shared memory. Every child refuses
  * these sessions and tokens from the next request on. */
 void forge_server_revoked_apply(const forge_server_t *server, const char *words);
@@ -150,6 +160,10 @@ forge_status_t forge_server_cookie_who(struct request_rec *r, const forge_server
  * not 0, else that of the address. Sets the rate-limit headers. FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_limit(struct request_rec *r, const forge_server_t *server, forge_limit_class_t class,
                                   apr_int64_t user_id);
+/* Wrong guesses from one network, whoever they are at: so many, then one every few seconds. _allowed is asked before a
+ * guess costs anything: FORGE_E_RATE_LIMITED sets the note's retry_after. */
+forge_status_t forge_server_guesses_allowed(struct request_rec *r, const forge_server_t *server);
+void forge_server_guess_wrong(struct request_rec *r, const forge_server_t *server);
 /* The client's network, as used by limits and lockout: "192.0.2.7", "2001:db8:1:2::/64". */
 const char *forge_server_limit_address(const struct request_rec *r);
 

@@ -10,6 +10,7 @@
 /* --- lease.c --- */
 
 struct forge_pool_t *forge_server_pool_make(apr_pool_t *p, struct server_rec *s, int size);
+struct forge_share_t *forge_server_share_make(apr_pool_t *p, struct server_rec *s, int connections);
 /* Servers with the same identity share one pool of mod_dbd, and so must share one gate. */
 const char *forge_server_pool_identity(apr_pool_t *p, struct server_rec *s);
 

@@ -14,9 +14,9 @@ APLOG_USE_MODULE(forge);
 
 /* What shared memory knows about an authentic token. It can answer only for tokens with at most the current lifetime,
  * because revocations are kept no longer than that. */
-static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_t *who, apr_time_t now)
+static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_t *who)
 {
-    forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, now);
+    forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, forge_live_steady(server->live));
     bool long_lived = who->expires - who->issued > server->longest;
     return verdict == FORGE_VERDICT_VALID && long_lived ? FORGE_VERDICT_UNKNOWN : verdict;
 }
@@ -49,7 +49,7 @@ forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *se
                                                     &(forge_shown_t){token, now, 0}, who, &why);
     if (status != FORGE_OK)
         return refuse(r, who, status, why);
-    forge_verdict_t verdict = verdict_on(server, who, now);
+    forge_verdict_t verdict = verdict_on(server, who);
     if (verdict == FORGE_VERDICT_REVOKED)
         return refuse(r, who, FORGE_E_INVALID_TOKEN, "its session has ended or its account has changed");
     if (verdict == FORGE_VERDICT_UNKNOWN && (status = ask_database(r, server, p, who)) != FORGE_OK)

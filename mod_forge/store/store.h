@@ -17,8 +17,9 @@ typedef struct forge_db_settings_t {       /* plain values from the configuratio
     apr_interval_time_t statement_timeout; /* the server cancels a statement after it → FORGE_E_TIMEOUT */
     apr_interval_time_t
         answer_timeout; /* no answer at all after it: the connection is dropped → FORGE_E_DATABASE_DOWN */
-    apr_interval_time_t idle_timeout; /* idle_in_transaction_session_timeout */
-    forge_live_t *live;               /* where the time of each statement is counted; NULL: nowhere */
+    apr_interval_time_t idle_timeout;    /* idle_in_transaction_session_timeout */
+    forge_live_t *live;                  /* where the time of each statement is counted; NULL: nowhere */
+    apr_int64_t quota_rows, quota_bytes; /* what one account may store; 0: as much as it likes */
 } forge_db_settings_t;
 
 /* Messages for the error log reach out by callback: this room has no log of its own. `tag` is "FG0201" …, unique. */

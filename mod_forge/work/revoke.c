@@ -90,7 +90,8 @@ static void begin(events_t *e)
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
     asked = forge_util_monotonic();
-    if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY, &why)) {
+    if (!e->listener ||
+        !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY + FORGE_REVOKED_STEP, &why)) {
         give_up(e, why);
         return;
     }

@@ -215,7 +215,8 @@ static const char *const host_lines[PORTS] = {
         "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
         "geqo=on'\"\n"
         "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n",
-    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeBcryptConcurrency 1\nRemoteIPHeader X-Client\nRemoteIPInternalProxy "
+    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeUserQuota 1M 40\nForgeBcryptConcurrency 1\nRemoteIPHeader "
+                   "X-Client\nRemoteIPInternalProxy "
                    "127.0.0.0/8\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
     [PORT_DOORS] = "",

@@ -129,6 +129,15 @@ static forge_status_t key_create(forge_req_t *q)
     return reply_key(q, rows, text);
 }
 
+/* The key is shown again while it exists. */
+static forge_status_t key_again(forge_req_t *q)
+{
+    const forge_actor_t by = forge_api_actor(q);
+    forge_db_t *db;
+    FORGE_TRY(forge_http_db(q, &db));
+    return forge_store_api_key_exists(db, q->pool, &by, q->made);
+}
+
 static forge_status_t key_list(forge_req_t *q)
 {
     const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id));
@@ -154,7 +163,7 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/api-keys", FORGE_ROLE_STUDENT,
      .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
      .success = 201, .body = &key_body, .reply = &new_key, .errors = key_errors, .prepare = key_prepare,
-     .handle = key_create,
+     .handle = key_create, .again = key_again,
      .operation = "api_key_create", .summary = "Create an API key",
      .description = "The key acts for the account with its role. Send it as a bearer token. It may only read unless "
          "scopes say more. It is shown only once. An account can have at most 50 keys. Open to every account, not to "

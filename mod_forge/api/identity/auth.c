@@ -55,7 +55,7 @@ static forge_status_t password_strength(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/register", FORGE_ROLE_NONE,
-     .flags = FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
+     .flags = FORGE_R_TOKENS | FORGE_R_CHECKS | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_register_body, .reply = &forge_api_tokens_reply,
      .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_register,
      .operation = "auth_register", .summary = "Register and log in",

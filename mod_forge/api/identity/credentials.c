@@ -22,7 +22,7 @@ static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, con
 {
     bool good;
     forge_status_t status =
-        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good, NULL);
+        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good);
     if (status != FORGE_OK) { /* not checked */
         forge_api_guess_settle(q, g, false);
         return status;
@@ -39,7 +39,7 @@ forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password)
 {
     forge_rows_t *rows;
     FORGE_TRY(own_credentials(q, &rows));
-    forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL);
+    forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL, false);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(check_password(q, &g, rows, password));
     return forge_api_guess_settle(q, &g, !forge_store_rows_text(rows, 0, "_factor"));
@@ -66,7 +66,7 @@ forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, 
     bool second = forge_store_rows_text(rows, 0, "_factor") != NULL;
     if (second && !code)
         return FORGE_E_MFA_CODE_INVALID;
-    forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL);
+    forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL, false);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(check_password(q, &g, rows, password));
     return second ? forge_api_code_spend(q, &g, rows, code, 0, NULL) : forge_api_guess_settle(q, &g, true);

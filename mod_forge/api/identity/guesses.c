@@ -11,11 +11,28 @@
 #define BUSY_FIRST   apr_time_from_msec(40)
 #define BUSY_SECONDS 2
 
-/* A name that no account has is known by a keyed digest: it may be a password that went into the wrong field. */
-forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name)
+/* What is guessed at: a login counts the name that was typed, everything else the account. A name that no account has
+ * is known by a keyed digest: it may be a password that went into the wrong field. */
+static void set_subject(forge_req_t *q, forge_guess_t *g, const char *name, bool by_email)
+{
+    const char *account =
+        g->user_id > 0 ? forge_store_guess_subject(q->pool, g->user_id, FORGE_GUESS_AT_ACCOUNT) : NULL;
+    unsigned char mac[32];
+    if (name && account) {
+        g->account = account;
+        g->subject =
+            forge_store_guess_subject(q->pool, g->user_id, by_email ? FORGE_GUESS_AT_EMAIL : FORGE_GUESS_AT_NAME);
+    } else if (account) {
+        g->subject = account;
+    } else {
+        forge_core_mac(q->keys, "login name", name ? name : "", name ? strlen(name) : 0, mac);
+        g->subject = apr_pstrcat(q->pool, "name:", forge_util_hex(q->pool, mac, sizeof(mac)), NULL);
+    }
+}
+
+forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name, bool by_email)
 {
     const forge_lockout_t *rule = forge_config_lockout(q->config);
-    unsigned char mac[32];
     forge_guess_t g = {
         .address = forge_http_address(q),
         .limit = rule->failures,
@@ -25,14 +42,8 @@ forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char
         .ip = q->client_ip,
         .request_id = q->request_id,
     };
-    if (rule->failures == 0)
-        return g;
-    if (user_id > 0) {
-        g.subject = forge_store_guess_subject(q->pool, user_id);
-    } else {
-        forge_core_mac(q->keys, "login name", name ? name : "", name ? strlen(name) : 0, mac);
-        g.subject = apr_pstrcat(q->pool, "name:", forge_util_hex(q->pool, mac, sizeof(mac)), NULL);
-    }
+    if (rule->failures > 0)
+        set_subject(q, &g, name, by_email);
     return g;
 }
 
@@ -69,6 +80,7 @@ forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g)
 forge_status_t forge_api_guess_failed(forge_req_t *q, const forge_guess_t *g, const char *event, const char *at)
 {
     forge_db_t *db;
+    forge_http_guess_wrong(q);
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_guess_failed(db, q->pool, g, event, at);
     forge_http_db_done(q);

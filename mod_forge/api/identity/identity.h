@@ -45,8 +45,9 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
 
 /* --- guesses.c --- */
 
-/* A guess at the secret of an account, or of a name that no account has (user_id 0), as the store counts it. */
-forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name);
+/* A guess at the secret of an account, or of a name that no account has (user_id 0), as the store counts it. At a login
+ * `name` is what was typed, in its unique form; NULL elsewhere. */
+forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name, bool by_email);
 /* To be asked before anything is checked: FORGE_OK, FORGE_E_ACCOUNT_LOCKED or FORGE_E_BUSY (Retry-After is set). Waits
  * a little while others guess at the same time; holds no connection. After FORGE_OK the guess is settled by
  * forge_store_guess_settle, forge_store_guess_failed or a statement that does it. */

@@ -9,15 +9,10 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* The password of a login that was right, and whether only its decomposed form was. */
-typedef struct proof_t {
-    const char *password;
-    bool decomposed;
-} proof_t;
-
 /* Looks up the account of an e-mail address or username; what can be neither is looked up like a name that nobody has.
- * *name: the unique form, by which a name without an account is counted. No connection is held afterwards. */
-static forge_status_t find_account(forge_req_t *q, const char *identifier, const char **name, forge_rows_t **rows)
+ * *name: the unique form, by which guesses are counted. No connection is held afterwards. */
+static forge_status_t find_account(forge_req_t *q, const char *identifier, const char **name, bool *by_email,
+                                   forge_rows_t **rows)
 {
     const char *shown, *key = NULL, *why;
     apr_size_t len = strlen(identifier);
@@ -28,6 +23,7 @@ static forge_status_t find_account(forge_req_t *q, const char *identifier, const
     if (!memchr(identifier, '@', len) || !forge_core_email_normalize(q->pool, identifier, len, &shown, &key, &why))
         key = NULL;
     *name = key ? key : lower;
+    *by_email = key != NULL;
     FORGE_TRY(forge_http_db(q, &db));
     forge_status_t status = forge_store_user_for_login(db, q->pool, key, lower, rows);
     forge_http_db_done(q);
@@ -61,20 +57,6 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
     return FORGE_E_BAD_CREDENTIALS;
 }
 
-/* A hash of lower cost, imported, or of a decomposed password is made anew; when there is no place at the gate, another
- * login will do it. */
-static forge_status_t renew_hash(forge_req_t *q, const char *stored, const proof_t *proof, const char **new_hash)
-{
-    *new_hash = NULL;
-    if (!proof->decomposed && !forge_core_hash_outdated(stored, forge_config_bcrypt_cost(q->config)))
-        return FORGE_OK;
-    forge_status_t status = forge_http_password_hash(q, proof->password, new_hash);
-    if (status != FORGE_E_BUSY)
-        return status;
-    forge_http_retry_after(q, 0);
-    return FORGE_OK;
-}
-
 /* Instead of tokens an mfa_token, which opens nothing but /auth/mfa/verify; only the digest of it is stored. */
 static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int64_t epoch, const char *new_hash)
 {
@@ -95,13 +77,12 @@ static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int6
 }
 
 /* The password is right: tokens, or the second step. */
-static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_t *account, const proof_t *proof)
+static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_t *account, const char *new_hash)
 {
-    const char *refresh, *new_hash;
+    const char *refresh;
     apr_int64_t epoch = forge_store_rows_int(account, 0, "_epoch", -1);
     forge_rows_t *rows;
     forge_db_t *db;
-    FORGE_TRY(renew_hash(q, forge_store_rows_text(account, 0, "_password_hash"), proof, &new_hash));
     if (forge_store_rows_bool(account, 0, "_mfa"))
         return challenge(q, g, epoch, new_hash);
     forge_login_t login = {g->user_id, epoch, new_hash, forge_api_session_begin(q, "pwd", &refresh)};
@@ -114,23 +95,35 @@ static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_
     return forge_api_tokens(q, rows, refresh, "pwd");
 }
 
+/* Only a hash that gets in is made anew: what is refused takes the same work whatever is stored. */
+static forge_status_t check_password(forge_req_t *q, const forge_rows_t *account, bool *good, const char **new_hash)
+{
+    const char *password = forge_core_input_text(q->body, "password");
+    const char *stored =
+        forge_store_rows_count(account) > 0 ? forge_store_rows_text(account, 0, "_password_hash") : NULL;
+    *new_hash = NULL;
+    if (stored && forge_store_rows_bool(account, 0, "is_active"))
+        return forge_http_password_login(q, password, stored, good, new_hash);
+    FORGE_TRY(forge_http_password_verify(q, password, stored, good));
+    *good = false;
+    return FORGE_OK;
+}
+
 forge_status_t forge_api_account_login(forge_req_t *q)
 {
-    proof_t proof = {.password = forge_core_input_text(q->body, "password")};
-    const char *identifier, *name;
+    const char *identifier, *name, *new_hash;
     forge_rows_t *rows;
-    bool good = false;
+    bool good = false, by_email;
     FORGE_TRY(read_identifier(q, &identifier));
-    FORGE_TRY(find_account(q, identifier, &name, &rows));
+    FORGE_TRY(find_account(q, identifier, &name, &by_email, &rows));
     bool known = forge_store_rows_count(rows) > 0;
-    forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name);
+    forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name, by_email);
     g.set_at = known ? forge_store_rows_text(rows, 0, "_password_set_at") : NULL;
     FORGE_TRY(forge_api_guess_begin(q, &g));
-    const char *stored = known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL;
-    forge_status_t status = forge_http_password_verify(q, proof.password, stored, &good, &proof.decomposed);
+    forge_status_t status = check_password(q, rows, &good, &new_hash);
     if (status != FORGE_OK) {
         forge_api_guess_settle(q, &g, false);
         return status;
     }
-    return good && forge_store_rows_bool(rows, 0, "is_active") ? let_in(q, &g, rows, &proof) : refuse_login(q, &g);
+    return good ? let_in(q, &g, rows, new_hash) : refuse_login(q, &g);
 }

@@ -185,7 +185,7 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
 /* The session of the caller gets the second factor (RFC 9470). */
 static forge_status_t step_up(forge_req_t *q, const forge_rows_t *account, const char *typed)
 {
-    const forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL);
+    const forge_guess_t g = forge_api_guess_of(q, q->who.user_id, NULL, false);
     const char *amr = NULL;
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(forge_api_code_spend(q, &g, account, typed, q->who.session_id, &amr));
@@ -236,7 +236,7 @@ static forge_status_t verify_login(forge_req_t *q, const char *token, const char
     FORGE_TRY(status);
     if (forge_store_rows_count(account) == 0)
         return FORGE_E_MFA_TOKEN_INVALID;
-    const forge_guess_t g = forge_api_guess_of(q, forge_store_rows_int(account, 0, "id", 0), NULL);
+    const forge_guess_t g = forge_api_guess_of(q, forge_store_rows_int(account, 0, "id", 0), NULL, false);
     FORGE_TRY(forge_api_guess_begin(q, &g));
     if (!forge_api_code_read(q, account, typed, &second.code))
         return refuse_login(q, &g);

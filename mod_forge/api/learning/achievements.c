@@ -54,13 +54,23 @@ static forge_status_t achievement_create(forge_req_t *q)
     return forge_reply_created(q, rows, "/api/v1/achievements");
 }
 
-static forge_status_t achievement_get(forge_req_t *q)
+static forge_status_t achievement_read_one(forge_req_t *q, apr_int64_t id)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_achievement_get(db, q->pool, q->ids[0], &rows));
+    FORGE_TRY(forge_store_achievement_get(db, q->pool, id, &rows));
     return forge_reply_row(q, rows);
+}
+
+static forge_status_t achievement_get(forge_req_t *q)
+{
+    return achievement_read_one(q, q->ids[0]);
+}
+
+static forge_status_t achievement_again(forge_req_t *q)
+{
+    return achievement_read_one(q, q->made);
 }
 
 static forge_status_t achievement_replace(forge_req_t *q)
@@ -91,6 +101,7 @@ static const forge_route_t routes[] = {
      .operation = "achievement_list", .summary = "List achievements", .description = "Open to anyone."},
     {FORGE_POST, "/achievements", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_IDEMPOTENT, .success = 201,
      .body = &achievement, .reply = &achievement, .errors = create_errors, .handle = achievement_create,
+     .again = achievement_again,
      .operation = "achievement_create", .summary = "Create an achievement",
      .description = "For instructors and administrators."},
     {FORGE_GET, "/achievements/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &achievement,

@@ -61,27 +61,46 @@ static forge_status_t course_list(forge_req_t *q)
     return forge_api_list(q, base);
 }
 
+/* Whether this site lets the caller create courses at all. */
+static forge_status_t may_create(forge_req_t *q)
+{
+    if (q->who.role < FORGE_ROLE_INSTRUCTOR && !forge_config_any_creates_courses(q->config))
+        return forge_fail_detail(q, FORGE_E_FORBIDDEN, "only instructors may create courses on this site");
+    return FORGE_OK;
+}
+
 static forge_status_t course_create(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     forge_course_in_t in = course_read(q->body);
-    if (q->who.role < FORGE_ROLE_INSTRUCTOR && !forge_config_any_creates_courses(q->config))
-        return forge_fail_detail(q, FORGE_E_FORBIDDEN, "only instructors may create courses on this site");
+    FORGE_TRY(may_create(q));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_course_create(db, q->pool, &by, &in, &rows));
     return forge_reply_created(q, rows, "/api/v1/courses");
 }
 
-static forge_status_t course_get(forge_req_t *q)
+static forge_status_t course_read_one(forge_req_t *q, apr_int64_t id)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_get(db, q->pool, &by, q->ids[0], &rows));
+    FORGE_TRY(forge_store_course_get(db, q->pool, &by, id, &rows));
     return forge_reply_row(q, rows);
+}
+
+static forge_status_t course_get(forge_req_t *q)
+{
+    return course_read_one(q, q->ids[0]);
+}
+
+/* Who is out of the organisation meanwhile does not see its course any more. */
+static forge_status_t course_again(forge_req_t *q)
+{
+    FORGE_TRY(may_create(q));
+    return course_read_one(q, q->made);
 }
 
 /* PUT replaces the course; PATCH changes the members that were sent (RFC 7396). */
@@ -114,7 +133,7 @@ static const forge_route_t routes[] = {
      .description = "Open to anyone. Lists published courses and the caller's own drafts. Courses of an organisation "
          "are listed only for its members."},
     {FORGE_POST, "/courses", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201, .body = &course,
-     .reply = &course, .errors = create_errors, .handle = course_create,
+     .reply = &course, .errors = create_errors, .handle = course_create, .again = course_again,
      .operation = "course_create", .summary = "Create a course",
      .description = "Open to every account except guests; the site may restrict it to instructors. The creator "
          "becomes the course's instructor."},

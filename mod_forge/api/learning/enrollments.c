@@ -30,6 +30,16 @@ static forge_status_t enrollment_create(forge_req_t *q)
                          q, rows, apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), NULL));
 }
 
+/* The course must still be there for the caller's eyes. */
+static forge_status_t enrollment_again(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    return forge_store_course_get(db, q->pool, &by, q->ids[0], &rows);
+}
+
 static forge_status_t enrollment_delete(forge_req_t *q)
 {
     forge_db_t *db;
@@ -42,7 +52,7 @@ static forge_status_t enrollment_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
-     .success = 201, .reply = &enrollment, .handle = enrollment_create,
+     .success = 201, .reply = &enrollment, .handle = enrollment_create, .again = enrollment_again,
      .operation = "enrollment_create", .summary = "Enrol in a course",
      .description = "Enrols the caller. Open to every account, except guests, that can see the course. Repeating the "
          "call changes nothing."},

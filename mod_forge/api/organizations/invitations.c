@@ -103,6 +103,19 @@ static forge_status_t invitation_accept(forge_req_t *q)
     return forge_reply_row(q, rows);
 }
 
+/* The organisation as it is now, for who is still in it: the invitation itself is used up. */
+static forge_status_t accept_again(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
+    const char *token = forge_core_input_text(q->body, "token");
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(
+        forge_store_invitation_accepted(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));
+    return forge_reply_row(q, rows);
+}
+
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_LIST,
@@ -111,6 +124,7 @@ static const forge_route_t routes[] = {
      .description = "For owners and admins of the organisation. Includes invitations that are no longer pending."},
     {FORGE_POST, "/organizations/{id}/invitations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201,
      .body = &invitation, .reply = &invitation, .errors = create_errors, .handle = invitation_create,
+     .again = forge_api_organization_grants,
      .operation = "invitation_create", .summary = "Invite somebody by mail",
      .description = "For owners and admins of the organisation who have verified their own e-mail address; only "
          "owners may invite owners. Sends a mail with a token. Only the account with that address can use the token, "
@@ -121,6 +135,7 @@ static const forge_route_t routes[] = {
      .description = "For owners. Admins may revoke any invitation whose role is not owner. The token becomes void."},
     {FORGE_POST, "/organizations/invitations/accept", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
      .body = &accept_body, .reply = &forge_api_organization, .errors = accept_errors, .handle = invitation_accept,
+     .again = accept_again,
      .operation = "invitation_accept", .summary = "Accept an invitation",
      .description = "For the account with the invited e-mail address. The account becomes a member; the answer is "
          "the organisation. A call from another account does not use up the token."},

@@ -130,6 +130,7 @@ static const forge_route_t routes[] = {
      .operation = "member_list", .summary = "List the members", .description = "For members of the organisation."},
     {FORGE_POST, "/organizations/{id}/members", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
      .success = 201, .body = &add_body, .reply = &member, .errors = add_errors, .handle = member_add,
+     .again = forge_api_organization_grants,
      .operation = "member_add", .summary = "Add a member",
      .description = "For owners and admins of the organisation; only owners may add an owner. The account must exist "
          "and be active. An e-mail address names an account only once the account has verified it; for all other "

@@ -74,6 +74,26 @@ forge_status_t forge_api_organization_list(forge_req_t *q, bool admins)
     return forge_reply_list(q, q->route->list, rows, total);
 }
 
+/* The organisation as it is for the caller, and what the caller is in it. */
+static forge_status_t standing(forge_req_t *q, apr_int64_t id, forge_rows_t **organization, const char **role)
+{
+    forge_db_t *db;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_organization_get(db, q->pool, &by, id, organization));
+    *role = by.admin ? "owner" : forge_store_rows_text(*organization, 0, "role");
+    return FORGE_OK;
+}
+
+forge_status_t forge_api_organization_grants(forge_req_t *q)
+{
+    forge_rows_t *rows;
+    const char *own, *wanted = forge_core_input_text(q->body, "role");
+    FORGE_TRY(standing(q, q->ids[0], &rows, &own));
+    bool owner = strcmp(own, "owner") == 0, admin = strcmp(own, "admin") == 0;
+    return owner || (admin && (!wanted || strcmp(wanted, "owner") != 0)) ? FORGE_OK : FORGE_E_FORBIDDEN;
+}
+
 /* Words of lower-case letters and digits with one hyphen between them. */
 static bool slug_good(const char *slug)
 {
@@ -116,12 +136,27 @@ static forge_status_t organization_create(forge_req_t *q)
 
 static forge_status_t organization_get(forge_req_t *q)
 {
-    forge_db_t *db;
     forge_rows_t *rows;
-    const forge_actor_t by = forge_api_actor(q);
-    FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_organization_get(db, q->pool, &by, q->ids[0], &rows));
+    const char *role;
+    FORGE_TRY(standing(q, q->ids[0], &rows, &role));
     return forge_reply_row(q, rows);
+}
+
+static forge_status_t organization_again(forge_req_t *q)
+{
+    forge_rows_t *rows;
+    const char *role;
+    FORGE_TRY(standing(q, q->made, &rows, &role));
+    return forge_reply_row(q, rows);
+}
+
+/* Who has handed it over is its admin now, and may hear again that it was done. */
+static forge_status_t transfer_again(forge_req_t *q)
+{
+    forge_rows_t *rows;
+    const char *role;
+    FORGE_TRY(standing(q, q->ids[0], &rows, &role));
+    return strcmp(role, "member") != 0 ? forge_reply_row(q, rows) : FORGE_E_FORBIDDEN;
 }
 
 static forge_status_t organization_update(forge_req_t *q)
@@ -175,7 +210,8 @@ static const forge_route_t routes[] = {
          "With all=true, platform administrators see all organisations; for other callers it has no effect."},
     {FORGE_POST, "/organizations", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
      .body = &forge_api_organization, .reply = &forge_api_organization, .errors = create_errors,
-     .handle = organization_create, .operation = "organization_create", .summary = "Create an organisation",
+     .handle = organization_create, .again = organization_again,
+     .operation = "organization_create", .summary = "Create an organisation",
      .description = "Open to every account except guests. The creator becomes the owner. If a slug made from the "
          "name is taken, it gets a suffix; if a slug in the request is taken, the request is refused. A slug that "
          "another organisation once had stays taken."},
@@ -195,7 +231,8 @@ static const forge_route_t routes[] = {
          "cannot be deleted, because the courses would become open to everybody."},
     {FORGE_POST, "/organizations/{id}/transfer", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
      .body = &transfer_body, .reply = &forge_api_organization, .errors = transfer_errors,
-     .handle = organization_transfer, .operation = "organization_transfer", .summary = "Transfer an organisation",
+     .handle = organization_transfer, .again = transfer_again,
+     .operation = "organization_transfer", .summary = "Transfer an organisation",
      .description = "For its owners. The member becomes an owner, and the caller becomes an admin. If the caller is "
          "a platform administrator who is not an owner, the member becomes the only owner."},
 };

@@ -13,8 +13,6 @@
 #define ROWS_MAX      1000
 #define PASSWORDS_MAX 20 /* each costs a quarter of a second: more would be too long for one request */
 #define NAME_TRIES    4  /* rounds in which made-up usernames that are taken get another end */
-#define COST_MIN      4  /* of an imported hash: what bcrypt can do … */
-#define COST_MAX      15 /* … and what a login is allowed to take */
 #define SHOWN_MAX     254
 
 /* clang-format off */
@@ -31,7 +29,7 @@ static const forge_field_t user_fields[] = {
          "requests a password reset by mail"},
     {"password_hash", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
      .example = "$2y$12$PGk7vTq0sYc3ZxRj9mWd2u5Zb0dC1eXfGhIjKlMnOpQrStUvWxYz0",
-     .help = "bcrypt: $2a$, $2b$ or $2y$, cost 4 to 15"},
+     .help = "bcrypt: $2a$, $2b$ or $2y$, of a cost from 4 to that of this server's own hashes (ForgeBcryptCost)"},
     {.name = NULL},
 };
 
@@ -144,18 +142,11 @@ static void refuse(entry_t *e, const char *code, const char *detail)
     }
 }
 
-/* $2a$, $2b$ or $2y$, two digits of cost, 22 characters of salt and 31 of hash. A cost beyond all bounds would be a
- * login that never ends.
- */
-static bool hash_good(const char *hash)
+/* A plain bcrypt hash. One that costs more than our own would show in the time of a login whose account it is. */
+static bool hash_good(const forge_req_t *q, const char *hash)
 {
-    if (strlen(hash) != 60 || strncmp(hash, "$2", 2) != 0 || !strchr("aby", hash[2]) || hash[3] != '$' ||
-        hash[6] != '$' || !forge_util_is_digit(hash[4]) || !forge_util_is_digit(hash[5]))
-        return false;
-    int cost = (hash[4] - '0') * 10 + hash[5] - '0';
-    if (cost < COST_MIN || cost > COST_MAX)
-        return false;
-    return strspn(hash + 7, "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") == 53;
+    int cost = *hash == '$' ? forge_core_hash_cost(hash) : 0;
+    return cost > 0 && cost <= forge_config_bcrypt_cost(q->config);
 }
 
 /* As the table of accounts has it: not too long, and no controls. */
@@ -169,8 +160,10 @@ static void judge_password(forge_req_t *q, entry_t *e)
 {
     if (e->password && e->hash)
         refuse(e, "format", "send either password or password_hash, not both");
-    if (e->hash && !hash_good(e->hash))
-        refuse(e, "format", "password_hash must be a bcrypt hash of a cost of 4 to 15: $2a$, $2b$ or $2y$");
+    if (e->hash && !hash_good(q, e->hash))
+        refuse(e, "format",
+               apr_psprintf(q->pool, "password_hash must be a bcrypt hash of a cost of 4 to %d: $2a$, $2b$ or $2y$",
+                            forge_config_bcrypt_cost(q->config)));
     if (e->code || !e->password)
         return;
     forge_faults_t *faults = forge_core_faults_make(q->pool);
@@ -354,6 +347,7 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/users/import", FORGE_ROLE_ADMIN,
      .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CSV | FORGE_R_HASHES, .prepare = import_prepare,
      .body = &import_body, .reply = &import_results, .errors = import_errors, .handle = users_import,
+     .again = forge_reply_kept,
      .operation = "users_import", .summary = "Create many accounts",
      .description = "For administrators. Takes at most 1000 accounts as JSON, or as text/csv (RFC 4180) with a "
          "header line that names the same members; other columns are ignored. Each account must meet the rules of "

@@ -11,6 +11,7 @@ static const forge_route_t routes[] = {
      .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_user_new_body, .reply = &forge_api_user,
      .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_create,
+     .again = forge_reply_kept,
      .operation = "user_register", .summary = "Register",
      .description = "Creates an account without logging in, by the rules of /auth/register. Open to anyone."},
     {FORGE_POST, "/users/login", FORGE_ROLE_NONE,

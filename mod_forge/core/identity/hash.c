@@ -81,10 +81,18 @@ const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t
     return rv == APR_SUCCESS ? apr_pstrcat(p, MARKER, hash, NULL) : NULL;
 }
 
+/* bcrypt; the rounds it took are added to *rounds. */
+static bool bcrypt_run(const char *text, int cost, const unsigned char salt[BCRYPT_SALT_BYTES],
+                       char hash[BCRYPT_LEN + 1], apr_uint64_t *rounds)
+{
+    *rounds += APR_UINT64_C(1) << cost;
+    return apr_bcrypt_encode(text, (unsigned)cost, salt, BCRYPT_SALT_BYTES, hash, BCRYPT_LEN + 1) == APR_SUCCESS;
+}
+
 /* bcrypt with the salt and cost of `stored`, compared in constant time. $2a, $2b and $2y agree but for a byte 0xff,
  * which UTF-8 never has.
  */
-static bool bcrypt_matches(const char *text, const char *stored)
+static bool bcrypt_matches(const char *text, const char *stored, apr_uint64_t *rounds)
 {
     unsigned char salt[BCRYPT_SALT_BYTES];
     char hash[BCRYPT_LEN + 1];
@@ -93,28 +101,65 @@ static bool bcrypt_matches(const char *text, const char *stored)
     if (cost == 0)
         return false;
     salt_decode(stored + BCRYPT_SALT_AT, salt);
-    if (apr_bcrypt_encode(text, (unsigned)cost, salt, sizeof(salt), hash, sizeof(hash)) != APR_SUCCESS)
+    if (!bcrypt_run(text, cost, salt, hash, rounds))
         return false;
     return forge_util_equal(hash + BCRYPT_HASH_AT, stored + BCRYPT_HASH_AT, BCRYPT_LEN - BCRYPT_HASH_AT);
 }
 
-bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len, const char *stored)
+static bool matches(apr_pool_t *p, const char *password, apr_size_t len, const char *stored, apr_uint64_t *rounds)
 {
     char text[DIGEST_TEXT];
     bool same;
 
     if (strncmp(stored, MARKER, MARKER_LEN) == 0) {
         prehash(password, len, text);
-        same = bcrypt_matches(text, stored + MARKER_LEN);
+        same = bcrypt_matches(text, stored + MARKER_LEN, rounds);
         OPENSSL_cleanse(text, sizeof(text));
         return same;
     }
     if (memchr(password, '\0', len))
         return false; /* plain bcrypt would see a shorter password */
     char *copy = apr_pstrmemdup(p, password, len);
-    same = bcrypt_matches(copy, stored);
+    same = bcrypt_matches(copy, stored, rounds);
     OPENSSL_cleanse(copy, len);
     return same;
+}
+
+bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len, const char *stored)
+{
+    apr_uint64_t rounds = 0;
+    return matches(p, password, len, stored, &rounds);
+}
+
+/* Rounds for nothing, until as many were run as a hash of `cost` takes. Costs are powers of two, so that the missing
+ * rounds are a sum of hashes of lower costs. */
+static void fill_up(const char *password, apr_size_t len, int cost, apr_uint64_t *rounds)
+{
+    static const unsigned char salt[BCRYPT_SALT_BYTES] = {0x5a};
+    char text[DIGEST_TEXT], hash[BCRYPT_LEN + 1];
+    prehash(password, len, text);
+    for (int c = cost; c >= COST_MIN; c--)
+        if (*rounds + (APR_UINT64_C(1) << c) <= APR_UINT64_C(1) << cost)
+            bcrypt_run(text, c, salt, hash, rounds);
+    OPENSSL_cleanse(text, sizeof(text));
+}
+
+apr_uint64_t forge_core_hash_check(apr_pool_t *p, const forge_hash_check_t *check, bool *good, const char **renewed)
+{
+    apr_size_t len = strlen(check->password);
+    apr_uint64_t rounds = 0;
+    *renewed = NULL;
+    *good = check->stored && matches(p, check->password, len, check->stored, &rounds);
+    if (*good && check->renew && forge_core_hash_outdated(check->stored, check->cost))
+        *renewed = forge_core_hash_make(p, check->password, len, check->cost);
+    else
+        fill_up(check->password, len, check->cost, &rounds);
+    return rounds + (*renewed ? APR_UINT64_C(1) << check->cost : 0);
+}
+
+int forge_core_hash_cost(const char *hash)
+{
+    return bcrypt_cost(strncmp(hash, MARKER, MARKER_LEN) == 0 ? hash + MARKER_LEN : hash);
 }
 
 const char *forge_core_hash_dummy(apr_pool_t *p, int cost)
@@ -129,5 +174,5 @@ const char *forge_core_hash_dummy(apr_pool_t *p, int cost)
 
 bool forge_core_hash_outdated(const char *stored, int cost)
 {
-    return strncmp(stored, MARKER, MARKER_LEN) != 0 || bcrypt_cost(stored + MARKER_LEN) < cost;
+    return strncmp(stored, MARKER, MARKER_LEN) != 0 || bcrypt_cost(stored + MARKER_LEN) != cost;
 }

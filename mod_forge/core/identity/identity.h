@@ -105,11 +105,24 @@ const char *forge_core_password_composed(apr_pool_t *p, const char *text, apr_si
 const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t len, int cost);
 /* Of the bytes as they are: who checks what somebody typed tries the composed form, then what came. */
 bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len, const char *stored);
-/* A fixed valid hash of that cost which no password matches: what an unknown account is checked against, so that it
- * takes as long. */
+/* A fixed valid hash of that cost which no password matches: for accounts that come without a password. */
 const char *forge_core_hash_dummy(apr_pool_t *p, int cost);
-/* True when the stored hash is of a lower cost or without the marker and should be made anew at this login. */
+/* True when the stored hash is of another cost or without the marker and should be made anew at this login. */
 bool forge_core_hash_outdated(const char *stored, int cost);
+/* The cost of a stored or imported hash, 4..17; 0 when it is none that can be checked. */
+int forge_core_hash_cost(const char *hash);
+
+typedef struct forge_hash_check_t {
+    const char *password;
+    const char *stored; /* NULL: there is none, nothing matches */
+    int cost;           /* of new hashes here */
+    bool renew;         /* make an outdated hash anew when the password is right */
+} forge_hash_check_t;
+/* Compares, and takes the work of `cost` whatever is stored (SECURITY 65): an unknown account, a hash that cannot be
+ * read and a cheaper one cost as much. Only a hash of a higher cost takes longer, until its owner logs in. *renewed:
+ * the new hash, in the place of the missing work; NULL: none. Returns the rounds that were run: 2^cost, and with a new
+ * hash those of the old one too. */
+apr_uint64_t forge_core_hash_check(apr_pool_t *p, const forge_hash_check_t *check, bool *good, const char **renewed);
 
 /* --- password.c: what makes a password acceptable (SPEC 3, SECURITY 25–26) --- */
 

@@ -169,6 +169,10 @@ static const char *row_problem(const forge_route_t *route)
         return "an answer that is no JSON needs a media type";
     if (route->flags & FORGE_R_IDEMPOTENT && route->flags & FORGE_R_HASHES && !route->prepare)
         return "an idempotent route hashes in .prepare, before its transaction begins";
+    if (route->flags & FORGE_R_IDEMPOTENT && !route->again)
+        return "an idempotent route needs .again, which asks whether the caller may still have the answer";
+    if (route->flags & FORGE_R_IDEMPOTENT && route->flags & FORGE_R_TOKENS && route->role == FORGE_ROLE_NONE)
+        return "secrets are not given a second time to whoever comes: no Idempotency-Key here";
     if (route->reply && (!route->reply->name || !*route->reply->name))
         return "the answer has no schema name";
     return NULL;

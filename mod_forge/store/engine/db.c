@@ -19,7 +19,7 @@ static const char settings_sql[] =
     "'ISO, YMD', false),"
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
     " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, "
-    "pg_temp', false)";
+    "pg_temp', false), set_config('forge.user_quota', $4, false)";
 static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
 
 /* The answer to one statement that is followed by a sync of its own. */
@@ -40,11 +40,14 @@ static PGresult *answer_of(forge_db_t *db, apr_int64_t deadline)
  * trip. */
 static bool greeting_send(forge_db_t *db, bool schema)
 {
-    char statement[24], idle[24];
-    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge"};
+    char statement[24], idle[24], quota[48] = "";
+    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge", quota};
+    if (db->settings.quota_rows > 0)
+        snprintf(quota, sizeof(quota), "%" APR_INT64_T_FMT " %" APR_INT64_T_FMT, db->settings.quota_rows,
+                 db->settings.quota_bytes);
     snprintf(statement, sizeof(statement), "%" APR_INT64_T_FMT, db->settings.statement_timeout / 1000);
     snprintf(idle, sizeof(idle), "%" APR_INT64_T_FMT, db->settings.idle_timeout / 1000);
-    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 3, NULL, args, NULL, NULL, 0) &&
+    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 4, NULL, args, NULL, NULL, 0) &&
            PQpipelineSync(db->conn) &&
            (!schema ||
             (PQsendQueryParams(db->conn, schema_sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(db->conn)));
@@ -104,10 +107,18 @@ static forge_status_t greet(forge_db_t *db, bool schema)
     const char *encoding = PQparameterStatus(db->conn, "server_encoding");
     db->link->utf8 = encoding && strcmp(encoding, "SQL_ASCII") != 0;
     db->link->ready = status == FORGE_OK;
+    db->link->quota_rows = db->settings.quota_rows;
+    db->link->quota_bytes = db->settings.quota_bytes;
     return status;
 }
 
 /* --- attach and detach --- */
+
+/* Virtual hosts with other quotas may share a pool. */
+static bool same_quota(const forge_db_t *db)
+{
+    return db->link->quota_rows == db->settings.quota_rows && db->link->quota_bytes == db->settings.quota_bytes;
+}
 
 static apr_status_t detach_cleanup(void *db)
 {
@@ -136,10 +147,10 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
         if (PQstatus(db->conn) != CONNECTION_OK)
             return FORGE_E_DATABASE_DOWN;
     }
-    if (db->link->ready)
+    if (db->link->ready && same_quota(db))
         db->activity_due = *db->activity != '\0';
     else
-        FORGE_TRY(greet(db, true));
+        FORGE_TRY(greet(db, !db->link->ready));
     apr_pool_cleanup_register(p, db, detach_cleanup, apr_pool_cleanup_null);
     *out = db;
     return FORGE_OK;

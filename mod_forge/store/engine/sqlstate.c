@@ -19,6 +19,7 @@ static const forge_sqlstate_t table[] = {
     {"22P05", FORGE_E_VALIDATION, false},      /* character the database cannot hold */
     {"54000", FORGE_E_VALIDATION, false},      /* value too large for its index */
     {"FG001", FORGE_E_LAST_ADMIN, false},      /* our own: trigger users_last_admin */
+    {"FG002", FORGE_E_QUOTA_EXCEEDED, false},  /* our own: forge.usage_judge */
     {"40001", FORGE_E_DATABASE_DOWN, true},    /* serialization_failure */
     {"40P01", FORGE_E_DATABASE_DOWN, true},    /* deadlock_detected */
     {"57014", FORGE_E_TIMEOUT, false},         /* query_canceled: statement_timeout */

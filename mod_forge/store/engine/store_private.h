@@ -27,7 +27,8 @@ typedef struct forge_link_t {
     bool suspect; /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
     bool utf8;    /* the server vouches for the encoding of text */
     int pid;      /* back end that all this was learned from */
-    apr_int64_t named_at; /* when application_name was last set */
+    apr_int64_t quota_rows, quota_bytes; /* as the session was last told */
+    apr_int64_t named_at;                /* when application_name was last set */
     int count;
     char *names[FORGE_STORE_SLOTS]; /* prepared statements, open addressing */
 } forge_link_t;

@@ -40,6 +40,11 @@ static const forge_stmt_t api_key_delete = {
                 " FROM k") " "
     "SELECT k.id, " FORGE_AUDITED " FROM k"};
 
+static const forge_stmt_t api_key_exists = {
+    "api_key_exists",
+    "SELECT 1 FROM forge.api_keys k JOIN forge.users u ON u.id = k.user_id"
+    " WHERE k.id = $2::bigint AND k.user_id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
+
 /* Whoever finds the row locked by another use of the same key leaves the note to that one. */
 static const forge_stmt_t api_key_find = {
     "api_key_find",
@@ -74,6 +79,14 @@ forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, const f
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &api_key_delete, args, &rows));
+    return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_api_key_exists(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id)
+{
+    forge_rows_t *rows;
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id));
+    FORGE_TRY(forge_store_run(db, p, &api_key_exists, args, &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 

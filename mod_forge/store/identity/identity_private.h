@@ -30,13 +30,18 @@ _Static_assert(FORGE_SESSION_HOURS > 0 && FORGE_PROOF_HOURS > 0, "numbers, not n
 
 /* --- lockout.c --- */
 
+/* Every counter of an account: its own and those of its two names. */
+#define FORGE_GUESS_SUBJECTS(id) "('user:' || " id ", 'user:' || " id " || ':email', 'user:' || " id " || ':name')"
+
 /* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when
- * `subject` is NULL. */
+ * `subject` is NULL. Who was right about the account itself has forgotten failures at its names. */
 #define FORGE_GUESS_SETTLE(subject, address, good, from) \
     "own AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0)," \
     "  failures = CASE WHEN " good " THEN 0 ELSE f.failures END, locked_until = CASE WHEN " good " THEN NULL ELSE" \
     " f.locked_until END" \
     " FROM " from " WHERE f.subject = " subject " AND f.address = " address " RETURNING f.subject), " \
+    "names AS (UPDATE forge.login_failures f SET failures = 0, locked_until = NULL FROM own WHERE " good \
+    "  AND f.address = " address " AND f.subject IN (own.subject || ':email', own.subject || ':name')), " \
     "every AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0) FROM own" \
     " WHERE f.subject = own.subject AND f.address = '' RETURNING 1)"
 

@@ -29,15 +29,21 @@
     " WHERE coalesce(f.locked_until <= now(), true) AND (" FAILURES " + " PENDING " < " limit " OR " PENDING " = 0)" \
     " RETURNING 1)"
 
-/* `shut` is what the snapshot knows of locks; one that came a moment later only says "busy", and the next try will
- * know it. The counter of everywhere is charged only when the one of this network was: `half` tells the caller to
- * take that back. */
+/* A counter that cannot take one more. */
+#define FULL(limit) "(" FAILURES " + " PENDING " >= " limit " AND " PENDING " > 0)"
+
+/* `shut` is what the snapshot knows of locks and of counters that are full: who is refused by it leaves nothing behind.
+ * A lock that came a moment later only says "busy", and the next try will know it. The counter of everywhere is charged
+ * only when the one of this network was: `half` tells the caller to take that back.
+ * $1 subject, $2 address, $3 limit, $4 seconds, $5 the account itself. */
 static const forge_stmt_t guess_charge = {
     "guess_charge",
     "WITH shut AS ("
-    " SELECT max(locked_until) AS until FROM forge.login_failures WHERE subject = $1 AND address IN ($2, '') AND"
-    " locked_until > now()), "
-    CHARGE("own", "$2", "$3::int", "shut WHERE until IS NULL") ", "
+    " SELECT max(f.locked_until) FILTER (WHERE f.locked_until > now()) AS until,"
+    "  bool_or(f.subject = $1 AND CASE f.address WHEN '' THEN " FULL(FOR_ALL("$3::int")) " ELSE " FULL("$3::int")
+    " END) AS is_full"
+    " FROM forge.login_failures f WHERE f.subject IN ($1, $5) AND f.address IN ($2, '')), "
+    CHARGE("own", "$2", "$3::int", "shut WHERE until IS NULL AND is_full IS NOT TRUE") ", "
     CHARGE("every", "''", FOR_ALL("$3::int"), "own") " "
     "SELECT EXISTS (SELECT FROM every) AS allowed, EXISTS (SELECT FROM own) AS half,"
     " ceil(extract(epoch FROM until - now()))::int AS seconds FROM shut"};
@@ -83,10 +89,12 @@ static const forge_stmt_t guess_unwind = {
 static const forge_stmt_t user_unlock = {
     "user_unlock",
     "WITH who AS (SELECT id FROM forge.users WHERE id = $1::bigint), "
-    "own AS (DELETE FROM forge.login_failures f USING who WHERE f.subject = 'user:' || who.id AND f.address <> ''"
+    "own AS (DELETE FROM forge.login_failures f USING who WHERE f.subject IN " FORGE_GUESS_SUBJECTS("who.id")
+    " AND f.address <> ''"
     " RETURNING 1), "
     "every AS ("
-    " DELETE FROM forge.login_failures f USING who WHERE f.subject = 'user:' || who.id AND f.address = '' AND (SELECT"
+    " DELETE FROM forge.login_failures f USING who WHERE f.subject IN " FORGE_GUESS_SUBJECTS("who.id")
+    " AND f.address = '' AND (SELECT"
     " count(*) FROM own) >= 0"
     " RETURNING 1), "
     FORGE_AUDIT(
@@ -96,16 +104,17 @@ static const forge_stmt_t user_unlock = {
 
 /* clang-format on */
 
-const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id)
+const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id, forge_guess_at_t at)
 {
-    return apr_psprintf(p, "user:%" APR_INT64_T_FMT, user_id);
+    static const char *const ends[] = {"", ":email", ":name"};
+    return apr_psprintf(p, "user:%" APR_INT64_T_FMT "%s", user_id, ends[at]);
 }
 
 forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g,
                                         forge_guess_verdict_t *verdict, int *seconds)
 {
     const forge_args_t args =
-        FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds));
+        FORGE_ARGS(g->subject, g->address, forge_util_itoa(p, g->limit), forge_util_itoa(p, g->seconds), g->account);
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &guess_charge, args, &rows));
     *seconds = (int)forge_store_rows_int(rows, 0, "seconds", 0);

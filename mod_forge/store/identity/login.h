@@ -3,7 +3,11 @@
  *
  * A guess at a secret is charged before it is checked and settled afterwards: what is in flight counts like a failure,
  * so that parallel guesses cannot outrun the limit, on any number of nodes. Two counters are charged, always in the
- * same order: the account from this network, and the account from anywhere, which bears ten times as much.
+ * same order: the name from this network, and the name from anywhere, which bears ten times as much.
+ *
+ * At a login the e-mail address and the username of an account are two names: who locks one must not learn by the other
+ * that they belong together. Whoever is known already (a confirmation, the code of a second factor) guesses at the
+ * account itself; a lock of that one shuts both names.
  */
 #ifndef FORGE_STORE_LOGIN_H
 #define FORGE_STORE_LOGIN_H
@@ -18,12 +22,13 @@
 
 /* One guess: at whose secret, from where, and the rule (ForgeLockout). */
 typedef struct forge_guess_t {
-    const char
-        *subject; /* "user:7", or "name:" and 64 hex digits where there is no such account; NULL: lockout is off */
-    const char *address;  /* the client's network, never "" */
-    int limit;            /* failures that lock the account from there */
-    int seconds;          /* how long, and how long a failure is remembered */
-    apr_int64_t user_id;  /* 0: unknown */
+    const char *subject; /* "user:7", "user:7:email", "user:7:name", or "name:" and 64 hex digits where there is no such
+                            account; NULL: lockout is off */
+    const char *account; /* at a login, the account itself ("user:7"), whose lock counts too; else NULL */
+    const char *address; /* the client's network, never "" */
+    int limit;           /* failures that lock the account from there */
+    int seconds;         /* how long, and how long a failure is remembered */
+    apr_int64_t user_id; /* 0: unknown */
     apr_int64_t actor_id; /* who is logged in; 0 at a login */
     const char *set_at; /* when the password that was checked had been set: a login that meets a newer one is too late;
                            NULL: not asked */
@@ -46,14 +51,16 @@ forge_status_t forge_store_guess_charge(forge_db_t *db, apr_pool_t *p, const for
  * off. */
 forge_status_t forge_store_guess_failed(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, const char *event,
                                         const char *at);
-/* It was right, or was never checked. good: the account's failures from this network are forgotten. */
+/* It was right, or was never checked. good: the failures from this network are forgotten; those at the account itself
+ * with those at its two names. */
 forge_status_t forge_store_guess_settle(forge_db_t *db, apr_pool_t *p, const forge_guess_t *g, bool good);
 /* An administrator (actor 0: forgectl) lets an account log in again from everywhere. Row: id; no rows: unknown account.
  */
 forge_status_t forge_store_unlock(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
                                   forge_rows_t **rows);
-/* "user:7" */
-const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id);
+typedef enum forge_guess_at_t { FORGE_GUESS_AT_ACCOUNT, FORGE_GUESS_AT_EMAIL, FORGE_GUESS_AT_NAME } forge_guess_at_t;
+/* "user:7", "user:7:email", "user:7:name" */
+const char *forge_store_guess_subject(apr_pool_t *p, apr_int64_t user_id, forge_guess_at_t at);
 
 /* --- mfa.c --- */
 

@@ -73,6 +73,8 @@ forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const f
                                           const forge_new_key_t *key, forge_rows_t **rows);
 /* FORGE_E_NOT_FOUND: there is none, or it is somebody else's. */
 forge_status_t forge_store_api_key_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
+/* FORGE_OK while the caller has this key; else FORGE_E_NOT_FOUND. */
+forge_status_t forge_store_api_key_exists(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id);
 /* The key and its account in one look; notes the use, once a minute. Row: key_id, user_id, role, epoch, scopes,
  * expires_at; none when it is unknown or expired, or the account inactive. */
 forge_status_t forge_store_api_key_find(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);

@@ -114,6 +114,12 @@ static const forge_stmt_t invitation_accept = {
     FORGE_AUDITED
     " FROM verdict v LEFT JOIN joined m ON true LEFT JOIN forge.organizations o ON o.id = m.organization_id"};
 
+static const forge_stmt_t invitation_accepted = {
+    "invitation_accepted",
+    "SELECT " ORGANIZATION " FROM forge.invitations i JOIN forge.organizations o ON o.id = i.organization_id"
+    " JOIN forge.memberships m ON m.organization_id = o.id AND m.user_id = $1::bigint"
+    " WHERE i.sha256 = decode($2, 'hex') AND i.accepted_by = $1::bigint"};
+
 /* clang-format on */
 
 forge_status_t forge_store_invitation_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -141,4 +147,11 @@ forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, cons
         FORGE_ARGS(forge_util_itoa(p, by->id), sha256_hex, forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_membership_run(db, p, &invitation_accept, args, rows);
     return status == FORGE_E_NOT_FOUND ? FORGE_E_TOKEN_INVALID : status;
+}
+
+forge_status_t forge_store_invitation_accepted(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                               const char *sha256_hex, forge_rows_t **rows)
+{
+    FORGE_TRY(forge_store_run(db, p, &invitation_accepted, FORGE_ARGS(forge_util_itoa(p, by->id), sha256_hex), rows));
+    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_INVITATION_GONE;
 }

@@ -39,8 +39,8 @@ static const forge_stmt_t organization_create = {
     " SELECT coalesce($3::text, (SELECT CASE WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = b.slug)"
     "  OR " FORGE_SLUG_WAS("b.slug", "NULL::bigint")
     "  THEN b.slug || '-' || $4::text ELSE b.slug END FROM base b)) AS slug), "
-    "made AS (INSERT INTO forge.organizations (name, slug) SELECT $2, slug FROM wanted w WHERE NOT "
-    FORGE_SLUG_WAS("w.slug", "NULL::bigint") " ON CONFLICT (slug) DO NOTHING"
+    "made AS (INSERT INTO forge.organizations (name, slug, created_by) SELECT $2, slug, $1::bigint FROM wanted w"
+    " WHERE NOT " FORGE_SLUG_WAS("w.slug", "NULL::bigint") " ON CONFLICT (slug) DO NOTHING"
     " RETURNING *), "
     "joined AS ("
     " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made"
@@ -185,7 +185,8 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
             FORGE_ARGS(forge_util_itoa(p, by->id), name, slug, forge_util_hex(p, dice, sizeof(dice)),
                        forge_store_ip(p, by->ip), by->request_id);
         forge_status_t status = forge_store_run(db, p, &organization_create, args, rows);
-        if (status == FORGE_E_BAD_REFERENCE && broke(db, "memberships_user_id_fkey"))
+        if (status == FORGE_E_BAD_REFERENCE &&
+            (broke(db, "memberships_user_id_fkey") || broke(db, "organizations_created_by_fkey")))
             return FORGE_E_INVALID_TOKEN; /* the account behind a token that is still good was deleted */
         if (status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique"))
             return FORGE_E_SLUG_TAKEN; /* another organisation gave it up a moment ago */

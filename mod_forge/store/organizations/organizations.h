@@ -81,5 +81,9 @@ forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, cons
  * FORGE_E_ALREADY_MEMBER. */
 forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                              const char *sha256_hex, forge_rows_t **rows);
+/* The same organisation once more, for who accepted this invitation and is still a member; else
+ * FORGE_E_INVITATION_GONE. */
+forge_status_t forge_store_invitation_accepted(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                               const char *sha256_hex, forge_rows_t **rows);
 
 #endif

@@ -76,22 +76,118 @@ START_TEST(failures_are_not_kept)
 }
 END_TEST
 
-/* Answers with tokens replay too, and their secrets are not readable in the table. */
-START_TEST(registration_replays)
+/* Who comes without a token cannot prove to be the one who came before: tokens are given once, and not kept. */
+START_TEST(tokens_are_not_replayed)
 {
     static const char body[] =
         "{\"email\":\"idem@example.org\",\"username\":\"idem\",\"password\":\"Vexing7-Walrus!Q\"}";
     reply_t *first = CALL("POST", "/api/v1/auth/register", .json = body, .headers = {"Idempotency-Key: reg-1"});
     reply_t *again = CALL("POST", "/api/v1/auth/register", .json = body, .headers = {"Idempotency-Key: reg-1"});
     expect_status(first, 201);
-    expect_status(again, 201);
-    ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
-    ck_assert_str_eq(text_at(first->json, "/refresh_token"), text_at(again->json, "/refresh_token"));
+    expect_problem(again, "email_taken");
+    ck_assert_ptr_null(header(again, "Idempotent-Replayed"));
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.users"), "1");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys"), "0");
     ck_assert_str_eq(
         sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%%s%%' OR k::text LIKE '%%Vexing%%'",
             text_at(first->json, "/refresh_token")),
         "0");
+}
+END_TEST
+
+START_TEST(bare_registration_replays)
+{
+    static const char body[] =
+        "{\"email\":\"idem@example.org\",\"username\":\"idem\",\"password\":\"Vexing7-Walrus!Q\"}";
+    reply_t *first = CALL("POST", "/api/v1/users/register", .json = body, .headers = {"Idempotency-Key: reg-1"});
+    reply_t *again = CALL("POST", "/api/v1/users/register", .json = body, .headers = {"Idempotency-Key: reg-1"});
+    expect_status(first, 201);
+    expect_status(again, 201);
+    ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
+    ck_assert_str_eq(first->body, again->body);
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.idempotency_keys k WHERE k::text LIKE '%%Vexing%%'"), "0");
+}
+END_TEST
+
+static reply_t *post(person_t who, const char *path, const char *body)
+{
+    return CALL("POST", path, .token = who.access, .json = body, .headers = {F("Idempotency-Key: once%s", path + 7)});
+}
+
+/* Whoever is out of the organisation, or has lost the rank, gets no answer of the time before. */
+START_TEST(replay_asks_for_the_right_of_now)
+{
+    person_t owner = person("instructor"), me = person("instructor"), other = person("student");
+    member_of(owner, "right-of-now", "owner");
+    member_of(me, "right-of-now", "admin");
+    char *id = sql("SELECT id FROM forge.organizations WHERE slug = 'right-of-now'");
+    char *members = F("/api/v1/organizations/%s/members", id),
+         *invitations = F("/api/v1/organizations/%s/invitations", id);
+    char *course = F("{\"title\":\"Ours\",\"organization_id\":%s}", id),
+         *add = F("{\"user_id\":%lld,\"role\":\"member\"}", (long long)other.id),
+         *invite = F("%s", "{\"email\":\"new@example.org\",\"role\":\"member\"}");
+    sql("UPDATE forge.users SET email_verified = true");
+    expect_status(post(me, "/api/v1/courses", course), 201);
+    expect_status(post(me, members, add), 201);
+    expect_status(post(me, invitations, invite), 201);
+    char *enrollment = F("/api/v1/courses/%s/enrollment", sql("SELECT id FROM forge.courses WHERE title = 'Ours'"));
+    expect_status(post(me, enrollment, "{}"), 201);
+    expect_status(post(me, members, add), 201);
+    expect_status(post(me, invitations, invite), 201);
+    sql("UPDATE forge.memberships SET role = 'member' WHERE user_id = %lld", (long long)me.id);
+    expect_problem(post(me, members, add), "insufficient_scope");
+    expect_problem(post(me, invitations, invite), "insufficient_scope");
+    expect_status(post(me, "/api/v1/courses", course), 201);
+    sql("DELETE FROM forge.memberships WHERE user_id = %lld", (long long)me.id);
+    expect_problem(post(me, members, add), "not_found");
+    expect_problem(post(me, invitations, invite), "not_found");
+    expect_problem(post(me, "/api/v1/courses", course), "not_found");
+    expect_problem(post(me, enrollment, "{}"), "not_found");
+    expect_status(CALL("POST", "/api/v1/auth/logout", .token = me.access), 204);
+    expect_problem(post(me, "/api/v1/courses", course), "invalid_token");
+}
+END_TEST
+
+START_TEST(replay_of_what_is_gone)
+{
+    person_t me = person("instructor"), heir = person("student");
+    expect_status(post(me, "/api/v1/auth/api-keys", "{\"name\":\"k\"}"), 201);
+    reply_t *again = post(me, "/api/v1/auth/api-keys", "{\"name\":\"k\"}");
+    expect_status(again, 201);
+    ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
+    sql("DELETE FROM forge.api_keys");
+    expect_problem(post(me, "/api/v1/auth/api-keys", "{\"name\":\"k\"}"), "not_found");
+    reply_t *made = post(me, "/api/v1/organizations", "{\"name\":\"Handed on\"}");
+    expect_status(made, 201);
+    member_of(heir, "handed-on", "member");
+    char *transfer = F("/api/v1/organizations/%lld/transfer", (long long)int_at(made->json, "/id")),
+         *to = F("{\"user_id\":%lld}", (long long)heir.id);
+    expect_status(post(me, transfer, to), 200);
+    expect_status(post(me, transfer, to), 200); /* an admin by now, who may hear that it was done */
+    sql("DELETE FROM forge.memberships WHERE user_id = %lld", (long long)me.id);
+    expect_problem(post(me, transfer, to), "not_found");
+    expect_problem(post(me, "/api/v1/organizations", "{\"name\":\"Handed on\"}"), "not_found");
+}
+END_TEST
+
+/* Small ones stay as they were said; a large one is not kept, and told as it is now. */
+START_TEST(large_answers_are_read_again)
+{
+    person_t me = person("instructor");
+    char *small = F("%s", "{\"title\":\"Small\"}"), *large = F("{\"title\":\"Large\",\"description\":\"%020000d\"}", 7);
+    expect_status(create(me, "small", small), 201);
+    expect_status(create(me, "large", large), 201);
+    ck_assert_str_eq(sql("SELECT max(coalesce(octet_length(body), 0)) < 4097 FROM forge.idempotency_keys"), "t");
+    sql("UPDATE forge.courses SET difficulty = 'advanced'");
+    reply_t *was = create(me, "small", small), *is = create(me, "large", large);
+    expect_status(was, 201);
+    expect_status(is, 201);
+    ck_assert_str_eq(header(is, "Idempotent-Replayed"), "true");
+    ck_assert_ptr_nonnull(header(is, "Location"));
+    ck_assert_str_eq(text_at(was->json, "/difficulty"), "beginner");
+    ck_assert_str_eq(text_at(is->json, "/difficulty"), "advanced");
+    ck_assert_uint_eq(strlen(text_at(is->json, "/description")), 20000);
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.courses"), "2");
 }
 END_TEST
 
@@ -166,7 +262,11 @@ Suite *suite_idempotency(void)
     tcase_add_test(all, keys_belong_to_accounts);
     tcase_add_test(all, keys_have_a_form);
     tcase_add_test(all, failures_are_not_kept);
-    tcase_add_test(all, registration_replays);
+    tcase_add_test(all, tokens_are_not_replayed);
+    tcase_add_test(all, bare_registration_replays);
+    tcase_add_test(all, replay_asks_for_the_right_of_now);
+    tcase_add_test(all, replay_of_what_is_gone);
+    tcase_add_test(all, large_answers_are_read_again);
     tcase_add_test(all, parallel_use_executes_once);
     tcase_add_test(all, still_running_is_409);
     tcase_add_test(all, keys_expire);

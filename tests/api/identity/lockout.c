@@ -32,20 +32,16 @@ START_TEST(five_failures_lock_here_only)
 {
     person_t me = person("student");
     long before = metric("forge_password_hash_total");
-    expect_problem(login(me.username, wrong_password), "bad_credentials");
-    expect_problem(login_from(NULL, "email", me.email, wrong_password),
-                   "bad_credentials"); /* one counter for both names */
     expect_problem(CALL("POST", "/api/v1/users/login",
-                        .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.email, wrong_password)),
-                   "bad_credentials");
-    for (int i = 0; i < 2; i++)
+                        .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, wrong_password)),
+                   "bad_credentials"); /* one counter for both paths */
+    for (int i = 0; i < 4; i++)
         expect_problem(login(me.username, wrong_password), "bad_credentials");
     ck_assert_int_eq(metric("forge_password_hash_total") - before, 5);
     expect_locked(login(me.username, wrong_password));
     expect_locked(login(me.username, me.password));
-    expect_locked(login_from(NULL, "email", me.email, me.password));
     expect_locked(CALL("POST", "/api/v1/users/login",
-                       .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", me.email, me.password)));
+                       .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, me.password)));
     ck_assert_int_eq(metric("forge_password_hash_total") - before, 5); /* who is locked out costs nothing */
     expect_status(login_from("127.0.2.1", "username", me.username, me.password), 200);
     expect_locked(login(me.username, me.password)); /* a login elsewhere resets its own counter only */
@@ -60,6 +56,82 @@ START_TEST(five_failures_lock_here_only)
     sql("UPDATE forge.login_failures SET locked_until = locked_until - interval '31 minutes', last_at = last_at - "
         "interval '31 minutes'");
     expect_status(login(me.username, me.password), 200);
+}
+END_TEST
+
+/* Who knows an address and guesses at a name must not learn from the locks that both are one account. */
+START_TEST(a_lock_does_not_link_two_names)
+{
+    person_t me = person("student");
+    for (int i = 0; i < 5; i++)
+        expect_problem(login_from(NULL, "email", me.email, wrong_password), "bad_credentials");
+    expect_locked(login_from(NULL, "email", me.email, wrong_password));
+    expect_locked(login(me.email, me.password)); /* the same name, in the other member */
+    reply_t *known = login(me.username, wrong_password), *unknown = login("nobody_at_all", wrong_password);
+    expect_problem(known, "bad_credentials");
+    expect_problem(unknown, "bad_credentials");
+    ck_assert_uint_eq(known->length, unknown->length);
+    expect_status(login(me.username, me.password), 200);
+    expect_locked(login_from(NULL, "email", me.email, me.password)); /* a login by one name resets its counter only */
+    for (int i = 0; i < 5; i++)
+        expect_problem(login(me.username, wrong_password), "bad_credentials");
+    expect_locked(login(me.username, me.password));
+    char *out;
+    const char *argv[] = {env.ctl, "user", "unlock", me.email, NULL};
+    ck_assert_msg(process_run(NULL, argv, &out) == 0, "%s", out);
+    expect_status(login(me.username, me.password), 200);
+    expect_status(login_from(NULL, "email", me.email, me.password), 200);
+}
+END_TEST
+
+/* Names that nobody has, one after the other: after a thousand the network is told to wait, whoever it asks for, and
+ * leaves nothing behind any more. */
+START_TEST(a_flood_of_names_leaves_bounded_rows)
+{
+    enum { GUESSES = 1000, MORE = 60 };
+    person_t me = person("student");
+    int limited = 0;
+    watchdog(200);
+    for (int i = 0; i < GUESSES + MORE; i++) {
+        reply_t *reply = login_from("127.0.77.7", "username", F("name_%d", i), wrong_password);
+        if (i >= GUESSES && reply->status == 429) {
+            ck_assert_ptr_nonnull(header(reply, "Retry-After"));
+            limited++;
+        } else
+            expect_problem(reply, "bad_credentials");
+    }
+    ck_assert_int_gt(limited, 0);
+    long before = metric("forge_password_hash_total");
+    char *rows = sql("SELECT (SELECT count(*) FROM forge.login_failures) + (SELECT count(*) FROM forge.audit_events)");
+    int known = 0;
+    for (int i = 0; i < 10; i++)
+        known += login_from("127.0.77.7", "username", me.username, wrong_password)->status == 429;
+    ck_assert_int_gt(known, 0);
+    ck_assert_int_le(metric("forge_password_hash_total") - before, 10 - known);
+    ck_assert_str_eq(sql("SELECT (SELECT count(*) FROM forge.login_failures) + (SELECT count(*) FROM "
+                         "forge.audit_events) - %s <= %d",
+                         rows, 3 * (10 - known)),
+                     "t");
+    expect_status(login_from("127.0.77.8", "username", me.username, me.password), 200);
+}
+END_TEST
+
+/* Who is refused because others guess at the same name writes nothing. */
+START_TEST(refused_guesses_write_nothing)
+{
+    person_t me = person("student");
+    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld:name', "
+        "'127.0.0.1', 5, now() + interval '1 minute')",
+        (long long)me.id);
+    char *before = sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f");
+    expect_problem(login(me.username, me.password), "busy");
+    ck_assert_str_eq(sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f"),
+                     before);
+    sql("UPDATE forge.login_failures SET locked_until = now() + interval '30 minutes'");
+    before = sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f");
+    expect_locked(login(me.username, me.password));
+    ck_assert_str_eq(sql("SELECT string_agg(f.ctid || f.xmin::text || f.xmax::text, ' ') FROM forge.login_failures f"),
+                     before);
 }
 END_TEST
 
@@ -318,7 +390,7 @@ START_TEST(a_full_gate_counts_nothing)
     sql_on(full.lock, F("BEGIN; SELECT FROM forge.users WHERE id = %lld FOR UPDATE", (long long)full.people[0].id));
     parallel(3, login_at_full_gate, &full);
     ck_assert_str_eq(
-        sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures WHERE subject = 'user:%lld'",
+        sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures WHERE subject ~ '^user:%lld(:|$)'",
             (long long)full.people[1].id),
         "0");
     expect_status(login(full.people[1].username, full.people[1].password), 200);
@@ -329,7 +401,8 @@ END_TEST
 START_TEST(lost_charges_end)
 {
     person_t me = person("student");
-    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld', '127.0.0.1', "
+    sql("INSERT INTO forge.login_failures (subject, address, pending, pending_until) VALUES ('user:%lld:name', "
+        "'127.0.0.1', "
         "5, now() + interval "
         "'15 seconds')",
         (long long)me.id);
@@ -364,6 +437,9 @@ Suite *suite_lockout(void)
     Suite *suite = suite_create("lockout");
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, five_failures_lock_here_only);
+    tcase_add_test(all, a_lock_does_not_link_two_names);
+    tcase_add_test(all, a_flood_of_names_leaves_bounded_rows);
+    tcase_add_test(all, refused_guesses_write_nothing);
     tcase_add_test(all, ten_times_as_many_lock_for_all);
     tcase_add_test(all, networks);
     tcase_add_test(all, success_resets);

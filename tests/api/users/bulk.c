@@ -136,7 +136,20 @@ END_TEST
 
 /* --- import --- */
 
-#define HASH "$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
+#define HASH "$2b$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
+
+/* A hash that costs more than the server's own would show in the time of a login. */
+START_TEST(import_refuses_dear_hashes)
+{
+    admin = person("admin");
+    reply_t *reply = import("{\"users\":[{\"email\":\"as@x.org\",\"password_hash\":\"" HASH
+                            "\"},{\"email\":\"more@x.org\",\"password_hash\":\"$2b$05$"
+                            "abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234\"},{\"email\":\"own@x.org\","
+                            "\"password_hash\":\"{sha256}" HASH "\"}]}");
+    ck_assert_str_eq(outcome(reply), "created failed:format failed:format");
+    expect_says(reply, "of a cost of 4 to 4");
+}
+END_TEST
 
 START_TEST(import_json)
 {
@@ -269,6 +282,7 @@ Suite *suite_bulk(void)
     tcase_add_test(all, bodies_refused);
     tcase_add_test(all, a_thousand_and_a_replay);
     tcase_add_test(all, import_json);
+    tcase_add_test(all, import_refuses_dear_hashes);
     tcase_add_test(all, import_csv_text);
     tcase_add_test(all, import_ceilings);
     tcase_add_test(all, import_once);

@@ -176,10 +176,62 @@ END_TEST
 START_TEST(renewal)
 {
     const char *stored = forge_core_hash_make(forge_test_pool, "x", 1, 5);
-    ck_assert(!forge_core_hash_outdated(stored, 4));
+    ck_assert(forge_core_hash_outdated(stored, 4)); /* a dearer one would show in the time of an answer */
     ck_assert(!forge_core_hash_outdated(stored, 5));
     ck_assert(forge_core_hash_outdated(stored, 6));
     ck_assert(forge_core_hash_outdated("$2y$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 12));
+}
+END_TEST
+
+static apr_uint64_t work_of(const char *password, const char *stored, bool renew, bool *good, const char **renewed)
+{
+    const forge_hash_check_t check = {password, stored, 8, renew};
+    return forge_core_hash_check(forge_test_pool, &check, good, renewed);
+}
+
+/* Counted in rounds: an imported hash, a cheap one, one that is none, and no account at all. */
+START_TEST(same_work_whatever_is_stored)
+{
+    static const char *const others[] = {NULL, "", "rubbish", "{sha256}$2y$99$", "$2x$08$CCCCCCCCCCCCCCCCCCCCC."};
+    const char *renewed;
+    bool good;
+    for (int cost = 4; cost <= 8; cost++) {
+        const char *stored = forge_core_hash_make(forge_test_pool, "right", 5, cost), *plain = strchr(stored, '$');
+        ck_assert_uint_eq(work_of("wrong", stored, true, &good, &renewed), 256);
+        ck_assert(!good && !renewed);
+        ck_assert_uint_eq(work_of("wrong", plain, true, &good, &renewed), 256);
+        ck_assert(!good && !renewed);
+        ck_assert_uint_eq(work_of("right", stored, false, &good, &renewed), 256);
+        ck_assert(good && !renewed);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        ck_assert_uint_eq(work_of("wrong", others[i], true, &good, &renewed), 256);
+        ck_assert(!good && !renewed);
+    }
+}
+END_TEST
+
+/* The new hash takes the place of the rounds for nothing. */
+START_TEST(renewed_while_it_is_checked)
+{
+    const char *stored = forge_core_hash_make(forge_test_pool, "right", 5, 5), *renewed;
+    bool good;
+    ck_assert_uint_eq(work_of("right", stored, true, &good, &renewed), 256 + 32);
+    ck_assert(good && renewed);
+    ck_assert(!forge_core_hash_outdated(renewed, 8));
+    ck_assert(verify("right", renewed));
+    ck_assert_uint_eq(work_of("right", renewed, true, &good, &renewed), 256);
+    ck_assert(good && !renewed);
+}
+END_TEST
+
+START_TEST(costs_are_read)
+{
+    ck_assert_int_eq(forge_core_hash_cost(forge_core_hash_make(forge_test_pool, "x", 1, 6)), 6);
+    ck_assert_int_eq(forge_core_hash_cost("$2y$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), 12);
+    ck_assert_int_eq(forge_core_hash_cost("$2y$18$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), 0);
+    ck_assert_int_eq(forge_core_hash_cost("{sha256}"), 0);
+    ck_assert_int_eq(forge_core_hash_cost(""), 0);
 }
 END_TEST
 
@@ -198,6 +250,9 @@ Suite *forge_test_core_hash(void)
     tcase_add_test(tc, dummies);
     tcase_add_test(tc, one_password_in_two_forms);
     tcase_add_test(tc, renewal);
+    tcase_add_test(tc, same_work_whatever_is_stored);
+    tcase_add_test(tc, renewed_while_it_is_checked);
+    tcase_add_test(tc, costs_are_read);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -92,6 +92,7 @@ static const forge_route_t rows[] = {
      .path = "/things",
      .role = FORGE_ROLE_STUDENT,
      .flags = FORGE_R_IDEMPOTENT | FORGE_R_FORM | FORGE_R_CSV | FORGE_R_SESSION,
+     .again = handle,
      .success = 201,
      .body = &thing,
      .operation = "thing_create",

@@ -255,7 +255,9 @@ START_TEST(bad_rows_do_not_start)
     REFUSED("slash", ROW(FORGE_GET, NULL, "a", .flags = 0));
     REFUSED("limit class", ROW(FORGE_POST, "/a", "a", .body = &a, .limit = FORGE_LIMIT_NONE));
     REFUSED("media", ROW(FORGE_GET, "/a", "a", .flags = FORGE_R_RAW));
-    REFUSED(".prepare", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_HASHES));
+    REFUSED(".prepare", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_HASHES, .again = handle));
+    REFUSED(".again", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT));
+    REFUSED("second time", ROW(FORGE_POST, "/a", "a", .flags = FORGE_R_IDEMPOTENT | FORGE_R_TOKENS, .again = handle));
 }
 END_TEST
 

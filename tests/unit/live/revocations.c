@@ -112,6 +112,42 @@ START_TEST(entries_expire)
 END_TEST
 
 /* What nobody heard for longer than the bound is no longer vouched for; a later word makes it good again. */
+/* The verdict when the wall clock says `wall` seconds and the monotonic one `passed` more than at first. */
+static forge_verdict_t later(int wall, int passed)
+{
+    static const forge_who_t who = {.user_id = 7, .session_id = 12};
+    apr_int64_t monotonic = now - (apr_int64_t)live->segment->clock.base;
+    return forge_live_revoked(
+        live, REALM, &who,
+        forge_live_steady_at(live, now + apr_time_from_sec(wall), monotonic + apr_time_from_sec(passed)));
+}
+
+/* An entry of 100 seconds. */
+START_TEST(steps_of_the_clock)
+{
+    hear(REALM);
+    forge_live_revoke_session(live, REALM, 12, now + apr_time_from_sec(100));
+    ck_assert_int_eq(later(3600, 10), FORGE_VERDICT_REVOKED); /* forwards: it stays, for the step back */
+    ck_assert_int_eq(later(20, 20), FORGE_VERDICT_REVOKED);
+    ck_assert_int_eq(later(-3600, 30),
+                     FORGE_VERDICT_REVOKED); /* backwards: tokens live an hour longer, and so does it */
+    ck_assert_int_eq(later(-3600 + 170, 200), FORGE_VERDICT_REVOKED);
+    ck_assert_int_eq(later(90, 3690), FORGE_VERDICT_REVOKED);
+    ck_assert_int_eq(later(8000, 8000), FORGE_VERDICT_VALID); /* both steps back are over */
+}
+END_TEST
+
+/* While the clock was ahead tokens were made that end so much later. */
+START_TEST(tokens_from_the_future)
+{
+    apr_int64_t monotonic = now - (apr_int64_t)live->segment->clock.base;
+    ck_assert_int_lt(forge_live_ahead_at(live, now), APR_USEC_PER_SEC);
+    forge_live_steady_at(live, now + apr_time_from_sec(3600), monotonic);
+    ck_assert_int_eq(forge_live_ahead_at(live, now), apr_time_from_sec(3600));
+    ck_assert_int_eq(forge_live_ahead_at(live, now + apr_time_from_sec(4000)), 0);
+}
+END_TEST
+
 START_TEST(silence_is_unknown)
 {
     ck_assert(forge_live_events_lead(live, REALM));
@@ -330,6 +366,8 @@ Suite *forge_test_live_revocations(void)
     tcase_add_test(tc, revoked_without_a_listener);
     tcase_add_test(tc, epochs_only_rise);
     tcase_add_test(tc, entries_expire);
+    tcase_add_test(tc, steps_of_the_clock);
+    tcase_add_test(tc, tokens_from_the_future);
     tcase_add_test(tc, silence_is_unknown);
     tcase_add_test(tc, room_for_131072);
     tcase_add_test(tc, full_never_opens);

@@ -192,7 +192,7 @@ START_TEST(survives_a_killed_back_end)
 {
     apr_pool_t *other;
     forge_db_t *dead;
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
     add_works();
     forge_store_db_detach(db);
     apr_pool_create(&other, forge_test_pool);
@@ -236,7 +236,7 @@ END_TEST
 /* Attaches anew with a short answer timeout. */
 static void hurry(apr_interval_time_t answer)
 {
-    forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL};
+    forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL, 0, 0};
     forge_store_db_detach(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_OK);
@@ -284,7 +284,7 @@ END_TEST
 
 START_TEST(stopped_at_the_first_word)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL};
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL, 0, 0};
     forge_db_t *other;
     PGconn *fresh =
         forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
@@ -300,7 +300,7 @@ END_TEST
 
 START_TEST(outdated_schema_recovers)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
     forge_db_t *mine;
     int found, max;
     const char *where = forge_test_pg_database(forge_test_pool, "store_empty", false), *why;
@@ -338,7 +338,7 @@ END_TEST
 /* A new request on the same connection. */
 static void request(const char *id)
 {
-    static const forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL};
+    static const forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
     forge_store_db_detach(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){id, NULL, NULL}, &db),
                      FORGE_OK);
