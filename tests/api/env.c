@@ -199,32 +199,44 @@ static char *processes_text(void)
 #define SITE_HEADERS \
     "Header set X-Frame-Options SAMEORIGIN" WHEN( \
         "set") "Header always set X-Frame-Options SAMEORIGIN" WHEN("always") "Header append X-Frame-Options " \
-                                                                             "ALLOW" WHEN("append") "Header always " \
-                                                                                                    "append " \
+                                                                             "ALLOW" WHEN( \
+                                                                                 "append") "Header always " \
+                                                                                           "append " \
+                                                                                           "X-Frame-Options " \
+                                                                                           "ALLOW" WHEN( \
+                                                                                               "alw" \
+                                                                                               "ays" \
+                                                                                               "-ap" \
+                                                                                               "pen" \
+                                                                                               "d") "Header merge " \
                                                                                                     "X-Frame-Options " \
-                                                                                                    "ALLOW" WHEN("alw" \
-                                                                                                                 "ays" \
-                                                                                                                 "-ap" \
-                                                                                                                 "pen" \
-                                                                                                                 "d") "Header merge X-Frame-Options ALLOW" WHEN("merge") "Header add X-Frame-Options SAMEORIGIN" WHEN("add") "Header unset X-Frame-Options" WHEN( \
-                                                                                                        "unset") "Hea" \
-                                                                                                                 "der" \
-                                                                                                                 " al" \
-                                                                                                                 "way" \
-                                                                                                                 "s " \
-                                                                                                                 "uns" \
-                                                                                                                 "et " \
-                                                                                                                 "X-" \
-                                                                                                                 "Fra" \
-                                                                                                                 "me-" \
-                                                                                                                 "Opt" \
-                                                                                                                 "ion" \
-                                                                                                                 "s" WHEN("always-unset") "Header edit X-Frame-Options DENY SAMEORIGIN" WHEN("edit") "Header always edit X-Frame-Options DENY " \
-                                                                                                                                                                                                     "SAMEORIGIN" WHEN("always-edit") "Header setifempty X-Frame-Options ALLOW" WHEN("setifempty") "Header set X-Frame-Options SAMEORIGIN" WHEN("both") "Header always set X-Frame-Options SAMEORIGIN" WHEN("both") "Header always unset X-Frame-Options" WHEN("instead") "Header set X-Frame-Options SAMEORIGIN" WHEN("instead") EACH("X-Content-Type-Options") EACH("X-XSS-Protection") EACH("Referrer-Policy") EACH("Content-Security-Policy") EACH("Strict-Transport-Security") EACH("Cache-Control") EACH( \
-                                                                                                                                                                                                         "X-Request-ID") EACH("traceparent") EACH("RateLimit") EACH("RateLimit-Policy") EACH("X-RateLimit-Limit") \
-                                                                                                                                                                                                         EACH("Access-Control-Allow-Origin") \
-                                                                                                                                                                                                             EACH( \
-                                                                                                                                                                                                                 "ETag")
+                                                                                                    "ALLOW" WHEN("mer" \
+                                                                                                                 "ge") "Header add X-Frame-Options SAMEORIGIN" WHEN("add") "Header unset X-Frame-Options" WHEN("unset") "Hea" \
+                                                                                                                                                                                                                        "der" \
+                                                                                                                                                                                                                        " al" \
+                                                                                                                                                                                                                        "way" \
+                                                                                                                                                                                                                        "s " \
+                                                                                                                                                                                                                        "uns" \
+                                                                                                                                                                                                                        "et " \
+                                                                                                                                                                                                                        "X-" \
+                                                                                                                                                                                                                        "Fra" \
+                                                                                                                                                                                                                        "me-" \
+                                                                                                                                                                                                                        "Opt" \
+                                                                                                                                                                                                                        "ion" \
+                                                                                                                                                                                                                        "s" WHEN( \
+                                                                                                                                                                                                                            "always-unset") "Header edit X-Frame-Options DENY SAMEORIGIN" WHEN("edit") "Header always edit X-Frame-Options DENY " \
+                                                                                                                                                                                                                                                                                                       "SAMEORIGIN" WHEN( \
+                                                                                                                                                                                                                                                                                                           "always-edit") "Header setifempty X-Frame-Options ALLOW" WHEN("setifempty") "Header set X-Frame-Options SAMEORIGIN" WHEN("both") "Header always set X-Frame-Options SAMEORIGIN" WHEN("both") "Header always unset X-Frame-Options" WHEN("instead") "Header set X-Frame-Options SAMEORIGIN" WHEN("instead") \
+                                                                                                                                                                                                                                                                                                           EACH( \
+                                                                                                                                                                                                                                                                                                               "X-Content-Type-Options") \
+                                                                                                                                                                                                                                                                                                               EACH( \
+                                                                                                                                                                                                                                                                                                                   "X-XSS-Protection") \
+                                                                                                                                                                                                                                                                                                                   EACH( \
+                                                                                                                                                                                                                                                                                                                       "Referrer-Policy") \
+                                                                                                                                                                                                                                                                                                                       EACH( \
+                                                                                                                                                                                                                                                                                                                           "Content-Security-Policy") EACH("Strict-Transport-Security") EACH("Cache-Control") EACH("X-Request-ID") EACH("traceparent") EACH("RateLimit") EACH("RateLimit-Policy") EACH("X-RateLimit-Limit") EACH("Access-Control-Allow-Origin") \
+                                                                                                                                                                                                                                                                                                                           EACH( \
+                                                                                                                                                                                                                                                                                                                               "ETag")
 #define EACH(name) \
     "Header set " name " site" WHEN(name " set") "Header always set " name \
                                                  " site" WHEN(name " always") "Header unset " name \
@@ -236,7 +248,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_MAIN] = "",
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n" SITE_HEADERS,
     [PORT_LIMITS] =
-        "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
+        "RemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.3.250\nForgeRateLimit default 5/1m ip\nForgeRateLimit "
+        "user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
         "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
         "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h "
         "user\n</Location>\n"
