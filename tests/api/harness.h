@@ -73,7 +73,8 @@ const char *env_dsn(void);        /* the schema's owner */
 
 /* --- site.c: what the doors protect --- */
 
-char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
+extern const char *const site_variables[]; /* the names of the visitor's variables; NULL ends them */
+char *site_lines(void);                    /* makes the files and starts the back end; the directives of the hosts that serve them */
 
 /* --- process.c: programs and files --- */
 
