@@ -194,59 +194,10 @@ static char *processes_text(void)
     "jit=off'\"\n" \
     "DBDMin 0\nDBDKeep 1\nDBDMax 4\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
 
-/* Header lines of a site for the whole host; each test says which of them apply to its request. */
-#define WHEN(case) " \"expr=%{req:X-Case} == '" case "'\"\n"
-#define SITE_HEADERS \
-    "Header set X-Frame-Options SAMEORIGIN" WHEN( \
-        "set") "Header always set X-Frame-Options SAMEORIGIN" WHEN("always") "Header append X-Frame-Options " \
-                                                                             "ALLOW" WHEN( \
-                                                                                 "append") "Header always " \
-                                                                                           "append " \
-                                                                                           "X-Frame-Options " \
-                                                                                           "ALLOW" WHEN( \
-                                                                                               "alw" \
-                                                                                               "ays" \
-                                                                                               "-ap" \
-                                                                                               "pen" \
-                                                                                               "d") "Header merge " \
-                                                                                                    "X-Frame-Options " \
-                                                                                                    "ALLOW" WHEN("mer" \
-                                                                                                                 "ge") "Header add X-Frame-Options SAMEORIGIN" WHEN("add") "Header unset X-Frame-Options" WHEN("unset") "Hea" \
-                                                                                                                                                                                                                        "der" \
-                                                                                                                                                                                                                        " al" \
-                                                                                                                                                                                                                        "way" \
-                                                                                                                                                                                                                        "s " \
-                                                                                                                                                                                                                        "uns" \
-                                                                                                                                                                                                                        "et " \
-                                                                                                                                                                                                                        "X-" \
-                                                                                                                                                                                                                        "Fra" \
-                                                                                                                                                                                                                        "me-" \
-                                                                                                                                                                                                                        "Opt" \
-                                                                                                                                                                                                                        "ion" \
-                                                                                                                                                                                                                        "s" WHEN( \
-                                                                                                                                                                                                                            "always-unset") "Header edit X-Frame-Options DENY SAMEORIGIN" WHEN("edit") "Header always edit X-Frame-Options DENY " \
-                                                                                                                                                                                                                                                                                                       "SAMEORIGIN" WHEN( \
-                                                                                                                                                                                                                                                                                                           "always-edit") "Header setifempty X-Frame-Options ALLOW" WHEN("setifempty") "Header set X-Frame-Options SAMEORIGIN" WHEN("both") "Header always set X-Frame-Options SAMEORIGIN" WHEN("both") "Header always unset X-Frame-Options" WHEN("instead") "Header set X-Frame-Options SAMEORIGIN" WHEN("instead") \
-                                                                                                                                                                                                                                                                                                           EACH( \
-                                                                                                                                                                                                                                                                                                               "X-Content-Type-Options") \
-                                                                                                                                                                                                                                                                                                               EACH( \
-                                                                                                                                                                                                                                                                                                                   "X-XSS-Protection") \
-                                                                                                                                                                                                                                                                                                                   EACH( \
-                                                                                                                                                                                                                                                                                                                       "Referrer-Policy") \
-                                                                                                                                                                                                                                                                                                                       EACH( \
-                                                                                                                                                                                                                                                                                                                           "Content-Security-Policy") EACH("Strict-Transport-Security") EACH("Cache-Control") EACH("X-Request-ID") EACH("traceparent") EACH("RateLimit") EACH("RateLimit-Policy") EACH("X-RateLimit-Limit") EACH("Access-Control-Allow-Origin") \
-                                                                                                                                                                                                                                                                                                                           EACH( \
-                                                                                                                                                                                                                                                                                                                               "ETag")
-#define EACH(name) \
-    "Header set " name " site" WHEN(name " set") "Header always set " name \
-                                                 " site" WHEN(name " always") "Header unset " name \
-                                                 WHEN(name " unset") "Header always unset " name \
-                                                 WHEN(name " always-unset")
-
 /* The directives under which each host differs from the first. */
 static const char *const host_lines[PORTS] = {
     [PORT_MAIN] = "",
-    [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n" SITE_HEADERS,
+    [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
     [PORT_LIMITS] =
         "RemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.3.250\nForgeRateLimit default 5/1m ip\nForgeRateLimit "
         "user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
@@ -281,6 +232,53 @@ bool port_is_tls(port_t port)
     return port == PORT_TLS || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
 }
 
+const char *const env_own_headers[] = {"X-Content-Type-Options",
+                                       "X-XSS-Protection",
+                                       "Referrer-Policy",
+                                       "Content-Security-Policy",
+                                       "Strict-Transport-Security",
+                                       "Cache-Control",
+                                       "X-Request-ID",
+                                       "traceparent",
+                                       "RateLimit",
+                                       "RateLimit-Policy",
+                                       "X-RateLimit-Limit",
+                                       "Access-Control-Allow-Origin",
+                                       "ETag",
+                                       NULL};
+
+/* Header lines of a site for the whole host; a request says in X-Case which of them apply to it. */
+static char *header_lines(void)
+{
+    static const char *const lines[][2] = {{"set", "set X-Frame-Options SAMEORIGIN"},
+                                           {"always", "always set X-Frame-Options SAMEORIGIN"},
+                                           {"append", "append X-Frame-Options ALLOW"},
+                                           {"always-append", "always append X-Frame-Options ALLOW"},
+                                           {"merge", "merge X-Frame-Options ALLOW"},
+                                           {"add", "add X-Frame-Options SAMEORIGIN"},
+                                           {"unset", "unset X-Frame-Options"},
+                                           {"always-unset", "always unset X-Frame-Options"},
+                                           {"edit", "edit X-Frame-Options DENY SAMEORIGIN"},
+                                           {"always-edit", "always edit X-Frame-Options DENY SAMEORIGIN"},
+                                           {"setifempty", "setifempty X-Frame-Options ALLOW"},
+                                           {"both", "set X-Frame-Options SAMEORIGIN"},
+                                           {"both", "always set X-Frame-Options SAMEORIGIN"},
+                                           {"instead", "always unset X-Frame-Options"},
+                                           {"instead", "set X-Frame-Options SAMEORIGIN"}};
+    static const char *const kinds[][3] = {{"set", "set", "site"},
+                                           {"always", "always set", "site"},
+                                           {"unset", "unset", ""},
+                                           {"always-unset", "always unset", ""}};
+    char *text = F("%s", "");
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        text = F("%sHeader %s \"expr=%%{req:X-Case} == '%s'\"\n", text, lines[i][1], lines[i][0]);
+    for (const char *const *name = env_own_headers; *name; name++)
+        for (int i = 0; i < 4; i++)
+            text = F("%sHeader %s %s %s \"expr=%%{req:X-Case} == '%s %s'\"\n", text, kinds[i][1], *name, kinds[i][2],
+                     *name, kinds[i][0]);
+    return text;
+}
+
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
@@ -291,6 +289,8 @@ static char *hosts_text(void)
                                              : host_lines[i];
         if (i == PORT_DOORS || i == PORT_COOKIE)
             lines = F("%s%s", lines, site_lines());
+        if (i == PORT_TLS)
+            lines = F("%s%s", lines, header_lines());
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text,
                  env.ports[i], env.ports[i], lines);
     }

@@ -54,6 +54,8 @@ typedef struct env_t {
     bool quick;         /* FORGE_TEST_QUICK: fewer rounds (second and third MPM) */
 } env_t;
 extern env_t env;
+/* Headers of ours that Header lines of PORT_TLS replace or remove; NULL ends them. */
+extern const char *const env_own_headers[];
 
 void env_prepare(void);     /* once: what the servers of all workers begin with */
 void env_start(int worker); /* a worker's own servers; exits with a message when it cannot */
