@@ -75,8 +75,9 @@ const char *env_dsn(void);        /* the schema's owner */
 
 /* --- site.c: what the doors protect --- */
 
-extern const char *const site_variables[]; /* the names of the visitor's variables; NULL ends them */
-char *site_lines(void);                    /* makes the files and starts the back end; the directives of the hosts that serve them */
+/* The names of the visitor's variables; NULL ends them. */
+extern const char *const site_variables[];
+char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
 
 /* --- process.c: programs and files --- */
 
