@@ -33,7 +33,7 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
     FORGE_TRY(forge_core_bearer(r->pool, header, &token));
     if (!token)
         return FORGE_E_UNAUTHENTICATED;
-    FORGE_TRY(forge_server_credential(r, server, token, true, who));
+    FORGE_TRY(forge_server_credential(r, server, token, false, who));
     bool may = who->scopes & (forge_server_writes(r) ? FORGE_SCOPE_WRITE : FORGE_SCOPE_READ);
     return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
@@ -70,7 +70,6 @@ static forge_status_t identify(request_rec *r, forge_visitor_t *door)
         FORGE_TRY(by_header(r, server, header, &door->who));
     else
         FORGE_TRY(forge_server_cookie_who(r, server, &door->who));
-    door->by_cookie = !header;
     return describe(r, server, door);
 }
 
@@ -138,7 +137,8 @@ static const char *login_page(request_rec *r, forge_status_t status)
 {
     const char *page = forge_config_login_page(forge_config_of_server(r->server), forge_config_of_request(r));
     apr_size_t len = page ? strcspn(page, "?") : 0;
-    if (!page || forge_server_ours(r) || r->main || !is_visit(r) || (strncmp(page, r->uri, len) == 0 && !r->uri[len]))
+    if (!page || forge_server_beneath(r) || r->main || !is_visit(r) ||
+        (strncmp(page, r->uri, len) == 0 && !r->uri[len]))
         return NULL;
     return apr_pstrcat(r->pool, page, strchr(page, '?') ? "&" : "?", "next=", next_of(r),
                        status == FORGE_E_STEP_UP ? "&reason=mfa" : NULL, NULL);
@@ -161,7 +161,9 @@ static int refuse(request_rec *r, forge_status_t status)
     const char *challenge = forge_server_challenge(r, status);
     if (challenge)
         apr_table_setn(h, "WWW-Authenticate", challenge);
-    if ((http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
+    if (http == HTTP_TOO_MANY_REQUESTS && forge_server_note(r)->retry_after)
+        apr_table_setn(h, "Retry-After", apr_itoa(r->pool, forge_server_note(r)->retry_after));
+    else if (http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS)
         apr_table_setn(h, "Retry-After", RETRY_AFTER);
     return http;
 }
@@ -173,10 +175,7 @@ static forge_status_t limit(request_rec *r, const forge_visitor_t *door)
     if (r->main || r->prev || forge_server_ours(r) ||
         !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
         return FORGE_OK;
-    forge_status_t status = forge_server_limit(r, forge_server_of(r->server), FORGE_LIMIT_USER, door->who.user_id);
-    if (forge_server_note(r)->retry_after)
-        apr_table_setn(r->err_headers_out, "Retry-After", apr_itoa(r->pool, forge_server_note(r)->retry_after));
-    return status;
+    return forge_server_limit(r, forge_server_of(r->server), FORGE_LIMIT_USER, forge_server_limit_account(&door->who));
 }
 
 /* --- hooks --- */

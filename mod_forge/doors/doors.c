@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The hooks that protect any content of the server (SPEC 17).
  *
- * What happens in each phase of httpd: post_read_request removes X-Forge-* headers from clients. header_parser
- * identifies the visitor, so that SetEnvIf of the location can read FORGE_*. check_authn and check_authz decide. fixups
- * tell CGI and back ends. <If> is evaluated before all of these except the first, so %{FORGE_ROLE} and the like
- * identify the visitor at the moment an expression uses them.
+ * What happens in each phase of httpd: post_read_request removes FORGE_* and X-Forge-* headers from clients.
+ * header_parser identifies the visitor, so that SetEnvIf of the location can read FORGE_*. check_authn and check_authz
+ * decide. fixups tell CGI and back ends. <If> is evaluated before all of these except the first, so %{FORGE_ROLE} and
+ * the like identify the visitor at the moment an expression uses them.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"
@@ -194,7 +194,7 @@ static void insert_filter(request_rec *r)
     bool greeted = false;
     for (request_rec *at = r; at; at = at->prev)
         greeted |= forge_server_note(at)->greeted;
-    if (known_here(r) || (greeted && forge_doors_visitor(r)->status == FORGE_OK))
+    if (known_here(r) || forge_server_cookie_sets(r) || (greeted && forge_doors_visitor(r)->status == FORGE_OK))
         ap_add_output_filter_handle(private_filter, NULL, r, r->connection);
     else if (greeted)
         ap_add_output_filter_handle(vary_filter, NULL, r, r->connection);

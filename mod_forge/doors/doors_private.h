@@ -16,7 +16,6 @@ typedef struct forge_visitor_t {
     const char *username, *email; /* email: "" of a guest */
     bool email_proven;            /* the address is the person's; else somebody typed it */
     const char *orgs, *org_ids;   /* "slug:role slug:role", "#7:role #9:role" */
-    bool by_cookie;               /* else by the Authorization header */
     bool deciding;                /* the Require lines are being evaluated */
     bool lacks_factor;            /* forge-mfa refused */
     forge_status_t trouble;       /* why a Require line could not be decided: the database cannot be reached */
@@ -34,10 +33,11 @@ void forge_doors_authz_register(apr_pool_t *p);
 
 /* --- forward.c: the headers for back ends --- */
 
-int forge_doors_forward_strip(
-    struct request_rec *r); /* post_read_request: removes X-Forge-* from clients, in any spelling */
-/* Before the content is made: removes our cookies and an accepted credential, and sets X-Forge-*. door NULL: nobody is
- * logged in. */
+/* post_read_request: removes clients' FORGE_* and X-Forge-* headers, in any spelling. */
+int forge_doors_forward_strip(struct request_rec *r);
+/* Before the content is made: removes our cookies, a bearer token under AuthType Forge, and what a client says about
+ * proxies before it (unless mod_remoteip trusts the one that sent it); sets X-Forge-*. door NULL: nobody is logged in.
+ */
 void forge_doors_forward(struct request_rec *r, const forge_visitor_t *door);
 
 /* --- status.c: the Forge part of mod_status' page --- */

@@ -114,7 +114,7 @@ static bool sent_to_us(request_rec *r)
     r->uri = apr_pstrdup(r->pool, forge_server_raw_path(r));
     r->per_dir_config = r->server->lookup_defaults;
     ap_location_walk(r);
-    bool ours = forge_server_ours(r);
+    bool ours = forge_server_beneath(r);
     r->uri = uri;
     r->per_dir_config = config;
     return ours;
@@ -125,7 +125,7 @@ static bool concerns(request_rec *r)
 {
     if (r->main)
         return false;
-    return forge_server_ours(r) || sent_to_us(r) ||
+    return forge_server_beneath(r) || sent_to_us(r) ||
            (forge_config_enabled(forge_config_of_server(r->server)) && !forge_server_note(r)->located);
 }
 

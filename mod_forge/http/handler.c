@@ -81,15 +81,16 @@ static forge_status_t route(forge_req_t *q)
     return strcmp(name, "OPTIONS") == 0 ? answer_options(q) : FORGE_E_METHOD_NOT_ALLOWED;
 }
 
-/* A good token moves a request from the address's quota to the account's. */
+/* A good token, except a guest's, moves a request from the address's quota to the account's. */
 static forge_status_t limit(forge_req_t *q)
 {
     forge_limit_class_t class = q->route ? q->route->limit : FORGE_LIMIT_DEFAULT;
     if (class == FORGE_LIMIT_NONE)
         return FORGE_OK;
-    if (class == FORGE_LIMIT_DEFAULT && q->who.user_id)
+    apr_int64_t account = forge_server_limit_account(&q->who);
+    if (class == FORGE_LIMIT_DEFAULT && account)
         class = FORGE_LIMIT_USER;
-    return forge_server_limit(q->r, q->server, class, q->who.user_id);
+    return forge_server_limit(q->r, q->server, class, account);
 }
 
 /* A message with Content-Length and Transfer-Encoding is how requests are smuggled (RFC 9112 §6.1). httpd drops the
@@ -175,7 +176,7 @@ static int serve(forge_req_t *q, forge_status_t status)
 
 int forge_http_handler(request_rec *r)
 {
-    if (!r->handler || strcmp(r->handler, "forge") != 0)
+    if (!r->handler || strcmp(r->handler, "forge") != 0 || r->proxyreq)
         return DECLINED;
     const forge_server_t *server = forge_server_of(r->server);
     if (!server) {
@@ -192,7 +193,7 @@ int forge_http_handler(request_rec *r)
 int forge_http_count(request_rec *r)
 {
     const forge_server_t *server = forge_server_of(r->server);
-    forge_note_t *note = server && forge_server_ours(r) ? forge_server_note(r) : NULL;
+    forge_note_t *note = server && forge_server_beneath(r) ? forge_server_note(r) : NULL;
     if (note && !note->counted) {
         note->counted = true;
         if (!note->claimed) /* Apache refused it before we saw it */

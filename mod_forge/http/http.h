@@ -143,14 +143,14 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 /* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one
  * here, on its thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
-/* *good says whether it matches, composed (NFC) or as it was typed; it takes the same time whatever is stored, also NULL
- * (forge_core_hash_check). */
+/* *good says whether it matches, composed (NFC) or as it was typed; it takes the same time whatever is stored, also
+ * NULL (forge_core_hash_check). */
 forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
 /* The same where the one who is right comes in: *renewed is a new hash when the stored one is outdated or is that of a
  * decomposed password, else NULL. */
 forge_status_t forge_http_password_login(forge_req_t *q, const char *password, const char *stored, bool *good,
                                          const char **renewed);
-void forge_http_guess_wrong(forge_req_t *q); /* counts a wrong guess of the client's network */
+void forge_http_guess_wrong(forge_req_t *q);          /* counts a wrong guess of the client's network */
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */
@@ -162,6 +162,7 @@ int forge_http_count(
     struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
+void forge_http_send_register(void);       /* the filter of answers without a body */
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */

@@ -15,7 +15,7 @@ int forge_http_begin(request_rec *r)
     if (r->main || !forge_config_enabled(forge_config_of_server(r->server)))
         return DECLINED;
     forge_server_identify(r)->located = true;
-    if (forge_server_ours(r))
+    if (forge_server_beneath(r))
         forge_http_die_prepare(r);
     return DECLINED;
 }

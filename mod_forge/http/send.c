@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
+#include <util_filter.h>
 
 APLOG_USE_MODULE(forge);
 
@@ -20,6 +21,8 @@ APLOG_USE_MODULE(forge);
 #define COMPRESS_FROM  1024 /* bytes; smaller answers are not worth it (SPEC 1) */
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
+
+static ap_filter_rec_t *bare_handle;
 
 /* Replaces whatever a handler left by the problem document. */
 static void compose_problem(forge_req_t *q, forge_status_t status)
@@ -98,6 +101,30 @@ static void rule_compression(forge_req_t *q, apr_size_t len)
     }
 }
 
+/* Behind the filters that compress: leaves of a 304 what RFC 9110 §15.4.5 wants. */
+static apr_status_t make_bare(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    request_rec *r = f->r;
+    apr_table_unset(r->headers_out, "Content-Length");
+    apr_table_unset(r->headers_out, "Content-Encoding");
+    r->content_type = r->content_encoding = NULL;
+    r->clength = 0;
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
+    ap_remove_output_filter(f);
+    return ap_pass_brigade(f->next, bb);
+}
+
+/* A 304 tells of the answer that it stands for: the filters that would compress that one see its type and body, and
+ * write their ETag and Vary. mod_filter leaves everything but a 200 alone unless it is told otherwise. */
+static void show_filters(request_rec *r)
+{
+    if (r->status != HTTP_NOT_MODIFIED)
+        return;
+    apr_table_setn(r->subprocess_env, "filter-errordocs", "1");
+    ap_add_output_filter_handle(bare_handle, NULL, r, r->connection);
+}
+
 static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
 {
     forge_reply_t *reply = q->reply;
@@ -135,32 +162,35 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
                       q->route ? q->route->operation : "-");
         compose_problem(q, FORGE_E_INTERNAL);
     }
-    if (not_modified(q)) {
+    if (not_modified(q))
         q->reply->http = HTTP_NOT_MODIFIED;
-        q->reply->body = NULL;
-        q->reply->file = NULL;
-    }
     forge_http_body_drain(r);
     if (r->eos_sent) /* as above, but found out while the rest was read away */
         return OK;
     set_headers(q);
     r->status = q->reply->http;
     r->no_local_copy = 1;
-    bool bodyless = r->status == HTTP_NO_CONTENT || r->status == HTTP_NOT_MODIFIED;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    if (!bodyless) {
+    if (r->status != HTTP_NO_CONTENT) {
         ap_set_content_type(r, strchr(q->reply->media, ';')
                                    ? q->reply->media
                                    : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
-        if (q->reply->stream) {
-            forge_http_stream_send(q);
-            return OK;
-        }
-        if (pass_body(q, bb) != APR_SUCCESS)
+        if (!q->reply->stream && pass_body(q, bb) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
+    }
+    show_filters(r);
+    forge_server_override_offer(r);
+    if (r->status == HTTP_OK && q->reply->stream) {
+        forge_http_stream_send(q);
+        return OK;
     }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(r->connection->bucket_alloc));
     if (ap_pass_brigade(r->output_filters, bb) != APR_SUCCESS)
         r->connection->keepalive = AP_CONN_CLOSE;
     return OK;
+}
+
+void forge_http_send_register(void)
+{
+    bare_handle = ap_register_output_filter("FORGE_BARE", make_bare, NULL, AP_FTYPE_CONTENT_SET);
 }

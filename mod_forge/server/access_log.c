@@ -45,7 +45,7 @@ static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const
 /* Whether the request gets a line: it is ours, or httpd refused it before it was known whose it is. */
 static bool concerns(request_rec *r, const forge_note_t *note)
 {
-    return forge_server_ours(r) || note->claimed || (note->request_id && !note->located);
+    return forge_server_beneath(r) || note->claimed || (note->request_id && !note->located);
 }
 
 int forge_server_access_write(request_rec *r)

@@ -10,6 +10,9 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define API  "/api/v1/" /* a back end here answers in the API's name, with its errors */
+#define MARK "forge:"   /* what r->filename of a claimed request begins with, before the path */
+
 /* The handler that SetHandler sets for this location; httpd copies it to r->handler only in a late phase. */
 static const char *location_handler(request_rec *r)
 {
@@ -21,16 +24,35 @@ static const char *location_handler(request_rec *r)
     return name && !error ? name : "";
 }
 
-/* Keeps the answer, because it is needed at least four times per request. Before the claim (in an early error of
- * Apache) the answer may still change. */
+/* The same when httpd refuses a request before it looks for the location: an encoded slash, a bad escape. */
+static const char *handler_of(request_rec *r)
+{
+    if (r->per_dir_config == r->server->lookup_defaults && r->uri && *r->uri == '/')
+        ap_location_walk(r);
+    return location_handler(r);
+}
+
+/* Each request carries its own mark, sub-requests too: a page that includes an answer of the API does not become the
+ * API's, nor does what it includes next. */
+static bool is_claimed(const request_rec *r)
+{
+    return r->filename && strncmp(r->filename, MARK "/", sizeof(MARK "/") - 1) == 0;
+}
+
+/* What mod_proxy has taken is a back end's, wherever its path lies. The mark spares most of the questions, of which a
+ * request has at least four. Before the claim (in an early error of Apache) the answer may still change. */
 bool forge_server_ours(request_rec *r)
 {
-    const forge_note_t *note = forge_server_note(r);
-    if (note->claimed)
+    return is_claimed(r) || (!r->proxyreq && strcmp(handler_of(r), "forge") == 0);
+}
+
+bool forge_server_beneath(request_rec *r)
+{
+    if (is_claimed(r))
         return true;
-    if (r->per_dir_config == r->server->lookup_defaults && r->uri && *r->uri == '/')
-        ap_location_walk(r); /* httpd refused the request before this step: an encoded slash, a bad escape */
-    return strcmp(location_handler(r), "forge") == 0;
+    const char *handler = handler_of(r);
+    return strcmp(handler, "forge") == 0 ||
+           (strncmp(handler, "proxy:", 6) == 0 && r->uri && strncmp(r->uri, API, sizeof(API) - 1) == 0);
 }
 
 int forge_server_claim_translate(request_rec *r)
@@ -39,18 +61,19 @@ int forge_server_claim_translate(request_rec *r)
         return DECLINED;
     forge_note_t *note = forge_server_note(r);
     const forge_server_t *server = forge_server_of(r->server);
-    if (server && !note->claimed)
+    if (server && !note->claimed && !r->main) { /* what a page includes is not counted */
         forge_live_request_begin(server->live);
-    note->claimed = server != NULL;
+        note->claimed = true;
+    }
     /* Later hooks and modules expect a file name; it is never opened. */
-    r->filename = apr_pstrcat(r->pool, "forge:", r->uri, NULL);
+    r->filename = apr_pstrcat(r->pool, MARK, r->uri, NULL);
     return OK;
 }
 
 /* OK also keeps the TRACE echo of httpd's core away from our paths. */
 int forge_server_claim_map(request_rec *r)
 {
-    return r->filename && strncmp(r->filename, "forge:/", 7) == 0 ? OK : DECLINED;
+    return is_claimed(r) ? OK : DECLINED;
 }
 
 int forge_server_claim_type(request_rec *r)

@@ -161,8 +161,10 @@ void forge_server_cookie_clear(request_rec *r, const forge_server_t *server)
 
 /* --- checking --- */
 
-/* Replaces an authentic token that has expired, or that a change of role has revoked. The session must be active. */
-static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_who_t *who, const char **token)
+/* Replaces an authentic token that has expired, or that a change of role has revoked. The session must be active; if it
+ * is not, the cookies are cleared, otherwise the browser would keep sending them. `counted` as in server.h. */
+static forge_status_t renew(request_rec *r, const forge_server_t *server, bool counted, forge_who_t *who,
+                            const char **token)
 {
     forge_lease_t *lease;
     forge_db_t *db;
@@ -171,12 +173,15 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
     const char *until = forge_util_time(r->pool, r->request_time + forge_config_refresh_ttl(server->config), 6);
     if (!is_marked(who))
         return FORGE_E_INVALID_TOKEN;
+    FORGE_TRY(forge_server_limit_peek(r, server, counted));
     FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
     forge_status_t status = forge_store_door_renew(db, r->pool, who, until, &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_INVALID_TOKEN;
+    if (forge_store_rows_count(rows) == 0) {
+        clear_cookies(r, server);
+        return forge_server_limit_miss(r, server, counted);
+    }
     who->role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role"));
     who->epoch = forge_store_rows_int(rows, 0, "_epoch", 0);
     who->amr = forge_store_rows_text(rows, 0, "_amr");
@@ -188,7 +193,8 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, forge_
 }
 
 /* Sets *who to the account of the session cookie, and *token to its token. */
-static forge_status_t believe(request_rec *r, const forge_server_t *server, const char **token, forge_who_t *who)
+static forge_status_t believe(request_rec *r, const forge_server_t *server, bool counted, const char **token,
+                              forge_who_t *who)
 {
     const forge_token_rules_t *rules = forge_config_token_rules(server->config);
     apr_time_t now =
@@ -205,10 +211,10 @@ static forge_status_t believe(request_rec *r, const forge_server_t *server, cons
         return FORGE_E_INVALID_TOKEN;
     }
     if (who->expires <= now)
-        return renew(r, server, who, token);
+        return renew(r, server, counted, who, token);
     forge_status_t status = forge_server_token_check(r, server, r->pool, *token, now, &checked);
     if (status == FORGE_E_INVALID_TOKEN)
-        return renew(r, server, who, token);
+        return renew(r, server, counted, who, token);
     if (status == FORGE_OK)
         *who = checked;
     return status;
@@ -217,7 +223,7 @@ static forge_status_t believe(request_rec *r, const forge_server_t *server, cons
 forge_status_t forge_server_cookie_who(request_rec *r, const forge_server_t *server, forge_who_t *who)
 {
     const char *token;
-    FORGE_TRY(believe(r, server, &token, who));
+    FORGE_TRY(believe(r, server, false, &token, who));
     return !forge_server_writes(r) || has_csrf_token(r, server, who) || same_origin(r, false) ? FORGE_OK : FORGE_E_CSRF;
 }
 
@@ -244,7 +250,8 @@ forge_status_t forge_server_cookie_token(request_rec *r, const forge_server_t *s
         return FORGE_OK;
     if (is_foreign_login(r, server->config, route))
         return FORGE_E_CSRF;
-    forge_status_t status = believe(r, server, token, &who);
+    bool counted = !route || route->limit == FORGE_LIMIT_DEFAULT;
+    forge_status_t status = believe(r, server, counted, token, &who);
     if (status == FORGE_OK && forge_server_writes(r) && !has_csrf_token(r, server, &who))
         status = FORGE_E_CSRF;
     if (status == FORGE_OK)

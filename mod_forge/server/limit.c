@@ -27,13 +27,20 @@ static void key_add(limit_key_t *k, const void *data, apr_size_t len)
     k->len += len;
 }
 
-/* Adds the client's address as httpd sees it (mod_remoteip handles proxies): a whole IPv4 address, even if mapped into
- * IPv6, or the /64 of an IPv6 address. */
+/* Whether the last four bytes of an IPv6 address are a client's IPv4 address: ::ffff:0:0/96 (mapped by the socket) and
+ * 64:ff9b::/96 (translated by NAT64, RFC 6052). All clients behind such a translator share one /64. */
+static bool embeds_v4(const unsigned char *ip)
+{
+    static const unsigned char prefixes[][12] = {{[10] = 0xff, [11] = 0xff}, {[1] = 0x64, [2] = 0xff, [3] = 0x9b}};
+    return memcmp(ip, prefixes[0], sizeof(prefixes[0])) == 0 || memcmp(ip, prefixes[1], sizeof(prefixes[1])) == 0;
+}
+
+/* Adds the client's address as httpd sees it (mod_remoteip handles proxies): a whole IPv4 address, even if it comes
+ * inside an IPv6 one, or the /64 of an IPv6 address. */
 static void key_add_address(limit_key_t *k, const apr_sockaddr_t *address)
 {
-    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     const unsigned char *ip = address->ipaddr_ptr;
-    if (address->ipaddr_len == 16 && memcmp(ip, mapped, sizeof(mapped)) == 0)
+    if (address->ipaddr_len == 16 && embeds_v4(ip))
         key_add(k, ip + 12, 4);
     else if (address->ipaddr_len == 16)
         key_add(k, ip, V6_PREFIX);
@@ -101,6 +108,11 @@ static void tell(request_rec *r, forge_limit_class_t class, forge_limit_t limit,
     apr_table_setn(h, "X-RateLimit-Reset", forge_util_itoa(p, seconds(now + answer->reset)));
 }
 
+apr_int64_t forge_server_limit_account(const forge_who_t *who)
+{
+    return who->role > FORGE_ROLE_GUEST ? who->user_id : 0;
+}
+
 forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
                                   apr_int64_t user_id)
 {
@@ -160,4 +172,11 @@ forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *ser
         return forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0);
     forge_server_note(r)->retry_after = 1; /* the later pass counts this refusal in the same quota and sets the time */
     return FORGE_E_RATE_LIMITED;
+}
+
+forge_status_t forge_server_limit_miss(request_rec *r, const forge_server_t *server, bool counted)
+{
+    if (!counted)
+        FORGE_TRY(forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0));
+    return FORGE_E_INVALID_TOKEN;
 }

@@ -47,7 +47,8 @@ typedef struct forge_note_t {
     const char *route;   /* template, or NULL: none matched */
     int slot;            /* metrics */
     apr_int64_t user_id; /* 0: anonymous */
-    bool claimed, counted;
+    bool claimed;        /* counted as begun in the metrics */
+    bool counted;
     bool located;      /* false if httpd refused the request before it looked for a location */
     int retry_after;   /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
     bool login_is_old; /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
@@ -71,7 +72,10 @@ const char *forge_server_authorization_as_sent(struct request_rec *r);
 
 /* --- claim.c: translate_name, map_to_storage, type_checker --- */
 
-bool forge_server_ours(struct request_rec *r); /* the location's handler is "forge" */
+/* The location's handler is "forge" and no proxy has taken the request: we answer it. */
+bool forge_server_ours(struct request_rec *r);
+/* Ours, or a back end's below the API: errors that Apache itself raises are problem documents. */
+bool forge_server_beneath(struct request_rec *r);
 int forge_server_claim_translate(struct request_rec *r);
 int forge_server_claim_map(struct request_rec *r);
 int forge_server_claim_type(struct request_rec *r);
@@ -124,7 +128,8 @@ forge_status_t forge_server_credential(struct request_rec *r, const forge_server
                                        bool counted, forge_who_t *who);
 /* Check a credential that only the database knows. FORGE_E_INVALID_TOKEN if it is unknown, expired, spent or revoked,
  * or if its account is inactive. An address without quota left in class default is refused before the database is
- * asked. `counted`: the request will be counted in that quota later in any case. */
+ * asked. `counted`: the request will be counted in that quota later in any case; else a look-up that finds nothing
+ * is. */
 forge_status_t forge_server_api_key(struct request_rec *r, const forge_server_t *server, const char *key, bool counted,
                                     forge_who_t *who);
 forge_status_t forge_server_ticket(struct request_rec *r, const forge_server_t *server, const char *ticket,
@@ -151,7 +156,8 @@ bool forge_server_writes(struct request_rec *r);
  * NULL: no route matched. */
 forge_status_t forge_server_cookie_token(struct request_rec *r, const forge_server_t *server,
                                          const forge_route_t *route, const char **token);
-/* The same for content outside the API. FORGE_E_UNAUTHENTICATED: no cookie; FORGE_E_INVALID_TOKEN: an invalid one. */
+/* The same for content outside the API. FORGE_E_UNAUTHENTICATED: no cookie; FORGE_E_INVALID_TOKEN: an invalid one. If
+ * its session has ended, the answer clears the cookies, so that the browser does not send them again. */
 forge_status_t forge_server_cookie_who(struct request_rec *r, const forge_server_t *server, forge_who_t *who);
 
 /* --- limit.c: rate limits --- */
@@ -160,11 +166,15 @@ forge_status_t forge_server_cookie_who(struct request_rec *r, const forge_server
  * not 0, else that of the address. Sets the rate-limit headers. FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_limit(struct request_rec *r, const forge_server_t *server, forge_limit_class_t class,
                                   apr_int64_t user_id);
+/* The account by whose quota a caller is counted; 0: by the address. A guest counts by address, because anybody gets as
+ * many guest accounts as they like. */
+apr_int64_t forge_server_limit_account(const forge_who_t *who);
 /* Wrong guesses from one network, whoever they are at: so many, then one every few seconds. _allowed is asked before a
  * guess costs anything: FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_guesses_allowed(struct request_rec *r, const forge_server_t *server);
 void forge_server_guess_wrong(struct request_rec *r, const forge_server_t *server);
-/* The client's network, as used by limits and lockout: "192.0.2.7", "2001:db8:1:2::/64". */
+/* The client's network, as used by limits and lockout: "192.0.2.7" (also inside ::ffff:0:0/96 and 64:ff9b::/96),
+ * "2001:db8:1:2::/64". */
 const char *forge_server_limit_address(const struct request_rec *r);
 
 /* --- headers.c: the headers of all our answers, including Apache's own errors --- */
@@ -172,6 +182,13 @@ const char *forge_server_limit_address(const struct request_rec *r);
 void forge_server_headers_set(struct request_rec *r,
                               const forge_server_t *server); /* into err_headers_out, idempotent */
 bool forge_server_secure(struct request_rec *r); /* TLS here, or at a proxy in front if ServerName says https */
+
+/* --- override.c: the administrator's Header lines --- */
+
+/* Lays the headers set so far open to mod_headers and sees to it that each is sent once, as its lines want. Called when
+ * all are set, before the first byte of the answer. */
+void forge_server_override_offer(struct request_rec *r);
+void forge_server_override_register(void); /* the filter for it */
 
 /* --- access_log.c, audit_log.c: one JSON line per request, and one per security event --- */
 

@@ -25,6 +25,9 @@ void forge_server_effects_apply(const forge_server_t *server, const forge_effect
  * the address has quota left in class default, else the result of forge_server_limit. Takes nothing from the quota,
  * except from a refused request that will not be `counted` there later. */
 forge_status_t forge_server_limit_peek(struct request_rec *r, const forge_server_t *server, bool counted);
+/* The database does not know the credential: takes one request from that quota, unless it will be `counted` there
+ * later. FORGE_E_INVALID_TOKEN, or FORGE_E_RATE_LIMITED if nothing was left. */
+forge_status_t forge_server_limit_miss(struct request_rec *r, const forge_server_t *server, bool counted);
 
 /* --- log.c: logs with one JSON line per event --- */
 

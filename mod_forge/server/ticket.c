@@ -27,7 +27,7 @@ forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server,
     forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_INVALID_TOKEN;
+        return forge_server_limit_miss(r, server, counted);
     *who = (forge_who_t){
         .user_id = forge_store_rows_int(rows, 0, "user_id", 0),
         .session_id = forge_store_rows_int(rows, 0, "session_id", 0),

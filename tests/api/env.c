@@ -202,7 +202,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_MAIN] = "",
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
     [PORT_LIMITS] =
-        "ForgeRateLimit default 5/1m ip\nForgeRateLimit user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
+        "RemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.3.250\nForgeRateLimit default 5/1m ip\nForgeRateLimit "
+        "user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
         "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
         "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h "
         "user\n</Location>\n"
@@ -235,6 +236,53 @@ bool port_is_tls(port_t port)
     return port == PORT_TLS || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
 }
 
+const char *const env_own_headers[] = {"X-Content-Type-Options",
+                                       "X-XSS-Protection",
+                                       "Referrer-Policy",
+                                       "Content-Security-Policy",
+                                       "Strict-Transport-Security",
+                                       "Cache-Control",
+                                       "X-Request-ID",
+                                       "traceparent",
+                                       "RateLimit",
+                                       "RateLimit-Policy",
+                                       "X-RateLimit-Limit",
+                                       "Access-Control-Allow-Origin",
+                                       "ETag",
+                                       NULL};
+
+/* Header lines of a site for the whole host; a request says in X-Case which of them apply to it. */
+static char *header_lines(void)
+{
+    static const char *const lines[][2] = {{"set", "set X-Frame-Options SAMEORIGIN"},
+                                           {"always", "always set X-Frame-Options SAMEORIGIN"},
+                                           {"append", "append X-Frame-Options ALLOW"},
+                                           {"always-append", "always append X-Frame-Options ALLOW"},
+                                           {"merge", "merge X-Frame-Options ALLOW"},
+                                           {"add", "add X-Frame-Options SAMEORIGIN"},
+                                           {"unset", "unset X-Frame-Options"},
+                                           {"always-unset", "always unset X-Frame-Options"},
+                                           {"edit", "edit X-Frame-Options DENY SAMEORIGIN"},
+                                           {"always-edit", "always edit X-Frame-Options DENY SAMEORIGIN"},
+                                           {"setifempty", "setifempty X-Frame-Options ALLOW"},
+                                           {"both", "set X-Frame-Options SAMEORIGIN"},
+                                           {"both", "always set X-Frame-Options SAMEORIGIN"},
+                                           {"instead", "always unset X-Frame-Options"},
+                                           {"instead", "set X-Frame-Options SAMEORIGIN"}};
+    static const char *const kinds[][3] = {{"set", "set", "site"},
+                                           {"always", "always set", "site"},
+                                           {"unset", "unset", ""},
+                                           {"always-unset", "always unset", ""}};
+    char *text = F("%s", "");
+    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+        text = F("%sHeader %s \"expr=%%{req:X-Case} == '%s'\"\n", text, lines[i][1], lines[i][0]);
+    for (const char *const *name = env_own_headers; *name; name++)
+        for (int i = 0; i < 4; i++)
+            text = F("%sHeader %s %s %s \"expr=%%{req:X-Case} == '%s %s'\"\n", text, kinds[i][1], *name, kinds[i][2],
+                     *name, kinds[i][0]);
+    return text;
+}
+
 static char *hosts_text(void)
 {
     char *text = F("%s", "");
@@ -245,6 +293,8 @@ static char *hosts_text(void)
                                              : host_lines[i];
         if (i == PORT_DOORS || i == PORT_COOKIE)
             lines = F("%s%s", lines, site_lines());
+        if (i == PORT_TLS)
+            lines = F("%s%s", lines, header_lines());
         text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text,
                  env.ports[i], env.ports[i], lines);
     }

@@ -20,7 +20,7 @@
 /* Virtual hosts of the one httpd, each on a port of its own; and the other node. */
 typedef enum port_t {
     PORT_MAIN,   /* plain, limits too high to be met */
-    PORT_TLS,    /* the same over TLS */
+    PORT_TLS,    /* the same over TLS; Header lines of the site for a request with X-Case (headers.c) */
     PORT_LIMITS, /* small rate limits (limits.c) */
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no
                   * guests, no reuse window, no login that is fresh
@@ -55,6 +55,8 @@ typedef struct env_t {
     bool quick;         /* FORGE_TEST_QUICK: fewer rounds (second and third MPM) */
 } env_t;
 extern env_t env;
+/* Headers of ours that Header lines of PORT_TLS replace or remove; NULL ends them. */
+extern const char *const env_own_headers[];
 
 void env_prepare(void);     /* once: what the servers of all workers begin with */
 void env_start(int worker); /* a worker's own servers; exits with a message when it cannot */
@@ -75,6 +77,8 @@ const char *env_dsn(void);        /* the schema's owner */
 
 /* --- site.c: what the doors protect --- */
 
+/* The names of the visitor's variables; NULL ends them. */
+extern const char *const site_variables[];
 char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
 
 /* --- process.c: programs and files --- */

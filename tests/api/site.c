@@ -160,12 +160,89 @@ static const char lines[] =
     "</RequireAny>\n</LocationMatch>\n"
     "<Location \"/server-status\">\nSetHandler server-status\n</Location>\n";
 
+/* --- every documented reader of every variable --- */
+
+const char *const site_variables[] = {"FORGE_USER_ID", "FORGE_USERNAME",         "FORGE_EMAIL",
+                                      "FORGE_ROLE",    "FORGE_SESSION",          "FORGE_ORGS",
+                                      "FORGE_AMR",     "FORGE_EMAIL_UNVERIFIED", NULL};
+
+/* /readers is open, /greeted knows its visitors, /known wants one; each has a page, a script and a back end. */
+static const char readers[] =
+    "MergeTrailers On\nRemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.9.1\n"
+    "ScriptAliasMatch \"^/(readers|greeted|known)/env$\" \"%1$s/cgi/env\"\n"
+    "ProxyPassMatch \"^/(readers|greeted|known)/proxy$\" \"http://127.0.0.1:%2$d/\"\n"
+    "<Location \"/greeted\">\nAuthType Forge\nRequire all granted\n</Location>\n"
+    "<Location \"/known\">\nAuthType Forge\nRequire valid-user\n</Location>\n"
+    "<Location \"/isadmin\">\nAuthType Forge\nSetEnvIf FORGE_ROLE ^admin$ is_admin\nRequire env is_admin\n</Location>\n"
+    "<Location \"/isanybody\">\nSetEnvIf FORGE_USER_ID . somebody\nRequire env somebody FORGE_USER_ID\n</Location>\n"
+    "SetEnvIfNoCase \"^(REDIRECT_)*(HTTP_)?(X[-_.])?FORGE[-_.]\" forged SERVER_SAW=forged\n"
+    "Header set X-Server-Saw %%{SERVER_SAW}e env=SERVER_SAW\n"
+    "ProxyPass \"/api/v1/labs/\" \"http://127.0.0.1:%2$d/\"\nProxyPass \"/api/v1/gone/\" \"http://127.0.0.1:1/\"\n"
+    "<Location \"/api/v1/labs\">\nAuthType Forge\nRequire forge-role student\nForgeLoginPage "
+    "/open/page.txt\n</Location>\n"
+    "<Location \"/api/v1/handed\">\nSetHandler \"proxy:http://127.0.0.1:%2$d/\"\nAuthType Forge\nRequire "
+    "valid-user\n</Location>\n"
+    "<LocationMatch \"^/closed/few/(one|two)$\">\nForgeRateLimit default 3/1m ip\n</LocationMatch>\n";
+
+/* What reads one variable; %1$s is its name. mod_rewrite in folders reads all of them in one block. */
+static const char reader[] =
+    "SetEnvIf %1$s ^forged$ SERVER_SAW=forged\n"
+    "RewriteCond %%{HTTP:%1$s} (.+)\nRewriteRule \"^/(readers|greeted|known)/\" - [E=SERVER_REWRITE_%1$s:%%1]\n"
+    "RewriteCond expr \"%%{%1$s} == 'forged'\"\nRewriteRule \"^/(readers|greeted|known)/\" - [E=SERVER_SAW:forged]\n"
+    "<LocationMatch \"^/(readers|greeted|known)/\">\nSetEnvIf %1$s ^(.+)$ SETENVIF_%1$s=$1\n"
+    "SetEnvIfExpr \"reqenv('%1$s') =~ /^(.+)$/\" SETENVIFEXPR_%1$s=$1\n"
+    "Header set X-Env-%1$s \"%%{%1$s}e\"\nHeader set X-Expr-%1$s \"expr=%%{%1$s}\"\n"
+    "RequestHeader set X-Copy-%1$s \"%%{%1$s}e\"\n"
+    "<If \"%%{%1$s} == 'forged' || env('%1$s') == 'forged' || http('%1$s') == 'forged'\">\nHeader set X-If "
+    "forged\n</If>\n</LocationMatch>\n";
+
+/* Pages that echo what mod_include and mod_rewrite hear. */
+static void pages_make(void)
+{
+    static const char *const places[] = {"readers", "greeted", "known"};
+    char *text = F("%s", "");
+    for (const char *const *name = site_variables; *name; name++)
+        text = F("%s<!--#if expr=\"v('%s') == 'forged'\" -->forged<!--#endif -->\n%s=<!--#echo var=\"%s\" -->;\n"
+                 "rewrite %s=<!--#echo var=\"REWRITE_%s\" -->;\nserver %s=<!--#echo var=\"SERVER_REWRITE_%s\" -->;\n",
+                 text, *name, *name, *name, *name, *name, *name, *name);
+    for (int i = 0; i < 3; i++) {
+        folder(F("site/%s", places[i]));
+        page(F("%s/echo.shtml", places[i]), text);
+    }
+    static const char *const allowed[] = {"isadmin", "isanybody", "closed/few"};
+    for (int i = 0; i < 3; i++) {
+        folder(F("site/%s", allowed[i]));
+        page(F("%s/page.txt", allowed[i]), F("this is %s\n", allowed[i]));
+    }
+    page("closed/few/one", "one\n");
+    page("closed/few/two", "two\n");
+    page("open/api.shtml",
+         "<!--#include virtual=\"/api/v1/courses\" -->\n<!--#include virtual=\"/open/page.txt\" -->\n"
+         "<!--#include virtual=\"/closed/page.txt\" -->\n<!--#include virtual=\"/greet/env\" -->\n"
+         "<!--#include virtual=\"/api/v1/courses/424242\" -->\n<!--#include virtual=\"/open/page.txt\" "
+         "-->\n<!--#include virtual=\"/staff/page.txt\" -->\n");
+}
+
+static char *readers_lines(int port)
+{
+    char *text = F(readers, env.dir, port), *format = F("%s", ""), *rules = F("%s", "");
+    for (const char *const *name = site_variables; *name; name++) {
+        rules = F("%sRewriteCond %%{ENV:%s} ^(.+)$\nRewriteRule \"echo\\.shtml$\" - [E=REWRITE_%s:%%1]\n", rules, *name,
+                  *name);
+        text = F("%s%s", text, F(reader, *name));
+        format = F("%s%%{%s}e %%{%s}i ", format, *name, *name);
+    }
+    return F("%s<Directory \"%s/site\">\n%s</Directory>\nCustomLog logs/readers.log \"%%U %s\"\n", text, env.dir, rules,
+             format);
+}
+
 char *site_lines(void)
 {
     static int port;
     if (!port) {
         port = backend_start();
         files_make();
+        pages_make();
     }
-    return F(lines, env.dir, port);
+    return F("%s%s", F(lines, env.dir, port), readers_lines(port));
 }

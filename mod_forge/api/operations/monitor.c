@@ -64,11 +64,13 @@ static forge_status_t performance(forge_req_t *q)
 }
 
 static const forge_status_t errors[] = {FORGE_E_FORBIDDEN, FORGE_OK};
+/* It is not limited, but the look into the database that an unknown API key costs is. */
+static const forge_status_t metrics_errors[] = {FORGE_E_FORBIDDEN, FORGE_E_RATE_LIMITED, FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/metrics", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_RAW, .limit = FORGE_LIMIT_NONE,
-     .errors = errors, .handle = metrics, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
+     .errors = metrics_errors, .handle = metrics, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
      .sample = "# TYPE forge_rate_limit_keys gauge\n"
          "# HELP forge_rate_limit_keys Clients that are counted.\n"
          "forge_rate_limit_keys 12\n"

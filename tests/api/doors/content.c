@@ -225,6 +225,33 @@ START_TEST(included_pages_have_their_own_doors)
 }
 END_TEST
 
+/* A page may include answers of the API; it stays what it is, and so does everything that it includes after them. */
+START_TEST(an_included_answer_of_the_api_changes_nothing_else)
+{
+    person_t ada = person("student");
+    course_of(person("instructor"), "Included course");
+    sql("UPDATE forge.courses SET status = 'published'");
+    expect_log("AH01631");
+    expect_log("unable to include");
+    long before = metric("forge_http_requests_in_flight");
+    for (int i = 0; i < 2; i++) {
+        reply_t *page = GET("/open/api.shtml", .token = i ? ada.access : NULL);
+        const char *second, *first = strstr(page->body, "this is open");
+        expect_status(page, 200);
+        expect_says(page, "Included course");
+        expect_says(page, "\"code\":\"not_found\"");
+        second = first ? strstr(first + 1, "this is open") : NULL;
+        ck_assert_msg(first && second && first < strstr(page->body, "not_found"), "%s", page->body);
+        ck_assert_msg((strstr(page->body, "this is closed") != NULL) == (i == 1), "%s", page->body);
+        ck_assert_msg((strstr(page->body, "FORGE_USERNAME") != NULL) == (i == 1), "%s", page->body);
+        expect_silent(page, "this is staff");
+        ck_assert_ptr_null(header(page, "X-Frame-Options"));
+        ck_assert_ptr_null(header(page, "RateLimit"));
+    }
+    ck_assert_int_eq(metric("forge_http_requests_in_flight"), before);
+}
+END_TEST
+
 Suite *suite_content(void)
 {
     Suite *suite = suite_create("content");
@@ -238,5 +265,6 @@ Suite *suite_content(void)
     tcase_add_test(content, spoofed_identities_do_not_pass);
     tcase_add_test(content, spoofed_identities_do_not_pass_in_http2);
     tcase_add_test(content, included_pages_have_their_own_doors);
+    tcase_add_test(content, an_included_answer_of_the_api_changes_nothing_else);
     return suite;
 }

@@ -107,6 +107,30 @@ START_TEST(an_ended_access_token_is_no_cookie)
 }
 END_TEST
 
+/* An ended session is looked up as often as the address may ask the API, and the browser is told to forget it. */
+START_TEST(ended_cookies_are_looked_up_within_the_quota)
+{
+    browser_t ada = browser("student"), ben = browser("student");
+    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'logout' WHERE user_id = %lld",
+        (long long)ada.who.id);
+    const char *const cookies[] = {ada.cookies, aged(ada, 60).cookies, ada.cookies,
+                                   ada.cookies, aged(ada, 60).cookies, aged(ben, 60).cookies};
+    for (int i = 0; i < 6; i++) {
+        reply_t *reply = ASK("GET", "/closed/few/one", .from = "127.0.3.40", .headers = {cookies[i]});
+        ck_assert_msg(reply->status == (i < 3 ? 401 : 429), "%d: %d", i, reply->status);
+        ck_assert_msg(i >= 3 || strstr(cookie_line(reply, "__Host-forge_session"), "Max-Age=0"), "%s", reply->head);
+    }
+    expect_status(ASK("GET", "/closed/few/one", .from = "127.0.3.40", .headers = {ben.cookies}), 200);
+    for (int i = 0; i < 5; i++)
+        expect_status(ASK("GET", "/closed/few/one", .from = "127.0.3.41", .headers = {aged(ben, 60).cookies}), 200);
+    reply_t *page = ASK("GET", "/if/page.txt", .headers = {ada.cookies});
+    expect_status(page, 200);
+    ck_assert_ptr_null(header(page, "X-If"));
+    ck_assert_msg(strstr(cookie_line(page, "__Host-forge_session"), "Max-Age=0"), "%s", page->head);
+    ck_assert_msg(strstr(header(page, "Cache-Control"), "private"), "%s", page->head);
+}
+END_TEST
+
 START_TEST(logins_set_cookies)
 {
     person_t ada = person("student");
@@ -427,6 +451,7 @@ Suite *suite_cookie(void)
     tcase_add_test(session, logins_set_cookies);
     tcase_add_test(session, an_ended_access_token_is_no_cookie);
     tcase_add_test(session, an_old_login_is_no_fresh_proof);
+    tcase_add_test(session, ended_cookies_are_looked_up_within_the_quota);
     tcase_add_test(session, the_cookie_opens_api_and_doors);
     tcase_add_test(session, garbage_is_not_believed);
     tcase_add_test(session, logout_clears_the_cookies);

@@ -476,6 +476,48 @@ START_TEST(a_location_may_have_a_quota)
 }
 END_TEST
 
+/* An unknown key costs a look into the database, here as at the API: an address may do so as often as it may ask the
+ * API.
+ */
+START_TEST(unknown_keys_are_looked_up_within_the_quota)
+{
+    person_t ada = person("student");
+    static const char unknown[] = "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", bad[] = "127.0.3.30",
+                      good[] = "127.0.3.31", *const path = "/closed/few/one";
+    const char *key = text_at(
+        ASK("POST", "/api/v1/auth/api-keys", .token = ada.access, .json = "{\"name\":\"reader\"}")->json, "/key");
+    for (int i = 0; i < 3; i++)
+        expect_challenge(GET(path, .token = unknown, .from = bad), 401, "error=\"invalid_token\"");
+    for (int i = 0; i < 3; i++) {
+        reply_t *over = GET(i == 1 ? "/closed/few/two" : path, .token = i == 2 ? key : unknown, .from = bad);
+        expect_status(over, 429);
+        ck_assert_msg(header(over, "Retry-After") && atoi(header(over, "Retry-After")) > 1, "%s", over->head);
+        ck_assert_int_eq(header_count(over, "Retry-After"), 1);
+    }
+    expect_status(GET(path, .token = ada.access, .from = bad), 200); /* a token is not looked up */
+    for (int i = 0; i < 6; i++) {
+        expect_status(GET(path, .token = key, .from = good), 200); /* what is good costs nothing */
+        expect_challenge(GET(path, .token = "rubbish", .from = good), 401, "invalid_token");
+        expect_status(GET(path, .from = good), 401);
+    }
+    expect_challenge(GET(path, .token = unknown, .from = good), 401, "invalid_token");
+}
+END_TEST
+
+/* The quota by account is for accounts; guests are made as often as somebody likes. */
+START_TEST(guests_share_the_quota_of_a_location)
+{
+    int served = 0;
+    for (int i = 0; i < 8; i++) {
+        reply_t *guest = CALL("POST", "/api/v1/auth/guest", .json = "{}", .lenient = true);
+        served +=
+            GET("/closed/sub/page.txt", .from = "127.0.3.32", .token = text_at(guest->json, "/access_token"))->status ==
+            200;
+    }
+    ck_assert_int_eq(served, 3);
+}
+END_TEST
+
 /* mod_status shows how the module is. */
 START_TEST(server_status_has_a_part_of_ours)
 {
@@ -553,6 +595,8 @@ Suite *suite_doors(void)
     TCase *trouble = case_make(suite, "trouble");
     tcase_add_test(trouble, browsers_are_sent_to_the_login_page);
     tcase_add_test(trouble, a_location_may_have_a_quota);
+    tcase_add_test(trouble, unknown_keys_are_looked_up_within_the_quota);
+    tcase_add_test(trouble, guests_share_the_quota_of_a_location);
     tcase_add_test(trouble, server_status_has_a_part_of_ours);
     tcase_add_test(trouble, no_database_is_no_entrance);
     return suite;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The limits host takes 5 a minute by address, 8 by account, 4 logins, 3 in 2 s on /achievements. */
+/* The limits host believes the proxy at 127.0.3.250. It takes 5 a minute by address, 8 by account, 4 logins, 3 in 2 s
+ * on /achievements. */
 
 static reply_t *get(const char *path, const char *from)
 {
@@ -102,6 +103,67 @@ START_TEST(by_account)
 }
 END_TEST
 
+/* Anybody gets as many guests as they like, so they add nothing to what their address may do. */
+START_TEST(guests_share_the_quota_of_their_address)
+{
+    const char *tokens[4], *from = "127.0.3.20";
+    int served = 0;
+    for (int i = 0; i < 4; i++)
+        tokens[i] = text_at(CALL("POST", "/api/v1/auth/guest", .json = "{}")->json, "/access_token");
+    for (int i = 0; i < 16; i++) {
+        reply_t *reply = CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = from, .token = tokens[i % 4]);
+        ck_assert_msg(reply->status == 200 || reply->status == 429, "%d", reply->status);
+        ck_assert_str_eq(header(reply, "X-RateLimit-Limit"), "5");
+        served += reply->status == 200;
+    }
+    ck_assert_int_eq(served, 5);
+    expect_problem(get("/api/v1/courses", from), "rate_limited");
+    expect_status(CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = "127.0.3.21", .token = tokens[0]), 200);
+    expect_status(CALL("GET", "/api/v1/auth/me", .port = PORT_LIMITS, .from = from, .token = person("student").access),
+                  200);
+}
+END_TEST
+
+/* Also where requests are not counted: the look into the database is. */
+START_TEST(unknown_keys_are_looked_up_within_the_quota)
+{
+    static const char unknown[] = "fk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for (int i = 0; i < 8; i++) {
+        reply_t *reply = CALL("GET", "/metrics", .port = PORT_LIMITS, .from = "127.0.3.22", .token = unknown);
+        expect_problem(reply, i < 5 ? "invalid_token" : "rate_limited");
+    }
+    expect_problem(get("/api/v1/courses", "127.0.3.22"), "rate_limited");
+    expect_status(get("/metrics", "127.0.3.22"), 200);
+}
+END_TEST
+
+/* What is left after a request of the client at this address, as the proxy at 127.0.3.250 says. */
+static int left_of(const char *address)
+{
+    reply_t *reply = CALL("GET", "/api/v1/courses", .port = PORT_LIMITS, .from = "127.0.3.250",
+                          .headers = {F("X-Client: %s", address)});
+    expect_status(reply, 200);
+    return atoi(header(reply, "X-RateLimit-Remaining"));
+}
+
+/* Behind a translator from IPv4 (64:ff9b::/96) every client has an address in the same /64. */
+START_TEST(an_embedded_ipv4_address_is_one_client)
+{
+    ck_assert_int_eq(left_of("64:ff9b::203.0.113.9"), 4);
+    ck_assert_int_eq(left_of("64:ff9b::203.0.113.10"), 4);
+    ck_assert_int_eq(left_of("64:ff9b::cb00:7109"), 3);
+    ck_assert_int_eq(left_of("::ffff:203.0.113.9"), 2);
+    ck_assert_int_eq(left_of("203.0.113.9"), 1);
+    ck_assert_int_eq(left_of("203.0.113.11"), 4);
+    ck_assert_int_eq(left_of("64:ff9b::203.0.113.11"), 3);
+    ck_assert_int_eq(left_of("64:ff9b:1::203.0.113.9"), 4); /* another prefix: a /64 like any other */
+    ck_assert_int_eq(left_of("64:ff9b:1::203.0.113.10"), 3);
+    ck_assert_int_eq(left_of("64:ff9b::1:203.0.113.9"), 4); /* bits between prefix and address: no such address */
+    ck_assert_int_eq(left_of("2001:db8::203.0.113.9"), 4);
+    ck_assert_int_eq(left_of("2001:db8::1"), 3);
+}
+END_TEST
+
 START_TEST(a_location_has_its_own)
 {
     const char *from = "127.0.3.6";
@@ -179,6 +241,9 @@ Suite *suite_limits(void)
     tcase_add_test(all, forwarded_for_changes_nothing);
     tcase_add_test(all, classes_are_counted_apart);
     tcase_add_test(all, by_account);
+    tcase_add_test(all, guests_share_the_quota_of_their_address);
+    tcase_add_test(all, unknown_keys_are_looked_up_within_the_quota);
+    tcase_add_test(all, an_embedded_ipv4_address_is_one_client);
     tcase_add_test(all, a_location_has_its_own);
     tcase_add_test(all, an_outer_location_goes_on);
     tcase_add_test(all, exact_over_all_children);
