@@ -52,7 +52,8 @@ static forge_status_t email_resend(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/auth/email/verify", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
+    {FORGE_POST, "/auth/email/verify", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
      .success = 204, .body = &verify_body, .errors = verify_errors, .handle = email_verify,
      .operation = "auth_email_verify", .summary = "Confirm an e-mail address",
      .description = "Open to anyone who has the token from the mail. The token is valid once, for 24 hours. It "
