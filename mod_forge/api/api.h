@@ -36,5 +36,6 @@ extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;
 extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;
+extern const forge_routes_t forge_api_errors;
 
 #endif

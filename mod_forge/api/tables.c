@@ -30,6 +30,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_monitor,
     &forge_api_jwks,
     &forge_api_docs,
+    &forge_api_errors,
     &forge_api_import,
 };
 /* clang-format on */

@@ -10,8 +10,7 @@
 #define MAX_AGE "7200" /* seconds; more is ignored by browsers */
 #define ALLOW_HEADERS \
     "Accept, Accept-Language, Authorization, Content-Language, Content-Type, Idempotency-Key, If-Match, " \
-    "If-None-Match, " \
-    "Last-Event-ID, X-Request-ID, X-Requested-With, traceparent, tracestate"
+    "If-None-Match, Last-Event-ID, X-CSRF-Token, X-Request-ID, X-Requested-With, traceparent, tracestate"
 #define EXPOSE_HEADERS \
     "Link, ETag, Location, RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, " \
     "Retry-After, X-Request-ID, X-Total-Count, Idempotent-Replayed"

@@ -68,10 +68,11 @@ static forge_status_t find_caller(forge_req_t *q)
  * shut the door. */
 static forge_status_t identify(forge_req_t *q)
 {
-    forge_status_t status = find_caller(q);
+    bool open = q->route && q->route->flags & FORGE_R_OPEN;
+    forge_status_t status = open && q->route->method == FORGE_GET ? FORGE_OK : find_caller(q);
     if (status != FORGE_OK)
         memset(&q->who, 0, sizeof(q->who));
-    q->stale = status == FORGE_E_INVALID_TOKEN && q->route && q->route->flags & FORGE_R_WAY_IN;
+    q->stale = status == FORGE_E_INVALID_TOKEN && q->route && q->route->flags & (FORGE_R_WAY_IN | FORGE_R_OPEN);
     if (q->stale)
         return FORGE_OK;
     if (status != FORGE_OK || q->who.user_id == 0)

@@ -21,13 +21,6 @@ static const struct {
     {"PUT", FORGE_PUT}, {"PATCH", FORGE_PATCH}, {"DELETE", FORGE_DELETE},
 };
 
-/* Methods that httpd or the web know but no route of ours takes: 405; any other word: 501. */
-static bool known_elsewhere(const char *name)
-{
-    return strcmp(name, "OPTIONS") == 0 || strcmp(name, "TRACE") == 0 || strcmp(name, "CONNECT") == 0 ||
-           ap_method_number_of(name) != M_INVALID;
-}
-
 static const char *allow_list(forge_req_t *q, unsigned allowed)
 {
     const char *list = "OPTIONS";
@@ -58,7 +51,8 @@ static void matched(forge_req_t *q, const forge_match_t *match)
     apr_table_setn(q->r->notes, "forge-route", note->route);
 }
 
-/* Finds the route; the answers for unknown paths and methods come after the limits, so that guessing is limited too. */
+/* Finds the route; the answers for unknown paths and methods come after the limits, so that guessing is limited too.
+ * A word that is no method anywhere is the client's mistake like any other (405): 501 would count as our error. */
 static forge_status_t route(forge_req_t *q)
 {
     forge_match_t match;
@@ -73,8 +67,6 @@ static forge_status_t route(forge_req_t *q)
         matched(q, &match);
         return FORGE_OK;
     }
-    if (!known_elsewhere(name))
-        return FORGE_E_NOT_IMPLEMENTED;
     if (match.allowed == 0)
         return FORGE_E_NOT_FOUND;
     q->reply->allow = allow_list(q, match.allowed);

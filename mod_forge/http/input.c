@@ -18,6 +18,17 @@ static const char csv_types[] = "application/json, text/csv";
 
 typedef enum { MEDIA_JSON, MEDIA_FORM, MEDIA_CSV, MEDIA_OTHER } media_t;
 
+/* Names UTF-8, quoted or not; "utf8" is what many clients write. */
+static bool is_utf8(const char *charset)
+{
+    apr_size_t quoted = *charset == '"';
+    const char *name = charset + quoted;
+    apr_size_t len = strcspn(name, quoted ? "\"" : " \t");
+    bool named =
+        (len == 5 && apr_cstr_casecmpn(name, "utf-8", 5) == 0) || (len == 4 && apr_cstr_casecmpn(name, "utf8", 4) == 0);
+    return named && (!quoted || name[len] == '"');
+}
+
 /* The parameter charset, when there is one, must be UTF-8 (RFC 8259 §8.1). */
 static bool charset_is_utf8(apr_pool_t *p, const char *params)
 {
@@ -25,8 +36,7 @@ static bool charset_is_utf8(apr_pool_t *p, const char *params)
     for (char *param = apr_strtok(copy, ";", &state); param; param = apr_strtok(NULL, ";", &state)) {
         while (*param == ' ' || *param == '\t')
             param++;
-        if (apr_cstr_casecmpn(param, "charset=", 8) == 0 && apr_cstr_casecmpn(param + 8, "utf-8", 6) != 0 &&
-            apr_cstr_casecmpn(param + 8, "\"utf-8\"", 8) != 0)
+        if (apr_cstr_casecmpn(param, "charset=", 8) == 0 && !is_utf8(param + 8))
             return false;
     }
     return true;
@@ -88,15 +98,20 @@ static forge_status_t read_form(forge_req_t *q, const char *data, apr_size_t len
 }
 
 /* A POST of which no member is required may come without any body. */
-static bool body_left_out(forge_req_t *q)
+static bool body_optional(const forge_req_t *q)
 {
-    const char *length = forge_http_header(q, "Content-Length");
     forge_walk_t walk = forge_core_walk_shape(q->route->body);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (f->flags & FORGE_F_REQUIRED)
             return false;
-    return q->route->method == FORGE_POST && (!length || strcmp(length, "0") == 0) &&
-           !forge_http_header(q, "Transfer-Encoding") && !forge_http_header(q, "Content-Type");
+    return q->route->method == FORGE_POST;
+}
+
+/* Nothing announces a body. Over HTTP/2 one may come unannounced, so only reading tells for sure. */
+static bool none_announced(forge_req_t *q)
+{
+    const char *length = forge_http_header(q, "Content-Length");
+    return length ? strcmp(length, "0") == 0 : !forge_http_header(q, "Transfer-Encoding");
 }
 
 /* The handler reads the rows; no member of the table was sent. */
@@ -110,37 +125,63 @@ static forge_status_t read_csv(forge_req_t *q, const char *data, apr_size_t len,
     return FORGE_OK;
 }
 
+static forge_status_t read_as(forge_req_t *q, media_t media, const char *data, apr_size_t len, forge_faults_t *faults)
+{
+    switch (media) {
+    case MEDIA_JSON:
+        return read_json(q, data, len, faults);
+    case MEDIA_FORM:
+        return read_form(q, data, len, faults);
+    case MEDIA_CSV:
+        return read_csv(q, data, len, faults);
+    case MEDIA_OTHER:
+        break;
+    }
+    return unsupported(q);
+}
+
+/* Where the body may be left out an empty one is none, whatever Content-Type says: many clients send that always. */
 static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
 {
     const char *data = "";
     apr_size_t len = 0;
-    if (q->route->body && body_left_out(q)) {
-        FORGE_TRY(read_json(q, "{}", 2, faults));
-    } else if (q->route->body) {
+    if (q->route->body) {
         media_t media = media_of(q);
-        if (media == MEDIA_OTHER)
+        bool optional = body_optional(q);
+        if (media == MEDIA_OTHER && !(optional && none_announced(q)))
             return unsupported(q);
         FORGE_TRY(forge_http_body_read(q, &data, &len));
-        FORGE_TRY(media == MEDIA_FORM  ? read_form(q, data, len, faults)
-                  : media == MEDIA_CSV ? read_csv(q, data, len, faults)
-                                       : read_json(q, data, len, faults));
+        FORGE_TRY(optional && len == 0 ? read_json(q, "{}", 2, faults) : read_as(q, media, data, len, faults));
     }
     return q->route->flags & FORGE_R_IDEMPOTENT ? forge_http_idempotency_begin(q, data, len) : FORGE_OK;
 }
 
-/* The order, and where the page begins. Cursors are bound to the operation and the order; those of this page will be,
- * too (reply.c). */
+/* What cursors are bound to: the operation, the ids in the path, the filters and the order. Values are escaped, so that
+ * no two lists have one scope. */
+static const char *scope_of(forge_req_t *q, const char *sort)
+{
+    const char *scope = q->route->operation;
+    for (int i = 0; i < FORGE_PATH_IDS_MAX && q->ids[i]; i++)
+        scope = apr_pstrcat(q->pool, scope, "/", forge_util_itoa(q->pool, q->ids[i]), NULL);
+    forge_walk_t walk = forge_core_walk_shape(q->query ? q->route->query : NULL);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
+        const char *value = forge_core_input_text(q->query, f->name);
+        if (value)
+            scope = apr_pstrcat(q->pool, scope, "&", f->name, "=", ap_escape_urlencoded(q->pool, value), NULL);
+    }
+    return sort ? apr_pstrcat(q->pool, scope, " ", sort, NULL) : scope;
+}
+
+/* The order, and where the page begins. The cursors of this page will be bound to the same scope (reply.c). */
 static void read_page(forge_req_t *q, const apr_table_t *pairs, forge_faults_t *faults)
 {
     const forge_field_t *sorts = forge_core_router_sort(q->router, q->route_index);
-    const char *sort = NULL, *scope = q->route->operation;
+    const char *sort = NULL;
     if (sorts)
         sort = forge_core_input_text(forge_core_input_pairs(q->pool, sorts, FORGE_INPUT_QUERY, pairs, faults),
                                      sorts->name);
-    if (sort)
-        scope = apr_pstrcat(q->pool, scope, " ", sort, NULL);
     forge_input_t *page = forge_core_input_pairs(q->pool, forge_core_page_fields, FORGE_INPUT_QUERY, pairs, faults);
-    q->page = forge_core_page_read(q->pool, q->keys, scope, page, sort, faults);
+    q->page = forge_core_page_read(q->pool, q->keys, scope_of(q, sort), page, sort, faults);
 }
 
 static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)

@@ -146,13 +146,16 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
     const forge_mail_t *mail = job->mail;
     forge_letter_t letter;
     apr_size_t len;
+    const char *to = forge_core_email_wire(p, item->recipient, why);
+    if (!to)
+        return FORGE_DELIVERY_REFUSED;
     if (!forge_core_letter_write(p, item->kind, job->public_url, item->facts, &letter)) {
         *why = "it has no template, or a fact is missing";
         return FORGE_DELIVERY_REFUSED;
     }
     forge_message_t message = {
-        .from = mail->from, .to = item->recipient, .letter = &letter, .id = item->message_id, .date = item->created};
-    forge_parcel_t parcel = {.from = mail->from, .to = item->recipient, .id = item->message_id, .stop = job->stop};
+        .from = mail->from, .to = to, .letter = &letter, .id = item->message_id, .date = item->created};
+    forge_parcel_t parcel = {.from = mail->from, .to = to, .id = item->message_id, .stop = job->stop};
     parcel.data = forge_core_message_make(p, &message, &len);
     parcel.len = parcel.data ? len : 0;
     if (!parcel.data) {

@@ -191,11 +191,21 @@ const char *forge_util_json_text(const forge_json_t *v, apr_size_t *len)
     return json_string_value(in_const(v));
 }
 
+/* 1.0 is an integer (JSON Schema, core §4.2.3), as long as a double holds every one of its size: up to 2^53. */
+static bool whole(double value)
+{
+    const double most = 9007199254740992.0;
+    return value >= -most && value <= most && value == (double)(apr_int64_t)value;
+}
+
 bool forge_util_json_int(const forge_json_t *v, apr_int64_t *n)
 {
-    if (!json_is_integer(in_const(v)))
+    if (json_is_integer(in_const(v)))
+        *n = json_integer_value(in_const(v));
+    else if (json_is_real(in_const(v)) && whole(json_real_value(in_const(v))))
+        *n = (apr_int64_t)json_real_value(in_const(v));
+    else
         return false;
-    *n = json_integer_value(in_const(v));
     return true;
 }
 

@@ -328,7 +328,8 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
         "ip\n%s"
         "<LocationMatch "
-        "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
+        "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|errors|"
+        "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
         "forge\nRequire all granted\n</LocationMatch>\n"
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
         conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);

@@ -63,7 +63,7 @@ static const forge_route_t routes[] = {
          "allows at registration. With a guest's token, the guest becomes the account and keeps what it did; the "
          "guest's tokens end. If no username is sent, one is made from the e-mail address."},
     {FORGE_POST, "/auth/login", FORGE_ROLE_NONE,
-     .flags = FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
+     .flags = FORGE_R_OPEN | FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply,
      .errors = forge_api_login_errors,
      .handle = forge_api_account_login, .operation = "auth_login", .summary = "Log in",
@@ -71,7 +71,8 @@ static const forge_route_t routes[] = {
          "An unknown account, a wrong password and an inactive account get the same answer. If the account has a "
          "second factor, the answer is an mfa_token for /auth/mfa/verify instead of tokens. Too many failures lock "
          "the account, first for the client's network, then for everyone."},
-    {FORGE_POST, "/auth/password/strength", FORGE_ROLE_NONE, .body = &strength_body, .reply = &strength,
+    {FORGE_POST, "/auth/password/strength", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN, .body = &strength_body, .reply = &strength,
      .handle = password_strength, .operation = "auth_password_strength", .summary = "Check a password",
      .description = "Reports how strong a password is and which rules of registration it breaks. Nothing is stored."},
     {FORGE_GET, "/auth/me", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_me,

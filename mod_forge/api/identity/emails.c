@@ -66,14 +66,15 @@ static forge_status_t email_resend(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/auth/email/verify", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
+    {FORGE_POST, "/auth/email/verify", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
      .success = 204, .body = &verify_body, .errors = verify_errors, .handle = email_verify,
      .operation = "auth_email_verify", .summary = "Confirm an e-mail address",
      .description = "Open to anyone who has the token from the mail. The token is valid once, for 24 hours. It "
          "confirms the address of a new account or completes a change of address. A change also voids the account's "
          "other tokens and sends a notice to the old address, with a token that undoes it. 409 if another account "
          "has taken the address in the meantime."},
-    {FORGE_POST, "/auth/email/undo", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
+    {FORGE_POST, "/auth/email/undo", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN, .limit = FORGE_LIMIT_AUTH,
      .success = 204, .body = &verify_body, .errors = verify_errors, .handle = email_undo,
      .operation = "auth_email_undo", .summary = "Undo a change of e-mail address",
      .description = "Open to anyone who has the token from the notice to the old address. The token is valid once, for "

@@ -38,12 +38,19 @@ static bool has_fault(const forge_faults_t *faults, const char *pointer)
     return false;
 }
 
+/* As registration takes it: blanks at the edges come from forms and phones. */
+static const char *username_typed(forge_req_t *q)
+{
+    const char *name = forge_core_input_text(q->body, "username");
+    return name ? forge_core_username_trim(q->pool, name, strlen(name)) : NULL;
+}
+
 /* The name that logs in, and every fault of the body at once. */
 static forge_status_t read_identifier(forge_req_t *q, const char **identifier)
 {
     *identifier = forge_core_input_text(q->body, "email");
     if (!*identifier)
-        *identifier = forge_core_input_text(q->body, "username");
+        *identifier = username_typed(q);
     if (!*identifier && !has_fault(q->faults, "/email") && !has_fault(q->faults, "/username"))
         forge_core_fault(q->faults, "/email", "required", "send email or username");
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;

@@ -145,7 +145,8 @@ static forge_status_t logout_all(forge_req_t *q)
 /* Refresh is limited as class default, by address: everybody behind one campus address refreshes every few minutes,
  * which class auth (20/1m) would not let through, and 256 random bits cannot be guessed at any rate. */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/auth/refresh", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN, .body = &refresh_body,
+    {FORGE_POST, "/auth/refresh", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_TOKENS | FORGE_R_WAY_IN, .body = &refresh_body,
      .reply = &forge_api_tokens_reply, .errors = refresh_errors, .handle = session_refresh,
      .operation = "auth_refresh", .summary = "Get new tokens with a refresh token",
      .description = "Uses up the refresh token and returns a new pair of tokens. Open to anyone who has a refresh "

@@ -106,8 +106,8 @@ static forge_status_t asset(forge_req_t *q)
 #define DOCUMENT_TEXT   "OpenAPI 3.1, made from the server's route tables; 3.0 with version=3.0. Open to anyone."
 #define DOCUMENT_SAMPLE "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"mod_forge\",\"version\":\"1.0.0\"},\"paths\":{}}"
 #define PAGE_TEXT       "A page for people. Open to anyone."
-#define DOCUMENT        (FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG)
-#define PAGE            (FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC)
+#define DOCUMENT        (FORGE_R_OPEN | FORGE_R_RAW | FORGE_R_PUBLIC | FORGE_R_ETAG)
+#define PAGE            (FORGE_R_OPEN | FORGE_R_RAW | FORGE_R_ROOT | FORGE_R_HIDDEN | FORGE_R_PUBLIC)
 
 /* clang-format off */
 static const forge_route_t routes[] = {

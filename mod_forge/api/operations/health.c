@@ -296,24 +296,28 @@ static forge_status_t health_auth(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/health", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_STATUS | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
      .reply = &full_health, .handle = health, .operation = "health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
-    {FORGE_GET, "/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .reply = &full_health,
+    {FORGE_GET, "/health", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .reply = &full_health,
      .handle = health, .operation = "health_api", .summary = "Health of all parts", .description = HEALTH_TEXT},
-    {FORGE_GET, "/monitor/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/monitor/health", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
      .reply = &full_health, .handle = health, .operation = "monitor_health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
-    {FORGE_GET, "/health/live", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
+    {FORGE_GET, "/health/live", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
      .handle = health_live, .operation = "health_live", .summary = "Check that the process is alive",
      .description = "Open to anyone. Does not use the database."},
-    {FORGE_GET, "/health/ready", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/health/ready", FORGE_ROLE_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
      .reply = &readiness, .handle = health_ready, .operation = "health_ready",
      .summary = "Check that requests can be served",
      .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated."},
 };
 static const forge_route_t auth_routes[] = {
-    {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
      .reply = &auth_health, .handle = health_auth, .operation = "auth_health", .summary = "Health of authentication",
      .description = "Open to anyone. Answers 503 with the same body when the database or its schema is not usable. "
          "The database is checked once a second."},

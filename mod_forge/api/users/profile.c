@@ -77,30 +77,22 @@ static bool locale_good(const char *text)
     }
 }
 
-/* Names of the form Area/Location (RFC 6557): PostgreSQL's own list takes long to read and differs between machines. */
-static bool timezone_good(const char *text)
-{
-    for (;;) {
-        apr_size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-");
-        if (len == 0 || len > 14 + 16 || !forge_util_is_alpha(*text))
-            return false;
-        text += len;
-        if (!*text)
-            return true;
-        if (*text++ != '/')
-            return false;
-    }
-}
-
 /* What the field table cannot say. */
-static void check_names(forge_req_t *q)
+static forge_status_t check_names(forge_req_t *q)
 {
     const char *locale = forge_core_input_text(q->body, "locale"),
                *timezone = forge_core_input_text(q->body, "timezone");
+    bool known = true;
     if (locale && !locale_good(locale))
         forge_core_fault(q->faults, "/locale", "format", "must be a language tag such as en or de-CH");
-    if (timezone && !timezone_good(timezone))
+    if (timezone) {
+        forge_db_t *db;
+        FORGE_TRY(forge_http_db(q, &db));
+        FORGE_TRY(forge_store_timezone_known(db, q->pool, timezone, &known));
+    }
+    if (!known)
         forge_core_fault(q->faults, "/timezone", "format", "must be the name of a time zone such as Europe/Vienna");
+    return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
 }
 
 static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows)
@@ -175,9 +167,7 @@ static forge_status_t profile_update(forge_req_t *q)
     const char *email, *set_at = NULL;
     forge_db_t *db;
     forge_rows_t *rows;
-    check_names(q);
-    if (forge_core_faults_count(q->faults) > 0)
-        return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
+    FORGE_TRY(check_names(q));
     FORGE_TRY(prove_email(q, &email, &set_at));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));

@@ -158,22 +158,57 @@ static const char *parts_problem(apr_pool_t *p, const char *typed, apr_size_t le
     return local_problem(text, (apr_size_t)(at - text));
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return !*text;
+}
+
+/* An address in its parts: the domain once more as typed. */
+typedef struct parts_t {
+    const char *local, *domain, *ascii;
+} parts_t;
+
+static bool parts_read(apr_pool_t *p, const char *typed, apr_size_t len, parts_t *parts, const char **why)
+{
+    return !(*why = parts_problem(p, typed, len, &parts->local, &parts->domain)) &&
+           !(*why = domain_normalize(p, parts->domain, &parts->ascii));
+}
+
 bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len, const char **shown, const char **key,
                                 const char **why)
 {
-    const char *local, *domain, *ascii, *fold;
-
-    if ((*why = parts_problem(p, typed, len, &local, &domain)) || (*why = domain_normalize(p, domain, &ascii)))
+    parts_t parts;
+    if (!parts_read(p, typed, len, &parts, why))
         return false;
-    fold = folded(p, local);
-    if (!fold || strlen(local) + 1 + strlen(ascii) > EMAIL_BYTES_MAX ||
-        strlen(fold) + 1 + strlen(ascii) > EMAIL_BYTES_MAX) {
+    const char *fold = folded(p, parts.local);
+    const char *domain = is_ascii(parts.domain) || !strstr(parts.ascii, "xn--") ? parts.ascii : parts.domain;
+    apr_size_t longer = strlen(domain) > strlen(parts.ascii) ? strlen(domain) : strlen(parts.ascii);
+    if (!fold || strlen(parts.local) + 1 + longer > EMAIL_BYTES_MAX ||
+        strlen(fold) + 1 + strlen(parts.ascii) > EMAIL_BYTES_MAX) {
         *why = "it is longer than 254 bytes";
         return false;
     }
-    *shown = apr_pstrcat(p, local, "@", ascii, NULL);
-    *key = apr_pstrcat(p, fold, "@", ascii, NULL);
+    *shown = apr_pstrcat(p, parts.local, "@", domain, NULL);
+    *key = apr_pstrcat(p, fold, "@", parts.ascii, NULL);
     return true;
+}
+
+const char *forge_core_email_wire(apr_pool_t *p, const char *shown, const char **why)
+{
+    parts_t parts;
+    return parts_read(p, shown, strlen(shown), &parts, why) ? apr_pstrcat(p, parts.local, "@", parts.ascii, NULL)
+                                                            : NULL;
+}
+
+const char *forge_core_username_trim(apr_pool_t *p, const char *name, apr_size_t len)
+{
+    while (len > 0 && is_blank(*name))
+        name++, len--;
+    while (len > 0 && is_blank(name[len - 1]))
+        len--;
+    return apr_pstrmemdup(p, name, len);
 }
 
 static bool is_username_char(char c)

@@ -145,12 +145,16 @@ int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules
 
 /* --- email.c: mailbox rules (RFC 5321/5322 without comments, quoted local parts and IP literals; ≤ 254 octets) --- */
 
-/* Trimmed, NFC, domain lower-cased and as A-labels (IDNA 2008, libidn2); *shown keeps the local part as typed; *key is
- * the same with the local part case-folded (libunistring), the unique form. False, and *why in lower case, when it is
- * no such address. */
+/* Trimmed and NFC. *shown is for display: as typed, only that a domain without letters beyond ASCII is lower-cased.
+ * *key is the unique form: the local part case-folded (libunistring), the domain as lower-case A-labels (IDNA 2008,
+ * libidn2). False, and *why in lower case, when it is no such address. */
 bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len, const char **shown, const char **key,
                                 const char **why);
+/* The address as mail servers take it: local part as typed, domain as A-labels. NULL, and *why, when it is none. */
+const char *forge_core_email_wire(apr_pool_t *p, const char *shown, const char **why);
 /* 3–30 of [A-Za-z0-9_], and not "deleted_" with a number, as erased accounts are called. */
+/* Without the blanks at its edges, in the pool. */
+const char *forge_core_username_trim(apr_pool_t *p, const char *name, apr_size_t len);
 bool forge_core_username_valid(const char *name, apr_size_t len);
 /* A username made from an e-mail's local part: letters, digits, '_' kept, 3..24 characters, plus '_' and `suffix` when
  * that is not empty.

@@ -92,11 +92,16 @@ static char *read_file(apr_pool_t *p, const char *path, apr_size_t *len, const c
     close(fd);
     if (*why)
         return NULL;
+    return data;
+}
+
+/* The end of a last line belongs to the editor or the shell that wrote it, not to the secret. */
+static void drop_line_end(char *data, apr_size_t *len)
+{
     if (*len && data[*len - 1] == '\n')
         data[--*len] = '\0';
     if (*len && data[*len - 1] == '\r')
         data[--*len] = '\0';
-    return data;
 }
 
 bool forge_core_secret_elsewhere(const char *spelled)
@@ -120,6 +125,8 @@ char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len
         *len = value ? strlen(value) : 0;
         copy = value ? memcpy(wiped_buffer(p, *len + 1), value, *len) : NULL;
     }
+    if (copy && forge_core_secret_elsewhere(spelled))
+        drop_line_end(copy, len);
     if (copy && *len == 0)
         *why = "it is empty";
     return *why ? NULL : copy;

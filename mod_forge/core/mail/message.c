@@ -167,8 +167,7 @@ const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *m, apr
 
 const char *forge_core_mail_address(apr_pool_t *p, const char *typed, const char **why)
 {
-    const char *shown, *key;
-    return forge_core_email_normalize(p, typed, strlen(typed), &shown, &key, why) ? shown : NULL;
+    return forge_core_email_wire(p, typed, why);
 }
 
 const char *forge_core_mail_from(apr_pool_t *p, const char *public_url)

@@ -366,7 +366,7 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
             continue;
         if (times > 1)
             forge_core_scalar_fault(&c, "duplicate", "must be given once");
-        else if (text)
+        else if (text && (*text || mode != FORGE_INPUT_QUERY)) /* "?q=" is what a form with an empty field sends */
             slot->state = check_pair(&c, f, slot, text) ? SET : ABSENT;
         else
             check_absent(&c, f, mode, slot);

@@ -7,9 +7,13 @@
 
 /* --- operations --- */
 
+/* An empty list: whoever asks gets the same. A list that begins with {}: a token may be sent, and changes the answer.
+ */
 static void put_security(forge_json_t *operation, const forge_route_t *route)
 {
     forge_json_t *list = forge_util_json_put_array(operation, "security");
+    if (route->flags & FORGE_R_OPEN)
+        return;
     if (route->role == FORGE_ROLE_NONE)
         forge_util_json_add_object(list);
     forge_util_json_put_array(forge_util_json_add_object(list), "bearer");

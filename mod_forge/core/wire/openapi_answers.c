@@ -59,7 +59,8 @@ enum {
     W_JSON = 1 << 9,
     W_SESSION = 1 << 10,
     W_STEP_UP = 1 << 11,
-    W_CHANGE = 1 << 12
+    W_CHANGE = 1 << 12,
+    W_TOKEN = 1 << 13
 };
 
 static const struct {
@@ -67,8 +68,8 @@ static const struct {
     forge_status_t status;
 } general[] = {
     {W_ALWAYS, FORGE_E_BAD_REQUEST},
-    {W_ALWAYS, FORGE_E_DUPLICATE_TOKEN},
-    {W_ALWAYS, FORGE_E_INVALID_TOKEN},
+    {W_TOKEN, FORGE_E_DUPLICATE_TOKEN},
+    {W_TOKEN, FORGE_E_INVALID_TOKEN},
     {W_ROLE, FORGE_E_UNAUTHENTICATED},
     {W_ROLE, FORGE_E_FORBIDDEN},
     {W_PATH | W_KEY, FORGE_E_NOT_FOUND},
@@ -220,6 +221,7 @@ static unsigned conditions(const forge_route_t *route)
 {
     unsigned when = W_ALWAYS;
     when |= route->flags & FORGE_R_RAW ? 0 : W_JSON;
+    when |= route->flags & FORGE_R_OPEN ? 0 : W_TOKEN;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
     when |= route->body ? W_BODY | W_INPUT : 0;
     when |= route->query || route->flags & FORGE_R_LIST ? W_INPUT : 0;

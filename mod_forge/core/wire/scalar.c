@@ -5,6 +5,8 @@
 #include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <string.h>
+#include <unictype.h>
+#include <unistr.h>
 
 #define TEXT_POINTS    65536 /* code points of a text whose field names no bound */
 #define PASSWORD_BYTES 1024  /* the policy counts characters; this only bounds the work */
@@ -142,17 +144,42 @@ static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size
     return true;
 }
 
+/* Is there nothing that anybody could see? Blanks of any script, and what is never shown, do not count. */
+static bool is_blank(const char *text, apr_size_t len)
+{
+    ucs4_t point;
+    for (apr_size_t i = 0; i < len;) {
+        int n = u8_mbtoucr(&point, (const uint8_t *)text + i, len - i);
+        if (n <= 0 || (!uc_is_property_white_space(point) && !uc_is_property_default_ignorable_code_point(point)))
+            return false;
+        i += (apr_size_t)n;
+    }
+    return true;
+}
+
+/* A name or title that must have a character must have one that is seen. */
+static bool check_seen(const check_t *c, const forge_field_t *f, const char *text, apr_size_t len)
+{
+    bool named = f->min > 0 && f->format && strcmp(f->format, "line") == 0;
+    return !named || !is_blank(text, len) ||
+           forge_core_scalar_fault(c, "blank", "must have a character that is not blank");
+}
+
 bool forge_core_scalar_text(const check_t *c, const forge_field_t *f, slot_t *slot, const char *text, apr_size_t len)
 {
     apr_size_t points;
     if (memchr(text, 0, len))
         return forge_core_scalar_fault(c, "nul", "must not contain the character U+0000");
+    if (f->format && strcmp(f->format, "username") == 0) {
+        text = forge_core_username_trim(c->pool, text, len);
+        len = strlen(text);
+    }
     if (!forge_util_utf8(text, len, &points))
         return forge_core_scalar_fault(c, "format", "must be UTF-8");
     if (!check_text_length(c, f, len, points))
         return false;
     slot->text = text;
-    return check_format(c, f, slot, text, len);
+    return check_seen(c, f, text, len) && check_format(c, f, slot, text, len);
 }
 
 bool forge_core_scalar_time(const check_t *c, slot_t *slot, const char *text, apr_size_t len)

@@ -34,6 +34,13 @@ const forge_list_t forge_store_accounts_list = {
     "SELECT count(*) FROM forge.users u WHERE true",
     0, filters, orders};
 
+/* The server's own list, for no pattern knows which names are real. Files that are no zones lie beside the zones: other
+ * spellings of all (posix/, right/), what this machine is set to, rules for names that are none. */
+static const forge_stmt_t timezone_known = {
+    "timezone_known",
+    "SELECT 1 FROM pg_catalog.pg_timezone_names WHERE name = $1::text AND name !~ '^(posix|right)/'"
+    " AND name NOT IN ('posixrules', 'localtime', 'Factory', 'leapseconds', 'tzdata.zi')"};
+
 static const forge_stmt_t account_get = {
     "account_get",
     "SELECT " WHOLE ", u.version AS _version FROM forge.users u WHERE u.id = $1::bigint"};
@@ -153,6 +160,14 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
 {
     FORGE_TRY(forge_store_run(db, p, &account_profile, FORGE_ARGS(forge_util_itoa(p, id)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_timezone_known(forge_db_t *db, apr_pool_t *p, const char *name, bool *known)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_run(db, p, &timezone_known, FORGE_ARGS(name), &rows));
+    *known = forge_store_rows_count(rows) > 0;
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,

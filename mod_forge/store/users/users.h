@@ -23,6 +23,8 @@ forge_status_t forge_store_account_profile(forge_db_t *db, apr_pool_t *p, apr_in
  * FORGE_E_LIMIT_REACHED (a hundred names). */
 forge_status_t forge_store_profile_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const forge_patch_t *patch, forge_rows_t **rows);
+/* Is this a time zone by its IANA name, spelled as there? */
+forge_status_t forge_store_timezone_known(forge_db_t *db, apr_pool_t *p, const char *name, bool *known);
 /* By an administrator: members of role, is_active, email_verified. Row: the whole account. FORGE_E_NOT_FOUND,
  * FORGE_E_PRECONDITION_FAILED, FORGE_E_GONE (anonymised), FORGE_E_CONFLICT (a guest has no other role),
  * FORGE_E_LAST_ADMIN. */

@@ -223,6 +223,10 @@ START_TEST(wrong_types_name_the_member)
                  .json = "{\"title\":\"\",\"difficulty\":\"extreme\",\"status\":3}");
     expect_problem(reply, "validation_failed");
     expect_fault(reply, "/title", "too_short");
+    static const char *const blank[] = {" ", "\\t", "\\u00a0\\u2003", "\\u200b", NULL};
+    for (const char *const *title = blank; *title; title++)
+        expect_fault(CALL("POST", "/api/v1/courses", .token = teacher.access, .json = F("{\"title\":\"%s\"}", *title)),
+                     "/title", NULL);
     expect_fault(reply, "/difficulty", "enum");
     expect_fault(reply, "/status", "type");
 }
@@ -311,10 +315,10 @@ END_TEST
 START_TEST(paging_parameters)
 {
     static const char *const bad[] = {"limit=-1",      "limit=0",   "limit=101",
-                                      "limit=1e9",     "limit=abc", "limit=",
+                                      "limit=1e9",     "limit=abc", "limit=%20",
                                       "limit=%201",    "limit=1.5", "limit=9223372036854775808",
                                       "skip=-1",       "skip=x",    "skip=9223372036854775808",
-                                      "after=x",       "after=",    "count=maybe",
+                                      "after=x",       "skip=1.5",  "count=maybe",
                                       "sort=password", NULL};
     for (const char *const *query = bad; *query; query++) {
         reply_t *reply = CALL("GET", F("/api/v1/courses?%s", *query));
@@ -323,8 +327,10 @@ START_TEST(paging_parameters)
     reply_t *twice = CALL("GET", "/api/v1/courses?limit=1&limit=2");
     ck_assert_msg(twice->status == 422 || twice->status == 400, "%d", twice->status);
     expect_fault(CALL("GET", "/api/v1/courses?limit=0"), "?limit", NULL);
-    static const char *const good[] = {"limit=1",   "limit=100", "skip=0", "skip=1000000", "count=true", "count=false",
-                                       "unknown=1", "",          NULL};
+    static const char *const good[] = {
+        "limit=1",   "limit=100", "skip=0", "skip=1000000", "count=true", "count=false",
+        "unknown=1", "",          "limit=", "after=",       "q=",         "q=&limit=&skip=&sort=&count=&difficulty=",
+        NULL};
     for (const char *const *query = good; *query; query++)
         expect_status(CALL("GET", F("/api/v1/courses?%s", *query)), 200);
 }

@@ -128,6 +128,28 @@ START_TEST(cursors_cannot_be_made)
 }
 END_TEST
 
+START_TEST(cursors_are_bound_to_the_filters)
+{
+    courses_make(person("instructor"), 30);
+    char *next = link_of(CALL("GET", F("%s?limit=10&difficulty=beginner&q=Course", base)), "next");
+    char *cursor = F("%s", strstr(next, "after=") + 6);
+    cursor[strcspn(cursor, "&")] = 0;
+    expect_status(CALL("GET", next), 200);
+    expect_status(CALL("GET", F("%s?q=Course&limit=5&count=true&difficulty=beginner&after=%s", base, cursor)), 200);
+    static const char *const others[] = {"",
+                                         "difficulty=beginner&",
+                                         "q=Course&",
+                                         "difficulty=beginner&q=course%26q=x&",
+                                         "difficulty=beginner&q=Course&instructor_id=1&",
+                                         NULL};
+    for (const char *const *other = others; *other; other++) {
+        reply_t *reply = CALL("GET", F("%s?%safter=%s", base, *other, cursor));
+        ck_assert_msg(reply->status == 422, "%s: %d", *other, reply->status);
+        expect_fault(reply, "?after", NULL);
+    }
+}
+END_TEST
+
 /* Rows that come and go between pages move nothing else. */
 START_TEST(cursor_is_steady)
 {
@@ -162,6 +184,7 @@ Suite *suite_paging(void)
     tcase_add_test(all, links);
     tcase_add_test(all, counts);
     tcase_add_test(all, cursors_cannot_be_made);
+    tcase_add_test(all, cursors_are_bound_to_the_filters);
     tcase_add_test(all, cursor_is_steady);
     tcase_add_test(all, other_lists);
     return suite;

@@ -75,13 +75,15 @@ START_TEST(trace_and_unknown_methods)
     for (const char *const *method = methods; *method; method++) {
         reply_t *reply = raw_text(
             PORT_MAIN, F("%s /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", *method));
-        ck_assert_msg(reply->status == 405 || reply->status == 501 || reply->status == 400, "%s: %d", *method,
-                      reply->status);
+        ck_assert_msg(reply->status == 405 || reply->status == 400, "%s: %d", *method, reply->status);
         if (reply->status == 405)
             ck_assert_ptr_nonnull(header(reply, "Allow"));
     }
     reply_t *foo = raw_text(PORT_MAIN, "FOO /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    expect_problem(foo, "not_implemented");
+    expect_problem(foo, "method_not_allowed");
+    ck_assert(allows(foo, "GET") && allows(foo, "POST"));
+    expect_problem(raw_text(PORT_MAIN, "FOO /api/v1/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+                   "not_found");
     reply_t *trace =
         raw_text(PORT_MAIN, "TRACE /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     expect_problem(trace, "method_not_allowed");
@@ -207,6 +209,7 @@ START_TEST(media_types)
                                         "application/xml",
                                         "application/json; charset=utf-16",
                                         "application/json; charset=latin1",
+                                        "application/json; charset=utf-8859",
                                         "multipart/form-data; boundary=x",
                                         "application/merge-patch+json",
                                         "application/jsonx",
@@ -222,9 +225,13 @@ START_TEST(media_types)
         ck_assert_msg(strstr(header(reply, "Accept"), "application/json") != NULL, "Accept: %s",
                       header(reply, "Accept"));
     }
-    static const char *const good[] = {
-        "application/json", "application/json; charset=utf-8",     "application/json;charset=UTF-8",
-        "APPLICATION/JSON", "application/json; charset=\"utf-8\"", NULL};
+    static const char *const good[] = {"application/json",
+                                       "application/json; charset=utf-8",
+                                       "application/json;charset=UTF-8",
+                                       "APPLICATION/JSON",
+                                       "application/json; charset=\"utf-8\"",
+                                       "application/json; charset=utf8",
+                                       NULL};
     for (const char *const *type = good; *type; type++)
         expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .type = *type, .json = "{\"title\":\"T\"}"),
                       201);
@@ -369,6 +376,7 @@ START_TEST(cors_known_origin)
     ck_assert_str_eq(header(asked, "Access-Control-Allow-Origin"), "https://app.example.org");
     ck_assert_ptr_nonnull(strstr(header(asked, "Access-Control-Allow-Methods"), "POST"));
     ck_assert_ptr_nonnull(strcasestr(header(asked, "Access-Control-Allow-Headers"), "authorization"));
+    ck_assert_ptr_nonnull(strcasestr(header(asked, "Access-Control-Allow-Headers"), "X-CSRF-Token"));
     ck_assert_int_gt(atoi(header(asked, "Access-Control-Max-Age")), 0);
     reply_t *problem = CALL("GET", "/api/v1/nothing", .headers = {"Origin: https://other.example.org"});
     ck_assert_str_eq(header(problem, "Access-Control-Allow-Origin"), "https://other.example.org");
@@ -479,6 +487,70 @@ START_TEST(no_header_injection)
 }
 END_TEST
 
+START_TEST(no_body_is_none_whatever_its_type)
+{
+    person_t me = person("instructor");
+    static const char *const types[] = {"application/json", "text/plain", "application/octet-stream", NULL};
+    for (const char *const *type = types; *type; type++) {
+        reply_t *reply =
+            raw_text(PORT_MAIN, F("POST /api/v1/auth/mfa/setup HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s"
+                                  "\r\nContent-Length: 0\r\nAuthorization: Bearer %s\r\nConnection: "
+                                  "close\r\n\r\n",
+                                  *type, me.access));
+        ck_assert_msg(reply->status != 415 && reply->status != 400, "%s: %d", *type, reply->status);
+    }
+    expect_problem(CALL("POST", "/api/v1/courses", .token = me.access, .type = "application/json", .json = ""),
+                   "bad_json");
+}
+END_TEST
+
+/* What is open to anyone does not ask who comes, so an ended token cannot shut it. */
+START_TEST(open_paths_do_not_look_at_tokens)
+{
+    person_t me = person("student");
+    expect_status(CALL("POST", "/api/v1/auth/logout", .token = me.access), 204);
+    static const char *const paths[] = {"/health",
+                                        "/health/live",
+                                        "/health/ready",
+                                        "/api/v1/health",
+                                        "/openapi.json",
+                                        "/api/v1/openapi.json",
+                                        "/errors/not_found",
+                                        "/api/v1/auth/health",
+                                        "/.well-known/jwks.json",
+                                        "/docs",
+                                        "/redoc",
+                                        NULL};
+    static const char *const tokens[] = {"x", "fk_nothing", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        int status = CALL("GET", *path)->status;
+        expect_status(CALL("GET", *path, .token = me.access), status);
+        for (const char *const *token = tokens; *token; token++)
+            expect_status(CALL("GET", *path, .token = *token), status);
+    }
+    expect_status(CALL("POST", "/api/v1/auth/password/strength", .token = me.access, .json = "{\"password\":\"x\"}"),
+                  200);
+    expect_problem(CALL("GET", "/api/v1/courses", .token = me.access), "invalid_token");
+}
+END_TEST
+
+/* The type of a problem leads to a page that explains it, for people and for programs. */
+START_TEST(problem_types_lead_to_a_page)
+{
+    reply_t *problem = CALL("GET", "/api/v1/courses/999999");
+    reply_t *page = CALL("GET", text_at(problem->json, "/type"));
+    expect_status(page, 200);
+    ck_assert(strncmp(header(page, "Content-Type"), "text/html", 9) == 0);
+    ck_assert(strstr(page->body, "not_found") && strstr(page->body, "What to do"));
+    reply_t *json = CALL("GET", "/errors/email_taken", .headers = {"Accept: application/json"});
+    expect_status(json, 200);
+    ck_assert_int_eq(int_at(json->json, "/status"), 409);
+    ck_assert_str_eq(text_at(json->json, "/code"), "email_taken");
+    expect_problem(CALL("GET", "/errors/no_such_code"), "not_found");
+    expect_problem(CALL("GET", "/errors/not_found", .headers = {"Accept: image/png"}), "not_acceptable");
+}
+END_TEST
+
 Suite *suite_wire(void)
 {
     Suite *suite = suite_create("wire");
@@ -496,6 +568,9 @@ Suite *suite_wire(void)
     tcase_add_test(http, bodies_over_the_limit);
     tcase_add_test(http, keep_alive_survives_errors);
     tcase_add_test(http, accept_is_heard);
+    tcase_add_test(http, no_body_is_none_whatever_its_type);
+    tcase_add_test(http, open_paths_do_not_look_at_tokens);
+    tcase_add_test(http, problem_types_lead_to_a_page);
     TCase *headers = case_make(suite, "headers");
     tcase_add_test(headers, request_ids);
     tcase_add_test(headers, traceparent_is_continued);

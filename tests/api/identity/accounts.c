@@ -93,6 +93,8 @@ START_TEST(one_account_per_address)
                               "cher.example",
                               "first_idn", good_password),
                   201);
+    ck_assert_str_eq(sql("SELECT email FROM forge.users WHERE username = 'first_idn'"), "jo@b\xc3\xbc"
+                                                                                        "cher.example");
     expect_problem(register_as("jo@xn--bcher-kva.example", "second_idn", good_password), "email_taken");
     expect_problem(register_as("jo@B\xc3\x9c"
                                "CHER.example",

@@ -36,11 +36,15 @@ START_TEST(good_addresses)
         {"ada@XN--BCHER-KVA.example", "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"},
         {"ada@B\xc3\xbc"
          "cher.example",
-         "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"},
+         "ada@B\xc3\xbc"
+         "cher.example",
+         "ada@xn--bcher-kva.example"},
         {"ada@bu\xcc\x88"
          "cher.example",
-         "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"},           /* decomposed */
-        {"ada@fa\xc3\x9f.de", "ada@xn--fa-hia.de", "ada@xn--fa-hia.de"},      /* IDNA 2008: not fass.de */
+         "ada@b\xc3\xbc"
+         "cher.example",
+         "ada@xn--bcher-kva.example"},                                        /* decomposed */
+        {"ada@fa\xc3\x9f.de", "ada@fa\xc3\x9f.de", "ada@xn--fa-hia.de"},      /* IDNA 2008: not fass.de */
         {"ada@example\xe3\x80\x82org", "ada@example.org", "ada@example.org"}, /* ideographic full stop */
         {"ada@\xef\xbd\x85xample.org", "ada@example.org", "ada@example.org"}, /* full-width letter */
         {"J\xc3\xb6rg@example.org", "J\xc3\xb6rg@example.org", "j\xc3\xb6rg@example.org"},
@@ -54,7 +58,8 @@ START_TEST(good_addresses)
          "\xce\xa3\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x82@example.org",
          "\xcf\x83\xce\xaf\xcf\x83\xcf\x85\xcf\x86\xce\xbf\xcf\x83@example.org"}, /* final sigma */
         {"\xe7\x94\xa8\xe6\x88\xb7@\xe4\xbe\x8b\xe5\xad\x90.\xe5\xb9\xbf\xe5\x91\x8a",
-         "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v", "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v"},
+         "\xe7\x94\xa8\xe6\x88\xb7@\xe4\xbe\x8b\xe5\xad\x90.\xe5\xb9\xbf\xe5\x91\x8a",
+         "\xe7\x94\xa8\xe6\x88\xb7@xn--fsqu00a.xn--4rr70v"},
         {"123@456.example", "123@456.example", "123@456.example"},
         {"ada@3com.example", "ada@3com.example", "ada@3com.example"},
         {"ada@a--b.example", "ada@a--b.example", "ada@a--b.example"},

@@ -4,6 +4,7 @@
 #include "core/identity/keys.h"
 #include "core/identity/identity.h"
 #include "unit.h"
+#include <stdlib.h>
 
 #define GOOD "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aE"
 
@@ -11,6 +12,30 @@ static const char *problem(const char *secret)
 {
     return forge_core_secret_problem(secret, strlen(secret));
 }
+
+/* One line end, as an editor or "VAR=$(…)" of some shells leaves it, is none of the secret; anything more is. */
+START_TEST(secrets_of_the_environment_lose_their_line_end)
+{
+    static const struct {
+        const char *value;
+        apr_size_t len;
+    } rows[] = {{GOOD, 32}, {GOOD "\n", 32}, {GOOD "\r\n", 32}, {GOOD "\n\n", 33}, {GOOD " \n", 33}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        apr_size_t len = 0;
+        const char *why;
+        setenv("FORGE_TEST_OF_SECRETS", rows[i].value, 1);
+        const char *secret = forge_core_secret_read(forge_test_pool, "env:FORGE_TEST_OF_SECRETS", &len, &why);
+        ck_assert_msg(secret != NULL, "%s", why);
+        ck_assert_uint_eq(len, rows[i].len);
+        ck_assert_uint_eq(strlen(secret), rows[i].len);
+    }
+    apr_size_t len = 0;
+    const char *why;
+    setenv("FORGE_TEST_OF_SECRETS", "\n", 1);
+    ck_assert_ptr_null(forge_core_secret_read(forge_test_pool, "env:FORGE_TEST_OF_SECRETS", &len, &why));
+    unsetenv("FORGE_TEST_OF_SECRETS");
+}
+END_TEST
 
 static char *repeated(const char *unit, apr_size_t len)
 {
@@ -197,6 +222,7 @@ Suite *forge_test_core_keys(void)
     TCase *tc = tcase_create("keys");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, good_secrets);
+    tcase_add_test(tc, secrets_of_the_environment_lose_their_line_end);
     tcase_add_test(tc, short_and_long_secrets);
     tcase_add_test(tc, well_known_secrets);
     tcase_add_test(tc, monotonous_secrets);

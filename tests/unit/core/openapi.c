@@ -134,7 +134,7 @@ static const forge_route_t rows[] = {
 static const forge_route_t health_rows[] = {
     {.method = FORGE_GET,
      .path = "/health",
-     .flags = FORGE_R_ROOT | FORGE_R_STATUS,
+     .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS,
      .limit = FORGE_LIMIT_NONE,
      .reply = &part,
      .handle = handle,
@@ -288,6 +288,8 @@ START_TEST(operations)
     is(d, LIST "description", "\"List\"");
     is(d, LIST "security", "[{},{\"bearer\":[]},{\"login\":[]}]");
     is(d, FILE_ "security", "[{},{\"bearer\":[]},{\"login\":[]},{\"ticket\":[]}]");
+    is(d, "paths /health get security", "[]");
+    missing(d, "paths /health get responses 401");
     is(d, "components securitySchemes ticket in", "\"query\"");
     is(d, FILE_ "parameters 2 name", "\"ticket\"");
     is(d, FILE_ "parameters 2 in", "\"query\"");
