@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 3  /* raise it when a member below changes its meaning; a change of size is noticed anyway */
+#define FORGE_LIVE_LAYOUT 4  /* raise it when a member below changes its meaning; a change of size is noticed anyway */
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -159,6 +159,8 @@ typedef struct forge_live_realm_t {
     uint64_t leader; /* pid; 0: nobody */
     uint64_t beat;   /* the leader's last sign of life */
     uint64_t heard;  /* 0: never loaded */
+    uint64_t system; /* hash of which database is behind the name; 0: not known yet */
+    uint64_t era;    /* how often it was replaced: part of each key, so that older entries are found no more */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 typedef struct forge_live_segment_t {

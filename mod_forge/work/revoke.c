@@ -89,6 +89,8 @@ static void begin(events_t *e)
         return;
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
+    if (e->listener)
+        forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener));
     asked = forge_util_monotonic();
     if (!e->listener || !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY, &why)) {
         give_up(e, why);

@@ -33,6 +33,8 @@ static void advance(forge_db_t *db, apr_int64_t deadline)
 {
     int unsent = PQflush(db->conn);
     int ready = unsent < 0 ? -1 : wait_for(PQsocket(db->conn), (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
+    if (ready == 0 && db->link)
+        db->link->unanswered = true;
     if (ready == 0)
         forge_store_say(db, true, "FG0201", "no answer from the database for %d ms, its connection is dropped",
                         (int)(db->settings.answer_timeout / 1000));
@@ -48,15 +50,21 @@ PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline)
     return PQgetResult(db->conn);
 }
 
-void forge_store_break(forge_db_t *db)
+void forge_store_native_break(void *native)
 {
-    int fd = PQsocket(db->conn);
+    PGconn *conn = native;
+    int fd = PQsocket(conn);
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
     /* What the kernel still holds for us comes before the end of file that libpq has to see; the bound is far above any
      * socket buffer. */
-    for (int i = 0; i < 10000 && PQstatus(db->conn) == CONNECTION_OK; i++)
-        PQconsumeInput(db->conn);
+    for (int i = 0; i < 10000 && PQstatus(conn) == CONNECTION_OK; i++)
+        PQconsumeInput(conn);
+}
+
+void forge_store_break(forge_db_t *db)
+{
+    forge_store_native_break(db->conn);
 }
 
 bool forge_store_alive(PGconn *conn)
