@@ -296,6 +296,8 @@ forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const for
         return FORGE_VERDICT_REVOKED;
     if (see(&sessions->lost) >= second || see(&users->lost) >= second)
         return FORGE_VERDICT_UNKNOWN;
+    if (at && see(&at->heard) < heard) /* lost meanwhile, perhaps with all entries: nothing found says nothing */
+        return FORGE_VERDICT_UNKNOWN;
     return heard && forge_util_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID
                                                                                     : FORGE_VERDICT_UNKNOWN;
 }

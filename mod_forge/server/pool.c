@@ -56,12 +56,12 @@ struct forge_pool_t {
     int roomy; /* threads of the child that may need this pool at the same time while it stands still */
     forge_conn_t *idle, *check, *unused; /* check: first to be looked at by the connector */
     bool away;
-    forge_status_t reason;             /* of the outage */
-    apr_int64_t since, retry_at, said; /* since: when the outage began */
-    apr_int64_t moved;                 /* when a connection last came free, or somebody began to wait */
-    apr_int64_t distrusted;            /* connections checked before are checked again */
-    char system[64];                   /* which database the last good connection led to */
-    int stopping, ended, closed;       /* the child ends; the connector has ended; everything is given back */
+    forge_status_t reason;               /* of the outage */
+    apr_int64_t since, retry_at, said;   /* since: when the outage began */
+    apr_int64_t moved;                   /* when a connection last came free, or somebody began to wait */
+    apr_int64_t distrusted;              /* connections checked before are checked again */
+    char system[FORGE_STORE_SYSTEM_MAX]; /* which database the last good connection led to */
+    int stopping, ended, closed;         /* the child ends; the connector has ended; everything is given back */
 };
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
@@ -164,7 +164,7 @@ static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char
     pthread_mutex_unlock(&pool->lock);
     if (replaced)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s,
-                     "FG0412: the database is another one than before, after a fail-over or a restored copy");
+                     "FG0412: the database server is another one than before, or was started again");
 }
 
 /* Greets a connection if it is new, rolls back what was left open, and asks whether it leads to the right server. */

@@ -53,8 +53,9 @@ void forge_store_db_leave(forge_db_t *db);
 /* One round trip: whether the connection still leads to a writable primary, to the same session and the same database.
  * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. */
 forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p);
-/* The cluster, its timeline and the database that the greeting found. Another text: another database, though its name
- * may be the same. */
+/* The cluster, its timeline, the database and the start that the greeting found. Another text: another database, though
+ * its name may be the same. */
+#define FORGE_STORE_SYSTEM_MAX 96
 const char *forge_store_db_system(const forge_db_t *db);
 typedef struct forge_native_t {
     bool clean;      /* alive as far as is known, greeted, and outside a transaction */

@@ -17,18 +17,19 @@
 #define FORGE_STORE_RETRIES        3     /* times a serialisation failure or a deadlock is tried again */
 #define FORGE_STORE_ACTIVITY_GAP   10000 /* microseconds for which a plain read leaves application_name as it is */
 
-/* Longest text of FORGE_SERVER_SYSTEM, and of the mark of a session. */
-#define FORGE_STORE_SYSTEM_MAX  64
+/* Longest mark of a session. */
 #define FORGE_STORE_SESSION_MAX 33
 
 /* --- what a connection must lead to (SECURITY 69) --- */
 
 #define FORGE_SERVER_UNWRITABLE "(pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)"
-/* The cluster, its timeline and the database: another text after a fail-over and after a restored snapshot. */
+/* The cluster, its timeline, the database and the start of the server: another text after a fail-over and after a
+ * snapshot was restored, even where both copies count the same timeline. */
 #define FORGE_SERVER_SYSTEM \
     "CASE WHEN pg_is_in_recovery() THEN '' ELSE (SELECT system_identifier::text FROM pg_control_system()) || ':'" \
     " || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':'" \
-    " || (SELECT oid::text FROM pg_database WHERE datname = current_database()) END"
+    " || (SELECT oid::text FROM pg_database WHERE datname = current_database()) || ':'" \
+    " || extract(epoch FROM pg_postmaster_start_time())::text END"
 
 /* --- db.c --- */
 

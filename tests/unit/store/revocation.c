@@ -232,9 +232,9 @@ START_TEST(deaf_connections_are_noticed)
 {
     const char *why = "";
     const char *deaf = apr_pstrcat(forge_test_pool, forge_test_dsn, " options='-c search_path=deaf,pg_catalog'", NULL);
-    sql("DROP SCHEMA IF EXISTS deaf CASCADE; CREATE SCHEMA deaf;"
-        "CREATE FUNCTION deaf.pg_listening_channels() RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'other' $$");
+    sql("DROP SCHEMA IF EXISTS deaf CASCADE; CREATE SCHEMA deaf");
     forge_listener_t *l = listen_as(deaf);
+    sql("CREATE FUNCTION deaf.pg_listening_channels() RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'other' $$");
     ck_assert(!forge_store_listener_ping(l, &why));
     ck_assert_msg(strstr(why, "pooler") != NULL, "%s", why);
     sql("CREATE FUNCTION deaf.pg_notify(text, text) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$");
