@@ -10,6 +10,7 @@
  * outage when it has a good connection, so that no request is the one that tries.
  */
 #include "server_private.h"
+#include "store/identity/identity.h"
 #include "store/store.h"
 
 #include <httpd.h>
@@ -51,11 +52,12 @@ struct forge_pool_t {
     pthread_cond_t freed; /* for requests: a connection is idle, or the database is away */
     pthread_cond_t work;  /* for the connector */
     apr_thread_t *thread;
+    const char *conninfo;
     forge_dbd_t dbd;
     int total, busy, waiting, idle_count; /* total: what mod_dbd has given us */
     int roomy; /* threads of the child that may need this pool at the same time while it stands still */
     forge_conn_t *idle, *check, *unused; /* check: first to be looked at by the connector */
-    bool away;
+    bool away, proven;                   /* proven: a pooler, where there is one, pools by session */
     forge_status_t reason;               /* of the outage */
     apr_int64_t since, retry_at, said;   /* since: when the outage began */
     apr_int64_t moved;                   /* when a connection last came free, or somebody began to wait */
@@ -113,6 +115,7 @@ static bool outage(forge_pool_t *pool, forge_status_t reason)
     if (!pool->away)
         pool->since = now;
     pool->away = true;
+    pool->proven = false;
     pool->reason = reason;
     pool->retry_at = now + (now - pool->since > OUTAGE_LONG ? PAUSE_LATER : PAUSE_FIRST);
     distrust(pool);
@@ -121,6 +124,14 @@ static bool outage(forge_pool_t *pool, forge_status_t reason)
     if (say)
         pool->said = now;
     return say;
+}
+
+/* What a connection that broke tells of the others; one that just died tells nothing. True as above. */
+static bool learn(forge_pool_t *pool, forge_native_t state)
+{
+    if (state.unwritable)
+        distrust(pool);
+    return (state.unanswered || state.mixed_up) && !pool->away && outage(pool, FORGE_E_DATABASE_DOWN);
 }
 
 static void outage_say(const forge_pool_t *pool, forge_status_t reason)
@@ -159,12 +170,39 @@ static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char
     push(&pool->idle, conn);
     pool->idle_count++;
     pool->away = false;
+    pool->proven = true;
     pool->moved = conn->checked;
     pthread_cond_signal(&pool->freed);
     pthread_mutex_unlock(&pool->lock);
     if (replaced)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s,
                      "FG0412: the database server is another one than before, or was started again");
+}
+
+static void ignore(void *baton, const char *words)
+{
+    (void)baton, (void)words;
+}
+
+static bool patient(void *baton)
+{
+    const forge_pool_t *pool = baton;
+    return !__atomic_load_n(&pool->stopping, __ATOMIC_ACQUIRE);
+}
+
+/* A pooler is between here and the database. One that pools by transaction would mix our sessions up, and that shows as
+ * soon as another connection speaks in between. */
+static forge_status_t prove(forge_pool_t *pool, forge_db_t *db, apr_pool_t *p)
+{
+    const forge_listener_hooks_t hooks = {ignore, patient, pool};
+    const char *why;
+    apr_pool_t *other;
+    if (apr_pool_create(&other, p) != APR_SUCCESS)
+        return FORGE_E_DATABASE_DOWN;
+    forge_store_listen(other, pool->conninfo, &hooks, &why); /* where it fails it has spoken all the same */
+    forge_status_t status = forge_store_db_ping(db, p);
+    apr_pool_destroy(other);
+    return status;
 }
 
 /* Greets a connection if it is new, rolls back what was left open, and asks whether it leads to the right server. */
@@ -179,6 +217,8 @@ static forge_status_t ask(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p,
     forge_db_t *db;
     FORGE_TRY(forge_store_db_attach(p, conn->native, &settings, &use, &db));
     forge_status_t status = forge_store_db_ping(db, p);
+    if (status == FORGE_OK && !pool->proven && forge_store_native_state(conn->native).pooler)
+        status = prove(pool, db, p);
     *system = apr_pstrdup(p, forge_store_db_system(db));
     forge_store_db_leave(db);
     return status;
@@ -203,12 +243,8 @@ static void check(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p)
     }
     forge_native_t state = forge_store_native_state(conn->native);
     release(pool, conn);
-    if (!state.unanswered && !state.unwritable)
-        return; /* one that died says nothing of the others */
     pthread_mutex_lock(&pool->lock);
-    bool say = state.unanswered && !pool->away && outage(pool, FORGE_E_DATABASE_DOWN);
-    if (state.unwritable)
-        distrust(pool);
+    bool say = learn(pool, state);
     pthread_mutex_unlock(&pool->lock);
     if (state.unanswered)
         drop_unchecked(pool);
@@ -369,14 +405,6 @@ forge_status_t forge_server_pool_take(forge_pool_t *pool, apr_interval_time_t pa
     return status;
 }
 
-/* What the way a connection came back tells of the others. The caller holds the lock. */
-static bool learn(forge_pool_t *pool, forge_native_t state)
-{
-    if (state.unwritable)
-        distrust(pool);
-    return state.unanswered && !pool->away && outage(pool, FORGE_E_DATABASE_DOWN);
-}
-
 void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn)
 {
     forge_native_t state = forge_store_native_state(conn->native);
@@ -461,6 +489,7 @@ forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     pool->server = server;
+    pool->conninfo = forge_server_pool_database(p, server->s);
     pool->dbd = forge_server_dbd(server->s);
     pool->roomy = threads - threads / 8 - 2;
     pool->moved = forge_util_monotonic();

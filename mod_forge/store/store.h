@@ -61,6 +61,8 @@ typedef struct forge_native_t {
     bool clean;      /* alive as far as is known, greeted, and outside a transaction */
     bool unanswered; /* broken because the server kept silent */
     bool unwritable; /* broken because the server is a standby or read-only */
+    bool mixed_up;   /* broken because statements went to the session of another */
+    bool pooler;     /* something between here and the database makes up the number of the back end */
 } forge_native_t;
 /* The state of a PGconn. Nothing is sent. */
 forge_native_t forge_store_native_state(void *native);

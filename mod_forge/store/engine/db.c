@@ -20,7 +20,7 @@ static const char settings_sql[] =
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
     " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, "
     "pg_temp', false), set_config('forge.session', $4, false), " FORGE_SERVER_UNWRITABLE
-    " AS unwritable, " FORGE_SERVER_SYSTEM " AS system";
+    " AS unwritable, " FORGE_SERVER_SYSTEM " AS system, pg_backend_pid() AS pid";
 static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
 
 /* The answer to one statement that is followed by a sync of its own. */
@@ -70,6 +70,7 @@ static forge_status_t settings_judge(forge_db_t *db, const PGresult *answer)
 {
     if (PQresultStatus(answer) == PGRES_TUPLES_OK) {
         apr_cpystrn(db->link->system, column(answer, "system"), sizeof(db->link->system));
+        db->link->pooler = atoi(column(answer, "pid")) != PQbackendPID(db->conn);
         if (!db->link->pooled || strcmp(column(answer, "unwritable"), "f") == 0)
             return FORGE_OK;
         forge_store_unwritable(db);

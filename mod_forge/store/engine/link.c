@@ -49,7 +49,7 @@ void forge_store_link_forget(forge_link_t *link)
 static void link_renew(forge_link_t *link)
 {
     forge_store_link_forget(link);
-    link->ready = link->pooled = link->unanswered = link->unwritable = false;
+    link->ready = link->pooled = link->unanswered = link->unwritable = link->mixed_up = link->pooler = false;
     link->system[0] = link->session[0] = '\0';
     link->named_at = 0;
 }

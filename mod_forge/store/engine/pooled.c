@@ -47,6 +47,7 @@ static bool same_session(const forge_db_t *db, const forge_rows_t *rows)
 {
     const char *session = forge_store_rows_text(rows, 0, "session"), *system = forge_store_rows_text(rows, 0, "system");
     if (!session || strcmp(session, db->link->session) != 0) {
+        db->link->mixed_up = true;
         forge_store_say(db, true, "FG0211",
                         "this connection has become another session; a pooler between here and the database must pool "
                         "by session");
@@ -79,5 +80,7 @@ forge_native_t forge_store_native_state(void *native)
     return (forge_native_t){.clean = link && link->ready && PQstatus(native) == CONNECTION_OK &&
                                      PQtransactionStatus(native) == PQTRANS_IDLE,
                             .unanswered = link && link->unanswered,
-                            .unwritable = link && link->unwritable};
+                            .unwritable = link && link->unwritable,
+                            .mixed_up = link && link->mixed_up,
+                            .pooler = link && link->pooler};
 }

@@ -43,6 +43,8 @@ typedef struct forge_link_t {
     bool pooled;     /* of the module, which needs a writable primary; forgectl reads a standby too */
     bool unanswered; /* the server kept silent for too long */
     bool unwritable; /* a standby, or a server that is read-only */
+    bool mixed_up;   /* statements went to the session of another */
+    bool pooler;     /* PQbackendPID is made up */
     char system[FORGE_STORE_SYSTEM_MAX];   /* which database this is */
     char session[FORGE_STORE_SESSION_MAX]; /* our own mark in the session: who reads another has been given another */
     apr_interval_time_t statement_timeout; /* as the session has it */

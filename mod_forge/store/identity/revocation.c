@@ -195,6 +195,10 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
     const char *args[] = {l->echo};
     forge_util_random(dice, sizeof(dice));
     apr_snprintf(l->echo, sizeof(l->echo), "echo-%s", forge_util_hex(l->p, dice, sizeof(dice)));
+    if (!take(l,
+              PQsendQueryParams(l->conn, "SELECT set_config('forge.session', $1, false)", 1, NULL, args, NULL, NULL, 0),
+              PING_TIME, silent, why))
+        return false;
     if (!take(l, PQsendQuery(l->conn, "LISTEN " CHANNEL), PING_TIME, silent, why))
         return false;
     if (!take(l, PQsendQueryParams(l->conn, "SELECT pg_notify('" CHANNEL "', $1)", 1, NULL, args, NULL, NULL, 0),
@@ -243,9 +247,11 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
     static const char sql[] = "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
-                              " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) THEN 'deaf'"
+                              " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
+                              " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
                               " ELSE " FORGE_SERVER_SYSTEM " END";
-    return take(l, PQsendQuery(l->conn, sql), PING_TIME, in_order, why);
+    const char *args[] = {l->echo};
+    return take(l, PQsendQueryParams(l->conn, sql, 1, NULL, args, NULL, NULL, 0), PING_TIME, in_order, why);
 }
 
 const char *forge_store_listener_system(const forge_listener_t *l)
