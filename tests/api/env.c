@@ -447,16 +447,28 @@ int env_children(int *pids, int max)
     return found;
 }
 
+/* Sends SIGSTOP, or SIGCONT; a process may run on for a moment, so this waits until it stands. */
+static void freeze(int pid, bool still)
+{
+    kill(pid, still ? SIGSTOP : SIGCONT);
+    for (int i = 0; still && i < 500; i++) {
+        char *after = strrchr(file_read(F("/proc/%d/stat", pid), 0), ')');
+        if (!after || after[2] == 'T' || after[2] == 'Z')
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+}
+
 void env_postgres_freeze(bool still)
 {
     DIR *dir = opendir("/proc");
     if (still)
-        kill(postgres_pid, SIGSTOP); /* first: it makes no more of the others */
+        freeze(postgres_pid, true); /* first: it makes no more of the others */
     for (struct dirent *entry; dir && (entry = readdir(dir));)
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == postgres_pid)
-            kill(atoi(entry->d_name), still ? SIGSTOP : SIGCONT);
+            freeze(atoi(entry->d_name), still);
     if (!still)
-        kill(postgres_pid, SIGCONT);
+        freeze(postgres_pid, false);
     if (dir)
         closedir(dir);
 }
