@@ -176,7 +176,7 @@ static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char
     pthread_mutex_unlock(&pool->lock);
     if (replaced)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s,
-                     "FG0412: the database server is another one than before, or was started again");
+                     "FG0414: the database server is another one than before, or was started again");
 }
 
 static void ignore(void *baton, const char *words)
@@ -194,7 +194,7 @@ static bool patient(void *baton)
  * soon as another connection speaks in between. */
 static forge_status_t prove(forge_pool_t *pool, forge_db_t *db, apr_pool_t *p)
 {
-    const forge_listener_hooks_t hooks = {ignore, patient, pool};
+    const forge_listener_hooks_t hooks = {ignore, patient, pool, 0};
     const char *why;
     apr_pool_t *other;
     if (apr_pool_create(&other, p) != APR_SUCCESS)

@@ -32,6 +32,9 @@ void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
 /* --- lease.c --- */
 
 #define FORGE_LEASE_IDLE_IN_TRANSACTION apr_time_from_sec(10) /* longest silence inside a transaction */
+
+/* --- says.c --- */
+
 /* Writes what store/ says to the error log. The baton is the server_rec. */
 void forge_server_store_says(void *baton, bool is_error, const char *tag, const char *message);
 

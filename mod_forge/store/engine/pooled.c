@@ -21,27 +21,6 @@ void forge_store_db_leave(forge_db_t *db)
     db->link = NULL;
 }
 
-void forge_store_unwritable(forge_db_t *db)
-{
-    if (!db->link->unwritable)
-        forge_store_say(db, true, "FG0210", "the database server is a standby or read-only, its connection is dropped");
-    db->link->unwritable = true;
-    forge_store_break(db);
-}
-
-bool forge_store_writable(forge_db_t *db)
-{
-    static const char *const reports[] = {"in_hot_standby", "default_transaction_read_only"};
-    bool writable = true;
-    for (int i = 0; i < 2 && db->link->pooled; i++) {
-        const char *value = PQparameterStatus(db->conn, reports[i]);
-        writable = writable && !(value && strcmp(value, "on") == 0);
-    }
-    if (!writable)
-        forge_store_unwritable(db);
-    return writable;
-}
-
 /* Whether the answer to a ping is that of the session which was greeted; says why not. */
 static bool same_session(const forge_db_t *db, const forge_rows_t *rows)
 {

@@ -102,14 +102,20 @@ PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline);
 void forge_store_break(forge_db_t *db);
 /* Looks, without waiting, whether the server has closed an idle connection. */
 bool forge_store_alive(PGconn *conn);
-
-/* --- pooled.c --- */
-
 /* Whether this server takes writes, as far as its own reports tell (PostgreSQL 14 and later); without a question. When
  * it does not, the connection is broken. */
 bool forge_store_writable(forge_db_t *db);
 /* Notes that the server does not take writes, and breaks the connection. */
 void forge_store_unwritable(forge_db_t *db);
+
+/* --- database.c --- */
+
+typedef struct forge_store_server_t {
+    const char *host, *address, *port; /* "" where the connection string says nothing */
+} forge_store_server_t;
+/* Which of several servers of a connection string a try goes to. The first (turn 0) goes to all in their order: false,
+ * as with one server. Those after it go to one alone, from the last on, because libpq waits at a server that hangs. */
+bool forge_store_server_choose(apr_pool_t *p, const char *conninfo, int turn, forge_store_server_t *server);
 
 /* --- run.c --- */
 

@@ -6,6 +6,7 @@
 #include "store/store.h"
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
 apr_int64_t forge_store_deadline(const forge_db_t *db)
@@ -78,4 +79,25 @@ bool forge_store_alive(PGconn *conn)
         (void)PQisBusy(conn);
     }
     return PQstatus(conn) == CONNECTION_OK;
+}
+
+void forge_store_unwritable(forge_db_t *db)
+{
+    if (!db->link->unwritable)
+        forge_store_say(db, true, "FG0210", "the database server is a standby or read-only, its connection is dropped");
+    db->link->unwritable = true;
+    forge_store_break(db);
+}
+
+bool forge_store_writable(forge_db_t *db)
+{
+    static const char *const reports[] = {"in_hot_standby", "default_transaction_read_only"};
+    bool writable = true;
+    for (int i = 0; i < 2 && db->link->pooled; i++) {
+        const char *value = PQparameterStatus(db->conn, reports[i]);
+        writable = writable && !(value && strcmp(value, "on") == 0);
+    }
+    if (!writable)
+        forge_store_unwritable(db);
+    return writable;
 }

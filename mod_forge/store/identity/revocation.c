@@ -213,8 +213,12 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
 forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
                                      const char **why)
 {
-    static const char *const names[] = {"fallback_application_name", "dbname", NULL};
-    const char *const values[] = {"forge events", conninfo, NULL}; /* what conninfo says itself comes last and wins */
+    /* What conninfo says itself comes after our name and wins; what is behind it wins over conninfo. */
+    const char *names[] = {"fallback_application_name", "dbname", "host", "hostaddr", "port", NULL};
+    forge_store_server_t one = {"", "", ""};
+    if (!forge_store_server_choose(p, conninfo, hooks->turn, &one))
+        names[2] = NULL;
+    const char *const values[] = {"forge events", conninfo, one.host, one.address, one.port, NULL};
     forge_listener_t *l = apr_pcalloc(p, sizeof(*l));
     l->p = p;
     l->hooks = hooks;
@@ -244,14 +248,15 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
     return take(l, sent, LOAD_TIME, aloud, why);
 }
 
+static const char ping_sql[] = "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
+                               " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
+                               " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
+                               " ELSE " FORGE_SERVER_SYSTEM " END";
+
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
-    static const char sql[] = "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
-                              " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
-                              " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
-                              " ELSE " FORGE_SERVER_SYSTEM " END";
     const char *args[] = {l->echo};
-    return take(l, PQsendQueryParams(l->conn, sql, 1, NULL, args, NULL, NULL, 0), PING_TIME, in_order, why);
+    return take(l, PQsendQueryParams(l->conn, ping_sql, 1, NULL, args, NULL, NULL, 0), PING_TIME, in_order, why);
 }
 
 const char *forge_store_listener_system(const forge_listener_t *l)

@@ -26,6 +26,7 @@ typedef struct forge_listener_hooks_t {
     void (*heard)(void *baton, const char *words); /* each notification, and each row of a load */
     bool (*patient)(void *baton);                  /* asked ten times a second while it waits; false: give up at once */
     void *baton;
+    int turn; /* how often it was tried in vain: where the string names several servers, another is asked */
 } forge_listener_hooks_t;
 
 /* Connects, listens, and has a notification of its own sent back (a pooler in between may swallow them). A standby and
