@@ -15,12 +15,15 @@
 #include <http_main.h>
 #include <apr_strings.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 APLOG_USE_MODULE(forge);
 
 #define OPENAPI_MAX (8 * 1024 * 1024)
+#define CONNECT_TIMEOUT \
+    "2" /* seconds libpq tries one address, where DBDParams does not say; its own default is no end */
 
 static const forge_routes_t *route_tables;
 static int route_tables_count;
@@ -53,6 +56,8 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)plog;
     for (server_rec *first = s; s; s = s->next) {
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
+        if (!problem && forge_config_enabled(forge_config_of_server(s)))
+            problem = forge_server_dbd_problem(ptemp, s);
         for (server_rec *other = first; other != s && !problem; other = other->next)
             problem = clash(ptemp, s, other);
         if (problem) {
@@ -80,6 +85,7 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
+    setenv("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT, 0);
     forge_util_json_init();
     forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
     forge_live_t *live = router ? forge_live_open(s->process->pool, &why) : NULL;
@@ -97,7 +103,7 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
-    forge_server_all_gates(p);
+    forge_server_all_pools(p);
     forge_http_pump_child(p, s);
     forge_http_pump_watch(forge_server_bell());
     forge_work_background_child(p);

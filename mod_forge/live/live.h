@@ -80,7 +80,7 @@ void forge_live_count(forge_live_t *live, forge_counter_t which);
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
-/* Pool gauges of this child, set by server/lease.c. */
+/* Pool gauges of this child, set by server/pool.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
@@ -172,6 +172,9 @@ void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
 /* Reports that everything committed before `asked` (forge_util_monotonic) is in the table. False if another process
  * listens now. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
+/* Reports which database the listener found, before it loads. If it is another one than before (a fail-over, a restored
+ * copy), all that was known of the realm is forgotten: numbers of sessions and accounts may be given anew. */
+void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system);
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);

@@ -14,6 +14,7 @@
 #include "live_private.h"
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 
 #define TWEAK_SESSION 1000 /* of the hash; the limiter uses small numbers */
 #define TWEAK_USER    1001
+#define TWEAK_SYSTEM  1002
 
 #define LOCK_PATIENCE 1 /* seconds; a writer that hangs for longer must not delay the others */
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
@@ -93,10 +95,13 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 /* --- The table --- */
 
+static forge_live_realm_t *realm_at(forge_live_t *live, uint64_t realm, bool make);
+
 forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id,
                                                 uint64_t *key)
 {
-    uint64_t hash[2], name[2] = {realm, (uint64_t)id};
+    const forge_live_realm_t *at = realm_at(live, realm, false);
+    uint64_t hash[2], name[3] = {realm, (uint64_t)id, at ? see(&at->era) : 0};
     forge_live_hash(live->segment->secret, user ? TWEAK_USER : TWEAK_SESSION, name, sizeof(name), hash);
     *key = hash[1] < KEYS ? hash[1] + KEYS : hash[1];
     return &live->segment->revoked[hash[0] & (FORGE_LIVE_REVOKED_BUCKETS - 1)];
@@ -260,6 +265,23 @@ bool forge_live_events_heard(forge_live_t *live, uint64_t realm, apr_int64_t ask
     return true;
 }
 
+void forge_live_events_system(forge_live_t *live, uint64_t realm, const char *system)
+{
+    forge_live_realm_t *at = realm_at(live, realm, true);
+    uint64_t hash[2];
+    if (!at)
+        return;
+    forge_live_hash(live->segment->secret, TWEAK_SYSTEM, system, strlen(system), hash);
+    uint64_t was = see(&at->system);
+    if (was == hash[0])
+        return;
+    if (was) { /* tokens are looked up in the database until the new list is loaded */
+        put(&at->heard, 0);
+        put(&at->era, see(&at->era) + 1);
+    }
+    put(&at->system, hash[0]);
+}
+
 void forge_live_events_lost(forge_live_t *live, uint64_t realm)
 {
     forge_live_realm_t *at = realm_at(live, realm, false);
@@ -282,6 +304,8 @@ forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const for
     if (value_until(value) >= second && who->epoch < (apr_int64_t)value_epoch(value))
         return FORGE_VERDICT_REVOKED;
     if (see(&sessions->lost) >= second || see(&users->lost) >= second)
+        return FORGE_VERDICT_UNKNOWN;
+    if (at && see(&at->heard) < heard) /* lost meanwhile, perhaps with all entries: nothing found says nothing */
         return FORGE_VERDICT_UNKNOWN;
     return heard && forge_util_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID
                                                                                     : FORGE_VERDICT_UNKNOWN;

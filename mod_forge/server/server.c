@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The run-time state of each virtual host: keys, router, shared segment, and the gate for its database connections.
+ * The run-time state of each virtual host: keys, router, shared segment, and the pool of its database connections.
  */
 #include "server_private.h"
 #include "core/wire/wire.h"
@@ -114,7 +114,7 @@ int forge_server_bell(void)
     return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
 }
 
-void forge_server_all_gates(apr_pool_t *p)
+void forge_server_all_pools(apr_pool_t *p)
 {
     apr_hash_t *pools = apr_hash_make(p), *shares = apr_hash_make(p);
     for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
@@ -123,7 +123,7 @@ void forge_server_all_gates(apr_pool_t *p)
         server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
         server->share = apr_hash_get(shares, identity, APR_HASH_KEY_STRING);
         if (!server->db_pool) {
-            server->db_pool = forge_server_pool_make(p, server->s, forge_server_pool_dbd_max(server->s));
+            server->db_pool = forge_server_pool_make(p, server);
             server->share = forge_server_share_make(p, server->s, forge_server_pool_dbd_max(server->s));
         }
         apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);

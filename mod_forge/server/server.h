@@ -21,7 +21,7 @@ typedef struct forge_server_t {
     forge_router_t *router;
     forge_live_t *live;
     const int *slots;             /* route index → metrics slot */
-    struct forge_pool_t *db_pool; /* lease.c */
+    struct forge_pool_t *db_pool; /* pool.c */
     struct forge_share_t *share;  /* share.c */
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
@@ -34,8 +34,8 @@ forge_server_t *forge_server_of(struct server_rec *s);
 /* Called in the parent, once per configuration. Not OK: keys could not be made, and the log says why. */
 int forge_server_all_make(apr_pool_t *pconf, struct server_rec *main_server, forge_live_t *live,
                           forge_router_t *router);
-/* Called in each child: makes a gate for each pool of mod_dbd. Virtual hosts with the same settings share both. */
-void forge_server_all_gates(apr_pool_t *p);
+/* Called in each child: makes our list for each pool of mod_dbd. Virtual hosts with the same settings share both. */
+void forge_server_all_pools(apr_pool_t *p);
 int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 
 /* --- note.c: what is stored with every request (request_config), even if no handler runs --- */
@@ -96,9 +96,14 @@ forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *serv
                                        forge_db_fn use, void *data);
 /* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
+
+/* --- dbd.c: what is configured for mod_dbd --- */
+
 int forge_server_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
 const char *forge_server_pool_database(apr_pool_t *p,
                                        struct server_rec *s); /* DBDParams as configured for this server; "" without */
+/* Why mod_dbd could make no pool of these numbers, with what is accepted; NULL if it can. */
+const char *forge_server_dbd_problem(apr_pool_t *p, struct server_rec *s);
 
 /* --- share.c: the part of a child's connections that logins may hold --- */
 

@@ -7,12 +7,39 @@
 #include "server.h"
 #include "store/store.h"
 
+/* --- dbd.c: what is configured for mod_dbd --- */
+
+typedef struct forge_dbd_t {
+    int min, keep, max;
+    apr_interval_time_t expire;
+} forge_dbd_t;
+forge_dbd_t forge_server_dbd(struct server_rec *s);
+/* Servers with the same identity share one pool of mod_dbd, and so share one of ours. */
+const char *forge_server_pool_identity(apr_pool_t *p, struct server_rec *s);
+
+/* --- pool.c: the connections of this child --- */
+
+typedef struct forge_pool_t forge_pool_t;
+typedef struct forge_conn_t forge_conn_t;
+/* Made in each child for the first of the servers that share it; ends with p. */
+forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server);
+/* FORGE_E_POOL_EXHAUSTED after `patience`; the reason of an outage at once. */
+forge_status_t forge_server_pool_take(forge_pool_t *pool, apr_interval_time_t patience, forge_conn_t **conn);
+/* Never waits, whatever state the connection is in. */
+void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn);
+void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
+
 /* --- lease.c --- */
 
-struct forge_pool_t *forge_server_pool_make(apr_pool_t *p, struct server_rec *s, int size);
 struct forge_share_t *forge_server_share_make(apr_pool_t *p, struct server_rec *s, int connections);
-/* Servers with the same identity share one pool of mod_dbd, and so must share one gate. */
-const char *forge_server_pool_identity(apr_pool_t *p, struct server_rec *s);
+/* What a session is told: the same for whoever borrows it. answer_timeout: without an answer the connection is given
+ * up. */
+forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout);
+
+/* --- says.c --- */
+
+/* Writes what store/ says to the error log. The baton is the server_rec. */
+void forge_server_store_says(void *baton, bool is_error, const char *tag, const char *message);
 
 /* --- effects.c --- */
 

@@ -45,6 +45,33 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
 /* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool
  * replaces it. Idempotent. */
 void forge_store_db_detach(forge_db_t *db);
+
+/* --- pooled.c: what a pool asks of a connection that nobody uses --- */
+
+/* Like detach, but sends nothing and never waits: an open transaction stays open, and its effects are dropped. The next
+ * attach rolls it back. */
+void forge_store_db_leave(forge_db_t *db);
+/* One round trip: whether the connection still leads to a writable primary, to the same session and the same database.
+ * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. */
+forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p);
+/* The cluster, its timeline, the database and the start that the greeting found. Another text: another database, though
+ * its name may be the same. */
+#define FORGE_STORE_SYSTEM_MAX 96
+const char *forge_store_db_system(const forge_db_t *db);
+typedef struct forge_native_t {
+    bool clean;      /* alive as far as is known, greeted, and outside a transaction */
+    bool unanswered; /* broken because the server kept silent */
+    bool unwritable; /* broken because the server is a standby or read-only */
+    bool mixed_up;   /* broken because statements went to the session of another */
+    bool pooler;     /* something between here and the database makes up the number of the back end */
+} forge_native_t;
+/* The state of a PGconn. Nothing is sent. */
+forge_native_t forge_store_native_state(void *native);
+/* Shuts the connection: whoever has it next must reset it. Idempotent. */
+void forge_store_native_break(void *native);
+
+/* --- db.c again --- */
+
 /* For forgectl and tests: connects by a libpq connection string; closed with p. NULL and *why otherwise. No schema
  * check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);

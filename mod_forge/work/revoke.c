@@ -68,6 +68,7 @@ static void give_up(events_t *e, const char *why)
     if (!e->failed_since)
         e->failed_since = now;
     e->retry_at = now + PAUSE;
+    e->hooks.turn++;
     if (now - e->failed_since > TELL_AFTER && (!e->told_at || now - e->told_at > TELL_EVERY)) {
         e->told_at = now;
         ap_log_error(
@@ -89,6 +90,8 @@ static void begin(events_t *e)
         return;
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
+    if (e->listener)
+        forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener));
     asked = forge_util_monotonic();
     if (!e->listener ||
         !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY + FORGE_REVOKED_STEP, &why)) {
@@ -98,6 +101,7 @@ static void begin(events_t *e)
     forge_live_events_heard(e->server->live, e->server->realm, asked);
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, e->server->s, "FG0444: listening for ended sessions");
     e->failed_since = 0;
+    e->hooks.turn = 0;
 }
 
 static void go_on(events_t *e)
@@ -158,7 +162,7 @@ int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
         e->server = server;
         e->conninfo = conninfo;
-        e->hooks = (forge_listener_hooks_t){heard, patient, e};
+        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0};
         const forge_background_t job = {
             .thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
             .every = TICK,

@@ -103,6 +103,7 @@ void env_postgres_stop(bool immediate)
 {
     if (postgres_pid <= 0)
         return;
+    kill(postgres_pid, SIGCONT);
     kill(postgres_pid, immediate ? SIGQUIT : SIGINT);
     if (!process_wait(postgres_pid, 20))
         kill(postgres_pid, SIGKILL);
@@ -380,8 +381,8 @@ bool env_wait_ready(int seconds)
     return wait_ready(httpd_pid, PORT_MAIN, seconds);
 }
 
-/* Starts the node of this configuration and waits until it serves at that port. */
-static int node_start(const char *conf, port_t port)
+/* Starts the node of this configuration. */
+static int node_launch(const char *conf)
 {
     const char *preload = env_preload();
     const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of(conf), "-DFOREGROUND", NULL};
@@ -397,7 +398,13 @@ static int node_start(const char *conf, port_t port)
                              "-DFOREGROUND",
                              NULL};
     const char *const *argv = getenv("FORGE_TEST_VALGRIND") ? checked : *preload ? plain : plain + 2;
-    int pid = process_start(NULL, argv, path_of("logs/start.log"));
+    return process_start(NULL, argv, path_of("logs/start.log"));
+}
+
+/* The same, and waits until it serves at that port. */
+static int node_start(const char *conf, port_t port)
+{
+    int pid = node_launch(conf);
     if (!wait_ready(pid, port, 30))
         give_up("httpd does not serve",
                 F("%s\n%s", file_read(path_of("logs/start.log"), 0), file_read(path_of("logs/error.log"), 0)));
@@ -425,13 +432,30 @@ void env_httpd_restart(void)
     httpd_start();
 }
 
+static void second_conf_write(const char *lines)
+{
+    mkdir(path_of("run-second"), 0755);
+    httpd_conf_write("second", "run-second", F("Listen 127.0.0.1:%d\n%s", env.ports[PORT_SECOND], lines));
+}
+
 void env_second_start(void)
 {
     if (process_alive(second_pid))
         return;
-    mkdir(path_of("run-second"), 0755);
-    httpd_conf_write("second", "run-second", F("Listen 127.0.0.1:%d\n", env.ports[PORT_SECOND]));
+    second_conf_write("");
     second_pid = node_start("second.conf", PORT_SECOND);
+}
+
+void env_second_launch(const char *lines)
+{
+    env_second_stop();
+    second_conf_write(lines);
+    second_pid = node_launch("second.conf");
+}
+
+bool env_second_ready(int seconds)
+{
+    return wait_ready(second_pid, PORT_SECOND, seconds);
 }
 
 void env_second_stop(void)
@@ -476,6 +500,32 @@ int env_children(int *pids, int max)
     if (dir)
         closedir(dir);
     return found;
+}
+
+/* Sends SIGSTOP, or SIGCONT; a process may run on for a moment, so this waits until it stands. */
+static void freeze(int pid, bool still)
+{
+    kill(pid, still ? SIGSTOP : SIGCONT);
+    for (int i = 0; still && i < 500; i++) {
+        char *after = strrchr(file_read(F("/proc/%d/stat", pid), 0), ')');
+        if (!after || after[2] == 'T' || after[2] == 'Z')
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+}
+
+void env_postgres_freeze(bool still)
+{
+    DIR *dir = opendir("/proc");
+    if (still)
+        freeze(postgres_pid, true); /* first: it makes no more of the others */
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == postgres_pid)
+            freeze(atoi(entry->d_name), still);
+    if (!still)
+        freeze(postgres_pid, false);
+    if (dir)
+        closedir(dir);
 }
 
 /* --- all of it --- */

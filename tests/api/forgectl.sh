@@ -181,6 +181,8 @@ expect 1 '^FAIL +database: no connection' check --dsn "host=$work/nowhere"
 printf 'DBDParams "%s"\nDBDMax 1000\nServerLimit 4\nForgeSecret literal\n' "$DSN" >"$work/site.conf"
 FORGE_DSN=
 expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/site.conf"
+printf 'DBDParams "%s"\nDBDMax "1000"\nServerLimit "4"\nForgeSecret literal\n' "$DSN" >"$work/quoted.conf"
+expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/quoted.conf"
 expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
 expect 1 '^warn +secret: not in a separate file' check --conf "$work/site.conf"
 FORGE_DSN=$DSN

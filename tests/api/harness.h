@@ -65,15 +65,18 @@ void env_heal(void);   /* starts again what a test left stopped; after an outage
 void env_outage(void); /* the case at hand takes the database away from the server */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
-void env_httpd_graceful(void); /* a graceful restart; returns at once */
-void env_httpd_restart(void);  /* stopped and started again: shared memory is lost */
-void env_second_start(void);   /* the second node, when it is not running yet */
+void env_httpd_graceful(void);             /* a graceful restart; returns at once */
+void env_httpd_restart(void);              /* stopped and started again: shared memory is lost */
+void env_second_start(void);               /* the second node, when it is not running yet */
+void env_second_launch(const char *lines); /* anew, with further directives; returns at once */
+bool env_second_ready(int seconds);        /* until its /health/ready is 200 */
 void env_second_stop(void);
 int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
-void env_postgres_start(void);    /* returns when it accepts connections */
-bool env_wait_ready(int seconds); /* until /health/ready is 200 */
-const char *env_dsn(void);        /* the schema's owner */
+void env_postgres_start(void);        /* returns when it accepts connections */
+void env_postgres_freeze(bool still); /* all its processes stand still, or go on */
+bool env_wait_ready(int seconds);     /* until /health/ready is 200 */
+const char *env_dsn(void);            /* the schema's owner */
 
 /* --- site.c: what the doors protect --- */
 

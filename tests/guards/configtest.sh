@@ -287,6 +287,43 @@ for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done
 
+# mod_dbd's numbers, which it takes whatever they are: those of which it can make no pool are refused, with what is accepted.
+pool() { # pool 'lines of mod_dbd', and what the message says of bad ones
+    lines="ForgeSecret file:$tmp/secret
+DBDriver pgsql
+$1"
+    if [ -z "${2:-}" ]; then
+        good "$lines"
+    elif try "$lines"; then
+        fault "'$1' is accepted"
+    else
+        case $said in *"$2"*) ;; *) fault "'$1' is refused without saying '$2': $said" ;; esac
+    fi
+}
+pool 'DBDMax 6'
+pool 'DBDMax "6"'
+pool 'DBDMax 2'
+pool 'DBDMin "0"
+DBDKeep "0"
+DBDMax "2"'
+pool 'DBDMin 12
+DBDKeep 12
+DBDMax 12'
+pool 'DBDMax 1' 'DBDMax 1 cannot work where a child has threads; it must be 2 to 10000'
+pool 'DBDMax "0"' 'DBDMax 0 cannot work where a child has threads; it must be 2 to 10000'
+pool 'DBDMax 10001' 'DBDMax 10001 cannot work where a child has threads; it must be 2 to 10000'
+pool 'DBDKeep 7
+DBDMax "6"' 'DBDKeep 7 (2 if not set) cannot work with DBDMax 6; it must be 0 to 6'
+pool 'DBDKeep 11' 'DBDKeep 11 (2 if not set) cannot work with DBDMax 10; it must be 0 to 10'
+pool 'DBDKeep 0' 'DBDMin 1 (1 if not set) cannot work with DBDKeep 0; it must be 0 to 0'
+pool 'DBDMin "5"
+DBDKeep 4
+DBDMax 12' 'DBDMin 5 (1 if not set) cannot work with DBDKeep 4; it must be 0 to 4'
+pool 'DBDMax 6
+<VirtualHost *:1>
+DBDMax "1"
+</VirtualHost>' 'DBDMax 1 cannot work where a child has threads; it must be 2 to 10000'
+
 # What is shipped and what is documented is accepted.
 here() {
     sed "s|file:/etc/forge/mail.password|file:$tmp/password|; s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|/usr/share/forge/docs|$tmp/assets|"

@@ -50,15 +50,22 @@ static const char *item(apr_pool_t *p, const char *list, int i, bool one_for_all
     return apr_pstrmemdup(p, list, strcspn(list, ","));
 }
 
+/* How many servers are tried. */
+static int servers_count(const dsn_t *dsn)
+{
+    int n = 1;
+    for (const char *c = *value(dsn, "hostaddr") ? value(dsn, "hostaddr") : value(dsn, "host"); *c; c++)
+        n += *c == ',';
+    return n;
+}
+
 /* "host:port" of every server that is tried, one a line. An address goes before the name that it belongs to. */
 static const char *servers_of(apr_pool_t *p, const dsn_t *dsn)
 {
     const char *hosts = value(dsn, "host"), *addresses = value(dsn, "hostaddr"), *ports = value(dsn, "port"),
                *servers = "";
     const PQconninfoOption *usual = option(dsn->otherwise, "port");
-    int n = 1;
-    for (const char *c = *addresses ? addresses : hosts; *c; c++)
-        n += *c == ',';
+    int n = servers_count(dsn);
     for (int i = 0; i < n; i++) {
         const char *address = item(p, addresses, i, false), *host = item(p, hosts, i, false),
                    *port = item(p, ports, i, true);
@@ -80,6 +87,19 @@ static const char *name_of(apr_pool_t *p, dsn_t dsn)
     else if (!*database)
         database = user_of(&dsn);
     return apr_pstrcat(p, "service=", service, "\n", servers_of(p, &dsn), "dbname=", database, NULL);
+}
+
+bool forge_store_server_choose(apr_pool_t *p, const char *conninfo, int turn, forge_store_server_t *server)
+{
+    PQconninfoOption *said = PQconninfoParse(conninfo, NULL);
+    const dsn_t dsn = {.said = said};
+    int n = said ? servers_count(&dsn) : 1, last = n - 1 - (turn - 1) % n;
+    if (turn > 0 && n > 1)
+        *server = (forge_store_server_t){.host = item(p, value(&dsn, "host"), last, false),
+                                         .address = item(p, value(&dsn, "hostaddr"), last, false),
+                                         .port = item(p, value(&dsn, "port"), last, true)};
+    PQconninfoFree(said);
+    return turn > 0 && n > 1;
 }
 
 const char *forge_store_database_name(apr_pool_t *p, const char *conninfo)

@@ -19,7 +19,8 @@ static const char settings_sql[] =
     "'ISO, YMD', false),"
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
     " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, "
-    "pg_temp', false), set_config('forge.user_quota', $4, false)";
+    "pg_temp', false), set_config('forge.session', $4, false), set_config('forge.user_quota', $5, "
+    "false), " FORGE_SERVER_UNWRITABLE " AS unwritable, " FORGE_SERVER_SYSTEM " AS system, pg_backend_pid() AS pid";
 static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
 
 /* The answer to one statement that is followed by a sync of its own. */
@@ -41,23 +42,43 @@ static PGresult *answer_of(forge_db_t *db, apr_int64_t deadline)
 static bool greeting_send(forge_db_t *db, bool schema)
 {
     char statement[24], idle[24], quota[48] = "";
-    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge", quota};
+    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge", db->link->session, quota};
     if (db->settings.quota_rows > 0)
         snprintf(quota, sizeof(quota), "%" APR_INT64_T_FMT " %" APR_INT64_T_FMT, db->settings.quota_rows,
                  db->settings.quota_bytes);
     snprintf(statement, sizeof(statement), "%" APR_INT64_T_FMT, db->settings.statement_timeout / 1000);
     snprintf(idle, sizeof(idle), "%" APR_INT64_T_FMT, db->settings.idle_timeout / 1000);
-    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 4, NULL, args, NULL, NULL, 0) &&
+    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 5, NULL, args, NULL, NULL, 0) &&
            PQpipelineSync(db->conn) &&
            (!schema ||
             (PQsendQueryParams(db->conn, schema_sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(db->conn)));
 }
 
-/* Whether the settings took; says why not. */
-static forge_status_t settings_judge(const forge_db_t *db, const PGresult *answer)
+/* A name for the session that no other session has. */
+static void session_name(forge_link_t *link)
 {
-    if (PQresultStatus(answer) == PGRES_TUPLES_OK)
-        return FORGE_OK;
+    unsigned char dice[(FORGE_STORE_SESSION_MAX - 1) / 2];
+    forge_util_random(dice, sizeof(dice));
+    for (size_t i = 0; i < sizeof(dice); i++)
+        snprintf(link->session + 2 * i, 3, "%02x", dice[i]);
+}
+
+static const char *column(const PGresult *answer, const char *name)
+{
+    return PQgetvalue(answer, 0, PQfnumber(answer, name));
+}
+
+/* Whether the settings took, and whether the server is the right kind; says why not. */
+static forge_status_t settings_judge(forge_db_t *db, const PGresult *answer)
+{
+    if (PQresultStatus(answer) == PGRES_TUPLES_OK) {
+        apr_cpystrn(db->link->system, column(answer, "system"), sizeof(db->link->system));
+        db->link->pooler = atoi(column(answer, "pid")) != PQbackendPID(db->conn);
+        if (!db->link->pooled || strcmp(column(answer, "unwritable"), "f") == 0)
+            return FORGE_OK;
+        forge_store_unwritable(db);
+        return FORGE_E_DATABASE_DOWN;
+    }
     const char *message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
     forge_store_say(db, true, "FG0202", "could not set up a database connection: %s",
                     message ? message : PQerrorMessage(db->conn));
@@ -88,6 +109,7 @@ static forge_status_t greet(forge_db_t *db, bool schema)
 {
     apr_int64_t deadline = forge_store_deadline(db);
     PGresult *settings = NULL, *version = NULL;
+    session_name(db->link);
     forge_status_t status = FORGE_E_DATABASE_DOWN;
     if (!greeting_send(db, schema)) {
         forge_store_say(db, true, "FG0205", "could not write to the database: %s", PQerrorMessage(db->conn));
@@ -97,6 +119,7 @@ static forge_status_t greet(forge_db_t *db, bool schema)
     settings = answer_of(db, deadline);
     if (schema && PQstatus(db->conn) == CONNECTION_OK)
         version = answer_of(db, deadline);
+    db->link->pooled |= schema;
     status = settings_judge(db, settings);
     if (status == FORGE_OK && schema)
         status = schema_judge(db, version);
@@ -106,6 +129,7 @@ static forge_status_t greet(forge_db_t *db, bool schema)
         forge_store_break(db);
     const char *encoding = PQparameterStatus(db->conn, "server_encoding");
     db->link->utf8 = encoding && strcmp(encoding, "SQL_ASCII") != 0;
+    db->link->statement_timeout = db->settings.statement_timeout;
     db->link->ready = status == FORGE_OK;
     db->link->quota_rows = db->settings.quota_rows;
     db->link->quota_bytes = db->settings.quota_bytes;
@@ -114,10 +138,11 @@ static forge_status_t greet(forge_db_t *db, bool schema)
 
 /* --- attach and detach --- */
 
-/* Virtual hosts with other quotas may share a pool. */
-static bool same_quota(const forge_db_t *db)
+/* Virtual hosts with other time-outs or quotas may share a pool. */
+static bool same_settings(const forge_db_t *db)
 {
-    return db->link->quota_rows == db->settings.quota_rows && db->link->quota_bytes == db->settings.quota_bytes;
+    return db->link->statement_timeout == db->settings.statement_timeout &&
+           db->link->quota_rows == db->settings.quota_rows && db->link->quota_bytes == db->settings.quota_bytes;
 }
 
 static apr_status_t detach_cleanup(void *db)
@@ -147,10 +172,12 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
         if (PQstatus(db->conn) != CONNECTION_OK)
             return FORGE_E_DATABASE_DOWN;
     }
-    if (db->link->ready && same_quota(db))
-        db->activity_due = *db->activity != '\0';
+    if (!db->link->ready)
+        FORGE_TRY(greet(db, true));
+    else if (!same_settings(db))
+        FORGE_TRY(greet(db, false));
     else
-        FORGE_TRY(greet(db, !db->link->ready));
+        db->activity_due = *db->activity != '\0';
     apr_pool_cleanup_register(p, db, detach_cleanup, apr_pool_cleanup_null);
     *out = db;
     return FORGE_OK;

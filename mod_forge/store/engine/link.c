@@ -49,7 +49,8 @@ void forge_store_link_forget(forge_link_t *link)
 static void link_renew(forge_link_t *link)
 {
     forge_store_link_forget(link);
-    link->ready = false;
+    link->ready = link->pooled = link->unanswered = link->unwritable = link->mixed_up = link->pooler = false;
+    link->system[0] = link->session[0] = '\0';
     link->named_at = 0;
 }
 
@@ -78,6 +79,11 @@ static void no_notice(void *baton, const char *message)
 {
     (void)baton;
     (void)message;
+}
+
+const forge_link_t *forge_store_link_kept(const PGconn *conn)
+{
+    return PQinstanceData(conn, on_event);
 }
 
 forge_link_t *forge_store_link_of(PGconn *conn)

@@ -175,6 +175,8 @@ static forge_status_t failure(forge_db_t *db, const char *name, const PGresult *
     db->again = row->again;
     if (status == FORGE_E_SCHEMA_OUTDATED)
         db->link->ready = false;
+    if (code && strcmp(code, "25006") == 0 && db->link->pooled)
+        forge_store_unwritable(db);
     if (status == FORGE_E_INTERNAL)
         forge_store_say(db, true, FORGE_STORE_TAG_FAULT, "statement %s failed: %s (%s)", name,
                         message ? message : "unexpected result", code ? code : "-");
@@ -207,7 +209,7 @@ static forge_status_t batch_judge(batch_t *b, bool inside, verdict_t *verdict)
     forge_db_t *db = b->db;
     *verdict = FINAL;
     if (b->failed < 0 && b->answer && b->synced)
-        return FORGE_OK;
+        return forge_store_writable(db) ? FORGE_OK : FORGE_E_DATABASE_DOWN;
     if (b->failed < 0 && PQstatus(db->conn) == CONNECTION_OK)
         forge_store_break(db); /* a half answer: whether it was committed nobody knows */
     if (statement_lost(b)) {

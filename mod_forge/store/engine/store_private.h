@@ -17,18 +17,40 @@
 #define FORGE_STORE_RETRIES        3     /* times a serialisation failure or a deadlock is tried again */
 #define FORGE_STORE_ACTIVITY_GAP   10000 /* microseconds for which a plain read leaves application_name as it is */
 
+/* Longest mark of a session. */
+#define FORGE_STORE_SESSION_MAX 33
+
+/* --- what a connection must lead to (SECURITY 69) --- */
+
+#define FORGE_SERVER_UNWRITABLE "(pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)"
+/* The cluster, its timeline, the database and the start of the server: another text after a fail-over and after a
+ * snapshot was restored, even where both copies count the same timeline. */
+#define FORGE_SERVER_SYSTEM \
+    "CASE WHEN pg_is_in_recovery() THEN '' ELSE (SELECT system_identifier::text FROM pg_control_system()) || ':'" \
+    " || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':'" \
+    " || (SELECT oid::text FROM pg_database WHERE datname = current_database()) || ':'" \
+    " || extract(epoch FROM pg_postmaster_start_time())::text END"
+
 /* --- db.c --- */
 
 enum { FORGE_STORE_SLOTS = 1024 }; /* power of two above FORGE_STORE_PREPARED_MAX */
 
 /* What we know of the session behind a PGconn. It lives and dies with the PGconn and is emptied by PQreset. */
 typedef struct forge_link_t {
-    bool ready;   /* settings done and schema new enough */
-    bool suspect; /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
-    bool utf8;    /* the server vouches for the encoding of text */
-    int pid;      /* back end that all this was learned from */
-    apr_int64_t quota_rows, quota_bytes; /* as the session was last told */
-    apr_int64_t named_at;                /* when application_name was last set */
+    bool ready;      /* settings done and schema new enough */
+    bool suspect;    /* the back end's statements are not the ones below: DEALLOCATE ALL goes out before the next one */
+    bool utf8;       /* the server vouches for the encoding of text */
+    bool pooled;     /* of the module, which needs a writable primary; forgectl reads a standby too */
+    bool unanswered; /* the server kept silent for too long */
+    bool unwritable; /* a standby, or a server that is read-only */
+    bool mixed_up;   /* statements went to the session of another */
+    bool pooler;     /* PQbackendPID is made up */
+    char system[FORGE_STORE_SYSTEM_MAX];   /* which database this is */
+    char session[FORGE_STORE_SESSION_MAX]; /* our own mark in the session: who reads another has been given another */
+    apr_interval_time_t statement_timeout; /* as the session has it */
+    apr_int64_t quota_rows, quota_bytes;   /* as the session was last told */
+    int pid;                               /* back end that all this was learned from */
+    apr_int64_t named_at;                  /* when application_name was last set */
     int count;
     char *names[FORGE_STORE_SLOTS]; /* prepared statements, open addressing */
 } forge_link_t;
@@ -58,6 +80,8 @@ struct forge_db_t {
 
 /* The link of a connection, made at the first meeting; NULL without memory. */
 forge_link_t *forge_store_link_of(PGconn *conn);
+/* The same as it was left, of a connection that may be broken; NULL before the first meeting. */
+const forge_link_t *forge_store_link_kept(const PGconn *conn);
 bool forge_store_link_has(const forge_link_t *link, const char *name);
 void forge_store_link_add(forge_link_t *link, const char *name);
 /* Nothing is prepared any more. */
@@ -79,6 +103,20 @@ PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline);
 void forge_store_break(forge_db_t *db);
 /* Looks, without waiting, whether the server has closed an idle connection. */
 bool forge_store_alive(PGconn *conn);
+/* Whether this server takes writes, as far as its own reports tell (PostgreSQL 14 and later); without a question. When
+ * it does not, the connection is broken. */
+bool forge_store_writable(forge_db_t *db);
+/* Notes that the server does not take writes, and breaks the connection. */
+void forge_store_unwritable(forge_db_t *db);
+
+/* --- database.c --- */
+
+typedef struct forge_store_server_t {
+    const char *host, *address, *port; /* "" where the connection string says nothing */
+} forge_store_server_t;
+/* Which of several servers of a connection string a try goes to. The first (turn 0) goes to all in their order: false,
+ * as with one server. Those after it go to one alone, from the last on, because libpq waits at a server that hangs. */
+bool forge_store_server_choose(apr_pool_t *p, const char *conninfo, int turn, forge_store_server_t *server);
 
 /* --- run.c --- */
 

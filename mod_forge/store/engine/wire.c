@@ -6,6 +6,7 @@
 #include "store/store.h"
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
 apr_int64_t forge_store_deadline(const forge_db_t *db)
@@ -33,6 +34,8 @@ static void advance(forge_db_t *db, apr_int64_t deadline)
 {
     int unsent = PQflush(db->conn);
     int ready = unsent < 0 ? -1 : wait_for(PQsocket(db->conn), (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline);
+    if (ready == 0 && db->link)
+        db->link->unanswered = true;
     if (ready == 0)
         forge_store_say(db, true, "FG0201", "no answer from the database for %d ms, its connection is dropped",
                         (int)(db->settings.answer_timeout / 1000));
@@ -48,15 +51,21 @@ PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline)
     return PQgetResult(db->conn);
 }
 
-void forge_store_break(forge_db_t *db)
+void forge_store_native_break(void *native)
 {
-    int fd = PQsocket(db->conn);
+    PGconn *conn = native;
+    int fd = PQsocket(conn);
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
     /* What the kernel still holds for us comes before the end of file that libpq has to see; the bound is far above any
      * socket buffer. */
-    for (int i = 0; i < 10000 && PQstatus(db->conn) == CONNECTION_OK; i++)
-        PQconsumeInput(db->conn);
+    for (int i = 0; i < 10000 && PQstatus(conn) == CONNECTION_OK; i++)
+        PQconsumeInput(conn);
+}
+
+void forge_store_break(forge_db_t *db)
+{
+    forge_store_native_break(db->conn);
 }
 
 bool forge_store_alive(PGconn *conn)
@@ -70,4 +79,25 @@ bool forge_store_alive(PGconn *conn)
         (void)PQisBusy(conn);
     }
     return PQstatus(conn) == CONNECTION_OK;
+}
+
+void forge_store_unwritable(forge_db_t *db)
+{
+    if (!db->link->unwritable)
+        forge_store_say(db, true, "FG0210", "the database server is a standby or read-only, its connection is dropped");
+    db->link->unwritable = true;
+    forge_store_break(db);
+}
+
+bool forge_store_writable(forge_db_t *db)
+{
+    static const char *const reports[] = {"in_hot_standby", "default_transaction_read_only"};
+    bool writable = true;
+    for (int i = 0; i < 2 && db->link->pooled; i++) {
+        const char *value = PQparameterStatus(db->conn, reports[i]);
+        writable = writable && !(value && strcmp(value, "on") == 0);
+    }
+    if (!writable)
+        forge_store_unwritable(db);
+    return writable;
 }

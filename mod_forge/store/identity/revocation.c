@@ -48,7 +48,9 @@ struct forge_listener_t {
     PGconn *conn;
     apr_pool_t *p;
     const forge_listener_hooks_t *hooks;
-    bool echoed; /* our own notification came back */
+    char echo[40]; /* what we say to ourselves: no other listener says it */
+    bool echoed;   /* it came back */
+    const char *system;
 };
 
 static apr_status_t close_listener(void *conn)
@@ -87,7 +89,7 @@ static void hear(forge_listener_t *l)
 {
     PGnotify *n;
     while ((n = PQnotifies(l->conn))) {
-        if (n->be_pid == PQbackendPID(l->conn) && strcmp(n->extra, "echo") == 0)
+        if (strcmp(n->extra, l->echo) == 0) /* a pooler makes up PQbackendPID: only the word tells */
             l->echoed = true;
         else
             l->hooks->heard(l->hooks->baton, n->extra);
@@ -116,8 +118,38 @@ static PGresult *next_result(forge_listener_t *l, apr_int64_t deadline, bool *ov
     return result;
 }
 
-/* Takes the results of what was sent; the first column of each row is heard when `aloud`, and must be "t" otherwise. */
-static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool aloud, const char **why)
+/* What is done with the first column of each row; false: *why says what is wrong with it. */
+typedef bool (*column_fn)(forge_listener_t *l, const char *value, const char **why);
+
+static bool aloud(forge_listener_t *l, const char *value, const char **why)
+{
+    (void)why;
+    l->hooks->heard(l->hooks->baton, value);
+    return true;
+}
+
+static bool silent(forge_listener_t *l, const char *value, const char **why)
+{
+    (void)l, (void)value, (void)why;
+    return true;
+}
+
+/* "t" and the database's name: the session that listens, on a server that takes writes, and the same database as
+ * before. */
+static bool in_order(forge_listener_t *l, const char *value, const char **why)
+{
+    *why = strcmp(value, "unwritable") == 0 ? "the server is a standby or read-only"
+           : strcmp(value, "deaf") == 0     ? "this connection is not the one that listens; a pooler between here and "
+                                              "the database must pool by session"
+           : l->system && strcmp(value, l->system) != 0 ? "the database was replaced by another one"
+                                                        : NULL;
+    if (!*why && !l->system)
+        l->system = apr_pstrdup(l->p, value);
+    return !*why;
+}
+
+/* Takes the results of what was sent. */
+static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, column_fn each, const char **why)
 {
     apr_int64_t deadline = forge_util_monotonic() + time;
     bool good = true, over = false;
@@ -132,15 +164,8 @@ static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, bool 
             *why = last_words(l);
             good = false;
         }
-        for (int i = 0; good && i < PQntuples(result); i++) {
-            if (aloud)
-                l->hooks->heard(l->hooks->baton, PQgetvalue(result, i, 0));
-            else if (strcmp(PQgetvalue(result, i, 0), "t") != 0) {
-                *why = "this connection is not the one that listens; a pooler between here and the database must pool "
-                       "by session";
-                good = false;
-            }
-        }
+        for (int i = 0; good && i < PQntuples(result); i++)
+            good = each(l, PQgetvalue(result, i, 0), why);
         PQclear(result);
     }
     hear(l);
@@ -166,9 +191,18 @@ static bool connect_sliced(forge_listener_t *l, const char **why)
 /* A pooler that gives every statement another back end would leave us deaf: our own voice must come back. */
 static bool listen_echoed(forge_listener_t *l, const char **why)
 {
-    if (!take(l, PQsendQuery(l->conn, "LISTEN " CHANNEL), PING_TIME, false, why))
+    unsigned char dice[16];
+    const char *args[] = {l->echo};
+    forge_util_random(dice, sizeof(dice));
+    apr_snprintf(l->echo, sizeof(l->echo), "echo-%s", forge_util_hex(l->p, dice, sizeof(dice)));
+    if (!take(l,
+              PQsendQueryParams(l->conn, "SELECT set_config('forge.session', $1, false)", 1, NULL, args, NULL, NULL, 0),
+              PING_TIME, silent, why))
         return false;
-    if (!take(l, PQsendQuery(l->conn, "SELECT pg_notify('" CHANNEL "', 'echo') IS NOT NULL"), PING_TIME, false, why))
+    if (!take(l, PQsendQuery(l->conn, "LISTEN " CHANNEL), PING_TIME, silent, why))
+        return false;
+    if (!take(l, PQsendQueryParams(l->conn, "SELECT pg_notify('" CHANNEL "', $1)", 1, NULL, args, NULL, NULL, 0),
+              PING_TIME, silent, why))
         return false;
     if (!l->echoed && !forge_store_listener_wait(l, PING_TIME, why))
         return false;
@@ -179,8 +213,12 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
 forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
                                      const char **why)
 {
-    static const char *const names[] = {"fallback_application_name", "dbname", NULL};
-    const char *const values[] = {"forge events", conninfo, NULL}; /* what conninfo says itself comes last and wins */
+    /* What conninfo says itself comes after our name and wins; what is behind it wins over conninfo. */
+    const char *names[] = {"fallback_application_name", "dbname", "host", "hostaddr", "port", NULL};
+    forge_store_server_t one = {"", "", ""};
+    if (!forge_store_server_choose(p, conninfo, hooks->turn, &one))
+        names[2] = NULL;
+    const char *const values[] = {"forge events", conninfo, one.host, one.address, one.port, NULL};
     forge_listener_t *l = apr_pcalloc(p, sizeof(*l));
     l->p = p;
     l->hooks = hooks;
@@ -191,7 +229,8 @@ forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const 
     }
     apr_pool_cleanup_register(p, l->conn, close_listener, apr_pool_cleanup_null);
     PQsetNoticeProcessor(l->conn, drop_notice, NULL);
-    if (!connect_sliced(l, why) || PQsetnonblocking(l->conn, 1) != 0 || !listen_echoed(l, why))
+    if (!connect_sliced(l, why) || PQsetnonblocking(l->conn, 1) != 0 || !listen_echoed(l, why) ||
+        !forge_store_listener_ping(l, why))
         return NULL;
     return l;
 }
@@ -206,13 +245,23 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
     int sent = PQsendQueryParams(l->conn, load_sql, 1, NULL, args, NULL, NULL, 0);
     if (sent)
         PQsetSingleRowMode(l->conn);
-    return take(l, sent, LOAD_TIME, true, why);
+    return take(l, sent, LOAD_TIME, aloud, why);
 }
+
+static const char ping_sql[] = "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
+                               " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
+                               " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
+                               " ELSE " FORGE_SERVER_SYSTEM " END";
 
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
-    return take(l, PQsendQuery(l->conn, "SELECT '" CHANNEL "' IN (SELECT pg_listening_channels())"), PING_TIME, false,
-                why);
+    const char *args[] = {l->echo};
+    return take(l, PQsendQueryParams(l->conn, ping_sql, 1, NULL, args, NULL, NULL, 0), PING_TIME, in_order, why);
+}
+
+const char *forge_store_listener_system(const forge_listener_t *l)
+{
+    return l->system;
 }
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)

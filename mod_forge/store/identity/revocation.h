@@ -26,10 +26,12 @@ typedef struct forge_listener_hooks_t {
     void (*heard)(void *baton, const char *words); /* each notification, and each row of a load */
     bool (*patient)(void *baton);                  /* asked ten times a second while it waits; false: give up at once */
     void *baton;
+    int turn; /* how often it was tried in vain: where the string names several servers, another is asked */
 } forge_listener_hooks_t;
 
-/* Connects, listens, and has a notification of its own sent back (a pooler in between may swallow them). Takes 2 s at
- * most, beside the resolution of a name. Closed with p. NULL and *why when it could not. `hooks` is kept. */
+/* Connects, listens, and has a notification of its own sent back (a pooler in between may swallow them). A standby and
+ * a server that is read-only are of no use: what ends is written elsewhere. Takes 2 s at most, beside the resolution of
+ * a name. Closed with p. NULL and *why when it could not. `hooks` is kept. */
 forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
                                      const char **why);
 /* Hears everything that ended within the last `longest`. False: the connection is of no more use, *why says so; as with
@@ -37,6 +39,9 @@ forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const 
 bool forge_store_listener_load(forge_listener_t *listener, apr_interval_time_t longest, const char **why);
 /* One round trip of at most 1 s. All that was committed before this call has been heard when it returns true. */
 bool forge_store_listener_ping(forge_listener_t *listener, const char **why);
+/* Which database this is: cluster, timeline, and number of the database. Another text than of the last listener: the
+ * database was replaced, and what is known of revocations is not of this one. */
+const char *forge_store_listener_system(const forge_listener_t *listener);
 /* Hears what comes within `time`. */
 bool forge_store_listener_wait(forge_listener_t *listener, apr_interval_time_t time, const char **why);
 

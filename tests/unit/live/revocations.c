@@ -312,6 +312,30 @@ START_TEST(too_many_realms)
 }
 END_TEST
 
+/* After a fail-over or a restored copy numbers of sessions may be given again: what is known of the old database counts
+ * no more, and nothing is valid until the new one is loaded. */
+START_TEST(a_replaced_database_is_loaded_anew)
+{
+    hear(REALM);
+    hear(OTHER);
+    forge_live_events_system(live, REALM, "7000:00000001:5");
+    forge_live_revoke_session(live, REALM, 12, now + apr_time_from_sec(100));
+    forge_live_revoke_user(live, REALM, 7, 3, now + apr_time_from_sec(100));
+    forge_live_revoke_session(live, OTHER, 12, now + apr_time_from_sec(100));
+    forge_live_events_system(live, REALM, "7000:00000001:5");
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_REVOKED);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 13), FORGE_VERDICT_VALID);
+    forge_live_events_system(live, REALM, "7000:00000002:5");
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_UNKNOWN);
+    ck_assert_int_eq(verdict(REALM, 7, 0, 13), FORGE_VERDICT_UNKNOWN);
+    ck_assert_int_eq(verdict(OTHER, 8, 0, 12), FORGE_VERDICT_REVOKED);
+    forge_live_revoke_session(live, REALM, 13, now + apr_time_from_sec(100));
+    hear(REALM);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_VALID);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 13), FORGE_VERDICT_REVOKED);
+}
+END_TEST
+
 START_TEST(shown)
 {
     hear(REALM);
@@ -376,6 +400,7 @@ Suite *forge_test_live_revocations(void)
     tcase_add_test(tc, a_writer_stands_still);
     tcase_add_test(tc, one_leads);
     tcase_add_test(tc, too_many_realms);
+    tcase_add_test(tc, a_replaced_database_is_loaded_anew);
     tcase_add_test(tc, shown);
     tcase_add_test(tc, children_at_once);
     suite_add_tcase(s, tc);

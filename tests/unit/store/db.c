@@ -409,6 +409,84 @@ START_TEST(detach_rolls_back)
 }
 END_TEST
 
+/* Giving a connection back says nothing to the server; the next user finds it clean all the same. */
+START_TEST(leaving_says_nothing)
+{
+    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a int)");
+    ck_assert(forge_store_native_state(conn).clean);
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    forge_test_pg_do(db, forge_test_pool, "INSERT INTO kept VALUES (1)");
+    forge_store_db_leave(db);
+    forge_store_db_leave(db);
+    ck_assert_int_eq(PQtransactionStatus(conn), PQTRANS_INTRANS);
+    ck_assert(!forge_store_native_state(conn).clean);
+    db = forge_test_pg_attach(forge_test_pool, conn);
+    ck_assert(forge_store_native_state(conn).clean);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT count(*) FROM kept"), "0");
+    forge_store_native_break(conn);
+    forge_store_native_break(conn);
+    ck_assert(!forge_store_native_state(conn).clean);
+}
+END_TEST
+
+static const char *statement_timeout_of(apr_interval_time_t statement)
+{
+    const forge_db_settings_t settings = {statement, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0};
+    forge_store_db_leave(db);
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
+                     FORGE_OK);
+    return forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('statement_timeout')");
+}
+
+/* Hosts that share connections may differ in ForgeStatementTimeout. */
+START_TEST(timeout_is_that_of_each_use)
+{
+    ck_assert_str_eq(statement_timeout_of(APR_USEC_PER_SEC), "1s");
+    ck_assert_str_eq(statement_timeout_of(3 * APR_USEC_PER_SEC), "3s");
+    ck_assert_str_eq(statement_timeout_of(APR_USEC_PER_SEC), "1s");
+}
+END_TEST
+
+/* That a connection lives does not say that it leads to the right server. */
+START_TEST(a_ping_asks_who_answers)
+{
+    ck_assert_int_eq(forge_store_db_ping(db, forge_test_pool), FORGE_OK);
+    ck_assert_int_gt(strlen(forge_store_db_system(db)), 30);
+    PQclear(PQexec(conn, "SELECT set_config('forge.session', 'that of another', false)"));
+    ck_assert_int_eq(forge_store_db_ping(db, forge_test_pool), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+    ck_assert(!forge_store_native_state(conn).unwritable);
+}
+END_TEST
+
+/* PostgreSQL 14 and later tell when the server becomes read-only; an answer that says so is not believed. */
+START_TEST(an_answer_of_a_read_only_server_is_none)
+{
+    ck_assert_int_eq(sql("SELECT 1"), FORGE_OK);
+    PQclear(PQexec(conn, "SET default_transaction_read_only = on"));
+    ck_assert_int_eq(sql("SELECT 1"), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+    ck_assert(forge_store_native_state(conn).unwritable);
+}
+END_TEST
+
+START_TEST(a_refused_write_drops_the_connection)
+{
+    forge_test_pg_do(db, forge_test_pool, "CREATE TABLE kept (a int)");
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    ck_assert_int_eq(sql("SELECT set_config('transaction_read_only', 'on', true)"), FORGE_OK);
+    ck_assert_int_eq(sql("INSERT INTO kept VALUES (1)"), FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+    ck_assert(forge_store_native_state(conn).unwritable);
+    PQreset(conn);
+    PQclear(PQexec(conn, "SET default_transaction_read_only = on"));
+    const forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
+    ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
+                     FORGE_E_DATABASE_DOWN);
+    ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
+}
+END_TEST
+
 START_TEST(states_have_meanings)
 {
     static const struct {
@@ -420,8 +498,8 @@ START_TEST(states_have_meanings)
         {"57014", FORGE_E_TIMEOUT},         {"55P03", FORGE_E_TIMEOUT},         {"53300", FORGE_E_DATABASE_DOWN},
         {"08006", FORGE_E_DATABASE_DOWN},   {"57P03", FORGE_E_DATABASE_DOWN},   {"53100", FORGE_E_STORAGE_FULL},
         {"42P01", FORGE_E_SCHEMA_OUTDATED}, {"42703", FORGE_E_SCHEMA_OUTDATED}, {"3F000", FORGE_E_SCHEMA_OUTDATED},
-        {"25006", FORGE_E_DATABASE_DOWN},   {"40001", FORGE_E_DATABASE_DOWN},   {"40P01", FORGE_E_DATABASE_DOWN},
-        {"XX000", FORGE_E_INTERNAL},        {"P0001", FORGE_E_INTERNAL},        {"22012", FORGE_E_INTERNAL},
+        {"40001", FORGE_E_DATABASE_DOWN},   {"40P01", FORGE_E_DATABASE_DOWN},   {"XX000", FORGE_E_INTERNAL},
+        {"P0001", FORGE_E_INTERNAL},        {"22012", FORGE_E_INTERNAL},        {"25006", FORGE_E_DATABASE_DOWN},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         const char *text = apr_psprintf(
@@ -554,6 +632,11 @@ Suite *forge_test_store_db(void)
     tcase_add_test(tc, activity_is_seen);
     tcase_add_test(tc, activity_of_what_writes);
     tcase_add_test(tc, detach_rolls_back);
+    tcase_add_test(tc, leaving_says_nothing);
+    tcase_add_test(tc, timeout_is_that_of_each_use);
+    tcase_add_test(tc, a_ping_asks_who_answers);
+    tcase_add_test(tc, an_answer_of_a_read_only_server_is_none);
+    tcase_add_test(tc, a_refused_write_drops_the_connection);
     tcase_add_test(tc, states_have_meanings);
     tcase_add_test(tc, constraints_have_names);
     tcase_add_test(tc, parameters_are_counted);

@@ -5,6 +5,10 @@
 #include "schema.h"
 #include "store/identity/identity.h"
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static apr_array_header_t *words; /* what was heard, without doubles side by side */
 static bool patience;
@@ -39,7 +43,7 @@ static bool is_patient(void *baton)
     return patience;
 }
 
-static const forge_listener_hooks_t hooks = {on_word, is_patient, NULL};
+static const forge_listener_hooks_t hooks = {on_word, is_patient, NULL, 0};
 
 static forge_listener_t *listen_as(const char *conninfo)
 {
@@ -232,15 +236,43 @@ START_TEST(deaf_connections_are_noticed)
 {
     const char *why = "";
     const char *deaf = apr_pstrcat(forge_test_pool, forge_test_dsn, " options='-c search_path=deaf,pg_catalog'", NULL);
-    sql("DROP SCHEMA IF EXISTS deaf CASCADE; CREATE SCHEMA deaf;"
-        "CREATE FUNCTION deaf.pg_listening_channels() RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'other' $$");
+    sql("DROP SCHEMA IF EXISTS deaf CASCADE; CREATE SCHEMA deaf");
     forge_listener_t *l = listen_as(deaf);
+    sql("CREATE FUNCTION deaf.pg_listening_channels() RETURNS SETOF text LANGUAGE sql AS $$ SELECT 'other' $$");
     ck_assert(!forge_store_listener_ping(l, &why));
     ck_assert_msg(strstr(why, "pooler") != NULL, "%s", why);
     sql("CREATE FUNCTION deaf.pg_notify(text, text) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$");
     why = "";
     ck_assert_ptr_null(forge_store_listen(forge_test_pool, deaf, &hooks, &why));
     ck_assert_msg(strstr(why, "pooler") != NULL, "%s", why);
+}
+END_TEST
+
+/* The first of two servers accepts connections and says nothing: the next try goes to the other one. */
+START_TEST(a_silent_server_is_passed_over)
+{
+    const char *why = "", *dir = apr_pstrcat(forge_test_pool, "/tmp/forge-silent-XXXXXX", NULL);
+    ck_assert_ptr_nonnull(mkdtemp((char *)dir));
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    apr_snprintf(name.sun_path, sizeof(name.sun_path), "%s/.s.PGSQL.5432", dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert(bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0 && listen(fd, 8) == 0);
+    const char *rest = strchr(forge_test_dsn, ' ');
+    const char *first = apr_pstrmemdup(forge_test_pool, forge_test_dsn, (apr_size_t)(rest - forge_test_dsn));
+    ck_assert_int_eq(strncmp(first, "host=", 5), 0);
+    const char *both = apr_psprintf(forge_test_pool, "host=%s,%s%s user=forge_app", dir, first + 5, rest);
+    forge_listener_hooks_t next = hooks;
+    ck_assert_ptr_null(forge_store_listen(forge_test_pool, both, &next, &why));
+    ck_assert_str_eq(why, "the database does not answer");
+    next.turn = 1;
+    ck_assert_msg(forge_store_listen(forge_test_pool, both, &next, &why) != NULL, "%s", why);
+    next.turn = 2;
+    ck_assert_ptr_null(forge_store_listen(forge_test_pool, both, &next, &why));
+    next.turn = 3;
+    ck_assert_msg(forge_store_listen(forge_test_pool, both, &next, &why) != NULL, "%s", why);
+    close(fd);
+    unlink(name.sun_path);
+    rmdir(dir);
 }
 END_TEST
 
@@ -308,6 +340,7 @@ Suite *forge_test_store_revocation(void)
     tcase_add_test(tc, waited_for);
     tcase_add_test(tc, losses_are_noticed);
     tcase_add_test(tc, deaf_connections_are_noticed);
+    tcase_add_test(tc, a_silent_server_is_passed_over);
     tcase_add_test(tc, nothing_to_connect_to);
     tcase_add_test(tc, tokens_asked_about);
     tcase_add_test(tc, second_factors);

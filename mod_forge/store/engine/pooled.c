@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a pool asks of a connection that nobody uses: is it in order, and does it lead to the right server. That a
+ * connection lives does not say so: after a fail-over the old server still answers (SECURITY 69).
+ */
+#include "store_private.h"
+#include "store/store.h"
+#include <string.h>
+
+static const forge_stmt_t pool_ping = {"pool_ping",
+                                       "SELECT " FORGE_SERVER_UNWRITABLE " AS unwritable, " FORGE_SERVER_SYSTEM
+                                       " AS system, current_setting('forge.session', true) AS session"};
+
+void forge_store_db_leave(forge_db_t *db)
+{
+    if (!db || !db->conn)
+        return;
+    for (; db->depth > 0; db->depth--)
+        forge_store_effects_undo(db);
+    db->begin_due = false;
+    db->conn = NULL; /* from here on another thread may have it */
+    db->link = NULL;
+}
+
+/* Whether the answer to a ping is that of the session which was greeted; says why not. */
+static bool same_session(const forge_db_t *db, const forge_rows_t *rows)
+{
+    const char *session = forge_store_rows_text(rows, 0, "session"), *system = forge_store_rows_text(rows, 0, "system");
+    if (!session || strcmp(session, db->link->session) != 0) {
+        db->link->mixed_up = true;
+        forge_store_say(db, true, "FG0211",
+                        "this connection has become another session; a pooler between here and the database must pool "
+                        "by session");
+        return false;
+    }
+    return system && strcmp(system, db->link->system) == 0;
+}
+
+forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p)
+{
+    forge_rows_t *rows;
+    db->activity_due = false; /* the last user's name tells more than ours */
+    FORGE_TRY(forge_store_run(db, p, &pool_ping, FORGE_NO_ARGS, &rows));
+    if (forge_store_rows_bool(rows, 0, "unwritable"))
+        forge_store_unwritable(db);
+    else if (same_session(db, rows))
+        return FORGE_OK;
+    forge_store_break(db);
+    return FORGE_E_DATABASE_DOWN;
+}
+
+const char *forge_store_db_system(const forge_db_t *db)
+{
+    return db->link ? db->link->system : "";
+}
+
+forge_native_t forge_store_native_state(void *native)
+{
+    const forge_link_t *link = forge_store_link_kept(native);
+    return (forge_native_t){.clean = link && link->ready && PQstatus(native) == CONNECTION_OK &&
+                                     PQtransactionStatus(native) == PQTRANS_IDLE,
+                            .unanswered = link && link->unanswered,
+                            .unwritable = link && link->unwritable,
+                            .mixed_up = link && link->mixed_up,
+                            .pooler = link && link->pooler};
+}
