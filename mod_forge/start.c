@@ -98,6 +98,7 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
     forge_server_all_gates(p);
+    forge_http_linger_child();
     forge_http_pump_child(p, s);
     forge_http_pump_watch(forge_server_bell());
     forge_work_background_child(p);

@@ -97,7 +97,7 @@ static void rule_compression(forge_req_t *q, apr_size_t len)
     }
 }
 
-static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
+static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t *size)
 {
     forge_reply_t *reply = q->reply;
     request_rec *r = q->r;
@@ -118,6 +118,7 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
     }
     rule_compression(q, len);
     ap_set_content_length(r, (apr_off_t)len);
+    *size = len;
     return APR_SUCCESS;
 }
 
@@ -147,6 +148,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     r->no_local_copy = 1;
     bool bodyless = r->status == HTTP_NO_CONTENT || r->status == HTTP_NOT_MODIFIED;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_size_t len = 0;
     if (!bodyless) {
         ap_set_content_type(r, strchr(q->reply->media, ';')
                                    ? q->reply->media
@@ -155,11 +157,12 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
             forge_http_stream_send(q);
             return OK;
         }
-        if (pass_body(q, bb) != APR_SUCCESS)
+        if (pass_body(q, bb, &len) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(r->connection->bucket_alloc));
     if (ap_pass_brigade(r->output_filters, bb) != APR_SUCCESS)
         r->connection->keepalive = AP_CONN_CLOSE;
+    forge_http_linger_send(r, len);
     return OK;
 }
