@@ -33,6 +33,7 @@ static void register_hooks(apr_pool_t *p)
                                            NULL}; /* its post_config makes the locks of what is registered by then */
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c",
                                             NULL}; /* a site's own redirects to HTTPS go before */
+    forge_start_variables();
     /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first.
      */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -15,12 +15,16 @@
 #include <http_main.h>
 #include <apr_strings.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 APLOG_USE_MODULE(forge);
 
-#define OPENAPI_MAX (8 * 1024 * 1024)
+#define OPENAPI_MAX     (8 * 1024 * 1024)
+#define CONNECTIONS_MIN 4 /* of one child to its database: below it a slow statement is felt by all */
+#define CONNECTIONS_MAX 8 /* more processors come with more children */
 
 static const forge_routes_t *route_tables;
 static int route_tables_count;
@@ -31,6 +35,19 @@ void forge_start_tables(const forge_routes_t *tables, int count)
 {
     route_tables = tables;
     route_tables_count = count;
+}
+
+/* LoadModule runs this, so that the lines after it may say DBDMax ${FORGE_DB_CONNECTIONS}. A Define of that name, or
+ * the environment, goes before. PostgreSQL answers soonest when few of its processes share a processor, so it is two
+ * for each; requests beyond that wait in ForgePoolWait for a moment. */
+void forge_start_variables(void)
+{
+    char number[16];
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted < CONNECTIONS_MIN)
+        wanted = CONNECTIONS_MIN;
+    snprintf(number, sizeof(number), "%ld", wanted > CONNECTIONS_MAX ? (long)CONNECTIONS_MAX : wanted);
+    setenv("FORGE_DB_CONNECTIONS", number, 0);
 }
 
 /* A token of one database must not be accepted for another, because both number their accounts from 1. Returns the
