@@ -31,10 +31,12 @@
 #define FORGE_HTTPD_MODULES "/usr/lib/apache2/modules"
 #endif
 
+#define PAUSE_AFTER_FAILURE 300 /* ms; longer than that of mod_forge/server/lease.c */
+
 env_t env;
 static int postgres_pid, httpd_pid, second_pid, worker_number;
 static char template[256]; /* the folder that every worker's own is a copy of */
-static bool stopped = true;
+static bool stopped = true, outage;
 
 /* Ends the program when the servers cannot be started: no test means anything then. */
 static void give_up(const char *what, const char *why)
@@ -105,6 +107,7 @@ void env_postgres_stop(bool immediate)
     if (!process_wait(postgres_pid, 20))
         kill(postgres_pid, SIGKILL);
     postgres_pid = 0;
+    outage = true;
 }
 
 /* The cluster, two roles, the database and its schema. */
@@ -578,12 +581,22 @@ void env_start(int worker)
     httpd_start();
 }
 
+void env_outage(void)
+{
+    outage = true;
+}
+
+/* After a failure each child leaves the database alone for a quarter of a second and answers 503. A child that nobody
+ * asks since then would do so in the next case. */
 void env_heal(void)
 {
     if (!process_alive(postgres_pid))
         env_postgres_start();
     if (!process_alive(httpd_pid))
         httpd_start();
+    if (outage)
+        pause_ms(PAUSE_AFTER_FAILURE);
+    outage = false;
 }
 
 void env_stop(bool failed)

@@ -58,7 +58,8 @@ extern env_t env;
 void env_prepare(void);     /* once: what the servers of all workers begin with */
 void env_start(int worker); /* a worker's own servers; exits with a message when it cannot */
 void env_stop(bool failed); /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
-void env_heal(void);        /* starts again what a failed test left stopped */
+void env_heal(void);   /* starts again what a test left stopped; after an outage all children serve when it returns */
+void env_outage(void); /* the case at hand takes the database away from the server */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
 void env_httpd_graceful(void); /* a graceful restart; returns at once */

@@ -536,8 +536,9 @@ static forge_status_t demote_by_psql(int i)
                                                  "BEGIN ISOLATION LEVEL %s; SELECT 1; SELECT pg_sleep(0.02);"
                                                  "UPDATE forge.users SET role = 'student' WHERE id = %d; COMMIT",
                                                  levels[i / 2 % 3], i % 2 + 1));
-    return PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0 ? FORGE_OK
-                                                                                                    : FORGE_E_CONFLICT;
+    bool done = PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    PQclear(result);
+    return done ? FORGE_OK : FORGE_E_CONFLICT;
 }
 
 START_TEST(parallel_demotions_by_psql)
