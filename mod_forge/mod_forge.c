@@ -33,6 +33,7 @@ static void register_hooks(apr_pool_t *p)
                                            NULL}; /* its post_config makes the locks of what is registered by then */
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c",
                                             NULL}; /* a site's own redirects to HTTPS go before */
+    forge_start_variables();
     /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first.
      */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -50,6 +51,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(forge_http_linger, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* A request that waits without a thread: httpd lets go of its connection, and the child stops. */
     ap_hook_suspend_connection(forge_http_pump_suspended, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_child_stopping(forge_http_pump_stopping, NULL, NULL, APR_HOOK_MIDDLE);

@@ -18,10 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 APLOG_USE_MODULE(forge);
 
-#define OPENAPI_MAX (8 * 1024 * 1024)
+#define OPENAPI_MAX     (8 * 1024 * 1024)
+#define CONNECTIONS_MIN 4 /* of one child to its database: below it a slow statement is felt by all */
+#define CONNECTIONS_MAX 8 /* more processors come with more children */
 #define CONNECT_TIMEOUT \
     "2" /* seconds libpq tries one address, where DBDParams does not say; its own default is no end */
 
@@ -34,6 +37,19 @@ void forge_start_tables(const forge_routes_t *tables, int count)
 {
     route_tables = tables;
     route_tables_count = count;
+}
+
+/* LoadModule runs this, so that the lines after it may say DBDMax ${FORGE_DB_CONNECTIONS}. A Define of that name, or
+ * the environment, goes before. PostgreSQL answers soonest when few of its processes share a processor, so it is two
+ * for each; requests beyond that wait in ForgePoolWait for a moment. */
+void forge_start_variables(void)
+{
+    char number[16];
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted < CONNECTIONS_MIN)
+        wanted = CONNECTIONS_MIN;
+    snprintf(number, sizeof(number), "%ld", wanted > CONNECTIONS_MAX ? (long)CONNECTIONS_MAX : wanted);
+    setenv("FORGE_DB_CONNECTIONS", number, 0);
 }
 
 /* A token of one database must not be accepted for another, because both number their accounts from 1. Returns the
@@ -104,6 +120,7 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_probe_init(p);
     forge_server_all_pools(p);
+    forge_http_linger_child();
     forge_http_pump_child(p, s);
     forge_http_pump_watch(forge_server_bell());
     forge_work_background_child(p);

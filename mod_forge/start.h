@@ -8,6 +8,7 @@
 
 struct server_rec;
 
+void forge_start_variables(void); /* register_hooks: sets ${FORGE_DB_CONNECTIONS} for the configuration */
 void forge_start_tables(const forge_routes_t *tables, int count); /* told once by mod_forge.c, before post_config */
 int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                              struct server_rec *s); /* configtest too */

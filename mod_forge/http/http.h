@@ -166,6 +166,9 @@ void forge_http_send_register(void);       /* the filter of answers without a bo
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
+void forge_http_linger_child(void);                    /* child_init */
+int forge_http_linger(
+    struct request_rec *r); /* log_transaction, after all others: waits a moment for the next request */
 void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s); /* child_init */
 void forge_http_pump_watch(
     int fd); /* child_init: an event (edge) there is as good as a wake; for what other processes change */

@@ -64,6 +64,11 @@ void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char
 
 int forge_http_send(forge_req_t *q, forge_status_t status);
 
+/* --- linger.c: the moment after an answer, under the event MPM --- */
+
+/* Called when the answer was passed on, `len` bytes of body. A small one leaves at once where that cannot block. */
+void forge_http_linger_send(struct request_rec *r, apr_size_t len);
+
 /* --- stream.c --- */
 
 /* Sends what forge_reply_stream has prepared; the headers are set. */

@@ -125,7 +125,7 @@ static void show_filters(request_rec *r)
     ap_add_output_filter_handle(bare_handle, NULL, r, r->connection);
 }
 
-static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
+static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t *size)
 {
     forge_reply_t *reply = q->reply;
     request_rec *r = q->r;
@@ -146,6 +146,7 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb)
     }
     rule_compression(q, len);
     ap_set_content_length(r, (apr_off_t)len);
+    *size = len;
     return APR_SUCCESS;
 }
 
@@ -171,11 +172,12 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     r->status = q->reply->http;
     r->no_local_copy = 1;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_size_t len = 0;
     if (r->status != HTTP_NO_CONTENT) {
         ap_set_content_type(r, strchr(q->reply->media, ';')
                                    ? q->reply->media
                                    : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
-        if (!q->reply->stream && pass_body(q, bb) != APR_SUCCESS)
+        if (!q->reply->stream && pass_body(q, bb, &len) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }
     show_filters(r);
@@ -187,6 +189,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(r->connection->bucket_alloc));
     if (ap_pass_brigade(r->output_filters, bb) != APR_SUCCESS)
         r->connection->keepalive = AP_CONN_CLOSE;
+    forge_http_linger_send(r, len);
     return OK;
 }
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define IDLE_IN_TRANSACTION apr_time_from_sec(10) /* longest silence inside a transaction */
+
 #define MOST 10000 /* connections of one child: more is a slip of the pen */
 
 /* The first argument of a mod_dbd directive for this server: from its <VirtualHost> block, else from server level, else
@@ -88,4 +90,15 @@ const char *forge_server_dbd_problem(apr_pool_t *p, server_rec *s)
     if (dbd.expire < 0)
         return "DBDExptime must be 0 to 2147483647 seconds";
     return NULL;
+}
+
+forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout)
+{
+    const forge_quota_t *quota = forge_config_user_quota(server->config);
+    return (forge_db_settings_t){.statement_timeout = forge_config_statement_timeout(server->config),
+                                 .answer_timeout = answer_timeout,
+                                 .idle_timeout = IDLE_IN_TRANSACTION,
+                                 .quota_rows = quota->rows,
+                                 .quota_bytes = quota->bytes,
+                                 .live = server->live};
 }

@@ -36,17 +36,6 @@ static apr_status_t return_with_pool(void *lease)
     return APR_SUCCESS;
 }
 
-forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout)
-{
-    const forge_quota_t *quota = forge_config_user_quota(server->config);
-    return (forge_db_settings_t){.statement_timeout = forge_config_statement_timeout(server->config),
-                                 .answer_timeout = answer_timeout,
-                                 .idle_timeout = IDLE_IN_TRANSACTION,
-                                 .quota_rows = quota->rows,
-                                 .quota_bytes = quota->bytes,
-                                 .live = server->live};
-}
-
 /* Takes a connection that lives. One that died in the pool is found before anything is sent, and the next one is taken
  * as long as there is time. */
 static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *activity)

@@ -14,6 +14,9 @@ typedef struct forge_dbd_t {
     apr_interval_time_t expire;
 } forge_dbd_t;
 forge_dbd_t forge_server_dbd(struct server_rec *s);
+/* What a session is told: the same for whoever borrows it. answer_timeout: without an answer the connection is given
+ * up. */
+forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout);
 /* Servers with the same identity share one pool of mod_dbd, and so share one of ours. */
 const char *forge_server_pool_identity(apr_pool_t *p, struct server_rec *s);
 
@@ -29,12 +32,9 @@ forge_status_t forge_server_pool_take(forge_pool_t *pool, apr_interval_time_t pa
 void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn);
 void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
 
-/* --- lease.c --- */
+/* --- share.c --- */
 
 struct forge_share_t *forge_server_share_make(apr_pool_t *p, struct server_rec *s, int connections);
-/* What a session is told: the same for whoever borrows it. answer_timeout: without an answer the connection is given
- * up. */
-forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout);
 
 /* --- says.c --- */
 

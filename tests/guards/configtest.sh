@@ -344,6 +344,9 @@ cp "$tmp/base.conf" "$tmp/forge.conf"
 good "Define FORGE_MODULES \"$tmp/modules\"
 Include \"$top/conf/forge.load\"
 Include \"$tmp/shipped.conf\""
+case $said in
+*FORGE_DB_CONNECTIONS*) fault "the module sets no FORGE_DB_CONNECTIONS for the shipped configuration: $said" ;;
+esac
 
 [ "$faults" -eq 0 ] || exit 1
 echo "configtest: $cases configurations judged as they should be"

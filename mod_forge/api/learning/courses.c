@@ -56,9 +56,10 @@ static forge_course_in_t course_read(const forge_input_t *in)
 
 static forge_status_t course_list(forge_req_t *q)
 {
-    const forge_args_t base = FORGE_ARGS(q->who.user_id ? forge_util_itoa(q->pool, q->who.user_id) : NULL,
-                                         q->who.role == FORGE_ROLE_ADMIN ? "t" : "f");
-    return forge_api_list(q, base);
+    const forge_actor_t by = forge_api_actor(q);
+    const forge_list_t *list = forge_store_courses_seen(&by);
+    const forge_args_t caller = FORGE_ARGS(forge_util_itoa(q->pool, by.id));
+    return forge_api_list_other(q, list, list->base_args ? caller : FORGE_NO_ARGS);
 }
 
 /* Whether this site lets the caller create courses at all. */

@@ -142,24 +142,27 @@ static const forge_stmt_t login_second = {
     " EXISTS (SELECT FROM spent) AS _spent, " FORGE_AUDITED
     " FROM (VALUES (1)) AS one LEFT JOIN who u ON true LEFT JOIN opened o ON true"};
 
-/* profile_completion: of e-mail and username, the five free members and a verified address. No session ($2 is 0): an
- * API key. */
+/* profile_completion: of e-mail and username, the five free members and a verified address. */
+#define ME \
+    "SELECT " BARE_USER ", json_build_object(" \
+    "  'active', (SELECT count(*) FROM forge.sessions s WHERE s.user_id = u.id AND s.revoked_at IS NULL AND" \
+    " s.expires_at > now())," \
+    "  'last_login_at', to_char(u.last_login_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')," \
+    "  'last_login_ip', host(u.last_login_ip)) AS sessions," \
+    " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS mfa_enabled," \
+    " 100 * num_nonnulls(u.email, u.username, nullif(u.full_name, ''), nullif(u.bio, ''), nullif(u.avatar_url, '')," \
+    " nullif(u.locale, '')," \
+    "  nullif(u.timezone, ''), nullif(u.email_verified, false)) / 8 AS profile_completion," \
+    " CASE WHEN u.password_hash IS NOT NULL THEN u.password_changed_at END AS password_changed_at, u.version AS" \
+    " _version " \
+    "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active"
+
+/* A statement for sessions and one for API keys, which have none: PostgreSQL keeps a plan for each, where one for both
+ * would be planned anew at each execution. */
 static const forge_stmt_t user_me = {
-    "user_me",
-    "SELECT " BARE_USER ", json_build_object("
-    "  'active', (SELECT count(*) FROM forge.sessions s WHERE s.user_id = u.id AND s.revoked_at IS NULL AND"
-    " s.expires_at > now()),"
-    "  'last_login_at', to_char(u.last_login_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-    "  'last_login_ip', host(u.last_login_ip)) AS sessions,"
-    " EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS mfa_enabled,"
-    " 100 * num_nonnulls(u.email, u.username, nullif(u.full_name, ''), nullif(u.bio, ''), nullif(u.avatar_url, ''),"
-    " nullif(u.locale, ''),"
-    "  nullif(u.timezone, ''), nullif(u.email_verified, false)) / 8 AS profile_completion,"
-    " CASE WHEN u.password_hash IS NOT NULL THEN u.password_changed_at END AS password_changed_at, u.version AS"
-    " _version "
-    "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("
-    " SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL AND"
-    " s.expires_at > now()))"};
+    "user_me", ME " AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id"
+                  " AND s.revoked_at IS NULL AND s.expires_at > now())"};
+static const forge_stmt_t user_me_by_key = {"user_me_by_key", ME};
 
 static const forge_stmt_t user_set_role = {
     "user_set_role",
@@ -286,8 +289,10 @@ forge_status_t forge_store_login_second(forge_db_t *db, apr_pool_t *p, const for
 
 forge_status_t forge_store_user_me(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id));
-    return forge_store_run(db, p, &user_me, args, rows);
+    const char *id = forge_util_itoa(p, by->id);
+    if (!by->session_id)
+        return forge_store_run(db, p, &user_me_by_key, FORGE_ARGS(id), rows);
+    return forge_store_run(db, p, &user_me, FORGE_ARGS(id, forge_util_itoa(p, by->session_id)), rows);
 }
 
 forge_status_t forge_store_first_superuser(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user, bool *created)

@@ -3,14 +3,18 @@
  */
 #include "identity_private.h"
 
-static const forge_stmt_t door = {
-    "door", "SELECT u.username, coalesce(u.email, '') AS email, u.email_verified, u.role, "
-            "coalesce((SELECT string_agg(o.slug || ':' || m.role, ' ' ORDER BY o.slug) FROM forge.memberships m "
-            "JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = u.id), '') AS orgs, "
-            "coalesce((SELECT string_agg('#' || m.organization_id || ':' || m.role, ' ' ORDER BY m.organization_id) "
-            "FROM forge.memberships m WHERE m.user_id = u.id), '') AS org_ids "
-            "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND ($2::bigint = 0 OR EXISTS ("
-            "SELECT FROM forge.sessions s WHERE s.id = $2::bigint AND s.user_id = u.id AND s.revoked_at IS NULL))"};
+#define VISITOR \
+    "SELECT u.username, coalesce(u.email, '') AS email, u.email_verified, u.role, " \
+    "coalesce((SELECT string_agg(o.slug || ':' || m.role, ' ' ORDER BY o.slug) FROM forge.memberships m " \
+    "JOIN forge.organizations o ON o.id = m.organization_id WHERE m.user_id = u.id), '') AS orgs, " \
+    "coalesce((SELECT string_agg('#' || m.organization_id || ':' || m.role, ' ' ORDER BY m.organization_id) " \
+    "FROM forge.memberships m WHERE m.user_id = u.id), '') AS org_ids " \
+    "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active"
+
+/* By session and by API key: one statement for both would be planned anew at each execution. */
+static const forge_stmt_t door = {"door", VISITOR " AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $2::bigint"
+                                                  " AND s.user_id = u.id AND s.revoked_at IS NULL)"};
+static const forge_stmt_t door_by_key = {"door_by_key", VISITOR};
 
 /* Many requests of one page come at once when its token has ended: only the first writes. */
 static const forge_stmt_t renew = {
@@ -25,8 +29,10 @@ static const forge_stmt_t renew = {
 
 forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id));
-    return forge_store_run(db, p, &door, args, rows);
+    const char *id = forge_util_itoa(p, by->user_id);
+    if (!by->session_id)
+        return forge_store_run(db, p, &door_by_key, FORGE_ARGS(id), rows);
+    return forge_store_run(db, p, &door, FORGE_ARGS(id, forge_util_itoa(p, by->session_id)), rows);
 }
 
 forge_status_t forge_store_door_renew(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *expires_at,

@@ -40,15 +40,19 @@ static const forge_list_order_t orders[] = {
     {"title", "c.title, c.id", "(c.title, c.id) > ($%d::text, $%d::bigint)", "title"},
     {NULL, NULL, NULL, NULL}};
 
-const forge_list_t forge_store_courses_list = {
-    "course_list",
-    "SELECT " COURSE " FROM forge.courses c WHERE " FORGE_COURSE_VISIBLE("$1", "$2"),
-    "SELECT count(*) FROM forge.courses c WHERE " FORGE_COURSE_VISIBLE("$1", "$2"),
-    2, filters, orders};
+#define LISTED "SELECT " COURSE " FROM forge.courses c WHERE "
+#define COUNTED "SELECT count(*) FROM forge.courses c WHERE "
 
-static const forge_stmt_t course_get = {
-    "course_get",
-    "SELECT " COURSE " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2")};
+const forge_list_t forge_store_courses_list = {
+    "course_list", LISTED FORGE_COURSE_KNOWN("$1"), COUNTED FORGE_COURSE_KNOWN("$1"), 1, filters, orders};
+const forge_list_t forge_store_courses_open = {
+    "course_list_open", LISTED FORGE_COURSE_OPEN, COUNTED FORGE_COURSE_OPEN, 0, filters, orders};
+const forge_list_t forge_store_courses_all = {"course_list_all", LISTED "true", COUNTED "true", 0, filters, orders};
+
+#define ONE LISTED "c.id = $1::bigint"
+static const forge_stmt_t course_get = {"course_get", ONE " AND " FORGE_COURSE_KNOWN("$2")};
+static const forge_stmt_t course_get_open = {"course_get_open", ONE " AND " FORGE_COURSE_OPEN};
+static const forge_stmt_t course_get_all = {"course_get_all", ONE};
 
 /* $1 caller, $2 administrator, $3 title, $4 description, $5 difficulty, $6 status, $7 organisation. */
 static const forge_stmt_t course_create = {
@@ -118,11 +122,21 @@ static forge_status_t judged(const forge_rows_t *rows)
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
+const forge_list_t *forge_store_courses_seen(const forge_actor_t *by)
+{
+    if (by->admin)
+        return &forge_store_courses_all;
+    return by->id > 0 ? &forge_store_courses_list : &forge_store_courses_open;
+}
+
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                       forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id));
-    FORGE_TRY(forge_store_run(db, p, &course_get, args, rows));
+    const char *course = forge_util_itoa(p, id);
+    const bool known = by->id > 0 && !by->admin;
+    const forge_stmt_t *stmt = by->admin ? &course_get_all : known ? &course_get : &course_get_open;
+    const forge_args_t args = known ? FORGE_ARGS(course, caller(p, by)) : FORGE_ARGS(course);
+    FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 

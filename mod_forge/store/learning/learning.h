@@ -11,7 +11,11 @@
 typedef struct forge_course_in_t {
     const char *title, *description, *difficulty, *status, *organization_id; /* NULL: the default */
 } forge_course_in_t;
-extern const forge_list_t forge_store_courses_list; /* base args: caller's id or NULL, caller is admin "t"/"f" */
+/* The list by kind of caller; all have the same filters and orders. */
+extern const forge_list_t forge_store_courses_list; /* of an account; base args: the caller's id */
+extern const forge_list_t forge_store_courses_open; /* of somebody without an account; no base args */
+extern const forge_list_t forge_store_courses_all;  /* of a platform administrator; no base args */
+const forge_list_t *forge_store_courses_seen(const forge_actor_t *by);
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                       forge_rows_t **rows);
 /* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */

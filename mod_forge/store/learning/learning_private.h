@@ -7,12 +7,20 @@
 #include "learning.h"
 #include "store/engine/store_private.h"
 
-/* Who sees a course (called c). Courses of no organisation and of one's own organisations: what is published, and one's
- * own drafts; administrators see all. Whoever has left an organisation sees nothing of it any more, not even what they
+/* Which courses (called c) a known account sees. Courses of no organisation and of one's own organisations: what is
+ * published, and one's own drafts. Whoever has left an organisation sees nothing of it any more, not even what they
  * made. The sub-select runs once a statement, not once a row, so that the order's index drives the scan. */
-#define FORGE_COURSE_VISIBLE(caller, admin) \
-    "(((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
+#define FORGE_COURSE_KNOWN(caller) \
+    "((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
     "SELECT m.organization_id FROM forge.memberships m WHERE m.user_id = " caller "::bigint))) " \
-    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint)) OR " admin "::boolean)"
+    "AND (c.status = 'published' OR c.instructor_id = " caller "::bigint))"
+
+/* What is left of that for somebody without an account. */
+#define FORGE_COURSE_OPEN "(c.organization_id IS NULL AND c.status = 'published')"
+
+/* The rule for every caller at once; administrators see all. Only where a course is changed: PostgreSQL would plan a
+ * read anew at each execution, since a plan for one kind of caller costs less than the one that fits them all. What is
+ * read often has a statement for each kind. */
+#define FORGE_COURSE_VISIBLE(caller, admin) "(" FORGE_COURSE_KNOWN(caller) " OR " admin "::boolean)"
 
 #endif

@@ -253,12 +253,13 @@ enum { Q, DIFFICULTY, INSTRUCTOR, ORGANIZATION, FILTERS };
 /* Titles of a page, "A B". */
 static const char *titles(int caller, const char *const values[FILTERS], const char *sort)
 {
-    const forge_args_t base = FORGE_ARGS(by(caller)->id ? forge_util_itoa(forge_test_pool, by(caller)->id) : NULL,
-                                         by(caller)->admin ? "t" : "f");
+    const forge_list_t *list = forge_store_courses_seen(by(caller));
+    const forge_args_t base =
+        list->base_args ? FORGE_ARGS(forge_util_itoa(forge_test_pool, by(caller)->id)) : FORGE_NO_ARGS;
     const char *text = "";
     apr_int64_t total;
     forge_list_query_t query = {.base = base, .values = values, .sort = sort, .limit = 100, .count = true};
-    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &rows, &total), FORGE_OK);
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, list, &query, &rows, &total), FORGE_OK);
     ck_assert_int_eq(total, forge_store_rows_count(rows));
     for (int i = 0; i < forge_store_rows_count(rows); i++)
         text = apr_pstrcat(forge_test_pool, text, i ? " " : "", forge_store_rows_text(rows, i, "title"), NULL);
@@ -322,21 +323,20 @@ END_TEST
 START_TEST(walked_by_cursor)
 {
     static const char *const sorts[] = {"id", "-created_at", "title"};
-    const forge_args_t base = FORGE_ARGS(NULL, "f");
     const char *const none[FILTERS] = {NULL};
     sql("TRUNCATE forge.courses RESTART IDENTITY CASCADE; INSERT INTO forge.courses (title, instructor_id, created_at)"
         " SELECT 'T' || g % 5, 2, '2026-01-01'::timestamptz + (g % 4) * interval '1 microsecond' FROM "
         "generate_series(1, 60) g");
     for (size_t s = 0; s < 3; s++) {
-        const forge_list_order_t *order = forge_store_list_order(&forge_store_courses_list, sorts[s]);
-        forge_list_query_t query = {.base = base, .values = none, .sort = sorts[s], .limit = 100};
+        const forge_list_order_t *order = forge_store_list_order(&forge_store_courses_open, sorts[s]);
+        forge_list_query_t query = {.values = none, .sort = sorts[s], .limit = 100};
         forge_rows_t *all;
         int seen = 0, n;
-        ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &all, NULL),
+        ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_open, &query, &all, NULL),
                          FORGE_OK);
         query.limit = 7;
         do {
-            ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_list, &query, &rows, NULL),
+            ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_courses_open, &query, &rows, NULL),
                              FORGE_OK);
             n = forge_store_rows_count(rows) > 7 ? 7 : forge_store_rows_count(rows);
             for (int i = 0; i < n; i++)
@@ -434,9 +434,9 @@ START_TEST(lists_follow_indexes)
         " CASE WHEN g % 500 = 1 THEN 2 END, now() - g * interval '1 s' FROM generate_series(1, 10000) g; ANALYZE "
         "forge.courses");
     const char *select = forge_store_courses_list.select;
-    for (const char *mark; (mark = strchr(select, '$'));) /* $1, $2: member 3, no administrator */
-        select = apr_pstrcat(forge_test_pool, apr_pstrndup(forge_test_pool, select, (apr_size_t)(mark - select)),
-                             mark[1] == '1' ? "'3'" : "'f'", mark + 2, NULL);
+    for (const char *mark; (mark = strchr(select, '$'));) /* $1: member 3 */
+        select = apr_pstrcat(forge_test_pool, apr_pstrndup(forge_test_pool, select, (apr_size_t)(mark - select)), "'3'",
+                             mark + 2, NULL);
     for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
         const forge_stmt_t explain = {"", apr_pstrcat(forge_test_pool, "EXPLAIN (COSTS OFF) ", select, plans[i].filter,
                                                       " ORDER BY ", plans[i].order, " LIMIT 101", NULL)};

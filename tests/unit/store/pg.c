@@ -120,6 +120,10 @@ static void serve(void)
                     "shared_buffers=16MB",
                     "-c",
                     "autovacuum=off",
+                    "-c",
+                    "shared_preload_libraries=pg_stat_statements",
+                    "-c",
+                    "pg_stat_statements.track_planning=on",
                     NULL};
     if ((postmaster = spawn(argv)) < 0)
         refuse("could not start postgres");
