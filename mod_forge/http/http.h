@@ -89,8 +89,8 @@ forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, con
 /* 200 for a FORGE_R_AGAIN route when nothing had to be made. */
 forge_status_t forge_reply_again(forge_req_t *q, const forge_rows_t *rows);
 /* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when
- * total ≥ 0, ETag of the bytes. */
-forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total);
+ * total ≥ 0, ETag of the bytes. It ends early once it holds 1 MiB. The rows are given away. */
+forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, forge_rows_t *rows, apr_int64_t total);
 /* A composed object or array with the route's success status. */
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
 /* The same with a status of its own (health: 503 with a body that is no problem). */

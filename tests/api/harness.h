@@ -25,8 +25,9 @@ typedef enum port_t {
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no
                   * guests, no reuse window
                   */
-    PORT_POOL,  /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University"
-                 */
+    PORT_POOL,  /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University",
+                  * no time-out of mod_reqtimeout for bodies
+                  */
     PORT_QUICK, /* access tokens that live 10 s; one hash at a time; believes the header X-Client (mod_remoteip) */
     PORT_KEYS,  /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too */
     PORT_SMTP,  /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to

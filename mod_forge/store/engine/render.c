@@ -239,17 +239,18 @@ void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i)
     render(b, planned(rows), i);
 }
 
-void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n)
+int forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n, apr_size_t most)
 {
-    int have = PQntuples(rows->result);
+    int have = PQntuples(rows->result), i = 0;
     planned(rows);
     PUT(b, "[");
-    for (int i = 0; i < n && i < have; i++) {
+    for (; i < n && i < have && (i == 0 || b->len < most); i++) {
         if (i)
             PUT(b, ",");
         render(b, rows, i);
     }
     PUT(b, "]");
+    return i;
 }
 
 void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows)
