@@ -13,12 +13,13 @@
 #include <apr_portable.h>
 #include <apr_ring.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define SMALL      (64 * 1024)           /* bytes; answers up to here are of no account */
-#define BUDGET     (48 * 1024 * 1024)    /* bytes under way, of all children together … */
+#define BUDGET     (24 * 1024 * 1024)    /* bytes under way, of all children together … */
 #define BUDGET_MIN (4 * 1024 * 1024)     /* … but in each of them at least */
 #define TIME_FIXED apr_time_from_sec(10) /* to read any answer … */
 #define RATE       (40 * 1024)           /* … and a second for each so many bytes of it */
@@ -46,12 +47,15 @@ static apr_size_t budget(void)
     return share > BUDGET_MIN ? share : BUDGET_MIN;
 }
 
-/* Under the lock. The socket is only shut: httpd then finds that it cannot write, and tidies up by itself. */
+/* Under the lock. The socket is only shut: httpd then finds that it cannot write, and tidies up by itself. What the
+ * kernel still has for the client goes with it. */
 static void cut_late(apr_int64_t now)
 {
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     flight_t *f;
     APR_RING_FOREACH(f, &air.flights, flight_t, link)
     if (f->fd >= 0 && now >= f->until) {
+        setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
         shutdown(f->fd, SHUT_RDWR);
         close(f->fd);
         f->fd = -1;
@@ -103,6 +107,16 @@ static int socket_of(const conn_rec *c)
     if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS || fd < 0)
         return -1;
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* What large answers took goes back to the system when they have been sent, instead of staying in the heap of a thread:
+ * glibc would raise this bound by itself after the first of them. */
+void forge_http_flight_child(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, SMALL);
+    mallopt(M_TRIM_THRESHOLD, 4 * SMALL);
+#endif
 }
 
 bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory)

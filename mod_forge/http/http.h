@@ -151,6 +151,7 @@ int forge_http_count(
     struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
+void forge_http_flight_child(void);        /* child_init */
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
