@@ -82,8 +82,6 @@ void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) _
 /* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND
  * when there are no rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
-/* All rows as one JSON object, a member each (forge_store_render_members). */
-forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows);
 /* Row 0 with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id, or _id. */
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
 /* 200 for a FORGE_R_AGAIN route when nothing had to be made. */

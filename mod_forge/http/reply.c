@@ -36,12 +36,6 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
     return FORGE_OK;
 }
 
-forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows)
-{
-    forge_store_render_members(start(q, forge_core_success(q->route), 16384), rows);
-    return FORGE_OK;
-}
-
 /* What a row is called in addresses and cursors: column id, or _id where the answer has no such member. */
 static const char *id_of(const forge_rows_t *rows, int i)
 {

@@ -135,8 +135,6 @@ apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *co
 void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i);
 /* The first n rows as an array, or fewer: no row follows once the buffer holds `most` bytes. Returns how many. */
 int forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n, apr_size_t most);
-/* All rows as one object, a member each: columns member and content, which is JSON already. */
-void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals
  * and prepared --- */

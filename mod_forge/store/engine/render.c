@@ -252,18 +252,3 @@ int forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n, apr
     PUT(b, "]");
     return i;
 }
-
-void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows)
-{
-    PUT(b, "{");
-    for (int i = 0; i < PQntuples(rows->result); i++) {
-        const char *member = forge_store_rows_text(rows, i, "member"),
-                   *content = forge_store_rows_text(rows, i, "content");
-        if (i)
-            PUT(b, ",");
-        forge_util_buf_json(b, member, strlen(member));
-        PUT(b, ":");
-        put(b, content, strlen(content));
-    }
-    PUT(b, "}");
-}
