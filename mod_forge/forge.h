@@ -179,7 +179,8 @@ enum {
     FORGE_R_NDJSON =
         1
         << 18, /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
-    FORGE_R_HASHES = 1 << 19 /* its handler hashes passwords: called when it is this request's turn (http/queue.c) */
+    FORGE_R_HASHES = 1 << 19 /* its handler hashes the passwords of the body, if there are any: then it is called when
+                                it is this request's turn (http/queue.c) */
 };
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */

@@ -62,9 +62,13 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user)
     user->mail_payload = mail.payload;
 }
 
-forge_status_t forge_api_email_change(forge_req_t *q, const char *email)
+forge_status_t forge_api_email_change(forge_req_t *q, const char *email, const char *set_at)
 {
-    forge_one_time_t in = {.user_id = q->who.user_id, .ip = q->client_ip, .request_id = q->request_id};
+    forge_one_time_t in = {.user_id = q->who.user_id,
+                           .session_id = q->who.session_id,
+                           .set_at = set_at,
+                           .ip = q->client_ip,
+                           .request_id = q->request_id};
     const char *why, *token = forge_core_secret_make(q->pool, &in.sha256);
     forge_db_t *db;
     if (!forge_core_email_normalize(q->pool, email, strlen(email), &in.email, &in.email_key, &why))

@@ -39,6 +39,7 @@ const forge_token_rules_t *forge_config_token_rules(
     const forge_config_t *c); /* ForgeIssuer "mod_forge", ForgeAudience "forge", ForgeAccessTokenTTL 15m */
 apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c);    /* ForgeRefreshTokenTTL 7d */
 apr_interval_time_t forge_config_refresh_window(const forge_config_t *c); /* ForgeRefreshReuseWindow 10s */
+apr_interval_time_t forge_config_fresh_login(const forge_config_t *c);    /* ForgeFreshLogin 5m; 0: never fresh */
 bool forge_config_guests(const forge_config_t *c);                        /* ForgeGuests On */
 int forge_config_bcrypt_cost(const forge_config_t *c);                    /* ForgeBcryptCost 12 */
 int forge_config_bcrypt_concurrency(

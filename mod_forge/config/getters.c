@@ -43,6 +43,11 @@ apr_interval_time_t forge_config_refresh_ttl(const forge_config_t *c)
     return NUMBER(c, refresh_ttl);
 }
 
+apr_interval_time_t forge_config_fresh_login(const forge_config_t *c)
+{
+    return NUMBER(c, fresh_login);
+}
+
 apr_interval_time_t forge_config_refresh_window(const forge_config_t *c)
 {
     return NUMBER(c, refresh_window);

@@ -156,8 +156,9 @@ static int refuse(request_rec *r, forge_status_t status)
         apr_table_setn(r->headers_out, "Location", page);
         return HTTP_MOVED_TEMPORARILY;
     }
-    if (forge_server_challenge(status))
-        apr_table_setn(h, "WWW-Authenticate", forge_server_challenge(status));
+    const char *challenge = forge_server_challenge(r, status);
+    if (challenge)
+        apr_table_setn(h, "WWW-Authenticate", challenge);
     if ((http == HTTP_SERVICE_UNAVAILABLE || http == HTTP_TOO_MANY_REQUESTS) && !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_AFTER);
     return http;
@@ -222,6 +223,6 @@ int forge_doors_challenge(request_rec *r, const char *type)
 {
     if (!type || strcasecmp(type, "Forge") != 0)
         return DECLINED;
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_server_challenge(FORGE_E_UNAUTHENTICATED));
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", forge_server_challenge(r, FORGE_E_UNAUTHENTICATED));
     return OK;
 }

@@ -33,7 +33,7 @@ static void add_failure_headers(request_rec *r)
 {
     apr_table_t *h = r->err_headers_out;
     if (r->status == HTTP_UNAUTHORIZED && !apr_table_get(h, "WWW-Authenticate"))
-        apr_table_setn(h, "WWW-Authenticate", forge_server_challenge(FORGE_E_UNAUTHENTICATED));
+        apr_table_setn(h, "WWW-Authenticate", forge_server_challenge(r, FORGE_E_UNAUTHENTICATED));
     if ((r->status == HTTP_SERVICE_UNAVAILABLE || r->status == HTTP_TOO_MANY_REQUESTS) &&
         !apr_table_get(h, "Retry-After"))
         apr_table_setn(h, "Retry-After", RETRY_DEFAULT);

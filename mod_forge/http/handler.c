@@ -135,6 +135,22 @@ static forge_status_t call(forge_req_t *q, forge_handler_fn fn)
     return status == FORGE_E_VALIDATION && !q->reply->faults ? blame(q) : status;
 }
 
+/* A route that hashes passwords has nothing to hash when its body has none of them, so it does not wait for a place.
+ * Where the body's own members are no passwords (users/import) they are further inside. */
+static bool hashes(const forge_req_t *q)
+{
+    bool outside = false;
+    forge_walk_t walk = forge_core_walk_shape(q->route->body);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
+        if (!f->format || strcmp(f->format, "password") != 0)
+            continue;
+        outside = true;
+        if (q->body && forge_core_input_text(q->body, f->name))
+            return true;
+    }
+    return !outside;
+}
+
 /* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
 static forge_status_t run(forge_req_t *q)
 {
@@ -167,7 +183,7 @@ int forge_http_handler(request_rec *r)
     }
     forge_req_t *q = forge_http_request_make(r, server);
     forge_status_t status = arrive(q);
-    bool queues = status == FORGE_OK && q->route->flags & FORGE_R_HASHES;
+    bool queues = status == FORGE_OK && q->route->flags & FORGE_R_HASHES && hashes(q);
     return queues ? forge_http_queue_admit(q, serve) : serve(q, status);
 }
 

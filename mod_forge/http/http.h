@@ -72,6 +72,8 @@ forge_status_t forge_fail_field(forge_req_t *q, forge_status_t status, const cha
                                 const char *detail);
 /* With all of them. */
 forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const forge_faults_t *faults);
+/* FORGE_E_STEP_UP of another kind: the caller's login is longer ago than max_age, which the challenge says. */
+forge_status_t forge_fail_old_login(forge_req_t *q, apr_interval_time_t max_age);
 void forge_http_retry_after(forge_req_t *q, int seconds); /* for the 429 or 503 that follows */
 /* Logs at warn with this request's id; the tag ("FG0412") is unique in the project. Never format user text into
  * `format` itself. */
@@ -136,8 +138,10 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
 /* bcrypt, in the place that a route with FORGE_R_HASHES got before its handler was called; another route waits for one
  * here, on its thread: FORGE_E_BUSY with Retry-After when that takes too long. No connection is held. */
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash);
-/* *good says whether it matches; stored NULL is checked against the dummy, for the same time. */
-forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good);
+/* *good says whether it matches, composed (NFC) or as it was typed; stored NULL is checked against the dummy, for the
+ * same time. *decomposed (may be NULL): only as it was typed, from when hashes were not made of the composed form. */
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                          bool *decomposed);
 int forge_http_password_places(const forge_req_t *q); /* requests that may hash at the same time */
 
 /* --- the hooks, for mod_forge.c and start.c --- */

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bcrypt, for whoever has a place (queue.c): so many at a time over all children, so that logins cannot starve the rest
- * (DESIGN 4).
- *
- * A hash takes a processor for long. So that those who read do not queue behind it, it is computed by a thread of its
- * own that has a lower priority: a worker could lower its own, but only root may raise it again. Beside hundreds of
- * milliseconds a new thread costs nothing.
+ * (DESIGN 4). A hash takes a processor for long; those who read go first all the same (util/yield.c).
  */
 #include "http_private.h"
 #include "core/identity/identity.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <string.h>
-#include <unistd.h>
-
-#define NICENESS    10 /* of 19: enough to let others go first, not so much that a busy machine keeps logins waiting */
-#define STACK_BYTES (256 * 1024)
 
 typedef struct work_t {
     apr_pool_t *p; /* whoever waits does not use it meanwhile */
@@ -25,34 +15,13 @@ typedef struct work_t {
     bool good;        /* with it */
 } work_t;
 
-static void compute(work_t *work)
+static void compute(void *baton)
 {
+    work_t *work = baton;
     if (work->against)
         work->good = forge_core_hash_verify(work->p, work->password, strlen(work->password), work->against);
     else
         work->made = forge_core_hash_make(work->p, work->password, strlen(work->password), work->cost);
-}
-
-/* On Linux a priority belongs to a thread, whatever POSIX says. Without it the hash is as good. */
-static void *compute_humbly(void *work)
-{
-    if (nice(NICENESS) < 0)
-        errno = 0;
-    compute(work);
-    return NULL;
-}
-
-static void delegate(work_t *work)
-{
-    pthread_t thread;
-    pthread_attr_t small;
-    pthread_attr_init(&small);
-    pthread_attr_setstacksize(&small, STACK_BYTES);
-    if (pthread_create(&thread, &small, compute_humbly, work) == 0)
-        pthread_join(thread, NULL);
-    else
-        compute(work);
-    pthread_attr_destroy(&small);
 }
 
 /* A route with FORGE_R_HASHES has its place already. Another one that hashes after all waits for it here, on its
@@ -69,18 +38,35 @@ forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, co
 {
     work_t work = {.p = q->pool, .password = password, .cost = forge_config_bcrypt_cost(q->config)};
     FORGE_TRY(begin(q));
-    delegate(&work);
+    forge_util_yielding(compute, &work);
     *hash = work.made;
     return *hash ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
-forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good)
+static forge_status_t verify(forge_req_t *q, const char *password, const char *stored, bool *good)
 {
     work_t work = {.p = q->pool, .password = password};
     FORGE_TRY(begin(q));
     work.against = stored ? stored : forge_core_hash_dummy(q->pool, forge_config_bcrypt_cost(q->config));
-    delegate(&work);
+    forge_util_yielding(compute, &work);
     *good = work.good && stored;
+    return FORGE_OK;
+}
+
+/* What has two forms is hashed twice, also when the first one matches or there is no account: the time tells only what
+ * the client knows, how it typed. No text has more than two forms here, so the cost is bounded. */
+forge_status_t forge_http_password_verify(forge_req_t *q, const char *password, const char *stored, bool *good,
+                                          bool *decomposed)
+{
+    apr_size_t len;
+    bool typed = false;
+    const char *composed = forge_core_password_composed(q->pool, password, strlen(password), &len);
+    FORGE_TRY(verify(q, composed, stored, good));
+    if (composed != password)
+        FORGE_TRY(verify(q, password, stored, &typed));
+    if (decomposed)
+        *decomposed = typed;
+    *good = *good || typed;
     return FORGE_OK;
 }
 

@@ -33,6 +33,15 @@ forge_status_t forge_fail_faults(forge_req_t *q, forge_status_t status, const fo
     return status;
 }
 
+forge_status_t forge_fail_old_login(forge_req_t *q, apr_interval_time_t max_age)
+{
+    forge_note_t *note = forge_server_note(q->r);
+    note->login_is_old = true;
+    note->max_age = (int)apr_time_sec(max_age);
+    return forge_fail_detail(q, FORGE_E_STEP_UP,
+                             "this needs your password, or a login not longer ago than the seconds in max_age");
+}
+
 void forge_http_retry_after(forge_req_t *q, int seconds)
 {
     forge_server_note(q->r)->retry_after = seconds;

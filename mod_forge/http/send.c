@@ -36,8 +36,9 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
     forge_http_problem_write(reply->body, q->request_id, forge_server_raw_path(q->r), status, http, reply->detail,
                              reply->faults);
-    if (forge_server_challenge(status))
-        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", forge_server_challenge(status));
+    const char *challenge = forge_server_challenge(q->r, status);
+    if (challenge)
+        apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", challenge);
     if (http == HTTP_SERVICE_UNAVAILABLE && !forge_server_note(q->r)->retry_after)
         forge_http_retry_after(q, RETRY_DEFAULT);
     if (http == HTTP_INTERNAL_SERVER_ERROR)

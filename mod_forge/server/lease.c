@@ -101,25 +101,33 @@ static void tell(const forge_pool_t *pool, const forge_server_t *server)
     forge_live_pool_set(server->live, pool->size, pool->busy, pool->waiting);
 }
 
-/* Takes a place at the gate, or returns why there is none. During an outage nobody waits and only one request tries. */
+/* Whether a caller has to wait: for a place, or for the one who finds out whether an outage has ended. As many wait for
+ * the latter as there are places; the rest is told at once that the database is away. */
+static bool must_wait(const forge_pool_t *pool)
+{
+    if (pool->failing)
+        return pool->trying && apr_time_now() >= pool->retry_at && pool->waiting < pool->size;
+    return pool->busy >= pool->size;
+}
+
+/* Takes a place at the gate, or returns why there is none. After a failure there is a pause; then one request tries. */
 static forge_status_t enter(forge_pool_t *pool, const forge_server_t *server)
 {
     apr_time_t until = apr_time_now() + forge_config_pool_wait(server->config);
     forge_status_t status = FORGE_OK;
     apr_thread_mutex_lock(pool->lock);
-    while (pool->busy >= pool->size && status == FORGE_OK) {
+    while (status == FORGE_OK && must_wait(pool)) {
         apr_interval_time_t left = until - apr_time_now();
-        if (pool->failing)
-            status = pool->reason;
-        else if (left <= 0)
-            status = FORGE_E_POOL_EXHAUSTED;
+        if (left <= 0)
+            status = pool->failing ? pool->reason : FORGE_E_POOL_EXHAUSTED;
         else {
             pool->waiting++;
             apr_thread_cond_timedwait(pool->freed, pool->lock, left);
             pool->waiting--;
         }
     }
-    if (status == FORGE_OK && pool->failing && (pool->trying || apr_time_now() < pool->retry_at))
+    if (status == FORGE_OK && pool->failing &&
+        (pool->trying || pool->busy >= pool->size || apr_time_now() < pool->retry_at))
         status = pool->reason;
     if (status == FORGE_OK) {
         pool->busy++;
@@ -161,6 +169,8 @@ static bool remember(forge_pool_t *pool, forge_status_t status)
     }
     pool->failing = down;
     pool->trying = false;
+    if (!down)
+        apr_thread_cond_broadcast(pool->freed);
     apr_thread_mutex_unlock(pool->lock);
     return say;
 }

@@ -47,8 +47,10 @@ typedef struct forge_note_t {
     int slot;            /* metrics */
     apr_int64_t user_id; /* 0: anonymous */
     bool claimed, counted;
-    bool located;                       /* false if httpd refused the request before it looked for a location */
-    int retry_after;                    /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
+    bool located;      /* false if httpd refused the request before it looked for a location */
+    int retry_after;   /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
+    bool login_is_old; /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
+    int max_age;
     forge_status_t reason;              /* why a door refused the request; FORGE_OK: httpd's own reason */
     struct forge_visitor_t *door;       /* the visitor of protected content, once identified */
     bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
@@ -120,8 +122,8 @@ forge_status_t forge_server_ticket(struct request_rec *r, const forge_server_t *
 
 /* --- challenge.c --- */
 
-/* The value of WWW-Authenticate for a failure; NULL if another credential would not help. */
-const char *forge_server_challenge(forge_status_t status);
+/* The value of WWW-Authenticate for a failure of this request; NULL if another credential would not help. */
+const char *forge_server_challenge(struct request_rec *r, forge_status_t status);
 
 /* --- cookie.c: ForgeCookie --- */
 

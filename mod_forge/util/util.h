@@ -142,6 +142,13 @@ bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
 /* Microseconds of the monotonic clock, which all processes of a machine share; for time spans and deadlines. */
 apr_int64_t forge_util_monotonic(void);
 
+/* --- yield.c --- */
+
+/* Runs `work(data)` to its end on a thread of low priority, which sleeps for moments while others wait for a processor.
+ * For computations of many milliseconds; a new thread for each call. `work` needs no more than 200 KiB of stack.
+ * Returns how often it slept. Uses one real-time signal of the process that had no handler (Linux). */
+int forge_util_yielding(void (*work)(void *data), void *data);
+
 /* --- random.c --- */
 
 /* Fills from the kernel's generator (getrandom). Aborts the process if the kernel has none, because continuing would be

@@ -120,6 +120,7 @@ void expect_log(const char *part)
 
 void expect_outage(void)
 {
+    env_outage();
     expect_log("FG");
     expect_log("DBD");
     expect_log("AH006");

@@ -31,10 +31,12 @@
 #define FORGE_HTTPD_MODULES "/usr/lib/apache2/modules"
 #endif
 
+#define PAUSE_AFTER_FAILURE 300 /* ms; longer than that of mod_forge/server/lease.c */
+
 env_t env;
 static int postgres_pid, httpd_pid, second_pid, worker_number;
 static char template[256]; /* the folder that every worker's own is a copy of */
-static bool stopped = true;
+static bool stopped = true, outage;
 
 /* Ends the program when the servers cannot be started: no test means anything then. */
 static void give_up(const char *what, const char *why)
@@ -105,6 +107,7 @@ void env_postgres_stop(bool immediate)
     if (!process_wait(postgres_pid, 20))
         kill(postgres_pid, SIGKILL);
     postgres_pid = 0;
+    outage = true;
 }
 
 /* The cluster, two roles, the database and its schema. */
@@ -205,8 +208,8 @@ static const char *const host_lines[PORTS] = {
         "user\n</Location>\n"
         "<LocationMatch \"^/api/v1/organizations/[0-9]+/members\">\nForgeRateLimit user 2/1h user\n</LocationMatch>\n",
     [PORT_STRICT] =
-        "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeCSP strict\nForgeTermsRequired On\nForgeSelfRoles "
-        "student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
+        "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeFreshLogin 0s\nForgeCSP strict\nForgeTermsRequired On\n"
+        "ForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
         "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] =
         "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
@@ -579,12 +582,22 @@ void env_start(int worker)
     httpd_start();
 }
 
+void env_outage(void)
+{
+    outage = true;
+}
+
+/* After a failure each child leaves the database alone for a quarter of a second and answers 503. A child that nobody
+ * asks since then would do so in the next case. */
 void env_heal(void)
 {
     if (!process_alive(postgres_pid))
         env_postgres_start();
     if (!process_alive(httpd_pid))
         httpd_start();
+    if (outage)
+        pause_ms(PAUSE_AFTER_FAILURE);
+    outage = false;
 }
 
 void env_stop(bool failed)

@@ -23,7 +23,7 @@ typedef enum port_t {
     PORT_TLS,    /* the same over TLS */
     PORT_LIMITS, /* small rate limits (limits.c) */
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no
-                  * guests, no reuse window
+                  * guests, no reuse window, no login that is fresh
                   */
     PORT_POOL,  /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University",
                   * no time-out of mod_reqtimeout for bodies
@@ -59,7 +59,8 @@ extern env_t env;
 void env_prepare(void);     /* once: what the servers of all workers begin with */
 void env_start(int worker); /* a worker's own servers; exits with a message when it cannot */
 void env_stop(bool failed); /* idempotent; also at exit and on signals. failed: the logs are kept beside the program */
-void env_heal(void);        /* starts again what a failed test left stopped */
+void env_heal(void);   /* starts again what a test left stopped; after an outage all children serve when it returns */
+void env_outage(void); /* the case at hand takes the database away from the server */
 const char *env_preload(void); /* libraries that httpd needs before all others: a sanitizer's run time, or "" */
 int env_httpd_pid(void);
 void env_httpd_graceful(void); /* a graceful restart; returns at once */

@@ -139,8 +139,8 @@ static const char *status_wrong(const reply_t *reply)
     if (reply->status == 401 && (!challenge || strncmp(challenge, "Bearer", 6)))
         return "401 without WWW-Authenticate: Bearer";
     if (reply->status == 401 && strstr(challenge, "insufficient_user_authentication") &&
-        !strstr(challenge, "acr_values="))
-        return "a second factor is needed, but the challenge does not say so (RFC 9470)";
+        !strstr(challenge, "acr_values=\"mfa\"") == !strstr(challenge, "max_age=\""))
+        return "the challenge does not say whether a second factor or a new login is needed (RFC 9470)";
     if (reply->status == 405 && !header(reply, "Allow"))
         return "405 without Allow";
     if (reply->status == 415 && !header(reply, "Accept"))

@@ -129,6 +129,7 @@ both ForgeAudience '1 to 64' forge -- '"a b"'
 both ForgeAccessTokenTTL '10s to 1d' 10s 15m 1d 24h -- 9s 25h 15 300x 15mm '"15 m"' -1s 99999999999999999999d
 both ForgeRefreshTokenTTL '1m to 90d' 1m 7d 90d -- 59s 91d 7 7w
 both ForgeRefreshReuseWindow '0s to 1m' 0s 10s 60s 1m -- 61s 2m 10 -1s
+both ForgeFreshLogin '0s to 1d' 0s 5m 24h 1d -- 25h 2d 5 -1s always
 both ForgeGuests 'Off|On' On off -- yes 0
 both ForgeBcryptCost '10 to 15' 10 12 15 -- 9 4 3 16 12x 1e1 18446744073709551628
 good "ForgeEnvironment test

@@ -31,6 +31,13 @@ const forge_field_t forge_api_device_field[] = {
     {.name = NULL},
 };
 
+const forge_field_t forge_api_proof_field[] = {
+    {"password", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery",
+     .help = "the password of the account; needed if the login is longer ago than ForgeFreshLogin (5 minutes)"},
+    {.name = NULL},
+};
+
 const forge_field_t forge_api_profile_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "7", .help = "number of the account"},
     {.type = FORGE_T_INCLUDE, .fields = username_field},

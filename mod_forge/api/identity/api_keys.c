@@ -5,6 +5,7 @@
 #include "core/wire/wire.h"
 #include "store/identity/identity.h"
 #include "api/shared.h"
+#include "identity.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static const forge_field_t key_body_fields[] = {
      .help = "read allows GET, write allows all other methods; default: read"},
     {"expires_in_days", FORGE_T_INT, FORGE_F_NULLABLE, 1, 3650, .example = "90",
      .help = "days until the key expires; if absent, it never expires"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_proof_field},
     {.name = NULL},
 };
 static const forge_shape_t key_body = {.fields = key_body_fields};
@@ -50,7 +52,8 @@ static const forge_field_t new_key_fields[] = {
 static const forge_shape_t new_key = {"NewApiKey", new_key_fields};
 /* clang-format on */
 
-static const forge_status_t key_errors[] = {FORGE_E_LIMIT_REACHED, FORGE_OK};
+static const forge_status_t key_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_STEP_UP, FORGE_E_LIMIT_REACHED,
+                                            FORGE_E_ACCOUNT_LOCKED,  FORGE_E_BUSY,    FORGE_OK};
 
 /* The scopes as a PostgreSQL array in one order; NULL, and a fault, when there is one that does not exist. */
 static const char *read_scopes(forge_req_t *q)
@@ -70,7 +73,7 @@ static const char *read_scopes(forge_req_t *q)
     return arrays[scopes];
 }
 
-/* A new key; only its digest and its prefix go to the database. */
+/* A new key; only its digest and its prefix go to the database. Its owner hears of it. */
 static const char *make_key(forge_req_t *q, forge_new_key_t *key)
 {
     unsigned char bits[KEY_BITS];
@@ -79,6 +82,9 @@ static const char *make_key(forge_req_t *q, forge_new_key_t *key)
                *text = apr_pstrcat(q->pool, FORGE_API_KEY_PREFIX, secret, NULL);
     key->prefix = apr_pstrmemdup(q->pool, secret, PREFIX_LEN);
     key->sha256 = forge_core_sha256_hex(q->pool, text, strlen(text));
+    forge_json_t *facts = forge_api_mail_notice(q);
+    forge_util_json_put_text(facts, "prefix", key->prefix);
+    key->mail = forge_api_mail(q, facts);
     return text;
 }
 
@@ -98,19 +104,28 @@ static forge_status_t reply_key(forge_req_t *q, const forge_rows_t *rows, const 
     return forge_reply_buf(q, b, NULL);
 }
 
+/* A key outlives the token that asks for it, one that only reads too. The proof comes before the Idempotency-Key: a
+ * repeated request would show the key again. */
+static forge_status_t key_prepare(forge_req_t *q)
+{
+    forge_new_key_t *key = q->prepared = apr_pcalloc(q->pool, sizeof(*key));
+    key->name = forge_core_input_text(q->body, "name");
+    key->scopes = read_scopes(q);
+    key->expires_days = forge_core_input_text(q->body, "expires_in_days");
+    if (forge_core_faults_count(q->faults) > 0)
+        return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
+    return forge_api_proof(q, forge_core_input_text(q->body, "password"));
+}
+
 static forge_status_t key_create(forge_req_t *q)
 {
-    forge_new_key_t key = {.name = forge_core_input_text(q->body, "name"),
-                           .scopes = read_scopes(q),
-                           .expires_days = forge_core_input_text(q->body, "expires_in_days")};
+    forge_new_key_t *key = q->prepared;
     const forge_actor_t by = forge_api_actor(q);
     forge_rows_t *rows;
     forge_db_t *db;
-    if (forge_core_faults_count(q->faults) > 0)
-        return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
-    const char *text = make_key(q, &key);
+    const char *text = make_key(q, key);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_api_key_create(db, q->pool, &by, &key, &rows));
+    FORGE_TRY(forge_store_api_key_create(db, q->pool, &by, key, &rows));
     return reply_key(q, rows, text);
 }
 
@@ -137,12 +152,14 @@ static const forge_route_t routes[] = {
      .description = "Newest first, without the keys themselves. Expired keys are listed for 30 days. Open to every "
          "account, not to guests."},
     {FORGE_POST, "/auth/api-keys", FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS, .success = 201,
-     .body = &key_body, .reply = &new_key, .errors = key_errors, .handle = key_create,
+     .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_TOKENS | FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
+     .success = 201, .body = &key_body, .reply = &new_key, .errors = key_errors, .prepare = key_prepare,
+     .handle = key_create,
      .operation = "api_key_create", .summary = "Create an API key",
      .description = "The key acts for the account with its role. Send it as a bearer token. It may only read unless "
          "scopes say more. It is shown only once. An account can have at most 50 keys. Open to every account, not to "
-         "guests."},
+         "guests. Needs the password, or a login of the last few minutes (ForgeFreshLogin): else 401 with max_age "
+         "(RFC 9470). Refreshing tokens is no login. A notice goes to the account's address."},
     {FORGE_DELETE, "/auth/api-keys/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .success = 204,
      .handle = key_delete, .operation = "api_key_delete", .summary = "Delete one of my API keys",
      .description = "The key is refused from the next request on. A key of another account is answered as not found."},

@@ -22,7 +22,7 @@ static forge_status_t check_password(forge_req_t *q, const forge_guess_t *g, con
 {
     bool good;
     forge_status_t status =
-        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good);
+        forge_http_password_verify(q, password, forge_store_rows_text(rows, 0, "_password_hash"), &good, NULL);
     if (status != FORGE_OK) { /* not checked */
         forge_api_guess_settle(q, g, false);
         return status;
@@ -43,6 +43,20 @@ forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password)
     FORGE_TRY(forge_api_guess_begin(q, &g));
     FORGE_TRY(check_password(q, &g, rows, password));
     return forge_api_guess_settle(q, &g, !forge_store_rows_text(rows, 0, "_factor"));
+}
+
+/* A stolen token can be refreshed for weeks, but it has neither the password nor a new login. */
+forge_status_t forge_api_proof(forge_req_t *q, const char *password)
+{
+    const apr_interval_time_t fresh = forge_config_fresh_login(q->config);
+    const forge_actor_t by = forge_api_actor(q);
+    forge_db_t *db;
+    if (password)
+        return forge_api_password_confirm(q, password);
+    FORGE_TRY(forge_http_db(q, &db));
+    forge_status_t status = forge_store_session_fresh(db, q->pool, &by, fresh);
+    forge_http_db_done(q);
+    return status == FORGE_E_STEP_UP ? forge_fail_old_login(q, fresh) : status;
 }
 
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code)

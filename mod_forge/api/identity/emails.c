@@ -34,8 +34,22 @@ static forge_status_t email_verify(forge_req_t *q)
         return FORGE_E_TOKEN_INVALID;
     forge_json_t *facts = forge_api_mail_notice(q);
     forge_util_json_put_text(facts, "email", forge_store_rows_text(rows, 0, "_new_email"));
+    forge_util_json_put_text(facts, "token", forge_core_secret_make(q->pool, &in.undo_sha256));
     in.mail = forge_api_mail(q, facts);
     FORGE_TRY(forge_store_email_verify(db, q->pool, &in));
+    return forge_reply_none(q);
+}
+
+/* For whoever reads the mails of the old address, in no session: the one who changed it has them all. */
+static forge_status_t email_undo(forge_req_t *q)
+{
+    const char *token = forge_core_input_text(q->body, "token");
+    forge_one_time_t in = {.ip = q->client_ip, .request_id = q->request_id};
+    forge_db_t *db;
+    in.sha256 = forge_core_sha256_hex(q->pool, token, strlen(token));
+    in.mail = forge_api_mail(q, forge_api_mail_notice(q));
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_email_undo(db, q->pool, &in));
     return forge_reply_none(q);
 }
 
@@ -57,8 +71,16 @@ static const forge_route_t routes[] = {
      .operation = "auth_email_verify", .summary = "Confirm an e-mail address",
      .description = "Open to anyone who has the token from the mail. The token is valid once, for 24 hours. It "
          "confirms the address of a new account or completes a change of address. A change also voids the account's "
-         "other tokens and sends a notice to the old address. 409 if another account has taken the address in the "
-         "meantime."},
+         "other tokens and sends a notice to the old address, with a token that undoes it. 409 if another account "
+         "has taken the address in the meantime."},
+    {FORGE_POST, "/auth/email/undo", FORGE_ROLE_NONE, .flags = FORGE_R_WAY_IN, .limit = FORGE_LIMIT_AUTH,
+     .success = 204, .body = &verify_body, .errors = verify_errors, .handle = email_undo,
+     .operation = "auth_email_undo", .summary = "Undo a change of e-mail address",
+     .description = "Open to anyone who has the token from the notice to the old address. The token is valid once, for "
+         "72 hours after the change; meanwhile no other account can take the old address. Brings that address back, "
+         "verified, and ends all sessions of the account. Deletes its API keys and the second factor that was verified "
+         "since the change, and voids its one-use tokens and the tokens that undo later changes. The password stays: "
+         "reset it afterwards."},
     {FORGE_POST, "/auth/email/resend", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
      .success = 202, .reply = &forge_api_accepted_reply, .handle = email_resend,
      .operation = "auth_email_resend", .summary = "Send the verification mail again",

@@ -15,6 +15,7 @@ extern const forge_field_t forge_api_profile_fields[]; /* what anyone may read *
 extern const forge_field_t forge_api_private_fields[]; /* what its owner and administrators read besides */
 extern const forge_field_t forge_api_email_field[];    /* as it is answered */
 extern const forge_field_t forge_api_device_field[];   /* device_name */
+extern const forge_field_t forge_api_proof_field[];    /* password, which a fresh login replaces */
 extern const forge_field_t forge_api_token_fields[];   /* account and tokens, without expires_in */
 
 extern const forge_shape_t forge_api_user;          /* the bare account */
@@ -60,6 +61,10 @@ forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bo
  * FORGE_E_ACCOUNT_LOCKED (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards:
  * not for routes with FORGE_R_IDEMPOTENT. */
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
+/* Before what proves identity changes (SPEC 3): the password where one was sent, as above; NULL: the login must be
+ * of the last ForgeFreshLogin, else FORGE_E_STEP_UP with max_age. An API key has no login: for routes with
+ * FORGE_R_SESSION, and before anything is claimed. */
+forge_status_t forge_api_proof(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent →
  * FORGE_E_MFA_CODE_INVALID). */
 forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, const char *code);

@@ -10,6 +10,12 @@
 #include <apr_strings.h>
 #include <string.h>
 
+/* The password of a login that was right, and whether only its decomposed form was. */
+typedef struct proof_t {
+    const char *password;
+    bool decomposed;
+} proof_t;
+
 /* Looks up the account of an e-mail address or username; what can be neither is looked up like a name that nobody has.
  * *name: the unique form, by which a name without an account is counted. No connection is held afterwards. */
 static forge_status_t find_account(forge_req_t *q, const char *identifier, const char **name, forge_rows_t **rows)
@@ -56,13 +62,14 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
     return FORGE_E_BAD_CREDENTIALS;
 }
 
-/* A hash of lower cost, or imported, is made anew; when there is no place at the gate, another login will do it. */
-static forge_status_t renew_hash(forge_req_t *q, const char *stored, const char *password, const char **new_hash)
+/* A hash of lower cost, imported, or of a decomposed password is made anew; when there is no place at the gate, another
+ * login will do it. */
+static forge_status_t renew_hash(forge_req_t *q, const char *stored, const proof_t *proof, const char **new_hash)
 {
     *new_hash = NULL;
-    if (!forge_core_hash_outdated(stored, forge_config_bcrypt_cost(q->config)))
+    if (!proof->decomposed && !forge_core_hash_outdated(stored, forge_config_bcrypt_cost(q->config)))
         return FORGE_OK;
-    forge_status_t status = forge_http_password_hash(q, password, new_hash);
+    forge_status_t status = forge_http_password_hash(q, proof->password, new_hash);
     if (status != FORGE_E_BUSY)
         return status;
     forge_http_retry_after(q, 0);
@@ -89,13 +96,13 @@ static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int6
 }
 
 /* The password is right: tokens, or the second step. */
-static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_t *account, const char *password)
+static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_t *account, const proof_t *proof)
 {
     const char *refresh, *new_hash;
     apr_int64_t epoch = forge_store_rows_int(account, 0, "_epoch", -1);
     forge_rows_t *rows;
     forge_db_t *db;
-    FORGE_TRY(renew_hash(q, forge_store_rows_text(account, 0, "_password_hash"), password, &new_hash));
+    FORGE_TRY(renew_hash(q, forge_store_rows_text(account, 0, "_password_hash"), proof, &new_hash));
     if (forge_store_rows_bool(account, 0, "_mfa"))
         return challenge(q, g, epoch, new_hash);
     forge_login_t login = {g->user_id, epoch, new_hash, forge_api_session_begin(q, "pwd", &refresh)};
@@ -110,7 +117,8 @@ static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_
 
 forge_status_t forge_api_account_login(forge_req_t *q)
 {
-    const char *identifier, *name, *password = forge_core_input_text(q->body, "password");
+    proof_t proof = {.password = forge_core_input_text(q->body, "password")};
+    const char *identifier, *name;
     forge_rows_t *rows;
     bool good = false;
     FORGE_TRY(read_identifier(q, &identifier));
@@ -119,11 +127,11 @@ forge_status_t forge_api_account_login(forge_req_t *q)
     forge_guess_t g = forge_api_guess_of(q, known ? forge_store_rows_int(rows, 0, "id", 0) : 0, name);
     g.set_at = known ? forge_store_rows_text(rows, 0, "_password_set_at") : NULL;
     FORGE_TRY(forge_api_guess_begin(q, &g));
-    forge_status_t status =
-        forge_http_password_verify(q, password, known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL, &good);
+    const char *stored = known ? forge_store_rows_text(rows, 0, "_password_hash") : NULL;
+    forge_status_t status = forge_http_password_verify(q, proof.password, stored, &good, &proof.decomposed);
     if (status != FORGE_OK) {
         forge_api_guess_settle(q, &g, false);
         return status;
     }
-    return good && forge_store_rows_bool(rows, 0, "is_active") ? let_in(q, &g, rows, password) : refuse_login(q, &g);
+    return good && forge_store_rows_bool(rows, 0, "is_active") ? let_in(q, &g, rows, &proof) : refuse_login(q, &g);
 }

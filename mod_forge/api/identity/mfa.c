@@ -43,7 +43,7 @@ static const forge_field_t login_reply_fields[] = {
 const forge_shape_t forge_api_login_reply = {"Login", login_reply_fields};
 
 static const forge_field_t setup_body_fields[] = {
-    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_NULLABLE, .fields = password_field},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_proof_field},
     {.name = NULL},
 };
 static const forge_shape_t setup_body = {.fields = setup_body_fields};
@@ -106,13 +106,11 @@ static const char *make_codes(forge_req_t *q, forge_json_t *shown)
 
 static forge_status_t mfa_setup(forge_req_t *q)
 {
-    const char *password = forge_core_input_text(q->body, "password");
     const forge_actor_t by = forge_api_actor(q);
     unsigned char secret[FORGE_TOTP_SECRET_BYTES];
     forge_rows_t *account, *rows;
     forge_db_t *db;
-    if (password)
-        FORGE_TRY(forge_api_password_confirm(q, password));
+    FORGE_TRY(forge_api_proof(q, forge_core_input_text(q->body, "password")));
     forge_core_totp_secret(secret);
     const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, by.id);
     const char *sealed = forge_core_seal(q->pool, q->keys, context, secret, sizeof(secret));
@@ -172,7 +170,8 @@ static forge_status_t activate(forge_req_t *q, const forge_rows_t *account, cons
     forge_json_t *answer = forge_util_json_object(q->pool);
     const forge_enable_t enable = {.factor_id = forge_store_rows_text(account, 0, "_pending"),
                                    .step = forge_util_itoa(q->pool, step),
-                                   .macs = make_codes(q, forge_util_json_put_array(answer, "backup_codes"))};
+                                   .macs = make_codes(q, forge_util_json_put_array(answer, "backup_codes")),
+                                   .mail = forge_api_mail(q, forge_api_mail_notice(q))};
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_enable(db, q->pool, &by, &enable, &rows));
     if (forge_store_rows_count(rows) == 0) /* another request was faster */
@@ -281,31 +280,33 @@ static forge_status_t confirm(forge_req_t *q)
 static forge_status_t mfa_disable(forge_req_t *q)
 {
     const forge_actor_t by = forge_api_actor(q);
+    const forge_new_mail_t notice = forge_api_mail(q, forge_api_mail_notice(q));
     forge_rows_t *rows;
     forge_db_t *db;
     FORGE_TRY(confirm(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_mfa_disable(db, q->pool, &by, &rows));
+    FORGE_TRY(forge_store_mfa_disable(db, q->pool, &by, &notice, &rows));
     return forge_store_rows_count(rows) > 0 ? forge_reply_none(q) : FORGE_E_MFA_NOT_ENABLED;
 }
 
 static forge_status_t mfa_backup_codes(forge_req_t *q)
 {
     const forge_actor_t by = forge_api_actor(q);
+    const forge_new_mail_t notice = forge_api_mail(q, forge_api_mail_notice(q));
     forge_rows_t *rows;
     forge_db_t *db;
     FORGE_TRY(confirm(q));
     forge_json_t *answer = forge_util_json_object(q->pool);
     const char *macs = make_codes(q, forge_util_json_put_array(answer, "backup_codes"));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_mfa_codes(db, q->pool, &by, macs, &rows));
+    FORGE_TRY(forge_store_mfa_codes(db, q->pool, &by, macs, &notice, &rows));
     return forge_store_rows_count(rows) > 0 ? forge_reply_json(q, answer) : FORGE_E_MFA_NOT_ENABLED;
 }
 
 /* --- routes --- */
 
-static const forge_status_t setup_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_MFA_ENABLED, FORGE_E_ACCOUNT_LOCKED,
-                                              FORGE_E_BUSY, FORGE_OK};
+static const forge_status_t setup_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_STEP_UP, FORGE_E_MFA_ENABLED,
+                                              FORGE_E_ACCOUNT_LOCKED,  FORGE_E_BUSY,    FORGE_OK};
 static const forge_status_t verify_errors[] = {
     FORGE_E_UNAUTHENTICATED,
     FORGE_E_MFA_CODE_INVALID,
@@ -335,26 +336,28 @@ static const forge_route_t routes[] = {
      .operation = "mfa_setup", .summary = "Set up a second factor",
      .description = "Creates the secret for an authenticator app (TOTP, RFC 6238) and shows it once, also as a QR "
          "code. Login asks for the factor only after a first code was sent to /auth/mfa/verify. Another setup "
-         "replaces a factor that is not verified yet. Open to every account, in a session from a login. If a "
-         "password is sent, it must be correct."},
+         "replaces a factor that is not verified yet. Open to every account, in a session from a login. Needs the "
+         "password, or a login of the last few minutes (ForgeFreshLogin): else 401 with max_age (RFC 9470). Refreshing "
+         "tokens is no login."},
     {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
      .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
      .handle = mfa_verify, .operation = "mfa_verify", .summary = "Verify a code",
      .description = "With an mfa_token: completes a login; the answer has the account and tokens. Logged in, with a "
-         "factor that was set up: activates it, ends the other sessions and shows ten backup codes once. Logged in, "
+         "factor that was set up: activates it, ends the other sessions and shows ten backup codes once; a notice goes "
+         "to the account's address. Logged in, "
          "with an active factor: returns a new access token whose amr shows the second factor (step-up). A code is "
          "valid once. An mfa_token ends at its fifth wrong code or after five minutes."},
     {FORGE_POST, "/auth/mfa/disable", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &confirm_body, .errors = change_errors, .handle = mfa_disable,
      .operation = "mfa_disable", .summary = "Turn the second factor off",
      .description = "Needs the password and a code. Deletes the factor and its backup codes, and ends the other "
-         "sessions of the account."},
+         "sessions of the account. A notice goes to the account's address."},
     {FORGE_POST, "/auth/mfa/backup-codes", FORGE_ROLE_STUDENT,
      .flags = FORGE_R_TOKENS | FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &confirm_body, .reply = &codes, .errors = change_errors,
      .handle = mfa_backup_codes, .operation = "mfa_backup_codes", .summary = "Create new backup codes",
      .description = "Needs the password and a code. Returns ten new codes and shows them once. All earlier codes "
-         "become void."},
+         "become void. A notice goes to the account's address."},
 };
 /* clang-format on */
 

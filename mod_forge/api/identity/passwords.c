@@ -48,6 +48,15 @@ static const forge_status_t change_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_
 
 /* --- what they share --- */
 
+/* The same password, whether it was typed composed or decomposed. */
+static bool same_password(forge_req_t *q, const char *one, const char *other)
+{
+    apr_size_t len, other_len;
+    const char *composed = forge_core_password_composed(q->pool, one, strlen(one), &len);
+    other = forge_core_password_composed(q->pool, other, strlen(other), &other_len);
+    return len == other_len && memcmp(composed, other, len) == 0;
+}
+
 /* Every rule that the new password breaks. */
 static void judge(forge_req_t *q, const char *password, const forge_rows_t *account)
 {
@@ -118,7 +127,7 @@ static forge_status_t password_change(forge_req_t *q)
         return FORGE_E_INVALID_TOKEN;
     in.set_at = forge_store_rows_text(account, 0, "_set_at");
     judge(q, password, account);
-    if (strcmp(current, password) == 0)
+    if (same_password(q, current, password))
         forge_core_fault(q->faults, "/new_password", "same_as_current", "must differ from the current password");
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
@@ -142,7 +151,8 @@ static const forge_route_t routes[] = {
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &reset_body, .errors = reset_errors, .handle = password_reset,
      .operation = "auth_password_reset", .summary = "Set a new password with a token",
      .description = "Open to anyone who has the token from the mail. The token is valid for one change; a refused "
-         "password does not use it up. The reset ends all sessions of the account, deletes its API keys, lifts a "
+         "password does not use it up. The reset ends all sessions of the account, deletes its API keys and a "
+         "second factor that was enrolled while the address was not verified, lifts a "
          "lockout and voids its other tokens. A notice goes to the account's address."},
     {FORGE_POST, "/auth/password/change", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &change_body, .errors = change_errors,

@@ -62,6 +62,8 @@ static const forge_shape_t account_body = {.fields = account_body_fields};
 static const forge_status_t update_errors[] = {FORGE_E_CONFLICT, FORGE_E_LAST_ADMIN, FORGE_E_GONE, FORGE_OK};
 static const forge_status_t delete_errors[] = {FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER, FORGE_OK};
 
+static const forge_status_t reset_errors[] = {FORGE_E_SESSION_REQUIRED, FORGE_OK};
+
 static forge_status_t account_list(forge_req_t *q)
 {
     return forge_api_list(q, FORGE_NO_ARGS);
@@ -132,13 +134,19 @@ static forge_status_t account_unlock(forge_req_t *q)
     return done(q, rows);
 }
 
+/* The own factor is what proves an administrator's identity: a stolen token must not take it away. */
 static forge_status_t account_reset_mfa(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
+    if (by.id == q->ids[0] && !by.session_id)
+        return FORGE_E_SESSION_REQUIRED;
+    if (by.id == q->ids[0])
+        FORGE_TRY(forge_api_proof(q, NULL));
+    const forge_new_mail_t notice = forge_api_mail(q, forge_api_mail_notice(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_mfa_reset(db, q->pool, &by, q->ids[0], &rows));
+    FORGE_TRY(forge_store_mfa_reset(db, q->pool, &by, q->ids[0], &notice, &rows));
     return done(q, rows);
 }
 
@@ -172,9 +180,11 @@ static const forge_route_t routes[] = {
      .description = "For administrators. Clears the failed logins of the account, so that it can log in again from "
          "anywhere."},
     {FORGE_POST, "/users/{id}/reset-mfa", FORGE_ROLE_ADMIN, .flags = FORGE_R_STEP_UP, .success = 204,
-     .handle = account_reset_mfa, .operation = "account_reset_mfa", .summary = "Remove the second factor",
+     .errors = reset_errors, .handle = account_reset_mfa, .operation = "account_reset_mfa",
+     .summary = "Remove the second factor",
      .description = "For administrators, when somebody has lost their second factor. Backup codes become void too, "
-         "and the account is logged out everywhere."},
+         "and the account is logged out everywhere. On the own account a login of the last few minutes is needed "
+         "(ForgeFreshLogin): else 401 with max_age (RFC 9470)."},
 };
 /* clang-format on */
 

@@ -19,7 +19,9 @@ static const forge_field_t profile_body_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_profile_fields},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_private_fields},
     {"email", FORGE_T_TEXT, .max = FORGE_API_EMAIL_MAX, .format = "email", .example = "ada@example.org",
-     .help = "becomes the account's address after the link in a mail to it is followed"},
+     .help = "becomes the account's address after the link in a mail to it is followed; needs current_password"},
+    {"current_password", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
+     .example = "correct-Horse7-battery", .help = "the password of the account; only for another e-mail address"},
     {.name = NULL},
 };
 static const forge_shape_t profile_body = {.fields = profile_body_fields};
@@ -52,8 +54,15 @@ static const forge_field_t export_fields[] = {
 static const forge_shape_t export = {"Export", export_fields};
 /* clang-format on */
 
-static const forge_status_t change_errors[] = {FORGE_E_USERNAME_TAKEN, FORGE_E_EMAIL_TAKEN, FORGE_E_SESSION_REQUIRED,
-                                               FORGE_OK};
+static const forge_status_t change_errors[] = {
+    FORGE_E_BAD_CREDENTIALS,
+    FORGE_E_USERNAME_TAKEN,
+    FORGE_E_EMAIL_TAKEN,
+    FORGE_E_SESSION_REQUIRED,
+    FORGE_E_ACCOUNT_LOCKED,
+    FORGE_E_BUSY,
+    FORGE_OK,
+};
 static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
                                               FORGE_E_LAST_OWNER,      FORGE_E_BUSY,           FORGE_OK};
 
@@ -110,40 +119,74 @@ static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows
     return forge_store_profile_update(db, q->pool, &by, &patch, rows);
 }
 
-/* Is this another address than the account's? */
-static bool email_differs(forge_req_t *q, const forge_rows_t *rows, const char *email)
+/* *differs: `email` is another address than the account's; *set_at: since when it has its password. Who sends back the
+ * address that was answered changes nothing. */
+static forge_status_t compare_email(forge_req_t *q, const char *email, bool *differs, const char **set_at)
 {
-    const char *shown, *key, *why, *present = forge_store_rows_text(rows, 0, "_email_key");
-    return email && forge_core_email_normalize(q->pool, email, strlen(email), &shown, &key, &why) &&
-           (!present || strcmp(key, present) != 0);
+    const char *shown, *key, *why, *present;
+    forge_rows_t *rows;
+    forge_db_t *db;
+    if (!forge_core_email_normalize(q->pool, email, strlen(email), &shown, &key, &why))
+        return forge_fail_field(q, FORGE_E_VALIDATION, "/email", "format", why);
+    FORGE_TRY(forge_http_db(q, &db));
+    forge_status_t status = forge_store_password_owner(db, q->pool, q->who.user_id, &rows);
+    forge_http_db_done(q);
+    FORGE_TRY(status);
+    if (forge_store_rows_count(rows) == 0)
+        return FORGE_E_INVALID_TOKEN;
+    present = forge_store_rows_text(rows, 0, "_email_key");
+    *differs = !present || strcmp(key, present) != 0;
+    *set_at = forge_store_rows_text(rows, 0, "_set_at");
+    return FORGE_OK;
+}
+
+/* Whoever has the address has the account, by a reset: another one wants the current password, and nothing less. A
+ * stolen key or token must not become a stolen account. *email is NULL when the address does not change. */
+static forge_status_t prove_email(forge_req_t *q, const char **email, const char **set_at)
+{
+    const char *password = forge_core_input_text(q->body, "current_password");
+    bool differs = false;
+    *email = forge_core_input_text(q->body, "email");
+    if (!*email)
+        return FORGE_OK;
+    if (!q->who.session_id)
+        return FORGE_E_SESSION_REQUIRED;
+    FORGE_TRY(compare_email(q, *email, &differs, set_at));
+    if (!differs) {
+        *email = NULL;
+        return FORGE_OK;
+    }
+    return password ? forge_api_password_confirm(q, password)
+                    : forge_fail_field(q, FORGE_E_VALIDATION, "/current_password", "required",
+                                       "another e-mail address needs the current password");
 }
 
 /* A new address is proven first: until then everything else has changed, and the address not. Where no mail is sent it
  * changes at once, so the account is read again. */
-static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, forge_rows_t **rows)
+static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, const char *set_at,
+                                 forge_rows_t **rows)
 {
     const forge_patch_t nothing = {.members = "{}"};
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(change(q, db, rows));
-    if (!email_differs(q, *rows, email))
+    if (!email)
         return FORGE_OK;
-    FORGE_TRY(forge_api_email_change(q, email));
+    FORGE_TRY(forge_api_email_change(q, email, set_at));
     return forge_store_profile_update(db, q->pool, &by, &nothing, rows);
 }
 
 static forge_status_t profile_update(forge_req_t *q)
 {
+    const char *email, *set_at = NULL;
     forge_db_t *db;
     forge_rows_t *rows;
     check_names(q);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
-    const char *email = forge_core_input_text(q->body, "email");
-    if (email && !q->who.session_id) /* a stolen key must not become a stolen account */
-        return FORGE_E_SESSION_REQUIRED;
+    FORGE_TRY(prove_email(q, &email, &set_at));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));
-    forge_status_t status = change_all(q, db, email, &rows);
+    forge_status_t status = change_all(q, db, email, set_at, &rows);
     if (status == FORGE_OK)
         status = forge_store_commit(db, q->pool);
     else
@@ -253,12 +296,13 @@ static forge_status_t profile_export(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS, .body = &profile_body,
-     .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
+    {FORGE_PATCH, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG | FORGE_R_CHECKS | FORGE_R_HASHES,
+     .body = &profile_body, .reply = &forge_api_user, .errors = change_errors, .handle = profile_update,
      .operation = "profile_update", .summary = "Change my profile",
-     .description = "Only the members that are sent change; null clears a member. A new e-mail address gets a mail. "
-         "It becomes the account's address after the link in the mail is followed; until then the answer shows the "
-         "old one."},
+     .description = "Only the members that are sent change; null clears a member. Another e-mail address needs "
+         "current_password, in a session from a login, and gets a mail. It becomes the account's address after the "
+         "link in the mail is followed; until then the answer shows the old one. The old address then gets a notice "
+         "with a link that undoes the change."},
     {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &leave_body, .errors = leave_errors, .handle = profile_leave,
      .operation = "profile_leave", .summary = "Close my account",

@@ -74,6 +74,7 @@ const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t
     if (cost < COST_MIN || cost > COST_MAX)
         return NULL;
     forge_util_random(salt, sizeof(salt));
+    password = forge_core_password_composed(p, password, len, &len);
     prehash(password, len, text);
     rv = apr_bcrypt_encode(text, (unsigned)cost, salt, sizeof(salt), hash, sizeof(hash));
     OPENSSL_cleanse(text, sizeof(text));

@@ -91,11 +91,19 @@ bool forge_core_factor_used(const forge_who_t *who);  /* a second factor was use
  * headers come joined by ", "). */
 forge_status_t forge_core_bearer(apr_pool_t *p, const char *header, const char **token);
 
+/* --- composed.c: one password, however it was typed --- */
+
+/* The canonical composition (NFC, Unicode UAX 15) of a password in the pool. `text` itself, so that the addresses can
+ * be compared, when that is the same or the text is no UTF-8. */
+const char *forge_core_password_composed(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *composed_len);
+
 /* --- hash.c: bcrypt over base64(SHA-256(password)), stored as "{sha256}$2y$12$…"; a stored value without the marker is
  * an imported plain $2a/$2b/$2y hash --- */
 
-/* NULL when the cost is out of 4..17 or no memory. Takes ~250 ms at cost 12: call it only behind the gate. */
+/* Of the composed form, so that it does not matter how the password is typed later. NULL when the cost is out of 4..17
+ * or no memory. Takes ~250 ms at cost 12: call it only behind the gate. */
 const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t len, int cost);
+/* Of the bytes as they are: who checks what somebody typed tries the composed form, then what came. */
 bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len, const char *stored);
 /* A fixed valid hash of that cost which no password matches: what an unknown account is checked against, so that it
  * takes as long. */

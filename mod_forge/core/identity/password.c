@@ -23,6 +23,7 @@
 #define RUN_MIN        3
 #define WORDS_MAX      8
 #define LISTED_MAX     40 /* characters of the longest entry of the list, and a few more */
+#define DECOMPOSED_MAX 4  /* characters that one becomes when it is decomposed (UAX 15) */
 #define DECORATION_MAX 2  /* digits and marks around a listed password that do not make it another one: "Linkedin1!" */
 
 static const char *const common_passwords[] = {
@@ -280,13 +281,17 @@ static int check_strength(const forge_password_rules_t *rules, subject_t *s, con
 int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const forge_password_t *password,
                               const char *pointer, forge_faults_t *faults)
 {
-    subject_t s = {
-        .text = password->text, .len = password->len, .words = {product_word, "mod_forge", "modforge"}, .n_words = 3};
+    subject_t s = {.words = {product_word, "mod_forge", "modforge"}, .n_words = 3};
     apr_size_t max = (apr_size_t)rules->max;
     int score;
 
-    /* more bytes than `max` characters can have: nothing else is looked at, however long it is */
-    if (password->len > 4 * max) {
+    /* more bytes than `max` characters can have, however they were typed: nothing else is looked at */
+    if (password->len > 4 * max * DECOMPOSED_MAX) {
+        forge_core_fault(faults, pointer, "too_long", apr_psprintf(p, "must have at most %d characters", rules->max));
+        return 0;
+    }
+    s.text = forge_core_password_composed(p, password->text, password->len, &s.len);
+    if (s.len > 4 * max) {
         forge_core_fault(faults, pointer, "too_long", apr_psprintf(p, "must have at most %d characters", rules->max));
         return 0;
     }

@@ -15,6 +15,7 @@ typedef struct forge_letter_t {
 /* Paths below ForgePublicURL that the links of the mails lead to; "?token=…" follows. */
 #define FORGE_LINK_VERIFY "/verify-email"
 #define FORGE_LINK_RESET  "/reset-password"
+#define FORGE_LINK_UNDO   "/undo-email-change"
 #define FORGE_LINK_ACCEPT "/accept-invitation"
 
 /* Writes the mail of a kind; `facts` is an object of texts. The link and the token are each on a separate line.
@@ -23,8 +24,14 @@ typedef struct forge_letter_t {
  *   verify                   token                    to the address of a new account
  *   reset                    token, username
  *   email_change             token, username          to the new address
- *   email_changed_notice     username, email, at, ip  to the old address; email is the new one
+ *   email_changed_notice     token, username, email, at, ip  to the old address; email is the new one
+ *   email_restored_notice    username, at, ip
  *   password_changed_notice  username, at, ip
+ *   mfa_enabled_notice       username, at, ip
+ *   mfa_disabled_notice      username, at, ip
+ *   mfa_reset_notice         username, at             by an administrator
+ *   backup_codes_notice      username, at, ip
+ *   api_key_notice           username, prefix, at, ip
  *   invitation               token, organization, inviter, role */
 bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public_url, const forge_json_t *facts,
                              forge_letter_t *letter);

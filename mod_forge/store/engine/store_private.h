@@ -132,6 +132,12 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
     "unasked AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM " from " f" \
     " WHERE t.user_id = f.id AND t.kind = 'email_change' AND t.used_at IS NULL)"
 
+/* Whether an address is kept for another account than this one (0: for any), which may still undo its change. The
+ * triggers email_kept of forge.users say the same at last. */
+#define FORGE_EMAIL_KEPT(key, account) \
+    "EXISTS (SELECT FROM forge.email_undos k WHERE k.email_key = " key " AND k.user_id <> " account \
+    " AND k.used_at IS NULL AND k.expires_at > now())"
+
 /* --- turn.c: statements that must see what others of the same account have just done --- */
 
 /* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on

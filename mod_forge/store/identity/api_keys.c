@@ -17,13 +17,16 @@ const forge_list_t forge_store_api_keys_list = {
     "SELECT count(*) FROM forge.api_keys k WHERE k.user_id = $1::bigint",
     1, NULL, newest_first};
 
-/* $1 caller, $2 name, $3 prefix, $4 sha256, $5 scopes, $6 days (NULL: for ever), $7 ip, $8 request id. */
+/* $1 caller, $2 name, $3 prefix, $4 sha256, $5 scopes, $6 days (NULL: for ever), $7 ip, $8 request id,
+ * $9 sender, $10 payload. */
 static const forge_stmt_t api_key_create = {
     "api_key_create",
     "WITH k AS ("
     " INSERT INTO forge.api_keys (user_id, name, prefix, sha256, scopes, expires_at)"
     " SELECT u.id, $2, $3, decode($4, 'hex'), $5::text[], now() + $6::integer * interval '1 day'"
     " FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest' RETURNING *), "
+    FORGE_MAIL("SELECT 'api_key_notice', $9, u.email, u.id, $10 FROM k JOIN forge.users u ON u.id = k.user_id WHERE "
+               FORGE_NOTICE_DUE("$9", "api_key.created")) ", "
     FORGE_AUDIT("SELECT 'api_key.created', user_id, user_id, $7::inet, $8, jsonb_build_object('key_id', id, 'name',"
     " name, 'prefix', prefix,"
                 " 'scopes', scopes, 'expires_at', expires_at) FROM k") " "
@@ -55,8 +58,9 @@ static const forge_stmt_t api_key_find = {
 forge_status_t forge_store_api_key_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const forge_new_key_t *key, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), key->name, key->prefix, key->sha256, key->scopes,
-                                         key->expires_days, forge_store_ip(p, by->ip), by->request_id);
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), key->name, key->prefix, key->sha256, key->scopes, key->expires_days,
+                   forge_store_ip(p, by->ip), by->request_id, key->mail.sender, key->mail.payload);
     forge_status_t status = forge_store_run(db, p, &api_key_create, args, rows);
     if (status == FORGE_E_VALIDATION && strcmp(forge_store_constraint(db), "api_keys_limit") == 0)
         return FORGE_E_LIMIT_REACHED;

@@ -52,6 +52,21 @@ _Static_assert(FORGE_SESSION_HOURS > 0 && FORGE_PROOF_HOURS > 0, "numbers, not n
     "  AND used_at IS NULL AND EXISTS (SELECT FROM forge.mfa_factors WHERE id = " factor_id ") RETURNING id), " \
     "spent AS (SELECT 'totp' AS how FROM totp UNION ALL SELECT 'backup' FROM backup)"
 
+/* CTEs that take from the accounts of `from` what may be a stranger's factor: one that was enrolled while the address
+ * was not proven, one that was never verified, and those that `too` names. Backup codes go with the active one. */
+#define FORGE_FACTORS_DROPPED(from, too) \
+    "dropped AS (DELETE FROM forge.mfa_factors f USING " from " w WHERE f.user_id = w.id" \
+    "  AND (NOT f.email_proven OR f.confirmed_at IS NULL OR " too ") RETURNING f.confirmed_at), " \
+    "dropped_codes AS (DELETE FROM forge.mfa_backup_codes b USING " from " w WHERE b.user_id = w.id" \
+    "  AND EXISTS (SELECT FROM dropped WHERE confirmed_at IS NOT NULL))"
+
+/* A notice to the account u about an event of it, or of the session it came from: at most so many an hour, for its
+ * address may be a stranger's. Condition of FORGE_MAIL; only the newest events are looked at. */
+#define FORGE_NOTICE_DUE(sender, event) \
+    sender "::text IS NOT NULL AND (SELECT count(*) FROM (SELECT a.event, a.at FROM forge.audit_events a" \
+    " WHERE a.subject_id = u.id ORDER BY a.id DESC LIMIT 200) n WHERE n.event = '" event "'" \
+    " AND n.at > now() - interval '1 hour') < " APR_STRINGIFY(FORGE_MAILS_AN_HOUR)
+
 /* clang-format on */
 
 #endif

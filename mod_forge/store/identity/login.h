@@ -9,6 +9,7 @@
 #define FORGE_STORE_LOGIN_H
 
 #include "sessions.h"
+#include "store/mail/mail.h"
 #include "store/store.h"
 
 #define FORGE_LOCKOUT_EVERYWHERE 10  /* an account bears so many times the failures from all networks together */
@@ -73,6 +74,7 @@ forge_status_t forge_store_mfa_setup(forge_db_t *db, apr_pool_t *p, const forge_
                                      forge_rows_t **rows);
 typedef struct forge_enable_t {
     const char *factor_id, *step, *macs;
+    forge_new_mail_t mail;
 } forge_enable_t;
 /* Activates a factor by its first code: backup codes stored (`macs`: a PostgreSQL array of hex), other sessions ended,
  * this one counts as having used both factors. Row: amr of the session ("pwd otp"); no rows when another request was
@@ -84,15 +86,17 @@ forge_status_t forge_store_mfa_enable(forge_db_t *db, apr_pool_t *p, const forge
  * none: then nothing was settled. */
 forge_status_t forge_store_mfa_use(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_guess_t *g,
                                    const forge_code_t *code, forge_rows_t **rows);
-/* Deletes factor and codes, ends the other sessions. Row: id; no rows when none was active. */
-forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
+/* Each of the next three sends `mail` to the account, as the activation does.
+ * Deletes factor and codes, ends the other sessions. Row: id; no rows when none was active. */
+forge_status_t forge_store_mfa_disable(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                       const forge_new_mail_t *mail, forge_rows_t **rows);
 /* Other backup codes instead of all. Row: id; no rows when no factor is active. */
 forge_status_t forge_store_mfa_codes(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *macs,
-                                     forge_rows_t **rows);
+                                     const forge_new_mail_t *mail, forge_rows_t **rows);
 /* An administrator (actor 0: forgectl) takes the second factor of an account away; all its sessions end. Row: id, had
  * (a factor); no rows: unknown account. */
 forge_status_t forge_store_mfa_reset(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t user_id,
-                                     forge_rows_t **rows);
+                                     const forge_new_mail_t *mail, forge_rows_t **rows);
 
 /* --- users.c: logins in two steps --- */
 

@@ -59,11 +59,24 @@ static const forge_stmt_t verify_resend = {
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
     "SELECT count(*) AS n FROM mail"};
 
-/* $1 account, $2 token's sha256, $3 address, $4 its key, $5 sender, $6 payload, $7 ip, $8 request id. */
+/* The account of the caller as long as what was proven holds: the session, and the password that was checked. */
+#define MINE(session, set_at) \
+    "mine AS (SELECT u.id, u.email, u.email_key FROM forge.users u" \
+    " WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'" \
+    " AND (" set_at "::text IS NULL OR u.password_changed_at = " set_at "::timestamptz)" \
+    " AND (" session "::bigint = 0 OR EXISTS (SELECT FROM forge.sessions s WHERE s.id = " session "::bigint" \
+    " AND s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now())))"
+
+#define TAKEN(key) \
+    "taken AS (SELECT WHERE EXISTS (SELECT FROM forge.users x WHERE x.email_key = " key " AND x.id <> $1::bigint)" \
+    " OR " FORGE_EMAIL_KEPT(key, "$1::bigint") ")"
+
+/* $1 account, $2 token's sha256, $3 address, $4 its key, $5 sender, $6 payload, $7 ip, $8 request id, $9 session,
+ * $10 when the password had been set. */
 static const forge_stmt_t email_change_request = {
     "email_change_request",
-    "WITH mine AS (SELECT id, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <> 'guest'), "
-    "taken AS (SELECT FROM forge.users WHERE email_key = $4 AND id <> $1::bigint), "
+    "WITH " MINE("$9", "$10") ", "
+    TAKEN("$4") ", "
     "who AS (SELECT id FROM mine WHERE email_key <> $4 AND NOT EXISTS (SELECT FROM taken)), "
     TOKEN("'email_change'", FORGE_PROOF_LIFE, "$2", "$3, $4") ", "
     STALE("'email_change'", "") ", "
@@ -74,12 +87,12 @@ static const forge_stmt_t email_change_request = {
     " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS"
     " outcome, " FORGE_AUDITED};
 
-/* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same. */
+/* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same.
+ * $1 account, $2 address, $3 its key, $4 ip, $5 request id, $6 session, $7 when the password had been set. */
 static const forge_stmt_t email_change_unproven = {
     "email_change_unproven",
-    "WITH mine AS (SELECT id, email, email_key FROM forge.users WHERE id = $1::bigint AND is_active AND role <>"
-    " 'guest'), "
-    "taken AS (SELECT FROM forge.users WHERE email_key = $3 AND id <> $1::bigint), "
+    "WITH " MINE("$6", "$7") ", "
+    TAKEN("$3") ", "
     "changed AS ("
     " UPDATE forge.users u SET email = $2, email_key = $3, email_verified = false FROM mine"
     " WHERE u.id = mine.id AND mine.email_key <> $3 AND NOT EXISTS (SELECT FROM taken) RETURNING u.id, mine.email AS"
@@ -93,14 +106,15 @@ static const forge_stmt_t email_change_unproven = {
     FORGE_AUDITED};
 
 /* A verify token is good for the address it was sent to only. The users' table is read as it was before this
- * statement: `was`. */
+ * statement: `was`. A change can be undone by the token that goes to the old address.
+ * $1 token's sha256, $2 sender, $3 payload, $4 ip, $5 request id, $6 sha256 of the token that undoes it. */
 static const forge_stmt_t email_verify = {
     "email_verify",
     "WITH spent AS ("
     " UPDATE forge.one_time_tokens SET used_at = now() WHERE sha256 = decode($1, 'hex') AND kind IN ('verify',"
     " 'email_change')"
     " AND used_at IS NULL AND expires_at > now() RETURNING user_id, kind, email, email_key), "
-    "was AS (SELECT u.id, u.email FROM forge.users u JOIN spent ON spent.user_id = u.id), "
+    "was AS (SELECT u.id, u.email, u.email_key FROM forge.users u JOIN spent ON spent.user_id = u.id), "
     "changed AS ("
     " UPDATE forge.users u SET email = s.email, email_key = s.email_key, email_verified = true FROM spent s"
     " WHERE u.id = s.user_id AND u.is_active AND (s.kind = 'email_change' OR u.email_key = s.email_key)"
@@ -108,6 +122,10 @@ static const forge_stmt_t email_verify = {
     "void AS ("
     " UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c"
     " WHERE t.user_id = c.id AND c.kind = 'email_change' AND t.kind <> c.kind AND t.used_at IS NULL), "
+    "undo AS ("
+    " INSERT INTO forge.email_undos (user_id, sha256, email, email_key, expires_at)"
+    " SELECT was.id, decode($6, 'hex'), was.email, was.email_key, now() + " FORGE_INTERVAL(FORGE_UNDO_HOURS, "hours")
+    " FROM changed c JOIN was ON was.id = c.id WHERE c.kind = 'email_change' AND $6::text IS NOT NULL), "
     FORGE_MAIL("SELECT 'email_changed_notice', $2, was.email, was.id, $3 FROM changed c JOIN was ON was.id = c.id"
                " WHERE c.kind = 'email_change' AND $2::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT CASE c.kind WHEN 'verify' THEN 'email.verified' ELSE 'email.changed' END, c.id, c.id, $4::inet,"
@@ -154,10 +172,11 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 
 forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const char *id = forge_util_itoa(p, in->user_id);
+    const char *id = forge_util_itoa(p, in->user_id), *session = forge_util_itoa(p, in->session_id);
     const forge_args_t proven = FORGE_ARGS(id, in->sha256, in->email, in->email_key, in->mail.sender, in->mail.payload,
-                                           forge_store_ip(p, in->ip), in->request_id);
-    const forge_args_t unproven = FORGE_ARGS(id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id);
+                                           forge_store_ip(p, in->ip), in->request_id, session, in->set_at);
+    const forge_args_t unproven =
+        FORGE_ARGS(id, in->email, in->email_key, forge_store_ip(p, in->ip), in->request_id, session, in->set_at);
     forge_rows_t *rows;
     forge_status_t status = in->mail.sender ? forge_store_run(db, p, &email_change_request, proven, &rows)
                                             : forge_store_run(db, p, &email_change_unproven, unproven, &rows);
@@ -173,8 +192,8 @@ forge_status_t forge_store_email_change_request(forge_db_t *db, apr_pool_t *p, c
 
 forge_status_t forge_store_email_verify(forge_db_t *db, apr_pool_t *p, const forge_one_time_t *in)
 {
-    const forge_args_t args =
-        FORGE_ARGS(in->sha256, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip), in->request_id);
+    const forge_args_t args = FORGE_ARGS(in->sha256, in->mail.sender, in->mail.payload, forge_store_ip(p, in->ip),
+                                         in->request_id, in->mail.sender ? in->undo_sha256 : NULL);
     forge_rows_t *rows;
     FORGE_TRY(taken(db, forge_store_run(db, p, &email_verify, args, &rows)));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_TOKEN_INVALID;

@@ -8,8 +8,8 @@
 
 static const forge_stmt_t owner = {
     "password_owner",
-    "SELECT email AS _email, username, password_changed_at AS _set_at FROM forge.users WHERE id = $1::bigint AND"
-    " is_active AND role <> 'guest'"};
+    "SELECT email AS _email, email_key AS _email_key, username, password_changed_at AS _set_at FROM forge.users"
+    " WHERE id = $1::bigint AND is_active AND role <> 'guest'"};
 
 /* As forge_store_hold_account, by a token. */
 static const forge_stmt_t hold_by_token = {
@@ -33,6 +33,7 @@ static const forge_stmt_t reset = {
     " UPDATE forge.one_time_tokens t SET used_at = now() FROM changed c"
     " WHERE t.user_id = c.id AND t.kind <> 'reset' AND t.used_at IS NULL), "
     "keys AS (DELETE FROM forge.api_keys k USING changed c WHERE k.user_id = c.id RETURNING k.id), "
+    FORGE_FACTORS_DROPPED("changed", "false") ", "
     "unlocked AS (DELETE FROM forge.login_failures f USING changed c WHERE f.subject = 'user:' || c.id), "
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM changed c"
@@ -40,7 +41,7 @@ static const forge_stmt_t reset = {
     FORGE_MAIL("SELECT 'password_changed_notice', $3, email, id, $4 FROM changed WHERE $3::text IS NOT NULL") ", "
     FORGE_AUDIT("SELECT 'password.reset', id, id, $5::inet, $6,"
                 " jsonb_build_object('sessions', (SELECT count(*) FROM ended), 'api_keys', (SELECT count(*) FROM"
-                " keys)) FROM changed") " "
+                " keys), 'factors', (SELECT count(*) FROM dropped)) FROM changed") " "
     "SELECT c.id AS _user_id, concat_ws(' ', (SELECT string_agg('s' || id, ' ') FROM ended), 'u' || c.id || ':' ||"
     " c.epoch) AS _revoked, "
     FORGE_AUDITED " FROM changed c"};

@@ -59,6 +59,12 @@ const forge_list_t forge_store_sessions_list = {
     "SELECT count(*) FROM forge.sessions s WHERE $2::bigint IS NOT NULL AND " LIVE_OF("$1"),
     2, NULL, newest_first};
 
+/* The login is when the session was created. Strictly less: with 0 no login is fresh. */
+static const forge_stmt_t session_fresh = {
+    "session_fresh",
+    "SELECT now() - s.created_at < $3::bigint * interval '1 microsecond' AS fresh"
+    " FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")};
+
 static const forge_stmt_t session_logout = {
     "session_logout",
     "WITH ended AS ("
@@ -124,6 +130,20 @@ forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const 
                    forge_util_itoa(p, refresh->window), forge_store_ip(p, by->ip), by->request_id);
     FORGE_TRY(forge_store_run(db, p, &session_refresh, args, rows));
     return verdict_status(forge_store_rows_text(*rows, 0, "_verdict"));
+}
+
+/* --- its login --- */
+
+forge_status_t forge_store_session_fresh(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         apr_interval_time_t most)
+{
+    forge_rows_t *rows;
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, by->session_id), forge_util_itoa(p, most));
+    FORGE_TRY(forge_store_run(db, p, &session_fresh, args, &rows));
+    if (forge_store_rows_count(rows) == 0)
+        return FORGE_E_INVALID_TOKEN;
+    return forge_store_rows_bool(rows, 0, "fresh") ? FORGE_OK : FORGE_E_STEP_UP;
 }
 
 /* --- ends --- */

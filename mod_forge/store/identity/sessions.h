@@ -5,6 +5,7 @@
 #ifndef FORGE_STORE_SESSIONS_H
 #define FORGE_STORE_SESSIONS_H
 
+#include "store/mail/mail.h"
 #include "store/store.h"
 
 #define FORGE_SESSION_HOURS  720 /* a session ends so long after it began, whatever its tokens say */
@@ -32,6 +33,10 @@ forge_status_t forge_store_session_refresh(forge_db_t *db, apr_pool_t *p, const 
 /* Live sessions of one account: id, device_name, user_agent, ip, created_at, last_seen_at, current. Base args: account,
  * its session. */
 extern const forge_list_t forge_store_sessions_list;
+/* FORGE_OK when the caller's session began by a login at most `most` ago, however often its tokens were refreshed;
+ * FORGE_E_STEP_UP when it is older, FORGE_E_INVALID_TOKEN when it has ended. */
+forge_status_t forge_store_session_fresh(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         apr_interval_time_t most);
 /* Ends the caller's own session; nothing when it has ended already. */
 forge_status_t forge_store_session_logout(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);
 /* Ends all sessions of the caller. */
@@ -58,6 +63,7 @@ typedef struct forge_new_key_t {
     const char *name, *prefix, *sha256;
     const char *scopes;       /* a PostgreSQL array, "{read,write}" */
     const char *expires_days; /* NULL: never */
+    forge_new_mail_t mail;    /* the notice to its owner */
 } forge_new_key_t;
 /* Keys of one account: id, name, prefix, scopes, created_at, last_used_at, expires_at. Base args: account. */
 extern const forge_list_t forge_store_api_keys_list;

@@ -19,7 +19,7 @@ static const forge_stmt_t user_create = {
     "  last_login_at, last_login_ip)"
     " SELECT $1, $2, $3, $4, coalesce($5, 'student'), $6, $7::timestamptz, $8::timestamptz,"
     "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END WHERE"
-    " $17::bigint IS NULL"
+    " $17::bigint IS NULL AND NOT " FORGE_EMAIL_KEPT("$2", "0")
     " ON CONFLICT DO NOTHING RETURNING *), "
     "turned AS ("
     " UPDATE forge.users g SET email = $1, email_key = $2, username = $3, full_name = $4, role = coalesce($5,"
@@ -30,7 +30,7 @@ static const forge_stmt_t user_create = {
     " WHERE g.id = $17::bigint AND g.role = 'guest' AND g.is_active"
     "  AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $18::bigint AND s.user_id = g.id AND s.revoked_at IS NULL"
     " AND s.expires_at > now())"
-    "  AND NOT EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2)"
+    "  AND NOT EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) AND NOT " FORGE_EMAIL_KEPT("$2", "g.id")
     "  AND NOT EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\") AND"
     " x.id <> g.id)"
     " RETURNING *), "
@@ -54,7 +54,8 @@ static const forge_stmt_t user_create = {
     " CASE WHEN u.id IS NOT NULL THEN 'ok'"
     "  WHEN $17::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM forge.users g WHERE g.id = $17::bigint AND g.role ="
     " 'guest') THEN 'no_guest'"
-    "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) THEN 'email_taken'"
+    "  WHEN EXISTS (SELECT FROM forge.users x WHERE x.email_key = $2) OR "
+    FORGE_EMAIL_KEPT("$2", "coalesce($17::bigint, 0)") " THEN 'email_taken'"
     "  WHEN EXISTS (SELECT FROM forge.users x WHERE lower(x.username COLLATE \"C\") = lower($3 COLLATE \"C\")) THEN"
     " 'username_taken'"
     "  WHEN $17::bigint IS NOT NULL THEN 'no_guest'"

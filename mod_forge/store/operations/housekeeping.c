@@ -35,6 +35,7 @@ static const forge_stmt_t sweeps[] = {
         "SELECT FROM forge.sessions s"
         " WHERE s.user_id = users.id AND least(s.revoked_at, s.expires_at) > now() - interval '30 days')" FREE)},
     {"sweep_one_time_tokens", SWEEP("one_time_tokens", "ctid", "expires_at < now() - interval '1 day'" FREE)},
+    {"sweep_email_undos", SWEEP("email_undos", "id", "expires_at < now() - interval '1 day'" FREE)},
     {"sweep_mail_outbox", SWEEP("mail_outbox", "id",
         "created_at < now() - interval '2 days' AND next_try_at < now() - interval '1 hour'" FREE)},
     {"sweep_login_failures", SWEEP("login_failures", "ctid",

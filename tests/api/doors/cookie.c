@@ -74,6 +74,28 @@ static browser_t aged(browser_t b, long ended)
     return with_session(b, jwt_with(who, "nbf", F("%lld", (long long)now - ended - 900)));
 }
 
+/* A browser's session is as old as its login, however often its cookie was renewed. */
+START_TEST(an_old_login_is_no_fresh_proof)
+{
+    browser_t b = browser("student");
+    static const char *const calls[][2] = {{"/api/v1/auth/mfa/setup", "{}"},
+                                           {"/api/v1/auth/api-keys", "{\"name\":\"k\",\"scopes\":[\"write\"]}"}};
+    expect_status(API("POST", calls[0][0], .json = calls[0][1], .headers = {b.cookies, b.proof}), 200);
+    sql("UPDATE forge.sessions SET created_at = now() - interval '6 minutes'");
+    for (int i = 0; i < 2; i++) {
+        reply_t *reply = API("POST", calls[i][0], .json = calls[i][1], .headers = {b.cookies, b.proof});
+        expect_problem(reply, "insufficient_user_authentication");
+        ck_assert_ptr_nonnull(strstr(header(reply, "WWW-Authenticate"), "max_age=\"300\""));
+    }
+    expect_status(
+        API("POST", calls[0][0], .json = F("{\"password\":\"%s\"}", b.who.password), .headers = {b.cookies, b.proof}),
+        200);
+    expect_fault(
+        API("PATCH", "/api/v1/users/me", .json = "{\"email\":\"thief@example.net\"}", .headers = {b.cookies, b.proof}),
+        "/current_password", "required");
+}
+END_TEST
+
 /* An access token lives a quarter of an hour, and no longer when it is sent as what it is not. */
 START_TEST(an_ended_access_token_is_no_cookie)
 {
@@ -404,6 +426,7 @@ Suite *suite_cookie(void)
     TCase *session = case_make(suite, "session");
     tcase_add_test(session, logins_set_cookies);
     tcase_add_test(session, an_ended_access_token_is_no_cookie);
+    tcase_add_test(session, an_old_login_is_no_fresh_proof);
     tcase_add_test(session, the_cookie_opens_api_and_doors);
     tcase_add_test(session, garbage_is_not_believed);
     tcase_add_test(session, logout_clears_the_cookies);

@@ -257,6 +257,76 @@ START_TEST(changed)
 }
 END_TEST
 
+/* --- one password, however it is typed --- */
+
+#define COMPOSED   "Vexing7-W\u00e4lr\u00fcs!Q"
+#define DECOMPOSED "Vexing7-Wa\u0308lru\u0308s!Q"
+
+static person_t registered_with(const char *name, const char *password)
+{
+    person_t who = {.email = F("%s@example.org", name), .username = name, .password = password};
+    reply_t *reply =
+        CALL("POST", "/api/v1/auth/register",
+             .json = F("{\"email\":\"%s\",\"username\":\"%s\",\"password\":\"%s\"}", who.email, name, password));
+    expect_status(reply, 201);
+    who.id = int_at(reply->json, "/user/id");
+    who.access = text_at(reply->json, "/access_token");
+    return who;
+}
+
+START_TEST(typed_composed_or_decomposed)
+{
+    static const char *const forms[] = {COMPOSED, DECOMPOSED};
+    for (int set = 0; set < 2; set++) {
+        person_t me = registered_with(set ? "decomposed" : "composed", forms[set]);
+        for (int typed = 0; typed < 2; typed++) {
+            expect_status(login(me.email, forms[typed]), 200);
+            expect_fault(change(me.access, forms[0], forms[typed]), "/new_password", "same_as_current");
+        }
+        expect_problem(login(me.email, "Vexing7-Walru\u0308s!Q"), "bad_credentials");
+        expect_status(change(me.access, forms[!set], forms[set]), 422);
+        expect_status(change(me.access, forms[!set], F("New-%s", forms[set])), 204);
+        expect_status(login(me.email, F("New-%s", forms[!set])), 200);
+        expect_status(reset(reset_token(me.email), forms[set]), 204);
+        expect_status(login(me.email, forms[!set]), 200);
+    }
+}
+END_TEST
+
+/* A hash of the bytes that came, as it was made before: whoever types them gets in, and from then on in both forms. */
+START_TEST(hash_of_a_decomposed_password)
+{
+    person_t me = registered_with("older", COMPOSED);
+    static const char hash[] = "{sha256}$2b$04$CCCCCCCCCCCCCCCCCCCCC.7QdS5wGtBoGqBlwOYOYvCE.NzlPCLNq";
+    sql("UPDATE forge.users SET password_hash = '%s' WHERE id = %lld", hash, (long long)me.id);
+    expect_problem(login(me.email, COMPOSED), "bad_credentials");
+    expect_status(login(me.email, DECOMPOSED), 200);
+    expect_status(login(me.email, COMPOSED), 200);
+    expect_status(login(me.email, DECOMPOSED), 200);
+}
+END_TEST
+
+/* Twice the work for a text of two forms, whoever is asked for; once for any other. */
+START_TEST(hashes_tell_nothing_of_the_account)
+{
+    person_t me = registered_with("counted", COMPOSED);
+    const struct {
+        const char *email, *password;
+        int hashes;
+    } cases[] = {
+        {me.email, DECOMPOSED, 2},       {me.email, "x" DECOMPOSED, 2},       {"nobody@example.org", DECOMPOSED, 2},
+        {me.email, COMPOSED, 1},         {me.email, "x" COMPOSED, 1},         {"nobody@example.org", COMPOSED, 1},
+        {me.email, "Vexing7-Walrus", 1}, {"nobody@example.org", "Walrus", 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        long before = metric("forge_password_hash_total");
+        login(cases[i].email, cases[i].password);
+        ck_assert_int_eq(metric("forge_password_hash_total") - before, cases[i].hashes);
+        sql("DELETE FROM forge.login_failures");
+    }
+}
+END_TEST
+
 /* --- what happens at the same moment --- */
 
 typedef struct moment_t {
@@ -340,6 +410,9 @@ Suite *suite_passwords(void)
     tcase_add_test(all, links_from_configuration_only);
     tcase_add_test(all, fifty_at_once);
     tcase_add_test(all, changed);
+    tcase_add_test(all, typed_composed_or_decomposed);
+    tcase_add_test(all, hash_of_a_decomposed_password);
+    tcase_add_test(all, hashes_tell_nothing_of_the_account);
     TCase *moment = case_make(suite, "moment");
     tcase_add_test(moment, changed_while_somebody_logs_in);
     tcase_add_test(moment, login_in_the_moment_of_a_reset);

@@ -287,9 +287,12 @@ END_TEST
 START_TEST(another_address)
 {
     person_t me = person("student"), other = person("student");
-    expect_problem(patch(me, F("{\"bio\":\"x\",\"email\":\"%s\"}", other.email)), "email_taken");
+    expect_problem(
+        patch(me, F("{\"bio\":\"x\",\"email\":\"%s\",\"current_password\":\"%s\"}", other.email, me.password)),
+        "email_taken");
     ck_assert_str_eq(sql("SELECT coalesce(bio, '-') FROM forge.users WHERE id = %lld", (long long)me.id), "-");
-    reply_t *reply = patch(me, "{\"bio\":\"y\",\"email\":\"New.Me@example.net\"}");
+    reply_t *reply =
+        patch(me, F("{\"bio\":\"y\",\"email\":\"New.Me@example.net\",\"current_password\":\"%s\"}", me.password));
     expect_status(reply, 200);
     ck_assert_str_eq(text_at(reply->json, "/email"), me.email);
     ck_assert_str_eq(text_at(reply->json, "/bio"), "y");
@@ -300,7 +303,8 @@ START_TEST(another_address)
                  .json = "{\"name\":\"k\",\"scopes\":[\"read\",\"write\"]}");
     expect_status(reply, 201);
     const char *key = text_at(reply->json, "/key");
-    expect_problem(CALL("PATCH", me_path, .token = key, .json = "{\"email\":\"thief@example.net\"}"),
+    expect_problem(CALL("PATCH", me_path, .token = key,
+                        .json = F("{\"email\":\"thief@example.net\",\"current_password\":\"%s\"}", me.password)),
                    "session_required");
     expect_status(CALL("PATCH", me_path, .token = key, .json = "{\"bio\":\"by key\"}"), 200);
     expect_problem(CALL("DELETE", me_path, .token = key, .json = F("{\"password\":\"%s\"}", me.password)),

@@ -155,6 +155,24 @@ START_TEST(dummies)
 }
 END_TEST
 
+/* Made decomposed or composed, it is the hash of the composed form; a mere sequence of bytes is taken as it is. */
+START_TEST(one_password_in_two_forms)
+{
+    static const char composed[] = "\u00c5ngstr\u00f6m", decomposed[] = "A\u030angstro\u0308m",
+                      bytes[] = "\xff\xcc\x88";
+    apr_size_t len;
+    const char *stored = forge_core_hash_make(forge_test_pool, decomposed, strlen(decomposed), 4);
+    ck_assert(verify(composed, stored) && !verify(decomposed, stored));
+    ck_assert(verify(composed, forge_core_hash_make(forge_test_pool, composed, strlen(composed), 4)));
+    ck_assert_str_eq(forge_core_password_composed(forge_test_pool, decomposed, strlen(decomposed), &len), composed);
+    ck_assert_uint_eq(len, strlen(composed));
+    ck_assert_ptr_eq(forge_core_password_composed(forge_test_pool, composed, strlen(composed), &len), composed);
+    ck_assert_ptr_eq(forge_core_password_composed(forge_test_pool, bytes, strlen(bytes), &len), bytes);
+    ck_assert_ptr_eq(forge_core_password_composed(forge_test_pool, "", 0, &len), "");
+    ck_assert_uint_eq(len, 0);
+}
+END_TEST
+
 START_TEST(renewal)
 {
     const char *stored = forge_core_hash_make(forge_test_pool, "x", 1, 5);
@@ -178,6 +196,7 @@ Suite *forge_test_core_hash(void)
     tcase_add_test(tc, imported_salt_with_spare_bits);
     tcase_add_test(tc, stored_rubbish);
     tcase_add_test(tc, dummies);
+    tcase_add_test(tc, one_password_in_two_forms);
     tcase_add_test(tc, renewal);
     suite_add_tcase(s, tc);
     return s;

@@ -131,14 +131,25 @@ static forge_json_t *facts_of(const char *json)
 
 START_TEST(letters)
 {
-    static const char *const kinds[] = {
-        "verify", "reset", "email_change", "email_changed_notice", "password_changed_notice", "invitation"};
-    static const char *const links[] = {"/verify-email",     "/reset-password", "/verify-email", NULL, NULL,
-                                        "/accept-invitation"};
+    static const char *const kinds[] = {"verify",
+                                        "reset",
+                                        "email_change",
+                                        "email_changed_notice",
+                                        "email_restored_notice",
+                                        "password_changed_notice",
+                                        "mfa_enabled_notice",
+                                        "mfa_disabled_notice",
+                                        "mfa_reset_notice",
+                                        "backup_codes_notice",
+                                        "api_key_notice",
+                                        "invitation"};
+    static const char *const links[sizeof(kinds) / sizeof(*kinds)] = {
+        "/verify-email", "/reset-password", "/verify-email", "/undo-email-change", [11] = "/accept-invitation"};
     forge_json_t *facts = facts_of(apr_psprintf(
         P,
         "{\"token\":\"%s\",\"username\":\"ada\",\"email\":\"new@example.org\",\"at\":\"2026-01-31T12:00:00Z\","
-        "\"ip\":\"192.0.2.7\",\"organization\":\"Physics\",\"inviter\":\"bob\",\"role\":\"member\"}",
+        "\"ip\":\"192.0.2.7\",\"organization\":\"Physics\",\"inviter\":\"bob\",\"role\":\"member\","
+        "\"prefix\":\"q0ZkT4Rb\"}",
         token));
     forge_letter_t letter;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {

@@ -201,9 +201,11 @@ START_TEST(exact_over_processes)
     enum { PROCESSES = 6, TRIES = 2000, LIMIT = 1234 };
     forge_limit_t limit = {LIMIT, 3600 * SECOND};
     int total = 0, pipes[PROCESSES][2];
+    pid_t children[PROCESSES];
     for (int i = 0; i < PROCESSES; i++) {
         ck_assert_int_eq(pipe(pipes[i]), 0);
-        if (fork() == 0) {
+        children[i] = fork();
+        if (children[i] == 0) {
             int allowed = burst("k", limit, START, TRIES);
             _exit(write(pipes[i][1], &allowed, sizeof(allowed)) != sizeof(allowed));
         }
@@ -215,8 +217,8 @@ START_TEST(exact_over_processes)
         close(pipes[i][0]);
         close(pipes[i][1]);
     }
-    while (wait(NULL) > 0)
-        ;
+    for (int i = 0; i < PROCESSES; i++)
+        ck_assert_int_eq(waitpid(children[i], NULL, 0), children[i]);
     ck_assert_int_eq(total, LIMIT);
 }
 END_TEST

@@ -264,8 +264,10 @@ END_TEST
 
 START_TEST(no_count_is_lost_over_processes)
 {
+    pid_t children[4];
     for (int i = 0; i < 4; i++) {
-        if (fork() == 0) {
+        children[i] = fork();
+        if (children[i] == 0) {
             for (int n = 0; n < 5000; n++) {
                 forge_live_request_begin(live);
                 forge_live_request_end(live, 0, 200, n);
@@ -274,8 +276,8 @@ START_TEST(no_count_is_lost_over_processes)
             _exit(0);
         }
     }
-    while (wait(NULL) > 0)
-        ;
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(waitpid(children[i], NULL, 0), children[i]);
     const char *text = exposition(false);
     has(text, "forge_http_requests_total{method=\"other\",route=\"other\",status=\"200\"} 20000");
     has(text, "forge_http_request_duration_seconds_count{method=\"other\",route=\"other\",status=\"2xx\"} 20000");

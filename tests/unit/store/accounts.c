@@ -301,6 +301,8 @@ static const char belongings[] =
     "INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at) VALUES (3, "
     "'verify', sha256('1'), 'bob@example.org',"
     " 'bob@example.org', now() + interval '1 hour');"
+    "INSERT INTO forge.email_undos (user_id, sha256, email, email_key, expires_at) VALUES (3, sha256('1'), "
+    "'was@example.org', 'was@example.org', now() + interval '72 hours');"
     "INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) VALUES ('verify', "
     "'https://x.org', 'bob@example.org', 3, repeat('p', 40));"
     "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('invitation', "
@@ -547,8 +549,9 @@ static forge_status_t demote_by_psql(int i)
                                                  "BEGIN ISOLATION LEVEL %s; SELECT 1; SELECT pg_sleep(0.02);"
                                                  "UPDATE forge.users SET role = 'student' WHERE id = %d; COMMIT",
                                                  levels[i / 2 % 3], i % 2 + 1));
-    return PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0 ? FORGE_OK
-                                                                                                    : FORGE_E_CONFLICT;
+    bool done = PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    PQclear(result);
+    return done ? FORGE_OK : FORGE_E_CONFLICT;
 }
 
 START_TEST(parallel_demotions_by_psql)

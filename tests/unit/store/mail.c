@@ -213,6 +213,73 @@ START_TEST(change_of_address)
 }
 END_TEST
 
+static const char *address(void)
+{
+    return ask("SELECT email || ' ' || email_verified || ' ' || epoch FROM forge.users WHERE id = 1");
+}
+
+/* The way back: the old address, all sessions, keys, tokens, and what a stranger may have enrolled. */
+START_TEST(change_of_address_undone)
+{
+    forge_one_time_t in = input('a');
+    ck_assert_int_eq(forge_store_email_change_request(db, P, &in), FORGE_OK);
+    in.undo_sha256 = sha('u');
+    ck_assert_int_eq(forge_store_email_verify(db, P, &in), FORGE_OK);
+    token("reset", 'r');
+    sql("INSERT INTO forge.api_keys (user_id, name, prefix, sha256) VALUES (1, 'k', 'abcdefgh', sha256('1'));"
+        "INSERT INTO forge.mfa_factors (user_id, secret, email_proven, confirmed_at) VALUES (1, repeat('s', 40), true,"
+        " now() + interval '1 second')");
+    effects();
+    in.sha256 = sha('a');
+    ck_assert_int_eq(forge_store_email_undo(db, P, &in), FORGE_E_TOKEN_INVALID);
+    in.sha256 = sha('u');
+    ck_assert_int_eq(forge_store_email_undo(db, P, &in), FORGE_OK);
+    ck_assert_str_eq(address(), "Ada@example.org true 1");
+    ck_assert_str_eq(effects(), "1:s1 s2 u1:1");
+    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.api_keys) || ' ' || (SELECT count(*) FROM"
+                         " forge.mfa_factors) || ' ' || (SELECT count(*) FROM forge.one_time_tokens WHERE used_at IS"
+                         " NULL)"),
+                     "0 0 0");
+    ck_assert_str_eq(ask("SELECT recipient FROM forge.mail_outbox WHERE kind = 'email_restored_notice'"),
+                     "Ada@example.org");
+    ck_assert_int_eq(forge_store_email_undo(db, P, &in), FORGE_E_TOKEN_INVALID);
+}
+END_TEST
+
+/* A proven factor from before the change stays; an address that psql gave away cannot come back, and spends nothing. */
+START_TEST(change_of_address_undone_in_part)
+{
+    forge_one_time_t in = input('a');
+    sql("INSERT INTO forge.mfa_factors (user_id, secret, email_proven, confirmed_at) VALUES (1, repeat('s', 40), true,"
+        " now() - interval '1 second'), (1, repeat('t', 40), true, NULL)");
+    ck_assert_int_eq(forge_store_email_change_request(db, P, &in), FORGE_OK);
+    in.undo_sha256 = sha('u');
+    ck_assert_int_eq(forge_store_email_verify(db, P, &in), FORGE_OK);
+    sql("ALTER TABLE forge.users DISABLE TRIGGER email_kept_on_change;"
+        "UPDATE forge.users SET email = 'ada@example.org', email_key = 'ada@example.org' WHERE id = 2;"
+        "ALTER TABLE forge.users ENABLE TRIGGER email_kept_on_change");
+    in.sha256 = sha('u');
+    ck_assert_int_eq(forge_store_email_undo(db, P, &in), FORGE_E_EMAIL_TAKEN);
+    sql("UPDATE forge.users SET email = 'bob@example.org', email_key = 'bob@example.org' WHERE id = 2");
+    ck_assert_int_eq(forge_store_email_undo(db, P, &in), FORGE_OK);
+    ck_assert_str_eq(ask("SELECT string_agg(secret, '') FROM forge.mfa_factors"),
+                     "ssssssssssssssssssssssssssssssssssssssss");
+}
+END_TEST
+
+START_TEST(change_of_address_after_the_proof)
+{
+    forge_one_time_t in = input('a');
+    in.set_at = ask("SELECT (password_changed_at - interval '1 second')::text FROM forge.users WHERE id = 1");
+    ck_assert_int_eq(forge_store_email_change_request(db, P, &in), FORGE_E_NOT_FOUND);
+    in.set_at = ask("SELECT password_changed_at::text FROM forge.users WHERE id = 1");
+    sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'x' WHERE id = 1");
+    ck_assert_int_eq(forge_store_email_change_request(db, P, &in), FORGE_E_NOT_FOUND);
+    in.session_id = 2;
+    ck_assert_int_eq(forge_store_email_change_request(db, P, &in), FORGE_OK);
+}
+END_TEST
+
 START_TEST(change_of_address_refused)
 {
     forge_one_time_t in = input('a');
@@ -418,6 +485,9 @@ Suite *forge_test_store_mail(void)
     tcase_add_test(tc, change_spares_this_session);
     tcase_add_test(tc, verification);
     tcase_add_test(tc, change_of_address);
+    tcase_add_test(tc, change_of_address_undone);
+    tcase_add_test(tc, change_of_address_undone_in_part);
+    tcase_add_test(tc, change_of_address_after_the_proof);
     tcase_add_test(tc, change_of_address_refused);
     tcase_add_test(tc, change_of_address_without_mail);
     tcase_add_test(tc, claimed_for_a_while);

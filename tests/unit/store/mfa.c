@@ -6,6 +6,7 @@
 #include "store/operations/operations.h"
 
 static forge_rows_t *rows;
+static const forge_new_mail_t no_mail;
 static const char mac_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 static const char two_macs[] = "{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,"
                                "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}";
@@ -174,13 +175,13 @@ START_TEST(backup_codes_once)
     ck_assert_int_eq(use(factor, NULL, mac_a), 0);
     ck_assert_int_eq(use(factor, NULL, "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"), 0);
     ck_assert_ptr_nonnull(strstr(events(), "mfa.backup_used11"));
-    ck_assert_int_eq(forge_store_mfa_codes(db, forge_test_pool, &by, other_macs, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_codes(db, forge_test_pool, &by, other_macs, &no_mail, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 1);
     ck_assert_str_eq(ask("SELECT count(*) || '/' || count(used_at) FROM forge.mfa_backup_codes"), "1/0");
     ck_assert_int_eq(use(factor, NULL, mac_a), 0);
     ck_assert_int_eq(use(factor, NULL, "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"), 1);
     forge_actor_t bob = {.id = 2, .session_id = 3};
-    ck_assert_int_eq(forge_store_mfa_codes(db, forge_test_pool, &bob, two_macs, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_codes(db, forge_test_pool, &bob, two_macs, &no_mail, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
 END_TEST
@@ -210,12 +211,12 @@ END_TEST
 
 START_TEST(disabled)
 {
-    ck_assert_int_eq(forge_store_mfa_disable(db, forge_test_pool, &by, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_disable(db, forge_test_pool, &by, &no_mail, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
     enable();
     sql("INSERT INTO forge.sessions (user_id, expires_at) VALUES (1, now() + interval '1 day')");
     revoked();
-    ck_assert_int_eq(forge_store_mfa_disable(db, forge_test_pool, &by, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_disable(db, forge_test_pool, &by, &no_mail, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 1);
     ck_assert_str_eq(revoked(), "s4");
     ck_assert_str_eq(ask("SELECT amr FROM forge.sessions WHERE id = 1"), "{pwd}");
@@ -230,16 +231,17 @@ START_TEST(reset_by_an_administrator)
     const forge_actor_t root = {.id = 2, .admin = true, .ip = "192.0.2.1", .request_id = "r2"};
     enable();
     revoked();
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 1, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 1, &no_mail, &rows), FORGE_OK);
     ck_assert_str_eq(column("had"), "t");
     ck_assert_str_eq(revoked(), "u1:1 s1");
     ck_assert_str_eq(
         ask("SELECT (SELECT count(*) FROM forge.mfa_factors) + (SELECT count(*) FROM forge.mfa_backup_codes)"), "0");
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL"), "1"); /* Bob's */
     ck_assert_ptr_nonnull(strstr(events(), "mfa.reset21"));
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &(forge_actor_t){.id = 0}, 1, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &(forge_actor_t){.id = 0}, 1, &no_mail, &rows),
+                     FORGE_OK);
     ck_assert_str_eq(column("had"), "f");
-    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 77, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_mfa_reset(db, forge_test_pool, &root, 77, &no_mail, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 0);
 }
 END_TEST

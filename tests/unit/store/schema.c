@@ -121,6 +121,30 @@ START_TEST(rules_of_sessions)
 }
 END_TEST
 
+#define UNDO "INSERT INTO forge.email_undos (user_id, sha256, email, email_key, expires_at) VALUES "
+#define OTHER \
+    "INSERT INTO forge.users (email, email_key, username, password_hash) VALUES ('was@x.org', 'was@x.org', 'other', " \
+    "'" FORGE_TEST_HASH "')"
+
+/* A former address is nobody else's as long as it can come back, whoever writes. */
+START_TEST(rules_of_former_addresses)
+{
+    static const rule_t rules[] = {
+        {UNDO "(1, sha256('1'), 'was@x.org', 'was@x.org', now() + interval '73 hours')", CHECK_BROKEN},
+        {UNDO "(1, 'short', 'was@x.org', 'was@x.org', now())", CHECK_BROKEN},
+        {UNDO "(77, sha256('1'), 'was@x.org', 'was@x.org', now())", NO_SUCH},
+        {UNDO "(1, sha256('1'), 'was@x.org', 'was@x.org', now() + interval '72 hours')", FINE},
+        {UNDO "(1, sha256('1'), 'was@x.org', 'was@x.org', now())", DOUBLE},
+        {OTHER, DOUBLE},
+        {"UPDATE forge.users SET email = 'was@x.org', email_key = 'was@x.org' WHERE id = 1", FINE},
+        {"UPDATE forge.users SET email = 'ada@example.org', email_key = 'ada@example.org' WHERE id = 1", FINE},
+        {"UPDATE forge.email_undos SET used_at = now()", FINE},
+        {OTHER, FINE},
+    };
+    HOLD(NULL, rules);
+}
+END_TEST
+
 #define NEW_KEY "INSERT INTO forge.api_keys (user_id, name, prefix, sha256, scopes) VALUES "
 
 START_TEST(rules_of_guests_and_keys)
@@ -458,6 +482,7 @@ Suite *forge_test_store_schema(void)
     tcase_add_checked_fixture(tc, setup, forge_test_end);
     tcase_add_test(tc, rules_of_accounts);
     tcase_add_test(tc, rules_of_sessions);
+    tcase_add_test(tc, rules_of_former_addresses);
     tcase_add_test(tc, rules_of_guests_and_keys);
     tcase_add_test(tc, rules_of_content);
     tcase_add_test(tc, audit_is_append_only);

@@ -137,6 +137,25 @@ START_TEST(refresh_makes_a_chain)
 }
 END_TEST
 
+/* The login is as long ago as it is, whatever was refreshed since. */
+START_TEST(login_is_fresh_for_a_while)
+{
+    const forge_who_t who = account("ada", '0'), other = account("bob", '9');
+    forge_actor_t by = {.id = who.user_id, .session_id = who.session_id};
+    const apr_interval_time_t most = apr_time_from_sec(300);
+    ck_assert_int_eq(forge_store_session_fresh(db, forge_test_pool, &by, most), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_fresh(db, forge_test_pool, &by, 0), FORGE_E_STEP_UP);
+    sql("UPDATE forge.sessions SET created_at = now() - interval '5 minutes'");
+    ck_assert_int_eq(refresh('0', '1'), FORGE_OK);
+    ck_assert_int_eq(forge_store_session_fresh(db, forge_test_pool, &by, most), FORGE_E_STEP_UP);
+    ck_assert_int_eq(forge_store_session_fresh(db, forge_test_pool, &by, most * 2), FORGE_OK);
+    by.session_id = other.session_id;
+    ck_assert_int_eq(forge_store_session_fresh(db, forge_test_pool, &by, most * 2), FORGE_E_INVALID_TOKEN);
+    by.session_id = 0;
+    ck_assert_int_eq(forge_store_session_fresh(db, forge_test_pool, &by, most * 2), FORGE_E_INVALID_TOKEN);
+}
+END_TEST
+
 START_TEST(session_ends_after_720_hours)
 {
     account("ada", '0');
@@ -613,6 +632,7 @@ Suite *forge_test_store_sessions(void)
 {
     /* clang-format off */
     const TTest *const tests[] = {
+        login_is_fresh_for_a_while,
         refresh_makes_a_chain, session_ends_after_720_hours, again_inside_the_window, reuse_ends_the_session,
         no_window_at_all, what_does_not_refresh, rolled_back_consumes_nothing, parallel_uses_make_one_chain,
         logout_beats_a_waiting_refresh, logout_ends_one, only_ones_own_end, ticket_opens_once, ticket_is_void,
