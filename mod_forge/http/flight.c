@@ -131,11 +131,9 @@ bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory)
     pthread_mutex_lock(&air.lock);
     bool free = take_off(f);
     pthread_mutex_unlock(&air.lock);
-    if (free) {
+    if (free)
         apr_pool_cleanup_register(q->pool, f, land, apr_pool_cleanup_null);
-        forge_http_pump_wake();
-    } else if (f->fd >= 0) {
+    else if (f->fd >= 0)
         close(f->fd);
-    }
     return free;
 }

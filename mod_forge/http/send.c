@@ -155,6 +155,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
         q->reply->file = NULL;
     }
     bound_memory(q);
+    forge_http_pump_wake(); /* it watches what is on its way */
     forge_http_body_drain(r);
     if (r->eos_sent) /* as above, but found out while the rest was read away */
         return OK;
