@@ -114,7 +114,8 @@ enum {
     FORGE_F_NULLABLE = 1 << 1,  /* null is a value */
     FORGE_F_READONLY = 1 << 2,  /* only in answers; ignored in bodies */
     FORGE_F_WRITEONLY = 1 << 3, /* only in bodies (passwords) */
-    FORGE_F_OPTIONAL = 1 << 4   /* may be absent from answers */
+    FORGE_F_OPTIONAL = 1 << 4,  /* may be absent from answers */
+    FORGE_F_JUDGED = 1 << 5     /* TEXT: the handler refuses control characters itself, element by element */
 };
 
 /* One member. Zero is the default, so that a row says only what is not; its first members are positional:

@@ -1,16 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Request bodies as bytes: read with a ceiling, or read away so that the connection can go on.
+ * Request bodies as bytes: read with a ceiling and a deadline, or read away so that the connection can go on.
+ * A body that is already there costs no wait. Whoever sends slowly holds a thread, so waiting is bounded three times:
+ * for the whole body, for all who wait in this child, and for each address.
  */
 #include "http_private.h"
 
 #include <httpd.h>
+#include <http_core.h>
 #include <http_protocol.h>
 #include <ap_mpm.h>
 #include <apr_atomic.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
+#include <poll.h>
 #include <string.h>
 
-#define DRAIN_MAX (256 * 1024) /* bytes read away after an error before the connection is rather closed */
+#define DRAIN_MAX  (256 * 1024)             /* bytes read away after an error before the connection is rather closed */
+#define AUTH_MAX   (16 * 1024)              /* bytes of a body with credentials: they are open to anyone */
+#define TIME_FIXED apr_time_from_sec(10)    /* for any body … */
+#define RATE       (16 * 1024)              /* … and a second for each so many bytes of it */
+#define GRACE      apr_time_from_msec(100)  /* a wait so short counts in no share */
+#define LOOK_EVERY apr_time_from_msec(1000) /* while waiting, other filters may have a time-out of their own */
+#define H2_NAP     apr_time_from_msec(5)    /* a stream of HTTP/2 has no socket to wait on */
+#define H2_DRAIN   apr_time_from_msec(300)  /* for the small body of a stream that was answered early */
+#define SHARES     4096                     /* counters of waiting readers; addresses may share one */
+#define BUSY_RETRY 2                        /* seconds in Retry-After */
 
 static forge_status_t read_error(apr_status_t rv)
 {
@@ -44,48 +58,141 @@ static bool take(apr_bucket_brigade *bb, forge_buf_t *into, apr_status_t *rv)
     return end;
 }
 
-static forge_status_t body_read(forge_req_t *q, const char **data, apr_size_t *len)
+/* --- waiting for more of a body --- */
+
+/* One body on its way in. */
+typedef struct reader_t {
+    conn_rec *c;
+    apr_off_t size;           /* what is announced, or has come so far */
+    apr_int64_t begun;        /* forge_util_monotonic */
+    apr_interval_time_t wait; /* so far */
+    apr_uint32_t *share;      /* the counter of its address; NULL: not counted */
+} reader_t;
+
+static apr_uint32_t waiting, shares[SHARES]; /* requests of this child that wait for a body: all, and by address */
+
+static apr_uint32_t *share_of(const char *address)
 {
-    request_rec *r = q->r;
-    apr_off_t max = forge_config_max_body(q->config), said = 0;
-    const char *length = apr_table_get(r->headers_in, "Content-Length");
-    if (length && (!ap_parse_strict_length(&said, length) || said > max))
-        return FORGE_E_BODY_TOO_LARGE;
-    forge_buf_t *buf =
-        forge_util_buf_make(q->pool, said > 0 && said < 65536 ? (apr_size_t)said + 1 : 4096, (apr_size_t)max + 1);
-    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    for (bool end = false; !end;) {
-        apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, HUGE_STRING_LEN);
-        if (rv == APR_SUCCESS)
-            end = take(bb, buf, &rv);
-        if (rv != APR_SUCCESS) {
-            r->connection->keepalive = AP_CONN_CLOSE;
-            return read_error(rv);
-        }
-        if (buf->failed || (apr_off_t)buf->len > max) {
-            r->connection->keepalive = AP_CONN_CLOSE; /* the answer does not wait for the rest */
-            return FORGE_E_BODY_TOO_LARGE;
-        }
+    apr_uint64_t hash = (apr_uint64_t)(apr_uintptr_t)shares; /* differs from start to start */
+    for (; *address; address++)
+        hash = (hash ^ (unsigned char)*address) * APR_UINT64_C(0x100000001b3);
+    return &shares[(hash >> 20) % SHARES];
+}
+
+static void leave(reader_t *reader)
+{
+    if (!reader->share)
+        return;
+    apr_atomic_dec32(reader->share);
+    apr_atomic_dec32(&waiting);
+    reader->share = NULL;
+}
+
+/* Three threads of four may wait for bodies, and one of four for those of one address; the others answer those who have
+ * none, health checks first of all. */
+static bool enter(forge_req_t *q, reader_t *reader)
+{
+    int threads = 0;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    reader->share = share_of(forge_http_address(q));
+    apr_uint32_t all = apr_atomic_inc32(&waiting), own = apr_atomic_inc32(reader->share);
+    if (threads < 4 || (all < (apr_uint32_t)threads * 3 / 4 && own < (apr_uint32_t)threads / 4))
+        return true;
+    leave(reader);
+    return false;
+}
+
+/* Sleeps until there may be more, for so long at most. */
+static void sleep_on(reader_t *reader, apr_interval_time_t most)
+{
+    struct pollfd watch = {.events = POLLIN};
+    apr_int64_t since = forge_util_monotonic();
+    if (reader->c->master)
+        apr_sleep(most < H2_NAP ? most : H2_NAP);
+    else if (apr_os_sock_get(&watch.fd, ap_get_conn_socket(reader->c)) == APR_SUCCESS)
+        poll(&watch, 1, (int)(most / 1000) + 1);
+    reader->wait += forge_util_monotonic() - since;
+}
+
+/* The whole body has one deadline: a client that sends a little now and then does not move it. */
+static forge_status_t wait_for_more(forge_req_t *q, reader_t *reader)
+{
+    apr_int64_t late = reader->begun + TIME_FIXED + reader->size * APR_USEC_PER_SEC / RATE;
+    apr_interval_time_t left = late - forge_util_monotonic();
+    if (left <= 0)
+        return FORGE_E_REQUEST_TIMEOUT;
+    if (!reader->share && reader->wait >= GRACE && !enter(q, reader)) {
+        forge_http_retry_after(q, BUSY_RETRY);
+        return forge_fail_detail(q, FORGE_E_UNAVAILABLE,
+                                 "too many bodies are on their way to this server; send it again, in one go");
     }
-    *data = buf->data ? buf->data : "";
-    *len = buf->len;
+    apr_interval_time_t most = reader->share ? LOOK_EVERY : GRACE;
+    sleep_on(reader, most < left ? most : left);
     return FORGE_OK;
 }
 
-/* Three threads of four may wait for bodies; the others answer those who have none, health checks first of all. */
+/* --- reading --- */
+
+/* What is there of the body; *end at its end. Waits when nothing is. */
+static forge_status_t read_some(forge_req_t *q, reader_t *reader, apr_bucket_brigade *bb, forge_buf_t *into, bool *end)
+{
+    apr_status_t rv = ap_get_brigade(q->r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
+    if (APR_STATUS_IS_EAGAIN(rv) || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb)))
+        return wait_for_more(q, reader);
+    if (rv == APR_SUCCESS)
+        *end = take(bb, into, &rv);
+    if ((apr_off_t)into->len > reader->size)
+        reader->size = (apr_off_t)into->len;
+    return rv == APR_SUCCESS ? FORGE_OK : read_error(rv);
+}
+
+static apr_off_t most_bytes(const forge_req_t *q)
+{
+    apr_off_t max = forge_config_max_body(q->config);
+    return q->route->limit == FORGE_LIMIT_AUTH && max > AUTH_MAX ? AUTH_MAX : max;
+}
+
+static forge_status_t body_read(forge_req_t *q, reader_t *reader, forge_buf_t *buf)
+{
+    apr_off_t max = most_bytes(q);
+    apr_bucket_brigade *bb = apr_brigade_create(q->pool, reader->c->bucket_alloc);
+    forge_status_t status = FORGE_OK;
+    for (bool end = false; !end && status == FORGE_OK;) {
+        status = read_some(q, reader, bb, buf, &end);
+        if (status == FORGE_OK && (buf->failed || (apr_off_t)buf->len > max))
+            status = FORGE_E_BODY_TOO_LARGE;
+    }
+    if (status != FORGE_OK)
+        reader->c->keepalive = AP_CONN_CLOSE; /* the answer does not wait for the rest */
+    return status;
+}
+
 forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len)
 {
-    static apr_uint32_t readers;
-    int threads = 0;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    apr_uint32_t before = apr_atomic_inc32(&readers);
-    forge_status_t status = FORGE_E_UNAVAILABLE;
-    if (threads < 4 || before < (apr_uint32_t)threads * 3 / 4)
-        status = body_read(q, data, len);
-    else
-        q->r->connection->keepalive = AP_CONN_CLOSE;
-    apr_atomic_dec32(&readers);
+    apr_off_t max = most_bytes(q), said = 0;
+    const char *length = forge_http_header(q, "Content-Length");
+    if (length && (!ap_parse_strict_length(&said, length) || said > max))
+        return FORGE_E_BODY_TOO_LARGE;
+    reader_t reader = {.c = q->r->connection, .size = said, .begun = forge_util_monotonic()};
+    forge_buf_t *buf =
+        forge_util_buf_make(q->pool, said > 0 && said < 65536 ? (apr_size_t)said + 1 : 4096, (apr_size_t)max + 1);
+    forge_status_t status = body_read(q, &reader, buf);
+    leave(&reader);
+    *data = buf->data ? buf->data : "";
+    *len = buf->len;
     return status;
+}
+
+/* --- reading away --- */
+
+/* HTTP/2 resets a stream that is answered before its body has come, and clients take that for a failure. Time is given
+ * to small bodies alone. */
+static bool drain_wait(reader_t *reader)
+{
+    if (!reader->c->master || reader->size > AUTH_MAX || reader->wait >= H2_DRAIN)
+        return false;
+    sleep_on(reader, H2_NAP);
+    return true;
 }
 
 void forge_http_body_drain(request_rec *r)
@@ -100,9 +207,13 @@ void forge_http_body_drain(request_rec *r)
         return;
     }
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    reader_t reader = {.c = r->connection, .size = said};
     while (left > 0) {
         apr_off_t got = 0;
-        if (ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN) != APR_SUCCESS)
+        apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
+        if (APR_STATUS_IS_EAGAIN(rv) && drain_wait(&reader))
+            continue;
+        if (rv != APR_SUCCESS)
             break; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not hold a
                       thread */
         if (APR_BRIGADE_EMPTY(bb) ||

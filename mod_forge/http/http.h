@@ -86,15 +86,13 @@ void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) _
 /* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND
  * when there are no rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
-/* All rows as one JSON object, a member each (forge_store_render_members). */
-forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows);
 /* Row 0 with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id, or _id. */
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);
 /* 200 for a FORGE_R_AGAIN route when nothing had to be made. */
 forge_status_t forge_reply_again(forge_req_t *q, const forge_rows_t *rows);
 /* A page: rows as forge_store_list gave them (one more than asked when there is a next page), Link, X-Total-Count when
- * total ≥ 0, ETag of the bytes. */
-forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total);
+ * total ≥ 0, ETag of the bytes. It ends early once it holds 1 MiB. The rows are given away. */
+forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, forge_rows_t *rows, apr_int64_t total);
 /* A composed object or array with the route's success status. */
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
 /* The same with a status of its own (health: 503 with a body that is no problem). */
@@ -163,6 +161,7 @@ int forge_http_count(
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_send_register(void);       /* the filter of answers without a body */
+void forge_http_flight_child(void);        /* child_init */
 void forge_http_probe_init(apr_pool_t *p); /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */

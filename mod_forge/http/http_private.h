@@ -69,6 +69,16 @@ int forge_http_send(forge_req_t *q, forge_status_t status);
 /* Called when the answer was passed on, `len` bytes of body. A small one leaves at once where that cannot block. */
 void forge_http_linger_send(struct request_rec *r, apr_size_t len);
 
+/* --- flight.c: large answers on their way --- */
+
+#define FORGE_FLIGHT_SMALL 65536 /* bytes; answers up to here are of no account */
+/* Takes `size` bytes from the budget until the request has ended, which is when httpd has written the answer; by then
+ * the client must have read it, or it is cut off. What is not in memory (a file) has the deadline alone. False: there
+ * is no room. Small answers are of no account. */
+bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory);
+/* Cuts off who is late. True while there is anything to watch: ask again soon. */
+bool forge_http_flight_watch(void);
+
 /* --- stream.c --- */
 
 /* Sends what forge_reply_stream has prepared; the headers are set. */

@@ -252,6 +252,8 @@ static void *APR_THREAD_FUNC watch_all(apr_thread_t *self, void *unused)
         if (!ended)
             sleep = sort_out(&going, &closed);
         apr_thread_mutex_unlock(pump.lock);
+        if (forge_http_flight_watch())
+            sleep = TICK;
         dispatch(&going, &closed);
     }
     return NULL;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ANSWER_MAX (16 * 1024 * 1024) /* ceiling of one rendered answer */
+#define PAGE_BYTES (1024 * 1024)      /* a page of a list ends once it holds so many (SPEC 1) */
 
 static forge_buf_t *start(forge_req_t *q, int http, apr_size_t hint)
 {
@@ -32,12 +33,6 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
         if (version)
             q->reply->etag = forge_core_etag_version(q->pool, version);
     }
-    return FORGE_OK;
-}
-
-forge_status_t forge_reply_members(forge_req_t *q, const forge_rows_t *rows)
-{
-    forge_store_render_members(start(q, forge_core_success(q->route), 16384), rows);
     return FORGE_OK;
 }
 
@@ -90,36 +85,40 @@ static const char *link_by_skip(forge_req_t *q, apr_int64_t skip, const char *re
 }
 
 /* rel="next" by cursor, built from the last row shown. */
-static const char *link_by_cursor(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows)
+static const char *link_by_cursor(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, int last)
 {
     const forge_list_order_t *order = forge_store_list_order(list, q->page.sort);
-    int last = q->page.limit - 1;
     const char *key = order->key ? forge_store_rows_text(rows, last, order->key) : NULL;
     const char *cursor = forge_core_cursor_make(q->pool, q->keys, q->page.scope, key, id_of(rows, last));
     return link_to(q, apr_psprintf(q->pool, "after=%s&limit=%d", cursor, q->page.limit), "next");
 }
 
-static void add_links(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, bool more)
+/* `next` is a link to the rows after those shown; NULL: there are none. */
+static void add_links(forge_req_t *q, const char *next)
 {
     const forge_page_t *page = &q->page;
     const char *links = link_to(q, apr_psprintf(q->pool, "limit=%d", page->limit), "first");
-    if (more)
-        links = apr_pstrcat(
-            q->pool, links, ", ",
-            page->by_skip ? link_by_skip(q, page->skip + page->limit, "next") : link_by_cursor(q, list, rows), NULL);
+    if (next)
+        links = apr_pstrcat(q->pool, links, ", ", next, NULL);
     if (page->by_skip && page->skip > 0)
         links = apr_pstrcat(q->pool, links, ", ",
                             link_by_skip(q, page->skip > page->limit ? page->skip - page->limit : 0, "prev"), NULL);
     forge_reply_header(q, "Link", links);
 }
 
-forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, const forge_rows_t *rows, apr_int64_t total)
+/* A page ends with its rows or its bytes, whichever comes first; the link goes on behind the last row shown. What the
+ * database sent is freed at once: a client that reads slowly keeps the request alive for long. */
+forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, forge_rows_t *rows, apr_int64_t total)
 {
     int n = forge_store_rows_count(rows);
-    bool more = n > q->page.limit;
     forge_buf_t *body = start(q, forge_core_success(q->route), 64 + (apr_size_t)n * 320);
-    forge_store_render_list(body, rows, more ? q->page.limit : n);
-    add_links(q, list, rows, more);
+    int shown = forge_store_render_list(body, rows, n > q->page.limit ? q->page.limit : n, PAGE_BYTES);
+    const char *next = NULL;
+    if (shown < n)
+        next =
+            q->page.by_skip ? link_by_skip(q, q->page.skip + shown, "next") : link_by_cursor(q, list, rows, shown - 1);
+    add_links(q, next);
+    forge_store_rows_release(rows);
     if (q->page.count && total >= 0)
         forge_reply_header(q, "X-Total-Count", forge_util_itoa(q->pool, total));
     return forge_reply_etag_bytes(q, NULL);

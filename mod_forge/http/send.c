@@ -21,6 +21,7 @@ APLOG_USE_MODULE(forge);
 #define COMPRESS_FROM  1024 /* bytes; smaller answers are not worth it (SPEC 1) */
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
+#define RETRY_CROWDED  5    /* … when clients read too slowly */
 
 static ap_filter_rec_t *bare_handle;
 
@@ -138,6 +139,7 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t
         if (rv != APR_SUCCESS || (rv = apr_file_info_get(&info, APR_FINFO_SIZE, file)) != APR_SUCCESS)
             return rv;
         len = (apr_size_t)info.size;
+        forge_http_flight_begin(q, len, false);
         apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
     } else if (reply->body) {
         char *data = forge_util_buf_release(reply->body, &len);
@@ -148,6 +150,23 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t
     ap_set_content_length(r, (apr_off_t)len);
     *size = len;
     return APR_SUCCESS;
+}
+
+/* A large answer for which there is no room becomes a 503. */
+static void bound_memory(forge_req_t *q)
+{
+    const forge_reply_t *reply = q->reply;
+    if (!reply->body || reply->stream || reply->file || reply->http == HTTP_NOT_MODIFIED ||
+        reply->body->len <= FORGE_FLIGHT_SMALL)
+        return;
+    if (forge_http_flight_begin(q, reply->body->len, true)) {
+        forge_http_pump_wake(); /* it watches what is on its way */
+        return;
+    }
+    forge_http_retry_after(q, RETRY_CROWDED);
+    q->reply->detail = "too many large answers wait for their clients to read them; try again shortly, or ask for less";
+    q->reply->faults = NULL;
+    compose_problem(q, FORGE_E_UNAVAILABLE);
 }
 
 int forge_http_send(forge_req_t *q, forge_status_t status)
@@ -165,6 +184,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     }
     if (not_modified(q))
         q->reply->http = HTTP_NOT_MODIFIED;
+    bound_memory(q);
     forge_http_body_drain(r);
     if (r->eos_sent) /* as above, but found out while the rest was read away */
         return OK;

@@ -148,6 +148,8 @@ void forge_store_rollback(forge_db_t *db);
 /* --- rows.c --- */
 
 int forge_store_rows_count(const forge_rows_t *rows);
+/* Frees the result before its pool does; nothing of it may be read any more. */
+void forge_store_rows_release(forge_rows_t *rows);
 /* Text form of a column in row i, valid as long as rows; NULL when SQL NULL or no such column. */
 const char *forge_store_rows_text(const forge_rows_t *rows, int i, const char *column);
 apr_int64_t forge_store_rows_int(const forge_rows_t *rows, int i, const char *column, apr_int64_t otherwise);
@@ -159,10 +161,8 @@ apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *co
 /* Row i as an object: column names are the keys in column order; numbers bare (NaN and infinities null), booleans, json
  * raw, timestamps RFC 3339 with Z, text escaped. Columns whose name begins with '_' are for the code and not shown. */
 void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i);
-/* The first n rows as an array. */
-void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n);
-/* All rows as one object, a member each: columns member and content, which is JSON already. */
-void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows);
+/* The first n rows as an array, or fewer: no row follows once the buffer holds `most` bytes. Returns how many. */
+int forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n, apr_size_t most);
 
 /* --- list.c: lists by a table of filters and orders; the text of each combination in use is built once from literals
  * and prepared --- */

@@ -113,6 +113,19 @@ bool forge_util_line(const char *text)
     return true;
 }
 
+/* U+0080 to U+009F are C2 80 to C2 9F; no other sequence has C2 in it. */
+bool forge_util_printable(const char *text, apr_size_t len)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    for (apr_size_t i = 0; i < len; i++) {
+        if ((c[i] < 0x20 && c[i] != '\t' && c[i] != '\n' && c[i] != '\r') || c[i] == 0x7f)
+            return false;
+        if (c[i] == 0xc2 && i + 1 < len && c[i + 1] < 0xa0)
+            return false;
+    }
+    return true;
+}
+
 /* The allowed range of the second byte depends on the first; all later bytes are 80..BF (RFC 3629 §4). */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len)
 {

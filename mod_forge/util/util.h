@@ -170,6 +170,8 @@ const char *forge_util_hex(apr_pool_t *p, const void *data, apr_size_t len); /* 
 bool forge_util_utf8(const char *text, apr_size_t len, apr_size_t *points);
 /* Whether the text is a single line: no control characters (U+0000 to U+001F, U+007F). */
 bool forge_util_line(const char *text);
+/* Whether UTF-8 text has no control characters (U+0000 to U+001F, U+007F to U+009F) but tab, CR and LF. */
+bool forge_util_printable(const char *text, apr_size_t len);
 /* The length of the well-formed sequence at the start of `text`; 0 if it is ill-formed or len is 0. */
 apr_size_t forge_util_utf8_next(const char *text, apr_size_t len);
 /* Decodes application/x-www-form-urlencoded or a query string into pairs, in order. Limits: `max` pairs. Refused

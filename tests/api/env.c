@@ -216,7 +216,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_POOL] =
         "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
         "geqo=on'\"\n"
-        "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n",
+        "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n"
+        "RequestReadTimeout body=0\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeUserQuota 1M 40\nForgeBcryptConcurrency 1\nRemoteIPHeader "
                    "X-Client\nRemoteIPInternalProxy "
                    "127.0.0.0/8\n",
@@ -312,7 +313,7 @@ static void httpd_conf_write(const char *name, const char *run, const char *host
           "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig "
           "/dev/null\n%s"
           "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
-          "10\nRequestReadTimeout header=3 body=4\n"
+          "10\nRequestReadTimeout header=3 body=4\nSendBufferSize 65536\n"
           "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable "
           "off\nAddOutputFilterByType DEFLATE "
           "application/json application/problem+json\n"

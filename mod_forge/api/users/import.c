@@ -18,16 +18,16 @@
 /* clang-format off */
 /* Without bounds and formats: each account is judged by itself, so that one that is wrong does not refuse all. */
 static const forge_field_t user_fields[] = {
-    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "required"},
-    {"username", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada",
+    {"email", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_JUDGED, .example = "ada@example.org", .help = "required"},
+    {"username", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_JUDGED, .example = "ada",
      .help = "default: made from the e-mail address"},
-    {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "Ada Lovelace", .help = "name"},
-    {"role", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "student",
+    {"full_name", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_JUDGED, .example = "Ada Lovelace", .help = "name"},
+    {"role", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_JUDGED, .example = "student",
      .help = "student (the default), instructor or admin"},
-    {"password", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
+    {"password", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY | FORGE_F_JUDGED,
      .help = "not together with password_hash; at most 20 in one request; without either, the account's owner "
          "requests a password reset by mail"},
-    {"password_hash", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY,
+    {"password_hash", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_WRITEONLY | FORGE_F_JUDGED,
      .example = "$2y$12$PGk7vTq0sYc3ZxRj9mWd2u5Zb0dC1eXfGhIjKlMnOpQrStUvWxYz0",
      .help = "bcrypt: $2a$, $2b$ or $2y$, of a cost from 4 to that of this server's own hashes (ForgeBcryptCost)"},
     {.name = NULL},
@@ -169,6 +169,8 @@ static void judge_password(forge_req_t *q, entry_t *e)
     forge_faults_t *faults = forge_core_faults_make(q->pool);
     if (strlen(e->password) > 1024)
         refuse(e, "too_long", "password must be at most 1024 bytes long");
+    else if (!forge_util_printable(e->password, strlen(e->password)))
+        refuse(e, "control", "password must not contain control characters other than tab, CR and LF");
     else
         forge_core_password_check(q->pool, forge_config_password_rules(q->config),
                                   &(forge_password_t){e->password, strlen(e->password), e->shown, e->username},

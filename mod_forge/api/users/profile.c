@@ -10,6 +10,9 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define PIECE     (256 * 1024)       /* bytes of an export after which a piece ends … */
+#define PIECE_MAX (32 * 1024 * 1024) /* … and of the rows of one statement */
+
 /* clang-format off */
 static const forge_field_t profile_body_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_profile_fields},
@@ -190,15 +193,93 @@ static forge_status_t profile_leave(forge_req_t *q)
     return forge_reply_none(q);
 }
 
+/* --- the export, which may be of any size --- */
+
+/* Where an export is. */
+typedef struct export_t {
+    forge_rows_t *members; /* of the document */
+    int at;
+    apr_int64_t skip;   /* rows of the present member that are written */
+    forge_buf_t *first; /* the first piece, made before it was known that there are more; NULL: written */
+} export_t;
+
+/* Some rows of an array. */
+static forge_status_t export_array(forge_req_t *q, forge_db_t *db, apr_pool_t *p, export_t *e, forge_buf_t *b)
+{
+    forge_rows_t *rows;
+    const forge_export_piece_t piece = {.member = forge_store_rows_text(e->members, e->at, "member"),
+                                        .newest = forge_store_rows_int(e->members, e->at, "_newest", 0),
+                                        .skip = e->skip};
+    FORGE_TRY(forge_store_account_export_rows(db, p, q->who.user_id, &piece, &rows));
+    int n = forge_store_rows_count(rows);
+    for (int i = 0; i < n; i++) {
+        forge_util_buf_puts(b, i || e->skip ? "," : "[");
+        forge_util_buf_puts(b, forge_store_rows_text(rows, i, "content"));
+    }
+    if (!n && !e->skip)
+        forge_util_buf_puts(b, "[");
+    e->skip += n;
+    if (n == FORGE_EXPORT_ROWS)
+        return FORGE_OK;
+    forge_util_buf_puts(b, "]");
+    e->skip = 0;
+    e->at++;
+    return FORGE_OK;
+}
+
+/* One member, or a piece of it. */
+static forge_status_t export_member(forge_req_t *q, forge_db_t *db, apr_pool_t *p, export_t *e, forge_buf_t *b)
+{
+    const char *name = forge_store_rows_text(e->members, e->at, "member");
+    const char *content = forge_store_rows_text(e->members, e->at, "content");
+    if (!e->skip) {
+        forge_util_buf_puts(b, e->at ? "," : "{");
+        forge_util_buf_json(b, name, strlen(name));
+        forge_util_buf_puts(b, ":");
+    }
+    if (!content)
+        return export_array(q, db, p, e, b);
+    forge_util_buf_puts(b, content);
+    e->at++;
+    return FORGE_OK;
+}
+
+/* The document from where it is up to a size that is enough for one piece. */
+static forge_status_t export_piece(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b,
+                                   bool *more)
+{
+    export_t *e = baton;
+    int count = forge_store_rows_count(e->members);
+    *more = true;
+    if (e->first) {
+        forge_util_buf_add(b, e->first->data, e->first->len);
+        e->first = NULL;
+        return FORGE_OK;
+    }
+    while (e->at < count && b->len < PIECE)
+        FORGE_TRY(export_member(q, db, p, e, b));
+    *more = e->at < count;
+    if (!*more)
+        forge_util_buf_puts(b, "}");
+    return FORGE_OK;
+}
+
+/* Most fit into one piece and are an answer like others; the rest is made while it is sent. */
 static forge_status_t profile_export(forge_req_t *q)
 {
     forge_db_t *db;
-    forge_rows_t *rows;
+    bool more;
+    export_t *e = apr_pcalloc(q->pool, sizeof(*e));
     const forge_actor_t by = forge_api_actor(q);
+    forge_buf_t *b = forge_util_buf_make(q->pool, 16384, PIECE_MAX);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_account_export(db, q->pool, &by, &rows));
+    FORGE_TRY(forge_store_account_export(db, q->pool, &by, &e->members));
+    FORGE_TRY(export_piece(q, db, q->pool, e, b, &more));
     forge_reply_header(q, "Content-Disposition", "attachment; filename=\"my-data.json\"");
-    return forge_reply_members(q, rows);
+    if (!more)
+        return forge_reply_buf(q, b, NULL);
+    e->first = b;
+    return forge_reply_stream(q, "application/json", export_piece, e);
 }
 
 /* clang-format off */
@@ -219,7 +300,8 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/users/me/export", FORGE_ROLE_GUEST, .flags = FORGE_R_TOKENS | FORGE_R_TICKET, .reply = &export,
      .handle = profile_export, .operation = "profile_export", .summary = "Download what is stored about me",
      .description = "Everything in one document, without hashes and secrets. Each download is recorded in the audit "
-         "log."},
+         "log. A large one is made while it is sent; if it fails midway, the connection closes without the last "
+         "chunk."},
 };
 /* clang-format on */
 

@@ -20,8 +20,8 @@ struct forge_input_t {
 
 static void check_object(const check_t *c, const forge_field_t *fields, forge_input_mode_t mode,
                          const forge_json_t *body, slot_t *slots);
-static bool no_nul(const check_t *c, const forge_json_t *v);
-static bool holds_nul(const forge_json_t *v);
+static bool clean(const check_t *c, const forge_json_t *v);
+static bool holds_bad(const check_t *c, const forge_json_t *v);
 
 /* RFC 6901 §3. A name too long to be shown leaves its parent's pointer. */
 static const char *pointer_into(apr_pool_t *p, const char *pointer, const char *name)
@@ -42,57 +42,76 @@ static const char *pointer_into(apr_pool_t *p, const char *pointer, const char *
     return apr_pstrcat(p, pointer, "/", escaped, NULL);
 }
 
-static bool no_nul_member(void *baton, const char *name, forge_json_t *value)
+/* What no text may hold: U+0000 anywhere, and controls in what is taken. */
+static const char *bad_text(const check_t *c, const char *text, apr_size_t len)
 {
-    const check_t *outer = baton;
-    check_t c = *outer;
-    if (!holds_nul(value))
+    if (memchr(text, 0, len))
+        return "nul";
+    return c->ignored || forge_util_printable(text, len) ? NULL : "control";
+}
+
+static bool clean_member(void *baton, const char *name, forge_json_t *value)
+{
+    check_t c = *(check_t *)baton;
+    if (bad_text(&c, name, strlen(name)))
+        return forge_core_scalar_fault(&c, "control", "names must not contain control characters");
+    if (!holds_bad(&c, value))
         return true;
-    c.pointer = pointer_into(c.pool, outer->pointer, name);
-    return no_nul(&c, value);
+    c.pointer = pointer_into(c.pool, c.pointer, name);
+    return clean(&c, value);
 }
 
-static bool clean_member(void *found, const char *name, forge_json_t *value)
+typedef struct found_t {
+    const check_t *check;
+    bool bad;
+} found_t;
+
+static bool look_at_member(void *baton, const char *name, forge_json_t *value)
 {
-    (void)name;
-    *(bool *)found = holds_nul(value);
-    return !*(bool *)found;
+    found_t *found = baton;
+    found->bad = bad_text(found->check, name, strlen(name)) || holds_bad(found->check, value);
+    return !found->bad;
 }
 
-/* Is there a U+0000 anywhere below? Asked before a pointer is made for each of perhaps half a million items. */
-static bool holds_nul(const forge_json_t *v)
+/* Is there a bad text anywhere below? Asked before a pointer is made for each of perhaps half a million items. */
+static bool holds_bad(const check_t *c, const forge_json_t *v)
 {
     apr_size_t len;
-    bool found = false;
+    found_t found = {c, false};
     const char *text = forge_util_json_text(v, &len);
     if (text)
-        return memchr(text, 0, len) != NULL;
+        return bad_text(c, text, len) != NULL;
     if (forge_util_json_type(v) == FORGE_JSON_OBJECT)
-        forge_util_json_each(v, clean_member, &found);
-    for (apr_size_t i = 0; !found && forge_util_json_type(v) == FORGE_JSON_ARRAY && i < forge_util_json_size(v); i++)
-        found = holds_nul(forge_util_json_at(v, i));
-    return found;
+        forge_util_json_each(v, look_at_member, &found);
+    for (apr_size_t i = 0; !found.bad && forge_util_json_type(v) == FORGE_JSON_ARRAY && i < forge_util_json_size(v);
+         i++)
+        found.bad = holds_bad(c, forge_util_json_at(v, i));
+    return found.bad;
 }
 
-/* Neither jsonb nor text can hold U+0000: a value that is taken as it is, or not at all, must not contain one anywhere.
+/* A value that is taken as it is, or not at all, must have no bad text anywhere: neither jsonb nor text can hold
+ * U+0000.
  */
-static bool no_nul(const check_t *c, const forge_json_t *v)
+static bool clean(const check_t *c, const forge_json_t *v)
 {
     int before = forge_core_faults_count(c->faults);
     apr_size_t len;
-    const char *text = forge_util_json_text(v, &len);
-    if (text && memchr(text, 0, len))
-        return forge_core_scalar_fault(c, "nul", "must not contain the character U+0000");
+    const char *text = forge_util_json_text(v, &len), *bad = text ? bad_text(c, text, len) : NULL;
+    if (bad)
+        return forge_core_scalar_fault(c, bad,
+                                       strcmp(bad, "nul") == 0
+                                           ? "must not contain the character U+0000"
+                                           : "must not contain control characters other than tab, CR and LF");
     if (forge_util_json_type(v) == FORGE_JSON_OBJECT)
-        forge_util_json_each(v, no_nul_member, (void *)c);
+        forge_util_json_each(v, clean_member, (void *)c);
     if (forge_util_json_type(v) != FORGE_JSON_ARRAY)
         return forge_core_faults_count(c->faults) == before;
     for (apr_size_t i = 0; i < forge_util_json_size(v); i++) {
         check_t item = *c;
-        if (!holds_nul(forge_util_json_at(v, i)))
+        if (!holds_bad(c, forge_util_json_at(v, i)))
             continue;
         item.pointer = apr_psprintf(c->pool, "%s/%" APR_SIZE_T_FMT, c->pointer, i);
-        if (!no_nul(&item, forge_util_json_at(v, i)))
+        if (!clean(&item, forge_util_json_at(v, i)))
             return false;
     }
     return forge_core_faults_count(c->faults) == before;
@@ -125,7 +144,7 @@ static bool check_item(const check_t *c, const forge_field_t *f, const forge_jso
         return string ? forge_core_scalar_text(c, &text, &slot, string, len)
                       : forge_core_scalar_fault(c, "type", "must be a string");
     }
-    return no_nul(c, v);
+    return clean(c, v);
 }
 
 static bool check_array(const check_t *c, const forge_field_t *f, const forge_json_t *v)
@@ -178,7 +197,7 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     }
     if (forge_util_json_type(v) != FORGE_JSON_OBJECT)
         return forge_core_scalar_fault(c, "type", "must be an object");
-    return f->fields ? check_members(c, f->fields, v) : no_nul(c, v);
+    return f->fields ? check_members(c, f->fields, v) : clean(c, v);
 }
 
 /* --- pairs of text --- */
@@ -247,10 +266,12 @@ static bool check_ignored(void *baton, const char *name, forge_json_t *value)
 {
     const ignored_t *ignored = baton;
     forge_field_t row;
-    if ((forge_core_walk_find(ignored->fields, name, &row) < 0 || row.flags & FORGE_F_READONLY) && holds_nul(value)) {
-        check_t c = *ignored->check;
+    check_t c = *ignored->check;
+    c.ignored = true;
+    if ((forge_core_walk_find(ignored->fields, name, &row) < 0 || row.flags & FORGE_F_READONLY) &&
+        holds_bad(&c, value)) {
         c.pointer = pointer_into(c.pool, c.pointer, name);
-        no_nul(&c, value);
+        clean(&c, value);
     }
     return true;
 }
@@ -327,7 +348,7 @@ forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields,
                                      const forge_json_t *body, forge_faults_t *faults)
 {
     forge_input_t *in = input_make(p, fields);
-    const check_t c = {p, faults, ""};
+    const check_t c = {p, faults, "", false};
     if (forge_util_json_type(body) != FORGE_JSON_OBJECT) {
         forge_core_scalar_fault(&c, "type", "must be an object");
         return in;
@@ -361,7 +382,7 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk)); slot++) {
         int times;
         const char *text = pair_get(pairs, f->name, &times);
-        const check_t c = {p, faults, apr_pstrcat(p, mode == FORGE_INPUT_QUERY ? "?" : "/", f->name, NULL)};
+        const check_t c = {p, faults, apr_pstrcat(p, mode == FORGE_INPUT_QUERY ? "?" : "/", f->name, NULL), false};
         if (f->flags & FORGE_F_READONLY)
             continue;
         if (times > 1)

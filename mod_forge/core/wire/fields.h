@@ -21,6 +21,7 @@ typedef struct check_t {
     apr_pool_t *pool;
     forge_faults_t *faults;
     const char *pointer; /* of the value under scrutiny */
+    bool ignored;        /* it is not kept: only U+0000 is refused in it */
 } check_t;
 
 /* Notes a fault of the value under scrutiny; always false, so that a check can return it. */

@@ -165,6 +165,14 @@ static bool check_seen(const check_t *c, const forge_field_t *f, const char *tex
            forge_core_scalar_fault(c, "blank", "must have a character that is not blank");
 }
 
+/* A control character is six bytes in an answer and a trap for whoever prints it (SPEC 1). */
+static bool check_controls(const check_t *c, const forge_field_t *f, const char *text, apr_size_t len)
+{
+    if (f->flags & FORGE_F_JUDGED || forge_util_printable(text, len))
+        return true;
+    return forge_core_scalar_fault(c, "control", "must not contain control characters other than tab, CR and LF");
+}
+
 bool forge_core_scalar_text(const check_t *c, const forge_field_t *f, slot_t *slot, const char *text, apr_size_t len)
 {
     apr_size_t points;
@@ -179,7 +187,7 @@ bool forge_core_scalar_text(const check_t *c, const forge_field_t *f, slot_t *sl
     if (!check_text_length(c, f, len, points))
         return false;
     slot->text = text;
-    return check_seen(c, f, text, len) && check_format(c, f, slot, text, len);
+    return check_seen(c, f, text, len) && check_format(c, f, slot, text, len) && check_controls(c, f, text, len);
 }
 
 bool forge_core_scalar_time(const check_t *c, slot_t *slot, const char *text, apr_size_t len)

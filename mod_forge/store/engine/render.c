@@ -239,30 +239,16 @@ void forge_store_render_row(forge_buf_t *b, const forge_rows_t *rows, int i)
     render(b, planned(rows), i);
 }
 
-void forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n)
+int forge_store_render_list(forge_buf_t *b, const forge_rows_t *rows, int n, apr_size_t most)
 {
-    int have = PQntuples(rows->result);
+    int have = PQntuples(rows->result), i = 0;
     planned(rows);
     PUT(b, "[");
-    for (int i = 0; i < n && i < have; i++) {
+    for (; i < n && i < have && (i == 0 || b->len < most); i++) {
         if (i)
             PUT(b, ",");
         render(b, rows, i);
     }
     PUT(b, "]");
-}
-
-void forge_store_render_members(forge_buf_t *b, const forge_rows_t *rows)
-{
-    PUT(b, "{");
-    for (int i = 0; i < PQntuples(rows->result); i++) {
-        const char *member = forge_store_rows_text(rows, i, "member"),
-                   *content = forge_store_rows_text(rows, i, "content");
-        if (i)
-            PUT(b, ",");
-        forge_util_buf_json(b, member, strlen(member));
-        PUT(b, ":");
-        put(b, content, strlen(content));
-    }
-    PUT(b, "}");
+    return i;
 }

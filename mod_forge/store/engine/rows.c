@@ -22,6 +22,12 @@ forge_rows_t *forge_store_rows_wrap(apr_pool_t *p, PGresult *result, bool utf8)
     return rows;
 }
 
+void forge_store_rows_release(forge_rows_t *rows)
+{
+    apr_pool_cleanup_run(rows->pool, rows->result, clear_cleanup);
+    rows->result = NULL; /* libpq answers for no result: no rows */
+}
+
 int forge_store_rows_count(const forge_rows_t *rows)
 {
     return PQntuples(rows->result);

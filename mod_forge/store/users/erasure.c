@@ -3,20 +3,24 @@
  */
 #include "admin_sql.h"
 #include "users.h"
+#include <string.h>
 
 #define BATCH 100           /* accounts in one statement */
 enum { BATCHES_MAX = 100 }; /* statements in one run */
 
 /* clang-format off */
 
-/* One row a member, in the order of the document. What forge.personal has a select for comes by its function, the rest
- * is here: the account itself, what is only counted, and the audit log, which shows the newest ten thousand events (the
- * address of somebody else who did them is that person's). */
+/* One row a member, in the order of the document: the account itself and what is only counted. A member without content
+ * has rows, which are read by the two statements below: those of forge.personal and the audit log, which shows the newest
+ * ten thousand events that there were then, down from _newest (the address of somebody else who did them is that
+ * person's). */
 static const forge_stmt_t account_export = {
     "account_export",
     "WITH who AS (SELECT * FROM forge.users WHERE id = $1::bigint AND is_active), "
+    "newest AS (SELECT coalesce(max(a.id), 0) AS id FROM forge.audit_events a), "
     FORGE_AUDIT("SELECT 'user.exported', w.id, w.id, $2::inet, $3::text, '{}'::jsonb FROM who w")
-    " SELECT m.member, m.content, CASE WHEN m.part = 0 THEN " FORGE_AUDIT_JSON " END AS _audit FROM ("
+    " SELECT m.member, m.content, (SELECT n.id FROM newest n) AS _newest,"
+    "  CASE WHEN m.part = 0 THEN " FORGE_AUDIT_JSON " END AS _audit FROM ("
     "SELECT 0 AS part, 0 AS number, 'account' AS member, json_build_object("
     "  'id', u.id, 'email', u.email, 'username', u.username, 'full_name', u.full_name, 'bio', u.bio,"
     "  'avatar_url', u.avatar_url, 'locale', u.locale, 'timezone', u.timezone, 'role', u.role,"
@@ -25,18 +29,29 @@ static const forge_stmt_t account_export = {
     "  'privacy_accepted_at', forge.instant(u.privacy_accepted_at), 'last_login_at', forge.instant(u.last_login_at),"
     "  'last_login_ip', host(u.last_login_ip), 'created_at', forge.instant(u.created_at),"
     "  'updated_at', forge.instant(u.updated_at)) AS content FROM who u"
-    " UNION ALL SELECT 1, e.number, e.member, e.content FROM who u, forge.export_account(u.id) e"
+    " UNION ALL SELECT 1, e.number, e.export_as, NULL FROM forge.personal e WHERE e.export_select IS NOT NULL"
     " UNION ALL SELECT 2, 0, 'backup_codes_left', to_json(count(*)) FROM who u, forge.mfa_backup_codes b"
     "  WHERE b.user_id = u.id AND b.used_at IS NULL"
     " UNION ALL SELECT 3, 0, 'audit_event_count', to_json(count(*)) FROM who u, forge.audit_events a"
     "  WHERE a.actor_id = u.id OR a.subject_id = u.id"
-    " UNION ALL SELECT 4, 0, 'audit_events', (SELECT coalesce(json_agg(x), '[]') FROM ("
-    "  SELECT a.id, forge.instant(a.at) AS at, a.event, a.actor_id, a.subject_id,"
-    "   CASE WHEN coalesce(a.actor_id, u.id) = u.id THEN host(a.ip) END AS ip, a.request_id, a.detail"
-    "  FROM forge.audit_events a WHERE a.actor_id = u.id OR a.subject_id = u.id ORDER BY a.id DESC LIMIT 10000) x)"
-    "  FROM who u"
+    " UNION ALL SELECT 4, 0, 'audit_events', NULL"
     " UNION ALL SELECT 5, 0, 'exported_at', to_json(forge.instant(clock_timestamp())) FROM who u"
     ") m WHERE EXISTS (SELECT FROM who) ORDER BY m.part, m.number"};
+
+/* $1 caller, $2 member, $3 rows to skip. */
+static const forge_stmt_t export_rows = {
+    "export_rows",
+    "SELECT content FROM forge.export_rows($1::bigint, $2::name, $3::bigint, " APR_STRINGIFY(FORGE_EXPORT_ROWS)
+    ") content"};
+
+/* $1 caller, $2 newest event, $3 rows to skip. */
+static const forge_stmt_t export_events = {
+    "export_events",
+    "SELECT row_to_json(x) AS content FROM ("
+    "  SELECT a.id, forge.instant(a.at) AS at, a.event, a.actor_id, a.subject_id,"
+    "   CASE WHEN coalesce(a.actor_id, $1::bigint) = $1::bigint THEN host(a.ip) END AS ip, a.request_id, a.detail"
+    "  FROM forge.audit_events a WHERE (a.actor_id = $1::bigint OR a.subject_id = $1::bigint) AND a.id <= $2::bigint"
+    "  ORDER BY a.id DESC LIMIT 10000) x OFFSET $3::bigint LIMIT " APR_STRINGIFY(FORGE_EXPORT_ROWS)};
 
 /* $1 caller, $2 ip, $3 request id. */
 static const forge_stmt_t account_leave = {
@@ -101,6 +116,15 @@ static forge_status_t owner_judge(const forge_db_t *db, forge_status_t status)
 {
     bool owner = status == FORGE_E_VALIDATION && strcmp(forge_store_constraint(db), "memberships_last_owner") == 0;
     return owner ? FORGE_E_LAST_OWNER : status;
+}
+
+forge_status_t forge_store_account_export_rows(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
+                                               const forge_export_piece_t *piece, forge_rows_t **rows)
+{
+    bool events = strcmp(piece->member, "audit_events") == 0;
+    const char *what = events ? forge_util_itoa(p, piece->newest) : piece->member;
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, id), what, forge_util_itoa(p, piece->skip));
+    return forge_store_run(db, p, events ? &export_events : &export_rows, args, rows);
 }
 
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)

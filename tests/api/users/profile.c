@@ -265,6 +265,32 @@ START_TEST(export_of_everything)
 }
 END_TEST
 
+/* However much there is, it comes whole: rows in their order, each once. */
+START_TEST(export_of_any_size)
+{
+    enum { COURSES = 60001 };
+    person_t me = person("instructor");
+    watchdog(180);
+    sql("INSERT INTO forge.courses (title, instructor_id) SELECT repeat('x', 190), %lld FROM generate_series(1, %d) i",
+        (long long)me.id, COURSES);
+    sql("INSERT INTO forge.audit_events (event, actor_id) SELECT 'user.login', %lld FROM generate_series(1, 1200)",
+        (long long)me.id);
+    reply_t *reply = CALL("GET", F("%s/export", me_path), .token = me.access, .patience = 120000);
+    expect_status(reply, 200);
+    ck_assert_uint_gt(reply->length, 16 * 1024 * 1024);
+    const json_t *courses = at(reply->json, "/courses");
+    ck_assert_uint_eq(json_array_size(courses), COURSES);
+    json_int_t before = 0;
+    for (size_t i = 0; i < json_array_size(courses); i++) {
+        json_int_t id = json_integer_value(json_object_get(json_array_get(courses, i), "id"));
+        ck_assert_int_gt(id, before);
+        before = id;
+    }
+    ck_assert_uint_ge(json_array_size(at(reply->json, "/audit_events")), 1200);
+    ck_assert_ptr_nonnull(text_at(reply->json, "/exported_at"));
+}
+END_TEST
+
 /* The address stays until the new one is proven; when it cannot become it, nothing else has changed either. */
 START_TEST(another_address)
 {
@@ -322,6 +348,7 @@ Suite *suite_profile(void)
     tcase_add_test(all, conditional);
     tcase_add_test(all, leaving);
     tcase_add_test(all, export_of_everything);
+    tcase_add_test(all, export_of_any_size);
     tcase_add_test(all, another_address);
     tcase_add_test(all, export_by_ticket);
     return suite;

@@ -233,6 +233,25 @@ START_TEST(zero_characters)
 }
 END_TEST
 
+/* No text that is taken has control characters but tab, CR and LF, at any depth and in names too. */
+START_TEST(control_characters)
+{
+    for (int c = 1; c < 0xa0; c++) {
+        const char *body = apr_psprintf(forge_test_pool, "{\"title\":\"a\\u%04xb\"}", c);
+        if (c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'))
+            accepted(FORGE_INPUT_PATCH, body);
+        else if (c < 0x20 || c >= 0x7f)
+            faulty(body, "/title", "control");
+    }
+    accepted(FORGE_INPUT_PATCH, "{\"title\":\"\\u00a0\\u00c2\\u2028\"}");
+    faulty("{\"secret\":\"a\\u0001\"}", "/secret", "control");
+    faulty("{\"names\":[\"a\",\"\\u001b\"]}", "/names/1", "control");
+    faulty("{\"free\":{\"a\":[1,{\"b\":\"\\u0001\"}]}}", "/free/a/1/b", "control");
+    faulty("{\"free\":{\"a\\u0001\":1}}", "/free", "control");
+    accepted(FORGE_INPUT_PATCH, "{\"unknown\":\"\\u0001\",\"version\":\"\\u0001\"}");
+}
+END_TEST
+
 START_TEST(mail_names_and_passwords)
 {
     forge_input_t *in =
@@ -324,7 +343,8 @@ START_TEST(lines_have_no_controls)
     faulty("{\"line\":\"\\u007f\"}", "/line", "format");
     faulty("{\"line\":\"\\u0000\"}", "/line", "nul");
     faulty("{\"line\":\"123456789012345678901\"}", "/line", "too_long");
-    accepted(FORGE_INPUT_PATCH, "{\"line\":\"\\u0020\\u0080\"}");
+    faulty("{\"line\":\"\\u0080\"}", "/line", "control");
+    accepted(FORGE_INPUT_PATCH, "{\"line\":\"\\u0020\\u00a0\"}");
 }
 END_TEST
 
@@ -432,6 +452,7 @@ static void add_value_tests(TCase *tc)
     tcase_add_test(tc, lengths_and_ranges);
     tcase_add_test(tc, enumerations);
     tcase_add_test(tc, zero_characters);
+    tcase_add_test(tc, control_characters);
     tcase_add_test(tc, mail_names_and_passwords);
     tcase_add_test(tc, times);
     tcase_add_test(tc, web_addresses);

@@ -439,7 +439,18 @@ START_TEST(export_without_secrets)
         "INSERT INTO forge.mfa_factors (user_id, secret) VALUES (2, repeat('SEALED', 8))");
     ck_assert_int_eq(forge_store_account_export(db, forge_test_pool, &ada, &rows), FORGE_OK);
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
-    forge_store_render_members(b, rows);
+    for (int i = 0; i < forge_store_rows_count(rows); i++) {
+        const char *member = forge_store_rows_text(rows, i, "member"),
+                   *content = forge_store_rows_text(rows, i, "content");
+        const forge_export_piece_t piece = {member, forge_store_rows_int(rows, i, "_newest", 0), 0};
+        forge_rows_t *part;
+        forge_util_buf_printf(b, "\"%s\":%s,", member, content ? content : "");
+        if (content)
+            continue;
+        ck_assert_int_eq(forge_store_account_export_rows(db, forge_test_pool, 2, &piece, &part), FORGE_OK);
+        for (int k = 0; k < forge_store_rows_count(part); k++)
+            forge_util_buf_puts(b, forge_store_rows_text(part, k, "content"));
+    }
     const char *text = apr_pstrmemdup(forge_test_pool, b->data, b->len);
     ck_assert_ptr_null(strstr(text, "SEALED"));
     ck_assert_ptr_null(strstr(text, "$2y$"));

@@ -149,13 +149,38 @@ START_TEST(shapes)
     ck_assert_str_eq(row("SELECT 1 AS a, 2 AS _hidden, 'x'::text AS \"q\"\"k\", NULL::int AS n"),
                      "{\"a\":1,\"q\\\"k\":\"x\",\"n\":null}");
     ck_assert_str_eq(row("SELECT 2 AS _hidden"), "{}");
-    forge_store_render_list(b, rows_of("SELECT g AS id FROM generate_series(1, 4) g"), 3);
-    forge_store_render_list(b, rows_of("SELECT g AS id FROM generate_series(1, 2) g"), 9);
-    forge_store_render_list(b, rows_of("SELECT 1 AS id WHERE false"), 3);
+    forge_store_render_list(b, rows_of("SELECT g AS id FROM generate_series(1, 4) g"), 3, SIZE_MAX);
+    forge_store_render_list(b, rows_of("SELECT g AS id FROM generate_series(1, 2) g"), 9, SIZE_MAX);
+    forge_store_render_list(b, rows_of("SELECT 1 AS id WHERE false"), 3, SIZE_MAX);
     ck_assert_str_eq(text_of(b), "[{\"id\":1},{\"id\":2},{\"id\":3}][{\"id\":1},{\"id\":2}][]");
     b = forge_util_buf_make(forge_test_pool, 0, 100);
-    forge_store_render_list(b, rows_of("SELECT repeat('x', 30)::text AS t FROM generate_series(1, 10)"), 10);
+    forge_store_render_list(b, rows_of("SELECT repeat('x', 30)::text AS t FROM generate_series(1, 10)"), 10, SIZE_MAX);
     ck_assert(b->failed);
+}
+END_TEST
+
+/* A list has a bound in bytes beside the one in rows: the row that passes it is the last, and there is always one. */
+START_TEST(a_list_ends_with_its_bytes)
+{
+    const char *sql = "SELECT repeat('x', 50)::text AS t FROM generate_series(1, 10)";
+    forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
+    ck_assert_int_eq(forge_store_render_list(b, rows_of(sql), 10, 1), 1);
+    b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
+    ck_assert_int_eq(forge_store_render_list(b, rows_of(sql), 10, 200), 4);
+    ck_assert_uint_lt(b->len, 200 + 60);
+    b = forge_util_buf_make(forge_test_pool, 0, 1 << 20);
+    ck_assert_int_eq(forge_store_render_list(b, rows_of(sql), 10, 600), 10);
+    ck_assert_int_eq(forge_store_render_list(b, rows_of("SELECT 1 AS id WHERE false"), 10, SIZE_MAX), 0);
+}
+END_TEST
+
+START_TEST(released_rows_are_none)
+{
+    forge_rows_t *rows = rows_of("SELECT 1 AS id");
+    ck_assert_int_eq(forge_store_rows_count(rows), 1);
+    forge_store_rows_release(rows);
+    ck_assert_int_eq(forge_store_rows_count(rows), 0);
+    ck_assert_ptr_null(forge_store_rows_text(rows, 0, "id"));
 }
 END_TEST
 
@@ -163,7 +188,7 @@ START_TEST(large_rows)
 {
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 8 << 20);
     forge_store_render_list(
-        b, rows_of("SELECT repeat(E'line one\\n\"two\" ', 5000)::text AS t FROM generate_series(1, 20)"), 20);
+        b, rows_of("SELECT repeat(E'line one\\n\"two\" ', 5000)::text AS t FROM generate_series(1, 20)"), 20, SIZE_MAX);
     ck_assert(!b->failed);
     ck_assert_uint_eq(b->len, 2 + 19 + 20 * (8 + 5000 * (15 + 3)));
 }
@@ -205,6 +230,8 @@ Suite *forge_test_store_render(void)
     tcase_add_test(tc, text_is_escaped);
     tcase_add_test(tc, shapes);
     tcase_add_test(tc, large_rows);
+    tcase_add_test(tc, a_list_ends_with_its_bytes);
+    tcase_add_test(tc, released_rows_are_none);
     tcase_add_test(tc, reading);
     suite_add_tcase(s, tc);
     return s;

@@ -304,7 +304,7 @@ START_TEST(application_role_is_weak)
     ck_assert_str_eq(
         ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
             " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
-        "address_skeleton email_agrees erase_accounts export_account fold instant label_decode username_sha256");
+        "address_skeleton email_agrees erase_accounts export_rows fold instant label_decode username_sha256");
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
                      "0");
 }
@@ -369,8 +369,8 @@ START_TEST(personal_columns_are_known)
         "'bigint'::regtype))");
     ck_assert_msg(odd == NULL, "in forge.personal, but no column that holds an account's id: %s", odd);
     odd = ask("SELECT string_agg(p.export_as, ' ') FROM forge.personal p WHERE p.export_as NOT IN ("
-              " SELECT e.member FROM forge.export_account(1) e) AND p.export_as NOT IN ('backup_codes_left', "
-              "'audit_events')");
+              " SELECT e.export_as FROM forge.personal e WHERE e.export_select IS NOT NULL) AND p.export_as NOT IN ("
+              "'backup_codes_left', 'audit_events')");
     ck_assert_msg(odd == NULL, "no select shows these members of the export: %s", odd);
 }
 END_TEST
