@@ -11,9 +11,9 @@ enum { BATCHES_MAX = 100 }; /* statements in one run */
 /* clang-format off */
 
 /* One row a member, in the order of the document: the account itself and what is only counted. A member without content
- * has rows, which are read by the two statements below: those of forge.personal and the audit log, which shows the newest
- * ten thousand events that there were then, down from _newest (the address of somebody else who did them is that
- * person's). */
+ * has rows, which are read by the two statements below: those of forge.personal and the audit log. Of the latter the
+ * newest ten thousand events that there were then are shown, down from _newest (the address of somebody else who did
+ * them is that person's). */
 static const forge_stmt_t account_export = {
     "account_export",
     "WITH who AS (SELECT * FROM forge.users WHERE id = $1::bigint AND is_active), "

@@ -353,7 +353,7 @@ START_TEST(letters_fold_alike_in_every_locale)
     sql("INSERT INTO forge.courses (title, description, instructor_id) VALUES ('INTRODUCTION TO IRIS', 'Işık', 1)");
     static const char *const topics[] = {"introduction", "INTRODUCTION", "Intro", "iris", "IRIS"};
     for (size_t i = 0; i < sizeof(topics) / sizeof(*topics); i++)
-        ck_assert_msg(strcmp(found(&forge_store_courses_list, FORGE_ARGS("1", "f"), topics[i], "id"), "1") == 0, "%s",
+        ck_assert_msg(strcmp(found(&forge_store_courses_list, FORGE_ARGS("1"), topics[i], "id"), "1") == 0, "%s",
                       topics[i]);
     sql("UPDATE forge.users SET username = 'IRI' WHERE id = 1");
     ck_assert_int_eq(enroll(db, "ilgin_I"), FORGE_E_USERNAME_TAKEN);

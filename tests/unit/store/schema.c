@@ -372,6 +372,8 @@ START_TEST(personal_columns_are_known)
               " SELECT e.export_as FROM forge.personal e WHERE e.export_select IS NOT NULL) AND p.export_as NOT IN ("
               "'backup_codes_left', 'audit_events')");
     ck_assert_msg(odd == NULL, "no select shows these members of the export: %s", odd);
+    ask("SELECT count(r) FROM (SELECT DISTINCT p.export_as FROM forge.personal p WHERE p.export_as IS NOT NULL) m,"
+        " LATERAL forge.export_rows(1, m.export_as, 0, 10) r"); /* each select can be run */
 }
 END_TEST
 

@@ -404,8 +404,10 @@ START_TEST(numbers_have_a_range)
     refuse("[1e400]");
     refuse("[-1e400]");
     ck_assert(forge_util_json_number(parse("1e-400"), &d) && d == 0);
-    ck_assert(!forge_util_json_int(parse("1.0"), &n));
-    ck_assert(!forge_util_json_int(parse("1e2"), &n));
+    ck_assert(forge_util_json_int(parse("1.0"), &n) && n == 1);
+    ck_assert(forge_util_json_int(parse("-1e2"), &n) && n == -100);
+    ck_assert(!forge_util_json_int(parse("1.5"), &n));
+    ck_assert(!forge_util_json_int(parse("1e300"), &n));
     ck_assert(forge_util_json_number(parse("3"), &d) && d == 3);
     char *digits = apr_palloc(forge_test_pool, 1000001);
     memset(digits, '0', 1000000);
