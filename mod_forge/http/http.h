@@ -99,7 +99,10 @@ forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
 forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_json_t *body);
 /* A body already rendered; media NULL means application/json. The buffer is given away. */
 forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *media);
-/* A file of a directory of ours, sent by httpd's own means (sendfile). FORGE_E_NOT_FOUND when it cannot be opened. */
+/* Whether the client takes gzip: then what is answered next must be packed, and no filter compresses it. */
+bool forge_reply_packs(forge_req_t *q);
+/* A file of a directory of ours, sent by httpd's own means (sendfile), or the packed one beside it (".gz") to whoever
+ * takes it. FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
 forge_status_t forge_reply_kept(forge_req_t *q); /* an .again that asks nothing and always has the answer itself kept */

@@ -15,6 +15,7 @@ struct forge_reply_t {
     forge_buf_t *body;             /* NULL: none */
     struct forge_stream_t *stream; /* instead of body */
     const char *file;              /* instead of body */
+    bool packed;                   /* body or file are compressed already */
     const char *etag, *location;
     apr_table_t *headers;
     const char *detail;           /* of a failure, instead of the table's sentence */

@@ -144,18 +144,35 @@ forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *me
     return FORGE_OK;
 }
 
+bool forge_reply_packs(forge_req_t *q)
+{
+    forge_reply_header(q, "Vary", "Accept-Encoding");
+    q->reply->packed = forge_core_accepts_coding(forge_http_header(q, "Accept-Encoding"), "gzip");
+    if (q->reply->packed)
+        forge_reply_header(q, "Content-Encoding", "gzip");
+    return q->reply->packed;
+}
+
+static bool is_file(forge_req_t *q, const char *path, apr_finfo_t *info)
+{
+    return apr_stat(info, path, APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_TYPE, q->pool) == APR_SUCCESS &&
+           info->filetype == APR_REG;
+}
+
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media)
 {
     apr_finfo_t info;
-    if (apr_stat(&info, path, APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_TYPE, q->pool) != APR_SUCCESS ||
-        info.filetype != APR_REG)
+    const char *packed = apr_pstrcat(q->pool, path, ".gz", NULL);
+    if (is_file(q, packed, &info) && forge_reply_packs(q))
+        path = packed;
+    else if (!is_file(q, path, &info))
         return FORGE_E_NOT_FOUND;
     q->reply->set = true;
     q->reply->http = HTTP_OK;
     q->reply->media = media;
     q->reply->file = path;
-    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "\"",
-                                  (apr_uint64_t)info.mtime, (apr_uint64_t)info.size);
+    q->reply->etag = apr_psprintf(q->pool, "\"f%" APR_UINT64_T_HEX_FMT "-%" APR_UINT64_T_HEX_FMT "%s\"",
+                                  (apr_uint64_t)info.mtime, (apr_uint64_t)info.size, q->reply->packed ? "-gzip" : "");
     return FORGE_OK;
 }
 

@@ -96,7 +96,7 @@ static bool not_modified(forge_req_t *q)
 /* mod_deflate and mod_brotli leave an answer alone that carries no-gzip. */
 static void rule_compression(forge_req_t *q, apr_size_t len)
 {
-    if (len <= COMPRESS_FROM || (q->route && q->route->flags & FORGE_R_TOKENS)) {
+    if (q->reply->packed || len <= COMPRESS_FROM || (q->route && q->route->flags & FORGE_R_TOKENS)) {
         apr_table_setn(q->r->subprocess_env, "no-gzip", "1");
         apr_table_setn(q->r->subprocess_env, "no-brotli", "1");
     }

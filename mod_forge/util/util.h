@@ -192,6 +192,11 @@ bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
 /* Microseconds of the monotonic clock, which all processes of a machine share; for time spans and deadlines. */
 apr_int64_t forge_util_monotonic(void);
 
+/* --- gzip.c --- */
+
+/* The bytes in gzip's format, as small as zlib makes them. NULL when they are too many (2 GiB). */
+forge_buf_t *forge_util_gzip(apr_pool_t *p, const char *data, apr_size_t len);
+
 /* --- yield.c --- */
 
 /* Runs `work(data)` to its end on a thread of low priority, which sleeps for moments while others wait for a processor.

@@ -78,6 +78,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$room" = store ] || wrong "$file includes <$header>: libpq is known to store/ only" ;;
             jansson.h)
                 [ "$inside" = util/json.c ] || wrong "$file includes <$header>: jansson is known to util/json.c only" ;;
+            zlib.h)
+                [ "$inside" = util/gzip.c ] || wrong "$file includes <$header>: zlib is known to util/gzip.c only" ;;
             liboath/* | oath.h | qrencode.h)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
             openssl/* | cjose/*)

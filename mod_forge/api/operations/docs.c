@@ -27,22 +27,36 @@ static const forge_field_t document_query_fields[] = {
 static const forge_shape_t document_query = {.fields = document_query_fields};
 /* clang-format on */
 
-/* --- the document: the tables never change while a process lives, so each dialect is written once --- */
+/* --- the document: the tables never change while a process lives, so each dialect is written and packed once --- */
 
-typedef struct document_t {
-    char *data; /* malloc'd, kept for the life of the process */
+typedef struct form_t {
+    const char *data; /* NULL: not written yet */
     apr_size_t len;
     const char *etag;
+} form_t;
+
+typedef struct document_t {
+    form_t plain, packed;
 } document_t;
+
+/* Keeps the bytes for the life of the process. */
+static void keep(form_t *form, forge_buf_t *b, const char *etag)
+{
+    char *tag = strdup(etag);
+    form->data = b && tag ? forge_util_buf_release(b, &form->len) : NULL;
+    form->etag = tag;
+}
 
 static void document_write(forge_req_t *q, document_t *doc, bool dialect_3_0)
 {
     forge_buf_t *b = forge_util_buf_make(q->pool, 256 * 1024, DOCUMENT_MAX);
     forge_core_openapi_write(b, q->pool, q->router, FORGE_VERSION, dialect_3_0);
-    const char *etag = forge_core_etag_bytes(q->pool, b->data, b->len);
-    if (b->failed || !(doc->etag = strdup(etag)))
+    if (b->failed)
         return;
-    doc->data = forge_util_buf_release(b, &doc->len);
+    const char *etag = forge_core_etag_bytes(q->pool, b->data, b->len);
+    keep(&doc->packed, forge_util_gzip(q->pool, b->data, b->len),
+         apr_pstrcat(q->pool, apr_pstrmemdup(q->pool, etag, strlen(etag) - 1), "-gzip\"", NULL));
+    keep(&doc->plain, b, etag);
 }
 
 static forge_status_t openapi(forge_req_t *q)
@@ -54,14 +68,15 @@ static forge_status_t openapi(forge_req_t *q)
     bool dialect_3_0 = strcmp(forge_core_input_text(q->query, "version"), "3.0") == 0;
     document_t *doc = &documents[dialect_3_0];
     pthread_mutex_lock(&lock);
-    if (!doc->data)
+    if (!doc->plain.data)
         document_write(q, doc, dialect_3_0);
     pthread_mutex_unlock(&lock);
-    if (!doc->data)
+    if (!doc->plain.data)
         return FORGE_E_INTERNAL;
-    forge_buf_t *b = forge_util_buf_make(q->pool, doc->len + 1, doc->len + 1);
-    forge_util_buf_add(b, doc->data, doc->len);
-    forge_reply_etag(q, doc->etag);
+    const form_t *form = doc->packed.data && forge_reply_packs(q) ? &doc->packed : &doc->plain;
+    forge_buf_t *b = forge_util_buf_make(q->pool, form->len + 1, form->len + 1);
+    forge_util_buf_add(b, form->data, form->len);
+    forge_reply_etag(q, form->etag);
     return forge_reply_buf(q, b, NULL);
 }
 
@@ -111,21 +126,21 @@ static forge_status_t asset(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT | FORGE_R_ROOT,
      .query = &document_query, .handle = openapi, .media = "application/json",
      .sample = DOCUMENT_SAMPLE, .operation = "openapi", .summary = "This document", .description = DOCUMENT_TEXT},
-    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT,
      .query = &document_query, .handle = openapi, .media = "application/json",
      .sample = DOCUMENT_SAMPLE, .operation = "openapi_api", .summary = "This document", .description = DOCUMENT_TEXT},
-    {FORGE_GET, "/docs", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = swagger,
+    {FORGE_GET, "/docs", FORGE_ROLE_NONE, .flags = PAGE, .handle = swagger,
      .media = "text/html", .operation = "docs_swagger", .summary = "Swagger UI", .description = PAGE_TEXT},
-    {FORGE_GET, "/api/docs", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = swagger,
+    {FORGE_GET, "/api/docs", FORGE_ROLE_NONE, .flags = PAGE, .handle = swagger,
      .media = "text/html", .operation = "docs_swagger_api", .summary = "Swagger UI", .description = PAGE_TEXT},
-    {FORGE_GET, "/redoc", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = redoc,
+    {FORGE_GET, "/redoc", FORGE_ROLE_NONE, .flags = PAGE, .handle = redoc,
      .media = "text/html", .operation = "docs_redoc", .summary = "ReDoc", .description = PAGE_TEXT},
-    {FORGE_GET, "/api/redoc", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = redoc,
+    {FORGE_GET, "/api/redoc", FORGE_ROLE_NONE, .flags = PAGE, .handle = redoc,
      .media = "text/html", .operation = "docs_redoc_api", .summary = "ReDoc", .description = PAGE_TEXT},
-    {FORGE_GET, "/docs/assets/{name}", FORGE_ROLE_NONE, .flags = PAGE | FORGE_R_TAIL, .limit = FORGE_LIMIT_NONE,
+    {FORGE_GET, "/docs/assets/{name}", FORGE_ROLE_NONE, .flags = PAGE | FORGE_R_TAIL,
      .handle = asset, .media = "application/octet-stream", .operation = "docs_asset", .summary = "A file of the pages",
      .description = "Scripts and style sheets of the pages. Open to anyone."},
 };

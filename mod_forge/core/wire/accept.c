@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which media types a client takes, by its Accept header.
+ * Which media types and codings a client takes, by its Accept and Accept-Encoding headers.
  */
 #include "wire.h"
 
@@ -70,4 +70,17 @@ bool forge_core_accepts(const char *header, const char *media)
         }
     }
     return accepted;
+}
+
+bool forge_core_accepts_coding(const char *header, const char *coding)
+{
+    bool any = false;
+    range_t range;
+    for (const char *c = header ? header : ""; *c;) {
+        c = range_read(c, &range);
+        if (range.len == strlen(coding) && apr_cstr_casecmpn(range.type, coding, range.len) == 0)
+            return !range.refused;
+        any |= range.len == 1 && *range.type == '*' && !range.refused;
+    }
+    return any;
 }

@@ -21,6 +21,36 @@ START_TEST(document_at_its_paths)
 }
 END_TEST
 
+/* It is packed once; a client that takes no gzip gets it plain, and each form has a tag of its own. */
+START_TEST(document_is_sent_packed)
+{
+    reply_t *plain = CALL("GET", "/openapi.json"),
+            *packed = CALL("GET", "/openapi.json", .headers = {"Accept-Encoding: br;q=0, gzip"});
+    ck_assert_ptr_null(header(plain, "Content-Encoding"));
+    ck_assert_str_eq(header(packed, "Content-Encoding"), "gzip");
+    ck_assert(strstr(header(plain, "Vary"), "Accept-Encoding") && strstr(header(packed, "Vary"), "Accept-Encoding"));
+    ck_assert_str_ne(header(plain, "ETag"), header(packed, "ETag"));
+    ck_assert(packed->length > 1000 && memcmp(packed->body, "\x1f\x8b", 2) == 0);
+    ck_assert_uint_lt(packed->length * 4, plain->length);
+    reply_t *again = CALL("GET", "/openapi.json",
+                          .headers = {"Accept-Encoding: gzip", F("If-None-Match: %s", header(packed, "ETag"))});
+    expect_status(again, 304);
+    ck_assert_str_eq(header(again, "ETag"), header(packed, "ETag"));
+    ck_assert_ptr_null(
+        header(CALL("GET", "/openapi.json", .headers = {"Accept-Encoding: gzip;q=0"}), "Content-Encoding"));
+}
+END_TEST
+
+/* Documents are large: they count in the quota of the address like everything else. */
+START_TEST(documents_are_limited)
+{
+    reply_t *reply = NULL;
+    for (int i = 0; i < 6; i++)
+        reply = CALL("GET", i % 2 ? "/openapi.json" : "/docs", .port = PORT_LIMITS, .lenient = true);
+    expect_problem(reply, "rate_limited");
+}
+END_TEST
+
 /* Every operation is described, and its id is its own. */
 START_TEST(every_operation_is_described)
 {
@@ -129,6 +159,8 @@ Suite *suite_docs(void)
     Suite *suite = suite_create("docs");
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, document_at_its_paths);
+    tcase_add_test(all, document_is_sent_packed);
+    tcase_add_test(all, documents_are_limited);
     tcase_add_test(all, every_operation_is_described);
     tcase_add_test(all, examples_match_their_schemas);
     tcase_add_test(all, pages);

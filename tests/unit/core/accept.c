@@ -35,11 +35,25 @@ START_TEST(accept_decides)
 }
 END_TEST
 
+START_TEST(codings)
+{
+    static const struct {
+        const char *header;
+        bool gzip;
+    } rows[] = {{NULL, false},        {"", false},         {"gzip", true},         {"br, GZIP;q=0.5", true},
+                {"gzip;q=0", false},  {"*", true},         {"*;q=0", false},       {"gzip;q=0, *", false},
+                {"gzipx, br", false}, {"identity", false}, {"deflate, gzip", true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        ck_assert_msg(forge_core_accepts_coding(rows[i].header, "gzip") == rows[i].gzip, "%s", rows[i].header);
+}
+END_TEST
+
 Suite *forge_test_core_accept(void)
 {
     Suite *suite = suite_create("core/accept");
     TCase *tcase = tcase_create("all");
     tcase_add_loop_test(tcase, accept_decides, 0, sizeof(cases) / sizeof(cases[0]));
+    tcase_add_test(tcase, codings);
     suite_add_tcase(suite, tcase);
     return suite;
 }
