@@ -60,6 +60,14 @@ static forge_status_t describe(request_rec *r, const forge_server_t *server, for
     return FORGE_OK;
 }
 
+/* The database knows that the session of a cookie has ended, this node has not heard of it yet. The same as later. */
+static forge_status_t ended_meanwhile(request_rec *r, const forge_server_t *server)
+{
+    forge_server_cookie_clear(r, server);
+    FORGE_TRY(forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0));
+    return FORGE_E_INVALID_TOKEN;
+}
+
 static forge_status_t identify(request_rec *r, forge_visitor_t *door)
 {
     const forge_server_t *server = forge_server_of(r->server);
@@ -70,7 +78,8 @@ static forge_status_t identify(request_rec *r, forge_visitor_t *door)
         FORGE_TRY(by_header(r, server, header, &door->who));
     else
         FORGE_TRY(forge_server_cookie_who(r, server, &door->who));
-    return describe(r, server, door);
+    forge_status_t status = describe(r, server, door);
+    return status == FORGE_E_INVALID_TOKEN && !header ? ended_meanwhile(r, server) : status;
 }
 
 /* The visitor as already identified for this request, or for the one that led here by an internal redirect; else NULL.

@@ -2,6 +2,7 @@
  * The shared segment: created once, found again after a graceful restart.
  */
 #include "live_private.h"
+#include <apr_hash.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -42,6 +43,16 @@ forge_live_t *forge_live_open_private(apr_pool_t *p, const char **why)
     return live;
 }
 
+/* The counters of this build in their order: a new row of metrics.def moves those behind it, and the alignment of what
+ * follows may hide that from the size. */
+static const char counter_names[] =
+#define FORGE_COUNTER(name, family, labels, help) #name " "
+#define FORGE_GAUGE(name, family, labels, help)
+#include "metrics.def"
+#undef FORGE_COUNTER
+#undef FORGE_GAUGE
+    ;
+
 /* The pool stores the segment under a name that contains its layout, so that another version of the module does not
  * find it and creates its own. No clean-up is registered, because a graceful restart unloads this code and the pool
  * outlives it. */
@@ -49,7 +60,9 @@ forge_live_t *forge_live_open(apr_pool_t *process_pool, const char **why)
 {
     char name[64];
     void *known = NULL;
-    apr_snprintf(name, sizeof(name), "forge_live/%d/%" APR_SIZE_T_FMT, FORGE_LIVE_LAYOUT, sizeof(forge_live_segment_t));
+    apr_ssize_t len = APR_HASH_KEY_STRING;
+    apr_snprintf(name, sizeof(name), "forge_live/%d/%" APR_SIZE_T_FMT "/%x", FORGE_LIVE_LAYOUT,
+                 sizeof(forge_live_segment_t), apr_hashfunc_default(counter_names, &len));
     if (apr_pool_userdata_get(&known, name, process_pool) == APR_SUCCESS && known) {
         forge_live_t *live = known;
         if (live->segment->layout == FORGE_LIVE_LAYOUT && live->segment->bytes == sizeof(forge_live_segment_t))

@@ -142,7 +142,8 @@ both ForgeSelfRoles 'student, instructor' student instructor 'student instructor
 both ForgeTermsRequired 'Off|On' On off -- yes 1
 both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.org Correct-Horse-7-Battery' -- \
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
-both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off '100M 10 1'
+both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
+bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
 both ForgeLockout '3 to 100 failures and a duration of 1m to 1d' '5 30m' '3 1m' '100 24h' off Off -- '2 30m' '101 30m' '5 59s' '5 25h' '5' '5 30' '30m 5' 'on' \
     '-5 30m' '5x 30m'

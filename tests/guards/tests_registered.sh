@@ -13,6 +13,12 @@ for file in unit/*.c unit/*/*.c api/*.c api/*/*.c; do
     done
     grep -qF "tests/$file" tests.am || wrong "tests/$file is not in tests/tests.am"
 done
+# Every case of Check is in its suite; in api/ case_make puts it there.
+for file in unit/*/*.c; do
+    for name in $(sed -n 's/^ *\(TCase \*\)\{0,1\}\([a-z0-9_]*\) = tcase_create(.*/\2/p' "$file"); do
+        grep -q "suite_add_tcase([a-z0-9_]*, $name)" "$file" || wrong "$file: case $name is in no suite"
+    done
+done
 # Every suite that a file makes has its row, and every fuzz target has its own and its seeds.
 for suite in $(sed -n 's/^Suite \*forge_test_\([a-z0-9_]*\)(void).*/\1/p' unit/*/*.c); do
     grep -q "^SUITE($suite, " unit/suites.def || wrong "unit/suites.def has no row for $suite"
