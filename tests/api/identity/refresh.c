@@ -179,9 +179,9 @@ END_TEST
 START_TEST(limited_by_address)
 {
     for (int i = 0; i < 5; i++)
-        expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.1", .json = body_of("x")),
+        expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.11", .json = body_of("x")),
                        "invalid_refresh_token");
-    expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.1", .json = body_of("x")), "rate_limited");
+    expect_problem(CALL("POST", path, .port = PORT_LIMITS, .from = "127.0.9.11", .json = body_of("x")), "rate_limited");
 }
 END_TEST
 
