@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define SPINNERS 8
-#define LONG     100000 /* µs of processor time: two hundred looks at those who wait */
+#define LONG     100000 /* µs of processor time: a hundred looks at those who wait */
 
 typedef struct sum_t {
     uint64_t result;
