@@ -4,7 +4,7 @@
  * A lower priority alone is not enough. The scheduler lets whoever computes finish a slice of some milliseconds before
  * it looks at its weight again, above all when the one who waits belongs to another service (a control group of its
  * own), as PostgreSQL does. A request that wakes up several times would wait for several slices. So the thread is
- * interrupted every one and a half milliseconds, and sleeps for a moment when there are more runnable threads than
+ * interrupted every millisecond, and sleeps for a moment when there are more runnable threads than
  * processors.
  */
 #include "util.h"
@@ -23,7 +23,7 @@
 
 #define NICENESS    10 /* of 19: enough to let others go first, not so much that a busy machine keeps logins waiting */
 #define STACK_BYTES (256 * 1024)
-#define LOOK_EVERY  1500000   /* ns */
+#define LOOK_EVERY  1000000   /* ns */
 #define NAP         50000     /* ns: long enough for another thread to be put on the processor */
 #define SLICE       100000000 /* ns; who has a long slice may be interrupted by who has a short one (Linux 6.12) */
 
