@@ -10,8 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT 4  /* raise it when a member below changes its meaning; a change of size is noticed anyway */
-#define FORGE_LIVE_LINE   64 /* bytes of a cache line */
+#define FORGE_LIVE_LAYOUT \
+    4 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+       */
+#define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
 #define FORGE_LIVE_STRIPE_KEYS \
