@@ -46,7 +46,8 @@ START_TEST(documents_are_limited)
 {
     reply_t *reply = NULL;
     for (int i = 0; i < 6; i++)
-        reply = CALL("GET", i % 2 ? "/openapi.json" : "/docs", .port = PORT_LIMITS, .from = "127.0.9.77", .lenient = true);
+        reply =
+            CALL("GET", i % 2 ? "/openapi.json" : "/docs", .port = PORT_LIMITS, .from = "127.0.9.77", .lenient = true);
     expect_problem(reply, "rate_limited");
 }
 END_TEST
