@@ -2,7 +2,7 @@
  * The servers of the API tests: each worker has a PostgreSQL cluster and an httpd in a folder of its own, a copy of one
  * that is prepared once; they start once and always stop.
  */
-#include "harness.h"
+#include "env_private.h"
 
 #include <curl/curl.h>
 #include <dirent.h>
@@ -27,9 +27,6 @@
 #ifndef FORGE_HTTPD
 #define FORGE_HTTPD "/usr/sbin/apache2"
 #endif
-#ifndef FORGE_HTTPD_MODULES
-#define FORGE_HTTPD_MODULES "/usr/lib/apache2/modules"
-#endif
 
 #define PAUSE_AFTER_FAILURE 300 /* ms; longer than that of mod_forge/server/lease.c */
 
@@ -46,13 +43,13 @@ static void give_up(const char *what, const char *why)
     exit(2);
 }
 
-static const char *setting(const char *name, const char *otherwise)
+const char *env_setting(const char *name, const char *otherwise)
 {
     const char *value = getenv(name);
     return value && *value ? value : otherwise;
 }
 
-static const char *path_of(const char *name)
+const char *env_path(const char *name)
 {
     static char paths[8][512];
     static int turn;
@@ -87,8 +84,8 @@ static bool postgres_accepts(void)
 
 void env_postgres_start(void)
 {
-    const char *argv[] = {F("%s/postgres", env.bin), "-D", path_of("pgdata"), "-k", path_of("run"), NULL};
-    postgres_pid = process_start("postgres", argv, path_of("logs/postgresql.log"));
+    const char *argv[] = {F("%s/postgres", env.bin), "-D", env_path("pgdata"), "-k", env_path("run"), NULL};
+    postgres_pid = process_start("postgres", argv, env_path("logs/postgresql.log"));
     for (int i = 0; i < 600; i++) {
         if (postgres_accepts())
             return;
@@ -96,7 +93,7 @@ void env_postgres_start(void)
             break;
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
-    give_up("PostgreSQL does not start", file_read(path_of("logs/postgresql.log"), 0));
+    give_up("PostgreSQL does not start", file_read(env_path("logs/postgresql.log"), 0));
 }
 
 void env_postgres_stop(bool immediate)
@@ -117,7 +114,7 @@ static void postgres_make(void)
     char *out, *conf;
     const char *initdb[] = {F("%s/initdb", env.bin),
                             "-D",
-                            path_of("pgdata"),
+                            env_path("pgdata"),
                             "-U",
                             "postgres",
                             "-A",
@@ -131,14 +128,14 @@ static void postgres_make(void)
         give_up("initdb failed", out);
     conf = F("%s\nlisten_addresses = ''\nport = 5432\nfsync = off\nfull_page_writes = off\n"
              "max_connections = 100\nshared_buffers = 32MB\n",
-             file_read(path_of("pgdata/postgresql.conf"), 0));
-    file_write(path_of("pgdata/postgresql.conf"), conf);
+             file_read(env_path("pgdata/postgresql.conf"), 0));
+    file_write(env_path("pgdata/postgresql.conf"), conf);
     env_postgres_start();
     const char *psql[] = {F("%s/psql", env.bin),
                           "-Xqv",
                           "ON_ERROR_STOP=1",
                           "-h",
-                          path_of("run"),
+                          env_path("run"),
                           "-U",
                           "postgres",
                           "-d",
@@ -161,186 +158,9 @@ static void postgres_make(void)
 
 /* --- httpd --- */
 
-static const char *const modules[] = {"unixd",      "authn_core", "authz_core",    "authz_host", "mime",
-                                      "setenvif",   "headers",    "filter",        "deflate",    "reqtimeout",
-                                      "log_config", "remoteip",   "socache_shmcb", "ssl",        "dbd",
-                                      "alias",      "status",     "authz_user",    "dir",        "env",
-                                      "rewrite",    "proxy",      "proxy_http",    "include",    NULL};
-
-/* LoadModule lines for what this httpd has not compiled in. */
-static char *modules_text(const char *dir, const char *compiled)
-{
-    char *text = F("LoadModule mpm_%s_module \"%s/mod_mpm_%s.so\"\n", env.mpm, dir, env.mpm);
-    for (const char *const *name = modules; *name; name++)
-        if (!strstr(compiled, F("mod_%s.c", *name)))
-            text = F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, *name, dir, *name);
-    bool threads = strcmp(env.mpm, "prefork") != 0;
-    const char *cgi = threads ? "cgid" : "cgi"; /* as httpd's own documentation pairs them */
-    if (threads)
-        text = F("%sLoadModule http2_module \"%s/mod_http2.so\"\n", text, dir);
-    return F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, cgi, dir, cgi);
-}
-
-static char *processes_text(void)
-{
-    if (strcmp(env.mpm, "prefork") == 0)
-        return F("ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin "
-                 "0\nDBDKeep 1\nDBDMax 1\n");
-    return F("%sServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads "
-             "32\nMaxRequestWorkers 32\nDBDMin "
-             "0\nDBDKeep 4\nDBDMax 10\n",
-             strcmp(env.mpm, "event") == 0 ? "AsyncRequestWorkerFactor 30\n" : "");
-}
-
-/* Connections of its own, on which a statement may wait for a lock of a test's. */
-#define QUEUE_LINES \
-    "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c " \
-    "jit=off'\"\n" \
-    "DBDMin 0\nDBDKeep 1\nDBDMax 4\nForgeStatementTimeout 20s\nForgeBcryptConcurrency 1\n"
-
-/* The directives under which each host differs from the first. */
-static const char *const host_lines[PORTS] = {
-    [PORT_MAIN] = "",
-    [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
-    [PORT_LIMITS] =
-        "RemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.3.250\nForgeRateLimit default 5/1m ip\nForgeRateLimit "
-        "user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
-        "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
-        "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h "
-        "user\n</Location>\n"
-        "<LocationMatch \"^/api/v1/organizations/[0-9]+/members\">\nForgeRateLimit user 2/1h user\n</LocationMatch>\n",
-    [PORT_STRICT] =
-        "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeFreshLogin 0s\nForgeCSP strict\nForgeTermsRequired On\n"
-        "ForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
-        "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
-    [PORT_POOL] =
-        "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
-        "geqo=on'\"\n"
-        "DBDMin 0\nDBDKeep 1\nDBDMax 2\nForgePoolWait 200ms\nForgeLockout off\nForgeMFAIssuer \"Example University\"\n"
-        "RequestReadTimeout body=0\n",
-    [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeUserQuota 1M 40\nForgeBcryptConcurrency 1\nRemoteIPHeader "
-                   "X-Client\nRemoteIPInternalProxy "
-                   "127.0.0.0/8\n",
-    [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
-    [PORT_DOORS] = "",
-    [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
-                    "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
-    [PORT_QUEUE] = QUEUE_LINES,
-    [PORT_QUEUE_TLS] = QUEUE_LINES "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n"
-                                   "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
-    [PORT_BRIEF] = QUEUE_LINES "ForgeQueue 2s 3\n",
-    [PORT_SMTP] =
-        "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
-};
-
-bool port_is_tls(port_t port)
-{
-    return port == PORT_TLS || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
-}
-
-const char *const env_own_headers[] = {"X-Content-Type-Options",
-                                       "X-XSS-Protection",
-                                       "Referrer-Policy",
-                                       "Content-Security-Policy",
-                                       "Strict-Transport-Security",
-                                       "Cache-Control",
-                                       "X-Request-ID",
-                                       "traceparent",
-                                       "RateLimit",
-                                       "RateLimit-Policy",
-                                       "X-RateLimit-Limit",
-                                       "Access-Control-Allow-Origin",
-                                       "ETag",
-                                       NULL};
-
-/* Header lines of a site for the whole host; a request says in X-Case which of them apply to it. */
-static char *header_lines(void)
-{
-    static const char *const lines[][2] = {{"set", "set X-Frame-Options SAMEORIGIN"},
-                                           {"always", "always set X-Frame-Options SAMEORIGIN"},
-                                           {"append", "append X-Frame-Options ALLOW"},
-                                           {"always-append", "always append X-Frame-Options ALLOW"},
-                                           {"merge", "merge X-Frame-Options ALLOW"},
-                                           {"add", "add X-Frame-Options SAMEORIGIN"},
-                                           {"unset", "unset X-Frame-Options"},
-                                           {"always-unset", "always unset X-Frame-Options"},
-                                           {"edit", "edit X-Frame-Options DENY SAMEORIGIN"},
-                                           {"always-edit", "always edit X-Frame-Options DENY SAMEORIGIN"},
-                                           {"setifempty", "setifempty X-Frame-Options ALLOW"},
-                                           {"both", "set X-Frame-Options SAMEORIGIN"},
-                                           {"both", "always set X-Frame-Options SAMEORIGIN"},
-                                           {"instead", "always unset X-Frame-Options"},
-                                           {"instead", "set X-Frame-Options SAMEORIGIN"}};
-    static const char *const kinds[][3] = {{"set", "set", "site"},
-                                           {"always", "always set", "site"},
-                                           {"unset", "unset", ""},
-                                           {"always-unset", "always unset", ""}};
-    char *text = F("%s", "");
-    for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
-        text = F("%sHeader %s \"expr=%%{req:X-Case} == '%s'\"\n", text, lines[i][1], lines[i][0]);
-    for (const char *const *name = env_own_headers; *name; name++)
-        for (int i = 0; i < 4; i++)
-            text = F("%sHeader %s %s %s \"expr=%%{req:X-Case} == '%s %s'\"\n", text, kinds[i][1], *name, kinds[i][2],
-                     *name, kinds[i][0]);
-    return text;
-}
-
-static char *hosts_text(void)
-{
-    char *text = F("%s", "");
-    for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_BRIEF)
-                                ? F(host_lines[i], env.dir)
-                            : i == PORT_SMTP ? F(host_lines[i], env.smtp_port)
-                                             : host_lines[i];
-        if (i == PORT_DOORS || i == PORT_COOKIE)
-            lines = F("%s%s", lines, site_lines());
-        if (i == PORT_TLS)
-            lines = F("%s%s", lines, header_lines());
-        text = F("%sListen 127.0.0.1:%d\n<VirtualHost *:%d>\nServerName localhost\n%s</VirtualHost>\n", text,
-                 env.ports[i], env.ports[i], lines);
-    }
-    return text;
-}
-
-/* One configuration for both nodes, but for their run-time files and their hosts. */
-static void httpd_conf_write(const char *name, const char *run, const char *hosts)
-{
-    char *compiled;
-    process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
-    char *conf =
-        F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
-          "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig "
-          "/dev/null\n%s"
-          "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
-          "10\nRequestReadTimeout header=3 body=4\nSendBufferSize 65536\n"
-          "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable "
-          "off\nAddOutputFilterByType DEFLATE "
-          "application/json application/problem+json\n"
-          "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app "
-          "connect_timeout=2\"\nDBDExptime 60\n",
-          env.dir, name, env.dir, run, modules_text(setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled),
-          env.module, env.root ? F("User %s\nGroup %s\n", "www-data", "www-data") : "", processes_text(), run, env.dir);
-    conf = F(
-        "%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
-        "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog "
-        "logs/access.json\nForgeAuditLog "
-        "logs/audit.json\n"
-        "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
-        "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
-        "ip\n%s"
-        "<LocationMatch "
-        "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|errors|"
-        "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
-        "forge\nRequire all granted\n</LocationMatch>\n"
-        "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
-        conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
-    file_write(path_of(F("%s.conf", name)), conf);
-}
-
 const char *env_preload(void)
 {
-    return setting("FORGE_TEST_PRELOAD", "");
+    return env_setting("FORGE_TEST_PRELOAD", "");
 }
 
 static size_t swallow(char *data, size_t size, size_t n, void *baton)
@@ -386,7 +206,7 @@ bool env_wait_ready(int seconds)
 static int node_launch(const char *conf)
 {
     const char *preload = env_preload();
-    const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", path_of(conf), "-DFOREGROUND", NULL};
+    const char *plain[] = {"env", F("LD_PRELOAD=%s", preload), env.httpd, "-f", env_path(conf), "-DFOREGROUND", NULL};
     const char *checked[] = {"valgrind",
                              "-q",
                              "--leak-check=full",
@@ -395,11 +215,11 @@ static int node_launch(const char *conf)
                              F("--log-file=%s/logs/valgrind.%%p", env.dir),
                              env.httpd,
                              "-f",
-                             path_of(conf),
+                             env_path(conf),
                              "-DFOREGROUND",
                              NULL};
     const char *const *argv = getenv("FORGE_TEST_VALGRIND") ? checked : *preload ? plain : plain + 2;
-    return process_start(NULL, argv, path_of("logs/start.log"));
+    return process_start(NULL, argv, env_path("logs/start.log"));
 }
 
 /* The same, and waits until it serves at that port. */
@@ -408,7 +228,7 @@ static int node_start(const char *conf, port_t port)
     int pid = node_launch(conf);
     if (!wait_ready(pid, port, 30))
         give_up("httpd does not serve",
-                F("%s\n%s", file_read(path_of("logs/start.log"), 0), file_read(path_of("logs/error.log"), 0)));
+                F("%s\n%s", file_read(env_path("logs/start.log"), 0), file_read(env_path("logs/error.log"), 0)));
     return pid;
 }
 
@@ -435,8 +255,8 @@ void env_httpd_restart(void)
 
 static void second_conf_write(const char *lines)
 {
-    mkdir(path_of("run-second"), 0755);
-    httpd_conf_write("second", "run-second", F("Listen 127.0.0.1:%d\n%s", env.ports[PORT_SECOND], lines));
+    mkdir(env_path("run-second"), 0755);
+    env_conf_write("second", "run-second", F("Listen 127.0.0.1:%d\n%s", env.ports[PORT_SECOND], lines));
 }
 
 void env_second_start(void)
@@ -553,13 +373,13 @@ static void at_exit(void)
 /* The documentation pages, copied to where httpd's account can read them whatever the build folder's rights are. */
 static void assets_copy(void)
 {
-    const char *built = setting("FORGE_TEST_ASSETS", FORGE_BUILDDIR "/docs-ui");
-    const char *copy[] = {"cp", "-r", built, path_of("docs-ui"), NULL},
-               *open[] = {"chmod", "-R", "a+rX", path_of("docs-ui"), NULL};
+    const char *built = env_setting("FORGE_TEST_ASSETS", FORGE_BUILDDIR "/docs-ui");
+    const char *copy[] = {"cp", "-r", built, env_path("docs-ui"), NULL},
+               *open[] = {"chmod", "-R", "a+rX", env_path("docs-ui"), NULL};
     static char there[512];
     if (access(built, R_OK) || process_run(NULL, copy, NULL) || process_run(NULL, open, NULL))
         return;
-    snprintf(there, sizeof(there), "%s", path_of("docs-ui"));
+    snprintf(there, sizeof(there), "%s", env_path("docs-ui"));
     env.assets = there;
 }
 
@@ -582,9 +402,9 @@ static void certificate_make(void)
                           "-addext",
                           "basicConstraints=critical,CA:FALSE",
                           "-keyout",
-                          path_of("server.key"),
+                          env_path("server.key"),
                           "-out",
-                          path_of("server.pem"),
+                          env_path("server.pem"),
                           NULL};
     if (process_run(NULL, argv, &out))
         give_up("openssl could not make a certificate", out);
@@ -598,43 +418,43 @@ static void signing_keys_make(void)
                                           {"next.pem", "EC", "ec_paramgen_curve:P-256"}};
     char *out;
     for (int i = 0; i < 3; i++) {
-        const char *argv[] = {"openssl",  "genpkey", "-algorithm",        made[i][1], "-pkeyopt",
-                              made[i][2], "-out",    path_of(made[i][0]), NULL};
+        const char *argv[] = {"openssl",  "genpkey", "-algorithm",         made[i][1], "-pkeyopt",
+                              made[i][2], "-out",    env_path(made[i][0]), NULL};
         if (process_run(NULL, argv, &out))
             give_up("openssl could not make a key", out);
-        chmod(path_of(made[i][0]), 0600);
+        chmod(env_path(made[i][0]), 0600);
     }
 }
 
 static void folder_make(void)
 {
     struct passwd *postgres = getpwnam("postgres");
-    snprintf(env.dir, sizeof(env.dir), "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
+    snprintf(env.dir, sizeof(env.dir), "%s/forge-api-XXXXXX", env_setting("TMPDIR", "/tmp"));
     if (!mkdtemp(env.dir))
         give_up("a folder could not be made", env.dir);
     chmod(env.dir, 0755);
     static const char *const names[] = {"pgdata", "run", "logs", "mail"};
     for (int i = 0; i < 4; i++) {
-        mkdir(path_of(names[i]), i == 0 ? 0700 : 0755);
-        if (env.root && i < 2 && (!postgres || chown(path_of(names[i]), postgres->pw_uid, postgres->pw_gid)))
+        mkdir(env_path(names[i]), i == 0 ? 0700 : 0755);
+        if (env.root && i < 2 && (!postgres || chown(env_path(names[i]), postgres->pw_uid, postgres->pw_gid)))
             give_up("there is no account postgres", NULL);
     }
-    chmod(path_of("mail"), 01777); /* httpd's account writes there */
+    chmod(env_path("mail"), 01777); /* httpd's account writes there */
 }
 
 static void settings_read(void)
 {
     env.root = geteuid() == 0;
     env.quick = getenv("FORGE_TEST_QUICK") != NULL;
-    env.mpm = setting("FORGE_TEST_MPM", "event");
-    env.module = realpath(setting("FORGE_TEST_MODULE", FORGE_BUILDDIR "/.libs/mod_forge.so"), NULL);
-    env.ctl = realpath(setting("FORGE_TEST_CTL", FORGE_BUILDDIR "/forgectl"), NULL);
-    env.source = realpath(setting("FORGE_TEST_SOURCE", FORGE_SRCDIR), NULL);
-    env.httpd = setting("FORGE_TEST_HTTPD", FORGE_HTTPD);
+    env.mpm = env_setting("FORGE_TEST_MPM", "event");
+    env.module = realpath(env_setting("FORGE_TEST_MODULE", FORGE_BUILDDIR "/.libs/mod_forge.so"), NULL);
+    env.ctl = realpath(env_setting("FORGE_TEST_CTL", FORGE_BUILDDIR "/forgectl"), NULL);
+    env.source = realpath(env_setting("FORGE_TEST_SOURCE", FORGE_SRCDIR), NULL);
+    env.httpd = env_setting("FORGE_TEST_HTTPD", FORGE_HTTPD);
     env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
     if (!env.module || !env.ctl || !env.source)
         give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL or FORGE_TEST_SOURCE name nothing that is there", NULL);
-    ask(env.bin, sizeof(env.bin), (const char *[]){setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
+    ask(env.bin, sizeof(env.bin), (const char *[]){env_setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
 }
 
 /* The folder that workers copy: a migrated cluster that is shut down, certificates and keys. */
@@ -661,14 +481,14 @@ static void folder_copy(void)
 {
     env.dir[0] = 0; /* the template is not ours to take away */
     char own[sizeof(env.dir)], *out;
-    snprintf(own, sizeof(own), "%s/forge-api-XXXXXX", setting("TMPDIR", "/tmp"));
+    snprintf(own, sizeof(own), "%s/forge-api-XXXXXX", env_setting("TMPDIR", "/tmp"));
     if (!mkdtemp(own))
         give_up("a folder could not be made", own);
     snprintf(env.dir, sizeof(env.dir), "%s", own);
     if (process_run(NULL, (const char *[]){"cp", "-a", F("%s/.", template), env.dir, NULL}, &out))
         give_up("the prepared folder could not be copied", out);
     if (env.assets)
-        env.assets = strdup(path_of("docs-ui"));
+        env.assets = strdup(env_path("docs-ui"));
 }
 
 void env_start(int worker)
@@ -680,7 +500,7 @@ void env_start(int worker)
     env.smtp_port = port_free();
     setenv("FORGE_DSN", env_dsn(), 1);
     env_postgres_start();
-    httpd_conf_write("httpd", "run", hosts_text());
+    env_conf_write("httpd", "run", env_conf_hosts());
     httpd_start();
 }
 
@@ -712,7 +532,7 @@ void env_stop(bool failed)
     env_postgres_stop(true);
     if (failed)
         process_run(NULL,
-                    (const char *[]){"cp", "-rT", path_of("logs"), F("api-logs-%s-%d", env.mpm, worker_number), NULL},
+                    (const char *[]){"cp", "-rT", env_path("logs"), F("api-logs-%s-%d", env.mpm, worker_number), NULL},
                     NULL);
     if (strstr(env.dir, "/forge-api-") && !getenv("FORGE_TEST_KEEP"))
         process_run(NULL, (const char *[]){"rm", "-rf", env.dir, NULL}, NULL);
