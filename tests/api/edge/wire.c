@@ -551,6 +551,27 @@ START_TEST(problem_types_lead_to_a_page)
 }
 END_TEST
 
+/* Requests that come before the answer to the one before them: each is answered, in order, whether the thread lingers
+ * on the connection or not. */
+START_TEST(requests_in_advance_are_answered_in_order)
+{
+    static const char *const paths[] = {"/health/live", "/api/v1/courses", "/api/v1/nothing", "/health/live"};
+    for (int round = 0; round < 20; round++) {
+        char *text = F("%s", "");
+        for (int i = 0; i < 4; i++)
+            text = F("%sGET %s HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: turn-%d\r\n%s\r\n", text, paths[i], i,
+                     i == 3 ? "Connection: close\r\n" : "");
+        reply_t *reply = raw_text(PORT_MAIN, text);
+        const char *all = F("%s\r\n%s", reply->head, reply->body), *at = all;
+        for (int i = 0; i < 4; i++) {
+            at = strstr(at, F("X-Request-ID: turn-%d\r\n", i));
+            ck_assert_msg(at != NULL, "answer %d is missing: %s", i, all);
+        }
+        ck_assert_ptr_nonnull(strstr(all, "HTTP/1.1 404"));
+    }
+}
+END_TEST
+
 Suite *suite_wire(void)
 {
     Suite *suite = suite_create("wire");
@@ -581,5 +602,6 @@ Suite *suite_wire(void)
     tcase_add_test(headers, caching_and_media_types);
     tcase_add_test(headers, compression);
     tcase_add_test(headers, no_header_injection);
+    tcase_add_test(headers, requests_in_advance_are_answered_in_order);
     return suite;
 }
