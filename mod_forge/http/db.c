@@ -46,6 +46,7 @@ forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 
 void forge_http_db_done(forge_req_t *q)
 {
+    forge_store_abandon(forge_server_lease_db(q->lease));
     if (q->lease)
         forge_server_lease_return(q->lease);
     share_leave(q);

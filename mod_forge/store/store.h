@@ -143,6 +143,9 @@ typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
+/* Rolls back whatever is open, before the connection is given back: who asks again at once must not meet the locks of a
+ * request that has failed. Waits a second at most; then the connection is dropped, and the server rolls back. */
+void forge_store_abandon(forge_db_t *db);
 void forge_store_rollback(forge_db_t *db);
 
 /* --- rows.c --- */

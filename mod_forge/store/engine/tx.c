@@ -5,6 +5,8 @@
 #include "store/store.h"
 #include <string.h>
 
+#define ABANDON_WAIT apr_time_from_sec(1)
+
 /* BEGIN waits for the first statement and travels with it, so that it costs no round trip of its own. */
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p)
 {
@@ -85,6 +87,17 @@ void forge_store_rollback(forge_db_t *db)
         db->depth--;
     }
     db->failed = FORGE_OK;
+}
+
+void forge_store_abandon(forge_db_t *db)
+{
+    if (!db || !db->conn || db->depth == 0)
+        return;
+    if (db->settings.answer_timeout > ABANDON_WAIT)
+        db->settings.answer_timeout = ABANDON_WAIT;
+    for (; db->depth > 1; db->depth--)
+        forge_store_effects_undo(db);
+    forge_store_rollback(db);
 }
 
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p,
