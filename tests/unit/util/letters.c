@@ -41,7 +41,9 @@ static void setup(void)
     setenv("LOCPATH", folder, 1);
     ck_assert(setlocale(LC_ALL, "tr_TR.ISO-8859-9") != NULL);
     ck_assert_int_ne(tolower('I'), 'i'); /* it is Turkish indeed */
+#if !defined(__SANITIZE_ADDRESS__)       /* which puts a function of its own in the place of libc's */
     ck_assert_int_ne(strcasecmp("ADMIN", "admin"), 0);
+#endif
     ck_assert_int_ne(isalpha(0xfd), 0);
     ck_assert(strtod("0.5", NULL) == 0);
 }
