@@ -28,7 +28,7 @@
 #define FORGE_HTTPD "/usr/sbin/apache2"
 #endif
 
-#define PAUSE_AFTER_FAILURE 300 /* ms; longer than that of mod_forge/server/lease.c */
+#define PAUSE_AFTER_FAILURE 300 /* ms; longer than that of mod_forge/server/pool.c */
 
 env_t env;
 static int postgres_pid, httpd_pid, second_pid, worker_number;

@@ -91,29 +91,29 @@ static forge_status_t invitation_revoke(forge_req_t *q)
     return forge_reply_none(q);
 }
 
-static forge_status_t invitation_accept(forge_req_t *q)
+typedef forge_status_t (*by_token_fn)(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *sha256,
+                                      forge_rows_t **rows);
+
+static forge_status_t by_token(forge_req_t *q, by_token_fn ask)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     const char *token = forge_core_input_text(q->body, "token");
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(
-        forge_store_invitation_accept(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));
+    FORGE_TRY(ask(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));
     return forge_reply_row(q, rows);
+}
+
+static forge_status_t invitation_accept(forge_req_t *q)
+{
+    return by_token(q, forge_store_invitation_accept);
 }
 
 /* The organisation as it is now, for who is still in it: the invitation itself is used up. */
 static forge_status_t accept_again(forge_req_t *q)
 {
-    forge_db_t *db;
-    forge_rows_t *rows;
-    const forge_actor_t by = forge_api_actor(q);
-    const char *token = forge_core_input_text(q->body, "token");
-    FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(
-        forge_store_invitation_accepted(db, q->pool, &by, forge_core_sha256_hex(q->pool, token, strlen(token)), &rows));
-    return forge_reply_row(q, rows);
+    return by_token(q, forge_store_invitation_accepted);
 }
 
 /* clang-format off */
