@@ -139,6 +139,7 @@ expect 0 'new password set, 0 sessions ended' user reset-password bob@example.or
 expect 1 'no account with the address' user reset-password nobody@example.org --generate --cost 10
 expect 0 '^bob: failed logins cleared' user unlock bob
 expect 0 '^Bob@example.org: failed logins cleared' user unlock Bob@Example.org
+expect 0 '^bob: failed logins cleared' user unlock ' bob '
 expect 1 'there is no account "nobody"' user unlock nobody
 expect 2 'neither an e-mail address nor a username' user unlock 'b b'
 expect 2 'is not an e-mail address' user unlock 'b@'
