@@ -51,7 +51,7 @@ static void add_general_headers(request_rec *r)
     forge_http_cors_set(r, server->config);
 }
 
-/* What a door said, where the status is its own; else the general code. */
+/* What a check of ours said, if its status is the one of the answer; else the general code. */
 static forge_status_t reason(request_rec *r)
 {
     forge_status_t said = forge_server_note(r)->reason;

@@ -76,7 +76,7 @@ static void add_faults(forge_buf_t *b, const forge_faults_t *faults)
     forge_util_buf_puts(b, "]");
 }
 
-/* The status in words; httpd knows those that other modules give and none of our errors has. */
+/* The status in words. Other modules may set one that none of our errors has; httpd has words for those. */
 static const char *title(int http)
 {
     const char *words = forge_util_reason(http), *line = words ? NULL : ap_get_status_line(http);

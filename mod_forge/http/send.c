@@ -102,7 +102,7 @@ static void rule_compression(forge_req_t *q, apr_size_t len)
     }
 }
 
-/* Behind the filters that compress: leaves of a 304 what RFC 9110 §15.4.5 wants. */
+/* Runs after the filters that compress: leaves in a 304 only the headers that RFC 9110 §15.4.5 wants. */
 static apr_status_t make_bare(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
@@ -116,8 +116,8 @@ static apr_status_t make_bare(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-/* A 304 tells of the answer that it stands for: the filters that would compress that one see its type and body, and
- * write their ETag and Vary. mod_filter leaves everything but a 200 alone unless it is told otherwise. */
+/* A 304 describes the 200 that it stands for. The filters that would compress that one see its type and body here, and
+ * write their ETag and Vary. mod_filter ignores everything but a 200 unless it is told otherwise. */
 static void show_filters(request_rec *r)
 {
     if (r->status != HTTP_NOT_MODIFIED)

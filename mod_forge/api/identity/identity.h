@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/identity: accounts, which answer under /auth and under /users, their tokens, and who proves to be whom.
+ * Interface of api/identity: accounts, which answer under /auth and under /users, their tokens, and who proves to be
+ * whom.
  */
 #ifndef FORGE_API_IDENTITY_H
 #define FORGE_API_IDENTITY_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/organizations: what its files share.
+ * Interface of api/organizations: what its files share.
  */
 #ifndef FORGE_API_ORGANIZATIONS_H
 #define FORGE_API_ORGANIZATIONS_H

@@ -167,7 +167,8 @@ static void check_owner(apr_pool_t *p, subject_t *s, const forge_password_t *pas
         forge_core_fault(faults, pointer, "contains_username", "must not contain the username");
 }
 
-/* Does little but the product's name stand here? Without "forge" it must still be as long as a password. */
+/* Whether there is little else than the product's name. Without "forge" the rest must still be as long as a
+ * password. */
 static bool is_product(const forge_password_rules_t *rules, subject_t *s)
 {
     apr_size_t times = 0;

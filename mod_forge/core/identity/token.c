@@ -311,7 +311,7 @@ static const char *claims_problem(apr_pool_t *p, const forge_token_rules_t *rule
     return problem ? problem : amr_problem(p, claims, who);
 }
 
-/* The checks in the order core.h promises. */
+/* The checks in the order that identity.h promises. */
 static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
                                  const char *token, apr_time_t now, forge_who_t *who)
 {

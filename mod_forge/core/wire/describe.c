@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Field tables as JSON Schema 2020-12 and as examples, the one of problems, and the older dialect of schemas that
- * OpenAPI 3.0 has.
+ * Field tables as JSON Schema 2020-12 and as examples, the schema of problems, and the translation of schemas into the
+ * older dialect of OpenAPI 3.0.
  */
 #include "wire.h"
 #include <apr_strings.h>
@@ -125,7 +125,7 @@ static void put_kind(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         put_type(schema, "array", nullable);
         put_items(p, schema, f, for_body);
         break;
-    case FORGE_T_INCLUDE: /* is no row of a walk */
+    case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }
 }

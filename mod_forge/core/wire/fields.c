@@ -192,7 +192,7 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
-    case FORGE_T_INCLUDE: /* is no row of a walk */
+    case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }
     if (forge_util_json_type(v) != FORGE_JSON_OBJECT)

@@ -45,7 +45,7 @@ static const struct {
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
 };
 
-/* When a route may fail in a way that needs no row of its own. */
+/* Properties of a route by which it can fail in a way that its row does not list. */
 enum {
     W_ALWAYS = 1 << 0,
     W_ROLE = 1 << 1,
@@ -252,8 +252,7 @@ static void put_problem(doc_t *d, forge_json_t *responses, const char *name, con
     forge_core_openapi_content(d, content, PROBLEM_MEDIA, "Problem", forge_core_problem_example(d->pool, first));
 }
 
-/* The codes of one status are what tells its responses apart, but for the headers of limited routes and the bodies of
- * health. */
+/* Responses of one status differ by their codes, by the headers of limited routes, and by the bodies of health. */
 static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *route, int http, const bool *can)
 {
     const char *text = "",

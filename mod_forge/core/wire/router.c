@@ -294,7 +294,7 @@ static bool id_read(const segment_t *segment, apr_int64_t *id)
     return segment->text[0] >= '1' && segment->text[0] <= '9' && forge_util_atoi(segment->text, segment->len, id);
 }
 
-/* Depth first, fixed text before ids before tails; a way that ends nowhere is gone back. */
+/* Searches depth first: fixed text before ids before tails. Goes back where a path ends nowhere. */
 static const node_t *walk(const node_t *node, const segment_t *segments, int n, forge_match_t *match,
                           const segment_t **tail)
 {

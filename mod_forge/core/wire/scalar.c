@@ -130,7 +130,7 @@ static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot,
     return true;
 }
 
-/* A password's length in characters is the policy's to judge. */
+/* The policy judges the length of a password in characters. */
 static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size_t len, apr_size_t points)
 {
     if (f->format && strcmp(f->format, "password") == 0)

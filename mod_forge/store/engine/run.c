@@ -141,7 +141,7 @@ static void sync_receive(batch_t *b, apr_int64_t deadline)
     }
 }
 
-/* Reads to the end of the batch, so that the connection is ready for the next one. */
+/* Reads to the end of the batch, so that the connection is free for the next one. */
 static void batch_receive(batch_t *b)
 {
     forge_db_t *db = b->db;

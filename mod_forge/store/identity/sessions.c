@@ -74,7 +74,7 @@ static const forge_stmt_t session_logout = {
     " ended") " "
     "SELECT " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked"};
 
-/* The audit event is written even when no session was left: somebody asked for it. */
+/* The audit event is written even if no session was left, because somebody asked for it. */
 static const forge_stmt_t session_logout_all = {
     "session_logout_all",
     "WITH ended AS ("
@@ -101,7 +101,7 @@ static const forge_stmt_t ticket_create = {
     " FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")
     " RETURNING session_id"};
 
-/* The role is the one of now: a ticket gives no more than its owner has. */
+/* The role is the current one: a ticket gives no more rights than its owner has now. */
 static const forge_stmt_t ticket_spend = {
     "ticket_spend",
     "WITH spent AS (DELETE FROM forge.stream_tickets WHERE sha256 = decode($1, 'hex') RETURNING session_id,"

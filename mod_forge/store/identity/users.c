@@ -199,7 +199,7 @@ static const forge_stmt_t user_list = {
 
 /* clang-format on */
 
-/* Says which name it was when a guest's registration met another of the same moment. */
+/* Which name was taken, when a guest's registration met another one of the same moment. */
 static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 {
     if (status != FORGE_E_CONFLICT)
@@ -208,7 +208,7 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
                                                                              : FORGE_E_USERNAME_TAKEN;
 }
 
-/* The one way an account comes to be; `event` names who wanted it. */
+/* Every account is created here; `event` says on whose behalf. */
 static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user,
                              const forge_new_session_t *session, const char *event, forge_rows_t **rows)
 {
