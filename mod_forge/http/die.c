@@ -71,8 +71,11 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         ap_set_content_type(r, "application/problem+json; charset=utf-8");
         add_failure_headers(r);
         add_general_headers(r);
-        forge_http_problem_write(b, forge_server_note(r)->request_id, r->unparsed_uri ? forge_server_raw_path(r) : NULL,
-                                 reason(r), r->status, NULL, NULL);
+        const forge_problem_t problem = {.status = reason(r),
+                                         .http = r->status,
+                                         .request_id = forge_server_note(r)->request_id,
+                                         .instance = r->unparsed_uri ? forge_server_raw_path(r) : NULL};
+        forge_http_problem_write(b, &problem);
         data = forge_util_buf_release(b, &len);
     } else {
         r->content_type = NULL;

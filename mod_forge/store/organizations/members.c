@@ -12,6 +12,12 @@ static const forge_list_filter_t filters[] = {{NULL, NULL}};
 static const forge_list_order_t orders[] = {{"id", "m.user_id", "m.user_id >"
 " $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
+/* CTE `found`: the membership of account $4 in the caller's organisation, locked. */
+#define FOUND \
+    "found AS (" \
+    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id" \
+    " WHERE m.user_id = $4::bigint FOR UPDATE OF m), "
+
 #define IN_ORGANIZATION \
     "m.organization_id = $3::bigint AND ($2::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships x WHERE x.organization_id = $3::bigint AND x.user_id = $1::bigint))"
@@ -54,10 +60,7 @@ static const forge_stmt_t member_add = {
 static const forge_stmt_t member_update = {
     "member_update",
     "WITH " CALLER ", "
-    "found AS ("
-    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id ="
-    " $4::bigint"
-    " FOR UPDATE OF m), "
+    FOUND
     "verdict AS ("
     " SELECT c.id, f.user_id, f.role, CASE"
     "  WHEN c.power < 2 OR " RANK("$5::text") " > c.power THEN 'forbidden'"
@@ -85,10 +88,7 @@ static const forge_stmt_t member_update = {
 static const forge_stmt_t member_remove = {
     "member_remove",
     "WITH " CALLER ", "
-    "found AS ("
-    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id ="
-    " $4::bigint"
-    " FOR UPDATE OF m), "
+    FOUND
     "verdict AS ("
     " SELECT c.id, f.user_id, f.role, CASE"
     "  WHEN c.power < 2 AND NOT $5::boolean THEN 'forbidden'"
