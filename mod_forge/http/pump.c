@@ -164,6 +164,7 @@ static void read_away(sleeper_t *s)
         s->gone = true;
 }
 
+/* Notes one event of epoll: the bell, a descriptor of others, or the client of a sleeping request. */
 static void take_note(const struct epoll_event *event)
 {
     apr_uint64_t count;

@@ -64,6 +64,8 @@ static void wipe(char *text)
 
 /* --- classes --- */
 
+/* Which classes a password must have is for the directive to say. Letters of scripts without case are of no class:
+ * they neither count as a symbol nor fail. */
 static void check_classes(const forge_password_rules_t *rules, const subject_t *s, const char *pointer,
                           forge_faults_t *faults)
 {

@@ -92,6 +92,7 @@ static const char *name_of(apr_pool_t *p, const char *field)
     return name;
 }
 
+/* The header line: each column has a name, and none comes twice. */
 static bool read_header(reader_t *r, forge_csv_t *csv)
 {
     const char *fields[FORGE_CSV_COLUMNS_MAX];

@@ -200,6 +200,8 @@ forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bo
     return schema;
 }
 
+/* An example is always shown, so that every member can be tried: the one of the row, else of its members, else null,
+ * its preset, or a usual value of the type. */
 static void put_example(apr_pool_t *p, forge_json_t *object, const forge_field_t *f, bool for_body)
 {
     static const char *const usual[] = {

@@ -117,6 +117,7 @@ static forge_json_t *put_headers(doc_t *d, forge_json_t *response, const forge_r
     return into;
 }
 
+/* The headers that only a success has. */
 static void put_success_headers(doc_t *d, forge_json_t *response, const forge_route_t *route)
 {
     forge_json_t *into = put_headers(d, response, route);
@@ -217,6 +218,7 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
     }
 }
 
+/* By which of these properties the route can fail. */
 static unsigned conditions(const forge_route_t *route)
 {
     unsigned when = W_ALWAYS;
@@ -278,6 +280,7 @@ static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *
     forge_core_openapi_ref(forge_util_json_put_object(responses, status), d->pool, "responses", name);
 }
 
+/* Every failure of the route: those of its properties and those that its row lists, one response for each status. */
 static void put_failures(doc_t *d, forge_json_t *responses, const forge_route_t *route)
 {
     bool can[FORGE_E_COUNT] = {false};

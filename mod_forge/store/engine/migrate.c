@@ -152,6 +152,7 @@ static forge_status_t applied_read(forge_db_t *db, apr_pool_t *p, forge_rows_t *
     return FORGE_OK;
 }
 
+/* Compares a file with its row: pending, applied, changed since, or applied by a version that has more files. */
 static forge_status_t step_add(forge_db_t *db, apr_pool_t *p, apr_array_header_t *steps, const forge_migration_t *file,
                                const forge_rows_t *rows, int row)
 {

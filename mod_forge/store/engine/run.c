@@ -69,6 +69,7 @@ static bool statement_send(batch_t *b)
     return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, b->args.count, b->args.values, NULL, NULL, 0));
 }
 
+/* Puts BEGIN, application_name and the statement into one batch, each only when it is due. */
 static bool batch_send(batch_t *b)
 {
     forge_db_t *db = b->db;
