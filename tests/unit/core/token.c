@@ -343,7 +343,7 @@ static TCase *case_of(Suite *s, const char *name, SFun set_up)
 
 Suite *forge_test_core_token(void)
 {
-    Suite *s = suite_create("core/token");
+    Suite *s = suite_create("core_token");
     TCase *tc = case_of(s, "HS256", begin);
     tcase_add_test(tc, signed_with_given_jti);
     tcase_add_test(tc, rfc_7515_a1);

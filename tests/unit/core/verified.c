@@ -92,7 +92,7 @@ END_TEST
 
 Suite *forge_test_core_verified(void)
 {
-    Suite *s = suite_create("core/verified");
+    Suite *s = suite_create("core_verified");
     TCase *tc = tcase_create("verified");
     tcase_add_checked_fixture(tc, begin, forge_test_end);
     tcase_set_timeout(tc, 60);
