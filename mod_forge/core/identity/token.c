@@ -161,7 +161,7 @@ static const char *parts_problem(apr_pool_t *p, const char *token, apr_size_t le
     return NULL;
 }
 
-/* A header that is byte for byte one that we write has passed before it is read, which saves a sixth of the time. */
+/* A header that is byte for byte one of ours passes before it is parsed, which saves a sixth of the time. */
 static const forge_key_t *own_header(const forge_keys_t *keys, const char *token)
 {
     for (int i = 0; i < keys->count; i++) {

@@ -134,7 +134,7 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
         refer_header(d, into, H_REPLAYED);
 }
 
-/* Answers that no field table describes, in each of their media types. */
+/* An answer that no field table describes, in each of its media types. */
 static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
 {
     char *state, *all = apr_pstrdup(d->pool, route->media);

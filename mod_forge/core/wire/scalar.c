@@ -79,7 +79,7 @@ static bool uri_characters(const char *text)
     return true;
 }
 
-/* "host", "host:port" or "[address]:port"; no account before it, which only serves to mislead people. */
+/* "host", "host:port" or "[address]:port". An account in front is refused, because it only serves to mislead people. */
 static bool uri_authority(const char *text, apr_size_t len)
 {
     const char *end = text + len, *at = text;
@@ -147,7 +147,8 @@ static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size
     return true;
 }
 
-/* Is there nothing that anybody could see? Blanks of any script, and what is never shown, do not count. */
+/* Whether there is nothing that anybody could see. Blanks of any script, and characters that are never shown, do not
+ * count. */
 static bool is_blank(const char *text, apr_size_t len)
 {
     ucs4_t point;

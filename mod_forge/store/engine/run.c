@@ -30,9 +30,9 @@ typedef enum verdict_t { FINAL, LEARN_AGAIN, RUN_AGAIN } verdict_t;
 
 /* --- sending --- */
 
-/* Whether application_name goes along. Setting it costs a third of what a read by primary key costs, so on a connection
- * that is in constant use a plain read does without when a name was set a moment ago; whatever writes, or holds locks
- * in a transaction, always has its own. */
+/* Whether application_name goes along. Setting it costs a third of a read by primary key. So a plain read leaves it out
+ * if a name was set a moment ago, which is so on a connection in constant use. Whatever writes, or holds locks in a
+ * transaction, always sets its own. */
 static bool activity_wanted(const forge_db_t *db, const forge_stmt_t *stmt)
 {
     bool read = strncmp(stmt->sql, "SELECT", 6) == 0 && db->depth == 0;

@@ -133,8 +133,8 @@ void forge_store_pause(int tries);
 
 /* --- effects.c --- */
 
-/* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is
- * "SELECT 'user.login', actor_id, subject_id, ip, request_id, detail FROM …". */
+/* The CTE by which every statement writes the audit log; a column then gives the events away (FORGE_AUDITED). `select`
+ * is "SELECT 'user.login', actor_id, subject_id, ip, request_id, detail FROM …". */
 #define FORGE_AUDIT(select) \
     "audit AS (INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail) " select \
     " RETURNING event, at, actor_id, subject_id, ip, request_id, detail)"

@@ -87,7 +87,8 @@ static const forge_stmt_t email_change_request = {
     " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS"
     " outcome, " FORGE_AUDITED};
 
-/* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same.
+/* For a site that sends no mail: nothing can be proven there. Tokens that were sent to the old address are void all the
+ * same.
  * $1 account, $2 address, $3 its key, $4 ip, $5 request id, $6 session, $7 when the password had been set. */
 static const forge_stmt_t email_change_unproven = {
     "email_change_unproven",
@@ -105,8 +106,8 @@ static const forge_stmt_t email_change_unproven = {
     " END AS outcome, "
     FORGE_AUDITED};
 
-/* A verify token is good for the address it was sent to only. The users' table is read as it was before this
- * statement: `was`. A change can be undone by the token that goes to the old address.
+/* A verify token is good only for the address it was sent to. `was` is the account as it was before this statement. The
+ * token that goes to the old address can undo a change.
  * $1 token's sha256, $2 sender, $3 payload, $4 ip, $5 request id, $6 sha256 of the token that undoes it. */
 static const forge_stmt_t email_verify = {
     "email_verify",

@@ -17,7 +17,7 @@ typedef struct forge_new_mail_t {
     const char *payload; /* what the template needs, as JSON sealed with context "mail" */
 } forge_new_mail_t;
 
-/* For other statements that send a mail: a CTE that puts it into the outbox. `select` gives kind, sender, recipient,
+/* A CTE that puts a mail into the outbox, for statements of other families. `select` gives kind, sender, recipient,
  * user_id (may be NULL) and payload; no row: no mail. */
 #define FORGE_MAIL(select) \
     "mail AS (INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) " select " RETURNING id)"

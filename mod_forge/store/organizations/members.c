@@ -28,10 +28,10 @@ const forge_list_t forge_store_members_list = {
     "SELECT count(*) FROM forge.memberships m WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* An address names an account only once it is proven: before, whoever registered it may be a stranger, and the answer
- * is the one for an address that nobody has.
- * $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id,
- * $9 or its username. */
+/* An address names an account only once it is proven. Before that its owner may be a stranger, so the answer is the one
+ * for an address that nobody has.
+ * $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id, $9 or
+ * its username. */
 static const forge_stmt_t member_add = {
     "member_add",
     "WITH " CALLER ", "
@@ -55,7 +55,7 @@ static const forge_stmt_t member_add = {
     FORGE_AUDITED
     " FROM verdict u LEFT JOIN made m ON true"};
 
-/* Invitations that the member sent and could not send any more end with the role that allowed them.
+/* Pending invitations of the member that the new role could not send end.
  * $1 caller, $2 administrator, $3 organisation, $4 member, $5 role, $6 ip, $7 request id. */
 static const forge_stmt_t member_update = {
     "member_update",
@@ -82,8 +82,8 @@ static const forge_stmt_t member_update = {
     " SELECT " MEMBER ", v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN changed m ON true LEFT JOIN forge.users u ON u.id = m.user_id"};
 
-/* $5: the caller leaves, for which no rank is needed. Who is out does not come back by an invitation sent before, nor
- * does anyone whom they invited.
+/* $5 says that the caller leaves, for which no rank is needed. A removed member cannot come back by an invitation sent
+ * before, and neither can those whom they invited.
  * $1 caller, $2 administrator, $3 organisation, $4 member, $5 whether the caller leaves, $6 ip, $7 request id. */
 static const forge_stmt_t member_remove = {
     "member_remove",

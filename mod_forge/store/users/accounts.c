@@ -51,7 +51,7 @@ static const forge_stmt_t account_profile = {
     " forge.users u "
     "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
-/* What comes out equal is not written, so that version and ETag stay.
+/* A patch that changes nothing writes nothing, so that version and ETag stay.
  * $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
 static const forge_stmt_t profile_update = {
     "profile_update",
@@ -78,8 +78,8 @@ static const forge_stmt_t profile_update = {
     "SELECT " BARE_USER ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN present u ON true"};
 
-/* A patch that may take an administrator away locks the other active ones too. $1 caller, $2 account, $3 versions,
- * $4 patch, $5 ip, $6 request id. */
+/* A patch that may take away an administrator locks the other active ones too. $1 caller, $2 account, $3 versions, $4
+ * patch, $5 ip, $6 request id. */
 static const forge_stmt_t account_update = {
     "account_update",
     "WITH locked AS MATERIALIZED ("

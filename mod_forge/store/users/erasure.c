@@ -10,10 +10,10 @@ enum { BATCHES_MAX = 100 }; /* statements in one run */
 
 /* clang-format off */
 
-/* One row a member, in the order of the document: the account itself and what is only counted. A member without content
- * has rows, which are read by the two statements below: those of forge.personal and the audit log. Of the latter the
- * newest ten thousand events that there were then are shown, down from _newest (the address of somebody else who did
- * them is that person's). */
+/* The members of the export, one row each, in the order of the document: the account itself, and what is only counted.
+ * A member without content has rows of its own, which the two statements below read: those of forge.personal and the
+ * audit log. The log shows the ten thousand newest events of that moment, downwards from _newest. The address of
+ * another person who did something is that person's and is left out. */
 static const forge_stmt_t account_export = {
     "account_export",
     "WITH who AS (SELECT * FROM forge.users WHERE id = $1::bigint AND is_active), "
