@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, and each verb is a row with its
- * options. Parsing and help are made from the rows.
+ * Interface of ctl/: what the commands of forgectl share. A command is a table of verbs, and each verb is a row with
+ * its options. Parsing and help are made from the rows.
  */
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of live/: what all children share in one shared-memory segment. Losing it does no harm (DESIGN 7, 8).
+ * Interface of live/: what all children share in one shared-memory segment. Losing it does no harm (DESIGN 7, 8).
  * The death of a process or thread leaves nothing locked: there are only plain atomics, and robust mutexes whose data
  * is rebuilt.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /courses: the catalogue. Anyone reads what is published; the owner or an administrator changes it.
+ * /courses: the catalogue. Anyone reads what is published; its owner or an administrator changes it.
  */
 #include "api/api.h"
 #include "core/wire/wire.h"

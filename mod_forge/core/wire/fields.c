@@ -127,6 +127,7 @@ static bool check_members(const check_t *c, const forge_field_t *fields, const f
     return forge_core_faults_count(c->faults) == before;
 }
 
+/* An item by the fields of its row, else by its format. Items without either are JSON of any kind. */
 static bool check_item(const check_t *c, const forge_field_t *f, const forge_json_t *v)
 {
     const forge_field_t text = {.type = FORGE_T_TEXT};
@@ -148,6 +149,7 @@ static bool check_item(const check_t *c, const forge_field_t *f, const forge_jso
     return clean(c, v);
 }
 
+/* All items are checked, even after the first bad one, so that all faults are told at once. */
 static bool check_array(const check_t *c, const forge_field_t *f, const forge_json_t *v)
 {
     apr_int64_t max = f->max ? f->max : ITEMS;
@@ -193,7 +195,7 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
-    case FORGE_T_INCLUDE: /* is no row of a walk */
+    case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }
     if (forge_util_json_type(v) != FORGE_JSON_OBJECT)
@@ -310,6 +312,7 @@ static void check_object(const check_t *c, const forge_field_t *fields, forge_in
 
 static void prune_items(forge_json_t *to, const forge_field_t *fields, const forge_json_t *array);
 
+/* Copies the members that the table lists and a client may write. */
 static void prune_members(forge_json_t *to, const forge_field_t *fields, const forge_json_t *object)
 {
     forge_walk_t walk = forge_core_walk(fields);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What ended, for the shared memory of every node: the events, and the reload.
+ * What has ended, for the shared memory of every node: a listener for the events, and the first load.
  */
 #include "identity_private.h"
 #include <apr_strings.h>
@@ -186,7 +186,7 @@ static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, colum
     return good && over;
 }
 
-/* PQconnectdb would wait for as long as it likes. */
+/* Connects within a deadline; PQconnectdb would wait for as long as it likes. */
 static bool connect_sliced(forge_listener_t *l, const char **why)
 {
     apr_int64_t deadline = forge_util_monotonic() + CONNECT_TIME;
@@ -202,7 +202,8 @@ static bool connect_sliced(forge_listener_t *l, const char **why)
     return PQstatus(l->conn) == CONNECTION_OK && want == PGRES_POLLING_OK;
 }
 
-/* A pooler that gives every statement another back end would leave us deaf: our own voice must come back. */
+/* Checks that our own notification comes back: behind a pooler that gives every statement another back end we would
+ * hear nothing. */
 static bool listen_echoed(forge_listener_t *l, const char **why)
 {
     unsigned char dice[16];
@@ -227,7 +228,7 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
 forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
                                      const char **why)
 {
-    /* What conninfo says itself comes after our name and wins; what is behind it wins over conninfo. */
+    /* conninfo replaces our name, and is replaced by the server that was chosen: later parameters win */
     const char *names[] = {"fallback_application_name", "dbname", "host", "hostaddr", "port", NULL};
     forge_store_server_t one = {"", "", ""};
     if (!forge_store_server_choose(p, conninfo, hooks->turn, &one))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/operations: what keeps the database and those who run it well.
+ * Interface of store/operations: what keeps the database and those who run it well.
  */
 #ifndef FORGE_STORE_OPERATIONS_H
 #define FORGE_STORE_OPERATIONS_H

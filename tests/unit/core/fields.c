@@ -468,7 +468,7 @@ static void add_value_tests(TCase *tc)
 
 Suite *forge_test_core_fields(void)
 {
-    Suite *s = suite_create("core/fields");
+    Suite *s = suite_create("core_fields");
     TCase *tc = tcase_create("tables");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, binds_every_type);
