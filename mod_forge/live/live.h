@@ -80,8 +80,8 @@ void forge_live_count(forge_live_t *live, forge_counter_t which);
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
-/* Pool gauges of this child, set by server/pool.c. */
-void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
+/* Changes the pool gauges of this child by so much; each of its pools adds what has changed in it (server/pool.c). */
+void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 
