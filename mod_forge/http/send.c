@@ -152,6 +152,14 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t
     return APR_SUCCESS;
 }
 
+forge_status_t forge_http_crowded(forge_req_t *q)
+{
+    forge_http_retry_after(q, RETRY_CROWDED);
+    return forge_fail_detail(
+        q, FORGE_E_UNAVAILABLE,
+        "too many large answers wait for their clients to read them; try again shortly, or ask for less");
+}
+
 /* A large answer for which there is no room becomes a 503. */
 static void bound_memory(forge_req_t *q)
 {
@@ -163,10 +171,8 @@ static void bound_memory(forge_req_t *q)
         forge_http_pump_wake(); /* it watches what is on its way */
         return;
     }
-    forge_http_retry_after(q, RETRY_CROWDED);
-    q->reply->detail = "too many large answers wait for their clients to read them; try again shortly, or ask for less";
     q->reply->faults = NULL;
-    compose_problem(q, FORGE_E_UNAVAILABLE);
+    compose_problem(q, forge_http_crowded(q));
 }
 
 int forge_http_send(forge_req_t *q, forge_status_t status)
