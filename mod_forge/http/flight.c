@@ -18,12 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUDGET     (24 * 1024 * 1024)    /* bytes under way, of all children together … */
-#define BUDGET_MIN (4 * 1024 * 1024)     /* … but in each of them at least */
-#define TIME_FIXED apr_time_from_sec(10) /* to read any answer … */
-#define RATE       (40 * 1024)           /* … and a second for each so many bytes of it */
-#define REMEMBERED 256                   /* large answers that found no room, and for how long each is remembered */
-#define MEMORY     apr_time_from_sec(30)
+#define BUDGET        (24 * 1024 * 1024)    /* bytes under way, of all children together … */
+#define BUDGET_MIN    (4 * 1024 * 1024)     /* … but in each of them at least */
+#define TIME_FIXED    apr_time_from_sec(10) /* to read any answer … */
+#define RATE          (40 * 1024)           /* … and a second for each so many bytes of it */
+#define REMEMBERED    256                   /* large answers that found no room, and for how long each is remembered */
+#define MEMORY        apr_time_from_sec(30)
+#define RETRY_CROWDED 5 /* seconds in Retry-After */
 
 typedef struct flight_t {
     APR_RING_ENTRY(flight_t) link;
@@ -191,4 +192,12 @@ bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory)
     else if (f->fd >= 0)
         close(f->fd);
     return free;
+}
+
+forge_status_t forge_http_crowded(forge_req_t *q)
+{
+    forge_http_retry_after(q, RETRY_CROWDED);
+    return forge_fail_detail(
+        q, FORGE_E_UNAVAILABLE,
+        "too many large answers wait for their clients to read them; try again shortly, or ask for less");
 }

@@ -83,7 +83,7 @@ bool forge_http_flight_hopeless(forge_req_t *q);
 bool forge_http_flight_watch(void);
 
 /* The status for an answer that finds no room; says so in the problem. */
-forge_status_t forge_http_crowded(forge_req_t *q); /* send.c */
+forge_status_t forge_http_crowded(forge_req_t *q);
 
 /* --- stream.c --- */
 

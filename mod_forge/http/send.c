@@ -21,7 +21,6 @@ APLOG_USE_MODULE(forge);
 #define COMPRESS_FROM  1024 /* bytes; smaller answers are not worth it (SPEC 1) */
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
-#define RETRY_CROWDED  5    /* … when clients read too slowly */
 
 static ap_filter_rec_t *bare_handle;
 
@@ -150,14 +149,6 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t
     ap_set_content_length(r, (apr_off_t)len);
     *size = len;
     return APR_SUCCESS;
-}
-
-forge_status_t forge_http_crowded(forge_req_t *q)
-{
-    forge_http_retry_after(q, RETRY_CROWDED);
-    return forge_fail_detail(
-        q, FORGE_E_UNAVAILABLE,
-        "too many large answers wait for their clients to read them; try again shortly, or ask for less");
 }
 
 /* A large answer for which there is no room becomes a 503. */
