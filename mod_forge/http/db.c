@@ -17,7 +17,8 @@ static apr_status_t leave_with_pool(void *request)
     return APR_SUCCESS;
 }
 
-/* Logins have a share of the connections. Whoever is in a queue of its own before the pool does not fill that one. */
+/* Logins may take a share of the connections. They wait for it before they wait for the pool, so that they do not fill
+ * the pool's queue. */
 static forge_status_t share_take(forge_req_t *q)
 {
     if (q->shared || !q->route || q->route->limit != FORGE_LIMIT_AUTH)
@@ -50,7 +51,7 @@ static forge_status_t expect_room(forge_req_t *q)
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 {
     if (!forge_server_lease_db(q->lease)) {
-        if (q->claimed) /* a slip of the handler's: it gave the transaction away in the middle of its work */
+        if (q->claimed) /* a fault of the handler: it gave the transaction away in the middle of its work */
             return FORGE_E_INTERNAL;
         FORGE_TRY(expect_room(q));
         FORGE_TRY(take(q, db));

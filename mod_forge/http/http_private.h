@@ -57,9 +57,16 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 
 /* --- problem.c --- */
 
-/* The problem document of a status as bytes. */
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status,
-                              int http, const char *detail, const forge_faults_t *faults);
+/* What a problem document says. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the
+ * table, of the other two nothing. */
+typedef struct forge_problem_t {
+    forge_status_t status;
+    int http; /* the status of the answer, which Apache may have chosen */
+    const char *request_id, *instance, *detail;
+    const forge_faults_t *faults;
+} forge_problem_t;
+/* The document as bytes. */
+void forge_http_problem_write(forge_buf_t *b, const forge_problem_t *problem);
 
 /* --- send.c: the only place that writes an answer --- */
 

@@ -229,15 +229,27 @@ static const char *login(person_t who, char **session)
     return token;
 }
 
+/* From now on the server says one start for all its starts, as the memory of a machine does that goes back. */
+static void other_start_pin(void)
+{
+    other_start();
+    other_sql("ALTER FUNCTION pg_catalog.pg_postmaster_start_time() RENAME TO pg_postmaster_start_time_was");
+    other_sql("CREATE FUNCTION pg_catalog.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql STABLE AS "
+              "$$SELECT timestamptz '2026-01-01 00:00:00Z'$$");
+    other_stop();
+}
+
 /* Numbers of sessions are given again after an older copy was put back. What was known of the newer one counts no
  * more, for good and for ill. */
-START_TEST(an_older_copy_is_put_back)
+static void put_back(bool snapshot)
 {
     watchdog(150);
     expect_outage();
     char *first, *again;
     person_t me = person("student");
     other_make(false);
+    if (snapshot)
+        other_start_pin();
     const char *keep[] = {"cp", "-a", other_data(), F("%s/pgdata-older", env.dir), NULL};
     const char *drop[] = {"rm", "-rf", other_data(), NULL};
     const char *back[] = {"mv", F("%s/pgdata-older", env.dir), other_data(), NULL};
@@ -267,6 +279,18 @@ START_TEST(an_older_copy_is_put_back)
         pause_ms(50);
     ck_assert_int_eq(status_of(courses, token), 401);
 }
+
+START_TEST(an_older_copy_is_put_back)
+{
+    put_back(false);
+}
+END_TEST
+
+/* A machine that goes back to a snapshot of itself knows of no other start than before. */
+START_TEST(a_snapshot_of_the_running_server_is_put_back)
+{
+    put_back(true);
+}
 END_TEST
 
 Suite *suite_failover(void)
@@ -276,5 +300,6 @@ Suite *suite_failover(void)
     tcase_add_checked_fixture(servers, NULL, tidy);
     tcase_add_test(servers, a_replica_is_promoted);
     tcase_add_test(servers, an_older_copy_is_put_back);
+    tcase_add_test(servers, a_snapshot_of_the_running_server_is_put_back);
     return suite;
 }
