@@ -18,10 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUDGET     (24 * 1024 * 1024)    /* bytes under way, of all children together … */
-#define BUDGET_MIN (4 * 1024 * 1024)     /* … but in each of them at least */
-#define TIME_FIXED apr_time_from_sec(10) /* to read any answer … */
-#define RATE       (40 * 1024)           /* … and a second for each so many bytes of it */
+#define BUDGET        (24 * 1024 * 1024)    /* bytes under way, of all children together … */
+#define BUDGET_MIN    (4 * 1024 * 1024)     /* … but in each of them at least */
+#define TIME_FIXED    apr_time_from_sec(10) /* to read any answer … */
+#define RATE          (40 * 1024)           /* … and a second for each so many bytes of it */
+#define REMEMBERED    256                   /* large answers that found no room, and for how long each is remembered */
+#define MEMORY        apr_time_from_sec(30)
+#define RETRY_CROWDED 5 /* seconds in Retry-After */
 
 typedef struct flight_t {
     APR_RING_ENTRY(flight_t) link;
@@ -30,9 +33,17 @@ typedef struct flight_t {
     int fd;            /* our own descriptor of the client's socket: its number is nobody else's; -1: none */
 } flight_t;
 
+/* A large answer that found no room, by what was asked. */
+typedef struct refused_t {
+    apr_uint64_t question;
+    apr_size_t bytes;
+    apr_int64_t until;
+} refused_t;
+
 /* One in each child. */
 static struct {
     pthread_mutex_t lock;
+    refused_t refused[REMEMBERED];
     APR_RING_HEAD(flights_t, flight_t) flights;
     apr_size_t bytes;
     int count;
@@ -98,6 +109,50 @@ static bool take_off(flight_t *f)
     return true;
 }
 
+/* All that an answer depends on, as a number. */
+static apr_uint64_t question_of(forge_req_t *q)
+{
+    static const char *const names[] = {"Authorization", "Cookie", "Accept"};
+    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325) ^ (apr_uintptr_t)q->server;
+    for (int i = -1; i < 3; i++) {
+        const char *text = i < 0 ? q->r->unparsed_uri : forge_http_header(q, names[i]);
+        for (; text && *text; text++)
+            hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+        hash = (hash ^ '\n') * APR_UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+/* Under the lock. */
+static void remember(apr_uint64_t question, apr_size_t bytes)
+{
+    air.refused[question % REMEMBERED] =
+        (refused_t){.question = question, .bytes = bytes, .until = forge_util_monotonic() + MEMORY};
+}
+
+static bool half_full(void)
+{
+    pthread_mutex_lock(&air.lock);
+    bool full = air.bytes > budget() / 2;
+    pthread_mutex_unlock(&air.lock);
+    return full;
+}
+
+/* To make a large answer and then throw it away would take the database from others, again and again. */
+bool forge_http_flight_hopeless(forge_req_t *q)
+{
+    if (!q->route || q->route->method != FORGE_GET || q->r->header_only || !half_full() ||
+        forge_http_header(q, "If-None-Match"))
+        return false;
+    apr_uint64_t question = question_of(q);
+    const refused_t *refused = &air.refused[question % REMEMBERED];
+    pthread_mutex_lock(&air.lock);
+    bool hopeless = refused->question == question && forge_util_monotonic() < refused->until && air.count > 0 &&
+                    air.bytes + refused->bytes > budget();
+    pthread_mutex_unlock(&air.lock);
+    return hopeless;
+}
+
 /* The socket of the client; that of the connection that carries it for a stream of HTTP/2. */
 static int socket_of(const conn_rec *c)
 {
@@ -129,10 +184,20 @@ bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory)
     f->fd = socket_of(q->r->connection);
     pthread_mutex_lock(&air.lock);
     bool free = take_off(f);
+    if (!free)
+        remember(question_of(q), f->bytes);
     pthread_mutex_unlock(&air.lock);
     if (free)
         apr_pool_cleanup_register(q->pool, f, land, apr_pool_cleanup_null);
     else if (f->fd >= 0)
         close(f->fd);
     return free;
+}
+
+forge_status_t forge_http_crowded(forge_req_t *q)
+{
+    forge_http_retry_after(q, RETRY_CROWDED);
+    return forge_fail_detail(
+        q, FORGE_E_UNAVAILABLE,
+        "too many large answers wait for their clients to read them; try again shortly, or ask for less");
 }
