@@ -31,6 +31,7 @@ typedef struct flight_t {
     apr_size_t bytes;
     apr_int64_t until; /* forge_util_monotonic */
     int fd;            /* our own descriptor of the client's socket: its number is nobody else's; -1: none */
+    const conn_rec *c; /* the client's; for a stream of HTTP/2 the one that carries it */
 } flight_t;
 
 /* A large answer that found no room, by what was asked. */
@@ -57,15 +58,21 @@ static apr_size_t budget(void)
     return share > BUDGET_MIN ? share : BUDGET_MIN;
 }
 
-/* Under the lock. The socket is only shut: httpd then finds that it cannot write, and tidies up by itself. What the
- * kernel still has for the client goes with it. */
-static void cut_late(apr_int64_t now)
+/* When httpd closes the socket, what the kernel still has for the client goes with it. Otherwise the kernel would keep
+ * that for minutes. */
+static void drop_unsent(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+/* Under the lock. The socket is only shut: httpd then finds that it cannot write, and tidies up by itself. */
+static void cut_late(apr_int64_t now)
+{
     flight_t *f;
     APR_RING_FOREACH(f, &air.flights, flight_t, link)
     if (f->fd >= 0 && now >= f->until) {
-        setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        drop_unsent(f->fd);
         shutdown(f->fd, SHUT_RDWR);
         close(f->fd);
         f->fd = -1;
@@ -82,9 +89,12 @@ bool forge_http_flight_watch(void)
     return any;
 }
 
+/* Where httpd's own time-out was faster, it has given the connection up. */
 static apr_status_t land(void *flight)
 {
     flight_t *f = flight;
+    if (f->fd >= 0 && f->c->aborted)
+        drop_unsent(f->fd);
     pthread_mutex_lock(&air.lock);
     APR_RING_REMOVE(f, link);
     air.bytes -= f->bytes;
@@ -153,11 +163,10 @@ bool forge_http_flight_hopeless(forge_req_t *q)
     return hopeless;
 }
 
-/* The socket of the client; that of the connection that carries it for a stream of HTTP/2. */
 static int socket_of(const conn_rec *c)
 {
     int fd = -1;
-    apr_socket_t *socket = ap_get_conn_socket(c->master ? c->master : (conn_rec *)c);
+    apr_socket_t *socket = ap_get_conn_socket((conn_rec *)c);
     if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS || fd < 0)
         return -1;
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -181,7 +190,8 @@ bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory)
     APR_RING_ELEM_INIT(f, link);
     f->bytes = in_memory ? size : 0;
     f->until = forge_util_monotonic() + TIME_FIXED + (apr_int64_t)size * APR_USEC_PER_SEC / RATE;
-    f->fd = socket_of(q->r->connection);
+    f->c = q->r->connection->master ? q->r->connection->master : q->r->connection;
+    f->fd = socket_of(f->c);
     pthread_mutex_lock(&air.lock);
     bool free = take_off(f);
     if (!free)
