@@ -17,17 +17,10 @@
     "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = " caller "::bigint)))"
 
-/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL:
- * nothing matches. Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops
- * them. */
-#define WORDS(text) \
-    "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \
-    " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
-
 /* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk
  * along the order's index looks cheaper than the GIN index, and that walk visits every course when the word is rare. */
 static const forge_list_filter_t filters[] = {
-    {"q", "c.search @@ " WORDS("$%d") " AND c.search @@ " WORDS("$%d")},
+    {"q", "c.search @@ " FORGE_WORDS("$%d") " AND c.search @@ " FORGE_WORDS("$%d")},
     {"difficulty", "c.difficulty = $%d"},
     {"instructor_id", "c.instructor_id = $%d::bigint"},
     {"organization_id", "c.organization_id = $%d::bigint"},
