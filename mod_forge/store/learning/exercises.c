@@ -11,15 +11,15 @@
 #define NAMED \
     "e.id, e.course_id, e.author_id, e.title, e.instructions, e.difficulty, e.language, e.points, e.published," \
     " e.version, e.created_at, e.updated_at"
-#define WHOLE NAMED ", e.starter_code, e.limits, e.solution, e.tests"
+#define WHOLE NAMED ", e.starter_code, e.limits, e.solution, e.tests, true AS _whole"
 #define SHOWN \
     NAMED ", e.starter_code, e.limits, (SELECT coalesce(jsonb_agg(t.test ORDER BY t.n), '[]')" \
     " FROM jsonb_array_elements(e.tests) WITH ORDINALITY t(test, n) WHERE NOT (t.test ->> 'hidden')::boolean) AS tests"
 
 /* As the CHECKs want them: every test with all of its members, whole numbers without a point ("1.0" is one). */
 #define TESTS(of) \
-    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name', 'stdin', coalesce(t.test ->> 'stdin', '')," \
-    "  'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
+    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name'," \
+    "  'stdin', coalesce(t.test ->> 'stdin', ''), 'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
     "  'hidden', coalesce((t.test ->> 'hidden')::boolean, false)," \
     "  'points', coalesce((t.test ->> 'points')::numeric::integer, 1)) ORDER BY t.n), '[]')" \
     " FROM jsonb_array_elements(coalesce(" of ", '[]')) WITH ORDINALITY t(test, n))"
