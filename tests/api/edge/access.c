@@ -123,7 +123,10 @@ static void restore(void)
 {
     sql("SET session_replication_role = replica");
     sql("DELETE FROM forge.invitations");
+    sql("DELETE FROM forge.learners");
     sql("DELETE FROM forge.enrollments");
+    sql("DELETE FROM forge.lessons");
+    sql("DELETE FROM forge.modules");
     sql("DELETE FROM forge.memberships");
     sql("DELETE FROM forge.progress");
     sql("DELETE FROM forge.exercises");
@@ -148,6 +151,10 @@ static void restore(void)
             i == 0   ? F("%d, 'published'", OWN)
             : i == 1 ? "NULL, 'published'"
                      : "NULL, 'draft'");
+    sql("INSERT INTO forge.modules (id, course_id, title, position) OVERRIDING SYSTEM VALUE SELECT id, id, 'M', 1 FROM "
+        "forge.courses");
+    sql("INSERT INTO forge.lessons (id, course_id, module_id, title, position) OVERRIDING SYSTEM VALUE SELECT id, id, "
+        "id, 'L', 1 FROM forge.courses");
     sql("INSERT INTO forge.exercises (id, course_id, author_id, title) OVERRIDING SYSTEM VALUE SELECT n, CASE WHEN n < "
         "%d THEN n END, CASE WHEN n < %d THEN %lld ELSE %lld END, 'E' FROM generate_series(%d, %d) n",
         LOOSE, LOOSE, (long long)people[OWN_OWNER].id, (long long)subject.id, INSIDE, LOOSE);
@@ -203,7 +210,7 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%lld", (long long)(says(row, "owner") ? second.id : member.id));
     if (strcmp(segment, "invitations") == 0)
         return F("%d", says(row, "owner") ? OWNER_INVITATION : PLAIN_INVITATION);
-    if (strcmp(segment, "courses") == 0)
+    if (strcmp(segment, "courses") == 0 || strcmp(segment, "modules") == 0 || strcmp(segment, "lessons") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
     if (strcmp(segment, "exercises") == 0)
         return exercise_of(row, mine ? caller : subject);
@@ -290,6 +297,11 @@ static void situation_make(const row_t *row, int kind)
     restore();
     if (says(row, "empty"))
         sql("DELETE FROM forge.courses");
+    if (says(row, "hidden"))
+        sql("UPDATE forge.modules SET published = false");
+    if (says(row, "enrolled") && people[kind].email)
+        sql("INSERT INTO forge.enrollments (course_id, user_id) SELECT id, %lld FROM forge.courses",
+            (long long)people[kind].id);
     if (says(row, "unpublished"))
         sql("UPDATE forge.exercises SET published = false WHERE id = %d", LOOSE);
     if (says(row, "mine") && people[kind].email)
