@@ -108,13 +108,16 @@ typedef enum forge_wake_t {
 typedef struct forge_wait_t {
     /* Whether it is time. Asked on the pump's thread after every forge_http_pump_wake, after every event of a
      * descriptor under forge_http_pump_watch, and ten times a second; must be quick, lock nothing for long and use no
-     * pool. NULL: only time and client. */
+     * pool. NULL: only time, client and descriptors. */
     bool (*ready)(void *baton);
     /* Called once, on a worker thread; the request is its alone. Returns what a handler returns: OK when it has sent
      * the answer, a status for httpd to answer, or what forge_http_pump_suspend returns when it waits on. After
      * FORGE_WAKE_GONE it only tidies up. */
     int (*go)(forge_req_t *q, forge_wake_t why, void *baton);
     void *baton;
+    const int *fds; /* descriptors of ours, each named once: when one is readable or broken it is time as well. They are
+                       open until .go is called */
+    int count;
     apr_interval_time_t patience; /* from the suspension on */
     apr_interval_time_t farewell; /* how long it may still wait when the child stops gracefully */
 } forge_wait_t;
