@@ -13,8 +13,8 @@
 #define FORGE_DOCS_DIR "" /* built without the files of Swagger UI and ReDoc */
 #endif
 
-#ifndef FORGE_RUNNER
-#define FORGE_RUNNER "/usr/libexec/mod_forge/forge-runner" /* the build says where it installs it */
+#ifndef FORGE_LIBEXECDIR
+#define FORGE_LIBEXECDIR "/usr/libexec/mod_forge"
 #endif
 
 #define CONCURRENCY_MAX 64
@@ -216,7 +216,7 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c)
 const char *forge_config_sandbox(const forge_config_t *c)
 {
     const char *path = POINTER(c, sandbox);
-    return !*path ? NULL : strcmp(path, FORGE_SANDBOX_ON) == 0 ? FORGE_RUNNER : path;
+    return !*path ? NULL : strcmp(path, FORGE_SANDBOX_ON) == 0 ? FORGE_LIBEXECDIR "/forge-runner" : path;
 }
 
 bool forge_config_language(const forge_config_t *c, const char *language)

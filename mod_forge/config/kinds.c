@@ -33,7 +33,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUOTA_ROWS_MAX    10000000
 #define QUOTA_ROWS_PRESET 10000
 
-#define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 0 to 10000, and 1 to 10000 of one account"
+#define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
 
 /* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
 static const char *refuse(const forge_setting_t *s, const char *word, const char *accepted)
@@ -385,12 +385,8 @@ static const char *read_languages(const forge_setting_t *s)
 /* What is not named keeps its default. */
 static const char *read_exec_limits(const forge_setting_t *s)
 {
-    forge_exec_limits_t limits = {.wall_ms = 10000,
-                                  .cpu_ms = 5000,
-                                  .memory = 128 << 20,
-                                  .processes = 64,
-                                  .output = 64 << 10,
-                                  .files = 10 << 20};
+    forge_exec_limits_t limits = {
+        .wall_ms = 10000, .cpu_ms = 5000, .memory = 128 << 20, .processes = 64, .output = 64 << 10, .files = 10 << 20};
     for (int i = 0; i < s->n; i++)
         if (!forge_config_parse_exec_limit(s->words[i], &limits))
             return refuse(s, s->words[i], FORGE_CONFIG_EXEC_FORM);
@@ -402,7 +398,7 @@ static const char *read_exec_limits(const forge_setting_t *s)
 static const char *read_exec_places(const forge_setting_t *s)
 {
     apr_int64_t n[3] = {0, 0, 0};
-    static const apr_int64_t low[3] = {1, 0, 1}, high[3] = {256, 10000, 10000};
+    static const apr_int64_t low[3] = {1, 1, 1}, high[3] = {256, 10000, 10000};
     for (int i = 0; i < 3; i++) {
         bool automatic = i == 0 && apr_cstr_casecmp(s->words[0], "auto") == 0;
         if (!automatic && (!forge_config_parse_count(s->words[i], &n[i]) || n[i] < low[i] || n[i] > high[i]))

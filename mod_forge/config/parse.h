@@ -38,7 +38,8 @@ bool forge_config_parse_page(const char *text);
 bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules);
 #define FORGE_CONFIG_POLICY_FORM "min=8..64, max=64..256, score=0..4, lower, upper, digit, symbol"
 
-/* One word of the limits of a run: "wall=10s", "memory=128M". Changes *limits; false when it is none or out of range. */
+/* One word of the limits of a run: "wall=10s", "memory=128M". Changes *limits; false when it is none or out of range.
+ */
 bool forge_config_parse_exec_limit(const char *word, forge_exec_limits_t *limits);
 #define FORGE_CONFIG_LANGUAGES "python|c|javascript" /* in the order of their bits */
 

@@ -49,7 +49,7 @@ typedef struct env_t {
     int ports[PORTS];
     int smtp_port;   /* nobody listens there unless a test does */
     const char *mpm; /* FORGE_TEST_MPM */
-    const char *module, *ctl, *source, *httpd;
+    const char *module, *ctl, *source, *httpd, *runner;
     const char *assets; /* documentation pages; NULL when they were not built */
     const char *secret; /* ForgeSecret of every host */
     bool root;          /* servers run under accounts of their own */
