@@ -51,11 +51,13 @@ typedef struct forge_run_limits_t {
         FORGE_RUN_WALL_MS, FORGE_RUN_CPU_MS, FORGE_RUN_MEMORY_KB, FORGE_RUN_PROCESSES, FORGE_RUN_OUTPUT_BYTES, \
             FORGE_RUN_FILE_BYTES \
     }
-/* The most that any of them may be: a job that asks for more is refused as a bad frame. */
-#define FORGE_RUN_CEILINGS \
-    { \
-        600000, 600000, 8 << 20, 1024, FORGE_RUN_OUTPUT_MAX, 1 << 30 \
-    }
+/* The most that each of them may be: a job that asks for more is a bad frame. */
+#define FORGE_RUN_LIMIT_MAX_wall_ms      600000
+#define FORGE_RUN_LIMIT_MAX_cpu_ms       600000
+#define FORGE_RUN_LIMIT_MAX_memory_kb    (8 << 20)
+#define FORGE_RUN_LIMIT_MAX_processes    1024
+#define FORGE_RUN_LIMIT_MAX_output_bytes FORGE_RUN_OUTPUT_MAX
+#define FORGE_RUN_LIMIT_MAX_file_bytes   (1 << 30)
 
 typedef struct forge_run_job_t {
     forge_run_bytes_t language; /* a name of profiles.def */
