@@ -87,6 +87,18 @@ static void series_labels(const writer_t *w, const series_t *s)
         forge_util_buf_printf(w->b, ",status=\"%dxx\"", s->class);
 }
 
+/* Writes the name of a sample with the labels of its series, if it has any. */
+static void sample_name(const writer_t *w, const char *name, const char *suffix, const series_t *s)
+{
+    forge_util_buf_puts(w->b, name);
+    forge_util_buf_puts(w->b, suffix);
+    if (!s->slot && !s->statement)
+        return;
+    forge_util_buf_add(w->b, "{", 1);
+    series_labels(w, s);
+    forge_util_buf_add(w->b, "}", 1);
+}
+
 /* Writes microseconds as seconds without floating point, so that no locale changes the decimal point. */
 static void histogram(const writer_t *w, const char *name, const series_t *s, const forge_live_histogram_t *h)
 {
@@ -99,12 +111,10 @@ static void histogram(const writer_t *w, const char *name, const series_t *s, co
                               i < FORGE_LIVE_BUCKETS - 1 ? forge_live_bounds[i].text : "+Inf");
         value(w, below);
     }
-    forge_util_buf_printf(w->b, "%s_sum{", name);
-    series_labels(w, s);
-    forge_util_buf_printf(w->b, "} %" APR_UINT64_T_FMT ".%06d\n%s_count{", (apr_uint64_t)(sum / 1000000),
-                          (int)(sum % 1000000), name);
-    series_labels(w, s);
-    forge_util_buf_add(w->b, "} ", 2);
+    sample_name(w, name, "_sum", s);
+    forge_util_buf_printf(w->b, " %" APR_UINT64_T_FMT ".%06d\n", (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000));
+    sample_name(w, name, "_count", s);
+    forge_util_buf_add(w->b, " ", 1);
     value(w, below);
 }
 

@@ -279,6 +279,17 @@ bool env_second_ready(int seconds)
     return wait_ready(second_pid, PORT_SECOND, seconds);
 }
 
+int env_second_pid(void)
+{
+    return second_pid;
+}
+
+void env_second_change(const char *lines)
+{
+    second_conf_write(lines);
+    kill(second_pid, SIGUSR1);
+}
+
 void env_second_stop(void)
 {
     node_stop(&second_pid);

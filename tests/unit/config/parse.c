@@ -224,9 +224,10 @@ END_TEST
 
 START_TEST(limits_of_a_run)
 {
-    static const char *const bad[] = {"",          "wall",     "wall=",       "wall=99ms",    "wall=301s", "cpu=6m",
-                                      "memory=1M", "output=2M", "processes=0", "processes=1025", "files=1K",  "disk=1M",
-                                      "wall=5",    "Wall=5s",   "memory=9G",   "output=1023",  "cpu=1sec",  "processes=-1"};
+    static const char *const bad[] = {
+        "",          "wall",      "wall=",       "wall=99ms",      "wall=301s", "cpu=6m",
+        "memory=1M", "output=2M", "processes=0", "processes=1025", "files=1K",  "disk=1M",
+        "wall=5",    "Wall=5s",   "memory=9G",   "output=1023",    "cpu=1sec",  "processes=-1"};
     forge_exec_limits_t limits = {.wall_ms = 1, .cpu_ms = 2, .memory = 3, .processes = 4, .output = 5, .files = 6};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         ck_assert_msg(!forge_config_parse_exec_limit(bad[i], &limits), "%s", bad[i]);

@@ -109,6 +109,7 @@ START_TEST(marked_while_it_waits)
     static const forge_idempotency_key_t mine = {"POST /x 7", "key-1", "f1", "owner"};
     static const forge_idempotency_key_t theirs = {"POST /x 7", "key-1", "f1", "another"};
     forge_stored_answer_t answer;
+    forge_db_t *other = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
     bool found = false;
     claim_is_ours();
     ck_assert_int_eq(forge_store_idempotency_mark(db, forge_test_pool, &mine, 60 * APR_USEC_PER_SEC), FORGE_OK);
@@ -135,6 +136,7 @@ START_TEST(a_mark_ends)
 {
     static const forge_idempotency_key_t mine = {"POST /x 7", "key-1", "f1", "owner"};
     forge_stored_answer_t answer;
+    forge_db_t *other = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
     bool found = false;
     for (int late = 0; late < 2; late++) {
         claim_is_ours();
