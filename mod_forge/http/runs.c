@@ -307,7 +307,7 @@ static void block_end(apr_uint32_t *blocked)
         apr_atomic_dec32(blocked);
 }
 
-/* Over HTTP/2 the connection is not this request's; httpd says when its stream was reset. */
+/* Over HTTP/2 the connection is not this request's; only when httpd says so, the client is known to have left. */
 static bool nap(forge_runs_t *runs)
 {
     conn_rec *c = runs->q->r->connection;

@@ -30,11 +30,12 @@
 
 APLOG_USE_MODULE(forge);
 
-#define KEPT_AS     "forge-runner 1"      /* in the process pool; another number when kept_t changes */
-#define LASTS       apr_time_from_sec(10) /* who lives so long has worked */
-#define PAUSE_FIRST 1                     /* seconds before a next start; doubled each time */
-#define PAUSE_MAX   60
-#define END_TRIES   100 /* times 20 ms that an old one may take to end */
+#define KEPT_AS      "forge-runner 1"      /* in the process pool; another number when kept_t changes */
+#define LASTS        apr_time_from_sec(10) /* who lives so long has worked */
+#define PAUSE_FIRST  1                     /* seconds before a next start; doubled each time */
+#define PAUSE_MAX    60
+#define CANNOT_START 127 /* exit code of a process that did not become forge-runner */
+#define END_TRIES    100 /* times 20 ms that an old one may take to end */
 
 /* What survives a graceful restart. */
 typedef struct kept_t {
@@ -69,7 +70,7 @@ static void become(const char *const *argv, pid_t parent, int pause)
     closefrom(3);
     sleep((unsigned)pause);
     execve(argv[0], (char *const *)argv, nothing);
-    _exit(127);
+    _exit(CANNOT_START);
 }
 
 static const char **split(apr_pool_t *p, const char *words)
@@ -134,13 +135,11 @@ static void watch(void)
         apr_proc_other_child_register(kept->proc, heard, kept, NULL, generation);
 }
 
-static const char *fate(apr_pool_t *p, int status)
+/* httpd tells an exit code like the number of a signal. */
+static const char *fate(apr_pool_t *p, int code)
 {
-    if (WIFSIGNALED(status))
-        return apr_psprintf(p, "by signal %d", WTERMSIG(status));
-    return WIFEXITED(status) && WEXITSTATUS(status) == 127
-               ? "because its program cannot be executed"
-               : apr_psprintf(p, "with exit status %d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    return code == CANNOT_START ? "because its program cannot be executed"
+                                : apr_psprintf(p, "with exit code or signal %d", code);
 }
 
 /* Called by httpd's parent when the process has ended, and when this generation ends. */

@@ -95,19 +95,31 @@ void metric_wait(port_t port, const char *name, long wanted)
     ck_assert_msg(now == wanted, "%s is %ld, not %ld", name, now, wanted);
 }
 
-int runner_pid(int httpd)
+/* The pid of a process when this is a living child of `parent`, with its name. */
+static int child_of(int parent, const char *pid, char name[32])
 {
-    int found = 0;
+    int its = 0;
+    char state;
+    char *stat = file_read(F("/proc/%s/stat", pid), 0);
+    bool read = sscanf(stat, "%*d (%31[^)]) %c %d", name, &state, &its) == 3;
+    return read && its == parent && state != 'Z' ? atoi(pid) : 0;
+}
+
+int children_of(int parent, const char *called, int *pids, int max)
+{
+    int found = 0, pid;
+    char name[32];
     DIR *dir = opendir("/proc");
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        int parent = 0;
-        char state, name[32];
-        char *stat = file_read(F("/proc/%s/stat", entry->d_name), 0);
-        if (sscanf(stat, "%*d (%31[^)]) %c %d", name, &state, &parent) == 3 && parent == httpd && state != 'Z' &&
-            strncmp(name, "forge-runner", 12) == 0)
-            found = atoi(entry->d_name);
-    }
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if ((pid = child_of(parent, entry->d_name, name)) && found < max && strncmp(name, called, strlen(called)) == 0)
+            pids[found++] = pid;
     if (dir)
         closedir(dir);
     return found;
+}
+
+int runner_pid(int httpd)
+{
+    int pid = 0;
+    return children_of(httpd, "forge-runner", &pid, 1) ? pid : 0;
 }

@@ -20,6 +20,8 @@ int program_status(const char *answer); /* of HTTP; 0: there was none */
 /* Until a metric of that port has this value; the case fails when it has not after 20 s. */
 void metric_wait(port_t port, const char *name, long wanted);
 long metric_of(port_t port, const char *name);
+/* Living children of a process whose names begin so; how many. */
+int children_of(int parent, const char *called, int *pids, int max);
 int runner_pid(int httpd); /* the forge-runner of that httpd; 0: none */
 
 #endif
