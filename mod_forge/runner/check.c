@@ -148,7 +148,7 @@ static bool layers(check_t *c)
     forge_runner_t *r = c->runner;
     const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
     bool good = tell(c, access(r->options.bwrap, X_OK) == 0, "bubblewrap", r->options.bwrap);
-    good &= tell(c, access(r->options.init, X_OK) == 0, "forge-init", r->options.init);
+    good &= tell(c, r->init.len > 0, "forge-init", r->options.init);
     good &= tell(c, r->filters[0].bytes || forge_runner_filters(r->filters), "seccomp", "the filter");
     good &= tell(c, namespaces(), "user namespaces", "user, mount and PID namespaces for this user");
     return tell(c, !python->missing, "python", python->missing ? python->missing : python->words.bytes) && good;

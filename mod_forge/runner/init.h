@@ -12,11 +12,14 @@ enum {
     INIT_STATUS = 4,  /* write: init_report_t */
     INIT_OPTIONS = 5, /* bubblewrap's options; it closes it */
     INIT_CODE = 6,    /* the program's text; it closes it */
-    INIT_FILTER = 7   /* read: the seccomp filter */
+    INIT_FILTER = 7,  /* read: the seccomp filter */
+    INIT_SELF = 8,    /* forge-init itself; bubblewrap reads and closes it */
+    INIT_FDS
 };
 
 #define INIT_WORDS_MAX  (64 << 10) /* bytes of the command and its arguments, their ends included */
 #define INIT_FILTER_MAX (64 << 10) /* bytes of the filter */
+#define INIT_SELF_MAX   (8 << 20)  /* bytes of forge-init */
 
 /* The word to start. Nothing runs before it has come whole. */
 typedef struct init_go_t {

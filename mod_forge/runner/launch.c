@@ -6,7 +6,6 @@
  * would drain gigabytes, and one that waits would let the program sit until its time is over.
  */
 #include "runner.h"
-#include "init.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +17,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FIRST_FD  16    /* descriptors of ours are above those that a sandbox gets */
@@ -44,7 +42,7 @@ typedef struct launch_t {
     const forge_run_job_t *job;
     const forge_runner_profile_t *profile;
     int client, cpu;
-    int inside[8], in, out, err, control, status; /* the sandbox's ends, and ours; -1: closed */
+    int inside[INIT_FDS], in, out, err, control, status; /* the sandbox's ends, and ours; -1: closed */
     int pidfd;
     pid_t pid;
     size_t fed; /* bytes of the standard input */
@@ -54,13 +52,6 @@ typedef struct launch_t {
     int64_t deadline;
     const char *why;
 } launch_t;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void shut(int *fd)
 {
@@ -105,7 +96,8 @@ static bool make_ends(launch_t *l)
            make_pipe(&l->status, &l->inside[INIT_STATUS], &l->status) &&
            (l->inside[INIT_OPTIONS] = make_file(l->profile->options.bytes, l->profile->options.len)) >= 0 &&
            (l->inside[INIT_CODE] = make_file(l->job->code.data, l->job->code.len)) >= 0 &&
-           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0;
+           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0 &&
+           (l->inside[INIT_SELF] = make_file(l->runner->init.bytes, l->runner->init.len)) >= 0;
 }
 
 /* The word to start is written before anybody reads it: it fits into the pipe. */
@@ -138,7 +130,7 @@ static void end_run(launch_t *l, int status)
         return;
     l->end.killed = status;
     shut(&l->control);
-    l->deadline = now_ms() + REPORT_MS;
+    l->deadline = forge_runner_now_ms() + REPORT_MS;
 }
 
 static bool start(launch_t *l)
@@ -152,10 +144,10 @@ static bool start(launch_t *l)
         return false;
     memcpy(nest.fds, l->inside, sizeof(nest.fds));
     l->pid = forge_runner_nest(&nest, &l->pidfd);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < INIT_FDS; i++)
         shut(&l->inside[i]);
     l->why = "no namespaces: the kernel refuses user namespaces to this user";
-    l->deadline = now_ms() + BUILD_MS;
+    l->deadline = forge_runner_now_ms() + BUILD_MS;
     return l->pid > 0;
 }
 
@@ -216,7 +208,7 @@ static void hear(launch_t *l)
         if (said.what == INIT_STARTED) {
             l->end.started = true;
             if (l->end.killed < 0)
-                l->deadline = now_ms() + l->job->limits.wall_ms;
+                l->deadline = forge_runner_now_ms() + l->job->limits.wall_ms;
         } else if (!l->end.ended) {
             l->report = said;
             l->end.ended = true;
@@ -267,7 +259,7 @@ static void attend(launch_t *l)
             [CLIENT] = {l->end.killed == CANCELLED ? -1 : l->client, POLLRDHUP, 0},
             [GONE] = {l->pidfd, POLLIN, 0},
         };
-        int64_t left = l->deadline - now_ms();
+        int64_t left = l->deadline - forge_runner_now_ms();
         int n = left > 0 ? poll(on, WATCHED, (int)left) : 0;
         if (n == 0 && !out_of_time(l))
             return;
@@ -289,13 +281,13 @@ static void attend(launch_t *l)
 
 static void put(launch_t *l, const char *frame, size_t size)
 {
-    const int64_t deadline = now_ms() + ANSWER_MS;
+    const int64_t deadline = forge_runner_now_ms() + ANSWER_MS;
     for (size_t sent = 0; sent < size;) {
         struct pollfd on = {l->client, POLLOUT, 0};
         ssize_t n = send(l->client, frame + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0)
             sent += (size_t)n;
-        else if (errno != EINTR && (errno != EAGAIN || poll(&on, 1, (int)(deadline - now_ms())) <= 0))
+        else if (errno != EINTR && (errno != EAGAIN || poll(&on, 1, (int)(deadline - forge_runner_now_ms())) <= 0))
             return;
     }
 }
@@ -387,7 +379,7 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
                   .output = {.max = (size_t)job->limits.output_bytes},
                   .errors = {.max = (size_t)job->limits.output_bytes},
                   .end = {.killed = -1}};
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < INIT_FDS; i++)
         l.inside[i] = -1;
     signal(SIGPIPE, SIG_IGN);
     alarm((unsigned)(job->limits.wall_ms / 1000) + FOREVER_S);

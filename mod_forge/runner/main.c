@@ -168,6 +168,19 @@ static bool stay_with(pid_t parent)
     return getppid() == parent;
 }
 
+/* Read before root is dropped. */
+static void read_init(forge_runner_t *r)
+{
+    struct stat st;
+    int fd = open(r->options.init, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > INIT_SELF_MAX)
+        return;
+    r->init.bytes = malloc((size_t)st.st_size);
+    if (r->init.bytes && read(fd, r->init.bytes, (size_t)st.st_size) == st.st_size)
+        r->init.len = (size_t)st.st_size;
+    close(fd);
+}
+
 static int serve(forge_runner_t *r, pid_t parent)
 {
     int listening = listen_at(&r->options);
@@ -203,6 +216,7 @@ int main(int argc, char **argv)
         return usage(wrong);
     choose_places(&r);
     choose_memory(&r.options);
+    read_init(&r);
     be_a_small_group();
     if (!r.options.check)
         return serve(&r, parent);

@@ -4,7 +4,6 @@
  * the writable folder, whose number of files is limited too; bubblewrap cannot limit that.
  */
 #include "runner.h"
-#include "init.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -74,11 +73,11 @@ static void plain_signals(void)
 }
 
 /* The descriptors of init.h at their numbers, and no other. All of them are above these numbers. */
-static void place(const int fds[8])
+static void place(const int fds[INIT_FDS])
 {
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < INIT_FDS; i++)
         must(dup2(fds[i], i) == i, "dup2");
-    syscall(SYS_close_range, 8, ~0U, 0);
+    syscall(SYS_close_range, INIT_FDS, ~0U, 0);
 }
 
 /* Does the launcher still live? The death signal tells only from now on, and getppid says 0 across a PID namespace; the

@@ -5,6 +5,7 @@
 #ifndef FORGE_RUNNER_H
 #define FORGE_RUNNER_H
 
+#include "init.h"
 #include "run/frames.h"
 #include <stdio.h>
 #include <sys/types.h>
@@ -41,6 +42,7 @@ typedef struct forge_runner_options_t {
 
 typedef struct forge_runner_t {
     forge_runner_options_t options;
+    forge_runner_bytes_t init;       /* forge-init, read at the start: its path means nothing to the user of the runs */
     forge_runner_bytes_t filters[2]; /* without and with fork */
     int cpus[FORGE_RUNNER_RUNS_MAX]; /* one for each place; -1: any */
     char why[FORGE_RUN_WHY_MAX];     /* what is missing; empty: code may be run */
@@ -50,6 +52,10 @@ typedef struct forge_runner_t {
 /* --- say.c: one line on standard error, which is httpd's error log --- */
 
 void forge_runner_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- clock.c --- */
+
+int64_t forge_runner_now_ms(void); /* of the monotonic clock */
 
 /* --- filter.c --- */
 
@@ -72,7 +78,7 @@ void forge_runner_views(const forge_runner_t *runner);
 
 typedef struct forge_runner_nest_t {
     const forge_runner_t *runner;
-    int fds[8];         /* by the numbers of init.h */
+    int fds[INIT_FDS];  /* by the numbers of init.h */
     int64_t file_bytes; /* of the writable folder */
     int cpu;            /* -1: any */
     bool execs;

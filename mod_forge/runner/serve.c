@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READERS_MAX    64          /* clients that have not handed over their job yet */
@@ -46,13 +45,6 @@ typedef struct server_t {
     int64_t done, refused, tested;
     bool stop;
 } server_t;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The client's frame is no longer needed, or the client is gone. */
 static void let_go(server_t *s, guest_t *g)
@@ -144,7 +136,7 @@ static bool take_job(server_t *s, size_t i)
     forge_run_status_t status = forge_runner_queue_arrive(&s->queue, entry);
     if (status != FORGE_RUN_OK)
         refuse(s, g, status, status == FORGE_RUN_UNAVAILABLE ? "its limits are more than the memory of all runs" : "");
-    g->since = now_ms();
+    g->since = forge_runner_now_ms();
     return status == FORGE_RUN_OK;
 }
 
@@ -194,7 +186,7 @@ static bool read_some(server_t *s, size_t i)
 static void be_launcher(server_t *s, guest_t *g, pid_t parent)
 {
     sigset_t none;
-    int64_t waited = now_ms() - g->since;
+    int64_t waited = forge_runner_now_ms() - g->since;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
@@ -263,7 +255,7 @@ static void welcome(server_t *s)
         if (fd < 0)
             return;
         size_t i = s->queue.count++;
-        s->guests[i] = (guest_t){.fd = fd, .since = now_ms()};
+        s->guests[i] = (guest_t){.fd = fd, .since = forge_runner_now_ms()};
         s->queue.entries[i] = (forge_runner_entry_t){.stage = FORGE_RUNNER_READING};
     }
 }
@@ -272,7 +264,7 @@ static void welcome(server_t *s)
 static bool still_here(server_t *s, size_t i, short events)
 {
     if (s->queue.entries[i].stage == FORGE_RUNNER_READING)
-        return events ? read_some(s, i) : now_ms() - s->guests[i].since < READ_MS;
+        return events ? read_some(s, i) : forge_runner_now_ms() - s->guests[i].since < READ_MS;
     return s->queue.entries[i].stage == FORGE_RUNNER_RUNNING || !events;
 }
 
@@ -291,9 +283,9 @@ static void turn(server_t *s)
     take_signals(s);
     welcome(s);
     start_waiting(s);
-    if (*s->runner->why && now_ms() - s->tested > AGAIN_MS) {
+    if (*s->runner->why && forge_runner_now_ms() - s->tested > AGAIN_MS) {
         forge_runner_check(s->runner, NULL);
-        s->tested = now_ms();
+        s->tested = forge_runner_now_ms();
     }
 }
 
@@ -304,7 +296,7 @@ int forge_runner_serve(forge_runner_t *runner, int listening)
                   .listening = listening,
                   .room = (size_t)(o->queue + o->runs + READERS_MAX),
                   .queue = {.queue_max = o->queue, .share_max = o->share, .memory_max_kb = o->memory_mb * 1024},
-                  .tested = now_ms()};
+                  .tested = forge_runner_now_ms()};
     sigset_t heard;
     sigemptyset(&heard);
     sigaddset(&heard, SIGCHLD);
