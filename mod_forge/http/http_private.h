@@ -135,6 +135,25 @@ bool forge_http_pump_can(const forge_req_t *q);
 int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
 void forge_http_pump_wake(void); /* something has changed in this process: ask all that wait. From any thread */
 
+/* --- executor.c: programs that an external executor runs, one call each --- */
+
+typedef struct forge_order_t forge_order_t;
+/* Begins it. FORGE_E_SANDBOX_UNAVAILABLE while the executor is left alone, FORGE_E_EXECUTION_QUEUE_FULL when too many
+ * calls of this process are under way. It ends with the request's pool. */
+forge_status_t forge_http_order(forge_req_t *q, const forge_run_job_t *job, forge_order_t **order);
+int forge_http_order_fd(const forge_order_t *order); /* can be read when there is something to take */
+typedef enum forge_delivery_of_order_t {
+    FORGE_ORDER_WAITS,
+    FORGE_ORDER_DONE,
+    FORGE_ORDER_UNSENT, /* may be given once more */
+    FORGE_ORDER_LATE,
+    FORGE_ORDER_BROKEN
+} forge_delivery_of_order_t;
+/* At most `most` bytes of each output are taken. It is over after anything but FORGE_ORDER_WAITS. */
+forge_delivery_of_order_t forge_http_order_take(forge_order_t *order, int64_t most, forge_run_result_t *result);
+void forge_http_order_cancel(forge_order_t *order);
+int forge_http_executor_breaker(const forge_req_t *q); /* of ForgeExecutorURL's host */
+
 /* --- runs.c --- */
 
 /* Goes on with a request: FORGE_OK when it was admitted, else why not. Returns what a handler returns. */

@@ -142,6 +142,24 @@ int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
 
+/* --- breakers.c: hosts that mostly fail are left alone for a while --- */
+
+typedef enum forge_breaker_state_t {
+    FORGE_BREAKER_CLOSED, /* calls may be made */
+    FORGE_BREAKER_HALF_OPEN,
+    FORGE_BREAKER_OPEN
+} forge_breaker_state_t;
+/* The breaker of a host ("runner.example.org:443"), shared by all children; -1 when there is no room: it never opens.
+ */
+int forge_live_breaker(forge_live_t *live, const char *host);
+/* Whether a call may be made. While it is open only one may every ten seconds, whose outcome decides. Each call that
+ * was allowed is told of, or given up. */
+bool forge_live_breaker_allows(forge_live_t *live, int which);
+/* It opens when five calls or more were made within ten seconds, and half of them or more failed. */
+void forge_live_breaker_told(forge_live_t *live, int which, bool good);
+void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
+forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
+
 /* --- steady.c: the clock of revocations --- */
 
 /* A time that steps of the wall clock do not move forwards, for all children the same; at first it is the wall clock's.

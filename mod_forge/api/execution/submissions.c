@@ -294,8 +294,12 @@ static forge_status_t submission_list(forge_req_t *q)
     return forge_reply_list(q, &forge_store_submissions_list, rows, total);
 }
 
-static const forge_status_t errors[] = {FORGE_E_CONFLICT, FORGE_E_EXECUTION_SHARE, FORGE_E_EXECUTION_QUEUE_FULL,
-                                        FORGE_E_SANDBOX_UNAVAILABLE, FORGE_OK};
+static const forge_status_t errors[] = {FORGE_E_CONFLICT,
+                                        FORGE_E_BAD_GATEWAY,
+                                        FORGE_E_EXECUTION_SHARE,
+                                        FORGE_E_EXECUTION_QUEUE_FULL,
+                                        FORGE_E_SANDBOX_UNAVAILABLE,
+                                        FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {
