@@ -17,15 +17,15 @@
     "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = " caller "::bigint)))"
 
-/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL:
- * nothing matches. Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops
+/* Each word of the text as a prefix, split at the same blanks as in the generated column. A text without a word is
+ * NULL, which matches nothing. Quotes and operators do no harm: plainto_tsquery writes them as plain lexemes, or drops
  * them. */
 #define WORDS(text) \
     "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \
     " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
 
-/* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk
- * along the order's index looks cheaper than the GIN index, and that walk visits every course when the word is rare. */
+/* q stands twice, so that the planner multiplies its guess. A single prefix is guessed to be so common that a walk
+ * along the order's index looks cheaper than the GIN index; for a rare word that walk visits every course. */
 static const forge_list_filter_t filters[] = {
     {"q", "c.search @@ " WORDS("$%d") " AND c.search @@ " WORDS("$%d")},
     {"difficulty", "c.difficulty = $%d"},
@@ -61,8 +61,8 @@ static const forge_stmt_t course_create = {
     "SELECT $3, coalesce($4, ''), coalesce($5, 'beginner'), coalesce($6, 'published'), $7::bigint, $1::bigint "
     "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE};
 
-/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or not
- * for these eyes. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
+/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or
+ * hidden from the caller. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
 static const forge_stmt_t course_update = {
     "course_update",
     "WITH found AS ("

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/learning: courses, who takes them, and achievements (SPEC 6, 8).
+ * Interface of store/learning: courses, who takes them, and achievements (SPEC 6, 8).
  */
 #ifndef FORGE_STORE_LEARNING_H
 #define FORGE_STORE_LEARNING_H

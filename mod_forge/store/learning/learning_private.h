@@ -7,8 +7,8 @@
 #include "learning.h"
 #include "store/engine/store_private.h"
 
-/* Which courses (called c) a known account sees. Courses of no organisation and of one's own organisations: what is
- * published, and one's own drafts. Whoever has left an organisation sees nothing of it any more, not even what they
+/* Which courses (called c) somebody with an account sees: of no organisation, and of their own organisations, what is
+ * published and their own drafts. Somebody who has left an organisation sees nothing of it any more, not even what they
  * made. The sub-select runs once a statement, not once a row, so that the order's index drives the scan. */
 #define FORGE_COURSE_KNOWN(caller) \
     "((c.organization_id IS NULL OR c.organization_id = ANY (ARRAY(" \
@@ -18,9 +18,9 @@
 /* What is left of that for somebody without an account. */
 #define FORGE_COURSE_OPEN "(c.organization_id IS NULL AND c.status = 'published')"
 
-/* The rule for every caller at once; administrators see all. Only where a course is changed: PostgreSQL would plan a
- * read anew at each execution, since a plan for one kind of caller costs less than the one that fits them all. What is
- * read often has a statement for each kind. */
+/* The rule for all callers; administrators see everything. Only statements that change a course use it. PostgreSQL
+ * would plan a read anew at each execution, because a plan for one kind of caller costs less than the one that fits
+ * them all; so frequent reads have a statement for each kind. */
 #define FORGE_COURSE_VISIBLE(caller, admin) "(" FORGE_COURSE_KNOWN(caller) " OR " admin "::boolean)"
 
 #endif
