@@ -3,6 +3,7 @@
  */
 #include "schema.h"
 #include "store/learning/learning.h"
+#include "store/operations/operations.h"
 
 static forge_rows_t *rows;
 
@@ -181,6 +182,26 @@ START_TEST(completions_follow_what_is_published)
     ck_assert_str_eq(awards(), "2:Whole");
     sql("UPDATE forge.lessons SET published = false WHERE id = 1"); /* nothing is left: nobody completes nothing */
     ck_assert_str_eq(completions(), "1:2 2:2 2:3");
+}
+END_TEST
+
+/* Of many learners the first are looked at with what is taken out, the others by housekeeping, each once. */
+START_TEST(many_complete_step_by_step)
+{
+    rule("Whole", "course_completed", 1, "2");
+    sql("INSERT INTO forge.users (email, username, password_hash) SELECT n || '@many.org', 'many_' || n,"
+        " '" FORGE_TEST_HASH "' FROM generate_series(1, 1500) n;"
+        "INSERT INTO forge.lessons (course_id, module_id, title) VALUES (2, 2, 'D');"
+        "INSERT INTO forge.progress (user_id, lesson_id, status) SELECT u.id, 3, 'completed' FROM forge.users u"
+        " WHERE u.username LIKE 'many%'");
+    sql("UPDATE forge.lessons SET published = false WHERE title = 'D'");
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.course_completions"), "1000");
+    MUST(LEARNER, .lesson_id = "3", DONE); /* who comes now needs no housekeeping */
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.course_completions"), "1001");
+    ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_OK);
+    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.course_completions) || ' ' || (SELECT count(*) FROM "
+                         "forge.user_achievements) || ' ' || (SELECT count(*) FROM forge.shrunk_courses)"),
+                     "1501 1501 0");
 }
 END_TEST
 
@@ -479,6 +500,7 @@ Suite *forge_test_store_progress(void)
     tcase_add_test(tc, the_rules_hold_under_parallel_writers);
     tcase_add_test(tc, a_course_is_completed_when_all_of_it_is);
     tcase_add_test(tc, completions_follow_what_is_published);
+    tcase_add_test(tc, many_complete_step_by_step);
     tcase_add_test(tc, a_module_that_goes_takes_its_lessons_out);
     tcase_add_test(tc, who_completes_at_once_completes);
     tcase_add_test(tc, rules_are_met_once);
