@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/: one file per resource, each with its fields, handlers and route table. Nothing here but the list of the
- * tables.
+ * Interface of api/: one file per resource, each with its fields, handlers and route table. Nothing here but the list
+ * of the tables.
  */
 #ifndef FORGE_API_H
 #define FORGE_API_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of config/: the values of the directives, merged per server and per location. The types are opaque; use these
- * getters. The directives themselves are rows of directives.def.
+ * Interface of config/: the values of the directives, merged per server and per location. The types are opaque; use
+ * these getters. The directives themselves are rows of directives.def.
  */
 #ifndef FORGE_CONFIG_H
 #define FORGE_CONFIG_H

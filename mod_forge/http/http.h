@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and
- * store/, leaves its answer with one of the reply functions and returns a status; it never writes to the socket.
+ * Interface of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/
+ * and store/, leaves its answer with one of the reply functions and returns a status; it never writes to the socket.
  */
 #ifndef FORGE_HTTP_H
 #define FORGE_HTTP_H
@@ -105,7 +105,7 @@ bool forge_reply_packs(forge_req_t *q);
  * takes it. FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
-forge_status_t forge_reply_kept(forge_req_t *q); /* an .again that asks nothing and always has the answer itself kept */
+forge_status_t forge_reply_kept(forge_req_t *q); /* for an .again that has nothing to ask: the kept answer is given */
 /* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says
  * in *more whether another one follows; it has a connection for that piece alone, and p ends with it. The first piece
  * is made at once, so that its failure is still an answer; when a later one fails the connection ends in the middle of

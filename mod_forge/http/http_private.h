@@ -57,9 +57,16 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 
 /* --- problem.c --- */
 
-/* The problem document of a status as bytes. */
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status,
-                              int http, const char *detail, const forge_faults_t *faults);
+/* What a problem document says. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the
+ * table, of the other two nothing. */
+typedef struct forge_problem_t {
+    forge_status_t status;
+    int http; /* the status of the answer, which Apache may have chosen */
+    const char *request_id, *instance, *detail;
+    const forge_faults_t *faults;
+} forge_problem_t;
+/* The document as bytes. */
+void forge_http_problem_write(forge_buf_t *b, const forge_problem_t *problem);
 
 /* --- send.c: the only place that writes an answer --- */
 
@@ -77,8 +84,13 @@ void forge_http_linger_send(struct request_rec *r, apr_size_t len);
  * the client must have read it, or it is cut off. What is not in memory (a file) has the deadline alone. False: there
  * is no room. Small answers are of no account. */
 bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory);
+/* Whether the answer to this question found no room a moment ago, and would find none now. */
+bool forge_http_flight_hopeless(forge_req_t *q);
 /* Cuts off who is late. True while there is anything to watch: ask again soon. */
 bool forge_http_flight_watch(void);
+
+/* The status for an answer that finds no room; says so in the problem. */
+forge_status_t forge_http_crowded(forge_req_t *q);
 
 /* --- stream.c --- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of net/: outbound calls. No other room includes libcurl.
+ * Interface of net/: outbound calls. No other room includes libcurl.
  */
 #ifndef FORGE_NET_H
 #define FORGE_NET_H

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: includes point downwards only (mod_forge/README.md, "The rooms"), families know each other by their doors alone, and each library is
+# Guard: includes point downwards only (mod_forge/README.md, "The rooms"), families know each other by their interface headers alone, and each library is
 # included in its one room.
 # shellcheck disable=SC2013
 cd "${1:-.}" || exit 2
@@ -24,7 +24,7 @@ allowed() {
     esac
 }
 
-# Families of one layer that a family may enter, by their doors, besides what the layer shares.
+# Families of one layer that a family may enter, by their interface headers, besides what the layer shares.
 families() {
     case "$1" in
         api/users | api/organizations) echo "identity" ;;
@@ -50,7 +50,7 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         case "$header" in
             forge.h | errors.def) continue ;;
             ../*) wrong "$file includes \"$header\": name it by its path from mod_forge/"; continue ;;
-            */*) other=${header%%/*} place=$(dirname "$header") door=$(basename "$header") ;;
+            */*) other=${header%%/*} place=$(dirname "$header") interface=$(basename "$header") ;;
             *) continue ;;
         esac
         if [ "$other" != "$room" ]; then
@@ -67,7 +67,7 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         [ "$place" = "$folder" ] || [ "$place" = "$room" ] || { [ "$other" = "$room" ] && shared_by_all "$place"; } && continue
         case "$header" in
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
-            *) [ "$door" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their door, $place/$(basename "$place").h" ;;
+            *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac
     done
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$file"); do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /courses: the catalogue. Anyone reads what is published; the owner or an administrator changes it.
+ * /courses: the catalogue. Anyone reads what is published; its owner or an administrator changes it.
  */
 #include "api/api.h"
 #include "core/wire/wire.h"
@@ -35,7 +35,7 @@ static const forge_field_t course_fields[] = {
 const forge_shape_t forge_api_course = {"Course", course_fields};
 
 static const forge_field_t course_query_fields[] = {
-    {"q", FORGE_T_TEXT, 0, 1, 200, .example = "graphs", .help = "words in title or description"},
+    {"q", FORGE_T_TEXT, 0, 1, 200, .format = "search", .example = "graphs", .help = "words in title or description"},
     {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .example = "beginner", .help = "only this level"},
     {"instructor_id", FORGE_T_INT, .min = 1, .example = "2", .help = "only courses of this account"},
     {"organization_id", FORGE_T_INT, .min = 1, .example = "3", .help = "only courses of this organisation"},

@@ -12,8 +12,8 @@
     "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = " caller "::bigint)))"
 
-/* q stands twice so that the planner multiplies its guess for one: a prefix alone is guessed so common that a walk
- * along the order's index looks cheaper than the GIN index, and that walk visits every course when the word is rare. */
+/* q stands twice, so that the planner multiplies its guess. A single prefix is guessed to be so common that a walk
+ * along the order's index looks cheaper than the GIN index; for a rare word that walk visits every course. */
 static const forge_list_filter_t filters[] = {
     {"q", "c.search @@ " FORGE_WORDS("$%d") " AND c.search @@ " FORGE_WORDS("$%d")},
     {"difficulty", "c.difficulty = $%d"},
@@ -51,8 +51,8 @@ static const forge_stmt_t course_create = {
     " coalesce($8, 'UTC') "
     "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " FORGE_COURSE};
 
-/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or not
- * for these eyes. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
+/* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or
+ * hidden from the caller. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
 static const forge_stmt_t course_update = {
     "course_update",
     "WITH found AS ("

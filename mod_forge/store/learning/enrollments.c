@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who takes a course: one enrols oneself, in courses that one can see.
+ * Who takes a course: people enrol themselves, in courses that they can see.
  */
 #include "learning_private.h"
 
@@ -30,7 +30,7 @@ static const forge_stmt_t enroll = {
     " FROM course k LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = k.id AND e.user_id ="
     " $1::bigint"};
 
-/* Who is enrolled gets out, also when the course is closed to them meanwhile. */
+/* Somebody who is enrolled can leave, even if the course was closed to them meanwhile. */
 static const forge_stmt_t unenroll = {
     "unenroll",
     "WITH gone AS (DELETE FROM forge.enrollments e WHERE e.course_id = $3::bigint AND e.user_id = $1::bigint RETURNING"
@@ -54,7 +54,7 @@ forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_act
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f",
                                          forge_util_itoa(p, course_id), forge_store_ip(p, by->ip), by->request_id);
-    /* No time: a twin committed after our snapshot; the next one sees it. */
+    /* No time: a twin was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         forge_status_t status = forge_store_run(db, p, &enroll, args, rows);
         if (status == FORGE_E_BAD_REFERENCE) /* the course or the account went away meanwhile */
