@@ -114,17 +114,20 @@ ALTER TABLE forge.achievements ADD CONSTRAINT achievements_rule_course_once
 -- --- progress earns ---
 
 -- Two who write progress of one account take turns, so that the second sees what the first has completed; and so do they with whoever
--- takes lessons out of the course. Always the course before the account, and both before the progress itself.
+-- takes lessons out of the course. The order is that in which lessons and exercises are deleted: first they, then the course (course_shrank),
+-- then the account, and then the progress itself.
 CREATE FUNCTION forge.turn_of_progress() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'progress is written in READ COMMITTED transactions only' USING ERRCODE = 'invalid_transaction_state';
     END IF;
+    PERFORM FROM forge.lessons l WHERE l.id = NEW.lesson_id FOR KEY SHARE;
+    PERFORM FROM forge.exercises e WHERE e.id = NEW.exercise_id FOR KEY SHARE;
     PERFORM FROM forge.courses c WHERE c.id = NEW.course_id FOR KEY SHARE;
     PERFORM FROM forge.users u WHERE u.id = NEW.user_id FOR NO KEY UPDATE;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION forge.turn_of_progress() IS 'BEFORE INSERT, also of one that turns into an update: locks course and account';
+COMMENT ON FUNCTION forge.turn_of_progress() IS 'BEFORE INSERT, also of one that turns into an update: locks what it is about and the account';
 CREATE TRIGGER turn BEFORE INSERT ON forge.progress FOR EACH ROW EXECUTE FUNCTION forge.turn_of_progress();
 
 -- After the days of learning were counted, which is done row by row. Taking the client's own data away, as erasure does, earns nothing.
