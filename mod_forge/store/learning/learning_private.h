@@ -57,8 +57,8 @@ const char *forge_store_course_admin(const forge_actor_t *by);
 /* What a statement about a course decided, in its column _outcome, as a status; without rows FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_course_judged(const forge_rows_t *rows);
 
-/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL:
- * nothing matches. Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops
+/* Each word of the text as a prefix, split at the same blanks as in the generated column. A text without a word is
+ * NULL, which matches nothing. Quotes and operators do no harm: plainto_tsquery writes them as plain lexemes, or drops
  * them. */
 #define FORGE_WORDS(text) \
     "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \
