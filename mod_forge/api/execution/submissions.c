@@ -37,6 +37,8 @@ static const forge_field_t submission_fields[] = {
     {"passed", FORGE_T_BOOL, FORGE_F_NULLABLE, .example = "true", .help = "it passed all tests"},
     {"score", FORGE_T_INT, FORGE_F_NULLABLE, .example = "100", .help = "per cent of the points"},
     {"results", FORGE_T_ARRAY, FORGE_F_NULLABLE, .fields = result_fields, .help = "one for each test, in their order"},
+    {"exercise_version", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "3",
+     .help = "of the exercise by whose tests it was judged"},
     {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was submitted"},
     {"judged_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "when it was judged"},
     {.name = NULL},
@@ -65,7 +67,7 @@ static const forge_shape_t query = {"ExerciseSubmissionQuery", query_fields};
 /* What .prepare leaves for .handle. */
 typedef struct task_t {
     const forge_json_t *tests;
-    const char *version;
+    apr_int64_t version; /* of the exercise */
 } task_t;
 
 /* --- before the runs --- */
@@ -107,10 +109,10 @@ static forge_status_t submission_prepare(forge_req_t *q)
     task_t *task = q->prepared = apr_pcalloc(q->pool, sizeof(*task));
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_exercise_to_judge(db, q->pool, &by, q->ids[0], &rows));
+    FORGE_TRY(forge_store_exercise_to_run(db, q->pool, &by, q->ids[0], &rows));
     const char *language = apr_pstrdup(q->pool, forge_store_rows_text(rows, 0, "language"));
     const forge_run_limits_t limits = limits_of(q, parsed(q, rows, "limits"));
-    task->version = apr_pstrdup(q->pool, forge_store_rows_text(rows, 0, "version"));
+    task->version = forge_store_rows_int(rows, 0, "version", 0);
     task->tests = parsed(q, rows, "tests");
     if (!forge_run_language_known(language) || !forge_config_language(q->config, language))
         return forge_fail_detail(q, FORGE_E_SANDBOX_UNAVAILABLE, "programs in this language are not run here");
@@ -205,7 +207,7 @@ static void put_result(forge_buf_t *b, const forge_run_result_t *run, const forg
 }
 
 /* Tests that give no points at all count alike. */
-static void score(forge_req_t *q, const task_t *task, forge_submission_in_t *in)
+static void score(forge_req_t *q, const task_t *task, forge_judged_t *in)
 {
     apr_int64_t points = 0, all = 0, passed = 0, count = (apr_int64_t)forge_util_json_size(task->tests);
     for (apr_int64_t i = 0; i < count; i++) {
@@ -218,7 +220,7 @@ static void score(forge_req_t *q, const task_t *task, forge_submission_in_t *in)
         passed += good;
     }
     in->passed = passed == count;
-    in->score = in->passed ? 100 : all ? points * 100 / all : passed * 100 / count;
+    in->score = (int)(in->passed ? 100 : all ? points * 100 / all : passed * 100 / count);
 }
 
 /* A sandbox that failed has judged nothing. */
@@ -236,7 +238,7 @@ static forge_status_t submission_create(forge_req_t *q)
     forge_rows_t *rows;
     const task_t *task = q->prepared;
     const forge_actor_t by = forge_api_actor(q);
-    forge_submission_in_t in = {.code = forge_core_input_text(q->body, "code"), .version = task->version};
+    forge_judged_t in = {.code = forge_core_input_text(q->body, "code"), .version = task->version};
     forge_buf_t *b = forge_util_buf_make(q->pool, 4096, RESULTS_MAX);
     if (sandbox_failed(q))
         return FORGE_E_SANDBOX_UNAVAILABLE;
@@ -250,7 +252,7 @@ static forge_status_t submission_create(forge_req_t *q)
     in.results = apr_pstrmemdup(q->pool, b->data, b->len);
     score(q, task, &in);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_submission_create(db, q->pool, &by, q->ids[0], &in, &rows));
+    FORGE_TRY(forge_store_submission_judged(db, q->pool, &by, q->ids[0], &in, &rows));
     return forge_reply_created(q, rows,
                                apr_psprintf(q->pool, "/api/v1/exercises/%" APR_INT64_T_FMT "/submissions", q->ids[0]));
 }
@@ -289,7 +291,7 @@ static forge_status_t submission_list(forge_req_t *q)
     FORGE_TRY(forge_api_list_rows(q, &forge_store_submissions_list, base, &rows, &total));
     if (forge_store_rows_count(rows) == 0) {
         FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_exercise_to_judge(db, q->pool, &by, q->ids[0], &seen));
+        FORGE_TRY(forge_store_exercise_to_run(db, q->pool, &by, q->ids[0], &seen));
     }
     return forge_reply_list(q, &forge_store_submissions_list, rows, total);
 }

@@ -7,10 +7,6 @@
 
 /* clang-format off */
 
-#define SUBMISSION \
-    "s.id, s.exercise_id, s.user_id, s.status, s.passed, s.score, s.results, s.exercise_version, s.created_at," \
-    " s.judged_at"
-
 /* The trigger monotone keeps what is better than this. */
 #define PROGRESS \
     "reached AS (" \
@@ -28,7 +24,7 @@ static const forge_stmt_t submission_judged = {
     "  exercise_version, judged_at)"
     " VALUES ($1::bigint, $2::bigint, $3, 'done', $4::boolean, $5::integer, $6::jsonb, $7::bigint, now())"
     " RETURNING *), " PROGRESS
-    " SELECT " SUBMISSION " FROM judged s"};
+    " SELECT " FORGE_SUBMISSION " FROM judged s"};
 
 /* $1 submission, $2 passed, $3 score, $4 results, $5 version of the exercise. */
 static const forge_stmt_t submission_rejudged = {
@@ -37,7 +33,7 @@ static const forge_stmt_t submission_rejudged = {
     " UPDATE forge.exercise_submissions SET status = 'done', passed = $2::boolean, score = $3::integer,"
     "  results = $4::jsonb, exercise_version = $5::bigint, judged_at = now()"
     " WHERE id = $1::bigint RETURNING *), " PROGRESS
-    " SELECT " SUBMISSION " FROM judged s"};
+    " SELECT " FORGE_SUBMISSION " FROM judged s"};
 
 /* clang-format on */
 

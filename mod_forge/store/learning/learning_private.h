@@ -41,6 +41,11 @@
 #define FORGE_COURSE_SEEN FORGE_COURSE_CTE("")
 #define FORGE_COURSE_HELD FORGE_COURSE_CTE(" FOR NO KEY UPDATE")
 
+/* The members of a submission to an exercise; it is called s in every statement. */
+#define FORGE_SUBMISSION \
+    "s.id, s.exercise_id, s.user_id, s.status, s.passed, s.score, s.results, s.exercise_version, s.created_at," \
+    " s.judged_at"
+
 /* What a course (called c) has to complete: its published lessons and exercises. `columns` are those of the lessons (l)
  * or of the exercises (x). */
 #define FORGE_LESSONS_OPEN(columns, course) \
