@@ -23,4 +23,14 @@
  * them all; so frequent reads have a statement for each kind. */
 #define FORGE_COURSE_VISIBLE(caller, admin) "(" FORGE_COURSE_KNOWN(caller) " OR " admin "::boolean)"
 
+/* The course of a request for what its students do: a CTE called course, without a row when the caller does not see it.
+ * $1 caller, $2 administrator, $3 course. */
+#define FORGE_COURSE_TAKEN \
+    "course AS (SELECT c.id, c.timezone, (c.instructor_id IS NOT DISTINCT FROM $1::bigint OR $2::boolean) AS owned," \
+    " EXISTS (SELECT FROM forge.enrollments e WHERE e.course_id = c.id AND e.user_id = $1::bigint) AS enrolled" \
+    " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") ")"
+
+/* What such a statement decided, in its column _outcome; without rows FORGE_E_NOT_FOUND: assignments.c. */
+forge_status_t forge_store_assignment_judged(const forge_rows_t *rows);
+
 #endif
