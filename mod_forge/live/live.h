@@ -172,9 +172,11 @@ void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
 /* Reports that everything committed before `asked` (forge_util_monotonic) is in the table. False if another process
  * listens now. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
-/* Reports which database the listener found, before it loads. If it is another one than before (a fail-over, a restored
- * copy), all that was known of the realm is forgotten: numbers of sessions and accounts may be given anew. */
-void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system);
+/* Reports which database the listener found, and how far its log is written, before it loads and from then on. If it is
+ * another one than before (a fail-over, a restored copy), or its log has become shorter (a machine went back to a
+ * snapshot of itself), all that was known of the realm is forgotten: numbers of sessions and accounts may be given
+ * anew. Does nothing if another process listens. */
+void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system, apr_uint64_t written);
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);

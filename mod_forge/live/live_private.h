@@ -163,6 +163,7 @@ typedef struct forge_live_realm_t {
     uint64_t heard;  /* 0: never loaded */
     uint64_t system; /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;    /* how often it was replaced: part of each key, so that older entries are found no more */
+    uint64_t written; /* how far its log was, at most */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The clock of revocations (steady.c), in microseconds. */

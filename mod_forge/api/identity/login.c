@@ -42,7 +42,7 @@ static bool has_fault(const forge_faults_t *faults, const char *pointer)
 static const char *username_typed(forge_req_t *q)
 {
     const char *name = forge_core_input_text(q->body, "username");
-    return name ? forge_core_username_trim(q->pool, name, strlen(name)) : NULL;
+    return name ? forge_core_trimmed(q->pool, name, strlen(name)) : NULL;
 }
 
 /* The name that logs in, and every fault of the body at once. */

@@ -3,8 +3,7 @@
  */
 #include "api/api.h"
 #include "core/wire/wire.h"
-#include "store/learning/learning.h"
-#include "api/shared.h"
+#include "learning.h"
 
 /* clang-format off */
 static const forge_field_t exercise_fields[] = {

@@ -3,8 +3,7 @@
  */
 #include "api/api.h"
 #include "core/wire/wire.h"
-#include "store/learning/learning.h"
-#include "api/shared.h"
+#include "learning.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -112,8 +111,7 @@ static forge_status_t assignment_create(forge_req_t *q)
     FORGE_TRY(due_read(q, &in.due));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_assignment_create(db, q->pool, &by, q->ids[0], &in, &rows));
-    return forge_reply_created(
-        q, rows, apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), "/assignments", NULL));
+    return forge_reply_created(q, rows, forge_api_course_path(q, "assignments"));
 }
 
 static forge_status_t assignment_read_one(forge_req_t *q, apr_int64_t id)
@@ -135,10 +133,7 @@ static forge_status_t assignment_get(forge_req_t *q)
 /* Whoever has handed the course on meanwhile may not have the answer again. */
 static forge_status_t assignment_again(forge_req_t *q)
 {
-    forge_db_t *db;
-    const forge_actor_t by = forge_api_actor(q);
-    FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_may(db, q->pool, &by, q->ids, true, NULL));
+    FORGE_TRY(forge_api_course_owned(q));
     return assignment_read_one(q, q->made);
 }
 

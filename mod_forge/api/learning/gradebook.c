@@ -4,8 +4,7 @@
 #include "api/api.h"
 #include "core/wire/csv.h"
 #include "core/wire/wire.h"
-#include "store/learning/learning.h"
-#include "api/shared.h"
+#include "learning.h"
 
 #include <apr_strings.h>
 #include <string.h>

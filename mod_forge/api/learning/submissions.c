@@ -3,8 +3,7 @@
  */
 #include "api/api.h"
 #include "core/wire/wire.h"
-#include "store/learning/learning.h"
-#include "api/shared.h"
+#include "learning.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -71,8 +70,8 @@ static forge_status_t submission_list(forge_req_t *q)
 /* /api/v1/courses/{id}/assignments/{assignment_id}/submissions of this request. */
 static const char *collection(forge_req_t *q)
 {
-    return apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), "/assignments/",
-                       forge_util_itoa(q->pool, q->ids[1]), "/submissions", NULL);
+    return apr_pstrcat(q->pool, forge_api_course_path(q, "assignments"), "/", forge_util_itoa(q->pool, q->ids[1]),
+                       "/submissions", NULL);
 }
 
 static forge_status_t submission_create(forge_req_t *q)

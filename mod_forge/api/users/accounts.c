@@ -40,7 +40,7 @@ static const forge_field_t profile_fields[] = {
 static const forge_shape_t profile = {"Profile", profile_fields};
 
 static const forge_field_t account_query_fields[] = {
-    {"q", FORGE_T_TEXT, 0, 1, 200, .example = "lovelace",
+    {"q", FORGE_T_TEXT, 0, 1, 200, .format = "search", .example = "lovelace",
      .help = "part of username, name or e-mail address, without regard to case"},
     {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student",
      .help = "only accounts with this role"},

@@ -191,7 +191,7 @@ static void judge(forge_req_t *q, entry_t *e)
     else if (!forge_core_email_normalize(q->pool, e->email, strlen(e->email), &e->shown, &e->key, &why))
         refuse(e, "format", apr_pstrcat(q->pool, "email must be an e-mail address: ", why, NULL));
     if (e->username)
-        e->username = forge_core_username_trim(q->pool, e->username, strlen(e->username));
+        e->username = forge_core_trimmed(q->pool, e->username, strlen(e->username));
     if (e->username && !forge_core_username_valid(e->username, strlen(e->username)))
         refuse(e, "format", "username must be 3 to 30 letters of the English alphabet, digits or underscores");
     if (e->full_name && !full_name_good(e->full_name))

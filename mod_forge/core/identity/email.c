@@ -200,7 +200,7 @@ const char *forge_core_email_wire(apr_pool_t *p, const char *shown, const char *
                                                             : NULL;
 }
 
-const char *forge_core_username_trim(apr_pool_t *p, const char *name, apr_size_t len)
+const char *forge_core_trimmed(apr_pool_t *p, const char *name, apr_size_t len)
 {
     while (len > 0 && is_blank(*name))
         name++, len--;

@@ -152,9 +152,9 @@ bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len
                                 const char **why);
 /* The address as mail servers take it: local part as typed, domain as A-labels. NULL, and *why, when it is none. */
 const char *forge_core_email_wire(apr_pool_t *p, const char *shown, const char **why);
+/* A name without the blanks at its edges, in the pool: they come from forms and phones. */
+const char *forge_core_trimmed(apr_pool_t *p, const char *name, apr_size_t len);
 /* 3–30 of [A-Za-z0-9_], and not "deleted_" with a number, as erased accounts are called. */
-/* Without the blanks at its edges, in the pool. */
-const char *forge_core_username_trim(apr_pool_t *p, const char *name, apr_size_t len);
 bool forge_core_username_valid(const char *name, apr_size_t len);
 /* A username made from an e-mail's local part: letters, digits, '_' kept, 3..24 characters, plus '_' and `suffix` when
  * that is not empty.

@@ -54,7 +54,7 @@ static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         forge_util_json_put_text(schema, "pattern", "^[A-Za-z0-9_]+$");
     else if (strcmp(format, "line") == 0)
         forge_util_json_put_text(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
-    else if (*format)
+    else if (*format && strcmp(format, "search") != 0)
         forge_util_json_put_text(schema, "format", format);
     if (f->min > 0)
         forge_util_json_put_int(schema, "minLength", f->min);

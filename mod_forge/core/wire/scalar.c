@@ -182,8 +182,8 @@ bool forge_core_scalar_text(const check_t *c, const forge_field_t *f, slot_t *sl
     apr_size_t points;
     if (memchr(text, 0, len))
         return forge_core_scalar_fault(c, "nul", "must not contain the character U+0000");
-    if (f->format && strcmp(f->format, "username") == 0) {
-        text = forge_core_username_trim(c->pool, text, len);
+    if (f->format && (strcmp(f->format, "username") == 0 || strcmp(f->format, "search") == 0)) {
+        text = forge_core_trimmed(c->pool, text, len);
         len = strlen(text);
     }
     if (!forge_util_utf8(text, len, &points))

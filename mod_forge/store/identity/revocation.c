@@ -51,6 +51,7 @@ struct forge_listener_t {
     char echo[40]; /* what we say to ourselves: no other listener says it */
     bool echoed;   /* it came back */
     const char *system;
+    apr_int64_t written; /* how far the database's log is */
 };
 
 static apr_status_t close_listener(void *conn)
@@ -134,17 +135,30 @@ static bool silent(forge_listener_t *l, const char *value, const char **why)
     return true;
 }
 
-/* "t" and the database's name: the session that listens, on a server that takes writes, and the same database as
- * before. */
+/* "system written": the same database as before, and its log has not become shorter. Says what is wrong. */
+static const char *replaced(forge_listener_t *l, const char *value)
+{
+    apr_size_t len = strcspn(value, " ");
+    apr_int64_t written = 0;
+    if (!value[len] || !forge_util_atoi(value + len + 1, strlen(value + len + 1), &written))
+        return "the database does not say how far its log is";
+    if (l->system && (strlen(l->system) != len || memcmp(l->system, value, len) != 0))
+        return "the database was replaced by another one";
+    if (written < l->written)
+        return "the database went back to an earlier state of itself";
+    if (!l->system)
+        l->system = apr_pstrmemdup(l->p, value, len);
+    l->written = written;
+    return NULL;
+}
+
+/* The session that listens, on a server that takes writes, and the same database as before. */
 static bool in_order(forge_listener_t *l, const char *value, const char **why)
 {
     *why = strcmp(value, "unwritable") == 0 ? "the server is a standby or read-only"
            : strcmp(value, "deaf") == 0     ? "this connection is not the one that listens; a pooler between here and "
                                               "the database must pool by session"
-           : l->system && strcmp(value, l->system) != 0 ? "the database was replaced by another one"
-                                                        : NULL;
-    if (!*why && !l->system)
-        l->system = apr_pstrdup(l->p, value);
+                                            : replaced(l, value);
     return !*why;
 }
 
@@ -249,10 +263,11 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
     return take(l, sent, LOAD_TIME, aloud, why);
 }
 
-static const char ping_sql[] = "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
-                               " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
-                               " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
-                               " ELSE " FORGE_SERVER_SYSTEM " END";
+static const char ping_sql[] =
+    "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
+    " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
+    " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
+    " ELSE (" FORGE_SERVER_SYSTEM ") || ' ' || pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint END";
 
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
@@ -263,6 +278,11 @@ bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 const char *forge_store_listener_system(const forge_listener_t *l)
 {
     return l->system;
+}
+
+apr_int64_t forge_store_listener_written(const forge_listener_t *l)
+{
+    return l->written;
 }
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)

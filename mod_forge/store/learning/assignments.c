@@ -89,54 +89,40 @@ static const forge_stmt_t assignment_delete = {
 
 /* clang-format on */
 
-forge_status_t forge_store_assignment_judged(const forge_rows_t *rows)
-{
-    static const forge_outcome_t outcomes[] = {
-        {"ok", FORGE_OK},
-        {"not_owner", FORGE_E_NOT_OWNER},
-        {"not_enrolled", FORGE_E_NOT_ENROLLED},
-        {"stale", FORGE_E_PRECONDITION_FAILED},
-        {"not_found", FORGE_E_NOT_FOUND},
-        {NULL, FORGE_OK},
-    };
-    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
-}
-
-/* The first two parameters of every statement here are the caller and whether they are an administrator. */
-#define CALLER(p, by) forge_util_itoa(p, (by)->id), (by)->admin ? "t" : "f"
-
 forge_status_t forge_store_course_may(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
                                       bool owners, bool *owned)
 {
     forge_rows_t *rows;
-    const forge_args_t args =
-        FORGE_ARGS(CALLER(p, by), forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]), owners ? "t" : "f");
+    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
+                                         forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]), owners ? "t" : "f");
     FORGE_TRY(forge_store_run(db, p, &course_may, args, &rows));
     if (owned)
         *owned = forge_store_rows_count(rows) > 0 && forge_store_rows_bool(rows, 0, "owned");
-    return forge_store_assignment_judged(rows);
+    return forge_store_course_judged(rows);
 }
 
 forge_status_t forge_store_assignment_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const apr_int64_t ids[2], forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(CALLER(p, by), forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]));
+    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
+                                         forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]));
     FORGE_TRY(forge_store_run(db, p, &assignment_get, args, rows));
-    return forge_store_assignment_judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_assignment_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                              apr_int64_t course_id, const forge_assignment_in_t *in,
                                              forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(CALLER(p, by), forge_util_itoa(p, course_id), in->title, in->description,
-                                         in->max_points, in->due.at, in->due.local);
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, course_id),
+                   in->title, in->description, in->max_points, in->due.at, in->due.local);
     forge_status_t status = forge_store_run(db, p, &assignment_create, args, rows);
     if (status == FORGE_E_BAD_REFERENCE) /* the course, or the account behind a good token, went away meanwhile */
         return strcmp(forge_store_constraint(db), "assignments_created_by_fkey") == 0 ? FORGE_E_INVALID_TOKEN
                                                                                       : FORGE_E_NOT_FOUND;
     FORGE_TRY(status);
-    return forge_store_assignment_judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_assignment_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
@@ -144,18 +130,19 @@ forge_status_t forge_store_assignment_update(forge_db_t *db, apr_pool_t *p, cons
                                              forge_rows_t **rows)
 {
     const forge_args_t args =
-        FORGE_ARGS(CALLER(p, by), forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]), change->patch.if_version,
-                   change->patch.members, change->due.sent ? "t" : "f", change->due.at, change->due.local);
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, ids[0]),
+                   forge_util_itoa(p, ids[1]), change->patch.if_version, change->patch.members,
+                   change->due.sent ? "t" : "f", change->due.at, change->due.local);
     FORGE_TRY(forge_store_run(db, p, &assignment_update, args, rows));
-    return forge_store_assignment_judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_assignment_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                              const apr_int64_t ids[2], const char *if_version)
 {
     forge_rows_t *rows;
-    const forge_args_t args =
-        FORGE_ARGS(CALLER(p, by), forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]), if_version);
+    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
+                                         forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]), if_version);
     FORGE_TRY(forge_store_run(db, p, &assignment_delete, args, &rows));
-    return forge_store_assignment_judged(rows);
+    return forge_store_course_judged(rows);
 }

@@ -86,34 +86,36 @@ static const forge_stmt_t grade_put = {
 forge_status_t forge_store_submission_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const apr_int64_t ids[3], forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, ids[0]),
-                                         forge_util_itoa(p, ids[1]), forge_util_itoa(p, ids[2]));
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, ids[0]),
+                   forge_util_itoa(p, ids[1]), forge_util_itoa(p, ids[2]));
     FORGE_TRY(forge_store_run(db, p, &submission_get, args, rows));
-    return forge_store_assignment_judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_submission_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                              const apr_int64_t ids[2], const char *content, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, ids[0]),
-                                         forge_util_itoa(p, ids[1]), content);
+    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
+                                         forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]), content);
     forge_status_t status = forge_store_run(db, p, &submission_create, args, rows);
     if (status == FORGE_E_BAD_REFERENCE) /* the assignment or the account went away meanwhile */
         return FORGE_E_NOT_FOUND;
     FORGE_TRY(status);
-    return forge_store_assignment_judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_grade_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[3],
                                      const forge_grade_in_t *in, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, ids[0]),
-                                         forge_util_itoa(p, ids[1]), forge_util_itoa(p, ids[2]), in->points,
-                                         in->feedback, in->if_version, forge_store_ip(p, by->ip), by->request_id);
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, ids[0]),
+                   forge_util_itoa(p, ids[1]), forge_util_itoa(p, ids[2]), in->points, in->feedback, in->if_version,
+                   forge_store_ip(p, by->ip), by->request_id);
     forge_status_t status = forge_store_run(db, p, &grade_put, args, rows);
     if (status == FORGE_E_BAD_REFERENCE)
         return strcmp(forge_store_constraint(db), "grades_graded_by_fkey") == 0 ? FORGE_E_INVALID_TOKEN
                                                                                 : FORGE_E_NOT_FOUND;
     FORGE_TRY(status);
-    return forge_store_assignment_judged(*rows);
+    return forge_store_course_judged(*rows);
 }

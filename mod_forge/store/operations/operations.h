@@ -16,6 +16,11 @@ forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_r
  * excess (rights against forge.app_rights: text, NULL is good). */
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
 
+/* How many connections a child of httpd does best with on this host, and the variable that says so to its
+ * configuration. */
+#define FORGE_CONNECTIONS_VARIABLE "FORGE_DB_CONNECTIONS"
+int forge_store_connections_usual(void);
+
 /* --- idempotency.c --- */
 
 #define FORGE_IDEMPOTENCY_HOURS 24 /* an answer is kept so long under its key */

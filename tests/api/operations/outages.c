@@ -138,7 +138,8 @@ START_TEST(children_end_in_spite_of_a_long_statement)
     bool waits = false;
     for (int tries = 0; tries < 400 && !waits; tries++) {
         pause_ms(50);
-        waits = atoi(sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")) > 0;
+        waits = atoi(sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                         " AND now() - query_start > interval '3 seconds'")) > 0; /* the others give up before */
     }
     ck_assert_msg(waits, "no task waits for the table");
     env_second_stop();
