@@ -4,8 +4,8 @@
 SET session_replication_role = replica;
 SET maintenance_work_mem = '512MB';
 INSERT INTO forge.courses (title, instructor_id) VALUES ('At size', :owner) RETURNING id AS course \gset
-INSERT INTO forge.users (email, username, password_hash)
-SELECT 's' || n || '@example.org', 'student_' || n, '$2b$12$' || repeat('a', 53) FROM generate_series(1, :students) n;
+INSERT INTO forge.users (email, email_key, username, password_hash)
+SELECT 's' || n || '@example.org', 's' || n || '@example.org', 'student_' || n, '$2b$12$' || repeat('a', 53) FROM generate_series(1, :students) n;
 INSERT INTO forge.enrollments (course_id, user_id) SELECT :course, id FROM forge.users WHERE username LIKE 'student\_%';
 INSERT INTO forge.learners (course_id, user_id, last_active_at, score)
 SELECT :course, user_id, now() - user_id % 60 * interval '1 day', CASE WHEN user_id % 5 > 0 THEN user_id * 7 % 101 END FROM forge.enrollments

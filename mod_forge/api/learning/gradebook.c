@@ -2,7 +2,6 @@
  * /courses/{id}/gradebook: the grades of all students, in pages of JSON, or all of it as a table for a spreadsheet.
  */
 #include "api/api.h"
-#include "core/wire/csv.h"
 #include "core/wire/wire.h"
 #include "learning.h"
 
@@ -47,7 +46,8 @@ static const forge_field_t query_fields[] = {
 static const forge_shape_t query = {.fields = query_fields};
 
 static const char sample[] =
-    "\"user_id\",\"username\",\"full_name\",\"Essay on trees #9\",\"exercise_score\",\"points\",\"max_points\",\"percent\"\r\n"
+    "\"user_id\",\"username\",\"full_name\",\"Essay on trees #9\","
+    "\"exercise_score\",\"points\",\"max_points\",\"percent\"\r\n"
     "\"7\",\"ada\",\"Ada Lovelace\",\"17\",\"88\",\"17\",\"20\",\"85\"\r\n";
 /* clang-format on */
 

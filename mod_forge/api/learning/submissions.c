@@ -10,7 +10,8 @@
 
 /* clang-format off */
 static const forge_field_t content_field[] = {
-    {"content", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200000, .example = "An AVL tree keeps …", .help = "what is handed in"},
+    {"content", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200000, .example = "An AVL tree keeps …",
+     .help = "what is handed in"},
     {.name = NULL},
 };
 static const forge_shape_t content_body = {.fields = content_field};

@@ -55,10 +55,12 @@ static const forge_stmt_t submission_create = {
     " ELSE 'ok' END AS _outcome FROM course k LEFT JOIN found a ON true LEFT JOIN made s ON true"
     " LEFT JOIN forge.users u ON u.id = s.user_id LEFT JOIN forge.grades g ON g.submission_id = s.id"};
 
+/* $8 versions. */
+#define FITS(version) "($8::text IS NULL OR " version " + 1 = ANY ($8::bigint[]))"
+
 /* The grade that is there is locked before it is judged; one that another gives meanwhile is met by ON CONFLICT and
  * judged there. $1 caller, $2 administrator, $3 course, $4 assignment, $5 submission, $6 points, $7 feedback,
  * $8 versions, $9 ip, $10 request id. */
-#define FITS(version) "($8::text IS NULL OR " version " + 1 = ANY ($8::bigint[]))"
 static const forge_stmt_t grade_put = {
     "grade_put",
     "WITH " FORGE_COURSE_TAKEN ", "
