@@ -17,7 +17,7 @@ FROM generate_series(1, 10) n;
 CREATE TEMP TABLE student AS SELECT user_id, row_number() OVER (ORDER BY user_id) - 1 AS n FROM forge.enrollments WHERE course_id = :course;
 CREATE TEMP TABLE exercise AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM forge.exercises WHERE course_id = :course;
 INSERT INTO forge.exercise_submissions (exercise_id, user_id, code, status, passed, score, results, judged_at)
-SELECT x.id, s.user_id, 'print(1)', 'done', n % 20 >= x.n, CASE WHEN n % 20 >= x.n THEN 100 ELSE 0 END, '[]', now()
+SELECT x.id, s.user_id, 'print(1)', 'done', s.n % 20 >= x.n, CASE WHEN s.n % 20 >= x.n THEN 100 ELSE 0 END, '[]', now()
 FROM (SELECT i, i / :students + i AS n FROM generate_series(0, :submissions - 1) i) g
 JOIN student s ON s.n = g.i % :students JOIN exercise x ON x.n = g.n % 20;
 INSERT INTO forge.exercise_stats (exercise_id, attempts, passed)
