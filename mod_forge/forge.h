@@ -22,6 +22,7 @@
 #define FORGE_DEVICE_NAME_MAX     200  /* characters of what a client calls itself at login; as the tables have it */
 
 #define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
+#define FORGE_CSV    "text/csv"             /* media type of FORGE_R_TABLE */
 
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
@@ -181,8 +182,9 @@ enum {
         << 18, /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
     FORGE_R_HASHES = 1 << 19, /* its handler hashes the passwords of the body, if there are any: then it is called when
                                 it is this request's turn (http/queue.c) */
-    FORGE_R_OPEN = 1 << 20    /* who asks changes nothing: no credential is needed, and one that is not good counts as
+    FORGE_R_OPEN = 1 << 20,   /* who asks changes nothing: no credential is needed, and one that is not good counts as
                                 none. A GET does not even look at them */
+    FORGE_R_TABLE = 1 << 24   /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
 };
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
@@ -202,7 +204,8 @@ typedef struct forge_route_t {
     const forge_shape_t *body;  /* NULL: no body is read */
     const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
-    const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
+    const char *sample; /* with FORGE_R_RAW or FORGE_R_TABLE: an example of the answer, for OpenAPI; it suits all of
+                           .media, or is the table */
     forge_handler_fn
         prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing.
                     The programs that it asks for (forge_http_runs_add) are run before .handle is called */

@@ -35,6 +35,7 @@ struct forge_req_t {
     forge_input_t *query;   /* validated by route->query; NULL without one */
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
+    bool table;             /* FORGE_R_TABLE: the client wants a table, see forge_reply_stream */
     bool by_cookie;         /* the token came in the session cookie */
     bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */

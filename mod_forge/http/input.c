@@ -233,15 +233,21 @@ static void read_preconditions(forge_req_t *q)
     q->if_version = apr_pstrcat(q->pool, "{", versions, "}", NULL);
 }
 
-/* A list as lines is for those who ask for it by its name. */
+/* A list in another form is for those who ask for it by its name. */
+static bool asked_for(forge_req_t *q, const char *accept, unsigned flag, const char *media)
+{
+    if (!(q->route->flags & flag))
+        return false;
+    forge_reply_header(q, "Vary", "Accept");
+    return accept && strstr(accept, media) && forge_core_accepts(accept, media);
+}
+
 static forge_status_t negotiate(forge_req_t *q)
 {
     const char *accept = forge_http_header(q, "Accept");
-    if (q->route->flags & FORGE_R_NDJSON) {
-        q->ndjson = accept && strstr(accept, FORGE_NDJSON) && forge_core_accepts(accept, FORGE_NDJSON);
-        forge_reply_header(q, "Vary", "Accept");
-    }
-    if (q->route->flags & FORGE_R_RAW || q->ndjson || forge_core_accepts(accept, "application/json"))
+    q->ndjson = asked_for(q, accept, FORGE_R_NDJSON, FORGE_NDJSON);
+    q->table = asked_for(q, accept, FORGE_R_TABLE, FORGE_CSV);
+    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || forge_core_accepts(accept, "application/json"))
         return FORGE_OK;
     return FORGE_E_NOT_ACCEPTABLE;
 }

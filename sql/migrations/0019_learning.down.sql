@@ -3,7 +3,7 @@
 
 DELETE FROM forge.app_rights WHERE relation IN ('modules', 'lessons', 'prerequisites', 'assignments', 'assignment_submissions', 'grades',
     'exercises', 'exercise_submissions', 'exercise_stats', 'progress', 'learning_days', 'learners', 'course_completions', 'local_day',
-    'is_tests', 'is_limits');
+    'local_time', 'local_instant', 'is_tests', 'is_limits');
 UPDATE forge.app_rights SET rights = '{SELECT}' WHERE relation = 'user_achievements';
 DELETE FROM forge.personal WHERE relation IN ('modules', 'lessons', 'assignments', 'assignment_submissions', 'grades', 'exercises',
     'exercise_submissions', 'progress', 'learning_days', 'learners', 'course_completions');
@@ -23,6 +23,7 @@ DROP TABLE forge.course_completions, forge.learners, forge.learning_days, forge.
     forge.exercises, forge.grades, forge.assignment_submissions, forge.assignments, forge.prerequisites, forge.lessons, forge.modules;
 DROP FUNCTION forge.courses_rules();
 DROP FUNCTION forge.enrollments_learner();
+DROP FUNCTION forge.submission_learned();
 DROP FUNCTION forge.progress_learned();
 DROP FUNCTION forge.progress_monotone();
 DROP FUNCTION forge.exercise_stats_count();
@@ -35,6 +36,8 @@ DROP FUNCTION forge.in_order_again();
 DROP FUNCTION forge.in_order();
 DROP TRIGGER timezone_known ON forge.courses;
 DROP FUNCTION forge.courses_timezone();
+DROP FUNCTION forge.local_instant(timestamp, text);
+DROP FUNCTION forge.local_time(timestamptz, text);
 DROP FUNCTION forge.local_day(timestamptz, text);
 ALTER TABLE forge.courses DROP COLUMN timezone;
 DROP FUNCTION forge.fixed();

@@ -25,6 +25,22 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END $$;
 COMMENT ON FUNCTION forge.local_day(timestamptz, text) IS 'the date that a time has in a zone; UTC for what is no zone';
 
+CREATE FUNCTION forge.local_time(at timestamptz, zone text) RETURNS timestamp LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN at AT TIME ZONE zone;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN at AT TIME ZONE 'UTC';
+END $$;
+COMMENT ON FUNCTION forge.local_time(timestamptz, text) IS 'what clocks in a zone show at a time; UTC for what is no zone';
+
+CREATE FUNCTION forge.local_instant(clock timestamp, zone text) RETURNS timestamptz LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN clock AT TIME ZONE zone;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN clock AT TIME ZONE 'UTC';
+END $$;
+COMMENT ON FUNCTION forge.local_instant(timestamp, text) IS 'when clocks in a zone show this; the later time when they show it twice';
+
 CREATE FUNCTION forge.courses_timezone() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     PERFORM now() AT TIME ZONE NEW.timezone;
@@ -481,6 +497,19 @@ CREATE TRIGGER learned_more AFTER UPDATE OF status, score, data ON forge.progres
     FOR EACH ROW WHEN (NEW.status <> 'not_started' AND (NEW.data IS NOT NULL OR OLD.data IS NULL
                        OR (NEW.status, NEW.score) IS DISTINCT FROM (OLD.status, OLD.score))) EXECUTE FUNCTION forge.progress_learned();
 
+-- Handing in an assignment is learning too.
+CREATE FUNCTION forge.submission_learned() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    INSERT INTO forge.learning_days (user_id, day)
+        SELECT u.id, forge.local_day(now(), u.timezone) FROM forge.users u WHERE u.id = NEW.user_id ON CONFLICT DO NOTHING;
+    UPDATE forge.learners l SET last_active_at = greatest(l.last_active_at, now()) FROM forge.assignments a
+        WHERE a.id = NEW.assignment_id AND l.course_id = a.course_id AND l.user_id = NEW.user_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION forge.submission_learned() IS 'AFTER an assignment was handed in: the day, and the learner is active';
+CREATE TRIGGER learned AFTER INSERT ON forge.assignment_submissions
+    FOR EACH ROW EXECUTE FUNCTION forge.submission_learned();
+
 -- Who learned before enrolling brings the figures along.
 CREATE FUNCTION forge.enrollments_learner() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
@@ -631,5 +660,7 @@ INSERT INTO forge.app_rights VALUES
     ('learners',               '{SELECT,INSERT,UPDATE}'),
     ('course_completions',     '{SELECT,INSERT}'),
     ('local_day',              '{EXECUTE}'),
+    ('local_time',             '{EXECUTE}'),
+    ('local_instant',          '{EXECUTE}'),
     ('is_tests',               '{EXECUTE}'),
     ('is_limits',              '{EXECUTE}');

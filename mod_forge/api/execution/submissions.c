@@ -264,7 +264,7 @@ static forge_status_t submission_again(forge_req_t *q)
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_submission_get(db, q->pool, &by, q->ids[0], q->made, &rows));
+    FORGE_TRY(forge_store_exercise_submission_get(db, q->pool, &by, q->ids[0], q->made, &rows));
     return forge_reply_row(q, rows);
 }
 
@@ -276,7 +276,7 @@ static forge_status_t submission_get(forge_req_t *q)
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_submission_get(db, q->pool, &by, q->ids[0], q->ids[1], &rows));
+    FORGE_TRY(forge_store_exercise_submission_get(db, q->pool, &by, q->ids[0], q->ids[1], &rows));
     return forge_reply_row(q, rows);
 }
 
@@ -288,12 +288,12 @@ static forge_status_t submission_list(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     const forge_args_t base =
         FORGE_ARGS(forge_util_itoa(q->pool, by.id), by.admin ? "true" : "false", forge_util_itoa(q->pool, q->ids[0]));
-    FORGE_TRY(forge_api_list_rows(q, &forge_store_submissions_list, base, &rows, &total));
+    FORGE_TRY(forge_api_list_rows(q, &forge_store_exercise_submissions_list, base, &rows, &total));
     if (forge_store_rows_count(rows) == 0) {
         FORGE_TRY(forge_http_db(q, &db));
         FORGE_TRY(forge_store_exercise_to_run(db, q->pool, &by, q->ids[0], &seen));
     }
-    return forge_reply_list(q, &forge_store_submissions_list, rows, total);
+    return forge_reply_list(q, &forge_store_exercise_submissions_list, rows, total);
 }
 
 static const forge_status_t errors[] = {FORGE_E_CONFLICT,
@@ -313,7 +313,7 @@ static const forge_route_t routes[] = {
          "program ends well and writes what is expected; blanks at the ends of lines and empty lines at the end do not "
          "count. Of hidden tests only passed is told. The caller's progress in the exercise follows."},
     {FORGE_GET, "/exercises/{id}/submissions", FORGE_ROLE_GUEST, .flags = FORGE_R_LIST,
-     .list = &forge_store_submissions_list, .query = &query, .reply = &submission, .handle = submission_list,
+     .list = &forge_store_exercise_submissions_list, .query = &query, .reply = &submission, .handle = submission_list,
      .operation = "exercise_submission_list", .summary = "List submissions to an exercise",
      .description = "The caller's own, the latest first; all of them for the author of the exercise, the instructor of "
          "its course, and administrators."},
@@ -324,4 +324,4 @@ static const forge_route_t routes[] = {
 };
 /* clang-format on */
 
-const forge_routes_t forge_api_submissions = FORGE_API_ROUTES(routes, &forge_api_tag_exercises);
+const forge_routes_t forge_api_exercise_submissions = FORGE_API_ROUTES(routes, &forge_api_tag_exercises);

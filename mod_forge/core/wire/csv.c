@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Comma-separated values (RFC 4180): one pass, field by field, into one copy of the text.
+ * Comma-separated values (RFC 4180): read in one pass, field by field, into one copy of the text; written so that no
+ * spreadsheet runs a cell.
  */
 #include "wire.h"
 #include <apr_strings.h>
@@ -157,4 +158,36 @@ int forge_core_csv_column(const forge_csv_t *csv, const char *name)
         if (strcmp(csv->header[i], name) == 0)
             return i;
     return -1;
+}
+
+/* What begins a formula, or at the very beginning of a cell may be dropped before one. */
+static bool runs(const char *at, bool first)
+{
+    static const char *const wide[] = {"\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0",
+                                       NULL}; /* = + - @ */
+    if (*at && strchr(first ? "=+-@\t\r\n" : "=+-@", *at))
+        return true;
+    for (int i = 0; wide[i]; i++)
+        if (strncmp(at, wide[i], strlen(wide[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a cell may begin behind this sign, in one dialect or another. Blanks and quotes change nothing about it. */
+static bool opens(char c, bool before)
+{
+    return strchr(",;|\t\r\n", c) || (before && (c == ' ' || c == '"'));
+}
+
+void forge_core_csv_cell(forge_buf_t *b, bool first, const char *text)
+{
+    bool begins = true;
+    forge_util_buf_puts(b, first ? "\"" : ",\"");
+    for (const char *at = text ? text : ""; *at; at++) {
+        if (begins && runs(at, at == text))
+            forge_util_buf_puts(b, "'");
+        begins = opens(*at, begins);
+        forge_util_buf_add(b, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1);
+    }
+    forge_util_buf_puts(b, "\"");
 }

@@ -184,6 +184,12 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
             schema, "description",
             apr_pstrcat(d->pool, "The whole list, one ", name, " per line; paging has no effect.", NULL));
     }
+    if (route->flags & FORGE_R_TABLE) {
+        schema = forge_core_openapi_text(content, FORGE_CSV, route->sample);
+        forge_util_json_put_text(schema, "description",
+                                 "The whole list as a table (RFC 4180) with a header line; paging has no effect. An "
+                                 "apostrophe stands before what a spreadsheet would take for a formula.");
+    }
 }
 
 static const char *success_text(int http)

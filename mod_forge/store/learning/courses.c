@@ -106,6 +106,7 @@ forge_status_t forge_store_course_judged(const forge_rows_t *rows)
         {"stale", FORGE_E_PRECONDITION_FAILED},
         {"bad_reference", FORGE_E_BAD_REFERENCE},
         {"not_enrolled", FORGE_E_NOT_ENROLLED},
+        {"not_found", FORGE_E_NOT_FOUND},
         {"cycle", FORGE_E_PREREQUISITE_CYCLE},
         {"unmet", FORGE_E_PREREQUISITES_UNMET},
         {NULL, FORGE_OK},

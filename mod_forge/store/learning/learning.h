@@ -130,6 +130,82 @@ forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_a
 forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
                                     bool *enrolled);
 
+/* --- assignments.c: the caller's rights are part of each statement --- */
+
+/* May the caller use what belongs to those who take the course, or (owners) to its owner? ids: the course, and an
+ * assignment of it or 0. FORGE_E_NOT_FOUND: they do not see it; FORGE_E_NOT_OWNER; FORGE_E_NOT_ENROLLED: they neither
+ * take nor own it. *owned may be NULL. */
+forge_status_t forge_store_course_may(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
+                                      bool owners, bool *owned);
+
+/* When an assignment is due: a time, or what clocks in the course's time zone show. Neither of them: never. */
+typedef struct forge_due_t {
+    bool sent; /* a change speaks of it */
+    const char *at, *local;
+} forge_due_t;
+typedef struct forge_assignment_in_t {
+    const char *title, *description, *max_points; /* NULL: the default */
+    forge_due_t due;
+} forge_assignment_in_t;
+typedef struct forge_assignment_patch_t {
+    forge_patch_t patch; /* of all members but due_at */
+    forge_due_t due;
+} forge_assignment_patch_t;
+extern const forge_list_t forge_store_assignments_list; /* base args: the course */
+/* ids here and below: course, assignment, submission. FORGE_E_NOT_ENROLLED as above. */
+forge_status_t forge_store_assignment_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const apr_int64_t ids[2], forge_rows_t **rows);
+/* By the owner: FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER. */
+forge_status_t forge_store_assignment_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             apr_int64_t course_id, const forge_assignment_in_t *in,
+                                             forge_rows_t **rows);
+/* Also FORGE_E_PRECONDITION_FAILED; FORGE_E_VALIDATION by constraint assignments_max_points_given: a grade has more. */
+forge_status_t forge_store_assignment_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             const apr_int64_t ids[2], const forge_assignment_patch_t *change,
+                                             forge_rows_t **rows);
+/* With all that was handed in. */
+forge_status_t forge_store_assignment_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             const apr_int64_t ids[2], const char *if_version);
+
+/* --- submissions.c --- */
+
+extern const forge_list_t forge_store_submissions_list; /* all of an assignment; base args: the assignment */
+extern const forge_list_t forge_store_submissions_own;  /* base args: assignment, account */
+/* One's own, or any for the owner. FORGE_E_NOT_FOUND, FORGE_E_NOT_ENROLLED. */
+forge_status_t forge_store_submission_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const apr_int64_t ids[3], forge_rows_t **rows);
+/* By those who are enrolled, also after the due date: FORGE_E_NOT_FOUND, FORGE_E_NOT_ENROLLED. */
+forge_status_t forge_store_submission_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             const apr_int64_t ids[2], const char *content, forge_rows_t **rows);
+typedef struct forge_grade_in_t {
+    const char *points, *feedback; /* feedback may be NULL */
+    const char *if_version;        /* as in forge_patch_t, of the submission */
+} forge_grade_in_t;
+/* Rows: the submission with its grade. FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED;
+ * FORGE_E_VALIDATION by constraint grades_points_range: more than the assignment gives. */
+forge_status_t forge_store_grade_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[3],
+                                     const forge_grade_in_t *in, forge_rows_t **rows);
+
+/* --- gradebook.c --- */
+
+extern const forge_list_t forge_store_gradebook_list; /* all students; base args: the course */
+extern const forge_list_t forge_store_gradebook_own;  /* base args: course, account */
+/* The columns of its table: the assignments of the course with id, title and max_points, in their order. */
+forge_status_t forge_store_gradebook_columns(forge_db_t *db, apr_pool_t *p, apr_int64_t course_id, forge_rows_t **rows);
+typedef struct forge_gradebook_part_t {
+    apr_int64_t course_id, after; /* after the account with this number */
+    const char *user_id;          /* NULL: all */
+    const char *assignments;      /* a PostgreSQL array of numbers */
+} forge_gradebook_part_t;
+/* Some of its lines: user_id, username, full_name, cells (points, parted by commas; empty without a grade),
+ * exercise_score, points, max_points, percent. No rows: that was all. */
+forge_status_t forge_store_gradebook_lines(forge_db_t *db, apr_pool_t *p, const forge_gradebook_part_t *part,
+                                           forge_rows_t **rows);
+
+/* --- analytics.c --- */
+
+/* Rows: enrolled, active_7d, active_30d, completion_rate, median_score, hardest_exercises. No rights are asked. */
+forge_status_t forge_store_analytics(forge_db_t *db, apr_pool_t *p, apr_int64_t course_id, forge_rows_t **rows);
 /* --- exercises.c --- */
 
 /* The list by kind of caller, as with courses. Rows leave out starter_code, solution, tests and limits. */
@@ -175,12 +251,12 @@ forge_status_t forge_store_submission_judged(forge_db_t *db, apr_pool_t *p, cons
 forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
                                                const forge_judged_t *judged, forge_rows_t **rows);
 
-/* --- submissions.c: whoever does not see the exercise gets FORGE_E_NOT_FOUND, or an empty list --- */
+/* --- exercise_submissions.c: whoever does not see the exercise gets FORGE_E_NOT_FOUND, or an empty list --- */
 
 /* One's own, or any for whoever owns the exercise. Rows: the submission with its code. */
-forge_status_t forge_store_submission_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t exercise,
-                                          apr_int64_t id, forge_rows_t **rows);
-extern const forge_list_t forge_store_submissions_list; /* base args: caller, administrator, exercise */
+forge_status_t forge_store_exercise_submission_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                                   apr_int64_t exercise, apr_int64_t id, forge_rows_t **rows);
+extern const forge_list_t forge_store_exercise_submissions_list; /* base args: caller, administrator, exercise */
 
 /* --- progress.c --- */
 

@@ -41,6 +41,14 @@
 #define FORGE_COURSE_SEEN FORGE_COURSE_CTE("")
 #define FORGE_COURSE_HELD FORGE_COURSE_CTE(" FOR NO KEY UPDATE")
 
+/* The same for what its students do: also whether the caller takes it, and its time zone. */
+/* clang-format off */
+#define FORGE_COURSE_TAKEN \
+    "course AS (SELECT c.id, c.timezone, " FORGE_COURSE_OWNED("$1", "$2") " AS owned," \
+    " EXISTS (SELECT FROM forge.enrollments e WHERE e.course_id = c.id AND e.user_id = $1::bigint) AS enrolled" \
+    " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") ")"
+/* clang-format on */
+
 /* The members of a submission to an exercise; it is called s in every statement. */
 #define FORGE_SUBMISSION \
     "s.id, s.exercise_id, s.user_id, s.status, s.passed, s.score, s.results, s.exercise_version, s.created_at," \

@@ -125,6 +125,9 @@ static void restore(void)
     sql("DELETE FROM forge.invitations");
     sql("DELETE FROM forge.learners");
     sql("DELETE FROM forge.enrollments");
+    sql("DELETE FROM forge.grades");
+    sql("DELETE FROM forge.assignment_submissions");
+    sql("DELETE FROM forge.assignments");
     sql("DELETE FROM forge.lessons");
     sql("DELETE FROM forge.modules");
     sql("DELETE FROM forge.memberships");
@@ -155,6 +158,11 @@ static void restore(void)
         "forge.courses");
     sql("INSERT INTO forge.lessons (id, course_id, module_id, title, position) OVERRIDING SYSTEM VALUE SELECT id, id, "
         "id, 'L', 1 FROM forge.courses");
+    sql("INSERT INTO forge.assignments (id, course_id, title) OVERRIDING SYSTEM VALUE SELECT id, id, 'A' FROM "
+        "forge.courses");
+    sql("INSERT INTO forge.assignment_submissions (id, assignment_id, user_id, content) OVERRIDING SYSTEM VALUE SELECT "
+        "id, id, %lld, 'S' FROM forge.assignments",
+        (long long)subject.id);
     sql("INSERT INTO forge.exercises (id, course_id, author_id, title) OVERRIDING SYSTEM VALUE SELECT n, CASE WHEN n < "
         "%d THEN n END, CASE WHEN n < %d THEN %lld ELSE %lld END, 'E' FROM generate_series(%d, %d) n",
         LOOSE, LOOSE, (long long)people[OWN_OWNER].id, (long long)subject.id, INSIDE, LOOSE);
@@ -210,7 +218,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%lld", (long long)(says(row, "owner") ? second.id : member.id));
     if (strcmp(segment, "invitations") == 0)
         return F("%d", says(row, "owner") ? OWNER_INVITATION : PLAIN_INVITATION);
-    if (strcmp(segment, "courses") == 0 || strcmp(segment, "modules") == 0 || strcmp(segment, "lessons") == 0)
+    if (strcmp(segment, "courses") == 0 || strcmp(segment, "modules") == 0 || strcmp(segment, "lessons") == 0 ||
+        strcmp(segment, "assignments") == 0 || strcmp(segment, "submissions") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
     if (strstr(row->path, "/exercises/{id}/submissions"))
         return F("%s", UNKNOWN); /* what it takes to be judged is in execution/submissions.c */
@@ -306,6 +315,8 @@ static void situation_make(const row_t *row, int kind)
             (long long)people[kind].id);
     if (says(row, "unpublished"))
         sql("UPDATE forge.exercises SET published = false WHERE id = %d", LOOSE);
+    if (says(row, "mine") && people[kind].email)
+        sql("UPDATE forge.assignment_submissions SET user_id = %lld", (long long)people[kind].id);
     if (says(row, "mine") && people[kind].email)
         sql("UPDATE forge.invitations SET email_key = '%s' WHERE id = %d", people[kind].email, PLAIN_INVITATION);
 }

@@ -60,6 +60,47 @@ START_TEST(well_formed)
 }
 END_TEST
 
+/* What a spreadsheet would run, or another program would take for the beginning of a cell, is text. */
+START_TEST(no_cell_runs)
+{
+    static const char *const cases[][2] = {
+        {NULL, "\"\""},
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"a\"b", "\"a\"\"b\""},
+        {"=1", "\"'=1\""},
+        {"+1", "\"'+1\""},
+        {"-1", "\"'-1\""},
+        {"@a", "\"'@a\""},
+        {"\t=1", "\"'\t'=1\""},
+        {"\r1", "\"'\r1\""},
+        {" =1", "\" '=1\""},
+        {"\"=1", "\"\"\"'=1\""},
+        {"a;=1", "\"a;'=1\""},
+        {"a,-1", "\"a,'-1\""},
+        {"a\n@b", "\"a\n'@b\""},
+        {"a=b-c", "\"a=b-c\""},
+        {"\xef\xbc\x9d"
+         "1",
+         "\"'\xef\xbc\x9d"
+         "1\""},
+        {"\xef\xbc\x9e"
+         "1",
+         "\"\xef\xbc\x9e"
+         "1\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        forge_buf_t *b = forge_util_buf_make(forge_test_pool, 64, 1024);
+        forge_core_csv_cell(b, true, cases[i][0]);
+        const char *out = apr_pstrmemdup(forge_test_pool, b->data, b->len);
+        ck_assert_msg(strcmp(out, cases[i][1]) == 0, "%s gives %s", cases[i][0], out);
+        forge_core_csv_cell(b, false, "x");
+        ck_assert_str_eq(apr_pstrmemdup(forge_test_pool, b->data, b->len),
+                         apr_pstrcat(forge_test_pool, cases[i][1], ",\"x\"", NULL));
+    }
+}
+END_TEST
+
 START_TEST(ill_formed)
 {
     static const char *const cases[][2] = {
@@ -127,6 +168,7 @@ Suite *forge_test_core_csv(void)
     TCase *tc = tcase_create("csv");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, well_formed);
+    tcase_add_test(tc, no_cell_runs);
     tcase_add_test(tc, ill_formed);
     tcase_add_test(tc, names_and_lines);
     tcase_add_test(tc, ceilings);

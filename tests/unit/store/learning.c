@@ -241,6 +241,12 @@ START_TEST(days_are_those_of_the_account)
     ck_assert_str_eq(ask("SELECT forge.local_day('2026-03-29T10:00Z', 'Pacific/Kiritimati')"), "2026-03-30");
     ck_assert_str_eq(ask("SELECT forge.local_day('2026-03-29T10:00Z', NULL)"), "2026-03-29");
     ck_assert_str_eq(ask("SELECT forge.local_day('2026-03-29T10:00Z', 'Middle/Earth')"), "2026-03-29");
+    ck_assert_str_eq(ask("SELECT forge.local_time('2026-07-01T10:00Z', 'Europe/Vienna')"), "2026-07-01 12:00:00");
+    ck_assert_str_eq(ask("SELECT forge.local_time('2026-07-01T10:00Z', 'Middle/Earth')"), "2026-07-01 10:00:00");
+    ck_assert_str_eq(ask("SELECT forge.local_instant('2026-07-01T10:00', 'Europe/Vienna') AT TIME ZONE 'UTC'"),
+                     "2026-07-01 08:00:00");
+    ck_assert_str_eq(ask("SELECT forge.local_instant('2026-07-01T10:00', 'Middle/Earth') AT TIME ZONE 'UTC'"),
+                     "2026-07-01 10:00:00");
     sql("UPDATE forge.users SET timezone = 'Pacific/Kiritimati' WHERE id = 2");
     WORKS(PROGRESS "(2, 1, NULL, 'in_progress', NULL), (2, 2, NULL, 'completed', NULL), (3, 1, NULL, 'not_started', "
                    "NULL)");
