@@ -28,6 +28,19 @@ const colours = HighlightStyle.define([
   { tag: tags.comment, color: 'var(--quiet)', fontStyle: 'italic' },
 ]);
 
+// What is typed over a selection. Left to itself Chromium keeps the look of the replaced text by a style attribute, which the content security policy
+// refuses.
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to, empty } = view.state.selection.main;
+    if (event.inputType !== 'insertText' || empty || !event.data) return false;
+    const insert = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: 'input.type', scrollIntoView: true });
+    const handled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, event.data, insert));
+    if (!handled) view.dispatch(insert());
+    return true;
+  },
+});
+
 export const help = 'Tab indents: press Esc, then Tab, to leave the editor. Ctrl+Enter runs the code.';
 
 export function editor(place, { text, label, language, describedBy, onchange, onrun }) {
@@ -45,7 +58,7 @@ export function editor(place, { text, label, language, describedBy, onchange, on
       extensions: [
         keymap.of([run, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
         lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightActiveLine(),
-        indentUnit.of('    '), EditorState.tabSize.of(4), theme, syntaxHighlighting(colours),
+        typeOver, indentUnit.of('    '), EditorState.tabSize.of(4), theme, syntaxHighlighting(colours),
         language === 'python' ? python() : [],
         matchMedia('(max-width: 40rem)').matches ? EditorView.lineWrapping : [], // a phone has no room to scroll sideways
         EditorView.contentAttributes.of({ 'aria-label': label, 'aria-describedby': note.id }),

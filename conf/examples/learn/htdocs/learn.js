@@ -452,6 +452,7 @@ async function show() {
   main.replaceChildren(...present(parts));
   const heading = main.querySelector('h1');
   document.title = `${heading.textContent} · Learn`;
+  if (mine === 1) return; // the page has just been opened: the reader begins at its top
   heading.tabIndex = -1;
   heading.focus();
   window.scrollTo(0, 0);
