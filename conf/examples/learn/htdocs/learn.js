@@ -8,8 +8,8 @@ const status = document.getElementById('status');
 
 // --- the session ---
 
-// Where the server sets the cookies of ForgeCookie, they are the session: no script can read the one that counts, and it survives a reload. Elsewhere
-// (plain HTTP, ForgeCookie Off) the tokens stay in this variable: never in a storage that another script could read, so a reload logs out.
+// Where the server sets the cookies of ForgeCookie, they are the session: no script can read the one that counts, and it survives a reload.
+// Elsewhere (plain HTTP, ForgeCookie Off) the tokens stay in this variable: never in a storage that another script could read, so a reload logs out.
 let tokens = null;
 let me = null;
 let renewing = null;
@@ -29,27 +29,41 @@ function end() {
   showAccount();
 }
 
-// A refresh token works once: requests that need a new access token at the same time share one refresh.
-function renew() {
-  renewing ??= send('POST', '/auth/refresh', { refresh_token: tokens.refresh })
-    .then(({ body }) => { tokens = { access: body.access_token, refresh: body.refresh_token }; })
-    .finally(() => { renewing = null; });
-  return renewing;
+// Whether there is a new access token. A refresh token works once: requests that need one at the same time share a refresh. A cookie needs none,
+// because the server renews it.
+async function renewed() {
+  if (!tokens) return false;
+  renewing ??= send('POST', '/auth/refresh', { refresh_token: tokens.refresh }).finally(() => { renewing = null; });
+  try {
+    const { body } = await renewing;
+    tokens = { access: body.access_token, refresh: body.refresh_token };
+    return true;
+  } catch (problem) {
+    if (problem.status !== 401) throw problem;
+    return false;
+  }
 }
 
 // --- the API ---
 
-// What the API refused (RFC 9457): `message` is a sentence, `errors` are the members that are wrong.
+const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+
+// What the API refused (RFC 9457). `message` is a sentence, `errors` are the members that are wrong.
 class Problem extends Error {
   constructor({ detail, title, errors = [] }, status = 0) {
-    super(detail ?? title ?? `The server answered with the status ${status}.`);
+    super(sentence(detail ?? title ?? `the server answered with the status ${status}`));
     Object.assign(this, { errors, status });
+  }
+
+  // All of it, or only what `errors` tell.
+  text(errors = this.errors) {
+    return [this.message, ...errors.map(({ pointer, detail }) => sentence(`${pointer.slice(1)}: ${detail}`))].join(' ');
   }
 }
 
 async function send(method, path, body) {
   const headers = { Accept: 'application/json' };
-  if (tokens) headers.Authorization = `Bearer ${tokens.access}`;
+  if (tokens && path !== '/auth/refresh') headers.Authorization = `Bearer ${tokens.access}`;
   else if (method !== 'GET' && csrf()) headers['X-CSRF-Token'] = csrf();
   if (body) headers['Content-Type'] = 'application/json';
   if (method === 'POST' && me) headers['Idempotency-Key'] = crypto.getRandomValues(new Uint32Array(4)).join('-');
@@ -64,22 +78,17 @@ async function send(method, path, body) {
   return { body: answer, next: next?.slice(next.indexOf(API) + API.length) };
 }
 
-// Sends a request; once more with a new access token if the old one has expired. Who is not logged in any more is asked to log in again.
+// Sends a request, and once more when the access token had to be renewed. Whose session has ended is asked to log in.
 async function call(method, path, body) {
   try {
     return await send(method, path, body);
   } catch (problem) {
     if (problem.status !== 401 || !me) throw problem;
-    try {
-      if (!tokens) throw problem;
-      await renew();
-    } catch {
-      end();
-      location.hash = `#/login?next=${encodeURIComponent(location.hash)}`;
-      throw new Problem({ detail: 'Your session has ended. Please log in again.' });
-    }
-    return send(method, path, body);
   }
+  if (await renewed()) return send(method, path, body);
+  end();
+  location.hash = `#/login?next=${encodeURIComponent(location.hash)}`;
+  throw new Problem({ detail: 'Your session has ended. Please log in again.' });
 }
 
 const get = (path) => call('GET', path);
@@ -112,13 +121,13 @@ function h(name, attributes = {}, ...children) {
   return element;
 }
 
-// What lessons and instructions are: HTML that the server made of Markdown in safe mode. The page's policy allows no script in it. Its headings move below
-// the page's own.
-function rendered(html) {
+// Text of a lesson or an exercise: HTML that the server made of Markdown, without the author's own HTML. The page's policy allows no script in it.
+// Its headings move below those of the page.
+function rendered(html, below) {
   const box = h('div', { class: 'text' });
   box.innerHTML = html;
-  for (const old of box.querySelectorAll('h1, h2, h3, h4, h5')) {
-    const heading = h(`h${Number(old.localName[1]) + 1}`);
+  for (const old of box.querySelectorAll('h1, h2, h3, h4, h5, h6')) {
+    const heading = h(`h${Math.min(Number(old.localName[1]) + below, 6)}`);
     heading.append(...old.childNodes);
     old.replaceWith(heading);
   }
@@ -131,7 +140,7 @@ function say(sentence) {
   requestAnimationFrame(() => { status.textContent = sentence; }); // the same sentence twice is read twice
 }
 
-const alertOf = (problem) => h('p', { class: 'alert', role: 'alert' }, problem.message);
+const alertOf = (text) => h('p', { class: 'alert', role: 'alert' }, text);
 
 // A button whose work takes a while. It keeps the focus meanwhile, so it is not disabled but deaf.
 function button(text, work, attributes = {}) {
@@ -146,49 +155,54 @@ async function busy(element, work) {
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     element.parentElement.parentElement.querySelector(':scope > .alert')?.remove();
-    element.parentElement.after(alertOf(problem));
+    element.parentElement.after(alertOf(problem.text()));
   } finally {
     element.removeAttribute('aria-disabled');
   }
 }
 
 function bar(label, done, total) {
-  return h('div', { class: 'progress' }, h('progress', { max: Math.max(total, 1), value: done, 'aria-label': label }), h('span', {}, `${done} of ${total} done`));
+  return h('div', { class: 'progress' }, h('progress', { max: Math.max(total, 1), value: done, 'aria-label': label }),
+    h('span', {}, `${done} of ${total} done`));
 }
 
 // A labelled input. `hint` may be missing.
 function field(label, name, attributes = {}, hint) {
   const id = `field-${name}`;
   return h('div', { class: 'field' }, h('label', { for: id }, label), h('input', { id, name, 'aria-describedby': `${id}-note`, ...attributes }),
-    h('p', { id: `${id}-note`, class: 'note' }, hint));
+    h('p', { id: `${id}-note`, class: 'note', 'data-hint': hint }, hint));
 }
 
 // A form that sends its fields. What the API refuses stands at the field that it names, everything else above the form.
 function form(fields, submit, work) {
-  const element = h('form', { novalidate: true, onsubmit: (event) => { event.preventDefault(); run(); } }, ...fields,
+  const element = h('form', { novalidate: true, onsubmit: (event) => { event.preventDefault(); if (!sending) run(); } }, ...fields,
     h('p', { class: 'buttons' }, h('button', {}, submit)));
+  let sending = false;
   async function run() {
+    sending = true;
     element.querySelector('.alert')?.remove();
-    for (const input of element.querySelectorAll('[aria-invalid]')) {
-      input.removeAttribute('aria-invalid');
-      document.getElementById(`${input.id}-note`).textContent = '';
-    }
+    for (const input of element.querySelectorAll('[aria-invalid]')) input.removeAttribute('aria-invalid');
+    for (const note of element.querySelectorAll('.note')) note.textContent = note.dataset.hint ?? '';
     try {
       await work(Object.fromEntries([...new FormData(element)].filter(([, value]) => value !== '')));
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       blame(problem);
+    } finally {
+      sending = false;
     }
   }
   function blame(problem) {
-    const named = problem.errors.map(({ pointer, detail }) => [element.elements[pointer.slice(1)], detail]).filter(([input]) => input);
-    for (const [input, detail] of named) {
+    const fieldOf = ({ pointer }) => element.elements[pointer.slice(1)];
+    const named = problem.errors.filter(fieldOf);
+    for (const error of named) {
+      const input = fieldOf(error);
       input.setAttribute('aria-invalid', 'true');
       input.closest('[hidden]')?.removeAttribute('hidden');
-      document.getElementById(`${input.id}-note`).textContent = detail;
+      document.getElementById(`${input.id}-note`).append(`${sentence(error.detail)} `);
     }
-    element.prepend(alertOf(problem));
-    named[0]?.[0].focus();
+    element.prepend(alertOf(named.length > 0 ? 'Please look at the fields that are marked.' : problem.text()));
+    if (named.length > 0) fieldOf(named[0]).focus();
   }
   return element;
 }
@@ -196,10 +210,11 @@ function form(fields, submit, work) {
 // --- who is here ---
 
 function showAccount() {
-  document.getElementById('account').replaceChildren(...(me
-    ? [h('span', { class: 'name' }, me.role === 'guest' ? 'Guest' : me.username), me.role === 'guest' && h('a', { href: '#/register' }, 'Register'),
-      h('button', { type: 'button', class: 'quiet', onclick: logOut }, 'Log out')].filter(Boolean)
-    : [h('a', { href: '#/login' }, 'Log in'), h('a', { href: '#/register' }, 'Register')]));
+  const guest = me?.role === 'guest';
+  document.getElementById('account').replaceChildren(...present([
+    me ? h('span', { class: 'name' }, guest ? 'Guest' : me.username) : h('a', { href: '#/login' }, 'Log in'),
+    (!me || guest) && h('a', { href: '#/register' }, 'Register'),
+    me && h('button', { type: 'button', class: 'quiet', onclick: logOut }, 'Log out')]));
 }
 
 async function logOut() {
@@ -213,6 +228,7 @@ async function logOut() {
 const goOn = (query) => { location.hash = query.get('next') || '#/'; };
 
 async function enter(path, body, query) {
+  if (me) await get('/auth/me'); // a guest who registers needs a token that is still good
   const before = csrf();
   const answer = (await send('POST', path, body)).body;
   if (answer.mfa_required) return askCode(answer.mfa_token, query);
@@ -222,8 +238,9 @@ async function enter(path, body, query) {
 }
 
 function askCode(mfaToken, query) {
-  main.querySelector('form').replaceWith(form([field('Code of your authenticator app, or a backup code', 'code', { autocomplete: 'one-time-code' })],
-    'Log in', ({ code }) => enter('/auth/mfa/verify', { mfa_token: mfaToken, code: code ?? '' }, query)));
+  const code = field('Code of your authenticator app, or a backup code', 'code', { autocomplete: 'one-time-code' });
+  main.querySelector('form').replaceWith(form([code], 'Log in',
+    (values) => enter('/auth/mfa/verify', { mfa_token: mfaToken, code: values.code ?? '' }, query)));
   main.querySelector('input').focus();
 }
 
@@ -237,16 +254,17 @@ function login(ids, query) {
     h('p', {}, button('Continue as a guest', () => enter('/auth/guest', undefined, query), { class: 'quiet' }))];
 }
 
+// The boxes are shown where the server asks for them (ForgeTermsRequired).
 function register(ids, query) {
   const accept = (label, name) => h('div', { class: 'field accept', hidden: true },
-    h('input', { id: `field-${name}`, name, type: 'checkbox', value: 'yes', 'aria-describedby': `field-${name}-note` }), h('label', { for: `field-${name}` }, label),
-    h('p', { id: `field-${name}-note`, class: 'note' }));
+    h('input', { id: `field-${name}`, name, type: 'checkbox', value: 'yes', 'aria-describedby': `field-${name}-note` }),
+    h('label', { for: `field-${name}` }, label), h('p', { id: `field-${name}-note`, class: 'note' }));
+  const fields = [field('E-mail address', 'email', { type: 'email', autocomplete: 'email' }),
+    field('Username', 'username', { autocomplete: 'username', autocapitalize: 'off' }, 'May be left out: then it is made from the address.'),
+    field('Password', 'password', { type: 'password', autocomplete: 'new-password' }),
+    accept('I accept the terms of use.', 'accept_terms'), accept('I accept the privacy notice.', 'accept_privacy')];
   return [h('h1', {}, 'Register'), me?.role === 'guest' && h('p', {}, 'What you have done as a guest stays yours.'),
-    form([field('E-mail address', 'email', { type: 'email', autocomplete: 'email' }),
-      field('Username', 'username', { autocomplete: 'username', autocapitalize: 'off' }, 'May be left out: then it is made from the address.'),
-      field('Password', 'password', { type: 'password', autocomplete: 'new-password' }),
-      accept('I accept the terms of use.', 'accept_terms'), accept('I accept the privacy notice.', 'accept_privacy')], // shown where the server asks for them
-    'Register', ({ accept_terms: terms, accept_privacy: privacy, ...rest }) =>
+    form(fields, 'Register', ({ accept_terms: terms, accept_privacy: privacy, ...rest }) =>
       enter('/auth/register', { ...rest, ...(terms && { accept_terms: true }), ...(privacy && { accept_privacy: true }) }, query)),
     h('p', {}, 'You have an account? ', h('a', { href: '#/login' }, 'Log in'))];
 }
@@ -283,55 +301,65 @@ async function courses(ids, query) {
   return [h('h1', {}, 'Courses'),
     me && h('p', { class: 'figures' }, h('span', {}, `${count(sum.streak_days, 'day')} in a row`),
       h('span', {}, `${count(sum.completed_exercises, 'exercise')} solved`), h('span', {}, count(sum.points, 'point'))),
-    !q && mine.size > 0 && [h('h2', {}, 'Your courses'), h('ul', { class: 'cards' }, sum.courses.map((course) => courseCard({ id: course.course_id, ...course }, course)))],
-    h('h2', {}, q ? `Courses with “${q}”` : 'All courses'), search, list.children.length ? list : h('p', {}, 'There is no such course.'), more];
+    !q && mine.size > 0 && [h('h2', {}, 'Your courses'),
+      h('ul', { class: 'cards' }, sum.courses.map((course) => courseCard({ id: course.course_id, title: course.title }, course)))],
+    h('h2', {}, q ? `Courses with “${q}”` : 'All courses'), search,
+    list.children.length ? list : h('p', {}, 'There is no such course.'), more];
 }
 
-// The lessons of a course in their order, and what the learner has done of them. The exercises likewise.
+// The modules of a course with their lessons, its exercises, and how far the learner is with each: state.get('lesson 31').
 async function contents(id) {
-  const [modules, exercises, progress] = await Promise.all([all(`/courses/${id}/modules`), all(`/exercises?course_id=${id}`), me ? all(`/progress?course_id=${id}`) : []]);
+  const [modules, exercises, progress] = await Promise.all([all(`/courses/${id}/modules`), all(`/exercises?course_id=${id}`),
+    me ? all(`/progress?course_id=${id}`) : []]);
   const lessons = await Promise.all(modules.map((module) => all(`/courses/${id}/modules/${module.id}/lessons`)));
   return { modules: modules.map((module, i) => ({ ...module, lessons: lessons[i] })), exercises,
-    lesson: new Map(progress.filter((row) => row.lesson_id).map((row) => [row.lesson_id, row.status])),
-    exercise: new Map(progress.filter((row) => row.exercise_id).map((row) => [row.exercise_id, row.status])) };
+    state: new Map(progress.map((row) => [row.lesson_id ? `lesson ${row.lesson_id}` : `exercise ${row.exercise_id}`, row.status])) };
 }
 
-function step(href, title, state) {
-  const words = { completed: 'done', in_progress: 'begun' }[state] ?? 'open';
-  return h('li', { class: `step ${words}` }, h('a', { href }, title), ' ', h('span', { class: 'note' }, words));
+// A lesson or an exercise in a list. What the learner may not open has no address.
+function step(title, state, href) {
+  const word = { completed: 'done', in_progress: 'begun' }[state] ?? 'open';
+  return h('li', { class: `step ${word}` }, href ? h('a', { href }, title) : h('span', {}, title), ' ', h('span', { class: 'note' }, word));
 }
+
+const crumbs = (whole) => h('p', { class: 'crumbs' }, h('a', { href: '#/' }, 'Courses'), whole && h('a', { href: `#/courses/${whole.id}` }, whole.title));
 
 async function course([id]) {
-  const [{ body }, sum, parts] = await Promise.all([get(`/courses/${id}`), summary(), contents(id)]);
+  const [{ body }, sum, { modules, exercises, state }] = await Promise.all([get(`/courses/${id}`), summary(), contents(id)]);
   const mine = sum.courses.find((row) => row.course_id === body.id);
-  const enrol = () => post(`/courses/${id}/enrollment`).then(() => show().then(() => say(`You are enrolled in ${body.title}.`)));
-  const leave = () => call('DELETE', `/courses/${id}/enrollment`).then(() => show().then(() => say(`You have left ${body.title}.`)));
-  const entry = !me ? h('a', { class: 'button', href: `#/login?next=${encodeURIComponent(location.hash)}` }, 'Log in to enrol')
-    : mine ? button('Leave this course', leave, { class: 'quiet' }) : me.role !== 'guest' && button('Enrol', enrol);
-  return [h('p', { class: 'crumbs' }, h('a', { href: '#/' }, 'Courses')), h('h1', {}, body.title), h('p', { class: 'note' }, body.difficulty),
-    body.description && h('p', { class: 'lines' }, body.description),
+  const reads = mine || (me && (me.role === 'admin' || me.id === body.instructor_id)); // lessons are for those who are enrolled
+  const change = async (method, sentence) => {
+    await call(method, `/courses/${id}/enrollment`);
+    await show();
+    say(sentence);
+  };
+  const way = (to, text) => h('a', { class: 'button', href: `#/${to}?next=${encodeURIComponent(location.hash)}` }, text);
+  const entry = !me ? way('login', 'Log in to enrol') : me.role === 'guest' ? way('register', 'Register to enrol')
+    : mine ? button('Leave this course', () => change('DELETE', `You have left ${body.title}.`), { class: 'quiet' })
+      : button('Enrol', () => change('POST', `You are enrolled in ${body.title}.`));
+  return [crumbs(), h('h1', {}, body.title), h('p', { class: 'note' }, body.difficulty), body.description && h('p', { class: 'lines' }, body.description),
     mine && bar('Progress in this course', mine.completed, mine.total), h('p', { class: 'buttons' }, entry),
-    parts.modules.map((module) => h('section', {}, h('h2', {}, module.title),
-      h('ol', { class: 'steps' }, module.lessons.map((lesson) => step(`#/courses/${id}/lessons/${lesson.id}`, lesson.title, parts.lesson.get(lesson.id)))))),
-    parts.exercises.length > 0 && h('section', {}, h('h2', {}, 'Exercises'),
-      h('ol', { class: 'steps' }, parts.exercises.map((one) => step(`#/exercises/${one.id}`, one.title, parts.exercise.get(one.id))))),
-    parts.modules.length + parts.exercises.length === 0 && h('p', {}, 'This course has no lessons yet.')];
+    modules.map((module) => h('section', {}, h('h2', {}, module.title), h('ol', { class: 'steps' }, module.lessons.map((one) =>
+      step(one.title, state.get(`lesson ${one.id}`), reads && `#/courses/${id}/lessons/${one.id}`))))),
+    exercises.length > 0 && h('section', {}, h('h2', {}, 'Exercises'),
+      h('ol', { class: 'steps' }, exercises.map((one) => step(one.title, state.get(`exercise ${one.id}`), `#/exercises/${one.id}`)))),
+    modules.length + exercises.length === 0 && h('p', {}, 'This course has no lessons yet.')];
 }
 
 async function lesson([id, number]) {
-  const [{ body }, { body: whole }, parts] = await Promise.all([get(`/courses/${id}/lessons/${number}?render=html`), get(`/courses/${id}`), contents(id)]);
-  const flat = parts.modules.flatMap((module) => module.lessons);
-  const next = flat[flat.findIndex((one) => one.id === body.id) + 1];
+  const [{ body }, { body: whole }, { modules, state }] = await Promise.all([get(`/courses/${id}/lessons/${number}?render=html`),
+    get(`/courses/${id}`), contents(id)]);
+  const row = modules.flatMap((module) => module.lessons);
+  const next = row[row.findIndex((one) => one.id === body.id) + 1];
   const onward = next ? `#/courses/${id}/lessons/${next.id}` : `#/courses/${id}`;
   const finish = async () => {
     await post('/progress', { lesson_id: body.id, status: 'completed' });
     location.hash = onward;
     say(`${body.title} is done.`);
   };
-  return [h('p', { class: 'crumbs' }, h('a', { href: '#/' }, 'Courses'), h('a', { href: `#/courses/${id}` }, whole.title)),
-    h('h1', {}, body.title), rendered(body.content),
-    h('p', { class: 'buttons' }, me && parts.lesson.get(body.id) !== 'completed'
-      ? button(next ? 'Done, next lesson' : 'Done, back to the course', finish) : h('a', { class: 'button', href: onward }, next ? 'Next lesson' : 'Back to the course'))];
+  return [crumbs(whole), h('h1', {}, body.title), rendered(body.content, 1), h('p', { class: 'buttons' }, state.get(`lesson ${body.id}`) === 'completed'
+    ? h('a', { class: 'button', href: onward }, next ? 'Next lesson' : 'Back to the course')
+    : button(next ? 'Done, next lesson' : 'Done, back to the course', finish))];
 }
 
 // --- exercises ---
@@ -342,26 +370,28 @@ const endings = { ok: 'The program ended well', runtime_error: 'The program ende
 const output = (label, text) => text && [h('h4', {}, label), h('pre', { tabindex: 0, 'aria-label': label }, text)];
 
 function ranView(run, expected) {
-  const same = run.stdout.trimEnd() === expected?.trimEnd();
-  const verdict = run.status !== 'ok' || expected === undefined ? '' : same ? ' and wrote what the test expects' : ', but wrote something else than the test expects';
-  const sentence = `${endings[run.status] ?? run.status}${verdict} (${run.duration_ms} ms).`;
-  say(sentence);
-  return [h('p', {}, sentence), output('Output', run.stdout), output('Errors', run.stderr), run.truncated && h('p', { class: 'note' }, 'The output was cut.')];
+  const compared = run.status === 'ok' && expected !== undefined;
+  const same = compared && run.stdout.trimEnd() === expected.trimEnd();
+  const verdict = !compared ? '' : same ? ' and wrote what the test expects' : ', but wrote something else than the test expects';
+  const line = `${endings[run.status] ?? run.status}${verdict} (${run.duration_ms} ms).`;
+  say(line);
+  return [h('p', {}, line), output('Output', run.stdout), output('Errors', run.stderr), run.truncated && h('p', { class: 'note' }, 'The output was cut.')];
 }
 
 function testView(test) {
   const shown = test.expected !== undefined;
   return h('li', { class: test.passed ? 'good' : 'bad' }, h('h4', {}, `${test.name}: ${test.passed ? 'passed' : 'failed'}`),
     !test.passed && !shown && h('p', { class: 'note' }, 'What this test expects is hidden.'),
-    !test.passed && shown && h('div', { class: 'pair' }, h('div', {}, output('Expected', test.expected)), h('div', {}, output('Your output', test.stdout || '(nothing)'))));
+    !test.passed && shown && h('div', { class: 'pair' },
+      h('div', {}, output('Expected', test.expected)), h('div', {}, output('Your output', test.stdout || '(nothing)'))));
 }
 
 function resultView(result, news, course) {
   const passed = result.results.filter((test) => test.passed).length;
-  const sentence = `${result.passed ? 'Solved!' : 'Not yet.'} ${passed} of ${count(result.results.length, 'test')} passed, score ${result.score}%.`;
+  const line = `${result.passed ? 'Solved!' : 'Not yet.'} ${passed} of ${count(result.results.length, 'test')} passed, score ${result.score}%.`;
   const awards = news.map((one) => `${one.icon ?? '🏅'} New achievement: ${one.name}`);
-  say([sentence, ...awards].join(' '));
-  return [h('p', { class: result.passed ? 'good verdict' : 'bad verdict' }, sentence), awards.map((award) => h('p', { class: 'award' }, award)),
+  say([line, ...awards].join(' '));
+  return [h('p', { class: result.passed ? 'good verdict' : 'bad verdict' }, line), awards.map((award) => h('p', { class: 'award' }, award)),
     h('ul', { class: 'results' }, result.results.map(testView)),
     result.passed && course && h('p', { class: 'buttons' }, h('a', { class: 'button', href: `#/courses/${course}` }, 'Go on with the course'))];
 }
@@ -405,10 +435,9 @@ async function exercise([id]) {
   const code = editor(place, { text: sessionStorage.getItem(draft) ?? body.starter_code ?? '', label: 'Your code', language: body.language,
     onchange: (text) => sessionStorage.setItem(draft, text), onrun: () => busy(runButton, run) });
   const again = () => { code.text = body.starter_code ?? ''; code.focus(); };
-  return [h('p', { class: 'crumbs' }, h('a', { href: '#/' }, 'Courses'), whole && h('a', { href: `#/courses/${whole.id}` }, whole.title)),
-    h('h1', {}, body.title),
+  return [crumbs(whole), h('h1', {}, body.title),
     h('div', { class: 'columns' },
-      h('section', { 'aria-labelledby': 'task' }, h('h2', { id: 'task' }, 'Task'), rendered(body.instructions),
+      h('section', { 'aria-labelledby': 'task' }, h('h2', { id: 'task' }, 'Task'), rendered(body.instructions, 2),
         tests.length > 0 && h('details', { open: tests.length < 4 }, h('summary', {}, `Tests that are shown: ${tests.length}`),
           tests.map((test) => [h('h3', {}, test.name), output('Input', test.stdin), output('Expected output', test.expected_stdout)]))),
       h('section', { 'aria-labelledby': 'solve' }, h('h2', { id: 'solve' }, 'Your solution'), place, h('p', { class: 'note keys' }, help),
@@ -421,10 +450,11 @@ async function exercise([id]) {
 async function achievements() {
   const [list, mine] = await Promise.all([all('/achievements'), me ? earned() : []]);
   const when = new Map(mine.map((one) => [one.id, one.awarded_at]));
-  list.sort((a, b) => when.has(b.id) - when.has(a.id));
-  return [h('h1', {}, 'Achievements'), me && h('p', {}, `You have ${when.size} of ${list.length}.`), h('ul', { class: 'cards' }, list.map((one) => h('li', { class: when.has(one.id) ? 'card good' : 'card' },
+  const card = (one) => h('li', { class: when.has(one.id) ? 'card good' : 'card' },
     h('h2', {}, h('span', { 'aria-hidden': 'true' }, one.icon ?? '🏅'), ` ${one.name}`), one.description && h('p', {}, one.description),
-    h('p', { class: 'note' }, `${count(one.points, 'point')}${when.has(one.id) ? `, yours since ${new Date(when.get(one.id)).toLocaleDateString()}` : ''}`))))];
+    h('p', { class: 'note' }, count(one.points, 'point'), when.has(one.id) && `, yours since ${new Date(when.get(one.id)).toLocaleDateString()}`));
+  list.sort((a, b) => when.has(b.id) - when.has(a.id));
+  return [h('h1', {}, 'Achievements'), me && h('p', {}, `You have ${when.size} of ${list.length}.`), h('ul', { class: 'cards' }, list.map(card))];
 }
 
 // --- the way to a view ---
@@ -445,7 +475,7 @@ async function show() {
     parts = await view(pattern.exec(path).slice(1), new URLSearchParams(query));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    parts = [h('h1', {}, 'That did not work'), alertOf(problem), h('p', {}, h('a', { href: '#/' }, 'Back to the courses'))];
+    parts = [h('h1', {}, 'That did not work'), alertOf(problem.text()), h('p', {}, h('a', { href: '#/' }, 'Back to the courses'))];
   }
   if (mine !== turn) return; // another view was asked for meanwhile
   main.removeAttribute('aria-busy');
