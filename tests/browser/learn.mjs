@@ -160,7 +160,7 @@ async function solves(page, { course, exercise }) {
   await submit(page);
   await says(page, 'Not yet. 0 of 2 tests passed, score 0%.');
   const shown = await page.locator('main').textContent();
-  check('a failed test shows what it expects, a hidden one does not', /small: failedExpected5/.test(shown) && /large: failed/.test(shown) && !shown.includes(SECRET), shown);
+  check('a failed test shows what it expects, a hidden one does not', /small: failedExpected output5/.test(shown) && /large: failed/.test(shown) && !shown.includes(SECRET), shown);
   await audit(page, 'an exercise with failed tests');
   await write(page, 'Your code', RIGHT);
   await submit(page);

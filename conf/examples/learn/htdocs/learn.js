@@ -322,7 +322,8 @@ function step(title, state, href) {
   return h('li', { class: `step ${word}` }, href ? h('a', { href }, title) : h('span', {}, title), ' ', h('span', { class: 'note' }, word));
 }
 
-const crumbs = (whole) => h('p', { class: 'crumbs' }, h('a', { href: '#/' }, 'Courses'), whole && h('a', { href: `#/courses/${whole.id}` }, whole.title));
+const crumbs = (whole) => h('nav', { class: 'crumbs', 'aria-label': 'Where you are' }, h('a', { href: '#/' }, 'Courses'),
+  whole && h('a', { href: `#/courses/${whole.id}` }, whole.title));
 
 async function course([id]) {
   const [{ body }, sum, { modules, exercises, state }] = await Promise.all([get(`/courses/${id}`), summary(), contents(id)]);
@@ -335,15 +336,16 @@ async function course([id]) {
   };
   const way = (to, text) => h('a', { class: 'button', href: `#/${to}?next=${encodeURIComponent(location.hash)}` }, text);
   const entry = !me ? way('login', 'Log in to enrol') : me.role === 'guest' ? way('register', 'Register to enrol')
-    : mine ? button('Leave this course', () => change('DELETE', `You have left ${body.title}.`), { class: 'quiet' })
-      : button('Enrol', () => change('POST', `You are enrolled in ${body.title}.`));
-  return [crumbs(), h('h1', {}, body.title), h('p', { class: 'note' }, body.difficulty), body.description && h('p', { class: 'lines' }, body.description),
-    mine && bar('Progress in this course', mine.completed, mine.total), h('p', { class: 'buttons' }, entry),
+    : button('Enrol', () => change('POST', `You are enrolled in ${body.title}.`));
+  const exit = button('Leave this course', () => change('DELETE', `You have left ${body.title}.`), { class: 'quiet' });
+  return [crumbs(), h('h1', {}, body.title), h('p', { class: 'note' }, body.difficulty),
+    body.description && h('p', { class: 'lines' }, body.description),
+    mine ? bar('Progress in this course', mine.completed, mine.total) : h('p', { class: 'buttons' }, entry),
     modules.map((module) => h('section', {}, h('h2', {}, module.title), h('ol', { class: 'steps' }, module.lessons.map((one) =>
       step(one.title, state.get(`lesson ${one.id}`), reads && `#/courses/${id}/lessons/${one.id}`))))),
     exercises.length > 0 && h('section', {}, h('h2', {}, 'Exercises'),
       h('ol', { class: 'steps' }, exercises.map((one) => step(one.title, state.get(`exercise ${one.id}`), `#/exercises/${one.id}`)))),
-    modules.length + exercises.length === 0 && h('p', {}, 'This course has no lessons yet.')];
+    modules.length + exercises.length === 0 && h('p', {}, 'This course has no lessons yet.'), mine && h('p', { class: 'buttons' }, exit)];
 }
 
 async function lesson([id, number]) {
@@ -357,33 +359,34 @@ async function lesson([id, number]) {
     location.hash = onward;
     say(`${body.title} is done.`);
   };
-  return [crumbs(whole), h('h1', {}, body.title), rendered(body.content, 1), h('p', { class: 'buttons' }, state.get(`lesson ${body.id}`) === 'completed'
-    ? h('a', { class: 'button', href: onward }, next ? 'Next lesson' : 'Back to the course')
-    : button(next ? 'Done, next lesson' : 'Done, back to the course', finish))];
+  const way = state.get(`lesson ${body.id}`) === 'completed' ? h('a', { class: 'button', href: onward }, next ? 'Next lesson' : 'Back to the course')
+    : button(next ? 'Done, next lesson' : 'Done, back to the course', finish);
+  return [crumbs(whole), h('h1', {}, body.title), rendered(body.content, 1), h('p', { class: 'buttons' }, way)];
 }
 
 // --- exercises ---
 
-const endings = { ok: 'The program ended well', runtime_error: 'The program ended with an error', timeout: 'The program was stopped: it took too long',
-  memory_limit: 'The program was stopped: it used too much memory', output_limit: 'The program was stopped: it wrote too much',
-  sandbox_error: 'The program could not be run' };
-const output = (label, text) => text && [h('h4', {}, label), h('pre', { tabindex: 0, 'aria-label': label }, text)];
+const endings = { ok: 'The program ended well', runtime_error: 'The program ended with an error',
+  timeout: 'The program was stopped: it took too long', memory_limit: 'The program was stopped: it used too much memory',
+  output_limit: 'The program was stopped: it wrote too much', sandbox_error: 'The program could not be run' };
+const output = (label, text) => [h('h4', {}, label), h('pre', { tabindex: 0, role: 'group', 'aria-label': label }, text || '(nothing)')];
+const pair = (one, left, other, right) => h('div', { class: 'pair' }, h('div', {}, output(one, left)), h('div', {}, output(other, right)));
 
 function ranView(run, expected) {
   const compared = run.status === 'ok' && expected !== undefined;
   const same = compared && run.stdout.trimEnd() === expected.trimEnd();
   const verdict = !compared ? '' : same ? ' and wrote what the test expects' : ', but wrote something else than the test expects';
-  const line = `${endings[run.status] ?? run.status}${verdict} (${run.duration_ms} ms).`;
+  const line = `${endings[run.status] ?? run.status}${verdict} (${run.duration_ms}\u00a0ms).`;
   say(line);
-  return [h('p', {}, line), output('Output', run.stdout), output('Errors', run.stderr), run.truncated && h('p', { class: 'note' }, 'The output was cut.')];
+  return [h('p', {}, line), output('Output', run.stdout), run.stderr && output('Errors', run.stderr),
+    run.truncated && h('p', { class: 'note' }, 'The output was cut.')];
 }
 
 function testView(test) {
   const shown = test.expected !== undefined;
   return h('li', { class: test.passed ? 'good' : 'bad' }, h('h4', {}, `${test.name}: ${test.passed ? 'passed' : 'failed'}`),
     !test.passed && !shown && h('p', { class: 'note' }, 'What this test expects is hidden.'),
-    !test.passed && shown && h('div', { class: 'pair' },
-      h('div', {}, output('Expected', test.expected)), h('div', {}, output('Your output', test.stdout || '(nothing)'))));
+    !test.passed && shown && pair('Expected output', test.expected, 'Your output', test.stdout));
 }
 
 function resultView(result, news, course) {
@@ -439,7 +442,7 @@ async function exercise([id]) {
     h('div', { class: 'columns' },
       h('section', { 'aria-labelledby': 'task' }, h('h2', { id: 'task' }, 'Task'), rendered(body.instructions, 2),
         tests.length > 0 && h('details', { open: tests.length < 4 }, h('summary', {}, `Tests that are shown: ${tests.length}`),
-          tests.map((test) => [h('h3', {}, test.name), output('Input', test.stdin), output('Expected output', test.expected_stdout)]))),
+          tests.map((test) => [h('h3', {}, test.name), pair('Input', test.stdin, 'Expected output', test.expected_stdout)]))),
       h('section', { 'aria-labelledby': 'solve' }, h('h2', { id: 'solve' }, 'Your solution'), place, h('p', { class: 'note keys' }, help),
         h('div', { class: 'field inline' }, h('label', { for: 'test' }, 'Run with'), choice), typed,
         h('p', { class: 'buttons' }, runButton, button('Submit', submit), button('Start over', again, { class: 'quiet' })), results))];
