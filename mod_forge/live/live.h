@@ -80,6 +80,15 @@ void forge_live_count(forge_live_t *live, forge_counter_t which);
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
+/* A program has ended: FORGE_C_RUN_…, its duration, and its time in the queue. */
+void forge_live_run_ended(forge_live_t *live, forge_counter_t how, apr_interval_time_t took,
+                          apr_interval_time_t waited);
+/* A request of this child begins (1) or ends (-1) to wait for programs; and how many wait in all children. */
+void forge_live_run_waits(forge_live_t *live, int change);
+apr_int64_t forge_live_runs_waiting(forge_live_t *live);
+/* What forge-runner said last. */
+void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue);
+
 /* Pool gauges of this child, set by server/pool.c. */
 void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    4 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    5 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -117,7 +117,7 @@ typedef struct forge_live_statement_t {
 /* The share of one child in the gauges, dropped with the child. Signed numbers in unsigned words. */
 typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
-    uint64_t in_flight, pool_size, pool_busy, pool_waiting;
+    uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -187,6 +187,8 @@ typedef struct forge_live_segment_t {
     uint64_t cpu_busy, cpu_total; /* /proc/stat at that time */
     uint64_t counters[FORGE_COUNTERS];
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
+    uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
+    forge_live_histogram_t runs_took, runs_waited;
     forge_live_gate_t gate;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];

@@ -279,6 +279,17 @@ bool env_second_ready(int seconds)
     return wait_ready(second_pid, PORT_SECOND, seconds);
 }
 
+int env_second_pid(void)
+{
+    return second_pid;
+}
+
+void env_second_change(const char *lines)
+{
+    second_conf_write(lines);
+    kill(second_pid, SIGUSR1);
+}
+
 void env_second_stop(void)
 {
     node_stop(&second_pid);
@@ -452,8 +463,10 @@ static void settings_read(void)
     env.source = realpath(env_setting("FORGE_TEST_SOURCE", FORGE_SRCDIR), NULL);
     env.httpd = env_setting("FORGE_TEST_HTTPD", FORGE_HTTPD);
     env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
-    if (!env.module || !env.ctl || !env.source)
-        give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL or FORGE_TEST_SOURCE name nothing that is there", NULL);
+    env.runner = realpath(env_setting("FORGE_TEST_RUNNER", FORGE_BUILDDIR "/forge-runner"), NULL);
+    if (!env.module || !env.ctl || !env.source || !env.runner)
+        give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL, FORGE_TEST_SOURCE or FORGE_TEST_RUNNER name nothing that is there",
+                NULL);
     ask(env.bin, sizeof(env.bin), (const char *[]){env_setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
 }
 
