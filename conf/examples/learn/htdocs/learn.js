@@ -326,8 +326,10 @@ const crumbs = (whole) => h('nav', { class: 'crumbs', 'aria-label': 'Where you a
   whole && h('a', { href: `#/courses/${whole.id}` }, whole.title));
 
 async function course([id]) {
-  const [{ body }, sum, { modules, exercises, state }] = await Promise.all([get(`/courses/${id}`), summary(), contents(id)]);
-  const mine = sum.courses.find((row) => row.course_id === body.id);
+  const enrolled = me && me.role !== 'guest' ? get(`/courses/${id}/progress`) : { body: [] }; // one row, or none; an instructor gets all students
+  const [{ body }, before, { modules, exercises, state }, rows] = await Promise.all([get(`/courses/${id}`), all(`/courses/${id}/path`),
+    contents(id), enrolled]);
+  const mine = rows.body.find((row) => row.user_id === me.id);
   const reads = mine || (me && (me.role === 'admin' || me.id === body.instructor_id)); // lessons are for those who are enrolled
   const change = async (method, sentence) => {
     await call(method, `/courses/${id}/enrollment`);
@@ -340,6 +342,7 @@ async function course([id]) {
   const exit = button('Leave this course', () => change('DELETE', `You have left ${body.title}.`), { class: 'quiet' });
   return [crumbs(), h('h1', {}, body.title), h('p', { class: 'note' }, body.difficulty),
     body.description && h('p', { class: 'lines' }, body.description),
+    before.length > 0 && h('p', {}, 'To complete before: ', before.map((one, i) => [i > 0 && ', ', h('a', { href: `#/courses/${one.id}` }, one.title)])),
     mine ? bar('Progress in this course', mine.completed, mine.total) : h('p', { class: 'buttons' }, entry),
     modules.map((module) => h('section', {}, h('h2', {}, module.title), h('ol', { class: 'steps' }, module.lessons.map((one) =>
       step(one.title, state.get(`lesson ${one.id}`), reads && `#/courses/${id}/lessons/${one.id}`))))),
