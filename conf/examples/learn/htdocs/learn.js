@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page to learn on: courses, lessons, exercises, achievements. Everything comes from the public API; GET /docs describes it.
-import { editor, help } from './editor.js';
 
 const API = '/api/v1';
 const main = document.getElementById('main');
@@ -342,7 +341,8 @@ async function course([id]) {
   const exit = button('Leave this course', () => change('DELETE', `You have left ${body.title}.`), { class: 'quiet' });
   return [crumbs(), h('h1', {}, body.title), h('p', { class: 'note' }, body.difficulty),
     body.description && h('p', { class: 'lines' }, body.description),
-    before.length > 0 && h('p', {}, 'To complete before: ', before.map((one, i) => [i > 0 && ', ', h('a', { href: `#/courses/${one.id}` }, one.title)])),
+    before.length > 0 && h('p', {}, 'To complete before: ',
+      before.map((one, i) => [i > 0 && ', ', h('a', { href: `#/courses/${one.id}` }, one.title)])),
     mine ? bar('Progress in this course', mine.completed, mine.total) : h('p', { class: 'buttons' }, entry),
     modules.map((module) => h('section', {}, h('h2', {}, module.title), h('ol', { class: 'steps' }, module.lessons.map((one) =>
       step(one.title, state.get(`lesson ${one.id}`), reads && `#/courses/${id}/lessons/${one.id}`))))),
@@ -405,8 +405,10 @@ function resultView(result, news, course) {
 const earned = async () => (await get(`/users/${me.id}/achievements`)).body;
 
 async function exercise([id]) {
-  const { body } = await get(`/exercises/${id}?render=html`);
+  // The editor is the largest part of this page, so it comes when it is needed.
+  const [{ body }, { editor, help }] = await Promise.all([get(`/exercises/${id}?render=html`), import('./editor.js')]);
   const whole = body.course_id ? (await get(`/courses/${body.course_id}`)).body : undefined;
+  const instructions = body.instructions_type === 'text/html' ? rendered(body.instructions, 2) : h('p', { class: 'lines' }, body.instructions);
   const draft = `code of ${id}`; // survives a reload, and ends with the tab or a logout
   const tests = body.tests.filter((test) => !test.hidden);
   const results = h('div', { id: 'results' });
@@ -443,7 +445,7 @@ async function exercise([id]) {
   const again = () => { code.text = body.starter_code ?? ''; code.focus(); };
   return [crumbs(whole), h('h1', {}, body.title),
     h('div', { class: 'columns' },
-      h('section', { 'aria-labelledby': 'task' }, h('h2', { id: 'task' }, 'Task'), rendered(body.instructions, 2),
+      h('section', { 'aria-labelledby': 'task' }, h('h2', { id: 'task' }, 'Task'), instructions,
         tests.length > 0 && h('details', { open: tests.length < 4 }, h('summary', {}, `Tests that are shown: ${tests.length}`),
           tests.map((test) => [h('h3', {}, test.name), pair('Input', test.stdin, 'Expected output', test.expected_stdout)]))),
       h('section', { 'aria-labelledby': 'solve' }, h('h2', { id: 'solve' }, 'Your solution'), place, h('p', { class: 'note keys' }, help),
