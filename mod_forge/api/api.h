@@ -32,6 +32,7 @@ extern const forge_routes_t forge_api_courses;
 extern const forge_routes_t forge_api_enrollments;
 extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_execute;
+extern const forge_routes_t forge_api_submissions;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;

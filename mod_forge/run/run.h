@@ -52,4 +52,10 @@ void forge_run_cancel(forge_run_t *run);
  * when it says itself that a layer is missing (then *state is filled in). */
 bool forge_run_probe(apr_pool_t *p, const char *socket, forge_run_state_t *state, const char **why);
 
+/* --- check.c --- */
+
+/* Starts `program` (forge-runner) to try its sandbox, and waits for it. False with the first layer that is missing in
+ * *says; true with a line about the last one. As root it tries as the user that it would run as. */
+bool forge_run_check(apr_pool_t *p, const char *program, const char **says);
+
 #endif

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,10 +25,6 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef FORGE_LIBEXECDIR
-#define FORGE_LIBEXECDIR "/usr/libexec/mod_forge"
-#endif
 
 #define BACKLOG       512
 #define QUEUE_DEFAULT 512
@@ -168,10 +165,16 @@ static bool stay_with(pid_t parent)
     return getppid() == parent;
 }
 
-/* Read before root is dropped. */
+/* forge-init lies beside this program. It is read before root is dropped. */
 static void read_init(forge_runner_t *r)
 {
+    static char beside[PATH_MAX];
     struct stat st;
+    ssize_t len = r->options.init ? 0 : readlink("/proc/self/exe", beside, sizeof(beside) - sizeof("forge-init"));
+    if (len > 0) {
+        strcpy(strrchr(beside, '/') + 1, "forge-init");
+        r->options.init = beside;
+    }
     int fd = open(r->options.init, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > INIT_SELF_MAX)
         return;
@@ -204,11 +207,8 @@ static int serve(forge_runner_t *r, pid_t parent)
 
 int main(int argc, char **argv)
 {
-    static forge_runner_t r = {.options = {.languages = "python",
-                                           .bwrap = "/usr/bin/bwrap",
-                                           .init = FORGE_LIBEXECDIR "/forge-init",
-                                           .queue = QUEUE_DEFAULT,
-                                           .share = SHARE_DEFAULT}};
+    static forge_runner_t r = {
+        .options = {.languages = "python", .bwrap = "/usr/bin/bwrap", .queue = QUEUE_DEFAULT, .share = SHARE_DEFAULT}};
     const pid_t parent = getppid();
     forget(argv);
     const char *wrong = read_options(argc, argv, &r.options);

@@ -32,6 +32,7 @@ typedef struct guest_t {
     forge_run_job_t job;
     pid_t launcher;
     int place;
+    bool gone; /* it leaves at the end of this turn */
 } guest_t;
 
 typedef struct server_t {
@@ -260,12 +261,16 @@ static void welcome(server_t *s)
     }
 }
 
-/* A client that waits has nothing more to say: what comes from it is its end. */
+/* A client that waits has nothing more to say: what comes from it is its end. Who goes counts no longer in this turn.
+ */
 static bool still_here(server_t *s, size_t i, short events)
 {
-    if (s->queue.entries[i].stage == FORGE_RUNNER_READING)
+    forge_runner_entry_t *entry = &s->queue.entries[i];
+    if (entry->stage == FORGE_RUNNER_READING)
         return events ? read_some(s, i) : forge_runner_now_ms() - s->guests[i].since < READ_MS;
-    return s->queue.entries[i].stage == FORGE_RUNNER_RUNNING || !events;
+    if (entry->stage == FORGE_RUNNER_WAITING && events)
+        entry->stage = FORGE_RUNNER_READING;
+    return entry->stage != FORGE_RUNNER_READING;
 }
 
 static void turn(server_t *s)
@@ -277,8 +282,10 @@ static void turn(server_t *s)
         s->on[i + 2] = (struct pollfd){s->guests[i].fd, POLLIN | POLLRDHUP, 0};
     if (poll(s->on, n + 2, 1000) < 0)
         return;
+    for (size_t i = 0; i < n; i++) /* in the order in which they came */
+        s->guests[i].gone = !still_here(s, i, s->on[i + 2].revents);
     for (size_t i = n; i--;) /* from the end: the last takes the index of one that goes */
-        if (!still_here(s, i, s->on[i + 2].revents))
+        if (s->guests[i].gone)
             drop(s, i);
     take_signals(s);
     welcome(s);

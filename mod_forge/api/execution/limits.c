@@ -64,6 +64,15 @@ void forge_api_run_limits_lower(forge_req_t *q, const forge_json_t *wanted, cons
     }
 }
 
+void forge_api_run_limits_clamp(const forge_json_t *own, forge_run_limits_t *limits)
+{
+    apr_int64_t n;
+    for (size_t i = 0; own && i < N_PLACES; i++)
+        if (forge_util_json_int(forge_util_json_get(own, forge_api_run_limit_fields[i].name), &n) && n > 0 &&
+            n < *place_of(limits, i))
+            *place_of(limits, i) = n;
+}
+
 bool forge_api_run_language(forge_req_t *q, const char *language, const char *pointer)
 {
     if (forge_run_language_known(language) && forge_config_language(q->config, language))

@@ -192,6 +192,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
     if (strcmp(segment, "achievements") == 0)
         return achievement_of(mine ? caller : subject);
+    if (strcmp(segment, "exercises") == 0 || strcmp(segment, "submissions") == 0)
+        return F("%s", UNKNOWN);
     if (strcmp(segment, "users") == 0)
         return F("%lld", (long long)subject.id);
     if (strcmp(segment, "sessions") == 0)
