@@ -376,8 +376,9 @@ const output = (label, text) => [h('h4', {}, label), h('pre', { tabindex: 0, rol
 const pair = (one, left, other, right) => h('div', { class: 'pair' }, h('div', {}, output(one, left)), h('div', {}, output(other, right)));
 
 function ranView(run, expected) {
+  const judged = (text) => text.replace(/[ \t\r]+$/gm, '').trimEnd(); // what submissions compare, too
   const compared = run.status === 'ok' && expected !== undefined;
-  const same = compared && run.stdout.trimEnd() === expected.trimEnd();
+  const same = compared && judged(run.stdout) === judged(expected);
   const verdict = !compared ? '' : same ? ' and wrote what the test expects' : ', but wrote something else than the test expects';
   const line = `${endings[run.status] ?? run.status}${verdict} (${run.duration_ms}\u00a0ms).`;
   say(line);
@@ -386,10 +387,11 @@ function ranView(run, expected) {
 }
 
 function testView(test) {
-  const shown = test.expected !== undefined;
+  const details = test.hidden ? h('p', { class: 'note' }, 'What this test expects is hidden.')
+    : [test.status !== 'ok' && h('p', { class: 'note' }, `${endings[test.status]}.`),
+      pair('Expected output', test.expected, 'Your output', test.stdout), test.stderr && output('Errors', test.stderr)];
   return h('li', { class: test.passed ? 'good' : 'bad' }, h('h4', {}, `${test.name}: ${test.passed ? 'passed' : 'failed'}`),
-    !test.passed && !shown && h('p', { class: 'note' }, 'What this test expects is hidden.'),
-    !test.passed && shown && pair('Expected output', test.expected, 'Your output', test.stdout));
+    !test.passed && h('div', { class: 'details' }, details));
 }
 
 function resultView(result, news, course) {
@@ -403,6 +405,13 @@ function resultView(result, news, course) {
 }
 
 const earned = async () => (await get(`/users/${me.id}/achievements`)).body;
+
+// The code that the learner has submitted last, on whatever device.
+async function submitted(id) {
+  if (!me) return undefined;
+  const { body: [last] } = await get(`/exercises/${id}/submissions?user_id=${me.id}&limit=1`);
+  return last && (await get(`/exercises/${id}/submissions/${last.id}`)).body.code;
+}
 
 async function exercise([id]) {
   // The editor is the largest part of this page, so it comes when it is needed.
@@ -440,9 +449,9 @@ async function exercise([id]) {
     show('Results', resultView(answer.body, news, body.course_id));
   }
   const runButton = button('Run', run, { class: 'quiet', 'aria-keyshortcuts': 'Control+Enter' });
-  const code = editor(place, { text: sessionStorage.getItem(draft) ?? body.starter_code ?? '', label: 'Your code', language: body.language,
-    onchange: (text) => sessionStorage.setItem(draft, text), onrun: () => busy(runButton, run) });
-  const again = () => { code.text = body.starter_code ?? ''; code.focus(); };
+  const code = editor(place, { text: sessionStorage.getItem(draft) ?? await submitted(id) ?? body.starter_code, label: 'Your code',
+    language: body.language, onchange: (text) => sessionStorage.setItem(draft, text), onrun: () => busy(runButton, run) });
+  const again = () => { code.text = body.starter_code; code.focus(); };
   return [crumbs(whole), h('h1', {}, body.title),
     h('div', { class: 'columns' },
       h('section', { 'aria-labelledby': 'task' }, h('h2', { id: 'task' }, 'Task'), instructions,
