@@ -237,6 +237,12 @@ async function stays(page, { course, exercise }) {
   check('over HTTP tokens are in no storage', !/eyJ/.test(store), store);
 }
 
+const logsIn = async (page) => {
+  await page.locator('#field-name').fill(`lin${mark}@example.org`);
+  await page.locator('#field-password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).tap();
+};
+
 async function returns(page) {
   await page.reload();
   await page.getByRole('link', { name: 'Log in', exact: true }).tap();
@@ -246,20 +252,39 @@ async function returns(page) {
   await page.locator('.alert').waitFor();
   check('a wrong password is answered by a sentence', /^[A-Z].*\.$/.test(await page.locator('.alert').textContent()), await page.locator('.alert').textContent());
   await audit(page, 'a refused login on a phone');
-  await page.locator('#field-password').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Log in' }).tap();
+  await logsIn(page);
   await heading(page, 'Courses');
   await page.getByRole('button', { name: 'Log out' }).waitFor();
   await audit(page, 'courses on a phone');
 }
 
-// A wrong password is part of the test.
+// An expired token is renewed unseen. A session that was ended elsewhere leads to the login, and from there back.
+async function outlives(page) {
+  const summary = '**/api/v1/progress/summary';
+  await page.route(summary, (route) => route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"detail":"expired"}' }), { times: 1 });
+  const refresh = page.waitForResponse(`${demo.http}/api/v1/auth/refresh`);
+  await page.getByRole('link', { name: 'Achievements' }).tap();
+  await heading(page, 'Achievements');
+  await page.getByRole('link', { name: 'Courses' }).tap();
+  check('an expired access token is renewed', (await refresh).status() === 200);
+  await heading(page, 'Courses');
+  const other = await api(null, 'POST', '/auth/login', { email: `lin${mark}@example.org`, password: PASSWORD });
+  await api(other.access_token, 'POST', '/auth/logout-all');
+  await page.getByRole('link', { name: 'Achievements' }).tap();
+  await shows(page, 'Please log in to go on.');
+  await logsIn(page);
+  await heading(page, 'Achievements');
+  check('a session that was ended elsewhere leads to the login and back', true);
+}
+
+// Wrong passwords, expired tokens and ended sessions are part of the test.
 async function byTouch(browser, things) {
   const context = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
-  const { page, troubles } = await watched(context, demo.http, (status, path) => status === 401 && path === '/api/v1/auth/login');
+  const { page, troubles } = await watched(context, demo.http, (status) => status === 401);
   await visits(page, things);
   await stays(page, things);
   await returns(page);
+  await outlives(page);
   check('the walk on a phone had no errors, refusals of the policy or foreign requests', troubles.length === 0, troubles.join(' | '));
   await context.close();
 }

@@ -85,8 +85,10 @@ async function call(method, path, body) {
     if (problem.status !== 401 || !me) throw problem;
   }
   if (await renewed()) return send(method, path, body);
-  end();
-  location.hash = `#/login?next=${encodeURIComponent(location.hash)}`;
+  if (me) { // the first of several requests that find it out
+    end();
+    location.hash = `#/login?next=${encodeURIComponent(location.hash)}`;
+  }
   throw new Problem({ detail: 'Your session has ended. Please log in again.' });
 }
 
