@@ -128,8 +128,8 @@ struct forge_field_t {
     unsigned flags;
     apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT,
                              65536 for TEXT */
-    const char
-        *format; /* NULL, "email", "username", "password", "uri", "line" (no control characters), or "enum:a|b|c" */
+    const char *format;  /* NULL, "email", "username", "password", "uri", "line" (no control characters), "search" (no
+                            blanks at its edges), or "enum:a|b|c" */
     const char *preset;  /* text form of the default, applied on POST and PUT and to queries; NULL: none */
     const char *example; /* for the documentation: TEXT and TIME plain, "Ada"; all others as JSON, "3", "[7]". NULL of a
                             nullable: null */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The front door: the module record and the list of hooks. No logic lives here; mod_forge/README.md is the tour.
+ * The entry point: the module record and the list of hooks. No logic lives here; mod_forge/README.md is the tour.
  */
 #include "api/api.h"
 #include "config/config.h"

@@ -4,6 +4,7 @@
  */
 #include "start.h"
 #include "core/wire/wire.h"
+#include "store/operations/operations.h"
 #include "store/store.h"
 #include "http/http.h"
 #include "work/work.h"
@@ -22,9 +23,7 @@
 
 APLOG_USE_MODULE(forge);
 
-#define OPENAPI_MAX     (8 * 1024 * 1024)
-#define CONNECTIONS_MIN 4 /* of one child to its database: below it a slow statement is felt by all */
-#define CONNECTIONS_MAX 8 /* more processors come with more children */
+#define OPENAPI_MAX (8 * 1024 * 1024)
 #define CONNECT_TIMEOUT \
     "2" /* seconds libpq tries one address, where DBDParams does not say; its own default is no end */
 
@@ -40,16 +39,12 @@ void forge_start_tables(const forge_routes_t *tables, int count)
 }
 
 /* LoadModule runs this, so that the lines after it may say DBDMax ${FORGE_DB_CONNECTIONS}. A Define of that name, or
- * the environment, goes before. PostgreSQL answers soonest when few of its processes share a processor, so it is two
- * for each; requests beyond that wait in ForgePoolWait for a moment. */
+ * the environment, goes before. */
 void forge_start_variables(void)
 {
     char number[16];
-    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
-    if (wanted < CONNECTIONS_MIN)
-        wanted = CONNECTIONS_MIN;
-    snprintf(number, sizeof(number), "%ld", wanted > CONNECTIONS_MAX ? (long)CONNECTIONS_MAX : wanted);
-    setenv("FORGE_DB_CONNECTIONS", number, 0);
+    snprintf(number, sizeof(number), "%d", forge_store_connections_usual());
+    setenv(FORGE_CONNECTIONS_VARIABLE, number, 0);
 }
 
 /* A token of one database must not be accepted for another, because both number their accounts from 1. Returns the
@@ -119,6 +114,7 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_flight_child();
+    forge_http_executor_child(p);
     forge_http_probe_init(p);
     forge_server_all_pools(p);
     forge_http_linger_child();

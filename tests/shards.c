@@ -64,15 +64,6 @@ bool shards_all(void)
     return !setting("CK_RUN_SUITE") && !setting("CK_RUN_CASE") && !setting("FORGE_TEST_ONLY");
 }
 
-/* "core/jwk" is the suite core_jwk. */
-static bool same_name(const char *left, const char *right)
-{
-    for (; *left && *right; left++, right++)
-        if (*left != *right && !(strchr("_/", *left) && strchr("_/", *right)))
-            return false;
-    return *left == *right;
-}
-
 static bool wanted(const shard_suite_t *suite)
 {
     const char *name = setting("CK_RUN_SUITE"), *only = setting("FORGE_TEST_ONLY");
@@ -81,7 +72,7 @@ static bool wanted(const shard_suite_t *suite)
         fprintf(stderr, "FORGE_TEST_ONLY is %s, not mpm or smoke\n", only);
         exit(2);
     }
-    return (!name || same_name(name, suite->name)) && (!mark || (suite->marks & mark));
+    return (!name || strcmp(name, suite->name) == 0) && (!mark || (suite->marks & mark));
 }
 
 static int longer_first(const void *left, const void *right)

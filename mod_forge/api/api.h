@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/: one file per resource, each with its fields, handlers and route table. Nothing here but the list of the
- * tables.
+ * Interface of api/: one file per resource, each with its fields, handlers and route table. Nothing here but the list
+ * of the tables.
  */
 #ifndef FORGE_API_H
 #define FORGE_API_H
@@ -29,7 +29,11 @@ extern const forge_routes_t forge_api_organizations;
 extern const forge_routes_t forge_api_members;
 extern const forge_routes_t forge_api_invitations;
 extern const forge_routes_t forge_api_courses;
+extern const forge_routes_t forge_api_modules;
+extern const forge_routes_t forge_api_lessons;
 extern const forge_routes_t forge_api_enrollments;
+extern const forge_routes_t forge_api_students;
+extern const forge_routes_t forge_api_prerequisites;
 extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_execute;
 extern const forge_routes_t forge_api_submissions;

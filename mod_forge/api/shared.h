@@ -36,10 +36,10 @@ forge_json_t *forge_api_mail_facts(forge_req_t *q, const char *name, const char 
 forge_json_t *forge_api_mail_notice(forge_req_t *q);
 /* A new account is to prove its address: token and mail for forge_store_user_create. */
 void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
-/* The caller's address is to become `email` (PATCH /users/me): a mail goes there, and the account changes when its
- * token comes back to /auth/email/verify; with ForgeMail off it changes at once and counts as not verified. Fails with
- * its faults: FORGE_E_VALIDATION, FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED, FORGE_E_INVALID_TOKEN when the caller's
- * session has ended, or the password has changed since `set_at`. */
+/* Changes the caller's address to `email` (PATCH /users/me). A mail goes there, and the account changes when its token
+ * comes back to /auth/email/verify. With ForgeMail off it changes at once and counts as not verified. Fails with its
+ * faults: FORGE_E_VALIDATION, FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED; FORGE_E_INVALID_TOKEN if the caller's session
+ * has ended, or the password has changed since `set_at`. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email, const char *set_at);
 
 /* --- actor.c --- */

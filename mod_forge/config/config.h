@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of config/: the values of the directives, merged per server and per location. The types are opaque; use these
- * getters. The directives themselves are rows of directives.def.
+ * Interface of config/: the values of the directives, merged per server and per location. The types are opaque; use
+ * these getters. The directives themselves are rows of directives.def.
  */
 #ifndef FORGE_CONFIG_H
 #define FORGE_CONFIG_H
@@ -94,8 +94,10 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c);
 
 /* --- getters: execution --- */
 
-/* ForgeSandbox On: the path of forge-runner; NULL: nothing is run here. */
+/* ForgeSandbox On: the path of forge-runner; NULL: nothing is run here, or by an external executor. */
 const char *forge_config_sandbox(const forge_config_t *c);
+/* ForgeExecutorURL, by which programs are run instead; NULL: none. */
+const char *forge_config_executor_url(const forge_config_t *c);
 /* ForgeLanguages python: whether programs of this language are run. */
 bool forge_config_language(const forge_config_t *c, const char *language);
 /* What one run may use: milliseconds, bytes and counts (SPEC 7). */

@@ -213,10 +213,17 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c)
     return c->mailer;
 }
 
+const char *forge_config_executor_url(const forge_config_t *c)
+{
+    return c->executor_url;
+}
+
 const char *forge_config_sandbox(const forge_config_t *c)
 {
     const char *path = POINTER(c, sandbox);
-    return !*path ? NULL : strcmp(path, FORGE_SANDBOX_ON) == 0 ? FORGE_LIBEXECDIR "/forge-runner" : path;
+    if (!*path || c->executor_url)
+        return NULL;
+    return strcmp(path, FORGE_SANDBOX_ON) == 0 ? FORGE_LIBEXECDIR "/forge-runner" : path;
 }
 
 bool forge_config_language(const forge_config_t *c, const char *language)

@@ -62,6 +62,7 @@ struct forge_config_t {
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
 
+    const char *executor_url;
     const char *sandbox; /* "" is Off, "on" is the forge-runner of the installation, else its path */
     apr_int64_t languages;
     const forge_exec_limits_t *exec_limits;

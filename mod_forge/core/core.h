@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of core/, and what its families share. Rules that never heard of httpd or SQL stand in core/wire (how requests
- * and answers look), core/identity (keys, tokens, passwords: OpenSSL, cjose and liboath are included there alone) and
- * core/mail.
+ * Interface of core/, and what its families share. Rules that never heard of httpd or SQL stand in core/wire (how
+ * requests and answers look), core/identity (keys, tokens, passwords: OpenSSL, cjose and liboath are included there
+ * alone) and core/mail.
  */
 #ifndef FORGE_CORE_H
 #define FORGE_CORE_H

@@ -14,7 +14,7 @@
 #define FORGE_DOCS_DIR ""
 #endif
 
-enum { POSTGRES_MIN = 140000, SERVER_LIMIT_DEFAULT = 16, CONNECTIONS_RESERVED = 3 };
+enum { POSTGRES_MIN = 140000, SERVER_LIMIT_DEFAULT = 16, DBD_MAX_DEFAULT = 10, CONNECTIONS_RESERVED = 3 };
 
 typedef struct check_t {
     forge_ctl_t *ctl;
@@ -171,20 +171,33 @@ static void check_clock(check_t *c)
         green(line);
 }
 
+/* A number of --conf; 0 when only httpd knows it. */
+static int number(check_t *c, const char *name, int otherwise)
+{
+    const char *said = directive(c, name);
+    return said ? atoi(said) : otherwise;
+}
+
 /* Whether every child can fill its pool; needs --conf. */
 static void check_connections(check_t *c)
 {
     int max = (int)forge_store_rows_int(c->server, 0, "max_connections", 0);
-    const char *pool = directive(c, "DBDMax"), *children = directive(c, "ServerLimit");
-    int wanted = pool ? atoi(pool) * (children ? atoi(children) : SERVER_LIMIT_DEFAULT) : 0;
+    int pool = number(c, "DBDMax", DBD_MAX_DEFAULT), children = number(c, "ServerLimit", SERVER_LIMIT_DEFAULT);
+    bool known = c->conf && (directive(c, "DBDMax") || directive(c, "DBDParams"));
     const char *used = forge_store_rows_text(c->server, 0, "connections");
-    if (wanted > max - CONNECTIONS_RESERVED)
-        red(c, TEXT("connections: DBDMax x ServerLimit is %d, but max_connections is only %d (%s in use)", wanted, max,
-                    used));
-    else if (wanted)
-        green(TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", wanted, max, used));
-    else
+    if (!known)
         green(TEXT("connections: max_connections is %d (%s in use)", max, used));
+    else if (pool < 1 || children < 1)
+        yellow(TEXT("connections: max_connections is %d (%s in use); DBDMax or ServerLimit uses a variable that only "
+                    "httpd knows",
+                    max, used));
+    else if (pool > (max - CONNECTIONS_RESERVED) / children)
+        red(c, TEXT("connections: DBDMax x ServerLimit is %" APR_INT64_T_FMT
+                    ", but max_connections is only %d (%s in use)",
+                    (apr_int64_t)pool * children, max, used));
+    else
+        green(TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", pool * children, max,
+                   used));
 }
 
 /* The file of --secret, else the one that ForgeSecret in --conf names, in the directive's form; "" if the secret is not

@@ -2,6 +2,7 @@
  * Finds the database: by --dsn, the environment, or the DBDParams of an httpd configuration.
  */
 #include "ctl.h"
+#include "store/operations/operations.h"
 #include "store/store.h"
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -42,13 +43,45 @@ static const char *next_word(apr_pool_t *p, const char **text)
     return word;
 }
 
-/* The arguments of the first `directive` in a file; NULL if there is none. */
+/* What ${name} stands for: what was defined, else the environment, else what mod_forge sets as it is loaded. NULL: only
+ * httpd knows. */
+static const char *variable(forge_ctl_t *ctl, const apr_table_t *defined, const char *name)
+{
+    const char *value = apr_table_get(defined, name);
+    if (!value)
+        value = getenv(name);
+    if (!value && strcmp(name, FORGE_CONNECTIONS_VARIABLE) == 0)
+        value = forge_util_itoa(ctl->pool, forge_store_connections_usual());
+    return value;
+}
+
+/* A line with its variables replaced; those that only httpd knows stay as they are. */
+static const char *resolve(forge_ctl_t *ctl, const apr_table_t *defined, const char *line)
+{
+    const char *resolved = "", *at, *end;
+    while ((at = strstr(line, "${")) && (end = strchr(at, '}'))) {
+        const char *value = variable(ctl, defined, apr_pstrmemdup(ctl->pool, at + 2, (apr_size_t)(end - at - 2)));
+        if (!value)
+            value = apr_pstrmemdup(ctl->pool, at, (apr_size_t)(end - at + 1));
+        resolved =
+            apr_pstrcat(ctl->pool, resolved, apr_pstrmemdup(ctl->pool, line, (apr_size_t)(at - line)), value, NULL);
+        line = end + 1;
+    }
+    return apr_pstrcat(ctl->pool, resolved, line, NULL);
+}
+
+/* The arguments of the first `directive` in a file, with what was defined above it; NULL if there is none. */
 static const char *find_line(forge_ctl_t *ctl, const char *file, const char *directive, const char **why)
 {
     const char *line, *rest = forge_ctl_file_read(ctl->pool, file, NULL, why);
-    while (rest && (line = next_line(ctl->pool, &rest)))
-        if (apr_cstr_casecmp(next_word(ctl->pool, &line), directive) == 0)
-            return line;
+    apr_table_t *defined = apr_table_make(ctl->pool, 4);
+    while (rest && (line = next_line(ctl->pool, &rest))) {
+        const char *word = next_word(ctl->pool, &line), *name;
+        if (apr_cstr_casecmp(word, directive) == 0)
+            return resolve(ctl, defined, line);
+        if (apr_cstr_casecmp(word, "Define") == 0 && *(name = next_word(ctl->pool, &line)))
+            apr_table_set(defined, name, next_word(ctl->pool, &(const char *){resolve(ctl, defined, line)}));
+    }
     return NULL;
 }
 
@@ -83,7 +116,7 @@ static const char *conninfo(forge_ctl_t *ctl)
     if (!dsn)
         forge_ctl_error("%s: %s", conf, why ? why : "no DBDParams in it");
     else if (strstr(dsn, "${")) {
-        forge_ctl_error("%s: DBDParams uses ${...}, which only httpd expands; use --dsn", conf);
+        forge_ctl_error("%s: DBDParams uses a variable that only httpd expands; use --dsn", conf);
         dsn = NULL;
     }
     ctl->from_conf = dsn != NULL;

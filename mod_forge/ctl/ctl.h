@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of ctl/: what the commands of forgectl share. A command is a table of verbs, and each verb is a row with its
- * options. Parsing and help are made from the rows.
+ * Interface of ctl/: what the commands of forgectl share. A command is a table of verbs, and each verb is a row with
+ * its options. Parsing and help are made from the rows.
  */
 #ifndef FORGE_CTL_H
 #define FORGE_CTL_H
@@ -80,7 +80,7 @@ void forge_ctl_options_print(const forge_ctl_verb_t *verb);
 /* Opens the database named by --dsn, FORGE_DSN or the first DBDParams of --conf, in this order; NULL with a message. */
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
 /* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL if there is none.
- * Included files are not read. */
+ * Included files are not read. A variable is what a Define above that line says, or the environment; others stay. */
 const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why);
 /* Stores up to `max` arguments of that line in `words` and returns their number; 0 without such a line. */
 int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);

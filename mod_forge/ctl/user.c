@@ -51,7 +51,8 @@ static int user_create(forge_ctl_t *ctl)
     if (!email_read(ctl, ctl->args[0], &user.email, &user.email_key) || !role_read(user.role) ||
         !forge_ctl_password_cost(ctl, &cost))
         return FORGE_CTL_USAGE;
-    user.username = username ? username : forge_core_username_from_email(ctl->pool, user.email, "");
+    user.username = username ? forge_core_trimmed(ctl->pool, username, strlen(username))
+                             : forge_core_username_from_email(ctl->pool, user.email, "");
     if (!forge_core_username_valid(user.username, strlen(user.username))) {
         forge_ctl_error("the username \"%s\" is not 3 to 30 letters, digits or _", user.username);
         return FORGE_CTL_USAGE;
@@ -127,7 +128,7 @@ static int user_reset_password(forge_ctl_t *ctl)
 /* Lets an account in again after too many failed logins. */
 static int user_unlock(forge_ctl_t *ctl)
 {
-    const char *shown = ctl->args[0], *key = NULL;
+    const char *shown = forge_core_trimmed(ctl->pool, ctl->args[0], strlen(ctl->args[0])), *key = NULL;
     forge_rows_t *rows;
     if (strchr(shown, '@') ? !email_read(ctl, ctl->args[0], &shown, &key)
                            : !forge_core_username_valid(shown, strlen(shown))) {

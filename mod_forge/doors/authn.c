@@ -39,24 +39,24 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
 }
 
 /* Reads the current state of the account from the database. A closed account or an ended session is refused. */
-static forge_status_t describe(request_rec *r, const forge_server_t *server, forge_visitor_t *door)
+static forge_status_t describe(request_rec *r, const forge_server_t *server, forge_visitor_t *visitor)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
     const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
     FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
-    forge_status_t status = forge_store_door(db, r->pool, &door->who, &rows);
+    forge_status_t status = forge_store_visitor(db, r->pool, &visitor->who, &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);
     if (forge_store_rows_count(rows) == 0)
         return FORGE_E_INVALID_TOKEN;
-    door->username = forge_store_rows_text(rows, 0, "username");
-    door->email = forge_store_rows_text(rows, 0, "email");
-    door->email_proven = forge_store_rows_bool(rows, 0, "email_verified");
-    door->orgs = forge_store_rows_text(rows, 0, "orgs");
-    door->org_ids = forge_store_rows_text(rows, 0, "org_ids");
-    door->who.role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role"));
+    visitor->username = forge_store_rows_text(rows, 0, "username");
+    visitor->email = forge_store_rows_text(rows, 0, "email");
+    visitor->email_proven = forge_store_rows_bool(rows, 0, "email_verified");
+    visitor->orgs = forge_store_rows_text(rows, 0, "orgs");
+    visitor->org_ids = forge_store_rows_text(rows, 0, "org_ids");
+    visitor->who.role = forge_core_role_parse(forge_store_rows_text(rows, 0, "role"));
     return FORGE_OK;
 }
 
@@ -68,17 +68,17 @@ static forge_status_t ended_meanwhile(request_rec *r, const forge_server_t *serv
     return FORGE_E_INVALID_TOKEN;
 }
 
-static forge_status_t identify(request_rec *r, forge_visitor_t *door)
+static forge_status_t identify(request_rec *r, forge_visitor_t *visitor)
 {
     const forge_server_t *server = forge_server_of(r->server);
     const char *header = forge_server_authorization_as_sent(r);
     if (!server)
         return FORGE_E_UNAVAILABLE;
     if (header)
-        FORGE_TRY(by_header(r, server, header, &door->who));
+        FORGE_TRY(by_header(r, server, header, &visitor->who));
     else
-        FORGE_TRY(forge_server_cookie_who(r, server, &door->who));
-    forge_status_t status = describe(r, server, door);
+        FORGE_TRY(forge_server_cookie_who(r, server, &visitor->who));
+    forge_status_t status = describe(r, server, visitor);
     return status == FORGE_E_INVALID_TOKEN && !header ? ended_meanwhile(r, server) : status;
 }
 
@@ -88,8 +88,8 @@ static forge_visitor_t *known(request_rec *r)
 {
     for (; r; r = r->prev) {
         forge_note_t *note = forge_server_note(r);
-        if (note->door)
-            return note->door;
+        if (note->visitor)
+            return note->visitor;
         while (r->main)
             r = r->main;
     }
@@ -98,24 +98,24 @@ static forge_visitor_t *known(request_rec *r)
 
 forge_visitor_t *forge_doors_visitor(request_rec *r)
 {
-    forge_visitor_t *door = known(r);
-    if (door)
-        return door;
+    forge_visitor_t *visitor = known(r);
+    if (visitor)
+        return visitor;
     while (r->main)
         r = r->main;
-    door = apr_pcalloc(r->pool, sizeof(*door));
-    door->status = identify(r, door);
-    if (door->status == FORGE_E_UNAUTHENTICATED) /* not stored: another location may accept the cookie */
-        return door;
-    if (door->status != FORGE_OK)
-        memset(&door->who, 0, sizeof(door->who));
+    visitor = apr_pcalloc(r->pool, sizeof(*visitor));
+    visitor->status = identify(r, visitor);
+    if (visitor->status == FORGE_E_UNAUTHENTICATED) /* not stored: another location may accept the cookie */
+        return visitor;
+    if (visitor->status != FORGE_OK)
+        memset(&visitor->who, 0, sizeof(visitor->who));
     forge_note_t *note = forge_server_note(r);
-    note->door = door;
-    if (door->status == FORGE_OK) {
-        note->user_id = door->who.user_id;
-        apr_table_setn(r->notes, "forge-user", forge_util_itoa(r->pool, door->who.user_id));
+    note->visitor = visitor;
+    if (visitor->status == FORGE_OK) {
+        note->user_id = visitor->who.user_id;
+        apr_table_setn(r->notes, "forge-user", forge_util_itoa(r->pool, visitor->who.user_id));
     }
-    return door;
+    return visitor;
 }
 
 /* --- answers to visitors who are refused --- */
@@ -179,12 +179,13 @@ static int refuse(request_rec *r, forge_status_t status)
 
 /* Applies the quota of a location that sets its own (ForgeRateLimit user). Images do not use up the API's general
  * quota. */
-static forge_status_t limit(request_rec *r, const forge_visitor_t *door)
+static forge_status_t limit(request_rec *r, const forge_visitor_t *visitor)
 {
     if (r->main || r->prev || forge_server_ours(r) ||
         !forge_config_limit_place(forge_config_of_request(r), FORGE_LIMIT_USER))
         return FORGE_OK;
-    return forge_server_limit(r, forge_server_of(r->server), FORGE_LIMIT_USER, forge_server_limit_account(&door->who));
+    return forge_server_limit(r, forge_server_of(r->server), FORGE_LIMIT_USER,
+                              forge_server_limit_account(&visitor->who));
 }
 
 /* --- hooks --- */
@@ -198,11 +199,11 @@ int forge_doors_authn(request_rec *r)
                       "FG0510: AuthType Forge needs a ForgeSecret, but this virtual host has none; set one");
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    const forge_visitor_t *door = forge_doors_visitor(r);
-    forge_status_t status = door->status == FORGE_OK ? limit(r, door) : door->status;
+    const forge_visitor_t *visitor = forge_doors_visitor(r);
+    forge_status_t status = visitor->status == FORGE_OK ? limit(r, visitor) : visitor->status;
     if (status != FORGE_OK)
         return refuse(r, status);
-    r->user = apr_pstrdup(r->pool, door->username);
+    r->user = apr_pstrdup(r->pool, visitor->username);
     r->ap_auth_type = apr_pstrdup(r->pool, "Forge");
     return OK;
 }
@@ -212,21 +213,21 @@ int forge_doors_authn(request_rec *r)
  * types a token again. */
 int forge_doors_authz(request_rec *r)
 {
-    forge_visitor_t *door = forge_doors_guarded(r) ? known(r) : NULL;
-    if (!door || door->deciding || door->status != FORGE_OK)
+    forge_visitor_t *visitor = forge_doors_guarded(r) ? known(r) : NULL;
+    if (!visitor || visitor->deciding || visitor->status != FORGE_OK)
         return DECLINED;
-    door->lacks_factor = false;
-    door->trouble = FORGE_OK;
-    door->deciding = true;
+    visitor->lacks_factor = false;
+    visitor->trouble = FORGE_OK;
+    visitor->deciding = true;
     int answer = ap_run_auth_checker(r);
-    door->deciding = false;
+    visitor->deciding = false;
     if (answer == OK || answer == DECLINED)
         return answer;
-    if (door->trouble != FORGE_OK)
-        return refuse(r, door->trouble);
+    if (visitor->trouble != FORGE_OK)
+        return refuse(r, visitor->trouble);
     if (answer != HTTP_UNAUTHORIZED)
         return answer;
-    return refuse(r, door->lacks_factor ? FORGE_E_STEP_UP : FORGE_E_FORBIDDEN);
+    return refuse(r, visitor->lacks_factor ? FORGE_E_STEP_UP : FORGE_E_FORBIDDEN);
 }
 
 int forge_doors_challenge(request_rec *r, const char *type)

@@ -29,8 +29,8 @@ typedef struct word_t { /* one argument of a Require line */
 typedef struct kind_t {
     const char *name, *form;
     bool (*good)(apr_pool_t *p, const char *word);
-    bool (*holds)(request_rec *r, forge_visitor_t *door, const char *word); /* one word that holds is enough */
-    bool bare;                                                              /* accepts no arguments */
+    bool (*holds)(request_rec *r, forge_visitor_t *visitor, const char *word); /* one word that holds is enough */
+    bool bare;                                                                 /* accepts no arguments */
     bool for_admins; /* always holds for platform administrators */
 } kind_t;
 
@@ -42,11 +42,11 @@ static bool role_good(apr_pool_t *p, const char *word)
     return forge_core_role_parse(word) != FORGE_ROLE_NONE;
 }
 
-static bool role_holds(request_rec *r, forge_visitor_t *door, const char *word)
+static bool role_holds(request_rec *r, forge_visitor_t *visitor, const char *word)
 {
     forge_role_t least = forge_core_role_parse(word);
     (void)r;
-    return least != FORGE_ROLE_NONE && door->who.role >= least;
+    return least != FORGE_ROLE_NONE && visitor->who.role >= least;
 }
 
 /* --- forge-org: at least that role in the organisation --- */
@@ -93,14 +93,14 @@ static bool org_good(apr_pool_t *p, const char *word)
 }
 
 /* Looks the slug up in "slug:role slug:role", the number in "#7:role #9:role". */
-static bool org_holds(request_rec *r, forge_visitor_t *door, const char *word)
+static bool org_holds(request_rec *r, forge_visitor_t *visitor, const char *word)
 {
     apr_size_t len;
     int least;
     (void)r;
     if (!org_read(word, &len, &least))
         return false;
-    for (const char *at = *word == '#' ? door->org_ids : door->orgs; *at; at += strspn(at, " ")) {
+    for (const char *at = *word == '#' ? visitor->org_ids : visitor->orgs; *at; at += strspn(at, " ")) {
         apr_size_t whole = strcspn(at, " ");
         if (whole > len && at[len] == ':' && strncmp(at, word, len) == 0)
             return rank_of(at + len + 1, whole - len - 1) >= least;
@@ -118,11 +118,11 @@ static bool user_good(apr_pool_t *p, const char *word)
     return number_read(word, strlen(word), &id);
 }
 
-static bool user_holds(request_rec *r, forge_visitor_t *door, const char *word)
+static bool user_holds(request_rec *r, forge_visitor_t *visitor, const char *word)
 {
     apr_int64_t id;
     (void)r;
-    return number_read(word, strlen(word), &id) && door->who.user_id == id;
+    return number_read(word, strlen(word), &id) && visitor->who.user_id == id;
 }
 
 /* --- forge-enrolled: enrolled in a course that the account can see, or its instructor --- */
@@ -139,32 +139,32 @@ static bool course_good(apr_pool_t *p, const char *word)
     return course_read(word, &id);
 }
 
-/* Asks the database. If that fails, the line is undecided: door->trouble says why, and the answer becomes 503. */
-static bool course_holds(request_rec *r, forge_visitor_t *door, const char *word)
+/* Asks the database. If that fails, the line is undecided: visitor->trouble says why, and the answer becomes 503. */
+static bool course_holds(request_rec *r, forge_visitor_t *visitor, const char *word)
 {
     apr_int64_t id;
     forge_lease_t *lease;
     forge_db_t *db;
     bool enrolled = false;
-    if (!course_read(word, &id) || door->trouble != FORGE_OK)
+    if (!course_read(word, &id) || visitor->trouble != FORGE_OK)
         return false;
     const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
-    door->trouble = forge_server_lease_take(r->pool, forge_server_of(r->server), activity, &lease, &db);
-    if (door->trouble != FORGE_OK)
+    visitor->trouble = forge_server_lease_take(r->pool, forge_server_of(r->server), activity, &lease, &db);
+    if (visitor->trouble != FORGE_OK)
         return false;
-    door->trouble = forge_store_enrolled(db, r->pool, &door->who, id, &enrolled);
+    visitor->trouble = forge_store_enrolled(db, r->pool, &visitor->who, id, &enrolled);
     forge_server_lease_return(lease);
     return enrolled;
 }
 
 /* --- forge-mfa: a second factor was used in this session --- */
 
-static bool factor_holds(request_rec *r, forge_visitor_t *door, const char *word)
+static bool factor_holds(request_rec *r, forge_visitor_t *visitor, const char *word)
 {
     (void)r;
     (void)word;
-    bool used = forge_core_factor_used(&door->who);
-    door->lacks_factor |= !used;
+    bool used = forge_core_factor_used(&visitor->who);
+    visitor->lacks_factor |= !used;
     return used;
 }
 
@@ -236,24 +236,24 @@ static const char *value_of(const kind_t *kind, request_rec *r, const word_t *wo
 /* Decides one Require line. For AUTHZ_DENIED_NO_USER httpd authenticates (AuthType) and then asks again. */
 static authz_status check(const kind_t *kind, request_rec *r, const apr_array_header_t *words)
 {
-    forge_visitor_t *door;
+    forge_visitor_t *visitor;
     if (!r->user)
         return AUTHZ_DENIED_NO_USER;
-    door = forge_doors_guarded(r) ? forge_doors_visitor(r) : NULL; /* users of another AuthType are not ours */
-    if (!door || door->status != FORGE_OK)
+    visitor = forge_doors_guarded(r) ? forge_doors_visitor(r) : NULL; /* users of another AuthType are not ours */
+    if (!visitor || visitor->status != FORGE_OK)
         return AUTHZ_DENIED;
     if (kind->bare)
-        return kind->holds(r, door, "") ? AUTHZ_GRANTED : AUTHZ_DENIED;
-    if (kind->for_admins && door->who.role >= FORGE_ROLE_ADMIN)
+        return kind->holds(r, visitor, "") ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    if (kind->for_admins && visitor->who.role >= FORGE_ROLE_ADMIN)
         return AUTHZ_GRANTED;
     for (int i = 0; i < words->nelts; i++) {
         const char *value = value_of(kind, r, &APR_ARRAY_IDX(words, i, word_t));
         if (!value)
             return AUTHZ_GENERAL_ERROR;
-        if (kind->holds(r, door, value))
+        if (kind->holds(r, visitor, value))
             return AUTHZ_GRANTED;
     }
-    return door->trouble == FORGE_OK ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
+    return visitor->trouble == FORGE_OK ? AUTHZ_DENIED : AUTHZ_GENERAL_ERROR;
 }
 
 /* httpd passes no argument to its providers, so each kind needs its own two functions. */

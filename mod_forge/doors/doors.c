@@ -30,61 +30,61 @@ static const char *id_text(apr_pool_t *p, apr_int64_t id)
     return id ? forge_util_itoa(p, id) : "";
 }
 
-static const char *tell_id(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_id(apr_pool_t *p, const forge_visitor_t *visitor)
 {
-    return id_text(p, door->who.user_id);
+    return id_text(p, visitor->who.user_id);
 }
 
-static const char *tell_session(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_session(apr_pool_t *p, const forge_visitor_t *visitor)
 {
-    return id_text(p, door->who.session_id);
+    return id_text(p, visitor->who.session_id);
 }
 
-static const char *tell_username(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_username(apr_pool_t *p, const forge_visitor_t *visitor)
 {
     (void)p;
-    return door->username;
+    return visitor->username;
 }
 
 /* An address stands for a person only once it is proven: until then anybody may have typed it. */
-static const char *tell_email(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_email(apr_pool_t *p, const forge_visitor_t *visitor)
 {
     (void)p;
-    return door->email_proven ? door->email : "";
+    return visitor->email_proven ? visitor->email : "";
 }
 
-static const char *tell_email_unverified(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_email_unverified(apr_pool_t *p, const forge_visitor_t *visitor)
 {
     (void)p;
-    return door->email_proven ? "" : door->email;
+    return visitor->email_proven ? "" : visitor->email;
 }
 
-static const char *tell_role(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_role(apr_pool_t *p, const forge_visitor_t *visitor)
 {
     (void)p;
-    return forge_core_role_name(door->who.role);
+    return forge_core_role_name(visitor->who.role);
 }
 
-static const char *tell_amr(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_amr(apr_pool_t *p, const forge_visitor_t *visitor)
 {
     (void)p;
-    return door->who.amr;
+    return visitor->who.amr;
 }
 
-static const char *tell_orgs(apr_pool_t *p, const forge_visitor_t *door)
+static const char *tell_orgs(apr_pool_t *p, const forge_visitor_t *visitor)
 {
-    apr_size_t len = strlen(door->orgs);
+    apr_size_t len = strlen(visitor->orgs);
     if (len <= ORGS_MAX)
-        return door->orgs;
-    for (len = ORGS_MAX; len > 0 && door->orgs[len] != ' ';)
+        return visitor->orgs;
+    for (len = ORGS_MAX; len > 0 && visitor->orgs[len] != ' ';)
         len--;
-    return apr_pstrmemdup(p, door->orgs, len);
+    return apr_pstrmemdup(p, visitor->orgs, len);
 }
 
 /* Variables for the environment and for expressions. */
 typedef struct variable_t {
     const char *name;
-    const char *(*tell)(apr_pool_t *p, const forge_visitor_t *door);
+    const char *(*tell)(apr_pool_t *p, const forge_visitor_t *visitor);
 } variable_t;
 static const variable_t variables[] = {
     {"FORGE_USER_ID", tell_id},  {"FORGE_USERNAME", tell_username},
@@ -94,10 +94,10 @@ static const variable_t variables[] = {
 };
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
 
-static void publish(request_rec *r, const forge_visitor_t *door)
+static void publish(request_rec *r, const forge_visitor_t *visitor)
 {
     for (size_t i = 0; i < N_VARIABLES; i++)
-        apr_table_setn(r->subprocess_env, variables[i].name, variables[i].tell(r->pool, door));
+        apr_table_setn(r->subprocess_env, variables[i].name, variables[i].tell(r->pool, visitor));
 }
 
 /* The value of %{FORGE_ROLE} in an expression: "" if nobody is logged in. */
@@ -107,8 +107,8 @@ static const char *variable_value(ap_expr_eval_ctx_t *ctx, const void *data)
     if (!ctx->r || !forge_server_of(ctx->r->server))
         return "";
     forge_server_note(ctx->r)->greeted = true;
-    const forge_visitor_t *door = forge_doors_visitor(ctx->r);
-    return door->status == FORGE_OK ? variable->tell(ctx->p, door) : "";
+    const forge_visitor_t *visitor = forge_doors_visitor(ctx->r);
+    return visitor->status == FORGE_OK ? variable->tell(ctx->p, visitor) : "";
 }
 
 static int expression_lookup(ap_expr_lookup_parms *parms)
@@ -131,16 +131,16 @@ static const forge_visitor_t *known_here(request_rec *r)
 {
     if (!forge_server_of(r->server) || !forge_doors_guarded(r))
         return NULL;
-    const forge_visitor_t *door = forge_doors_visitor(r);
-    return door->status == FORGE_OK ? door : NULL;
+    const forge_visitor_t *visitor = forge_doors_visitor(r);
+    return visitor->status == FORGE_OK ? visitor : NULL;
 }
 
 /* Publishes the visitor but refuses nobody: content may know its visitor even if no Require line asks for a user. */
 static int header_parser(request_rec *r)
 {
-    const forge_visitor_t *door = known_here(r);
-    if (door)
-        publish(r, door);
+    const forge_visitor_t *visitor = known_here(r);
+    if (visitor)
+        publish(r, visitor);
     return DECLINED;
 }
 
@@ -149,10 +149,10 @@ static int fixups(request_rec *r)
 {
     if (!forge_server_of(r->server))
         return DECLINED;
-    const forge_visitor_t *door = known_here(r);
-    if (door)
-        publish(r, door);
-    forge_doors_forward(r, door);
+    const forge_visitor_t *visitor = known_here(r);
+    if (visitor)
+        publish(r, visitor);
+    forge_doors_forward(r, visitor);
     return DECLINED;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of doors/: content outside the API. AuthType Forge, Require forge-…, the headers for back ends, the page of
+ * Interface of doors/: content outside the API. AuthType Forge, Require forge-…, the headers for back ends, the page of
  * mod_status (SPEC 17).
  */
 #ifndef FORGE_DOORS_H

@@ -36,9 +36,10 @@ void forge_doors_authz_register(apr_pool_t *p);
 /* post_read_request: removes clients' FORGE_* and X-Forge-* headers, in any spelling. */
 int forge_doors_forward_strip(struct request_rec *r);
 /* Before the content is made: removes our cookies, a bearer token under AuthType Forge, and what a client says about
- * proxies before it (unless mod_remoteip trusts the one that sent it); sets X-Forge-*. door NULL: nobody is logged in.
+ * proxies before it (unless mod_remoteip trusts the one that sent it); sets X-Forge-*. visitor NULL: nobody is logged
+ * in.
  */
-void forge_doors_forward(struct request_rec *r, const forge_visitor_t *door);
+void forge_doors_forward(struct request_rec *r, const forge_visitor_t *visitor);
 
 /* --- status.c: the Forge part of mod_status' page --- */
 

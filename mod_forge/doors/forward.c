@@ -130,18 +130,18 @@ static void drop_cookies(request_rec *r)
         apr_table_unset(r->headers_in, "Cookie");
 }
 
-static void introduce(request_rec *r, const forge_visitor_t *door)
+static void introduce(request_rec *r, const forge_visitor_t *visitor)
 {
     apr_table_t *h = r->headers_in;
-    apr_table_setn(h, "X-Forge-User", forge_util_itoa(r->pool, door->who.user_id));
-    apr_table_setn(h, "X-Forge-Username", door->username);
-    apr_table_setn(h, "X-Forge-Role", forge_core_role_name(door->who.role));
-    if (door->who.session_id)
-        apr_table_setn(h, "X-Forge-Session", forge_util_itoa(r->pool, door->who.session_id));
+    apr_table_setn(h, "X-Forge-User", forge_util_itoa(r->pool, visitor->who.user_id));
+    apr_table_setn(h, "X-Forge-Username", visitor->username);
+    apr_table_setn(h, "X-Forge-Role", forge_core_role_name(visitor->who.role));
+    if (visitor->who.session_id)
+        apr_table_setn(h, "X-Forge-Session", forge_util_itoa(r->pool, visitor->who.session_id));
 }
 
-/* A bearer token that was shown at a door was for the door, even if it was not accepted: an ended one, or one that
- * could not be checked, on a page that is open to all. */
+/* A bearer token that was shown for protected content was for this server, even if it was not accepted: an ended one,
+ * or one that could not be checked, on a page that is open to all. */
 static void drop_bearer(request_rec *r)
 {
     const char *sent = apr_table_get(r->headers_in, "Authorization");
@@ -151,7 +151,7 @@ static void drop_bearer(request_rec *r)
     apr_table_unset(r->headers_in, "Authorization");
 }
 
-void forge_doors_forward(request_rec *r, const forge_visitor_t *door)
+void forge_doors_forward(request_rec *r, const forge_visitor_t *visitor)
 {
     if (forge_server_ours(r))
         return;
@@ -160,8 +160,8 @@ void forge_doors_forward(request_rec *r, const forge_visitor_t *door)
         drop_bearer(r);
     if (!from_trusted_proxy(r))
         strip(r, tells_of_the_way);
-    if (door)
-        introduce(r, door);
+    if (visitor)
+        introduce(r, visitor);
     const forge_note_t *note = forge_server_identify(r);
     apr_table_setn(r->headers_in, "X-Request-ID", note->request_id);
     apr_table_setn(r->headers_in, "traceparent", forge_core_trace_header(r->pool, &note->trace));

@@ -23,6 +23,7 @@
 #define LOOK_EVERY apr_time_from_msec(1000) /* while waiting, other filters may have a time-out of their own */
 #define H2_NAP     apr_time_from_msec(5)    /* a stream of HTTP/2 has no socket to wait on */
 #define H2_DRAIN   apr_time_from_msec(300)  /* for the small body of a stream that was answered early */
+#define H2_SMALL   (64 * 1024)              /* bytes that a client may send before it must be told to go on */
 #define SHARES     4096                     /* counters of waiting readers; addresses may share one */
 #define BUSY_RETRY 2                        /* seconds in Retry-After */
 
@@ -189,39 +190,50 @@ forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_
  * to small bodies alone. */
 static bool drain_wait(reader_t *reader)
 {
-    if (!reader->c->master || reader->size > AUTH_MAX || reader->wait >= H2_DRAIN)
+    if (!reader->c->master || reader->size > H2_SMALL || reader->wait >= H2_DRAIN)
         return false;
     sleep_on(reader, H2_NAP);
     return true;
 }
 
+/* Whether something is left to read away. HTTP/2 announces nothing, and what its streams say of keeping them alive
+ * means nothing. */
+static bool may_have_body(request_rec *r)
+{
+    if (r->connection->master)
+        return r->method_number != M_GET;
+    return r->connection->keepalive != AP_CONN_CLOSE &&
+           (apr_table_get(r->headers_in, "Content-Length") || apr_table_get(r->headers_in, "Transfer-Encoding"));
+}
+
+/* Reads what is there, or comes in time. True: the body is at its end. */
+static bool read_away(request_rec *r, reader_t *reader)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    for (apr_off_t left = DRAIN_MAX, got = 0; left > 0; left -= got) {
+        apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
+        got = 0;
+        if (APR_STATUS_IS_EAGAIN(rv) && drain_wait(reader))
+            continue;
+        if (rv != APR_SUCCESS)
+            return false; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not
+                             hold a thread */
+        if (APR_BRIGADE_EMPTY(bb) ||
+            APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) /* an empty brigade: the body had been read before */
+            return true;
+        apr_brigade_length(bb, 1, &got);
+        apr_brigade_cleanup(bb);
+    }
+    return false;
+}
+
 void forge_http_body_drain(request_rec *r)
 {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
-    apr_off_t left = DRAIN_MAX, said = 0;
-    if (r->main || r->connection->keepalive == AP_CONN_CLOSE ||
-        (!length && !apr_table_get(r->headers_in, "Transfer-Encoding")))
+    reader_t reader = {.c = r->connection};
+    if (r->main || !may_have_body(r))
         return;
-    if (r->expecting_100 || (length && (!ap_parse_strict_length(&said, length) || said > DRAIN_MAX))) {
+    bool small = !length || (ap_parse_strict_length(&reader.size, length) && reader.size <= DRAIN_MAX);
+    if (r->expecting_100 || !small || !read_away(r, &reader))
         r->connection->keepalive = AP_CONN_CLOSE;
-        return;
-    }
-    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    reader_t reader = {.c = r->connection, .size = said};
-    while (left > 0) {
-        apr_off_t got = 0;
-        apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
-        if (APR_STATUS_IS_EAGAIN(rv) && drain_wait(&reader))
-            continue;
-        if (rv != APR_SUCCESS)
-            break; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not hold a
-                      thread */
-        if (APR_BRIGADE_EMPTY(bb) ||
-            APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) /* an empty brigade: the body had been read before */
-            return;
-        apr_brigade_length(bb, 1, &got);
-        apr_brigade_cleanup(bb);
-        left -= got;
-    }
-    r->connection->keepalive = AP_CONN_CLOSE;
 }

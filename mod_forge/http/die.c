@@ -51,7 +51,7 @@ static void add_general_headers(request_rec *r)
     forge_http_cors_set(r, server->config);
 }
 
-/* What a door said, where the status is its own; else the general code. */
+/* What a check of ours said, if its status is the one of the answer; else the general code. */
 static forge_status_t reason(request_rec *r)
 {
     forge_status_t said = forge_server_note(r)->reason;
@@ -71,8 +71,11 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         ap_set_content_type(r, "application/problem+json; charset=utf-8");
         add_failure_headers(r);
         add_general_headers(r);
-        forge_http_problem_write(b, forge_server_note(r)->request_id, r->unparsed_uri ? forge_server_raw_path(r) : NULL,
-                                 reason(r), r->status, NULL, NULL);
+        const forge_problem_t problem = {.status = reason(r),
+                                         .http = r->status,
+                                         .request_id = forge_server_note(r)->request_id,
+                                         .instance = r->unparsed_uri ? forge_server_raw_path(r) : NULL};
+        forge_http_problem_write(b, &problem);
         data = forge_util_buf_release(b, &len);
     } else {
         r->content_type = NULL;

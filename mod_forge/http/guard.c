@@ -64,8 +64,8 @@ static forge_status_t find_caller(forge_req_t *q)
     return token ? forge_server_token_check(q->r, q->server, q->pool, token, apr_time_now(), &q->who) : FORGE_OK;
 }
 
-/* Clients send what they have with everything. Where somebody comes who wants something better, an old token must not
- * shut the door. */
+/* Identifies the caller. Clients send what they have with everything, so on a way in an old token must not keep them
+ * from getting a new one. */
 static forge_status_t identify(forge_req_t *q)
 {
     bool open = q->route && q->route->flags & FORGE_R_OPEN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/ and
- * store/, leaves its answer with one of the reply functions and returns a status; it never writes to the socket.
+ * Interface of http/: the edge between httpd and the handlers in api/. A handler reads the request here, calls core/
+ * and store/, leaves its answer with one of the reply functions and returns a status; it never writes to the socket.
  */
 #ifndef FORGE_HTTP_H
 #define FORGE_HTTP_H
@@ -108,7 +108,7 @@ bool forge_reply_packs(forge_req_t *q);
  * takes it. FORGE_E_NOT_FOUND when it cannot be opened. */
 forge_status_t forge_reply_file(forge_req_t *q, const char *path, const char *media);
 forge_status_t forge_reply_none(forge_req_t *q); /* 204 */
-forge_status_t forge_reply_kept(forge_req_t *q); /* an .again that asks nothing and always has the answer itself kept */
+forge_status_t forge_reply_kept(forge_req_t *q); /* for an .again that has nothing to ask: the kept answer is given */
 /* stream.c: an answer that is made while it is sent, in constant memory. `next` puts one piece of it into `b` and says
  * in *more whether another one follows; it has a connection for that piece alone, and p ends with it. The first piece
  * is made at once, so that its failure is still an answer; when a later one fails the connection ends in the middle of
@@ -139,6 +139,8 @@ const char *forge_http_address(const forge_req_t *q);
 
 /* Is there a working database right now? *found is the schema's version or -1, *took how long the question took. */
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
+/* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
+bool forge_http_executor_sick(const forge_req_t *q);
 /* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
@@ -180,9 +182,10 @@ int forge_http_count(
     struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
-void forge_http_send_register(void);       /* the filter of answers without a body */
-void forge_http_flight_child(void);        /* child_init */
-void forge_http_probe_init(apr_pool_t *p); /* child_init */
+void forge_http_send_register(void);                /* the filter of answers without a body */
+void forge_http_flight_child(void);                 /* child_init */
+void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
+void forge_http_probe_init(apr_pool_t *p);          /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
 void forge_http_linger_child(void);                    /* child_init */

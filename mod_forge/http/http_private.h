@@ -63,9 +63,16 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 
 /* --- problem.c --- */
 
-/* The problem document of a status as bytes. */
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status,
-                              int http, const char *detail, const forge_faults_t *faults);
+/* What a problem document says. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the
+ * table, of the other two nothing. */
+typedef struct forge_problem_t {
+    forge_status_t status;
+    int http; /* the status of the answer, which Apache may have chosen */
+    const char *request_id, *instance, *detail;
+    const forge_faults_t *faults;
+} forge_problem_t;
+/* The document as bytes. */
+void forge_http_problem_write(forge_buf_t *b, const forge_problem_t *problem);
 
 /* --- send.c: the only place that writes an answer --- */
 
@@ -83,8 +90,13 @@ void forge_http_linger_send(struct request_rec *r, apr_size_t len);
  * the client must have read it, or it is cut off. What is not in memory (a file) has the deadline alone. False: there
  * is no room. Small answers are of no account. */
 bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory);
+/* Whether the answer to this question found no room a moment ago, and would find none now. */
+bool forge_http_flight_hopeless(forge_req_t *q);
 /* Cuts off who is late. True while there is anything to watch: ask again soon. */
 bool forge_http_flight_watch(void);
+
+/* The status for an answer that finds no room; says so in the problem. */
+forge_status_t forge_http_crowded(forge_req_t *q);
 
 /* --- stream.c --- */
 
@@ -134,6 +146,25 @@ bool forge_http_pump_can(const forge_req_t *q);
  * on living. The connection is closed after the answer: httpd 2.4 cannot take a suspended one back. */
 int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
 void forge_http_pump_wake(void); /* something has changed in this process: ask all that wait. From any thread */
+
+/* --- executor.c: programs that an external executor runs, one call each --- */
+
+typedef struct forge_order_t forge_order_t;
+/* Begins it. FORGE_E_SANDBOX_UNAVAILABLE while the executor is left alone, FORGE_E_EXECUTION_QUEUE_FULL when too many
+ * calls of this process are under way. It ends with the request's pool. */
+forge_status_t forge_http_order(forge_req_t *q, const forge_run_job_t *job, forge_order_t **order);
+int forge_http_order_fd(const forge_order_t *order); /* can be read when there is something to take */
+typedef enum forge_delivery_of_order_t {
+    FORGE_ORDER_WAITS,
+    FORGE_ORDER_DONE,
+    FORGE_ORDER_UNSENT, /* may be given once more */
+    FORGE_ORDER_LATE,
+    FORGE_ORDER_BROKEN
+} forge_delivery_of_order_t;
+/* At most `most` bytes of each output are taken. It is over after anything but FORGE_ORDER_WAITS. */
+forge_delivery_of_order_t forge_http_order_take(forge_order_t *order, int64_t most, forge_run_result_t *result);
+void forge_http_order_cancel(forge_order_t *order);
+int forge_http_executor_breaker(const forge_req_t *q); /* of ForgeExecutorURL's host */
 
 /* --- runs.c --- */
 

@@ -66,7 +66,7 @@ forge_status_t forge_reply_kept(forge_req_t *q)
     return FORGE_OK;
 }
 
-/* What was kept of the answer goes over what .again has read. */
+/* What was kept of the answer replaces what .again has read. */
 static forge_status_t put_kept(forge_req_t *q, const forge_stored_answer_t *answer, const char *etag)
 {
     forge_reply_t *reply = q->reply;

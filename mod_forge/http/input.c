@@ -42,6 +42,7 @@ static bool charset_is_utf8(apr_pool_t *p, const char *params)
     return true;
 }
 
+/* What the body is, as far as the route takes it. A coding is refused here, because nothing unpacks it. */
 static media_t media_of(forge_req_t *q)
 {
     const char *type = forge_http_header(q, "Content-Type");
@@ -184,6 +185,7 @@ static void read_page(forge_req_t *q, const apr_table_t *pairs, forge_faults_t *
     q->page = forge_core_page_read(q->pool, q->keys, scope_of(q, sort), page, sort, faults);
 }
 
+/* A query that no table lists is ignored, like an unknown member of a body. */
 static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
 {
     apr_table_t *pairs;

@@ -115,6 +115,11 @@ static answer_t ask_outbox(forge_req_t *q)
     return answer;
 }
 
+bool forge_http_executor_sick(const forge_req_t *q)
+{
+    return forge_live_breaker_state(q->live, forge_http_executor_breaker(q)) != FORGE_BREAKER_CLOSED;
+}
+
 /* The figures of /metrics are those of the last question. */
 static answer_t ask_sandbox(forge_req_t *q)
 {

@@ -76,26 +76,25 @@ static void add_faults(forge_buf_t *b, const forge_faults_t *faults)
     forge_util_buf_puts(b, "]");
 }
 
-/* The status in words; httpd knows those that other modules give and none of our errors has. */
+/* The status in words. Other modules may set one that none of our errors has; httpd has words for those. */
 static const char *title(int http)
 {
     const char *words = forge_util_reason(http), *line = words ? NULL : ap_get_status_line(http);
     return words ? words : line && strlen(line) > 4 ? line + 4 : "Error";
 }
 
-void forge_http_problem_write(forge_buf_t *b, const char *request_id, const char *instance, forge_status_t status,
-                              int http, const char *detail, const forge_faults_t *faults)
+void forge_http_problem_write(forge_buf_t *b, const forge_problem_t *problem)
 {
-    const forge_error_t *error = forge_util_error(status);
+    const forge_error_t *error = forge_util_error(problem->status);
     forge_util_buf_printf(b, "{\"type\":\"/errors/%s\"", error->code);
-    add_member(b, "title", title(http));
-    forge_util_buf_printf(b, ",\"status\":%d", http);
+    add_member(b, "title", title(problem->http));
+    forge_util_buf_printf(b, ",\"status\":%d", problem->http);
     add_member(b, "code", error->code);
-    add_member(b, "detail", detail ? detail : error->detail);
-    add_member(b, "instance", instance ? instance : "/");
-    if (request_id)
-        add_member(b, "request_id", request_id);
-    if (faults && forge_core_faults_count(faults) > 0)
-        add_faults(b, faults);
+    add_member(b, "detail", problem->detail ? problem->detail : error->detail);
+    add_member(b, "instance", problem->instance ? problem->instance : "/");
+    if (problem->request_id)
+        add_member(b, "request_id", problem->request_id);
+    if (problem->faults && forge_core_faults_count(problem->faults) > 0)
+        add_faults(b, problem->faults);
     forge_util_buf_puts(b, "}");
 }

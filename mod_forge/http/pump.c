@@ -177,6 +177,7 @@ static void read_away(sleeper_t *s)
         s->gone = true;
 }
 
+/* Notes one event of epoll: the bell, a descriptor of others, or the client of a sleeping request. */
 static void take_note(const struct epoll_event *event)
 {
     apr_uint64_t count;
@@ -191,7 +192,7 @@ static void take_note(const struct epoll_event *event)
         if (s->stage == CLOSING && event->events & EPOLLIN)
             read_away(s);
         s->gone |= (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-        if (s->gone) /* said once is enough; it would be said again and again until it is its turn */
+        if (s->gone) /* no more events: epoll would repeat this one until it is its turn */
             epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->fd, NULL);
     }
 }
@@ -241,7 +242,7 @@ static void dispatch(sleepers_t *going, sleepers_t *closed)
         sleeper_t *s = APR_RING_FIRST(going);
         APR_RING_REMOVE(s, link);
         if (ap_mpm_register_timed_callback(PASSED, run, s) != APR_SUCCESS)
-            run(s); /* slow for the others, but not lost */
+            run(s); /* holds up the others, but loses nothing */
     }
     while (!APR_RING_EMPTY(closed, sleeper_t, link)) {
         sleeper_t *s = APR_RING_FIRST(closed);

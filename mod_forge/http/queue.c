@@ -149,8 +149,8 @@ static double said(const char *name, double otherwise)
     return otherwise;
 }
 
-/* Who waits keeps a connection. When httpd takes fewer of them than may wait, those who only read stand before its
- * door. */
+/* Warns if httpd takes fewer connections than may wait: whoever waits keeps one, and then those who only read cannot
+ * connect. */
 void forge_http_queue_advise(server_rec *s, const forge_config_t *c)
 {
     int async = 0, children = 1, threads = 1, most = forge_config_queue(c)->most;

@@ -24,6 +24,8 @@ APLOG_USE_MODULE(forge);
 
 #define PARALLEL      2 /* programs of one request at the same time */
 #define TRIES         5 /* offers of one program to a forge-runner that died or has just started */
+#define SENDS         3 /* of one program to an external executor that cannot be reached */
+#define FIRST_PAUSE   apr_time_from_msec(100)
 #define AGAIN         apr_time_from_msec(300)
 #define SLACK         apr_time_from_sec(5)  /* for the building of sandboxes */
 #define FAREWELL      apr_time_from_sec(10) /* a child that is to stop goes on serving those who wait for so long */
@@ -33,8 +35,9 @@ APLOG_USE_MODULE(forge);
 
 typedef struct program_t {
     forge_run_job_t job;
-    apr_pool_t *pool; /* of the run; the bytes of the result are in it */
-    forge_run_t *run; /* NULL: not under way */
+    apr_pool_t *pool;     /* of the run; the bytes of the result are in it */
+    forge_run_t *run;     /* NULL: not under way */
+    forge_order_t *order; /* instead of run, with an external executor */
     forge_run_result_t result;
     bool done;
     int tries;
@@ -105,13 +108,26 @@ const forge_run_result_t *forge_http_runs_result(const forge_req_t *q, int i)
 
 /* --- one program --- */
 
+static bool under_way(const program_t *program)
+{
+    return program->run || program->order;
+}
+
+static void forget(forge_runs_t *runs, program_t *program)
+{
+    program->run = NULL;
+    program->order = NULL;
+    runs->under_way--;
+}
+
 static void drop(forge_runs_t *runs, program_t *program)
 {
-    if (!program->run)
-        return;
-    forge_run_cancel(program->run);
-    program->run = NULL;
-    runs->under_way--;
+    if (program->run)
+        forge_run_cancel(program->run);
+    if (program->order)
+        forge_http_order_cancel(program->order);
+    if (under_way(program))
+        forget(runs, program);
 }
 
 static void drop_all(forge_runs_t *runs)
@@ -124,16 +140,32 @@ static void drop_all(forge_runs_t *runs)
 static forge_status_t missing(forge_runs_t *runs, program_t *program, const char *why)
 {
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, runs->q->r, "FG0560: forge-runner could not take a program: %s", why);
-    program->run = NULL;
     if (++program->tries >= TRIES)
         return FORGE_E_SANDBOX_UNAVAILABLE;
     runs->again_at = forge_util_monotonic() + AGAIN;
     return FORGE_OK;
 }
 
+/* Nothing of it was sent, so that it may be sent again: after a while that doubles and is another for each. */
+static forge_status_t resend(forge_runs_t *runs, program_t *program)
+{
+    apr_uint16_t chance;
+    if (++program->tries >= SENDS)
+        return FORGE_E_BAD_GATEWAY;
+    forge_util_random(&chance, sizeof(chance));
+    apr_interval_time_t pause = FIRST_PAUSE << (program->tries - 1);
+    runs->again_at = forge_util_monotonic() + pause / 2 + pause * chance / 65536;
+    return FORGE_OK;
+}
+
 static forge_status_t offer(forge_runs_t *runs, program_t *program)
 {
     const char *why = "";
+    if (forge_config_executor_url(runs->q->config)) {
+        FORGE_TRY(forge_http_order(runs->q, &program->job, &program->order));
+        runs->under_way++;
+        return FORGE_OK;
+    }
     if (program->pool)
         apr_pool_destroy(program->pool);
     apr_pool_create(&program->pool, runs->q->pool);
@@ -161,19 +193,36 @@ static void ended(forge_runs_t *runs, program_t *program)
     runs->served = true;
     forge_live_run_ended(runs->q->live, (forge_counter_t)(FORGE_C_RUN_OK + (int)result->status),
                          result->duration_ms * 1000, result->waited_ms * 1000);
-    if (result->status == FORGE_RUN_SANDBOX_ERROR)
+    if (result->status == FORGE_RUN_SANDBOX_ERROR && result->why.len)
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, runs->q->r, "FG0561: the sandbox failed: %.*s",
-                      (int)result->why.len, result->why.len ? result->why.data : "");
+                      (int)result->why.len, result->why.data);
+}
+
+/* The same of an external executor. */
+static forge_status_t look_outside(forge_runs_t *runs, program_t *program)
+{
+    forge_delivery_of_order_t delivery =
+        forge_http_order_take(program->order, program->job.limits.output_bytes, &program->result);
+    if (delivery == FORGE_ORDER_WAITS)
+        return FORGE_OK;
+    forget(runs, program);
+    if (delivery == FORGE_ORDER_UNSENT)
+        return resend(runs, program);
+    if (delivery != FORGE_ORDER_DONE)
+        return delivery == FORGE_ORDER_LATE ? FORGE_E_TIMEOUT : FORGE_E_BAD_GATEWAY;
+    ended(runs, program);
+    return FORGE_OK;
 }
 
 /* Takes in what has come. */
 static forge_status_t look(forge_runs_t *runs, program_t *program)
 {
+    if (program->order)
+        return look_outside(runs, program);
     forge_run_progress_t progress = forge_run_collect(program->run, &program->result);
     if (progress == FORGE_RUN_WAITING)
         return FORGE_OK;
-    program->run = NULL;
-    runs->under_way--;
+    forget(runs, program);
     if (progress == FORGE_RUN_GONE)
         return missing(runs, program, "it ended with the program");
     switch (program->result.status) {
@@ -197,12 +246,12 @@ static forge_status_t advance(forge_runs_t *runs)
     int n = runs->programs->nelts;
     bool soon = runs->again_at > forge_util_monotonic();
     for (int i = 0; i < n; i++)
-        if (program_at(runs, i)->run)
+        if (under_way(program_at(runs, i)))
             FORGE_TRY(look(runs, program_at(runs, i)));
     if (!soon)
         runs->again_at = 0;
     for (int i = 0; i < n && runs->under_way < PARALLEL && !runs->again_at; i++)
-        if (!program_at(runs, i)->run && !program_at(runs, i)->done)
+        if (!under_way(program_at(runs, i)) && !program_at(runs, i)->done)
             FORGE_TRY(offer(runs, program_at(runs, i)));
     return FORGE_OK;
 }
@@ -210,9 +259,11 @@ static forge_status_t advance(forge_runs_t *runs)
 static int descriptors(forge_runs_t *runs)
 {
     int count = 0;
-    for (int i = 0; i < runs->programs->nelts && count < PARALLEL; i++)
-        if (program_at(runs, i)->run)
-            runs->fds[count++] = forge_run_fd(program_at(runs, i)->run);
+    for (int i = 0; i < runs->programs->nelts && count < PARALLEL; i++) {
+        const program_t *program = program_at(runs, i);
+        if (under_way(program))
+            runs->fds[count++] = program->run ? forge_run_fd(program->run) : forge_http_order_fd(program->order);
+    }
     return count;
 }
 
@@ -228,7 +279,7 @@ static apr_interval_time_t patience_of(const forge_runs_t *runs)
 static forge_status_t refuse(forge_runs_t *runs, forge_status_t status)
 {
     drop_all(runs);
-    if (status != FORGE_E_INTERNAL)
+    if (forge_util_error(status)->http == HTTP_SERVICE_UNAVAILABLE || status == FORGE_E_EXECUTION_SHARE)
         forge_http_retry_after(runs->q, status == FORGE_E_SANDBOX_UNAVAILABLE ? RETRY_SANDBOX : RETRY_SECONDS);
     if (status == FORGE_E_EXECUTION_QUEUE_FULL || status == FORGE_E_EXECUTION_SHARE)
         forge_live_count(runs->q->live, status == FORGE_E_EXECUTION_SHARE ? FORGE_C_RUN_SHARE : FORGE_C_RUN_FULL);
@@ -346,7 +397,7 @@ int forge_http_runs_wait(forge_req_t *q, forge_served_fn then)
     static apr_uint32_t blocked;
     forge_runs_t *runs = q->runs;
     runs->serve = then;
-    if (!q->server->runner)
+    if (!q->server->runner && !forge_config_executor_url(q->config))
         return serve(runs, FORGE_E_SANDBOX_UNAVAILABLE);
     forge_http_db_done(q);
     runs->until = forge_util_monotonic() + patience_of(runs);

@@ -21,7 +21,6 @@ APLOG_USE_MODULE(forge);
 #define COMPRESS_FROM  1024 /* bytes; smaller answers are not worth it (SPEC 1) */
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
-#define RETRY_CROWDED  5    /* … when clients read too slowly */
 
 static ap_filter_rec_t *bare_handle;
 
@@ -37,8 +36,13 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
-    forge_http_problem_write(reply->body, q->request_id, forge_server_raw_path(q->r), status, http, reply->detail,
-                             reply->faults);
+    const forge_problem_t problem = {.status = status,
+                                     .http = http,
+                                     .request_id = q->request_id,
+                                     .instance = forge_server_raw_path(q->r),
+                                     .detail = reply->detail,
+                                     .faults = reply->faults};
+    forge_http_problem_write(reply->body, &problem);
     const char *challenge = forge_server_challenge(q->r, status);
     if (challenge)
         apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", challenge);
@@ -59,6 +63,7 @@ static const char *cache_control(forge_req_t *q)
     return "private, no-cache";
 }
 
+/* What the handler has set wins over the general headers. */
 static void set_headers(forge_req_t *q)
 {
     forge_reply_t *reply = q->reply;
@@ -102,7 +107,7 @@ static void rule_compression(forge_req_t *q, apr_size_t len)
     }
 }
 
-/* Behind the filters that compress: leaves of a 304 what RFC 9110 §15.4.5 wants. */
+/* Runs after the filters that compress: leaves in a 304 only the headers that RFC 9110 §15.4.5 wants. */
 static apr_status_t make_bare(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
@@ -116,8 +121,8 @@ static apr_status_t make_bare(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-/* A 304 tells of the answer that it stands for: the filters that would compress that one see its type and body, and
- * write their ETag and Vary. mod_filter leaves everything but a 200 alone unless it is told otherwise. */
+/* A 304 describes the 200 that it stands for. The filters that would compress that one see its type and body here, and
+ * write their ETag and Vary. mod_filter ignores everything but a 200 unless it is told otherwise. */
 static void show_filters(request_rec *r)
 {
     if (r->status != HTTP_NOT_MODIFIED)
@@ -126,6 +131,8 @@ static void show_filters(request_rec *r)
     ap_add_output_filter_handle(bare_handle, NULL, r, r->connection);
 }
 
+/* The body as one bucket: a file for sendfile, or the buffer itself without a copy. *size is known before anything
+ * is sent. */
 static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t *size)
 {
     forge_reply_t *reply = q->reply;
@@ -163,10 +170,8 @@ static void bound_memory(forge_req_t *q)
         forge_http_pump_wake(); /* it watches what is on its way */
         return;
     }
-    forge_http_retry_after(q, RETRY_CROWDED);
-    q->reply->detail = "too many large answers wait for their clients to read them; try again shortly, or ask for less";
     q->reply->faults = NULL;
-    compose_problem(q, FORGE_E_UNAVAILABLE);
+    compose_problem(q, forge_http_crowded(q));
 }
 
 int forge_http_send(forge_req_t *q, forge_status_t status)

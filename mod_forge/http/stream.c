@@ -118,7 +118,7 @@ static forge_status_t next_piece(forge_req_t *q, forge_stream_t *stream)
     }
 }
 
-/* No last chunk: to a client that counts them, an answer that stops is no answer that ends (RFC 9112 §8). */
+/* Sends no last chunk, so that the client sees that the answer was cut off (RFC 9112 §8). */
 static void break_off(forge_req_t *q, apr_bucket_brigade *bb)
 {
     conn_rec *c = q->r->connection;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of jobs/: the work that a job of each kind does. A job gets plain values and callbacks, never a configuration or
- * a request, so that unit tests and forgectl can run it like the server. work/ decides when and in which process it
- * runs.
+ * Interface of jobs/: the work that a job of each kind does. A job gets plain values and callbacks, never a
+ * configuration or a request, so that unit tests and forgectl can run it like the server. work/ decides when and in
+ * which process it runs.
  */
 #ifndef FORGE_JOBS_H
 #define FORGE_JOBS_H

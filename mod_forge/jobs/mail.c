@@ -10,7 +10,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define LEASE       apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some reserve */
+#define CLAIM_TIME  apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some reserve */
 #define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, plus up to a quarter at random */
 #define RETRY_MOST  apr_time_from_sec(3600)
 
@@ -33,7 +33,7 @@ typedef struct claim_t {
 static forge_status_t claim_due(forge_db_t *db, apr_pool_t *p, void *data)
 {
     claim_t *claim = data;
-    return forge_store_mail_claim(db, p, claim->sender, LEASE, &claim->rows);
+    return forge_store_mail_claim(db, p, claim->sender, CLAIM_TIME, &claim->rows);
 }
 
 static forge_status_t mark_done(forge_db_t *db, apr_pool_t *p, void *data)

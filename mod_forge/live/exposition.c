@@ -204,6 +204,18 @@ static void write_runs(const writer_t *w, const forge_live_segment_t *segment)
     histogram(w, waited, &none, &segment->runs_waited);
 }
 
+static void write_breakers(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char name[] = "forge_breaker_state";
+    head(w, name, "", "gauge", "Circuit breakers of outbound calls, by host: 0 closed, 1 trying one call, 2 open.");
+    for (int i = 0; i < FORGE_LIVE_BREAKERS && segment->breakers[i].host[0]; i++) {
+        forge_util_buf_printf(w->b, "%s{", name);
+        label(w, "host", segment->breakers[i].host);
+        forge_util_buf_add(w->b, "} ", 2);
+        value(w, __atomic_load_n(&segment->breakers[i].state, __ATOMIC_RELAXED));
+    }
+}
+
 static void write_gauges(const writer_t *w, forge_live_t *live)
 {
     apr_int64_t figures[FORGE_GAUGES];
@@ -226,6 +238,7 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_counters(&w, live);
     write_waits(&w, segment);
     write_runs(&w, segment);
+    write_breakers(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The running version.");
     forge_util_buf_puts(b, "forge_build_info{");

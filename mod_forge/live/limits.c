@@ -251,6 +251,7 @@ static void clock_advance(forge_live_stripe_t *stripe, apr_time_t now)
     stripe->wall = now;
 }
 
+/* Takes one request by GCRA: the arithmetic is described at the head of this file. */
 static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int64_t now)
 {
     int64_t burst = limit.limit < LIMIT_MAX ? limit.limit : LIMIT_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of live/: what all children share in one shared-memory segment. Losing it does no harm (DESIGN 7, 8).
+ * Interface of live/: what all children share in one shared-memory segment. Losing it does no harm (DESIGN 7, 8).
  * The death of a process or thread leaves nothing locked: there are only plain atomics, and robust mutexes whose data
  * is rebuilt.
  */
@@ -89,8 +89,8 @@ apr_int64_t forge_live_runs_waiting(forge_live_t *live);
 /* What forge-runner said last. */
 void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue);
 
-/* Pool gauges of this child, set by server/pool.c. */
-void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting);
+/* Changes the pool gauges of this child by so much; each of its pools adds what has changed in it (server/pool.c). */
+void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 
@@ -142,6 +142,24 @@ int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
 
+/* --- breakers.c: hosts that mostly fail are left alone for a while --- */
+
+typedef enum forge_breaker_state_t {
+    FORGE_BREAKER_CLOSED, /* calls may be made */
+    FORGE_BREAKER_HALF_OPEN,
+    FORGE_BREAKER_OPEN
+} forge_breaker_state_t;
+/* The breaker of a host ("runner.example.org:443"), shared by all children; -1 when there is no room: it never opens.
+ */
+int forge_live_breaker(forge_live_t *live, const char *host);
+/* Whether a call may be made. While it is open only one may every ten seconds, whose outcome decides. Each call that
+ * was allowed is told of, or given up. */
+bool forge_live_breaker_allows(forge_live_t *live, int which);
+/* It opens when five calls or more were made within ten seconds, and half of them or more failed. */
+void forge_live_breaker_told(forge_live_t *live, int which, bool good);
+void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
+forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
+
 /* --- steady.c: the clock of revocations --- */
 
 /* A time that steps of the wall clock do not move forwards, for all children the same; at first it is the wall clock's.
@@ -181,9 +199,11 @@ void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
 /* Reports that everything committed before `asked` (forge_util_monotonic) is in the table. False if another process
  * listens now. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
-/* Reports which database the listener found, before it loads. If it is another one than before (a fail-over, a restored
- * copy), all that was known of the realm is forgotten: numbers of sessions and accounts may be given anew. */
-void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system);
+/* Reports which database the listener found, and how far its log is written, before it loads and from then on. If it is
+ * another one than before (a fail-over, a restored copy), or its log has become shorter (a machine went back to a
+ * snapshot of itself), all that was known of the realm is forgotten: numbers of sessions and accounts may be given
+ * anew. Does nothing if another process listens. */
+void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system, apr_uint64_t written);
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);

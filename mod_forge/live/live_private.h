@@ -163,7 +163,21 @@ typedef struct forge_live_realm_t {
     uint64_t heard;  /* 0: never loaded */
     uint64_t system; /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;    /* how often it was replaced: part of each key, so that older entries are found no more */
+    uint64_t written; /* how far its log was, at most */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
+
+/* A host (breakers.c). Times are of the monotonic clock. */
+#define FORGE_LIVE_BREAKERS   32
+#define FORGE_LIVE_HOST_BYTES 256
+typedef struct forge_live_breaker_t {
+    char host[FORGE_LIVE_HOST_BYTES]; /* empty: free; all after it are free too */
+    uint32_t state;                   /* forge_breaker_state_t */
+    uint32_t calls, failures;         /* in the window */
+    int64_t since, until;             /* when the window began; when the next call may be made */
+} forge_live_breaker_t;
+/* The two functions of live.h at a given moment. */
+bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
+void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
 
 /* The clock of revocations (steady.c), in microseconds. */
 typedef struct forge_live_clock_t {
@@ -195,6 +209,8 @@ typedef struct forge_live_segment_t {
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
     forge_live_clock_t clock;
+    pthread_mutex_t breaking; /* process-shared and robust */
+    forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
@@ -218,6 +234,10 @@ void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4. `tweak` changes the key, so that the same text has different hashes for different purposes.
  */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
+
+/* --- breakers.c --- */
+
+void forge_live_breakers_init(struct forge_live_segment_t *segment);
 
 /* --- limits.c --- */
 

@@ -146,15 +146,15 @@ void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t que
     forge_live_store(&live->segment->runs_queue, (uint64_t)queue);
 }
 
-void forge_live_pool_set(forge_live_t *live, int size, int busy, int waiting)
+void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting)
 {
     forge_live_process_t *process = forge_live_process(live);
-    if (process ==
-        &live->segment->processes[FORGE_LIVE_PROCESSES]) /* several children share this entry, so none may set it */
+    /* Several children share the last entry, and it would keep what a killed one has added. */
+    if (process == &live->segment->processes[FORGE_LIVE_PROCESSES])
         return;
-    forge_live_store(&process->pool_size, (uint64_t)size);
-    forge_live_store(&process->pool_busy, (uint64_t)busy);
-    forge_live_store(&process->pool_waiting, (uint64_t)waiting);
+    forge_live_add(&process->pool_size, (uint64_t)size);
+    forge_live_add(&process->pool_busy, (uint64_t)busy);
+    forge_live_add(&process->pool_waiting, (uint64_t)waiting);
 }
 
 /* --- Statements --- */

@@ -265,21 +265,23 @@ bool forge_live_events_heard(forge_live_t *live, uint64_t realm, apr_int64_t ask
     return true;
 }
 
-void forge_live_events_system(forge_live_t *live, uint64_t realm, const char *system)
+void forge_live_events_system(forge_live_t *live, uint64_t realm, const char *system, uint64_t written)
 {
     forge_live_realm_t *at = realm_at(live, realm, true);
     uint64_t hash[2];
-    if (!at)
+    if (!at || see(&at->leader) != (uint64_t)getpid())
         return;
     forge_live_hash(live->segment->secret, TWEAK_SYSTEM, system, strlen(system), hash);
-    uint64_t was = see(&at->system);
-    if (was == hash[0])
-        return;
-    if (was) { /* tokens are looked up in the database until the new list is loaded */
+    uint64_t was = see(&at->system), before = see(&at->written);
+    bool same = was == hash[0] && written >= before;
+    if (was && !same) { /* tokens are looked up in the database until the new list is loaded */
         put(&at->heard, 0);
         put(&at->era, see(&at->era) + 1);
     }
-    put(&at->system, hash[0]);
+    if (!same)
+        put(&at->system, hash[0]);
+    if (written != before)
+        put(&at->written, written);
 }
 
 void forge_live_events_lost(forge_live_t *live, uint64_t realm)

@@ -117,15 +117,34 @@ static bool says(check_t *c, const char *language, const char *code, const char 
         return false;
     snprintf(detail, 200, "%s, says \"%.*s\", %.*s", forge_run_status_name(r.status), (int)r.output.len, r.output.data,
              (int)r.why.len, r.why.data);
+    for (char *letter = detail; *letter; letter++)
+        if (*letter < ' ') /* a line each */
+            *letter = ' ';
     return r.status == FORGE_RUN_OK && r.output.len == strlen(wanted) &&
            memcmp(r.output.data, wanted, r.output.len) == 0;
+}
+
+/* A language that does not work is missing, and no reason to run nothing. */
+static void other_languages(check_t *c)
+{
+    char detail[200];
+    forge_runner_profile_t *profile;
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++) {
+        if (profile->missing || strcmp(profile->name, "python") == 0)
+            continue;
+        bool good = says(c, profile->name, profile->control, control_says, detail);
+        if (!good)
+            profile->missing = "its control program does not work";
+        if (c->out)
+            fprintf(c->out, "%s\tlanguage %s\t%s\n", good ? "ok" : "lacking", profile->name, detail);
+    }
 }
 
 /* Where /proc/sys cannot be written, as in many containers, bubblewrap cannot forbid nested user namespaces; the filter
  * refuses them all the same. */
 static bool control(check_t *c, char detail[200])
 {
-    static const char code[] = "print('forge')";
+    const char *code = forge_runner_profile((forge_run_bytes_t){"python", 6})->control;
     if (says(c, "python", code, control_says, detail))
         return true;
     if (!strstr(detail, "max_user_namespaces"))
@@ -159,7 +178,7 @@ bool forge_runner_check(forge_runner_t *runner, FILE *out)
     check_t c = {.runner = runner, .out = out};
     *runner->why = '\0';
     forge_runner_views(runner);
-    if (layers(&c))
-        programs(&c);
+    if (layers(&c) && programs(&c))
+        other_languages(&c);
     return !*runner->why;
 }

@@ -26,6 +26,7 @@
 #define ANSWER_MS 5000  /* for the client to take its answer */
 #define FOREVER_S 60    /* beyond all of the above: the launcher's own end */
 #define CHUNK     16384
+#define LOOK_MS   20                     /* between two looks at a tree */
 #define CANCELLED FORGE_RUN_STATUS_COUNT /* nobody is there to be answered */
 
 enum { IN, OUT, ERR, STATUS, CLIENT, GONE, WATCHED };
@@ -49,7 +50,7 @@ typedef struct launch_t {
     stream_t output, errors;
     forge_runner_end_t end;
     init_report_t report;
-    int64_t deadline;
+    int64_t deadline, tree_kb;
     const char *why;
 } launch_t;
 
@@ -218,12 +219,6 @@ static void hear(launch_t *l)
         shut(&l->status);
 }
 
-static void watch_client(launch_t *l, short events)
-{
-    if (events & (POLLRDHUP | POLLHUP | POLLERR))
-        end_run(l, CANCELLED);
-}
-
 /* --- time --- */
 
 static void kill_all(launch_t *l)
@@ -247,6 +242,39 @@ static bool out_of_time(launch_t *l)
     return true;
 }
 
+/* The sum of all processes, where no limit of one of them holds it. */
+static void watch_tree(launch_t *l)
+{
+    if (!(l->profile->fences & (FORGE_RUN_FORKS | FORGE_RUN_MAPS)) || l->end.killed >= 0 || !l->end.started)
+        return;
+    const forge_runner_tree_t sum = forge_runner_tree(l->pid);
+    l->tree_kb = sum.kb > l->tree_kb ? sum.kb : l->tree_kb;
+    if (sum.kb > l->job->limits.memory_kb + l->profile->base_kb)
+        end_run(l, FORGE_RUN_MEMORY_LIMIT);
+    else if (sum.cpu_ms > l->job->limits.cpu_ms)
+        end_run(l, FORGE_RUN_TIMEOUT);
+}
+
+static int nap_ms(const launch_t *l)
+{
+    int64_t left = l->deadline - forge_runner_now_ms();
+    if (l->profile->fences & (FORGE_RUN_FORKS | FORGE_RUN_MAPS) && left > LOOK_MS)
+        return LOOK_MS;
+    return left > 0 ? (int)left : 0;
+}
+
+static void take_events(launch_t *l, const struct pollfd on[WATCHED])
+{
+    if (on[IN].revents)
+        feed(l);
+    drain(l, &l->out, &l->output);
+    drain(l, &l->err, &l->errors);
+    if (on[STATUS].revents)
+        hear(l);
+    if (on[CLIENT].revents & (POLLRDHUP | POLLHUP | POLLERR))
+        end_run(l, CANCELLED);
+}
+
 /* Until forge-init has reported the end, or is gone without. */
 static void attend(launch_t *l)
 {
@@ -259,20 +287,13 @@ static void attend(launch_t *l)
             [CLIENT] = {l->end.killed == CANCELLED ? -1 : l->client, POLLRDHUP, 0},
             [GONE] = {l->pidfd, POLLIN, 0},
         };
-        int64_t left = l->deadline - forge_runner_now_ms();
-        int n = left > 0 ? poll(on, WATCHED, (int)left) : 0;
-        if (n == 0 && !out_of_time(l))
+        int n = poll(on, WATCHED, nap_ms(l));
+        if (n > 0)
+            take_events(l, on);
+        watch_tree(l);
+        if (n > 0 && on[GONE].revents && !l->end.ended && l->status < 0)
             return;
-        if (n <= 0)
-            continue;
-        if (on[IN].revents)
-            feed(l);
-        drain(l, &l->out, &l->output);
-        drain(l, &l->err, &l->errors);
-        if (on[STATUS].revents)
-            hear(l);
-        watch_client(l, on[CLIENT].revents);
-        if (on[GONE].revents && !l->end.ended && l->status < 0)
+        if (!l->end.ended && forge_runner_now_ms() >= l->deadline && !out_of_time(l))
             return;
     }
 }
@@ -318,7 +339,8 @@ static void answer(launch_t *l, int64_t waited_ms)
                                  .errors = {l->errors.bytes, l->errors.len},
                                  .duration_ms = (int64_t)l->report.wall_us / 1000,
                                  .cpu_ms = (int64_t)l->report.cpu_us / 1000,
-                                 .memory_kb = (int64_t)l->report.memory_kb,
+                                 .memory_kb = (int64_t)l->report.memory_kb > l->tree_kb ? (int64_t)l->report.memory_kb
+                                                                                        : l->tree_kb,
                                  .truncated = l->output.over || l->errors.over,
                                  .waited_ms = waited_ms};
     l->end.errors = result.errors;

@@ -27,7 +27,7 @@ typedef struct forge_runner_bytes_t {
 
 /* One language, made ready at the start. */
 typedef struct forge_runner_profile_t {
-    const char *name, *file, *command, *reads;
+    const char *name, *file, *command, *reads, *control;
     int64_t base_kb;
     unsigned fences;
     forge_runner_bytes_t words, options; /* command and bubblewrap's options, each word ended by a NUL */
@@ -87,6 +87,15 @@ typedef struct forge_runner_nest_t {
 /* Starts bubblewrap as the first process of namespaces of its own, so that one SIGKILL ends everything inside, however
  * far it has come. Its pid, and a descriptor of it in *pidfd; -1 with errno. */
 pid_t forge_runner_nest(const forge_runner_nest_t *nest, int *pidfd);
+
+/* --- tree.c --- */
+
+typedef struct forge_runner_tree_t {
+    int64_t kb, cpu_ms;
+} forge_runner_tree_t;
+
+/* What bubblewrap and all below it use; the processor time is that of the program alone. */
+forge_runner_tree_t forge_runner_tree(pid_t bubblewrap);
 
 /* --- verdict.c --- */
 

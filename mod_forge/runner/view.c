@@ -19,8 +19,8 @@
 #endif
 
 static forge_runner_profile_t profiles[] = {
-#define FORGE_RUN_PROFILE(name, file, command, base_kb, fences, reads) \
-    {#name, file, command, reads, base_kb, fences, {NULL, 0}, {NULL, 0}, "it was not asked for"},
+#define FORGE_RUN_PROFILE(name, file, command, base_kb, fences, reads, control) \
+    {#name, file, command, reads, control, base_kb, fences, {NULL, 0}, {NULL, 0}, "it was not asked for"},
 #include "run/profiles.def"
 #undef FORGE_RUN_PROFILE
 };
@@ -146,7 +146,7 @@ static const char *make_ready(const forge_runner_t *runner, forge_runner_profile
     free(profile->options.bytes);
     profile->words = profile->options = (forge_runner_bytes_t){NULL, 0};
     add(&profile->words, program);
-    split(profile->command + len + strspn(profile->command + len, " "), "", &profile->words, add);
+    split(profile->command + len + strspn(profile->command + len, " "), "@", &profile->words, add);
     add_view(runner, profile, program);
     return NULL;
 }

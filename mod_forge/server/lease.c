@@ -16,7 +16,7 @@ struct forge_lease_t {
     forge_db_t *db;
 };
 
-/* Nothing is sent here and nothing waited for: what is in disorder the pool puts right behind our back. */
+/* Sends nothing and waits for nothing: the pool puts in order what was left in disorder. */
 void forge_server_lease_return(forge_lease_t *lease)
 {
     if (!lease->conn)

@@ -131,8 +131,8 @@ forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, 
     return FORGE_E_RATE_LIMITED;
 }
 
-/* Twenty times as many as lock a name for all. Halls full of people stand behind one address, and mistype; who guesses
- * at one name after the other gets no further, and leaves no more rows behind than this. */
+/* Wrong guesses of one network: twenty times as many as lock a name for all. Many people may share an address, and
+ * mistype. Somebody who tries one name after another gets no further, and leaves no more rows behind than this. */
 static forge_limit_t guesses_limit(const forge_server_t *server)
 {
     const forge_lockout_t *rule = forge_config_lockout(server->config);

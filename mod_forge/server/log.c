@@ -19,6 +19,7 @@ typedef struct forge_log_t {
     apr_file_t *file;
 } forge_log_t;
 
+/* Opens a file, or starts a program behind "|", as httpd does for its own logs. */
 static forge_log_t *open_log(apr_pool_t *p, server_rec *s, const char *directive, const char *name)
 {
     forge_log_t *log = apr_pcalloc(p, sizeof(*log));

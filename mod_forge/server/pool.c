@@ -46,6 +46,10 @@ struct forge_conn_t {
     bool over;                  /* nobody needs it any more */
 };
 
+typedef struct told_t {
+    int size, busy, waiting;
+} told_t;
+
 struct forge_pool_t {
     const forge_server_t *server; /* the first of those that share the pool: its mod_dbd pool is used */
     pthread_mutex_t lock;
@@ -55,7 +59,8 @@ struct forge_pool_t {
     const char *conninfo;
     forge_dbd_t dbd;
     int total, busy, waiting, idle_count; /* total: what mod_dbd has given us */
-    int roomy; /* threads of the child that may need this pool at the same time while it stands still */
+    int roomy;   /* threads of the child that may need this pool at the same time while it stands still */
+    told_t told; /* the gauges, as they were last published */
     forge_conn_t *idle, *check, *unused; /* check: first to be looked at by the connector */
     bool away, proven;                   /* proven: a pooler, where there is one, pools by session */
     forge_status_t reason;               /* of the outage */
@@ -71,10 +76,13 @@ static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 
 /* --- small steps; the caller holds the lock --- */
 
-/* Publishes the gauges. The last value written is the current one. */
-static void tell(const forge_pool_t *pool)
+/* Publishes what has changed since the last time. The gauges are those of the child, which may have several pools. */
+static void tell(forge_pool_t *pool)
 {
-    forge_live_pool_set(pool->server->live, pool->dbd.max, pool->busy, pool->waiting);
+    const told_t now = {pool->dbd.max, pool->busy, pool->waiting};
+    forge_live_pool_add(pool->server->live, now.size - pool->told.size, now.busy - pool->told.busy,
+                        now.waiting - pool->told.waiting);
+    pool->told = now;
 }
 
 static void push(forge_conn_t **list, forge_conn_t *conn)
@@ -439,6 +447,24 @@ static void give_all_back(forge_pool_t *pool, forge_conn_t **list)
         dbd_close(pool->server->s, conn->rec);
 }
 
+/* Whether a connection is out that nobody will give back in time: a background task may sit in a long statement. In a
+ * prefork child it is the request that the signal interrupted on this thread, and that one gives back with its pool. */
+static bool lent(forge_pool_t *pool)
+{
+    int threads = 1;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    pthread_mutex_lock(&pool->lock);
+    bool any = threads > 1 && pool->busy > 0;
+    pthread_mutex_unlock(&pool->lock);
+    return any;
+}
+
+static void leave_at_once(const forge_pool_t *pool, const char *why)
+{
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s, "FG0413: the child ends although %s", why);
+    _exit(0);
+}
+
 /* Before mod_dbd's pool goes, which aborts the child when connections are missing. libpq bounds each try to connect,
  * but a name server may be slower. A child that has answered all its requests must not stay for that: it ends here. */
 static apr_status_t end(void *baton)
@@ -451,11 +477,10 @@ static apr_status_t end(void *baton)
         pthread_cond_broadcast(&pool->freed);
         apr_sleep(apr_time_from_msec(10));
     }
-    if (!__atomic_load_n(&pool->ended, __ATOMIC_ACQUIRE)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s,
-                     "FG0413: the child ends although a try to connect to the database still waits");
-        _exit(0);
-    }
+    if (!__atomic_load_n(&pool->ended, __ATOMIC_ACQUIRE))
+        leave_at_once(pool, "a try to connect to the database still waits");
+    if (lent(pool))
+        leave_at_once(pool, "a background task still uses a connection to the database");
     apr_thread_join(&rv, pool->thread);
     pthread_mutex_lock(&pool->lock);
     pool->thread = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of server/: what all hooks need, for the API, for protected content and for background work.
+ * Interface of server/: what all hooks need, for the API, for protected content and for background work.
  * A virtual host at run time, the note of a request, connections to the database, credentials, limits and logs.
  */
 #ifndef FORGE_SERVER_H
@@ -54,8 +54,8 @@ typedef struct forge_note_t {
     int retry_after;   /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
     bool login_is_old; /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
     int max_age;
-    forge_status_t reason;              /* why a door refused the request; FORGE_OK: httpd's own reason */
-    struct forge_visitor_t *door;       /* the visitor of protected content, once identified */
+    forge_status_t reason;              /* why protected content was refused; FORGE_OK: httpd's own reason */
+    struct forge_visitor_t *visitor;    /* the visitor of protected content, once identified */
     bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
     const char *cookie, *authorization; /* as received, if they were removed since; otherwise NULL */
 } forge_note_t;
@@ -175,8 +175,8 @@ forge_status_t forge_server_limit(struct request_rec *r, const forge_server_t *s
 /* The account by whose quota a caller is counted; 0: by the address. A guest counts by address, because anybody gets as
  * many guest accounts as they like. */
 apr_int64_t forge_server_limit_account(const forge_who_t *who);
-/* Wrong guesses from one network, whoever they are at: so many, then one every few seconds. _allowed is asked before a
- * guess costs anything: FORGE_E_RATE_LIMITED sets the note's retry_after. */
+/* Wrong guesses from one network, at whatever names: so many at once, then one every few seconds. _allowed is asked
+ * before a guess costs anything: FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_guesses_allowed(struct request_rec *r, const forge_server_t *server);
 void forge_server_guess_wrong(struct request_rec *r, const forge_server_t *server);
 /* The client's network, as used by limits and lockout: "192.0.2.7" (also inside ::ffff:0:0/96 and 64:ff9b::/96),
@@ -191,8 +191,8 @@ bool forge_server_secure(struct request_rec *r); /* TLS here, or at a proxy in f
 
 /* --- override.c: the administrator's Header lines --- */
 
-/* Lays the headers set so far open to mod_headers and sees to it that each is sent once, as its lines want. Called when
- * all are set, before the first byte of the answer. */
+/* Copies the headers set so far to where mod_headers can change them, and makes sure that each is sent once, as the
+ * site's lines want. Called when all are set, before the first byte of the answer. */
 void forge_server_override_offer(struct request_rec *r);
 void forge_server_override_register(void); /* the filter for it */
 

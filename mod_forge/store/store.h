@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/, and of its engine: all SQL. The statements stand in the families, each with a door of its own. libpq
- * is included here and nowhere else. Callers pass text parameters and get rows; no caller sees a PGresult.
+ * Interface of store/, and of its engine: all SQL. The statements stand in the families, each with a door of its own.
+ * libpq is included here and nowhere else. Callers pass text parameters and get rows; no caller sees a PGresult.
  */
 #ifndef FORGE_STORE_H
 #define FORGE_STORE_H
@@ -87,8 +87,8 @@ bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 
 /* --- statements --- */
 
-/* A statement is a static row: prepared lazily under its name on each connection, again when the back end forgot it
- * (26000). */
+/* A statement is a static row. Each connection prepares it under its name at the first use, and again when the back end
+ * has forgotten it (26000). */
 typedef struct forge_stmt_t {
     const char *name; /* unique in the module; label of query metrics */
     const char *sql;  /* literal; $1.. parameters only */
@@ -115,7 +115,7 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
                                forge_rows_t **rows);
 /* The name of the constraint the last FORGE_E_CONFLICT, BAD_REFERENCE or VALIDATION broke, or "". */
 const char *forge_store_constraint(const forge_db_t *db);
-/* Literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */
+/* Runs literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */
 forge_status_t forge_store_script(forge_db_t *db, apr_pool_t *p, const char *sql, const char **why);
 
 /* --- effects.c: what the world outside the database must hear of, once it is committed --- */
@@ -143,8 +143,9 @@ typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
-/* Rolls back whatever is open, before the connection is given back: who asks again at once must not meet the locks of a
- * request that has failed. Waits a second at most; then the connection is dropped, and the server rolls back. */
+/* Rolls back whatever is open before the connection is given back, so that a client that asks again at once does not
+ * meet the locks of its failed request. Waits for a second at most; then the connection is dropped, and the server
+ * rolls back. */
 void forge_store_abandon(forge_db_t *db);
 void forge_store_rollback(forge_db_t *db);
 

@@ -106,6 +106,7 @@ static bool fraction_read(const char **at, const char *end, int *micros)
     return *at > start;
 }
 
+/* The offset "Z" or "+hh:mm". An offset of 24 hours or more is none. */
 static bool offset_read(const char **at, const char *end, int *seconds)
 {
     int hours, minutes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of util/: helpers that know no other room. Only util/json.c includes jansson.
+ * Interface of util/: helpers that know no other room. Only util/json.c includes jansson.
  */
 #ifndef FORGE_UTIL_H
 #define FORGE_UTIL_H

@@ -8,10 +8,12 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include <http_main.h>
 #include <ap_mpm.h>
 #include <mod_watchdog.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
+#include <unistd.h>
 
 APLOG_USE_MODULE(forge);
 
@@ -36,8 +38,8 @@ bool forge_work_background_stopping(void)
 }
 
 /* Ends a job; called by the job's own thread when it sees that the child stops, and at the child's end. A step that
- * does not end in time is not waited for any longer: the signal that ends a prefork child may have interrupted it on
- * this very thread. */
+ * does not end in time would go on while the pools under it are destroyed, and the signal that ends a prefork child may
+ * have interrupted it on this very thread. So the process ends here: its requests are answered already. */
 static void finish(job_t *job)
 {
     __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
@@ -51,6 +53,9 @@ static void finish(job_t *job)
         }
         apr_sleep(apr_time_from_msec(10));
     }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
+                 "FG0415: the child ends although the background task %s still runs", job->what->thread);
+    _exit(0);
 }
 
 static apr_status_t step(int state, void *data, apr_pool_t *p)

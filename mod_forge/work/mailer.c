@@ -67,7 +67,7 @@ static void step(void *data, apr_pool_t *p)
     apr_pool_create(&turn, p);
     for (int i = 0; i < ROUNDS_MAX && more && !stopped(NULL); i++) {
         forge_status_t status = forge_job_mail(turn, &job, &more);
-        if (status != FORGE_OK) /* claimed mails are due again when their lease is over */
+        if (status != FORGE_OK) /* claimed mails are due again when the time of their claim is over */
             more = false;
         if (status != FORGE_OK && forge_util_error(status)->http == HTTP_INTERNAL_SERVER_ERROR)
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0472: could not process the outbox: %s",

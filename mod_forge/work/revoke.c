@@ -78,6 +78,13 @@ static void give_up(events_t *e, const char *why)
     disconnect(e);
 }
 
+/* Tells which database the listener hears, as its last ping found it. */
+static void tell_system(const events_t *e)
+{
+    forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener),
+                             (apr_uint64_t)forge_store_listener_written(e->listener));
+}
+
 /* Connects and loads all revocations. The pool has no parent, because only this thread may use it. */
 static void begin(events_t *e)
 {
@@ -91,7 +98,7 @@ static void begin(events_t *e)
     }
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
     if (e->listener)
-        forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener));
+        tell_system(e);
     asked = forge_util_monotonic();
     if (!e->listener ||
         !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY + FORGE_REVOKED_STEP, &why)) {
@@ -116,6 +123,7 @@ static void go_on(events_t *e)
         disconnect(e);
         return;
     }
+    tell_system(e);
     if (!forge_store_listener_wait(e->listener, LISTEN_FOR, &why))
         give_up(e, why);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of work/: background work on mod_watchdog's threads, which ends before a child's pools are destroyed. No request
- * waits for it.
+ * Interface of work/: background work on mod_watchdog's threads, which ends before a child's pools are destroyed. No
+ * request waits for it.
  */
 #ifndef FORGE_WORK_H
 #define FORGE_WORK_H

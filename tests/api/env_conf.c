@@ -10,11 +10,11 @@
 #define FORGE_HTTPD_MODULES "/usr/lib/apache2/modules"
 #endif
 
-static const char *const modules[] = {"unixd",      "authn_core", "authz_core",    "authz_host", "mime",
-                                      "setenvif",   "headers",    "filter",        "deflate",    "reqtimeout",
-                                      "log_config", "remoteip",   "socache_shmcb", "ssl",        "dbd",
-                                      "alias",      "status",     "authz_user",    "dir",        "env",
-                                      "rewrite",    "proxy",      "proxy_http",    "include",    NULL};
+static const char *const modules[] = {
+    "unixd",  "authn_core", "authz_core", "authz_host", "mime",     "setenvif",      "headers",
+    "filter", "deflate",    "reqtimeout", "log_config", "remoteip", "socache_shmcb", "ssl",
+    "dbd",    "alias",      "status",     "authz_user", "dir",      "env",           "rewrite",
+    "proxy",  "proxy_http", "include",    "brotli",     NULL};
 
 /* LoadModule lines for what this httpd has not compiled in. */
 static char *modules_text(const char *dir, const char *compiled)
@@ -70,7 +70,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeUserQuota 1M 40\nForgeBcryptConcurrency 1\nRemoteIPHeader "
                    "X-Client\nRemoteIPInternalProxy "
                    "127.0.0.0/8\n",
-    [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n",
+    [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n"
+                  "AddOutputFilterByType BROTLI_COMPRESS application/json application/problem+json\n",
     [PORT_DOORS] = "",
     [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
                     "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",

@@ -139,6 +139,7 @@ expect 0 'new password set, 0 sessions ended' user reset-password bob@example.or
 expect 1 'no account with the address' user reset-password nobody@example.org --generate --cost 10
 expect 0 '^bob: failed logins cleared' user unlock bob
 expect 0 '^Bob@example.org: failed logins cleared' user unlock Bob@Example.org
+expect 0 '^bob: failed logins cleared' user unlock ' bob '
 expect 1 'there is no account "nobody"' user unlock nobody
 expect 2 'neither an e-mail address nor a username' user unlock 'b b'
 expect 2 'is not an e-mail address' user unlock 'b@'
@@ -193,6 +194,24 @@ FORGE_DSN=
 expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/site.conf"
 printf 'DBDParams "%s"\nDBDMax "1000"\nServerLimit "4"\nForgeSecret literal\n' "$DSN" >"$work/quoted.conf"
 expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/quoted.conf"
+# What stands for the number: a Define above the line, the environment, or what the module sets when it is loaded.
+printf 'DBDParams "%s"\nDefine CONNECTIONS 500\nDefine FORGE_DB_CONNECTIONS "${CONNECTIONS}"\nDBDMax ${FORGE_DB_CONNECTIONS}\nServerLimit 8\n' "$DSN" >"$work/defined.conf"
+expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/defined.conf"
+printf 'DBDParams "%s"\nDBDMax ${FORGE_DB_CONNECTIONS}\nServerLimit 1000\nDefine FORGE_DB_CONNECTIONS 1\n' "$DSN" >"$work/module.conf"
+usual=$(($(getconf _NPROCESSORS_ONLN) * 2))
+[ "$usual" -ge 4 ] || usual=4
+[ "$usual" -le 8 ] || usual=8
+expect 1 "^FAIL +connections: DBDMax x ServerLimit is ${usual}000" check --conf "$work/module.conf"
+FORGE_DB_CONNECTIONS=9
+export FORGE_DB_CONNECTIONS
+expect 1 '^FAIL +connections: DBDMax x ServerLimit is 9000' check --conf "$work/module.conf"
+unset FORGE_DB_CONNECTIONS
+printf 'DBDParams "%s"\nDBDMax ${NOBODY_KNOWS}\n' "$DSN" >"$work/unknown.conf"
+expect 1 '^warn +connections: .*only httpd knows' check --conf "$work/unknown.conf"
+printf 'DBDParams "%s"\nServerLimit 1000\n' "$DSN" >"$work/usual.conf"
+expect 1 '^FAIL +connections: DBDMax x ServerLimit is 10000' check --conf "$work/usual.conf"
+printf 'Define TO "%s"\nDBDParams "${TO}"\nDBDMax 1\nServerLimit 1\n' "$DSN" >"$work/params.conf"
+expect 1 '^ok +connections: DBDMax x ServerLimit is 1 of' check --conf "$work/params.conf"
 expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
 expect 1 '^warn +secret: not in a separate file' check --conf "$work/site.conf"
 FORGE_DSN=$DSN

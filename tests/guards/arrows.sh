@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: includes point downwards only (mod_forge/README.md, "The rooms"), families know each other by their doors alone, and each library is
+# Guard: includes point downwards only (mod_forge/README.md, "The rooms"), families know each other by their interface headers alone, and each library is
 # included in its one room.
 # shellcheck disable=SC2013
 cd "${1:-.}" || exit 2
@@ -12,7 +12,7 @@ allowed() {
     case "$1" in
         front) echo "api http doors work server config core store live net run util" ;;
         api) echo "http config core store live run util" ;;
-        http) echo "server config core store live run util" ;;
+        http) echo "server config core store live net run util" ;;
         doors) echo "server config core store live util" ;;
         work) echo "server jobs config core store live net run util" ;;
         server) echo "config core store live net run util" ;;
@@ -26,12 +26,12 @@ allowed() {
     esac
 }
 
-# Families of one layer that a family may enter, by their doors, besides what the layer shares.
+# Families of one layer that a family may enter, by their interface headers, besides what the layer shares.
 families() {
     case "$1" in
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
-        core/mail) echo "identity" ;;
+        core/mail | core/learning) echo "identity" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;
     esac
@@ -52,7 +52,7 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         case "$header" in
             forge.h | errors.def) continue ;;
             ../*) wrong "$file includes \"$header\": name it by its path from mod_forge/"; continue ;;
-            */*) other=${header%%/*} place=$(dirname "$header") door=$(basename "$header") ;;
+            */*) other=${header%%/*} place=$(dirname "$header") interface=$(basename "$header") ;;
             *) continue ;;
         esac
         if [ "$other" != "$room" ]; then
@@ -71,7 +71,7 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
             run/frames.h | run/profiles.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
             run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h and run/profiles.def alone" ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
-            *) [ "$door" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their door, $place/$(basename "$place").h" ;;
+            *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac
     done
     for header in $(sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*<\([^>]*\)>.*/\1/p' "$file"); do
@@ -86,6 +86,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$inside" = util/gzip.c ] || wrong "$file includes <$header>: zlib is known to util/gzip.c only" ;;
             liboath/* | oath.h | qrencode.h)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
+            cmark.h)
+                [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             seccomp.h)

@@ -146,6 +146,8 @@ both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '10
 bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
 both ForgeSandbox 'On, Off, or the absolute path' On off /usr/libexec/mod_forge/forge-runner -- yes 1 forge-runner ./forge-runner
+both ForgeExecutorURL 'http:// or https://' https://runner.example.org/execute http://127.0.0.1:2000 -- runner.example.org ftp://runner.example.org \
+    https://user@runner.example.org 'https://runner.example.org/?a=1' off
 both ForgeLanguages 'python|c|javascript' python 'python c javascript' 'C JavaScript' -- perl 'python perl' 'c javascript,python'
 both ForgeExecLimits 'wall=100ms..5m' 'wall=10s' 'wall=100ms cpu=5m memory=16M processes=1 output=1K files=64K' \
     'memory=8G processes=1024 output=1M files=1G' -- wall=99ms wall=301s cpu=99ms cpu=6m memory=15M memory=9G processes=0 processes=1025 output=1023 \

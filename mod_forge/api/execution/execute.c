@@ -76,7 +76,7 @@ static forge_status_t execute(forge_req_t *q)
     return forge_reply_buf(q, b, NULL);
 }
 
-static const forge_status_t errors[] = {FORGE_E_EXECUTION_SHARE, FORGE_E_EXECUTION_QUEUE_FULL,
+static const forge_status_t errors[] = {FORGE_E_BAD_GATEWAY, FORGE_E_EXECUTION_SHARE, FORGE_E_EXECUTION_QUEUE_FULL,
                                         FORGE_E_SANDBOX_UNAVAILABLE, FORGE_OK};
 
 /* clang-format off */

@@ -22,7 +22,8 @@ static const forge_field_t result_fields[] = {
      .format = "enum:ok|runtime_error|timeout|memory_limit|output_limit|sandbox_error", .example = "ok",
      .help = "how the program ended"},
     {"stdout", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "5\n", .help = "what it wrote, at most 4 KB of it"},
-    {"expected", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "5\n", .help = "what it should have written, at most 4 KB of it"},
+    {"expected", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "5\n",
+     .help = "what it should have written, at most 4 KB of it"},
     {"stderr", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "", .help = "its errors, at most 4 KB of them"},
     {"duration_ms", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "31", .help = "how long it ran"},
     {.name = NULL},
@@ -31,7 +32,8 @@ static const forge_field_t submission_fields[] = {
     {"id", FORGE_T_INT, .min = 1, .example = "31", .help = "number of the submission"},
     {"exercise_id", FORGE_T_INT, .min = 1, .example = "4", .help = "number of the exercise"},
     {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "whose it is"},
-    {"status", FORGE_T_TEXT, .format = "enum:queued|running|done", .example = "done", .help = "queued: to be judged anew"},
+    {"status", FORGE_T_TEXT, .format = "enum:queued|running|done", .example = "done",
+     .help = "queued: to be judged anew"},
     {"passed", FORGE_T_BOOL, FORGE_F_NULLABLE, .example = "true", .help = "it passed all tests"},
     {"score", FORGE_T_INT, FORGE_F_NULLABLE, .example = "100", .help = "per cent of the points"},
     {"results", FORGE_T_ARRAY, FORGE_F_NULLABLE, .fields = result_fields, .help = "one for each test, in their order"},
@@ -292,8 +294,12 @@ static forge_status_t submission_list(forge_req_t *q)
     return forge_reply_list(q, &forge_store_submissions_list, rows, total);
 }
 
-static const forge_status_t errors[] = {FORGE_E_CONFLICT, FORGE_E_EXECUTION_SHARE, FORGE_E_EXECUTION_QUEUE_FULL,
-                                        FORGE_E_SANDBOX_UNAVAILABLE, FORGE_OK};
+static const forge_status_t errors[] = {FORGE_E_CONFLICT,
+                                        FORGE_E_BAD_GATEWAY,
+                                        FORGE_E_EXECUTION_SHARE,
+                                        FORGE_E_EXECUTION_QUEUE_FULL,
+                                        FORGE_E_SANDBOX_UNAVAILABLE,
+                                        FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {

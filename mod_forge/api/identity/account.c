@@ -175,7 +175,7 @@ static void read_consent(forge_req_t *q, forge_new_user_t *user)
         forge_core_fault(q->faults, "/accept_privacy", "required", "the privacy notice must be accepted");
 }
 
-/* The new account from the body, and every fault of it at once; the password is judged but not yet hashed. */
+/* Reads the new account from the body, and all of its faults at once. The password is judged but not yet hashed. */
 static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
 {
     const forge_input_t *in = q->body;
@@ -199,8 +199,8 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
     return FORGE_OK;
 }
 
-/* Stores the account, or makes one of the guest who asks; a username that was not given is made from the e-mail, with a
- * random end when that one is taken. */
+/* Stores the account, or makes one of the guest who asks. A username that was not given is made from the e-mail
+ * address, with a random end if that one is taken. */
 static forge_status_t store_user(forge_req_t *q, forge_new_user_t *user, const forge_new_session_t *session,
                                  forge_rows_t **rows)
 {

@@ -55,7 +55,7 @@ static const forge_shape_t new_key = {"NewApiKey", new_key_fields};
 static const forge_status_t key_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_STEP_UP, FORGE_E_LIMIT_REACHED,
                                             FORGE_E_ACCOUNT_LOCKED,  FORGE_E_BUSY,    FORGE_OK};
 
-/* The scopes as a PostgreSQL array in one order; NULL, and a fault, when there is one that does not exist. */
+/* The scopes as a PostgreSQL array in one order. NULL, and a fault, if one of them does not exist. */
 static const char *read_scopes(forge_req_t *q)
 {
     static const char *const arrays[] = {"{read}", "{read}", "{write}", "{read,write}"}; /* by FORGE_SCOPE_… */
@@ -104,8 +104,8 @@ static forge_status_t reply_key(forge_req_t *q, const forge_rows_t *rows, const 
     return forge_reply_buf(q, b, NULL);
 }
 
-/* A key outlives the token that asks for it, one that only reads too. The proof comes before the Idempotency-Key: a
- * repeated request would show the key again. */
+/* A key outlives the token that asks for it, so every key, even one that only reads, needs a proof. The proof comes
+ * before the Idempotency-Key, because a repeated request would show the key again. */
 static forge_status_t key_prepare(forge_req_t *q)
 {
     forge_new_key_t *key = q->prepared = apr_pcalloc(q->pool, sizeof(*key));

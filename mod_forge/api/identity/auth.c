@@ -31,12 +31,18 @@ static const forge_field_t strength_fields[] = {
 static const forge_shape_t strength = {"PasswordStrength", strength_fields};
 /* clang-format on */
 
+/* A name as registration takes it. */
+static const char *name_typed(forge_req_t *q, const char *member)
+{
+    const char *name = forge_core_input_text(q->body, member);
+    return name ? forge_core_trimmed(q->pool, name, strlen(name)) : NULL;
+}
+
 static forge_status_t password_strength(forge_req_t *q)
 {
     const char *password = forge_core_input_text(q->body, "password");
     forge_faults_t *faults = forge_core_faults_make(q->pool);
-    const forge_password_t wanted = {password, strlen(password), forge_core_input_text(q->body, "email"),
-                                     forge_core_input_text(q->body, "username")};
+    const forge_password_t wanted = {password, strlen(password), name_typed(q, "email"), name_typed(q, "username")};
     int score =
         forge_core_password_check(q->pool, forge_config_password_rules(q->config), &wanted, "/password", faults);
     int broken = forge_core_faults_count(faults);

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* The bytes of a sealed secret; NULL, and said in the log, when it was sealed under another ForgeSecret. */
+/* The bytes of a sealed secret. NULL, and a line in the log, if it was sealed under another ForgeSecret. */
 static const unsigned char *open_secret(forge_req_t *q, apr_int64_t user_id, const char *sealed, apr_size_t *len)
 {
     const char *context = apr_psprintf(q->pool, "mfa:%" APR_INT64_T_FMT, user_id);
@@ -20,9 +20,8 @@ static const unsigned char *open_secret(forge_req_t *q, apr_int64_t user_id, con
     return (const unsigned char *)secret;
 }
 
-/* The time step of a TOTP as it was typed; -1 when it is none of now. By the clock, not by when the request began: its
- * body may take long.
- */
+/* The time step of a TOTP as it was typed; -1 if it is not a current one. Reads the clock and not the time when the
+ * request began, because the body may take long. */
 apr_int64_t forge_api_code_step(forge_req_t *q, apr_int64_t user_id, const char *sealed, const char *digits)
 {
     apr_size_t len;

@@ -19,8 +19,7 @@ static const forge_shape_t verify_body = {.fields = verify_body_fields};
 
 static const forge_status_t verify_errors[] = {FORGE_E_TOKEN_INVALID, FORGE_E_EMAIL_TAKEN, FORGE_OK};
 
-/* A change of address is told to the old one: what the new one is must be known before the statement that spends the
- * token. */
+/* The old address is told of a change. So the new address must be known before the statement that spends the token. */
 static forge_status_t email_verify(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "token");
@@ -40,7 +39,8 @@ static forge_status_t email_verify(forge_req_t *q)
     return forge_reply_none(q);
 }
 
-/* For whoever reads the mails of the old address, in no session: the one who changed it has them all. */
+/* Undoes a change of address. It needs no session: its caller reads the mails of the old address, while whoever changed
+ * it holds the sessions. */
 static forge_status_t email_undo(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "token");

@@ -11,8 +11,8 @@
 #define BUSY_FIRST   apr_time_from_msec(40)
 #define BUSY_SECONDS 2
 
-/* What is guessed at: a login counts the name that was typed, everything else the account. A name that no account has
- * is known by a keyed digest: it may be a password that went into the wrong field. */
+/* What is guessed at: for a login the name that was typed, for everything else the account. A name that no account has
+ * is counted by a keyed digest, because it may be a password that was typed into the wrong field. */
 static void set_subject(forge_req_t *q, forge_guess_t *g, const char *name, bool by_email)
 {
     const char *account =
@@ -47,7 +47,7 @@ forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char
     return g;
 }
 
-/* A little longer each time, and never together with those who began to wait at the same time. */
+/* Waits a little longer each time, with a random part, so that those who began together do not ask again together. */
 static void wait_busy(int tries)
 {
     unsigned char dice;

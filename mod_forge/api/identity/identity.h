@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/identity: accounts, which answer under /auth and under /users, their tokens, and who proves to be whom.
+ * Interface of api/identity: accounts, which answer under /auth and under /users, their tokens, and who proves to be
+ * whom.
  */
 #ifndef FORGE_API_IDENTITY_H
 #define FORGE_API_IDENTITY_H
@@ -9,8 +10,8 @@
 
 /* --- account.c --- */
 
-/* Members of an account, to be included: one set of bounds for all who show or take them. READONLY is what its owner
- * does not change. */
+/* Members of an account, for tables to include: one set of bounds for all that show or take them. READONLY is what its
+ * owner does not change. */
 extern const forge_field_t forge_api_profile_fields[]; /* what anyone may read */
 extern const forge_field_t forge_api_private_fields[]; /* what its owner and administrators read besides */
 extern const forge_field_t forge_api_email_field[];    /* as it is answered */
@@ -48,8 +49,8 @@ forge_status_t forge_api_tokens(forge_req_t *q, const forge_rows_t *rows, const 
 /* A guess at the secret of an account, or of a name that no account has (user_id 0), as the store counts it. At a login
  * `name` is what was typed, in its unique form; NULL elsewhere. */
 forge_guess_t forge_api_guess_of(forge_req_t *q, apr_int64_t user_id, const char *name, bool by_email);
-/* To be asked before anything is checked: FORGE_OK, FORGE_E_ACCOUNT_LOCKED or FORGE_E_BUSY (Retry-After is set). Waits
- * a little while others guess at the same time; holds no connection. After FORGE_OK the guess is settled by
+/* Call it before anything is checked: FORGE_OK, FORGE_E_ACCOUNT_LOCKED or FORGE_E_BUSY (Retry-After is set). Waits a
+ * little while others guess at the same time, and holds no connection. After FORGE_OK the guess must be settled by
  * forge_store_guess_settle, forge_store_guess_failed or a statement that does it. */
 forge_status_t forge_api_guess_begin(forge_req_t *q, const forge_guess_t *g);
 forge_status_t forge_api_guess_failed(forge_req_t *q, const forge_guess_t *g, const char *event, const char *at);
@@ -62,9 +63,9 @@ forge_status_t forge_api_guess_settle(forge_req_t *q, const forge_guess_t *g, bo
  * FORGE_E_ACCOUNT_LOCKED (Retry-After is set), FORGE_E_BUSY. Holds no connection while it hashes, and none afterwards:
  * not for routes with FORGE_R_IDEMPOTENT. */
 forge_status_t forge_api_password_confirm(forge_req_t *q, const char *password);
-/* Before what proves identity changes (SPEC 3): the password where one was sent, as above; NULL: the login must be
- * of the last ForgeFreshLogin, else FORGE_E_STEP_UP with max_age. An API key has no login: for routes with
- * FORGE_R_SESSION, and before anything is claimed. */
+/* Asked before what proves identity changes (SPEC 3). With a password it is checked as above. With NULL the login must
+ * be within the last ForgeFreshLogin, else FORGE_E_STEP_UP with max_age. An API key has no login, so this is for routes
+ * with FORGE_R_SESSION. Call it before anything is claimed. */
 forge_status_t forge_api_proof(forge_req_t *q, const char *password);
 /* Password, and where a second factor is active a code of it too (TOTP or backup code; NULL: none was sent →
  * FORGE_E_MFA_CODE_INVALID). */

@@ -42,7 +42,7 @@ static bool has_fault(const forge_faults_t *faults, const char *pointer)
 static const char *username_typed(forge_req_t *q)
 {
     const char *name = forge_core_input_text(q->body, "username");
-    return name ? forge_core_username_trim(q->pool, name, strlen(name)) : NULL;
+    return name ? forge_core_trimmed(q->pool, name, strlen(name)) : NULL;
 }
 
 /* The name that logs in, and every fault of the body at once. */
@@ -64,7 +64,7 @@ static forge_status_t refuse_login(forge_req_t *q, const forge_guess_t *g)
     return FORGE_E_BAD_CREDENTIALS;
 }
 
-/* Instead of tokens an mfa_token, which opens nothing but /auth/mfa/verify; only the digest of it is stored. */
+/* Answers an mfa_token instead of tokens. It opens nothing but /auth/mfa/verify, and only its digest is stored. */
 static forge_status_t challenge(forge_req_t *q, const forge_guess_t *g, apr_int64_t epoch, const char *new_hash)
 {
     forge_challenge_t c = {
@@ -102,7 +102,7 @@ static forge_status_t let_in(forge_req_t *q, const forge_guess_t *g, forge_rows_
     return forge_api_tokens(q, rows, refresh, "pwd");
 }
 
-/* Only a hash that gets in is made anew: what is refused takes the same work whatever is stored. */
+/* Only a hash that matches is made anew: a refused login takes the same work whatever is stored. */
 static forge_status_t check_password(forge_req_t *q, const forge_rows_t *account, bool *good, const char **new_hash)
 {
     const char *password = forge_core_input_text(q->body, "password");

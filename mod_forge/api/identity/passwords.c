@@ -67,7 +67,7 @@ static void judge(forge_req_t *q, const char *password, const forge_rows_t *acco
 
 /* --- forgot --- */
 
-/* The same work whatever the address is: the account is looked for by the mailer, when nobody waits (SECURITY 28). */
+/* The same work whatever the address is: the mailer looks for the account, when nobody waits (SECURITY 28). */
 static forge_status_t password_forgot(forge_req_t *q)
 {
     const char *typed = forge_core_input_text(q->body, "email"), *why;
@@ -86,7 +86,8 @@ static forge_status_t password_forgot(forge_req_t *q)
 
 /* --- reset --- */
 
-/* The rules need the account: the token is looked at, and spent only when the password is good and hashed. */
+/* The rules need the account, so the token is looked at first. It is spent only when the password is good and
+ * hashed. */
 static forge_status_t password_reset(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "token"),

@@ -52,14 +52,14 @@ static const forge_status_t refresh_errors[] = {FORGE_E_INVALID_REFRESH, FORGE_E
 
 /* --- refresh --- */
 
-/* An access token, an API key and anything else of another shape costs no look into the database. */
+/* A text of another form, such as an access token or an API key, costs no look into the database. */
 static bool is_refresh_token(forge_req_t *q, const char *token)
 {
     apr_size_t ignored;
     return strlen(token) == REFRESH_LEN && forge_util_b64url_decode(q->pool, token, REFRESH_LEN, &ignored);
 }
 
-/* What was decided stands although the answer is an error: there is no transaction around it. */
+/* The decision stands although the answer is an error, because there is no transaction around it. */
 static forge_status_t session_refresh(forge_req_t *q)
 {
     const char *token = forge_core_input_text(q->body, "refresh_token"), *next;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /achievements: what can be earned. Anyone reads the list; instructors make them, and who made one keeps it.
+ * /achievements: what can be earned. Anyone reads the list. Instructors make achievements, and only the maker or an
+ * administrator changes one.
  */
 #include "api/api.h"
 #include "core/wire/wire.h"

@@ -11,8 +11,8 @@
 
 #define DOCUMENT_MAX (8 * 1024 * 1024)
 
-/* What the pages need and no more: our scripts, their style elements, ReDoc's search worker, pictures inside the style
- * sheets. */
+/* The policy allows what the pages need and no more: our scripts, their style elements, ReDoc's search worker, pictures
+ * inside the style sheets. */
 #define PAGE_POLICY \
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " \
     "connect-src 'self'; " \

@@ -61,7 +61,7 @@ static const forge_error_t *find(const char *code)
     return NULL;
 }
 
-/* Every text is of our own tables, and a guard of the tests knows that none has a character that HTML would read. */
+/* All texts come from our own tables, and a guard makes sure that none has a character that HTML would interpret. */
 static void write_html(forge_buf_t *b, const forge_error_t *error)
 {
     forge_util_buf_printf(

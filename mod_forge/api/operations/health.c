@@ -213,6 +213,15 @@ static verdict_t put_sandbox(forge_req_t *q, forge_json_t *checks)
     return on && !works ? WARN : PASS;
 }
 
+/* What is asked from outside: the external executor. It is not asked for this; its breaker knows. */
+static verdict_t put_upstreams(forge_req_t *q, forge_json_t *checks)
+{
+    bool on = forge_config_executor_url(q->config) != NULL, sick = on && forge_http_executor_sick(q);
+    forge_util_json_put_text(forge_util_json_put_object(checks, "upstreams"), "status",
+                             !on ? "off" : verdicts[sick ? WARN : PASS]);
+    return sick ? WARN : PASS;
+}
+
 /* --- answers --- */
 
 /* What both reports begin with. */
@@ -236,7 +245,7 @@ static forge_status_t reply(forge_req_t *q, forge_json_t *answer, const forge_js
 
 static forge_status_t health(forge_req_t *q)
 {
-    static const char *const later[] = {"redis", "llm", "upstreams"}; /* not part of this build */
+    static const char *const later[] = {"redis", "llm"}; /* not part of this build */
     forge_json_t *checks = forge_util_json_object(q->pool);
     forge_machine_t seen = machine(apr_time_now());
     bool reached;
@@ -244,6 +253,7 @@ static forge_status_t health(forge_req_t *q)
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         forge_util_json_put_text(forge_util_json_put_object(checks, later[i]), "status", "off");
     verdict = worse(verdict, put_sandbox(q, checks));
+    verdict = worse(verdict, put_upstreams(q, checks));
     verdict = worse(verdict, put_mail(q, checks));
     verdict = worse(verdict, put_room(checks, "disk", seen.disk));
     verdict = worse(verdict, put_room(checks, "memory", seen.memory));

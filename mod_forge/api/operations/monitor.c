@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Figures for machines and people: /metrics and /performance. Who may read them is for httpd's Require to say.
+ * Figures for machines and people: /metrics and /performance. The Require lines of httpd decide who may read them.
  */
 #include "api/api.h"
 #include "api/shared.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /organizations: groups of accounts with rules of their own. Who is not a member learns nothing of one.
+ * /organizations: groups of accounts with rules of their own. Somebody who is not a member learns nothing about one.
  */
 #include "api/api.h"
 #include "core/wire/wire.h"

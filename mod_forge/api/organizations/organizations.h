@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/organizations: what its files share.
+ * Interface of api/organizations: what its files share.
  */
 #ifndef FORGE_API_ORGANIZATIONS_H
 #define FORGE_API_ORGANIZATIONS_H
@@ -15,8 +15,8 @@ extern const forge_shape_t forge_api_organization;        /* also what accepting
  * the caller is not in is 404, a plain member 403 when `admins` is true. */
 forge_status_t forge_api_organization_list(forge_req_t *q, bool admins);
 /* Whether the caller may still do in organisation {id} what the body asks for: let in or invite somebody with its
- * `role`. FORGE_E_NOT_FOUND for who is out, FORGE_E_FORBIDDEN for a plain member, and for an admin who makes an owner.
- */
+ * `role`. FORGE_E_NOT_FOUND for somebody who is not a member, FORGE_E_FORBIDDEN for a plain member, and for an admin
+ * who would make an owner. */
 forge_status_t forge_api_organization_grants(forge_req_t *q);
 
 #endif

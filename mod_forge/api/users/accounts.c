@@ -40,7 +40,7 @@ static const forge_field_t profile_fields[] = {
 static const forge_shape_t profile = {"Profile", profile_fields};
 
 static const forge_field_t account_query_fields[] = {
-    {"q", FORGE_T_TEXT, 0, 1, 200, .example = "lovelace",
+    {"q", FORGE_T_TEXT, 0, 1, 200, .format = "search", .example = "lovelace",
      .help = "part of username, name or e-mail address, without regard to case"},
     {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student",
      .help = "only accounts with this role"},
@@ -69,8 +69,8 @@ static forge_status_t account_list(forge_req_t *q)
     return forge_api_list(q, FORGE_NO_ARGS);
 }
 
-/* Two views of one version are two representations: the tag of the smaller one is made from its bytes, so that neither
- * is taken for the other; that of the whole account is good for If-Match. */
+/* Two views of one version are two representations. The tag of the smaller one is made from its bytes, so that neither
+ * is taken for the other; the tag of the whole account is good for If-Match. */
 static forge_status_t account_get(forge_req_t *q)
 {
     forge_db_t *db;
@@ -134,7 +134,8 @@ static forge_status_t account_unlock(forge_req_t *q)
     return done(q, rows);
 }
 
-/* The own factor is what proves an administrator's identity: a stolen token must not take it away. */
+/* Resetting one's own factor needs a proof first. It is what proves an administrator's identity, and a stolen token
+ * must not take it away. */
 static forge_status_t account_reset_mfa(forge_req_t *q)
 {
     forge_db_t *db;

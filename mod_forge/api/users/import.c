@@ -16,7 +16,7 @@
 #define SHOWN_MAX     254
 
 /* clang-format off */
-/* Without bounds and formats: each account is judged by itself, so that one that is wrong does not refuse all. */
+/* Has no bounds and formats: each account is judged by itself, so that one wrong account does not refuse all. */
 static const forge_field_t user_fields[] = {
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_JUDGED, .example = "ada@example.org", .help = "required"},
     {"username", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_JUDGED, .example = "ada",
@@ -142,7 +142,8 @@ static void refuse(entry_t *e, const char *code, const char *detail)
     }
 }
 
-/* A plain bcrypt hash. One that costs more than our own would show in the time of a login whose account it is. */
+/* A plain bcrypt hash. One that costs more than our own is refused, because it would show in the time that its owner's
+ * login takes. */
 static bool hash_good(const forge_req_t *q, const char *hash)
 {
     int cost = *hash == '$' ? forge_core_hash_cost(hash) : 0;
@@ -190,7 +191,7 @@ static void judge(forge_req_t *q, entry_t *e)
     else if (!forge_core_email_normalize(q->pool, e->email, strlen(e->email), &e->shown, &e->key, &why))
         refuse(e, "format", apr_pstrcat(q->pool, "email must be an e-mail address: ", why, NULL));
     if (e->username)
-        e->username = forge_core_username_trim(q->pool, e->username, strlen(e->username));
+        e->username = forge_core_trimmed(q->pool, e->username, strlen(e->username));
     if (e->username && !forge_core_username_valid(e->username, strlen(e->username)))
         refuse(e, "format", "username must be 3 to 30 letters of the English alphabet, digits or underscores");
     if (e->full_name && !full_name_good(e->full_name))
@@ -262,7 +263,7 @@ static const char *compose(forge_req_t *q, entry_t *entries, int count, bool fir
     return b->failed ? NULL : apr_pstrmemdup(q->pool, b->data, b->len);
 }
 
-/* What the statement said of each; true when a made-up username was taken and another one may do. */
+/* Reads what the statement said of each account. True if a made-up username was taken and another one may do. */
 static bool settle(entry_t *entries, int count, const forge_rows_t *rows, bool again)
 {
     bool more = false;

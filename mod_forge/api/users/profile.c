@@ -117,7 +117,7 @@ static forge_status_t change(forge_req_t *q, forge_db_t *db, forge_rows_t **rows
                : status;
 }
 
-/* *differs: `email` is another address than the account's; *set_at: since when it has its password. Who sends back the
+/* *differs: `email` is another address than the account's. *set_at: since when it has its password. Sending back the
  * address that was answered changes nothing. */
 static forge_status_t compare_email(forge_req_t *q, const char *email, bool *differs, const char **set_at)
 {
@@ -138,8 +138,8 @@ static forge_status_t compare_email(forge_req_t *q, const char *email, bool *dif
     return FORGE_OK;
 }
 
-/* Whoever has the address has the account, by a reset: another one wants the current password, and nothing less. A
- * stolen key or token must not become a stolen account. *email is NULL when the address does not change. */
+/* A change of address needs the current password, and nothing less will do: whoever has the address has the account, by
+ * a reset, so a stolen key or token must not be enough. *email is NULL if the address does not change. */
 static forge_status_t prove_email(forge_req_t *q, const char **email, const char **set_at)
 {
     const char *password = forge_core_input_text(q->body, "current_password");
@@ -159,7 +159,7 @@ static forge_status_t prove_email(forge_req_t *q, const char **email, const char
                                        "another e-mail address needs the current password");
 }
 
-/* A new address is proven first: until then everything else has changed, and the address not. Where no mail is sent it
+/* A new address is proven first. Until then everything else has changed, but not the address. Where no mail is sent it
  * changes at once, so the account is read again. */
 static forge_status_t change_all(forge_req_t *q, forge_db_t *db, const char *email, const char *set_at,
                                  forge_rows_t **rows)

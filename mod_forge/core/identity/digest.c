@@ -101,8 +101,8 @@ static bool unseal_into(unsigned char *text, const unsigned char *key, const cha
            EVP_DecryptFinal_ex(ctx, text + len, &n) == 1;
 }
 
-/* Under a key from one secret; false when it was sealed under another, or is none of ours. GCM decrypts before it
- * knows: what it has written by then is wiped, for nobody may see that. */
+/* Opens what was sealed under a key from one secret. False if it was sealed under another, or is not ours. GCM decrypts
+ * before it knows whether the text is authentic, so what it has written by then is wiped. */
 static bool unseal_from(const forge_keys_t *keys, int secret, const char *context, unsigned char *sealed,
                         unsigned char *text, int len)
 {

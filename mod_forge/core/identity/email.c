@@ -32,18 +32,21 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* What libunistring has allocated, moved into the pool; NULL stays NULL. */
+static char *moved(apr_pool_t *p, uint8_t *text, size_t len)
+{
+    char *copy = text ? apr_pstrmemdup(p, (const char *)text, len) : NULL;
+    free(text);
+    return copy;
+}
+
 /* Canonical composition into the pool; NULL when it is no UTF-8. */
 static char *nfc(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *out_len)
 {
     size_t n = 0;
     uint8_t *composed = u8_normalize(UNINORM_NFC, (const uint8_t *)text, len, NULL, &n);
-    char *copy;
-    if (!composed)
-        return NULL;
-    copy = apr_pstrmemdup(p, (const char *)composed, n);
-    free(composed);
     *out_len = n;
-    return copy;
+    return moved(p, composed, n);
 }
 
 /* Full case folding, composed, into the pool. */
@@ -51,12 +54,7 @@ static char *folded(apr_pool_t *p, const char *text)
 {
     size_t n = 0;
     uint8_t *fold = u8_casefold((const uint8_t *)text, strlen(text), NULL, UNINORM_NFC, NULL, &n);
-    char *copy;
-    if (!fold)
-        return NULL;
-    copy = apr_pstrmemdup(p, (const char *)fold, n);
-    free(fold);
-    return copy;
+    return moved(p, fold, n);
 }
 
 /* One character of an atom: RFC 5322 §3.2.3 atext, or a letter, mark or digit of any script. Returns its bytes, 0 when
@@ -202,7 +200,7 @@ const char *forge_core_email_wire(apr_pool_t *p, const char *shown, const char *
                                                             : NULL;
 }
 
-const char *forge_core_username_trim(apr_pool_t *p, const char *name, apr_size_t len)
+const char *forge_core_trimmed(apr_pool_t *p, const char *name, apr_size_t len)
 {
     while (len > 0 && is_blank(*name))
         name++, len--;

@@ -131,7 +131,7 @@ bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len,
     return matches(p, password, len, stored, &rounds);
 }
 
-/* Rounds for nothing, until as many were run as a hash of `cost` takes. Costs are powers of two, so that the missing
+/* Runs rounds for nothing, until as many were run as a hash of `cost` takes. Costs are powers of two, so the missing
  * rounds are a sum of hashes of lower costs. */
 static void fill_up(const char *password, apr_size_t len, int cost, apr_uint64_t *rounds)
 {
@@ -164,7 +164,7 @@ int forge_core_hash_cost(const char *hash)
 
 const char *forge_core_hash_dummy(apr_pool_t *p, int cost)
 {
-    /* A salt like any other, and a hash part of zeros, which no password is known to have or will be found to have. */
+    /* A salt like any other, and a hash part of zeros: nobody knows a password for it, or will find one. */
     return apr_psprintf(p,
                         MARKER "$2y$%02d$"
                                "PGk7vTq0sYc3ZxRj9mWd2u"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of core/identity: keys, tokens, passwords, addresses and second factors (SPEC 3).
+ * Interface of core/identity: keys, tokens, passwords, addresses and second factors (SPEC 3).
  */
 #ifndef FORGE_CORE_IDENTITY_H
 #define FORGE_CORE_IDENTITY_H
@@ -66,7 +66,7 @@ typedef struct forge_shown_t {
  * type; leeway 60 s. */
 forge_status_t forge_core_token_verify(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
                                        const forge_shown_t *shown, forge_who_t *who, const char **why);
-/* The same (late.c) for a token that may have ended up to shown->grace ago: who->expires tells. */
+/* The same (late.c) for a token that may have ended up to shown->grace ago; who->expires says when it did. */
 forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
                                             const forge_shown_t *shown, forge_who_t *who, const char **why);
 
@@ -100,10 +100,10 @@ const char *forge_core_password_composed(apr_pool_t *p, const char *text, apr_si
 /* --- hash.c: bcrypt over base64(SHA-256(password)), stored as "{sha256}$2y$12$…"; a stored value without the marker is
  * an imported plain $2a/$2b/$2y hash --- */
 
-/* Of the composed form, so that it does not matter how the password is typed later. NULL when the cost is out of 4..17
- * or no memory. Takes ~250 ms at cost 12: call it only behind the gate. */
+/* A hash of the composed form, so that it does not matter how the password is typed later. NULL if the cost is out of
+ * 4..17, or out of memory. Takes ~250 ms at cost 12: only a request that has its place (live/gate.c) may call it. */
 const char *forge_core_hash_make(apr_pool_t *p, const char *password, apr_size_t len, int cost);
-/* Of the bytes as they are: who checks what somebody typed tries the composed form, then what came. */
+/* Compares the bytes as they are. Whoever checks what somebody typed tries the composed form, then what came. */
 bool forge_core_hash_verify(apr_pool_t *p, const char *password, apr_size_t len, const char *stored);
 /* A fixed valid hash of that cost which no password matches: for accounts that come without a password. */
 const char *forge_core_hash_dummy(apr_pool_t *p, int cost);
@@ -152,9 +152,9 @@ bool forge_core_email_normalize(apr_pool_t *p, const char *typed, apr_size_t len
                                 const char **why);
 /* The address as mail servers take it: local part as typed, domain as A-labels. NULL, and *why, when it is none. */
 const char *forge_core_email_wire(apr_pool_t *p, const char *shown, const char **why);
+/* A name without the blanks at its edges, in the pool: they come from forms and phones. */
+const char *forge_core_trimmed(apr_pool_t *p, const char *name, apr_size_t len);
 /* 3–30 of [A-Za-z0-9_], and not "deleted_" with a number, as erased accounts are called. */
-/* Without the blanks at its edges, in the pool. */
-const char *forge_core_username_trim(apr_pool_t *p, const char *name, apr_size_t len);
 bool forge_core_username_valid(const char *name, apr_size_t len);
 /* A username made from an e-mail's local part: letters, digits, '_' kept, 3..24 characters, plus '_' and `suffix` when
  * that is not empty.

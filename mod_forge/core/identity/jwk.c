@@ -41,7 +41,8 @@ static int no_passphrase(char *text, int size, int writing, void *unused)
     return -1;
 }
 
-/* A file that holds a private key is never taken for its public half alone: whoever names it means to sign. */
+/* Reads the private half where the file has one. Such a file never counts as a public key alone, because whoever names
+ * it means to sign. */
 static EVP_PKEY *pem_read(const char *pem, apr_size_t len, bool *private_half)
 {
     BIO *bio = len > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int)len);

@@ -36,7 +36,7 @@ typedef struct forge_keyring_spec_t {
  * under its own kid and algorithm. NULL, and *why in lower case, when a file holds no fitting key, two keys have one
  * name, or both secrets are the same. */
 forge_keys_t *forge_core_keyring_make(apr_pool_t *p, const forge_keyring_spec_t *spec, const char **why);
-/* Would a token signed with a key of one be good at the other, were issuer and audience the same? */
+/* Whether a token signed with a key of one would be good at the other, if issuer and audience were the same. */
 bool forge_core_keys_shared(const forge_keys_t *a, const forge_keys_t *b);
 
 /* --- jwk.c --- */

@@ -65,8 +65,8 @@ static void secret_add(apr_pool_t *p, forge_keys_t *keys, const char *secret, ap
     key->kid = apr_pstrmemdup(p, forge_util_hex(p, mac, FORGE_KEY_ID_CHARS / 2), FORGE_KEY_ID_CHARS);
 }
 
-/* Names must tell keys apart, for a token says no more than a name; and a key under two names would live on when one is
- * taken away. */
+/* Refuses two keys with one name, because a token only names its key; and one key under two names, because it would
+ * live on when one of them is taken away. */
 static const char *twins_problem(apr_pool_t *p, const forge_keys_t *keys)
 {
     for (int i = 0; i < keys->count; i++)
@@ -81,7 +81,7 @@ static const char *twins_problem(apr_pool_t *p, const forge_keys_t *keys)
     return NULL;
 }
 
-/* The first that can; secrets come last and the first of them always can. */
+/* The first key that can sign. Secrets come last, and the first of them always can. */
 static const forge_key_t *signer_of(apr_pool_t *p, forge_keys_t *keys)
 {
     const forge_key_t *signer = NULL;

@@ -19,7 +19,8 @@ static apr_time_t claimed_end(apr_pool_t *p, const char *token)
     return (apr_time_t)(seconds * APR_USEC_PER_SEC);
 }
 
-/* Judged as of its last moment, every other check holds as ever; the signature covers the end that was claimed. */
+/* The token is judged as of its last moment, so that every other check still holds. The signature covers the end that
+ * it claims. */
 forge_status_t forge_core_token_verify_late(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
                                             const forge_shown_t *shown, forge_who_t *who, const char **why)
 {

@@ -64,6 +64,8 @@ static void wipe(char *text)
 
 /* --- classes --- */
 
+/* Which classes a password must have is for the directive to say. Letters of scripts without case are of no class:
+ * they neither count as a symbol nor fail. */
 static void check_classes(const forge_password_rules_t *rules, const subject_t *s, const char *pointer,
                           forge_faults_t *faults)
 {
@@ -167,7 +169,8 @@ static void check_owner(apr_pool_t *p, subject_t *s, const forge_password_t *pas
         forge_core_fault(faults, pointer, "contains_username", "must not contain the username");
 }
 
-/* Does little but the product's name stand here? Without "forge" it must still be as long as a password. */
+/* Whether there is little else than the product's name. Without "forge" the rest must still be as long as a
+ * password. */
 static bool is_product(const forge_password_rules_t *rules, subject_t *s)
 {
     apr_size_t times = 0;

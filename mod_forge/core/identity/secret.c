@@ -8,7 +8,7 @@
 
 #define SECRET_BYTES_MIN    32 /* RFC 7518 §3.2: not shorter than the hash */
 #define SECRET_BYTES_MAX    4096
-#define SECRET_DISTINCT_MIN 8 /* 32 random hex digits have fewer than this once in 10^8 */
+#define SECRET_DISTINCT_MIN 8 /* 32 random hex digits have fewer different ones than this once in 10^8 */
 
 /* A secret whose letters are nothing but these words, whatever digits and marks stand between them, is a placeholder.
  */

@@ -75,6 +75,8 @@ static bool read_whole(int fd, char *data, apr_size_t *len)
     return true;
 }
 
+/* O_NONBLOCK, so that a named pipe is refused instead of waited for. The open file is examined, not its name, which
+ * could be replaced in between. */
 static char *read_file(apr_pool_t *p, const char *path, apr_size_t *len, const char **why)
 {
     struct stat st;

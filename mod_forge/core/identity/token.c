@@ -161,7 +161,7 @@ static const char *parts_problem(apr_pool_t *p, const char *token, apr_size_t le
     return NULL;
 }
 
-/* A header that is byte for byte one that we write has passed before it is read, which saves a sixth of the time. */
+/* A header that is byte for byte one of ours passes before it is parsed, which saves a sixth of the time. */
 static const forge_key_t *own_header(const forge_keys_t *keys, const char *token)
 {
     for (int i = 0; i < keys->count; i++) {
@@ -311,7 +311,7 @@ static const char *claims_problem(apr_pool_t *p, const forge_token_rules_t *rule
     return problem ? problem : amr_problem(p, claims, who);
 }
 
-/* The checks in the order core.h promises. */
+/* The checks in the order that identity.h promises. */
 static const char *token_problem(apr_pool_t *p, const forge_keys_t *keys, const forge_token_rules_t *rules,
                                  const char *token, apr_time_t now, forge_who_t *who)
 {

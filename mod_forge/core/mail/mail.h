@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of core/mail: the text of each kind of mail, the message around it (RFC 5322, MIME), and its sender.
+ * Interface of core/mail: the text of each kind of mail, the message around it (RFC 5322, MIME), and its sender.
  */
 #ifndef FORGE_CORE_MAIL_H
 #define FORGE_CORE_MAIL_H

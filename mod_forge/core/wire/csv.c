@@ -92,6 +92,7 @@ static const char *name_of(apr_pool_t *p, const char *field)
     return name;
 }
 
+/* The header line: each column has a name, and none comes twice. */
 static bool read_header(reader_t *r, forge_csv_t *csv)
 {
     const char *fields[FORGE_CSV_COLUMNS_MAX];
@@ -113,9 +114,7 @@ static bool read_header(reader_t *r, forge_csv_t *csv)
     return true;
 }
 
-/* Lines that are empty, but for blanks of none, are no rows; with one column they would be a row with an empty field,
- * which nobody means.
- */
+/* An empty line is no row. With one column it would be a row with an empty field, which nobody means. */
 static bool skip_empty(reader_t *r)
 {
     while (*r->at == '\n' || (*r->at == '\r' && r->at[1] == '\n')) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Field tables as JSON Schema 2020-12 and as examples, the one of problems, and the older dialect of schemas that
- * OpenAPI 3.0 has.
+ * Field tables as JSON Schema 2020-12 and as examples, the schema of problems, and the translation of schemas into the
+ * older dialect of OpenAPI 3.0.
  */
 #include "wire.h"
 #include <apr_strings.h>
@@ -54,7 +54,7 @@ static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         forge_util_json_put_text(schema, "pattern", "^[A-Za-z0-9_]+$");
     else if (strcmp(format, "line") == 0)
         forge_util_json_put_text(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
-    else if (*format)
+    else if (*format && strcmp(format, "search") != 0)
         forge_util_json_put_text(schema, "format", format);
     if (f->min > 0)
         forge_util_json_put_int(schema, "minLength", f->min);
@@ -125,7 +125,7 @@ static void put_kind(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         put_type(schema, "array", nullable);
         put_items(p, schema, f, for_body);
         break;
-    case FORGE_T_INCLUDE: /* is no row of a walk */
+    case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }
 }
@@ -200,6 +200,8 @@ forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bo
     return schema;
 }
 
+/* An example is always shown, so that every member can be tried: the one of the row, else of its members, else null,
+ * its preset, or a usual value of the type. */
 static void put_example(apr_pool_t *p, forge_json_t *object, const forge_field_t *f, bool for_body)
 {
     static const char *const usual[] = {

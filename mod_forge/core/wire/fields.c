@@ -4,6 +4,7 @@
  */
 #include "fields.h"
 #include "wire.h"
+#include "core/identity/identity.h"
 #include <apr_strings.h>
 #include <assert.h>
 #include <string.h>
@@ -126,6 +127,7 @@ static bool check_members(const check_t *c, const forge_field_t *fields, const f
     return forge_core_faults_count(c->faults) == before;
 }
 
+/* An item by the fields of its row, else by its format. Items without either are JSON of any kind. */
 static bool check_item(const check_t *c, const forge_field_t *f, const forge_json_t *v)
 {
     const forge_field_t text = {.type = FORGE_T_TEXT};
@@ -147,6 +149,7 @@ static bool check_item(const check_t *c, const forge_field_t *f, const forge_jso
     return clean(c, v);
 }
 
+/* All items are checked, even after the first bad one, so that all faults are told at once. */
 static bool check_array(const check_t *c, const forge_field_t *f, const forge_json_t *v)
 {
     apr_int64_t max = f->max ? f->max : ITEMS;
@@ -192,7 +195,7 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
-    case FORGE_T_INCLUDE: /* is no row of a walk */
+    case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }
     if (forge_util_json_type(v) != FORGE_JSON_OBJECT)
@@ -201,6 +204,16 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
 }
 
 /* --- pairs of text --- */
+
+/* A whole number as a body may write it too: "10", "10.0". Nothing stands around it. */
+static bool whole_number(const check_t *c, const char *text, apr_size_t len, apr_int64_t *n)
+{
+    const char *why;
+    if (forge_util_atoi(text, len, n))
+        return true;
+    forge_json_t *v = strspn(text, "-+.eE0123456789") == len ? forge_util_json_parse(c->pool, text, len, &why) : NULL;
+    return v && forge_util_json_int(v, n);
+}
 
 /* The same from the text of a form or query, where everything is a string. */
 static bool check_pair(const check_t *c, const forge_field_t *f, slot_t *slot, const char *text)
@@ -214,7 +227,7 @@ static bool check_pair(const check_t *c, const forge_field_t *f, slot_t *slot, c
     case FORGE_T_TIME:
         return forge_core_scalar_time(c, slot, text, len);
     case FORGE_T_INT:
-        return forge_util_atoi(text, len, &n) ? forge_core_scalar_int(c, f, slot, n)
+        return whole_number(c, text, len, &n) ? forge_core_scalar_int(c, f, slot, n)
                                               : forge_core_scalar_fault(c, "type", "must be a whole number");
     case FORGE_T_BOOL:
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
@@ -299,6 +312,7 @@ static void check_object(const check_t *c, const forge_field_t *fields, forge_in
 
 static void prune_items(forge_json_t *to, const forge_field_t *fields, const forge_json_t *array);
 
+/* Copies the members that the table lists and a client may write. */
 static void prune_members(forge_json_t *to, const forge_field_t *fields, const forge_json_t *object)
 {
     forge_walk_t walk = forge_core_walk(fields);
@@ -373,6 +387,13 @@ static const char *pair_get(const apr_table_t *pairs, const char *name, int *tim
     return text;
 }
 
+/* "?q=" is what a form with an empty field sends, and blanks alone search for nothing either. */
+static bool left_empty(apr_pool_t *p, const forge_field_t *f, const char *text)
+{
+    bool searches = f->format && strcmp(f->format, "search") == 0;
+    return searches ? !*forge_core_trimmed(p, text, strlen(text)) : !*text;
+}
+
 forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode,
                                       const apr_table_t *pairs, forge_faults_t *faults)
 {
@@ -387,7 +408,7 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
             continue;
         if (times > 1)
             forge_core_scalar_fault(&c, "duplicate", "must be given once");
-        else if (text && (*text || mode != FORGE_INPUT_QUERY)) /* "?q=" is what a form with an empty field sends */
+        else if (text && (mode != FORGE_INPUT_QUERY || !left_empty(p, f, text)))
             slot->state = check_pair(&c, f, slot, text) ? SET : ABSENT;
         else
             check_absent(&c, f, mode, slot);

@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+/* The names of orders become the enum of the parameter sort, so each is a word of its own. */
 static const char *orders_problem(const forge_list_names_t *lists, const forge_list_t *list)
 {
     const char *name;

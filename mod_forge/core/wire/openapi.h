@@ -21,7 +21,7 @@ void forge_core_openapi_ref(forge_json_t *object, apr_pool_t *p, const char *kin
 /* A body of that media type by the name of its schema; example may be NULL. */
 void forge_core_openapi_content(const doc_t *d, forge_json_t *content, const char *media, const char *schema,
                                 const forge_json_t *example);
-/* A body that is text; its schema, to be told more of. */
+/* A body that is text. Returns its schema, so that the caller can add to it. */
 forge_json_t *forge_core_openapi_text(forge_json_t *content, const char *media, const char *example);
 bool forge_core_openapi_etag(const forge_route_t *route);       /* the answer has an ETag */
 bool forge_core_openapi_match(const forge_route_t *route);      /* If-Match counts */

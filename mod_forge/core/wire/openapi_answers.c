@@ -45,7 +45,7 @@ static const struct {
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
 };
 
-/* When a route may fail in a way that needs no row of its own. */
+/* Properties of a route by which it can fail in a way that its row does not list. */
 enum {
     W_ALWAYS = 1 << 0,
     W_ROLE = 1 << 1,
@@ -117,6 +117,7 @@ static forge_json_t *put_headers(doc_t *d, forge_json_t *response, const forge_r
     return into;
 }
 
+/* The headers that only a success has. */
 static void put_success_headers(doc_t *d, forge_json_t *response, const forge_route_t *route)
 {
     forge_json_t *into = put_headers(d, response, route);
@@ -133,7 +134,7 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
         refer_header(d, into, H_REPLAYED);
 }
 
-/* Answers that no field table describes, in each of their media types. */
+/* An answer that no field table describes, in each of its media types. */
 static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
 {
     char *state, *all = apr_pstrdup(d->pool, route->media);
@@ -217,6 +218,7 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
     }
 }
 
+/* By which of these properties the route can fail. */
 static unsigned conditions(const forge_route_t *route)
 {
     unsigned when = W_ALWAYS;
@@ -252,8 +254,7 @@ static void put_problem(doc_t *d, forge_json_t *responses, const char *name, con
     forge_core_openapi_content(d, content, PROBLEM_MEDIA, "Problem", forge_core_problem_example(d->pool, first));
 }
 
-/* The codes of one status are what tells its responses apart, but for the headers of limited routes and the bodies of
- * health. */
+/* Responses of one status differ by their codes, by the headers of limited routes, and by the bodies of health. */
 static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *route, int http, const bool *can)
 {
     const char *text = "",
@@ -279,6 +280,7 @@ static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *
     forge_core_openapi_ref(forge_util_json_put_object(responses, status), d->pool, "responses", name);
 }
 
+/* Every failure of the route: those of its properties and those that its row lists, one response for each status. */
 static void put_failures(doc_t *d, forge_json_t *responses, const forge_route_t *route)
 {
     bool can[FORGE_E_COUNT] = {false};

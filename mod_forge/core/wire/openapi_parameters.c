@@ -82,6 +82,7 @@ static void refer_parameter(doc_t *d, forge_json_t *list, int header)
     forge_core_openapi_ref(forge_util_json_add_object(list), d->pool, "parameters", header_fields[header].name);
 }
 
+/* Parameters in the order of a request: path, query and paging, headers. */
 static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router_t *router, int index)
 {
     const forge_route_t *route = forge_core_router_at(router, index);

@@ -51,7 +51,7 @@ const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, cons
     return forge_util_b64url(p, bytes, MAC_BYTES + id_len + key_len);
 }
 
-/* What the MAC vouches for was written by the function above, and so needs no further doubt. */
+/* Whatever the MAC vouches for was written by the function above, so it is not checked again. */
 static bool cursor_read(apr_pool_t *p, const forge_keys_t *keys, const char *scope, const char *cursor,
                         forge_page_t *page)
 {

@@ -197,6 +197,7 @@ static bool take_name(apr_hash_t *names, const char *name, const void *owner)
     return !other || other == owner;
 }
 
+/* Names that the documentation must be able to tell apart: of tags, operations and schemas. */
 static const char *name_problem(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
 {
     if (!tag || !tag->name || !*tag->name || !tag->text)
@@ -211,6 +212,7 @@ static const char *name_problem(build_t *b, const forge_route_t *route, const fo
     return NULL;
 }
 
+/* Why a start must refuse this row by itself; NULL when it is good. */
 static const char *problem_of(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
 {
     const char *problem = row_problem(route);
@@ -223,6 +225,7 @@ static const char *problem_of(build_t *b, const forge_route_t *route, const forg
     return problem || b->router->count < FORGE_ROUTES_MAX ? problem : "there are too many routes";
 }
 
+/* Puts a row into the tree. Two rows may share a path, but not the method, and must name the parameters alike. */
 static bool add(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
 {
     forge_router_t *router = b->router;
@@ -294,7 +297,7 @@ static bool id_read(const segment_t *segment, apr_int64_t *id)
     return segment->text[0] >= '1' && segment->text[0] <= '9' && forge_util_atoi(segment->text, segment->len, id);
 }
 
-/* Depth first, fixed text before ids before tails; a way that ends nowhere is gone back. */
+/* Searches depth first: fixed text before ids before tails. Goes back where a path ends nowhere. */
 static const node_t *walk(const node_t *node, const segment_t *segments, int n, forge_match_t *match,
                           const segment_t **tail)
 {

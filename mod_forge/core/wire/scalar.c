@@ -35,6 +35,7 @@ static bool fault_length(const check_t *c, const char *code, apr_int64_t min, ap
                                    apr_psprintf(c->pool, "must be at most %" APR_INT64_T_FMT " characters long", max));
 }
 
+/* The text must be one of the words of "a|b|c". The fault names them all. */
 static bool check_enum(const check_t *c, const char *list, const char *text, apr_size_t len)
 {
     for (const char *at = list;; at++) {
@@ -78,7 +79,7 @@ static bool uri_characters(const char *text)
     return true;
 }
 
-/* "host", "host:port" or "[address]:port"; no account before it, which only serves to mislead people. */
+/* "host", "host:port" or "[address]:port". An account in front is refused, because it only serves to mislead people. */
 static bool uri_authority(const char *text, apr_size_t len)
 {
     const char *end = text + len, *at = text;
@@ -99,6 +100,7 @@ static bool uri_authority(const char *text, apr_size_t len)
     return *at == ':' && forge_util_atoi(at + 1, (apr_size_t)(end - at - 1), &port) && port >= 1 && port <= 65535;
 }
 
+/* Only http and https: other schemes (javascript:, data:) would run where somebody shows the address as a link. */
 static bool check_uri(const check_t *c, const char *text)
 {
     const char *at = apr_cstr_casecmpn(text, "https://", 8) == 0  ? text + 8
@@ -112,6 +114,7 @@ static bool check_uri(const check_t *c, const char *text)
     return forge_core_scalar_fault(c, "format", "must be a web address that begins with https:// or http://");
 }
 
+/* The text by the format of its row. "password" is not checked here: that is for the policy. */
 static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot, const char *text, apr_size_t len)
 {
     if (!f->format)
@@ -130,7 +133,7 @@ static bool check_format(const check_t *c, const forge_field_t *f, slot_t *slot,
     return true;
 }
 
-/* A password's length in characters is the policy's to judge. */
+/* The policy judges the length of a password in characters. */
 static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size_t len, apr_size_t points)
 {
     if (f->format && strcmp(f->format, "password") == 0)
@@ -144,7 +147,8 @@ static bool check_text_length(const check_t *c, const forge_field_t *f, apr_size
     return true;
 }
 
-/* Is there nothing that anybody could see? Blanks of any script, and what is never shown, do not count. */
+/* Whether there is nothing that anybody could see. Blanks of any script, and characters that are never shown, do not
+ * count. */
 static bool is_blank(const char *text, apr_size_t len)
 {
     ucs4_t point;
@@ -178,8 +182,8 @@ bool forge_core_scalar_text(const check_t *c, const forge_field_t *f, slot_t *sl
     apr_size_t points;
     if (memchr(text, 0, len))
         return forge_core_scalar_fault(c, "nul", "must not contain the character U+0000");
-    if (f->format && strcmp(f->format, "username") == 0) {
-        text = forge_core_username_trim(c->pool, text, len);
+    if (f->format && (strcmp(f->format, "username") == 0 || strcmp(f->format, "search") == 0)) {
+        text = forge_core_trimmed(c->pool, text, len);
         len = strlen(text);
     }
     if (!forge_util_utf8(text, len, &points))

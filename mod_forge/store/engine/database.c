@@ -20,7 +20,7 @@ static const PQconninfoOption *option(const PQconninfoOption *all, const char *n
     return all && all->keyword ? all : NULL;
 }
 
-/* Never NULL. What was said to be empty is empty: it hides the environment, as with libpq. */
+/* The value of an option, never NULL. One that is said to be empty is empty: it hides the environment, as in libpq. */
 static const char *value(const dsn_t *dsn, const char *name)
 {
     const PQconninfoOption *one = option(dsn->said, name);
@@ -29,8 +29,8 @@ static const char *value(const dsn_t *dsn, const char *name)
     return one && one->val ? one->val : "";
 }
 
-/* The user's name is that of the process unless it is said, here or in the environment. The server starts as one user
- * and connects as another, so that name stays open: empty. */
+/* The user's name is the one of the process unless the string or the environment says it. The server starts as one user
+ * and connects as another, so an unsaid name stays unknown: empty. */
 static const char *user_of(const dsn_t *dsn)
 {
     const PQconninfoOption *said = option(dsn->said, "user");
@@ -38,7 +38,7 @@ static const char *user_of(const dsn_t *dsn)
     return known ? value(dsn, "user") : "";
 }
 
-/* Item i of "a,b"; of a list of one that item for every i, when one stands for all. */
+/* Item i of "a,b". A list of one item stands for all: that item for every i. */
 static const char *item(apr_pool_t *p, const char *list, int i, bool one_for_all)
 {
     if (one_for_all && !strchr(list, ','))

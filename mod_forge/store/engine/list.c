@@ -80,9 +80,9 @@ static void filters_add(plan_t *plan, const char *select, const forge_list_t *li
     }
 }
 
-/* The end of the text: keyset, order and size. The size of a full page is a literal, for the planner guesses a tenth of
- * the table for a parameter and would rather sort it all; a smaller page is cut out of a full one, which costs nothing
- * as rows are made on demand. */
+/* The end of the text: keyset, order and size. The size of a full page is a literal: for a parameter the planner would
+ * expect a tenth of the table, and rather sort all of it. A smaller page is cut out of a full one, which costs nothing
+ * because rows are made on demand. */
 static void page_add(plan_t *plan, const forge_list_order_t *order, const forge_list_query_t *query, apr_pool_t *p)
 {
     if (plan->paging & BY_KEY) {

@@ -34,7 +34,7 @@ static const forge_stmt_t grant_stmt = {"", "SELECT forge.grant_app($1)"};
 
 /* --- files --- */
 
-/* Whole text of a file; NULL and *why otherwise. */
+/* The whole text of a file; NULL and *why if it cannot be read. */
 static const char *file_text(apr_pool_t *p, const char *path, const char **why)
 {
     apr_file_t *file;
@@ -125,7 +125,7 @@ apr_array_header_t *forge_store_migrations_read(apr_pool_t *p, const char *dir, 
 
 /* --- what is applied --- */
 
-/* Says what could not be done, and why in the server's words unless *why has better ones. */
+/* Reports what could not be done, with the server's reason unless *why has a better one. */
 static forge_status_t failed(const forge_db_t *db, apr_pool_t *p, forge_status_t status, const char *what,
                              const char **why)
 {
@@ -152,6 +152,7 @@ static forge_status_t applied_read(forge_db_t *db, apr_pool_t *p, forge_rows_t *
     return FORGE_OK;
 }
 
+/* Compares a file with its row: pending, applied, changed since, or applied by a version that has more files. */
 static forge_status_t step_add(forge_db_t *db, apr_pool_t *p, apr_array_header_t *steps, const forge_migration_t *file,
                                const forge_rows_t *rows, int row)
 {
@@ -205,8 +206,8 @@ forge_status_t forge_store_migrations_status(forge_db_t *db, apr_pool_t *p, cons
 
 /* --- the lock --- */
 
-/* Alone among all nodes from here on; the lock ends with unlock() or with the connection. Nothing here is under a
- * statement timeout. */
+/* Takes the lock that all nodes share. It ends with unlock() or with the connection. Migrations have no statement
+ * timeout. */
 static forge_status_t lock(forge_db_t *db, apr_pool_t *p, const char **why)
 {
     db->settings.answer_timeout = 0;

@@ -85,7 +85,7 @@ static apr_size_t put_special(forge_buf_t *b, const char *text, apr_size_t len)
 
 /* --- one writer for each kind of column --- */
 
-/* Text that the server vouches for to be UTF-8. */
+/* Text that the server guarantees to be UTF-8. */
 static void write_text(forge_buf_t *b, const char *value, apr_size_t len)
 {
     PUT(b, "\"");

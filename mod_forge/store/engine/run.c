@@ -30,9 +30,9 @@ typedef enum verdict_t { FINAL, LEARN_AGAIN, RUN_AGAIN } verdict_t;
 
 /* --- sending --- */
 
-/* Whether application_name goes along. Setting it costs a third of what a read by primary key costs, so on a connection
- * that is in constant use a plain read does without when a name was set a moment ago; whatever writes, or holds locks
- * in a transaction, always has its own. */
+/* Whether application_name goes along. Setting it costs a third of a read by primary key. So a plain read leaves it out
+ * if a name was set a moment ago, which is so on a connection in constant use. Whatever writes, or holds locks in a
+ * transaction, always sets its own. */
 static bool activity_wanted(const forge_db_t *db, const forge_stmt_t *stmt)
 {
     bool read = strncmp(stmt->sql, "SELECT", 6) == 0 && db->depth == 0;
@@ -69,6 +69,7 @@ static bool statement_send(batch_t *b)
     return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, b->args.count, b->args.values, NULL, NULL, 0));
 }
 
+/* Puts BEGIN, application_name and the statement into one batch, each only when it is due. */
 static bool batch_send(batch_t *b)
 {
     forge_db_t *db = b->db;
@@ -141,7 +142,7 @@ static void sync_receive(batch_t *b, apr_int64_t deadline)
     }
 }
 
-/* Reads to the end of the batch, so that the connection is ready for the next one. */
+/* Reads to the end of the batch, so that the connection is free for the next one. */
 static void batch_receive(batch_t *b)
 {
     forge_db_t *db = b->db;

@@ -133,8 +133,8 @@ void forge_store_pause(int tries);
 
 /* --- effects.c --- */
 
-/* Every statement that writes the audit log has this CTE and gives its events away as a column: `select` is
- * "SELECT 'user.login', actor_id, subject_id, ip, request_id, detail FROM …". */
+/* The CTE by which every statement writes the audit log; a column then gives the events away (FORGE_AUDITED). `select`
+ * is "SELECT 'user.login', actor_id, subject_id, ip, request_id, detail FROM …". */
 #define FORGE_AUDIT(select) \
     "audit AS (INSERT INTO forge.audit_events (event, actor_id, subject_id, ip, request_id, detail) " select \
     " RETURNING event, at, actor_id, subject_id, ip, request_id, detail)"
@@ -154,7 +154,7 @@ void forge_store_effects_undo(forge_db_t *db);
 /* The members of an account as the public API shows it to itself. */
 #define BARE_USER ACCOUNT ", u.created_at, u.updated_at"
 
-/* Whether a username was once another account's than `id`, or a slug another organisation's; NULL: anybody's. */
+/* Whether a username once belonged to another account than `id`, or a slug to another organisation. NULL: to any. */
 #define FORGE_USERNAME_WAS(name, id) \
     "EXISTS (SELECT FROM forge.former_usernames f WHERE f.sha256 = forge.username_sha256(" name ")" \
     " AND f.user_id IS DISTINCT FROM " id ")"
@@ -172,14 +172,14 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
 
 /* --- one_time.c --- */
 
-/* Somebody else may have been in a session and asked for another address: with the sessions of the accounts in `from`
- * their change of address ends too. */
+/* Ends the requested change of address of the accounts in `from` together with their sessions: somebody else may have
+ * asked for it in one of them. */
 #define FORGE_CHANGE_VOID(from) \
     "unasked AS (UPDATE forge.one_time_tokens t SET used_at = now() FROM " from " f" \
     " WHERE t.user_id = f.id AND t.kind = 'email_change' AND t.used_at IS NULL)"
 
-/* Whether an address is kept for another account than this one (0: for any), which may still undo its change. The
- * triggers email_kept of forge.users say the same at last. */
+/* An account that may still undo its change of address keeps the old one: whether this address is kept so for another
+ * account than this one (0: for any). The triggers email_kept of forge.users check the same at the end. */
 #define FORGE_EMAIL_KEPT(key, account) \
     "EXISTS (SELECT FROM forge.email_undos k WHERE k.email_key = " key " AND k.user_id <> " account \
     " AND k.used_at IS NULL AND k.expires_at > now())"

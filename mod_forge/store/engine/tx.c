@@ -57,7 +57,7 @@ forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p)
     return FORGE_OK;
 }
 
-/* Sends the words that undo one level; a connection that does not obey is of no more use. */
+/* Undoes one level. A connection that does not obey is of no more use. */
 static void undo(forge_db_t *db, const char *sql, PGTransactionStatusType expected)
 {
     if (PQtransactionStatus(db->conn) != PQTRANS_ACTIVE && forge_store_simple(db, NULL, sql, NULL, NULL) == FORGE_OK &&

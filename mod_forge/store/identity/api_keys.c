@@ -45,7 +45,7 @@ static const forge_stmt_t api_key_exists = {
     "SELECT 1 FROM forge.api_keys k JOIN forge.users u ON u.id = k.user_id"
     " WHERE k.id = $2::bigint AND k.user_id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
-/* Whoever finds the row locked by another use of the same key leaves the note to that one. */
+/* A use that finds the row locked by another use of the same key leaves last_used_at to that one. */
 static const forge_stmt_t api_key_find = {
     "api_key_find",
     "WITH found AS ("

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/identity: accounts, logins, sessions, one-use tokens, and what ends before its time.
+ * Interface of store/identity: accounts, logins, sessions, one-use tokens, and what ends before its time.
  */
 #ifndef FORGE_STORE_IDENTITY_H
 #define FORGE_STORE_IDENTITY_H

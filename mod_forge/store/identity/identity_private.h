@@ -30,11 +30,11 @@ _Static_assert(FORGE_SESSION_HOURS > 0 && FORGE_PROOF_HOURS > 0, "numbers, not n
 
 /* --- lockout.c --- */
 
-/* Every counter of an account: its own and those of its two names. */
+/* All counters of an account: its own, and those of its two names. */
 #define FORGE_GUESS_SUBJECTS(id) "('user:' || " id ", 'user:' || " id " || ':email', 'user:' || " id " || ':name')"
 
-/* CTEs that settle a charged guess for the row of `from`, its own counter before the one of everywhere; nothing when
- * `subject` is NULL. Who was right about the account itself has forgotten failures at its names. */
+/* CTEs that settle a charged guess for the row of `from`, its own counter before the one of all networks; nothing if
+ * `subject` is NULL. A right guess at the account itself also clears the failures at its two names. */
 #define FORGE_GUESS_SETTLE(subject, address, good, from) \
     "own AS (UPDATE forge.login_failures f SET pending = greatest(f.pending - 1, 0)," \
     "  failures = CASE WHEN " good " THEN 0 ELSE f.failures END, locked_until = CASE WHEN " good " THEN NULL ELSE" \

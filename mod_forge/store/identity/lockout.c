@@ -7,8 +7,8 @@
 
 /* clang-format off */
 
-/* What a counter f amounts to now: a lock that has run out, or silence for as long, wipes it; guesses whose process
- * died are given up. */
+/* The value of a counter f now. A lock that has run out wipes it, as does a silence of the same length. Guesses whose
+ * process died are given up. */
 #define FAILURES \
     "CASE WHEN f.locked_until <= now() OR f.last_at <= now() - make_interval(secs => $4::int)" \
     " THEN 0 ELSE f.failures END"
@@ -32,9 +32,9 @@
 /* A counter that cannot take one more. */
 #define FULL(limit) "(" FAILURES " + " PENDING " >= " limit " AND " PENDING " > 0)"
 
-/* `shut` is what the snapshot knows of locks and of counters that are full: who is refused by it leaves nothing behind.
- * A lock that came a moment later only says "busy", and the next try will know it. The counter of everywhere is charged
- * only when the one of this network was: `half` tells the caller to take that back.
+/* `shut`: locks and full counters that the snapshot knows. A guess that they refuse leaves nothing behind. A lock that
+ * came a moment later only answers "busy", and the next try sees it. The counter of all networks is charged only if the
+ * one of this network was; `half` tells the caller to take that one back.
  * $1 subject, $2 address, $3 limit, $4 seconds, $5 the account itself. */
 static const forge_stmt_t guess_charge = {
     "guess_charge",
@@ -85,7 +85,7 @@ static const forge_stmt_t guess_unwind = {
     "guess_unwind",
     "UPDATE forge.login_failures SET pending = greatest(pending - 1, 0) WHERE subject = $1 AND address = $2"};
 
-/* The networks first, everywhere last: the order in which guesses take them. */
+/* The counters of networks first, the one of all networks last: the order in which guesses lock them. */
 static const forge_stmt_t user_unlock = {
     "user_unlock",
     "WITH who AS (SELECT id FROM forge.users WHERE id = $1::bigint), "

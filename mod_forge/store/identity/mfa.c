@@ -38,9 +38,9 @@ static const forge_stmt_t mfa_setup = {
     " WHERE s.user_id = w.user_id AND s.id <> $2::bigint AND s.revoked_at IS NULL RETURNING s.id)"
 #define ENDED "(SELECT string_agg('s' || id, ' ') FROM ended) AS _revoked"
 
-/* What was there before goes: the codes of an earlier factor, and factors that were never verified.
- * $1 caller, $2 session, $3 factor, $4 time step, $5 MACs of backup codes, $6 ip, $7 request id, $8 sender,
- * $9 payload. */
+/* Deletes what was there before: the codes of an earlier factor, and factors that were never verified.
+ * $1 caller, $2 session, $3 factor, $4 time step, $5 MACs of backup codes, $6 ip, $7 request id, $8 sender, $9
+ * payload. */
 static const forge_stmt_t mfa_enable = {
     "mfa_enable",
     "WITH made AS ("
@@ -111,7 +111,7 @@ static const forge_stmt_t mfa_codes = {
     FORGE_AUDIT("SELECT 'mfa.backup_codes', user_id, user_id, $3::inet, $4, '{}' FROM who") " "
     "SELECT user_id AS id, " FORGE_AUDITED " FROM who"};
 
-/* Tokens given before die by the epoch, the sessions with them.
+/* The epoch voids all tokens given before, and the sessions end.
  * $1 account, $2 administrator, $3 ip, $4 request id, $5 sender, $6 payload. */
 static const forge_stmt_t mfa_reset = {
     "mfa_reset",

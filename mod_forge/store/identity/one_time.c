@@ -22,7 +22,7 @@
 #define STALE(kind, but) \
     "stale AS (DELETE FROM forge.mail_outbox m USING token WHERE m.user_id = token.user_id AND m.kind = " kind but ")"
 
-/* Nothing here depends on whether there is such an account (SECURITY 28). */
+/* The same work whether there is such an account or not (SECURITY 28). */
 static const forge_stmt_t reset_ask = {
     "reset_ask",
     "INSERT INTO forge.mail_outbox (kind, sender, recipient, payload) VALUES ('reset', $1, $2, $3)"};
@@ -59,7 +59,7 @@ static const forge_stmt_t verify_resend = {
     FORGE_MAIL("SELECT 'verify', $3, who.email, who.id, $4 FROM who JOIN token ON token.user_id = who.id") " "
     "SELECT count(*) AS n FROM mail"};
 
-/* The account of the caller as long as what was proven holds: the session, and the password that was checked. */
+/* The caller's account, while the session is alive and the password is still the one that was checked. */
 #define MINE(session, set_at) \
     "mine AS (SELECT u.id, u.email, u.email_key FROM forge.users u" \
     " WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'" \
@@ -87,7 +87,8 @@ static const forge_stmt_t email_change_request = {
     " WHEN EXISTS (SELECT FROM who) AND NOT EXISTS (SELECT FROM token) THEN 'limited' ELSE 'ok' END AS"
     " outcome, " FORGE_AUDITED};
 
-/* Where no mail is sent nothing can be proven; tokens that were sent to the old address are void all the same.
+/* For a site that sends no mail: nothing can be proven there. Tokens that were sent to the old address are void all the
+ * same.
  * $1 account, $2 address, $3 its key, $4 ip, $5 request id, $6 session, $7 when the password had been set. */
 static const forge_stmt_t email_change_unproven = {
     "email_change_unproven",
@@ -105,8 +106,8 @@ static const forge_stmt_t email_change_unproven = {
     " END AS outcome, "
     FORGE_AUDITED};
 
-/* A verify token is good for the address it was sent to only. The users' table is read as it was before this
- * statement: `was`. A change can be undone by the token that goes to the old address.
+/* A verify token is good only for the address it was sent to. `was` is the account as it was before this statement. The
+ * token that goes to the old address can undo a change.
  * $1 token's sha256, $2 sender, $3 payload, $4 ip, $5 request id, $6 sha256 of the token that undoes it. */
 static const forge_stmt_t email_verify = {
     "email_verify",
@@ -162,7 +163,7 @@ forge_status_t forge_store_verify_resend(forge_db_t *db, apr_pool_t *p, const fo
     return in->mail.sender ? forge_store_run(db, p, &verify_resend, args, NULL) : FORGE_OK;
 }
 
-/* Another account may take the address between our look and our write; the constraint is the last word. */
+/* Another account may take the address between our look and our write; the constraint decides. */
 static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 {
     return status == FORGE_E_CONFLICT && strcmp(forge_store_constraint(db), "users_email_key_unique") == 0

@@ -17,8 +17,8 @@ static const forge_stmt_t hold_by_token = {
     "SELECT u.id FROM forge.one_time_tokens t JOIN forge.users u ON u.id = t.user_id WHERE t.sha256 = decode($1, 'hex')"
     " FOR NO KEY UPDATE OF u"};
 
-/* Whoever knew the old password is out: sessions end, API keys are gone, and the epoch voids every access token.
- * Whoever has the mailbox may log in at once, even if somebody's guesses have locked the account.
+/* Whoever knew the old password is out: sessions end, API keys are deleted, and the new epoch voids every access token.
+ * Whoever has the mailbox may log in at once, even if guesses of others have locked the account.
  * $1 token's sha256, $2 password hash, $3 sender, $4 payload, $5 ip, $6 request id. */
 static const forge_stmt_t reset = {
     "password_reset",
@@ -47,7 +47,7 @@ static const forge_stmt_t reset = {
     " c.epoch) AS _revoked, "
     FORGE_AUDITED " FROM changed c"};
 
-/* The epoch stays, for this session's own access token is to live on; those of the others die with their sessions.
+/* The epoch stays, so that this session keeps its access token. The tokens of the other sessions end with them.
  * $1 account, $2 session, $3 password hash, $4 sender, $5 payload, $6 ip, $7 request id, $8 when the old password had
  * been set. */
 static const forge_stmt_t change = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What ended, for the shared memory of every node: the events, and the reload.
+ * What has ended, for the shared memory of every node: a listener for the events, and the first load.
  */
 #include "identity_private.h"
 #include <apr_strings.h>
@@ -51,6 +51,7 @@ struct forge_listener_t {
     char echo[40]; /* what we say to ourselves: no other listener says it */
     bool echoed;   /* it came back */
     const char *system;
+    apr_int64_t written; /* how far the database's log is */
 };
 
 static apr_status_t close_listener(void *conn)
@@ -134,17 +135,30 @@ static bool silent(forge_listener_t *l, const char *value, const char **why)
     return true;
 }
 
-/* "t" and the database's name: the session that listens, on a server that takes writes, and the same database as
- * before. */
+/* "system written": the same database as before, and its log has not become shorter. Says what is wrong. */
+static const char *replaced(forge_listener_t *l, const char *value)
+{
+    apr_size_t len = strcspn(value, " ");
+    apr_int64_t written = 0;
+    if (!value[len] || !forge_util_atoi(value + len + 1, strlen(value + len + 1), &written))
+        return "the database does not say how far its log is";
+    if (l->system && (strlen(l->system) != len || memcmp(l->system, value, len) != 0))
+        return "the database was replaced by another one";
+    if (written < l->written)
+        return "the database went back to an earlier state of itself";
+    if (!l->system)
+        l->system = apr_pstrmemdup(l->p, value, len);
+    l->written = written;
+    return NULL;
+}
+
+/* The session that listens, on a server that takes writes, and the same database as before. */
 static bool in_order(forge_listener_t *l, const char *value, const char **why)
 {
     *why = strcmp(value, "unwritable") == 0 ? "the server is a standby or read-only"
            : strcmp(value, "deaf") == 0     ? "this connection is not the one that listens; a pooler between here and "
                                               "the database must pool by session"
-           : l->system && strcmp(value, l->system) != 0 ? "the database was replaced by another one"
-                                                        : NULL;
-    if (!*why && !l->system)
-        l->system = apr_pstrdup(l->p, value);
+                                            : replaced(l, value);
     return !*why;
 }
 
@@ -172,7 +186,7 @@ static bool take(forge_listener_t *l, bool sent, apr_interval_time_t time, colum
     return good && over;
 }
 
-/* PQconnectdb would wait for as long as it likes. */
+/* Connects within a deadline; PQconnectdb would wait for as long as it likes. */
 static bool connect_sliced(forge_listener_t *l, const char **why)
 {
     apr_int64_t deadline = forge_util_monotonic() + CONNECT_TIME;
@@ -188,7 +202,8 @@ static bool connect_sliced(forge_listener_t *l, const char **why)
     return PQstatus(l->conn) == CONNECTION_OK && want == PGRES_POLLING_OK;
 }
 
-/* A pooler that gives every statement another back end would leave us deaf: our own voice must come back. */
+/* Checks that our own notification comes back: behind a pooler that gives every statement another back end we would
+ * hear nothing. */
 static bool listen_echoed(forge_listener_t *l, const char **why)
 {
     unsigned char dice[16];
@@ -213,7 +228,7 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
 forge_listener_t *forge_store_listen(apr_pool_t *p, const char *conninfo, const forge_listener_hooks_t *hooks,
                                      const char **why)
 {
-    /* What conninfo says itself comes after our name and wins; what is behind it wins over conninfo. */
+    /* conninfo replaces our name, and is replaced by the server that was chosen: later parameters win */
     const char *names[] = {"fallback_application_name", "dbname", "host", "hostaddr", "port", NULL};
     forge_store_server_t one = {"", "", ""};
     if (!forge_store_server_choose(p, conninfo, hooks->turn, &one))
@@ -248,10 +263,11 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
     return take(l, sent, LOAD_TIME, aloud, why);
 }
 
-static const char ping_sql[] = "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
-                               " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
-                               " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
-                               " ELSE " FORGE_SERVER_SYSTEM " END";
+static const char ping_sql[] =
+    "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
+    " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
+    " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
+    " ELSE (" FORGE_SERVER_SYSTEM ") || ' ' || pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint END";
 
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
@@ -262,6 +278,11 @@ bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 const char *forge_store_listener_system(const forge_listener_t *l)
 {
     return l->system;
+}
+
+apr_int64_t forge_store_listener_written(const forge_listener_t *l)
+{
+    return l->written;
 }
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)

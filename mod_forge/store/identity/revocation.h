@@ -42,6 +42,9 @@ bool forge_store_listener_ping(forge_listener_t *listener, const char **why);
 /* Which database this is: cluster, timeline, and number of the database. Another text than of the last listener: the
  * database was replaced, and what is known of revocations is not of this one. */
 const char *forge_store_listener_system(const forge_listener_t *listener);
+/* How far that database's log is on its disk, in bytes, as the last ping found it. It grows; a smaller number than
+ * before means that the server's machine went back to a snapshot, of which nothing else tells. */
+apr_int64_t forge_store_listener_written(const forge_listener_t *listener);
 /* Hears what comes within `time`. */
 bool forge_store_listener_wait(forge_listener_t *listener, apr_interval_time_t time, const char **why);
 

@@ -9,7 +9,7 @@ static const forge_stmt_t seals_list = {
     "seals_list",
     "SELECT id, user_id, secret FROM forge.mfa_factors WHERE id > $1 ORDER BY id LIMIT $2"};
 
-/* Nothing happens when the factor was set up anew meanwhile. */
+/* Changes nothing if the factor was set up anew meanwhile. */
 static const forge_stmt_t seals_replace = {
     "seals_replace",
     "UPDATE forge.mfa_factors SET secret = $3 WHERE id = $1 AND secret = $2 RETURNING id"};

@@ -6,12 +6,12 @@
 
 /* clang-format off */
 
-/* FOR UPDATE first: of parallel uses of one token the later ones wait, and then see what the first has made of it (the
- * snapshot alone would show them an unused token). clock_timestamp(), for the transaction of one who waited began
- * before the token was used. One live token a session and one successor a token are unique indexes as well: a chain
- * cannot fork.
- * $1 token's sha256, $2 its successor's, $3 microseconds that both live, $4 microseconds of the window, $5 ip,
- * $6 request id. */
+/* Locks first (FOR UPDATE): of parallel uses of one token the later ones wait, and then see what the first has made of
+ * it; their snapshots alone would show an unused token. It reads clock_timestamp(), because the transaction of one that
+ * waited began before the token was used. Unique indexes allow one live token for a session and one successor for a
+ * token as well, so a chain cannot fork.
+ * $1 token's sha256, $2 its successor's, $3 microseconds that both live, $4 microseconds of the window, $5 ip, $6
+ * request id. */
 static const forge_stmt_t session_refresh = {
     "session_refresh",
     "WITH found AS MATERIALIZED ("
@@ -74,7 +74,7 @@ static const forge_stmt_t session_logout = {
     " ended") " "
     "SELECT " FORGE_AUDITED ", (SELECT 's' || id FROM ended) AS _revoked"};
 
-/* The audit event is written even when no session was left: somebody asked for it. */
+/* The audit event is written even if no session was left, because somebody asked for it. */
 static const forge_stmt_t session_logout_all = {
     "session_logout_all",
     "WITH ended AS ("
@@ -101,7 +101,7 @@ static const forge_stmt_t ticket_create = {
     " FROM forge.sessions s WHERE s.id = $2::bigint AND " LIVE_OF("$1")
     " RETURNING session_id"};
 
-/* The role is the one of now: a ticket gives no more than its owner has. */
+/* The role is the current one: a ticket gives no more rights than its owner has now. */
 static const forge_stmt_t ticket_spend = {
     "ticket_spend",
     "WITH spent AS (DELETE FROM forge.stream_tickets WHERE sha256 = decode($1, 'hex') RETURNING session_id,"

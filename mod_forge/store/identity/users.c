@@ -5,12 +5,12 @@
 
 /* clang-format off */
 
-/* ON CONFLICT instead of an error: a caller's transaction stays alive, and the database's log quiet. With a guest
- * ($17, in session $18) no row is made: the guest's becomes the account, which voids its tokens (trigger state) and
- * ends its sessions.
+/* ON CONFLICT instead of an error keeps a caller's transaction alive and the database's log quiet. With a guest ($17,
+ * in session $18) no row is made: the guest's row becomes the account. The trigger state then voids its tokens and ends
+ * its sessions.
  * $1 email, $2 email key, $3 username, $4 full name, $5 role, $6 password hash, $7 when terms were accepted, $8 when
- * privacy was, $9 refresh token's sha256, $10 its end, $11 device, $12 user agent, $13 ip, $14 amr, $15 request id,
- * $16 event, $17 guest, $18 session of the guest, $19 verify token's sha256, $20 sender, $21 payload. */
+ * privacy was, $9 refresh token's sha256, $10 its end, $11 device, $12 user agent, $13 ip, $14 amr, $15 request id, $16
+ * event, $17 guest, $18 session of the guest, $19 verify token's sha256, $20 sender, $21 payload. */
 static const forge_stmt_t user_create = {
     "user_create",
     "WITH made AS ("
@@ -76,8 +76,8 @@ static const forge_stmt_t login_by_username = {
     "SELECT " BARE_USER ", " LOGIN_SECRETS " FROM forge.users u "
     "WHERE lower(u.username COLLATE \"C\") = lower($1 COLLATE \"C\")"};
 
-/* Where a second factor became active since the account was looked up, a password is not enough; and one that was
- * changed since is none (it would bring its own hash back, too).
+/* A password is not enough if a second factor became active since the account was looked up. One that was changed since
+ * counts for nothing: the login would also write its old hash back.
  * $1 account, $2 new hash, $3 refresh token's sha256, $4 its end, $5 device, $6 user agent, $7 ip, $8 amr, $9 request
  * id, $10 epoch, $11 subject of the guess, $12 its address, $13 when the password had been set. */
 static const forge_stmt_t login_good = {
@@ -199,7 +199,7 @@ static const forge_stmt_t user_list = {
 
 /* clang-format on */
 
-/* Says which name it was when a guest's registration met another of the same moment. */
+/* Which name was taken, when a guest's registration met another one of the same moment. */
 static forge_status_t taken(const forge_db_t *db, forge_status_t status)
 {
     if (status != FORGE_E_CONFLICT)
@@ -208,7 +208,7 @@ static forge_status_t taken(const forge_db_t *db, forge_status_t status)
                                                                              : FORGE_E_USERNAME_TAKEN;
 }
 
-/* The one way an account comes to be; `event` names who wanted it. */
+/* Every account is created here; `event` says on whose behalf. */
 static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user_t *user,
                              const forge_new_session_t *session, const char *event, forge_rows_t **rows)
 {

@@ -11,12 +11,12 @@
     "FROM forge.memberships m WHERE m.user_id = u.id), '') AS org_ids " \
     "FROM forge.users u WHERE u.id = $1::bigint AND u.is_active"
 
-/* By session and by API key: one statement for both would be planned anew at each execution. */
+/* One statement for sessions and one for API keys: a single one would be planned anew at each execution. */
 static const forge_stmt_t door = {"door", VISITOR " AND EXISTS (SELECT FROM forge.sessions s WHERE s.id = $2::bigint"
                                                   " AND s.user_id = u.id AND s.revoked_at IS NULL)"};
 static const forge_stmt_t door_by_key = {"door_by_key", VISITOR};
 
-/* Many requests of one page come at once when its token has ended: only the first writes. */
+/* Many requests of one page may arrive with a token that has just ended: only the first one writes. */
 static const forge_stmt_t renew = {
     "door_renew",
     "WITH alive AS (SELECT s.id, s.amr, u.role, u.epoch FROM forge.sessions s JOIN forge.users u ON u.id = s.user_id "
@@ -27,7 +27,7 @@ static const forge_stmt_t renew = {
     "WHERE s.id = a.id AND s.revoked_at IS NULL AND s.last_seen_at < now() - interval '10 seconds') "
     "SELECT role, epoch AS _epoch, array_to_string(amr, ' ') AS _amr FROM alive"};
 
-forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, forge_rows_t **rows)
+forge_status_t forge_store_visitor(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, forge_rows_t **rows)
 {
     const char *id = forge_util_itoa(p, by->user_id);
     if (!by->session_id)
@@ -35,8 +35,8 @@ forge_status_t forge_store_door(forge_db_t *db, apr_pool_t *p, const forge_who_t
     return forge_store_run(db, p, &door, FORGE_ARGS(id, forge_util_itoa(p, by->session_id)), rows);
 }
 
-forge_status_t forge_store_door_renew(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *expires_at,
-                                      forge_rows_t **rows)
+forge_status_t forge_store_visitor_renew(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, const char *expires_at,
+                                         forge_rows_t **rows)
 {
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->session_id), expires_at);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/mail: the mails that wait to be sent. The statement that makes a token also puts the mail that carries
- * it into the outbox; work/mailer.c sends it later.
+ * Interface of store/mail: the mails that wait to be sent. The statement that makes a token also puts the mail that
+ * carries it into the outbox; work/mailer.c sends it later.
  */
 #ifndef FORGE_STORE_MAIL_H
 #define FORGE_STORE_MAIL_H
@@ -17,18 +17,18 @@ typedef struct forge_new_mail_t {
     const char *payload; /* what the template needs, as JSON sealed with context "mail" */
 } forge_new_mail_t;
 
-/* For other statements that send a mail: a CTE that puts it into the outbox. `select` gives kind, sender, recipient,
+/* A CTE that puts a mail into the outbox, for statements of other families. `select` gives kind, sender, recipient,
  * user_id (may be NULL) and payload; no row: no mail. */
 #define FORGE_MAIL(select) \
     "mail AS (INSERT INTO forge.mail_outbox (kind, sender, recipient, user_id, payload) " select " RETURNING id)"
 
 /* --- outbox.c: for the mailer --- */
 
-/* Up to FORGE_MAILS_AT_ONCE mails of this sender that are due, each claimed for `lease`: id, kind, recipient, user_id,
- * username, payload, message_id, created_at, tries (this one included), _void (its token can no longer be used: not
- * worth sending), _old (waits for FORGE_MAIL_HOURS: not tried again). */
-forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender, apr_interval_time_t lease,
-                                      forge_rows_t **rows);
+/* Up to FORGE_MAILS_AT_ONCE mails of this sender that are due, each claimed for `claimed_for`: id, kind, recipient,
+ * user_id, username, payload, message_id, created_at, tries (this one included), _void (its token can no longer be
+ * used: not worth sending), _old (waits for FORGE_MAIL_HOURS: not tried again). */
+forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender,
+                                      apr_interval_time_t claimed_for, forge_rows_t **rows);
 /* It was sent, or will never be. */
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id);
 /* It is tried again after `delay`; error is kept for the operator. */

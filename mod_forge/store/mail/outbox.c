@@ -7,7 +7,8 @@
 
 /* clang-format off */
 
-/* Claimed by moving next_try_at: a sender that dies in the middle is followed by another one when its lease is over. */
+/* Claims mails by moving next_try_at. If a sender dies in the middle, another one claims them when that time has
+ * come. */
 static const forge_stmt_t claim = {
     "mail_claim",
     "WITH due AS ("
@@ -41,10 +42,10 @@ static const forge_stmt_t state = {
 
 /* clang-format on */
 
-forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender, apr_interval_time_t lease,
-                                      forge_rows_t **rows)
+forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender,
+                                      apr_interval_time_t claimed_for, forge_rows_t **rows)
 {
-    return forge_store_run(db, p, &claim, FORGE_ARGS(sender, forge_util_itoa(p, lease)), rows);
+    return forge_store_run(db, p, &claim, FORGE_ARGS(sender, forge_util_itoa(p, claimed_for)), rows);
 }
 
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id)

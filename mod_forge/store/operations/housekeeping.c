@@ -16,11 +16,12 @@ enum { BATCHES_MAX = 100 }; /* statements for one table and run */
 /* Rows that another node is deleting are skipped. */
 #define FREE " LIMIT " APR_STRINGIFY(BATCH) " FOR UPDATE SKIP LOCKED"
 
-/* A guest stays 30 days after its last session has ended; sessions themselves stay as long, so that one is found while
- * it matters. A session's expiry stands still once it is revoked, so the index on it serves both ends of a session's
- * life. A spent token is kept until it would have expired: its reuse must be noticed. Nothing updates a revocation, so
- * none is locked. A mail of two days is one that nobody sends any more: its server is no longer configured. No lock is
- * longer than FORGE_LOCKOUT_HOURS_MAX, and no guess in flight is that old. */
+/* What is deleted, and when. A guest stays for 30 days after its last session has ended. Sessions stay as long, so that
+ * the last one is found while it matters. The expiry of a session no longer moves once it is revoked, so one index
+ * serves both ways of ending. A spent token is kept until it would have expired, because its reuse must be noticed.
+ * Nothing updates a revocation, so its rows are not locked. A mail that is two days old is one that nobody sends any
+ * more: its server is no longer configured. No lock is longer than FORGE_LOCKOUT_HOURS_MAX, and no guess in flight is
+ * that old. */
 static const forge_stmt_t sweeps[] = {
     {"sweep_idempotency", SWEEP("idempotency_keys", "ctid", "created_at < now() - " FORGE_IDEMPOTENCY_LIFE FREE)},
     {"sweep_refresh_tokens", SWEEP("refresh_tokens", "id", "used_at IS NOT NULL AND expires_at < now()" FREE)},

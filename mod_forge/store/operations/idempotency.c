@@ -10,17 +10,17 @@
  * without an answer worth keeping. */
 static const forge_stmt_t claim_stmt = {
     "idempotency_claim",
-    "WITH gate AS MATERIALIZED ("
+    "WITH attempt AS MATERIALIZED ("
     " SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || chr(31) || $2::text, 0)) AS free"
     "), mine AS ("
-    " INSERT INTO forge.idempotency_keys AS k (scope, key, fingerprint) SELECT $1, $2, $3 FROM gate WHERE free"
+    " INSERT INTO forge.idempotency_keys AS k (scope, key, fingerprint) SELECT $1, $2, $3 FROM attempt WHERE free"
     " ON CONFLICT (scope, key) DO UPDATE"
     "  SET fingerprint = excluded.fingerprint, status = NULL, headers = NULL, body = NULL, created_at = now()"
     "  WHERE k.status IS NULL AND (k.headers->>'until' IS NULL OR (k.headers->>'until')::timestamptz < now()"
     "   OR k.headers->>'owner' = $4::text) OR k.created_at < now() - " FORGE_IDEMPOTENCY_LIFE " RETURNING 1"
-    ") SELECT gate.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, "
+    ") SELECT attempt.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, "
     "'hex') AS body"
-    " FROM gate LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};
+    " FROM attempt LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};
 /* Seen by others because it is committed, while its request holds no connection. */
 static const forge_stmt_t mark_stmt = {
     "idempotency_mark", "UPDATE forge.idempotency_keys SET headers = jsonb_build_object('owner', $3::text, 'until',"
@@ -32,7 +32,7 @@ static const forge_stmt_t keep_stmt = {"idempotency_keep",
                                        "UPDATE forge.idempotency_keys SET status = $3, headers = $4, body = decode($5, "
                                        "'hex') WHERE scope = $1 AND key = $2"};
 
-/* The bytes of lower-case hex, NUL behind them. */
+/* The bytes that lower-case hex stands for, and a NUL behind them. */
 static const char *unhex(apr_pool_t *p, const char *hex, apr_size_t *len)
 {
     *len = strlen(hex) / 2;

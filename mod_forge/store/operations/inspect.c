@@ -2,6 +2,10 @@
  * What forgectl check asks the database: the server's state, and what the application role can and cannot do.
  */
 #include "operations_private.h"
+#include <unistd.h>
+
+#define CONNECTIONS_MIN 4 /* of one child to its database: below it a slow statement is felt by all */
+#define CONNECTIONS_MAX 8 /* more processors come with more children */
 
 /* clang-format off */
 
@@ -43,6 +47,16 @@ static const forge_stmt_t inspect_role = {
     "FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = 'forge'"};
 
 /* clang-format on */
+
+/* PostgreSQL answers soonest when few of its processes share a processor, so it is two for each; requests beyond that
+ * wait in ForgePoolWait for a moment. */
+int forge_store_connections_usual(void)
+{
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted < CONNECTIONS_MIN)
+        return CONNECTIONS_MIN;
+    return wanted > CONNECTIONS_MAX ? CONNECTIONS_MAX : (int)wanted;
+}
 
 forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows)
 {

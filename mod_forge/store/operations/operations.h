@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/operations: what keeps the database and those who run it well.
+ * Interface of store/operations: what keeps the database and those who run it well.
  */
 #ifndef FORGE_STORE_OPERATIONS_H
 #define FORGE_STORE_OPERATIONS_H
@@ -15,6 +15,11 @@ forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_r
  * (of the schema, or a member), owned (tables it owns), usage, creates (where it could: text, "" is good), missing and
  * excess (rights against forge.app_rights: text, NULL is good). */
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
+
+/* How many connections a child of httpd does best with on this host, and the variable that says so to its
+ * configuration. */
+#define FORGE_CONNECTIONS_VARIABLE "FORGE_DB_CONNECTIONS"
+int forge_store_connections_usual(void);
 
 /* --- idempotency.c --- */
 

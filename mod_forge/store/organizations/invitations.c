@@ -28,8 +28,8 @@ const forge_list_t forge_store_invitations_list = {
     "SELECT count(*) FROM forge.invitations i WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* The lock on the organisation lets one invitation through at a time; the partial unique index holds behind it. Who has
- * proven no address could be anybody, and sends no mail to others; an administrator of the platform is known.
+/* The lock on the organisation lets one invitation through at a time; behind it the partial unique index holds. An
+ * account without a proven address could be anybody and sends no mail to others. A platform administrator is known.
  * $1 caller, $2 administrator, $3 organisation, $4 address, $5 its key, $6 role, $7 token's sha256, $8 payload, $9 ip,
  * $10 request id, $11 most sent in a day, $12 most received in a day, $13 sender. */
 static const forge_stmt_t invitation_create = {
@@ -88,7 +88,8 @@ static const forge_stmt_t invitation_revoke = {
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email) FROM changed")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
-/* The row is locked before it is judged: of many at once one is let in, the others find it used. */
+/* The row is locked before it is judged: of many requests at once one succeeds, and the others find the invitation
+ * used. */
 static const forge_stmt_t invitation_accept = {
     "invitation_accept",
     "WITH found AS (SELECT i.* FROM forge.invitations i WHERE i.sha256 = decode($2, 'hex') FOR UPDATE), "

@@ -12,6 +12,12 @@ static const forge_list_filter_t filters[] = {{NULL, NULL}};
 static const forge_list_order_t orders[] = {{"id", "m.user_id", "m.user_id >"
 " $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
+/* CTE `found`: the membership of account $4 in the caller's organisation, locked. */
+#define FOUND \
+    "found AS (" \
+    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id" \
+    " WHERE m.user_id = $4::bigint FOR UPDATE OF m), "
+
 #define IN_ORGANIZATION \
     "m.organization_id = $3::bigint AND ($2::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships x WHERE x.organization_id = $3::bigint AND x.user_id = $1::bigint))"
@@ -22,10 +28,10 @@ const forge_list_t forge_store_members_list = {
     "SELECT count(*) FROM forge.memberships m WHERE " IN_ORGANIZATION,
     3, filters, orders};
 
-/* An address names an account only once it is proven: before, whoever registered it may be a stranger, and the answer
- * is the one for an address that nobody has.
- * $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id,
- * $9 or its username. */
+/* An address names an account only once it is proven. Before that its owner may be a stranger, so the answer is the one
+ * for an address that nobody has.
+ * $1 caller, $2 administrator, $3 organisation, $4 account, $5 or its email key, $6 role, $7 ip, $8 request id, $9 or
+ * its username. */
 static const forge_stmt_t member_add = {
     "member_add",
     "WITH " CALLER ", "
@@ -49,15 +55,12 @@ static const forge_stmt_t member_add = {
     FORGE_AUDITED
     " FROM verdict u LEFT JOIN made m ON true"};
 
-/* Invitations that the member sent and could not send any more end with the role that allowed them.
+/* Pending invitations of the member that the new role could not send end.
  * $1 caller, $2 administrator, $3 organisation, $4 member, $5 role, $6 ip, $7 request id. */
 static const forge_stmt_t member_update = {
     "member_update",
     "WITH " CALLER ", "
-    "found AS ("
-    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id ="
-    " $4::bigint"
-    " FOR UPDATE OF m), "
+    FOUND
     "verdict AS ("
     " SELECT c.id, f.user_id, f.role, CASE"
     "  WHEN c.power < 2 OR " RANK("$5::text") " > c.power THEN 'forbidden'"
@@ -79,16 +82,13 @@ static const forge_stmt_t member_update = {
     " SELECT " MEMBER ", v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN changed m ON true LEFT JOIN forge.users u ON u.id = m.user_id"};
 
-/* $5: the caller leaves, for which no rank is needed. Who is out does not come back by an invitation sent before, nor
- * does anyone whom they invited.
+/* $5 says that the caller leaves, for which no rank is needed. A removed member cannot come back by an invitation sent
+ * before, and neither can those whom they invited.
  * $1 caller, $2 administrator, $3 organisation, $4 member, $5 whether the caller leaves, $6 ip, $7 request id. */
 static const forge_stmt_t member_remove = {
     "member_remove",
     "WITH " CALLER ", "
-    "found AS ("
-    " SELECT m.user_id, m.role FROM caller c JOIN forge.memberships m ON m.organization_id = c.id WHERE m.user_id ="
-    " $4::bigint"
-    " FOR UPDATE OF m), "
+    FOUND
     "verdict AS ("
     " SELECT c.id, f.user_id, f.role, CASE"
     "  WHEN c.power < 2 AND NOT $5::boolean THEN 'forbidden'"

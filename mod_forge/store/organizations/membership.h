@@ -11,16 +11,16 @@
 
 /* clang-format off */
 
-/* Roles as numbers: nobody grants or touches one above the own. */
+/* Roles as numbers: nobody grants or changes one above their own. */
 #define RANK(role) "CASE " role " WHEN 'owner' THEN 3 WHEN 'admin' THEN 2 WHEN 'member' THEN 1 END"
 
 /* The members of an organisation as the caller sees it: o is the organisation, m the caller's own membership. */
 #define ORGANIZATION "o.id, o.name, o.slug, m.role, o.version, o.created_at, o.updated_at"
 #define OWN_MEMBERSHIP "LEFT JOIN forge.memberships m ON m.organization_id = o.id AND m.user_id = $1::bigint"
 
-/* CTE `caller`: the organisation's id, the caller's role in it and power as a number; no row for who may not know of
- * it. The organisation is locked first, so that all changes of its members wait for each other and roles are read as
- * the one before has left them. */
+/* CTE `caller`: the organisation's id, the caller's role in it, and power, the role as a number. No row for somebody
+ * who may not know of it. The organisation is locked first, so that all changes of its members wait for each other, and
+ * roles are read as the change before left them. */
 #define CALLER \
     "org AS (" \
     " SELECT o.id FROM forge.organizations o WHERE o.id = $3::bigint AND ($2::boolean OR EXISTS (" \
@@ -33,7 +33,7 @@
     " SELECT org.id, me.role, CASE WHEN $2::boolean THEN 3 ELSE " RANK("me.role") " END AS power" \
     " FROM org LEFT JOIN me ON true WHERE $2::boolean OR me.role IS NOT NULL)"
 
-/* An owner who can act besides this one. The last word has the trigger last_owner, which sees what others have just
+/* Another owner who can act. The trigger last_owner decides in the end, because it sees what others have just
  * committed. */
 #define OTHER_OWNER(organization, user) \
     "EXISTS (SELECT FROM forge.memberships o JOIN forge.users ou ON ou.id = o.user_id WHERE o.organization_id" \

@@ -96,7 +96,7 @@ static const forge_stmt_t organization_delete = {
                 " (SELECT count(*) FROM forge.memberships x WHERE x.organization_id = g.id)) FROM gone g")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
-/* Who hands over becomes an admin; a platform administrator who owns nothing here replaces all owners.
+/* The owner who hands over becomes an admin. A platform administrator who owns nothing here replaces all owners.
  * $1 caller, $2 administrator, $3 organisation, $4 new owner, $5 ip, $6 request id. */
 static const forge_stmt_t organization_transfer = {
     "organization_transfer",

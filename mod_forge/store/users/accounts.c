@@ -13,7 +13,7 @@
     " mfa_enabled, " \
     "u.last_login_at, u.deactivated_at, u.created_at, u.updated_at"
 
-/* The text is a literal piece of what is searched: its own % and _ are no wildcards. */
+/* The text is searched for literally: its own % and _ are no wildcards. */
 static const forge_list_filter_t filters[] = {
     {"q", "u.search LIKE"
           " '%' || replace(replace(replace(forge.fold($%d), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'"},
@@ -34,8 +34,8 @@ const forge_list_t forge_store_accounts_list = {
     "SELECT count(*) FROM forge.users u WHERE true",
     0, filters, orders};
 
-/* The server's own list, for no pattern knows which names are real. Files that are no zones lie beside the zones: other
- * spellings of all (posix/, right/), what this machine is set to, rules for names that are none. */
+/* The server's own list decides, because no pattern knows which names are real. Files beside the zones are none: other
+ * spellings of all zones (posix/, right/), the zone of the machine, and rules and tables of the database of zones. */
 static const forge_stmt_t timezone_known = {
     "timezone_known",
     "SELECT 1 FROM pg_catalog.pg_timezone_names WHERE name = $1::text AND name !~ '^(posix|right)/'"
@@ -51,7 +51,7 @@ static const forge_stmt_t account_profile = {
     " forge.users u "
     "WHERE u.id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
-/* What comes out equal is not written, so that version and ETag stay.
+/* A patch that changes nothing writes nothing, so that version and ETag stay.
  * $1 account, $2 versions, $3 patch, $4 ip, $5 request id. */
 static const forge_stmt_t profile_update = {
     "profile_update",
@@ -78,8 +78,8 @@ static const forge_stmt_t profile_update = {
     "SELECT " BARE_USER ", u.version AS _version, u.email_key AS _email_key, v.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict v LEFT JOIN present u ON true"};
 
-/* A patch that may take an administrator away locks the other active ones too. $1 caller, $2 account, $3 versions,
- * $4 patch, $5 ip, $6 request id. */
+/* A patch that may take away an administrator locks the other active ones too. $1 caller, $2 account, $3 versions, $4
+ * patch, $5 ip, $6 request id. */
 static const forge_stmt_t account_update = {
     "account_update",
     "WITH locked AS MATERIALIZED ("
@@ -120,7 +120,7 @@ static const forge_stmt_t account_update = {
     "SELECT " WHOLE ", u.version AS _version, v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("voided")
     " FROM verdict v LEFT JOIN present u ON true"};
 
-/* The epoch ends the access tokens, whatever session or key they came from. */
+/* The new epoch ends the access tokens, whatever session or key they came from. */
 static const forge_stmt_t account_end_sessions = {
     "account_end_sessions",
     "WITH changed AS ("

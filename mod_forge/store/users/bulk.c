@@ -17,8 +17,8 @@
     " ORDER BY u.id FOR NO KEY UPDATE), "
 #define ADMINS_TOO "OR (u.role = 'admin' AND u.is_active)"
 
-/* As if one account came after the other: when no other active administrator is left, the last of those asked for
- * stays. */
+/* As if the accounts came one after the other: if no other active administrator would be left, the last of those asked
+ * for stays. */
 #define SPARED(applies) \
     "spared AS (" \
     " SELECT a.id FROM asked a JOIN locked l ON l.id = a.id WHERE l.role = 'admin' AND l.is_active AND " applies \
@@ -26,7 +26,7 @@
     " asked))" \
     " ORDER BY a.ord DESC LIMIT 1), "
 
-/* What becomes of each: `unchanged` is a condition on l, `failed` gives a code or NULL. */
+/* The outcome of each: `unchanged` is a condition on l, `failed` gives a code or NULL. */
 #define JUDGED(unchanged, failed) \
     "judged AS (" \
     " SELECT a.id, a.ord, f.code, l.role, CASE WHEN l.id IS NULL OR l.anonymized_at IS NOT NULL THEN 'not_found'" \

@@ -10,10 +10,10 @@ enum { BATCHES_MAX = 100 }; /* statements in one run */
 
 /* clang-format off */
 
-/* One row a member, in the order of the document: the account itself and what is only counted. A member without content
- * has rows, which are read by the two statements below: those of forge.personal and the audit log. Of the latter the
- * newest ten thousand events that there were then are shown, down from _newest (the address of somebody else who did
- * them is that person's). */
+/* The members of the export, one row each, in the order of the document: the account itself, and what is only counted.
+ * A member without content has rows of its own, which the two statements below read: those of forge.personal and the
+ * audit log. The log shows the ten thousand newest events of that moment, downwards from _newest. The address of
+ * another person who did something is that person's and is left out. */
 static const forge_stmt_t account_export = {
     "account_export",
     "WITH who AS (SELECT * FROM forge.users WHERE id = $1::bigint AND is_active), "
@@ -92,7 +92,7 @@ static const forge_stmt_t account_delete = {
                 " FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS e(event)")
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v"};
 
-/* Rows that another node is at are skipped. */
+/* Skips rows that another node is working on. */
 static const forge_stmt_t accounts_erase = {
     "accounts_erase",
     "WITH due AS MATERIALIZED ("
@@ -111,7 +111,7 @@ forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const f
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }
 
-/* The last word on owners have the triggers, which see what others have just committed. */
+/* The triggers decide about owners in the end, because they see what others have just committed. */
 static forge_status_t owner_judge(const forge_db_t *db, forge_status_t status)
 {
     bool owner = status == FORGE_E_VALIDATION && strcmp(forge_store_constraint(db), "memberships_last_owner") == 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of store/users: accounts as administrators and their owners manage them, and the audit log (SPEC 4).
+ * Interface of store/users: accounts as administrators and their owners manage them, and the audit log (SPEC 4).
  *
  * Whoever takes the role or the activity of an administrator away locks all active ones first, in the order of their
  * ids, and counts: two who do so at once see each other. The trigger users_last_admin holds the same for psql.

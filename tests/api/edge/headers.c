@@ -86,13 +86,13 @@ static bool same_header(const reply_t *one, const reply_t *other, const char *na
 }
 
 /* What a cache keeps of the 304 replaces what it has of the 200. */
-static void expect_same_tags(const char *path, const char *encoding, const char *token)
+static void expect_same_tags(port_t port, const char *path, const char *encoding, const char *token)
 {
     const char *accept = F("Accept-Encoding: %s", encoding);
-    reply_t *whole = CALL("GET", path, .token = token, .headers = {accept});
+    reply_t *whole = CALL("GET", path, .port = port, .token = token, .headers = {accept});
     expect_status(whole, 200);
-    reply_t *again =
-        CALL("GET", path, .token = token, .headers = {accept, F("If-None-Match: %s", header(whole, "ETag"))});
+    reply_t *again = CALL("GET", path, .port = port, .token = token,
+                          .headers = {accept, F("If-None-Match: %s", header(whole, "ETag"))});
     expect_status(again, 304);
     static const char *const names[] = {"ETag", "Vary", "Cache-Control", "Expires", "Content-Location"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -103,23 +103,61 @@ static void expect_same_tags(const char *path, const char *encoding, const char 
     ck_assert_ptr_null(header(again, "Content-Encoding"));
 }
 
+static const char *many_courses(person_t teacher)
+{
+    for (int i = 0; i < 12; i++)
+        course_of(teacher, F("A course that makes the list longer than what is worth compressing: %d", i));
+    return F("/api/v1/courses/%lld", (long long)course_of(teacher, "One"));
+}
+
+static void expect_same_everywhere(port_t port, const char *encoding, const char *one, const char *token)
+{
+    expect_same_tags(port, "/api/v1/courses", encoding, NULL);
+    expect_same_tags(port, "/api/v1/courses", encoding, token);
+    expect_same_tags(port, "/openapi.json", encoding, NULL);
+    expect_same_tags(port, one, encoding, NULL);
+    expect_same_tags(port, "/api/v1/auth/me", encoding, token);
+}
+
 START_TEST(a_304_tells_the_same_as_its_200)
 {
     person_t teacher = person("instructor");
+    const char *one = many_courses(teacher);
     static const char *const encodings[] = {"gzip", "identity", "gzip;q=0", "br, gzip"};
-    for (int i = 0; i < 12; i++)
-        course_of(teacher, F("A course that makes the list longer than what is worth compressing: %d", i));
-    const char *one = F("/api/v1/courses/%lld", (long long)course_of(teacher, "One"));
-    for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++) {
-        expect_same_tags("/api/v1/courses", encodings[i], NULL);
-        expect_same_tags("/api/v1/courses", encodings[i], teacher.access);
-        expect_same_tags("/openapi.json", encodings[i], NULL);
-        expect_same_tags(one, encodings[i], NULL);
-        expect_same_tags("/api/v1/auth/me", encodings[i], teacher.access);
-    }
+    for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++)
+        expect_same_everywhere(PORT_MAIN, encodings[i], one, teacher.access);
     reply_t *zipped = CALL("GET", "/api/v1/courses", .headers = {"Accept-Encoding: gzip"});
     ck_assert_msg(strstr(header(zipped, "ETag"), "-gzip\""), "%s", zipped->head);
     ck_assert_msg(strcasestr(header(zipped, "Vary"), "Accept-Encoding"), "%s", zipped->head);
+}
+END_TEST
+
+/* mod_brotli beside mod_deflate: both name their answers in the ETag. */
+START_TEST(a_304_tells_the_same_where_brotli_compresses)
+{
+    person_t teacher = person("instructor");
+    const char *one = many_courses(teacher), *token = person_again(teacher, PORT_KEYS).access;
+    static const char *const encodings[] = {"br", "gzip", "gzip, deflate, br", "br;q=0, gzip", "identity"};
+    for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++)
+        expect_same_everywhere(PORT_KEYS, encodings[i], one, token);
+    reply_t *packed = CALL("GET", "/api/v1/courses", .port = PORT_KEYS, .headers = {"Accept-Encoding: br"});
+    ck_assert_str_eq(header(packed, "Content-Encoding"), "br");
+    ck_assert_msg(strstr(header(packed, "ETag"), "-br\""), "%s", packed->head);
+    ck_assert_msg(strcasestr(header(packed, "Vary"), "Accept-Encoding"), "%s", packed->head);
+    const char *long_one = F("{\"description\":\"%02000d\"}", 1), *tag;
+    expect_status(CALL("PATCH", one, .port = PORT_KEYS, .token = token, .json = long_one), 200);
+    tag = header(CALL("GET", one, .port = PORT_KEYS, .token = token, .headers = {"Accept-Encoding: br"}), "ETag");
+    ck_assert_msg(strstr(tag, "-br\""), "%s", tag);
+    expect_status(CALL("PATCH", one, .port = PORT_KEYS, .token = token, .json = "{\"title\":\"Two\"}",
+                       .headers = {F("If-Match: %s", tag)}),
+                  200);
+    expect_problem(CALL("PATCH", one, .port = PORT_KEYS, .token = token, .json = "{\"title\":\"Three\"}",
+                        .headers = {F("If-Match: %s", tag)}),
+                   "precondition_failed");
+    reply_t *login = CALL("POST", "/api/v1/auth/login", .port = PORT_KEYS, .headers = {"Accept-Encoding: br"},
+                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", teacher.username, teacher.password));
+    expect_status(login, 200);
+    ck_assert_ptr_null(header(login, "Content-Encoding"));
 }
 END_TEST
 
@@ -154,6 +192,7 @@ Suite *suite_headers(void)
     tcase_add_test(lines, apaches_own_errors_have_each_header_once);
     TCase *compression = case_make(suite, "compression");
     tcase_add_test(compression, a_304_tells_the_same_as_its_200);
+    tcase_add_test(compression, a_304_tells_the_same_where_brotli_compresses);
     tcase_add_test(compression, a_304_has_no_body_on_the_wire);
     return suite;
 }

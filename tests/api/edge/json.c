@@ -317,11 +317,13 @@ END_TEST
 /* SECURITY 17 */
 START_TEST(paging_parameters)
 {
-    static const char *const bad[] = {"limit=-1",      "limit=0",   "limit=101",
-                                      "limit=1e9",     "limit=abc", "limit=%20",
-                                      "limit=%201",    "limit=1.5", "limit=9223372036854775808",
-                                      "skip=-1",       "skip=x",    "skip=9223372036854775808",
-                                      "after=x",       "skip=1.5",  "count=maybe",
+    static const char *const bad[] = {"limit=-1",      "limit=0",     "limit=101",
+                                      "limit=1e9",     "limit=abc",   "limit=%20",
+                                      "limit=%201",    "limit=1.5",   "limit=9223372036854775808",
+                                      "limit=1.0%20",  "limit=+1.0",  "limit=1.",
+                                      "limit=.1e1",    "limit=1e400", "limit=1.0.0",
+                                      "skip=-1",       "skip=x",      "skip=9223372036854775808",
+                                      "after=x",       "skip=1.5",    "count=maybe",
                                       "sort=password", NULL};
     for (const char *const *query = bad; *query; query++) {
         reply_t *reply = CALL("GET", F("/api/v1/courses?%s", *query));
@@ -336,6 +338,83 @@ START_TEST(paging_parameters)
         NULL};
     for (const char *const *query = good; *query; query++)
         expect_status(CALL("GET", F("/api/v1/courses?%s", *query)), 200);
+}
+END_TEST
+
+/* JSON Schema calls 1.0 an integer, and many a client writes all its numbers so: in parameters as in members. */
+START_TEST(whole_numbers_may_have_a_point)
+{
+    person_t admin = person("admin"), other = person("student");
+    member_of(admin, "whole", "owner");
+    char *org = sql("SELECT id FROM forge.organizations WHERE slug = 'whole'");
+    reply_t *course = CALL("POST", "/api/v1/courses", .token = admin.access,
+                           .json = F("{\"title\":\"Whole\",\"organization_id\":%s.0}", org));
+    expect_status(course, 201);
+    ck_assert_int_eq(int_at(course->json, "/organization_id"), atoi(org));
+    const char *queries[] = {"limit=1",
+                             "skip=0",
+                             "limit=2&skip=0",
+                             F("instructor_id=%lld", (long long)admin.id),
+                             F("organization_id=%s", org),
+                             NULL};
+    for (const char **query = queries; *query; query++) {
+        static const char *const ends[] = {".0", ".000", "e0", NULL};
+        reply_t *plain = CALL("GET", F("/api/v1/courses?%s", *query), .token = admin.access);
+        expect_status(plain, 200);
+        ck_assert_uint_eq(json_array_size(plain->json), 1);
+        for (const char *const *end = ends; *end; end++)
+            ck_assert_str_eq(CALL("GET", F("/api/v1/courses?%s%s", *query, *end), .token = admin.access)->body,
+                             plain->body);
+    }
+    expect_status(CALL("GET", F("/api/v1/audit?actor=%lld.0&limit=1.0", (long long)admin.id), .token = admin.access),
+                  200);
+    reply_t *made =
+        CALL("POST", "/api/v1/achievements", .token = admin.access, .json = "{\"name\":\"W\",\"points\":1.5e1}");
+    ck_assert_int_eq(int_at(made->json, "/points"), 15);
+    expect_status(CALL("POST", "/api/v1/auth/api-keys", .token = admin.access,
+                       .json = "{\"name\":\"k\",\"expires_in_days\":7.0}"),
+                  201);
+    reply_t *added = CALL("POST", F("/api/v1/organizations/%s/members", org), .token = admin.access,
+                          .json = F("{\"user_id\":%lld.0}", (long long)other.id));
+    ck_assert_int_eq(int_at(added->json, "/user_id"), other.id);
+    expect_status(CALL("POST", F("/api/v1/organizations/%s/transfer", org), .token = admin.access,
+                       .json = F("{\"user_id\":%lld.0}", (long long)other.id)),
+                  200);
+    reply_t *bulk = CALL("POST", "/api/v1/users/bulk", .token = admin.access,
+                         .json = F("{\"action\":\"activate\",\"ids\":[%lld.0]}", (long long)other.id));
+    ck_assert_int_eq(int_at(bulk->json, "/results/0/id"), other.id);
+}
+END_TEST
+
+/* Blanks at the edges come from forms and phones; they belong to no name, and to nothing that is searched for. */
+START_TEST(names_are_looked_up_without_the_blanks_around)
+{
+    static const char *const around[] = {" %s", "%s ", "\\t%s\\r\\n", "  %s  ", NULL};
+    person_t admin = person("admin"), other = person("student");
+    member_of(admin, "trimmed", "owner");
+    char *members = F("/api/v1/organizations/%s/members", sql("SELECT id FROM forge.organizations"));
+    for (const char *const *form = around; *form; form++) {
+        char *name = F(*form, other.username);
+        expect_status(CALL("POST", "/api/v1/auth/login",
+                           .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", name, other.password)),
+                      200);
+        expect_status(CALL("POST", "/api/v1/auth/login",
+                           .json = F("{\"email\":\"%s\",\"password\":\"%s\"}", F(*form, other.email), other.password)),
+                      200);
+        expect_status(CALL("POST", members, .token = admin.access, .json = F("{\"username\":\"%s\"}", name)), 201);
+        sql("DELETE FROM forge.memberships WHERE user_id = %lld", (long long)other.id);
+        reply_t *judged = CALL("POST", "/api/v1/auth/password/strength",
+                               .json = F("{\"password\":\"Xy7-Vivid%s\",\"username\":\"%s\"}", other.username, name));
+        ck_assert(json_is_false(at(judged->json, "/acceptable")));
+    }
+    static const char *const queries[] = {"%%20%s", "%s+", "%%09%s%%0d%%0a", NULL};
+    for (const char *const *form = queries; *form; form++) {
+        reply_t *found = CALL("GET", F("/api/v1/users?q=%s", F(*form, other.username)), .token = admin.access);
+        ck_assert_uint_eq(json_array_size(found->json), 1);
+    }
+    course_of(admin, "Blanks around");
+    ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/courses?q=%20around%20")->json), 1);
+    ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/courses?q=%20")->json), 1);
 }
 END_TEST
 
@@ -356,5 +435,7 @@ Suite *suite_json(void)
     tcase_add_test(members, text_is_text);
     tcase_add_test(members, sql_in_every_field);
     tcase_add_test(members, paging_parameters);
+    tcase_add_test(members, whole_numbers_may_have_a_point);
+    tcase_add_test(members, names_are_looked_up_without_the_blanks_around);
     return suite;
 }

@@ -22,16 +22,6 @@
 static const char set_path[] = "/.well-known/jwks.json";
 static const char me_path[] = "/api/v1/auth/me";
 
-static person_t logged_in(port_t port, person_t who)
-{
-    reply_t *reply = CALL("POST", "/api/v1/auth/login", .port = port,
-                          .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", who.username, who.password));
-    expect_status(reply, 200);
-    who.access = text_at(reply->json, "/access_token");
-    who.refresh = text_at(reply->json, "/refresh_token");
-    return who;
-}
-
 static void refused(const char *what, const char *token)
 {
     reply_t *reply = CALL("GET", me_path, .port = PORT_KEYS, .token = token);
@@ -213,7 +203,7 @@ END_TEST
 /* Whoever has the set can check a token, and only a true one. */
 START_TEST(the_set_verifies)
 {
-    person_t me = logged_in(PORT_KEYS, person("student"));
+    person_t me = person_again(person("student"), PORT_KEYS);
     json_t *head = jwt_part(me.access, 0);
     ck_assert_str_eq(text_at(head, "/alg"), "ES256");
     ck_assert_str_eq(text_at(head, "/kid"), "es");
@@ -235,10 +225,10 @@ END_TEST
 /* The whole way: register, refresh and log in give tokens of the new kind; the other hosts have not these keys. */
 START_TEST(where_tokens_are_good)
 {
-    person_t me = logged_in(PORT_KEYS, person("student"));
+    person_t me = person_again(person("student"), PORT_KEYS);
     accepted("its own", me.access);
     expect_problem(CALL("GET", me_path, .token = me.access), "invalid_token");
-    person_t before = logged_in(PORT_MAIN, me);
+    person_t before = person_again(me, PORT_MAIN);
     ck_assert_str_eq(text_at(jwt_part(before.access, 0), "/alg"), "HS256");
     accepted("one that ForgeSecret signed before there was a key file", before.access);
 }
@@ -270,7 +260,7 @@ static char *claims_with(person_t who, const char *claim, const char *literal)
 START_TEST(headers)
 {
     const struct key_t *key = &key_files[_i], *other = &key_files[1 - _i];
-    person_t me = logged_in(PORT_KEYS, person("student"));
+    person_t me = person_again(person("student"), PORT_KEYS);
     char *claims = claims_with(me, "", "");
     accepted("the right one", forged(head_of(key), claims, key->file, EVP_sha256()));
     static const char *const algs[] = {"\"none\"",    "\"None\"",  "\"HS256\"", "\"HS384\"", "\"RS384\"",
@@ -307,7 +297,7 @@ END_TEST
 START_TEST(own_key_in_the_header)
 {
     const struct key_t *key = &key_files[_i];
-    person_t me = logged_in(PORT_KEYS, person("student"));
+    person_t me = person_again(person("student"), PORT_KEYS);
     json_t *head = json_loads(head_of(key), 0, NULL), *jwk = json_deep_copy(published(key->kid));
     json_object_set_new(head, "jwk", jwk);
     refused("jwk", forged(keep(json_dumps(head, 0)), claims_with(me, "", ""), key->file, EVP_sha256()));
@@ -322,7 +312,7 @@ END_TEST
 START_TEST(signatures)
 {
     const struct key_t *key = &key_files[_i];
-    person_t me = logged_in(PORT_KEYS, person("student"));
+    person_t me = person_again(person("student"), PORT_KEYS);
     char *good = forged(head_of(key), claims_with(me, "", ""), key->file, EVP_sha256()), *dot = strrchr(good, '.');
     char *body = F("%.*s", (int)(dot - good), good);
     size_t length;
@@ -358,7 +348,7 @@ END_TEST
 START_TEST(claims_one_by_one)
 {
     const struct key_t *key = &key_files[_i];
-    person_t me = logged_in(PORT_KEYS, person("student"));
+    person_t me = person_again(person("student"), PORT_KEYS);
     long now = time(NULL);
     static const char *const needed[] = {"iss", "aud", "sub", "sid", "role", "iat", "nbf", "exp", "jti", NULL};
     for (const char *const *name = needed; *name; name++) {
@@ -386,7 +376,7 @@ END_TEST
 START_TEST(public_key_as_secret)
 {
     const struct key_t *key = &key_files[_i];
-    person_t me = logged_in(PORT_KEYS, person("student")), before = logged_in(PORT_MAIN, me);
+    person_t me = person_again(person("student"), PORT_KEYS), before = person_again(me, PORT_MAIN);
     const char *secret_kid = text_at(jwt_part(before.access, 0), "/kid");
     char *pem = public_pem(key->file), *claims = claims_with(me, "", "");
     const char *spellings[] = {pem, F("%.*s", (int)strlen(pem) - 1, pem),
@@ -424,12 +414,12 @@ START_TEST(rotation)
 {
     static const char fresh[] = "Rw4n-Hy7bT2vLq9xZc5mKp8sDg3jFu6e";
     char *conf = file_read(F("%s/httpd.conf", env.dir), 0), *line = strstr(conf, "ForgeJWTKey es ES256");
-    person_t me = logged_in(PORT_KEYS, person("student")), before = logged_in(PORT_MAIN, me);
+    person_t me = person_again(person("student"), PORT_KEYS), before = person_again(me, PORT_MAIN);
     ck_assert_ptr_nonnull(line);
     restart_with(F("%.*sForgeSecret \"%s\" \"%s\"\nForgeJWTKey next ES256 %s/next.pem\n%s", (int)(line - conf), conf,
                    fresh, env.secret, env.dir, line),
                  "next", true);
-    person_t after = logged_in(PORT_KEYS, me);
+    person_t after = person_again(me, PORT_KEYS);
     ck_assert_str_eq(text_at(jwt_part(after.access, 0), "/kid"), "next");
     accepted("the new key's", after.access);
     accepted("the old key's", me.access);

@@ -2,19 +2,11 @@
  * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable. oathtool
  * is the authenticator.
  */
-#include "harness.h"
+#include "mfa.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define API "/api/v1/auth/mfa"
-
-/* An account with its authenticator. */
-typedef struct armed_t {
-    person_t me;
-    const char *secret, *access, *codes[10];
-} armed_t;
 
 /* Six digits that are no code of these two minutes. */
 static const char *wrong_code(const char *secret)
@@ -28,47 +20,10 @@ static const char *wrong_code(const char *secret)
     return code;
 }
 
-/* Time passes: codes are new again. */
-static void next_step(void)
-{
-    sql("UPDATE forge.mfa_factors SET last_step = 0");
-}
-
-static reply_t *setup(const char *token)
-{
-    return CALL("POST", API "/setup", .token = token, .json = "{}");
-}
-
-static reply_t *verify(const char *token, const char *code)
-{
-    return CALL("POST", API "/verify", .token = token, .json = F("{\"code\":\"%s\"}", code));
-}
-
-static reply_t *second(const char *mfa_token, const char *code)
-{
-    return CALL("POST", API "/verify", .json = F("{\"mfa_token\":\"%s\",\"code\":\"%s\"}", mfa_token, code));
-}
-
 static reply_t *with_password(const char *action, const armed_t *a, const char *password, const char *code)
 {
-    return CALL("POST", F(API "/%s", action), .token = a->access,
+    return CALL("POST", F(MFA "/%s", action), .token = a->access,
                 .json = F("{\"password\":\"%s\",\"code\":\"%s\"}", password, code));
-}
-
-static reply_t *login(person_t me)
-{
-    return CALL(
-        "POST", "/api/v1/auth/login",
-        .json = F("{\"username\":\"%s\",\"password\":\"%s\",\"device_name\":\"old phone\"}", me.username, me.password));
-}
-
-/* A fresh mfa_token. */
-static const char *challenge(person_t me)
-{
-    reply_t *reply = login(me);
-    expect_status(reply, 200);
-    ck_assert(json_is_true(at(reply->json, "/mfa_required")));
-    return text_at(reply->json, "/mfa_token");
 }
 
 /* "pwd otp" */
@@ -80,22 +35,6 @@ static const char *amr_of(const char *access)
     json_array_foreach(at(jwt_part(access, 1), "/amr"), i, word) words =
         F("%s%s%s", words, i ? " " : "", json_string_value(word));
     return words;
-}
-
-static armed_t armed(void)
-{
-    armed_t a = {.me = person("student")};
-    reply_t *reply = setup(a.me.access);
-    expect_status(reply, 200);
-    a.secret = text_at(reply->json, "/secret");
-    reply = verify(a.me.access, totp(a.secret, 0));
-    expect_status(reply, 200);
-    a.access = text_at(reply->json, "/access_token");
-    ck_assert_uint_eq(json_array_size(at(reply->json, "/backup_codes")), 10);
-    for (int i = 0; i < 10; i++)
-        a.codes[i] = text_at(reply->json, F("/backup_codes/%d", i));
-    next_step();
-    return a;
 }
 
 static bool enabled(const char *access)
@@ -126,7 +65,7 @@ static void expect_nowhere(const char *secret)
 START_TEST(setup_shows_a_secret)
 {
     person_t me = person("student");
-    reply_t *reply = setup(me.access), *again = CALL("POST", API "/setup", .token = me.access);
+    reply_t *reply = setup(me.access), *again = CALL("POST", MFA "/setup", .token = me.access);
     expect_status(reply, 200);
     const char *secret = text_at(reply->json, "/secret"), *svg = text_at(reply->json, "/qr_svg");
     ck_assert_uint_eq(strlen(secret), 32);
@@ -148,12 +87,12 @@ START_TEST(setup_shows_a_secret)
     expect_problem(verify(me.access, totp(secret, 0)), "mfa_code_invalid");
     expect_nowhere(secret);
     ck_assert_ptr_nonnull(
-        strstr(text_at(CALL("POST", API "/setup", .port = PORT_POOL, .token = me.access)->json, "/otpauth_uri"),
+        strstr(text_at(CALL("POST", MFA "/setup", .port = PORT_POOL, .token = me.access)->json, "/otpauth_uri"),
                "totp/Example%20University:"));
     expect_problem(setup(NULL), "unauthenticated");
-    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"),
+    expect_problem(CALL("POST", MFA "/setup", .token = me.access, .json = "{\"password\":\"Wrong7-Walrus!Q\"}"),
                    "bad_credentials");
-    expect_status(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), 200);
+    expect_status(CALL("POST", MFA "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)), 200);
 }
 END_TEST
 
@@ -164,11 +103,11 @@ START_TEST(the_first_code_activates)
     json_int_t factor = int_at(reply->json, "/factor_id");
     const char *secret = text_at(reply->json, "/secret"), *code = totp(secret, 0);
     expect_problem(verify(me.access, wrong_code(secret)), "mfa_code_invalid");
-    expect_problem(CALL("POST", API "/verify", .token = me.access,
+    expect_problem(CALL("POST", MFA "/verify", .token = me.access,
                         .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor + 1)),
                    "not_found");
     ck_assert(!enabled(me.access));
-    reply = CALL("POST", API "/verify", .token = me.access,
+    reply = CALL("POST", MFA "/verify", .token = me.access,
                  .json = F("{\"code\":\"%s\",\"factor_id\":%lld}", code, factor));
     expect_status(reply, 200);
     ck_assert_uint_eq(json_array_size(at(reply->json, "/backup_codes")), 10);
@@ -198,21 +137,21 @@ START_TEST(bodies_and_callers)
 {
     person_t me = person("student");
     armed_t a = armed();
-    expect_problem(CALL("POST", API "/verify", .json = "{\"code\":\"123456\"}"), "unauthenticated");
-    reply_t *reply = CALL("POST", API "/verify", .token = me.access, .json = "{}");
+    expect_problem(CALL("POST", MFA "/verify", .json = "{\"code\":\"123456\"}"), "unauthenticated");
+    reply_t *reply = CALL("POST", MFA "/verify", .token = me.access, .json = "{}");
     expect_problem(reply, "validation_failed");
     expect_fault(reply, "/code", "required");
-    expect_problem(CALL("POST", API "/verify", .token = me.access), "unsupported_media_type");
+    expect_problem(CALL("POST", MFA "/verify", .token = me.access), "unsupported_media_type");
     expect_problem(verify(me.access, F("%065d", 0)), "validation_failed");
     expect_problem(verify(me.access, "123456"), "mfa_not_enabled");
-    expect_problem(CALL("POST", API "/verify", .token = me.access, .json = "{\"code\":\"123456\",\"factor_id\":1}"),
+    expect_problem(CALL("POST", MFA "/verify", .token = me.access, .json = "{\"code\":\"123456\",\"factor_id\":1}"),
                    "not_found");
-    expect_problem(CALL("POST", API "/verify", .token = a.access, .json = "{\"code\":\"123456\",\"factor_id\":99}"),
+    expect_problem(CALL("POST", MFA "/verify", .token = a.access, .json = "{\"code\":\"123456\",\"factor_id\":99}"),
                    "not_found");
     static const char *const actions[] = {"disable", "backup-codes", NULL};
     for (const char *const *action = actions; *action; action++) {
-        expect_problem(CALL("POST", F(API "/%s", *action), .json = "{}"), "unauthenticated");
-        reply = CALL("POST", F(API "/%s", *action), .token = me.access, .json = "{}");
+        expect_problem(CALL("POST", F(MFA "/%s", *action), .json = "{}"), "unauthenticated");
+        reply = CALL("POST", F(MFA "/%s", *action), .token = me.access, .json = "{}");
         expect_fault(reply, "/password", "required");
         expect_fault(reply, "/code", "required");
         armed_t none = {.access = me.access};
@@ -452,142 +391,8 @@ START_TEST(closed_account)
     sql("UPDATE forge.users SET is_active = false");
     expect_problem(setup(me.access), "invalid_token");
     expect_problem(verify(me.access, "123456"), "invalid_token");
-    expect_problem(CALL("POST", API "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)),
+    expect_problem(CALL("POST", MFA "/setup", .token = me.access, .json = F("{\"password\":\"%s\"}", me.password)),
                    "invalid_token");
-}
-END_TEST
-
-/* --- at once --- */
-
-typedef struct late_t {
-    const char *token, *code;
-    reply_t *reply;
-    struct pg_conn *lock;
-} late_t;
-
-static void late_one(int i, void *baton)
-{
-    late_t *late = baton;
-    if (i == 0) {
-        late->reply = second(late->token, late->code);
-        return;
-    }
-    pause_ms(700); /* the other one waits for the factor by now */
-    sql("UPDATE forge.login_challenges SET used_at = now()");
-    sql_on(late->lock, "COMMIT");
-}
-
-/* Another code was faster with the same mfa_token: no second session, and no failure either. */
-START_TEST(the_token_was_spent_meanwhile)
-{
-    armed_t a = armed();
-    late_t late = {.token = challenge(a.me), .code = totp(a.secret, 0), .lock = sql_session()};
-    sql_on(late.lock, "BEGIN; SELECT 1 FROM forge.mfa_factors FOR UPDATE");
-    parallel(2, late_one, &late);
-    expect_problem(late.reply, "mfa_token_invalid");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "1");
-    ck_assert_str_eq(sql("SELECT sum(failures + pending) FROM forge.login_failures"), "0");
-}
-END_TEST
-
-typedef struct race_t {
-    const char *tokens[50], *access, *code;
-    int statuses[50];
-} race_t;
-
-static void race_login(int i, void *baton)
-{
-    race_t *race = baton;
-    race->statuses[i] = second(race->tokens[i], race->code)->status;
-}
-
-static void race_step_up(int i, void *baton)
-{
-    race_t *race = baton;
-    race->statuses[i] = verify(race->access, race->code)->status;
-}
-
-/* Exactly one of them was let in, the others were told why not. */
-static void expect_one(const race_t *race)
-{
-    int good = 0;
-    for (int i = 0; i < 50; i++) {
-        int status = race->statuses[i];
-        good += status == 200;
-        ck_assert_msg(status == 200 || status == 401 || status == 429 || status == 503, "%d", status);
-    }
-    ck_assert_int_eq(good, 1);
-    ck_assert_str_eq(sql("SELECT max(pending) FROM forge.login_failures"), "0");
-}
-
-/* Fifty mfa_tokens, made with as many right passwords. */
-static void race_prepare(race_t *race, person_t me)
-{
-    expect_log("FG"); /* so many at once exhaust the pool of connections */
-    for (int i = 0; i < 50; i++)
-        race->tokens[i] = challenge(me);
-}
-
-START_TEST(fifty_uses_of_one_code)
-{
-    armed_t a = armed();
-    race_t race;
-    race_prepare(&race, a.me);
-    race.code = totp(a.secret, 0);
-    parallel(50, race_login, &race);
-    expect_one(&race);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "2");
-}
-END_TEST
-
-START_TEST(fifty_uses_of_one_backup_code)
-{
-    armed_t a = armed();
-    race_t race;
-    race_prepare(&race, a.me);
-    race.code = a.codes[4];
-    parallel(50, race_login, &race);
-    expect_one(&race);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "2");
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.mfa_backup_codes WHERE used_at IS NULL"), "9");
-}
-END_TEST
-
-START_TEST(fifty_uses_of_one_token)
-{
-    armed_t a = armed();
-    race_t race = {.code = totp(a.secret, 0), .tokens[0] = challenge(a.me)};
-    expect_log("FG");
-    for (int i = 1; i < 50; i++)
-        race.tokens[i] = race.tokens[0];
-    parallel(50, race_login, &race);
-    expect_one(&race);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.sessions"), "2");
-}
-END_TEST
-
-START_TEST(fifty_step_ups_with_one_code)
-{
-    armed_t a = armed();
-    race_t race = {.code = totp(a.secret, 0), .access = a.access};
-    expect_log("FG");
-    parallel(50, race_step_up, &race);
-    expect_one(&race);
-}
-END_TEST
-
-START_TEST(fifty_activations)
-{
-    person_t me = person("student");
-    const char *secret = text_at(setup(me.access)->json, "/secret");
-    race_t race = {.code = totp(secret, 0), .access = me.access};
-    int good = 0;
-    expect_log("FG");
-    parallel(50, race_step_up, &race);
-    for (int i = 0; i < 50; i++)
-        good += race.statuses[i] == 200;
-    ck_assert_int_eq(good, 1);
-    ck_assert_str_eq(sql("SELECT count(*) FROM forge.mfa_backup_codes"), "10");
 }
 END_TEST
 
@@ -610,11 +415,5 @@ Suite *suite_mfa(void)
     tcase_add_test(all, step_up);
     tcase_add_test(all, disable);
     tcase_add_test(all, closed_account);
-    tcase_add_test(all, the_token_was_spent_meanwhile);
-    tcase_add_test(all, fifty_uses_of_one_code);
-    tcase_add_test(all, fifty_uses_of_one_backup_code);
-    tcase_add_test(all, fifty_uses_of_one_token);
-    tcase_add_test(all, fifty_step_ups_with_one_code);
-    tcase_add_test(all, fifty_activations);
     return suite;
 }

@@ -229,15 +229,39 @@ static const char *login(person_t who, char **session)
     return token;
 }
 
+/* From now on the server says one start for all its starts, as the memory of a machine does that goes back. */
+static void other_start_pin(void)
+{
+    other_start();
+    other_sql("ALTER FUNCTION pg_catalog.pg_postmaster_start_time() RENAME TO pg_postmaster_start_time_was");
+    other_sql("CREATE FUNCTION pg_catalog.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql STABLE AS "
+              "$$SELECT timestamptz '2026-01-01 00:00:00Z'$$");
+    other_stop();
+}
+
+/* A child that nobody asked may still look for the server: until every child has found it. */
+static void wait_found(void)
+{
+    int right = 0;
+    for (int i = 0; i < TRIES && right < 30; i++) {
+        right = status_of(courses, NULL) == 200 ? right + 1 : 0;
+        if (!right)
+            pause_ms(50);
+    }
+    ck_assert_int_eq(right, 30);
+}
+
 /* Numbers of sessions are given again after an older copy was put back. What was known of the newer one counts no
  * more, for good and for ill. */
-START_TEST(an_older_copy_is_put_back)
+static void put_back(bool snapshot)
 {
     watchdog(150);
     expect_outage();
     char *first, *again;
     person_t me = person("student");
     other_make(false);
+    if (snapshot)
+        other_start_pin();
     const char *keep[] = {"cp", "-a", other_data(), F("%s/pgdata-older", env.dir), NULL};
     const char *drop[] = {"rm", "-rf", other_data(), NULL};
     const char *back[] = {"mv", F("%s/pgdata-older", env.dir), other_data(), NULL};
@@ -258,6 +282,7 @@ START_TEST(an_older_copy_is_put_back)
     for (int i = 0; i < SOON && !env_second_ready(1); i++)
         pause_ms(100);
     wait_listening(from);
+    wait_found();
     const char *token = login(me, &again);
     ck_assert_str_eq(again, first);
     for (int i = 0; i < 20; i++)
@@ -266,6 +291,18 @@ START_TEST(an_older_copy_is_put_back)
     for (int i = 0; i < TRIES && status_of(courses, token) != 401; i++)
         pause_ms(50);
     ck_assert_int_eq(status_of(courses, token), 401);
+}
+
+START_TEST(an_older_copy_is_put_back)
+{
+    put_back(false);
+}
+END_TEST
+
+/* A machine that goes back to a snapshot of itself knows of no other start than before. */
+START_TEST(a_snapshot_of_the_running_server_is_put_back)
+{
+    put_back(true);
 }
 END_TEST
 
@@ -276,5 +313,6 @@ Suite *suite_failover(void)
     tcase_add_checked_fixture(servers, NULL, tidy);
     tcase_add_test(servers, a_replica_is_promoted);
     tcase_add_test(servers, an_older_copy_is_put_back);
+    tcase_add_test(servers, a_snapshot_of_the_running_server_is_put_back);
     return suite;
 }

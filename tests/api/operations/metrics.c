@@ -28,6 +28,20 @@ static double total(const char *text, const char *begin)
     return sum;
 }
 
+/* Requests whose status begins so. */
+static double with_status(const char *text, const char *status)
+{
+    static const char family[] = "forge_http_requests_total{";
+    char *wanted = F("status=\"%s", status);
+    double sum = 0;
+    for (const char *line = strstr(text, family); line; line = strstr(line + 1, family)) {
+        char *one = F("%.*s", (int)strcspn(line, "\n"), line);
+        if (strstr(one, wanted))
+            sum += atof(strrchr(one, ' ') + 1);
+    }
+    return sum;
+}
+
 static char *metrics(void)
 {
     pause_ms(150); /* counted when the request is logged, after its answer */
@@ -179,6 +193,33 @@ START_TEST(performance)
 }
 END_TEST
 
+/* A word that is no method is the client's mistake: it is 405 in the figures too, and no error of ours. */
+START_TEST(unknown_methods_are_no_errors_of_ours)
+{
+    static const char *const words[] = {"FOO", "PROPFIND", "MKCOL", "PURGE", "get", "X-", NULL};
+    static const char *const paths[] = {"/api/v1/courses", "/api/v1/auth/me", "/health", "/openapi.json", NULL};
+    char *before = metrics();
+    double errors = json_number_value(at(CALL("GET", "/api/v1/performance")->json, "/summary/error_rate"));
+    double total = int_at(CALL("GET", "/api/v1/performance")->json, "/summary/total_requests");
+    int sent = 0;
+    for (const char *const *path = paths; *path; path++)
+        for (const char *const *word = words; *word; word++, sent++) {
+            reply_t *reply =
+                raw_text(PORT_MAIN, F("%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", *word, *path));
+            expect_problem(reply, "method_not_allowed");
+            ck_assert_ptr_nonnull(header(reply, "Allow"));
+        }
+    char *after = metrics();
+    ck_assert_double_eq(with_status(after, "5") - with_status(before, "5"), 0);
+    ck_assert_double_eq(with_status(after, "405") - with_status(before, "405"), sent);
+    reply_t *now = CALL("GET", "/api/v1/performance");
+    ck_assert_double_eq_tol(json_number_value(at(now->json, "/summary/error_rate")) *
+                                (double)int_at(now->json, "/summary/total_requests"),
+                            errors * total, 0.5);
+    ck_assert_ptr_null(strstr(log_since("access.json"), "\"status\":501"));
+}
+END_TEST
+
 /* /health tells what is left of the figure that /performance tells as used. */
 START_TEST(health_and_performance_agree)
 {
@@ -213,6 +254,7 @@ Suite *suite_metrics(void)
     tcase_add_test(all, in_flight_comes_back_to_one);
     tcase_add_test(all, histograms_add_up);
     tcase_add_test(all, performance);
+    tcase_add_test(all, unknown_methods_are_no_errors_of_ours);
     tcase_add_test(all, health_and_performance_agree);
     tcase_add_test(all, access_is_apaches);
     return suite;

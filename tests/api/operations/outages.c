@@ -127,6 +127,27 @@ static bool process_exists(int pid)
     return kill(pid, 0) == 0;
 }
 
+/* A background task sits in a statement that takes longer than an ending child waits: the child ends all the same, and
+ * not by a signal. */
+START_TEST(children_end_in_spite_of_a_long_statement)
+{
+    watchdog(150);
+    struct pg_conn *session = sql_session();
+    sql_on(session, "BEGIN; LOCK TABLE forge.idempotency_keys IN ACCESS EXCLUSIVE MODE");
+    env_second_launch("ForgeStatementTimeout 30s\n");
+    bool waits = false;
+    for (int tries = 0; tries < 400 && !waits; tries++) {
+        pause_ms(50);
+        waits = atoi(sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                         " AND now() - query_start > interval '3 seconds'")) > 0; /* the others give up before */
+    }
+    ck_assert_msg(waits, "no task waits for the table");
+    env_second_stop();
+    sql_on(session, "ROLLBACK");
+    ck_assert_ptr_nonnull(strstr(log_since("error.log"), "FG0415"));
+}
+END_TEST
+
 /* A child that must end does not wait for a server that hangs. */
 START_TEST(children_end_while_a_server_hangs)
 {
@@ -240,6 +261,7 @@ Suite *suite_outages(void)
     tcase_add_test(hangs, a_crowd_meets_a_server_that_hangs);
     tcase_add_test(hangs, a_server_hangs_after_a_flood);
     tcase_add_test(hangs, children_end_while_a_server_hangs);
+    tcase_add_test(hangs, children_end_in_spite_of_a_long_statement);
     TCase *back = case_make(suite, "back");
     tcase_add_test(back, nobody_tries_out_a_database_that_is_back);
     tcase_add_test(back, nobody_meets_a_dead_connection);

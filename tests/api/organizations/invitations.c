@@ -118,6 +118,36 @@ START_TEST(accepted_once)
 }
 END_TEST
 
+/* The answer of a membership is given again while it lasts: whoever is out, or was let in anew by somebody else, is
+ * told nothing of the time before. */
+START_TEST(accepting_is_repeated_for_members_alone)
+{
+    stage_t s = stage_make();
+    const char *token = invited(&s, "member"), *json = F("{\"token\":\"%s\"}", token);
+    const char *key = "Idempotency-Key: accept-once";
+    expect_status(CALL("POST", ACCEPT, .token = s.guest.access, .json = json, .headers = {key}), 200);
+    reply_t *again = CALL("POST", ACCEPT, .token = s.guest.access, .json = json, .headers = {key});
+    expect_status(again, 200);
+    ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
+    char *path = F("/api/v1/organizations/%lld/members/%lld", (long long)s.id, (long long)s.guest.id);
+    expect_status(CALL("DELETE", path, .token = s.owner.access), 204);
+    expect_problem(CALL("POST", ACCEPT, .token = s.guest.access, .json = json, .headers = {key}), "invitation_gone");
+    expect_problem(accept_by(s.guest, token), "invitation_gone");
+    expect_problem(CALL("GET", F("/api/v1/organizations/%lld", (long long)s.id), .token = s.guest.access), "not_found");
+    sql("UPDATE forge.users SET email_verified = true");
+    const char *second = invited(&s, "member"), *other = F("{\"token\":\"%s\"}", second);
+    expect_status(CALL("POST", ACCEPT, .token = s.guest.access, .json = other, .headers = {"Idempotency-Key: two"}),
+                  200);
+    expect_status(CALL("POST", F("/api/v1/organizations/%lld/leave", (long long)s.id), .token = s.guest.access), 204);
+    expect_problem(CALL("POST", ACCEPT, .token = s.guest.access, .json = other, .headers = {"Idempotency-Key: two"}),
+                   "invitation_gone");
+    expect_status(accept_by(s.guest, invited(&s, "member")), 200);
+    sql("DELETE FROM forge.organizations");
+    expect_problem(CALL("POST", ACCEPT, .token = s.guest.access, .json = other, .headers = {"Idempotency-Key: two"}),
+                   "invitation_gone");
+}
+END_TEST
+
 /* The mail is the one place where the token is, and enough to join. */
 START_TEST(accepted_by_mail)
 {
@@ -273,6 +303,7 @@ Suite *suite_invitations(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, sent_and_listed);
     tcase_add_test(all, accepted_once);
+    tcase_add_test(all, accepting_is_repeated_for_members_alone);
     tcase_add_test(all, accepted_by_mail);
     tcase_add_test(all, only_proven_accounts_invite);
     tcase_add_test(all, unproven_address_sees_no_invitations);

@@ -50,7 +50,7 @@ END_TEST
 
 Suite *forge_test_core_accept(void)
 {
-    Suite *suite = suite_create("core/accept");
+    Suite *suite = suite_create("core_accept");
     TCase *tcase = tcase_create("all");
     tcase_add_loop_test(tcase, accept_decides, 0, sizeof(cases) / sizeof(cases[0]));
     tcase_add_test(tcase, codings);

@@ -77,7 +77,7 @@ END_TEST
 
 Suite *forge_test_core_bearer(void)
 {
-    Suite *s = suite_create("core/bearer");
+    Suite *s = suite_create("core_bearer");
     TCase *tc = tcase_create("bearer");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_loop_test(tc, header_rows, 0, sizeof(rows) / sizeof(*rows));

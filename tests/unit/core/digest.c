@@ -132,7 +132,7 @@ END_TEST
 
 Suite *forge_test_core_digest(void)
 {
-    Suite *s = suite_create("core/digest");
+    Suite *s = suite_create("core_digest");
     TCase *tc = tcase_create("digest");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, sha256_vectors);

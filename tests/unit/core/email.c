@@ -253,7 +253,7 @@ END_TEST
 
 Suite *forge_test_core_email(void)
 {
-    Suite *s = suite_create("core/email");
+    Suite *s = suite_create("core_email");
     TCase *tc = tcase_create("email");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, good_addresses);

@@ -63,7 +63,7 @@ END_TEST
 
 Suite *forge_test_core_etag(void)
 {
-    Suite *s = suite_create("core/etag");
+    Suite *s = suite_create("core_etag");
     TCase *tc = tcase_create("tags");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, tags);

@@ -417,8 +417,14 @@ START_TEST(queries)
     ck_assert(forge_core_input_has(in, "flag") && !forge_core_input_bool(in, "flag", true));
     ck_assert_str_eq(forge_core_input_text(in, "ratio"), "0.5");
     faulty_query("count=0", "?count", "out_of_range");
+    faulty_query("count=0.0", "?count", "out_of_range");
+    faulty_query("count=2.5", "?count", "type");
+    faulty_query("count=%2b2.0", "?count", "type");
+    faulty_query("count=2.0%20", "?count", "type");
+    ck_assert_int_eq(forge_core_input_int(pairs_in(FORGE_INPUT_QUERY, "title=x&count=20.0"), "count", 0), 20);
+    ck_assert_int_eq(forge_core_input_int(pairs_in(FORGE_INPUT_QUERY, "title=x&low=-5.00"), "low", 0), -5);
     faulty_query("count=-1", "?count", "out_of_range");
-    faulty_query("count=1e9", "?count", "type");
+    faulty_query("count=1e9", "?count", "out_of_range"); /* a whole number, as in a body */
     faulty_query("count=10+OR+1%3D1", "?count", "type");
     ck_assert_int_eq(forge_core_input_int(pairs_in(FORGE_INPUT_QUERY, "title=a&count="), "count", 7), 7);
     ck_assert_int_eq(forge_core_faults_count(faults), 0);
@@ -462,7 +468,7 @@ static void add_value_tests(TCase *tc)
 
 Suite *forge_test_core_fields(void)
 {
-    Suite *s = suite_create("core/fields");
+    Suite *s = suite_create("core_fields");
     TCase *tc = tcase_create("tables");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, binds_every_type);

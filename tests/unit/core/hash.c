@@ -237,7 +237,7 @@ END_TEST
 
 Suite *forge_test_core_hash(void)
 {
-    Suite *s = suite_create("core/hash");
+    Suite *s = suite_create("core_hash");
     TCase *tc = tcase_create("hash");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, made_and_verified);

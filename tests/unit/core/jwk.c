@@ -354,7 +354,7 @@ END_TEST
 
 Suite *forge_test_core_jwk(void)
 {
-    Suite *s = suite_create("core/jwk");
+    Suite *s = suite_create("core_jwk");
     TCase *tc = tcase_create("jwk");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_set_timeout(tc, 60);

@@ -218,7 +218,7 @@ END_TEST
 
 Suite *forge_test_core_keys(void)
 {
-    Suite *s = suite_create("core/keys");
+    Suite *s = suite_create("core_keys");
     TCase *tc = tcase_create("keys");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, good_secrets);

@@ -470,7 +470,7 @@ END_TEST
 
 Suite *forge_test_core_openapi(void)
 {
-    Suite *s = suite_create("core/openapi");
+    Suite *s = suite_create("core_openapi");
     TCase *tc = tcase_create("document");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, schema_of_an_answer);

@@ -135,7 +135,7 @@ END_TEST
 
 Suite *forge_test_core_page(void)
 {
-    Suite *s = suite_create("core/page");
+    Suite *s = suite_create("core_page");
     TCase *tc = tcase_create("pages");
     tcase_add_checked_fixture(tc, begin, forge_test_end);
     tcase_add_test(tc, without_parameters);

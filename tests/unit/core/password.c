@@ -259,7 +259,7 @@ END_TEST
 
 Suite *forge_test_core_password(void)
 {
-    Suite *s = suite_create("core/password");
+    Suite *s = suite_create("core_password");
     TCase *tc = tcase_create("password");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, accepted);

@@ -385,7 +385,7 @@ END_TEST
 
 Suite *forge_test_core_router(void)
 {
-    Suite *s = suite_create("core/router");
+    Suite *s = suite_create("core_router");
     TCase *tc = tcase_create("routes");
     tcase_add_checked_fixture(tc, begin, forge_test_end);
     tcase_add_test(tc, paths_find_their_rows);

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tables of core_token.c: headers and claims that are wrong, each in one way.
+ * Tables of token.c: headers and claims that are wrong, each in one way.
  */
 #ifndef FORGE_UNIT_CORE_TOKEN_H
 #define FORGE_UNIT_CORE_TOKEN_H
 
-#define NOW    1800000000 /* seconds; the clock of these tests */
-#define HEADER "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}"
-/* The claims of a good token, one macro each, so that a test leaves one out or twists it. */
-#define ISS    "\"iss\":\"https://forge.example\""
-#define AUD    ",\"aud\":\"forge\""
-#define SUB    ",\"sub\":\"42\""
-#define SID    ",\"sid\":\"4711\""
-#define ROLE   ",\"role\":\"student\""
-#define AMR    ",\"amr\":[\"pwd\",\"otp\"]"
-#define IAT    ",\"iat\":1800000000"
-#define NBF    ",\"nbf\":1800000000"
-#define EXP    ",\"exp\":1800000900"
-#define JTI    ",\"jti\":\"j-1\""
-#define CLAIMS "{" ISS AUD SUB SID ROLE AMR IAT NBF EXP JTI "}"
+#include "token_kit.h"
 
 static const char *const bad_headers[] = {
     "{\"typ\":\"at+jwt\"}",

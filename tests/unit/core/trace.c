@@ -102,7 +102,7 @@ END_TEST
 
 Suite *forge_test_core_trace(void)
 {
-    Suite *s = suite_create("core/trace");
+    Suite *s = suite_create("core_trace");
     TCase *tc = tcase_create("ids");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, continues_a_good_one);

@@ -1,45 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tests of core/verified.c: the second look at a token says what the first one said, and no more.
  */
-#include "core/identity/keys.h"
-#include "core/identity/identity.h"
-#include "unit.h"
-#include <apr_strings.h>
+#include "token_kit.h"
 #include <pthread.h>
-
-#define SECRET "Zq8vN2xT7mB4cL9wK1sD6fH3jP5rY0aE"
-#define NOW    1800000000 /* seconds; the clock of these tests */
-
-static const forge_token_rules_t rules = {"https://forge.example", "forge", 900 * APR_USEC_PER_SEC};
-static const forge_who_t ada = {.user_id = 42, .session_id = 4711, .role = FORGE_ROLE_INSTRUCTOR, .amr = "pwd otp"};
-static forge_keys_t *keys;
-static forge_who_t who;
-static const char *why;
-
-static void begin(void)
-{
-    forge_test_begin();
-    keys = forge_core_keys_make(forge_test_pool, SECRET, strlen(SECRET));
-}
-
-static forge_status_t verify_at(const char *token, double seconds)
-{
-    memset(&who, 0, sizeof(who));
-    return forge_core_token_verify(forge_test_pool, keys, &rules,
-                                   &(forge_shown_t){token, (apr_time_t)(seconds * APR_USEC_PER_SEC), 0}, &who, &why);
-}
-
-static void good(const char *token)
-{
-    ck_assert_msg(verify_at(token, NOW) == FORGE_OK, "%s", why);
-    ck_assert_ptr_null(why);
-}
-
-static void bad(const char *token)
-{
-    ck_assert_msg(verify_at(token, NOW) == FORGE_E_INVALID_TOKEN, "accepted: %s", token);
-    ck_assert_int_eq(who.user_id, 0);
-}
 
 START_TEST(seen_before)
 {
@@ -129,7 +92,7 @@ END_TEST
 
 Suite *forge_test_core_verified(void)
 {
-    Suite *s = suite_create("core/verified");
+    Suite *s = suite_create("core_verified");
     TCase *tc = tcase_create("verified");
     tcase_add_checked_fixture(tc, begin, forge_test_end);
     tcase_set_timeout(tc, 60);

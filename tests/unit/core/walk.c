@@ -119,7 +119,7 @@ END_TEST
 
 Suite *forge_test_core_walk(void)
 {
-    Suite *s = suite_create("core/walk");
+    Suite *s = suite_create("core_walk");
     TCase *tc = tcase_create("tables");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, rows_come_in_their_order_with_added_flags);

@@ -121,7 +121,8 @@ START_TEST(older_format)
 {
     forge_live_count(live, FORGE_C_RATE_LIMITED + FORGE_LIMIT_AUTH);
     forge_live_count(live, FORGE_COUNTERS);
-    forge_live_pool_set(live, 8, 3, 2);
+    forge_live_pool_add(live, 5, 2, 2); /* two pools of one child */
+    forge_live_pool_add(live, 3, 1, 0);
     forge_live_query(live, "course_get", 1500);
     const char *text = exposition(false);
     ck_assert_int_eq(strncmp(text, "# HELP forge_http_requests_total ", 33), 0);

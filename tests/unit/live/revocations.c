@@ -318,14 +318,14 @@ START_TEST(a_replaced_database_is_loaded_anew)
 {
     hear(REALM);
     hear(OTHER);
-    forge_live_events_system(live, REALM, "7000:00000001:5");
+    forge_live_events_system(live, REALM, "7000:00000001:5", 1000);
     forge_live_revoke_session(live, REALM, 12, now + apr_time_from_sec(100));
     forge_live_revoke_user(live, REALM, 7, 3, now + apr_time_from_sec(100));
     forge_live_revoke_session(live, OTHER, 12, now + apr_time_from_sec(100));
-    forge_live_events_system(live, REALM, "7000:00000001:5");
+    forge_live_events_system(live, REALM, "7000:00000001:5", 1000);
     ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_REVOKED);
     ck_assert_int_eq(verdict(REALM, 8, 0, 13), FORGE_VERDICT_VALID);
-    forge_live_events_system(live, REALM, "7000:00000002:5");
+    forge_live_events_system(live, REALM, "7000:00000002:5", 2000);
     ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_UNKNOWN);
     ck_assert_int_eq(verdict(REALM, 7, 0, 13), FORGE_VERDICT_UNKNOWN);
     ck_assert_int_eq(verdict(OTHER, 8, 0, 12), FORGE_VERDICT_REVOKED);
@@ -333,6 +333,31 @@ START_TEST(a_replaced_database_is_loaded_anew)
     hear(REALM);
     ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_VALID);
     ck_assert_int_eq(verdict(REALM, 8, 0, 13), FORGE_VERDICT_REVOKED);
+}
+END_TEST
+
+/* Cluster, timeline and start are the same when a machine goes back to a snapshot of itself: its log has become
+ * shorter.
+ */
+START_TEST(a_database_that_went_back_is_loaded_anew)
+{
+    hear(REALM);
+    forge_live_events_system(live, REALM, "7000:00000001:5", 1000);
+    forge_live_events_system(live, REALM, "7000:00000001:5", 5000);
+    forge_live_events_system(live, REALM, "7000:00000001:5", 5000);
+    forge_live_revoke_session(live, REALM, 12, now + apr_time_from_sec(100));
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_REVOKED);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 13), FORGE_VERDICT_VALID);
+    forge_live_events_system(live, REALM, "7000:00000001:5", 4999);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_UNKNOWN);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 13), FORGE_VERDICT_UNKNOWN);
+    hear(REALM);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_VALID);
+    forge_live_events_system(live, REALM, "7000:00000001:5", 5000);
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_VALID);
+    forge_live_events_resign(live, REALM);
+    forge_live_events_system(live, REALM, "7000:00000001:5", 10); /* of a process that listens no more */
+    ck_assert_int_eq(verdict(REALM, 8, 0, 12), FORGE_VERDICT_VALID);
 }
 END_TEST
 
@@ -401,6 +426,7 @@ Suite *forge_test_live_revocations(void)
     tcase_add_test(tc, one_leads);
     tcase_add_test(tc, too_many_realms);
     tcase_add_test(tc, a_replaced_database_is_loaded_anew);
+    tcase_add_test(tc, a_database_that_went_back_is_loaded_anew);
     tcase_add_test(tc, shown);
     tcase_add_test(tc, children_at_once);
     suite_add_tcase(s, tc);

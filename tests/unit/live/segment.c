@@ -78,7 +78,7 @@ static pid_t busy_child(forge_live_t *live)
     pid_t pid = fork();
     if (pid == 0) {
         forge_live_request_begin(live);
-        forge_live_pool_set(live, 5, 2, 1);
+        forge_live_pool_add(live, 5, 2, 1);
         if (write(ready[1], "x", 1) != 1)
             _exit(1);
         for (;;)
@@ -141,7 +141,7 @@ START_TEST(full_table_is_swept_and_shared)
     }
     forge_live_request_begin(live);
     ck_assert_ptr_eq(forge_live_process(live), &processes[FORGE_LIVE_PROCESSES]);
-    forge_live_pool_set(live, 1, 1, 1);
+    forge_live_pool_add(live, 1, 1, 1);
     forge_live_process_sum(live, &sum);
     ck_assert_uint_eq(sum.in_flight, FORGE_LIVE_PROCESSES + 1);
     ck_assert_uint_eq(sum.pool_size, 0);

@@ -72,7 +72,7 @@ static void metrics_step(long i, uint64_t seed)
 {
     static const char *const statements[] = {"user_by_id", "course_get", "course_list", "session_touch"};
     forge_live_request_begin(live);
-    forge_live_pool_set(live, 8, (int)(i & 7), 0);
+    forge_live_pool_add(live, 0, i & 1 ? -1 : 1, 0);
     forge_live_query(live, statements[((uint64_t)i + seed) & 3], i & 0xffff);
     forge_live_count(live, FORGE_C_HASH_TOTAL);
     forge_live_request_end(live, (int)(i & 3), 200 + (int)(i % 300), i & 0xfffff);

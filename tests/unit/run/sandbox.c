@@ -234,6 +234,90 @@ START_TEST(answers_with_empty_and_broken_programs)
 }
 END_TEST
 
+/* --- other languages --- */
+
+static void set_up_languages(void)
+{
+    forge_test_runner_start((const char *const[]){"--languages", "python,c,javascript", NULL});
+}
+
+static forge_run_job_t job_in(const char *language, const char *code)
+{
+    forge_run_job_t job = forge_test_job(code);
+    job.language = (forge_run_bytes_t){language, strlen(language)};
+    job.limits = (forge_run_limits_t)FULL;
+    return job;
+}
+
+/* A language that this machine has is one that forge-runner offers. */
+static bool offered(const char *language, const char *program)
+{
+    bool there = access(program, X_OK) == 0;
+    ck_assert_int_eq(forge_test_has(forge_test_state(forge_test_pool).languages, language), there);
+    return there;
+}
+
+START_TEST(compiles_and_runs_c)
+{
+    const char *args[] = {"a b"};
+    ck_assert(offered("c", "/usr/bin/gcc"));
+    forge_run_job_t job =
+        job_in("c", "#include <stdio.h>\nint main(int n, char **v) { int c = getchar(); printf(\"%d %s "
+                    "%c\\n\", n, v[1], c); return 4; }");
+    job.args = forge_run_args(forge_test_pool, 1, args);
+    job.input = (forge_run_bytes_t){"x", 1};
+    forge_run_result_t r = forge_test_run(forge_test_pool, &job);
+    ck_assert_msg(r.status == FORGE_RUN_RUNTIME_ERROR && r.exit_code == 4, "%.*s", (int)r.errors.len, r.errors.data);
+    ck_assert(forge_test_has(r.output, "2 a b x\n"));
+    job = job_in("c", "int main(void) { return x; }");
+    r = forge_test_run(forge_test_pool, &job);
+    ck_assert_int_eq(r.status, FORGE_RUN_RUNTIME_ERROR);
+    ck_assert(forge_test_has(r.errors, "undeclared"));
+}
+END_TEST
+
+/* Where processes may be started, their sum is what counts. */
+START_TEST(holds_processes_of_c)
+{
+    forge_run_job_t job =
+        job_in("c", "#include <string.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) { for "
+                    "(int i = 0; i < 40; i++) if (!fork()) { memset(malloc(60 << 20), 1, 60 << 20); "
+                    "sleep(50); } sleep(50); }");
+    ck_assert_int_eq(forge_test_run(forge_test_pool, &job).status, FORGE_RUN_MEMORY_LIMIT);
+    job = job_in("c", "#include <unistd.h>\nint main(void) { for (;;) fork(); }");
+    job.limits.cpu_ms = 300;
+    ck_assert_int_eq(forge_test_run(forge_test_pool, &job).status, FORGE_RUN_TIMEOUT);
+    job = job_in("c",
+                 "#include <stdio.h>\n#include <sched.h>\n#include <signal.h>\n#include <sys/socket.h>\n"
+                 "#include <unistd.h>\nint main(void) { printf(\"%d %d %d %d %d\\n\", setsid(), unshare(0x10000000), "
+                 "socket(2, 1, 0), kill(1, 9), access(\"/etc/passwd\", 0)); if (!fork()) { daemon(0, 0); sleep(50); "
+                 "} }");
+    job.limits.wall_ms = 45000; /* less than who stays behind sleeps */
+    forge_run_result_t r = forge_test_run(forge_test_pool, &job);
+    ck_assert_int_eq(r.status, FORGE_RUN_OK);
+    ck_assert_msg(forge_test_has(r.output, "-1 -1 -1 "), "%.*s", (int)r.output.len, r.output.data);
+    ck_assert(forge_test_has(r.output, " -1\n"));
+}
+END_TEST
+
+START_TEST(runs_javascript)
+{
+    if (!offered("javascript", "/usr/bin/node"))
+        return;
+    forge_run_job_t job = job_in("javascript", "console.log(process.argv[2], require('fs').readFileSync(0, 'utf8'))");
+    const char *args[] = {"a b"};
+    job.args = forge_run_args(forge_test_pool, 1, args);
+    job.input = (forge_run_bytes_t){"in", 2};
+    forge_run_result_t r = forge_test_run(forge_test_pool, &job);
+    ck_assert_msg(r.status == FORGE_RUN_OK, "%.*s", (int)r.errors.len, r.errors.data);
+    ck_assert(forge_test_has(r.output, "a b in\n"));
+    job = job_in("javascript", "const kept = []; for (;;) kept.push(Buffer.alloc(1 << 20, 1))");
+    ck_assert_int_eq(forge_test_run(forge_test_pool, &job).status, FORGE_RUN_MEMORY_LIMIT);
+    job = job_in("javascript", "require('net').connect(80, '127.0.0.1').on('error', e => console.log('held', e.code))");
+    ck_assert(forge_test_has(forge_test_run(forge_test_pool, &job).output, "held E"));
+}
+END_TEST
+
 Suite *forge_test_run_sandbox(void)
 {
     Suite *s = suite_create("run_sandbox");
@@ -253,6 +337,14 @@ Suite *forge_test_run_sandbox(void)
     tcase_add_test(tc, hands_over_large_inputs_whole);
     tcase_add_test(tc, leaves_nothing_for_the_next);
     tcase_add_test(tc, answers_with_empty_and_broken_programs);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("languages");
+    tcase_add_unchecked_fixture(tc, set_up_languages, forge_test_runner_stop);
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_set_timeout(tc, 240);
+    tcase_add_test(tc, compiles_and_runs_c);
+    tcase_add_test(tc, holds_processes_of_c);
+    tcase_add_test(tc, runs_javascript);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -65,7 +65,7 @@ static void read_own_account(const forge_actor_t *by)
 static void pass_door(const forge_actor_t *by)
 {
     const forge_who_t who = {.user_id = by->id, .session_id = by->session_id};
-    ck_assert_int_eq(forge_store_door(db, forge_test_pool, &who, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_visitor(db, forge_test_pool, &who, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_count(rows), 1);
 }
 

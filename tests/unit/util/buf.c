@@ -128,7 +128,7 @@ END_TEST
 
 Suite *forge_test_util_buf(void)
 {
-    Suite *s = suite_create("util/buf");
+    Suite *s = suite_create("util_buf");
     TCase *tc = tcase_create("buffer");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, grows_as_needed);

@@ -109,7 +109,7 @@ END_TEST
 
 Suite *forge_test_util_clock(void)
 {
-    Suite *s = suite_create("util/clock");
+    Suite *s = suite_create("util_clock");
     TCase *tc = tcase_create("RFC 3339");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, writes);

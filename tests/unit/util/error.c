@@ -68,7 +68,7 @@ END_TEST
 
 Suite *forge_test_util_error(void)
 {
-    Suite *s = suite_create("util/error");
+    Suite *s = suite_create("util_error");
     TCase *tc = tcase_create("rows");
     tcase_add_test(tc, row_of_a_status);
     tcase_add_test(tc, anything_else_is_internal);

@@ -37,7 +37,7 @@ END_TEST
 
 Suite *forge_test_util_gzip(void)
 {
-    Suite *s = suite_create("util/gzip");
+    Suite *s = suite_create("util_gzip");
     TCase *tc = tcase_create("gzip");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, comes_back_whole);

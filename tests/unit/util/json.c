@@ -535,7 +535,7 @@ static void add_reader_tests(TCase *tc)
 
 Suite *forge_test_util_json(void)
 {
-    Suite *s = suite_create("util/json");
+    Suite *s = suite_create("util_json");
     TCase *tc = tcase_create("reader and writer");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_unchecked_fixture(tc, forge_util_json_init, NULL);

@@ -110,7 +110,7 @@ END_TEST
 
 Suite *forge_test_util_letters(void)
 {
-    Suite *s = suite_create("util/letters");
+    Suite *s = suite_create("util_letters");
     TCase *tc = tcase_create("letters");
     tcase_add_unchecked_fixture(tc, locale_make, locale_remove);
     tcase_add_checked_fixture(tc, setup, teardown);

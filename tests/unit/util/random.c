@@ -32,7 +32,7 @@ END_TEST
 
 Suite *forge_test_util_random(void)
 {
-    Suite *s = suite_create("util/random");
+    Suite *s = suite_create("util_random");
     TCase *tc = tcase_create("getrandom");
     tcase_add_test(tc, fills_anew);
     tcase_add_test(tc, fills_all_and_no_more);

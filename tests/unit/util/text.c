@@ -171,7 +171,7 @@ END_TEST
 
 Suite *forge_test_util_text(void)
 {
-    Suite *s = suite_create("util/text");
+    Suite *s = suite_create("util_text");
     TCase *tc = tcase_create("forms");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, whole_numbers);

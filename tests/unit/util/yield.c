@@ -103,7 +103,7 @@ END_TEST
 
 Suite *forge_test_util_yield(void)
 {
-    Suite *s = suite_create("util/yield");
+    Suite *s = suite_create("util_yield");
     TCase *tc = tcase_create("yield");
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, gives_way_when_others_wait);

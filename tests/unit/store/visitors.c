@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tests of store/doors.c.
+ * Tests of store/identity/visitors.c.
  */
 #include "schema.h"
 #include "store/identity/identity.h"
@@ -8,7 +8,7 @@ static forge_rows_t *rows;
 
 static void begin(void)
 {
-    schema_begin("store_doors");
+    schema_begin("store_visitors");
 }
 
 /* Ada (1) with sessions 1 and 2, Ben (2) with session 3; organisations acme and beta. */
@@ -29,7 +29,7 @@ static void people(void)
 static int seen(apr_int64_t user, apr_int64_t session)
 {
     const forge_who_t who = {.user_id = user, .session_id = session};
-    ck_assert_int_eq(forge_store_door(db, forge_test_pool, &who, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_visitor(db, forge_test_pool, &who, &rows), FORGE_OK);
     return forge_store_rows_count(rows);
 }
 
@@ -73,7 +73,7 @@ END_TEST
 static int renewed(apr_int64_t user, apr_int64_t session, const char *until)
 {
     const forge_who_t who = {.user_id = user, .session_id = session};
-    ck_assert_int_eq(forge_store_door_renew(db, forge_test_pool, &who, until, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_visitor_renew(db, forge_test_pool, &who, until, &rows), FORGE_OK);
     return forge_store_rows_count(rows);
 }
 
@@ -111,16 +111,16 @@ START_TEST(sessions_are_renewed_while_they_live)
 }
 END_TEST
 
-Suite *forge_test_store_doors(void)
+Suite *forge_test_store_visitors(void)
 {
-    Suite *suite = suite_create("store_doors");
-    TCase *doors = tcase_create("doors");
-    tcase_set_timeout(doors, 30);
-    tcase_add_unchecked_fixture(doors, begin, NULL);
-    tcase_add_checked_fixture(doors, schema_setup, forge_test_end);
-    tcase_add_test(doors, names_and_memberships);
-    tcase_add_test(doors, nobody_without_account_and_session);
-    tcase_add_test(doors, sessions_are_renewed_while_they_live);
-    suite_add_tcase(suite, doors);
+    Suite *suite = suite_create("store_visitors");
+    TCase *visitors = tcase_create("visitors");
+    tcase_set_timeout(visitors, 30);
+    tcase_add_unchecked_fixture(visitors, begin, NULL);
+    tcase_add_checked_fixture(visitors, schema_setup, forge_test_end);
+    tcase_add_test(visitors, names_and_memberships);
+    tcase_add_test(visitors, nobody_without_account_and_session);
+    tcase_add_test(visitors, sessions_are_renewed_while_they_live);
+    suite_add_tcase(suite, visitors);
     return suite;
 }
