@@ -322,5 +322,4 @@ static const forge_route_t routes[] = {
 };
 /* clang-format on */
 
-static const forge_tag_t tag = {"exercises", "Exercises, and programs that are judged by their tests."};
-const forge_routes_t forge_api_submissions = FORGE_API_ROUTES(routes, &tag);
+const forge_routes_t forge_api_submissions = FORGE_API_ROUTES(routes, &forge_api_tag_exercises);
