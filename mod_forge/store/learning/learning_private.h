@@ -23,9 +23,9 @@
 /* What is left of that for somebody without an account. */
 #define FORGE_COURSE_OPEN "(c.organization_id IS NULL AND c.status = 'published')"
 
-/* The rule for all callers; administrators see everything. Only statements that change a course use it. PostgreSQL
- * would plan a read anew at each execution, because a plan for one kind of caller costs less than the one that fits
- * them all; so frequent reads have a statement for each kind. */
+/* The rule for all callers; administrators see everything. For statements that change a course or look into one by its
+ * number. PostgreSQL would plan the most frequent reads, of courses themselves, anew at each execution, because a plan
+ * for one kind of caller costs less than the one that fits them all; so these have a statement for each kind. */
 #define FORGE_COURSE_VISIBLE(caller, admin) "(" FORGE_COURSE_KNOWN(caller) " OR " admin "::boolean)"
 
 /* The course of a request as a CTE called course: no row when the caller does not see it. `owned`: its instructor or an
@@ -57,8 +57,8 @@ const char *forge_store_course_admin(const forge_actor_t *by);
 /* What a statement about a course decided, in its column _outcome, as a status; without rows FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_course_judged(const forge_rows_t *rows);
 
-/* Each word of the text, as a prefix; the same blanks as in the generated column. Text without a word is NULL:
- * nothing matches. Quotes and operators cannot get through: plainto_tsquery writes them as plain lexemes, or drops
+/* Each word of the text as a prefix, split at the same blanks as in the generated column. A text without a word is
+ * NULL, which matches nothing. Quotes and operators do no harm: plainto_tsquery writes them as plain lexemes, or drops
  * them. */
 #define FORGE_WORDS(text) \
     "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \

@@ -244,7 +244,8 @@ static void wait_found(void)
 {
     int right = 0;
     for (int i = 0; i < TRIES && right < 30; i++) {
-        right = status_of(courses, NULL) == 200 ? right + 1 : 0;
+        reply_t *reply = CALL("GET", courses, .port = PORT_SECOND, .headers = {"Connection: close"}, .lenient = true);
+        right = reply->status == 200 ? right + 1 : 0;
         if (!right)
             pause_ms(50);
     }
