@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of run/: the client of the sandbox. Code that is not ours runs in forge-runner and nowhere else; this room asks
- * for a run and takes its result. No call waits for a run: a run is a descriptor that an event loop can watch.
+ * Interface of run/: the client of the sandbox. Code that is not ours runs in forge-runner and nowhere else; this room
+ * asks for a run and takes its result. No call waits for a run: a run is a descriptor that an event loop can watch.
  *
  *     forge_run_t *run = forge_run_submit(p, socket, &job, &why);   NULL: no runner, say 503 sandbox_unavailable
  *     … watch forge_run_fd(run) for reading, as long as FORGE_RUN_WAITING …

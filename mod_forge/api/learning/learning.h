@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/learning: what its files share.
+ * Interface of api/learning: what its files share.
  */
 #ifndef FORGE_API_LEARNING_H
 #define FORGE_API_LEARNING_H
