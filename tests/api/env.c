@@ -314,9 +314,12 @@ static int parent_of(const char *pid)
     return after && sscanf(after + 1, " %c %d", &state, &parent) == 2 && state != 'Z' ? parent : 0;
 }
 
-/* The daemon that starts CGI scripts has one thread, like no child that serves under an MPM with threads. */
+/* The daemon that starts CGI scripts has one thread, like no child that serves under an MPM with threads; and so has
+ * forge-runner. */
 static bool serves(const char *pid)
 {
+    if (strncmp(file_read(F("/proc/%s/comm", pid), 0), "forge-runner", 12) == 0)
+        return false;
     char *line = strstr(file_read(F("/proc/%s/status", pid), 0), "\nThreads:");
     return strcmp(env.mpm, "prefork") == 0 || (line && atoi(line + 9) > 1);
 }

@@ -18,8 +18,8 @@ static const forge_stmt_t claim_stmt = {
     "  SET fingerprint = excluded.fingerprint, status = NULL, headers = NULL, body = NULL, created_at = now()"
     "  WHERE k.status IS NULL AND (k.headers->>'until' IS NULL OR (k.headers->>'until')::timestamptz < now()"
     "   OR k.headers->>'owner' = $4::text) OR k.created_at < now() - " FORGE_IDEMPOTENCY_LIFE " RETURNING 1"
-    ") SELECT attempt.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, encode(old.body, "
-    "'hex') AS body"
+    ") SELECT attempt.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers,"
+    " encode(old.body, 'hex') AS body"
     " FROM attempt LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};
 /* Seen by others because it is committed, while its request holds no connection. */
 static const forge_stmt_t mark_stmt = {
