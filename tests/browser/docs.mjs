@@ -1,47 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documentation pages in a real browser: every operation is shown, nothing is refused by the content security policy, nobody else's host
 // is asked for anything, and Swagger UI's Authorize button logs in.
-// Environment: FORGE_BASE, FORGE_USERNAME, FORGE_PASSWORD, FORGE_CHROMIUM.
 import { chromium } from 'playwright-core';
+import { account, check, demo, finish, watched } from './page.mjs';
 
-const { FORGE_BASE: base, FORGE_USERNAME: username, FORGE_PASSWORD: password, FORGE_CHROMIUM: executablePath } = process.env;
+const base = demo.http;
+const { username, password } = account('student');
 const origin = new URL(base).origin;
-const TIMEOUT = 60_000;
-
-let passed = 0;
-let failed = 0;
-
-function check(what, good, seen = '') {
-  if (good) passed += 1;
-  else failed += 1;
-  console.log(`${good ? 'ok  ' : 'FAIL'} ${what}${good || seen === '' ? '' : `: ${seen}`}`);
-}
-
-// What Chromium of a coming version may say about itself on any page; it names no fault of ours.
-const remarks = [
-  [/^\[Deprecation\]/, 'a feature that the bundled pages use will go one day'],
-  [/^\[Intervention\]/, 'the browser did something its own way'],
-  [/^\[Violation\]/, 'something took long, as on a busy machine'],
-];
-const isRemark = (text) => remarks.some(([pattern]) => pattern.test(text));
 
 // Opens a page and writes down everything that should not happen on it.
 async function open(context, path) {
-  const page = await context.newPage();
-  const troubles = [];
-  page.setDefaultTimeout(TIMEOUT);
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type()) && !isRemark(message.text())) troubles.push(`console: ${message.text()}`);
-  });
-  page.on('pageerror', (error) => troubles.push(`script: ${error.message}`));
-  page.on('request', (request) => {
-    const url = request.url();
-    if (!url.startsWith('data:') && !url.startsWith('blob:') && new URL(url).origin !== origin) troubles.push(`foreign request: ${url}`);
-  });
-  page.on('response', (response) => response.status() >= 400 && troubles.push(`${response.status()}: ${response.url()}`));
-  await page.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
-  });
+  const { page, troubles } = await watched(context, base);
   const response = await page.goto(base + path, { waitUntil: 'load' });
   check(`${path} answers 200 with its own policy`, response.status() === 200 && /script-src 'self'/.test(response.headers()['content-security-policy'] ?? ''),
     `${response.status()} ${response.headers()['content-security-policy']}`);
@@ -106,7 +75,7 @@ async function logsIn(context) {
   await close('/docs, logged in,', opened);
 }
 
-const browser = await chromium.launch({ executablePath });
+const browser = await chromium.launch({ executablePath: process.env.FORGE_CHROMIUM });
 try {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const operations = await documented(context);
@@ -118,5 +87,4 @@ try {
 } finally {
   await browser.close();
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 ? 1 : 0;
+finish();

@@ -3,6 +3,7 @@
  * or an administrator changes one, and nobody else gets hidden tests or the solution.
  */
 #include "api/api.h"
+#include "core/learning/learning.h"
 #include "core/wire/wire.h"
 #include "store/learning/learning.h"
 #include "api/shared.h"
@@ -11,6 +12,7 @@
 
 #define DIFFICULTIES "enum:beginner|intermediate|advanced"
 #define TEXT_MAX     65536      /* bytes of a program, an input or an output */
+#define ANSWER_MAX   (64 << 20) /* an exercise with each byte of its tests escaped */
 #define LIMIT_MAX    2147483647 /* whatever a limit counts */
 
 /* clang-format off */
@@ -61,6 +63,8 @@ static const forge_shape_t listed = {"ExerciseEntry", listed_fields};
 
 static const forge_field_t exercise_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = listed_fields},
+    {"instructions_type", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_OPTIONAL, .format = "enum:text/html",
+     .example = "text/html", .help = "of instructions; only with render=html"},
     {"starter_code", FORGE_T_TEXT, .max = TEXT_MAX, .preset = "", .example = "a, b = map(int, input().split())\n",
      .help = "program that learners begin with"},
     {"limits", FORGE_T_OBJECT, .preset = "{}", .fields = limit_fields,
@@ -81,6 +85,14 @@ static const forge_field_t query_fields[] = {
     {.name = NULL},
 };
 static const forge_shape_t query = {.fields = query_fields};
+
+static const forge_field_t render_fields[] = {
+    {"render", FORGE_T_TEXT, .format = "enum:html|markdown", .example = "html",
+     .help = "html: instructions are HTML that is safe to put into a page, without scripts and without the author's "
+             "own HTML"},
+    {.name = NULL},
+};
+static const forge_shape_t render_query = {.fields = render_fields};
 /* clang-format on */
 
 static const forge_status_t create_errors[] = {FORGE_E_FORBIDDEN, FORGE_E_NOT_OWNER, FORGE_E_BAD_REFERENCE, FORGE_OK};
@@ -148,9 +160,33 @@ static forge_status_t exercise_read_one(forge_req_t *q, apr_int64_t id)
     return reply(q, rows);
 }
 
+/* The same members with the instructions as HTML. The tag is made from the bytes, because another release of the
+ * renderer may answer others. */
+static forge_status_t reply_rendered(forge_req_t *q, const forge_rows_t *rows)
+{
+    const char *why, *instructions = forge_store_rows_text(rows, 0, "instructions");
+    forge_buf_t *b = forge_util_buf_make(q->pool, 4096, ANSWER_MAX);
+    forge_store_render_row(b, rows, 0);
+    forge_json_t *answer = forge_util_json_parse(q->pool, b->data, b->len, &why);
+    if (!answer)
+        return FORGE_E_INTERNAL;
+    forge_util_json_put_text(answer, "instructions", forge_core_markdown_html(q->pool, instructions));
+    forge_util_json_put_text(answer, "instructions_type", "text/html");
+    FORGE_TRY(forge_reply_json(q, answer));
+    return forge_reply_etag_bytes(
+        q, forge_store_rows_bool(rows, 0, "_whole") ? forge_store_rows_text(rows, 0, "version") : NULL);
+}
+
 static forge_status_t exercise_get(forge_req_t *q)
 {
-    return exercise_read_one(q, q->ids[0]);
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
+    const char *render = forge_core_input_text(q->query, "render");
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_exercise_get(db, q->pool, &by, q->ids[0], &rows));
+    forge_http_db_done(q);
+    return render && strcmp(render, "html") == 0 ? reply_rendered(q, rows) : reply(q, rows);
 }
 
 static forge_status_t exercise_again(forge_req_t *q)
@@ -192,10 +228,11 @@ static const forge_route_t routes[] = {
      .operation = "exercise_create", .summary = "Create an exercise",
      .description = "For instructors and administrators; in a course, for the instructor of the course and "
          "administrators."},
-    {FORGE_GET, "/exercises/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &exercise,
-     .handle = exercise_get, .operation = "exercise_get", .summary = "Read one exercise",
+    {FORGE_GET, "/exercises/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .query = &render_query,
+     .reply = &exercise, .handle = exercise_get, .operation = "exercise_get", .summary = "Read one exercise",
      .description = "Open to anyone who may see it; others are answered as not found. The solution and hidden tests "
-         "are only for its author, the instructor of its course, and administrators."},
+         "are only for its author, the instructor of its course, and administrators. With render=html the instructions "
+         "are safe HTML."},
     {FORGE_PUT, "/exercises/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &exercise, .reply = &exercise,
      .errors = change_errors, .handle = exercise_update, .operation = "exercise_replace",
      .summary = "Replace an exercise",

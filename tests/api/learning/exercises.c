@@ -217,6 +217,32 @@ START_TEST(what_is_refused)
 }
 END_TEST
 
+/* The author's own HTML is left out, everything else is as without render. */
+START_TEST(instructions_as_html)
+{
+    person_t teacher = person("instructor");
+    const char *path = path_of(made(teacher, "{\"title\":\"T\",\"instructions\":\"# Add\\n\\n**both** <script>alert(1)"
+                                             "</script>\",\"tests\":[{\"name\":\"a\",\"hidden\":true}]}"));
+    for (int i = 0; i < 2; i++) {
+        const char *token = i ? NULL : teacher.access;
+        reply_t *plain = CALL("GET", path, .token = token);
+        reply_t *html = CALL("GET", F("%s?render=html", path), .token = token);
+        expect_status(html, 200);
+        ck_assert(strstr(text_at(html->json, "/instructions"), "<h1>Add</h1>\n<p><strong>both</strong> "));
+        ck_assert(!strstr(text_at(html->json, "/instructions"), "<script>"));
+        ck_assert_str_eq(text_at(html->json, "/instructions_type"), "text/html");
+        ck_assert_str_ne(header(html, "ETag"), header(plain, "ETag"));
+        expect_status(CALL("GET", F("%s?render=html", path), .token = token,
+                           .headers = {F("If-None-Match: %s", header(html, "ETag"))}),
+                      304);
+        json_object_del(html->json, "instructions_type");
+        json_object_set(html->json, "instructions", at(plain->json, "/instructions"));
+        ck_assert(json_equal(html->json, plain->json));
+    }
+    expect_fault(CALL("GET", F("%s?render=pdf", path)), "?render", "enum");
+}
+END_TEST
+
 Suite *suite_exercises(void)
 {
     Suite *suite = suite_create("exercises");
@@ -228,5 +254,6 @@ Suite *suite_exercises(void)
     tcase_add_test(all, a_course_is_for_good);
     tcase_add_test(all, listed_by_filters_and_pages);
     tcase_add_test(all, what_is_refused);
+    tcase_add_test(all, instructions_as_html);
     return suite;
 }

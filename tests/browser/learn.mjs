@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page to learn on in a real browser. A learner registers, reads a lesson, runs code, fails and solves an exercise, and sees progress and an
+// achievement: once with nothing but the keyboard on a wide screen over HTTPS, once by touch on a phone over HTTP. Every view is read by axe.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+import { account, check, demo, finish, watched } from './page.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const mark = Date.now();
+const PASSWORD = 'Nanosecond-11.8in';
+const SECRET = '1000042'; // what the hidden test expects
+const WRONG = 'print(input())';
+const RIGHT = 'print(int(input()) + int(input()))';
+
+// --- what there is to learn ---
+
+async function api(token, method, path, body) {
+  const response = await fetch(`${demo.http}/api/v1${path}`, { method, body: body && JSON.stringify(body),
+    headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) } });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.status === 204 ? null : response.json();
+}
+
+async function prepare(token) {
+  const course = await api(token, 'POST', '/courses', { title: `Sums ${mark}`, description: 'How to add.' });
+  const module = await api(token, 'POST', `/courses/${course.id}/modules`, { title: 'Numbers' });
+  await api(token, 'POST', `/courses/${course.id}/modules/${module.id}/lessons`,
+    { title: 'Reading numbers', content: '# int\n\nUse **int** to read.\n\n<script>document.title = "taken"</script>\n\n[no](javascript:alert(1))' });
+  const exercise = await api(token, 'POST', '/exercises', { course_id: course.id, title: 'Sum of two numbers', difficulty: 'beginner', language: 'python',
+    instructions: 'Read two numbers and print their **sum**.', starter_code: '# your code\n',
+    tests: [{ name: 'small', stdin: '2\n3\n', expected_stdout: '5\n', hidden: false, points: 1 },
+      { name: 'large', stdin: '1000000\n42\n', expected_stdout: `${SECRET}\n`, hidden: true, points: 1 }] });
+  const achievement = await api(token, 'POST', '/achievements',
+    { name: `Adder ${mark}`, points: 5, icon: '➕', rule: { event: 'course_completed', count: 1, course_id: course.id } });
+  return { course, exercise, achievement };
+}
+
+async function tidy(token, { course, achievement }) {
+  await api(token, 'DELETE', `/achievements/${achievement.id}`);
+  await api(token, 'DELETE', `/courses/${course.id}`);
+}
+
+// --- looking at a view ---
+
+// What axe finds, whether the view is wider than the screen, and whether the focus is on its heading.
+async function audit(page, name) {
+  await page.evaluate(axe);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate(() => window.axe.run());
+    check(`${name}, ${colorScheme}: axe finds nothing`, violations.length === 0,
+      violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`).join('; '));
+  }
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  check(`${name}: nothing is wider than the screen`, wider <= 0, wider);
+}
+
+const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
+const says = (page, text) => page.locator('#status').filter({ hasText: text }).waitFor({ state: 'attached' });
+const shows = (page, text) => page.getByText(text).first().waitFor();
+
+async function stored(page) {
+  return page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
+}
+
+// --- by keyboard ---
+
+// The name of what has the focus, also inside the editor.
+const focused = (page) => page.evaluate(() => {
+  let at = document.activeElement;
+  while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  return at.getAttribute('aria-label') ?? at.labels?.[0]?.textContent ?? at.textContent;
+});
+
+async function tabTo(page, name) {
+  for (let i = 0; i < 80; i++) {
+    await page.keyboard.press('Tab');
+    if ((await focused(page)).trim() === name) return;
+  }
+  throw new Error(`no way by Tab to "${name}"`);
+}
+
+async function press(page, name) {
+  await tabTo(page, name);
+  await page.keyboard.press('Enter');
+}
+
+async function write(page, name, text) {
+  await tabTo(page, name);
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(text);
+}
+
+async function registers(page) {
+  await page.goto(`${demo.https}/learn/`);
+  await heading(page, 'Courses');
+  await audit(page, 'courses');
+  await page.keyboard.press('Tab');
+  check('the first stop skips to the content', (await focused(page)) === 'Skip to the content', await focused(page));
+  await press(page, 'Register');
+  await heading(page, 'Register');
+  check('a new view puts the focus on its heading', (await focused(page)) === 'Register', await focused(page));
+  await write(page, 'E-mail address', `ada${mark}@example.org`);
+  await write(page, 'Username', `ada${mark}`);
+  await write(page, 'Password', 'short');
+  await page.keyboard.press('Enter');
+  await page.locator('.alert').waitFor();
+  const note = await page.locator('#field-password-note').textContent();
+  check('a refused password is explained at its field, which gets the focus', note.length > 10 && (await focused(page)) === 'Password', note);
+  await audit(page, 'a refused registration');
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press('Enter');
+  await heading(page, 'Courses');
+  await says(page, `Welcome, ada${mark}.`);
+}
+
+async function keepsCookie(page) {
+  const store = await stored(page);
+  check('over HTTPS no script can read the session', !/eyJ|forge_session/.test(store) && /__Host-forge_csrf/.test(store), store);
+  await page.reload();
+  await page.getByRole('button', { name: 'Log out' }).waitFor();
+  check('and a reload keeps it', true);
+}
+
+async function reads(page, { course }) {
+  await write(page, 'Search', String(mark));
+  await page.keyboard.press('Enter');
+  await shows(page, `Courses with “${mark}”`);
+  await press(page, course.title);
+  await heading(page, course.title);
+  await press(page, 'Enrol');
+  await says(page, `You are enrolled in ${course.title}.`);
+  await shows(page, '0 of 2 done');
+  await audit(page, 'a course');
+  await press(page, 'Reading numbers');
+  await heading(page, 'Reading numbers');
+  await page.locator('.text strong', { hasText: 'int' }).waitFor();
+  check('a lesson is Markdown, without scripts', (await page.locator('main script, main a[href^="javascript"]').count()) === 0 && (await page.title()) === 'Reading numbers · Learn');
+  await audit(page, 'a lesson');
+  await press(page, 'Done, back to the course');
+  await heading(page, course.title);
+  await shows(page, '1 of 2 done');
+  check('a lesson that was read counts', true);
+}
+
+const submit = async (page) => {
+  await page.keyboard.press('Escape'); // then Tab leaves the editor
+  await press(page, 'Submit');
+};
+
+async function solves(page, { course, exercise }) {
+  await press(page, exercise.title);
+  await heading(page, exercise.title);
+  await write(page, 'Your code', WRONG);
+  await page.keyboard.press('Control+Enter');
+  await shows(page, 'but wrote something else than the test expects');
+  check('Ctrl+Enter runs the code with the input of a visible test', (await page.locator('#results pre').first().textContent()) === '2\n');
+  await submit(page);
+  await says(page, 'Not yet. 0 of 2 tests passed, score 0%.');
+  const shown = await page.locator('main').textContent();
+  check('a failed test shows what it expects, a hidden one does not', /small: failedExpected output5/.test(shown) && /large: failed/.test(shown) && !shown.includes(SECRET), shown);
+  await audit(page, 'an exercise with failed tests');
+  await write(page, 'Your code', RIGHT);
+  await submit(page);
+  await says(page, `Solved! 2 of 2 tests passed, score 100%. ➕ New achievement: Adder ${mark}`);
+  check('a right solution is solved and earns the achievement of the course', true);
+  await audit(page, 'a solved exercise');
+  await press(page, 'Go on with the course');
+  await heading(page, course.title);
+  await shows(page, '2 of 2 done');
+  check('the progress bar is full', (await page.locator('progress').evaluate((bar) => bar.value / bar.max)) === 1);
+}
+
+async function leaves(page) {
+  await press(page, 'Achievements');
+  await heading(page, 'Achievements');
+  const card = page.locator('.card.good', { hasText: `Adder ${mark}` });
+  await card.waitFor();
+  check('the achievement says since when', /yours since/.test(await card.textContent()));
+  await audit(page, 'achievements');
+  await press(page, 'Log out');
+  await heading(page, 'Log in');
+  const store = await stored(page);
+  check('a logout leaves nothing behind', store === '[{},{},""]', store);
+  await audit(page, 'the login');
+}
+
+// A refused registration is part of the test.
+async function byKeyboard(browser, things) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
+  const { page, troubles } = await watched(context, demo.https, (status, path) => status === 422 && path === '/api/v1/auth/register');
+  await registers(page);
+  await keepsCookie(page);
+  await reads(page, things);
+  await solves(page, things);
+  await leaves(page);
+  check('the walk by keyboard had no errors, refusals of the policy or foreign requests', troubles.length === 0, troubles.join(' | '));
+  await context.close();
+}
+
+// --- by touch ---
+
+async function visits(page, { course, exercise }) {
+  await page.goto(`${demo.http}/learn/#/courses/${course.id}`);
+  await heading(page, course.title);
+  await page.getByRole('link', { name: 'Log in', exact: true }).tap();
+  await page.getByRole('button', { name: 'Continue as a guest' }).tap();
+  await says(page, 'Welcome, guest.');
+  await page.goto(`${demo.http}/learn/#/courses/${course.id}`);
+  await page.getByRole('link', { name: exercise.title }).tap();
+  await heading(page, exercise.title);
+  await audit(page, 'an exercise on a phone');
+  await page.locator('.editor').tap();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(RIGHT);
+  await page.getByRole('button', { name: 'Run' }).tap();
+  await shows(page, 'and wrote what the test expects');
+  await page.getByRole('button', { name: 'Submit' }).tap();
+  await says(page, 'Solved! 2 of 2 tests passed, score 100%.');
+  check('a guest solves an exercise on a phone', true);
+  await audit(page, 'a solved exercise on a phone');
+}
+
+async function stays(page, { course, exercise }) {
+  await page.getByRole('link', { name: 'Register' }).tap();
+  await page.locator('#field-email').fill(`lin${mark}@example.org`);
+  await page.locator('#field-password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Register' }).tap();
+  await says(page, 'Welcome, ');
+  await page.goto(`${demo.http}/learn/#/courses/${course.id}`);
+  await page.locator('.step.done', { hasText: exercise.title }).waitFor();
+  check('what a guest has solved stays after the registration', true);
+  await audit(page, 'a course on a phone');
+  const store = await stored(page);
+  check('over HTTP tokens are in no storage', !/eyJ/.test(store), store);
+}
+
+const logsIn = async (page) => {
+  await page.locator('#field-name').fill(`lin${mark}@example.org`);
+  await page.locator('#field-password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).tap();
+};
+
+async function returns(page) {
+  await page.reload();
+  await page.getByRole('link', { name: 'Log in', exact: true }).tap();
+  await page.locator('#field-name').fill(`lin${mark}@example.org`);
+  await page.locator('#field-password').fill('wrong');
+  await page.getByRole('button', { name: 'Log in' }).tap();
+  await page.locator('.alert').waitFor();
+  check('a wrong password is answered by a sentence', /^[A-Z].*\.$/.test(await page.locator('.alert').textContent()), await page.locator('.alert').textContent());
+  await audit(page, 'a refused login on a phone');
+  await logsIn(page);
+  await heading(page, 'Courses');
+  await page.getByRole('button', { name: 'Log out' }).waitFor();
+  await audit(page, 'courses on a phone');
+}
+
+// An expired token is renewed unseen. A session that was ended elsewhere leads to the login, and from there back.
+async function outlives(page) {
+  const summary = '**/api/v1/progress/summary';
+  await page.route(summary, (route) => route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"detail":"expired"}' }), { times: 1 });
+  const refresh = page.waitForResponse(`${demo.http}/api/v1/auth/refresh`);
+  await page.getByRole('link', { name: 'Achievements' }).tap();
+  await heading(page, 'Achievements');
+  await page.getByRole('link', { name: 'Courses' }).tap();
+  check('an expired access token is renewed', (await refresh).status() === 200);
+  await heading(page, 'Courses');
+  const other = await api(null, 'POST', '/auth/login', { email: `lin${mark}@example.org`, password: PASSWORD });
+  await api(other.access_token, 'POST', '/auth/logout-all');
+  await page.getByRole('link', { name: 'Achievements' }).tap();
+  await shows(page, 'Please log in to go on.');
+  await logsIn(page);
+  await heading(page, 'Achievements');
+  check('a session that was ended elsewhere leads to the login and back', true);
+}
+
+// Wrong passwords, expired tokens and ended sessions are part of the test.
+async function byTouch(browser, things) {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  const { page, troubles } = await watched(context, demo.http, (status) => status === 401);
+  await visits(page, things);
+  await stays(page, things);
+  await returns(page);
+  await outlives(page);
+  check('the walk on a phone had no errors, refusals of the policy or foreign requests', troubles.length === 0, troubles.join(' | '));
+  await context.close();
+}
+
+const { username, password } = account('instructor');
+const token = (await api(null, 'POST', '/auth/login', { username, password })).access_token;
+const things = await prepare(token);
+const browser = await chromium.launch({ executablePath: process.env.FORGE_CHROMIUM });
+try {
+  for (const walk of [byKeyboard, byTouch]) await walk(browser, things).catch((error) => check(`the walk ${walk.name}`, false, error.message));
+} finally {
+  await browser.close();
+  await tidy(token, things);
+}
+finish();
