@@ -29,7 +29,7 @@ families() {
     case "$1" in
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
-        core/mail) echo "identity" ;;
+        core/mail | core/learning) echo "identity" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;
     esac
@@ -82,6 +82,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$inside" = util/gzip.c ] || wrong "$file includes <$header>: zlib is known to util/gzip.c only" ;;
             liboath/* | oath.h | qrencode.h)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
+            cmark.h)
+                [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             curl/*)

@@ -5,6 +5,9 @@
 #include "core/wire/wire.h"
 #include "store/learning/learning.h"
 #include "api/shared.h"
+#include "learning.h"
+
+#include <string.h>
 
 #define DIFFICULTIES "enum:beginner|intermediate|advanced"
 
@@ -21,13 +24,15 @@ static const forge_field_t course_fields[] = {
      .help = "only members of this organisation see the course; null: everybody sees it"},
     {"status", FORGE_T_TEXT, .format = "enum:published|draft", .preset = "published", .example = "published",
      .help = "only its owner sees a draft"},
+    {"timezone", FORGE_T_TEXT, 0, 1, 64, .format = "line", .preset = "UTC", .example = "Europe/Vienna",
+     .help = "IANA time zone of its dates"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
     {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
     {.name = NULL},
 };
-static const forge_shape_t course = {"Course", course_fields};
+const forge_shape_t forge_api_course = {"Course", course_fields};
 
 static const forge_field_t course_query_fields[] = {
     {"q", FORGE_T_TEXT, 0, 1, 200, .format = "search", .example = "graphs", .help = "words in title or description"},
@@ -51,6 +56,7 @@ static forge_course_in_t course_read(const forge_input_t *in)
         .difficulty = forge_core_input_text(in, "difficulty"),
         .status = forge_core_input_text(in, "status"),
         .organization_id = forge_core_input_text(in, "organization_id"),
+        .timezone = forge_core_input_text(in, "timezone"),
     };
 }
 
@@ -70,6 +76,15 @@ static forge_status_t may_create(forge_req_t *q)
     return FORGE_OK;
 }
 
+/* Only the database knows which zones there are. */
+static forge_status_t blamed(forge_req_t *q, forge_status_t status)
+{
+    if (status == FORGE_E_VALIDATION && strncmp(forge_http_db_constraint(q), "courses_timezone", 16) == 0)
+        return forge_fail_field(q, status, "/timezone", "format",
+                                "must be the name of a time zone such as Europe/Vienna");
+    return status;
+}
+
 static forge_status_t course_create(forge_req_t *q)
 {
     forge_db_t *db;
@@ -78,7 +93,7 @@ static forge_status_t course_create(forge_req_t *q)
     forge_course_in_t in = course_read(q->body);
     FORGE_TRY(may_create(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_create(db, q->pool, &by, &in, &rows));
+    FORGE_TRY(blamed(q, forge_store_course_create(db, q->pool, &by, &in, &rows)));
     return forge_reply_created(q, rows, "/api/v1/courses");
 }
 
@@ -107,13 +122,14 @@ static forge_status_t course_again(forge_req_t *q)
 /* PUT replaces the course; PATCH changes the members that were sent (RFC 7396). */
 static forge_status_t course_update(forge_req_t *q)
 {
-    static const char *const members[] = {"title", "description", "difficulty", "status", "organization_id", NULL};
+    static const char *const members[] = {"title",           "description", "difficulty", "status",
+                                          "organization_id", "timezone",    NULL};
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     const forge_patch_t patch = forge_api_patch(q, members);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows));
+    FORGE_TRY(blamed(q, forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows)));
     return forge_reply_row(q, rows);
 }
 
@@ -129,23 +145,25 @@ static forge_status_t course_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/courses", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC, .list = &forge_store_courses_list,
-     .query = &course_query, .reply = &course, .handle = course_list,
+     .query = &course_query, .reply = &forge_api_course, .handle = course_list,
      .operation = "course_list", .summary = "List courses",
      .description = "Open to anyone. Lists published courses and the caller's own drafts. Courses of an organisation "
          "are listed only for its members."},
-    {FORGE_POST, "/courses", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201, .body = &course,
-     .reply = &course, .errors = create_errors, .handle = course_create, .again = course_again,
+    {FORGE_POST, "/courses", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .success = 201, .body = &forge_api_course,
+     .reply = &forge_api_course, .errors = create_errors, .handle = course_create, .again = course_again,
      .operation = "course_create", .summary = "Create a course",
      .description = "Open to every account except guests; the site may restrict it to instructors. The creator "
          "becomes the course's instructor."},
-    {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &course,
+    {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &forge_api_course,
      .handle = course_get, .operation = "course_get", .summary = "Read one course",
      .description = "Open to anyone who may see the course. Other courses are answered as not found."},
-    {FORGE_PUT, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &course, .reply = &course,
-     .errors = change_errors, .handle = course_update, .operation = "course_replace", .summary = "Replace a course",
+    {FORGE_PUT, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &forge_api_course,
+     .reply = &forge_api_course, .errors = change_errors, .handle = course_update,
+     .operation = "course_replace", .summary = "Replace a course",
      .description = "For its owner and administrators. Members that are not sent get their defaults."},
-    {FORGE_PATCH, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &course, .reply = &course,
-     .errors = change_errors, .handle = course_update, .operation = "course_update", .summary = "Change a course",
+    {FORGE_PATCH, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &forge_api_course,
+     .reply = &forge_api_course, .errors = change_errors, .handle = course_update,
+     .operation = "course_update", .summary = "Change a course",
      .description = "For its owner and administrators. Only the members that are sent change."},
     {FORGE_DELETE, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204, .errors = delete_errors,
      .handle = course_delete, .operation = "course_delete", .summary = "Delete a course",

@@ -24,11 +24,18 @@ static forge_status_t enrollment_create(forge_req_t *q)
     bool already;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_enroll(db, q->pool, &by, q->ids[0], &already, &rows));
+    forge_status_t status = forge_store_enroll(db, q->pool, &by, q->ids[0], &already, &rows);
+    if (status == FORGE_E_PREREQUISITES_UNMET)
+        return forge_fail_detail(q, status,
+                                 apr_pstrcat(q->pool, "courses to complete before this one: ",
+                                             forge_store_rows_text(rows, 0, "_unmet"), NULL));
+    FORGE_TRY(status);
     return already ? forge_reply_again(q, rows)
                    : forge_reply_created(
                          q, rows, apr_pstrcat(q->pool, "/api/v1/courses/", forge_util_itoa(q->pool, q->ids[0]), NULL));
 }
+
+static const forge_status_t create_errors[] = {FORGE_E_PREREQUISITES_UNMET, FORGE_OK};
 
 /* The course must still be there for the caller's eyes. */
 static forge_status_t enrollment_again(forge_req_t *q)
@@ -52,10 +59,13 @@ static forge_status_t enrollment_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
-     .success = 201, .reply = &enrollment, .handle = enrollment_create, .again = enrollment_again,
+     .success = 201, .reply = &enrollment, .errors = create_errors, .handle = enrollment_create,
+     .again = enrollment_again,
      .operation = "enrollment_create", .summary = "Enrol in a course",
      .description = "Enrols the caller. Open to every account, except guests, that can see the course. Repeating the "
-         "call changes nothing."},
+         "call changes nothing. Its prerequisites must be completed before: those that the caller may see, that have "
+         "something published to complete and are not the caller's own. The owner of the course and administrators are "
+         "not asked for them."},
     {FORGE_DELETE, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .success = 204, .handle = enrollment_delete,
      .operation = "enrollment_delete", .summary = "Leave a course",
      .description = "Ends the caller's own enrolment. A caller who is not enrolled gets the same answer, if they can "

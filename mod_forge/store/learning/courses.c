@@ -7,11 +7,6 @@
 
 /* clang-format off */
 
-/* The members of SPEC 6; the table is called c in every statement here. */
-#define COURSE \
-    "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.version," \
-    " c.created_at, c.updated_at"
-
 /* May the caller put a course into organisation `org`? */
 #define MAY_JOIN(org, caller, admin) \
     "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS (" \
@@ -40,7 +35,7 @@ static const forge_list_order_t orders[] = {
     {"title", "c.title, c.id", "(c.title, c.id) > ($%d::text, $%d::bigint)", "title"},
     {NULL, NULL, NULL, NULL}};
 
-#define LISTED "SELECT " COURSE " FROM forge.courses c WHERE "
+#define LISTED "SELECT " FORGE_COURSE " FROM forge.courses c WHERE "
 #define COUNTED "SELECT count(*) FROM forge.courses c WHERE "
 
 const forge_list_t forge_store_courses_list = {
@@ -54,12 +49,14 @@ static const forge_stmt_t course_get = {"course_get", ONE " AND " FORGE_COURSE_K
 static const forge_stmt_t course_get_open = {"course_get_open", ONE " AND " FORGE_COURSE_OPEN};
 static const forge_stmt_t course_get_all = {"course_get_all", ONE};
 
-/* $1 caller, $2 administrator, $3 title, $4 description, $5 difficulty, $6 status, $7 organisation. */
+/* $1 caller, $2 administrator, $3 title, $4 description, $5 difficulty, $6 status, $7 organisation,
+ * $8 time zone. */
 static const forge_stmt_t course_create = {
     "course_create",
-    "INSERT INTO forge.courses AS c (title, description, difficulty, status, organization_id, instructor_id) "
-    "SELECT $3, coalesce($4, ''), coalesce($5, 'beginner'), coalesce($6, 'published'), $7::bigint, $1::bigint "
-    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " COURSE};
+    "INSERT INTO forge.courses AS c (title, description, difficulty, status, organization_id, instructor_id, timezone) "
+    "SELECT $3, coalesce($4, ''), coalesce($5, 'beginner'), coalesce($6, 'published'), $7::bigint, $1::bigint,"
+    " coalesce($8, 'UTC') "
+    "WHERE $7::bigint IS NULL OR " MAY_JOIN("$7", "$1", "$2") " RETURNING " FORGE_COURSE};
 
 /* The row is locked before it is judged, so that verdict and change speak of the same version. No row: unknown, or
  * hidden from the caller. $1 caller, $2 administrator, $3 course, $4 versions, $5 patch. */
@@ -79,8 +76,8 @@ static const forge_stmt_t course_update = {
     "changed AS ("
     " UPDATE forge.courses c SET title = m.title, description = coalesce(m.description, ''),"
     "  difficulty = coalesce(m.difficulty, 'beginner'), status = coalesce(m.status, 'published'),"
-    "  organization_id = m.organization_id"
-    " FROM merged m JOIN verdict v ON v.id = m.id WHERE c.id = m.id AND v.outcome = 'ok' RETURNING " COURSE ") "
+    "  organization_id = m.organization_id, timezone = coalesce(m.timezone, 'UTC')"
+    " FROM merged m JOIN verdict v ON v.id = m.id WHERE c.id = m.id AND v.outcome = 'ok' RETURNING " FORGE_COURSE ") "
     "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id"};
 
 static const forge_stmt_t course_delete = {
@@ -98,25 +95,26 @@ static const forge_stmt_t course_delete = {
 
 /* clang-format on */
 
-/* The caller's id and rights as the first two parameters of every statement; an anonymous caller is NULL. */
-static const char *caller(apr_pool_t *p, const forge_actor_t *by)
+const char *forge_store_course_caller(apr_pool_t *p, const forge_actor_t *by)
 {
     return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
 }
 
-static const char *admin(const forge_actor_t *by)
+const char *forge_store_course_admin(const forge_actor_t *by)
 {
     return by->admin ? "t" : "f";
 }
 
-/* What the statement decided, as a status. */
-static forge_status_t judged(const forge_rows_t *rows)
+forge_status_t forge_store_course_judged(const forge_rows_t *rows)
 {
     static const forge_outcome_t outcomes[] = {
         {"ok", FORGE_OK},
         {"not_owner", FORGE_E_NOT_OWNER},
         {"stale", FORGE_E_PRECONDITION_FAILED},
         {"bad_reference", FORGE_E_BAD_REFERENCE},
+        {"not_enrolled", FORGE_E_NOT_ENROLLED},
+        {"cycle", FORGE_E_PREREQUISITE_CYCLE},
+        {"unmet", FORGE_E_PREREQUISITES_UNMET},
         {NULL, FORGE_OK},
     };
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
@@ -135,7 +133,7 @@ forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge
     const char *course = forge_util_itoa(p, id);
     const bool known = by->id > 0 && !by->admin;
     const forge_stmt_t *stmt = by->admin ? &course_get_all : known ? &course_get : &course_get_open;
-    const forge_args_t args = known ? FORGE_ARGS(course, caller(p, by)) : FORGE_ARGS(course);
+    const forge_args_t args = known ? FORGE_ARGS(course, forge_store_course_caller(p, by)) : FORGE_ARGS(course);
     FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
@@ -143,8 +141,9 @@ forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge
 forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const forge_course_in_t *in, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), in->title, in->description, in->difficulty,
-                                         in->status, in->organization_id);
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), in->title, in->description,
+                   in->difficulty, in->status, in->organization_id, in->timezone);
     forge_status_t status = forge_store_run(db, p, &course_create, args, rows);
     /* The account behind a token that is still good was deleted. */
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "courses_instructor_id_fkey") == 0)
@@ -156,17 +155,18 @@ forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const fo
 forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                          const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args =
-        FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), patch->if_version, patch->members);
+    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
+                                         forge_util_itoa(p, id), patch->if_version, patch->members);
     FORGE_TRY(forge_store_run(db, p, &course_update, args, rows));
-    return judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                          const char *if_version)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &course_delete, args, &rows));
-    return judged(rows);
+    return forge_store_course_judged(rows);
 }

@@ -5,19 +5,29 @@
 
 /* clang-format off */
 
+/* Courses that the caller has still to complete: a prerequisite that they do not see, that is their own, or that has
+ * nothing to complete, holds nobody up. */
+#define UNMET \
+    "SELECT c.id FROM forge.prerequisites r JOIN forge.courses c ON c.id = r.prerequisite_id" \
+    " WHERE r.course_id = $3::bigint AND " FORGE_COURSE_KNOWN("$1") " AND c.instructor_id <> $1::bigint" \
+    "  AND (EXISTS (" FORGE_LESSONS_OPEN("", "c.id") ") OR EXISTS (" FORGE_EXERCISES_OPEN("", "c.id") "))" \
+    "  AND NOT EXISTS (SELECT FROM forge.course_completions d WHERE d.course_id = c.id AND d.user_id = $1::bigint)"
+
+/* $1 caller, $2 administrator, $3 course, $4 ip, $5 request id. */
 static const forge_stmt_t enroll = {
     "enroll",
-    "WITH course AS (SELECT c.id FROM forge.courses c WHERE c.id = $3::bigint"
-    " AND " FORGE_COURSE_VISIBLE("$1", "$2") "), "
+    "WITH " FORGE_COURSE_SEEN ", "
+    "unmet AS (SELECT n.id FROM (" UNMET ") n WHERE NOT (SELECT k.owned FROM course k)), "
     "made AS ("
-    " INSERT INTO forge.enrollments AS e (course_id, user_id) SELECT id, $1::bigint FROM course ON CONFLICT DO NOTHING"
-    " RETURNING e.*), "
+    " INSERT INTO forge.enrollments AS e (course_id, user_id) SELECT k.id, $1::bigint FROM course k"
+    " WHERE NOT EXISTS (SELECT FROM unmet) ON CONFLICT DO NOTHING RETURNING e.*), "
     FORGE_AUDIT("SELECT 'enrollment.created', $1::bigint, $1::bigint, $4::inet, $5,"
                 " jsonb_build_object('course_id', course_id) FROM made")
-    " SELECT c.id AS course_id, $1::bigint AS user_id, coalesce(m.enrolled_at, e.enrolled_at) AS enrolled_at,"
-    " 'enrollment' AS _id,"
-    "  m.user_id IS NULL AS _already, " FORGE_AUDITED
-    " FROM course c LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = c.id AND e.user_id ="
+    " SELECT k.id AS course_id, $1::bigint AS user_id, coalesce(m.enrolled_at, e.enrolled_at) AS enrolled_at,"
+    " 'enrollment' AS _id, m.user_id IS NULL AS _already,"
+    " CASE WHEN e.user_id IS NULL THEN (SELECT string_agg(n.id::text, ', ' ORDER BY n.id) FROM unmet n) END AS _unmet, "
+    FORGE_AUDITED
+    " FROM course k LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = k.id AND e.user_id ="
     " $1::bigint"};
 
 /* Somebody who is enrolled can leave, even if the course was closed to them meanwhile. */
@@ -52,6 +62,8 @@ forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_act
         FORGE_TRY(status);
         if (forge_store_rows_count(*rows) == 0)
             return FORGE_E_NOT_FOUND;
+        if (forge_store_rows_text(*rows, 0, "_unmet"))
+            return FORGE_E_PREREQUISITES_UNMET;
         *already = forge_store_rows_bool(*rows, 0, "_already");
         if (forge_store_rows_text(*rows, 0, "enrolled_at"))
             return FORGE_OK;

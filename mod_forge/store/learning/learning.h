@@ -9,7 +9,7 @@
 /* --- courses.c: rows have the members of SPEC 6 --- */
 
 typedef struct forge_course_in_t {
-    const char *title, *description, *difficulty, *status, *organization_id; /* NULL: the default */
+    const char *title, *description, *difficulty, *status, *organization_id, *timezone; /* NULL: the default */
 } forge_course_in_t;
 /* The list by kind of caller; all have the same filters and orders. */
 extern const forge_list_t forge_store_courses_list; /* of an account; base args: the caller's id */
@@ -18,7 +18,8 @@ extern const forge_list_t forge_store_courses_all;  /* of a platform administrat
 const forge_list_t *forge_store_courses_seen(const forge_actor_t *by);
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                       forge_rows_t **rows);
-/* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. */
+/* FORGE_E_BAD_REFERENCE: no such organisation, or the caller is not a member of it. FORGE_E_VALIDATION by constraint
+ * courses_timezone_…: no time zone. */
 forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const forge_course_in_t *in, forge_rows_t **rows);
 /* One statement decides and changes: FORGE_E_NOT_FOUND (or not visible), FORGE_E_NOT_OWNER,
@@ -28,6 +29,67 @@ forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const fo
 /* if_version: as in forge_patch_t. */
 forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                          const char *if_version);
+
+/* --- modules.c, lessons.c: what a course is made of. Rows have the members of SPEC 6; FORGE_E_NOT_FOUND where the
+ * caller sees no such course, module or lesson, FORGE_E_NOT_OWNER where they do not own the course. --- */
+
+typedef struct forge_module_in_t {
+    const char *title, *position, *published; /* NULL: the default; the end */
+} forge_module_in_t;
+extern const forge_list_t forge_store_modules_list; /* base args: caller, administrator, course */
+forge_status_t forge_store_module_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
+                                      forge_rows_t **rows);
+forge_status_t forge_store_module_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
+                                         const forge_module_in_t *in, forge_rows_t **rows);
+/* ids: course and module. FORGE_E_PRECONDITION_FAILED. */
+forge_status_t forge_store_module_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], const forge_patch_t *patch, forge_rows_t **rows);
+/* With its lessons. */
+forge_status_t forge_store_module_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], const char *if_version);
+
+typedef struct forge_lesson_in_t {
+    const char *title, *content, *position, *published; /* NULL: the default; the end */
+} forge_lesson_in_t;
+/* Without their content. Base args: caller, administrator, course, module. */
+extern const forge_list_t forge_store_lessons_list;
+/* ids: course and lesson. FORGE_E_NOT_ENROLLED: it is there, but for those who are enrolled. */
+forge_status_t forge_store_lesson_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
+                                      forge_rows_t **rows);
+/* ids: course and module. */
+forge_status_t forge_store_lesson_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], const forge_lesson_in_t *in, forge_rows_t **rows);
+/* ids: course and lesson. FORGE_E_PRECONDITION_FAILED; FORGE_E_BAD_REFERENCE: the course has no such module. */
+forge_status_t forge_store_lesson_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], const forge_patch_t *patch, forge_rows_t **rows);
+forge_status_t forge_store_lesson_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], const char *if_version);
+
+/* --- prerequisites.c --- */
+
+/* Rows: course_ids, _version. Only those that the caller sees are named. */
+forge_status_t forge_store_prerequisites_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                             forge_rows_t **rows);
+typedef struct forge_prerequisites_in_t {
+    const char *course_ids; /* a PostgreSQL array */
+    const char *if_version; /* as in forge_patch_t */
+} forge_prerequisites_in_t;
+/* Replaces them. FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED, FORGE_E_BAD_REFERENCE (not a course
+ * that the caller sees), FORGE_E_PREREQUISITE_CYCLE. */
+forge_status_t forge_store_prerequisites_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                             const forge_prerequisites_in_t *in, forge_rows_t **rows);
+/* All courses to complete before this one, each after its own prerequisites. Base args: caller, administrator, course.
+ */
+extern const forge_list_t forge_store_path_list;
+
+/* --- students.c --- */
+
+extern const forge_list_t forge_store_students_list; /* for the owner; base args: caller, administrator, course */
+extern const forge_list_t forge_store_course_progress_list; /* of all for the owner, else one's own; the same args */
+/* `accounts`: a JSON array of {ord, user_id} and {ord, email, email_key}. Rows: results. FORGE_E_NOT_FOUND,
+ * FORGE_E_NOT_OWNER. */
+forge_status_t forge_store_students_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           const char *accounts, forge_rows_t **rows);
 
 /* --- achievements.c --- */
 
@@ -49,7 +111,8 @@ forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, con
 /* --- enrollments.c --- */
 
 /* Rows: course_id, user_id, enrolled_at. *already: it was so before. FORGE_E_NOT_FOUND: no course that the caller sees.
- */
+ * FORGE_E_PREREQUISITES_UNMET: rows say in _unmet which courses come first; neither its owner nor administrators are
+ * asked for them. */
 forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
                                   bool *already, forge_rows_t **rows);
 /* Also when the caller was not enrolled, as long as the course can be seen. */

@@ -7,6 +7,11 @@
 #include "learning.h"
 #include "store/engine/store_private.h"
 
+/* The members of SPEC 6; the table is called c in every statement here. */
+#define FORGE_COURSE \
+    "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.timezone, c.version," \
+    " c.created_at, c.updated_at"
+
 /* Which courses (called c) somebody with an account sees: of no organisation, and of their own organisations, what is
  * published and their own drafts. Somebody who has left an organisation sees nothing of it any more, not even what they
  * made. The sub-select runs once a statement, not once a row, so that the order's index drives the scan. */
@@ -22,5 +27,34 @@
  * would plan a read anew at each execution, because a plan for one kind of caller costs less than the one that fits
  * them all; so frequent reads have a statement for each kind. */
 #define FORGE_COURSE_VISIBLE(caller, admin) "(" FORGE_COURSE_KNOWN(caller) " OR " admin "::boolean)"
+
+/* The course of a request as a CTE called course: no row when the caller does not see it. `owned`: its instructor or an
+ * administrator asks. Whoever changes what a course is made of holds its row first, so that two writers of one course
+ * wait for each other and never block each other. $1 caller, $2 administrator, $3 course. */
+#define FORGE_COURSE_OWNED(caller, admin) \
+    "(coalesce(c.instructor_id = " caller "::bigint, false) OR " admin "::boolean)"
+/* clang-format off */
+#define FORGE_COURSE_CTE(lock) \
+    "course AS (SELECT c.id, c.organization_id, c.version, " FORGE_COURSE_OWNED("$1", "$2") " AS owned" \
+    " FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") lock ")"
+/* clang-format on */
+#define FORGE_COURSE_SEEN FORGE_COURSE_CTE("")
+#define FORGE_COURSE_HELD FORGE_COURSE_CTE(" FOR NO KEY UPDATE")
+
+/* What a course (called c) has to complete: its published lessons and exercises. `columns` are those of the lessons (l)
+ * or of the exercises (x). */
+#define FORGE_LESSONS_OPEN(columns, course) \
+    "SELECT " columns " FROM forge.lessons l JOIN forge.modules lm ON lm.id = l.module_id" \
+    " WHERE l.course_id = " course " AND l.published AND lm.published"
+#define FORGE_EXERCISES_OPEN(columns, course) \
+    "SELECT " columns " FROM forge.exercises x WHERE x.course_id = " course " AND x.published"
+
+/* --- parameters and verdicts that all of them share: courses.c --- */
+
+/* The caller's id and rights as the first two parameters of a statement; an anonymous caller is NULL. */
+const char *forge_store_course_caller(apr_pool_t *p, const forge_actor_t *by);
+const char *forge_store_course_admin(const forge_actor_t *by);
+/* What a statement about a course decided, in its column _outcome, as a status; without rows FORGE_E_NOT_FOUND. */
+forge_status_t forge_store_course_judged(const forge_rows_t *rows);
 
 #endif

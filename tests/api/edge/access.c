@@ -122,7 +122,10 @@ static void restore(void)
 {
     sql("SET session_replication_role = replica");
     sql("DELETE FROM forge.invitations");
+    sql("DELETE FROM forge.learners");
     sql("DELETE FROM forge.enrollments");
+    sql("DELETE FROM forge.lessons");
+    sql("DELETE FROM forge.modules");
     sql("DELETE FROM forge.memberships");
     sql("DELETE FROM forge.courses");
     sql("DELETE FROM forge.organizations");
@@ -144,6 +147,10 @@ static void restore(void)
             i == 0   ? F("%d, 'published'", OWN)
             : i == 1 ? "NULL, 'published'"
                      : "NULL, 'draft'");
+    sql("INSERT INTO forge.modules (id, course_id, title, position) OVERRIDING SYSTEM VALUE SELECT id, id, 'M', 1 FROM "
+        "forge.courses");
+    sql("INSERT INTO forge.lessons (id, course_id, module_id, title, position) OVERRIDING SYSTEM VALUE SELECT id, id, "
+        "id, 'L', 1 FROM forge.courses");
     sql("INSERT INTO forge.invitations (id, organization_id, email, email_key, role, sha256) OVERRIDING SYSTEM VALUE "
         "VALUES"
         " (%d, %d, 'a@example.org', 'a@example.org', 'member', sha256('known token')),"
@@ -188,7 +195,7 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%lld", (long long)(says(row, "owner") ? second.id : member.id));
     if (strcmp(segment, "invitations") == 0)
         return F("%d", says(row, "owner") ? OWNER_INVITATION : PLAIN_INVITATION);
-    if (strcmp(segment, "courses") == 0)
+    if (strcmp(segment, "courses") == 0 || strcmp(segment, "modules") == 0 || strcmp(segment, "lessons") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
     if (strcmp(segment, "achievements") == 0)
         return achievement_of(mine ? caller : subject);
@@ -270,6 +277,11 @@ static void situation_make(const row_t *row, int kind)
     restore();
     if (says(row, "empty"))
         sql("DELETE FROM forge.courses");
+    if (says(row, "hidden"))
+        sql("UPDATE forge.modules SET published = false");
+    if (says(row, "enrolled") && people[kind].email)
+        sql("INSERT INTO forge.enrollments (course_id, user_id) SELECT id, %lld FROM forge.courses",
+            (long long)people[kind].id);
     if (says(row, "mine") && people[kind].email)
         sql("UPDATE forge.invitations SET email_key = '%s' WHERE id = %d", people[kind].email, PLAIN_INVITATION);
 }

@@ -23,13 +23,13 @@ START_TEST(create_and_read)
     ck_assert_int_eq(int_at(made->json, "/version"), 1);
     ck_assert(json_is_null(at(made->json, "/organization_id")));
     static const char *const members[] = {
-        "/id",      "/title",      "/description", "/difficulty", "/instructor_id", "/organization_id", "/status",
-        "/version", "/created_at", "/updated_at",  NULL};
+        "/id",     "/title",   "/description", "/difficulty", "/instructor_id", "/organization_id",
+        "/status", "/version", "/created_at",  "/updated_at", "/timezone",      NULL};
     reply_t *read = CALL("GET", path_of(id));
     expect_status(read, 200);
     for (const char *const *member = members; *member; member++)
         ck_assert(json_equal(at(read->json, *member), at(made->json, *member)));
-    ck_assert_uint_eq(json_object_size(read->json), 10);
+    ck_assert_uint_eq(json_object_size(read->json), 11);
     ck_assert_ptr_nonnull(header(made, "ETag"));
     ck_assert_str_eq(header(read, "ETag"), header(made, "ETag"));
 }
@@ -62,6 +62,26 @@ START_TEST(presets_and_bounds)
     reply =
         CALL("POST", "/api/v1/courses", .token = teacher.access, .json = "{\"title\":\"T\",\"organization_id\":12345}");
     ck_assert_msg(reply->status == 422 || reply->status == 404, "%d", reply->status);
+}
+END_TEST
+
+START_TEST(a_course_has_a_time_zone)
+{
+    person_t teacher = person("instructor");
+    reply_t *made = CALL("POST", "/api/v1/courses", .token = teacher.access,
+                         .json = "{\"title\":\"T\",\"timezone\":\"Europe/Vienna\"}");
+    expect_status(made, 201);
+    ck_assert_str_eq(text_at(made->json, "/timezone"), "Europe/Vienna");
+    char *path = path_of(int_at(made->json, "/id"));
+    static const char *const bad[] = {"Middle/Earth", "<+03>-3"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        char *json = F("{\"title\":\"T\",\"timezone\":\"%s\"}", bad[i]);
+        expect_fault(CALL("POST", "/api/v1/courses", .token = teacher.access, .json = json), "/timezone", "format");
+        expect_fault(CALL("PATCH", path, .token = teacher.access, .json = json), "/timezone", "format");
+    }
+    expect_status(CALL("PATCH", path, .token = teacher.access, .json = "{\"timezone\":\"Asia/Kathmandu\"}"), 200);
+    reply_t *put = CALL("PUT", path, .token = teacher.access, .json = "{\"title\":\"T\"}");
+    ck_assert_str_eq(text_at(put->json, "/timezone"), "UTC");
 }
 END_TEST
 
@@ -272,6 +292,7 @@ Suite *suite_courses(void)
     tcase_add_test(one, put_replaces_patch_merges);
     tcase_add_test(one, parallel_changes_all_count);
     TCase *rights = case_make(suite, "rights");
+    tcase_add_test(rights, a_course_has_a_time_zone);
     tcase_add_test(rights, any_account_creates);
     tcase_add_test(rights, only_owner_and_admin_change);
     tcase_add_test(rights, drafts_are_the_owners);

@@ -40,7 +40,12 @@ static const char belongings[] =
     " (1, 'else@example.org', 'else@example.org', sha256('2'));"
     "INSERT INTO forge.invitations (organization_id, email, email_key, invited_by, sha256) VALUES (2, "
     "'by@example.org', 'by@example.org', 3, sha256('3'));"
-    "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 3)";
+    "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 3);"
+    "INSERT INTO forge.assignments (course_id, title) VALUES (1, 'a');"
+    "INSERT INTO forge.assignment_submissions (assignment_id, user_id, content) VALUES (1, 3, 'mine');"
+    "INSERT INTO forge.exercises (course_id, author_id, title) VALUES (1, 1, 'e');"
+    "INSERT INTO forge.exercise_submissions (exercise_id, user_id, code) VALUES (1, 3, 'mine');"
+    "INSERT INTO forge.progress (user_id, exercise_id, status) VALUES (3, 1, 'in_progress')";
 static const char belongings_left[] =
     "SELECT concat_ws(' ', (SELECT count(*) FROM forge.mfa_factors), (SELECT count(*) FROM "
     "forge.mfa_backup_codes), (SELECT string_agg(subject, ',') FROM"
