@@ -12,17 +12,10 @@
     "EXISTS (SELECT FROM forge.organizations o WHERE o.id = " org "::bigint AND (" admin "::boolean OR EXISTS (" \
     "SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = " caller "::bigint)))"
 
-/* Each word of the text as a prefix, split at the same blanks as in the generated column. A text without a word is
- * NULL, which matches nothing. Quotes and operators do no harm: plainto_tsquery writes them as plain lexemes, or drops
- * them. */
-#define WORDS(text) \
-    "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \
-    " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
-
 /* q stands twice, so that the planner multiplies its guess. A single prefix is guessed to be so common that a walk
  * along the order's index looks cheaper than the GIN index; for a rare word that walk visits every course. */
 static const forge_list_filter_t filters[] = {
-    {"q", "c.search @@ " WORDS("$%d") " AND c.search @@ " WORDS("$%d")},
+    {"q", "c.search @@ " FORGE_WORDS("$%d") " AND c.search @@ " FORGE_WORDS("$%d")},
     {"difficulty", "c.difficulty = $%d"},
     {"instructor_id", "c.instructor_id = $%d::bigint"},
     {"organization_id", "c.organization_id = $%d::bigint"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Interface of store/learning: courses, who takes them, and achievements (SPEC 6, 8).
+ * Interface of store/learning: courses, who takes them, exercises, progress and achievements (SPEC 6, 7, 8).
  */
 #ifndef FORGE_STORE_LEARNING_H
 #define FORGE_STORE_LEARNING_H
@@ -95,14 +95,16 @@ forge_status_t forge_store_students_enroll(forge_db_t *db, apr_pool_t *p, const 
 
 typedef struct forge_achievement_in_t {
     const char *name, *description, *points, *icon;
+    const char *rule; /* JSON {event, count, course_id}, or NULL */
 } forge_achievement_in_t;
 extern const forge_list_t forge_store_achievements_list; /* no base args */
 forge_status_t forge_store_achievement_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
-/* It belongs to the caller. FORGE_E_NAME_TAKEN */
+/* It belongs to the caller. FORGE_E_NAME_TAKEN; FORGE_E_BAD_REFERENCE: the caller sees no such course as its rule
+ * names. */
 forge_status_t forge_store_achievement_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                               const forge_achievement_in_t *in, forge_rows_t **rows);
 /* By who made it, or an administrator: FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER, FORGE_E_PRECONDITION_FAILED;
- * FORGE_E_NAME_TAKEN */
+ * FORGE_E_NAME_TAKEN, FORGE_E_BAD_REFERENCE */
 forge_status_t forge_store_achievement_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                               const forge_patch_t *patch, forge_rows_t **rows);
 forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -121,5 +123,76 @@ forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_a
  * enrolled. */
 forge_status_t forge_store_enrolled(forge_db_t *db, apr_pool_t *p, const forge_who_t *by, apr_int64_t course_id,
                                     bool *enrolled);
+
+/* --- exercises.c --- */
+
+/* The list by kind of caller, as with courses. Rows leave out starter_code, solution, tests and limits. */
+extern const forge_list_t forge_store_exercises_list; /* of an account; base args: the caller's id */
+extern const forge_list_t forge_store_exercises_open; /* of somebody without an account; no base args */
+extern const forge_list_t forge_store_exercises_all;  /* of a platform administrator; no base args */
+const forge_list_t *forge_store_exercises_seen(const forge_actor_t *by);
+/* The author, the instructor of its course and administrators get all of it; others neither the solution nor hidden
+ * tests. FORGE_E_NOT_FOUND also when the caller does not see it. */
+forge_status_t forge_store_exercise_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                        forge_rows_t **rows);
+/* members: JSON object as of a PUT. An exercise of a course is made by the course's instructor or an administrator
+ * (FORGE_E_NOT_OWNER), one of no course by those who teach (FORGE_E_FORBIDDEN). FORGE_E_BAD_REFERENCE: the caller sees
+ * no such course. */
+forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, bool teaches,
+                                           const char *members, forge_rows_t **rows);
+/* By its author, the instructor of its course, or an administrator: FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER,
+ * FORGE_E_PRECONDITION_FAILED. */
+forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           const forge_patch_t *patch, forge_rows_t **rows);
+forge_status_t forge_store_exercise_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           const char *if_version);
+/* All that running it needs, whoever sees it: id, course_id, language, tests (hidden ones too), limits, version,
+ * _own (may the caller see the hidden tests). FORGE_E_NOT_FOUND also when the caller does not see it. */
+forge_status_t forge_store_exercise_to_run(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           forge_rows_t **rows);
+
+/* --- judged.c: what was judged, with the progress, completions and awards that it earns, in one statement --- */
+
+typedef struct forge_judged_t {
+    const char *code;    /* what was submitted; judging again leaves it out */
+    bool passed;         /* all tests */
+    int score;           /* per cent of the points, 0..100; 100 when all passed */
+    const char *results; /* JSON array [{name, passed, …}] in the order of the tests */
+    apr_int64_t version; /* of the exercise whose tests were run */
+} forge_judged_t;
+/* A new submission of the caller. Row: id, exercise_id, user_id, status, passed, score, results, exercise_version,
+ * created_at, judged_at. FORGE_E_NOT_FOUND: the exercise is gone; FORGE_E_INVALID_TOKEN: the account is. */
+forge_status_t forge_store_submission_judged(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             apr_int64_t exercise_id, const forge_judged_t *judged,
+                                             forge_rows_t **rows);
+/* One that was there, judged again: the best score stays in progress. Row as above. FORGE_E_NOT_FOUND. */
+forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
+                                               const forge_judged_t *judged, forge_rows_t **rows);
+
+/* --- progress.c --- */
+
+typedef struct forge_progress_in_t {
+    const char *lesson_id, *exercise_id; /* one of them */
+    const char *status, *score;          /* NULL: as it is; a new one is in_progress, without a score */
+    bool data_sent;
+    const char *data; /* JSON of the client's own; NULL takes it away */
+} forge_progress_in_t;
+extern const forge_list_t forge_store_progress_list; /* one's own; base args: the caller's id */
+/* Made, or changed by the rules: completed and the best score stay. Completions and awards come with it. Row: id,
+ * course_id, lesson_id, exercise_id, status, score, data, completed_at, version, created_at, updated_at.
+ * FORGE_E_BAD_REFERENCE: the caller sees no such lesson or exercise. */
+forge_status_t forge_store_progress_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                        const forge_progress_in_t *in, forge_rows_t **rows);
+/* Row: courses (JSON), completed_exercises, points, streak_days. */
+forge_status_t forge_store_progress_summary(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                            forge_rows_t **rows);
+
+/* --- awards.c --- */
+
+extern const forge_list_t forge_store_awards_list; /* of an account; base args: its id */
+/* By hand. Row: achievement_id, user_id, awarded_by, awarded_at. *already: it was so before. FORGE_E_NOT_FOUND: no such
+ * achievement; FORGE_E_BAD_REFERENCE: no such account, or not an active one. */
+forge_status_t forge_store_award(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t achievement_id,
+                                 apr_int64_t user_id, bool *already, forge_rows_t **rows);
 
 #endif

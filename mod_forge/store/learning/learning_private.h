@@ -57,4 +57,23 @@ const char *forge_store_course_admin(const forge_actor_t *by);
 /* What a statement about a course decided, in its column _outcome, as a status; without rows FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_course_judged(const forge_rows_t *rows);
 
+/* Each word of the text as a prefix, split at the same blanks as in the generated column. A text without a word is
+ * NULL, which matches nothing. Quotes and operators do no harm: plainto_tsquery writes them as plain lexemes, or drops
+ * them. */
+#define FORGE_WORDS(text) \
+    "(nullif(replace(plainto_tsquery('simple', translate(forge.fold(" text "), '-_./:@', '      '))::text," \
+    " ''' & ''', ''':* & '''), '') || ':*')::tsquery"
+
+/* Exercises are called e, the course of one c. Whose one is: its author's, and the instructor's of its course. */
+#define FORGE_EXERCISES "forge.exercises e LEFT JOIN forge.courses c ON c.id = e.course_id"
+#define FORGE_EXERCISE_OWN(caller) \
+    "coalesce(e.author_id = " caller "::bigint OR c.instructor_id = " caller "::bigint, false)"
+
+/* Which of them a known account sees: those of no course and of courses that it sees, when they are published or its
+ * own. Somebody without an account, and every caller at once, as with courses. */
+#define FORGE_EXERCISE_KNOWN(caller) \
+    "((e.course_id IS NULL OR " FORGE_COURSE_KNOWN(caller) ") AND (e.published OR " FORGE_EXERCISE_OWN(caller) "))"
+#define FORGE_EXERCISE_OPEN                   "((e.course_id IS NULL OR " FORGE_COURSE_OPEN ") AND e.published)"
+#define FORGE_EXERCISE_VISIBLE(caller, admin) "(" FORGE_EXERCISE_KNOWN(caller) " OR " admin "::boolean)"
+
 #endif

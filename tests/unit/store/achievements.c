@@ -36,7 +36,7 @@ static const char *column(const char *name)
 
 static forge_status_t create(const char *name, const char *points)
 {
-    const forge_achievement_in_t in = {name, NULL, points, NULL};
+    const forge_achievement_in_t in = {.name = name, .points = points};
     return forge_store_achievement_create(db, forge_test_pool, by(MAKER), &in, &rows);
 }
 
@@ -48,7 +48,7 @@ static forge_status_t update(apr_int64_t id, const char *members, const char *if
 
 START_TEST(created_and_read)
 {
-    const forge_achievement_in_t in = {"Rocket", "Fly.", "250", "🚀🇺🇳"};
+    const forge_achievement_in_t in = {"Rocket", "Fly.", "250", "🚀🇺🇳", NULL};
     ck_assert_int_eq(forge_store_achievement_create(db, forge_test_pool, by(MAKER), &in, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_achievement_get(db, forge_test_pool, 1, &rows), FORGE_OK);
     ck_assert_str_eq(column("name"), "Rocket");
@@ -80,7 +80,7 @@ START_TEST(bounds)
     ck_assert_int_eq(create("A", "2147483648"), FORGE_E_VALIDATION);
     ck_assert_int_eq(create("A", "many"), FORGE_E_VALIDATION);
     ck_assert_int_eq(create("", NULL), FORGE_E_VALIDATION);
-    const forge_achievement_in_t icon = {"A", NULL, NULL, apr_psprintf(forge_test_pool, "%065d", 0)};
+    const forge_achievement_in_t icon = {"A", NULL, NULL, apr_psprintf(forge_test_pool, "%065d", 0), NULL};
     ck_assert_int_eq(forge_store_achievement_create(db, forge_test_pool, by(MAKER), &icon, &rows), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "achievements_icon_form");
 }
@@ -125,7 +125,7 @@ START_TEST(changed_by_the_maker_or_an_administrator)
     ck_assert_int_eq(forge_store_achievement_update(db, forge_test_pool, by(MAKER), 1, &patch, &rows),
                      FORGE_E_NOT_OWNER);
     ck_assert_int_eq(forge_store_achievement_delete(db, forge_test_pool, by(ROOT), 1, NULL), FORGE_OK);
-    const forge_achievement_in_t in = {"Nobody's", NULL, NULL, NULL};
+    const forge_achievement_in_t in = {"Nobody's", NULL, NULL, NULL, NULL};
     ck_assert_int_eq(forge_store_achievement_create(db, forge_test_pool, by(99), &in, &rows), FORGE_E_INVALID_TOKEN);
 }
 END_TEST

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Exercises: the list, and statements that find, judge and change one in a round trip. Who may not see hidden tests and
+ * the solution never gets them out of the database.
+ */
+#include "learning_private.h"
+#include <string.h>
+
+/* clang-format off */
+
+/* The members of SPEC 7; the table is called e in every statement here. */
+#define NAMED \
+    "e.id, e.course_id, e.author_id, e.title, e.instructions, e.difficulty, e.language, e.points, e.published," \
+    " e.version, e.created_at, e.updated_at"
+#define WHOLE NAMED ", e.starter_code, e.limits, e.solution, e.tests"
+#define SHOWN \
+    NAMED ", e.starter_code, e.limits, (SELECT coalesce(jsonb_agg(t.test ORDER BY t.n), '[]')" \
+    " FROM jsonb_array_elements(e.tests) WITH ORDINALITY t(test, n) WHERE NOT (t.test ->> 'hidden')::boolean) AS tests"
+
+/* As the CHECKs want them: every test with all of its members, whole numbers without a point ("1.0" is one). */
+#define TESTS(of) \
+    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name', 'stdin', coalesce(t.test ->> 'stdin', '')," \
+    "  'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
+    "  'hidden', coalesce((t.test ->> 'hidden')::boolean, false)," \
+    "  'points', coalesce((t.test ->> 'points')::numeric::integer, 1)) ORDER BY t.n), '[]')" \
+    " FROM jsonb_array_elements(coalesce(" of ", '[]')) WITH ORDINALITY t(test, n))"
+#define LIMITS(of) \
+    "(SELECT coalesce(jsonb_object_agg(l.key, (l.value #>> '{}')::numeric::bigint), '{}')" \
+    " FROM jsonb_each(coalesce(" of ", '{}')) l WHERE jsonb_typeof(l.value) = 'number')"
+
+/* q stands twice for the planner's sake, as with courses. */
+static const forge_list_filter_t filters[] = {
+    {"q", "e.search @@ " FORGE_WORDS("$%d") " AND e.search @@ " FORGE_WORDS("$%d")},
+    {"difficulty", "e.difficulty = $%d"},
+    {"course_id", "e.course_id = $%d::bigint"},
+    {NULL, NULL}};
+
+static const forge_list_order_t orders[] = {{"id", "e.id", "e.id > $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
+
+#define LISTED "SELECT " NAMED " FROM " FORGE_EXERCISES " WHERE "
+#define COUNTED "SELECT count(*) FROM " FORGE_EXERCISES " WHERE "
+
+const forge_list_t forge_store_exercises_list = {
+    "exercise_list", LISTED FORGE_EXERCISE_KNOWN("$1"), COUNTED FORGE_EXERCISE_KNOWN("$1"), 1, filters, orders};
+const forge_list_t forge_store_exercises_open = {
+    "exercise_list_open", LISTED FORGE_EXERCISE_OPEN, COUNTED FORGE_EXERCISE_OPEN, 0, filters, orders};
+const forge_list_t forge_store_exercises_all = {"exercise_list_all", LISTED "true", COUNTED "true", 0, filters, orders};
+
+static const forge_stmt_t exercise_get = {
+    "exercise_get",
+    "SELECT " SHOWN ", " FORGE_EXERCISE_OWN("$2") " AS _own FROM " FORGE_EXERCISES " WHERE e.id = $1::bigint AND "
+    FORGE_EXERCISE_KNOWN("$2")};
+static const forge_stmt_t exercise_get_open = {
+    "exercise_get_open",
+    "SELECT " SHOWN " FROM " FORGE_EXERCISES " WHERE e.id = $1::bigint AND " FORGE_EXERCISE_OPEN};
+static const forge_stmt_t exercise_get_all = {
+    "exercise_get_all", "SELECT " WHOLE " FROM forge.exercises e WHERE e.id = $1::bigint"};
+/* Asked once the first has said that it is the caller's own, and again here: an instructor may have lost the course. */
+static const forge_stmt_t exercise_get_own = {
+    "exercise_get_own",
+    "SELECT " WHOLE " FROM " FORGE_EXERCISES " WHERE e.id = $1::bigint AND " FORGE_EXERCISE_KNOWN("$2") " AND "
+    FORGE_EXERCISE_OWN("$2")};
+
+/* $1 caller, $2 administrator. */
+static const forge_stmt_t exercise_to_run = {
+    "exercise_to_run",
+    "SELECT e.id, e.course_id, e.language, e.tests, e.limits, e.version, " FORGE_EXERCISE_OWN("$1") " OR $2::boolean"
+    " AS _own FROM " FORGE_EXERCISES " WHERE e.id = $3::bigint AND " FORGE_EXERCISE_VISIBLE("$1", "$2")};
+
+/* $1 caller, $2 administrator, $3 members, $4 whether the caller teaches. */
+static const forge_stmt_t exercise_create = {
+    "exercise_create",
+    "WITH new AS (SELECT n.* FROM jsonb_populate_record(NULL::forge.exercises, $3::jsonb - 'id') n), "
+    "place AS ("
+    " SELECT c.id, c.instructor_id = $1::bigint OR $2::boolean AS own FROM new n JOIN forge.courses c ON c.id ="
+    " n.course_id WHERE " FORGE_COURSE_VISIBLE("$1", "$2") "), "
+    "verdict AS ("
+    " SELECT CASE"
+    "  WHEN n.course_id IS NULL THEN CASE WHEN $4::boolean THEN 'ok' ELSE 'forbidden' END"
+    "  WHEN p.id IS NULL THEN 'bad_reference'"
+    "  WHEN NOT p.own THEN 'not_owner'"
+    "  ELSE 'ok' END AS outcome FROM new n LEFT JOIN place p ON true), "
+    "made AS ("
+    " INSERT INTO forge.exercises AS e (course_id, author_id, title, instructions, difficulty, language, starter_code,"
+    "  solution, tests, limits, published)"
+    " SELECT n.course_id, $1::bigint, n.title, coalesce(n.instructions, ''), coalesce(n.difficulty, 'beginner'),"
+    "  coalesce(n.language, 'python'), coalesce(n.starter_code, ''), n.solution, " TESTS("n.tests") ", "
+    LIMITS("n.limits") ", coalesce(n.published, true)"
+    " FROM new n, verdict v WHERE v.outcome = 'ok' RETURNING " WHOLE ") "
+    "SELECT e.*, v.outcome AS _outcome FROM verdict v LEFT JOIN made e ON true"};
+
+/* $1 caller, $2 administrator, $3 exercise, $4 versions: whoever owns it or an administrator may change it. The row is
+ * locked before it is judged, so that verdict and change speak of the same version. */
+#define FOUND(lock) \
+    "found AS (SELECT e, " FORGE_EXERCISE_OWN("$1") " OR $2::boolean AS own FROM " FORGE_EXERCISES \
+    " WHERE e.id = $3::bigint AND " FORGE_EXERCISE_VISIBLE("$1", "$2") " FOR " lock " OF e)"
+#define VERDICT \
+    "CASE WHEN NOT f.own THEN 'not_owner'" \
+    " WHEN NOT ($4::text IS NULL OR (f.e).version = ANY ($4::bigint[])) THEN 'stale' ELSE 'ok' END AS outcome"
+
+/* And $5 patch. */
+static const forge_stmt_t exercise_update = {
+    "exercise_update",
+    "WITH " FOUND("NO KEY UPDATE") ", "
+    "merged AS (SELECT w.*, " VERDICT " FROM found f, " FORGE_PATCHED("f.e", "$5") " w), "
+    "changed AS ("
+    " UPDATE forge.exercises e SET course_id = m.course_id, title = m.title,"
+    "  instructions = coalesce(m.instructions, ''), difficulty = coalesce(m.difficulty, 'beginner'),"
+    "  language = coalesce(m.language, 'python'), starter_code = coalesce(m.starter_code, ''), solution = m.solution,"
+    "  tests = " TESTS("m.tests") ", limits = " LIMITS("m.limits") ", published = coalesce(m.published, true)"
+    " FROM merged m WHERE e.id = m.id AND m.outcome = 'ok' RETURNING " WHOLE ") "
+    "SELECT e.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed e ON e.id = m.id"};
+
+static const forge_stmt_t exercise_delete = {
+    "exercise_delete",
+    "WITH " FOUND("UPDATE") ", "
+    "verdict AS (SELECT (f.e).id, " VERDICT " FROM found f), "
+    "gone AS (DELETE FROM forge.exercises e USING verdict v WHERE e.id = v.id AND v.outcome = 'ok') "
+    "SELECT outcome AS _outcome FROM verdict"};
+
+/* clang-format on */
+
+/* The caller's id and rights as the first two parameters; an anonymous caller is NULL. */
+static const char *caller(apr_pool_t *p, const forge_actor_t *by)
+{
+    return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
+}
+
+static const char *admin(const forge_actor_t *by)
+{
+    return by->admin ? "t" : "f";
+}
+
+/* What the statement decided, as a status. */
+static forge_status_t judged(const forge_rows_t *rows)
+{
+    static const forge_outcome_t outcomes[] = {
+        {"ok", FORGE_OK},
+        {"not_owner", FORGE_E_NOT_OWNER},
+        {"stale", FORGE_E_PRECONDITION_FAILED},
+        {"forbidden", FORGE_E_FORBIDDEN},
+        {"bad_reference", FORGE_E_BAD_REFERENCE},
+        {NULL, FORGE_OK},
+    };
+    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
+}
+
+const forge_list_t *forge_store_exercises_seen(const forge_actor_t *by)
+{
+    if (by->admin)
+        return &forge_store_exercises_all;
+    return by->id > 0 ? &forge_store_exercises_list : &forge_store_exercises_open;
+}
+
+/* As others see it first; whose own it is asks once more for all of it. */
+forge_status_t forge_store_exercise_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                        forge_rows_t **rows)
+{
+    const char *exercise = forge_util_itoa(p, id);
+    const bool known = by->id > 0 && !by->admin;
+    const forge_stmt_t *stmt = by->admin ? &exercise_get_all : known ? &exercise_get : &exercise_get_open;
+    const forge_args_t args = known ? FORGE_ARGS(exercise, caller(p, by)) : FORGE_ARGS(exercise);
+    FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
+    if (known && forge_store_rows_count(*rows) && forge_store_rows_bool(*rows, 0, "_own"))
+        FORGE_TRY(forge_store_run(db, p, &exercise_get_own, args, rows));
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_exercise_to_run(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           forge_rows_t **rows)
+{
+    FORGE_TRY(
+        forge_store_run(db, p, &exercise_to_run, FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id)), rows));
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, bool teaches,
+                                           const char *members, forge_rows_t **rows)
+{
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), members, teaches ? "t" : "f");
+    forge_status_t status = forge_store_run(db, p, &exercise_create, args, rows);
+    /* The account behind a token that is still good was deleted. */
+    if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "exercises_author_id_fkey") == 0)
+        return FORGE_E_INVALID_TOKEN;
+    FORGE_TRY(status);
+    return judged(*rows);
+}
+
+forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           const forge_patch_t *patch, forge_rows_t **rows)
+{
+    const forge_args_t args =
+        FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), patch->if_version, patch->members);
+    FORGE_TRY(forge_store_run(db, p, &exercise_update, args, rows));
+    return judged(*rows);
+}
+
+forge_status_t forge_store_exercise_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                           const char *if_version)
+{
+    forge_rows_t *rows;
+    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
+    FORGE_TRY(forge_store_run(db, p, &exercise_delete, args, &rows));
+    return judged(rows);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Judged submissions: each function is one statement that writes the submission and its progress. What that earns,
+ * completed courses and achievements, the triggers of forge.progress write with it (migration 0020).
+ */
+#include "learning_private.h"
+#include <string.h>
+
+/* clang-format off */
+
+#define SUBMISSION \
+    "s.id, s.exercise_id, s.user_id, s.status, s.passed, s.score, s.results, s.exercise_version, s.created_at," \
+    " s.judged_at"
+
+/* The trigger monotone keeps what is better than this. */
+#define PROGRESS \
+    "reached AS (" \
+    " INSERT INTO forge.progress AS p (user_id, exercise_id, status, score)" \
+    " SELECT s.user_id, s.exercise_id, CASE WHEN s.passed THEN 'completed' ELSE 'in_progress' END, s.score FROM judged s" \
+    " ON CONFLICT (user_id, exercise_id) WHERE exercise_id IS NOT NULL" \
+    " DO UPDATE SET status = excluded.status, score = excluded.score)"
+
+/* $1 caller, $2 exercise, $3 code, $4 passed, $5 score, $6 results, $7 version of the exercise. */
+static const forge_stmt_t submission_judged = {
+    "submission_judged",
+    "WITH judged AS ("
+    " INSERT INTO forge.exercise_submissions (user_id, exercise_id, code, status, passed, score, results,"
+    "  exercise_version, judged_at)"
+    " VALUES ($1::bigint, $2::bigint, $3, 'done', $4::boolean, $5::integer, $6::jsonb, $7::bigint, now())"
+    " RETURNING *), " PROGRESS
+    " SELECT " SUBMISSION " FROM judged s"};
+
+/* $1 submission, $2 passed, $3 score, $4 results, $5 version of the exercise. */
+static const forge_stmt_t submission_rejudged = {
+    "submission_rejudged",
+    "WITH judged AS ("
+    " UPDATE forge.exercise_submissions SET status = 'done', passed = $2::boolean, score = $3::integer,"
+    "  results = $4::jsonb, exercise_version = $5::bigint, judged_at = now() WHERE id = $1::bigint RETURNING *), " PROGRESS
+    " SELECT " SUBMISSION " FROM judged s"};
+
+/* clang-format on */
+
+forge_status_t forge_store_submission_judged(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             apr_int64_t exercise_id, const forge_judged_t *judged, forge_rows_t **rows)
+{
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, exercise_id), judged->code,
+                                         judged->passed ? "t" : "f", forge_util_itoa(p, judged->score), judged->results,
+                                         forge_util_itoa(p, judged->version));
+    forge_status_t status = forge_store_run(db, p, &submission_judged, args, rows);
+    /* The exercise or the account went away while the program ran. */
+    if (status == FORGE_E_BAD_REFERENCE)
+        return strstr(forge_store_constraint(db), "user_id") ? FORGE_E_INVALID_TOKEN : FORGE_E_NOT_FOUND;
+    return status;
+}
+
+forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
+                                               const forge_judged_t *judged, forge_rows_t **rows)
+{
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, id), judged->passed ? "t" : "f", forge_util_itoa(p, judged->score),
+                   judged->results, forge_util_itoa(p, judged->version));
+    FORGE_TRY(forge_store_run(db, p, &submission_rejudged, args, rows));
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
