@@ -181,8 +181,9 @@ enum {
         << 18, /* a list that "Accept: application/x-ndjson" gets whole, one element a line, whatever the paging says */
     FORGE_R_HASHES = 1 << 19, /* its handler hashes the passwords of the body, if there are any: then it is called when
                                 it is this request's turn (http/queue.c) */
-    FORGE_R_OPEN = 1 << 20    /* who asks changes nothing: no credential is needed, and one that is not good counts as
+    FORGE_R_OPEN = 1 << 20,   /* who asks changes nothing: no credential is needed, and one that is not good counts as
                                 none. A GET does not even look at them */
+    FORGE_R_BUNDLE = 1 << 25  /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
 };
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
