@@ -23,6 +23,8 @@ extern const forge_tag_t forge_api_tag_auth;
 extern const forge_tag_t forge_api_tag_users;
 extern const forge_tag_t forge_api_tag_organizations;
 extern const forge_tag_t forge_api_tag_courses;
+extern const forge_tag_t forge_api_tag_exercises;
+extern const forge_tag_t forge_api_tag_achievements;
 
 /* --- mail.c --- */
 

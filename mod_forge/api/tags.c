@@ -9,3 +9,6 @@ const forge_tag_t forge_api_tag_users = {
     "users", "Accounts: the caller's own profile, administration of accounts, and paths for older clients."};
 const forge_tag_t forge_api_tag_organizations = {"organizations", "Organisations, their members and invitations."};
 const forge_tag_t forge_api_tag_courses = {"courses", "The catalogue of courses, and enrolment in them."};
+const forge_tag_t forge_api_tag_exercises = {"exercises",
+                                             "What learners solve by a program, and what they have submitted."};
+const forge_tag_t forge_api_tag_achievements = {"achievements", "What learners can earn, and who was awarded what."};

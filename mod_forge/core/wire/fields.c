@@ -9,8 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define ITEMS              1000 /* items of an array whose field names no bound */
-#define POINTER_NAME_BYTES 128  /* a member name of the client's own is shown up to this length */
+#define ITEMS              1000       /* items of an array whose field names no bound */
+#define POINTER_NAME_BYTES 128        /* a member name of the client's own is shown up to this length */
+#define MEMBERS_BYTES      (64 << 20) /* of what was read already: ForgeMaxBody is its bound */
 
 struct forge_input_t {
     const forge_field_t *fields;
@@ -472,6 +473,8 @@ static void put_slot(forge_json_t *members, const forge_field_t *field, const sl
         forge_util_json_put_bool(members, field->name, slot->b);
     else if (slot->state == SET && field->type == FORGE_T_INT)
         forge_util_json_put_int(members, field->name, slot->n);
+    else if (slot->state == SET && (field->type == FORGE_T_ARRAY || field->type == FORGE_T_OBJECT))
+        forge_util_json_put_copy(members, field->name, slot->json);
     else if (slot->state == SET && slot->text)
         forge_util_json_put_text(members, field->name, slot->text);
 }
@@ -485,7 +488,7 @@ const char *forge_core_input_members(apr_pool_t *p, const forge_input_t *in, con
         if (i >= 0)
             put_slot(members, &field, &in->slots[i], whole);
     }
-    forge_buf_t *b = forge_util_buf_make(p, 256, 256 * 1024);
+    forge_buf_t *b = forge_util_buf_make(p, 256, MEMBERS_BYTES);
     forge_util_json_write(b, members);
     return apr_pstrmemdup(p, b->data, b->len);
 }

@@ -44,7 +44,8 @@ static const forge_stmt_t achievement_create = {
     " SELECT $1, coalesce($2, ''), coalesce($3::integer, 0), $4, $5::bigint, r.of ->> 'event', " COUNT("r.of") ","
     "  " COURSE("r.of") " FROM rule r, verdict v WHERE v.good"
     " ON CONFLICT (name) DO NOTHING RETURNING " ACHIEVEMENT ") "
-    "SELECT a.*, CASE WHEN NOT v.good THEN 'bad_reference' WHEN a.id IS NULL THEN 'name_taken' ELSE 'ok' END AS _outcome"
+    "SELECT a.*, CASE WHEN NOT v.good THEN 'bad_reference' WHEN a.id IS NULL THEN 'name_taken' ELSE 'ok' END"
+    " AS _outcome"
     " FROM verdict v LEFT JOIN made a ON true"};
 
 /* $1 caller, $2 administrator, $3 achievement, $4 versions: the maker or an administrator may change it. The row is
@@ -72,7 +73,8 @@ static const forge_stmt_t achievement_update = {
 
 static const forge_stmt_t achievement_delete = {
     "achievement_delete",
-    "WITH verdict AS (SELECT a.id, " VERDICT("a") OUTCOME " FROM forge.achievements a WHERE a.id = $3::bigint FOR UPDATE), "
+    "WITH verdict AS (SELECT a.id, " VERDICT("a") OUTCOME " FROM forge.achievements a"
+    " WHERE a.id = $3::bigint FOR UPDATE), "
     "gone AS (DELETE FROM forge.achievements a USING verdict v WHERE a.id = v.id AND v.outcome = 'ok') "
     "SELECT outcome AS _outcome FROM verdict"};
 

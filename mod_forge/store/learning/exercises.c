@@ -11,7 +11,7 @@
 #define NAMED \
     "e.id, e.course_id, e.author_id, e.title, e.instructions, e.difficulty, e.language, e.points, e.published," \
     " e.version, e.created_at, e.updated_at"
-#define WHOLE NAMED ", e.starter_code, e.limits, e.solution, e.tests"
+#define WHOLE NAMED ", e.starter_code, e.limits, e.solution, e.tests, true AS _whole"
 #define SHOWN \
     NAMED ", e.starter_code, e.limits, (SELECT coalesce(jsonb_agg(t.test ORDER BY t.n), '[]')" \
     " FROM jsonb_array_elements(e.tests) WITH ORDINALITY t(test, n) WHERE NOT (t.test ->> 'hidden')::boolean) AS tests"
@@ -108,17 +108,6 @@ static const forge_stmt_t exercise_delete = {
 
 /* clang-format on */
 
-/* The caller's id and rights as the first two parameters; an anonymous caller is NULL. */
-static const char *caller(apr_pool_t *p, const forge_actor_t *by)
-{
-    return by->id > 0 ? forge_util_itoa(p, by->id) : NULL;
-}
-
-static const char *admin(const forge_actor_t *by)
-{
-    return by->admin ? "t" : "f";
-}
-
 /* What the statement decided, as a status. */
 static forge_status_t judged(const forge_rows_t *rows)
 {
@@ -147,7 +136,7 @@ forge_status_t forge_store_exercise_get(forge_db_t *db, apr_pool_t *p, const for
     const char *exercise = forge_util_itoa(p, id);
     const bool known = by->id > 0 && !by->admin;
     const forge_stmt_t *stmt = by->admin ? &exercise_get_all : known ? &exercise_get : &exercise_get_open;
-    const forge_args_t args = known ? FORGE_ARGS(exercise, caller(p, by)) : FORGE_ARGS(exercise);
+    const forge_args_t args = known ? FORGE_ARGS(exercise, forge_store_course_caller(p, by)) : FORGE_ARGS(exercise);
     FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
     if (known && forge_store_rows_count(*rows) && forge_store_rows_bool(*rows, 0, "_own"))
         FORGE_TRY(forge_store_run(db, p, &exercise_get_own, args, rows));
@@ -157,15 +146,17 @@ forge_status_t forge_store_exercise_get(forge_db_t *db, apr_pool_t *p, const for
 forge_status_t forge_store_exercise_to_run(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                            forge_rows_t **rows)
 {
-    FORGE_TRY(
-        forge_store_run(db, p, &exercise_to_run, FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id)), rows));
+    FORGE_TRY(forge_store_run(
+        db, p, &exercise_to_run,
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, bool teaches,
                                            const char *members, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), members, teaches ? "t" : "f");
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), members, teaches ? "t" : "f");
     forge_status_t status = forge_store_run(db, p, &exercise_create, args, rows);
     /* The account behind a token that is still good was deleted. */
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "exercises_author_id_fkey") == 0)
@@ -177,8 +168,8 @@ forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const 
 forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                            const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args =
-        FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), patch->if_version, patch->members);
+    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
+                                         forge_util_itoa(p, id), patch->if_version, patch->members);
     FORGE_TRY(forge_store_run(db, p, &exercise_update, args, rows));
     return judged(*rows);
 }
@@ -187,7 +178,8 @@ forge_status_t forge_store_exercise_delete(forge_db_t *db, apr_pool_t *p, const 
                                            const char *if_version)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(caller(p, by), admin(by), forge_util_itoa(p, id), if_version);
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &exercise_delete, args, &rows));
     return judged(rows);
 }

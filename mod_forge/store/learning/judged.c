@@ -15,7 +15,8 @@
 #define PROGRESS \
     "reached AS (" \
     " INSERT INTO forge.progress AS p (user_id, exercise_id, status, score)" \
-    " SELECT s.user_id, s.exercise_id, CASE WHEN s.passed THEN 'completed' ELSE 'in_progress' END, s.score FROM judged s" \
+    " SELECT s.user_id, s.exercise_id, CASE WHEN s.passed THEN 'completed' ELSE 'in_progress' END, s.score" \
+    " FROM judged s" \
     " ON CONFLICT (user_id, exercise_id) WHERE exercise_id IS NOT NULL" \
     " DO UPDATE SET status = excluded.status, score = excluded.score)"
 
@@ -34,7 +35,8 @@ static const forge_stmt_t submission_rejudged = {
     "submission_rejudged",
     "WITH judged AS ("
     " UPDATE forge.exercise_submissions SET status = 'done', passed = $2::boolean, score = $3::integer,"
-    "  results = $4::jsonb, exercise_version = $5::bigint, judged_at = now() WHERE id = $1::bigint RETURNING *), " PROGRESS
+    "  results = $4::jsonb, exercise_version = $5::bigint, judged_at = now()"
+    " WHERE id = $1::bigint RETURNING *), " PROGRESS
     " SELECT " SUBMISSION " FROM judged s"};
 
 /* clang-format on */

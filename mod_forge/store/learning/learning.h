@@ -151,8 +151,8 @@ extern const forge_list_t forge_store_exercises_list; /* of an account; base arg
 extern const forge_list_t forge_store_exercises_open; /* of somebody without an account; no base args */
 extern const forge_list_t forge_store_exercises_all;  /* of a platform administrator; no base args */
 const forge_list_t *forge_store_exercises_seen(const forge_actor_t *by);
-/* The author, the instructor of its course and administrators get all of it; others neither the solution nor hidden
- * tests. FORGE_E_NOT_FOUND also when the caller does not see it. */
+/* The author, the instructor of its course and administrators get all of it (_whole); others neither the solution nor
+ * hidden tests. FORGE_E_NOT_FOUND also when the caller does not see it. */
 forge_status_t forge_store_exercise_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                         forge_rows_t **rows);
 /* members: JSON object as of a PUT. An exercise of a course is made by the course's instructor or an administrator

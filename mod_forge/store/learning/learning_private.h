@@ -79,8 +79,8 @@ forge_status_t forge_store_course_judged(const forge_rows_t *rows);
 /* clang-format off */
 /* As the CHECKs want them: every test with all of its members, whole numbers without a point ("1.0" is one). */
 #define FORGE_EXERCISE_TESTS(of) \
-    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name', 'stdin', coalesce(t.test ->> 'stdin', '')," \
-    "  'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
+    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name'," \
+    "  'stdin', coalesce(t.test ->> 'stdin', ''), 'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
     "  'hidden', coalesce((t.test ->> 'hidden')::boolean, false)," \
     "  'points', coalesce((t.test ->> 'points')::numeric::integer, 1)) ORDER BY t.n), '[]')" \
     " FROM jsonb_array_elements(coalesce(" of ", '[]')) WITH ORDINALITY t(test, n))"

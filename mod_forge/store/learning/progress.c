@@ -61,7 +61,8 @@ static const forge_stmt_t progress_summary = {
     "SELECT (SELECT coalesce(json_agg(json_build_object('course_id', k.id, 'title', k.title, 'completed', k.completed,"
     "  'total', k.total, 'percent', CASE WHEN k.total > 0 THEN k.completed * 100 / k.total ELSE 0 END,"
     "  'completed_at', forge.instant(d.completed_at)) ORDER BY k.id), '[]')"
-    "  FROM counted k LEFT JOIN forge.course_completions d ON d.course_id = k.id AND d.user_id = $1::bigint) AS courses,"
+    "  FROM counted k LEFT JOIN forge.course_completions d ON d.course_id = k.id AND d.user_id = $1::bigint)"
+    " AS courses,"
     " coalesce((SELECT f.n FROM figures f WHERE f.event = 'exercise_completed'), 0) AS completed_exercises,"
     " coalesce((SELECT f.n FROM figures f WHERE f.event = 'points'), 0) AS points,"
     " coalesce((SELECT f.n FROM figures f WHERE f.event = 'streak'), 0) AS streak_days"};

@@ -48,6 +48,7 @@ static const char *const groups[] = {"/api/v1/auth/", "/api/v1/users", "/api/v1/
 
 /* Ids of what SQL makes. */
 enum { OWN = 1001, OTHER, INSIDE = 1001, PUBLIC, DRAFT, PLAIN_INVITATION = 1001, OWNER_INVITATION, ACHIEVEMENT = 1001 };
+enum { LOOSE = DRAFT + 1 }; /* exercises have the numbers of their courses, and LOOSE is of none */
 #define UNKNOWN "4611686018427387904"
 
 static person_t people[CALLERS], subject, member,
@@ -127,8 +128,11 @@ static void restore(void)
     sql("DELETE FROM forge.lessons");
     sql("DELETE FROM forge.modules");
     sql("DELETE FROM forge.memberships");
+    sql("DELETE FROM forge.progress");
+    sql("DELETE FROM forge.exercises");
     sql("DELETE FROM forge.courses");
     sql("DELETE FROM forge.organizations");
+    sql("DELETE FROM forge.user_achievements");
     sql("DELETE FROM forge.achievements");
     sql("INSERT INTO forge.organizations (id, name, slug) OVERRIDING SYSTEM VALUE VALUES (%d, 'Own', 'own'), (%d, "
         "'Other', 'other')",
@@ -151,6 +155,9 @@ static void restore(void)
         "forge.courses");
     sql("INSERT INTO forge.lessons (id, course_id, module_id, title, position) OVERRIDING SYSTEM VALUE SELECT id, id, "
         "id, 'L', 1 FROM forge.courses");
+    sql("INSERT INTO forge.exercises (id, course_id, author_id, title) OVERRIDING SYSTEM VALUE SELECT n, CASE WHEN n < "
+        "%d THEN n END, CASE WHEN n < %d THEN %lld ELSE %lld END, 'E' FROM generate_series(%d, %d) n",
+        LOOSE, LOOSE, (long long)people[OWN_OWNER].id, (long long)subject.id, INSIDE, LOOSE);
     sql("INSERT INTO forge.invitations (id, organization_id, email, email_key, role, sha256) OVERRIDING SYSTEM VALUE "
         "VALUES"
         " (%d, %d, 'a@example.org', 'a@example.org', 'member', sha256('known token')),"
@@ -185,6 +192,14 @@ static char *achievement_of(person_t who)
     return F("%d", ACHIEVEMENT);
 }
 
+/* The exercise of the row's course, or the one of no course. */
+static char *exercise_of(const row_t *row, person_t who)
+{
+    if (says(row, "mine"))
+        sql("UPDATE forge.exercises SET author_id = %lld WHERE id = %d", (long long)who.id, LOOSE);
+    return F("%d", says(row, "loose") ? LOOSE : says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
+}
+
 /* What stands for a parameter of the template, by the segment before it. */
 static char *id_for(const row_t *row, const char *segment, person_t caller)
 {
@@ -197,6 +212,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%d", says(row, "owner") ? OWNER_INVITATION : PLAIN_INVITATION);
     if (strcmp(segment, "courses") == 0 || strcmp(segment, "modules") == 0 || strcmp(segment, "lessons") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
+    if (strcmp(segment, "exercises") == 0)
+        return exercise_of(row, mine ? caller : subject);
     if (strcmp(segment, "achievements") == 0)
         return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)
@@ -243,6 +260,9 @@ static char *value_for(const char *name, size_t length, person_t caller)
         {"subject", F("%lld", (long long)subject.id)},
         {"member", F("%lld", (long long)member.id)},
         {"organization", F("%d", OWN)},
+        {"inside", F("%d", INSIDE)},
+        {"public", F("%d", PUBLIC)},
+        {"draft", F("%d", DRAFT)},
         {"refresh", NULL},
     };
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
@@ -282,6 +302,8 @@ static void situation_make(const row_t *row, int kind)
     if (says(row, "enrolled") && people[kind].email)
         sql("INSERT INTO forge.enrollments (course_id, user_id) SELECT id, %lld FROM forge.courses",
             (long long)people[kind].id);
+    if (says(row, "unpublished"))
+        sql("UPDATE forge.exercises SET published = false WHERE id = %d", LOOSE);
     if (says(row, "mine") && people[kind].email)
         sql("UPDATE forge.invitations SET email_key = '%s' WHERE id = %d", people[kind].email, PLAIN_INVITATION);
 }
