@@ -9,6 +9,13 @@
 
 /* The members of a course: courses.c. */
 extern const forge_shape_t forge_api_course;
+/* Whether this site lets the caller create courses at all: FORGE_E_FORBIDDEN. */
+forge_status_t forge_api_course_may_create(forge_req_t *q);
+
+/* What authors write, without what belongs to one site (numbers, people, dates): these rows are part of the tables of
+ * the single calls and of a bundle. */
+extern const forge_field_t forge_api_course_texts[], forge_api_module_texts[], forge_api_lesson_texts[],
+    forge_api_lesson_content[], forge_api_exercise_texts[], forge_api_exercise_parts[];
 
 /* --- modules.c --- */
 

@@ -25,16 +25,14 @@ static void check_bytes(const look_t *look, const char *name)
 {
     apr_size_t len;
     if (forge_util_json_text(forge_util_json_get(look->item, name), &len) && len > FORGE_PROGRAM_BYTES)
-        blame(look, name, "too_long",
-              apr_psprintf(look->pool, "must have at most %d bytes", (int)FORGE_PROGRAM_BYTES));
+        blame(look, name, "too_long", apr_psprintf(look->pool, "must have at most %d bytes", (int)FORGE_PROGRAM_BYTES));
 }
 
 /* As the database has it: a small letter, then small letters, digits, '_', '+', '#' and '-'. */
 static void check_language(const look_t *look)
 {
     const char *name = forge_util_json_text(forge_util_json_get(look->item, "language"), NULL);
-    if (name && (*name < 'a' || *name > 'z' ||
-                 name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_+#-")] != '\0'))
+    if (name && (*name < 'a' || *name > 'z' || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_+#-")] != '\0'))
         blame(look, "language", "format", "must be the name of a language, in small letters");
 }
 

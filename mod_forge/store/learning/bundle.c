@@ -108,11 +108,24 @@ static const forge_stmt_t bundle_assignments = {
 forge_status_t forge_store_bundle_read(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                        const forge_bundle_at_t *after, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
-                                         forge_util_itoa(p, id), forge_util_itoa(p, after->section),
-                                         forge_util_itoa(p, after->a), forge_util_itoa(p, after->b));
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id),
+                   forge_util_itoa(p, after->section), forge_util_itoa(p, after->a), forge_util_itoa(p, after->b));
     FORGE_TRY(forge_store_run(db, p, &bundle_read, args, rows));
     return forge_store_course_judged(*rows);
+}
+
+static const forge_stmt_t bundle_known = {
+    "bundle_known",
+    "SELECT EXISTS (SELECT FROM forge.courses c WHERE c.instructor_id = $1::bigint AND c.title = $2) AS known"};
+
+forge_status_t forge_store_bundle_known(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *title,
+                                        bool *known)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_run(db, p, &bundle_known, FORGE_ARGS(forge_util_itoa(p, by->id), title), &rows));
+    *known = forge_store_rows_bool(rows, 0, "known");
+    return FORGE_OK;
 }
 
 /* What one import is about. */

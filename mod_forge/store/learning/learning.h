@@ -98,6 +98,9 @@ typedef struct forge_bundle_in_t {
     forge_course_in_t course;
     const char *modules, *exercises, *assignments; /* JSON arrays, whose members are valid */
 } forge_bundle_in_t;
+/* For forgectl: whether the account has a course of this title. */
+forge_status_t forge_store_bundle_known(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *title,
+                                        bool *known);
 /* All of it or nothing. Rows: the course. As forge_store_course_create. */
 forge_status_t forge_store_bundle_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const forge_bundle_in_t *in, forge_rows_t **rows);
