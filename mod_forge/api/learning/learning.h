@@ -14,8 +14,12 @@ forge_status_t forge_api_course_may_create(forge_req_t *q);
 
 /* What authors write, without what belongs to one site (numbers, people, dates): these rows are part of the tables of
  * the single calls and of a bundle. */
-extern const forge_field_t forge_api_course_texts[], forge_api_module_texts[], forge_api_lesson_texts[],
-    forge_api_lesson_content[], forge_api_exercise_texts[], forge_api_exercise_parts[];
+extern const forge_field_t forge_api_course_texts[];
+extern const forge_field_t forge_api_module_texts[];
+extern const forge_field_t forge_api_lesson_texts[];
+extern const forge_field_t forge_api_lesson_content[];
+extern const forge_field_t forge_api_exercise_texts[];
+extern const forge_field_t forge_api_exercise_parts[];
 
 /* --- modules.c --- */
 

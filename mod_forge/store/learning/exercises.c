@@ -95,7 +95,8 @@ static const forge_stmt_t exercise_update = {
     " UPDATE forge.exercises e SET course_id = m.course_id, title = m.title,"
     "  instructions = coalesce(m.instructions, ''), difficulty = coalesce(m.difficulty, 'beginner'),"
     "  language = coalesce(m.language, 'python'), starter_code = coalesce(m.starter_code, ''), solution = m.solution,"
-    "  tests = " FORGE_EXERCISE_TESTS("m.tests") ", limits = " FORGE_EXERCISE_LIMITS("m.limits") ", published = coalesce(m.published, true)"
+    "  tests = " FORGE_EXERCISE_TESTS("m.tests") ", limits = " FORGE_EXERCISE_LIMITS("m.limits") ","
+    "  published = coalesce(m.published, true)"
     " FROM merged m WHERE e.id = m.id AND m.outcome = 'ok' RETURNING " WHOLE ") "
     "SELECT e.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed e ON e.id = m.id"};
 
