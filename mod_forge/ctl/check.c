@@ -258,6 +258,22 @@ static void check_mail(check_t *c)
         forge_ctl_line(mark, "%s", line);
 }
 
+/* Whether programs can be run: forge-runner tries its sandbox. */
+static void check_sandbox(check_t *c)
+{
+    const char *program = forge_ctl_option(c->ctl, "runner"), *wanted = directive(c, "ForgeSandbox"), *says;
+    if (!program && wanted && apr_cstr_casecmp(wanted, "off") == 0) {
+        yellow("sandbox: off; programs are not run");
+        return;
+    }
+    if (!program)
+        program = wanted && *wanted == '/' ? wanted : FORGE_LIBEXECDIR "/forge-runner";
+    if (forge_run_check(c->ctl->pool, program, &says))
+        green(TEXT("sandbox: \"%s\" holds what it must hold", program));
+    else
+        red(c, TEXT("sandbox: \"%s\": %s", program, says));
+}
+
 static int check_run(forge_ctl_t *ctl)
 {
     static void (*const with_database[])(check_t *) = {check_server, check_schema, check_role, check_clock,
@@ -274,6 +290,7 @@ static int check_run(forge_ctl_t *ctl)
     check_secret(&c);
     check_docs(&c);
     check_mail(&c);
+    check_sandbox(&c);
     return c.red ? FORGE_CTL_FAILED : FORGE_CTL_OK;
 }
 
@@ -281,10 +298,11 @@ static const forge_ctl_option_t options[] = {
     {"app-role", "ROLE", "role of the application (default: the one in --conf, else forge_app)"},
     {"secret", "FILE", "file that ForgeSecret names"},
     {"docs", "DIR", "directory of the documentation pages"},
+    {"runner", "FILE", "program forge-runner, which tries its sandbox"},
     {NULL, NULL, NULL},
 };
 
 const forge_ctl_verb_t forge_ctl_check[] = {
-    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages and mail", check_run},
+    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages, mail and sandbox", check_run},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

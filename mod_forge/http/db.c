@@ -30,16 +30,32 @@ static forge_status_t share_take(forge_req_t *q)
     return FORGE_OK;
 }
 
+static forge_status_t take(forge_req_t *q, forge_db_t **db)
+{
+    FORGE_TRY(share_take(q));
+    forge_status_t status = forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
+    if (status != FORGE_OK)
+        share_leave(q);
+    return status;
+}
+
+/* Asked before the wait for a connection, and after it: an answer that would find no room is not made. */
+static forge_status_t expect_room(forge_req_t *q)
+{
+    if (!forge_http_flight_hopeless(q))
+        return FORGE_OK;
+    forge_http_db_done(q);
+    return forge_http_crowded(q);
+}
+
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 {
     if (!forge_server_lease_db(q->lease)) {
         if (q->claimed) /* a fault of the handler: it gave the transaction away in the middle of its work */
             return FORGE_E_INTERNAL;
-        FORGE_TRY(share_take(q));
-        forge_status_t status = forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
-        if (status != FORGE_OK)
-            share_leave(q);
-        FORGE_TRY(status);
+        FORGE_TRY(expect_room(q));
+        FORGE_TRY(take(q, db));
+        FORGE_TRY(expect_room(q));
     }
     *db = forge_server_lease_db(q->lease);
     return FORGE_OK;

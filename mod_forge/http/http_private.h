@@ -85,8 +85,13 @@ void forge_http_linger_send(struct request_rec *r, apr_size_t len);
  * the client must have read it, or it is cut off. What is not in memory (a file) has the deadline alone. False: there
  * is no room. Small answers are of no account. */
 bool forge_http_flight_begin(forge_req_t *q, apr_size_t size, bool in_memory);
+/* Whether the answer to this question found no room a moment ago, and would find none now. */
+bool forge_http_flight_hopeless(forge_req_t *q);
 /* Cuts off who is late. True while there is anything to watch: ask again soon. */
 bool forge_http_flight_watch(void);
+
+/* The status for an answer that finds no room; says so in the problem. */
+forge_status_t forge_http_crowded(forge_req_t *q);
 
 /* --- stream.c --- */
 

@@ -21,7 +21,6 @@ APLOG_USE_MODULE(forge);
 #define COMPRESS_FROM  1024 /* bytes; smaller answers are not worth it (SPEC 1) */
 #define PUBLIC_MAX_AGE "30" /* seconds that anyone may keep a public list or resource */
 #define RETRY_DEFAULT  1    /* seconds in Retry-After when nothing better is known */
-#define RETRY_CROWDED  5    /* … when clients read too slowly */
 
 static ap_filter_rec_t *bare_handle;
 
@@ -171,10 +170,8 @@ static void bound_memory(forge_req_t *q)
         forge_http_pump_wake(); /* it watches what is on its way */
         return;
     }
-    forge_http_retry_after(q, RETRY_CROWDED);
-    q->reply->detail = "too many large answers wait for their clients to read them; try again shortly, or ask for less";
     q->reply->faults = NULL;
-    compose_problem(q, FORGE_E_UNAVAILABLE);
+    compose_problem(q, forge_http_crowded(q));
 }
 
 int forge_http_send(forge_req_t *q, forge_status_t status)

@@ -114,17 +114,20 @@ ALTER TABLE forge.achievements ADD CONSTRAINT achievements_rule_course_once
 -- --- progress earns ---
 
 -- Two who write progress of one account take turns, so that the second sees what the first has completed; and so do they with whoever
--- takes lessons out of the course. Always the course before the account, and both before the progress itself.
+-- takes lessons out of the course. The order is that in which lessons and exercises are deleted: first they, then the course (course_shrank),
+-- then the account, and then the progress itself.
 CREATE FUNCTION forge.turn_of_progress() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'progress is written in READ COMMITTED transactions only' USING ERRCODE = 'invalid_transaction_state';
     END IF;
+    PERFORM FROM forge.lessons l WHERE l.id = NEW.lesson_id FOR KEY SHARE;
+    PERFORM FROM forge.exercises e WHERE e.id = NEW.exercise_id FOR KEY SHARE;
     PERFORM FROM forge.courses c WHERE c.id = NEW.course_id FOR KEY SHARE;
     PERFORM FROM forge.users u WHERE u.id = NEW.user_id FOR NO KEY UPDATE;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION forge.turn_of_progress() IS 'BEFORE INSERT, also of one that turns into an update: locks course and account';
+COMMENT ON FUNCTION forge.turn_of_progress() IS 'BEFORE INSERT, also of one that turns into an update: locks what it is about and the account';
 CREATE TRIGGER turn BEFORE INSERT ON forge.progress FOR EACH ROW EXECUTE FUNCTION forge.turn_of_progress();
 
 -- After the days of learning were counted, which is done row by row. Taking the client's own data away, as erasure does, earns nothing.
@@ -160,25 +163,64 @@ CREATE TRIGGER progress_earned_more AFTER UPDATE ON forge.progress REFERENCING N
 -- --- what is taken out of a course ---
 
 -- Whoever has done all that is left has completed the course by that. (What comes later takes nothing back: completions are only made.)
+-- A thousand accounts are looked at in the transaction that takes it out; where there are more, housekeeping goes on.
+CREATE TABLE forge.shrunk_courses (
+    course_id bigint PRIMARY KEY REFERENCES forge.courses ON DELETE CASCADE,
+    after_id  bigint NOT NULL DEFAULT 0                     -- accounts up to this one have been looked at
+);
+COMMENT ON TABLE forge.shrunk_courses IS 'courses that learners may have completed by what was taken out';
+
+-- The next accounts of such a course, and how many there were; with the last of them the course is settled. Callers hold the row of
+-- forge.shrunk_courses, and the course's before it.
+CREATE FUNCTION forge.settle_course(course bigint, most integer) RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    accounts bigint[] := ARRAY(SELECT DISTINCT p.user_id FROM forge.shrunk_courses s JOIN forge.progress p ON p.course_id = s.course_id
+        WHERE s.course_id = course AND p.course_id = course AND p.user_id > s.after_id AND p.status = 'completed' ORDER BY 1 LIMIT most);
+BEGIN
+    PERFORM FROM forge.users u WHERE u.id = ANY (accounts) ORDER BY u.id FOR NO KEY UPDATE;
+    PERFORM forge.award(forge.complete_courses(ARRAY[course], accounts));
+    IF cardinality(accounts) < most THEN
+        DELETE FROM forge.shrunk_courses s WHERE s.course_id = course;
+    ELSE
+        UPDATE forge.shrunk_courses s SET after_id = accounts[most] WHERE s.course_id = course;
+    END IF;
+    RETURN cardinality(accounts);
+END $$;
+COMMENT ON FUNCTION forge.settle_course(bigint, integer) IS 'completes a course for those who have done all that is left';
+
+-- One step of that, for housekeeping: fewer than `most` when nothing is left to do. What others are at is left to them.
+CREATE FUNCTION forge.settle_courses(most integer) RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    course bigint;
+    n      integer := 0;
+BEGIN
+    FOR course IN SELECT s.course_id FROM forge.shrunk_courses s ORDER BY s.course_id LOOP
+        PERFORM FROM forge.courses c WHERE c.id = course FOR KEY SHARE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        PERFORM FROM forge.shrunk_courses s WHERE s.course_id = course FOR UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        n := forge.settle_course(course, most);
+        EXIT;
+    END LOOP;
+    RETURN CASE WHEN n > 0 AND EXISTS (SELECT FROM forge.shrunk_courses) THEN most ELSE least(n, most - 1) END;
+END $$;
+COMMENT ON FUNCTION forge.settle_courses(integer) IS 'a step of completing courses from which something was taken out';
+
 -- The lock of the course lets those who are learning finish first, and makes those who come later see what was taken out.
 CREATE FUNCTION forge.course_shrank() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
-    courses  bigint[];
-    accounts bigint[];
+    courses bigint[];
+    course  bigint;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         courses := ARRAY[NEW.course_id];
     ELSE
         courses := ARRAY(SELECT DISTINCT w.course_id FROM went w WHERE w.published);
     END IF;
-    courses := ARRAY(SELECT c.id FROM forge.courses c WHERE c.id = ANY (courses) ORDER BY c.id FOR UPDATE);
-    IF cardinality(courses) = 0 THEN
-        RETURN NULL;
-    END IF;
-    accounts := ARRAY(SELECT DISTINCT p.user_id FROM forge.progress p WHERE p.course_id = ANY (courses) AND p.status = 'completed');
-    accounts := forge.complete_courses(courses, accounts);
-    PERFORM FROM forge.users u WHERE u.id = ANY (accounts) ORDER BY u.id FOR NO KEY UPDATE;
-    PERFORM forge.award(accounts);
+    FOR course IN SELECT c.id FROM forge.courses c WHERE c.id = ANY (courses) ORDER BY c.id FOR UPDATE LOOP
+        INSERT INTO forge.shrunk_courses AS s (course_id) VALUES (course) ON CONFLICT (course_id) DO UPDATE SET after_id = 0;
+        PERFORM forge.settle_course(course, 1000);
+    END LOOP;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION forge.course_shrank() IS 'AFTER something was taken out of a course: who has done all the rest has completed it';
@@ -196,6 +238,9 @@ CREATE TRIGGER shrank_deleted AFTER DELETE ON forge.exercises REFERENCING OLD TA
 REVOKE ALL ON ALL ROUTINES IN SCHEMA forge FROM PUBLIC;
 INSERT INTO forge.app_rights VALUES
     ('course_items',     '{SELECT}'),
+    ('shrunk_courses',   '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('settle_course',    '{EXECUTE}'),
+    ('settle_courses',   '{EXECUTE}'),
     ('tests_points',     '{EXECUTE}'),
     ('complete_courses', '{EXECUTE}'),
     ('streak_days',      '{EXECUTE}'),

@@ -156,15 +156,25 @@ expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite'
 expect_input '' 0 '^6 accounts' user list
 
 # --- check ---
-expect 0 '^ok +role forge_app: owns nothing, cannot create' check --docs "$work"
-expect 0 '^ok +rights of forge_app: exactly' check --docs "$work"
-expect 0 '^ok +clock:' check --docs "$work"
-expect 0 "^ok +secret: .*64 bytes" check --docs "$work" --secret "$work/secret"
-expect 0 '^ok +documentation:' check --docs "$work"
-expect 1 '^FAIL +documentation:' check --docs "$work/absent"
+runner=$FORGE_BUILDDIR/forge-runner
+expect 0 '^ok +sandbox: .*forge-runner" holds' check --runner "$runner" --docs "$work"
+expect 1 '^FAIL +sandbox: .*cannot be executed' check --runner "$work/absent" --docs "$work"
+expect 1 '^FAIL +sandbox: .*without a report' check --runner /bin/true --docs "$work"
+printf '#!/bin/sh\nprintf "ok\\tbubblewrap\\t/usr/bin/bwrap\\nmissing\\tuser namespaces\\trefused\\n"\nexit 1\n' >"$work/lame" && chmod 755 "$work/lame"
+expect 1 '^FAIL +sandbox: .*lame": user namespaces: refused' check --runner "$work/lame" --docs "$work"
+printf 'ForgeSandbox Off\n' >"$work/no_sandbox.conf"
+expect 0 '^warn +sandbox: off' check --docs "$work" --conf "$work/no_sandbox.conf"
+printf 'ForgeSandbox %s\n' "$runner" >"$work/sandbox.conf"
+expect 0 '^ok +sandbox: ' check --docs "$work" --conf "$work/sandbox.conf"
+expect 0 '^ok +role forge_app: owns nothing, cannot create' check --runner "$runner" --docs "$work"
+expect 0 '^ok +rights of forge_app: exactly' check --runner "$runner" --docs "$work"
+expect 0 '^ok +clock:' check --runner "$runner" --docs "$work"
+expect 0 "^ok +secret: .*64 bytes" check --runner "$runner" --docs "$work" --secret "$work/secret"
+expect 0 '^ok +documentation:' check --runner "$runner" --docs "$work"
+expect 1 '^FAIL +documentation:' check --runner "$runner" --docs "$work/absent"
 chmod 640 "$work/secret"
-expect 0 "^ok +secret: .*64 bytes" check --docs "$work" --secret "$work/secret"
-holds 'a secret may be named by a relative path' sh -c 'cd "$1" && "$2" check --docs . --secret secret >/dev/null' sh "$work" "$FORGECTL"
+expect 0 "^ok +secret: .*64 bytes" check --runner "$runner" --docs "$work" --secret "$work/secret"
+holds 'a secret may be named by a relative path' sh -c 'cd "$1" && "$2" check --runner "$3" --docs . --secret secret >/dev/null' sh "$work" "$FORGECTL" "$runner"
 for mode in 644 660 604; do
     chmod $mode "$work/secret"
     expect 1 "^FAIL +secret: .*has mode 0$mode" check --secret "$work/secret"
@@ -172,7 +182,7 @@ done
 chmod 600 "$work/secret"
 # One newline at the end is not part of the secret, a second one is: as the server counts.
 { cat "$work/secret" && echo; } >"$work/longer" && chmod 600 "$work/longer"
-expect 0 "^ok +secret: .*65 bytes" check --docs "$work" --secret "$work/longer"
+expect 0 "^ok +secret: .*65 bytes" check --runner "$runner" --docs "$work" --secret "$work/longer"
 printf 'ForgeSecret file:secret\n' >"$work/relative.conf"
 expect 1 '^FAIL +secret: .*no absolute path' check --conf "$work/relative.conf"
 printf 'changeme' >"$work/weak" && chmod 600 "$work/weak"
@@ -208,26 +218,26 @@ FORGE_DSN=$DSN
 mkdir -m 750 "$work/mail"
 conf_mail() { printf '%s\n' "$*" >"$work/mail.conf"; }
 conf_mail "ForgeMail \"file:$work/mail\" from=no-reply@example.org"
-expect 0 "^ok +mail: into .*/mail" check --docs "$work" --conf "$work/mail.conf"
+expect 0 "^ok +mail: into .*/mail" check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail "ForgeMail file:$work/nothing"
-expect 1 '^FAIL +mail: .*not a directory' check --docs "$work" --conf "$work/mail.conf"
+expect 1 '^FAIL +mail: .*not a directory' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail 'ForgeMail file:mail'
-expect 0 '^warn +mail: .*ServerRoot' check --docs "$work" --conf "$work/mail.conf"
+expect 0 '^warn +mail: .*ServerRoot' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail '#'
-expect 0 '^warn +mail: off' check --docs "$work" --conf "$work/mail.conf"
+expect 0 '^warn +mail: off' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail 'ForgeMail smtp://mail.example.org speed=high'
-expect 1 '^FAIL +mail: ForgeMail' check --docs "$work" --conf "$work/mail.conf"
+expect 1 '^FAIL +mail: ForgeMail' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail 'ForgeMail smtp://127.0.0.1:1'
-expect 1 '^FAIL +mail: 127.0.0.1 port 1: ' check --docs "$work" --conf "$work/mail.conf"
+expect 1 '^FAIL +mail: 127.0.0.1 port 1: ' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail "ForgeMail smtps://127.0.0.1:1 user=a password=file:$work/nothing"
-expect 1 '^FAIL +mail: the password' check --docs "$work" --conf "$work/mail.conf"
+expect 1 '^FAIL +mail: the password' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 mkdir "$work/sink" && echo accept >"$work/sink/mode"
 port=$((20000 + $$ % 20000))
 python3 "$SRCDIR/tests/api/smtp_sink.py" "$port" "$work/sink" &
 sink=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$work/sink/log" ] || sleep 0.5; done
 conf_mail "ForgeMail smtp://127.0.0.1:$port"
-expect 0 "^ok +mail: 127.0.0.1 port $port answers" check --docs "$work" --conf "$work/mail.conf"
+expect 0 "^ok +mail: 127.0.0.1 port $port answers" check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 kill "$sink"
 
 # --- output that cannot be written is a failure ---

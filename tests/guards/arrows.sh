@@ -19,7 +19,8 @@ allowed() {
         config) echo "core live net util" ;;
         core | live | net | run) echo "util" ;;
         store) echo "live util" ;;
-        ctl) echo "jobs core store live net util" ;;
+        ctl) echo "jobs core store live net run util" ;;
+        runner) echo "run" ;; # its frames alone: see below
         util) echo "" ;;
     esac
 }
@@ -66,6 +67,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         fi
         [ "$place" = "$folder" ] || [ "$place" = "$room" ] || { [ "$other" = "$room" ] && shared_by_all "$place"; } && continue
         case "$header" in
+            run/frames.h | run/profiles.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
+            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h and run/profiles.def alone" ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
             *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac
@@ -86,6 +89,10 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
+            seccomp.h)
+                [ "$room" = runner ] || wrong "$file includes <$header>: libseccomp is known to runner/ only" ;;
+            apr*.h | apu*.h)
+                [ "$room" != runner ] || wrong "$file includes <$header>: runner/ is plain C, without APR" ;;
             curl/*)
                 [ "$room" = net ] || wrong "$file includes <$header>: libcurl is known to net/ only" ;;
         esac

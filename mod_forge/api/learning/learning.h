@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of api/learning: what its files share.
+ * Interface of api/learning: what its files share.
  */
 #ifndef FORGE_API_LEARNING_H
 #define FORGE_API_LEARNING_H
@@ -25,11 +25,11 @@ extern const forge_field_t forge_api_exercise_parts[];
 
 /* The address of a resource of the course in the path: "/api/v1/courses/7/modules". */
 const char *forge_api_course_path(forge_req_t *q, const char *name);
-/* Answers the route's list, whose arguments are caller, administrator and course (and module, where the path names
- * one). An empty page asks why: FORGE_E_NOT_FOUND where the caller does not see the course or the module,
- * FORGE_E_NOT_OWNER where the list is for owners alone. */
-forge_status_t forge_api_course_list(forge_req_t *q, bool owners);
-/* For .again: does the caller still see the course of the path, and own it? FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER. */
+/* Answers a list whose arguments are caller, administrator and course (and module, where the path names one). An empty
+ * page asks why: FORGE_E_NOT_FOUND where the caller does not see the course or the module. */
+forge_status_t forge_api_course_list(forge_req_t *q, const forge_list_t *list);
+/* Also for .again: does the caller still see the course of the path, and own it? FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER.
+ */
 forge_status_t forge_api_course_owned(forge_req_t *q);
 
 #endif

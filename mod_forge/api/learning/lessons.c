@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define ANSWER_MAX (32 * 1024 * 1024) /* HTML of less than 5 MiB, a byte of it six in JSON at most */
+
 /* clang-format off */
 const forge_field_t forge_api_lesson_texts[] = {
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Dijkstra's algorithm",
@@ -82,7 +84,7 @@ static const forge_status_t change_errors[] = {FORGE_E_NOT_OWNER, FORGE_E_BAD_RE
 
 static forge_status_t lesson_list(forge_req_t *q)
 {
-    return forge_api_course_list(q, false);
+    return forge_api_course_list(q, q->route->list);
 }
 
 static forge_status_t lesson_create(forge_req_t *q)
@@ -99,52 +101,47 @@ static forge_status_t lesson_create(forge_req_t *q)
 }
 
 /* The same members with the content as HTML. Its ETag has the version, for If-Match, and the bytes, because another
- * release of the renderer may answer others. */
-static forge_status_t lesson_rendered(forge_req_t *q, const forge_rows_t *rows)
+ * release of the renderer may answer others. No connection is held while it is rendered. */
+static forge_status_t lesson_html(forge_req_t *q)
 {
-    static const char *const numbers[] = {"id", "course_id", "module_id", NULL};
-    forge_json_t *answer = forge_util_json_object(q->pool);
-    for (int i = 0; numbers[i]; i++)
-        forge_util_json_put_int(answer, numbers[i], forge_store_rows_int(rows, 0, numbers[i], 0));
-    forge_util_json_put_text(answer, "title", forge_store_rows_text(rows, 0, "title"));
-    forge_util_json_put_int(answer, "position", forge_store_rows_int(rows, 0, "position", 0));
-    forge_util_json_put_bool(answer, "published", forge_store_rows_bool(rows, 0, "published"));
-    forge_util_json_put_int(answer, "version", forge_store_rows_int(rows, 0, "version", 0));
-    forge_util_json_put_text(answer, "created_at",
-                             forge_util_time(q->pool, forge_store_rows_time(rows, 0, "created_at"), 6));
-    forge_util_json_put_text(answer, "updated_at",
-                             forge_util_time(q->pool, forge_store_rows_time(rows, 0, "updated_at"), 6));
-    forge_util_json_put_text(answer, "content",
-                             forge_core_markdown_html(q->pool, forge_store_rows_text(rows, 0, "content")));
-    forge_util_json_put_text(answer, "content_type", "text/html");
-    FORGE_TRY(forge_reply_json(q, answer));
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_lesson_source(db, q->pool, &by, q->ids, &rows));
+    forge_http_db_done(q);
+    const char *html = forge_core_markdown_html(q->pool, forge_store_rows_text(rows, 0, "_content"));
+    forge_buf_t *body = forge_util_buf_make(q->pool, strlen(html) + 1024, ANSWER_MAX);
+    forge_store_render_row(body, rows, 0);
+    body->len--; /* its closing brace */
+    forge_util_buf_puts(body, ",\"content\":");
+    forge_util_buf_json(body, html, strlen(html));
+    forge_util_buf_puts(body, ",\"content_type\":\"text/html\"}");
+    FORGE_TRY(forge_reply_buf(q, body, NULL));
     return forge_reply_etag_bytes(q, forge_store_rows_text(rows, 0, "version"));
 }
 
-static forge_status_t lesson_read_one(forge_req_t *q, apr_int64_t id, forge_rows_t **rows)
+static forge_status_t lesson_read_one(forge_req_t *q, apr_int64_t id)
 {
     forge_db_t *db;
+    forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     const apr_int64_t ids[2] = {q->ids[0], id};
     FORGE_TRY(forge_http_db(q, &db));
-    return forge_store_lesson_get(db, q->pool, &by, ids, rows);
+    FORGE_TRY(forge_store_lesson_get(db, q->pool, &by, ids, &rows));
+    return forge_reply_row(q, rows);
 }
 
 static forge_status_t lesson_get(forge_req_t *q)
 {
-    forge_rows_t *rows;
     const char *render = forge_core_input_text(q->query, "render");
-    FORGE_TRY(lesson_read_one(q, q->ids[1], &rows));
-    forge_http_db_done(q);
-    return render && strcmp(render, "html") == 0 ? lesson_rendered(q, rows) : forge_reply_row(q, rows);
+    return render && strcmp(render, "html") == 0 ? lesson_html(q) : lesson_read_one(q, q->ids[1]);
 }
 
 static forge_status_t lesson_again(forge_req_t *q)
 {
-    forge_rows_t *rows;
     FORGE_TRY(forge_api_course_owned(q));
-    FORGE_TRY(lesson_read_one(q, q->made, &rows));
-    return forge_reply_row(q, rows);
+    return lesson_read_one(q, q->made);
 }
 
 static forge_status_t lesson_update(forge_req_t *q)

@@ -39,20 +39,17 @@ const char *forge_api_course_path(forge_req_t *q, const char *name)
 }
 
 /* Why a page is empty: because there is nothing, or nothing for the caller. */
-static forge_status_t why_empty(forge_req_t *q, bool owners)
+static forge_status_t why_empty(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    if (q->ids[1])
-        return forge_store_module_get(db, q->pool, &by, q->ids, &rows);
-    FORGE_TRY(forge_store_course_get(db, q->pool, &by, q->ids[0], &rows));
-    return owners && !by.admin && forge_store_rows_int(rows, 0, "instructor_id", 0) != by.id ? FORGE_E_NOT_OWNER
-                                                                                             : FORGE_OK;
+    return q->ids[1] ? forge_store_module_get(db, q->pool, &by, q->ids, &rows)
+                     : forge_store_course_get(db, q->pool, &by, q->ids[0], &rows);
 }
 
-forge_status_t forge_api_course_list(forge_req_t *q, bool owners)
+forge_status_t forge_api_course_list(forge_req_t *q, const forge_list_t *list)
 {
     forge_rows_t *rows;
     apr_int64_t total;
@@ -61,10 +58,10 @@ forge_status_t forge_api_course_list(forge_req_t *q, bool owners)
                    forge_util_itoa(q->pool, q->ids[0]), forge_util_itoa(q->pool, q->ids[1]));
     if (!q->ids[1])
         base.count--;
-    FORGE_TRY(forge_api_list_rows(q, q->route->list, base, &rows, &total));
+    FORGE_TRY(forge_api_list_rows(q, list, base, &rows, &total));
     if (forge_store_rows_count(rows) == 0)
-        FORGE_TRY(why_empty(q, owners));
-    return forge_reply_list(q, q->route->list, rows, total);
+        FORGE_TRY(why_empty(q));
+    return forge_reply_list(q, list, rows, total);
 }
 
 forge_status_t forge_api_course_owned(forge_req_t *q)
@@ -79,7 +76,7 @@ forge_status_t forge_api_course_owned(forge_req_t *q)
 
 static forge_status_t module_list(forge_req_t *q)
 {
-    return forge_api_course_list(q, false);
+    return forge_api_course_list(q, q->route->list);
 }
 
 static forge_status_t module_create(forge_req_t *q)

@@ -72,7 +72,7 @@ static forge_status_t prerequisites_put(forge_req_t *q)
 
 static forge_status_t path_list(forge_req_t *q)
 {
-    return forge_api_course_list(q, false);
+    return forge_api_course_list(q, q->route->list);
 }
 
 /* clang-format off */

@@ -68,12 +68,17 @@ static const forge_status_t owner_errors[] = {FORGE_E_NOT_OWNER, FORGE_OK};
 
 static forge_status_t student_list(forge_req_t *q)
 {
-    return forge_api_course_list(q, true);
+    FORGE_TRY(forge_api_course_owned(q));
+    return forge_api_course_list(q, q->route->list);
 }
 
 static forge_status_t progress_list(forge_req_t *q)
 {
-    return forge_api_course_list(q, false);
+    forge_status_t status = forge_api_course_owned(q);
+    if (status == FORGE_E_NOT_OWNER)
+        return forge_api_course_list(q, &forge_store_course_progress_own);
+    FORGE_TRY(status);
+    return forge_api_course_list(q, q->route->list);
 }
 
 /* One account of a list, for the statement. */

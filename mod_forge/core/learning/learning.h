@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Door of core/learning: rules of what is taught, without SQL and without httpd.
+ * Interface of core/learning: rules of what is taught, without SQL and without httpd.
  */
 #ifndef FORGE_CORE_LEARNING_H
 #define FORGE_CORE_LEARNING_H

@@ -62,9 +62,8 @@ apr_int64_t forge_core_input_int(const forge_input_t *in, const char *name, apr_
 bool forge_core_input_bool(const forge_input_t *in, const char *name, bool otherwise);
 const forge_json_t *forge_core_input_json_value(const forge_input_t *in,
                                                 const char *name); /* OBJECT and ARRAY members */
-/* The members that were sent, of those in `names` (ended by NULL), as the text of a JSON object; null for those taken
- * away, and when it is to be the whole object for those that were not sent too. A name that is not in the table was not
- * sent. */
+/* The members of `names` (ended by NULL) that were sent, as the text of a JSON object. A member that the client
+ * took away is null. With `whole`, so is one that was not sent. A name that is not in the table counts as not sent. */
 const char *forge_core_input_members(apr_pool_t *p, const forge_input_t *in, const char *const *names, bool whole);
 
 /* --- page.c: skip/limit and keyset cursors (SPEC 1) --- */

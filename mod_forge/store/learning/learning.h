@@ -56,6 +56,9 @@ extern const forge_list_t forge_store_lessons_list;
 /* ids: course and lesson. FORGE_E_NOT_ENROLLED: it is there, but for those who are enrolled. */
 forge_status_t forge_store_lesson_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
                                       forge_rows_t **rows);
+/* The same for who renders the content: it stands in _content, and neither content nor content_type are members. */
+forge_status_t forge_store_lesson_source(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], forge_rows_t **rows);
 /* ids: course and module. */
 forge_status_t forge_store_lesson_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const apr_int64_t ids[2], const forge_lesson_in_t *in, forge_rows_t **rows);
@@ -107,8 +110,11 @@ forge_status_t forge_store_bundle_import(forge_db_t *db, apr_pool_t *p, const fo
 
 /* --- students.c --- */
 
-extern const forge_list_t forge_store_students_list; /* for the owner; base args: caller, administrator, course */
-extern const forge_list_t forge_store_course_progress_list; /* of all for the owner, else one's own; the same args */
+/* Base args of these: caller, administrator, course. Ask first whether the caller owns the course: whoever does not
+ * gets an empty list, but may have to wait for a look at all students. */
+extern const forge_list_t forge_store_students_list;
+extern const forge_list_t forge_store_course_progress_list;
+extern const forge_list_t forge_store_course_progress_own; /* the caller's own, at most one; for everybody */
 /* `accounts`: a JSON array of {ord, user_id} and {ord, email, email_key}. Rows: results. FORGE_E_NOT_FOUND,
  * FORGE_E_NOT_OWNER. */
 forge_status_t forge_store_students_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

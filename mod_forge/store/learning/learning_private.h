@@ -23,9 +23,9 @@
 /* What is left of that for somebody without an account. */
 #define FORGE_COURSE_OPEN "(c.organization_id IS NULL AND c.status = 'published')"
 
-/* The rule for all callers; administrators see everything. Only statements that change a course use it. PostgreSQL
- * would plan a read anew at each execution, because a plan for one kind of caller costs less than the one that fits
- * them all; so frequent reads have a statement for each kind. */
+/* The rule for all callers; administrators see everything. For statements that change a course or look into one by its
+ * number. PostgreSQL would plan the most frequent reads, of courses themselves, anew at each execution, because a plan
+ * for one kind of caller costs less than the one that fits them all; so these have a statement for each kind. */
 #define FORGE_COURSE_VISIBLE(caller, admin) "(" FORGE_COURSE_KNOWN(caller) " OR " admin "::boolean)"
 
 /* The course of a request as a CTE called course: no row when the caller does not see it. `owned`: its instructor or an

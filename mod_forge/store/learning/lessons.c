@@ -24,16 +24,17 @@ static const forge_list_order_t orders[] = {
 const forge_list_t forge_store_lessons_list = {
     "lesson_list", "SELECT " LESSON OF_MODULE, "SELECT count(*)" OF_MODULE, 4, filters, orders};
 
-static const forge_stmt_t lesson_get = {
-    "lesson_get",
-    "WITH " FORGE_COURSE_SEEN ", "
-    "verdict AS (SELECT k.id, k.owned, CASE WHEN k.owned OR EXISTS (SELECT FROM forge.enrollments e"
-    "  WHERE e.course_id = k.id AND e.user_id = $1::bigint) THEN 'ok' ELSE 'not_enrolled' END AS outcome FROM"
-    " course k) "
-    "SELECT " LESSON ", CASE v.outcome WHEN 'ok' THEN l.content END AS content, 'text/markdown' AS content_type,"
-    " v.outcome AS _outcome"
-    " FROM verdict v JOIN forge.lessons l ON l.course_id = v.id JOIN forge.modules m ON m.id = l.module_id"
-    " WHERE l.id = $4::bigint AND (m.published AND l.published OR v.owned)"};
+/* $1 caller, $2 administrator, $3 course, $4 lesson. */
+#define READ(content) \
+    "WITH " FORGE_COURSE_SEEN ", " \
+    "verdict AS (SELECT k.id, k.owned, CASE WHEN k.owned OR EXISTS (SELECT FROM forge.enrollments e" \
+    "  WHERE e.course_id = k.id AND e.user_id = $1::bigint) THEN 'ok' ELSE 'not_enrolled' END AS outcome" \
+    " FROM course k) " \
+    "SELECT " LESSON ", CASE v.outcome WHEN 'ok' THEN l.content END AS " content ", v.outcome AS _outcome" \
+    " FROM verdict v JOIN forge.lessons l ON l.course_id = v.id JOIN forge.modules m ON m.id = l.module_id" \
+    " WHERE l.id = $4::bigint AND (m.published AND l.published OR v.owned)"
+static const forge_stmt_t lesson_get = {"lesson_get", READ("content, 'text/markdown' AS content_type")};
+static const forge_stmt_t lesson_source = {"lesson_source", READ("_content")};
 
 #define WHOLE LESSON ", l.content, 'text/markdown' AS content_type"
 
@@ -85,13 +86,25 @@ static const forge_stmt_t lesson_delete = {
 
 /* clang-format on */
 
-forge_status_t forge_store_lesson_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
-                                      forge_rows_t **rows)
+static forge_status_t lesson_read(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, const forge_actor_t *by,
+                                  const apr_int64_t ids[2], forge_rows_t **rows)
 {
     const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
                                          forge_util_itoa(p, ids[0]), forge_util_itoa(p, ids[1]));
-    FORGE_TRY(forge_store_run(db, p, &lesson_get, args, rows));
+    FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
     return forge_store_course_judged(*rows);
+}
+
+forge_status_t forge_store_lesson_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[2],
+                                      forge_rows_t **rows)
+{
+    return lesson_read(db, p, &lesson_get, by, ids, rows);
+}
+
+forge_status_t forge_store_lesson_source(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const apr_int64_t ids[2], forge_rows_t **rows)
+{
+    return lesson_read(db, p, &lesson_source, by, ids, rows);
 }
 
 forge_status_t forge_store_lesson_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,

@@ -14,7 +14,7 @@ static const forge_list_order_t orders[] = {
     " FROM forge.courses c JOIN forge.enrollments e ON e.course_id = c.id WHERE c.id = $3::bigint AND " \
     FORGE_COURSE_VISIBLE("$1", "$2") " AND " whose
 #define OWNERS FORGE_COURSE_OWNED("$1", "$2")
-#define OWNERS_OR_OWN "(" FORGE_COURSE_OWNED("$1", "$2") " OR e.user_id = $1::bigint)"
+#define OWN    "e.user_id = $1::bigint"
 
 const forge_list_t forge_store_students_list = {
     "student_list",
@@ -24,22 +24,25 @@ const forge_list_t forge_store_students_list = {
     "SELECT count(*)" ENROLLED(OWNERS), 3, filters, orders};
 
 /* What is to be completed is counted once; for each student the index of their progress in the course is read. */
+#define PROGRESS(whose) \
+    "SELECT e.user_id, u.username, e.enrolled_at, done.n AS completed, whole.n AS total," \
+    " CASE WHEN whole.n > 0 THEN done.n * 100 / whole.n ELSE 0 END AS percent, g.score, g.last_active_at," \
+    " d.completed_at, e.user_id AS _id" \
+    " FROM forge.courses c JOIN forge.enrollments e ON e.course_id = c.id JOIN forge.users u ON u.id = e.user_id" \
+    " LEFT JOIN forge.learners g ON g.course_id = e.course_id AND g.user_id = e.user_id" \
+    " LEFT JOIN forge.course_completions d ON d.course_id = e.course_id AND d.user_id = e.user_id" \
+    " CROSS JOIN LATERAL (SELECT (" FORGE_LESSONS_OPEN("count(*)", "$3::bigint") ") + (" \
+    FORGE_EXERCISES_OPEN("count(*)", "$3::bigint") ") AS n) whole" \
+    " CROSS JOIN LATERAL (SELECT count(*) AS n FROM forge.progress p WHERE p.course_id = e.course_id" \
+    "  AND p.user_id = e.user_id AND p.status = 'completed' AND (p.lesson_id IN (" \
+    FORGE_LESSONS_OPEN("l.id", "$3::bigint") ") OR p.exercise_id IN (" FORGE_EXERCISES_OPEN("x.id", "$3::bigint") \
+    "))) done" \
+    " WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") " AND " whose
+
 const forge_list_t forge_store_course_progress_list = {
-    "course_progress",
-    "SELECT e.user_id, u.username, e.enrolled_at, done.n AS completed, whole.n AS total,"
-    " CASE WHEN whole.n > 0 THEN done.n * 100 / whole.n ELSE 0 END AS percent, g.score, g.last_active_at,"
-    " d.completed_at, e.user_id AS _id"
-    " FROM forge.courses c JOIN forge.enrollments e ON e.course_id = c.id JOIN forge.users u ON u.id = e.user_id"
-    " LEFT JOIN forge.learners g ON g.course_id = e.course_id AND g.user_id = e.user_id"
-    " LEFT JOIN forge.course_completions d ON d.course_id = e.course_id AND d.user_id = e.user_id"
-    " CROSS JOIN LATERAL (SELECT (" FORGE_LESSONS_OPEN("count(*)", "$3::bigint") ") + ("
-    FORGE_EXERCISES_OPEN("count(*)", "$3::bigint") ") AS n) whole"
-    " CROSS JOIN LATERAL (SELECT count(*) AS n FROM forge.progress p WHERE p.course_id = e.course_id"
-    "  AND p.user_id = e.user_id AND p.status = 'completed' AND (p.lesson_id IN ("
-    FORGE_LESSONS_OPEN("l.id", "$3::bigint") ") OR p.exercise_id IN (" FORGE_EXERCISES_OPEN("x.id", "$3::bigint")
-    "))) done"
-    " WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") " AND " OWNERS_OR_OWN,
-    "SELECT count(*)" ENROLLED(OWNERS_OR_OWN), 3, filters, orders};
+    "course_progress", PROGRESS(OWNERS), "SELECT count(*)" ENROLLED(OWNERS), 3, filters, orders};
+const forge_list_t forge_store_course_progress_own = {
+    "course_progress_own", PROGRESS(OWN), "SELECT count(*)" ENROLLED(OWN), 3, filters, orders};
 
 /* An address names an account only once it is proven, and where the course is another organisation's it names nobody:
  * then the answer is the one for an address that nobody has. Of the same account twice the first counts.

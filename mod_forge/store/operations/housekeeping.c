@@ -45,6 +45,8 @@ static const forge_stmt_t sweeps[] = {
         "last_at < now() - " FORGE_INTERVAL(FORGE_LOCKOUT_HOURS_MAX, "hours")
         " AND coalesce(locked_until < now(), true) AND pending_until < now()" FREE)},
     {"sweep_login_challenges", SWEEP("login_challenges", "id", "expires_at < now()" FREE)},
+    /* Nothing goes here: who has done all that is left of a course has completed it (migration 0020). */
+    {"settle_courses", "SELECT forge.settle_courses(" APR_STRINGIFY(BATCH) ") AS n"},
 };
 
 /* clang-format on */

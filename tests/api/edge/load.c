@@ -154,8 +154,14 @@ START_TEST(a_page_ends_with_its_bytes)
 }
 END_TEST
 
+/* How often pages of courses were fetched from the database. */
+static long fetched(void)
+{
+    return metric("forge_db_query_duration_seconds_count{statement=\"course_list_open\"}");
+}
+
 /* Bytes that wait for their readers have a budget: beyond it large answers are 503, small ones go on, and it is there
- * again when the readers have gone. */
+ * again when the readers have gone. What found no room is not fetched again meanwhile. */
 START_TEST(slow_readers_cost_the_budget)
 {
     if (strcmp(env.mpm, "event") != 0)
@@ -171,6 +177,16 @@ START_TEST(slow_readers_cost_the_budget)
         full += strstr(answer, " 503 ") != NULL;
     }
     ck_assert_msg(full > 0 && full < READERS, "%d of %d are told that there is no room", full, READERS);
+    for (int i = 0; i < 2 * READERS; i++)
+        CALL("GET", "/api/v1/courses", .port = PORT_POOL);
+    long before = fetched();
+    for (int i = 0; i < READERS; i++) {
+        reply_t *reply = CALL("GET", "/api/v1/courses", .port = PORT_POOL);
+        expect_problem(reply, "unavailable");
+        ck_assert(header(reply, "Retry-After") != NULL);
+    }
+    ck_assert_int_eq(fetched(), before);
+    expect_status(CALL("GET", "/api/v1/courses?limit=1&q=x", .port = PORT_POOL), 200);
     expect_status(CALL("GET", "/api/v1/courses?limit=0&q=x"), 422);
     expect_status(CALL("GET", "/health/live"), 200);
     for (int i = 0; i < READERS; i++)

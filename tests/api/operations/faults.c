@@ -4,9 +4,11 @@
  */
 #include "harness.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define CLIENTS 4
@@ -208,11 +210,61 @@ START_TEST(graceful_restarts)
 }
 END_TEST
 
+/* A connection on which the first part of a request has been sent. */
+static int half_sent(const char *text)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)env.ports[PORT_MAIN]),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+    return fd;
+}
+
+/* Sends the rest, and wants that status. */
+static void finish_sent(int fd, const char *rest, const char *status)
+{
+    char answer[64] = "";
+    ck_assert_int_eq(send(fd, rest, strlen(rest), MSG_NOSIGNAL), (ssize_t)strlen(rest));
+    ck_assert_int_gt(recv(fd, answer, sizeof(answer) - 1, 0), 0);
+    ck_assert_msg(strstr(answer, status), "%s", answer);
+    close(fd);
+}
+
+/* Children that a slow client keeps finish beside those that replace them. */
+START_TEST(slow_clients_outlive_graceful_restarts)
+{
+    enum { ROUNDS = 3, EACH = 4 }; /* no more of one address may wait in a child */
+    if (strcmp(env.mpm, "prefork") == 0)
+        return; /* a child for each connection: nothing is shared */
+    watchdog(100);
+    expect_log("AH00");
+    person_t me = person("instructor");
+    int fds[EACH];
+    const char *request = F("POST /api/v1/courses HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                            "Authorization: Bearer %s\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{\"title\"",
+                            me.access);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < EACH; i++)
+            fds[i] = half_sent(request);
+        pause_ms(100);
+        env_httpd_graceful();
+        expect_served("/api/v1/auth/me", me.access);
+        expect_status(CALL("GET", "/health/live"), 200);
+        for (int i = 0; i < EACH; i++)
+            finish_sent(fds[i], ":\"T\"}", " 201 ");
+    }
+    expect_served("/api/v1/auth/me", me.access);
+}
+END_TEST
+
 /* A child killed: only its own requests fail; counters and limits live on. */
 START_TEST(children_killed)
 {
     watchdog(100);
     expect_log("exit signal Killed");
+    expect_log("AH10392"); /* that they are */
     expect_log("AH00");
     expect_log("FG");
     person_t me = person("instructor");
@@ -273,6 +325,7 @@ Suite *suite_faults(void)
     tcase_add_test(database, postgresql_hangs);
     TCase *server = case_make(suite, "server");
     tcase_add_test(server, graceful_restarts);
+    tcase_add_test(server, slow_clients_outlive_graceful_restarts);
     tcase_add_test(server, children_killed);
     return suite;
 }

@@ -168,6 +168,23 @@ START_TEST(sent_members_as_json)
 }
 END_TEST
 
+/* Objects and arrays too, with their listed members alone, and however large they are. */
+START_TEST(sent_structures_as_json)
+{
+    static const char *const names[] = {"many", "free", "ids", "one", NULL};
+    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"many\":[{\"email\":\"a@example.org\",\"more\":1}],"
+                                                    "\"free\":{\"b\":[2]},\"ids\":[3]}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, true),
+                     "{\"many\":[{\"email\":\"a@example.org\"}],\"free\":{\"b\":[2]},\"ids\":[3],\"one\":null}");
+    char *large = apr_palloc(forge_test_pool, 600001);
+    memset(large, 'x', 600000);
+    large[600000] = '\0';
+    in = accepted(FORGE_INPUT_PATCH, apr_pstrcat(forge_test_pool, "{\"free\":{\"b\":\"", large, "\"}}", NULL));
+    ck_assert_uint_eq(strlen(forge_core_input_members(forge_test_pool, in, names, false)),
+                      600000 + strlen("{\"free\":{\"b\":\"\"}}"));
+}
+END_TEST
+
 START_TEST(wrong_types)
 {
     static const char *const bad[][2] = {
@@ -476,6 +493,7 @@ Suite *forge_test_core_fields(void)
     tcase_add_test(tc, patch_takes_what_is_there);
     tcase_add_test(tc, null_in_a_patch_sets_the_default);
     tcase_add_test(tc, sent_members_as_json);
+    tcase_add_test(tc, sent_structures_as_json);
     add_value_tests(tc);
     tcase_add_test(tc, only_listed_members_are_kept);
     tcase_add_test(tc, all_faults_at_once_and_no_echo);

@@ -70,7 +70,7 @@ START_TEST(out_of_range)
     refused(SCOPE, "limit=0", "?limit", "out_of_range");
     refused(SCOPE, "limit=101", "?limit", "out_of_range");
     refused(SCOPE, "limit=-1", "?limit", "out_of_range");
-    refused(SCOPE, "limit=1e9", "?limit", "type");
+    refused(SCOPE, "limit=1e9", "?limit", "out_of_range");
     refused(SCOPE, "limit=abc", "?limit", "type");
     refused(SCOPE, "limit=1&limit=2", "?limit", "duplicate");
     refused(SCOPE, "skip=-1", "?skip", "out_of_range");

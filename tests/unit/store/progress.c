@@ -3,6 +3,7 @@
  */
 #include "schema.h"
 #include "store/learning/learning.h"
+#include "store/operations/operations.h"
 
 static forge_rows_t *rows;
 
@@ -181,6 +182,26 @@ START_TEST(completions_follow_what_is_published)
     ck_assert_str_eq(awards(), "2:Whole");
     sql("UPDATE forge.lessons SET published = false WHERE id = 1"); /* nothing is left: nobody completes nothing */
     ck_assert_str_eq(completions(), "1:2 2:2 2:3");
+}
+END_TEST
+
+/* Of many learners the first are looked at with what is taken out, the others by housekeeping, each once. */
+START_TEST(many_complete_step_by_step)
+{
+    rule("Whole", "course_completed", 1, "2");
+    sql("INSERT INTO forge.users (email, username, password_hash) SELECT n || '@many.org', 'many_' || n,"
+        " '" FORGE_TEST_HASH "' FROM generate_series(1, 1500) n;"
+        "INSERT INTO forge.lessons (course_id, module_id, title) VALUES (2, 2, 'D');"
+        "INSERT INTO forge.progress (user_id, lesson_id, status) SELECT u.id, 3, 'completed' FROM forge.users u"
+        " WHERE u.username LIKE 'many%'");
+    sql("UPDATE forge.lessons SET published = false WHERE title = 'D'");
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.course_completions"), "1000");
+    MUST(LEARNER, .lesson_id = "3", DONE); /* who comes now needs no housekeeping */
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.course_completions"), "1001");
+    ck_assert_int_eq(forge_store_housekeeping(db, forge_test_pool), FORGE_OK);
+    ck_assert_str_eq(ask("SELECT (SELECT count(*) FROM forge.course_completions) || ' ' || (SELECT count(*) FROM "
+                         "forge.user_achievements) || ' ' || (SELECT count(*) FROM forge.shrunk_courses)"),
+                     "1501 1501 0");
 }
 END_TEST
 
@@ -443,6 +464,47 @@ START_TEST(a_submission_and_its_progress_are_one)
 }
 END_TEST
 
+/* Running one takes hidden tests too, whoever asks; who may be shown them is said beside them. */
+START_TEST(what_running_an_exercise_needs)
+{
+    sql("UPDATE forge.exercises SET tests = jsonb_set(tests, '{0,hidden}', 'true'), limits = '{\"cpu_ms\":7}'");
+    for (int who = TEACHER; who <= ROOT; who++) {
+        ck_assert_int_eq(forge_store_exercise_to_run(db, forge_test_pool, by(who), 1, &rows), FORGE_OK);
+        ck_assert_ptr_nonnull(strstr(column("tests"), "\"hidden\": true"));
+        ck_assert_str_eq(column("_own"), who == TEACHER || who == ROOT ? "t" : "f");
+        ck_assert_str_eq(column("limits"), "{\"cpu_ms\": 7}");
+    }
+    sql("UPDATE forge.courses SET status = 'draft'");
+    ck_assert_int_eq(forge_store_exercise_to_run(db, forge_test_pool, by(TEACHER), 1, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_exercise_to_run(db, forge_test_pool, by(LEARNER), 1, &rows), FORGE_E_NOT_FOUND);
+    ck_assert_int_eq(forge_store_exercise_to_run(db, forge_test_pool, by(LEARNER), 2, &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_exercise_to_run(db, forge_test_pool, by(ROOT), 77, &rows), FORGE_E_NOT_FOUND);
+}
+END_TEST
+
+/* A lesson goes while somebody completes it for the first time: one waits for the other, and none for each other. */
+static forge_status_t meet(int i)
+{
+    forge_db_t *mine = schema_attach();
+    if (i > 0) {
+        forge_status_t status = put_on(mine, LEARNER, (forge_progress_in_t){.lesson_id = "3", DONE});
+        return status == FORGE_E_BAD_REFERENCE ? FORGE_OK : status;
+    }
+    const apr_int64_t ids[2] = {2, 3};
+    return forge_store_lesson_delete(mine, forge_test_pool, by(TEACHER), ids, NULL);
+}
+
+START_TEST(a_lesson_goes_while_it_is_learned)
+{
+    for (int round = 0; round < 5; round++) {
+        ck_assert_int_eq(at_once(4, meet, FORGE_OK), 4);
+        ck_assert_str_eq(ask("SELECT count(*) FROM forge.progress"), "0");
+        sql("INSERT INTO forge.lessons (id, course_id, module_id, title) OVERRIDING SYSTEM VALUE VALUES (3, 2, 2, "
+            "'C')");
+    }
+}
+END_TEST
+
 START_TEST(summary_of_all_courses)
 {
     ck_assert_int_eq(forge_store_progress_summary(db, forge_test_pool, by(LEARNER), &rows), FORGE_OK);
@@ -479,6 +541,7 @@ Suite *forge_test_store_progress(void)
     tcase_add_test(tc, the_rules_hold_under_parallel_writers);
     tcase_add_test(tc, a_course_is_completed_when_all_of_it_is);
     tcase_add_test(tc, completions_follow_what_is_published);
+    tcase_add_test(tc, many_complete_step_by_step);
     tcase_add_test(tc, a_module_that_goes_takes_its_lessons_out);
     tcase_add_test(tc, who_completes_at_once_completes);
     tcase_add_test(tc, rules_are_met_once);
@@ -491,6 +554,8 @@ Suite *forge_test_store_progress(void)
     tcase_add_test(tc, streaks_run_through_changes_of_the_clock);
     tcase_add_test(tc, a_streak_awards_by_the_accounts_own_days);
     tcase_add_test(tc, a_submission_and_its_progress_are_one);
+    tcase_add_test(tc, what_running_an_exercise_needs);
+    tcase_add_test(tc, a_lesson_goes_while_it_is_learned);
     tcase_add_test(tc, summary_of_all_courses);
     suite_add_tcase(s, tc);
     return s;

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The self-test: every layer of the sandbox by itself, then a program that must work and one that must be held. If
+ * anything is missing, nothing is run; code never runs with one layer less.
+ */
+#include "runner.h"
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 20000 /* for one program */
+#define ANSWER_MAX  8192
+
+/* Each line that it prints is something that was not held. */
+static const char hostile[] = "import os, socket, sys\n"
+                              "def held(name, call):\n"
+                              "    try:\n"
+                              "        call()\n"
+                              "    except (OSError, MemoryError):\n"
+                              "        return\n"
+                              "    print(name)\n"
+                              "held('fork', os.fork)\n"
+                              "held('socket', lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))\n"
+                              "held('unix socket', lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))\n"
+                              "held('netlink', lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))\n"
+                              "held('passwd', lambda: open('/etc/passwd'))\n"
+                              "held('proc', lambda: os.listdir('/proc'))\n"
+                              "held('root', lambda: open('/x', 'w'))\n"
+                              "held('program', lambda: open('/p/main.py', 'w'))\n"
+                              "held('kill', lambda: os.kill(1, 9))\n"
+                              "held('priority', lambda: os.nice(-1))\n"
+                              "held('memory', lambda: bytearray(1 << 30))\n"
+                              "held('file', lambda: open('/w/x', 'wb').write(b'x' * (32 << 20)))\n"
+                              "held('descriptors', lambda: [os.fstat(n) for n in range(3, 64)])\n"
+                              "print(os.getuid(), os.getpid(), len(os.environ))\n";
+static const char hostile_says[] = "65534 2 6\n";
+
+static const char control_says[] = "forge\n";
+
+typedef struct check_t {
+    forge_runner_t *runner;
+    FILE *out;
+} check_t;
+
+/* A line for one layer; the first that is missing is the reason. */
+static bool tell(check_t *c, bool good, const char *layer, const char *detail)
+{
+    if (c->out)
+        fprintf(c->out, "%s\t%s\t%s\n", good ? "ok" : "missing", layer, detail);
+    if (!good && !*c->runner->why)
+        snprintf(c->runner->why, sizeof(c->runner->why), "%s: %s", layer, detail);
+    return good;
+}
+
+/* Whether this user may make the namespaces that every run needs; a child tries. */
+static bool namespaces(void)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (!pid)
+        _exit(0);
+    return pid > 0 && waitpid(pid, NULL, 0) == pid;
+}
+
+/* Reads the one frame that a launcher answers; its length, or 0. */
+static size_t collect(int fd, char *frame, size_t room)
+{
+    size_t have = 0;
+    for (struct pollfd on = {fd, POLLIN, 0}; have < room && poll(&on, 1, PATIENCE_MS) > 0;) {
+        ssize_t n = read(fd, frame + have, room - have);
+        if (n <= 0 && errno != EINTR)
+            break;
+        have += n > 0 ? (size_t)n : 0;
+    }
+    return have > FORGE_RUN_HEAD ? have : 0;
+}
+
+/* Runs a program as a client's would be run. */
+static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job, char *frame,
+                        forge_run_result_t *result)
+{
+    int ends[2];
+    size_t len = 0, have = 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return false;
+    pid_t launcher = fork();
+    if (!launcher) {
+        close(ends[0]);
+        forge_runner_launch(runner, job, 0, runner->cpus[0], ends[1]);
+        _exit(0);
+    }
+    close(ends[1]);
+    if (launcher > 0)
+        have = collect(ends[0], frame, ANSWER_MAX);
+    close(ends[0]);
+    if (launcher > 0)
+        waitpid(launcher, NULL, 0);
+    return have && forge_run_frame_head(frame, &len) == FORGE_RUN_RESULT && len == have - FORGE_RUN_HEAD &&
+           forge_run_frame_read(FORGE_RUN_RESULT, frame + FORGE_RUN_HEAD, len, result);
+}
+
+/* Whether a program says just that; else `detail` says what happened instead. */
+static bool says(check_t *c, const char *language, const char *code, const char *wanted, char detail[200])
+{
+    char frame[ANSWER_MAX];
+    forge_run_result_t r;
+    const forge_run_job_t job = {.language = {language, strlen(language)},
+                                 .code = {code, strlen(code)},
+                                 .limits = {5000, 4000, FORGE_RUN_MEMORY_KB, 64, 2048, FORGE_RUN_FILE_BYTES}};
+    snprintf(detail, 200, "%s", "no answer of the launcher");
+    if (!try_program(c->runner, &job, frame, &r))
+        return false;
+    snprintf(detail, 200, "%s, says \"%.*s\", %.*s", forge_run_status_name(r.status), (int)r.output.len, r.output.data,
+             (int)r.why.len, r.why.data);
+    for (char *letter = detail; *letter; letter++)
+        if (*letter < ' ') /* a line each */
+            *letter = ' ';
+    return r.status == FORGE_RUN_OK && r.output.len == strlen(wanted) &&
+           memcmp(r.output.data, wanted, r.output.len) == 0;
+}
+
+/* A language that does not work is missing, and no reason to run nothing. */
+static void other_languages(check_t *c)
+{
+    char detail[200];
+    forge_runner_profile_t *profile;
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++) {
+        if (profile->missing || strcmp(profile->name, "python") == 0)
+            continue;
+        bool good = says(c, profile->name, profile->control, control_says, detail);
+        if (!good)
+            profile->missing = "its control program does not work";
+        if (c->out)
+            fprintf(c->out, "%s\tlanguage %s\t%s\n", good ? "ok" : "lacking", profile->name, detail);
+    }
+}
+
+/* Where /proc/sys cannot be written, as in many containers, bubblewrap cannot forbid nested user namespaces; the filter
+ * refuses them all the same. */
+static bool control(check_t *c, char detail[200])
+{
+    const char *code = forge_runner_profile((forge_run_bytes_t){"python", 6})->control;
+    if (says(c, "python", code, control_says, detail))
+        return true;
+    if (!strstr(detail, "max_user_namespaces"))
+        return false;
+    c->runner->nested_userns = true;
+    forge_runner_views(c->runner);
+    return says(c, "python", code, control_says, detail);
+}
+
+static bool programs(check_t *c)
+{
+    char detail[200];
+    if (!tell(c, control(c, detail), "control program", detail))
+        return false;
+    return tell(c, says(c, "python", hostile, hostile_says, detail), "hostile program", detail);
+}
+
+static bool layers(check_t *c)
+{
+    forge_runner_t *r = c->runner;
+    const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
+    bool good = tell(c, access(r->options.bwrap, X_OK) == 0, "bubblewrap", r->options.bwrap);
+    good &= tell(c, r->init.len > 0, "forge-init", r->options.init);
+    good &= tell(c, r->filters[0].bytes || forge_runner_filters(r->filters), "seccomp", "the filter");
+    good &= tell(c, namespaces(), "user namespaces", "user, mount and PID namespaces for this user");
+    return tell(c, !python->missing, "python", python->missing ? python->missing : python->words.bytes) && good;
+}
+
+bool forge_runner_check(forge_runner_t *runner, FILE *out)
+{
+    check_t c = {.runner = runner, .out = out};
+    *runner->why = '\0';
+    forge_runner_views(runner);
+    if (layers(&c) && programs(&c))
+        other_languages(&c);
+    return !*runner->why;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What forge-runner's launcher and forge-init, the first process inside a sandbox, say to each other.
+ */
+#ifndef FORGE_RUNNER_INIT_H
+#define FORGE_RUNNER_INIT_H
+
+#include <stdint.h>
+
+/* Descriptors of forge-init beside 0, 1 and 2, which become the program's. */
+enum {
+    INIT_CONTROL = 3, /* read: one init_go_t and the words; then its end means: kill everything */
+    INIT_STATUS = 4,  /* write: init_report_t */
+    INIT_OPTIONS = 5, /* bubblewrap's options; it closes it */
+    INIT_CODE = 6,    /* the program's text; it closes it */
+    INIT_FILTER = 7,  /* read: the seccomp filter */
+    INIT_SELF = 8,    /* forge-init itself; bubblewrap reads and closes it */
+    INIT_FDS
+};
+
+#define INIT_WORDS_MAX  (64 << 10) /* bytes of the command and its arguments, their ends included */
+#define INIT_FILTER_MAX (64 << 10) /* bytes of the filter */
+#define INIT_SELF_MAX   (8 << 20)  /* bytes of forge-init */
+
+/* The word to start. Nothing runs before it has come whole. */
+typedef struct init_go_t {
+    uint64_t address_bytes, data_bytes; /* 0: no limit */
+    uint64_t cpu_ms;
+    uint64_t processes;
+    uint64_t file_bytes;
+    uint64_t words; /* bytes of the words that follow, each ended by a NUL */
+} init_go_t;
+
+enum {
+    INIT_STARTED = 1,
+    INIT_FAILED, /* status is the errno, stage says at what */
+    INIT_ENDED   /* status is that of waitpid; nothing is left inside but forge-init */
+};
+
+enum { INIT_AT_FILTER = 1, INIT_AT_FORK, INIT_AT_LIMITS, INIT_AT_EXEC };
+
+typedef struct init_report_t {
+    uint32_t what, stage;
+    int32_t status;
+    uint32_t over_cpu; /* 1: it was ended for its CPU time */
+    uint64_t cpu_us, wall_us;
+    uint64_t memory_kb; /* the largest peak of one process */
+} init_report_t;
+
+#endif

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The launcher: one process for one run. It builds the pipes, starts the sandbox, moves bytes, watches the clock, and
+ * answers the client itself. Its own death ends the run, and forge-runner's death ends it.
+ *
+ * It never stops reading an output: a program that writes too much is ended at once, because a reader that discards
+ * would drain gigabytes, and one that waits would let the program sit until its time is over.
+ */
+#include "runner.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIRST_FD  16    /* descriptors of ours are above those that a sandbox gets */
+#define BUILD_MS  10000 /* until the program starts */
+#define REPORT_MS 500   /* after which a sandbox that was told to end is killed from outside */
+#define BURY_MS   10000 /* for the kernel to take its namespaces down */
+#define ANSWER_MS 5000  /* for the client to take its answer */
+#define FOREVER_S 60    /* beyond all of the above: the launcher's own end */
+#define CHUNK     16384
+#define LOOK_MS   20                     /* between two looks at a tree */
+#define CANCELLED FORGE_RUN_STATUS_COUNT /* nobody is there to be answered */
+
+enum { IN, OUT, ERR, STATUS, CLIENT, GONE, WATCHED };
+
+/* What came on one output. */
+typedef struct stream_t {
+    char *bytes;
+    size_t len, max;
+    bool over;
+} stream_t;
+
+typedef struct launch_t {
+    const forge_runner_t *runner;
+    const forge_run_job_t *job;
+    const forge_runner_profile_t *profile;
+    int client, cpu;
+    int inside[INIT_FDS], in, out, err, control, status; /* the sandbox's ends, and ours; -1: closed */
+    int pidfd;
+    pid_t pid;
+    size_t fed; /* bytes of the standard input */
+    stream_t output, errors;
+    forge_runner_end_t end;
+    init_report_t report;
+    int64_t deadline, tree_kb;
+    const char *why;
+} launch_t;
+
+static void shut(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static int lift(int fd)
+{
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    close(fd);
+    return high;
+}
+
+/* A pipe, whose end `ours` does not block. */
+static bool make_pipe(int *read_end, int *write_end, int *ours)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return false;
+    *read_end = lift(fds[0]);
+    *write_end = lift(fds[1]);
+    return *read_end >= 0 && *write_end >= 0 && fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
+/* Bytes that the sandbox reads from their start. */
+static int make_file(const char *bytes, size_t len)
+{
+    int fd = memfd_create("run", MFD_CLOEXEC);
+    if (fd < 0 || (len && write(fd, bytes, len) != (ssize_t)len) || lseek(fd, 0, SEEK_SET) != 0)
+        return -1;
+    return lift(fd);
+}
+
+static bool make_ends(launch_t *l)
+{
+    const forge_runner_bytes_t *filter = &l->runner->filters[l->profile->fences & FORGE_RUN_FORKS ? 1 : 0];
+    return make_pipe(&l->inside[0], &l->in, &l->in) && make_pipe(&l->out, &l->inside[1], &l->out) &&
+           make_pipe(&l->err, &l->inside[2], &l->err) &&
+           make_pipe(&l->inside[INIT_CONTROL], &l->control, &l->control) &&
+           make_pipe(&l->status, &l->inside[INIT_STATUS], &l->status) &&
+           (l->inside[INIT_OPTIONS] = make_file(l->profile->options.bytes, l->profile->options.len)) >= 0 &&
+           (l->inside[INIT_CODE] = make_file(l->job->code.data, l->job->code.len)) >= 0 &&
+           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0 &&
+           (l->inside[INIT_SELF] = make_file(l->runner->init.bytes, l->runner->init.len)) >= 0;
+}
+
+/* The word to start is written before anybody reads it: it fits into the pipe. */
+static bool send_go(launch_t *l)
+{
+    const forge_run_limits_t *limits = &l->job->limits;
+    const uint64_t bytes = (uint64_t)(limits->memory_kb + l->profile->base_kb) * 1024;
+    const bool maps = l->profile->fences & FORGE_RUN_MAPS;
+    const init_go_t go = {.address_bytes = maps ? 0 : bytes,
+                          .data_bytes = maps ? bytes : 0,
+                          .cpu_ms = (uint64_t)limits->cpu_ms,
+                          .processes = (uint64_t)limits->processes,
+                          .file_bytes = (uint64_t)limits->file_bytes,
+                          .words = l->profile->words.len + l->job->args.len};
+    char word[sizeof(go) + INIT_WORDS_MAX];
+    size_t size = sizeof(go) + go.words;
+    if (size > sizeof(word))
+        return false;
+    memcpy(word, &go, sizeof(go));
+    memcpy(word + sizeof(go), l->profile->words.bytes, l->profile->words.len);
+    if (l->job->args.len)
+        memcpy(word + sizeof(go) + l->profile->words.len, l->job->args.data, l->job->args.len);
+    return write(l->control, word, size) == (ssize_t)size;
+}
+
+/* Ends the run for `status`: forge-init kills everything and still reports. */
+static void end_run(launch_t *l, int status)
+{
+    if (l->end.killed >= 0)
+        return;
+    l->end.killed = status;
+    shut(&l->control);
+    l->deadline = forge_runner_now_ms() + REPORT_MS;
+}
+
+static bool start(launch_t *l)
+{
+    forge_runner_nest_t nest = {.runner = l->runner,
+                                .file_bytes = l->job->limits.file_bytes,
+                                .cpu = l->cpu,
+                                .execs = l->profile->fences & FORGE_RUN_EXECS};
+    l->why = "no pipes";
+    if (!make_ends(l) || !send_go(l))
+        return false;
+    memcpy(nest.fds, l->inside, sizeof(nest.fds));
+    l->pid = forge_runner_nest(&nest, &l->pidfd);
+    for (int i = 0; i < INIT_FDS; i++)
+        shut(&l->inside[i]);
+    l->why = "no namespaces: the kernel refuses user namespaces to this user";
+    l->deadline = forge_runner_now_ms() + BUILD_MS;
+    return l->pid > 0;
+}
+
+/* --- bytes --- */
+
+static void feed(launch_t *l)
+{
+    while (l->fed < l->job->input.len) {
+        ssize_t n = write(l->in, l->job->input.data + l->fed, l->job->input.len - l->fed);
+        if (n > 0)
+            l->fed += (size_t)n;
+        else if (n < 0 && errno == EAGAIN)
+            return;
+        else if (n == 0 || errno != EINTR)
+            break;
+    }
+    shut(&l->in);
+}
+
+static bool keep(stream_t *s, const char *bytes, size_t n)
+{
+    size_t room = s->max - s->len, some = n < room ? n : room;
+    char *grown = some ? realloc(s->bytes, s->len + some) : s->bytes;
+    if (!grown && some)
+        return false;
+    s->bytes = grown;
+    if (some)
+        memcpy(s->bytes + s->len, bytes, some);
+    s->len += some;
+    s->over |= n > room;
+    return !s->over;
+}
+
+/* Reads what is there; at the limit the run ends, and the rest is thrown away. */
+static void drain(launch_t *l, int *fd, stream_t *s)
+{
+    char chunk[CHUNK];
+    while (*fd >= 0) {
+        ssize_t n = read(*fd, chunk, sizeof(chunk));
+        if (n > 0 && keep(s, chunk, (size_t)n))
+            continue;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            end_run(l, FORGE_RUN_OUTPUT_LIMIT);
+        if (n >= 0)
+            shut(fd);
+        return;
+    }
+}
+
+/* Reports are shorter than a pipe keeps whole. */
+static void hear(launch_t *l)
+{
+    init_report_t said;
+    ssize_t n;
+    while ((n = read(l->status, &said, sizeof(said))) == sizeof(said)) {
+        if (said.what == INIT_STARTED) {
+            l->end.started = true;
+            if (l->end.killed < 0)
+                l->deadline = forge_runner_now_ms() + l->job->limits.wall_ms;
+        } else if (!l->end.ended) {
+            l->report = said;
+            l->end.ended = true;
+        }
+    }
+    if (n == 0)
+        shut(&l->status);
+}
+
+/* --- time --- */
+
+static void kill_all(launch_t *l)
+{
+    if (l->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
+}
+
+/* A deadline is over: of the program, of the sandbox's building, or of its ending. False: wait no more. */
+static bool out_of_time(launch_t *l)
+{
+    if (l->end.killed < 0 && l->end.started)
+        end_run(l, FORGE_RUN_TIMEOUT);
+    else if (l->end.killed < 0) {
+        l->why = "the sandbox was not built in time";
+        end_run(l, FORGE_RUN_SANDBOX_ERROR);
+    } else {
+        kill_all(l);
+        return false;
+    }
+    return true;
+}
+
+/* The sum of all processes, where no limit of one of them holds it. */
+static void watch_tree(launch_t *l)
+{
+    if (!(l->profile->fences & (FORGE_RUN_FORKS | FORGE_RUN_MAPS)) || l->end.killed >= 0 || !l->end.started)
+        return;
+    const forge_runner_tree_t sum = forge_runner_tree(l->pid);
+    l->tree_kb = sum.kb > l->tree_kb ? sum.kb : l->tree_kb;
+    if (sum.kb > l->job->limits.memory_kb + l->profile->base_kb)
+        end_run(l, FORGE_RUN_MEMORY_LIMIT);
+    else if (sum.cpu_ms > l->job->limits.cpu_ms)
+        end_run(l, FORGE_RUN_TIMEOUT);
+}
+
+static int nap_ms(const launch_t *l)
+{
+    int64_t left = l->deadline - forge_runner_now_ms();
+    if (l->profile->fences & (FORGE_RUN_FORKS | FORGE_RUN_MAPS) && left > LOOK_MS)
+        return LOOK_MS;
+    return left > 0 ? (int)left : 0;
+}
+
+static void take_events(launch_t *l, const struct pollfd on[WATCHED])
+{
+    if (on[IN].revents)
+        feed(l);
+    drain(l, &l->out, &l->output);
+    drain(l, &l->err, &l->errors);
+    if (on[STATUS].revents)
+        hear(l);
+    if (on[CLIENT].revents & (POLLRDHUP | POLLHUP | POLLERR))
+        end_run(l, CANCELLED);
+}
+
+/* Until forge-init has reported the end, or is gone without. */
+static void attend(launch_t *l)
+{
+    while (!l->end.ended) {
+        struct pollfd on[WATCHED] = {
+            [IN] = {l->in, POLLOUT, 0},
+            [OUT] = {l->out, POLLIN, 0},
+            [ERR] = {l->err, POLLIN, 0},
+            [STATUS] = {l->status, POLLIN, 0},
+            [CLIENT] = {l->end.killed == CANCELLED ? -1 : l->client, POLLRDHUP, 0},
+            [GONE] = {l->pidfd, POLLIN, 0},
+        };
+        int n = poll(on, WATCHED, nap_ms(l));
+        if (n > 0)
+            take_events(l, on);
+        watch_tree(l);
+        if (n > 0 && on[GONE].revents && !l->end.ended && l->status < 0)
+            return;
+        if (!l->end.ended && forge_runner_now_ms() >= l->deadline && !out_of_time(l))
+            return;
+    }
+}
+
+/* --- the answer --- */
+
+static void put(launch_t *l, const char *frame, size_t size)
+{
+    const int64_t deadline = forge_runner_now_ms() + ANSWER_MS;
+    for (size_t sent = 0; sent < size;) {
+        struct pollfd on = {l->client, POLLOUT, 0};
+        ssize_t n = send(l->client, frame + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0)
+            sent += (size_t)n;
+        else if (errno != EINTR && (errno != EAGAIN || poll(&on, 1, (int)(deadline - forge_runner_now_ms())) <= 0))
+            return;
+    }
+}
+
+/* The reason goes to the log; what the sandbox said on standard error was not the program's. */
+static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_WHY_MAX])
+{
+    static const char *const stages[] = {"", "the filter", "fork", "the limits", "the program"};
+    const init_report_t *r = &l->report;
+    if (l->end.ended && r->what == INIT_FAILED)
+        snprintf(why, FORGE_RUN_WHY_MAX, "forge-init failed at %s: %s", r->stage < 5 ? stages[r->stage] : "",
+                 strerror(r->status));
+    else if (l->pid > 0 && l->errors.len && !l->end.started)
+        snprintf(why, FORGE_RUN_WHY_MAX, "%.*s", (int)(l->errors.len < 500 ? l->errors.len : 500), l->errors.bytes);
+    else
+        snprintf(why, FORGE_RUN_WHY_MAX, "%s", l->why ? l->why : "the sandbox ended by itself");
+    result->why = (forge_run_bytes_t){why, strlen(why)};
+    forge_runner_say("FG1001 a run failed in the sandbox: %s", why);
+    if (!l->end.started)
+        result->errors.len = 0;
+}
+
+static void answer(launch_t *l, int64_t waited_ms)
+{
+    char why[FORGE_RUN_WHY_MAX];
+    const bool failed = l->end.ended && l->report.what == INIT_FAILED;
+    forge_run_result_t result = {.output = {l->output.bytes, l->output.len},
+                                 .errors = {l->errors.bytes, l->errors.len},
+                                 .duration_ms = (int64_t)l->report.wall_us / 1000,
+                                 .cpu_ms = (int64_t)l->report.cpu_us / 1000,
+                                 .memory_kb = (int64_t)l->report.memory_kb > l->tree_kb ? (int64_t)l->report.memory_kb
+                                                                                        : l->tree_kb,
+                                 .truncated = l->output.over || l->errors.over,
+                                 .waited_ms = waited_ms};
+    l->end.errors = result.errors;
+    l->end.wait_status = l->report.status;
+    l->end.over_cpu = l->report.over_cpu;
+    l->end.cpu_ms = result.cpu_ms;
+    l->end.peak_kb = result.memory_kb;
+    l->end.cpu_limit_ms = l->job->limits.cpu_ms;
+    l->end.memory_limit_kb = l->job->limits.memory_kb;
+    l->end.ended &= !failed;
+    forge_runner_verdict(&l->end, &result);
+    l->end.ended |= failed;
+    if (result.status == FORGE_RUN_SANDBOX_ERROR)
+        explain(l, &result, why);
+    size_t size = forge_run_frame_size(FORGE_RUN_RESULT, &result);
+    char *frame = size ? malloc(size) : NULL;
+    if (!frame)
+        return;
+    forge_run_frame_write(FORGE_RUN_RESULT, &result, frame);
+    put(l, frame, size);
+    free(frame);
+}
+
+/* The place is free when the kernel has taken the namespaces down, and not before. */
+static void bury(launch_t *l)
+{
+    struct pollfd on = {l->pidfd, POLLIN, 0};
+    if (l->pid <= 0)
+        return;
+    if (poll(&on, 1, REPORT_MS) == 0) {
+        kill_all(l);
+        poll(&on, 1, BURY_MS);
+    }
+    waitpid(l->pid, NULL, WNOHANG);
+}
+
+int64_t forge_runner_cost_kb(const forge_run_job_t *job)
+{
+    const forge_runner_profile_t *profile = forge_runner_profile(job->language);
+    return job->limits.memory_kb + (profile ? profile->base_kb : 0) + job->limits.file_bytes / 1024 +
+           2 * job->limits.output_bytes / 1024 + FORGE_RUNNER_OVERHEAD_KB;
+}
+
+void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
+                         int client)
+{
+    launch_t l = {.runner = runner,
+                  .job = job,
+                  .profile = forge_runner_profile(job->language),
+                  .client = client,
+                  .cpu = cpu,
+                  .in = -1,
+                  .out = -1,
+                  .err = -1,
+                  .control = -1,
+                  .status = -1,
+                  .pidfd = -1,
+                  .output = {.max = (size_t)job->limits.output_bytes},
+                  .errors = {.max = (size_t)job->limits.output_bytes},
+                  .end = {.killed = -1}};
+    for (int i = 0; i < INIT_FDS; i++)
+        l.inside[i] = -1;
+    signal(SIGPIPE, SIG_IGN);
+    alarm((unsigned)(job->limits.wall_ms / 1000) + FOREVER_S);
+    if (start(&l))
+        attend(&l);
+    drain(&l, &l.out, &l.output);
+    drain(&l, &l.err, &l.errors);
+    if (l.end.killed != CANCELLED)
+        answer(&l, waited_ms);
+    close(client);
+    shut(&l.control);
+    bury(&l);
+}

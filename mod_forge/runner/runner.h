@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of forge-runner share. The program is plain C and libseccomp: of libforge it has the frames alone, so
+ * that nothing of the server is in the process that starts code that is not ours.
+ */
+#ifndef FORGE_RUNNER_H
+#define FORGE_RUNNER_H
+
+#include "init.h"
+#include "run/frames.h"
+#include <stdio.h>
+#include <sys/types.h>
+
+#define FORGE_RUNNER_RUNS_MAX    256
+#define FORGE_RUNNER_OVERHEAD_KB (20 << 10) /* pipes, page tables and stacks of a run that no limit of it counts */
+
+/* How a language is fenced: the flags of profiles.def. */
+enum {
+    FORGE_RUN_FORKS = 1 << 0, /* it may start processes (a compiler does) */
+    FORGE_RUN_EXECS = 1 << 1, /* what it writes may be executed */
+    FORGE_RUN_MAPS = 1 << 2   /* it reserves more address space than it uses: its data is limited instead */
+};
+
+typedef struct forge_runner_bytes_t {
+    char *bytes;
+    size_t len;
+} forge_runner_bytes_t;
+
+/* One language, made ready at the start. */
+typedef struct forge_runner_profile_t {
+    const char *name, *file, *command, *reads, *control;
+    int64_t base_kb;
+    unsigned fences;
+    forge_runner_bytes_t words, options; /* command and bubblewrap's options, each word ended by a NUL */
+    const char *missing;                 /* why it cannot be run, or NULL */
+} forge_runner_profile_t;
+
+typedef struct forge_runner_options_t {
+    const char *socket, *owner, *user, *languages, *bwrap, *init;
+    int64_t runs, queue, share, memory_mb;
+    bool check;
+} forge_runner_options_t;
+
+typedef struct forge_runner_t {
+    forge_runner_options_t options;
+    forge_runner_bytes_t init;       /* forge-init, read at the start: its path means nothing to the user of the runs */
+    forge_runner_bytes_t filters[2]; /* without and with fork */
+    int cpus[FORGE_RUNNER_RUNS_MAX]; /* one for each place; -1: any */
+    char why[FORGE_RUN_WHY_MAX];     /* what is missing; empty: code may be run */
+    bool nested_userns;              /* bubblewrap cannot forbid them here; the filter still does */
+} forge_runner_t;
+
+/* --- say.c: one line on standard error, which is httpd's error log --- */
+
+void forge_runner_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- clock.c --- */
+
+int64_t forge_runner_now_ms(void); /* of the monotonic clock */
+
+/* --- filter.c --- */
+
+/* Both filters as the kernel takes them. False: libseccomp cannot make them. */
+bool forge_runner_filters(forge_runner_bytes_t filters[2]);
+
+/* --- view.c: what the program of a language sees of the machine --- */
+
+/* The profile of a language; NULL when there is none of that name. */
+forge_runner_profile_t *forge_runner_profile(forge_run_bytes_t name);
+/* The i-th profile; NULL after the last. */
+forge_runner_profile_t *forge_runner_profile_at(size_t i);
+/* Makes words and options of every language that the runner's options name; the others say why they are missing. */
+void forge_runner_views(const forge_runner_t *runner);
+
+#define FORGE_RUNNER_FOLDER \
+    "/sys" /* where a run's writable folder is mounted for bubblewrap: nothing it needs is there */
+
+/* --- nest.c: the outer namespaces of one run, in which bubblewrap works --- */
+
+typedef struct forge_runner_nest_t {
+    const forge_runner_t *runner;
+    int fds[INIT_FDS];  /* by the numbers of init.h */
+    int64_t file_bytes; /* of the writable folder */
+    int cpu;            /* -1: any */
+    bool execs;
+} forge_runner_nest_t;
+
+/* Starts bubblewrap as the first process of namespaces of its own, so that one SIGKILL ends everything inside, however
+ * far it has come. Its pid, and a descriptor of it in *pidfd; -1 with errno. */
+pid_t forge_runner_nest(const forge_runner_nest_t *nest, int *pidfd);
+
+/* --- tree.c --- */
+
+typedef struct forge_runner_tree_t {
+    int64_t kb, cpu_ms;
+} forge_runner_tree_t;
+
+/* What bubblewrap and all below it use; the processor time is that of the program alone. */
+forge_runner_tree_t forge_runner_tree(pid_t bubblewrap);
+
+/* --- verdict.c --- */
+
+/* What is known of a run at its end. */
+typedef struct forge_runner_end_t {
+    int killed;          /* the status for which the launcher ended it; -1: it did not */
+    bool started, ended; /* what forge-init has reported */
+    int wait_status;     /* of waitpid */
+    bool over_cpu;
+    int64_t cpu_ms, peak_kb;
+    int64_t cpu_limit_ms, memory_limit_kb;
+    forge_run_bytes_t errors; /* what came on standard error */
+} forge_runner_end_t;
+
+/* How the run ended, with exit code and signal. */
+void forge_runner_verdict(const forge_runner_end_t *end, forge_run_result_t *result);
+
+/* --- launch.c --- */
+
+/* Runs one job to its end, in a process of its own: answers on `client`, ends the run when the client goes away, and
+ * returns when nothing of it is left. */
+void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
+                         int client);
+/* The memory that a run of these limits may take in all. */
+int64_t forge_runner_cost_kb(const forge_run_job_t *job);
+
+/* --- check.c --- */
+
+/* Tries every layer, and a hostile program behind all of them; runner->why says what is missing. With `out`, a line for
+ * each. */
+bool forge_runner_check(forge_runner_t *runner, FILE *out);
+
+/* --- queue.c: who is next --- */
+
+typedef enum forge_runner_stage_t {
+    FORGE_RUNNER_READING,
+    FORGE_RUNNER_WAITING,
+    FORGE_RUNNER_RUNNING
+} forge_runner_stage_t;
+
+typedef struct forge_runner_entry_t {
+    forge_runner_stage_t stage;
+    int64_t account, round, number; /* of the account; set by arrive; in order of arrival */
+    int64_t cost_kb;
+} forge_runner_entry_t;
+
+typedef struct forge_runner_queue_t {
+    forge_runner_entry_t *entries;
+    size_t count;
+    int64_t round, number; /* of the entry that started last; of the one that arrived last */
+    int64_t queue_max, share_max, memory_max_kb;
+} forge_runner_queue_t;
+
+/* What an entry that has just been read gets: FORGE_RUN_OK, and it waits; or why it may not. */
+forge_run_status_t forge_runner_queue_arrive(forge_runner_queue_t *q, forge_runner_entry_t *entry);
+/* The index of the entry that starts next, and it runs; -1: nobody waits, or the memory is promised to others. */
+int forge_runner_queue_next(forge_runner_queue_t *q);
+/* How many are in a stage; their memory in *kb unless it is NULL. */
+int64_t forge_runner_queue_count(const forge_runner_queue_t *q, forge_runner_stage_t stage, int64_t *kb);
+
+/* --- serve.c --- */
+
+/* Takes jobs from the listening socket until SIGTERM or SIGINT. The exit code. */
+int forge_runner_serve(forge_runner_t *runner, int listening);
+
+#endif

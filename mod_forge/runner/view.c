@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a program sees of the machine: bubblewrap's options, made once for each language of run/profiles.def.
+ *
+ * No /proc (nothing to hide, no way to reopen a pipe), no /dev but three nodes (bubblewrap's own would bring a tmpfs
+ * without a limit), no /tmp, /etc, /run, /sys or /var.
+ */
+#include "runner.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define LIBRARIES "/usr/lib/x86_64-linux-gnu /usr/lib64"
+#elif defined(__aarch64__)
+#define LIBRARIES "/usr/lib/aarch64-linux-gnu /usr/lib/ld-linux-aarch64.so.1 /usr/lib64"
+#else
+#define LIBRARIES "/usr/lib /usr/lib64"
+#endif
+
+static forge_runner_profile_t profiles[] = {
+#define FORGE_RUN_PROFILE(name, file, command, base_kb, fences, reads, control) \
+    {#name, file, command, reads, control, base_kb, fences, {NULL, 0}, {NULL, 0}, "it was not asked for"},
+#include "run/profiles.def"
+#undef FORGE_RUN_PROFILE
+};
+
+forge_runner_profile_t *forge_runner_profile_at(size_t i)
+{
+    return i < sizeof(profiles) / sizeof(profiles[0]) ? &profiles[i] : NULL;
+}
+
+forge_runner_profile_t *forge_runner_profile(forge_run_bytes_t name)
+{
+    forge_runner_profile_t *profile;
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
+        if (strlen(profile->name) == name.len && memcmp(profile->name, name.data, name.len) == 0)
+            return profile;
+    return NULL;
+}
+
+/* Words, each ended by a NUL, as bubblewrap's --args and forge-init read them. */
+static void add(forge_runner_bytes_t *to, const char *word)
+{
+    size_t len = strlen(word) + 1;
+    to->bytes = realloc(to->bytes, to->len + len);
+    if (!to->bytes)
+        abort(); /* at the start: nothing runs yet */
+    memcpy(to->bytes + to->len, word, len);
+    to->len += len;
+}
+
+static void add_all(forge_runner_bytes_t *to, const char *const *words)
+{
+    for (; *words; words++)
+        add(to, *words);
+}
+
+/* Calls `each` for every word of a text, with "@" in it replaced. */
+static void split(const char *text, const char *instead, forge_runner_bytes_t *to,
+                  void (*each)(forge_runner_bytes_t *to, const char *word))
+{
+    char word[PATH_MAX * 2];
+    while (*text) {
+        size_t len = 0;
+        for (; *text && *text != ' '; text++)
+            if (*text == '@')
+                len += (size_t)snprintf(word + len, sizeof(word) - len, "%s", instead);
+            else
+                word[len++] = *text;
+        word[len] = '\0';
+        each(to, word);
+        text += strspn(text, " ");
+    }
+}
+
+static void bind_read_only(forge_runner_bytes_t *to, const char *path)
+{
+    add_all(to, (const char *const[]){"--ro-bind-try", path, path, NULL});
+}
+
+/* Always so, whatever the language. Remounting comes last, when every other change of the view is made. */
+static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profile, const char *program)
+{
+    static const char *const alone[] = {"--unshare-all",
+                                        "--unshare-user",
+                                        "--uid",
+                                        "65534",
+                                        "--gid",
+                                        "65534",
+                                        "--hostname",
+                                        "box",
+                                        "--die-with-parent",
+                                        "--as-pid-1",
+                                        "--cap-drop",
+                                        "ALL",
+                                        "--clearenv",
+                                        "--setenv",
+                                        "PATH",
+                                        "/usr/bin",
+                                        "--setenv",
+                                        "LANG",
+                                        "C.UTF-8",
+                                        "--setenv",
+                                        "HOME",
+                                        "/",
+                                        "--setenv",
+                                        "TMPDIR",
+                                        "/w",
+                                        "--setenv",
+                                        "MALLOC_ARENA_MAX",
+                                        "1",
+                                        NULL};
+    static const char *const nodes[] = {
+        "--symlink",  "usr/lib",           "/lib",      "--symlink",  "usr/lib64",    "/lib64",
+        "--symlink",  "usr/bin",           "/bin",      "--dev-bind", "/dev/null",    "/dev/null",
+        "--dev-bind", "/dev/zero",         "/dev/zero", "--dev-bind", "/dev/urandom", "/dev/urandom",
+        "--bind",     FORGE_RUNNER_FOLDER, "/w",        NULL};
+    char at[PATH_MAX], code[8], self[8];
+    forge_runner_bytes_t *to = &profile->options;
+    snprintf(at, sizeof(at), "/p/%s", profile->file);
+    snprintf(code, sizeof(code), "%d", INIT_CODE);
+    snprintf(self, sizeof(self), "%d", INIT_SELF);
+    add_all(to, alone);
+    if (!runner->nested_userns)
+        add(to, "--disable-userns");
+    bind_read_only(to, program);
+    split(LIBRARIES, "", to, bind_read_only);
+    const char *base = strrchr(program, '/') + 1;
+    split(profile->reads, base, to, bind_read_only);
+    add_all(to, nodes);
+    add_all(to, (const char *const[]){"--perms", "0111", "--ro-bind-data", self, "/i", "--perms", "0444",
+                                      "--ro-bind-data", code, at, "--remount-ro", "/", "--chdir", "/w", NULL});
+}
+
+/* The first word of the command becomes the real path of the program: /usr/bin/python3 is a link, and inside there is
+ * what it names. */
+static const char *make_ready(const forge_runner_t *runner, forge_runner_profile_t *profile)
+{
+    char first[PATH_MAX], program[PATH_MAX];
+    size_t len = strcspn(profile->command, " ");
+    snprintf(first, sizeof(first), "%.*s", (int)len, profile->command);
+    if (!realpath(first, program) || access(program, X_OK) != 0)
+        return "its interpreter is not installed";
+    free(profile->words.bytes);
+    free(profile->options.bytes);
+    profile->words = profile->options = (forge_runner_bytes_t){NULL, 0};
+    add(&profile->words, program);
+    split(profile->command + len + strspn(profile->command + len, " "), "@", &profile->words, add);
+    add_view(runner, profile, program);
+    return NULL;
+}
+
+/* Whether `name` is one of the words of a list. */
+static bool listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)); at += len)
+        if ((at == list || at[-1] == ',' || at[-1] == ' ') && (!at[len] || at[len] == ',' || at[len] == ' '))
+            return true;
+    return false;
+}
+
+void forge_runner_views(const forge_runner_t *runner)
+{
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
+        if (listed(runner->options.languages, profiles[i].name))
+            profiles[i].missing = make_ready(runner, &profiles[i]);
+}

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+kept = []
+while True:
+    kept.append(bytearray(1 << 20))

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+compile("(" * 90 + "-" * 3000000 + "1" + ")" * 90, "", "eval")

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests of what is left behind: after many runs, after a launcher or forge-runner itself was killed at any moment, and
+ * after its parent has ended. FORGE_TEST_RUNS says how many runs (make soak-runner: 1000).
+ */
+#include "runner.h"
+#include <apr_strings.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SPINS     "while True: pass\n"
+#define KILLS     20
+#define SETTLE_MS 30000 /* for the kernel to take killed sandboxes down, on a busy machine */
+
+/* Live processes of forge-runner's session, which all runs share; zombies are dead. `pick` gets one of them whose
+ * parent is forge-runner itself: a launcher. */
+static int alive(pid_t session, pid_t *pick)
+{
+    int n = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        char path[300], line[1024], state = 'Z';
+        int parent = 0, group = 0, its_session = 0;
+        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *stat = *entry->d_name >= '1' && *entry->d_name <= '9' ? fopen(path, "r") : NULL;
+        if (!stat)
+            continue;
+        const char *end = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
+        fclose(stat);
+        if (!end || sscanf(end + 1, " %c %d %d %d", &state, &parent, &group, &its_session) != 4)
+            continue;
+        if (its_session != session || state == 'Z' || state == 'X')
+            continue;
+        n++;
+        if (pick && parent == session)
+            *pick = atoi(entry->d_name);
+    }
+    closedir(proc);
+    return n;
+}
+
+static int settle(pid_t session, int wanted)
+{
+    int n = alive(session, NULL);
+    for (int ms = 0; ms < SETTLE_MS && n != wanted; ms += 10, n = alive(session, NULL))
+        usleep(10000);
+    return n;
+}
+
+static int lines(const char *path)
+{
+    int n = 0;
+    FILE *file = fopen(path, "r");
+    for (int c; file && (c = fgetc(file)) != EOF;)
+        n += c == '\n';
+    if (file)
+        fclose(file);
+    return n;
+}
+
+/* Entries of a folder, but for those of database servers that other tests start and stop meanwhile. */
+static int entries(const char *path)
+{
+    int n = 0;
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        n += strncmp(entry->d_name, "PostgreSQL.", 11) != 0;
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+/* Entries of a folder once there are no more than that: who asked last may not have been let go yet. */
+static int entries_settle(const char *path, int wanted)
+{
+    int n = entries(path);
+    for (int ms = 0; ms < SETTLE_MS && n > wanted; ms += 10, n = entries(path))
+        usleep(10000);
+    return n;
+}
+
+static long resident_pages(pid_t pid)
+{
+    long size = 0, resident = 0;
+    FILE *file = fopen(apr_psprintf(forge_test_pool, "/proc/%d/statm", (int)pid), "r");
+    if (file && fscanf(file, "%ld %ld", &size, &resident) != 2)
+        resident = 0;
+    if (file)
+        fclose(file);
+    return resident;
+}
+
+static void set_up(void)
+{
+    forge_test_runner_start(NULL);
+}
+
+static forge_run_job_t job(const char *code)
+{
+    forge_run_job_t made = forge_test_job(code);
+    made.limits.wall_ms = made.limits.cpu_ms = 60000;
+    return made;
+}
+
+START_TEST(many_runs_leave_nothing)
+{
+    const char *wanted = getenv("FORGE_TEST_RUNS");
+    const pid_t pid = forge_test_runner_pid();
+    const char *fds = apr_psprintf(forge_test_pool, "/proc/%d/fd", (int)pid);
+    forge_run_job_t writes = job("open('x', 'w').write('x' * 1000000)\nprint(len(open('x').read()))");
+    int before[4] = {0};
+    long pages = 0;
+    for (int i = 0, n = wanted ? atoi(wanted) : 100; i < n; i++) {
+        apr_pool_t *p;
+        apr_pool_create(&p, forge_test_pool);
+        forge_run_result_t r = forge_test_run(p, &writes);
+        ck_assert_int_eq(r.status, FORGE_RUN_OK);
+        ck_assert(forge_test_has(r.output, "1000000\n"));
+        apr_pool_destroy(p);
+        if (i == 9) {
+            forge_test_idle(forge_test_pool);
+            ck_assert_int_eq(settle(pid, 1), 1);
+            pages = resident_pages(pid);
+            before[0] = lines("/proc/self/mounts");
+            before[1] = entries(fds);
+            before[2] = entries("/dev/shm");
+            before[3] = entries(forge_test_runner_file(""));
+        }
+    }
+    forge_test_idle(forge_test_pool);
+    ck_assert_int_eq(settle(pid, 1), 1);
+    ck_assert_int_eq(lines("/proc/self/mounts"), before[0]);
+    ck_assert_int_le(entries_settle(fds, before[1]), before[1]);
+    ck_assert_int_eq(entries("/dev/shm"), before[2]);
+    ck_assert_int_eq(entries(forge_test_runner_file("")), before[3]);
+    ck_assert_int_le(resident_pages(pid), pages + 64);
+}
+END_TEST
+
+/* Whatever the launcher was doing, the client hears that its run is gone, and nothing of it lives on. */
+START_TEST(a_killed_launcher_takes_its_run_with_it)
+{
+    const pid_t pid = forge_test_runner_pid();
+    for (int i = 0; i < KILLS; i++) {
+        pid_t launcher = 0;
+        forge_run_job_t spins = job(SPINS), next = job("print('next')");
+        forge_test_idle(forge_test_pool); /* the launcher of the run before has gone too */
+        forge_run_t *run = forge_test_submit(forge_test_pool, &spins);
+        for (int ms = 0; ms < SETTLE_MS && (alive(pid, &launcher), !launcher); ms++)
+            usleep(1000);
+        ck_assert_int_gt(launcher, 0);
+        usleep((unsigned)(i * 3000));
+        ck_assert_int_eq(kill(launcher, SIGKILL), 0);
+        forge_run_result_t r = forge_test_collect(run);
+        ck_assert_int_eq(r.status, FORGE_RUN_SANDBOX_ERROR);
+        ck_assert_int_eq(settle(pid, 1), 1);
+        ck_assert(forge_test_has(forge_test_run(forge_test_pool, &next).output, "next"));
+    }
+}
+END_TEST
+
+START_TEST(a_killed_runner_takes_all_runs_with_it)
+{
+    for (int i = 0; i < KILLS / 2; i++) {
+        forge_run_job_t spins = job(SPINS);
+        forge_test_runner_start(NULL);
+        const pid_t pid = forge_test_runner_pid();
+        forge_run_t *run = forge_test_submit(forge_test_pool, &spins);
+        usleep((unsigned)(i * 6000));
+        ck_assert_int_eq(kill(pid, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        ck_assert_int_eq(settle(pid, 0), 0);
+        ck_assert_int_eq(forge_test_collect(run).status, FORGE_RUN_SANDBOX_ERROR);
+    }
+    forge_test_runner_stop();
+}
+END_TEST
+
+/* A process in between starts forge-runner and ends, as httpd's parent may. */
+START_TEST(it_ends_with_its_parent)
+{
+    int told[2];
+    pid_t pid = 0;
+    ck_assert_int_eq(pipe(told), 0);
+    pid_t between = fork();
+    if (!between) {
+        forge_run_job_t spins = job(SPINS);
+        forge_test_runner_start(NULL);
+        forge_test_submit(forge_test_pool, &spins);
+        usleep(50000);
+        pid = forge_test_runner_pid();
+        ck_assert_int_eq((int)write(told[1], &pid, sizeof(pid)), (int)sizeof(pid));
+        _exit(0);
+    }
+    ck_assert_int_eq((int)read(told[0], &pid, sizeof(pid)), (int)sizeof(pid));
+    ck_assert_int_eq(waitpid(between, NULL, 0), between);
+    ck_assert_int_eq(settle(pid, 0), 0);
+}
+END_TEST
+
+Suite *forge_test_run_lifetime(void)
+{
+    Suite *s = suite_create("run_lifetime");
+    TCase *tc = tcase_create("runs");
+    tcase_add_unchecked_fixture(tc, set_up, forge_test_runner_stop);
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_set_timeout(tc, 600);
+    tcase_add_test(tc, many_runs_leave_nothing);
+    tcase_add_test(tc, a_killed_launcher_takes_its_run_with_it);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("ends");
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_set_timeout(tc, 600);
+    tcase_add_test(tc, a_killed_runner_takes_all_runs_with_it);
+    tcase_add_test(tc, it_ends_with_its_parent);
+    suite_add_tcase(s, tc);
+    return s;
+}
