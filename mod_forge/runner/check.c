@@ -88,11 +88,12 @@ static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job
     size_t len = 0, have = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return false;
+    fflush(NULL); /* what is said so far is said once */
     pid_t launcher = fork();
     if (!launcher) {
         close(ends[0]);
         forge_runner_launch(runner, job, 0, runner->cpus[0], ends[1]);
-        _exit(0);
+        exit(0);
     }
     close(ends[1]);
     if (launcher > 0)
@@ -168,7 +169,7 @@ static bool layers(check_t *c)
     const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
     bool good = tell(c, access(r->options.bwrap, X_OK) == 0, "bubblewrap", r->options.bwrap);
     good &= tell(c, r->init.len > 0, "forge-init", r->options.init);
-    good &= tell(c, r->filters[0].bytes || forge_runner_filters(r->filters), "seccomp", "the filter");
+    good &= tell(c, r->filters[0].bytes || forge_runner_filters(r), "seccomp", "the filter");
     good &= tell(c, namespaces(), "user namespaces", "user, mount and PID namespaces for this user");
     return tell(c, !python->missing, "python", python->missing ? python->missing : python->words.bytes) && good;
 }

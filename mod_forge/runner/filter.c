@@ -122,8 +122,11 @@ static bool add_rules(scmp_filter_ctx all, const rule_t *rules, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const rule_t *r = &rules[i];
-        struct scmp_arg_cmp is = r->mask ? SCMP_CMP(r->argument, SCMP_CMP_MASKED_EQ, r->mask, r->value)
-                                         : SCMP_CMP(r->argument, SCMP_CMP_EQ, r->value);
+        /* with a mask the first datum is the mask, and the second the value */
+        struct scmp_arg_cmp is = {.arg = r->argument,
+                                  .op = r->mask ? SCMP_CMP_MASKED_EQ : SCMP_CMP_EQ,
+                                  .datum_a = r->mask ? r->mask : r->value,
+                                  .datum_b = r->value};
         int status = seccomp_rule_add_array(all, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(r->call), 1, &is);
         if (status != 0 && status != -EDOM)
             return false;
@@ -157,10 +160,10 @@ static char *compile(bool may_fork, size_t *len)
     return size > 0 ? bytes : NULL;
 }
 
-bool forge_runner_filters(forge_runner_bytes_t filters[2])
+bool forge_runner_filters(forge_runner_t *runner)
 {
     for (int i = 0; i < 2; i++)
-        if (!(filters[i].bytes = compile(i, &filters[i].len)))
+        if (!(runner->filters[i].bytes = compile(i, &runner->filters[i].len)))
             return false;
     return true;
 }

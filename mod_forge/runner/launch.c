@@ -136,6 +136,7 @@ static void end_run(launch_t *l, int status)
 
 static bool start(launch_t *l)
 {
+    static char why[128];
     forge_runner_nest_t nest = {.runner = l->runner,
                                 .file_bytes = l->job->limits.file_bytes,
                                 .cpu = l->cpu,
@@ -145,9 +146,10 @@ static bool start(launch_t *l)
         return false;
     memcpy(nest.fds, l->inside, sizeof(nest.fds));
     l->pid = forge_runner_nest(&nest, &l->pidfd);
+    snprintf(why, sizeof(why), "the kernel refuses namespaces to this user: %m");
     for (int i = 0; i < INIT_FDS; i++)
         shut(&l->inside[i]);
-    l->why = "no namespaces: the kernel refuses user namespaces to this user";
+    l->why = l->pid > 0 ? "the sandbox ended by itself" : why;
     l->deadline = forge_runner_now_ms() + BUILD_MS;
     return l->pid > 0;
 }
@@ -324,7 +326,7 @@ static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_
     else if (l->pid > 0 && l->errors.len && !l->end.started)
         snprintf(why, FORGE_RUN_WHY_MAX, "%.*s", (int)(l->errors.len < 500 ? l->errors.len : 500), l->errors.bytes);
     else
-        snprintf(why, FORGE_RUN_WHY_MAX, "%s", l->why ? l->why : "the sandbox ended by itself");
+        snprintf(why, FORGE_RUN_WHY_MAX, "%s", l->why);
     result->why = (forge_run_bytes_t){why, strlen(why)};
     forge_runner_say("FG1001 a run failed in the sandbox: %s", why);
     if (!l->end.started)

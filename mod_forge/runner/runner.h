@@ -59,8 +59,8 @@ int64_t forge_runner_now_ms(void); /* of the monotonic clock */
 
 /* --- filter.c --- */
 
-/* Both filters as the kernel takes them. False: libseccomp cannot make them. */
-bool forge_runner_filters(forge_runner_bytes_t filters[2]);
+/* Makes both filters as the kernel takes them. False: libseccomp cannot. */
+bool forge_runner_filters(forge_runner_t *runner);
 
 /* --- view.c: what the program of a language sees of the machine --- */
 

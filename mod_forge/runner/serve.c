@@ -197,7 +197,7 @@ static void be_launcher(server_t *s, guest_t *g, pid_t parent)
         dup2(g->fd, CLIENT_FD);
     syscall(SYS_close_range, CLIENT_FD + 1, ~0U, 0);
     forge_runner_launch(s->runner, &g->job, waited, s->runner->cpus[g->place], CLIENT_FD);
-    _exit(0);
+    exit(0);
 }
 
 static int free_place(const server_t *s)
