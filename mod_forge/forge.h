@@ -205,7 +205,8 @@ typedef struct forge_route_t {
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
     const char *sample;         /* with FORGE_R_RAW: an example of the answer, for OpenAPI; it suits all of .media */
     forge_handler_fn
-        prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing */
+        prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing.
+                    The programs that it asks for (forge_http_runs_add) are run before .handle is called */
     forge_handler_fn handle;
     forge_handler_fn again;  /* with FORGE_R_IDEMPOTENT, before an answer is given once more: may the caller still have
                                 it?  It answers anew what can be read again (q->made); forge_reply_kept where the guard

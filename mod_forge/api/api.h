@@ -39,6 +39,8 @@ extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_awards;
 extern const forge_routes_t forge_api_exercises;
 extern const forge_routes_t forge_api_progress;
+extern const forge_routes_t forge_api_execute;
+extern const forge_routes_t forge_api_submissions;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;

@@ -33,6 +33,8 @@ static const forge_routes_t *const all[] = {
     &forge_api_progress,
     &forge_api_achievements,
     &forge_api_awards,
+    &forge_api_execute,
+    &forge_api_submissions,
     &forge_api_health,
     &forge_api_auth_health,
     &forge_api_monitor,

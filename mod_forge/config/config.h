@@ -93,6 +93,29 @@ const char *forge_config_public_url(const forge_config_t *c);                   
 /* NULL if ForgeMail is off; otherwise its sender and ForgePublicURL are set. */
 const forge_mail_t *forge_config_mail(const forge_config_t *c);
 
+/* --- getters: execution --- */
+
+/* ForgeSandbox On: the path of forge-runner; NULL: nothing is run here, or by an external executor. */
+const char *forge_config_sandbox(const forge_config_t *c);
+/* ForgeExecutorURL, by which programs are run instead; NULL: none. */
+const char *forge_config_executor_url(const forge_config_t *c);
+/* ForgeLanguages python: whether programs of this language are run. */
+bool forge_config_language(const forge_config_t *c, const char *language);
+/* What one run may use: milliseconds, bytes and counts (SPEC 7). */
+typedef struct forge_exec_limits_t {
+    apr_int64_t wall_ms, cpu_ms, memory, processes, output, files;
+} forge_exec_limits_t;
+#define FORGE_CONFIG_EXEC_FORM \
+    "wall=100ms..5m, cpu=100ms..5m, memory=16M..8G, processes=1..1024, output=1K..1M per stream, files=64K..1G"
+const forge_exec_limits_t *forge_config_exec_limits(
+    const forge_config_t *c); /* ForgeExecLimits wall=10s cpu=5s memory=128M processes=64 output=64K files=10M */
+typedef struct forge_exec_places_t {
+    int runs;    /* at the same time; 0: as many as forge-runner finds right */
+    int queue;   /* that wait; 0: none */
+    int account; /* of one account, running and waiting */
+} forge_exec_places_t;
+const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c); /* ForgeExecConcurrency auto 1000 10 */
+
 /* --- getters: database and logs --- */
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */

@@ -2,6 +2,7 @@
  * What the rest of the module can read from the configuration: one getter per value, which returns the default if
  * nothing was configured.
  */
+#include "parse.h"
 #include "table.h"
 #include "core/identity/identity.h"
 
@@ -10,6 +11,10 @@
 
 #ifndef FORGE_DOCS_DIR
 #define FORGE_DOCS_DIR "" /* built without the files of Swagger UI and ReDoc */
+#endif
+
+#ifndef FORGE_LIBEXECDIR
+#define FORGE_LIBEXECDIR "/usr/libexec/mod_forge"
 #endif
 
 #define CONCURRENCY_MAX 64
@@ -211,6 +216,35 @@ const char *forge_config_public_url(const forge_config_t *c)
 const forge_mail_t *forge_config_mail(const forge_config_t *c)
 {
     return c->mailer;
+}
+
+const char *forge_config_executor_url(const forge_config_t *c)
+{
+    return c->executor_url;
+}
+
+const char *forge_config_sandbox(const forge_config_t *c)
+{
+    const char *path = POINTER(c, sandbox);
+    if (!*path || c->executor_url)
+        return NULL;
+    return strcmp(path, FORGE_SANDBOX_ON) == 0 ? FORGE_LIBEXECDIR "/forge-runner" : path;
+}
+
+bool forge_config_language(const forge_config_t *c, const char *language)
+{
+    int which = forge_config_parse_choice(language, FORGE_CONFIG_LANGUAGES);
+    return which >= 0 && (NUMBER(c, languages) & (apr_int64_t)1 << which) != 0;
+}
+
+const forge_exec_limits_t *forge_config_exec_limits(const forge_config_t *c)
+{
+    return POINTER(c, exec_limits);
+}
+
+const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c)
+{
+    return POINTER(c, exec_places);
 }
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)

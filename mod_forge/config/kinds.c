@@ -33,6 +33,8 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUOTA_ROWS_MAX    10000000
 #define QUOTA_ROWS_PRESET 10000
 
+#define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
+
 /* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
 static const char *refuse(const forge_setting_t *s, const char *word, const char *accepted)
 {
@@ -355,6 +357,58 @@ static const char *read_mail(const forge_setting_t *s)
     return NULL;
 }
 
+/* Stores Off as empty text, so that a virtual host can override the server. */
+static const char *read_sandbox(const forge_setting_t *s)
+{
+    const char *word = s->words[0];
+    int flag = forge_config_parse_choice(word, "Off|On");
+    if (flag < 0 && *word != '/')
+        return refuse(s, word, "On, Off, or the absolute path of forge-runner");
+    put_text(s, flag == 0 ? "" : flag == 1 ? FORGE_SANDBOX_ON : word);
+    return NULL;
+}
+
+/* Stores the languages as a set of bits. */
+static const char *read_languages(const forge_setting_t *s)
+{
+    apr_int64_t languages = 0;
+    for (int i = 0; i < s->n; i++) {
+        int language = forge_config_parse_choice(s->words[i], FORGE_CONFIG_LANGUAGES);
+        if (language < 0)
+            return refuse(s, s->words[i], FORGE_CONFIG_LANGUAGES);
+        languages |= (apr_int64_t)1 << language;
+    }
+    *(apr_int64_t *)s->member = languages;
+    return NULL;
+}
+
+/* What is not named keeps its default. */
+static const char *read_exec_limits(const forge_setting_t *s)
+{
+    forge_exec_limits_t limits = {
+        .wall_ms = 10000, .cpu_ms = 5000, .memory = 128 << 20, .processes = 64, .output = 64 << 10, .files = 10 << 20};
+    for (int i = 0; i < s->n; i++)
+        if (!forge_config_parse_exec_limit(s->words[i], &limits))
+            return refuse(s, s->words[i], FORGE_CONFIG_EXEC_FORM);
+    *(void **)s->member = apr_pmemdup(s->p, &limits, sizeof(limits));
+    return NULL;
+}
+
+/* Reads "auto 1000 10". */
+static const char *read_exec_places(const forge_setting_t *s)
+{
+    apr_int64_t n[3] = {0, 0, 0};
+    static const apr_int64_t low[3] = {1, 1, 1}, high[3] = {256, 10000, 10000};
+    for (int i = 0; i < 3; i++) {
+        bool automatic = i == 0 && apr_cstr_casecmp(s->words[0], "auto") == 0;
+        if (!automatic && (!forge_config_parse_count(s->words[i], &n[i]) || n[i] < low[i] || n[i] > high[i]))
+            return refuse(s, s->words[i], EXEC_PLACES_FORM);
+    }
+    const forge_exec_places_t places = {(int)n[0], (int)n[1], (int)n[2]};
+    *(void **)s->member = apr_pmemdup(s->p, &places, sizeof(places));
+    return NULL;
+}
+
 /* --- where each kind has its secret --- */
 
 static const char *secret_whole(int i, const char *word)
@@ -401,5 +455,9 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
+    [FORGE_KIND_SANDBOX] = {read_sandbox, false, 1, 1, "On|Off|/path", NULL},
+    [FORGE_KIND_LANGUAGES] = {read_languages, true, 1, 3, "language ...", NULL},
+    [FORGE_KIND_EXEC_LIMITS] = {read_exec_limits, false, 1, 6, "name=value ...", NULL},
+    [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

@@ -207,6 +207,39 @@ bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules)
     }
 }
 
+/* What a word of ForgeExecLimits may say. */
+typedef struct exec_word_t {
+    const char *key;
+    bool (*read)(const char *text, apr_int64_t *n);
+    apr_int64_t unit, low, high; /* of the stored value */
+    apr_size_t offset;           /* of its member */
+} exec_word_t;
+
+static const exec_word_t exec_words[] = {
+    {"wall=", forge_config_parse_duration, 1000, 100, 300000, offsetof(forge_exec_limits_t, wall_ms)},
+    {"cpu=", forge_config_parse_duration, 1000, 100, 300000, offsetof(forge_exec_limits_t, cpu_ms)},
+    {"memory=", forge_config_parse_size, 1, 16 << 20, APR_INT64_C(8) << 30, offsetof(forge_exec_limits_t, memory)},
+    {"processes=", forge_config_parse_count, 1, 1, 1024, offsetof(forge_exec_limits_t, processes)},
+    {"output=", forge_config_parse_size, 1, 1 << 10, 1 << 20, offsetof(forge_exec_limits_t, output)},
+    {"files=", forge_config_parse_size, 1, 64 << 10, 1 << 30, offsetof(forge_exec_limits_t, files)},
+};
+
+bool forge_config_parse_exec_limit(const char *word, forge_exec_limits_t *limits)
+{
+    for (size_t i = 0; i < sizeof(exec_words) / sizeof(*exec_words); i++) {
+        const exec_word_t *known = &exec_words[i];
+        apr_size_t len = strlen(known->key);
+        apr_int64_t n;
+        if (strncmp(word, known->key, len) != 0)
+            continue;
+        if (!known->read(word + len, &n) || n / known->unit < known->low || n / known->unit > known->high)
+            return false;
+        *(apr_int64_t *)((char *)limits + known->offset) = n / known->unit;
+        return true;
+    }
+    return false;
+}
+
 /* Writes a value with the largest unit that divides it. */
 static const char *show_quantity(apr_pool_t *p, apr_int64_t value, const unit_t *units)
 {

@@ -5,8 +5,7 @@
 #ifndef FORGE_CONFIG_PARSE_H
 #define FORGE_CONFIG_PARSE_H
 
-#include "core/identity/identity.h"
-#include "live/live.h"
+#include "config.h"
 
 /* All of these are strict: for blanks, signs, empty text, trailing characters and overflow they return false and leave
  * the target unchanged. */
@@ -38,6 +37,11 @@ bool forge_config_parse_page(const char *text);
  * false when it is none or out of range. */
 bool forge_config_parse_policy(const char *word, forge_password_rules_t *rules);
 #define FORGE_CONFIG_POLICY_FORM "min=8..64, max=64..256, score=0..4, lower, upper, digit, symbol"
+
+/* One word of the limits of a run: "wall=10s", "memory=128M". Changes *limits; false when it is none or out of range.
+ */
+bool forge_config_parse_exec_limit(const char *word, forge_exec_limits_t *limits);
+#define FORGE_CONFIG_LANGUAGES "python|c|javascript" /* in the order of their bits */
 
 /* The shortest spelling that gives the same value again: "15m", "10M". */
 const char *forge_config_show_duration(apr_pool_t *p, apr_int64_t t);

@@ -18,6 +18,7 @@
 #define FORGE_JWT_KEY_FORM    "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
 #define FORGE_SECONDS(n)      ((apr_int64_t)(n)*APR_USEC_PER_SEC)
 #define FORGE_QUOTA_BYTES_MAX ((apr_int64_t)1 << 40)
+#define FORGE_SANDBOX_ON      "on"
 
 /* The limits set in one place. A class that is not set there keeps the limit of the enclosing place and counts in that
  * place's quota. */
@@ -60,6 +61,12 @@ struct forge_config_t {
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
+
+    const char *executor_url;
+    const char *sandbox; /* "" is Off, "on" is the forge-runner of the installation, else its path */
+    apr_int64_t languages;
+    const forge_exec_limits_t *exec_limits;
+    const forge_exec_places_t *exec_places;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -106,6 +113,10 @@ typedef enum forge_kind_t {
     FORGE_KIND_QUOTA,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
+    FORGE_KIND_SANDBOX,
+    FORGE_KIND_LANGUAGES,
+    FORGE_KIND_EXEC_LIMITS,
+    FORGE_KIND_EXEC_PLACES,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -149,7 +149,6 @@ static bool hashes(const forge_req_t *q)
 /* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
 static forge_status_t run(forge_req_t *q)
 {
-    FORGE_TRY(call(q, q->route->prepare));
     FORGE_TRY(forge_http_idempotency_claim(q));
     FORGE_TRY(call(q, q->route->handle));
     return forge_http_idempotency_finish(q);
@@ -157,13 +156,29 @@ static forge_status_t run(forge_req_t *q)
 
 /* Runs the handler and sends its answer. Neither a place nor a connection is held while that is on its way to the
  * client. */
-static int serve(forge_req_t *q, forge_status_t status)
+static int conclude(forge_req_t *q, forge_status_t status)
 {
     if (status == FORGE_OK)
         status = run(q);
     forge_http_db_done(q);
     forge_http_queue_leave(q);
+    if (status != FORGE_OK && status != FORGE_ANSWERED)
+        forge_http_idempotency_release(q);
     return forge_http_send(q, status);
+}
+
+/* Programs that .prepare asks for are run before the rest; meanwhile the key is only reserved. */
+static forge_status_t prepare(forge_req_t *q)
+{
+    FORGE_TRY(call(q, q->route->prepare));
+    return q->runs ? forge_http_idempotency_reserve(q) : FORGE_OK;
+}
+
+static int serve(forge_req_t *q, forge_status_t status)
+{
+    if (status == FORGE_OK)
+        status = prepare(q);
+    return status == FORGE_OK && q->runs ? forge_http_runs_wait(q, conclude) : conclude(q, status);
 }
 
 int forge_http_handler(request_rec *r)

@@ -7,12 +7,14 @@
 
 #include "server/server.h"
 #include "core/wire/wire.h"
+#include "run/run.h"
 #include "store/store.h"
 
 struct request_rec;
 struct conn_rec;
 typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
 typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_runs_t forge_runs_t;   /* the programs that it has run, if any; http/runs.c */
 typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
@@ -52,6 +54,7 @@ struct forge_req_t {
     forge_lease_t *lease;
     forge_idem_t *idem;
     forge_turn_t *turn;
+    forge_runs_t *runs;
 };
 
 /* --- db.c: the connection to the database --- */
@@ -136,8 +139,24 @@ const char *forge_http_address(const forge_req_t *q);
 
 /* Is there a working database right now? *found is the schema's version or -1, *took how long the question took. */
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
+/* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
+bool forge_http_executor_sick(const forge_req_t *q);
+/* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
+bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
+
+/* --- runs.c: programs in the sandbox --- */
+
+/* Called by .prepare, once for each program: all of them are run before .handle is called, some at a time, while the
+ * request holds neither a thread nor a connection. The bytes of the job live as long as the request; its account is
+ * filled in here. When one cannot be run (FORGE_E_SANDBOX_UNAVAILABLE, FORGE_E_EXECUTION_QUEUE_FULL,
+ * FORGE_E_EXECUTION_SHARE) that is the answer and .handle is not called. */
+void forge_http_runs_add(forge_req_t *q, const forge_run_job_t *job);
+/* For .handle: how many there were, and the result of each in the order of forge_http_runs_add, FORGE_RUN_OK to
+ * FORGE_RUN_SANDBOX_ERROR. */
+int forge_http_runs_count(const forge_req_t *q);
+const forge_run_result_t *forge_http_runs_result(const forge_req_t *q, int i);
 
 /* --- password hashes, for the handlers that check passwords: password.c --- */
 
@@ -163,9 +182,10 @@ int forge_http_count(
     struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
-void forge_http_send_register(void);       /* the filter of answers without a body */
-void forge_http_flight_child(void);        /* child_init */
-void forge_http_probe_init(apr_pool_t *p); /* child_init */
+void forge_http_send_register(void);                /* the filter of answers without a body */
+void forge_http_flight_child(void);                 /* child_init */
+void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
+void forge_http_probe_init(apr_pool_t *p);          /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
 void forge_http_linger_child(void);                    /* child_init */

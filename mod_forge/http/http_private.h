@@ -52,6 +52,12 @@ forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, ap
  * when the answer of the first time was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for
  * something else, or what the route's .again refuses with. */
 forge_status_t forge_http_idempotency_claim(forge_req_t *q);
+/* For a request that waits between the claim and its work: commits a mark that its key is in use, which
+ * ends by itself when the process dies, and gives the connection back. The claim then knows its own mark. Answers like
+ * the claim. */
+forge_status_t forge_http_idempotency_reserve(forge_req_t *q);
+/* Takes that mark away after a failure, whose answer is not kept. */
+void forge_http_idempotency_release(forge_req_t *q);
 /* The stage after it. */
 /* Stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
@@ -121,13 +127,16 @@ typedef enum forge_wake_t {
 typedef struct forge_wait_t {
     /* Whether it is time. Asked on the pump's thread after every forge_http_pump_wake, after every event of a
      * descriptor under forge_http_pump_watch, and ten times a second; must be quick, lock nothing for long and use no
-     * pool. NULL: only time and client. */
+     * pool. NULL: only time, client and descriptors. */
     bool (*ready)(void *baton);
     /* Called once, on a worker thread; the request is its alone. Returns what a handler returns: OK when it has sent
      * the answer, a status for httpd to answer, or what forge_http_pump_suspend returns when it waits on. After
      * FORGE_WAKE_GONE it only tidies up. */
     int (*go)(forge_req_t *q, forge_wake_t why, void *baton);
     void *baton;
+    const int *fds; /* descriptors of ours, each named once: when one is readable or broken it is time as well. They are
+                       open until .go is called */
+    int count;
     apr_interval_time_t patience; /* from the suspension on */
     apr_interval_time_t farewell; /* how long it may still wait when the child stops gracefully */
 } forge_wait_t;
@@ -139,10 +148,35 @@ bool forge_http_pump_can(const forge_req_t *q);
 int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
 void forge_http_pump_wake(void); /* something has changed in this process: ask all that wait. From any thread */
 
+/* --- executor.c: programs that an external executor runs, one call each --- */
+
+typedef struct forge_order_t forge_order_t;
+/* Begins it. FORGE_E_SANDBOX_UNAVAILABLE while the executor is left alone, FORGE_E_EXECUTION_QUEUE_FULL when too many
+ * calls of this process are under way. It ends with the request's pool. */
+forge_status_t forge_http_order(forge_req_t *q, const forge_run_job_t *job, forge_order_t **order);
+int forge_http_order_fd(const forge_order_t *order); /* can be read when there is something to take */
+typedef enum forge_delivery_of_order_t {
+    FORGE_ORDER_WAITS,
+    FORGE_ORDER_DONE,
+    FORGE_ORDER_UNSENT, /* may be given once more */
+    FORGE_ORDER_LATE,
+    FORGE_ORDER_BROKEN
+} forge_delivery_of_order_t;
+/* At most `most` bytes of each output are taken. It is over after anything but FORGE_ORDER_WAITS. */
+forge_delivery_of_order_t forge_http_order_take(forge_order_t *order, int64_t most, forge_run_result_t *result);
+void forge_http_order_cancel(forge_order_t *order);
+int forge_http_executor_breaker(const forge_req_t *q); /* of ForgeExecutorURL's host */
+
+/* --- runs.c --- */
+
+/* Goes on with a request: FORGE_OK when it was admitted, else why not. Returns what a handler returns. */
+typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
+/* Has the programs run that .prepare asked for, then calls `then` with FORGE_OK or why it could not. Return what it
+ * returns. */
+int forge_http_runs_wait(forge_req_t *q, forge_served_fn then);
+
 /* --- queue.c: the queue before password hashes (DESIGN 4) --- */
 
-/* Goes on with a request: FORGE_OK when it has a place, else why it has none. Returns what a handler returns. */
-typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
 /* Calls `serve` now or, when it is this request's turn, later on another thread. Return what it returns. */
 int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve);
 /* A place for this request if it has none yet, waited for on this thread; its time begins anew with each call.

@@ -11,10 +11,12 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define MARK_FOR apr_time_from_sec(900) /* longer than any request waits: ForgeQueue and what is run */
 #define KEEP_MAX 4096 /* bytes of an answer that is kept; a larger one is read again where it can be */
 
 struct forge_idem_t {
     const char *scope, *key, *fingerprint;
+    const char *owner; /* of its mark; NULL: it has none */
 };
 
 static bool visible(const char *key)
@@ -106,6 +108,11 @@ static forge_status_t replay(forge_req_t *q, const forge_stored_answer_t *answer
     return FORGE_ANSWERED;
 }
 
+static forge_idempotency_key_t key_of(const forge_req_t *q)
+{
+    return (forge_idempotency_key_t){q->idem->scope, q->idem->key, q->idem->fingerprint, q->idem->owner};
+}
+
 forge_status_t forge_http_idempotency_claim(forge_req_t *q)
 {
     bool found = false;
@@ -113,12 +120,42 @@ forge_status_t forge_http_idempotency_claim(forge_req_t *q)
     forge_db_t *db;
     if (!q->idem)
         return FORGE_OK;
-    const forge_idempotency_key_t key = {q->idem->scope, q->idem->key, q->idem->fingerprint};
+    const forge_idempotency_key_t key = key_of(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_begin(db, q->pool));
     FORGE_TRY(forge_store_idempotency_claim(db, q->pool, &key, &found, &answer));
     q->claimed = true;
     return found ? replay(q, &answer) : FORGE_OK;
+}
+
+forge_status_t forge_http_idempotency_reserve(forge_req_t *q)
+{
+    forge_db_t *db;
+    unsigned char name[16];
+    FORGE_TRY(forge_http_idempotency_claim(q));
+    if (!q->idem)
+        return FORGE_OK;
+    forge_util_random(name, sizeof(name));
+    q->idem->owner = forge_util_hex(q->pool, name, sizeof(name));
+    const forge_idempotency_key_t key = key_of(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_idempotency_mark(db, q->pool, &key, MARK_FOR));
+    FORGE_TRY(forge_store_commit(db, q->pool));
+    q->claimed = false;
+    forge_http_db_done(q);
+    return FORGE_OK;
+}
+
+void forge_http_idempotency_release(forge_req_t *q)
+{
+    forge_db_t *db;
+    if (!q->idem || !q->idem->owner)
+        return;
+    const forge_idempotency_key_t key = key_of(q);
+    q->claimed = false;
+    if (forge_http_db(q, &db) == FORGE_OK && forge_store_idempotency_unmark(db, q->pool, &key) != FORGE_OK)
+        forge_http_warn(q, "FG0562", "could not take back the mark of an Idempotency-Key; it ends by itself");
+    forge_http_db_done(q);
 }
 
 forge_status_t forge_http_idempotency_finish(forge_req_t *q)
@@ -145,7 +182,7 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q)
         answer.body = forge_core_seal(q->pool, q->keys, context(q), answer.body, answer.body_len);
         answer.body_len = answer.body ? strlen(answer.body) : 0;
     }
-    const forge_idempotency_key_t key = {q->idem->scope, q->idem->key, q->idem->fingerprint};
+    const forge_idempotency_key_t key = key_of(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_idempotency_keep(db, q->pool, &key, &answer));
     return forge_store_commit(db, q->pool);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What /health asks of the database. One real question a second in each child; everyone else gets the last answer.
+ * What /health asks of the database and of forge-runner. One real question a second in each child; everyone else gets
+ * the last answer.
  */
 #include "http_private.h"
 #include "store/mail/mail.h"
 
+#include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
 #define ASK_EVERY apr_time_from_sec(1)
-#define KEPT_MAX  128 /* answers that are kept, two for each virtual host; what has no place is asked each time */
+#define KEPT_MAX  192 /* answers that are kept, three for each virtual host; what has no place is asked each time */
 
 typedef struct answer_t {
     forge_status_t status;
+    char why[120]; /* what is missing; "" when nothing is */
     apr_interval_time_t took;
     int found; /* the schema's version */
     bool late; /* mail waits */
@@ -110,6 +113,34 @@ static answer_t ask_outbox(forge_req_t *q)
     answer.late = answer.status == FORGE_OK && forge_store_rows_bool(rows, 0, "late");
     forge_server_lease_return(lease);
     return answer;
+}
+
+bool forge_http_executor_sick(const forge_req_t *q)
+{
+    return forge_live_breaker_state(q->live, forge_http_executor_breaker(q)) != FORGE_BREAKER_CLOSED;
+}
+
+/* The figures of /metrics are those of the last question. */
+static answer_t ask_sandbox(forge_req_t *q)
+{
+    answer_t answer = {0};
+    forge_run_state_t state = {0};
+    const char *why = "";
+    if (!forge_run_probe(q->pool, q->server->runner, &state, &why)) {
+        answer.status = FORGE_E_SANDBOX_UNAVAILABLE;
+        /* What the client says names the socket; forge-runner itself names the layer. */
+        const char *layer = apr_pstrmemdup(q->pool, state.why.len ? state.why.data : "", state.why.len);
+        apr_cpystrn(answer.why, *layer ? layer : "forge-runner does not answer", sizeof(answer.why));
+    }
+    forge_live_runs_set(q->live, state.running, state.waiting);
+    return answer;
+}
+
+bool forge_http_sandbox_probe(forge_req_t *q, const char **why)
+{
+    answer_t answer = ask(q, ask_sandbox);
+    *why = apr_pstrdup(q->pool, answer.why);
+    return answer.status == FORGE_OK;
 }
 
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late)

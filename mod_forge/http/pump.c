@@ -49,7 +49,14 @@ typedef enum stage_t {
     CLOSING  /* in the ring, until the client has read all */
 } stage_t;
 
-typedef struct sleeper_t {
+/* What epoll hands back: whose it is, and which of the two. */
+typedef struct sleeper_t sleeper_t;
+typedef struct ear_t {
+    sleeper_t *sleeper;
+    bool client; /* its connection; else a descriptor that it waits for */
+} ear_t;
+
+struct sleeper_t {
     APR_RING_ENTRY(sleeper_t) link;
     forge_req_t *q;
     request_rec *r;
@@ -59,9 +66,11 @@ typedef struct sleeper_t {
     stage_t stage;
     forge_wake_t why;
     bool gone;         /* the client has closed its side */
+    bool rang;         /* one of its own descriptors is readable */
     apr_int64_t since; /* when httpd let go of it */
     apr_int64_t until; /* times of forge_util_monotonic */
-} sleeper_t;
+    ear_t client, own;
+};
 
 typedef APR_RING_HEAD(sleepers_t, sleeper_t) sleepers_t;
 
@@ -79,24 +88,28 @@ static char rung, watched; /* what epoll says of descriptors that are no client'
 
 /* --- in and out of the ring; all of it under the lock --- */
 
-static void watch(sleeper_t *s, unsigned events)
+static void watch(int fd, unsigned events, ear_t *ear)
 {
-    struct epoll_event event = {.events = events, .data.ptr = s};
-    epoll_ctl(pump.epoll, EPOLL_CTL_ADD, s->fd, &event);
+    struct epoll_event event = {.events = events, .data.ptr = ear};
+    epoll_ctl(pump.epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
 static void enter(sleeper_t *s, stage_t stage, apr_interval_time_t patience)
 {
     s->stage = stage;
-    s->gone = false;
+    s->gone = s->rang = false;
     s->until = forge_util_monotonic() + patience;
     APR_RING_INSERT_TAIL(&pump.sleepers, s, sleeper_t, link);
-    watch(s, stage == WAITING ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP);
+    watch(s->fd, stage == WAITING ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP, &s->client);
+    for (int i = 0; stage == WAITING && i < s->wait.count; i++)
+        watch(s->wait.fds[i], EPOLLIN | EPOLLONESHOT, &s->own);
 }
 
 static void leave(sleeper_t *s)
 {
     epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    for (int i = 0; s->stage == WAITING && i < s->wait.count; i++)
+        epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->wait.fds[i], NULL);
     APR_RING_REMOVE(s, link);
 }
 
@@ -168,11 +181,14 @@ static void read_away(sleeper_t *s)
 static void take_note(const struct epoll_event *event)
 {
     apr_uint64_t count;
-    sleeper_t *s = event->data.ptr;
+    ear_t *ear = event->data.ptr;
     if (event->data.ptr == &rung) {
         if (read(pump.bell, &count, sizeof(count)) < 0)
             return;
+    } else if (event->data.ptr != &watched && !ear->client) {
+        ear->sleeper->rang = true;
     } else if (event->data.ptr != &watched) {
+        sleeper_t *s = ear->sleeper;
         if (s->stage == CLOSING && event->events & EPOLLIN)
             read_away(s);
         s->gone |= (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
@@ -186,7 +202,7 @@ static bool awake(sleeper_t *s, apr_int64_t now)
 {
     if (s->gone)
         s->why = FORGE_WAKE_GONE;
-    else if (s->wait.ready && s->wait.ready(s->wait.baton))
+    else if (s->rang || (s->wait.ready && s->wait.ready(s->wait.baton)))
         s->why = FORGE_WAKE_READY;
     else if (pump.stops && now - pump.stops >= s->wait.farewell)
         s->why = FORGE_WAKE_STOP;
@@ -280,6 +296,8 @@ int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait)
         s->q = q;
         s->r = q->r;
         s->c = c;
+        s->client = (ear_t){.sleeper = s, .client = true};
+        s->own = (ear_t){.sleeper = s};
         apr_os_sock_get(&s->fd, ap_get_conn_socket(c));
         ap_set_module_config(c->conn_config, &forge_module, s);
     }

@@ -33,7 +33,7 @@ static const row_t gauge_rows[FORGE_GAUGES] = {
 _Static_assert((int)FORGE_C_LIMIT_EVICTED == (int)FORGE_C_RATE_LIMITED + (int)FORGE_LIMIT_CLASSES,
                "a counter for each class of limits");
 
-/* One series: of a route (and of a class of status if `class` is not 0), or of a statement. */
+/* One series: of a route (and of a class of status if `class` is not 0), of a statement, or of neither. */
 typedef struct series_t {
     const forge_live_slot_t *slot;
     int class;
@@ -76,15 +76,27 @@ static void label(const writer_t *w, const char *name, const char *text)
 
 static void series_labels(const writer_t *w, const series_t *s)
 {
-    if (s->statement) {
+    if (s->statement)
         label(w, "statement", s->statement);
+    if (!s->slot)
         return;
-    }
     label(w, "method", s->slot->method);
     forge_util_buf_add(w->b, ",", 1);
     label(w, "route", s->slot->route);
     if (s->class)
         forge_util_buf_printf(w->b, ",status=\"%dxx\"", s->class);
+}
+
+/* Writes the name of a sample with the labels of its series, if it has any. */
+static void sample_name(const writer_t *w, const char *name, const char *suffix, const series_t *s)
+{
+    forge_util_buf_puts(w->b, name);
+    forge_util_buf_puts(w->b, suffix);
+    if (!s->slot && !s->statement)
+        return;
+    forge_util_buf_add(w->b, "{", 1);
+    series_labels(w, s);
+    forge_util_buf_add(w->b, "}", 1);
 }
 
 /* Writes microseconds as seconds without floating point, so that no locale changes the decimal point. */
@@ -95,15 +107,14 @@ static void histogram(const writer_t *w, const char *name, const series_t *s, co
         below += forge_live_load(&h->buckets[i]);
         forge_util_buf_printf(w->b, "%s_bucket{", name);
         series_labels(w, s);
-        forge_util_buf_printf(w->b, ",le=\"%s\"} ", i < FORGE_LIVE_BUCKETS - 1 ? forge_live_bounds[i].text : "+Inf");
+        forge_util_buf_printf(w->b, "%sle=\"%s\"} ", s->slot || s->statement ? "," : "",
+                              i < FORGE_LIVE_BUCKETS - 1 ? forge_live_bounds[i].text : "+Inf");
         value(w, below);
     }
-    forge_util_buf_printf(w->b, "%s_sum{", name);
-    series_labels(w, s);
-    forge_util_buf_printf(w->b, "} %" APR_UINT64_T_FMT ".%06d\n%s_count{", (apr_uint64_t)(sum / 1000000),
-                          (int)(sum % 1000000), name);
-    series_labels(w, s);
-    forge_util_buf_add(w->b, "} ", 2);
+    sample_name(w, name, "_sum", s);
+    forge_util_buf_printf(w->b, " %" APR_UINT64_T_FMT ".%06d\n", (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000));
+    sample_name(w, name, "_count", s);
+    forge_util_buf_add(w->b, " ", 1);
     value(w, below);
 }
 
@@ -183,6 +194,28 @@ static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
     value(w, forge_live_load(&segment->hash_waits));
 }
 
+static void write_runs(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char took[] = "forge_sandbox_run_duration_seconds", waited[] = "forge_sandbox_wait_seconds";
+    const series_t none = {.slot = NULL};
+    head(w, took, "", "histogram", "Time that programs ran in the sandbox, without its building.");
+    histogram(w, took, &none, &segment->runs_took);
+    head(w, waited, "", "histogram", "Time that programs waited for their turn.");
+    histogram(w, waited, &none, &segment->runs_waited);
+}
+
+static void write_breakers(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char name[] = "forge_breaker_state";
+    head(w, name, "", "gauge", "Circuit breakers of outbound calls, by host: 0 closed, 1 trying one call, 2 open.");
+    for (int i = 0; i < FORGE_LIVE_BREAKERS && segment->breakers[i].host[0]; i++) {
+        forge_util_buf_printf(w->b, "%s{", name);
+        label(w, "host", segment->breakers[i].host);
+        forge_util_buf_add(w->b, "} ", 2);
+        value(w, __atomic_load_n(&segment->breakers[i].state, __ATOMIC_RELAXED));
+    }
+}
+
 static void write_gauges(const writer_t *w, forge_live_t *live)
 {
     apr_int64_t figures[FORGE_GAUGES];
@@ -204,6 +237,8 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_gauges(&w, live);
     write_counters(&w, live);
     write_waits(&w, segment);
+    write_runs(&w, segment);
+    write_breakers(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The running version.");
     forge_util_buf_puts(b, "forge_build_info{");

@@ -80,6 +80,15 @@ void forge_live_count(forge_live_t *live, forge_counter_t which);
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
+/* A program has ended: FORGE_C_RUN_…, its duration, and its time in the queue. */
+void forge_live_run_ended(forge_live_t *live, forge_counter_t how, apr_interval_time_t took,
+                          apr_interval_time_t waited);
+/* A request of this child begins (1) or ends (-1) to wait for programs; and how many wait in all children. */
+void forge_live_run_waits(forge_live_t *live, int change);
+apr_int64_t forge_live_runs_waiting(forge_live_t *live);
+/* What forge-runner said last. */
+void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue);
+
 /* Changes the pool gauges of this child by so much; each of its pools adds what has changed in it (server/pool.c). */
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
@@ -132,6 +141,24 @@ void forge_live_gate_leave(forge_live_t *live, int place);
 int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
+
+/* --- breakers.c: hosts that mostly fail are left alone for a while --- */
+
+typedef enum forge_breaker_state_t {
+    FORGE_BREAKER_CLOSED, /* calls may be made */
+    FORGE_BREAKER_HALF_OPEN,
+    FORGE_BREAKER_OPEN
+} forge_breaker_state_t;
+/* The breaker of a host ("runner.example.org:443"), shared by all children; -1 when there is no room: it never opens.
+ */
+int forge_live_breaker(forge_live_t *live, const char *host);
+/* Whether a call may be made. While it is open only one may every ten seconds, whose outcome decides. Each call that
+ * was allowed is told of, or given up. */
+bool forge_live_breaker_allows(forge_live_t *live, int which);
+/* It opens when five calls or more were made within ten seconds, and half of them or more failed. */
+void forge_live_breaker_told(forge_live_t *live, int which, bool good);
+void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
+forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
 
 /* --- steady.c: the clock of revocations --- */
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    4 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    5 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -117,7 +117,7 @@ typedef struct forge_live_statement_t {
 /* The share of one child in the gauges, dropped with the child. Signed numbers in unsigned words. */
 typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
-    uint64_t in_flight, pool_size, pool_busy, pool_waiting;
+    uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -166,6 +166,19 @@ typedef struct forge_live_realm_t {
     uint64_t written; /* how far its log was, at most */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
+/* A host (breakers.c). Times are of the monotonic clock. */
+#define FORGE_LIVE_BREAKERS   32
+#define FORGE_LIVE_HOST_BYTES 256
+typedef struct forge_live_breaker_t {
+    char host[FORGE_LIVE_HOST_BYTES]; /* empty: free; all after it are free too */
+    uint32_t state;                   /* forge_breaker_state_t */
+    uint32_t calls, failures;         /* in the window */
+    int64_t since, until;             /* when the window began; when the next call may be made */
+} forge_live_breaker_t;
+/* The two functions of live.h at a given moment. */
+bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
+void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
+
 /* The clock of revocations (steady.c), in microseconds. */
 typedef struct forge_live_clock_t {
     uint64_t base;   /* the wall clock minus the monotonic one when the segment was made */
@@ -188,12 +201,16 @@ typedef struct forge_live_segment_t {
     uint64_t cpu_busy, cpu_total; /* /proc/stat at that time */
     uint64_t counters[FORGE_COUNTERS];
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
+    uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
+    forge_live_histogram_t runs_took, runs_waited;
     forge_live_gate_t gate;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
     forge_live_clock_t clock;
+    pthread_mutex_t breaking; /* process-shared and robust */
+    forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
@@ -217,6 +234,10 @@ void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4. `tweak` changes the key, so that the same text has different hashes for different purposes.
  */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
+
+/* --- breakers.c --- */
+
+void forge_live_breakers_init(struct forge_live_segment_t *segment);
 
 /* --- limits.c --- */
 

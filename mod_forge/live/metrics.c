@@ -121,6 +121,31 @@ void forge_live_waited(forge_live_t *live, apr_interval_time_t took)
     forge_live_add(&live->segment->hash_wait_usec, took > 0 ? (uint64_t)took : 0);
 }
 
+void forge_live_run_ended(forge_live_t *live, forge_counter_t how, apr_interval_time_t took, apr_interval_time_t waited)
+{
+    forge_live_count(live, how);
+    forge_live_histogram_add(&live->segment->runs_took, took);
+    forge_live_histogram_add(&live->segment->runs_waited, waited);
+}
+
+void forge_live_run_waits(forge_live_t *live, int change)
+{
+    forge_live_add(&forge_live_process(live)->run_requests, (uint64_t)(int64_t)change);
+}
+
+apr_int64_t forge_live_runs_waiting(forge_live_t *live)
+{
+    forge_live_process_t sum;
+    forge_live_process_sum(live, &sum);
+    return (int64_t)sum.run_requests < 0 ? 0 : (apr_int64_t)sum.run_requests;
+}
+
+void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue)
+{
+    forge_live_store(&live->segment->runs_in_use, (uint64_t)in_use);
+    forge_live_store(&live->segment->runs_queue, (uint64_t)queue);
+}
+
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting)
 {
     forge_live_process_t *process = forge_live_process(live);

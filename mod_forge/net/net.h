@@ -7,6 +7,37 @@
 #include "forge.h"
 #include "util/util.h"
 
+/* --- client.c: calls of HTTP services, which nobody waits for on a thread --- */
+
+typedef struct forge_call_t forge_call_t;
+typedef struct forge_call_spec_t {
+    const char *url;  /* http or https */
+    const char *body; /* JSON; the call is a POST */
+    apr_size_t len;
+    apr_interval_time_t connect, total; /* how long these may take */
+    apr_size_t ceiling;                 /* bytes of the answer; a longer one is broken */
+} forge_call_spec_t;
+typedef enum forge_call_outcome_t {
+    FORGE_CALL_BROKEN,   /* no whole answer came */
+    FORGE_CALL_ANSWERED, /* with any status */
+    FORGE_CALL_LATE,     /* its time was over */
+    FORGE_CALL_UNSENT    /* there was no connection: it may be made once more */
+} forge_call_outcome_t;
+typedef struct forge_call_result_t {
+    forge_call_outcome_t outcome;
+    int status;
+    const char *body; /* lives as long as the call */
+    apr_size_t len;
+    const char *why; /* of a failure, for the log */
+} forge_call_result_t;
+/* Begins a call. NULL: out of memory, too many at the same time, or the process ends. */
+forge_call_t *forge_net_call(const forge_call_spec_t *spec);
+int forge_net_call_fd(const forge_call_t *call); /* can be read when it has ended */
+/* Whether it has ended; then with its result. */
+bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result);
+void forge_net_call_drop(forge_call_t *call); /* frees it, also when it has not ended */
+void forge_net_calls_end(void);               /* before the process ends: all calls break off */
+
 /* --- mail: where it is sent, and how --- */
 
 typedef enum forge_starttls_t { FORGE_STARTTLS_REQUIRED, FORGE_STARTTLS_OPTIONAL, FORGE_STARTTLS_OFF } forge_starttls_t;

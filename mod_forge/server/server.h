@@ -23,6 +23,7 @@ typedef struct forge_server_t {
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* pool.c */
     struct forge_share_t *share;  /* share.c */
+    const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */

@@ -35,4 +35,9 @@ int forge_work_events_register(apr_pool_t *pconf, struct server_rec *s);
 
 int forge_work_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- runner.c: starts forge-runner, one for all servers, and watches it from httpd's parent. Sets server->runner ---
+ */
+
+int forge_work_runner_register(apr_pool_t *pconf, struct server_rec *s);
+
 #endif

@@ -279,6 +279,17 @@ bool env_second_ready(int seconds)
     return wait_ready(second_pid, PORT_SECOND, seconds);
 }
 
+int env_second_pid(void)
+{
+    return second_pid;
+}
+
+void env_second_change(const char *lines)
+{
+    second_conf_write(lines);
+    kill(second_pid, SIGUSR1);
+}
+
 void env_second_stop(void)
 {
     node_stop(&second_pid);
@@ -303,9 +314,12 @@ static int parent_of(const char *pid)
     return after && sscanf(after + 1, " %c %d", &state, &parent) == 2 && state != 'Z' ? parent : 0;
 }
 
-/* The daemon that starts CGI scripts has one thread, like no child that serves under an MPM with threads. */
+/* The daemon that starts CGI scripts has one thread, like no child that serves under an MPM with threads; and so has
+ * forge-runner. */
 static bool serves(const char *pid)
 {
+    if (strncmp(file_read(F("/proc/%s/comm", pid), 0), "forge-runner", 12) == 0)
+        return false;
     char *line = strstr(file_read(F("/proc/%s/status", pid), 0), "\nThreads:");
     return strcmp(env.mpm, "prefork") == 0 || (line && atoi(line + 9) > 1);
 }
@@ -452,8 +466,10 @@ static void settings_read(void)
     env.source = realpath(env_setting("FORGE_TEST_SOURCE", FORGE_SRCDIR), NULL);
     env.httpd = env_setting("FORGE_TEST_HTTPD", FORGE_HTTPD);
     env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
-    if (!env.module || !env.ctl || !env.source)
-        give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL or FORGE_TEST_SOURCE name nothing that is there", NULL);
+    env.runner = realpath(env_setting("FORGE_TEST_RUNNER", FORGE_BUILDDIR "/forge-runner"), NULL);
+    if (!env.module || !env.ctl || !env.source || !env.runner)
+        give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL, FORGE_TEST_SOURCE or FORGE_TEST_RUNNER name nothing that is there",
+                NULL);
     ask(env.bin, sizeof(env.bin), (const char *[]){env_setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
 }
 

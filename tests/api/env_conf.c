@@ -178,12 +178,12 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "logs/audit.json\n"
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
-        "ip\n%s"
+        "ip\nForgeRateLimit execute 1000000/1m user\nForgeSandbox %s\nForgeExecConcurrency auto 1000 500\n%s"
         "<LocationMatch "
         "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|errors|"
         "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
         "forge\nRequire all granted\n</LocationMatch>\n"
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
-        conf, env.secret, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
+        conf, env.secret, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
     file_write(env_path(F("%s.conf", name)), conf);
 }

@@ -50,7 +50,7 @@ typedef struct env_t {
     int ports[PORTS];
     int smtp_port;   /* nobody listens there unless a test does */
     const char *mpm; /* FORGE_TEST_MPM */
-    const char *module, *ctl, *source, *httpd;
+    const char *module, *ctl, *source, *httpd, *runner;
     const char *assets; /* documentation pages; NULL when they were not built */
     const char *secret; /* ForgeSecret of every host */
     bool root;          /* servers run under accounts of their own */
@@ -73,6 +73,8 @@ void env_second_start(void);               /* the second node, when it is not ru
 void env_second_launch(const char *lines); /* anew, with further directives; returns at once */
 bool env_second_ready(int seconds);        /* until its /health/ready is 200 */
 void env_second_stop(void);
+int env_second_pid(void);
+void env_second_change(const char *lines); /* its directives anew, taken up by a graceful restart; returns at once */
 int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
 void env_postgres_start(void);        /* returns when it accepts connections */

@@ -11,8 +11,9 @@ wrong() { echo "  $1"; failed=1; }
 allowed() {
     case "$1" in
         front) echo "api http doors work server config core store live net run util" ;;
-        api) echo "http config core store live util" ;;
-        http | doors) echo "server config core store live util" ;;
+        api) echo "http config core store live run util" ;;
+        http) echo "server config core store live net run util" ;;
+        doors) echo "server config core store live util" ;;
         work) echo "server jobs config core store live net run util" ;;
         server) echo "config core store live net run util" ;;
         jobs) echo "core store live net run util" ;;

@@ -145,6 +145,15 @@ both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.
 both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
 bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
+both ForgeSandbox 'On, Off, or the absolute path' On off /usr/libexec/mod_forge/forge-runner -- yes 1 forge-runner ./forge-runner
+both ForgeExecutorURL 'http:// or https://' https://runner.example.org/execute http://127.0.0.1:2000 -- runner.example.org ftp://runner.example.org \
+    https://user@runner.example.org 'https://runner.example.org/?a=1' off
+both ForgeLanguages 'python|c|javascript' python 'python c javascript' 'C JavaScript' -- perl 'python perl' 'c javascript,python'
+both ForgeExecLimits 'wall=100ms..5m' 'wall=10s' 'wall=100ms cpu=5m memory=16M processes=1 output=1K files=64K' \
+    'memory=8G processes=1024 output=1M files=1G' -- wall=99ms wall=301s cpu=99ms cpu=6m memory=15M memory=9G processes=0 processes=1025 output=1023 \
+    output=2M files=63K files=2G wall=10 disk=1M wall
+both ForgeExecConcurrency '1 to 256 runs or auto' 'auto 1000 10' '1 1 1' '256 10000 10000' -- '0 1000 10' '257 1000 10' '2 0 10' '2 10001 10' '2 1000 0' \
+    '2 1000 10001' '2 1000' '2' 'many 1000 10' '2 auto 10'
 both ForgeLockout '3 to 100 failures and a duration of 1m to 1d' '5 30m' '3 1m' '100 24h' off Off -- '2 30m' '101 30m' '5 59s' '5 25h' '5' '5 30' '30m 5' 'on' \
     '-5 30m' '5x 30m'
 both ForgeMFAIssuer '1 to 64' mod_forge '"Example University"' '"Universität Köln"' -- 'a:b' '" a"' '"a "' "$(printf '%065d' 0)"

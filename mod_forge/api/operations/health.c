@@ -22,6 +22,12 @@ static const forge_field_t part_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "off", .help = "off: not configured"},
     {.name = NULL},
 };
+static const forge_field_t sandbox_fields[] = {
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+     .help = "off: not configured; fail: no program is run"},
+    {"missing", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "user namespaces are not allowed", .help = "what fails"},
+    {.name = NULL},
+};
 static const forge_field_t database_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "fail: it cannot be reached"},
     {"time_ms", FORGE_T_NUMBER, .example = "0.8", .help = "duration of the last query, in milliseconds"},
@@ -47,7 +53,7 @@ static const forge_field_t ready_checks_fields[] = {
 static const forge_field_t checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
     {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
-    {"sandbox", FORGE_T_OBJECT, .fields = part_fields, .help = "execution of programs"},
+    {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,
      .help = "outgoing mail; warn: mail waits for too long"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model"},
@@ -193,6 +199,29 @@ static verdict_t put_mail(forge_req_t *q, forge_json_t *checks)
     return verdict;
 }
 
+/* --- execution --- */
+
+/* Everything else goes on without it, so that as a whole it is a warning. */
+static verdict_t put_sandbox(forge_req_t *q, forge_json_t *checks)
+{
+    const char *why;
+    forge_json_t *check = forge_util_json_put_object(checks, "sandbox");
+    bool on = q->server->runner != NULL, works = on && forge_http_sandbox_probe(q, &why);
+    forge_util_json_put_text(check, "status", !on ? "off" : verdicts[works ? PASS : FAIL]);
+    if (on && !works)
+        forge_util_json_put_text(check, "missing", why);
+    return on && !works ? WARN : PASS;
+}
+
+/* What is asked from outside: the external executor. It is not asked for this; its breaker knows. */
+static verdict_t put_upstreams(forge_req_t *q, forge_json_t *checks)
+{
+    bool on = forge_config_executor_url(q->config) != NULL, sick = on && forge_http_executor_sick(q);
+    forge_util_json_put_text(forge_util_json_put_object(checks, "upstreams"), "status",
+                             !on ? "off" : verdicts[sick ? WARN : PASS]);
+    return sick ? WARN : PASS;
+}
+
 /* --- answers --- */
 
 /* What both reports begin with. */
@@ -216,13 +245,15 @@ static forge_status_t reply(forge_req_t *q, forge_json_t *answer, const forge_js
 
 static forge_status_t health(forge_req_t *q)
 {
-    static const char *const later[] = {"redis", "sandbox", "llm", "upstreams"}; /* not part of this build */
+    static const char *const later[] = {"redis", "llm"}; /* not part of this build */
     forge_json_t *checks = forge_util_json_object(q->pool);
     forge_machine_t seen = machine(apr_time_now());
     bool reached;
     verdict_t verdict = put_database(q, checks, &reached);
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         forge_util_json_put_text(forge_util_json_put_object(checks, later[i]), "status", "off");
+    verdict = worse(verdict, put_sandbox(q, checks));
+    verdict = worse(verdict, put_upstreams(q, checks));
     verdict = worse(verdict, put_mail(q, checks));
     verdict = worse(verdict, put_room(checks, "disk", seen.disk));
     verdict = worse(verdict, put_room(checks, "memory", seen.memory));

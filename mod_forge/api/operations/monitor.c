@@ -51,6 +51,9 @@ static forge_status_t metrics(forge_req_t *q)
 {
     bool open = wants_openmetrics(q);
     forge_buf_t *b = forge_util_buf_make(q->pool, 65536, FIGURES_MAX);
+    const char *why;
+    if (q->server->runner)
+        forge_http_sandbox_probe(q, &why); /* its figures */
     forge_live_metrics_write(q->live, b, open, FORGE_VERSION);
     forge_reply_header(q, "Vary", "Accept");
     return forge_reply_buf(q, b, open ? OPENMETRICS_MEDIA : TEXT_MEDIA);

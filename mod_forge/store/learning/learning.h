@@ -120,6 +120,26 @@ extern const forge_list_t forge_store_course_progress_own; /* the caller's own, 
 forge_status_t forge_store_students_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                            const char *accounts, forge_rows_t **rows);
 
+/* --- submissions.c: to exercises; whoever does not see the exercise gets FORGE_E_NOT_FOUND --- */
+
+/* What judging needs. Rows: id, language, tests and limits as JSON text, version. */
+forge_status_t forge_store_exercise_to_judge(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             apr_int64_t exercise, forge_rows_t **rows);
+typedef struct forge_submission_in_t {
+    const char *code, *results; /* results: JSON text, [{name, passed, …}] */
+    bool passed;
+    apr_int64_t score;
+    const char *version; /* of the exercise by which it was judged */
+} forge_submission_in_t;
+/* Keeps the verdict, and raises the caller's progress in the exercise. Rows: the submission. */
+forge_status_t forge_store_submission_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                             apr_int64_t exercise, const forge_submission_in_t *in,
+                                             forge_rows_t **rows);
+/* One's own, or any for its author. Rows: the submission with its code. */
+forge_status_t forge_store_submission_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t exercise,
+                                          apr_int64_t id, forge_rows_t **rows);
+extern const forge_list_t forge_store_submissions_list; /* base args: caller, administrator, exercise */
+
 /* --- achievements.c --- */
 
 typedef struct forge_achievement_in_t {

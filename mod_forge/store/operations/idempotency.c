@@ -16,11 +16,18 @@ static const forge_stmt_t claim_stmt = {
     " INSERT INTO forge.idempotency_keys AS k (scope, key, fingerprint) SELECT $1, $2, $3 FROM attempt WHERE free"
     " ON CONFLICT (scope, key) DO UPDATE"
     "  SET fingerprint = excluded.fingerprint, status = NULL, headers = NULL, body = NULL, created_at = now()"
-    "  WHERE k.status IS NULL OR k.created_at < now() - " FORGE_IDEMPOTENCY_LIFE " RETURNING 1"
-    ") SELECT attempt.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers, "
-    "encode(old.body, "
-    "'hex') AS body"
+    "  WHERE k.status IS NULL AND (k.headers->>'until' IS NULL OR (k.headers->>'until')::timestamptz < now()"
+    "   OR k.headers->>'owner' = $4::text) OR k.created_at < now() - " FORGE_IDEMPOTENCY_LIFE " RETURNING 1"
+    ") SELECT attempt.free, EXISTS (SELECT FROM mine) AS mine, old.fingerprint, old.status, old.headers,"
+    " encode(old.body, 'hex') AS body"
     " FROM attempt LEFT JOIN forge.idempotency_keys old ON old.scope = $1 AND old.key = $2"};
+/* Seen by others because it is committed, while its request holds no connection. */
+static const forge_stmt_t mark_stmt = {
+    "idempotency_mark", "UPDATE forge.idempotency_keys SET headers = jsonb_build_object('owner', $3::text, 'until',"
+                        " now() + $4::bigint * interval '1 microsecond') WHERE scope = $1 AND key = $2"};
+static const forge_stmt_t unmark_stmt = {
+    "idempotency_unmark", "UPDATE forge.idempotency_keys SET headers = NULL WHERE scope = $1 AND key = $2"
+                          " AND status IS NULL AND headers->>'owner' = $3::text"};
 static const forge_stmt_t keep_stmt = {"idempotency_keep",
                                        "UPDATE forge.idempotency_keys SET status = $3, headers = $4, body = decode($5, "
                                        "'hex') WHERE scope = $1 AND key = $2"};
@@ -51,7 +58,7 @@ static void answer_read(apr_pool_t *p, const forge_rows_t *rows, forge_stored_an
 forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                              bool *found, forge_stored_answer_t *answer)
 {
-    const forge_args_t args = FORGE_ARGS(key->scope, key->key, key->fingerprint);
+    const forge_args_t args = FORGE_ARGS(key->scope, key->key, key->fingerprint, key->owner);
     *found = false;
     /* An answer committed after our snapshot but before our lock is not ours and not seen: the next snapshot has it. */
     for (int tries = 0; tries < 3; tries++) {
@@ -62,15 +69,30 @@ forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, cons
         if (forge_store_rows_bool(rows, 0, "mine"))
             return FORGE_OK;
         const char *old = forge_store_rows_text(rows, 0, "fingerprint");
-        if (!old || !forge_store_rows_text(rows, 0, "status"))
+        if (!old || (!forge_store_rows_text(rows, 0, "status") && !forge_store_rows_text(rows, 0, "headers")))
             continue;
         if (strcmp(old, key->fingerprint) != 0)
             return FORGE_E_IDEMPOTENCY_MISMATCH;
+        if (!forge_store_rows_text(rows, 0, "status"))
+            return FORGE_E_IDEMPOTENCY_RUNNING;
         answer_read(p, rows, answer);
         *found = true;
         return FORGE_OK;
     }
     return FORGE_E_IDEMPOTENCY_RUNNING;
+}
+
+forge_status_t forge_store_idempotency_mark(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
+                                            apr_interval_time_t life)
+{
+    const forge_args_t args = FORGE_ARGS(key->scope, key->key, key->owner, forge_util_itoa(p, life));
+    return forge_store_run(db, p, &mark_stmt, args, NULL);
+}
+
+forge_status_t forge_store_idempotency_unmark(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key)
+{
+    const forge_args_t args = FORGE_ARGS(key->scope, key->key, key->owner);
+    return forge_store_run(db, p, &unmark_stmt, args, NULL);
 }
 
 forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,

@@ -33,14 +33,20 @@ typedef struct forge_stored_answer_t {
 typedef struct forge_idempotency_key_t {
     const char *scope, *key;
     const char *fingerprint; /* of the request; not asked when the answer is kept */
+    const char *owner;       /* of a mark, a random name; NULL: none is ours */
 } forge_idempotency_key_t;
 /* Inside an open transaction: claims (scope, key). FORGE_OK with found=false: ours to execute; found=true: *answer is
- * what was said before. FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock),
- * FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint differs. */
+ * what was said before. FORGE_E_IDEMPOTENCY_RUNNING when another transaction holds it (advisory try-lock) or has marked
+ * it, FORGE_E_IDEMPOTENCY_MISMATCH when the fingerprint differs. */
 forge_status_t forge_store_idempotency_claim(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                              bool *found, forge_stored_answer_t *answer);
 forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             const forge_stored_answer_t *answer);
+/* Inside the transaction of a claim: marks the key as in use by `owner` for at most `life`, so that others are told
+ * FORGE_E_IDEMPOTENCY_RUNNING after its commit too. A claim by the owner takes the key over. */
+forge_status_t forge_store_idempotency_mark(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
+                                            apr_interval_time_t life);
+forge_status_t forge_store_idempotency_unmark(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key);
 /* --- housekeeping.c --- */
 
 /* Deletes keys past their time, ended sessions and spent tokens, in batches. */

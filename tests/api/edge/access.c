@@ -212,6 +212,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%d", says(row, "owner") ? OWNER_INVITATION : PLAIN_INVITATION);
     if (strcmp(segment, "courses") == 0 || strcmp(segment, "modules") == 0 || strcmp(segment, "lessons") == 0)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
+    if (strstr(row->path, "/exercises/{id}/submissions"))
+        return F("%s", UNKNOWN); /* what it takes to be judged is in execution/submissions.c */
     if (strcmp(segment, "exercises") == 0)
         return exercise_of(row, mine ? caller : subject);
     if (strcmp(segment, "achievements") == 0)

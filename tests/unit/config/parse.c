@@ -222,6 +222,32 @@ START_TEST(policies)
 }
 END_TEST
 
+START_TEST(limits_of_a_run)
+{
+    static const char *const bad[] = {
+        "",          "wall",      "wall=",       "wall=99ms",      "wall=301s", "cpu=6m",
+        "memory=1M", "output=2M", "processes=0", "processes=1025", "files=1K",  "disk=1M",
+        "wall=5",    "Wall=5s",   "memory=9G",   "output=1023",    "cpu=1sec",  "processes=-1"};
+    forge_exec_limits_t limits = {.wall_ms = 1, .cpu_ms = 2, .memory = 3, .processes = 4, .output = 5, .files = 6};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert_msg(!forge_config_parse_exec_limit(bad[i], &limits), "%s", bad[i]);
+    ck_assert_int_eq(limits.wall_ms + limits.cpu_ms + limits.memory + limits.processes + limits.output + limits.files,
+                     21);
+    ck_assert(forge_config_parse_exec_limit("wall=1500ms", &limits));
+    ck_assert(forge_config_parse_exec_limit("cpu=5m", &limits));
+    ck_assert(forge_config_parse_exec_limit("memory=256M", &limits));
+    ck_assert(forge_config_parse_exec_limit("processes=1024", &limits));
+    ck_assert(forge_config_parse_exec_limit("output=1K", &limits));
+    ck_assert(forge_config_parse_exec_limit("files=1G", &limits));
+    ck_assert_int_eq(limits.wall_ms, 1500);
+    ck_assert_int_eq(limits.cpu_ms, 300000);
+    ck_assert_int_eq(limits.memory, 256 << 20);
+    ck_assert_int_eq(limits.processes, 1024);
+    ck_assert_int_eq(limits.output, 1024);
+    ck_assert_int_eq(limits.files, 1 << 30);
+}
+END_TEST
+
 START_TEST(labels)
 {
     static const char *const good[] = {"a", "mod_forge", "Example University", "Universit\xc3\xa4t", NULL};
@@ -266,6 +292,7 @@ Suite *forge_test_config_parse(void)
     tcase_add_test(c, urls);
     tcase_add_test(c, pages);
     tcase_add_test(c, policies);
+    tcase_add_test(c, limits_of_a_run);
     tcase_add_test(c, labels);
     tcase_add_test(c, shown_as_written);
     suite_add_tcase(s, c);

@@ -26,15 +26,15 @@ static void setup(void)
 static forge_status_t claim(forge_db_t *d, const char *fingerprint, bool *found, forge_stored_answer_t *answer)
 {
     ck_assert_int_eq(forge_store_begin(d, forge_test_pool), FORGE_OK);
-    return forge_store_idempotency_claim(d, forge_test_pool,
-                                         &(forge_idempotency_key_t){"POST /x 7", "key-1", fingerprint}, found, answer);
+    return forge_store_idempotency_claim(
+        d, forge_test_pool, &(forge_idempotency_key_t){"POST /x 7", "key-1", fingerprint, NULL}, found, answer);
 }
 
 static void finish(const forge_stored_answer_t *answer)
 {
     if (answer)
-        ck_assert_int_eq(forge_store_idempotency_keep(db, forge_test_pool,
-                                                      &(forge_idempotency_key_t){"POST /x 7", "key-1", NULL}, answer),
+        ck_assert_int_eq(forge_store_idempotency_keep(
+                             db, forge_test_pool, &(forge_idempotency_key_t){"POST /x 7", "key-1", NULL, NULL}, answer),
                          FORGE_OK);
     ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
 }
@@ -103,6 +103,55 @@ START_TEST(running_elsewhere)
 }
 END_TEST
 
+/* What waits for others between its claim and its work holds no connection, and still nobody else takes the key. */
+START_TEST(marked_while_it_waits)
+{
+    static const forge_idempotency_key_t mine = {"POST /x 7", "key-1", "f1", "owner"};
+    static const forge_idempotency_key_t theirs = {"POST /x 7", "key-1", "f1", "another"};
+    forge_stored_answer_t answer;
+    forge_db_t *other = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
+    bool found = false;
+    claim_is_ours();
+    ck_assert_int_eq(forge_store_idempotency_mark(db, forge_test_pool, &mine, 60 * APR_USEC_PER_SEC), FORGE_OK);
+    ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
+    ck_assert_int_eq(claim(other, "f1", &found, &answer), FORGE_E_IDEMPOTENCY_RUNNING);
+    forge_store_rollback(other);
+    ck_assert_int_eq(claim(other, "f2", &found, &answer), FORGE_E_IDEMPOTENCY_MISMATCH);
+    forge_store_rollback(other);
+    ck_assert_int_eq(forge_store_idempotency_unmark(other, forge_test_pool, &theirs), FORGE_OK);
+    ck_assert_int_eq(claim(other, "f1", &found, &answer), FORGE_E_IDEMPOTENCY_RUNNING);
+    forge_store_rollback(other);
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    ck_assert_int_eq(forge_store_idempotency_claim(db, forge_test_pool, &mine, &found, &answer), FORGE_OK);
+    ck_assert(!found);
+    finish(&created);
+    ck_assert_int_eq(claim(other, "f1", &found, &answer), FORGE_OK);
+    ck_assert(found);
+    forge_store_rollback(other);
+}
+END_TEST
+
+/* The mark is taken away, or its time is over because nobody is there who could. */
+START_TEST(a_mark_ends)
+{
+    static const forge_idempotency_key_t mine = {"POST /x 7", "key-1", "f1", "owner"};
+    forge_stored_answer_t answer;
+    forge_db_t *other = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
+    bool found = false;
+    for (int late = 0; late < 2; late++) {
+        claim_is_ours();
+        ck_assert_int_eq(forge_store_idempotency_mark(db, forge_test_pool, &mine, late ? 0 : 60 * APR_USEC_PER_SEC),
+                         FORGE_OK);
+        ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
+        if (!late)
+            ck_assert_int_eq(forge_store_idempotency_unmark(db, forge_test_pool, &mine), FORGE_OK);
+        ck_assert_int_eq(claim(other, "f2", &found, &answer), FORGE_OK);
+        ck_assert(!found);
+        forge_store_rollback(other);
+    }
+}
+END_TEST
+
 START_TEST(a_day_later)
 {
     claim_is_ours();
@@ -131,10 +180,11 @@ static void *client(void *baton)
     if (forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine) == FORGE_OK)
         for (int i = 0; i < 200 && !found; i++) {
             if (forge_store_begin(mine, p) == FORGE_OK &&
-                forge_store_idempotency_claim(mine, p, &(forge_idempotency_key_t){"s", "k", "f"}, &found, &answer) ==
-                    FORGE_OK &&
+                forge_store_idempotency_claim(mine, p, &(forge_idempotency_key_t){"s", "k", "f", NULL}, &found,
+                                              &answer) == FORGE_OK &&
                 !found && forge_store_run(mine, p, &work, FORGE_NO_ARGS, NULL) == FORGE_OK &&
-                forge_store_idempotency_keep(mine, p, &(forge_idempotency_key_t){"s", "k", NULL}, &created) == FORGE_OK)
+                forge_store_idempotency_keep(mine, p, &(forge_idempotency_key_t){"s", "k", NULL, NULL}, &created) ==
+                    FORGE_OK)
                 forge_store_commit(mine, p);
             forge_store_rollback(mine);
         }
@@ -170,6 +220,8 @@ Suite *forge_test_store_idempotency(void)
     tcase_add_test(tc, no_body_no_headers);
     tcase_add_test(tc, a_failed_request_leaves_the_key_free);
     tcase_add_test(tc, running_elsewhere);
+    tcase_add_test(tc, marked_while_it_waits);
+    tcase_add_test(tc, a_mark_ends);
     tcase_add_test(tc, a_day_later);
     tcase_add_test(tc, many_at_once_work_once);
     suite_add_tcase(s, tc);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Circuit breakers: a host that mostly fails is left alone for a while, by all children. Then one call tries it; if
+ * that succeeds, the others may again.
+ *
+ * A robust mutex guards the table. Each step leaves it right at every moment, so that a holder may die.
+ */
+#include "live_private.h"
+#include <errno.h>
+#include <string.h>
+
+#define WINDOW    APR_INT64_C(10000000) /* microseconds in which calls are counted together */
+#define LEAST     5                     /* calls before the share of failures says anything */
+#define OPEN_FOR  APR_INT64_C(10000000) /* until one call may try */
+#define PROBE_FOR APR_INT64_C(60000000) /* a probe that is not told of: its process may have died */
+
+void forge_live_breakers_init(forge_live_segment_t *segment)
+{
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&segment->breaking, &shared);
+    pthread_mutexattr_destroy(&shared);
+}
+
+static void lock(forge_live_segment_t *segment)
+{
+    if (pthread_mutex_lock(&segment->breaking) == EOWNERDEAD)
+        pthread_mutex_consistent(&segment->breaking);
+}
+
+int forge_live_breaker(forge_live_t *live, const char *host)
+{
+    forge_live_segment_t *segment = live->segment;
+    int found = -1;
+    if (strlen(host) >= FORGE_LIVE_HOST_BYTES)
+        return -1;
+    lock(segment);
+    for (int i = 0; i < FORGE_LIVE_BREAKERS && found < 0; i++) {
+        forge_live_breaker_t *breaker = &segment->breakers[i];
+        if (!breaker->host[0])
+            memcpy(breaker->host, host, strlen(host) + 1);
+        if (strcmp(breaker->host, host) == 0)
+            found = i;
+    }
+    pthread_mutex_unlock(&segment->breaking);
+    return found;
+}
+
+bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    bool allows = true;
+    if (which < 0)
+        return true;
+    lock(segment);
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    if (breaker->state != FORGE_BREAKER_CLOSED) {
+        allows = now >= breaker->until;
+        if (allows) {
+            breaker->until = now + PROBE_FOR;
+            breaker->state = FORGE_BREAKER_HALF_OPEN;
+        }
+    }
+    pthread_mutex_unlock(&segment->breaking);
+    return allows;
+}
+
+bool forge_live_breaker_allows(forge_live_t *live, int which)
+{
+    return forge_live_breaker_allows_at(live, which, forge_util_monotonic());
+}
+
+static void count(forge_live_breaker_t *breaker, bool good, apr_int64_t now)
+{
+    if (now - breaker->since >= WINDOW || now < breaker->since) {
+        breaker->since = now;
+        breaker->calls = breaker->failures = 0;
+    }
+    breaker->calls++;
+    breaker->failures += !good;
+}
+
+static void open_it(forge_live_breaker_t *breaker, apr_int64_t now)
+{
+    breaker->state = FORGE_BREAKER_OPEN;
+    breaker->until = now + OPEN_FOR;
+}
+
+void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (which < 0)
+        return;
+    lock(segment);
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    if (breaker->state == FORGE_BREAKER_CLOSED) {
+        count(breaker, good, now);
+        if (!good && breaker->calls >= LEAST && breaker->failures * 2 >= breaker->calls)
+            open_it(breaker, now);
+    } else if (breaker->state == FORGE_BREAKER_HALF_OPEN && !good) {
+        open_it(breaker, now);
+    } else if (good) { /* an older call that comes back well says the same as a probe */
+        breaker->state = FORGE_BREAKER_CLOSED;
+        breaker->since = now;
+        breaker->calls = breaker->failures = 0;
+    }
+    pthread_mutex_unlock(&segment->breaking);
+}
+
+void forge_live_breaker_told(forge_live_t *live, int which, bool good)
+{
+    forge_live_breaker_told_at(live, which, good, forge_util_monotonic());
+}
+
+void forge_live_breaker_given_up(forge_live_t *live, int which)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (which < 0)
+        return;
+    lock(segment);
+    if (segment->breakers[which].state == FORGE_BREAKER_HALF_OPEN)
+        segment->breakers[which].until = 0;
+    pthread_mutex_unlock(&segment->breaking);
+}
+
+forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which)
+{
+    return which < 0 ? FORGE_BREAKER_CLOSED
+                     : (forge_breaker_state_t)__atomic_load_n(&live->segment->breakers[which].state, __ATOMIC_RELAXED);
+}

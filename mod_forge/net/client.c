@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The outbound HTTP client: one thread of a process makes all calls (libcurl's multi interface), so that whoever waits
+ * for one watches a descriptor and holds no thread.
+ *
+ * A call belongs to two: to its owner, who cancels or collects it, and to the thread. All that both touch is under one
+ * lock; the last of the two frees it.
+ */
+#include "net.h"
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CALLS_MAX    256  /* at the same time in one process */
+#define IDLE_WAIT    1000 /* milliseconds; the thread is woken when there is something to do */
+#define FIRST_SIZE   4096
+#define END_PATIENCE 2 /* seconds */
+
+struct forge_call_t {
+    forge_call_t *next; /* among the new ones, or among those under way */
+    CURL *easy;
+    struct curl_slist *headers;
+    char *body, *answer;
+    size_t len, cap, ceiling;
+    int fd;
+    bool dropped; /* its owner does not wait any more */
+    bool ended;   /* the thread has let go of it */
+    forge_call_result_t result;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_t thread;
+    bool runs, stops;
+    CURLM *multi;
+    forge_call_t *fresh, *under_way;
+    int count;
+} client = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void call_free(forge_call_t *call)
+{
+    if (call->easy)
+        curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->headers);
+    if (call->fd >= 0)
+        close(call->fd);
+    free(call->body);
+    free(call->answer);
+    free(call);
+}
+
+/* --- on the client's thread --- */
+
+static size_t receive(char *data, size_t size, size_t n, void *baton)
+{
+    forge_call_t *call = baton;
+    size_t more = size * n;
+    if (call->len + more > call->ceiling)
+        return 0; /* too long: libcurl ends the call */
+    if (call->len + more > call->cap) {
+        size_t cap = call->cap ? call->cap : FIRST_SIZE;
+        while (cap < call->len + more)
+            cap *= 2;
+        char *bigger = realloc(call->answer, cap);
+        if (!bigger)
+            return 0;
+        call->answer = bigger;
+        call->cap = cap;
+    }
+    memcpy(call->answer + call->len, data, more);
+    call->len += more;
+    return more;
+}
+
+/* Nothing of the request has left this machine: it may be made once more. */
+static bool unsent(CURLcode code)
+{
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+}
+
+static void judge(forge_call_t *call, CURLcode code)
+{
+    long status = 0;
+    forge_call_result_t *result = &call->result;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    result->status = (int)status;
+    result->outcome = code == CURLE_OK                   ? FORGE_CALL_ANSWERED
+                      : code == CURLE_OPERATION_TIMEDOUT ? FORGE_CALL_LATE
+                      : unsent(code)                     ? FORGE_CALL_UNSENT
+                                                         : FORGE_CALL_BROKEN;
+    result->why = curl_easy_strerror(code);
+    result->body = call->answer ? call->answer : "";
+    result->len = call->len;
+}
+
+static void unlink_call(forge_call_t *call)
+{
+    for (forge_call_t **at = &client.under_way; *at; at = &(*at)->next)
+        if (*at == call) {
+            *at = call->next;
+            return;
+        }
+}
+
+/* Under the lock. */
+static void let_go(forge_call_t *call)
+{
+    const uint64_t one = 1;
+    curl_multi_remove_handle(client.multi, call->easy);
+    unlink_call(call);
+    client.count--;
+    call->ended = true;
+    if (call->dropped)
+        call_free(call);
+    else if (write(call->fd, &one, sizeof(one)) < 0)
+        call->result.why = "the owner could not be told"; /* looks by itself when its time is over */
+}
+
+/* Under the lock: takes in new calls, and drops those that nobody waits for. */
+static void tidy(void)
+{
+    for (forge_call_t *call; (call = client.fresh);) {
+        client.fresh = call->next;
+        call->next = client.under_way;
+        client.under_way = call;
+        curl_multi_add_handle(client.multi, call->easy);
+    }
+    for (forge_call_t *call = client.under_way, *next; call; call = next) {
+        next = call->next;
+        if (call->dropped || client.stops)
+            let_go(call);
+    }
+}
+
+static void finish(void)
+{
+    int left;
+    for (CURLMsg *said; (said = curl_multi_info_read(client.multi, &left));) {
+        forge_call_t *call = NULL;
+        if (said->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = said->data.result;
+        curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, &call);
+        judge(call, code);
+        let_go(call);
+    }
+}
+
+static void *work(void *unused)
+{
+    int running;
+    (void)unused;
+    for (bool stops = false; !stops;) {
+        pthread_mutex_lock(&client.lock);
+        tidy();
+        stops = client.stops;
+        pthread_mutex_unlock(&client.lock);
+        curl_multi_perform(client.multi, &running);
+        pthread_mutex_lock(&client.lock);
+        finish();
+        pthread_mutex_unlock(&client.lock);
+        if (!stops)
+            curl_multi_poll(client.multi, NULL, 0, IDLE_WAIT, NULL);
+    }
+    return NULL;
+}
+
+/* --- for the owners --- */
+
+/* Under the lock: the thread begins with the first call, after all forks. */
+static bool begin(void)
+{
+    if (client.runs || client.stops)
+        return client.runs;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    client.multi = curl_multi_init();
+    client.runs = client.multi && pthread_create(&client.thread, NULL, work, NULL) == 0;
+    return client.runs;
+}
+
+/* The proxies of the environment are not for this. Redirects are not followed: an address is configured, not told. */
+static void prepare(forge_call_t *call, const forge_call_spec_t *spec)
+{
+    CURL *easy = call->easy;
+    call->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    call->headers = curl_slist_append(call->headers, "Accept: application/json");
+    call->headers = curl_slist_append(call->headers, "Expect:");
+    curl_easy_setopt(easy, CURLOPT_URL, spec->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->len);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(spec->connect));
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(spec->total));
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+}
+
+static forge_call_t *make(const forge_call_spec_t *spec)
+{
+    forge_call_t *call = calloc(1, sizeof(*call));
+    if (!call)
+        return NULL;
+    call->ceiling = spec->ceiling;
+    call->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    call->body = malloc(spec->len + 1);
+    call->easy = curl_easy_init();
+    if (call->fd < 0 || !call->body || !call->easy) {
+        call_free(call);
+        return NULL;
+    }
+    memcpy(call->body, spec->body, spec->len);
+    prepare(call, spec);
+    return call;
+}
+
+forge_call_t *forge_net_call(const forge_call_spec_t *spec)
+{
+    pthread_mutex_lock(&client.lock);
+    forge_call_t *call = begin() && client.count < CALLS_MAX ? make(spec) : NULL;
+    if (call) {
+        client.count++;
+        call->next = client.fresh;
+        client.fresh = call;
+        curl_multi_wakeup(client.multi);
+    }
+    pthread_mutex_unlock(&client.lock);
+    return call;
+}
+
+int forge_net_call_fd(const forge_call_t *call)
+{
+    return call->fd;
+}
+
+bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result)
+{
+    pthread_mutex_lock(&client.lock);
+    bool ended = call->ended;
+    *result = call->result;
+    pthread_mutex_unlock(&client.lock);
+    return ended;
+}
+
+void forge_net_call_drop(forge_call_t *call)
+{
+    pthread_mutex_lock(&client.lock);
+    call->dropped = true;
+    if (call->ended)
+        call_free(call);
+    else
+        curl_multi_wakeup(client.multi);
+    pthread_mutex_unlock(&client.lock);
+}
+
+void forge_net_calls_end(void)
+{
+    struct timespec soon;
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_sec += END_PATIENCE;
+    if (pthread_mutex_timedlock(&client.lock, &soon) != 0) /* a signal has interrupted this thread inside the lock */
+        return;
+    bool runs = client.runs;
+    client.stops = true;
+    if (runs)
+        curl_multi_wakeup(client.multi);
+    pthread_mutex_unlock(&client.lock);
+    if (!runs)
+        return;
+    pthread_join(client.thread, NULL);
+    client.runs = false;
+    curl_multi_cleanup(client.multi);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * For the tests of execution: programs to have run, and clients that wait for them.
+ */
+#include "programs.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+char *quoted(const char *text)
+{
+    return keep(json_dumps(keep_json(json_string(text)), JSON_ENCODE_ANY));
+}
+
+person_t guest_person(void)
+{
+    reply_t *reply = CALL("POST", "/api/v1/auth/guest");
+    expect_status(reply, 201);
+    return (person_t){.access = text_at(reply->json, "/access_token")};
+}
+
+reply_t *execute(person_t who, const char *code)
+{
+    return CALL("POST", "/api/v1/execute", .token = who.access, .json = F("{\"code\":%s}", quoted(code)));
+}
+
+reply_t *execute_with(person_t who, const char *code, const char *limits)
+{
+    return CALL("POST", "/api/v1/execute", .token = who.access,
+                .json = F("{\"code\":%s,\"limits\":%s}", quoted(code), limits));
+}
+
+int program_sent(port_t port, const char *token, const char *code)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    char *body = F("{\"code\":%s}", quoted(code));
+    char *text = F("POST /api/v1/execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: "
+                   "application/json\r\nContent-Length: %d\r\n\r\n%s",
+                   token, (int)strlen(body), body);
+    ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+    return fd;
+}
+
+char *program_answer(int fd)
+{
+    char *text = F("%s", ""), part[8193];
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    while (poll(&wait, 1, 60000) > 0) {
+        ssize_t n = recv(fd, part, sizeof(part) - 1, 0);
+        if (n <= 0)
+            break;
+        part[n] = 0;
+        text = F("%s%s", text, part);
+        char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\nContent-Length:");
+        if (end && length && strlen(end + 4) >= strtoul(length + 17, NULL, 10))
+            break;
+    }
+    close(fd);
+    return text;
+}
+
+int program_status(const char *answer)
+{
+    int status = 0;
+    sscanf(answer, "HTTP/1.1 %d", &status);
+    return status;
+}
+
+long metric_of(port_t port, const char *name)
+{
+    const reply_t *reply = CALL("GET", "/metrics", .port = port);
+    expect_status(reply, 200);
+    const char *line = strstr(reply->body, F("\n%s ", name));
+    ck_assert_msg(line != NULL, "there is no %s", name);
+    return atol(line + strlen(name) + 2);
+}
+
+void metric_wait(port_t port, const char *name, long wanted)
+{
+    long now = -1;
+    for (int i = 0; i < 400 && now != wanted; i++) {
+        now = metric_of(port, name);
+        if (now != wanted)
+            pause_ms(50);
+    }
+    ck_assert_msg(now == wanted, "%s is %ld, not %ld", name, now, wanted);
+}
+
+/* The pid of a process when this is a living child of `parent`, with its name. */
+static int child_of(int parent, const char *pid, char name[32])
+{
+    int its = 0;
+    char state;
+    char *stat = file_read(F("/proc/%s/stat", pid), 0);
+    bool read = sscanf(stat, "%*d (%31[^)]) %c %d", name, &state, &its) == 3;
+    return read && its == parent && state != 'Z' ? atoi(pid) : 0;
+}
+
+int children_of(int parent, const char *called, int *pids, int max)
+{
+    int found = 0, pid;
+    char name[32];
+    DIR *dir = opendir("/proc");
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if ((pid = child_of(parent, entry->d_name, name)) && found < max && strncmp(name, called, strlen(called)) == 0)
+            pids[found++] = pid;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+int runner_pid(int httpd)
+{
+    int pid = 0;
+    return children_of(httpd, "forge-runner", &pid, 1) ? pid : 0;
+}
