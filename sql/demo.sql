@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The SQL half of "forgectl seed demo": courses of the demo instructor, and achievements. forgectl has already created the accounts, because
--- their passwords are hashed in C. Running this again adds nothing.
+-- their passwords are hashed in C, and loads the courses of demo/ afterwards. Running this again adds nothing.
 
 -- Nobody reads mail at example.org: the addresses count as proven.
 UPDATE forge.users SET email_verified = true
@@ -95,17 +95,18 @@ WHERE instructor.email_key = 'instructor@example.org'
   AND NOT EXISTS (SELECT FROM forge.courses c WHERE c.instructor_id = instructor.id AND c.title = demo.title)
 ORDER BY demo.position;
 
-INSERT INTO forge.achievements (name, description, points, icon, created_by)
+-- Those with an event are awarded by themselves, the others by an instructor.
+INSERT INTO forge.achievements (name, description, points, icon, rule_event, rule_count, created_by)
 SELECT demo.*, (SELECT id FROM forge.users WHERE email_key = 'instructor@example.org') FROM (VALUES
-    ('First Steps', 'Complete your first lesson.', 10, '👣'),
-    ('Hello, World', 'Run your first program.', 10, '👋'),
-    ('Bug Hunter', 'Make a failing exercise pass on a later try.', 25, '🐞'),
-    ('Night Owl', 'Submit a correct solution after midnight.', 15, '🦉'),
-    ('Bookworm', 'Finish ten lessons.', 50, '📚'),
-    ('On Fire', 'Learn seven days in a row.', 75, '🔥'),
-    ('Problem Solver', 'Complete twenty-five exercises.', 100, '🧩'),
-    ('Course Champion', 'Complete a whole course.', 150, '🏆'),
-    ('Polyglot', 'Complete courses in three programming languages.', 200, '🗣️'),
-    ('Rocket Scientist', 'Complete an advanced course with full marks.', 250, '🚀')
-) AS demo (name, description, points, icon)
+    ('First Steps', 'Complete your first lesson.', 10, '👣', NULL, NULL::integer),
+    ('Hello, World', 'Solve your first exercise.', 10, '👋', 'exercise_completed', 1),
+    ('Bug Hunter', 'Make a failing exercise pass on a later try.', 25, '🐞', NULL, NULL),
+    ('Night Owl', 'Submit a correct solution after midnight.', 15, '🦉', NULL, NULL),
+    ('Bookworm', 'Finish ten lessons.', 50, '📚', NULL, NULL),
+    ('On Fire', 'Learn seven days in a row.', 75, '🔥', 'streak', 7),
+    ('Problem Solver', 'Complete twenty-five exercises.', 100, '🧩', 'exercise_completed', 25),
+    ('Course Champion', 'Complete a whole course.', 150, '🏆', 'course_completed', 1),
+    ('Polyglot', 'Complete courses in three programming languages.', 200, '🗣️', NULL, NULL),
+    ('Rocket Scientist', 'Complete an advanced course with full marks.', 250, '🚀', NULL, NULL)
+) AS demo (name, description, points, icon, rule_event, rule_count)
 ON CONFLICT (name) DO NOTHING;

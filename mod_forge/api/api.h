@@ -32,6 +32,7 @@ extern const forge_routes_t forge_api_courses;
 extern const forge_routes_t forge_api_modules;
 extern const forge_routes_t forge_api_lessons;
 extern const forge_routes_t forge_api_enrollments;
+extern const forge_routes_t forge_api_bundles;
 extern const forge_routes_t forge_api_students;
 extern const forge_routes_t forge_api_prerequisites;
 extern const forge_routes_t forge_api_assignments;

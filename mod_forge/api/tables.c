@@ -23,6 +23,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_members,
     &forge_api_invitations,
     &forge_api_courses,
+    &forge_api_bundles,
     &forge_api_modules,
     &forge_api_lessons,
     &forge_api_enrollments,

@@ -137,6 +137,11 @@ apr_off_t forge_config_max_body(const forge_config_t *c)
     return (apr_off_t)NUMBER(c, max_body);
 }
 
+apr_off_t forge_config_max_bundle(const forge_config_t *c)
+{
+    return (apr_off_t)NUMBER(c, max_bundle);
+}
+
 bool forge_config_origin_allowed(const forge_config_t *c, const char *origin)
 {
     for (int i = 0; c->origins && i < c->origins->nelts; i++)

@@ -85,6 +85,13 @@ const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *
 /* Stores up to `max` arguments of that line in `words` and returns their number; 0 without such a line. */
 int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);
 
+/* --- bundle.c --- */
+
+/* Makes the course of the bundle in this file, unless the account has one of its title already. *why, where it is not
+ * NULL, says more than the status. */
+forge_status_t forge_ctl_bundle_load(forge_ctl_t *ctl, forge_db_t *db, apr_int64_t account, const char *path,
+                                     const char **why);
+
 /* --- terminal.c --- */
 
 void forge_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

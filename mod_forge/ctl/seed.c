@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forgectl seed demo: creates three accounts with generated passwords and loads demo.sql. Running it again changes
- * nothing.
+ * forgectl seed demo: creates three accounts with generated passwords and loads demo.sql and the bundles in demo/.
+ * Running it again changes nothing.
  */
 #include "ctl.h"
 #include "store/identity/identity.h"
@@ -38,6 +38,11 @@ static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
     }
     return true;
 }
+
+/* The courses of the instructor that teach: bundles in demo/, beside demo.sql. */
+static const char *const bundles[] = {"first-steps-in-python", "algorithms-and-data-structures",
+                                      "text-and-data-with-python"};
+enum { BUNDLES = sizeof(bundles) / sizeof(*bundles) };
 
 /* Creates the account, or sets its password if --reset-passwords asks for it. *fresh: the account now has the given
  * password. */
@@ -92,16 +97,41 @@ static int failed(const char *what, const char *why)
     return FORGE_CTL_FAILED;
 }
 
+/* Prints what went wrong. */
+static bool bundles_load(forge_ctl_t *ctl, forge_db_t *db, const char *dir)
+{
+    forge_rows_t *rows;
+    if (forge_store_user_for_login(db, ctl->pool, accounts[1].email, NULL, &rows) != FORGE_OK)
+        return false;
+    for (int i = 0; i < BUNDLES; i++) {
+        const char *why = NULL, *path = apr_pstrcat(ctl->pool, dir, "/demo/", bundles[i], ".json", NULL);
+        fprintf(stderr, "course %d of %d: %s\n", i + 1, BUNDLES, bundles[i]);
+        forge_status_t status = forge_ctl_bundle_load(ctl, db, forge_store_rows_int(rows, 0, "id", 0), path, &why);
+        if (status != FORGE_OK) {
+            failed(path, why ? why : forge_ctl_status(status));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where demo.sql and demo/ are. */
+static const char *directory(const forge_ctl_t *ctl)
+{
+    const char *dir = forge_ctl_option(ctl, "sql");
+    if (!dir)
+        dir = getenv("FORGE_SQL");
+    return dir && *dir ? dir : FORGE_PKGDATADIR;
+}
+
 static int seed_demo(forge_ctl_t *ctl)
 {
-    const char *why = NULL, *dir = forge_ctl_option(ctl, "sql"), *passwords[ACCOUNTS];
+    const char *why = NULL, *dir = directory(ctl), *passwords[ACCOUNTS];
     bool fresh[ACCOUNTS];
     int cost;
     if (!forge_ctl_password_cost(ctl, &cost))
         return FORGE_CTL_USAGE;
-    if (!dir)
-        dir = getenv("FORGE_SQL");
-    const char *path = apr_pstrcat(ctl->pool, dir && *dir ? dir : FORGE_PKGDATADIR, "/demo.sql", NULL);
+    const char *path = apr_pstrcat(ctl->pool, dir, "/demo.sql", NULL);
     const char *sql = forge_ctl_file_read(ctl->pool, path, NULL, &why);
     if (!sql)
         return failed(path, why);
@@ -118,12 +148,14 @@ static int seed_demo(forge_ctl_t *ctl)
     forge_status_t status = forge_store_script(db, ctl->pool, sql, &why);
     if (status != FORGE_OK)
         return failed(path, why ? why : forge_ctl_status(status));
+    if (!bundles_load(ctl, db, dir))
+        return FORGE_CTL_FAILED;
     accounts_print(ctl, passwords, fresh);
     return FORGE_CTL_OK;
 }
 
 static const forge_ctl_option_t options[] = {
-    {"sql", "DIR", "where demo.sql is (FORGE_SQL, else " FORGE_PKGDATADIR ")"},
+    {"sql", "DIR", "where demo.sql and demo/ are (FORGE_SQL, else " FORGE_PKGDATADIR ")"},
     {"password-file", "FILE", "passwords for admin, instructor and student, one per line, or one for all"},
     {"reset-passwords", NULL, "also set the passwords of existing accounts"},
     {"cost", "N", "bcrypt cost, 10 to 15 (12)"},
@@ -132,6 +164,7 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_seed[] = {
-    {"demo", "", 0, true, options, "load 3 accounts, 40 courses and 10 achievements", seed_demo},
+    {"demo", "", 0, true, options, "load 3 accounts, 43 courses (3 with lessons and exercises) and 10 achievements",
+     seed_demo},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

@@ -149,7 +149,8 @@ static forge_status_t read_some(forge_req_t *q, reader_t *reader, apr_bucket_bri
 
 static apr_off_t most_bytes(const forge_req_t *q)
 {
-    apr_off_t max = forge_config_max_body(q->config);
+    apr_off_t max =
+        q->route->flags & FORGE_R_BUNDLE ? forge_config_max_bundle(q->config) : forge_config_max_body(q->config);
     return q->route->limit == FORGE_LIMIT_AUTH && max > AUTH_MAX ? AUTH_MAX : max;
 }
 

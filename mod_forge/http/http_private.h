@@ -37,7 +37,8 @@ forge_status_t forge_http_guard(forge_req_t *q);
  */
 
 forge_status_t forge_http_input(forge_req_t *q);
-/* The raw body, at most ForgeMaxBody. FORGE_E_BODY_TOO_LARGE, REQUEST_TIMEOUT, BAD_REQUEST. *data is never NULL. */
+/* The raw body, at most ForgeMaxBody (ForgeMaxBundle with FORGE_R_BUNDLE). FORGE_E_BODY_TOO_LARGE, REQUEST_TIMEOUT,
+ * BAD_REQUEST. *data is never NULL. */
 forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len);
 /* Reads away what is left of a small body so that the connection can go on; otherwise marks it to be closed. */
 void forge_http_body_drain(struct request_rec *r);

@@ -164,7 +164,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
           "/dev/null\n%s"
           "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
           "10\nRequestReadTimeout header=3 body=4\nSendBufferSize 65536\n"
-          "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 4194304\nTraceEnable "
+          "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 16777216\nTraceEnable "
           "off\nAddOutputFilterByType DEFLATE "
           "application/json application/problem+json\n"
           "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app "

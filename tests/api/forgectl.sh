@@ -150,6 +150,11 @@ expect 0 '^3 accounts' user list
 expect 1 'could not load' seed demo --sql "$work/absent"
 expect 0 '^admin@example.org +admin +admin +[A-Za-z0-9-]{19}$' seed demo --cost 10
 expect 0 '^student@example.org .*\(password unchanged\)' seed demo
+expect 0 '^course 3 of 3: text-and-data-with-python' seed demo
+mkdir "$work/bare" && cp "$FORGE_SRCDIR/sql/demo.sql" "$work/bare"
+expect 1 'could not load .*/bare/demo/first-steps-in-python.json' seed demo --sql "$work/bare"
+mkdir "$work/bare/demo" && echo '{}' >"$work/bare/demo/first-steps-in-python.json"
+expect 1 'could not load .*this is no bundle of a course' seed demo --sql "$work/bare"
 expect 0 '"email":"admin@example.org","username":"admin","password":null,"role":"admin"' seed demo --json
 printf 'Violet-Anchor-38-drum\nCopper-Meadow-52-kite\nSilver-Walnut-64-tram\n' >"$work/three"
 expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite' seed demo --password-file "$work/three" --reset-passwords --cost 10

@@ -175,6 +175,7 @@ both ForgeAllowedOrigins 'scheme://host[:port]' https://app.example.org 'https:/
 both ForgeCSP 'relaxed|strict|disabled' relaxed strict disabled -- off
 both ForgeSecurityHeaders 'Off|On' On Off -- maybe
 both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 99999999999999999999
+both ForgeMaxBundle '1K to 64M' 1K 1024 8M 64M -- 1023 65M 1G 8Mx 0 -1 off
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
 both ForgeCookie 'Off|On' On off -- yes 1

@@ -12,13 +12,13 @@
 #define DATE_LENGTH 10                        /* 2026-01-31 */
 
 /* clang-format off */
-static const forge_field_t points_field[] = {
+const forge_field_t forge_api_assignment_points[] = {
     {"max_points", FORGE_T_INT, .max = 1000000, .preset = "100", .example = "20",
      .help = "points that a grade has at most"},
     {.name = NULL},
 };
 
-static const forge_field_t text_fields[] = {
+const forge_field_t forge_api_assignment_texts[] = {
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Essay on trees", .help = "title"},
     {"description", FORGE_T_TEXT, .max = 20000, .preset = "", .example = "Compare two kinds of balanced trees.",
      .help = "what is to be done"},
@@ -28,13 +28,13 @@ static const forge_field_t text_fields[] = {
 static const forge_field_t assignment_fields[] = {
     {"id", FORGE_T_INT, .min = 1, .example = "9", .help = "number of the assignment"},
     {"course_id", FORGE_T_INT, .min = 1, .example = "12", .help = "course that it belongs to"},
-    {.type = FORGE_T_INCLUDE, .fields = text_fields},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_assignment_texts},
     {"due_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = "2026-01-31T22:59:59Z",
      .help = "until when it is to be handed in; null: at any time"},
     {"due_local", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 32, .example = "2026-01-31T23:59:59",
      .help = "the same as clocks in the course's time zone show it"},
     {"timezone", FORGE_T_TEXT, .max = 64, .example = "Europe/Vienna", .help = "time zone of the course"},
-    {.type = FORGE_T_INCLUDE, .fields = points_field},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_assignment_points},
     {"version", FORGE_T_INT, .min = 1, .example = "1", .help = "grows with each change; the ETag is made from it"},
     {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was created"},
     {"updated_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was last changed"},
@@ -43,11 +43,11 @@ static const forge_field_t assignment_fields[] = {
 static const forge_shape_t assignment = {"Assignment", assignment_fields};
 
 static const forge_field_t body_fields[] = {
-    {.type = FORGE_T_INCLUDE, .fields = text_fields},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_assignment_texts},
     {"due_at", FORGE_T_TEXT, FORGE_F_NULLABLE, 1, 64, .format = "line", .example = "2026-01-31T23:59:59+01:00",
      .help = "a time with its offset (RFC 3339); or without one, then by the clocks of the course's time zone; or a "
          "date alone, which means its last second there; null: at any time"},
-    {.type = FORGE_T_INCLUDE, .fields = points_field},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_assignment_points},
     {.name = NULL},
 };
 static const forge_shape_t assignment_body = {.fields = body_fields};

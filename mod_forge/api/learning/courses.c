@@ -12,20 +12,25 @@
 #define DIFFICULTIES "enum:beginner|intermediate|advanced"
 
 /* clang-format off */
-static const forge_field_t course_fields[] = {
-    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "number of the course"},
+const forge_field_t forge_api_course_texts[] = {
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Graphs and trees", .help = "title"},
     {"description", FORGE_T_TEXT, .max = 20000, .preset = "", .example = "From paths to spanning trees.",
      .help = "what it is about"},
     {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .preset = "beginner", .example = "intermediate",
      .help = "level"},
-    {"instructor_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "2", .help = "account that owns it"},
-    {"organization_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "null",
-     .help = "only members of this organisation see the course; null: everybody sees it"},
     {"status", FORGE_T_TEXT, .format = "enum:published|draft", .preset = "published", .example = "published",
      .help = "only its owner sees a draft"},
     {"timezone", FORGE_T_TEXT, 0, 1, 64, .format = "line", .preset = "UTC", .example = "Europe/Vienna",
      .help = "IANA time zone of its dates"},
+    {.name = NULL},
+};
+
+static const forge_field_t course_fields[] = {
+    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "number of the course"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_course_texts},
+    {"instructor_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "2", .help = "account that owns it"},
+    {"organization_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "null",
+     .help = "only members of this organisation see the course; null: everybody sees it"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
@@ -68,8 +73,7 @@ static forge_status_t course_list(forge_req_t *q)
     return forge_api_list_other(q, list, list->base_args ? caller : FORGE_NO_ARGS);
 }
 
-/* Whether this site lets the caller create courses at all. */
-static forge_status_t may_create(forge_req_t *q)
+forge_status_t forge_api_course_may_create(forge_req_t *q)
 {
     if (q->who.role < FORGE_ROLE_INSTRUCTOR && !forge_config_any_creates_courses(q->config))
         return forge_fail_detail(q, FORGE_E_FORBIDDEN, "only instructors may create courses on this site");
@@ -91,7 +95,7 @@ static forge_status_t course_create(forge_req_t *q)
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     forge_course_in_t in = course_read(q->body);
-    FORGE_TRY(may_create(q));
+    FORGE_TRY(forge_api_course_may_create(q));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(blamed(q, forge_store_course_create(db, q->pool, &by, &in, &rows)));
     return forge_reply_created(q, rows, "/api/v1/courses");
@@ -115,7 +119,7 @@ static forge_status_t course_get(forge_req_t *q)
 /* Who is out of the organisation meanwhile does not see its course any more. */
 static forge_status_t course_again(forge_req_t *q)
 {
-    FORGE_TRY(may_create(q));
+    FORGE_TRY(forge_api_course_may_create(q));
     return course_read_one(q, q->made);
 }
 

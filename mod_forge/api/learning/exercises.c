@@ -7,6 +7,7 @@
 #include "core/wire/wire.h"
 #include "store/learning/learning.h"
 #include "api/shared.h"
+#include "learning.h"
 
 #include <string.h>
 
@@ -39,20 +40,25 @@ static const forge_field_t limit_fields[] = {
     {.name = NULL},
 };
 
-static const forge_field_t listed_fields[] = {
-    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "8", .help = "number of the exercise"},
-    {"course_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "12",
-     .help = "course that it belongs to, for good; null: none"},
-    {"author_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "2", .help = "account that made it"},
+const forge_field_t forge_api_exercise_texts[] = {
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Sum of two", .help = "title"},
     {"instructions", FORGE_T_TEXT, .max = 50000, .preset = "", .example = "Read two numbers and print their sum.",
      .help = "what is to be done (Markdown)"},
     {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .preset = "beginner", .example = "beginner", .help = "level"},
     {"language", FORGE_T_TEXT, .min = 1, .max = 32, .format = "line", .preset = "python", .example = "python",
      .help = "language of the programs"},
-    {"points", FORGE_T_INT, FORGE_F_READONLY, .example = "2", .help = "what all tests give together"},
     {"published", FORGE_T_BOOL, .preset = "true", .example = "true",
      .help = "false: only those who may change it see it"},
+    {.name = NULL},
+};
+
+static const forge_field_t listed_fields[] = {
+    {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "8", .help = "number of the exercise"},
+    {"course_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "12",
+     .help = "course that it belongs to, for good; null: none"},
+    {"author_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "2", .help = "account that made it"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_texts},
+    {"points", FORGE_T_INT, FORGE_F_READONLY, .example = "2", .help = "what all tests give together"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
@@ -61,10 +67,7 @@ static const forge_field_t listed_fields[] = {
 };
 static const forge_shape_t listed = {"ExerciseEntry", listed_fields};
 
-static const forge_field_t exercise_fields[] = {
-    {.type = FORGE_T_INCLUDE, .fields = listed_fields},
-    {"instructions_type", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_OPTIONAL, .format = "enum:text/html",
-     .example = "text/html", .help = "of instructions; only with render=html"},
+const forge_field_t forge_api_exercise_parts[] = {
     {"starter_code", FORGE_T_TEXT, .max = TEXT_MAX, .preset = "", .example = "a, b = map(int, input().split())\n",
      .help = "program that learners begin with"},
     {"limits", FORGE_T_OBJECT, .preset = "{}", .fields = limit_fields,
@@ -74,6 +77,14 @@ static const forge_field_t exercise_fields[] = {
      "change the exercise"},
     {"tests", FORGE_T_ARRAY, .max = 100, .preset = "[]", .fields = test_fields,
      .help = "what programs are tried with, in this order; hidden ones only for those who may change the exercise"},
+    {.name = NULL},
+};
+
+static const forge_field_t exercise_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = listed_fields},
+    {"instructions_type", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_OPTIONAL, .format = "enum:text/html",
+     .example = "text/html", .help = "of instructions; only with render=html"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_parts},
     {.name = NULL},
 };
 static const forge_shape_t exercise = {"Exercise", exercise_fields};

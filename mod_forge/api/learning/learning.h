@@ -9,6 +9,19 @@
 
 /* The members of a course: courses.c. */
 extern const forge_shape_t forge_api_course;
+/* Whether this site lets the caller create courses at all: FORGE_E_FORBIDDEN. */
+forge_status_t forge_api_course_may_create(forge_req_t *q);
+
+/* What authors write, without what belongs to one site (numbers, people, dates): these rows are part of the tables of
+ * the single calls and of a bundle. */
+extern const forge_field_t forge_api_course_texts[];
+extern const forge_field_t forge_api_module_texts[];
+extern const forge_field_t forge_api_lesson_texts[];
+extern const forge_field_t forge_api_lesson_content[];
+extern const forge_field_t forge_api_exercise_texts[];
+extern const forge_field_t forge_api_exercise_parts[];
+extern const forge_field_t forge_api_assignment_texts[];
+extern const forge_field_t forge_api_assignment_points[];
 
 /* --- modules.c --- */
 

@@ -12,16 +12,21 @@
 #define ANSWER_MAX (32 * 1024 * 1024) /* HTML of less than 5 MiB, a byte of it six in JSON at most */
 
 /* clang-format off */
+const forge_field_t forge_api_lesson_texts[] = {
+    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Dijkstra's algorithm",
+     .help = "title"},
+    {"published", FORGE_T_BOOL, .preset = "true", .example = "true",
+     .help = "false: only the owner of the course sees it"},
+    {.name = NULL},
+};
+
 static const forge_field_t title_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "31", .help = "number of the lesson"},
     {"course_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "course that it belongs to"},
     {"module_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "module that it belongs to"},
-    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Dijkstra's algorithm",
-     .help = "title"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_lesson_texts},
     {"position", FORGE_T_INT, .min = 1, .max = 1000000, .example = "1",
      .help = "place in the module, from 1 without gaps; the others make room. Left out or too large: the end"},
-    {"published", FORGE_T_BOOL, .preset = "true", .example = "true",
-     .help = "false: only the owner of the course sees it"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},
@@ -30,9 +35,14 @@ static const forge_field_t title_fields[] = {
 };
 static const forge_shape_t lesson_title = {"LessonTitle", title_fields};
 
-static const forge_field_t content_fields[] = {
+const forge_field_t forge_api_lesson_content[] = {
     {"content", FORGE_T_TEXT, .max = 200000, .preset = "", .example = "# Shortest paths\n\nTake *n* nodes …",
      .help = "CommonMark; raw HTML is kept, but left out of what is rendered"},
+    {.name = NULL},
+};
+
+static const forge_field_t content_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_lesson_content},
     {"content_type", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:text/markdown|text/html",
      .example = "text/markdown", .help = "of content; text/html with render=html"},
     {.name = NULL},

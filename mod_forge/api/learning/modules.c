@@ -9,14 +9,19 @@
 #include <apr_strings.h>
 
 /* clang-format off */
+const forge_field_t forge_api_module_texts[] = {
+    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Shortest paths", .help = "title"},
+    {"published", FORGE_T_BOOL, .preset = "true", .example = "true",
+     .help = "false: only the owner of the course sees it and its lessons"},
+    {.name = NULL},
+};
+
 static const forge_field_t module_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "number of the module"},
     {"course_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "course that it belongs to"},
-    {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Shortest paths", .help = "title"},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_module_texts},
     {"position", FORGE_T_INT, .min = 1, .max = 1000000, .example = "1",
      .help = "place in the course, from 1 without gaps; the others make room. Left out or too large: the end"},
-    {"published", FORGE_T_BOOL, .preset = "true", .example = "true",
-     .help = "false: only the owner of the course sees it and its lessons"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was created"},

@@ -6,6 +6,14 @@
 
 #include "core/core.h"
 
+/* --- bundle.c --- */
+
+#define FORGE_PROGRAM_BYTES 65536 /* of a program, an input or an output of an exercise, as in the database */
+
+/* What field tables cannot say of the exercises of a bundle: bytes of their programs, names of languages, two tests of
+ * one name. `exercises` is their array, whose members have their types. */
+void forge_core_bundle_check(apr_pool_t *p, const forge_json_t *exercises, forge_faults_t *faults);
+
 /* --- markdown.c --- */
 
 /* CommonMark as HTML that is safe to put into a page: raw HTML is left out, and so are addresses that would run a

@@ -26,7 +26,8 @@ static const forge_list_order_t orders[] = {
     {"id", "s.id", "s.id > $%d::bigint", NULL},
     {NULL, NULL, NULL, NULL}};
 const forge_list_t forge_store_exercise_submissions_list = {
-    "exercise_submission_list", "SELECT " FORGE_SUBMISSION FROM_LISTED, "SELECT count(*)" FROM_LISTED, 3, filters, orders};
+    "exercise_submission_list", "SELECT " FORGE_SUBMISSION FROM_LISTED, "SELECT count(*)" FROM_LISTED, 3, filters,
+    orders};
 
 /* clang-format on */
 

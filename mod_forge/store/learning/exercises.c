@@ -16,17 +16,6 @@
     NAMED ", e.starter_code, e.limits, (SELECT coalesce(jsonb_agg(t.test ORDER BY t.n), '[]')" \
     " FROM jsonb_array_elements(e.tests) WITH ORDINALITY t(test, n) WHERE NOT (t.test ->> 'hidden')::boolean) AS tests"
 
-/* As the CHECKs want them: every test with all of its members, whole numbers without a point ("1.0" is one). */
-#define TESTS(of) \
-    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name'," \
-    "  'stdin', coalesce(t.test ->> 'stdin', ''), 'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
-    "  'hidden', coalesce((t.test ->> 'hidden')::boolean, false)," \
-    "  'points', coalesce((t.test ->> 'points')::numeric::integer, 1)) ORDER BY t.n), '[]')" \
-    " FROM jsonb_array_elements(coalesce(" of ", '[]')) WITH ORDINALITY t(test, n))"
-#define LIMITS(of) \
-    "(SELECT coalesce(jsonb_object_agg(l.key, (l.value #>> '{}')::numeric::bigint), '{}')" \
-    " FROM jsonb_each(coalesce(" of ", '{}')) l WHERE jsonb_typeof(l.value) = 'number')"
-
 /* q stands twice for the planner's sake, as with courses. */
 static const forge_list_filter_t filters[] = {
     {"q", "e.search @@ " FORGE_WORDS("$%d") " AND e.search @@ " FORGE_WORDS("$%d")},
@@ -83,8 +72,8 @@ static const forge_stmt_t exercise_create = {
     " INSERT INTO forge.exercises AS e (course_id, author_id, title, instructions, difficulty, language, starter_code,"
     "  solution, tests, limits, published)"
     " SELECT n.course_id, $1::bigint, n.title, coalesce(n.instructions, ''), coalesce(n.difficulty, 'beginner'),"
-    "  coalesce(n.language, 'python'), coalesce(n.starter_code, ''), n.solution, " TESTS("n.tests") ", "
-    LIMITS("n.limits") ", coalesce(n.published, true)"
+    "  coalesce(n.language, 'python'), coalesce(n.starter_code, ''), n.solution, " FORGE_EXERCISE_TESTS("n.tests") ", "
+    FORGE_EXERCISE_LIMITS("n.limits") ", coalesce(n.published, true)"
     " FROM new n, verdict v WHERE v.outcome = 'ok' RETURNING " WHOLE ") "
     "SELECT e.*, v.outcome AS _outcome FROM verdict v LEFT JOIN made e ON true"};
 
@@ -106,7 +95,8 @@ static const forge_stmt_t exercise_update = {
     " UPDATE forge.exercises e SET course_id = m.course_id, title = m.title,"
     "  instructions = coalesce(m.instructions, ''), difficulty = coalesce(m.difficulty, 'beginner'),"
     "  language = coalesce(m.language, 'python'), starter_code = coalesce(m.starter_code, ''), solution = m.solution,"
-    "  tests = " TESTS("m.tests") ", limits = " LIMITS("m.limits") ", published = coalesce(m.published, true)"
+    "  tests = " FORGE_EXERCISE_TESTS("m.tests") ", limits = " FORGE_EXERCISE_LIMITS("m.limits") ","
+    "  published = coalesce(m.published, true)"
     " FROM merged m WHERE e.id = m.id AND m.outcome = 'ok' RETURNING " WHOLE ") "
     "SELECT e.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed e ON e.id = m.id"};
 

@@ -85,6 +85,29 @@ forge_status_t forge_store_prerequisites_put(forge_db_t *db, apr_pool_t *p, cons
  */
 extern const forge_list_t forge_store_path_list;
 
+/* --- bundle.c: a course as one document --- */
+
+/* The place of a row in the document: 0 the course, 1 its modules and their lessons, 2 exercises, 3 assignments. */
+typedef struct forge_bundle_at_t {
+    apr_int64_t section; /* -1: before everything */
+    apr_int64_t a, b;    /* in section 1, b is 0 for a module and the position of a lesson in it */
+} forge_bundle_at_t;
+/* The next rows of the document. Rows: section, a, b, content (JSON), remaining (how many there are from here on), mark
+ * (another one once anything of the course has changed). One row with section NULL: there are no more.
+ * FORGE_E_NOT_FOUND, FORGE_E_NOT_OWNER. */
+forge_status_t forge_store_bundle_read(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                       const forge_bundle_at_t *after, forge_rows_t **rows);
+typedef struct forge_bundle_in_t {
+    forge_course_in_t course;
+    const char *modules, *exercises, *assignments; /* JSON arrays, whose members are valid */
+} forge_bundle_in_t;
+/* For forgectl: whether the account has a course of this title. */
+forge_status_t forge_store_bundle_known(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const char *title,
+                                        bool *known);
+/* All of it or nothing. Rows: the course. As forge_store_course_create. */
+forge_status_t forge_store_bundle_import(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                         const forge_bundle_in_t *in, forge_rows_t **rows);
+
 /* --- students.c --- */
 
 /* Base args of these: caller, administrator, course. Ask first whether the caller owns the course: whoever does not

@@ -89,4 +89,17 @@ forge_status_t forge_store_course_judged(const forge_rows_t *rows);
 #define FORGE_EXERCISE_OPEN                   "((e.course_id IS NULL OR " FORGE_COURSE_OPEN ") AND e.published)"
 #define FORGE_EXERCISE_VISIBLE(caller, admin) "(" FORGE_EXERCISE_KNOWN(caller) " OR " admin "::boolean)"
 
+/* clang-format off */
+/* As the CHECKs want them: every test with all of its members, whole numbers without a point ("1.0" is one). */
+#define FORGE_EXERCISE_TESTS(of) \
+    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t.test ->> 'name'," \
+    "  'stdin', coalesce(t.test ->> 'stdin', ''), 'expected_stdout', coalesce(t.test ->> 'expected_stdout', '')," \
+    "  'hidden', coalesce((t.test ->> 'hidden')::boolean, false)," \
+    "  'points', coalesce((t.test ->> 'points')::numeric::integer, 1)) ORDER BY t.n), '[]')" \
+    " FROM jsonb_array_elements(coalesce(" of ", '[]')) WITH ORDINALITY t(test, n))"
+#define FORGE_EXERCISE_LIMITS(of) \
+    "(SELECT coalesce(jsonb_object_agg(l.key, (l.value #>> '{}')::numeric::bigint), '{}')" \
+    " FROM jsonb_each(coalesce(" of ", '{}')) l WHERE jsonb_typeof(l.value) = 'number')"
+/* clang-format on */
+
 #endif
