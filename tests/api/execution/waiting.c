@@ -235,7 +235,7 @@ START_TEST(a_killed_runner_is_started_again)
     pause_ms(suspends() ? 0 : 100);
     int runner = runner_pid(env_httpd_pid()), next = 0;
     ck_assert_int_gt(runner, 0);
-    int fd = program_sent(PORT_MAIN, me.access, "import time\ntime.sleep(1)");
+    int fd = program_sent(PORT_MAIN, me.access, "import time\ntime.sleep(3)");
     metric_wait(PORT_MAIN, IN_USE, 1);
     for (int i = 0; i < FEW; i++)
         fds[i] = program_sent(PORT_MAIN, me.access, "print(1)");
