@@ -164,7 +164,8 @@ async function solves(page, { course, exercise }) {
   await audit(page, 'an exercise with failed tests');
   await write(page, 'Your code', RIGHT);
   await submit(page);
-  await says(page, `Solved! 2 of 2 tests passed, score 100%. ➕ New achievement: Adder ${mark}`);
+  await says(page, 'Solved! 2 of 2 tests passed, score 100%.');
+  await says(page, `➕ New achievement: Adder ${mark}`); // beside those that the demo has for anybody
   check('a right solution is solved and earns the achievement of the course', true);
   await audit(page, 'a solved exercise');
   await press(page, 'Go on with the course');
