@@ -22,9 +22,9 @@
 
 APLOG_USE_MODULE(forge);
 
-#define PARALLEL      2 /* programs of one request at the same time */
-#define TRIES         5 /* offers of one program to a forge-runner that died or has just started */
-#define SENDS         3 /* of one program to an external executor that cannot be reached */
+#define PARALLEL      2  /* programs of one request at the same time */
+#define TRIES         10 /* offers of one program to a forge-runner that died or has just started */
+#define SENDS         3  /* of one program to an external executor that cannot be reached */
 #define FIRST_PAUSE   apr_time_from_msec(100)
 #define AGAIN         apr_time_from_msec(300)
 #define SLACK         apr_time_from_sec(5)  /* for the building of sandboxes */

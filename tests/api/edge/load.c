@@ -160,6 +160,32 @@ static long fetched(void)
     return metric("forge_db_query_duration_seconds_count{statement=\"course_list_open\"}");
 }
 
+static reply_t *page_asked(void)
+{
+    return CALL("GET", "/api/v1/courses", .port = PORT_POOL, .headers = {"Connection: close"}, .lenient = true);
+}
+
+/* The readers are not spread evenly over the children, and one with room answers. A child that has none asks the
+ * database once, and then remembers. */
+static void expect_refusals_without_questions(void)
+{
+    int children[64], refused = 0, served = 0;
+    for (int i = 0; i < 2 * READERS; i++)
+        page_asked();
+    long before = fetched();
+    for (int i = 0; i < 20 * READERS && refused < READERS; i++) {
+        reply_t *reply = page_asked();
+        served += reply->status == 200;
+        if (reply->status == 200)
+            continue;
+        expect_problem(reply, "unavailable");
+        ck_assert(header(reply, "Retry-After") != NULL);
+        refused++;
+    }
+    ck_assert_int_gt(refused, env_children(children, 64));
+    ck_assert_int_le(fetched() - before, served + env_children(children, 64));
+}
+
 /* Bytes that wait for their readers have a budget: beyond it large answers are 503, small ones go on, and it is there
  * again when the readers have gone. What found no room is not fetched again meanwhile. */
 START_TEST(slow_readers_cost_the_budget)
@@ -177,15 +203,7 @@ START_TEST(slow_readers_cost_the_budget)
         full += strstr(answer, " 503 ") != NULL;
     }
     ck_assert_msg(full > 0 && full < READERS, "%d of %d are told that there is no room", full, READERS);
-    for (int i = 0; i < 2 * READERS; i++)
-        CALL("GET", "/api/v1/courses", .port = PORT_POOL);
-    long before = fetched();
-    for (int i = 0; i < READERS; i++) {
-        reply_t *reply = CALL("GET", "/api/v1/courses", .port = PORT_POOL);
-        expect_problem(reply, "unavailable");
-        ck_assert(header(reply, "Retry-After") != NULL);
-    }
-    ck_assert_int_eq(fetched(), before);
+    expect_refusals_without_questions();
     expect_status(CALL("GET", "/api/v1/courses?limit=1&q=x", .port = PORT_POOL), 200);
     expect_status(CALL("GET", "/api/v1/courses?limit=0&q=x"), 422);
     expect_status(CALL("GET", "/health/live"), 200);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CROWD = 200, STAY = 20, FEW = 4 };
+enum { CROWD = 200, STAY = 20, FEW = 3 }; /* where threads wait, FEW and one more may all meet in one child */
 
 #define SLEEPS   "import time\ntime.sleep(9)"
 #define REQUESTS "forge_sandbox_requests"
