@@ -261,6 +261,31 @@ reply_t *raw_text(port_t port, const char *text)
     return raw(port, text, strlen(text));
 }
 
+char *answer_read(int fd, int seconds)
+{
+    char *text = F("%s", ""), part[8193];
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    while (poll(&wait, 1, seconds * 1000) > 0) {
+        ssize_t n = recv(fd, part, sizeof(part) - 1, 0);
+        if (n <= 0)
+            break;
+        part[n] = 0;
+        text = F("%s%s", text, part);
+        char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\nContent-Length:");
+        if (end && length && strlen(end + 4) >= strtoul(length + 17, NULL, 10))
+            break;
+    }
+    close(fd);
+    return text;
+}
+
+int answer_status(const char *answer)
+{
+    int status = 0;
+    sscanf(answer, "HTTP/1.1 %d", &status);
+    return status;
+}
+
 /* --- threads --- */
 
 typedef struct worker_t {

@@ -75,7 +75,7 @@ bool env_second_ready(int seconds);        /* until its /health/ready is 200 */
 void env_second_stop(void);
 int env_second_pid(void);
 void env_second_change(const char *lines); /* its directives anew, taken up by a graceful restart; returns at once */
-int env_children(int *pids, int max); /* processes that serve requests; the number found */
+int env_children(int *pids, int max);      /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
 void env_postgres_start(void);        /* returns when it accepts connections */
 void env_postgres_freeze(bool still); /* all its processes stand still, or go on */
@@ -162,6 +162,10 @@ int header_count(const reply_t *reply, const char *name);
 /* Bytes to a port, the answer's bytes back ("" when the server just closed). Waits at most 6 s. */
 reply_t *raw(port_t port, const char *bytes, size_t length);
 reply_t *raw_text(port_t port, const char *text);
+/* From a connection: the whole answer, to its end or that of its body; "" when the connection just ended, or nothing
+ * came for so many seconds. The connection is closed. */
+char *answer_read(int fd, int seconds);
+int answer_status(const char *answer); /* of HTTP; 0: there was none */
 /* Runs fn in n threads at once and joins them. */
 void parallel(int n, void (*fn)(int i, void *baton), void *baton);
 

@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CROWD = 60, FEW = 6 };
+enum { CROWD = 60, FEW = 6, PATIENCE = 30 }; /* the last in seconds */
 
 static bool suspends(void)
 {
@@ -42,35 +41,9 @@ static int login_sent(port_t port, person_t who)
     return fd;
 }
 
-/* The whole answer, up to the end of the connection or of its body; "" when the connection just ended. */
-static char *answer_read(int fd)
-{
-    char *text = F("%s", ""), part[8193];
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    while (poll(&wait, 1, 30000) > 0) {
-        ssize_t n = recv(fd, part, sizeof(part) - 1, 0);
-        if (n <= 0)
-            break;
-        part[n] = 0;
-        text = F("%s%s", text, part);
-        char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\nContent-Length:");
-        if (end && length && strlen(end + 4) >= strtoul(length + 17, NULL, 10))
-            break;
-    }
-    close(fd);
-    return text;
-}
-
-static int status_of(const char *answer)
-{
-    int status = 0;
-    sscanf(answer, "HTTP/1.1 %d", &status);
-    return status;
-}
-
 static void expect_told(const char *answer)
 {
-    ck_assert_msg(status_of(answer) == 503, "%.300s", answer);
+    ck_assert_msg(answer_status(answer) == 503, "%.300s", answer);
     ck_assert_msg(strcasestr(answer, "\r\nRetry-After:") && strstr(answer, "\"busy\""), "%.900s", answer);
 }
 
@@ -110,7 +83,7 @@ static busy_t place_taken(port_t port)
 static void place_let_go(busy_t *busy)
 {
     sql_on(busy->lock, "ROLLBACK");
-    ck_assert_int_eq(status_of(answer_read(busy->fd)), 200);
+    ck_assert_int_eq(answer_status(answer_read(busy->fd, PATIENCE)), 200);
 }
 
 static void people_make(person_t *people, int n)
@@ -155,8 +128,8 @@ START_TEST(served_in_order_while_reads_go_on)
     expect_served("/api/v1/auth/me", reader.access);
     place_let_go(&busy);
     for (int i = 0; i < n; i++) {
-        char *answer = answer_read(fds[i]);
-        ck_assert_msg(status_of(answer) == 200, "%d: %.500s", i, answer);
+        char *answer = answer_read(fds[i], PATIENCE);
+        ck_assert_msg(answer_status(answer) == 200, "%d: %.500s", i, answer);
         wanted = F("%s %lld", wanted, (long long)people[i].id);
     }
     ck_assert_str_eq(order_since(from), wanted);
@@ -181,7 +154,7 @@ START_TEST(who_leaves_gives_up_the_seat)
     wait_for("forge_password_hash_waiting", FEW / 2);
     place_let_go(&busy);
     for (int i = 0; i < FEW; i += 2) {
-        ck_assert_int_eq(status_of(answer_read(fds[i])), 200);
+        ck_assert_int_eq(answer_status(answer_read(fds[i], PATIENCE)), 200);
         wanted = F("%s %lld", wanted, (long long)people[i].id);
     }
     ck_assert_str_eq(order_since(from), wanted);
@@ -201,10 +174,10 @@ START_TEST(full_and_late_are_told)
     all_wait(PORT_BRIEF, people, fds, n);
     long refused = metric("forge_password_hash_refused_total");
     fds[3] = login_sent(PORT_BRIEF, people[3]);
-    expect_told(answer_read(fds[3]));
+    expect_told(answer_read(fds[3], PATIENCE));
     ck_assert_int_eq(metric("forge_password_hash_refused_total"), refused + 1);
     for (int i = 0; i < n; i++)
-        expect_told(answer_read(fds[i]));
+        expect_told(answer_read(fds[i], PATIENCE));
     ck_assert_int_eq(waiting(), 0);
     place_let_go(&busy);
     expect_status(CALL("POST", "/api/v1/auth/login", .port = PORT_BRIEF,
@@ -306,8 +279,8 @@ START_TEST(graceful_restart_drops_nobody)
     pause_ms(1000);
     place_let_go(&busy);
     for (int i = 0; i < FEW; i++) {
-        char *answer = answer_read(fds[i]);
-        if (status_of(answer) != 200)
+        char *answer = answer_read(fds[i], PATIENCE);
+        if (answer_status(answer) != 200)
             expect_told(answer);
     }
     wait_for("forge_password_hash_waiting", 0);
@@ -327,7 +300,7 @@ START_TEST(graceful_restart_comes_to_an_end)
     all_wait(PORT_QUEUE, people, fds, FEW);
     env_httpd_graceful();
     for (int i = 0; i < FEW; i++)
-        expect_told(answer_read(fds[i]));
+        expect_told(answer_read(fds[i], PATIENCE));
     place_let_go(&busy);
     ck_assert(env_wait_ready(15));
 }
@@ -348,9 +321,9 @@ START_TEST(killed_child_takes_nothing_with_it)
     kill(pids[0], SIGKILL);
     pause_ms(300);
     sql_on(busy.lock, "ROLLBACK");
-    answer_read(busy.fd);
+    answer_read(busy.fd, PATIENCE);
     for (int i = 0; i < n; i++) {
-        int status = status_of(answer_read(fds[i]));
+        int status = answer_status(answer_read(fds[i], PATIENCE));
         ck_assert_msg(status == 200 || status == 0, "%d", status);
         served += status == 200;
         lost += status == 0;
@@ -381,8 +354,8 @@ START_TEST(rush_succeeds_at_the_first_try)
             expect_status(CALL("GET", "/api/v1/auth/me", .token = reader.access), 200);
     }
     for (int i = 0; i < n; i++) {
-        char *answer = answer_read(fds[i]);
-        ck_assert_msg(status_of(answer) == 200, "%d: %.500s", i, answer);
+        char *answer = answer_read(fds[i], PATIENCE);
+        ck_assert_msg(answer_status(answer) == 200, "%d: %.500s", i, answer);
     }
     ck_assert_int_eq(waiting(), 0);
 }

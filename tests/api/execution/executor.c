@@ -168,8 +168,8 @@ START_TEST(waiting_for_it_holds_no_thread)
     metric_wait(PORT_SECOND, "forge_sandbox_requests", n);
     expect_status(CALL("GET", "/api/v1/auth/me", .port = PORT_SECOND, .token = me.access), 200);
     for (int i = 0; i < n; i++) {
-        char *answer = program_answer(fds[i]);
-        ck_assert_msg(program_status(answer) == 200, "%.500s", answer);
+        char *answer = answer_read(fds[i], PROGRAM_SECONDS);
+        ck_assert_msg(answer_status(answer) == 200, "%.500s", answer);
     }
 }
 END_TEST

@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,31 +47,6 @@ int program_sent(port_t port, const char *token, const char *code)
                    token, (int)strlen(body), body);
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     return fd;
-}
-
-char *program_answer(int fd)
-{
-    char *text = F("%s", ""), part[8193];
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    while (poll(&wait, 1, 60000) > 0) {
-        ssize_t n = recv(fd, part, sizeof(part) - 1, 0);
-        if (n <= 0)
-            break;
-        part[n] = 0;
-        text = F("%s%s", text, part);
-        char *end = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\nContent-Length:");
-        if (end && length && strlen(end + 4) >= strtoul(length + 17, NULL, 10))
-            break;
-    }
-    close(fd);
-    return text;
-}
-
-int program_status(const char *answer)
-{
-    int status = 0;
-    sscanf(answer, "HTTP/1.1 %d", &status);
-    return status;
 }
 
 long metric_of(port_t port, const char *name)

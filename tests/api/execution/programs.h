@@ -11,12 +11,9 @@ person_t guest_person(void);
 reply_t *execute(person_t who, const char *code);
 reply_t *execute_with(person_t who, const char *code, const char *limits); /* a JSON object */
 
+#define PROGRAM_SECONDS 60 /* for an answer; see answer_read */
 /* Sends a program to a port and returns the connection, on which its answer will come. */
 int program_sent(port_t port, const char *token, const char *code);
-/* The whole answer, to the end of the connection or of its body; "" when the connection just ended. The connection is
- * closed. */
-char *program_answer(int fd);
-int program_status(const char *answer); /* of HTTP; 0: there was none */
 /* Until a metric of that port has this value; the case fails when it has not after 20 s. */
 void metric_wait(port_t port, const char *name, long wanted);
 long metric_of(port_t port, const char *name);

@@ -40,13 +40,13 @@ static int sleeper(port_t port, person_t who)
 
 static void expect_ok(int fd)
 {
-    char *answer = program_answer(fd);
-    ck_assert_msg(program_status(answer) == 200 && strstr(answer, "\"status\":\"ok\""), "%.900s", answer);
+    char *answer = answer_read(fd, PROGRAM_SECONDS);
+    ck_assert_msg(answer_status(answer) == 200 && strstr(answer, "\"status\":\"ok\""), "%.900s", answer);
 }
 
 static void expect_told(const char *answer, int status, const char *code)
 {
-    ck_assert_msg(program_status(answer) == status && strstr(answer, F("\"%s\"", code)), "%.900s", answer);
+    ck_assert_msg(answer_status(answer) == status && strstr(answer, F("\"%s\"", code)), "%.900s", answer);
     ck_assert_msg(strcasestr(answer, "\r\nRetry-After:") != NULL, "%.900s", answer);
 }
 
@@ -69,7 +69,7 @@ START_TEST(reads_go_on_while_two_hundred_wait)
     metric_wait(PORT_MAIN, QUEUE, n < STAY ? n : STAY);
     close(fd);
     for (int i = 0; i < n && i < STAY; i++) {
-        char *answer = program_answer(fds[i]);
+        char *answer = answer_read(fds[i], PROGRAM_SECONDS);
         ck_assert_msg(strstr(answer, F("\"stdout\":\"%d\\n\"", i)) != NULL, "%d: %.900s", i, answer);
     }
     metric_wait(PORT_MAIN, REQUESTS, 0);
@@ -92,8 +92,8 @@ START_TEST(where_nothing_is_suspended_few_wait)
     expect_served("/api/v1/auth/me", me.access);
     close(fd);
     for (int i = 0; i < MANY; i++) {
-        char *answer = program_answer(fds[i]);
-        if (program_status(answer) == 200)
+        char *answer = answer_read(fds[i], PROGRAM_SECONDS);
+        if (answer_status(answer) == 200)
             continue;
         expect_told(answer, 503, "execution_queue_full");
         refused++;
@@ -151,11 +151,12 @@ START_TEST(a_full_queue_and_a_used_up_share_are_told)
     second_with("1 3 2");
     int first = sleeper(PORT_SECOND, me), second = program_sent(PORT_SECOND, me.access, "print(1)");
     metric_wait(PORT_SECOND, QUEUE, 1);
-    expect_told(program_answer(program_sent(PORT_SECOND, me.access, "print(1)")), 429, "execution_share");
+    expect_told(answer_read(program_sent(PORT_SECOND, me.access, "print(1)"), PROGRAM_SECONDS), 429, "execution_share");
     int more[2] = {program_sent(PORT_SECOND, other.access, "print(1)"),
                    program_sent(PORT_SECOND, other.access, "print(1)")};
     metric_wait(PORT_SECOND, QUEUE, 3);
-    expect_told(program_answer(program_sent(PORT_SECOND, third.access, "print(1)")), 503, "execution_queue_full");
+    expect_told(answer_read(program_sent(PORT_SECOND, third.access, "print(1)"), PROGRAM_SECONDS), 503,
+                "execution_queue_full");
     ck_assert_int_eq(metric_of(PORT_SECOND, "forge_sandbox_refused_total{reason=\"share\"}"), 1);
     ck_assert_int_eq(metric_of(PORT_SECOND, "forge_sandbox_refused_total{reason=\"queue_full\"}"), 1);
     close(first);
@@ -198,7 +199,8 @@ START_TEST(guests_share_a_share)
     person_t guests[3] = {guest_person(), guest_person(), guest_person()};
     int fd = sleeper(PORT_SECOND, guests[0]), next = program_sent(PORT_SECOND, guests[1].access, "print(1)");
     metric_wait(PORT_SECOND, QUEUE, 1);
-    expect_told(program_answer(program_sent(PORT_SECOND, guests[2].access, "print(1)")), 429, "execution_share");
+    expect_told(answer_read(program_sent(PORT_SECOND, guests[2].access, "print(1)"), PROGRAM_SECONDS), 429,
+                "execution_share");
     close(fd);
     expect_ok(next);
 }
