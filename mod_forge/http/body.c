@@ -74,10 +74,8 @@ static apr_uint32_t waiting, shares[SHARES]; /* requests of this child that wait
 
 static apr_uint32_t *share_of(const char *address)
 {
-    apr_uint64_t hash = (apr_uint64_t)(apr_uintptr_t)shares; /* differs from start to start */
-    for (; *address; address++)
-        hash = (hash ^ (unsigned char)*address) * APR_UINT64_C(0x100000001b3);
-    return &shares[(hash >> 20) % SHARES];
+    const apr_uint64_t start = (apr_uint64_t)(apr_uintptr_t)shares; /* differs from start to start */
+    return &shares[(forge_util_hash(start, address) >> 20) % SHARES];
 }
 
 static void leave(reader_t *reader)

@@ -123,12 +123,10 @@ static bool take_off(flight_t *f)
 static apr_uint64_t question_of(forge_req_t *q)
 {
     static const char *const names[] = {"Authorization", "Cookie", "Accept"};
-    apr_uint64_t hash = APR_UINT64_C(0xcbf29ce484222325) ^ (apr_uintptr_t)q->server;
-    for (int i = -1; i < 3; i++) {
-        const char *text = i < 0 ? q->r->unparsed_uri : forge_http_header(q, names[i]);
-        for (; text && *text; text++)
-            hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
-        hash = (hash ^ '\n') * APR_UINT64_C(0x100000001b3);
+    apr_uint64_t hash = forge_util_hash(FORGE_HASH_START ^ (apr_uintptr_t)q->server, q->r->unparsed_uri);
+    for (int i = 0; i < 3; i++) {
+        const char *text = forge_http_header(q, names[i]);
+        hash = forge_util_hash(forge_util_hash(hash, "\n"), text ? text : "");
     }
     return hash;
 }

@@ -67,10 +67,7 @@ static apr_int64_t account_of(const forge_req_t *q)
 {
     apr_int64_t user = forge_server_limit_account(&q->who);
     const char *name = user ? forge_util_itoa(q->pool, user) : forge_http_address(q);
-    apr_uint64_t hash = q->server->realm;
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * APR_UINT64_C(1099511628211);
-    return (apr_int64_t)(hash >> 1);
+    return (apr_int64_t)(forge_util_hash(q->server->realm, name) >> 1);
 }
 
 static apr_status_t end_with_pool(void *data)

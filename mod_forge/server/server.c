@@ -30,13 +30,11 @@ static const forge_live_label_t *labels_of(apr_pool_t *p, const forge_router_t *
     return labels;
 }
 
-/* A number for the database (FNV-1a), never 0 and the same after every restart. If two databases had the same number,
+/* A number for the database, never 0 and the same after every restart. If two databases had the same number,
  * too many tokens would be refused, never too few. */
 static apr_uint64_t realm_of(apr_pool_t *p, const char *conninfo)
 {
-    apr_uint64_t hash = APR_UINT64_C(14695981039346656037);
-    for (const char *c = forge_store_database_name(p, conninfo); *c; c++)
-        hash = (hash ^ (unsigned char)*c) * APR_UINT64_C(1099511628211);
+    apr_uint64_t hash = forge_util_hash(FORGE_HASH_START, forge_store_database_name(p, conninfo));
     return hash ? hash : 1;
 }
 

@@ -7,6 +7,13 @@
 
 #define B64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+apr_uint64_t forge_util_hash(apr_uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * APR_UINT64_C(0x100000001b3);
+    return hash;
+}
+
 const char *forge_util_itoa(apr_pool_t *p, apr_int64_t n)
 {
     return apr_psprintf(p, "%" APR_INT64_T_FMT, n);

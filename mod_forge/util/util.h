@@ -156,6 +156,10 @@ static inline void forge_util_lower_all(char *text)
 /* --- text.c: small forms of text --- */
 
 const char *forge_util_itoa(apr_pool_t *p, apr_int64_t n);
+/* FNV-1a of a text, going on from `hash`; begin with FORGE_HASH_START or a number of your own. Strangers can make two
+ * texts meet, so nothing may depend on it but who shares a place. */
+#define FORGE_HASH_START APR_UINT64_C(0xcbf29ce484222325)
+apr_uint64_t forge_util_hash(apr_uint64_t hash, const char *text);
 /* Reads a whole decimal number and nothing else (only the sign '-', no blanks); false for anything else, or on
  * overflow. */
 bool forge_util_atoi(const char *text, apr_size_t len, apr_int64_t *n);

@@ -107,6 +107,7 @@ forge_status_t forge_store_course_judged(const forge_rows_t *rows)
         {"bad_reference", FORGE_E_BAD_REFERENCE},
         {"not_enrolled", FORGE_E_NOT_ENROLLED},
         {"not_found", FORGE_E_NOT_FOUND},
+        {"forbidden", FORGE_E_FORBIDDEN},
         {"cycle", FORGE_E_PREREQUISITE_CYCLE},
         {"unmet", FORGE_E_PREREQUISITES_UNMET},
         {NULL, FORGE_OK},
@@ -114,22 +115,36 @@ forge_status_t forge_store_course_judged(const forge_rows_t *rows)
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
 }
 
-const forge_list_t *forge_store_courses_seen(const forge_actor_t *by)
+forge_kind_t forge_store_caller_kind(const forge_actor_t *by)
 {
     if (by->admin)
-        return &forge_store_courses_all;
-    return by->id > 0 ? &forge_store_courses_list : &forge_store_courses_open;
+        return FORGE_KIND_ALL;
+    return by->id > 0 ? FORGE_KIND_KNOWN : FORGE_KIND_OPEN;
+}
+
+const forge_list_t *forge_store_courses_seen(const forge_actor_t *by)
+{
+    static const forge_list_t *const lists[FORGE_KINDS] = {&forge_store_courses_open, &forge_store_courses_list,
+                                                           &forge_store_courses_all};
+    return lists[forge_store_caller_kind(by)];
+}
+
+forge_status_t forge_store_kind_read(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                     const forge_stmt_t *const stmts[], apr_int64_t id, forge_rows_t **rows)
+{
+    const char *number = forge_util_itoa(p, id);
+    const forge_kind_t kind = forge_store_caller_kind(by);
+    const forge_args_t args =
+        kind == FORGE_KIND_KNOWN ? FORGE_ARGS(number, forge_store_course_caller(p, by)) : FORGE_ARGS(number);
+    FORGE_TRY(forge_store_run(db, p, stmts[kind], args, rows));
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                       forge_rows_t **rows)
 {
-    const char *course = forge_util_itoa(p, id);
-    const bool known = by->id > 0 && !by->admin;
-    const forge_stmt_t *stmt = by->admin ? &course_get_all : known ? &course_get : &course_get_open;
-    const forge_args_t args = known ? FORGE_ARGS(course, forge_store_course_caller(p, by)) : FORGE_ARGS(course);
-    FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+    static const forge_stmt_t *const stmts[FORGE_KINDS] = {&course_get_open, &course_get, &course_get_all};
+    return forge_store_kind_read(db, p, by, stmts, id, rows);
 }
 
 forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,

@@ -109,39 +109,23 @@ static const forge_stmt_t exercise_delete = {
 
 /* clang-format on */
 
-/* What the statement decided, as a status. */
-static forge_status_t judged(const forge_rows_t *rows)
-{
-    static const forge_outcome_t outcomes[] = {
-        {"ok", FORGE_OK},
-        {"not_owner", FORGE_E_NOT_OWNER},
-        {"stale", FORGE_E_PRECONDITION_FAILED},
-        {"forbidden", FORGE_E_FORBIDDEN},
-        {"bad_reference", FORGE_E_BAD_REFERENCE},
-        {NULL, FORGE_OK},
-    };
-    return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
-}
-
 const forge_list_t *forge_store_exercises_seen(const forge_actor_t *by)
 {
-    if (by->admin)
-        return &forge_store_exercises_all;
-    return by->id > 0 ? &forge_store_exercises_list : &forge_store_exercises_open;
+    static const forge_list_t *const lists[FORGE_KINDS] = {&forge_store_exercises_open, &forge_store_exercises_list,
+                                                           &forge_store_exercises_all};
+    return lists[forge_store_caller_kind(by)];
 }
 
 /* As others see it first; whose own it is asks once more for all of it. */
 forge_status_t forge_store_exercise_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                         forge_rows_t **rows)
 {
-    const char *exercise = forge_util_itoa(p, id);
-    const bool known = by->id > 0 && !by->admin;
-    const forge_stmt_t *stmt = by->admin ? &exercise_get_all : known ? &exercise_get : &exercise_get_open;
-    const forge_args_t args = known ? FORGE_ARGS(exercise, forge_store_course_caller(p, by)) : FORGE_ARGS(exercise);
-    FORGE_TRY(forge_store_run(db, p, stmt, args, rows));
-    if (known && forge_store_rows_count(*rows) && forge_store_rows_bool(*rows, 0, "_own"))
-        FORGE_TRY(forge_store_run(db, p, &exercise_get_own, args, rows));
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+    static const forge_stmt_t *const seen[FORGE_KINDS] = {&exercise_get_open, &exercise_get, &exercise_get_all};
+    static const forge_stmt_t *const own[FORGE_KINDS] = {&exercise_get_open, &exercise_get_own, &exercise_get_all};
+    FORGE_TRY(forge_store_kind_read(db, p, by, seen, id, rows));
+    if (forge_store_caller_kind(by) != FORGE_KIND_KNOWN || !forge_store_rows_bool(*rows, 0, "_own"))
+        return FORGE_OK;
+    return forge_store_kind_read(db, p, by, own, id, rows);
 }
 
 forge_status_t forge_store_exercise_to_run(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -163,7 +147,7 @@ forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const 
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "exercises_author_id_fkey") == 0)
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(status);
-    return judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -172,7 +156,7 @@ forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const 
     const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
                                          forge_util_itoa(p, id), patch->if_version, patch->members);
     FORGE_TRY(forge_store_run(db, p, &exercise_update, args, rows));
-    return judged(*rows);
+    return forge_store_course_judged(*rows);
 }
 
 forge_status_t forge_store_exercise_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -182,5 +166,5 @@ forge_status_t forge_store_exercise_delete(forge_db_t *db, apr_pool_t *p, const 
     const forge_args_t args =
         FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &exercise_delete, args, &rows));
-    return judged(rows);
+    return forge_store_course_judged(rows);
 }

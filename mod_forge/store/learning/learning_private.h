@@ -64,6 +64,13 @@
 
 /* --- parameters and verdicts that all of them share: courses.c --- */
 
+/* Reads that are frequent have a statement for each kind of caller (see FORGE_COURSE_VISIBLE). */
+typedef enum forge_kind_t { FORGE_KIND_OPEN, FORGE_KIND_KNOWN, FORGE_KIND_ALL, FORGE_KINDS } forge_kind_t;
+forge_kind_t forge_store_caller_kind(const forge_actor_t *by); /* without an account; with one; administrators */
+/* Runs that of the caller: $1 is the number; for FORGE_KIND_KNOWN $2 is the caller. FORGE_E_NOT_FOUND without a row. */
+forge_status_t forge_store_kind_read(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                     const forge_stmt_t *const stmts[], apr_int64_t id, forge_rows_t **rows);
+
 /* The caller's id and rights as the first two parameters of a statement; an anonymous caller is NULL. */
 const char *forge_store_course_caller(apr_pool_t *p, const forge_actor_t *by);
 const char *forge_store_course_admin(const forge_actor_t *by);

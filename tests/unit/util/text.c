@@ -169,6 +169,17 @@ START_TEST(blocks_compare)
 }
 END_TEST
 
+/* Vectors of its authors. */
+START_TEST(hashes_as_others_do)
+{
+    ck_assert_uint_eq(forge_util_hash(FORGE_HASH_START, ""), APR_UINT64_C(0xcbf29ce484222325));
+    ck_assert_uint_eq(forge_util_hash(FORGE_HASH_START, "a"), APR_UINT64_C(0xaf63dc4c8601ec8c));
+    ck_assert_uint_eq(forge_util_hash(FORGE_HASH_START, "foobar"), APR_UINT64_C(0x85944171f73967e8));
+    ck_assert_uint_eq(forge_util_hash(forge_util_hash(FORGE_HASH_START, "foo"), "bar"),
+                      APR_UINT64_C(0x85944171f73967e8));
+}
+END_TEST
+
 Suite *forge_test_util_text(void)
 {
     Suite *s = suite_create("util_text");
@@ -183,6 +194,7 @@ Suite *forge_test_util_text(void)
     tcase_add_test(tc, forms_refuse);
     tcase_add_test(tc, urls_encode);
     tcase_add_test(tc, blocks_compare);
+    tcase_add_test(tc, hashes_as_others_do);
     suite_add_tcase(s, tc);
     return s;
 }
