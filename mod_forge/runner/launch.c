@@ -415,5 +415,7 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
         answer(&l, waited_ms);
     close(client);
     shut(&l.control);
+    free(l.output.bytes);
+    free(l.errors.bytes);
     bury(&l);
 }

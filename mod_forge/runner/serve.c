@@ -321,5 +321,10 @@ int forge_runner_serve(forge_runner_t *runner, int listening)
     while (!s.stop)
         turn(&s);
     unlink(o->socket);
+    while (s.queue.count)
+        drop(&s, s.queue.count - 1);
+    free(s.guests);
+    free(s.queue.entries);
+    free(s.on);
     return 0;
 }

@@ -50,7 +50,7 @@ forge_log_t *forge_server_log_open(apr_pool_t *p, server_rec *s, const char *dir
     apr_pool_userdata_get(&known, key, p);
     forge_log_t *log = known ? known : open_log(p, s, directive, name);
     if (log)
-        apr_pool_userdata_setn(log, key, NULL, p);
+        apr_pool_userdata_set(log, key, NULL, p);
     return log;
 }
 

@@ -223,7 +223,8 @@ static void remember(server_rec *s)
     if (kept)
         return;
     kept = apr_pcalloc(process, sizeof(*kept));
-    apr_pool_userdata_setn(kept, KEPT_AS, apr_pool_cleanup_null, process);
+    apr_pool_userdata_set(kept, KEPT_AS, apr_pool_cleanup_null,
+                          process); /* copies the key, which goes with the module */
 }
 
 int forge_work_runner_register(apr_pool_t *pconf, server_rec *main_server)

@@ -19,6 +19,7 @@ none "write sizeof(x)" "$(sources | xargs grep -nE '\bsizeof [a-z*&][^.;]*[;,)]'
 none "depends on setlocale: forge_util_is_…, forge_util_lower, apr_cstr_casecmp" "$(sources | grep '^mod_forge/' | xargs grep -nE \
     '\<((apr_)?(is(alpha|alnum|upper|lower|digit|space|xdigit|print|cntrl|punct|graph|blank)|to(lower|upper))|str(n)?casecmp|strcasestr|strcoll|strxfrm|strto(d|f|ld)|ap_str_to(lower|upper)|ap_strcase[a-z_]+)\(' |
     grep -v '^mod_forge/util/json.c:.*strtod')" # json.c writes and reads in the same locale, and mends the comma
+none "keeps the address of a key that may go with the module: apr_pool_userdata_set" "$(sources | grep '^mod_forge/' | xargs grep -n 'userdata_setn(')"
 none "depends on the database's locale: lower(x COLLATE \"C\"), forge.fold(x)" "$(find mod_forge -name '*.[ch]' | sort | xargs grep -nE \
     '(^|[^_a-z.])(lower|upper|initcap)\((.*[^"]|)"|(^|[^_a-z.])(lower|upper|initcap)\([a-z$]|ILIKE|~\*' | grep -vE 'COLLATE \\?"C')"
 exit $failed
