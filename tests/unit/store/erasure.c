@@ -45,7 +45,11 @@ static const char belongings[] =
     "INSERT INTO forge.assignment_submissions (assignment_id, user_id, content) VALUES (1, 3, 'mine');"
     "INSERT INTO forge.exercises (course_id, author_id, title) VALUES (1, 1, 'e');"
     "INSERT INTO forge.exercise_submissions (exercise_id, user_id, code) VALUES (1, 3, 'mine');"
-    "INSERT INTO forge.progress (user_id, exercise_id, status) VALUES (3, 1, 'in_progress')";
+    "INSERT INTO forge.progress (user_id, exercise_id, status) VALUES (3, 1, 'in_progress');"
+    "INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object)"
+    " VALUES (3, 'f.pdf', 'application/pdf', 0, sha256(''), forge.file_object());"
+    "INSERT INTO forge.jobs (kind, user_id) VALUES ('pdf', 3);"
+    "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) VALUES (3, 'pdf', 1, 1)";
 static const char belongings_left[] =
     "SELECT concat_ws(' ', (SELECT count(*) FROM forge.mfa_factors), (SELECT count(*) FROM "
     "forge.mfa_backup_codes), (SELECT string_agg(subject, ',') FROM"

@@ -1,0 +1,9 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Takes files away again, with their bytes.
+
+DELETE FROM forge.app_rights WHERE relation IN ('files', 'file_object');
+DELETE FROM forge.personal WHERE relation = 'files';
+DELETE FROM forge.files;
+DROP TABLE forge.files;
+DROP FUNCTION forge.file_gone();
+DROP FUNCTION forge.file_object();

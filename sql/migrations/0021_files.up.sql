@@ -1,0 +1,51 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Files of accounts (SPEC 9): the bytes are a large object, made and unlinked in the transaction of their row.
+
+CREATE TABLE forge.files (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id      bigint NOT NULL REFERENCES forge.users ON DELETE CASCADE,
+    filename     text NOT NULL,                             -- for display; the bytes are found by `object` alone
+    content_type text NOT NULL,
+    size         bigint NOT NULL,
+    sha256       bytea NOT NULL,
+    object       oid NOT NULL,                              -- the large object
+    pages        integer,                                   -- of a PDF that was looked at
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT files_filename_form     CHECK (char_length(filename) BETWEEN 1 AND 200 AND filename !~ '[\u0001-\u001f\u007f]'),
+    CONSTRAINT files_size_range        CHECK (size >= 0),
+    CONSTRAINT files_sha256_length     CHECK (octet_length(sha256) = 32),
+    CONSTRAINT files_pages_range       CHECK (pages >= 0),
+    CONSTRAINT files_object_unique     UNIQUE (object),
+    CONSTRAINT files_bytes_unique      UNIQUE (user_id, sha256)
+);
+COMMENT ON TABLE forge.files IS 'files of accounts; the same bytes are one file of theirs';
+
+-- Large objects have an owner of their own. These two run as the owner of the schema, so that whoever may delete a row (the
+-- application, the owner in psql) takes the bytes along; the application may read and write what it asked for.
+CREATE FUNCTION forge.file_object() RETURNS oid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    object oid := lo_create(0);
+BEGIN
+    EXECUTE format('GRANT SELECT, UPDATE ON LARGE OBJECT %s TO %I', object, session_user);
+    RETURN object;
+END $$;
+COMMENT ON FUNCTION forge.file_object() IS 'a new large object for a row of forge.files';
+
+CREATE FUNCTION forge.file_gone() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    PERFORM lo_unlink(OLD.object);
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION forge.file_gone() IS 'AFTER a file was deleted: its bytes go in the same transaction';
+CREATE TRIGGER bytes_go AFTER DELETE ON forge.files FOR EACH ROW EXECUTE FUNCTION forge.file_gone();
+
+INSERT INTO forge.personal
+    (relation, account_column, whose, on_erase, erase_only, erase_set, export_as, export_select, reason) VALUES
+    ('files', 'user_id', NULL, 'delete', NULL, NULL, 'files', $$
+        SELECT id, filename, content_type, size, pages, forge.instant(created_at) AS created_at
+        FROM forge.files WHERE user_id = $1 ORDER BY id $$, NULL);
+
+REVOKE ALL ON ALL ROUTINES IN SCHEMA forge FROM PUBLIC;
+INSERT INTO forge.app_rights VALUES
+    ('files',       '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('file_object', '{EXECUTE}');
