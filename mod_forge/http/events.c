@@ -413,8 +413,9 @@ int forge_http_events_send(forge_req_t *q)
     if (r->header_only || !begin_turn(e))
         return OK;
     bool suspends = forge_http_pump_can(q);
-    if (suspends)
-        r->connection->keepalive = AP_CONN_CLOSE;
+    if (suspends) /* said by a header: a connection that is marked to be closed has no chunks, whose last says the end
+                   */
+        apr_table_setn(r->headers_out, "Connection", "close");
     tune(e);
     e->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     e->beat_at = forge_util_monotonic() + BEAT;
