@@ -88,7 +88,7 @@ static const forge_route_t routes[] = {
      .description = "Deletes its result, its passages and its conversation, and stops the work if it goes on. The file "
          "stays. Open to the account that asked for it."},
     {FORGE_GET, "/analysis/sessions/{id}/events", FORGE_ROLE_GUEST,
-     .flags = FORGE_R_RAW | FORGE_R_EVENTS | FORGE_R_TICKET, .media = "text/event-stream",
+     .flags = FORGE_R_RAW | FORGE_R_FOLLOW | FORGE_R_TICKET, .media = "text/event-stream",
      .sample = "id: 5d41402abc4b2a76\nevent: progress\n"
          "data: {\"id\" : 5, \"status\" : \"running\", \"progress\" : 40, \"stage\" : \"text\", \"error\" : null}\n\n",
      .handle = analysis_events,
