@@ -6,6 +6,7 @@
 
 /* clang-format off */
 const forge_job_kind_t forge_job_kinds[] = {
+    {{FORGE_JOB_KIND_MAIL, 10, 3, apr_time_from_sec(8)}, forge_job_mails, FORGE_JOB_APART},
     {{NULL, 0, 0, 0}, NULL, 0},
 };
 /* clang-format on */
