@@ -102,6 +102,12 @@ apr_interval_time_t forge_job_delay(apr_interval_time_t first, apr_interval_time
 forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const forge_run_job_t *what,
                                       forge_run_result_t *result, forge_job_end_t *end);
 
+/* --- rejudge.c --- */
+
+/* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
+#define FORGE_JOB_KIND_REJUDGE "rejudge"
+forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
 /* --- mail.c: sends the mails in the outbox --- */
 
 typedef enum forge_mail_event_t {
