@@ -40,6 +40,8 @@ static const forge_routes_t *const all[] = {
     &forge_api_analyses,
     &forge_api_execute,
     &forge_api_exercise_submissions,
+    &forge_api_rejudge,
+    &forge_api_jobs,
     &forge_api_health,
     &forge_api_auth_health,
     &forge_api_monitor,
