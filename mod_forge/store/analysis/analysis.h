@@ -13,7 +13,8 @@
 /* The list of an account's analyses, the latest first, without results; its argument is the account's number. Filters
  * kind and status. */
 extern const forge_list_t forge_store_analyses_list;
-/* One analysis as the API shows it, with its result. FORGE_E_NOT_FOUND: there is none, or it is somebody else's. */
+/* One analysis as the API shows it, with its result. user 0: of any account, for administrators; so below too.
+ * FORGE_E_NOT_FOUND: there is none, or it is somebody else's. */
 forge_status_t forge_store_analysis_get(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t id,
                                         forge_rows_t **rows);
 /* Deletes it with all that was made of it, and cancels its job. FORGE_E_NOT_FOUND as above. */
