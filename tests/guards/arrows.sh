@@ -32,6 +32,7 @@ families() {
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
         core/mail | core/learning) echo "identity" ;;
+        store/analysis) echo "operations" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;
     esac
