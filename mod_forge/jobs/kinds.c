@@ -6,6 +6,7 @@
 
 /* clang-format off */
 const forge_job_kind_t forge_job_kinds[] = {
+    {{"pdf", 0, 5, apr_time_from_sec(60)}, forge_job_pdf, FORGE_JOB_SANDBOX},
     {{NULL, 0, 0, 0}, NULL, 0},
 };
 /* clang-format on */
