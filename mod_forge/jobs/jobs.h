@@ -109,6 +109,12 @@ forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const for
  * too_complex, quota_exceeded. */
 forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
+/* --- rejudge.c --- */
+
+/* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
+#define FORGE_JOB_KIND_REJUDGE "rejudge"
+forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
 /* --- mail.c: sends the mails in the outbox --- */
 
 typedef enum forge_mail_event_t {
@@ -123,6 +129,8 @@ typedef struct forge_mail_job_t {
     const char *public_url;           /* the sender; mails of other senders are not touched */
     const forge_mail_t *mail;         /* how it is sent */
     bool (*stop)(const void *unused); /* called several times a second; true: put back unsent mails */
+    forge_job_t *queued; /* the job of the queue in whose turn this is done, with the same effect when it is cancelled;
+                            NULL: none */
     void (*tell)(void *baton, forge_mail_event_t event, const char *text);
     void *baton; /* of tell */
 } forge_mail_job_t;
@@ -130,5 +138,8 @@ typedef struct forge_mail_job_t {
  * cannot be sent is due again after 30 s, 1 min … 1 h. *more: more mails may be due. Mails of a job that dies are due
  * again after 15 minutes. */
 forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more);
+/* Kind "mail", whose key is the sender: batches of with->mail until none is due. */
+#define FORGE_JOB_KIND_MAIL "mail"
+forge_job_outcome_t forge_job_mails(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
 #endif
