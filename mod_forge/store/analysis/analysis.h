@@ -32,9 +32,6 @@ forge_status_t forge_store_analysis_state(forge_db_t *db, apr_pool_t *p, apr_int
  * FORGE_E_NOT_FOUND for a file that is not there or somebody else's; FORGE_E_QUOTA_EXCEEDED. */
 forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t file,
                                         forge_rows_t **rows);
-/* A session of the caller's own, of kind pdf. */
-forge_status_t forge_store_document_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                        forge_rows_t **rows);
 /* Row: png (in base64url), tag (differs when it does). FORGE_E_NOT_FOUND also when there is no picture. */
 forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                               forge_rows_t **rows);

@@ -2,7 +2,8 @@
  * Analyses of documents: asked for, worked on, read page by page. What is read page by page stands in the passages, so
  * that a text is kept once.
  */
-#include "analysis_private.h"
+#include "analysis.h"
+#include "store/engine/store_private.h"
 #include "store/operations/operations.h"
 
 #include <apr_strings.h>
@@ -17,14 +18,8 @@ static const forge_stmt_t own_file = {
 /* $1 account, $2 file, $3 job. */
 static const forge_stmt_t document_add = {
     "document_add",
-    "WITH s AS (INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id)"
-    " VALUES ($1::bigint, 'pdf', $2::bigint, $3::bigint) RETURNING *)"
-    " SELECT " FORGE_ANALYSIS_SHOWN " FROM s JOIN forge.jobs j ON j.id = s.job_id"};
-
-static const forge_stmt_t document_get = {
-    "document_get",
-    "SELECT " FORGE_ANALYSIS_SHOWN " FROM " FORGE_ANALYSIS_FROM
-    " WHERE s.id = $1::bigint AND s.user_id = $2::bigint AND s.kind = 'pdf'"};
+    "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id)"
+    " VALUES ($1::bigint, 'pdf', $2::bigint, $3::bigint) RETURNING id"};
 
 /* --- for the job --- */
 
@@ -135,7 +130,8 @@ static forge_status_t ask(forge_db_t *db, apr_pool_t *p, void *baton)
     if (forge_store_rows_count(*asked->rows) == 0)
         return FORGE_E_NOT_FOUND;
     FORGE_TRY(forge_store_job_add(db, p, &job, &id));
-    return forge_store_run(db, p, &document_add, FORGE_ARGS(account, file, forge_util_itoa(p, id)), asked->rows);
+    FORGE_TRY(forge_store_run(db, p, &document_add, FORGE_ARGS(account, file, forge_util_itoa(p, id)), asked->rows));
+    return forge_store_analysis_get(db, p, asked->by->id, forge_store_rows_int(*asked->rows, 0, "id", 0), asked->rows);
 }
 
 forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t file,
@@ -143,14 +139,6 @@ forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const for
 {
     asked_t asked = {by, file, rows};
     return forge_store_tx(db, p, ask, &asked);
-}
-
-forge_status_t forge_store_document_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                        forge_rows_t **rows)
-{
-    FORGE_TRY(
-        forge_store_run(db, p, &document_get, FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, by->id)), rows));
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
