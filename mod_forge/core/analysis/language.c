@@ -47,11 +47,21 @@ static void add_letters(forge_buf_t *b, const forge_text_page_t *page, apr_int64
     }
 }
 
-/* The code in the first of the answers, as "[en--utf8][sco--utf8]" or "[zh-CN-utf8]"; NULL when it has none. */
+/* The code in one of the answers, as "[sco--utf8][en--utf8]" or "[zh-CN-utf8]": all of them are nearly equally likely.
+ * One whose dictionaries PostgreSQL has is worth most: Scots is read as English. NULL when none has two letters. */
 static const char *code_of(apr_pool_t *p, const char *said)
 {
-    const char *dash = said && *said == '[' ? strchr(said, '-') : NULL;
-    return dash && dash - said == 3 ? apr_pstrmemdup(p, said + 1, 2) : NULL;
+    const char *first = NULL;
+    for (const char *at = said; at && (at = strchr(at, '[')); at++) {
+        const char *dash = strchr(at, '-');
+        if (!dash || dash - at != 3)
+            continue;
+        const char *code = apr_pstrmemdup(p, at + 1, 2);
+        if (strcmp(forge_core_language_search(code), "simple") != 0)
+            return code;
+        first = first ? first : code;
+    }
+    return first;
 }
 
 /* Pages from the middle on come first: what stands at the start is titles and names. */

@@ -20,6 +20,7 @@ static const struct {
 } samples[] = {
     {"en", "english",
      "A tree is a set of nodes that are joined by edges, so that there is exactly one way between any two of them."},
+    {"en", "english", "A rotation is how a tree stays balanced: a rotation changes the height of a node."},
     {"de", "german",
      "Ein Baum ist eine Menge von Knoten, die so durch Kanten verbunden sind, dass es zwischen je zweien genau einen "
      "Weg gibt."},
