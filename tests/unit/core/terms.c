@@ -75,7 +75,7 @@ START_TEST(the_middle_of_a_text_speaks_for_it)
 {
     const char *text = "Table of contents of the book\f";
     for (int i = 0; i < 9; i++)
-        text = apr_pstrcat(P, text, samples[1].text, "\f", NULL);
+        text = apr_pstrcat(P, text, samples[2].text, "\f", NULL);
     ck_assert_str_eq(forge_core_language(P, pages(text)), "de");
 }
 END_TEST
