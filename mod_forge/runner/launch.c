@@ -32,7 +32,7 @@
 #define FOLDER_FILES 1024
 #define CLONE_FILES  24576 /* of a repository */
 
-enum { IN, OUT, ERR, STATUS, CLIENT, BROKER, GONE, WATCHED };
+enum { IN, OUT, ERR, CONTROL, STATUS, CLIENT, BROKER, GONE, WATCHED };
 
 /* What came on one output. */
 typedef struct stream_t {
@@ -50,6 +50,8 @@ typedef struct launch_t {
     int pidfd;
     pid_t pid;
     size_t fed; /* bytes of the standard input */
+    forge_runner_bytes_t word;
+    size_t said; /* bytes of the word */
     stream_t output, errors;
     forge_runner_end_t end;
     init_report_t report;
@@ -98,34 +100,39 @@ static bool make_ends(launch_t *l)
     const forge_runner_bytes_t *filter = &l->runner->filters[fences & FORGE_RUN_REACHES ? 2
                                                              : fences & FORGE_RUN_FORKS ? 1
                                                                                         : 0];
-    const forge_run_bytes_t code =
-        l->profile->carries ? (forge_run_bytes_t){l->profile->carried.bytes, l->profile->carried.len} : l->job->code;
     return make_pipe(&l->inside[0], &l->in, &l->in) && make_pipe(&l->out, &l->inside[1], &l->out) &&
            make_pipe(&l->err, &l->inside[2], &l->err) &&
            make_pipe(&l->inside[INIT_CONTROL], &l->control, &l->control) &&
            make_pipe(&l->status, &l->inside[INIT_STATUS], &l->status) &&
            (l->inside[INIT_OPTIONS] = make_file(l->profile->options.bytes, l->profile->options.len)) >= 0 &&
-           (l->inside[INIT_CODE] = make_file(code.data, code.len)) >= 0 &&
            (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0 &&
            (l->inside[INIT_SELF] = make_file(l->runner->init.bytes, l->runner->init.len)) >= 0;
 }
 
-/* The word to start is written before anybody reads it: it fits into the pipe. */
+/* The word to start: limits, command, program. It is written as the pipe takes it. */
 static bool send_go(launch_t *l)
 {
-    char word[sizeof(init_go_t) + INIT_WORDS_MAX];
-    const size_t words = forge_runner_words(l->profile, l->job->args, word + sizeof(init_go_t));
     const forge_run_limits_t *limits = &l->job->limits;
     const uint64_t bytes = (uint64_t)(limits->memory_kb + l->profile->base_kb) * 1024;
     const bool maps = l->profile->fences & FORGE_RUN_MAPS;
-    const init_go_t go = {.address_bytes = maps ? 0 : bytes,
-                          .data_bytes = maps ? bytes : 0,
-                          .cpu_ms = (uint64_t)limits->cpu_ms,
-                          .processes = (uint64_t)limits->processes,
-                          .file_bytes = (uint64_t)limits->file_bytes,
-                          .words = words};
+    const forge_run_bytes_t code =
+        l->profile->carries ? (forge_run_bytes_t){l->profile->carried.bytes, l->profile->carried.len} : l->job->code;
+    init_go_t go = {.address_bytes = maps ? 0 : bytes,
+                    .data_bytes = maps ? bytes : 0,
+                    .cpu_ms = (uint64_t)limits->cpu_ms,
+                    .processes = (uint64_t)limits->processes,
+                    .file_bytes = (uint64_t)limits->file_bytes,
+                    .code = code.len,
+                    .cpu = l->cpu};
+    char *word = l->word.bytes = malloc(sizeof(go) + INIT_WORDS_MAX + code.len);
+    go.words = word ? forge_runner_words(l->profile, l->job->args, word + sizeof(go)) : 0;
+    if (!go.words)
+        return false;
+    l->word.len = sizeof(go) + go.words + code.len;
     memcpy(word, &go, sizeof(go));
-    return words && write(l->control, word, sizeof(go) + words) == (ssize_t)(sizeof(go) + words);
+    if (code.len)
+        memcpy(word + sizeof(go) + go.words, code.data, code.len);
+    return true;
 }
 
 /* Ends the run for `status`: forge-init kills everything and still reports. */
@@ -175,7 +182,8 @@ static bool start(launch_t *l)
                                 .file_bytes = l->job->limits.file_bytes,
                                 .files = l->profile->fences & FORGE_RUN_REACHES ? CLONE_FILES : FOLDER_FILES,
                                 .cpu = l->cpu,
-                                .execs = l->profile->fences & FORGE_RUN_EXECS};
+                                .execs = l->profile->fences & FORGE_RUN_EXECS,
+                                .carries = l->profile->carries};
     l->why = "no pipes";
     const bool reaches = l->profile->fences & FORGE_RUN_REACHES;
     if (reaches ? !open_way(l) || !make_ends(l) : !make_ends(l) || !send_go(l))
@@ -192,18 +200,25 @@ static bool start(launch_t *l)
 
 /* --- bytes --- */
 
+/* Writes on as far as the pipe takes it. True: all is written, or nobody reads. */
+static bool write_on(int fd, const char *bytes, size_t len, size_t *done)
+{
+    while (*done < len) {
+        ssize_t n = write(fd, bytes + *done, len - *done);
+        if (n > 0)
+            *done += (size_t)n;
+        else if (n < 0 && errno == EAGAIN)
+            return false;
+        else if (n == 0 || errno != EINTR)
+            return true;
+    }
+    return true;
+}
+
 static void feed(launch_t *l)
 {
-    while (l->fed < l->job->input.len) {
-        ssize_t n = write(l->in, l->job->input.data + l->fed, l->job->input.len - l->fed);
-        if (n > 0)
-            l->fed += (size_t)n;
-        else if (n < 0 && errno == EAGAIN)
-            return;
-        else if (n == 0 || errno != EINTR)
-            break;
-    }
-    shut(&l->in);
+    if (write_on(l->in, l->job->input.data, l->job->input.len, &l->fed))
+        shut(&l->in);
 }
 
 static bool keep(stream_t *s, const char *bytes, size_t n)
@@ -311,6 +326,8 @@ static void take_events(launch_t *l, const struct pollfd on[WATCHED])
 {
     if (on[IN].revents)
         feed(l);
+    if (on[CONTROL].revents && write_on(l->control, l->word.bytes, l->word.len, &l->said))
+        l->said = l->word.len;
     drain(l, &l->out, &l->output);
     drain(l, &l->err, &l->errors);
     if (on[STATUS].revents)
@@ -329,6 +346,7 @@ static void attend(launch_t *l)
             [IN] = {l->in, POLLOUT, 0},
             [OUT] = {l->out, POLLIN, 0},
             [ERR] = {l->err, POLLIN, 0},
+            [CONTROL] = {l->said < l->word.len ? l->control : -1, POLLOUT, 0},
             [STATUS] = {l->status, POLLIN, 0},
             [CLIENT] = {l->end.killed == CANCELLED ? -1 : l->client, POLLRDHUP, 0},
             [BROKER] = {l->broker.channel, POLLIN, 0},
@@ -363,10 +381,10 @@ static void put(launch_t *l, const char *frame, size_t size)
 /* The reason goes to the log; what the sandbox said on standard error was not the program's. */
 static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_WHY_MAX])
 {
-    static const char *const stages[] = {"", "the filter", "fork", "the limits", "the program"};
+    static const char *const stages[] = {"", "the filter", "fork", "the limits", "the program", "the program's file"};
     const init_report_t *r = &l->report;
     if (l->end.ended && r->what == INIT_FAILED)
-        snprintf(why, FORGE_RUN_WHY_MAX, "forge-init failed at %s: %s", r->stage < 5 ? stages[r->stage] : "",
+        snprintf(why, FORGE_RUN_WHY_MAX, "forge-init failed at %s: %s", r->stage < 6 ? stages[r->stage] : "",
                  strerror(r->status));
     else if (l->pid > 0 && l->errors.len && !l->end.started)
         snprintf(why, FORGE_RUN_WHY_MAX, "%.*s", (int)(l->errors.len < 500 ? l->errors.len : 500), l->errors.bytes);
@@ -466,5 +484,6 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
     shut(&l.control);
     free(l.output.bytes);
     free(l.errors.bytes);
+    free(l.word.bytes);
     bury(&l);
 }

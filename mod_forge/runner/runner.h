@@ -95,18 +95,20 @@ size_t forge_runner_words(const forge_runner_profile_t *profile, forge_run_bytes
 /* The i-th argument, counted from 1, as a text; NULL when there are fewer. */
 const char *forge_runner_argument(forge_run_bytes_t args, int i);
 
-#define FORGE_RUNNER_FOLDER \
-    "/sys" /* where a run's writable folder is mounted for bubblewrap: nothing it needs is there */
+/* Where bubblewrap finds what is made for a run: the program and the writable folder. Nothing it needs is there. */
+#define FORGE_RUNNER_PLACE  "/sys"
+#define FORGE_RUNNER_CODE   FORGE_RUNNER_PLACE "/p"
+#define FORGE_RUNNER_FOLDER FORGE_RUNNER_PLACE "/w"
 
 /* --- nest.c: the outer namespaces of one run, in which bubblewrap works --- */
 
 typedef struct forge_runner_nest_t {
     const forge_runner_t *runner;
-    int fds[INIT_FDS];  /* by the numbers of init.h */
-    int64_t file_bytes; /* of the writable folder */
-    int files;          /* in it */
-    int cpu;            /* -1: any */
-    bool execs;
+    int fds[INIT_FDS];   /* by the numbers of init.h */
+    int64_t file_bytes;  /* of the writable folder */
+    int files;           /* in it */
+    int cpu;             /* -1: any */
+    bool execs, carries; /* the folder's files may be executed; the program is one that can be */
 } forge_runner_nest_t;
 
 /* Starts bubblewrap as the first process of namespaces of its own, so that one SIGKILL ends everything inside, however
