@@ -28,7 +28,7 @@
 APLOG_USE_MODULE(forge);
 
 #define BEAT         apr_time_from_sec(14) /* between two signs of life; a tick of the pump may be added */
-#define ASK_AGAIN    apr_time_from_sec(60) /* between two questions to the database whether a credential is still good */
+#define ASK_AGAIN    apr_time_from_sec(60) /* between two questions to the database about a credential */
 #define BEHIND_MAX   apr_time_from_sec(20) /* to read what was written, before a slow reader is cut off */
 #define VANISHED     25000                 /* milliseconds after which the kernel gives up a client that says nothing */
 #define RETRY        3000                  /* milliseconds after which a client comes again */

@@ -94,8 +94,8 @@ static const forge_route_t routes[] = {
      .handle = analysis_events,
      .operation = "analysis_events", .summary = "Follow an analysis",
      .description = "A stream of events (Server-Sent Events): its state now, and again when it has changed: `progress` "
-         "while it waits or is worked on, then `done`, `failed` or `cancelled`, or `deleted`, and the stream ends. data "
-         "is a JSON object {id, status, progress, stage, error}; comments come in between, so that both sides know "
+         "while it waits or is worked on, then `done`, `failed` or `cancelled`, or `deleted`, and the stream "
+         "ends. data is a JSON object {id, status, progress, stage, error}; comments come in between, so that both sides know "
          "that the other is there. A browser's EventSource uses a one-use ticket (POST /auth/stream-ticket). The "
          "stream ends when the credential does. Only so many may be open at once. Open to the account that asked for "
          "the analysis."},
