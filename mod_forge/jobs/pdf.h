@@ -56,6 +56,7 @@ typedef struct forge_pdf_said_t {
     const char *language;            /* ISO 639-1; NULL: none that is known */
     const apr_array_header_t *terms; /* of forge_term_t */
     int passages;
+    const char *summary; /* by a language model; NULL: none */
 } forge_pdf_said_t;
 /* The result as a JSON text; NULL: out of memory. */
 const char *forge_pdf_result(const forge_pdf_t *d, const forge_pdf_said_t *said);

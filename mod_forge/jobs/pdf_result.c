@@ -90,6 +90,7 @@ const char *forge_pdf_result(const forge_pdf_t *d, const forge_pdf_said_t *said)
     forge_util_json_put_int(result, "pages_recognised", d->recognised);
     forge_util_json_put_int(result, "passage_count", said->passages);
     forge_util_json_put_bool(result, "thumbnail", d->png != NULL);
+    forge_util_json_put_text(result, "summary", said->summary);
     put_terms(result, said->terms);
     put_outline(result, d->outline);
     forge_util_json_put_bool(result, "text_complete", totals.bytes <= TEXT_MAX);

@@ -72,15 +72,17 @@ static const forge_route_t routes[] = {
      .success = 202, .body = &document, .reply = &forge_api_analysis, .errors = analyse_errors,
      .handle = document_analyse, .again = forge_reply_kept,
      .operation = "analysis_pdf", .summary = "Analyse a PDF",
-     .description = "For every account but guests, of its own files. The answer is the analysis as it begins; "
-         "GET /analysis/sessions/{id} has its `result` once it is done: `title`, `author`, `language` (ISO 639-1), "
-         "`page_count`, `word_count`, `character_count`, `reading_minutes`, `key_terms` ({term, count, page}), `outline` "
-         "({level, title, page}), `pages` ({page, words, characters, text}; without text, and `text_complete` false, when "
-         "all texts are more than 256 KiB: GET /analysis/sessions/{id}/pages has them), `pages_without_text`, "
-         "`pages_recognised` (by OCR), `passage_count`, `thumbnail` (whether there is one) and `recipe`. It may fail with "
-         "pdf_encrypted, pdf_broken, pdf_empty (no pages, or nothing on them), pdf_scanned (pictures without text), "
-         "too_complex (more time, memory, text or pages than are allowed), quota_exceeded or sandbox_unavailable. A file "
-         "that was analysed before gets a session of its own with the same result, at once."},
+     .description = "For every account but guests, of its own files. The answer is the analysis as it begins; GET "
+         "/analysis/sessions/{id} has its `result` once it is done: `title`, `author`, `language` (ISO 639-1), "
+         "`page_count`, `word_count`, `character_count`, `reading_minutes`, `key_terms` ({term, count, page}), "
+         "`outline` ({level, title, page}), `pages` ({page, words, characters, text}; without text, and "
+         "`text_complete` false, when all texts are more than 256 KiB: GET /analysis/sessions/{id}/pages has "
+         "them), `pages_without_text`, `pages_recognised` (by OCR), `passage_count`, `thumbnail` (whether "
+         "there is one), `summary` (by the language model; null without one) and `recipe`. It may fail with "
+         "pdf_encrypted, pdf_broken, pdf_empty (no pages, or nothing on them), pdf_scanned (pictures without "
+         "text), too_complex (more time, memory, text or pages than are allowed), quota_exceeded or "
+         "sandbox_unavailable. A file that was analysed before gets a session of its own with the same result, "
+         "at once."},
     {FORGE_GET, "/analysis/sessions/{id}/pages", FORGE_ROLE_GUEST, .flags = FORGE_R_LIST,
      .list = &forge_store_document_pages_list, .reply = &page, .handle = document_pages,
      .operation = "analysis_pages", .summary = "Read an analysed document",
@@ -89,8 +91,8 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/analysis/sessions/{id}/thumbnail", FORGE_ROLE_GUEST, .flags = FORGE_R_RAW | FORGE_R_ETAG,
      .media = "image/png", .sample = "\xe2\x80\xa6", .handle = document_thumbnail,
      .operation = "analysis_thumbnail", .summary = "Get the picture of a document",
-     .description = "Its first page as PNG, at most 400 pixels high or wide. 404 when there is none. Open to the account "
-         "that asked for the analysis."},
+     .description = "Its first page as PNG, at most 400 pixels high or wide. 404 when there is none. Open to the "
+         "account that asked for the analysis."},
 };
 /* clang-format on */
 

@@ -203,6 +203,36 @@ START_TEST(pages_without_text_are_counted)
 }
 END_TEST
 
+/* A file of the demo's, as it stands in the tree. */
+static forge_buf_t *demo(const char *name)
+{
+    static char bytes[65536];
+    FILE *file = fopen(apr_pstrcat(P, FORGE_SRCDIR "/sql/demo/pdf/", name, NULL), "r");
+    ck_assert_msg(file, "%s", name);
+    const apr_size_t len = fread(bytes, 1, sizeof(bytes), file);
+    forge_buf_t *b = forge_util_buf_make(P, len, len + 1);
+    fclose(file);
+    forge_util_buf_add(b, bytes, len);
+    return b;
+}
+
+START_TEST(the_demos_documents_are_understood)
+{
+    ck_assert_str_eq(ends(demo("finding-ways.pdf")), "done");
+    ck_assert_str_eq(
+        ask("SELECT concat_ws(' ', result ->> 'language', result ->> 'page_count', result -> 'outline' -> 3"
+            " ->> 'title', result -> 'outline' -> 3 ->> 'page') FROM forge.analysis_sessions"),
+        "en 4 Dijkstra's algorithm 3");
+    ck_assert_str_eq(ask("SELECT page FROM forge.passages"
+                         " WHERE words @@ websearch_to_tsquery('english', 'who published Dijkstra 1959')"),
+                     "3");
+    ck_assert_str_eq(ends(demo("suchbaeume.pdf")), "done");
+    ck_assert_str_eq(found("language"), "\"de\"");
+    ck_assert_str_eq(found("title"), "\"Suchbäume\"");
+    ck_assert_str_eq(found("page_count"), "3");
+}
+END_TEST
+
 /* --- what cannot be read --- */
 
 START_TEST(encrypted_documents_say_so)
@@ -434,6 +464,7 @@ Suite *forge_test_jobs_pdf(void)
     tcase_add_test(tc, documents_in_other_languages);
     tcase_add_test(tc, two_thousand_pages_work);
     tcase_add_test(tc, pages_without_text_are_counted);
+    tcase_add_test(tc, the_demos_documents_are_understood);
     tcase_add_test(tc, encrypted_documents_say_so);
     tcase_add_test(tc, what_is_no_document_is_broken);
     tcase_add_test(tc, empty_documents_say_so);
