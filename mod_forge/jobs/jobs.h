@@ -54,6 +54,7 @@ struct forge_job_with_t {
     forge_live_t *live;               /* where outcomes are counted */
     const char *runner;               /* the socket of forge-runner; NULL: no program is run here */
     forge_run_limits_t limits;        /* what one run may use (ForgeExecLimits) */
+    const char *ocr;                  /* ForgeOCR: languages of scanned pages, as "deu+eng"; NULL: they are not read */
     const struct forge_mail_job_t *mail;
     void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
     void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
@@ -101,6 +102,12 @@ apr_interval_time_t forge_job_delay(apr_interval_time_t first, apr_interval_time
  * forge_job_progress. The result lives as long as p. */
 forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const forge_run_job_t *what,
                                       forge_run_result_t *result, forge_job_end_t *end);
+
+/* --- pdf.c: reads a file in the sandbox --- */
+
+/* Its session is the one that refers to the job. Ends for good with pdf_encrypted, pdf_broken, pdf_empty, pdf_scanned,
+ * too_complex, quota_exceeded. */
+forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
 /* --- rejudge.c --- */
 

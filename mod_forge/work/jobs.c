@@ -58,6 +58,7 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
                                          .processes = most->processes,
                                          .output_bytes = most->output,
                                          .file_bytes = most->files},
+                              .ocr = forge_config_ocr(server->config),
                               .claimed = claimed,
                               .log = said,
                               .baton = server};

@@ -32,6 +32,7 @@ families() {
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
         core/mail | core/learning) echo "identity" ;;
+        store/analysis) echo "operations" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;
     esac
@@ -68,8 +69,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         fi
         [ "$place" = "$folder" ] || [ "$place" = "$room" ] || { [ "$other" = "$room" ] && shared_by_all "$place"; } && continue
         case "$header" in
-            run/frames.h | run/profiles.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
-            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h and run/profiles.def alone" ;;
+            run/frames.h | run/profiles.def | run/tools.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
+            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h, run/profiles.def and run/tools.def alone" ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
             *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac
@@ -88,6 +89,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
             cmark.h)
                 [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
+            textcat.h)
+                [ "$inside" = core/analysis/language.c ] || wrong "$file includes <$header>: libexttextcat is known to core/analysis/language.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             seccomp.h)
