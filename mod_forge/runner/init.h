@@ -13,7 +13,6 @@ enum {
     INIT_OPTIONS = 5, /* bubblewrap's options; it closes it */
     INIT_CODE = 6,    /* write: the file in which the program is put; opened inside, it is no end of the launcher's */
     INIT_FILTER = 7,  /* read: the seccomp filter */
-    INIT_SELF = 8,    /* forge-init itself; bubblewrap reads and closes it */
     INIT_FDS
 };
 

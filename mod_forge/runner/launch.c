@@ -105,8 +105,7 @@ static bool make_ends(launch_t *l)
            make_pipe(&l->inside[INIT_CONTROL], &l->control, &l->control) &&
            make_pipe(&l->status, &l->inside[INIT_STATUS], &l->status) &&
            (l->inside[INIT_OPTIONS] = make_file(l->profile->options.bytes, l->profile->options.len)) >= 0 &&
-           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0 &&
-           (l->inside[INIT_SELF] = make_file(l->runner->init.bytes, l->runner->init.len)) >= 0;
+           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0;
 }
 
 /* The word to start: limits, command, program. It is written as the pipe takes it. */
@@ -185,8 +184,7 @@ static bool start(launch_t *l)
                                 .execs = l->profile->fences & FORGE_RUN_EXECS,
                                 .carries = l->profile->carries};
     l->why = "no pipes";
-    const bool reaches = l->profile->fences & FORGE_RUN_REACHES;
-    if (reaches ? !open_way(l) || !make_ends(l) : !make_ends(l) || !send_go(l))
+    if ((l->profile->fences & FORGE_RUN_REACHES && !open_way(l)) || !make_ends(l))
         return false;
     memcpy(nest.fds, l->inside, sizeof(nest.fds));
     l->pid = forge_runner_nest(&nest, &l->pidfd);
@@ -451,13 +449,12 @@ int64_t forge_runner_cost_kb(const forge_run_job_t *job)
            2 * job->limits.output_bytes / 1024 + FORGE_RUNNER_OVERHEAD_KB;
 }
 
-void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
-                         int client)
+static launch_t new_launch(const forge_runner_t *runner, const forge_run_job_t *job, int cpu)
 {
     launch_t l = {.runner = runner,
                   .job = job,
                   .profile = forge_runner_profile(job->language),
-                  .client = client,
+                  .client = -1,
                   .cpu = cpu,
                   .in = -1,
                   .out = -1,
@@ -472,18 +469,67 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
     for (int i = 0; i < INIT_FDS; i++)
         l.inside[i] = -1;
     signal(SIGPIPE, SIG_IGN);
+    return l;
+}
+
+/* What was begun comes to its end: `started` says whether there is a sandbox. */
+static void finish(launch_t *l, bool started, int64_t waited_ms)
+{
+    if (started)
+        attend(l);
+    forge_runner_broker_stop(&l->broker);
+    drain(l, &l->out, &l->output);
+    drain(l, &l->err, &l->errors);
+    if (l->end.killed != CANCELLED)
+        answer(l, waited_ms);
+    close(l->client);
+    shut(&l->control);
+    free(l->output.bytes);
+    free(l->errors.bytes);
+    free(l->word.bytes);
+    bury(l);
+}
+
+static void set_alarm(const forge_run_job_t *job)
+{
     alarm((unsigned)(job->limits.wall_ms / 1000) + FOREVER_S);
-    if (start(&l))
-        attend(&l);
-    forge_runner_broker_stop(&l.broker);
-    drain(&l, &l.out, &l.output);
-    drain(&l, &l.err, &l.errors);
-    if (l.end.killed != CANCELLED)
-        answer(&l, waited_ms);
-    close(client);
-    shut(&l.control);
-    free(l.output.bytes);
-    free(l.errors.bytes);
-    free(l.word.bytes);
-    bury(&l);
+}
+
+void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
+                         int client)
+{
+    launch_t l = new_launch(runner, job, cpu);
+    l.client = client;
+    set_alarm(job);
+    finish(&l, start(&l) && (l.broker.pid > 0 || send_go(&l)), waited_ms);
+}
+
+/* Whether a job came before the sandbox ended or nobody was left to send one. */
+static bool wait_for_job(const launch_t *l, int channel)
+{
+    struct pollfd on[] = {{channel, POLLIN, 0}, {l->pidfd, POLLIN, 0}};
+    while (poll(on, 2, -1) < 0)
+        ;
+    return on[0].revents & POLLIN;
+}
+
+void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
+{
+    static char bytes[sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX];
+    forge_run_job_t job = {.language = {kind->profile->name, strlen(kind->profile->name)}, .limits = kind->limits};
+    forge_runner_gift_t gift;
+    size_t len;
+    launch_t l = new_launch(runner, &job, cpu);
+    if (!start(&l) || !wait_for_job(&l, channel) || !forge_runner_gift_take(channel, bytes, &len, &l.client) ||
+        !forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(gift), len - sizeof(gift), &job)) {
+        shut(&l.control);
+        bury(&l);
+        return;
+    }
+    memcpy(&gift, bytes, sizeof(gift));
+    close(channel);
+    l.cpu = (int)gift.cpu;
+    l.deadline = forge_runner_now_ms() + BUILD_MS;
+    set_alarm(&job);
+    finish(&l, send_go(&l), gift.waited_ms);
 }

@@ -54,18 +54,28 @@ static void mount_folder(const forge_runner_nest_t *nest)
     must(mount("tmpfs", FORGE_RUNNER_FOLDER, "tmpfs", flags, options) == 0, "tmpfs");
 }
 
+/* It can be executed and not read. */
+static bool copy_init(const forge_runner_t *runner)
+{
+    int fd = open(FORGE_RUNNER_INIT, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0100);
+    bool good = fd >= 0 && write(fd, runner->init.bytes, runner->init.len) == (ssize_t)runner->init.len &&
+                fchmod(fd, 0111) == 0;
+    close(fd);
+    return good;
+}
+
 /* Where the program comes to lie, in a small file system of its own. Inside it is bound read-only; the descriptor alone
  * writes it, and is closed before the program starts. */
 static void mount_code(const forge_runner_nest_t *nest)
 {
     char options[96];
     const mode_t mode = nest->carries ? 0555 : 0444;
-    unsigned long flags = MS_NOSUID | MS_NODEV | (nest->carries ? 0 : MS_NOEXEC);
-    snprintf(options, sizeof(options), "size=%d,nr_inodes=8,mode=0700",
-             (nest->carries ? INIT_SELF_MAX : FORGE_RUN_CODE_MAX) + CODE_MORE);
+    snprintf(options, sizeof(options), "size=%zu,nr_inodes=8,mode=0700",
+             (nest->carries ? INIT_SELF_MAX : FORGE_RUN_CODE_MAX) + nest->runner->init.len + CODE_MORE);
     must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "mounts cannot be made private");
-    must(mount("tmpfs", FORGE_RUNNER_PLACE, "tmpfs", flags, options) == 0, "tmpfs");
+    must(mount("tmpfs", FORGE_RUNNER_PLACE, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0, "tmpfs");
     must(mkdir(FORGE_RUNNER_FOLDER, 0700) == 0, "mkdir");
+    must(copy_init(nest->runner), FORGE_RUNNER_INIT);
     must(open(FORGE_RUNNER_CODE, O_WRONLY | O_CREAT | O_EXCL, mode) == INIT_CODE, "open");
     must(fchmod(INIT_CODE, mode) == 0, "chmod");
 }

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #define FORGE_RUNNER_RUNS_MAX    256
+#define FORGE_RUNNER_WARM_MAX    16         /* sandboxes that are built ahead; each takes two or three megabytes */
 #define FORGE_RUNNER_OVERHEAD_KB (20 << 10) /* pipes, page tables and stacks of a run that no limit of it counts */
 
 /* How a language is fenced: the flags of profiles.def. */
@@ -51,7 +52,7 @@ typedef struct forge_runner_profile_t {
 
 typedef struct forge_runner_options_t {
     const char *socket, *owner, *user, *languages, *bwrap, *init;
-    int64_t runs, queue, share, memory_mb;
+    int64_t runs, queue, share, memory_mb, warm;
     bool check;
 } forge_runner_options_t;
 
@@ -98,6 +99,7 @@ const char *forge_runner_argument(forge_run_bytes_t args, int i);
 /* Where bubblewrap finds what is made for a run: the program and the writable folder. Nothing it needs is there. */
 #define FORGE_RUNNER_PLACE  "/sys"
 #define FORGE_RUNNER_CODE   FORGE_RUNNER_PLACE "/p"
+#define FORGE_RUNNER_INIT   FORGE_RUNNER_PLACE "/i"
 #define FORGE_RUNNER_FOLDER FORGE_RUNNER_PLACE "/w"
 
 /* --- nest.c: the outer namespaces of one run, in which bubblewrap works --- */
@@ -197,6 +199,14 @@ void forge_runner_verdict(const forge_runner_end_t *end, forge_run_result_t *res
  * returns when nothing of it is left. */
 void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
                          int client);
+/* What a sandbox is built ahead for. */
+typedef struct forge_runner_warm_kind_t {
+    const forge_runner_profile_t *profile;
+    forge_run_limits_t limits;
+} forge_runner_warm_kind_t;
+/* Builds a sandbox, waits for a job on `channel`, and runs it like the above. Nothing is left when it returns, also
+ * when the channel ends without a job. */
+void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel);
 /* The memory that a run of these limits may take in all. */
 int64_t forge_runner_cost_kb(const forge_run_job_t *job);
 
@@ -205,6 +215,38 @@ int64_t forge_runner_cost_kb(const forge_run_job_t *job);
 /* Tries every layer, and a hostile program behind all of them; runner->why says what is missing. With `out`, a line for
  * each. */
 bool forge_runner_check(forge_runner_t *runner, FILE *out);
+
+/* --- warm.c: sandboxes that are built ahead --- */
+
+typedef struct forge_runner_warm_one_t {
+    forge_runner_warm_kind_t kind;
+    pid_t pid; /* of its launcher */
+    int channel;
+} forge_runner_warm_one_t;
+
+typedef struct forge_runner_warm_t {
+    forge_runner_warm_kind_t wanted; /* of the last job */
+    forge_runner_warm_one_t ready[FORGE_RUNNER_WARM_MAX];
+    int count;
+    int64_t pause_until;
+} forge_runner_warm_t;
+
+/* What comes with a job, before the members of its frame. */
+typedef struct forge_runner_gift_t {
+    int64_t waited_ms, cpu;
+} forge_runner_gift_t;
+#define FORGE_RUNNER_GIFT_MAX (96 << 10) /* bytes of the members: one message takes them */
+
+void forge_runner_warm_start(forge_runner_warm_t *warm);
+/* Gives a job and its client to a sandbox that was built for such a one. The pid of its launcher; 0: there is none. */
+pid_t forge_runner_warm_give(forge_runner_warm_t *warm, const forge_runner_gift_t *gift, const forge_run_job_t *job,
+                             forge_run_bytes_t members, int client);
+/* In the launcher: waits for a gift and the members behind it. False: there will be none. */
+bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
+/* Builds one ahead, on that processor, unless there are enough. */
+void forge_runner_warm_fill(forge_runner_warm_t *warm, const forge_runner_t *runner, int cpu);
+/* A child has ended: it may have been one of these. */
+void forge_runner_warm_buried(forge_runner_warm_t *warm, pid_t pid);
 
 /* --- queue.c: who is next --- */
 

@@ -43,6 +43,7 @@ typedef struct server_t {
     struct pollfd *on;
     size_t room, held;
     bool taken[FORGE_RUNNER_RUNS_MAX]; /* places */
+    forge_runner_warm_t warm;
     int64_t done, refused, tested;
     bool stop;
 } server_t;
@@ -238,14 +239,29 @@ static int free_place(const server_t *s)
     return -1;
 }
 
+/* To a sandbox that is ready, if there is one. */
+static pid_t give(server_t *s, const guest_t *g)
+{
+    const forge_runner_gift_t gift = {forge_runner_now_ms() - g->since, s->runner->cpus[g->place]};
+    return forge_runner_warm_give(&s->warm, &gift, &g->job, (forge_run_bytes_t){g->members, g->len}, g->fd);
+}
+
+/* While nobody waits there is time to build one ahead. */
+static void build_ahead(server_t *s)
+{
+    const int place = free_place(s);
+    if (place >= 0 && !*s->runner->why && !forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL))
+        forge_runner_warm_fill(&s->warm, s->runner, s->runner->cpus[place]);
+}
+
 static void start_waiting(server_t *s)
 {
     const pid_t self = getpid();
     for (int place, next; (place = free_place(s)) >= 0 && (next = forge_runner_queue_next(&s->queue)) >= 0;) {
         guest_t *g = &s->guests[next];
         g->place = place;
-        g->launcher = fork();
-        if (!g->launcher)
+        g->launcher = give(s, g);
+        if (!g->launcher && !(g->launcher = fork()))
             be_launcher(s, g, self);
         if (g->launcher < 0) {
             refuse(s, g, FORGE_RUN_SANDBOX_ERROR, "no process is left");
@@ -259,7 +275,7 @@ static void start_waiting(server_t *s)
 
 static void bury_launchers(server_t *s)
 {
-    for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0;)
+    for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0; forge_runner_warm_buried(&s->warm, dead))
         for (size_t i = 0; i < s->queue.count; i++)
             if (s->queue.entries[i].stage == FORGE_RUNNER_RUNNING && s->guests[i].launcher == dead) {
                 s->taken[s->guests[i].place] = false;
@@ -320,6 +336,7 @@ static void turn(server_t *s)
     take_signals(s);
     welcome(s);
     start_waiting(s);
+    build_ahead(s);
     if (*s->runner->why && forge_runner_now_ms() - s->tested > AGAIN_MS) {
         forge_runner_check(s->runner, NULL);
         s->tested = forge_runner_now_ms();
@@ -335,6 +352,7 @@ int forge_runner_serve(forge_runner_t *runner, int listening)
                   .queue = {.queue_max = o->queue, .share_max = o->share, .memory_max_kb = o->memory_mb * 1024},
                   .tested = forge_runner_now_ms()};
     sigset_t heard;
+    forge_runner_warm_start(&s.warm);
     sigemptyset(&heard);
     sigaddset(&heard, SIGCHLD);
     sigaddset(&heard, SIGTERM);

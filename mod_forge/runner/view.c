@@ -148,10 +148,9 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
         "--symlink",  "usr/bin",           "/bin",      "--dev-bind", "/dev/null",    "/dev/null",
         "--dev-bind", "/dev/zero",         "/dev/zero", "--dev-bind", "/dev/urandom", "/dev/urandom",
         "--bind",     FORGE_RUNNER_FOLDER, "/w",        NULL};
-    char at[PATH_MAX], self[8];
+    char at[PATH_MAX];
     forge_runner_bytes_t *to = &profile->options;
     snprintf(at, sizeof(at), "/p/%s", profile->carries ? profile->carries : profile->tool ? "none" : profile->file);
-    snprintf(self, sizeof(self), "%d", INIT_SELF);
     add_all(to, alone);
     if (!runner->nested_userns)
         add(to, "--disable-userns");
@@ -160,8 +159,8 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
     const char *base = strrchr(program, '/') + 1;
     split(profile->reads, base, to, bind_read_only);
     add_all(to, nodes);
-    add_all(to, (const char *const[]){"--perms", "0111", "--ro-bind-data", self, "/i", "--ro-bind", FORGE_RUNNER_CODE,
-                                      at, "--remount-ro", "/", "--chdir", "/w", NULL});
+    add_all(to, (const char *const[]){"--ro-bind", FORGE_RUNNER_INIT, "/i", "--ro-bind", FORGE_RUNNER_CODE, at,
+                                      "--remount-ro", "/", "--chdir", "/w", NULL});
 }
 
 /* The first word of the command becomes the real path of the program: /usr/bin/python3 is a link, and inside there is
