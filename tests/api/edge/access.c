@@ -238,6 +238,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)
         return F("%lld", (long long)subject.id);
+    if (strstr(row->path, "/analysis/sessions/"))
+        return F("%lld", (long long)analysis_of(mine ? caller : subject, "done"));
     if (strcmp(segment, "sessions") == 0)
         return session_of(mine ? caller : subject, mine);
     if (strcmp(segment, "api-keys") == 0)
