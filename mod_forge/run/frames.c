@@ -67,6 +67,7 @@ static const member_t state_members[] = {
     INT(forge_run_state_t, memory_max_kb, 0, INT64_MAX),
     INT(forge_run_state_t, done, 0, INT64_MAX),
     INT(forge_run_state_t, refused, 0, INT64_MAX),
+    BYTES(forge_run_state_t, tools, FORGE_RUN_WHY_MAX),
 };
 
 #define KIND(members, type) \

@@ -41,8 +41,6 @@ static const char hostile[] = "import os, socket, sys\n"
                               "print(os.getuid(), os.getpid(), len(os.environ))\n";
 static const char hostile_says[] = "65534 2 6\n";
 
-static const char control_says[] = "forge\n";
-
 typedef struct check_t {
     forge_runner_t *runner;
     FILE *out;
@@ -105,14 +103,18 @@ static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job
            forge_run_frame_read(FORGE_RUN_RESULT, frame + FORGE_RUN_HEAD, len, result);
 }
 
-/* Whether a program says just that; else `detail` says what happened instead. */
-static bool says(check_t *c, const char *language, const char *code, const char *wanted, char detail[200])
+/* Whether a program says what it should; else `detail` says what happened instead. */
+static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_runner_trial_t *trial, char detail[200])
 {
     char frame[ANSWER_MAX];
     forge_run_result_t r;
-    const forge_run_job_t job = {.language = {language, strlen(language)},
-                                 .code = {code, strlen(code)},
-                                 .limits = {5000, 4000, FORGE_RUN_MEMORY_KB, 64, 2048, FORGE_RUN_FILE_BYTES}};
+    const size_t wanted = strlen(trial->says);
+    const int64_t memory_kb = profile->tool ? profile->most.memory_kb : FORGE_RUN_MEMORY_KB;
+    const forge_run_job_t job = {.language = {profile->name, strlen(profile->name)},
+                                 .code = trial->code,
+                                 .args = trial->args,
+                                 .input = trial->input,
+                                 .limits = {5000, 4000, memory_kb, 64, 4096, FORGE_RUN_FILE_BYTES}};
     snprintf(detail, 200, "%s", "no answer of the launcher");
     if (!try_program(c->runner, &job, frame, &r))
         return false;
@@ -121,23 +123,25 @@ static bool says(check_t *c, const char *language, const char *code, const char 
     for (char *letter = detail; *letter; letter++)
         if (*letter < ' ') /* a line each */
             *letter = ' ';
-    return r.status == FORGE_RUN_OK && r.output.len == strlen(wanted) &&
-           memcmp(r.output.data, wanted, r.output.len) == 0;
+    return r.status == FORGE_RUN_OK && (trial->start ? r.output.len >= wanted : r.output.len == wanted) &&
+           memcmp(r.output.data, trial->says, wanted) == 0;
 }
 
-/* A language that does not work is missing, and no reason to run nothing. */
-static void other_languages(check_t *c)
+/* A language or a tool that does not work is missing, and no reason to run nothing. */
+static void other_profiles(check_t *c)
 {
     char detail[200];
     forge_runner_profile_t *profile;
     for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++) {
-        if (profile->missing || strcmp(profile->name, "python") == 0)
+        if ((profile->missing && !profile->tool) || strcmp(profile->name, "python") == 0)
             continue;
-        bool good = says(c, profile->name, profile->control, control_says, detail);
-        if (!good)
-            profile->missing = "its control program does not work";
+        snprintf(detail, sizeof(detail), "%s", profile->missing ? profile->missing : "");
+        bool good = !profile->missing && says(c, profile, &profile->trial, detail);
+        if (!good && !profile->missing)
+            profile->missing = "it does not do what the self-test asks";
         if (c->out)
-            fprintf(c->out, "%s\tlanguage %s\t%s\n", good ? "ok" : "lacking", profile->name, detail);
+            fprintf(c->out, "%s\t%s %s\t%s\n", good ? "ok" : "lacking", profile->tool ? "tool" : "language",
+                    profile->name, detail);
     }
 }
 
@@ -145,22 +149,24 @@ static void other_languages(check_t *c)
  * refuses them all the same. */
 static bool control(check_t *c, char detail[200])
 {
-    const char *code = forge_runner_profile((forge_run_bytes_t){"python", 6})->control;
-    if (says(c, "python", code, control_says, detail))
+    const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
+    if (says(c, python, &python->trial, detail))
         return true;
     if (!strstr(detail, "max_user_namespaces"))
         return false;
     c->runner->nested_userns = true;
     forge_runner_views(c->runner);
-    return says(c, "python", code, control_says, detail);
+    return says(c, python, &python->trial, detail);
 }
 
 static bool programs(check_t *c)
 {
     char detail[200];
+    const forge_runner_trial_t trial = {.code = {hostile, sizeof(hostile) - 1}, .says = hostile_says};
+    const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
     if (!tell(c, control(c, detail), "control program", detail))
         return false;
-    return tell(c, says(c, "python", hostile, hostile_says, detail), "hostile program", detail);
+    return tell(c, says(c, python, &trial, detail), "hostile program", detail);
 }
 
 static bool layers(check_t *c)
@@ -180,6 +186,6 @@ bool forge_runner_check(forge_runner_t *runner, FILE *out)
     *runner->why = '\0';
     forge_runner_views(runner);
     if (layers(&c) && programs(&c))
-        other_languages(&c);
+        other_profiles(&c);
     return !*runner->why;
 }

@@ -104,6 +104,8 @@ static bool make_ends(launch_t *l)
 /* The word to start is written before anybody reads it: it fits into the pipe. */
 static bool send_go(launch_t *l)
 {
+    char word[sizeof(init_go_t) + INIT_WORDS_MAX];
+    const size_t words = forge_runner_words(l->profile, l->job->args, word + sizeof(init_go_t));
     const forge_run_limits_t *limits = &l->job->limits;
     const uint64_t bytes = (uint64_t)(limits->memory_kb + l->profile->base_kb) * 1024;
     const bool maps = l->profile->fences & FORGE_RUN_MAPS;
@@ -112,16 +114,9 @@ static bool send_go(launch_t *l)
                           .cpu_ms = (uint64_t)limits->cpu_ms,
                           .processes = (uint64_t)limits->processes,
                           .file_bytes = (uint64_t)limits->file_bytes,
-                          .words = l->profile->words.len + l->job->args.len};
-    char word[sizeof(go) + INIT_WORDS_MAX];
-    size_t size = sizeof(go) + go.words;
-    if (size > sizeof(word))
-        return false;
+                          .words = words};
     memcpy(word, &go, sizeof(go));
-    memcpy(word + sizeof(go), l->profile->words.bytes, l->profile->words.len);
-    if (l->job->args.len)
-        memcpy(word + sizeof(go) + l->profile->words.len, l->job->args.data, l->job->args.len);
-    return write(l->control, word, size) == (ssize_t)size;
+    return words && write(l->control, word, sizeof(go) + words) == (ssize_t)(sizeof(go) + words);
 }
 
 /* Ends the run for `status`: forge-init kills everything and still reports. */

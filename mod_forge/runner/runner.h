@@ -25,11 +25,21 @@ typedef struct forge_runner_bytes_t {
     size_t len;
 } forge_runner_bytes_t;
 
-/* One language, made ready at the start. */
+/* What the self-test has a language or a tool run, and what it must say: all of it, or its start. */
+typedef struct forge_runner_trial_t {
+    forge_run_bytes_t code, args, input;
+    const char *says;
+    bool start;
+} forge_runner_trial_t;
+
+/* One language or tool, made ready at the start. */
 typedef struct forge_runner_profile_t {
-    const char *name, *file, *command, *reads, *control;
+    const char *name, *file, *command, *reads;
     int64_t base_kb;
     unsigned fences;
+    bool tool;
+    forge_run_limits_t most; /* of a tool's jobs */
+    forge_runner_trial_t trial;
     forge_runner_bytes_t words, options; /* command and bubblewrap's options, each word ended by a NUL */
     const char *missing;                 /* why it cannot be run, or NULL */
 } forge_runner_profile_t;
@@ -68,8 +78,15 @@ bool forge_runner_filters(forge_runner_t *runner);
 forge_runner_profile_t *forge_runner_profile(forge_run_bytes_t name);
 /* The i-th profile; NULL after the last. */
 forge_runner_profile_t *forge_runner_profile_at(size_t i);
-/* Makes words and options of every language that the runner's options name; the others say why they are missing. */
+/* Makes words and options of every tool and of every language that the runner's options name; the others say why they
+ * are missing. */
 void forge_runner_views(const forge_runner_t *runner);
+
+/* --- words.c: the command line of a run --- */
+
+/* Writes the command of a profile with the arguments of a job, each word ended by a NUL. Its bytes; 0: the arguments
+ * are not what the profile takes, or too long. */
+size_t forge_runner_words(const forge_runner_profile_t *profile, forge_run_bytes_t args, char to[INIT_WORDS_MAX]);
 
 #define FORGE_RUNNER_FOLDER \
     "/sys" /* where a run's writable folder is mounted for bubblewrap: nothing it needs is there */

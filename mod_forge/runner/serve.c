@@ -89,7 +89,7 @@ static void refuse(server_t *s, guest_t *g, forge_run_status_t status, const cha
 
 static void tell_state(server_t *s, guest_t *g)
 {
-    char languages[FORGE_RUN_WHY_MAX] = "";
+    char languages[FORGE_RUN_WHY_MAX] = "", tools[FORGE_RUN_WHY_MAX] = "";
     const forge_runner_profile_t *profile;
     forge_run_state_t state = {.available = !*s->runner->why,
                                .why = {s->runner->why, strlen(s->runner->why)},
@@ -99,11 +99,14 @@ static void tell_state(server_t *s, guest_t *g)
                                .memory_max_kb = s->queue.memory_max_kb,
                                .done = s->done,
                                .refused = s->refused};
-    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++) {
+        char *names = profile->tool ? tools : languages;
         if (!profile->missing)
-            snprintf(languages + strlen(languages), sizeof(languages) - strlen(languages), "%s%s",
-                     *languages ? " " : "", profile->name);
+            snprintf(names + strlen(names), FORGE_RUN_WHY_MAX - strlen(names), "%s%s", *names ? " " : "",
+                     profile->name);
+    }
     state.languages = (forge_run_bytes_t){languages, strlen(languages)};
+    state.tools = (forge_run_bytes_t){tools, strlen(tools)};
     state.running = forge_runner_queue_count(&s->queue, FORGE_RUNNER_RUNNING, &state.memory_kb);
     state.waiting = forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL);
     answer(g, FORGE_RUN_STATE, &state);
@@ -117,13 +120,22 @@ static bool args_good(const forge_run_bytes_t *args)
     return n <= FORGE_RUN_ARGS_COUNT && (!args->len || !args->data[args->len - 1]);
 }
 
-/* A whole job is here: it waits, or is told why not. */
-static bool take_job(server_t *s, size_t i)
+/* A tool's job gets what it asks for and the tool may have. */
+static void lower(forge_run_limits_t *asked, const forge_run_limits_t *most)
 {
-    guest_t *g = &s->guests[i];
-    forge_runner_entry_t *entry = &s->queue.entries[i];
-    if (!forge_run_frame_read(FORGE_RUN_JOB, g->members, g->len, &g->job) || !args_good(&g->job.args))
-        return false;
+    int64_t *const limits[] = {&asked->wall_ms,   &asked->cpu_ms,       &asked->memory_kb,
+                               &asked->processes, &asked->output_bytes, &asked->file_bytes};
+    const int64_t tops[] = {most->wall_ms,   most->cpu_ms,       most->memory_kb,
+                            most->processes, most->output_bytes, most->file_bytes};
+    for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
+        if (*limits[i] > tops[i])
+            *limits[i] = tops[i];
+}
+
+/* Whether a job can be run by its profile; else it is told why not. */
+static bool can_run(server_t *s, guest_t *g)
+{
+    char words[INIT_WORDS_MAX];
     const forge_runner_profile_t *profile = forge_runner_profile(g->job.language);
     if (*s->runner->why || !profile || profile->missing) {
         refuse(s, g, FORGE_RUN_UNAVAILABLE,
@@ -132,6 +144,24 @@ static bool take_job(server_t *s, size_t i)
                                : "there is no such language");
         return false;
     }
+    if (!profile->tool)
+        return true;
+    lower(&g->job.limits, &profile->most);
+    if (!g->job.code.len && forge_runner_words(profile, g->job.args, words))
+        return true;
+    refuse(s, g, FORGE_RUN_SANDBOX_ERROR, "its arguments are not what this program is given");
+    return false;
+}
+
+/* A whole job is here: it waits, or is told why not. */
+static bool take_job(server_t *s, size_t i)
+{
+    guest_t *g = &s->guests[i];
+    forge_runner_entry_t *entry = &s->queue.entries[i];
+    if (!forge_run_frame_read(FORGE_RUN_JOB, g->members, g->len, &g->job) || !args_good(&g->job.args))
+        return false;
+    if (!can_run(s, g))
+        return false;
     entry->account = g->job.account;
     entry->cost_kb = forge_runner_cost_kb(&g->job);
     forge_run_status_t status = forge_runner_queue_arrive(&s->queue, entry);

@@ -53,10 +53,11 @@ static const group_t *group_of(const char *language)
 /* Whether a list of words has the one at `at`. */
 static bool listed(const char *list, const char *at, size_t len)
 {
-    for (; *list; list += strcspn(list, " ")) {
+    for (size_t n; *list; list += n) {
         list += strspn(list, " ");
-        if (strncmp(list, at, len) == 0 && list[len] == ' ')
-            return true;
+        n = strcspn(list, " ");
+        if (n == len && memcmp(list, at, len) == 0)
+            return n > 0;
     }
     return false;
 }

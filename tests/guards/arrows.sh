@@ -33,6 +33,7 @@ families() {
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
         core/mail | core/learning) echo "identity" ;;
+        store/analysis) echo "operations" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;
     esac
@@ -89,6 +90,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
             cmark.h)
                 [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
+            textcat.h)
+                [ "$inside" = core/analysis/language.c ] || wrong "$file includes <$header>: libexttextcat is known to core/analysis/language.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             seccomp.h)

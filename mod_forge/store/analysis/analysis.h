@@ -10,7 +10,56 @@
 
 /* --- sessions.c --- */
 
-/* --- passages.c --- */
+/* --- documents.c: analyses of files, and the passages of what was analysed --- */
+
+#define FORGE_JOB_PDF "pdf" /* the kind of their jobs */
+
+/* Asks for the analysis of a file of the caller's own: a session and its job, in one transaction. Row: the session.
+ * FORGE_E_NOT_FOUND for a file that is not there or somebody else's; FORGE_E_QUOTA_EXCEEDED. */
+forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t file,
+                                        forge_rows_t **rows);
+/* A session of the caller's own, of kind pdf. */
+forge_status_t forge_store_document_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                        forge_rows_t **rows);
+/* Row: png (in base64url), tag (differs when it does). FORGE_E_NOT_FOUND also when there is no picture. */
+forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                              forge_rows_t **rows);
+extern const forge_list_t forge_store_document_pages_list; /* $1 session, $2 account; rows: page, text */
+
+/* What the job asks and writes. Row: id (of the session), file_id, user_id, size. FORGE_E_NOT_FOUND when session or
+ * file are gone. */
+forge_status_t forge_store_document_of_job(forge_db_t *db, apr_pool_t *p, apr_int64_t job, forge_rows_t **rows);
+/* Deletes what an earlier attempt has left. */
+forge_status_t forge_store_passages_clear(forge_db_t *db, apr_pool_t *p, apr_int64_t session);
+typedef struct forge_passages_new_t {
+    const char *language; /* a text search configuration of PostgreSQL's; one that it has not is taken for simple */
+    apr_int64_t before;   /* how many the session has */
+    const char *passages; /* JSON array of {page, body} */
+} forge_passages_new_t;
+forge_status_t forge_store_passages_add(forge_db_t *db, apr_pool_t *p, apr_int64_t session,
+                                        const forge_passages_new_t *in);
+/* Rows: stem, for each of the words (a JSON array) in their order; NULL for stop words of the language. */
+forge_status_t forge_store_stems(forge_db_t *db, apr_pool_t *p, const char *language, const char *words,
+                                 forge_rows_t **rows);
+typedef struct forge_document_done_t {
+    const char *result;    /* JSON object; its page_count becomes the file's pages */
+    const char *thumbnail; /* hexadecimal digits; NULL: none */
+} forge_document_done_t;
+forge_status_t forge_store_document_finish(forge_db_t *db, apr_pool_t *p, apr_int64_t session,
+                                           const forge_document_done_t *done);
+
+/* The latest analysis of the same file that is done and whose result has this recipe. Row, when there is one: id,
+ * passages (how many). */
+forge_status_t forge_store_document_same(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *recipe,
+                                         forge_rows_t **rows);
+typedef struct forge_document_copy_t {
+    apr_int64_t from, to; /* sessions */
+} forge_document_copy_t;
+/* The passages behind a position, at most `most`. */
+forge_status_t forge_store_passages_copy(forge_db_t *db, apr_pool_t *p, const forge_document_copy_t *copy,
+                                         apr_int64_t after, int most);
+/* Result and thumbnail. FORGE_E_NOT_FOUND when one of the two is gone. */
+forge_status_t forge_store_document_copy(forge_db_t *db, apr_pool_t *p, const forge_document_copy_t *copy);
 
 /* --- messages.c --- */
 
