@@ -32,6 +32,7 @@ static const member_t job_members[] = {
     BYTES(forge_run_job_t, input, FORGE_RUN_STDIN_MAX),
     BYTES(forge_run_job_t, args, FORGE_RUN_ARGS_MAX),
     INT(forge_run_job_t, account, 0, INT64_MAX),
+    INT(forge_run_job_t, own_host, 0, 1),
     LIMIT(wall_ms),
     LIMIT(cpu_ms),
     LIMIT(memory_kb),

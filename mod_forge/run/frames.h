@@ -57,6 +57,11 @@ typedef struct forge_run_limits_t {
     { \
         30000, 10000, 512 << 10, 8, FORGE_RUN_OUTPUT_MAX, 1 << 20 \
     }
+/* The most for a clone of a repository and the look at it. The bytes of all files are those of the transfer too. */
+#define FORGE_RUN_CLONE \
+    { \
+        120000, 60000, 512 << 10, 32, FORGE_RUN_OUTPUT_MAX, 256 << 20 \
+    }
 /* The most that each of them may be: a job that asks for more is a bad frame. */
 #define FORGE_RUN_LIMIT_MAX_wall_ms      600000
 #define FORGE_RUN_LIMIT_MAX_cpu_ms       600000
@@ -71,6 +76,7 @@ typedef struct forge_run_job_t {
     forge_run_bytes_t input; /* the standard input */
     forge_run_bytes_t args;  /* each ended by a NUL: forge_run_args */
     int64_t account;         /* who has it run: places are shared out between accounts */
+    int64_t own_host;        /* 1: the host that a tool reaches may have an address that is not public */
     forge_run_limits_t limits;
 } forge_run_job_t;
 

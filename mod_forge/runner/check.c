@@ -3,7 +3,9 @@
  * anything is missing, nothing is run; code never runs with one layer less.
  */
 #include "runner.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -103,6 +105,16 @@ static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job
            forge_run_frame_read(FORGE_RUN_RESULT, frame + FORGE_RUN_HEAD, len, result);
 }
 
+static void describe(const forge_run_result_t *r, char detail[200])
+{
+    snprintf(detail, 200, "%s, says \"%.*s\", %.*s%.*s", forge_run_status_name(r->status), (int)r->output.len,
+             r->output.data, (int)r->why.len, r->why.data, r->status == FORGE_RUN_OK ? 0 : (int)r->errors.len,
+             r->errors.data);
+    for (char *letter = detail; *letter; letter++)
+        if (*letter < ' ') /* a line each */
+            *letter = ' ';
+}
+
 /* Whether a program says what it should; else `detail` says what happened instead. */
 static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_runner_trial_t *trial, char detail[200])
 {
@@ -118,13 +130,57 @@ static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_
     snprintf(detail, 200, "%s", "no answer of the launcher");
     if (!try_program(c->runner, &job, frame, &r))
         return false;
-    snprintf(detail, 200, "%s, says \"%.*s\", %.*s", forge_run_status_name(r.status), (int)r.output.len, r.output.data,
-             (int)r.why.len, r.why.data);
-    for (char *letter = detail; *letter; letter++)
-        if (*letter < ' ') /* a line each */
-            *letter = ' ';
+    describe(&r, detail);
     return r.status == FORGE_RUN_OK && (trial->start ? r.output.len >= wanted : r.output.len == wanted) &&
            memcmp(r.output.data, trial->says, wanted) == 0;
+}
+
+/* Someone who listens on this machine, and where; -1: nobody can. */
+static int listen_here(char port[8])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 8) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        close(fd);
+        return -1;
+    }
+    snprintf(port, 8, "%u", ntohs(at.sin_port));
+    return fd;
+}
+
+/* A process that takes one connection, ends it, and ends well. */
+static pid_t take_one(int listening)
+{
+    pid_t pid = fork();
+    if (!pid)
+        _exit(close(accept(listening, NULL, NULL)) == 0 ? 0 : 1);
+    return pid;
+}
+
+/* Whether a program that may reach one host reaches it: here that is a process of ours. */
+static bool reaches(check_t *c, const forge_runner_profile_t *profile, char detail[200])
+{
+    char frame[ANSWER_MAX], args[64], port[8];
+    forge_run_result_t r = {.status = FORGE_RUN_SANDBOX_ERROR};
+    int listening = listen_here(port);
+    int len = snprintf(args, sizeof(args), "127.0.0.1%c%s%cself/test%c1%c", 0, port, 0, 0, 0) + 1;
+    const forge_run_job_t job = {.language = {profile->name, strlen(profile->name)},
+                                 .args = {args, (size_t)len},
+                                 .own_host = 1,
+                                 .limits = {5000, 4000, profile->most.memory_kb, 32, 4096, FORGE_RUN_FILE_BYTES}};
+    int status = -1;
+    pid_t taker = listening >= 0 ? take_one(listening) : -1;
+    snprintf(detail, 200, "%s", "no answer of the launcher");
+    if (taker > 0 && try_program(c->runner, &job, frame, &r))
+        describe(&r, detail);
+    close(listening);
+    if (taker > 0) {
+        kill(taker, SIGKILL);
+        waitpid(taker, &status, 0);
+    }
+    return taker > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /* A language or a tool that does not work is missing, and no reason to run nothing. */
@@ -136,7 +192,9 @@ static void other_profiles(check_t *c)
         if ((profile->missing && !profile->tool) || strcmp(profile->name, "python") == 0)
             continue;
         snprintf(detail, sizeof(detail), "%s", profile->missing ? profile->missing : "");
-        bool good = !profile->missing && says(c, profile, &profile->trial, detail);
+        bool good =
+            !profile->missing && (profile->fences & FORGE_RUN_REACHES ? reaches(c, profile, detail)
+                                                                      : says(c, profile, &profile->trial, detail));
         if (!good && !profile->missing)
             profile->missing = "it does not do what the self-test asks";
         if (c->out)

@@ -182,7 +182,9 @@ static void supervise(pid_t pid)
 int main(void)
 {
     prctl(PR_SET_DUMPABLE, 0);
+    const init_report_t ready = {.what = INIT_READY};
     read_filter();
+    report(&ready);
     read_go();
     pid_t pid = fork();
     if (pid < 0)

@@ -31,7 +31,8 @@ typedef struct init_go_t {
 } init_go_t;
 
 enum {
-    INIT_STARTED = 1,
+    INIT_READY = 1, /* everything is built; it waits for the word to start */
+    INIT_STARTED,
     INIT_FAILED, /* status is the errno, stage says at what */
     INIT_ENDED   /* status is that of waitpid; nothing is left inside but forge-init */
 };

@@ -29,7 +29,10 @@
 #define LOOK_MS   20                     /* between two looks at a tree */
 #define CANCELLED FORGE_RUN_STATUS_COUNT /* nobody is there to be answered */
 
-enum { IN, OUT, ERR, STATUS, CLIENT, GONE, WATCHED };
+#define FOLDER_FILES 1024
+#define CLONE_FILES  24576 /* of a repository */
+
+enum { IN, OUT, ERR, STATUS, CLIENT, BROKER, GONE, WATCHED };
 
 /* What came on one output. */
 typedef struct stream_t {
@@ -50,6 +53,7 @@ typedef struct launch_t {
     stream_t output, errors;
     forge_runner_end_t end;
     init_report_t report;
+    forge_runner_broker_t broker;
     int64_t deadline, tree_kb;
     const char *why;
 } launch_t;
@@ -90,13 +94,18 @@ static int make_file(const char *bytes, size_t len)
 
 static bool make_ends(launch_t *l)
 {
-    const forge_runner_bytes_t *filter = &l->runner->filters[l->profile->fences & FORGE_RUN_FORKS ? 1 : 0];
+    const unsigned fences = l->profile->fences;
+    const forge_runner_bytes_t *filter = &l->runner->filters[fences & FORGE_RUN_REACHES ? 2
+                                                             : fences & FORGE_RUN_FORKS ? 1
+                                                                                        : 0];
+    const forge_run_bytes_t code =
+        l->profile->carries ? (forge_run_bytes_t){l->profile->carried.bytes, l->profile->carried.len} : l->job->code;
     return make_pipe(&l->inside[0], &l->in, &l->in) && make_pipe(&l->out, &l->inside[1], &l->out) &&
            make_pipe(&l->err, &l->inside[2], &l->err) &&
            make_pipe(&l->inside[INIT_CONTROL], &l->control, &l->control) &&
            make_pipe(&l->status, &l->inside[INIT_STATUS], &l->status) &&
            (l->inside[INIT_OPTIONS] = make_file(l->profile->options.bytes, l->profile->options.len)) >= 0 &&
-           (l->inside[INIT_CODE] = make_file(l->job->code.data, l->job->code.len)) >= 0 &&
+           (l->inside[INIT_CODE] = make_file(code.data, code.len)) >= 0 &&
            (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0 &&
            (l->inside[INIT_SELF] = make_file(l->runner->init.bytes, l->runner->init.len)) >= 0;
 }
@@ -129,15 +138,47 @@ static void end_run(launch_t *l, int status)
     l->deadline = forge_runner_now_ms() + REPORT_MS;
 }
 
+/* Who reaches a host starts when the way there is open. */
+static bool open_way(launch_t *l)
+{
+    const forge_run_job_t *job = l->job;
+    const forge_runner_way_t way = {.host = forge_runner_argument(job->args, 1),
+                                    .port = forge_runner_argument(job->args, 2),
+                                    .own = job->own_host,
+                                    .bytes_max = job->limits.file_bytes};
+    return way.host && way.port && forge_runner_broker_start(&way, &l->broker);
+}
+
+/* What the broker says: the way is open, or there is none. */
+static void hear_broker(launch_t *l)
+{
+    static char why[FORGE_RUNNER_BROKER_WORD];
+    switch (forge_runner_broker_hear(&l->broker, why)) {
+    case FORGE_RUNNER_BROKER_READY:
+        if (!send_go(l))
+            end_run(l, FORGE_RUN_SANDBOX_ERROR);
+        return;
+    case FORGE_RUNNER_BROKER_FULL:
+        l->output.over = true;
+        end_run(l, FORGE_RUN_OUTPUT_LIMIT);
+        return;
+    default:
+        l->why = why;
+        end_run(l, FORGE_RUN_UNAVAILABLE);
+    }
+}
+
 static bool start(launch_t *l)
 {
     static char why[128];
     forge_runner_nest_t nest = {.runner = l->runner,
                                 .file_bytes = l->job->limits.file_bytes,
+                                .files = l->profile->fences & FORGE_RUN_REACHES ? CLONE_FILES : FOLDER_FILES,
                                 .cpu = l->cpu,
                                 .execs = l->profile->fences & FORGE_RUN_EXECS};
     l->why = "no pipes";
-    if (!make_ends(l) || !send_go(l))
+    const bool reaches = l->profile->fences & FORGE_RUN_REACHES;
+    if (reaches ? !open_way(l) || !make_ends(l) : !make_ends(l) || !send_go(l))
         return false;
     memcpy(nest.fds, l->inside, sizeof(nest.fds));
     l->pid = forge_runner_nest(&nest, &l->pidfd);
@@ -203,7 +244,10 @@ static void hear(launch_t *l)
     init_report_t said;
     ssize_t n;
     while ((n = read(l->status, &said, sizeof(said))) == sizeof(said)) {
-        if (said.what == INIT_STARTED) {
+        if (said.what == INIT_READY) {
+            if (l->broker.pid > 0)
+                forge_runner_broker_enter(&l->broker, l->pid);
+        } else if (said.what == INIT_STARTED) {
             l->end.started = true;
             if (l->end.killed < 0)
                 l->deadline = forge_runner_now_ms() + l->job->limits.wall_ms;
@@ -229,7 +273,10 @@ static bool out_of_time(launch_t *l)
 {
     if (l->end.killed < 0 && l->end.started)
         end_run(l, FORGE_RUN_TIMEOUT);
-    else if (l->end.killed < 0) {
+    else if (l->end.killed < 0 && l->broker.pid > 0) {
+        l->why = "the host's name was not resolved in time";
+        end_run(l, FORGE_RUN_UNAVAILABLE);
+    } else if (l->end.killed < 0) {
         l->why = "the sandbox was not built in time";
         end_run(l, FORGE_RUN_SANDBOX_ERROR);
     } else {
@@ -268,6 +315,8 @@ static void take_events(launch_t *l, const struct pollfd on[WATCHED])
     drain(l, &l->err, &l->errors);
     if (on[STATUS].revents)
         hear(l);
+    if (on[BROKER].revents)
+        hear_broker(l);
     if (on[CLIENT].revents & (POLLRDHUP | POLLHUP | POLLERR))
         end_run(l, CANCELLED);
 }
@@ -282,6 +331,7 @@ static void attend(launch_t *l)
             [ERR] = {l->err, POLLIN, 0},
             [STATUS] = {l->status, POLLIN, 0},
             [CLIENT] = {l->end.killed == CANCELLED ? -1 : l->client, POLLRDHUP, 0},
+            [BROKER] = {l->broker.channel, POLLIN, 0},
             [GONE] = {l->pidfd, POLLIN, 0},
         };
         int n = poll(on, WATCHED, nap_ms(l));
@@ -324,8 +374,6 @@ static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_
         snprintf(why, FORGE_RUN_WHY_MAX, "%s", l->why);
     result->why = (forge_run_bytes_t){why, strlen(why)};
     forge_runner_say("FG1001 a run failed in the sandbox: %s", why);
-    if (!l->end.started)
-        result->errors.len = 0;
 }
 
 static void answer(launch_t *l, int64_t waited_ms)
@@ -352,6 +400,10 @@ static void answer(launch_t *l, int64_t waited_ms)
     l->end.ended |= failed;
     if (result.status == FORGE_RUN_SANDBOX_ERROR)
         explain(l, &result, why);
+    else if (result.status == FORGE_RUN_UNAVAILABLE)
+        result.why = (forge_run_bytes_t){l->why, strlen(l->why)};
+    if (!l->end.started)
+        result.errors.len = 0; /* the sandbox's, not the program's */
     size_t size = forge_run_frame_size(FORGE_RUN_RESULT, &result);
     char *frame = size ? malloc(size) : NULL;
     if (!frame)
@@ -395,6 +447,7 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
                   .control = -1,
                   .status = -1,
                   .pidfd = -1,
+                  .broker = {0, -1},
                   .output = {.max = (size_t)job->limits.output_bytes},
                   .errors = {.max = (size_t)job->limits.output_bytes},
                   .end = {.killed = -1}};
@@ -404,6 +457,7 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
     alarm((unsigned)(job->limits.wall_ms / 1000) + FOREVER_S);
     if (start(&l))
         attend(&l);
+    forge_runner_broker_stop(&l.broker);
     drain(&l, &l.out, &l.output);
     drain(&l, &l.err, &l.errors);
     if (l.end.killed != CANCELLED)

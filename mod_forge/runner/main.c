@@ -172,23 +172,37 @@ static bool stay_with(pid_t parent)
     return getppid() == parent;
 }
 
-/* forge-init lies beside this program. It is read before root is dropped. */
-static void read_init(forge_runner_t *r)
+static forge_runner_bytes_t contents(const char *path)
+{
+    struct stat st;
+    forge_runner_bytes_t all = {NULL, 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= INIT_SELF_MAX &&
+        (all.bytes = malloc((size_t)st.st_size + 1)) && read(fd, all.bytes, (size_t)st.st_size) == st.st_size)
+        all.len = (size_t)st.st_size;
+    if (fd >= 0)
+        close(fd);
+    return all;
+}
+
+/* forge-init lies beside this program, and what tools carry beside forge-init. All is read before root is dropped. */
+static void read_programs(forge_runner_t *r)
 {
     static char beside[PATH_MAX];
-    struct stat st;
+    char path[PATH_MAX];
+    forge_runner_profile_t *profile;
     ssize_t len = r->options.init ? 0 : readlink("/proc/self/exe", beside, sizeof(beside) - sizeof("forge-init"));
     if (len > 0) {
         strcpy(strrchr(beside, '/') + 1, "forge-init");
         r->options.init = beside;
     }
-    int fd = open(r->options.init, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > INIT_SELF_MAX)
-        return;
-    r->init.bytes = malloc((size_t)st.st_size);
-    if (r->init.bytes && read(fd, r->init.bytes, (size_t)st.st_size) == st.st_size)
-        r->init.len = (size_t)st.st_size;
-    close(fd);
+    r->init = contents(r->options.init);
+    const char *end = strrchr(r->options.init, '/');
+    const int folder = end ? (int)(end - r->options.init) + 1 : 0;
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
+        if (profile->carries &&
+            snprintf(path, sizeof(path), "%.*s%s", folder, r->options.init, profile->carries) < (int)sizeof(path))
+            profile->carried = contents(path);
 }
 
 static int serve(forge_runner_t *r, pid_t parent)
@@ -223,7 +237,7 @@ int main(int argc, char **argv)
         return usage(wrong);
     choose_places(&r);
     choose_memory(&r.options);
-    read_init(&r);
+    read_programs(&r);
     be_a_small_group();
     if (!r.options.check)
         return serve(&r, parent);

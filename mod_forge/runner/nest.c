@@ -16,8 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FOLDER_FILES 1024
-
 static void must(bool good, const char *what)
 {
     if (good)
@@ -50,7 +48,7 @@ static void mount_folder(const forge_runner_nest_t *nest)
 {
     char options[96];
     unsigned long flags = MS_NOSUID | MS_NODEV | (nest->execs ? 0 : MS_NOEXEC);
-    snprintf(options, sizeof(options), "size=%lld,nr_inodes=%d,mode=0700", (long long)nest->file_bytes, FOLDER_FILES);
+    snprintf(options, sizeof(options), "size=%lld,nr_inodes=%d,mode=0700", (long long)nest->file_bytes, nest->files);
     must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "mounts cannot be made private");
     must(mount("tmpfs", FORGE_RUNNER_FOLDER, "tmpfs", flags, options) == 0, "tmpfs");
 }

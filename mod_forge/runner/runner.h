@@ -7,7 +7,9 @@
 
 #include "init.h"
 #include "run/frames.h"
+#include <netdb.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define FORGE_RUNNER_RUNS_MAX    256
@@ -15,9 +17,10 @@
 
 /* How a language is fenced: the flags of profiles.def. */
 enum {
-    FORGE_RUN_FORKS = 1 << 0, /* it may start processes (a compiler does) */
-    FORGE_RUN_EXECS = 1 << 1, /* what it writes may be executed */
-    FORGE_RUN_MAPS = 1 << 2   /* it reserves more address space than it uses: its data is limited instead */
+    FORGE_RUN_FORKS = 1 << 0,   /* it may start processes (a compiler does) */
+    FORGE_RUN_EXECS = 1 << 1,   /* what it writes may be executed */
+    FORGE_RUN_REACHES = 1 << 3, /* it reaches one host, which is its first argument, at the port which is the second */
+    FORGE_RUN_MAPS = 1 << 2     /* it reserves more address space than it uses: its data is limited instead */
 };
 
 typedef struct forge_runner_bytes_t {
@@ -38,7 +41,9 @@ typedef struct forge_runner_profile_t {
     int64_t base_kb;
     unsigned fences;
     bool tool;
-    forge_run_limits_t most; /* of a tool's jobs */
+    forge_run_limits_t most;      /* of a tool's jobs */
+    const char *carries;          /* a program that lies beside forge-init, in place of the code; NULL: none */
+    forge_runner_bytes_t carried; /* it, read at the start */
     forge_runner_trial_t trial;
     forge_runner_bytes_t words, options; /* command and bubblewrap's options, each word ended by a NUL */
     const char *missing;                 /* why it cannot be run, or NULL */
@@ -53,7 +58,7 @@ typedef struct forge_runner_options_t {
 typedef struct forge_runner_t {
     forge_runner_options_t options;
     forge_runner_bytes_t init;       /* forge-init, read at the start: its path means nothing to the user of the runs */
-    forge_runner_bytes_t filters[2]; /* without and with fork */
+    forge_runner_bytes_t filters[3]; /* plain; with fork; with fork and the network */
     int cpus[FORGE_RUNNER_RUNS_MAX]; /* one for each place; -1: any */
     char why[FORGE_RUN_WHY_MAX];     /* what is missing; empty: code may be run */
     bool nested_userns;              /* bubblewrap cannot forbid them here; the filter still does */
@@ -87,6 +92,8 @@ void forge_runner_views(const forge_runner_t *runner);
 /* Writes the command of a profile with the arguments of a job, each word ended by a NUL. Its bytes; 0: the arguments
  * are not what the profile takes, or too long. */
 size_t forge_runner_words(const forge_runner_profile_t *profile, forge_run_bytes_t args, char to[INIT_WORDS_MAX]);
+/* The i-th argument, counted from 1, as a text; NULL when there are fewer. */
+const char *forge_runner_argument(forge_run_bytes_t args, int i);
 
 #define FORGE_RUNNER_FOLDER \
     "/sys" /* where a run's writable folder is mounted for bubblewrap: nothing it needs is there */
@@ -97,6 +104,7 @@ typedef struct forge_runner_nest_t {
     const forge_runner_t *runner;
     int fds[INIT_FDS];  /* by the numbers of init.h */
     int64_t file_bytes; /* of the writable folder */
+    int files;          /* in it */
     int cpu;            /* -1: any */
     bool execs;
 } forge_runner_nest_t;
@@ -104,6 +112,57 @@ typedef struct forge_runner_nest_t {
 /* Starts bubblewrap as the first process of namespaces of its own, so that one SIGKILL ends everything inside, however
  * far it has come. Its pid, and a descriptor of it in *pidfd; -1 with errno. */
 pid_t forge_runner_nest(const forge_runner_nest_t *nest, int *pidfd);
+
+/* --- address.c --- */
+
+/* Whether an address is surely one of the open internet. */
+bool forge_runner_address_public(const struct sockaddr *at);
+
+/* --- enter.c --- */
+
+/* A socket that listens at 127.0.0.1 and `port` inside the sandbox whose bubblewrap that is; -1: it cannot be had. */
+int forge_runner_listen_inside(pid_t bubblewrap, uint16_t port);
+
+/* --- join.c --- */
+
+#define FORGE_RUNNER_ADDRESSES 8
+
+typedef struct forge_runner_host_t {
+    struct sockaddr_storage addresses[FORGE_RUNNER_ADDRESSES];
+    socklen_t lengths[FORGE_RUNNER_ADDRESSES];
+    size_t count;
+} forge_runner_host_t;
+
+/* Joins every connection that comes to `listening` to that host, until more than bytes_max were carried, both ways
+ * together. */
+void forge_runner_join(int listening, const forge_runner_host_t *host, int64_t bytes_max);
+
+/* --- broker.c: the way from a run to one host --- */
+
+typedef struct forge_runner_way_t {
+    const char *host, *port;
+    bool own; /* it may have an address that is not public */
+    int64_t bytes_max;
+} forge_runner_way_t;
+
+typedef struct forge_runner_broker_t {
+    pid_t pid;   /* 0: none */
+    int channel; /* -1: none; can be read when it has said something */
+} forge_runner_broker_t;
+
+typedef enum forge_runner_broker_said_t {
+    FORGE_RUNNER_BROKER_READY = 1, /* the program may start */
+    FORGE_RUNNER_BROKER_REFUSED,   /* there is no way to that host */
+    FORGE_RUNNER_BROKER_FULL       /* more bytes came than may */
+} forge_runner_broker_said_t;
+#define FORGE_RUNNER_BROKER_WORD 128 /* bytes of what it says */
+
+/* Starts a process that resolves the host and waits for the sandbox. It ends with its parent. */
+bool forge_runner_broker_start(const forge_runner_way_t *way, forge_runner_broker_t *broker);
+/* The sandbox is built: the broker enters it. */
+void forge_runner_broker_enter(const forge_runner_broker_t *broker, pid_t bubblewrap);
+forge_runner_broker_said_t forge_runner_broker_hear(forge_runner_broker_t *broker, char why[FORGE_RUNNER_BROKER_WORD]);
+void forge_runner_broker_stop(forge_runner_broker_t *broker);
 
 /* --- tree.c --- */
 

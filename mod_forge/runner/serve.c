@@ -121,7 +121,7 @@ static bool args_good(const forge_run_bytes_t *args)
 }
 
 /* A tool's job gets what it asks for and the tool may have. */
-static void lower(forge_run_limits_t *asked, const forge_run_limits_t *most)
+static void cap(forge_run_limits_t *asked, const forge_run_limits_t *most)
 {
     int64_t *const limits[] = {&asked->wall_ms,   &asked->cpu_ms,       &asked->memory_kb,
                                &asked->processes, &asked->output_bytes, &asked->file_bytes};
@@ -146,7 +146,7 @@ static bool can_run(server_t *s, guest_t *g)
     }
     if (!profile->tool)
         return true;
-    lower(&g->job.limits, &profile->most);
+    cap(&g->job.limits, &profile->most);
     if (!g->job.code.len && forge_runner_words(profile, g->job.args, words))
         return true;
     refuse(s, g, FORGE_RUN_SANDBOX_ERROR, "its arguments are not what this program is given");

@@ -43,9 +43,9 @@ static forge_runner_profile_t profiles[] = {
      .missing = "it was not asked for"},
 #include "run/profiles.def"
 #undef FORGE_RUN_PROFILE
-#define FORGE_RUN_TOOL(name_, command_, most_, fences_, reads_, args_, file_, says_) \
+#define FORGE_RUN_TOOL(name_, command_, most_, fences_, reads_, carries_, args_, file_, says_) \
     {.name = #name_, \
-     .file = "none", \
+     .carries = carries_, \
      .command = command_, \
      .reads = reads_, \
      .fences = fences_, \
@@ -150,7 +150,7 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
         "--bind",     FORGE_RUNNER_FOLDER, "/w",        NULL};
     char at[PATH_MAX], code[8], self[8];
     forge_runner_bytes_t *to = &profile->options;
-    snprintf(at, sizeof(at), "/p/%s", profile->file);
+    snprintf(at, sizeof(at), "/p/%s", profile->carries ? profile->carries : profile->tool ? "none" : profile->file);
     snprintf(code, sizeof(code), "%d", INIT_CODE);
     snprintf(self, sizeof(self), "%d", INIT_SELF);
     add_all(to, alone);
@@ -161,8 +161,9 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
     const char *base = strrchr(program, '/') + 1;
     split(profile->reads, base, to, bind_read_only);
     add_all(to, nodes);
-    add_all(to, (const char *const[]){"--perms", "0111", "--ro-bind-data", self, "/i", "--perms", "0444",
-                                      "--ro-bind-data", code, at, "--remount-ro", "/", "--chdir", "/w", NULL});
+    add_all(to, (const char *const[]){"--perms", "0111", "--ro-bind-data", self, "/i", "--perms",
+                                      profile->carries ? "0555" : "0444", "--ro-bind-data", code, at, "--remount-ro",
+                                      "/", "--chdir", "/w", NULL});
 }
 
 /* The first word of the command becomes the real path of the program: /usr/bin/python3 is a link, and inside there is
@@ -174,6 +175,8 @@ static const char *make_ready(const forge_runner_t *runner, forge_runner_profile
     snprintf(first, sizeof(first), "%.*s", (int)len, profile->command);
     if (!realpath(first, program) || access(program, X_OK) != 0)
         return "its program is not installed";
+    if (profile->carries && !profile->carried.len)
+        return "the program that goes with it is not beside forge-init";
     free(profile->words.bytes);
     free(profile->options.bytes);
     profile->words = profile->options = (forge_runner_bytes_t){NULL, 0};

@@ -4,10 +4,14 @@
  * second word.
  */
 #include "runner.h"
+#include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_DIGITS   5
-#define LANGUAGES_CHARS 31
+#define NUMBER_DIGITS    5
+#define LANGUAGES_CHARS  31
+#define HOST_CHARS       253
+#define REPOSITORY_CHARS 255
+#define REFERENCE_CHARS  200
 
 typedef struct line_t {
     char *to;
@@ -27,8 +31,7 @@ static void put(line_t *line, const char *bytes, size_t n)
     line->len += n;
 }
 
-/* The i-th argument, counted from 1, as a text; NULL when there are fewer. */
-static const char *argument(forge_run_bytes_t args, int i)
+const char *forge_runner_argument(forge_run_bytes_t args, int i)
 {
     const char *at = args.data, *end = at + args.len;
     while (i > 1 && at < end) {
@@ -51,9 +54,54 @@ static bool is_languages(const char *text)
     return len && len <= LANGUAGES_CHARS && !text[len] && *text != '_' && *text != '+';
 }
 
+static bool is_port(const char *text)
+{
+    return is_number(text) && atoi(text) <= UINT16_MAX;
+}
+
+static bool alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Only letters, digits and `others`, with a letter or a digit in front; no "..". */
+static bool is_plain(const char *text, const char *others, size_t max)
+{
+    size_t len = 0;
+    while (text[len] && (alphanumeric(text[len]) || strchr(others, text[len])))
+        len++;
+    return len && len <= max && !text[len] && alphanumeric(*text) && !strstr(text, "..");
+}
+
+/* "owner/name" or more: no part is empty, "." or like an option. */
+static bool is_repository(const char *text)
+{
+    return is_plain(text, "._-/", REPOSITORY_CHARS) && !strstr(text, "//") && !strstr(text, "/./") &&
+           !strstr(text, "/-") && text[strlen(text) - 1] != '/';
+}
+
+/* A branch or a tag; empty: that of the repository. */
+static bool is_reference(const char *text)
+{
+    return !*text || (is_plain(text, "._-/+", REFERENCE_CHARS) && !strstr(text, "//"));
+}
+
 static bool fits(char kind, const char *text)
 {
-    return kind == 'n' ? is_number(text) : kind == 'l' && is_languages(text);
+    switch (kind) {
+    case 'n':
+        return is_number(text);
+    case 'l':
+        return is_languages(text);
+    case 'h':
+        return is_plain(text, ".-", HOST_CHARS);
+    case 'p':
+        return is_port(text);
+    case 'r':
+        return is_repository(text);
+    default:
+        return kind == 'b' && is_reference(text);
+    }
 }
 
 /* A word of a tool's command with its places filled. False: an argument is missing or of another kind. */
@@ -64,7 +112,7 @@ static bool fill(line_t *line, const char *word, forge_run_bytes_t args, int *us
             put(line, word, 1);
         else {
             const int which = word[1] - '0';
-            const char *text = argument(args, which);
+            const char *text = forge_runner_argument(args, which);
             if (!text || !fits(word[2], text))
                 return false;
             put(line, text, strlen(text));
@@ -83,7 +131,7 @@ size_t forge_runner_words(const forge_runner_profile_t *profile, forge_run_bytes
     for (const char *word = profile->words.bytes; profile->tool && word < end; word += strlen(word) + 1)
         if (!fill(&line, word, args, &used))
             return 0;
-    if (profile->tool && argument(args, used + 1))
+    if (profile->tool && forge_runner_argument(args, used + 1))
         return 0;
     if (!profile->tool) {
         put(&line, profile->words.bytes, profile->words.len);

@@ -70,8 +70,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         fi
         [ "$place" = "$folder" ] || [ "$place" = "$room" ] || { [ "$other" = "$room" ] && shared_by_all "$place"; } && continue
         case "$header" in
-            run/frames.h | run/profiles.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
-            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h and run/profiles.def alone" ;;
+            run/frames.h | run/profiles.def | run/tools.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
+            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h, run/profiles.def and run/tools.def alone" ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
             *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac

@@ -11,8 +11,8 @@
 #define SOMEHOW      (ON(OK) | ON(RUNTIME_ERROR) | ON(TIMEOUT) | ON(MEMORY_LIMIT) | ON(OUTPUT_LIMIT))
 #define BROKEN       (ON(OK) | ON(RUNTIME_ERROR))
 #define TOO_MUCH     (ON(TIMEOUT) | ON(MEMORY_LIMIT) | ON(OUTPUT_LIMIT))
-#define UNPACKED_MAX (128 << 20)
-#define CPU_MS       1000 /* less than a tool may have, so that the tests end */
+#define UNPACKED_MAX (64 << 20)
+#define CPU_MS       500 /* less than a tool may have, so that the tests end */
 
 /* --- documents --- */
 
