@@ -116,6 +116,7 @@ typedef struct forge_exec_places_t {
 } forge_exec_places_t;
 const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c); /* ForgeExecConcurrency auto 1000 10 */
 
+const char *forge_config_ocr(const forge_config_t *c); /* ForgeOCR: "deu+eng"; NULL when Off */
 int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..16) */
 
 /* --- getters: database and logs --- */

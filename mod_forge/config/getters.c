@@ -242,6 +242,12 @@ const forge_exec_limits_t *forge_config_exec_limits(const forge_config_t *c)
     return POINTER(c, exec_limits);
 }
 
+const char *forge_config_ocr(const forge_config_t *c)
+{
+    const char *languages = POINTER(c, ocr);
+    return *languages ? languages : NULL;
+}
+
 int forge_config_job_workers(const forge_config_t *c)
 {
     return (int)NUMBER(c, job_workers);

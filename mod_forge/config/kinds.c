@@ -368,6 +368,18 @@ static const char *read_sandbox(const forge_setting_t *s)
     return NULL;
 }
 
+/* Stores Off as empty text, and On as the language that tesseract always has. The words go to its command line. */
+static const char *read_ocr(const forge_setting_t *s)
+{
+    const char *word = s->words[0];
+    const apr_size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz_+");
+    int flag = forge_config_parse_choice(word, "Off|On");
+    if (flag < 0 && (len < 3 || len > 31 || word[len] || *word == '_' || *word == '+'))
+        return refuse(s, word, "On, Off, or languages of tesseract such as deu+eng");
+    put_text(s, flag == 0 ? "" : flag == 1 ? "eng" : word);
+    return NULL;
+}
+
 /* Stores the languages as a set of bits. */
 static const char *read_languages(const forge_setting_t *s)
 {
@@ -455,6 +467,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
+    [FORGE_KIND_OCR] = {read_ocr, false, 1, 1, "On|Off|languages", NULL},
     [FORGE_KIND_SANDBOX] = {read_sandbox, false, 1, 1, "On|Off|/path", NULL},
     [FORGE_KIND_LANGUAGES] = {read_languages, true, 1, 3, "language ...", NULL},
     [FORGE_KIND_EXEC_LIMITS] = {read_exec_limits, false, 1, 6, "name=value ...", NULL},

@@ -68,6 +68,7 @@ struct forge_config_t {
     const forge_exec_limits_t *exec_limits;
     const forge_exec_places_t *exec_places;
     apr_int64_t job_workers;
+    const char *ocr; /* "" is Off, else languages */
 
     apr_int64_t cookie;
     const char *login_page;
@@ -114,6 +115,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_QUOTA,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
+    FORGE_KIND_OCR,
     FORGE_KIND_SANDBOX,
     FORGE_KIND_LANGUAGES,
     FORGE_KIND_EXEC_LIMITS,

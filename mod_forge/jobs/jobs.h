@@ -54,6 +54,7 @@ struct forge_job_with_t {
     forge_live_t *live;               /* where outcomes are counted */
     const char *runner;               /* the socket of forge-runner; NULL: no program is run here */
     forge_run_limits_t limits;        /* what one run may use (ForgeExecLimits) */
+    const char *ocr;                  /* ForgeOCR: languages of scanned pages, as "deu+eng"; NULL: they are not read */
     const struct forge_mail_job_t *mail;
     void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
     void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
@@ -102,6 +103,18 @@ apr_interval_time_t forge_job_delay(apr_interval_time_t first, apr_interval_time
 forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const forge_run_job_t *what,
                                       forge_run_result_t *result, forge_job_end_t *end);
 
+/* --- pdf.c: reads a file in the sandbox --- */
+
+/* Its session is the one that refers to the job. Ends for good with pdf_encrypted, pdf_broken, pdf_empty, pdf_scanned,
+ * too_complex, quota_exceeded. */
+forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
+/* --- rejudge.c --- */
+
+/* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
+#define FORGE_JOB_KIND_REJUDGE "rejudge"
+forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
 /* --- mail.c: sends the mails in the outbox --- */
 
 typedef enum forge_mail_event_t {
@@ -116,6 +129,8 @@ typedef struct forge_mail_job_t {
     const char *public_url;           /* the sender; mails of other senders are not touched */
     const forge_mail_t *mail;         /* how it is sent */
     bool (*stop)(const void *unused); /* called several times a second; true: put back unsent mails */
+    forge_job_t *queued; /* the job of the queue in whose turn this is done, with the same effect when it is cancelled;
+                            NULL: none */
     void (*tell)(void *baton, forge_mail_event_t event, const char *text);
     void *baton; /* of tell */
 } forge_mail_job_t;
@@ -123,5 +138,8 @@ typedef struct forge_mail_job_t {
  * cannot be sent is due again after 30 s, 1 min … 1 h. *more: more mails may be due. Mails of a job that dies are due
  * again after 15 minutes. */
 forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more);
+/* Kind "mail", whose key is the sender: batches of with->mail until none is due. */
+#define FORGE_JOB_KIND_MAIL "mail"
+forge_job_outcome_t forge_job_mails(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
 #endif

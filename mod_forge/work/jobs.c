@@ -15,11 +15,10 @@ APLOG_USE_MODULE(forge);
 
 #define TICK        apr_time_from_msec(100) /* how soon a notification is answered */
 #define COUNT_EVERY apr_time_from_sec(5)
-#define WORKER_NAME 64
 
 typedef struct desk_t {
     const forge_server_t *server; /* the first of its database: jobs are done as it is configured */
-    char name[WORKER_NAME];
+    char name[FORGE_WORKER_NAME];
 } desk_t;
 
 static bool stopped(const void *unused)
@@ -59,6 +58,7 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
                                          .processes = most->processes,
                                          .output_bytes = most->output,
                                          .file_bytes = most->files},
+                              .ocr = forge_config_ocr(server->config),
                               .claimed = claimed,
                               .log = said,
                               .baton = server};
@@ -66,7 +66,7 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
 
 const char *forge_work_job_name(char *name, apr_size_t size)
 {
-    char host[WORKER_NAME];
+    char host[FORGE_WORKER_NAME];
     if (gethostname(host, sizeof(host)) != 0)
         apr_cpystrn(host, "?", sizeof(host));
     host[sizeof(host) - 1] = '\0';

@@ -35,6 +35,7 @@ int forge_work_events_register(apr_pool_t *pconf, struct server_rec *s);
 int forge_work_jobs_register(apr_pool_t *pconf, struct server_rec *s);
 /* What the jobs of this server may use. */
 struct forge_job_with_t forge_work_job_with(forge_server_t *server);
+#define FORGE_WORKER_NAME 64 /* bytes */
 /* The name by which workers of this process are known: "host:pid". */
 const char *forge_work_job_name(char *name, apr_size_t size);
 

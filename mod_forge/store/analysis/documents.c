@@ -2,10 +2,12 @@
  * Analyses of documents: asked for, worked on, read page by page. What is read page by page stands in the passages, so
  * that a text is kept once.
  */
-#include "analysis_private.h"
+#include "analysis.h"
+#include "store/engine/store_private.h"
 #include "store/operations/operations.h"
 
 #include <apr_strings.h>
+#include <string.h>
 
 /* clang-format off */
 
@@ -16,14 +18,8 @@ static const forge_stmt_t own_file = {
 /* $1 account, $2 file, $3 job. */
 static const forge_stmt_t document_add = {
     "document_add",
-    "WITH s AS (INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id)"
-    " VALUES ($1::bigint, 'pdf', $2::bigint, $3::bigint) RETURNING *)"
-    " SELECT " FORGE_ANALYSIS_SHOWN " FROM s JOIN forge.jobs j ON j.id = s.job_id"};
-
-static const forge_stmt_t document_get = {
-    "document_get",
-    "SELECT " FORGE_ANALYSIS_SHOWN " FROM " FORGE_ANALYSIS_FROM
-    " WHERE s.id = $1::bigint AND s.user_id = $2::bigint AND s.kind = 'pdf'"};
+    "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id)"
+    " VALUES ($1::bigint, 'pdf', $2::bigint, $3::bigint) RETURNING id"};
 
 /* --- for the job --- */
 
@@ -31,6 +27,12 @@ static const forge_stmt_t document_of_job = {
     "document_of_job",
     "SELECT s.id, s.file_id, s.user_id, f.size FROM forge.analysis_sessions s JOIN forge.files f ON f.id = s.file_id"
     " WHERE s.job_id = $1::bigint"};
+
+/* $1 file, $2 offset, $3 length. */
+static const forge_stmt_t document_piece = {
+    "document_piece",
+    "SELECT translate(encode(lo_get(f.object, $2::bigint, $3::integer), 'base64'), E'+/=\\n', '-_') AS bytes"
+    " FROM forge.files f WHERE f.id = $1::bigint"};
 
 static const forge_stmt_t passages_clear = {
     "passages_clear", "DELETE FROM forge.passages WHERE session_id = $1::bigint"};
@@ -128,7 +130,8 @@ static forge_status_t ask(forge_db_t *db, apr_pool_t *p, void *baton)
     if (forge_store_rows_count(*asked->rows) == 0)
         return FORGE_E_NOT_FOUND;
     FORGE_TRY(forge_store_job_add(db, p, &job, &id));
-    return forge_store_run(db, p, &document_add, FORGE_ARGS(account, file, forge_util_itoa(p, id)), asked->rows);
+    FORGE_TRY(forge_store_run(db, p, &document_add, FORGE_ARGS(account, file, forge_util_itoa(p, id)), asked->rows));
+    return forge_store_analysis_get(db, p, asked->by->id, forge_store_rows_int(*asked->rows, 0, "id", 0), asked->rows);
 }
 
 forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t file,
@@ -136,14 +139,6 @@ forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const for
 {
     asked_t asked = {by, file, rows};
     return forge_store_tx(db, p, ask, &asked);
-}
-
-forge_status_t forge_store_document_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                        forge_rows_t **rows)
-{
-    FORGE_TRY(
-        forge_store_run(db, p, &document_get, FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, by->id)), rows));
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -159,6 +154,22 @@ forge_status_t forge_store_document_of_job(forge_db_t *db, apr_pool_t *p, apr_in
 {
     FORGE_TRY(forge_store_run(db, p, &document_of_job, FORGE_ARGS(forge_util_itoa(p, job)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_document_piece(forge_db_t *db, apr_pool_t *p, apr_int64_t file, forge_document_piece_t piece,
+                                          forge_buf_t *to)
+{
+    forge_rows_t *rows;
+    apr_size_t len = 0;
+    FORGE_TRY(forge_store_run(
+        db, p, &document_piece,
+        FORGE_ARGS(forge_util_itoa(p, file), forge_util_itoa(p, piece.from), forge_util_itoa(p, piece.most)), &rows));
+    if (forge_store_rows_count(rows) == 0)
+        return FORGE_E_NOT_FOUND;
+    const char *text = forge_store_rows_text(rows, 0, "bytes");
+    const unsigned char *bytes = forge_util_b64url_decode(p, text, strlen(text), &len);
+    forge_util_buf_add(to, (const char *)bytes, bytes ? len : 0);
+    return bytes && !to->failed ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
 forge_status_t forge_store_passages_clear(forge_db_t *db, apr_pool_t *p, apr_int64_t session)

@@ -258,6 +258,14 @@ START_TEST(one_unfinished_of_a_key)
     ck_assert_int_eq(claimed("w"), first);
     ck_assert_int_eq(forge_store_job_add(db, P, &in, &second), FORGE_OK);
     ck_assert_int_eq(second, first);
+    ck_assert(done(first, "w"));
+    ck_assert_str_eq(state_of(first), "queued 0 f"); /* asked for while it ran: once more, and no further */
+    ck_assert_int_eq(claimed("w"), first);
+    ck_assert(done(first, "w"));
+    ck_assert_str_eq(state_of(first), "done 1 f");
+    ck_assert_int_eq(forge_store_job_add(db, P, &in, &second), FORGE_OK);
+    ck_assert_int_ne(second, first);
+    first = second;
     ck_assert_int_eq(forge_store_job_cancel(db, P, &ada, first, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_job_add(db, P, &in, &third), FORGE_OK);
     ck_assert_int_ne(third, first);
