@@ -61,7 +61,8 @@ static forge_survey_span_t string(walk_t *walk)
     for (walk->at++; walk->at < walk->end && *walk->at != '"'; walk->at++) {
         char bytes[3] = {*walk->at};
         size_t n = 1;
-        if (*walk->at == '\\' && ++walk->at < walk->end) {
+        if (*walk->at == '\\' && walk->at + 1 < walk->end) {
+            walk->at++;
             const char *escaped = *walk->at ? strchr(from, *walk->at) : NULL;
             bytes[0] = escaped ? into[escaped - from] : *walk->at;
             if (*walk->at == 'u')

@@ -81,17 +81,17 @@ forge_survey_reader_t forge_survey_reader_at(size_t i)
 forge_survey_need_t *forge_survey_need(forge_survey_manifest_t *manifest, forge_survey_span_t name,
                                        forge_survey_span_t version, const char *scope)
 {
-    name = forge_survey_trim(name);
-    if (!name.len)
-        return NULL;
     if (manifest->count == FORGE_SURVEY_NEEDS) {
         manifest->cut = true;
         return NULL;
     }
+    const char *kept = forge_survey_keep_span(forge_survey_trim(name));
+    if (!kept)
+        return NULL;
     if (!manifest->needs)
         manifest->needs = forge_survey_keep(FORGE_SURVEY_NEEDS * sizeof(*manifest->needs));
     forge_survey_need_t *need = &manifest->needs[manifest->count++];
-    need->name = forge_survey_keep_span(name);
+    need->name = kept;
     need->version = forge_survey_keep_span(forge_survey_trim(version));
     need->scope = scope;
     return need;

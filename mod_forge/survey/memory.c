@@ -47,7 +47,7 @@ char *forge_survey_keep_text(const char *text, size_t len)
 
 const char *forge_survey_keep_span(forge_survey_span_t span)
 {
-    const size_t len = span.len < FORGE_SURVEY_VALUE ? span.len : FORGE_SURVEY_VALUE;
+    const size_t len = strnlen(span.at ? span.at : "", span.len < FORGE_SURVEY_VALUE ? span.len : FORGE_SURVEY_VALUE);
     return len ? forge_survey_keep_text(span.at, len) : NULL;
 }
 

@@ -152,7 +152,7 @@ forge_survey_need_t *forge_survey_need(forge_survey_manifest_t *manifest, forge_
                                        forge_survey_span_t version, const char *scope);
 /* Writes a licence that a lock file states at the dependency of that name. */
 void forge_survey_need_license(forge_survey_manifest_t *manifest, forge_survey_span_t name, const char *license);
-const char *forge_survey_keep_span(forge_survey_span_t span); /* NULL for an empty one */
+const char *forge_survey_keep_span(forge_survey_span_t span); /* up to its first NUL; NULL for an empty one */
 
 void forge_survey_npm(forge_survey_manifest_t *manifest, const char *text, size_t len);
 void forge_survey_npm_lock(forge_survey_manifest_t *manifest, const char *text, size_t len);
