@@ -206,6 +206,8 @@ bool forge_http_executor_sick(const forge_req_t *q);
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
+/* Has a job been due for more than five minutes? */
+forge_status_t forge_http_jobs_probe(forge_req_t *q, bool *late);
 
 /* --- runs.c: programs in the sandbox --- */
 

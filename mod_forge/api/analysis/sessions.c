@@ -88,17 +88,17 @@ static const forge_route_t routes[] = {
      .description = "Deletes its result, its passages and its conversation, and stops the work if it goes on. The file "
          "stays. Open to the account that asked for it."},
     {FORGE_GET, "/analysis/sessions/{id}/events", FORGE_ROLE_GUEST,
-     .flags = FORGE_R_RAW | FORGE_R_EVENTS | FORGE_R_TICKET, .media = "text/event-stream",
+     .flags = FORGE_R_RAW | FORGE_R_FOLLOW | FORGE_R_TICKET, .media = "text/event-stream",
      .sample = "id: 5d41402abc4b2a76\nevent: progress\n"
          "data: {\"id\" : 5, \"status\" : \"running\", \"progress\" : 40, \"stage\" : \"text\", \"error\" : null}\n\n",
      .handle = analysis_events,
      .operation = "analysis_events", .summary = "Follow an analysis",
      .description = "A stream of events (Server-Sent Events): its state now, and again when it has changed: `progress` "
-         "while it waits or is worked on, then `done`, `failed` or `cancelled`, or `deleted`, and the stream ends. data "
-         "is a JSON object {id, status, progress, stage, error}; comments come in between, so that both sides know "
-         "that the other is there. A browser's EventSource uses a one-use ticket (POST /auth/stream-ticket). The "
-         "stream ends when the credential does. Only so many may be open at once. Open to the account that asked for "
-         "the analysis."},
+         "while it waits or is worked on, then `done`, `failed` or `cancelled`, or `deleted`, and the stream ends. Its "
+         "data is a JSON object {id, status, progress, stage, error}; comments in between tell both sides that the "
+         "other is there. A browser's EventSource uses a one-use ticket (POST /auth/stream-ticket). The stream ends "
+         "when the credential does. Only so many may be open at once. Open to the account that asked "
+         "for it."},
 };
 /* clang-format on */
 

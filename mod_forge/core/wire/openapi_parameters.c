@@ -112,7 +112,7 @@ static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router
         refer_parameter(d, list, P_MATCH);
     if (route->flags & FORGE_R_IDEMPOTENT)
         refer_parameter(d, list, P_IDEMPOTENCY);
-    if (route->flags & FORGE_R_EVENTS)
+    if (route->flags & FORGE_R_FOLLOW)
         refer_parameter(d, list, P_LAST_EVENT);
 }
 

@@ -13,7 +13,8 @@
     "CASE WHEN j.status = 'failed' THEN jsonb_build_object('code', coalesce(j.error_code, 'failed')," \
     " 'detail', coalesce(j.error_detail, '')) END"
 #define STATE \
-    "s.id, s.kind, s.file_id, s.url, s.ref, j.status, j.progress, j.stage, " FAILURE " AS error, s.created_at, j.finished_at"
+    "s.id, s.kind, s.file_id, s.url, s.ref, j.status, j.progress, j.stage, " FAILURE " AS error, s.created_at," \
+    " j.finished_at"
 #define FROM " FROM forge.analysis_sessions s JOIN forge.jobs j ON j.id = s.job_id"
 #define OWN  FROM " WHERE s.user_id = $1::bigint"
 
@@ -39,8 +40,8 @@ static const forge_stmt_t delete = {
 
 #define TOLD \
     "SELECT s.id, CASE WHEN j.status IN ('queued', 'running') THEN 'progress' ELSE j.status END AS event," \
-    " json_build_object('id', s.id, 'status', j.status, 'progress', j.progress, 'stage', j.stage, 'error', " FAILURE ")" \
-    "::text AS data, j.finished_at IS NOT NULL AS over"
+    " json_build_object('id', s.id, 'status', j.status, 'progress', j.progress, 'stage', j.stage," \
+    " 'error', " FAILURE ")::text AS data, j.finished_at IS NOT NULL AS over"
 
 static const forge_stmt_t states = {"analyses_state", TOLD FROM " WHERE s.id = ANY ($1::bigint[])"};
 static const forge_stmt_t state = {"analysis_state", TOLD OWN " AND s.id = $2::bigint"};
