@@ -45,6 +45,7 @@ extern const forge_routes_t forge_api_exercises;
 extern const forge_routes_t forge_api_progress;
 extern const forge_routes_t forge_api_analyses;
 extern const forge_routes_t forge_api_documents;
+extern const forge_routes_t forge_api_repository;
 extern const forge_routes_t forge_api_execute;
 extern const forge_routes_t forge_api_exercise_submissions;
 extern const forge_routes_t forge_api_rejudge;

@@ -39,6 +39,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_awards,
     &forge_api_analyses,
     &forge_api_documents,
+    &forge_api_repository,
     &forge_api_execute,
     &forge_api_exercise_submissions,
     &forge_api_rejudge,

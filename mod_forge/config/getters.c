@@ -248,6 +248,16 @@ const char *forge_config_ocr(const forge_config_t *c)
     return *languages ? languages : NULL;
 }
 
+const apr_array_header_t *forge_config_git_hosts(const forge_config_t *c)
+{
+    return POINTER(c, git_hosts);
+}
+
+const char *forge_config_git_authorities(const forge_config_t *c)
+{
+    return c->git_authorities;
+}
+
 int forge_config_job_workers(const forge_config_t *c)
 {
     return (int)NUMBER(c, job_workers);

@@ -3,10 +3,13 @@
  * directive, the value and the accepted form.
  */
 #include "kinds.h"
+#include "core/analysis/analysis.h"
 #include "core/identity/identity.h"
 #include "core/mail/mail.h"
 #include "parse.h"
 
+#include <apr_file_info.h>
+#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -32,6 +35,8 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUOTA_ROWS_MIN    10
 #define QUOTA_ROWS_MAX    10000000
 #define QUOTA_ROWS_PRESET 10000
+
+#define CERTIFICATES_MAX (1 << 20) /* bytes of a file of certificates */
 
 #define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
 
@@ -357,6 +362,41 @@ static const char *read_mail(const forge_setting_t *s)
     return NULL;
 }
 
+/* A line stands for itself: hosts of another line, or of the server, do not stay allowed behind the back of this one.
+ */
+static const char *read_git_hosts(const forge_setting_t *s)
+{
+    apr_array_header_t *hosts = apr_array_make(s->p, s->n, sizeof(forge_git_host_t));
+    const bool none = s->n == 1 && forge_config_parse_choice(s->words[0], "none") == 0;
+    for (int i = 0; i < s->n && !none; i++)
+        if (forge_config_parse_choice(s->words[i], "none") == 0 ||
+            !forge_core_git_host(s->p, s->words[i], apr_array_push(hosts)))
+            return refuse(s, s->words[i],
+                          "host, host:port, private:host[:port]; names only, no address, no '*'; or none alone");
+    *(apr_array_header_t **)s->member = hosts;
+    return NULL;
+}
+
+/* Read once, at the start: who serves requests may not be able to. */
+static const char *read_certificates(const forge_setting_t *s)
+{
+    const char *name = ap_server_root_relative(s->p, s->words[0]);
+    char *text = NULL;
+    apr_finfo_t is;
+    apr_file_t *file;
+    if (name && apr_stat(&is, name, APR_FINFO_TYPE | APR_FINFO_SIZE, s->p) == APR_SUCCESS && is.filetype == APR_REG &&
+        is.size <= CERTIFICATES_MAX &&
+        apr_file_open(&file, name, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, s->p) == APR_SUCCESS) {
+        text = apr_pcalloc(s->p, (apr_size_t)is.size + 1);
+        apr_file_read_full(file, text, (apr_size_t)is.size, NULL);
+        apr_file_close(file);
+    }
+    if (!text || !strstr(text, "-----BEGIN CERTIFICATE-----"))
+        return refuse(s, s->words[0], "a file with certificates in PEM, of at most 1 MB");
+    put_text(s, text);
+    return NULL;
+}
+
 /* Stores Off as empty text, so that a virtual host can override the server. */
 static const char *read_sandbox(const forge_setting_t *s)
 {
@@ -472,5 +512,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_LANGUAGES] = {read_languages, true, 1, 3, "language ...", NULL},
     [FORGE_KIND_EXEC_LIMITS] = {read_exec_limits, false, 1, 6, "name=value ...", NULL},
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
+    [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
+    [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

@@ -67,6 +67,8 @@ struct forge_config_t {
     apr_int64_t languages;
     const forge_exec_limits_t *exec_limits;
     const forge_exec_places_t *exec_places;
+    apr_array_header_t *git_hosts; /* of forge_git_host_t */
+    const char *git_authorities;   /* certificates in PEM */
     apr_int64_t job_workers;
     const char *ocr; /* "" is Off, else languages */
 
@@ -120,6 +122,8 @@ typedef enum forge_kind_t {
     FORGE_KIND_LANGUAGES,
     FORGE_KIND_EXEC_LIMITS,
     FORGE_KIND_EXEC_PLACES,
+    FORGE_KIND_GIT_HOSTS,
+    FORGE_KIND_CERTIFICATES,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -55,6 +55,8 @@ struct forge_job_with_t {
     const char *runner;               /* the socket of forge-runner; NULL: no program is run here */
     forge_run_limits_t limits;        /* what one run may use (ForgeExecLimits) */
     const char *ocr;                  /* ForgeOCR: languages of scanned pages, as "deu+eng"; NULL: they are not read */
+    const apr_array_header_t *git_hosts; /* of forge_git_host_t: where repositories may be fetched */
+    const char *git_authorities;         /* certificates in PEM; NULL: those of the system */
     const struct forge_mail_job_t *mail;
     void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
     void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
@@ -114,6 +116,12 @@ forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end
 /* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
 #define FORGE_JOB_KIND_REJUDGE "rejudge"
 forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
+/* --- repository.c: the analysis of a repository --- */
+
+forge_job_outcome_t forge_job_repository(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+/* What the end of its run means; FORGE_JOB_DONE: there is a document. */
+forge_job_outcome_t forge_job_repository_verdict(const forge_run_result_t *result, forge_job_end_t *end);
 
 /* --- mail.c: sends the mails in the outbox --- */
 

@@ -59,6 +59,8 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
                                          .output_bytes = most->output,
                                          .file_bytes = most->files},
                               .ocr = forge_config_ocr(server->config),
+                              .git_hosts = forge_config_git_hosts(server->config),
+                              .git_authorities = forge_config_git_authorities(server->config),
                               .claimed = claimed,
                               .log = said,
                               .baton = server};

@@ -23,6 +23,7 @@ chmod 0644 "$tmp/open"
 cp "$tmp/secret" "$tmp/group"
 chmod 0640 "$tmp/group"
 echo 'Lr3pW8sXc5kD1nQz7tVg2hJm9yBf4uEa' >"$tmp/other"
+echo '-----BEGIN CERTIFICATE-----' >"$tmp/authorities.pem"
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$tmp/es.pem" || exit 1
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$tmp/rs.pem" || exit 1
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out "$tmp/short.pem" || exit 1
@@ -154,6 +155,10 @@ both ForgeExecLimits 'wall=100ms..5m' 'wall=10s' 'wall=100ms cpu=5m memory=16M p
     output=2M files=63K files=2G wall=10 disk=1M wall
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu 'deu eng' +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
+both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
+    https://github.com github.com/owner 127.0.0.1 '[::1]' 0x7f000001 git.example.org:0 git.example.org:65536 git.example.org: user@github.com 'github.com none' \
+    .github.com github.com. git..hub -git.example.org private: private:10.0.0.1
+both ForgeGitAuthorities 'certificates in PEM' authorities.pem "$tmp/authorities.pem" -- nothing "$tmp/secret" "$tmp/assets" "$tmp/es.pem"
 both ForgeExecConcurrency '1 to 256 runs or auto' 'auto 1000 10' '1 1 1' '256 10000 10000' -- '0 1000 10' '257 1000 10' '2 0 10' '2 10001 10' '2 1000 0' \
     '2 1000 10001' '2 1000' '2' 'many 1000 10' '2 auto 10'
 both ForgeLockout '3 to 100 failures and a duration of 1m to 1d' '5 30m' '3 1m' '100 24h' off Off -- '2 30m' '101 30m' '5 59s' '5 25h' '5' '5 30' '30m 5' 'on' \

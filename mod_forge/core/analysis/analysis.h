@@ -98,4 +98,37 @@ bool forge_core_png_blank(const char *png, apr_size_t len);
 /* Whether the bytes are a PNG at all. */
 bool forge_core_png(const char *png, apr_size_t len);
 
+/* --- repository_url.c: which repositories may be asked for --- */
+
+#define FORGE_REPOSITORY_URL_MAX 500
+#define FORGE_REPOSITORY_REF_MAX 200
+
+typedef struct forge_git_host_t {
+    const char *name; /* in small letters */
+    int port;
+    bool own; /* its address need not be a public one */
+} forge_git_host_t;
+/* Reads a word of ForgeGitHosts: "github.com", "git.example.org:8443", and with "private:" in front a host whose
+ * address may be one of our own network. Names only, no addresses. */
+bool forge_core_git_host(apr_pool_t *p, const char *word, forge_git_host_t *host);
+
+typedef struct forge_repository_t {
+    const forge_git_host_t *host;
+    const char *path; /* owner/name */
+    const char *url;  /* as it is shown and asked for: one spelling for each repository */
+} forge_repository_t;
+/* Reads the address of a repository: https, a host of the list (of forge_git_host_t) at its port, owner and name, and
+ * nothing else. NULL, or a sentence that says what is wrong ("must …"). */
+const char *forge_core_repository_url(apr_pool_t *p, const char *url, const apr_array_header_t *hosts,
+                                      forge_repository_t *out);
+/* Whether this may be the name of a branch or a tag. */
+bool forge_core_repository_ref(const char *ref);
+
+/* --- pieces.c: passages of a file of a repository --- */
+
+/* The next piece of a text whose lines are kept, of at most FORGE_PASSAGE_CHARACTERS bytes, cut behind an empty line
+ * where there is one in its second half, else behind a line, else behind a character. Text and length move on; NULL at
+ * the end. Pieces without a letter or a digit are left out. */
+const char *forge_core_piece(apr_pool_t *p, const char **text, apr_size_t *len);
+
 #endif

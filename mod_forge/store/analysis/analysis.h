@@ -52,7 +52,7 @@ forge_status_t forge_store_passages_clear(forge_db_t *db, apr_pool_t *p, apr_int
 typedef struct forge_passages_new_t {
     const char *language; /* a text search configuration of PostgreSQL's; one that it has not is taken for simple */
     apr_int64_t before;   /* how many the session has */
-    const char *passages; /* JSON array of {page, body} */
+    const char *passages; /* JSON array of {page or path, body} */
 } forge_passages_new_t;
 forge_status_t forge_store_passages_add(forge_db_t *db, apr_pool_t *p, apr_int64_t session,
                                         const forge_passages_new_t *in);
@@ -78,6 +78,22 @@ forge_status_t forge_store_passages_copy(forge_db_t *db, apr_pool_t *p, const fo
                                          apr_int64_t after, int most);
 /* Result and thumbnail. FORGE_E_NOT_FOUND when one of the two is gone. */
 forge_status_t forge_store_document_copy(forge_db_t *db, apr_pool_t *p, const forge_document_copy_t *copy);
+
+/* --- repositories.c: analyses of repositories --- */
+
+#define FORGE_JOB_REPOSITORY "repository" /* the kind of their jobs */
+
+typedef struct forge_repository_new_t {
+    const char *url, *ref; /* ref NULL: the repository's default branch */
+} forge_repository_new_t;
+/* Asks for the analysis of a repository: a session and its job, in one transaction. Row: the session. */
+forge_status_t forge_store_repository_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                          const forge_repository_new_t *in, forge_rows_t **rows);
+/* For the job; deletes what an earlier attempt has left. Row: id (of the session), url, ref. FORGE_E_NOT_FOUND when the
+ * session is gone. */
+forge_status_t forge_store_repository_of_job(forge_db_t *db, apr_pool_t *p, apr_int64_t job, forge_rows_t **rows);
+/* Writes the result, a JSON object. FORGE_E_NOT_FOUND when the session is gone. */
+forge_status_t forge_store_repository_finish(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *result);
 
 /* --- messages.c --- */
 

@@ -63,8 +63,8 @@ static const forge_stmt_t document_copy = {
 /* $1 session, $2 language, $3 passages so far, $4 the next ones. */
 static const forge_stmt_t passages_add = {
     "passages_add",
-    "INSERT INTO forge.passages (session_id, position, page, body, language)"
-    " SELECT $1::bigint, $3::integer + i.n, (i.item ->> 'page')::integer, i.item ->> 'body',"
+    "INSERT INTO forge.passages (session_id, position, page, path, body, language)"
+    " SELECT $1::bigint, $3::integer + i.n, (i.item ->> 'page')::integer, i.item ->> 'path', i.item ->> 'body',"
     " coalesce((SELECT c.oid::regconfig FROM pg_catalog.pg_ts_config c WHERE c.cfgname = $2"
     "  AND c.cfgnamespace = 'pg_catalog'::regnamespace), 'pg_catalog.simple'::regconfig)"
     " FROM jsonb_array_elements($4::jsonb) WITH ORDINALITY i(item, n)"};
