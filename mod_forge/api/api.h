@@ -45,6 +45,7 @@ extern const forge_routes_t forge_api_exercises;
 extern const forge_routes_t forge_api_progress;
 extern const forge_routes_t forge_api_execute;
 extern const forge_routes_t forge_api_exercise_submissions;
+extern const forge_routes_t forge_api_qa;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;

@@ -25,6 +25,7 @@ extern const forge_tag_t forge_api_tag_organizations;
 extern const forge_tag_t forge_api_tag_courses;
 extern const forge_tag_t forge_api_tag_exercises;
 extern const forge_tag_t forge_api_tag_achievements;
+extern const forge_tag_t forge_api_tag_analysis;
 
 /* --- mail.c --- */
 

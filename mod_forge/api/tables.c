@@ -39,6 +39,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_awards,
     &forge_api_execute,
     &forge_api_exercise_submissions,
+    &forge_api_qa,
     &forge_api_health,
     &forge_api_auth_health,
     &forge_api_monitor,

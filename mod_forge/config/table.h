@@ -68,6 +68,8 @@ struct forge_config_t {
     const forge_exec_limits_t *exec_limits;
     const forge_exec_places_t *exec_places;
 
+    const forge_llm_t *llm;
+
     apr_int64_t cookie;
     const char *login_page;
 
@@ -77,6 +79,7 @@ struct forge_config_t {
     forge_keys_t *keys;
     const char *superuser_password;
     const forge_mail_t *mailer; /* complete; NULL: off */
+    const forge_llm_t *llm_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -117,6 +120,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LANGUAGES,
     FORGE_KIND_EXEC_LIMITS,
     FORGE_KIND_EXEC_PLACES,
+    FORGE_KIND_LLM,
     FORGE_KINDS
 } forge_kind_t;
 

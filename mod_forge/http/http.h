@@ -15,6 +15,7 @@ struct conn_rec;
 typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
 typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
 typedef struct forge_runs_t forge_runs_t;   /* the programs that it has run, if any; http/runs.c */
+typedef struct forge_calls_t forge_calls_t; /* the services that it asks, if any; http/calls.c */
 typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
@@ -56,6 +57,7 @@ struct forge_req_t {
     forge_idem_t *idem;
     forge_turn_t *turn;
     forge_runs_t *runs;
+    forge_calls_t *calls;
 };
 
 /* --- db.c: the connection to the database --- */
@@ -158,6 +160,22 @@ void forge_http_runs_add(forge_req_t *q, const forge_run_job_t *job);
  * FORGE_RUN_SANDBOX_ERROR. */
 int forge_http_runs_count(const forge_req_t *q);
 const forge_run_result_t *forge_http_runs_result(const forge_req_t *q, int i);
+
+/* --- calls.c: services that a request asks --- */
+
+/* A step: on a worker, with the result of the call, whatever became of it; it lives until the step returns. The step may
+ * ask for the next call. *sound says whether the host did what it should, for its breaker: it is set by the status, and
+ * the step may know better. A failure is the answer of the request. */
+typedef forge_status_t (*forge_called_fn)(forge_req_t *q, const forge_call_result_t *result, bool *sound);
+typedef struct forge_ask_t {
+    forge_call_spec_t spec;
+    const char *host; /* what its breaker is called */
+    forge_called_fn then;
+    void (*heard)(forge_req_t *q, const char *data, apr_size_t len); /* pieces of a 200, with .streams; may be NULL */
+} forge_ask_t;
+/* Called by .prepare, or by a step: the call is made while the request holds neither a thread nor a connection. .handle
+ * is called when no step asks for another one. What the spec points to lives as long as the request. */
+void forge_http_call(forge_req_t *q, const forge_ask_t *ask);
 
 /* --- password hashes, for the handlers that check passwords: password.c --- */
 
