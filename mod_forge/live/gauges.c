@@ -24,6 +24,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_CALL_REQUESTS] = positive(sum.call_requests);
     figures[FORGE_G_RUN_IN_USE] = (apr_int64_t)forge_live_load(&live->segment->runs_in_use);
     figures[FORGE_G_RUN_QUEUE] = (apr_int64_t)forge_live_load(&live->segment->runs_queue);
+    figures[FORGE_G_STREAMS] = forge_live_streams_open(live);
     figures[FORGE_G_REVOCATIONS] = (apr_int64_t)forge_live_revocations(live);
     figures[FORGE_G_UPTIME] =
         apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started);

@@ -146,6 +146,17 @@ int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
 
+/* --- streams.c: open streams (Server-Sent Events), exact over all children --- */
+
+enum { FORGE_STREAM_REFUSED = -1, FORGE_STREAM_FULL = -2 };
+
+/* Counts a stream by `key` (any bytes) and returns its place (≥ 0). FORGE_STREAM_REFUSED if `limit` of this key are
+ * open already (0: no limit), FORGE_STREAM_FULL if there is no place for any. A place ends with its process at the
+ * latest. */
+int forge_live_stream_open(forge_live_t *live, const void *key, apr_size_t len, apr_int64_t limit);
+void forge_live_stream_close(forge_live_t *live, int place);
+apr_int64_t forge_live_streams_open(forge_live_t *live); /* in all children */
+
 /* --- breakers.c: hosts that mostly fail are left alone for a while --- */
 
 typedef enum forge_breaker_state_t {
