@@ -55,13 +55,19 @@ void forge_http_call(forge_req_t *q, const forge_ask_t *ask)
     q->calls->again_at = 0;
 }
 
+/* Whether the host does what it should, by the status alone: a request that it refuses is no fault of its. */
+static bool sound_of(const forge_call_result_t *result)
+{
+    return result->outcome == FORGE_CALL_ANSWERED && result->status < HTTP_INTERNAL_SERVER_ERROR &&
+           result->status != HTTP_TOO_MANY_REQUESTS;
+}
+
 /* Tells the step, which may ask for the next call. */
 static forge_status_t told(forge_calls_t *calls, const forge_call_result_t *result, bool made)
 {
     const forge_ask_t ask = calls->ask;
     forge_call_t *call = calls->call;
-    bool sound = result->outcome == FORGE_CALL_ANSWERED && result->status < HTTP_INTERNAL_SERVER_ERROR &&
-                 result->status != HTTP_TOO_MANY_REQUESTS;
+    bool sound = sound_of(result);
     calls->asked = false;
     calls->call = NULL;
     forge_status_t status = ask.then(calls->q, result, &sound);
@@ -103,23 +109,10 @@ static void resend(forge_calls_t *calls)
     calls->again_at = forge_util_monotonic() + pause / 2 + pause * chance / 65536;
 }
 
-/* Pieces are passed on as they come; those of an answer that is no success are not. */
-static void hear(forge_calls_t *calls)
-{
-    if (!calls->ask.heard)
-        return;
-    forge_buf_t *b = forge_util_buf_make(calls->q->pool, 4096, calls->ask.spec.ceiling + 1);
-    int status = forge_net_call_more(calls->call, b);
-    if (b->len && !b->failed && status == HTTP_OK)
-        calls->ask.heard(calls->q, b->data, b->len);
-}
-
 static forge_status_t look(forge_calls_t *calls)
 {
     forge_call_result_t result;
-    bool ended = forge_net_call_ended(calls->call, &result);
-    hear(calls);
-    if (!ended)
+    if (!forge_net_call_ended(calls->call, &result))
         return FORGE_OK;
     if (result.outcome == FORGE_CALL_UNSENT && ++calls->sends < SENDS) {
         resend(calls);
@@ -240,4 +233,76 @@ int forge_http_calls_wait(forge_req_t *q, forge_served_fn then)
     forge_status_t status = may ? block(calls) : give_up(calls, "too many requests wait already");
     forge_http_block_end(&blocked);
     return serve(calls, status);
+}
+
+/* --- an answer that is heard while it comes --- */
+
+struct forge_hearing_t {
+    forge_req_t *q;
+    forge_ask_t ask;
+    forge_call_t *call; /* NULL: it is over */
+    int breaker;
+};
+
+void forge_http_hear_end(forge_hearing_t *hearing)
+{
+    if (hearing->call) {
+        forge_net_call_drop(hearing->call);
+        forge_live_breaker_given_up(hearing->q->live, hearing->breaker);
+        forge_live_call_waits(hearing->q->live, -1);
+    }
+    hearing->call = NULL;
+}
+
+static apr_status_t end_with_pool(void *data)
+{
+    forge_http_hear_end(data);
+    return APR_SUCCESS;
+}
+
+forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const char **why)
+{
+    forge_hearing_t *hearing = apr_pcalloc(q->pool, sizeof(*hearing));
+    *hearing = (forge_hearing_t){.q = q, .ask = *ask, .breaker = forge_live_breaker(q->live, ask->host)};
+    *why = "it is left alone, because most calls have failed";
+    if (!forge_live_breaker_allows(q->live, hearing->breaker))
+        return NULL;
+    hearing->call = forge_net_call(&ask->spec);
+    *why = "too many calls are under way";
+    if (!hearing->call) {
+        forge_live_breaker_given_up(q->live, hearing->breaker);
+        return NULL;
+    }
+    forge_live_call_waits(q->live, 1);
+    apr_pool_cleanup_register(q->pool, hearing, end_with_pool, apr_pool_cleanup_null);
+    return hearing;
+}
+
+int forge_http_hear_fd(const forge_hearing_t *hearing)
+{
+    return forge_net_call_fd(hearing->call);
+}
+
+/* Pieces of an answer that is no success are not passed on. What came before the end is heard before it. */
+bool forge_http_hear_on(forge_hearing_t *hearing)
+{
+    apr_pool_t *p;
+    forge_call_result_t result;
+    forge_req_t *q = hearing->q;
+    bool ended = forge_net_call_ended(hearing->call, &result);
+    apr_pool_create(&p, q->pool);
+    forge_buf_t *b = forge_util_buf_make(p, 4096, hearing->ask.spec.ceiling + 1);
+    int status = forge_net_call_more(hearing->call, b);
+    if (b->len && !b->failed && status == HTTP_OK)
+        hearing->ask.heard(q, b->data, b->len);
+    apr_pool_destroy(p);
+    if (!ended)
+        return true;
+    bool sound = sound_of(&result);
+    hearing->ask.then(q, &result, &sound);
+    forge_live_breaker_told(q->live, hearing->breaker, sound);
+    forge_live_call_waits(q->live, -1);
+    forge_net_call_drop(hearing->call);
+    hearing->call = NULL;
+    return false;
 }

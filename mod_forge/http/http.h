@@ -37,6 +37,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool table;             /* FORGE_R_TABLE: the client wants a table, see forge_reply_stream */
+    bool events;            /* FORGE_R_EVENTS: the client wants events, see forge_reply_events */
     bool by_cookie;         /* the token came in the session cookie */
     bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
@@ -219,6 +220,15 @@ typedef struct forge_ask_t {
 /* Called by .prepare, or by a step: the call is made while the request holds neither a thread nor a connection. .handle
  * is called when no step asks for another one. What the spec points to lives as long as the request. */
 void forge_http_call(forge_req_t *q, const forge_ask_t *ask);
+
+/* A call whose answer is heard while it comes, for the events of a request (forge_reply_events): pieces go to ask->heard,
+ * the end to ask->then. NULL and *why: it cannot be made now. It ends with the request at the latest. */
+typedef struct forge_hearing_t forge_hearing_t;
+forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const char **why);
+int forge_http_hear_fd(const forge_hearing_t *hearing); /* can be read when there is something to hear */
+/* Passes on what has come. False: it is over, and ->then was called. */
+bool forge_http_hear_on(forge_hearing_t *hearing);
+void forge_http_hear_end(forge_hearing_t *hearing); /* breaks it off where it is not over */
 
 /* --- password hashes, for the handlers that check passwords: password.c --- */
 

@@ -13,7 +13,7 @@
 #define BODY_MAX    (4 << 20)
 #define ANSWER_MAX  (1 << 20)
 #define VECTORS_MAX (32 << 20)
-#define LINE_MAX    (256 << 10)
+#define PIECE_MAX    (256 << 10)
 #define GOOD        200
 #define VECTOR_MOST 4096
 
@@ -297,7 +297,7 @@ forge_llm_stream_t *forge_net_llm_stream(apr_pool_t *p)
 {
     forge_llm_stream_t *stream = apr_pcalloc(p, sizeof(*stream));
     apr_pool_create(&stream->pool, p);
-    stream->line = forge_util_buf_make(p, 1024, LINE_MAX);
+    stream->line = forge_util_buf_make(p, 1024, PIECE_MAX);
     stream->text = forge_util_buf_make(p, 1024, ANSWER_MAX);
     return stream;
 }

@@ -70,6 +70,12 @@ typedef struct work_t {
     bool *used;               /* which of given it cites */
     bool none;                /* it says that the passages do not hold the answer */
     bool degraded;
+    forge_events_source_t source; /* with events: what the answer is heard by */
+    forge_ask_t ask;              /* prepared for it; its .host is NULL when the language model is not asked */
+    forge_hearing_t *hearing;
+    forge_llm_stream_t *stream;
+    apr_size_t shown; /* bytes of what is said that were passed on */
+    int fd;
 } work_t;
 
 /* --- what the store has found --- */
@@ -178,6 +184,34 @@ static forge_status_t answer_came(forge_req_t *q, const forge_call_result_t *res
     return FORGE_OK;
 }
 
+static void stream_heard(forge_req_t *q, const char *data, apr_size_t len)
+{
+    work_t *work = q->prepared;
+    forge_net_llm_stream_feed(work->stream, data, len);
+}
+
+/* An answer that breaks off is none: what it lacks may be its other half. */
+static forge_status_t stream_ended(forge_req_t *q, const forge_call_result_t *result, bool *sound)
+{
+    work_t *work = q->prepared;
+    const forge_llm_stream_t *stream = work->stream;
+    const char *why = result->outcome != FORGE_CALL_ANSWERED ? result->why
+                      : result->status != 200 ? apr_psprintf(q->pool, "it answered with status %d", result->status)
+                      : stream->broken        ? "its answer is no stream of pieces"
+                      : !stream->ended        ? "its answer broke off"
+                                              : NULL;
+    if (why) {
+        *sound &= result->status != 200;
+        failed(q, work, why);
+        return FORGE_OK;
+    }
+    const forge_llm_said_t said = {apr_pstrmemdup(q->pool, stream->text->data, stream->text->len), stream->tokens_in,
+                                   stream->tokens_out};
+    count(work, &said);
+    judge(q, work, said.text);
+    return FORGE_OK;
+}
+
 static forge_status_t ask_answer(forge_req_t *q, work_t *work)
 {
     work->mark = forge_core_prompt_mark(q->pool);
@@ -185,10 +219,12 @@ static forge_status_t ask_answer(forge_req_t *q, work_t *work)
         forge_core_prompt_question(q->pool, work->mark, work->text, &work->given, &work->before);
     if (!charge(q, work, &prompt))
         return FORGE_OK;
-    const forge_ask_t ask = {.spec = forge_net_llm_chat(q->pool, work->llm, prompt.system, prompt.user, false),
-                             .host = work->llm->host,
-                             .then = answer_came};
-    forge_http_call(q, &ask);
+    work->ask = (forge_ask_t){.spec = forge_net_llm_chat(q->pool, work->llm, prompt.system, prompt.user, q->events),
+                              .host = work->llm->host,
+                              .then = q->events ? stream_ended : answer_came,
+                              .heard = stream_heard};
+    if (!q->events)
+        forge_http_call(q, &work->ask);
     return FORGE_OK;
 }
 
@@ -238,6 +274,8 @@ static forge_status_t check(forge_req_t *q, work_t *work, apr_int64_t *session, 
     *session = forge_core_input_int(q->body, "session_id", 0);
     *file = forge_core_input_int(q->body, "file_id", 0);
     work->text = forge_core_input_text(q->body, "question");
+    if (q->events && q->idem)
+        forge_core_fault(q->faults, "#Idempotency-Key", "format", "an answer that comes as events cannot be kept");
     if (forge_core_faults_count(q->faults) == 0 && !*session == !*file)
         forge_core_fault(q->faults, "/session_id", "required", "either session_id or file_id is needed, not both");
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
@@ -349,12 +387,20 @@ static const char *json_text(forge_req_t *q, const forge_json_t *json)
     return apr_pstrmemdup(q->pool, b->data, b->failed ? 0 : b->len);
 }
 
-static forge_status_t qa(forge_req_t *q)
+/* What was answered. It is kept, in a connection that is borrowed for that. */
+typedef struct outcome_t {
+    const work_t *work;
+    forge_req_t *q;
+    forge_json_t *body;
+} outcome_t;
+
+static forge_status_t keep(forge_db_t *db, apr_pool_t *p, void *baton)
 {
-    forge_db_t *db;
     forge_rows_t *rows;
-    const work_t *work = q->prepared;
-    forge_json_t *body = forge_util_json_object(q->pool), *sources = forge_util_json_array(q->pool);
+    outcome_t *outcome = baton;
+    forge_req_t *q = outcome->q;
+    const work_t *work = outcome->work;
+    forge_json_t *sources = forge_util_json_array(q->pool);
     const bool by_model = work->said || work->none;
     const char *text = work->said ? renumbered(q, work, sources) : work->none ? NULL : extract(q, work, sources);
     const forge_message_t message = {.session = work->session,
@@ -365,32 +411,120 @@ static forge_status_t qa(forge_req_t *q)
                                      .model = by_model ? work->llm->model : EXTRACTIVE,
                                      .degraded = work->degraded,
                                      .tokens = work->tokens_in + work->tokens_out};
-    FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(settle(q, db, work));
-    FORGE_TRY(forge_store_message_add(db, q->pool, &message, &rows));
+    FORGE_TRY(forge_store_message_add(db, p, &message, &rows));
     count_answer(q, work, text);
-    forge_util_json_put_int(body, "id", forge_store_rows_int(rows, 0, "id", 0));
-    forge_util_json_put_int(body, "session_id", work->session);
-    forge_util_json_put_bool(body, "answered", text != NULL);
-    forge_util_json_put_text(body, "answer", text);
-    forge_util_json_put_copy(body, "sources", sources);
-    forge_util_json_put_text(body, "model", message.model);
-    forge_util_json_put_bool(body, "degraded", work->degraded);
+    outcome->body = forge_util_json_object(q->pool);
+    forge_util_json_put_int(outcome->body, "id", forge_store_rows_int(rows, 0, "id", 0));
+    forge_util_json_put_int(outcome->body, "session_id", work->session);
+    forge_util_json_put_bool(outcome->body, "answered", text != NULL);
+    forge_util_json_put_text(outcome->body, "answer", text);
+    forge_util_json_put_copy(outcome->body, "sources", sources);
+    forge_util_json_put_text(outcome->body, "model", message.model);
+    forge_util_json_put_bool(outcome->body, "degraded", work->degraded);
+    return FORGE_OK;
+}
+
+/* --- as events --- */
+
+/* What may be shown of an unfinished answer: not the word for no answer, and no mark of the prompt. As many bytes as
+ * these have are held back. */
+static apr_size_t showable(const work_t *work)
+{
+    const forge_buf_t *text = work->stream->text;
+    const apr_size_t back = strlen(work->mark) + strlen(FORGE_PROMPT_NONE);
+    if (text->failed || text->len <= back || forge_core_ground_secret(work->mark, text->data, text->len))
+        return work->shown;
+    apr_size_t end = text->len - back;
+    while (end > work->shown && ((unsigned char)text->data[end] & 0xc0) == 0x80)
+        end--;
+    return end > work->shown ? end : work->shown;
+}
+
+static void put_delta(forge_req_t *q, apr_pool_t *p, forge_events_t *e, work_t *work)
+{
+    apr_size_t end = showable(work);
+    if (end == work->shown)
+        return;
+    forge_json_t *delta = forge_util_json_object(p);
+    forge_util_json_put_text(delta, "text",
+                             apr_pstrmemdup(p, work->stream->text->data + work->shown, end - work->shown));
+    const char *data = json_text(q, delta);
+    if (forge_events_put(e, NULL, "delta", data, strlen(data)))
+        work->shown = end;
+}
+
+/* Each turn: what the language model has said meanwhile; at its end the answer as it holds. */
+static forge_status_t tell(forge_req_t *q, apr_pool_t *p, forge_events_t *e, void *baton)
+{
+    work_t *work = baton;
+    outcome_t outcome = {.work = work, .q = q};
+    if (work->hearing && forge_http_hear_on(work->hearing)) {
+        put_delta(q, p, e, work);
+        return FORGE_OK;
+    }
+    work->hearing = NULL;
+    work->source.count = 0;
+    FORGE_TRY(forge_http_db_lend(q, p, keep, &outcome));
+    const char *data = json_text(q, outcome.body);
+    forge_events_put(e, NULL, "answer", data, strlen(data));
+    forge_events_end(e);
+    return FORGE_OK;
+}
+
+static void tell_no_more(void *baton)
+{
+    work_t *work = baton;
+    if (work->hearing)
+        forge_http_hear_end(work->hearing);
+}
+
+static forge_status_t answer_as_events(forge_req_t *q, work_t *work)
+{
+    const char *why;
+    if (work->ask.host) {
+        work->stream = forge_net_llm_stream(q->pool);
+        work->hearing = forge_http_hear(q, &work->ask, &why);
+        if (!work->hearing)
+            failed(q, work, why);
+    }
+    if (work->hearing)
+        work->fd = forge_http_hear_fd(work->hearing);
+    work->source = (forge_events_source_t){.ask = tell,
+                                           .end = tell_no_more,
+                                           .baton = work,
+                                           .fds = &work->fd,
+                                           .count = work->hearing != NULL,
+                                           .prompt = true};
+    return forge_reply_events(q, &work->source);
+}
+
+static forge_status_t qa(forge_req_t *q)
+{
+    forge_db_t *db;
+    outcome_t outcome = {.work = q->prepared, .q = q};
+    if (q->events)
+        return answer_as_events(q, q->prepared);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(keep(db, q->pool, &outcome));
     forge_reply_header(q, "Cache-Control", "no-store");
-    return forge_reply_json(q, body);
+    return forge_reply_json(q, outcome.body);
 }
 
 static const forge_status_t errors[] = {FORGE_E_NOT_READY, FORGE_E_QUOTA_EXCEEDED, FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/analysis/qa", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
+    {FORGE_POST, "/analysis/qa", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_EVENTS,
      .limit = FORGE_LIMIT_ANALYSIS, .body = &question, .reply = &answer, .errors = errors,
+     .sample = "event: delta\ndata: {\"text\":\"An apple falls\"}\n\n",
      .prepare = qa_prepare, .handle = qa, .again = forge_reply_kept,
      .operation = "question_ask", .summary = "Ask about an analysis",
      .description = "For every account but guests, about its own analyses that are done. The answer is made of what was "
          "found there, with the page or the file that it stands in. Where that is too little nothing is answered: "
-         "answered is false. Question and answer become part of the session's conversation."},
+         "answered is false. Question and answer become part of the session's conversation. As events it comes while "
+         "the language model writes it: delta {text} is a piece that is not checked yet, answer is the whole as it holds, "
+         "and takes the place of all pieces."},
 };
 /* clang-format on */
 

@@ -104,6 +104,8 @@ typedef enum forge_grounded_t {
  * before it. Others are taken out. *text is what is left, used[i] whether passage i is cited. */
 forge_grounded_t forge_core_ground(apr_pool_t *p, const char *mark, const forge_ranking_t *given, const char **text,
                                    bool *used);
+/* Whether a text, or a part of one, repeats what was for the model alone. */
+bool forge_core_ground_secret(const char *mark, const char *text, apr_size_t len);
 /* The same text with other numbers: place[i] instead of i + 1. */
 const char *forge_core_ground_renumber(apr_pool_t *p, const char *text, const int *place, int n);
 

@@ -78,6 +78,16 @@ static void read_all(reading_t *r, const char *text)
     }
 }
 
+bool forge_core_ground_secret(const char *mark, const char *text, apr_size_t len)
+{
+    const char *secret = mark + strlen("=== ");
+    apr_size_t n = strlen(secret);
+    for (apr_size_t i = 0; i + n <= len; i++)
+        if (memcmp(text + i, secret, n) == 0)
+            return true;
+    return false;
+}
+
 forge_grounded_t forge_core_ground(apr_pool_t *p, const char *mark, const forge_ranking_t *given, const char **text,
                                    bool *used)
 {
@@ -85,7 +95,7 @@ forge_grounded_t forge_core_ground(apr_pool_t *p, const char *mark, const forge_
     memset(used, 0, sizeof(*used) * (apr_size_t)given->n);
     if (strncmp(said, FORGE_PROMPT_NONE, strlen(FORGE_PROMPT_NONE)) == 0)
         return FORGE_GROUNDED_NONE;
-    if (strstr(said, mark + strlen("=== ")))
+    if (forge_core_ground_secret(mark, said, strlen(said)))
         return FORGE_GROUNDED_REFUSED;
     reading_t r = {.given = given, .used = used};
     r.kept = forge_util_buf_make(p, strlen(said) + 1, FORGE_ANSWER_MAX);
