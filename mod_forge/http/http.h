@@ -188,6 +188,8 @@ const char *forge_http_address(const forge_req_t *q);
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
 /* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
 bool forge_http_executor_sick(const forge_req_t *q);
+/* The same of the language model; only with ForgeLLM. */
+bool forge_http_llm_sick(const forge_req_t *q);
 /* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
