@@ -177,7 +177,13 @@ typedef struct forge_live_realm_t {
     uint64_t system;  /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;     /* how often it was replaced: part of each key, so that older entries are found no more */
     uint64_t written; /* how far its log was, at most */
+    uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
+    uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
+    uint64_t jobs_queued, jobs_running, jobs_oldest;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
+
+/* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
+forge_live_realm_t *forge_live_realm(forge_live_t *live, uint64_t realm, bool make);
 
 /* A host (breakers.c). Times are of the monotonic clock. */
 #define FORGE_LIVE_BREAKERS   32
@@ -216,6 +222,7 @@ typedef struct forge_live_segment_t {
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
     forge_live_histogram_t runs_took, runs_waited;
+    uint64_t jobs[FORGE_LIVE_JOBS_MAX]; /* keys of the processes that hold a place (jobs.c); 0: free */
     forge_live_gate_t gate;
     forge_live_streams_t streams;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];

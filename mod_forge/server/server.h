@@ -121,7 +121,8 @@ void forge_server_share_leave(forge_share_t *share);
 /* What a start loads reaches back so much further: the clock of the database may have been stepped since. */
 #define FORGE_REVOKED_STEP apr_time_from_sec(3600)
 /* Applies the words of column _revoked or of channel forge_events ("s12 u7:4") to shared memory. Every child refuses
- * these sessions and tokens from the next request on. */
+ * these sessions and tokens from the next request on. Two further words of the channel are of jobs: "q", one was
+ * queued; "j12", that one has changed. */
 void forge_server_revoked_apply(const forge_server_t *server, const char *words);
 
 /* --- token.c, api_key.c, ticket.c: the credentials --- */
