@@ -35,7 +35,7 @@ typedef struct forge_question_t {
 /* A sentence counts by the weight of the question's words in it, as a share of all of them (0 to 1), and half as much
  * by those that only the sentences beside it have. With less than this nothing is answered; tests/bench/README.md has
  * the figures behind it. */
-#define FORGE_ANSWER_LEAST     0.6
+#define FORGE_ANSWER_LEAST     0.58
 #define FORGE_ANSWER_SENTENCES 3
 typedef struct forge_quote_t {
     int passage; /* its index */

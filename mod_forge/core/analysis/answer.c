@@ -11,7 +11,7 @@
 #define BESIDE      0.5  /* what a word counts that only a sentence beside has */
 #define FITS        0.06 /* a sentence with the kind of thing that is asked for: a number, a name */
 #define ALMOST      0.85 /* of the best score: further sentences that are told too */
-#define SHORT_BYTES 40   /* a sentence shorter than this is told with the one after it */
+#define HEADING_MAX 100  /* bytes of a line without an end mark that is told with the sentence after it */
 
 /* One sentence of a passage. `has` is the set of the question's words in it. */
 typedef struct sentence_t {
@@ -70,20 +70,44 @@ static unsigned terms_in(const forge_question_t *question, const char *text, apr
     return has;
 }
 
-static double weight_of(const forge_question_t *question, unsigned has)
-{
-    double sum = 0;
-    for (int i = 0; i < question->n_terms && i < TERMS_MAX; i++)
-        if (has & 1u << i)
-            sum += question->terms[i].weight;
-    return sum;
-}
-
 /* --- what kind of thing is asked for --- */
 
 static bool begins(const char *text, const char *with)
 {
     return apr_cstr_casecmpn(text, with, strlen(with)) == 0;
+}
+
+/* Whether "how" and this word stand together in the question. */
+static bool how(const char *question, const char *word)
+{
+    for (const char *at = question; *at; at++)
+        if (begins(at, "how ") && begins(at + 4, word) && !forge_util_is_alnum(at[4 + strlen(word)]))
+            return true;
+    return false;
+}
+
+/* English words that make a question without being its subject, and that are no stop words elsewhere. */
+static bool frames(const char *question, const char *lexeme)
+{
+    static const char *const always[] = {"may",   "might", "must", "shall", "would",    "could",
+                                         "need",  "happen", "say",  "tell",  "somebodi", "someon"};
+    static const char *const after_how[] = {"many", "much", "often", "long", "old", "far", "high", "tall", "big", "deep"};
+    for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
+        if (strcmp(lexeme, always[i]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof(after_how) / sizeof(*after_how); i++)
+        if (strcmp(lexeme, after_how[i]) == 0)
+            return how(question, lexeme);
+    return false;
+}
+
+static double weight_of(const forge_question_t *question, unsigned has)
+{
+    double sum = 0;
+    for (int i = 0; i < question->n_terms && i < TERMS_MAX; i++)
+        if (has & 1u << i && !frames(question->text, question->terms[i].lexeme))
+            sum += question->terms[i].weight;
+    return sum;
 }
 
 static bool has_number(const char *text, apr_size_t len)
@@ -138,8 +162,8 @@ static void score_all(apr_array_header_t *all, const forge_question_t *question)
         if (i + 1 < all->nelts && of[i + 1].passage == of[i].passage)
             beside |= of[i + 1].has;
         double own = weight_of(question, of[i].has), near = weight_of(question, beside & ~of[i].has);
-        of[i].score = of[i].has ? (own + BESIDE * near) / whole : 0;
-        if (of[i].has && fits(question->text, &of[i]))
+        of[i].score = own > 0 ? (own + BESIDE * near) / whole : 0;
+        if (own > 0 && fits(question->text, &of[i]))
             of[i].score += FITS;
         if (of[i].score > 1)
             of[i].score = 1;
@@ -202,12 +226,13 @@ static void put_line(forge_buf_t *b, const char *text, apr_size_t len)
     }
 }
 
-/* A heading or the like answers nothing by itself. */
-static void put_sentence(forge_buf_t *b, const apr_array_header_t *all, const sentence_t *s)
+/* A heading answers nothing by itself: the sentence after it is told too, unless that is told anyway (`next`). */
+static void put_sentence(forge_buf_t *b, const apr_array_header_t *all, const sentence_t *s, const sentence_t *next)
 {
     const sentence_t *end = (const sentence_t *)all->elts + all->nelts;
+    bool heading = s->len < HEADING_MAX && !strchr(".!?\"')", s->text[s->len - 1]);
     put_line(b, s->text, s->len);
-    if (s->len < SHORT_BYTES && s + 1 < end && s[1].passage == s->passage)
+    if (heading && s + 1 < end && s + 1 != next && s[1].passage == s->passage)
         put_line(b, s[1].text, s[1].len);
 }
 
@@ -237,7 +262,7 @@ void forge_core_answer(apr_pool_t *p, const forge_question_t *question, const fo
     int n = choose(all, chosen);
     sort_by_place(chosen, n);
     for (int i = 0; i < n; i++) {
-        put_sentence(b, all, chosen[i]);
+        put_sentence(b, all, chosen[i], i + 1 < n ? chosen[i + 1] : NULL);
         quote(extract, chosen[i]);
     }
     if (n && !b->failed)

@@ -16,8 +16,8 @@ static bool shares_word(const forge_found_t *passage, const char *text, apr_size
     while (forge_core_word(&at, text + len, &word, &n)) {
         const char *there = passage->body, *end = there + strlen(there);
         while (n >= WORD_LEAST && forge_core_word(&there, end, &other, &m))
-            if (m == n && apr_cstr_casecmpn(word, other, n) == 0)
-                return true;
+            if (m >= WORD_LEAST && apr_cstr_casecmpn(word, other, m < n ? m : n) == 0)
+                return true; /* one begins with the other: "valve", "valves" */
     }
     return false;
 }

@@ -23,15 +23,15 @@ static const forge_stmt_t scope = {
     " WHERE s.id IS NOT NULL OR f.id IS NOT NULL"
     " ORDER BY j.status = 'done' DESC NULLS LAST, s.id DESC LIMIT 1"};
 
-/* The session's language is that of most of its passages. What no passage has is looked up by its beginning, three
- * quarters of it: that bridges endings that the language's dictionary does not know. $1 session, $2 question. */
+/* The session's language is that of most of its passages. What no passage has is looked up by its beginning, two thirds
+ * of it: that bridges endings that the language's dictionary does not know. $1 session, $2 question. */
 #define QUOTED(word) "'''' || replace(replace(" word ", '\\', '\\\\'), '''', '''''') || ''''"
 #define ASKED \
     "language AS (SELECT p.language AS name FROM forge.passages p WHERE p.session_id = $1::bigint" \
     " GROUP BY 1 ORDER BY count(*) DESC LIMIT 1)," \
     " size AS (SELECT count(*)::float8 AS n FROM forge.passages p WHERE p.session_id = $1::bigint)," \
     " words AS (SELECT t.lexeme, " QUOTED("t.lexeme") " AS whole, CASE WHEN char_length(t.lexeme) >= 5" \
-    "  THEN " QUOTED("left(t.lexeme, char_length(t.lexeme) * 3 / 4)") " || ':*' END AS begins" \
+    "  THEN " QUOTED("left(t.lexeme, char_length(t.lexeme) * 2 / 3)") " || ':*' END AS begins" \
     "  FROM language l, unnest(to_tsvector(l.name, $2)) t ORDER BY t.positions[1] LIMIT 32)," \
     " hits AS (SELECT w.lexeme, w.whole, w.begins, (SELECT count(*) FROM forge.passages p" \
     "  WHERE p.session_id = $1::bigint AND p.words @@ w.whole::tsquery) AS n FROM words w)," \

@@ -306,7 +306,7 @@ START_TEST(application_role_is_weak)
             " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
         "address_skeleton award complete_courses email_agrees erase_accounts export_rows figures file_object fold "
         "instant "
-        "is_limits is_tests label_decode local_day local_instant local_time settle_course settle_courses streak_days "
+        "is_limits is_tests label_decode local_day local_instant local_time nearest_passages settle_course settle_courses streak_days "
         "tests_points username_sha256");
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
                      "0");
