@@ -38,8 +38,8 @@ static forge_job_outcome_t await(apr_pool_t *p, forge_job_t *job, forge_call_t *
 typedef const char *(*read_fn)(apr_pool_t *p, const forge_call_result_t *result, void *baton);
 
 /* Makes a call that its breaker allows, and has its result read. FORGE_JOB_LATER with *why when that led to nothing. */
-static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call_spec_t *spec, read_fn read, void *baton,
-                               const char **why)
+static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call_spec_t *spec, read_fn read,
+                               void *baton, const char **why)
 {
     forge_call_result_t result;
     forge_live_t *live = job->with->live;
@@ -49,8 +49,7 @@ static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call
         return FORGE_JOB_LATER;
     forge_call_t *call = forge_net_call(spec);
     *why = "the language model could not be asked";
-    forge_job_outcome_t outcome =
-        call ? await(p, job, call, spec->connect + spec->total, &result) : FORGE_JOB_LATER;
+    forge_job_outcome_t outcome = call ? await(p, job, call, spec->connect + spec->total, &result) : FORGE_JOB_LATER;
     bool ended = outcome == FORGE_JOB_DONE;
     if (ended && (*why = read(p, &result, baton)))
         outcome = FORGE_JOB_LATER;

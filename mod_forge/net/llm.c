@@ -13,7 +13,7 @@
 #define BODY_MAX    (4 << 20)
 #define ANSWER_MAX  (1 << 20)
 #define VECTORS_MAX (32 << 20)
-#define PIECE_MAX    (256 << 10)
+#define PIECE_MAX   (256 << 10)
 #define GOOD        200
 #define VECTOR_MOST 4096
 
@@ -160,14 +160,14 @@ const forge_llm_t *forge_net_llm_parse(apr_pool_t *p, int n, const char *const *
 
 static forge_call_spec_t spec_of(apr_pool_t *p, const forge_llm_t *llm, const char *path, const forge_buf_t *body)
 {
-    return (forge_call_spec_t){
-        .url = apr_pstrcat(p, llm->url, path, NULL),
-        .body = body->failed ? "" : body->data,
-        .len = body->failed ? 0 : body->len,
-        .connect = CONNECT,
-        .total = llm->patience,
-        .ceiling = ANSWER_MAX,
-        .authorization = llm->key ? apr_pstrcat(p, "Authorization: Bearer ", llm->key, NULL) : NULL};
+    return (forge_call_spec_t){.url = apr_pstrcat(p, llm->url, path, NULL),
+                               .body = body->failed ? "" : body->data,
+                               .len = body->failed ? 0 : body->len,
+                               .connect = CONNECT,
+                               .total = llm->patience,
+                               .ceiling = ANSWER_MAX,
+                               .authorization =
+                                   llm->key ? apr_pstrcat(p, "Authorization: Bearer ", llm->key, NULL) : NULL};
 }
 
 static void put(forge_buf_t *b, const char *name, const char *text)
@@ -250,8 +250,7 @@ const char *forge_net_llm_said(apr_pool_t *p, const forge_call_result_t *result,
         return why;
     read_usage(answer, &said->tokens_in, &said->tokens_out);
     const forge_json_t *choice = forge_util_json_at(forge_util_json_get(answer, "choices"), 0);
-    said->text =
-        forge_util_json_text(forge_util_json_get(forge_util_json_get(choice, "message"), "content"), &len);
+    said->text = forge_util_json_text(forge_util_json_get(forge_util_json_get(choice, "message"), "content"), &len);
     return said->text && strlen(said->text) == len ? NULL : "its answer has no text";
 }
 

@@ -46,17 +46,17 @@ void forge_net_calls_end(void);               /* before the process ends: all ca
 /* --- llm.c: a language model behind an OpenAI-compatible interface --- */
 
 typedef struct forge_llm_t {
-    const char *url;    /* "https://llm.example.org/v1" */
-    const char *host;   /* "llm.example.org", with the port where one is said: what its breaker is called */
-    const char *model;  /* of answers */
-    const char *key;    /* NULL: none. As written until the configuration is complete */
+    const char *url;     /* "https://llm.example.org/v1" */
+    const char *host;    /* "llm.example.org", with the port where one is said: what its breaker is called */
+    const char *model;   /* of answers */
+    const char *key;     /* NULL: none. As written until the configuration is complete */
     const char *vectors; /* model of embeddings; NULL: none */
-    int dimensions;     /* of embeddings; 0: the model's own */
-    int answer;         /* tokens of an answer at most */
+    int dimensions;      /* of embeddings; 0: the model's own */
+    int answer;          /* tokens of an answer at most */
     apr_interval_time_t patience;
-    apr_int64_t month_tokens;    /* of an account in a month; 0: no limit */
-    double month_cost;           /* the same in the currency of the prices; 0: no limit */
-    double price_in, price_out;  /* of a million tokens */
+    apr_int64_t month_tokens;   /* of an account in a month; 0: no limit */
+    double month_cost;          /* the same in the currency of the prices; 0: no limit */
+    double price_in, price_out; /* of a million tokens */
 } forge_llm_t;
 #define FORGE_LLM_FORM \
     "off, or base-url model file:/path|env:NAME|key|none [embeddings=MODEL] [dimensions=1..4096] [answer=16..8192] " \

@@ -23,9 +23,9 @@ CREATE INDEX messages_session_id ON forge.messages (session_id, id);
 CREATE INDEX messages_user_id ON forge.messages (user_id, id);
 COMMENT ON TABLE forge.messages IS 'questions that were asked about an analysis, and their answers';
 
-CREATE TRIGGER counted AFTER INSERT ON forge.messages REFERENCING NEW TABLE AS came
+CREATE TRIGGER weighed AFTER INSERT ON forge.messages REFERENCING NEW TABLE AS came
     FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('user_id', 'question', 'answer');
-CREATE TRIGGER uncounted AFTER DELETE ON forge.messages REFERENCING OLD TABLE AS went
+CREATE TRIGGER unweighed AFTER DELETE ON forge.messages REFERENCING OLD TABLE AS went
     FOR EACH STATEMENT EXECUTE FUNCTION forge.usage_count('user_id', 'question', 'answer');
 
 -- What calls of the language model have cost, by account and month. A call is charged with the most that it may take before it is

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How well questions find their passages, and how well the extractive answer knows when to be silent: a set of questions
- * over a text that belongs to everybody (the Constitution of the United States, a page for each of its parts). The same
- * statements and the same code as POST /analysis/qa, on a PostgreSQL of its own; the figures are the same each time.
+ * How well questions find their passages, and how well the extractive answer knows when to be silent: a set of
+ * questions over a text that belongs to everybody (the Constitution of the United States, a page for each of its
+ * parts). The same statements and the same code as POST /analysis/qa, on a PostgreSQL of its own; the figures are the
+ * same each time.
  *
  * usage: bench_retrieval [-v]   -v: says of each question what came of it
  */
@@ -50,15 +51,17 @@ static void load(void)
 {
     char *state, *text = read_all("constitution.txt");
     int page = 0;
-    sql("INSERT INTO forge.users (email, username, password_hash) VALUES ('a@example.org', 'alice', '" FORGE_TEST_HASH "');"
+    sql("INSERT INTO forge.users (email, username, password_hash) VALUES ('a@example.org', 'alice', '" FORGE_TEST_HASH
+        "');"
         "INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES (1, 'f', "
         "'application/pdf', 0, sha256(''), forge.file_object());"
         "INSERT INTO forge.jobs (kind, user_id, status, finished_at) VALUES ('pdf', 1, 'done', now());"
         "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) VALUES (1, 'pdf', 1, 1)");
     for (char *part = apr_strtok(text, "%", &state); part; part = apr_strtok(NULL, "%", &state)) {
         const char *number = apr_itoa(forge_test_pool, ++page);
-        sql(apr_pstrcat(forge_test_pool, "INSERT INTO forge.passages (session_id, position, page, body, language) VALUES (1, ",
-                        number, ", ", number, ", ", literal(part), ", 'english')", NULL));
+        sql(apr_pstrcat(forge_test_pool,
+                        "INSERT INTO forge.passages (session_id, position, page, body, language) VALUES (1, ", number,
+                        ", ", number, ", ", literal(part), ", 'english')", NULL));
     }
 }
 
@@ -100,7 +103,10 @@ static void ask_one(tally_t *tally, int page, const char *question, bool tells)
     }
     if (tells)
         printf("%2d rank %d score %.2f %s %s\n", page, rank, extract.score,
-               !extract.text ? "-    " : right ? "right" : "WRONG", question);
+               !extract.text ? "-    "
+               : right       ? "right"
+                             : "WRONG",
+               question);
 }
 
 static bool verbose;
@@ -113,7 +119,8 @@ START_TEST(measure)
     load();
     for (char *line = apr_strtok(read_all("questions.tsv"), "\n", &state); line; line = apr_strtok(NULL, "\n", &state))
         ask_one(&tally, atoi(line), strchr(line, '\t') + 1, verbose);
-    printf("| questions | recall@5 | MRR | answered | of these from the right page | unanswerable | of these refused |\n");
+    printf(
+        "| questions | recall@5 | MRR | answered | of these from the right page | unanswerable | of these refused |\n");
     printf("|---|---|---|---|---|---|---|\n");
     printf("| %d | %.2f | %.2f | %d (%.0f %%) | %d (%.0f %%) | %d | %d (%.0f %%) |\n", tally.asked,
            (double)tally.found / tally.asked, tally.reciprocal / tally.asked, tally.answered,

@@ -13,10 +13,10 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define QUESTION_MAX 1000 /* characters */
-#define BEFORE_MAX   4    /* earlier questions that the language model is told */
-#define BYTES_A_TOKEN 3   /* at least, for what a call may cost */
-#define EXTRACTIVE   "extractive"
+#define QUESTION_MAX  1000 /* characters */
+#define BEFORE_MAX    4    /* earlier questions that the language model is told */
+#define BYTES_A_TOKEN 3    /* at least, for what a call may cost */
+#define EXTRACTIVE    "extractive"
 
 /* clang-format off */
 static const forge_field_t source_fields[] = {
@@ -66,9 +66,9 @@ typedef struct work_t {
     forge_llm_cost_t charged;
     bool is_charged;
     apr_int64_t tokens_in, tokens_out;
-    const char *said;         /* by the language model, checked; NULL: nothing that holds */
-    bool *used;               /* which of given it cites */
-    bool none;                /* it says that the passages do not hold the answer */
+    const char *said; /* by the language model, checked; NULL: nothing that holds */
+    bool *used;       /* which of given it cites */
+    bool none;        /* it says that the passages do not hold the answer */
     bool degraded;
     forge_events_source_t source; /* with events: what the answer is heard by */
     forge_ask_t ask;              /* prepared for it; its .host is NULL when the language model is not asked */
@@ -261,9 +261,8 @@ static forge_status_t vector_came(forge_req_t *q, const forge_call_result_t *res
 
 static void ask_vector(forge_req_t *q, work_t *work)
 {
-    const forge_ask_t ask = {.spec = forge_net_llm_embed(q->pool, work->llm, &work->text, 1),
-                             .host = work->llm->host,
-                             .then = vector_came};
+    const forge_ask_t ask = {
+        .spec = forge_net_llm_embed(q->pool, work->llm, &work->text, 1), .host = work->llm->host, .then = vector_came};
     forge_http_call(q, &ask);
 }
 
@@ -375,9 +374,8 @@ static forge_status_t settle(forge_req_t *q, forge_db_t *db, const work_t *work)
 {
     const forge_llm_cost_t cost = {work->tokens_in + work->tokens_out,
                                    work->llm ? price(work->llm, work->tokens_in, work->tokens_out) : 0};
-    return work->is_charged && cost.tokens
-               ? forge_store_llm_settle(db, q->pool, q->who.user_id, &work->charged, &cost)
-               : FORGE_OK;
+    return work->is_charged && cost.tokens ? forge_store_llm_settle(db, q->pool, q->who.user_id, &work->charged, &cost)
+                                           : FORGE_OK;
 }
 
 static const char *json_text(forge_req_t *q, const forge_json_t *json)

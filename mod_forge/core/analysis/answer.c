@@ -89,9 +89,10 @@ static bool how(const char *question, const char *word)
 /* English words that make a question without being its subject, and that are no stop words elsewhere. */
 static bool frames(const char *question, const char *lexeme)
 {
-    static const char *const always[] = {"may",   "might", "must", "shall", "would",    "could",
-                                         "need",  "happen", "say",  "tell",  "somebodi", "someon"};
-    static const char *const after_how[] = {"many", "much", "often", "long", "old", "far", "high", "tall", "big", "deep"};
+    static const char *const always[] = {"may",  "might",  "must", "shall", "would",    "could",
+                                         "need", "happen", "say",  "tell",  "somebodi", "someon"};
+    static const char *const after_how[] = {"many", "much", "often", "long", "old",
+                                            "far",  "high", "tall",  "big",  "deep"};
     for (size_t i = 0; i < sizeof(always) / sizeof(*always); i++)
         if (strcmp(lexeme, always[i]) == 0)
             return true;
@@ -129,8 +130,9 @@ static bool has_name(const char *text, apr_size_t len)
 
 static bool fits(const char *question, const sentence_t *s)
 {
-    static const char *const numbers[] = {"when", "how many", "how much", "how long", "how far",  "how old",
-                                          "how high", "how tall", "what year", "in what year", "in which year"};
+    static const char *const numbers[] = {"when",      "how many",     "how much",     "how long",
+                                          "how far",   "how old",      "how high",     "how tall",
+                                          "what year", "in what year", "in which year"};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
         if (begins(question, numbers[i]))
             return has_number(s->text, s->len);
@@ -201,8 +203,9 @@ static int choose(const apr_array_header_t *all, const sentence_t **chosen)
 static void sort_by_place(const sentence_t **chosen, int n)
 {
     for (int i = 1; i < n; i++)
-        for (int j = i; j > 0 && (chosen[j]->passage < chosen[j - 1]->passage ||
-                                  (chosen[j]->passage == chosen[j - 1]->passage && chosen[j]->order < chosen[j - 1]->order));
+        for (int j = i;
+             j > 0 && (chosen[j]->passage < chosen[j - 1]->passage ||
+                       (chosen[j]->passage == chosen[j - 1]->passage && chosen[j]->order < chosen[j - 1]->order));
              j--) {
             const sentence_t *earlier = chosen[j];
             chosen[j] = chosen[j - 1];

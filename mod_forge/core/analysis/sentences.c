@@ -23,8 +23,8 @@ bool forge_core_word(const char **at, const char *end, const char **word, apr_si
 /* The word before a full stop is an abbreviation: one letter ("J."), or one of the common ones. */
 static bool abbreviates(const char *begin, const char *stop)
 {
-    static const char *const known[] = {"Mr",  "Mrs", "Ms",  "Dr",  "Prof", "St",  "vs",  "etc", "No",
-                                        "Fig", "cf",  "Vol", "Nr",  "Jr",   "Sr",  "bzw", "ca",  "z.B"};
+    static const char *const known[] = {"Mr",  "Mrs", "Ms",  "Dr", "Prof", "St", "vs",  "etc", "No",
+                                        "Fig", "cf",  "Vol", "Nr", "Jr",   "Sr", "bzw", "ca",  "z.B"};
     const char *word = stop;
     while (word > begin && !forge_util_is_space(word[-1]) && word[-1] != '(')
         word--;

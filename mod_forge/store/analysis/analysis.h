@@ -20,7 +20,7 @@ typedef struct forge_vector_t {
 /* --- retrieval.c: where an answer is looked for, in the account's own passages only --- */
 
 #define FORGE_PASSAGES_FOUND 8       /* passages that a search finds at most */
-#define FORGE_NEAREST_MOST   2000000 /* numbers that are multiplied for one question where pgvector is missing */
+#define FORGE_NEAREST_MOST   1000000 /* numbers that are multiplied for one question where pgvector is missing */
 /* The session by its number, or the newest of a file that is done; one of the two is 0. A row {id, file_id, kind,
  * status, passages, embedded (how many passages have a vector of `model`; NULL: none is asked for)}.
  * FORGE_E_NOT_FOUND: there is no such session or file, or it is somebody else's. FORGE_E_NOT_READY: it is not done. */

@@ -80,11 +80,11 @@ forge_status_t forge_store_llm_charge(forge_db_t *db, apr_pool_t *p, apr_int64_t
                                       const forge_llm_cost_t *limit)
 {
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &charge,
-                              FORGE_ARGS(forge_util_itoa(p, user), forge_util_itoa(p, most->tokens),
-                                         money(p, most->money), forge_util_itoa(p, limit->tokens),
-                                         money(p, limit->money)),
-                              &rows));
+    FORGE_TRY(
+        forge_store_run(db, p, &charge,
+                        FORGE_ARGS(forge_util_itoa(p, user), forge_util_itoa(p, most->tokens), money(p, most->money),
+                                   forge_util_itoa(p, limit->tokens), money(p, limit->money)),
+                        &rows));
     return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_QUOTA_EXCEEDED;
 }
 

@@ -91,8 +91,7 @@ static const char *number(apr_pool_t *p, apr_int64_t n)
 forge_status_t forge_store_question_scope(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t session,
                                           apr_int64_t file, const char *model, forge_rows_t **rows)
 {
-    static const forge_outcome_t outcomes[] = {
-        {"ok", FORGE_OK}, {"not_ready", FORGE_E_NOT_READY}, {NULL, FORGE_OK}};
+    static const forge_outcome_t outcomes[] = {{"ok", FORGE_OK}, {"not_ready", FORGE_E_NOT_READY}, {NULL, FORGE_OK}};
     FORGE_TRY(forge_store_run(db, p, &scope,
                               FORGE_ARGS(forge_util_itoa(p, user), number(p, session), number(p, file), model), rows));
     return forge_store_rows_judge(*rows, outcomes, FORGE_E_NOT_FOUND);
@@ -108,8 +107,7 @@ forge_status_t forge_store_question_search(forge_db_t *db, apr_pool_t *p, apr_in
                                            forge_rows_t **rows)
 {
     return forge_store_run(
-        db, p, &search,
-        FORGE_ARGS(forge_util_itoa(p, session), question, APR_STRINGIFY(FORGE_PASSAGES_FOUND)), rows);
+        db, p, &search, FORGE_ARGS(forge_util_itoa(p, session), question, APR_STRINGIFY(FORGE_PASSAGES_FOUND)), rows);
 }
 
 forge_status_t forge_store_question_nearest(forge_db_t *db, apr_pool_t *p, apr_int64_t session,
@@ -124,8 +122,8 @@ forge_status_t forge_store_question_nearest(forge_db_t *db, apr_pool_t *p, apr_i
 forge_status_t forge_store_embeddings_missing(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *model,
                                               int most, forge_rows_t **rows)
 {
-    return forge_store_run(db, p, &missing,
-                           FORGE_ARGS(forge_util_itoa(p, session), model, forge_util_itoa(p, most)), rows);
+    return forge_store_run(db, p, &missing, FORGE_ARGS(forge_util_itoa(p, session), model, forge_util_itoa(p, most)),
+                           rows);
 }
 
 forge_status_t forge_store_embeddings_put(forge_db_t *db, apr_pool_t *p, const char *model, const char *ids,

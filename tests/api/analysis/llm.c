@@ -9,26 +9,31 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char fables[] =
-    "(1, 'A fox saw grapes that hung from a high trellis. He jumped to reach them and could not. \"They are sour\", said "
-    "the fox, and went away.'),"
-    "(2, 'A tortoise and a hare ran a race. The hare lay down to sleep after two miles. The tortoise won the race in 1806 "
-    "because she never stopped.'),"
-    "(3, 'A crow was thirsty and found a pitcher. The water stood too low. She dropped pebbles into the pitcher until the "
-    "water rose, and drank.')";
+const char fables[] = "(1, 'A fox saw grapes that hung from a high trellis. He jumped to reach them and could not. "
+                      "\"They are sour\", said "
+                      "the fox, and went away.'),"
+                      "(2, 'A tortoise and a hare ran a race. The hare lay down to sleep after two miles. The tortoise "
+                      "won the race in 1806 "
+                      "because she never stopped.'),"
+                      "(3, 'A crow was thirsty and found a pitcher. The water stood too low. She dropped pebbles into "
+                      "the pitcher until the "
+                      "water rose, and drank.')";
 
 json_int_t analysed(person_t owner, const char *passages)
 {
-    char *file = sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES (%lld, "
-                     "'book.pdf', 'application/pdf', 1, sha256(random()::text::bytea), forge.file_object()) RETURNING id",
-                     (long long)owner.id);
-    char *job = sql("INSERT INTO forge.jobs (kind, user_id, status, progress, finished_at) VALUES ('pdf', %lld, 'done', "
-                    "100, now()) RETURNING id",
-                    (long long)owner.id);
+    char *file =
+        sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES (%lld, "
+            "'book.pdf', 'application/pdf', 1, sha256(random()::text::bytea), forge.file_object()) RETURNING id",
+            (long long)owner.id);
+    char *job =
+        sql("INSERT INTO forge.jobs (kind, user_id, status, progress, finished_at) VALUES ('pdf', %lld, 'done', "
+            "100, now()) RETURNING id",
+            (long long)owner.id);
     char *session = sql("INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id, result) VALUES (%lld, "
                         "'pdf', %s, %s, '{}') RETURNING id",
                         (long long)owner.id, file, job);
-    sql("INSERT INTO forge.passages (session_id, position, page, body, language) SELECT %s, row_number() OVER (), v.page, "
+    sql("INSERT INTO forge.passages (session_id, position, page, body, language) SELECT %s, row_number() OVER (), "
+        "v.page, "
         "v.body, 'english' FROM (VALUES %s) AS v(page, body)",
         session, passages);
     return atoll(session);

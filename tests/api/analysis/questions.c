@@ -59,7 +59,8 @@ END_TEST
 START_TEST(passages_of_others_never_appear)
 {
     person_t me = person("student"), other = person("student"), admin = person("admin");
-    json_int_t mine = analysed(me, fables), theirs = analysed(other, "(1, 'The zebra hid the emerald under the bridge.')");
+    json_int_t mine = analysed(me, fables),
+               theirs = analysed(other, "(1, 'The zebra hid the emerald under the bridge.')");
     static const char question[] = "Where did the zebra hide the emerald?";
     expect_status(ask_about(other, theirs, question), 200);
     expect_problem(ask_about(me, theirs, question), "not_found");
@@ -77,7 +78,8 @@ END_TEST
 
 START_TEST(an_analysis_that_is_not_done_is_told)
 {
-    static const char *const states[] = {"status = 'queued', finished_at = NULL", "status = 'failed', error_code = 'x'"};
+    static const char *const states[] = {"status = 'queued', finished_at = NULL",
+                                         "status = 'failed', error_code = 'x'"};
     person_t me = person("student");
     json_int_t session = analysed(me, fables);
     for (int i = 0; i < 2; i++) {
@@ -85,9 +87,10 @@ START_TEST(an_analysis_that_is_not_done_is_told)
         expect_problem(ask_about(me, session, "fox?"), "analysis_not_ready");
         sql("UPDATE forge.jobs SET status = 'done', finished_at = now()");
     }
-    char *bare = sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES (%lld, 'b', "
-                     "'application/pdf', 1, sha256('b'), forge.file_object()) RETURNING id",
-                     (long long)me.id);
+    char *bare =
+        sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES (%lld, 'b', "
+            "'application/pdf', 1, sha256('b'), forge.file_object()) RETURNING id",
+            (long long)me.id);
     expect_problem(CALL("POST", "/api/v1/analysis/qa", .token = me.access,
                         .json = F("{\"file_id\":%s,\"question\":\"fox?\"}", bare)),
                    "analysis_not_ready");
@@ -102,8 +105,9 @@ START_TEST(a_question_is_checked)
     expect_fault(CALL("POST", "/api/v1/analysis/qa", .token = me.access, .json = both), "/session_id", NULL);
     expect_fault(CALL("POST", "/api/v1/analysis/qa", .token = me.access, .json = "{\"question\":\"q\"}"), "/session_id",
                  NULL);
-    expect_fault(CALL("POST", "/api/v1/analysis/qa", .token = me.access, .json = "{\"session_id\":1,\"question\":\"\"}"),
-                 "/question", NULL);
+    expect_fault(
+        CALL("POST", "/api/v1/analysis/qa", .token = me.access, .json = "{\"session_id\":1,\"question\":\"\"}"),
+        "/question", NULL);
     char *text = F("%*s", 1001, "x");
     memset(text, 'x', 1001);
     expect_fault(ask_about(me, session, text), "/question", NULL);
@@ -135,8 +139,9 @@ START_TEST(the_same_key_asks_once)
     json_int_t session = analysed(me, fables);
     reply_t *replies[2];
     for (int i = 0; i < 2; i++)
-        replies[i] = CALL("POST", "/api/v1/analysis/qa", .token = me.access, .headers = {"Idempotency-Key: once"},
-                          .json = F("{\"session_id\":%lld,\"question\":\"What did the fox say?\"}", (long long)session));
+        replies[i] =
+            CALL("POST", "/api/v1/analysis/qa", .token = me.access, .headers = {"Idempotency-Key: once"},
+                 .json = F("{\"session_id\":%lld,\"question\":\"What did the fox say?\"}", (long long)session));
     ck_assert_str_eq(replies[0]->body, replies[1]->body);
     ck_assert_str_eq(header(replies[1], "Idempotent-Replayed"), "true");
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.messages"), "1");
@@ -147,7 +152,8 @@ START_TEST(it_can_come_as_events)
 {
     person_t me = person("student");
     json_int_t session = analysed(me, fables);
-    char *body = F("{\"session_id\":%lld,\"question\":\"What did the crow drop into the pitcher?\"}", (long long)session);
+    char *body =
+        F("{\"session_id\":%lld,\"question\":\"What did the crow drop into the pitcher?\"}", (long long)session);
     reply_t *reply =
         CALL("POST", "/api/v1/analysis/qa", .token = me.access, .json = body, .headers = {"Accept: text/event-stream"});
     expect_status(reply, 200);

@@ -43,14 +43,30 @@ END_TEST
 
 START_TEST(wrong_arguments_are_refused_without_the_key)
 {
-    static const char *const lines[] = {
-        "on", "https://x/v1 m", "ftp://x/v1 m k", "x m k", "https://u@x/v1 m canary", "https://x/v1?q m canary",
-        "https:/// m canary", "http://llm.example.org/v1 m canary", "http://localhost.example.org/v1 m canary",
-        "https://x/v1 m\"x canary", "https://x/v1 m canary answer=1", "https://x/v1 m canary dimensions=5000",
-        "https://x/v1 m canary timeout=0s", "https://x/v1 m canary timeout=11m", "https://x/v1 m canary timeout=5",
-        "https://x/v1 m canary tokens=-1", "https://x/v1 m canary prices=1", "https://x/v1 m canary prices=1/x",
-        "https://x/v1 m canary prices=1e3/1", "https://x/v1 m canary cost=1", "https://x/v1 m canary cost=0 prices=1/1",
-        "https://x/v1 m canary prices=0.0000001/1", "https://x/v1 m canary embeddings=", "https://x/v1 m canary what=1"};
+    static const char *const lines[] = {"on",
+                                        "https://x/v1 m",
+                                        "ftp://x/v1 m k",
+                                        "x m k",
+                                        "https://u@x/v1 m canary",
+                                        "https://x/v1?q m canary",
+                                        "https:/// m canary",
+                                        "http://llm.example.org/v1 m canary",
+                                        "http://localhost.example.org/v1 m canary",
+                                        "https://x/v1 m\"x canary",
+                                        "https://x/v1 m canary answer=1",
+                                        "https://x/v1 m canary dimensions=5000",
+                                        "https://x/v1 m canary timeout=0s",
+                                        "https://x/v1 m canary timeout=11m",
+                                        "https://x/v1 m canary timeout=5",
+                                        "https://x/v1 m canary tokens=-1",
+                                        "https://x/v1 m canary prices=1",
+                                        "https://x/v1 m canary prices=1/x",
+                                        "https://x/v1 m canary prices=1e3/1",
+                                        "https://x/v1 m canary cost=1",
+                                        "https://x/v1 m canary cost=0 prices=1/1",
+                                        "https://x/v1 m canary prices=0.0000001/1",
+                                        "https://x/v1 m canary embeddings=",
+                                        "https://x/v1 m canary what=1"};
     for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
         ck_assert_msg(!parse(lines[i]), "%s", lines[i]);
         ck_assert_msg(!strstr(why, "canary"), "%s", why);
@@ -65,14 +81,16 @@ START_TEST(what_is_asked)
     ck_assert_str_eq(spec.url, "https://x/v1/chat/completions");
     ck_assert_str_eq(spec.authorization, "Authorization: Bearer sk-1");
     ck_assert(spec.streams);
-    ck_assert_str_eq(apr_pstrmemdup(P, spec.body, spec.len),
-                     "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"rules \\\"\"},{\"role\":\"user\","
-                     "\"content\":\"text\\n\"}],\"temperature\":0,\"max_tokens\":800,\"stream\":true,"
-                     "\"stream_options\":{\"include_usage\":true}}");
+    ck_assert_str_eq(
+        apr_pstrmemdup(P, spec.body, spec.len),
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"rules \\\"\"},{\"role\":\"user\","
+        "\"content\":\"text\\n\"}],\"temperature\":0,\"max_tokens\":800,\"stream\":true,"
+        "\"stream_options\":{\"include_usage\":true}}");
     spec = forge_net_llm_embed(P, llm, (const char *const[]){"a", "b"}, 2);
     ck_assert_str_eq(spec.url, "https://x/v1/embeddings");
-    ck_assert_str_eq(apr_pstrmemdup(P, spec.body, spec.len), "{\"model\":\"e\",\"encoding_format\":\"float\",\"input\":[\"a\","
-                                                             "\"b\"],\"dimensions\":2}");
+    ck_assert_str_eq(apr_pstrmemdup(P, spec.body, spec.len),
+                     "{\"model\":\"e\",\"encoding_format\":\"float\",\"input\":[\"a\","
+                     "\"b\"],\"dimensions\":2}");
     ck_assert_ptr_null(forge_net_llm_chat(P, parse("http://x/v1 m none"), "", "", false).authorization);
 }
 END_TEST
@@ -84,7 +102,12 @@ static forge_call_result_t result(int status, const char *body)
 
 START_TEST(answers_are_read_or_refused)
 {
-    static const char *const bad[] = {"", "x", "[]", "{}", "{\"choices\":[]}", "{\"choices\":[{\"message\":{}}]}",
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "[]",
+                                      "{}",
+                                      "{\"choices\":[]}",
+                                      "{\"choices\":[{\"message\":{}}]}",
                                       "{\"choices\":[{\"message\":{\"content\":null}}]}",
                                       "{\"choices\":[{\"message\":{\"content\":\"a\\u0000b\"}}]}"};
     forge_llm_said_t said;
@@ -105,11 +128,14 @@ END_TEST
 START_TEST(vectors_are_read_or_refused)
 {
     static const char *const bad[] = {
-        "{}", "{\"data\":[]}", "{\"data\":[{\"index\":0,\"embedding\":[1]}]}",
+        "{}",
+        "{\"data\":[]}",
+        "{\"data\":[{\"index\":0,\"embedding\":[1]}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":[1,2]}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":2,\"embedding\":[1]}]}",
         "{\"data\":[{\"index\":0,\"embedding\":[]},{\"index\":1,\"embedding\":[]}]}",
-        "{\"data\":[{\"index\":0,\"embedding\":[\"a\"]},{\"index\":1,\"embedding\":[1]}]}", "{\"data\":{\"a\":1,\"b\":2}}"};
+        "{\"data\":[{\"index\":0,\"embedding\":[\"a\"]},{\"index\":1,\"embedding\":[1]}]}",
+        "{\"data\":{\"a\":1,\"b\":2}}"};
     int count;
     forge_call_result_t good =
         result(200, "{\"data\":[{\"index\":1,\"embedding\":[3,4.5]},{\"index\":0,\"embedding\":[1,-2]}]}");
@@ -137,10 +163,10 @@ static forge_llm_stream_t *fed(const char *text, apr_size_t step)
 
 START_TEST(pieces_become_a_text)
 {
-    static const char text[] = ": hello\nevent: x\n" PIECE("It ") "data:{\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}"
-                                                                 "\n\n" PIECE("is.")
-                               "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n"
-                               "data: [DONE]\n\n" PIECE("more");
+    static const char text[] = ": hello\nevent: x\n" PIECE(
+        "It ") "data:{\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}"
+               "\n\n" PIECE("is.") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n"
+                                   "data: [DONE]\n\n" PIECE("more");
     for (apr_size_t step = 1; step < 200; step += 50) {
         const forge_llm_stream_t *stream = fed(text, step);
         ck_assert(stream->ended && !stream->broken);

@@ -27,8 +27,10 @@ static void setup(void)
         "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) SELECT n, 'pdf', n, n FROM "
         "generate_series(1, 2) n;"
         "INSERT INTO forge.passages (session_id, position, page, body, language) VALUES "
-        "(1, 1, 1, 'Rivers carry water to the sea. The longest rivers are ten times as long as the others.', 'english'),"
-        "(1, 2, 2, 'Water boils. Much later the sea was far away, and rivers were dry; the water was gone.', 'english'),"
+        "(1, 1, 1, 'Rivers carry water to the sea. The longest rivers are ten times as long as the others.', "
+        "'english'),"
+        "(1, 2, 2, 'Water boils. Much later the sea was far away, and rivers were dry; the water was gone.', "
+        "'english'),"
         "(1, 3, 3, 'A mountain is higher than a hill.', 'english'),"
         "(2, 1, 1, 'Rivers of the other account carry water to the sea.', 'english')");
 }
@@ -55,7 +57,8 @@ START_TEST(the_newest_that_is_done_speaks_for_a_file)
 {
     sql("INSERT INTO forge.jobs (kind, user_id, status, finished_at) VALUES ('pdf', 1, 'done', now()), ('pdf', 1, "
         "'failed', now());"
-        "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) VALUES (1, 'pdf', 1, 3), (1, 'pdf', 1, 4)");
+        "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) VALUES (1, 'pdf', 1, 3), (1, 'pdf', 1, "
+        "4)");
     ck_assert_int_eq(scope(1, 0, 1), FORGE_OK);
     ck_assert_int_eq(forge_store_rows_int(rows, 0, "id", 0), 3);
     ck_assert_int_eq(scope(1, 4, 0), FORGE_E_NOT_READY);
@@ -104,8 +107,19 @@ END_TEST
 
 START_TEST(no_question_breaks_the_query)
 {
-    static const char *const questions[] = {"'", "\\", "a'b\\c", "& | !", "<->", ":*", "rivers:* & !water", "''''", "$1",
-                                            "ri\\'vers \\\\ water", "(((", "日本語 ?", "a-b/c.d@e.f"};
+    static const char *const questions[] = {"'",
+                                            "\\",
+                                            "a'b\\c",
+                                            "& | !",
+                                            "<->",
+                                            ":*",
+                                            "rivers:* & !water",
+                                            "''''",
+                                            "$1",
+                                            "ri\\'vers \\\\ water",
+                                            "(((",
+                                            "日本語 ?",
+                                            "a-b/c.d@e.f"};
     for (size_t i = 0; i < sizeof(questions) / sizeof(*questions); i++) {
         found(1, questions[i]);
         ck_assert_int_eq(forge_store_question_terms(db, P, 1, questions[i], &rows), FORGE_OK);
@@ -119,16 +133,16 @@ START_TEST(rare_words_weigh_more_and_missing_ones_most)
     ck_assert_int_eq(forge_store_rows_count(rows), 3);
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "lexeme"), "mountain");
     ck_assert_str_eq(forge_store_rows_text(rows, 1, "lexeme"), "water");
-    apr_int64_t mountain = forge_store_rows_int(rows, 0, "weight", 0), water = forge_store_rows_int(rows, 1, "weight", 0),
-                zebra = forge_store_rows_int(rows, 2, "weight", 0);
+    apr_int64_t mountain = forge_store_rows_int(rows, 0, "weight", 0),
+                water = forge_store_rows_int(rows, 1, "weight", 0), zebra = forge_store_rows_int(rows, 2, "weight", 0);
     ck_assert(water > 0 && mountain > water && zebra > mountain);
 }
 END_TEST
 
 static forge_status_t say(apr_int64_t user, const char *question, const char *answer)
 {
-    const forge_message_t message = {.session = 1, .user = user, .question = question, .answer = answer,
-                                     .sources = "[]", .model = "extractive"};
+    const forge_message_t message = {
+        .session = 1, .user = user, .question = question, .answer = answer, .sources = "[]", .model = "extractive"};
     return forge_store_message_add(db, P, &message, &rows);
 }
 
@@ -206,8 +220,8 @@ START_TEST(vectors_say_what_is_near)
     ck_assert_int_eq(forge_store_rows_count(rows), 3);
     const char *first = forge_store_rows_text(rows, 0, "id");
     const char *ids = apr_psprintf(P, "{%s,%d,%d,999}", first, atoi(first) + 1, atoi(first) + 3);
-    ck_assert_int_eq(forge_store_embeddings_put(db, P, "m", ids, "{\"{1,0}\",\"{60000000e-8,0.8}\",\"{1,0}\",\"{1,0}\"}"),
-                     FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_embeddings_put(db, P, "m", ids, "{\"{1,0}\",\"{60000000e-8,0.8}\",\"{1,0}\",\"{1,0}\"}"), FORGE_OK);
     ck_assert_str_eq(nearest("m", "{1,0}"), "1=1000000 2=600000");
     ck_assert_str_eq(nearest("m", "{0,1}"), "2=800000 1=0");
     ck_assert_str_eq(nearest("other", "{1,0}"), "");
@@ -223,11 +237,29 @@ START_TEST(vectors_say_what_is_near)
 }
 END_TEST
 
+/* Something that looks like pgvector, in a schema of its own, whose operator says 42. */
+START_TEST(pgvector_compares_where_it_is_there)
+{
+    sql("CREATE SCHEMA ext; GRANT USAGE ON SCHEMA ext TO forge_app; CREATE DOMAIN ext.vector AS real[];"
+        "CREATE FUNCTION ext.negative(real[], real[]) RETURNS float8 LANGUAGE sql AS 'SELECT -42.0::float8';"
+        "CREATE OPERATOR ext.<#> (LEFTARG = real[], RIGHTARG = real[], FUNCTION = ext.negative);"
+        "SET allow_system_table_mods = on; INSERT INTO pg_extension (oid, extname, extowner, extnamespace, "
+        "extrelocatable, extversion) VALUES (99999, 'vector', 10, 'ext'::regnamespace, false, '0')");
+    sql("INSERT INTO forge.embeddings SELECT min(id), 'm', '{1,0}' FROM forge.passages WHERE session_id = 1");
+    const char *pages = nearest("m", "{1,0}"),
+               *many = ask("SELECT count(*) FROM forge.nearest_passages(1, 'm', '{1,0}', 0, 8)");
+    sql("DELETE FROM pg_extension WHERE oid = 99999; DROP SCHEMA ext CASCADE");
+    ck_assert_str_eq(pages, "1=42000000");
+    ck_assert_str_eq(many, "1"); /* it has no bound */
+}
+END_TEST
+
 /* The constraint that a statement of the application breaks; "" when it works. */
 static const char *broken(const char *text)
 {
     const forge_stmt_t stmt = {"", text};
-    return forge_store_run(db, P, &stmt, FORGE_NO_ARGS, NULL) == FORGE_OK ? "" : apr_pstrdup(P, forge_store_constraint(db));
+    return forge_store_run(db, P, &stmt, FORGE_NO_ARGS, NULL) == FORGE_OK ? ""
+                                                                          : apr_pstrdup(P, forge_store_constraint(db));
 }
 
 #define MESSAGE "INSERT INTO forge.messages (session_id, user_id, question, answered, answer, model, tokens) VALUES "
@@ -275,6 +307,7 @@ Suite *forge_test_store_questions(void)
     tcase_add_test(tc, a_month_has_its_allowance);
     tcase_add_test(tc, calls_at_once_cannot_exceed_it_together);
     tcase_add_test(tc, vectors_say_what_is_near);
+    tcase_add_test(tc, pgvector_compares_where_it_is_there);
     suite_add_tcase(suite, tc);
     return suite;
 }
