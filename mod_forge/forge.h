@@ -207,8 +207,8 @@ typedef struct forge_route_t {
     const forge_shape_t *body;  /* NULL: no body is read */
     const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
-    const char *sample; /* with FORGE_R_RAW, FORGE_R_TABLE or FORGE_R_EVENTS: an example of the answer, for OpenAPI; it suits all of
-                           .media, or is the table */
+    const char *sample; /* with FORGE_R_RAW, FORGE_R_TABLE or FORGE_R_EVENTS: an example of the answer, for OpenAPI; it
+                           suits all of .media, or is the table or the events */
     forge_handler_fn
         prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing.
                     The programs that it asks for (forge_http_runs_add) are run before .handle is called */

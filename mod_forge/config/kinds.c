@@ -476,6 +476,6 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_LANGUAGES] = {read_languages, true, 1, 3, "language ...", NULL},
     [FORGE_KIND_EXEC_LIMITS] = {read_exec_limits, false, 1, 6, "name=value ...", NULL},
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
-    [FORGE_KIND_LLM] = {read_llm, false, 1, 9, FORGE_LLM_FORM, secret_third},
+    [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

@@ -209,9 +209,9 @@ const forge_run_result_t *forge_http_runs_result(const forge_req_t *q, int i);
 
 /* --- calls.c: services that a request asks --- */
 
-/* A step: on a worker, with the result of the call, whatever became of it; it lives until the step returns. The step may
- * ask for the next call. *sound says whether the host did what it should, for its breaker: it is set by the status, and
- * the step may know better. A failure is the answer of the request. */
+/* A step: on a worker, with the result of the call, whatever became of it; it lives until the step returns. The step
+ * may ask for the next call. *sound says whether the host did what it should, for its breaker: it is set by the
+ * status, and the step may know better. A failure is the answer of the request. */
 typedef forge_status_t (*forge_called_fn)(forge_req_t *q, const forge_call_result_t *result, bool *sound);
 typedef struct forge_ask_t {
     forge_call_spec_t spec;
@@ -223,8 +223,8 @@ typedef struct forge_ask_t {
  * is called when no step asks for another one. What the spec points to lives as long as the request. */
 void forge_http_call(forge_req_t *q, const forge_ask_t *ask);
 
-/* A call whose answer is heard while it comes, for the events of a request (forge_reply_events): pieces go to ask->heard,
- * the end to ask->then. NULL and *why: it cannot be made now. It ends with the request at the latest. */
+/* A call whose answer is heard while it comes, for the events of a request (forge_reply_events): pieces go to
+ * ask->heard, the end to ask->then. NULL and *why: it cannot be made now. It ends with the request at the latest. */
 typedef struct forge_hearing_t forge_hearing_t;
 forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const char **why);
 int forge_http_hear_fd(const forge_hearing_t *hearing); /* can be read when there is something to hear */

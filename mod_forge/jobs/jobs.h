@@ -106,8 +106,9 @@ forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const for
 /* --- llm.c: what jobs ask the language model --- */
 
 /* Has a summary of a document written, or a review of a repository of which `text` tells: at most the first 24 000
- * bytes of it are shown. FORGE_JOB_DONE: *digest is the text, or NULL where there is no language model, or it failed, or
- * the month's allowance of the account is used up: a job goes on without. FORGE_JOB_STOPPED: as forge_job_progress. */
+ * bytes of it are shown. FORGE_JOB_DONE: *digest is the text, or NULL where there is no language model, or it failed,
+ * or the month's allowance of the account is used up: a job goes on without. FORGE_JOB_STOPPED: as
+ * forge_job_progress. */
 forge_job_outcome_t forge_job_digest(apr_pool_t *p, forge_job_t *job, forge_digest_kind_t kind, const char *text,
                                      const char **digest);
 /* Queues the making of vectors for the passages of a session, in the caller's transaction; nothing without a model for

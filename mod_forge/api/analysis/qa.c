@@ -518,11 +518,11 @@ static const forge_route_t routes[] = {
      .sample = "event: delta\ndata: {\"text\":\"An apple falls\"}\n\n",
      .prepare = qa_prepare, .handle = qa, .again = forge_reply_kept,
      .operation = "question_ask", .summary = "Ask about an analysis",
-     .description = "For every account but guests, about its own analyses that are done. The answer is made of what was "
-         "found there, with the page or the file that it stands in. Where that is too little nothing is answered: "
+     .description = "For every account but guests, about its own analyses that are done. The answer is made of what "
+         "was found there, with the page or the file that it stands in. Where that is too little nothing is answered: "
          "answered is false. Question and answer become part of the session's conversation. As events it comes while "
-         "the language model writes it: delta {text} is a piece that is not checked yet, answer is the whole as it holds, "
-         "and takes the place of all pieces."},
+         "the language model writes it: delta {text} is a piece that is not checked yet, answer is the whole as it "
+         "holds, and takes the place of all pieces."},
 };
 /* clang-format on */
 

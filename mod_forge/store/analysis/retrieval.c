@@ -7,8 +7,8 @@
 
 /* clang-format off */
 
-/* The latest session of a file that is done, else the latest of all. A file without one is not ready either. $1 account,
- * $2 session, $3 file, $4 model. */
+/* The latest session of a file that is done, else the latest of all. A file without one is not ready either.
+ * $1 account, $2 session, $3 file, $4 model. */
 static const forge_stmt_t scope = {
     "question_scope",
     "SELECT s.id, coalesce(s.file_id, f.id) AS file_id, s.kind, j.status,"
@@ -40,7 +40,8 @@ static const forge_stmt_t scope = {
 
 static const forge_stmt_t terms = {
     "question_terms",
-    "WITH " ASKED " SELECT a.lexeme, round(a.weight::numeric * 1000000)::bigint AS weight FROM asked a ORDER BY a.lexeme"};
+    "WITH " ASKED " SELECT a.lexeme, round(a.weight::numeric * 1000000)::bigint AS weight FROM asked a"
+    " ORDER BY a.lexeme"};
 
 #define EXCERPT(body) \
     "ts_headline(l.name, " body ", coalesce(o.query, ''::tsquery)," \

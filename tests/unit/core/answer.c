@@ -69,7 +69,9 @@ END_TEST
 /* --- the answer --- */
 
 static forge_found_t passages[] = {
-    {.id = 1, .page = 1, .body = "The engine burns oil. Its valve opens at ninety degrees. The valve is made of brass."},
+    {.id = 1,
+     .page = 1,
+     .body = "The engine burns oil. Its valve opens at ninety degrees. The valve is made of brass."},
     {.id = 2, .page = 2, .body = "Valves must be cleaned each year. Oil is filled in at the top."},
 };
 static const forge_ranking_t manual = {passages, 2};
