@@ -187,7 +187,9 @@ enum {
                                 none. A GET does not even look at them */
     FORGE_R_TABLE = 1 << 24,  /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
     FORGE_R_BUNDLE = 1 << 25, /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
-    FORGE_R_EVENTS = 1 << 27  /* "Accept: text/event-stream" gets its answer as events, while it is made (q->events) */
+    FORGE_R_EVENTS = 1 << 27, /* "Accept: text/event-stream" gets its answer as events, while it is made (q->events) */
+    FORGE_R_FOLLOW = 1 << 28  /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
+                                 come. With FORGE_R_RAW */
 };
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */

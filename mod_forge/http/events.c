@@ -28,7 +28,7 @@
 APLOG_USE_MODULE(forge);
 
 #define BEAT         apr_time_from_sec(14) /* between two signs of life; a tick of the pump may be added */
-#define ASK_AGAIN    apr_time_from_sec(60) /* between two questions to the database whether a credential is still good */
+#define ASK_AGAIN    apr_time_from_sec(60) /* between two questions to the database about a credential */
 #define BEHIND_MAX   apr_time_from_sec(20) /* to read what was written, before a slow reader is cut off */
 #define VANISHED     25000                 /* milliseconds after which the kernel gives up a client that says nothing */
 #define RETRY        3000                  /* milliseconds after which a client comes again */
@@ -164,14 +164,16 @@ forge_status_t forge_reply_events(forge_req_t *q, forge_events_source_t *source)
 
 /* --- writing --- */
 
-/* The kernel keeps little for each client, and gives up one that has vanished. */
-static void tune(const forge_events_t *e)
+/* The kernel gives up a client that has vanished, and keeps little for each, where the connection ends with the
+ * stream. */
+static void tune(const forge_events_t *e, bool ends)
 {
     int bytes = KERNEL_MAX;
     unsigned patience = VANISHED;
     if (e->fd < 0)
         return;
-    setsockopt(e->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if (ends)
+        setsockopt(e->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     setsockopt(e->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
@@ -413,9 +415,10 @@ int forge_http_events_send(forge_req_t *q)
     if (r->header_only || !begin_turn(e))
         return OK;
     bool suspends = forge_http_pump_can(q);
-    if (suspends)
-        r->connection->keepalive = AP_CONN_CLOSE;
-    tune(e);
+    if (suspends) /* said by a header: a connection that is marked to be closed has no chunks, whose last says the end
+                   */
+        apr_table_setn(r->headers_out, "Connection", "close");
+    tune(e, suspends);
     e->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     e->beat_at = forge_util_monotonic() + BEAT;
     e->asked_at = forge_util_monotonic();

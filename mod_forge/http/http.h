@@ -161,6 +161,23 @@ void forge_events_end(forge_events_t *e); /* after what was put nothing more wil
  * nothing. */
 const char *forge_events_last_id(forge_req_t *q);
 
+/* --- follow.c: streams that follow rows; one question a second in each child serves all of them --- */
+
+#define FORGE_FOLLOW_BYTES (1 << 20) /* of the numbers in one question */
+
+/* A kind of row that can be followed; a static table. */
+typedef struct forge_follow_kind_t {
+    /* The present state of the rows `ids` ("{3,4}"): id, event (its name), data (JSON, at most FORGE_EVENTS_MAX / 2
+     * bytes), over (nothing will change any more). A row that is missing was deleted. */
+    forge_status_t (*look)(forge_db_t *db, apr_pool_t *p, const char *ids, forge_rows_t **rows);
+} forge_follow_kind_t;
+/* Answers with a stream of the states of a row, which the caller may see: each one that differs from the last, as an
+ * event of its name, or "deleted"; after one that is over the stream ends. `rows` is what .look says of it now. The id
+ * is made of what the event says: a client that knows the last one (Last-Event-ID) gets only what is new, and 204 when
+ * that was the end. */
+forge_status_t forge_reply_follow(forge_req_t *q, const forge_follow_kind_t *kind, apr_int64_t row,
+                                  const forge_rows_t *rows);
+
 /* --- reply.c again --- */
 
 void forge_reply_header(forge_req_t *q, const char *name,
@@ -194,6 +211,8 @@ bool forge_http_llm_sick(const forge_req_t *q);
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
+/* Has a job been due for more than five minutes? */
+forge_status_t forge_http_jobs_probe(forge_req_t *q, bool *late);
 
 /* --- runs.c: programs in the sandbox --- */
 

@@ -118,6 +118,12 @@ forge_status_t forge_job_embed_add(forge_db_t *db, apr_pool_t *p, const forge_jo
 #define FORGE_JOB_KIND_EMBED "embed"
 forge_job_outcome_t forge_job_embed(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
+/* --- rejudge.c --- */
+
+/* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
+#define FORGE_JOB_KIND_REJUDGE "rejudge"
+forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
 /* --- mail.c: sends the mails in the outbox --- */
 
 typedef enum forge_mail_event_t {

@@ -194,6 +194,11 @@ static void say(apr_pool_t *p, const ending_t *e)
                                     job->attempt, e->failure.code, e->failure.detail));
 }
 
+static bool transient(forge_status_t status)
+{
+    return forge_util_error(status)->http == 503 || status == FORGE_E_TIMEOUT;
+}
+
 /* Writes the outcome. Whoever cannot leaves the job to its lease. */
 static void finish(apr_pool_t *p, const forge_job_t *job, forge_job_outcome_t outcome, const forge_job_end_t *end)
 {
@@ -204,8 +209,9 @@ static void finish(apr_pool_t *p, const forge_job_t *job, forge_job_outcome_t ou
                               .detail = end->detail ? end->detail : "",
                               .again = outcome == FORGE_JOB_LATER,
                               .delay = forge_job_delay(RETRY_FIRST, RETRY_MOST, job->attempt)}};
-    while (lend(job->with, p, write_end, &e) != FORGE_OK) {
-        if (stopped(job->with) || forge_util_monotonic() - hold->renewed > hold->lease)
+    forge_status_t status;
+    while ((status = lend(job->with, p, write_end, &e)) != FORGE_OK) {
+        if (!transient(status) || stopped(job->with) || forge_util_monotonic() - hold->renewed > hold->lease)
             return;
         apr_sleep(NAP);
     }

@@ -9,6 +9,7 @@ CREATE TABLE forge.jobs (
     key          text,                                              -- what there is one unfinished job of a kind for; NULL: any number
     payload      jsonb NOT NULL DEFAULT '{}',
     status       text NOT NULL DEFAULT 'queued',
+    again        boolean NOT NULL DEFAULT false,                    -- asked for once more while it runs
     priority     smallint NOT NULL DEFAULT 0,                       -- higher ones first
     attempts     integer NOT NULL DEFAULT 0,                        -- times that it was begun and not given back
     attempts_max integer NOT NULL DEFAULT 5,                        -- whoever claims it says how many its kind has

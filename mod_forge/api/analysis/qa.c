@@ -52,6 +52,20 @@ static const forge_field_t answer_fields[] = {
     {.name = NULL},
 };
 static const forge_shape_t answer = {"Answer", answer_fields};
+
+static const forge_field_t message_fields[] = {
+    {"id", FORGE_T_INT, .min = 1, .example = "31", .help = "number of the message"},
+    {"question", FORGE_T_TEXT, .example = "Why does an apple fall?", .help = "what was asked"},
+    {"answered", FORGE_T_BOOL, .example = "true", .help = "false: too little about it was found"},
+    {"answer", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "An apple falls because the earth draws it.",
+     .help = "null when it was not answered"},
+    {"sources", FORGE_T_ARRAY, .fields = source_fields, .help = "what the answer was taken from"},
+    {"model", FORGE_T_TEXT, .example = "extractive", .help = "the language model, or extractive"},
+    {"degraded", FORGE_T_BOOL, .example = "false", .help = "true: the language model could not be used"},
+    {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was asked"},
+    {.name = NULL},
+};
+static const forge_shape_t message = {"Message", message_fields};
 /* clang-format on */
 
 /* One question on its way. */
@@ -304,7 +318,8 @@ static forge_status_t qa_prepare(forge_req_t *q)
     apr_int64_t session, file;
     work_t *work = q->prepared = apr_pcalloc(q->pool, sizeof(*work));
     FORGE_TRY(check(q, work, &session, &file));
-    work->llm = forge_config_llm(q->config);
+    /* Anybody gets as many guest accounts as they like, so that a month's allowance would not bound them. */
+    work->llm = q->who.role > FORGE_ROLE_GUEST ? forge_config_llm(q->config) : NULL;
     const char *vectors = work->llm ? work->llm->vectors : NULL;
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_question_scope(db, q->pool, q->who.user_id, session, file, vectors, &rows));
@@ -401,16 +416,16 @@ static forge_status_t keep(forge_db_t *db, apr_pool_t *p, void *baton)
     forge_json_t *sources = forge_util_json_array(q->pool);
     const bool by_model = work->said || work->none;
     const char *text = work->said ? renumbered(q, work, sources) : work->none ? NULL : extract(q, work, sources);
-    const forge_message_t message = {.session = work->session,
-                                     .user = q->who.user_id,
-                                     .question = work->text,
-                                     .answer = text,
-                                     .sources = json_text(q, sources),
-                                     .model = by_model ? work->llm->model : EXTRACTIVE,
-                                     .degraded = work->degraded,
-                                     .tokens = work->tokens_in + work->tokens_out};
+    const forge_message_t kept = {.session = work->session,
+                                  .user = q->who.user_id,
+                                  .question = work->text,
+                                  .answer = text,
+                                  .sources = json_text(q, sources),
+                                  .model = by_model ? work->llm->model : EXTRACTIVE,
+                                  .degraded = work->degraded,
+                                  .tokens = work->tokens_in + work->tokens_out};
     FORGE_TRY(settle(q, db, work));
-    FORGE_TRY(forge_store_message_add(db, p, &message, &rows));
+    FORGE_TRY(forge_store_message_add(db, p, &kept, &rows));
     count_answer(q, work, text);
     outcome->body = forge_util_json_object(q->pool);
     forge_util_json_put_int(outcome->body, "id", forge_store_rows_int(rows, 0, "id", 0));
@@ -418,7 +433,7 @@ static forge_status_t keep(forge_db_t *db, apr_pool_t *p, void *baton)
     forge_util_json_put_bool(outcome->body, "answered", text != NULL);
     forge_util_json_put_text(outcome->body, "answer", text);
     forge_util_json_put_copy(outcome->body, "sources", sources);
-    forge_util_json_put_text(outcome->body, "model", message.model);
+    forge_util_json_put_text(outcome->body, "model", kept.model);
     forge_util_json_put_bool(outcome->body, "degraded", work->degraded);
     return FORGE_OK;
 }
@@ -509,20 +524,40 @@ static forge_status_t qa(forge_req_t *q)
     return forge_reply_json(q, outcome.body);
 }
 
+/* An empty conversation is told from a session that is not the caller's. */
+static forge_status_t message_list(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows, *seen;
+    apr_int64_t total;
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->ids[0]), forge_util_itoa(q->pool, q->who.user_id));
+    FORGE_TRY(forge_api_list_rows(q, &forge_store_messages_list, base, &rows, &total));
+    if (forge_store_rows_count(rows) == 0) {
+        FORGE_TRY(forge_http_db(q, &db));
+        FORGE_TRY(forge_store_analysis_state(db, q->pool, q->who.user_id, q->ids[0], &seen));
+    }
+    return forge_reply_list(q, &forge_store_messages_list, rows, total);
+}
+
 static const forge_status_t errors[] = {FORGE_E_NOT_READY, FORGE_E_QUOTA_EXCEEDED, FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/analysis/qa", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_EVENTS,
+    {FORGE_POST, "/analysis/qa", FORGE_ROLE_GUEST, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_EVENTS,
      .limit = FORGE_LIMIT_ANALYSIS, .body = &question, .reply = &answer, .errors = errors,
      .sample = "event: delta\ndata: {\"text\":\"An apple falls\"}\n\n",
      .prepare = qa_prepare, .handle = qa, .again = forge_reply_kept,
      .operation = "question_ask", .summary = "Ask about an analysis",
-     .description = "For every account but guests, about its own analyses that are done. The answer is made of what "
-         "was found there, with the page or the file that it stands in. Where that is too little nothing is answered: "
+     .description = "Open to every account, about its own analyses that are done; guests are answered without the "
+         "language model. The answer is made of what was found there, with the page or the file that it stands in. "
+         "Where that is too little nothing is answered: "
          "answered is false. Question and answer become part of the session's conversation. As events it comes while "
          "the language model writes it: delta {text} is a piece that is not checked yet, answer is the whole as it "
          "holds, and takes the place of all pieces."},
+    {FORGE_GET, "/analysis/sessions/{id}/messages", FORGE_ROLE_GUEST, .flags = FORGE_R_LIST,
+     .list = &forge_store_messages_list, .reply = &message, .handle = message_list,
+     .operation = "message_list", .summary = "List the questions about an analysis",
+     .description = "Questions and answers in their order. Open to the account that asked for the analysis."},
 };
 /* clang-format on */
 

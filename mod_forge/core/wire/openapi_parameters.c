@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY };
+enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_LAST_EVENT };
 
 /* clang-format off */
 /* Parameters in headers; those of lists are forge_core_page_fields. */
@@ -20,6 +20,8 @@ static const forge_field_t header_fields[] = {
         "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,
         .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
         .help = "A repeat with the same key and body within 24 hours gets the stored answer and has no second effect."},
+    [P_LAST_EVENT] = {"Last-Event-ID", FORGE_T_TEXT, 0, 1, 64, .example = "5d41402abc4b2a76",
+                      .help = "Id of the last event that came; what it said is not sent again. Others are ignored."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -110,6 +112,8 @@ static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router
         refer_parameter(d, list, P_MATCH);
     if (route->flags & FORGE_R_IDEMPOTENT)
         refer_parameter(d, list, P_IDEMPOTENCY);
+    if (route->flags & FORGE_R_FOLLOW)
+        refer_parameter(d, list, P_LAST_EVENT);
 }
 
 /* --- bodies --- */

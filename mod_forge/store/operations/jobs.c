@@ -16,7 +16,8 @@ static const forge_stmt_t add = {
     "INSERT INTO forge.jobs AS j (kind, user_id, key, payload, priority, due_at)"
     " VALUES ($1, $2::bigint, $3, coalesce($4, '{}')::jsonb, $5::smallint,"
     " now() + $6::bigint * interval '1 microsecond')"
-    " ON CONFLICT (kind, key) WHERE key IS NOT NULL AND finished_at IS NULL DO UPDATE SET key = excluded.key"
+    " ON CONFLICT (kind, key) WHERE key IS NOT NULL AND finished_at IS NULL DO UPDATE"
+    "  SET again = j.status = 'running'"
     " RETURNING id"};
 
 /* One of the jobs of an account in the order of the index jobs_due. */
@@ -48,7 +49,8 @@ static const forge_stmt_t claim = {
     "  SELECT j.id FROM forge.jobs j WHERE j.status = 'queued' AND j.kind = t.kind AND -j.priority = t.rank"
     "  AND coalesce(j.user_id, 0) = t.account AND j.due_at <= now() AND ($5::text IS NULL OR j.key = $5)"
     "  ORDER BY j.due_at, j.id LIMIT 1 FOR UPDATE SKIP LOCKED) m LIMIT 1)"
-    "UPDATE forge.jobs j SET status = 'running', attempts = j.attempts + 1, attempts_max = k.attempts, worker = $6,"
+    "UPDATE forge.jobs j SET status = 'running', again = false,"
+    " attempts = j.attempts + 1, attempts_max = k.attempts, worker = $6,"
     " lease_until = clock_timestamp() + k.lease * interval '1 microsecond', started_at = clock_timestamp()"
     " FROM mine, kinds k WHERE j.id = mine.id AND k.kind = j.kind"
     " RETURNING j.id, j.kind, j.user_id, j.key, j.payload, j.attempts, j.attempts_max, j.progress, j.stage"};
@@ -60,19 +62,22 @@ static const forge_stmt_t progress = {
     " lease_until = clock_timestamp() + $5::bigint * interval '1 microsecond'"
     " WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING 1"};
 
+/* Who asked for it while it ran may have changed what it had looked at already: then it is due once more. */
 static const forge_stmt_t done = {
     "job_done",
-    "UPDATE forge.jobs SET status = 'done', progress = 100, lease_until = NULL, finished_at = now(), error_code = NULL,"
-    " error_detail = NULL WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status"};
+    "UPDATE forge.jobs SET status = CASE WHEN again THEN 'queued' ELSE 'done' END, progress = 100, lease_until = NULL,"
+    " finished_at = CASE WHEN again THEN NULL ELSE now() END, due_at = now(),"
+    " attempts = CASE WHEN again THEN 0 ELSE attempts END, error_code = NULL, error_detail = NULL"
+    " WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status"};
 
 /* A job without attempts left is put aside with its last reason. $1 job, $2 worker, $3 code, $4 detail, $5 whether
  * another try makes sense, $6 delay in microseconds. */
 static const forge_stmt_t failed = {
     "job_failed",
-    "UPDATE forge.jobs SET status = CASE WHEN again THEN 'queued' ELSE 'failed' END,"
-    " finished_at = CASE WHEN again THEN NULL ELSE now() END, lease_until = NULL,"
+    "UPDATE forge.jobs SET status = CASE WHEN more THEN 'queued' ELSE 'failed' END,"
+    " finished_at = CASE WHEN more THEN NULL ELSE now() END, lease_until = NULL,"
     " due_at = now() + $6::bigint * interval '1 microsecond', error_code = left($3, 64), error_detail = left($4, 1000)"
-    " FROM (SELECT id AS number, $5::boolean AND attempts < attempts_max AS again FROM forge.jobs"
+    " FROM (SELECT id AS number, $5::boolean AND attempts < attempts_max AS more FROM forge.jobs"
     "  WHERE id = $1::bigint AND status = 'running' AND worker = $2 FOR UPDATE) held"
     " WHERE id = number RETURNING status"};
 
@@ -85,17 +90,18 @@ static const forge_stmt_t back = {
 /* The attempt of a worker that died is spent: a job that kills whoever runs it comes to an end as well. */
 static const forge_stmt_t lost = {
     "job_lost",
-    "WITH gone AS MATERIALIZED (SELECT id, attempts < attempts_max AS again FROM forge.jobs"
+    "WITH gone AS MATERIALIZED (SELECT id, attempts < attempts_max AS more FROM forge.jobs"
     " WHERE status = 'running' AND lease_until < clock_timestamp() ORDER BY lease_until"
     " LIMIT " APR_STRINGIFY(LOST_MAX) " FOR UPDATE SKIP LOCKED),"
-    " changed AS (UPDATE forge.jobs j SET status = CASE WHEN again THEN 'queued' ELSE 'failed' END,"
-    " finished_at = CASE WHEN again THEN NULL ELSE now() END, lease_until = NULL, due_at = now(),"
+    " changed AS (UPDATE forge.jobs j SET status = CASE WHEN more THEN 'queued' ELSE 'failed' END,"
+    " finished_at = CASE WHEN more THEN NULL ELSE now() END, lease_until = NULL, due_at = now(),"
     " error_code = 'worker_lost', error_detail = 'the process that ran it ended without a word'"
     " FROM gone WHERE j.id = gone.id RETURNING j.status)"
     " SELECT count(*) AS lost, count(*) FILTER (WHERE status = 'failed') AS failed FROM changed"};
 
 #define JOB \
-    "j.id, j.kind, j.user_id, j.status, j.progress, j.stage, j.error_code, j.error_detail, j.attempts," \
+    "j.id, j.kind, j.user_id, j.status, j.progress, j.stage, CASE WHEN j.status = 'failed' THEN" \
+    " jsonb_build_object('code', j.error_code, 'detail', coalesce(j.error_detail, '')) END AS error, j.attempts," \
     " j.created_at, j.started_at, j.finished_at"
 
 /* $1 caller, $2 administrator, $3 job. */
@@ -120,7 +126,8 @@ static const forge_stmt_t exists = {"job_exists", "SELECT status FROM forge.jobs
 /* $1 status or NULL, $2 kind or NULL, $3 below this number, $4 how many. */
 static const forge_stmt_t list = {
     "job_list",
-    "SELECT " JOB ", j.priority, j.attempts_max, j.due_at, j.lease_until, j.worker, j.key FROM forge.jobs j"
+    "SELECT " JOB ", j.error_code, j.error_detail, j.priority, j.attempts_max, j.due_at, j.lease_until, j.worker, j.key"
+    " FROM forge.jobs j"
     " WHERE ($1::text IS NULL OR j.status = $1) AND ($2::text IS NULL OR j.kind = $2) AND j.id < $3::bigint"
     " ORDER BY j.id DESC LIMIT $4::integer"};
 

@@ -58,7 +58,8 @@ typedef struct forge_job_new_t {
     apr_interval_time_t delay;
 } forge_job_new_t;
 /* Queues a job, in the caller's transaction where there is one; workers of all nodes hear of it at the commit. *id (may
- * be NULL) is the job's number, or that of the unfinished one with the same key. */
+ * be NULL) is the job's number, or that of the unfinished one with the same key, which is done once more if it runs
+ * already. */
 forge_status_t forge_store_job_add(forge_db_t *db, apr_pool_t *p, const forge_job_new_t *in, apr_int64_t *id);
 
 typedef struct forge_job_terms_t { /* of one kind */
@@ -103,8 +104,8 @@ forge_status_t forge_store_job_back(forge_db_t *db, apr_pool_t *p, const forge_j
 /* Takes back jobs whose lease has run out: they are due at once, or failed (worker_lost) without attempts left. */
 forge_status_t forge_store_jobs_lost(forge_db_t *db, apr_pool_t *p, int *number, int *given_up);
 
-/* Row: id, kind, user_id, status, progress, stage, error_code, error_detail, attempts, created_at, started_at,
- * finished_at. FORGE_E_NOT_FOUND also for a job of another account. */
+/* Row: id, kind, user_id, status, progress, stage, error ({code, detail}, when it failed), attempts, created_at,
+ * started_at, finished_at. FORGE_E_NOT_FOUND also for a job of another account. */
 forge_status_t forge_store_job_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                    forge_rows_t **rows);
 /* Cancels a queued or running job; who runs it learns so at its next progress. FORGE_E_NOT_FOUND; FORGE_E_CONFLICT when
@@ -119,7 +120,8 @@ typedef struct forge_job_filter_t {
     apr_int64_t before;        /* numbers below this one */
     int limit;
 } forge_job_filter_t;
-/* The latest first; rows as above, with priority, attempts_max, due_at, lease_until, worker, key. */
+/* The latest first; rows as above, with error_code, error_detail (of the last attempt), priority, attempts_max, due_at,
+ * lease_until, worker, key. */
 forge_status_t forge_store_job_list(forge_db_t *db, apr_pool_t *p, const forge_job_filter_t *in, forge_rows_t **rows);
 /* Row: queued, running, oldest (seconds for which the one that is due longest waits). */
 forge_status_t forge_store_jobs_state(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);

@@ -126,6 +126,17 @@ START_TEST(the_conversation_is_kept)
                          (long long)session),
                      "What did the crow drop into the pitcher?|true|extractive|1 Who invented the "
                      "telephone?|false|extractive|0");
+    reply_t *list = CALL("GET", F("/api/v1/analysis/sessions/%lld/messages", (long long)session), .token = me.access);
+    expect_status(list, 200);
+    ck_assert_int_eq((int)json_array_size(list->json), 2);
+    ck_assert_int_eq(int_at(list->json, "/0/sources/0/page"), 3);
+    ck_assert(json_is_null(at(list->json, "/1/answer")));
+    person_t other = person("student");
+    expect_problem(CALL("GET", F("/api/v1/analysis/sessions/%lld/messages", (long long)session), .token = other.access),
+                   "not_found");
+    json_int_t silent = analysed(me, fables);
+    ck_assert_str_eq(
+        CALL("GET", F("/api/v1/analysis/sessions/%lld/messages", (long long)silent), .token = me.access)->body, "[]");
     reply_t *mine = CALL("GET", "/api/v1/users/me/export", .token = me.access);
     ck_assert_str_eq(text_at(mine->json, "/questions/0/question"), "What did the crow drop into the pitcher?");
     sql("DELETE FROM forge.analysis_sessions WHERE id = %lld", (long long)session);

@@ -108,6 +108,19 @@ START_TEST(turns_go_round_the_accounts)
 }
 END_TEST
 
+/* A thousand accounts wait, each with ten jobs. */
+START_TEST(many_accounts_wait)
+{
+    sql("INSERT INTO forge.users (email, email_key, username, password_hash) SELECT n || '@x.org', n || '@x.org',"
+        " 'many_' || n, '" FORGE_TEST_HASH "' FROM generate_series(1, 1000) n;"
+        "INSERT INTO forge.jobs (kind, user_id) SELECT 'slow', u.id FROM forge.users u, generate_series(1, 10)"
+        " WHERE username ~ '^many_' ORDER BY u.id; ANALYZE forge.jobs");
+    for (int i = 0; i < 20; i++)
+        ck_assert(done(claimed("w"), "w"));
+    ck_assert_str_eq(ask("SELECT count(DISTINCT user_id) FROM forge.jobs WHERE status = 'done'"), "20");
+}
+END_TEST
+
 /* The account that has fewer running goes first, whoever was served last. */
 START_TEST(running_ones_count)
 {
@@ -258,6 +271,14 @@ START_TEST(one_unfinished_of_a_key)
     ck_assert_int_eq(claimed("w"), first);
     ck_assert_int_eq(forge_store_job_add(db, P, &in, &second), FORGE_OK);
     ck_assert_int_eq(second, first);
+    ck_assert(done(first, "w"));
+    ck_assert_str_eq(state_of(first), "queued 0 f"); /* asked for while it ran: once more, and no further */
+    ck_assert_int_eq(claimed("w"), first);
+    ck_assert(done(first, "w"));
+    ck_assert_str_eq(state_of(first), "done 1 f");
+    ck_assert_int_eq(forge_store_job_add(db, P, &in, &second), FORGE_OK);
+    ck_assert_int_ne(second, first);
+    first = second;
     ck_assert_int_eq(forge_store_job_cancel(db, P, &ada, first, &rows), FORGE_OK);
     ck_assert_int_eq(forge_store_job_add(db, P, &in, &third), FORGE_OK);
     ck_assert_int_ne(third, first);
@@ -330,6 +351,7 @@ Suite *forge_test_store_jobs(void)
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, priority_then_order);
     tcase_add_test(tc, turns_go_round_the_accounts);
+    tcase_add_test(tc, many_accounts_wait);
     tcase_add_test(tc, running_ones_count);
     tcase_add_test(tc, fair_with_workers_in_parallel);
     tcase_add_test(tc, lease_that_ran_out);
