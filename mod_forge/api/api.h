@@ -48,6 +48,7 @@ extern const forge_routes_t forge_api_documents;
 extern const forge_routes_t forge_api_repository;
 extern const forge_routes_t forge_api_execute;
 extern const forge_routes_t forge_api_exercise_submissions;
+extern const forge_routes_t forge_api_qa;
 extern const forge_routes_t forge_api_rejudge;
 extern const forge_routes_t forge_api_jobs;
 extern const forge_routes_t forge_api_health;

@@ -42,6 +42,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_repository,
     &forge_api_execute,
     &forge_api_exercise_submissions,
+    &forge_api_qa,
     &forge_api_rejudge,
     &forge_api_jobs,
     &forge_api_health,

@@ -99,6 +99,8 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c);
 const char *forge_config_sandbox(const forge_config_t *c);
 /* ForgeExecutorURL, by which programs are run instead; NULL: none. */
 const char *forge_config_executor_url(const forge_config_t *c);
+/* ForgeLLM, with its key; NULL: off. */
+const forge_llm_t *forge_config_llm(const forge_config_t *c);
 /* ForgeLanguages python: whether programs of this language are run. */
 bool forge_config_language(const forge_config_t *c, const char *language);
 /* What one run may use: milliseconds, bytes and counts (SPEC 7). */

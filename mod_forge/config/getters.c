@@ -218,6 +218,11 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c)
     return c->mailer;
 }
 
+const forge_llm_t *forge_config_llm(const forge_config_t *c)
+{
+    return c->llm_whole;
+}
+
 const char *forge_config_executor_url(const forge_config_t *c)
 {
     return c->executor_url;

@@ -397,6 +397,17 @@ static const char *read_certificates(const forge_setting_t *s)
     return NULL;
 }
 
+/* The key is read after the whole configuration was read, like other secrets. No message repeats it. */
+static const char *read_llm(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_llm_t *llm = forge_net_llm_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!llm)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_LLM_FORM, s->row->name, why);
+    *(const void **)s->member = llm;
+    return NULL;
+}
+
 /* Stores Off as empty text, so that a virtual host can override the server. */
 static const char *read_sandbox(const forge_setting_t *s)
 {
@@ -475,6 +486,12 @@ static const char *secret_second(int i, const char *word)
     return i > 0 ? word : NULL;
 }
 
+/* After an address and a model. */
+static const char *secret_third(int i, const char *word)
+{
+    return i == 2 && strcmp(word, "none") != 0 ? word : NULL;
+}
+
 static const char *secret_password(int i, const char *word)
 {
     static const char name[] = "password=";
@@ -514,5 +531,6 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

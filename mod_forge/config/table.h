@@ -72,6 +72,8 @@ struct forge_config_t {
     apr_int64_t job_workers;
     const char *ocr; /* "" is Off, else languages */
 
+    const forge_llm_t *llm;
+
     apr_int64_t cookie;
     const char *login_page;
 
@@ -81,6 +83,7 @@ struct forge_config_t {
     forge_keys_t *keys;
     const char *superuser_password;
     const forge_mail_t *mailer; /* complete; NULL: off */
+    const forge_llm_t *llm_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -124,6 +127,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_EXEC_PLACES,
     FORGE_KIND_GIT_HOSTS,
     FORGE_KIND_CERTIFICATES,
+    FORGE_KIND_LLM,
     FORGE_KINDS
 } forge_kind_t;
 

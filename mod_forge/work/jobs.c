@@ -61,6 +61,7 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
                               .ocr = forge_config_ocr(server->config),
                               .git_hosts = forge_config_git_hosts(server->config),
                               .git_authorities = forge_config_git_authorities(server->config),
+                              .llm = forge_config_llm(server->config),
                               .claimed = claimed,
                               .log = said,
                               .baton = server};

@@ -153,6 +153,11 @@ both ForgeLanguages 'python|c|javascript' python 'python c javascript' 'C JavaSc
 both ForgeExecLimits 'wall=100ms..5m' 'wall=10s' 'wall=100ms cpu=5m memory=16M processes=1 output=1K files=64K' \
     'memory=8G processes=1024 output=1M files=1G' -- wall=99ms wall=301s cpu=99ms cpu=6m memory=15M memory=9G processes=0 processes=1025 output=1023 \
     output=2M files=63K files=2G wall=10 disk=1M wall
+both ForgeLLM 'base-url model' off Off 'https://llm.example.org/v1 m none' 'http://127.0.0.1:11434/v1 m:7b none' \
+    'https://llm.example.org/v1/ m sk-1 embeddings=e dimensions=256 answer=16 timeout=10m tokens=1 prices=0.15/0.6 cost=2.5' -- \
+    on 'https://llm.example.org/v1 m' 'llm.example.org m none' 'ftp://llm.example.org m none' 'http://llm.example.org/v1 m sk-1' \
+    'https://llm.example.org/v1 m none answer=15' 'https://llm.example.org/v1 m none timeout=11m' 'https://llm.example.org/v1 m none cost=1' \
+    'https://llm.example.org/v1 m none dimensions=0' 'https://llm.example.org/v1 m none tokens=0' 'https://llm.example.org/v1 m none what=1'
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu 'deu eng' +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \

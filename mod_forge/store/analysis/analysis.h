@@ -95,6 +95,72 @@ forge_status_t forge_store_repository_of_job(forge_db_t *db, apr_pool_t *p, apr_
 /* Writes the result, a JSON object. FORGE_E_NOT_FOUND when the session is gone. */
 forge_status_t forge_store_repository_finish(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *result);
 
-/* --- messages.c --- */
+/* A vector as PostgreSQL writes it, and the model that made it. */
+typedef struct forge_vector_t {
+    const char *model, *numbers;
+} forge_vector_t;
+
+/* --- retrieval.c: where an answer is looked for, in the account's own passages only --- */
+
+#define FORGE_PASSAGES_FOUND 8       /* passages that a search finds at most */
+#define FORGE_NEAREST_MOST   1000000 /* numbers that are multiplied for one question where pgvector is missing */
+/* The session by its number, or the newest of a file that is done; one of the two is 0. A row {id, file_id, kind,
+ * status, passages, embedded (how many passages have a vector of `model`; NULL: none is asked for)}.
+ * FORGE_E_NOT_FOUND: there is no such session or file, or it is somebody else's. FORGE_E_NOT_READY: it is not done. */
+forge_status_t forge_store_question_scope(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t session,
+                                          apr_int64_t file, const char *model, forge_rows_t **rows);
+/* What a question asks for: rows {lexeme, weight}, without stop words. The weight is higher the fewer passages of the
+ * session have the word, and highest when none has it. */
+forge_status_t forge_store_question_terms(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *question,
+                                          forge_rows_t **rows);
+/* The passages of a session that have words of the question, the best ones first: by the weight of those words, their
+ * frequency and nearness, and whether the words stand there as a phrase. Rows {id, page, path, body, excerpt, score}.
+ * A word that no passage has is looked for by its beginning. Scores are in millionths. */
+forge_status_t forge_store_question_search(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *question,
+                                           forge_rows_t **rows);
+/* The passages nearest to a vector ("{0.1,…}", of length one) of `model`. The same rows; the score is the cosine. */
+forge_status_t forge_store_question_nearest(forge_db_t *db, apr_pool_t *p, apr_int64_t session,
+                                            const forge_vector_t *asked, const char *question, forge_rows_t **rows);
+/* Passages without a vector of `model`, by number, at most `most`: rows {id, body}. */
+forge_status_t forge_store_embeddings_missing(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *model,
+                                              int most, forge_rows_t **rows);
+/* Keeps vectors: `ids` and `vectors` are arrays of PostgreSQL's ("{1,2}", "{"{0.1,…}","{…}"}" as text[]). Passages that
+ * are gone are passed over. */
+forge_status_t forge_store_embeddings_put(forge_db_t *db, apr_pool_t *p, const char *model, const char *ids,
+                                          const char *vectors);
+
+/* --- messages.c: conversations, and what the language model has cost --- */
+
+/* Who asked what, and what was answered. */
+typedef struct forge_message_t {
+    apr_int64_t session, user;
+    const char *question, *answer; /* answer NULL: not answered */
+    const char *sources;           /* JSON array */
+    const char *model;
+    bool degraded;
+    apr_int64_t tokens;
+} forge_message_t;
+/* Keeps it; a row {id}. FORGE_E_NOT_FOUND: the session is not the account's any more. */
+forge_status_t forge_store_message_add(forge_db_t *db, apr_pool_t *p, const forge_message_t *message,
+                                       forge_rows_t **rows);
+/* The list of a session's messages, in their order; its argument is the session's number, $2 the account's: rows {id,
+ * question, answered, answer, sources, model, degraded, created_at}. */
+extern const forge_list_t forge_store_messages_list;
+/* The last answered questions of a session, the latest first: rows {question, answer}. */
+forge_status_t forge_store_messages_last(forge_db_t *db, apr_pool_t *p, apr_int64_t session, int most,
+                                         forge_rows_t **rows);
+
+/* What a call may cost, or has cost. */
+typedef struct forge_llm_cost_t {
+    apr_int64_t tokens;
+    double money;
+} forge_llm_cost_t;
+/* Charges an account with the most that a call may cost, in this month. FORGE_E_QUOTA_EXCEEDED when that is more than
+ * `limit` leaves (0: no limit); then nothing is charged. */
+forge_status_t forge_store_llm_charge(forge_db_t *db, apr_pool_t *p, apr_int64_t user, const forge_llm_cost_t *most,
+                                      const forge_llm_cost_t *limit);
+/* Puts what it has cost in the place of what was charged. */
+forge_status_t forge_store_llm_settle(forge_db_t *db, apr_pool_t *p, apr_int64_t user, const forge_llm_cost_t *charged,
+                                      const forge_llm_cost_t *cost);
 
 #endif
