@@ -23,6 +23,7 @@
 
 #define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
 #define FORGE_CSV    "text/csv"             /* media type of FORGE_R_TABLE */
+#define FORGE_EVENTS "text/event-stream"    /* media type of FORGE_R_EVENTS */
 
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
@@ -186,6 +187,7 @@ enum {
                                 none. A GET does not even look at them */
     FORGE_R_TABLE = 1 << 24,  /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
     FORGE_R_BUNDLE = 1 << 25, /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
+    FORGE_R_EVENTS = 1 << 27, /* "Accept: text/event-stream" gets its answer as events, while it is made (q->events) */
     FORGE_R_FOLLOW = 1 << 28  /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
                                  come. With FORGE_R_RAW */
 };
@@ -207,8 +209,8 @@ typedef struct forge_route_t {
     const forge_shape_t *body;  /* NULL: no body is read */
     const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
     const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
-    const char *sample; /* with FORGE_R_RAW or FORGE_R_TABLE: an example of the answer, for OpenAPI; it suits all of
-                           .media, or is the table */
+    const char *sample; /* with FORGE_R_RAW, FORGE_R_TABLE or FORGE_R_EVENTS: an example of the answer, for OpenAPI; it
+                           suits all of .media, or is the table or the events */
     forge_handler_fn
         prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing.
                     The programs that it asks for (forge_http_runs_add) are run before .handle is called */

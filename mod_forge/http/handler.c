@@ -167,17 +167,19 @@ static int conclude(forge_req_t *q, forge_status_t status)
     return forge_http_send(q, status);
 }
 
-/* Programs that .prepare asks for are run before the rest; meanwhile the key is only reserved. */
+/* Programs and calls that .prepare asks for are made before the rest; meanwhile the key is only reserved. */
 static forge_status_t prepare(forge_req_t *q)
 {
     FORGE_TRY(call(q, q->route->prepare));
-    return q->runs ? forge_http_idempotency_reserve(q) : FORGE_OK;
+    return q->runs || q->calls ? forge_http_idempotency_reserve(q) : FORGE_OK;
 }
 
 static int serve(forge_req_t *q, forge_status_t status)
 {
     if (status == FORGE_OK)
         status = prepare(q);
+    if (status == FORGE_OK && q->calls)
+        return forge_http_calls_wait(q, conclude);
     return status == FORGE_OK && q->runs ? forge_http_runs_wait(q, conclude) : conclude(q, status);
 }
 

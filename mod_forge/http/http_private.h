@@ -194,6 +194,11 @@ typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
  * returns. */
 int forge_http_runs_wait(forge_req_t *q, forge_served_fn then);
 
+/* --- calls.c --- */
+
+/* Makes the calls that .prepare asked for, then calls `then`. Return what it returns. */
+int forge_http_calls_wait(forge_req_t *q, forge_served_fn then);
+
 /* --- queue.c: the queue before password hashes (DESIGN 4) --- */
 
 /* Calls `serve` now or, when it is this request's turn, later on another thread. Return what it returns. */

@@ -247,7 +247,9 @@ static forge_status_t negotiate(forge_req_t *q)
     const char *accept = forge_http_header(q, "Accept");
     q->ndjson = asked_for(q, accept, FORGE_R_NDJSON, FORGE_NDJSON);
     q->table = asked_for(q, accept, FORGE_R_TABLE, FORGE_CSV);
-    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || forge_core_accepts(accept, "application/json"))
+    q->events = asked_for(q, accept, FORGE_R_EVENTS, FORGE_EVENTS);
+    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || q->events ||
+        forge_core_accepts(accept, "application/json"))
         return FORGE_OK;
     return FORGE_E_NOT_ACCEPTABLE;
 }

@@ -200,9 +200,9 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_size_t len = 0;
     if (r->status != HTTP_NO_CONTENT) {
-        ap_set_content_type(r, strchr(q->reply->media, ';')
-                                   ? q->reply->media
-                                   : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
+        bool whole = strchr(q->reply->media, ';') || strncmp(q->reply->media, "image/", 6) == 0;
+        ap_set_content_type(r,
+                            whole ? q->reply->media : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
         if (!q->reply->stream && !q->reply->events && pass_body(q, bb, &len) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }

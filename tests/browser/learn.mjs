@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page to learn on in a real browser. A learner registers, reads a lesson, runs code, fails and solves an exercise, and sees progress and an
-// achievement: once with nothing but the keyboard on a wide screen over HTTPS, once by touch on a phone over HTTP. Every view is read by axe.
+// The page to learn on in a real browser. A learner registers, reads a lesson, runs code, fails and solves an exercise, sees progress and an
+// achievement, uploads a document, watches its analysis and asks about it: once with nothing but the keyboard on a wide screen over HTTPS, once by
+// touch on a phone over HTTP. Every view is read by axe.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
-import { account, check, demo, finish, watched } from './page.mjs';
+import { account, check, demo, finish, pdf, watched } from './page.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const mark = Date.now();
@@ -174,6 +175,135 @@ async function solves(page, { course, exercise }) {
   check('the progress bar is full', (await page.locator('progress').evaluate((bar) => bar.value / bar.max)) === 1);
 }
 
+// --- documents ---
+
+const BIRDS = pdf([['Birds of the lake', `Seen in the year ${mark}.`, 'Swans build their nests among the reeds.'],
+  ['Herons', 'The grey heron eats fish and frogs.', 'It stands still in shallow water for a long time.']]);
+const QUESTION = 'What does the grey heron eat?';
+const upload = (page, name, buffer, mimeType = 'application/pdf') => page.getByLabel('PDF file').setInputFiles({ name, mimeType, buffer });
+const answer = (page, question) => page.locator('.answers > li', { hasText: question }).first();
+
+async function refusesFiles(page) {
+  await upload(page, 'notes.txt', Buffer.from('This is text.'), 'text/plain');
+  await press(page, 'Upload');
+  await shows(page, 'This is not a PDF file. Only PDF files can be uploaded.');
+  await page.route('**/files/upload', (route) => route.fulfill({ status: 413, contentType: 'application/problem+json',
+    body: '{"code":"quota_exceeded","detail":"the account has stored as much as it may"}' }), { times: 1 });
+  await upload(page, 'birds.pdf', BIRDS);
+  await press(page, 'Upload');
+  await shows(page, 'There is no room left: your account may store only so much.');
+  check('a file that is refused is explained in plain words', true);
+  await audit(page, 'a refused file');
+}
+
+// The view is held while the analysis goes on, so that there is time to look at it; how it ends is what the server says.
+async function watchesAnalysis(page) {
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  const session = /\/analysis\/sessions\/\d+$/;
+  await page.route('**/events', async (route) => {
+    await held;
+    await route.continue();
+  }, { times: 1 });
+  await page.route(session, async (route) => {
+    const response = await route.fetch();
+    const body = { ...await response.json(), status: 'running', progress: 40, stage: 'extracting', result: null };
+    await route.fulfill({ response, json: body });
+  }, { times: 1 });
+  await page.keyboard.press('Enter');
+  await heading(page, 'birds.pdf');
+  const bar = page.getByRole('progressbar', { name: 'Analysis of birds.pdf' });
+  await bar.waitFor();
+  check('the progress of an analysis is a bar and a text', (await bar.evaluate((one) => one.value)) === 40
+    && (await page.getByText('Its text is taken out: 40%').count()) === 1);
+  await audit(page, 'an analysis that goes on');
+  const stream = page.waitForResponse('**/events');
+  release();
+  const { headers, status } = await stream.then((response) => ({ headers: response.headers(), status: response.status() }));
+  check('it is followed by a stream of events', status === 200 && /^text\/event-stream/.test(headers['content-type']), `${status} ${headers['content-type']}`);
+  await says(page, 'The analysis is done.');
+  const facts = await page.locator('.facts').textContent();
+  check('its result says pages and words', /Pages2/.test(facts) && /Words\d\d/.test(facts), facts);
+  await page.getByRole('img', { name: 'First page of birds.pdf' }).waitFor();
+}
+
+async function asksQuestions(page) {
+  await write(page, 'Your question', QUESTION);
+  await page.keyboard.press('Enter');
+  await says(page, 'Page 2.');
+  const shown = await answer(page, QUESTION).textContent();
+  check('an answer names the page that it stands on', /fish and frogs/.test(shown) && /Page 2/.test(shown) && !/Page 1/.test(shown), shown);
+  check('the focus stays at the question', (await focused(page)) === 'Your question', await focused(page));
+  await write(page, 'Your question', 'Who wrote the first opera?');
+  await page.keyboard.press('Enter');
+  await says(page, 'No answer: too little about this was found in it.');
+  check('what is not in a document is not answered', !/Page/.test(await answer(page, 'opera').textContent()));
+  await audit(page, 'answers');
+  await page.reload();
+  await page.getByText('Earlier questions: 2').click();
+  await answer(page, QUESTION).getByText('Page 2', { exact: true }).waitFor();
+  check('a reload shows the earlier questions', (await page.locator('.answers > li').count()) === 2);
+}
+
+async function deletesFile(page) {
+  await press(page, 'Documents');
+  await heading(page, 'Documents');
+  await press(page, 'Delete: birds.pdf');
+  const dialog = page.getByRole('dialog', { name: 'Delete this file?' });
+  await dialog.waitFor();
+  await audit(page, 'a question before a deletion');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  check('whoever does not confirm keeps the file, and the focus', (await focused(page)) === 'Delete: birds.pdf', await focused(page));
+  await page.keyboard.press('Enter');
+  await dialog.waitFor();
+  await press(page, 'Delete');
+  await says(page, 'birds.pdf is deleted.');
+  await shows(page, 'There is no file yet.');
+  check('a file is deleted', (await focused(page)) === 'Your files', await focused(page));
+}
+
+// Repositories come from the network, which is no part of this test: one is refused by the server, the result of another is made up.
+const FOUND = { files: 412, lines: 81234, languages: [{ name: 'C', lines: 40211, percent: 80 }, { name: 'Python', lines: 8211, percent: 20 }, { name: 'YAML', lines: 9 }],
+  licenses: [{ path: 'COPYING', spdx: 'MIT' }], tests: { present: true, files: 37 }, ci: [{ system: 'GitHub Actions', path: '.github/workflows/ci.yml' }],
+  history: { commits: 50, authors: 12, cut: true, last_at: '2026-10-01T00:00:00Z' }, readme: { outline: [{ level: 1, title: 'Reed' }] },
+  manifests: [{ path: 'docs/Pipfile', license: null, dependencies: [{ name: 'jinja2', version: '>=3.1', scope: 'runtime', license: 'BSD-3-Clause' }] }],
+  most_complex_files: [{ path: 'src/execute.c', lines: 1320, complexity: 301 }] };
+
+async function showsRepository(page) {
+  await write(page, 'Address of the repository', 'https://git.example.org/owner/name');
+  await page.keyboard.press('Enter');
+  await page.locator('#field-url[aria-invalid]').waitFor();
+  check('a repository that is not allowed is refused at its field', (await focused(page)) === 'Address of the repository', await focused(page));
+  await page.route('**/analysis/sessions/1000000', (route) => route.fulfill({ json: { id: 1000000, kind: 'github', url: 'https://git.example.org/owner/reed',
+    ref: null, file_id: null, status: 'done', progress: 100, stage: 'indexing', error: null, result: FOUND, created_at: '2026-11-01T00:00:00Z' } }));
+  await page.route('**/analysis/sessions/1000000/messages*', (route) => route.fulfill({ json: [] }));
+  await page.goto(`${demo.https}/learn/#/documents/1000000`);
+  await heading(page, 'git.example.org/owner/reed');
+  const shown = await page.locator('main').textContent();
+  check('a repository shows languages, licence and dependencies', /LicenceMIT/.test(shown) && /C 80%.*Python 20%/.test(shown) && /docs\/Pipfile: 1 dependency/.test(shown)
+    && !/YAML/.test(shown), shown);
+  for (const summary of await page.locator('main summary').all()) await summary.click();
+  await audit(page, 'a repository');
+}
+
+async function asks(page) {
+  await press(page, 'Documents');
+  await heading(page, 'Documents');
+  await audit(page, 'documents');
+  await refusesFiles(page);
+  await tabTo(page, 'PDF file');
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
+  await chooser.setFiles({ name: 'birds.pdf', mimeType: 'application/pdf', buffer: BIRDS });
+  await press(page, 'Upload');
+  await says(page, 'birds.pdf is uploaded.');
+  check('after an upload the focus is where it goes on', (await focused(page)) === 'Analyse: birds.pdf', await focused(page));
+  await watchesAnalysis(page);
+  await asksQuestions(page);
+  await deletesFile(page);
+  await showsRepository(page);
+}
+
 async function leaves(page) {
   await press(page, 'Achievements');
   await heading(page, 'Achievements');
@@ -188,14 +318,16 @@ async function leaves(page) {
   await audit(page, 'the login');
 }
 
-// A refused registration is part of the test.
+// Refusals of a registration, of files and of a repository are part of the test.
 async function byKeyboard(browser, things) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
-  const { page, troubles } = await watched(context, demo.https, (status, path) => status === 422 && path === '/api/v1/auth/register');
+  const { page, troubles } = await watched(context, demo.https, (status, path) => (status === 422 && ['/api/v1/auth/register', '/api/v1/analysis/github'].includes(path))
+    || ([413, 415].includes(status) && path === '/api/v1/files/upload'));
   await registers(page);
   await keepsCookie(page);
   await reads(page, things);
   await solves(page, things);
+  await asks(page);
   await leaves(page);
   check('the walk by keyboard had no errors, refusals of the policy or foreign requests', troubles.length === 0, troubles.join(' | '));
   await context.close();
@@ -236,6 +368,34 @@ async function stays(page, { course, exercise }) {
   await audit(page, 'a course on a phone');
   const store = await stored(page);
   check('over HTTP tokens are in no storage', !/eyJ/.test(store), store);
+}
+
+// Over HTTP a token opens files, pictures and streams.
+async function asksByTouch(page) {
+  await page.getByRole('link', { name: 'Documents' }).tap();
+  await heading(page, 'Documents');
+  await upload(page, 'torn.pdf', Buffer.from(`%PDF-1.4\nno more than this ${mark}\n`));
+  await page.getByRole('button', { name: 'Upload' }).tap();
+  await page.getByRole('button', { name: 'Analyse: torn.pdf' }).tap();
+  await heading(page, 'torn.pdf');
+  await page.locator('.alert').waitFor();
+  const why = await page.locator('.alert').textContent();
+  check('a failed analysis says why, and what can be done', /^[A-Z].*\.$/.test(why) && (await page.getByText('Save it again').count()) === 1, why);
+  await audit(page, 'a failed analysis on a phone');
+  await page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Documents' }).tap();
+  await heading(page, 'Documents');
+  await upload(page, 'birds.pdf', BIRDS);
+  await page.getByRole('button', { name: 'Upload' }).tap();
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download: birds.pdf' }).tap()]);
+  check('a file comes back as it was sent', saved.suggestedFilename() === 'birds.pdf' && readFileSync(await saved.path()).equals(BIRDS), saved.suggestedFilename());
+  await audit(page, 'documents on a phone');
+  await page.getByRole('button', { name: 'Analyse: birds.pdf' }).tap();
+  await page.locator('#field-question').fill(QUESTION);
+  await page.getByRole('button', { name: 'Ask' }).tap();
+  await answer(page, QUESTION).getByText('Page 2', { exact: true }).waitFor();
+  check('an answer names its page on a phone', /fish and frogs/.test(await answer(page, QUESTION).textContent()));
+  await page.getByRole('img', { name: 'First page of birds.pdf' }).waitFor();
+  await audit(page, 'answers on a phone');
 }
 
 const logsIn = async (page) => {
@@ -284,6 +444,7 @@ async function byTouch(browser, things) {
   const { page, troubles } = await watched(context, demo.http, (status) => status === 401);
   await visits(page, things);
   await stays(page, things);
+  await asksByTouch(page);
   await returns(page);
   await outlives(page);
   check('the walk on a phone had no errors, refusals of the policy or foreign requests', troubles.length === 0, troubles.join(' | '));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the browser tests share: the demo, counting, and a page that is watched for everything that should not happen on it.
+// What the browser tests share: the demo, counting, a PDF, and a page that is watched for everything that should not happen on it.
 // Environment: FORGE_DEMO (the demo's accounts.json), FORGE_CHROMIUM.
 import { readFileSync } from 'node:fs';
 
@@ -52,4 +52,22 @@ export async function watched(context, base, expected = () => false) {
     document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
   });
   return { page, troubles };
+}
+
+// A PDF in Helvetica: a line a string, an array a page.
+export function pdf(pages) {
+  const bodies = ['<< /Type /Catalog /Pages 2 0 R >>', `<< /Type /Pages /Count ${pages.length} /Kids [${pages.map((_, i) => `${4 + 2 * i} 0 R`).join(' ')}] >>`,
+    '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>'];
+  for (const lines of pages) {
+    const text = `BT /F1 12 Tf 15 TL 60 760 Td ${lines.map((line) => `(${line.replace(/[\\()]/g, '\\$&')}) '`).join(' ')} ET`;
+    bodies.push(`<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> /Contents ${bodies.length + 2} 0 R >>`,
+      `<< /Length ${text.length} >>\nstream\n${text}\nendstream`);
+  }
+  let file = '%PDF-1.4\n';
+  const table = ['0000000000 65535 f \n'];
+  bodies.forEach((body, i) => {
+    table.push(`${String(file.length).padStart(10, '0')} 00000 n \n`);
+    file += `${i + 1} 0 obj\n${body}\nendobj\n`;
+  });
+  return Buffer.from(`${file}xref\n0 ${table.length}\n${table.join('')}trailer\n<< /Size ${table.length} /Root 1 0 R >>\nstartxref\n${file.length}\n%%EOF\n`);
 }

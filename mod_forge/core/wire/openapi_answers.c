@@ -170,6 +170,9 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
     if (!(route->flags & FORGE_R_LIST)) {
         forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
+        if (route->flags & FORGE_R_EVENTS)
+            forge_util_json_put_text(forge_core_openapi_text(content, FORGE_EVENTS, route->sample), "description",
+                                     "The same as events, while it is made.");
         return;
     }
     forge_json_t *body = forge_util_json_put_object(content, FORGE_JSON_MEDIA);

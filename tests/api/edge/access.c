@@ -285,6 +285,7 @@ static char *value_for(const char *name, size_t length, person_t caller)
         {"inside", F("%d", INSIDE)},
         {"public", F("%d", PUBLIC)},
         {"draft", F("%d", DRAFT)},
+        {"git", F("https://localhost:%d/owner/nothing", env.ports[PORT_GIT])},
         {"refresh", NULL},
     };
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
