@@ -159,7 +159,7 @@ both ForgeLLM 'base-url model' off Off 'https://llm.example.org/v1 m none' 'http
     'https://llm.example.org/v1 m none answer=15' 'https://llm.example.org/v1 m none timeout=11m' 'https://llm.example.org/v1 m none cost=1' \
     'https://llm.example.org/v1 m none dimensions=0' 'https://llm.example.org/v1 m none tokens=0' 'https://llm.example.org/v1 m none what=1'
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
-both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu 'deu eng' +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
+both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
     https://github.com github.com/owner 127.0.0.1 '[::1]' 0x7f000001 git.example.org:0 git.example.org:65536 git.example.org: user@github.com 'github.com none' \
     .github.com github.com. git..hub -git.example.org private: private:10.0.0.1
