@@ -88,13 +88,13 @@ static forge_status_t begin(forge_calls_t *calls)
     forge_live_t *live = calls->q->live;
     calls->breaker = forge_live_breaker(live, calls->ask.host);
     if (!forge_live_breaker_allows(live, calls->breaker))
-        return failed(calls, FORGE_CALL_BROKEN, "it is left alone, because most calls have failed");
+        return failed(calls, FORGE_CALL_UNSENT, "it is left alone, because most calls have failed");
     calls->call = forge_net_call(&calls->ask.spec);
     calls->until = forge_util_monotonic() + calls->ask.spec.connect + calls->ask.spec.total + SLACK;
     if (calls->call)
         return FORGE_OK;
     forge_live_breaker_given_up(live, calls->breaker);
-    return failed(calls, FORGE_CALL_BROKEN, "too many calls are under way");
+    return failed(calls, FORGE_CALL_UNSENT, "too many calls are under way");
 }
 
 /* A while that doubles and is another for each. */

@@ -37,13 +37,22 @@ static forge_job_outcome_t await(apr_pool_t *p, forge_job_t *job, forge_call_t *
 /* Reads a result: NULL, or why it is of no use. */
 typedef const char *(*read_fn)(apr_pool_t *p, const forge_call_result_t *result, void *baton);
 
-/* Makes a call that its breaker allows, and has its result read. FORGE_JOB_LATER with *why when that led to nothing. */
+/* What came of a call beside its result. */
+typedef struct asked_t {
+    const char *why; /* there is none */
+    bool spent;      /* it may have cost something: not when nothing was sent, or the answer is a refusal */
+} asked_t;
+
+/* Makes a call that its breaker allows, and has its result read. FORGE_JOB_LATER with ->why when that led to nothing.
+ */
 static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call_spec_t *spec, read_fn read,
-                               void *baton, const char **why)
+                               void *baton, asked_t *asked)
 {
     forge_call_result_t result;
+    const char **why = &asked->why;
     forge_live_t *live = job->with->live;
     int breaker = live ? forge_live_breaker(live, job->with->llm->host) : -1;
+    asked->spent = false;
     *why = "the language model is left alone, because most calls have failed";
     if (live && !forge_live_breaker_allows(live, breaker))
         return FORGE_JOB_LATER;
@@ -51,6 +60,8 @@ static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call
     *why = "the language model could not be asked";
     forge_job_outcome_t outcome = call ? await(p, job, call, spec->connect + spec->total, &result) : FORGE_JOB_LATER;
     bool ended = outcome == FORGE_JOB_DONE;
+    asked->spent = call && !(ended && (result.outcome == FORGE_CALL_UNSENT ||
+                                       (result.outcome == FORGE_CALL_ANSWERED && result.status != 200)));
     if (ended && (*why = read(p, &result, baton)))
         outcome = FORGE_JOB_LATER;
     if (live && ended)
@@ -114,7 +125,8 @@ static const char *clean(apr_pool_t *p, const char *mark, const char *text)
 forge_job_outcome_t forge_job_digest(apr_pool_t *p, forge_job_t *job, forge_digest_kind_t kind, const char *text,
                                      const char **digest)
 {
-    const char *why, *mark = forge_core_prompt_mark(p);
+    asked_t asked;
+    const char *mark = forge_core_prompt_mark(p);
     const forge_llm_t *llm = job->with->llm;
     forge_llm_said_t said = {0};
     *digest = NULL;
@@ -126,9 +138,11 @@ forge_job_outcome_t forge_job_digest(apr_pool_t *p, forge_job_t *job, forge_dige
     bill_t bill = {.job = job, .charged = cost_of(llm, in, llm->answer)};
     if (lend(job, p, charge, &bill) != FORGE_OK)
         return FORGE_JOB_DONE;
-    forge_job_outcome_t outcome = ask(p, job, &spec, read_text, &said, &why);
+    forge_job_outcome_t outcome = ask(p, job, &spec, read_text, &said, &asked);
     if (outcome == FORGE_JOB_STOPPED)
         return outcome;
+    if (!asked.spent)
+        lend(job, p, settle, &bill);
     if (outcome == FORGE_JOB_DONE) {
         *digest = clean(p, mark, said.text);
         bill.cost = cost_of(llm, said.tokens_in ? said.tokens_in : in,
@@ -221,7 +235,11 @@ static forge_job_outcome_t embed_some(apr_pool_t *p, forge_job_t *job, apr_int64
         return FORGE_JOB_LATER;
     const forge_call_spec_t spec = forge_net_llm_embed(p, job->with->llm, batch.texts, batch.n);
     end->code = "llm_unavailable";
-    forge_job_outcome_t outcome = ask(p, job, &spec, read_vectors, &batch, &end->detail);
+    asked_t asked;
+    forge_job_outcome_t outcome = ask(p, job, &spec, read_vectors, &batch, &asked);
+    end->detail = asked.why;
+    if (!asked.spent)
+        lend(job, p, settle, &bill);
     if (outcome != FORGE_JOB_DONE)
         return outcome;
     *end = (forge_job_end_t){"database_unavailable", "vectors could not be written"};

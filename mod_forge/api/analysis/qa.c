@@ -79,6 +79,7 @@ typedef struct work_t {
     const char *mark;
     forge_llm_cost_t charged;
     bool is_charged;
+    bool unspent; /* the call has certainly cost nothing */
     apr_int64_t tokens_in, tokens_out;
     const char *said; /* by the language model, checked; NULL: nothing that holds */
     bool *used;       /* which of given it cites */
@@ -139,6 +140,12 @@ static void failed(forge_req_t *q, work_t *work, const char *why)
     work->degraded = true;
 }
 
+/* Nothing was sent, or the answer is a refusal. */
+static bool cost_nothing(const forge_call_result_t *result)
+{
+    return result->outcome == FORGE_CALL_UNSENT || (result->outcome == FORGE_CALL_ANSWERED && result->status != 200);
+}
+
 static double price(const forge_llm_t *llm, apr_int64_t in, apr_int64_t out)
 {
     return ((double)in * llm->price_in + (double)out * llm->price_out) / MILLION;
@@ -189,6 +196,7 @@ static forge_status_t answer_came(forge_req_t *q, const forge_call_result_t *res
     forge_llm_said_t said;
     const char *why = forge_net_llm_said(q->pool, result, &said);
     if (why) {
+        work->unspent = cost_nothing(result);
         *sound &= result->status != 200;
         failed(q, work, why);
         return FORGE_OK;
@@ -215,6 +223,7 @@ static forge_status_t stream_ended(forge_req_t *q, const forge_call_result_t *re
                       : !stream->ended        ? "its answer broke off"
                                               : NULL;
     if (why) {
+        work->unspent = cost_nothing(result);
         *sound &= result->status != 200;
         failed(q, work, why);
         return FORGE_OK;
@@ -389,8 +398,9 @@ static forge_status_t settle(forge_req_t *q, forge_db_t *db, const work_t *work)
 {
     const forge_llm_cost_t cost = {work->tokens_in + work->tokens_out,
                                    work->llm ? price(work->llm, work->tokens_in, work->tokens_out) : 0};
-    return work->is_charged && cost.tokens ? forge_store_llm_settle(db, q->pool, q->who.user_id, &work->charged, &cost)
-                                           : FORGE_OK;
+    return work->is_charged && (cost.tokens || work->unspent)
+               ? forge_store_llm_settle(db, q->pool, q->who.user_id, &work->charged, &cost)
+               : FORGE_OK;
 }
 
 static const char *json_text(forge_req_t *q, const forge_json_t *json)
@@ -498,6 +508,7 @@ static forge_status_t answer_as_events(forge_req_t *q, work_t *work)
     if (work->ask.host) {
         work->stream = forge_net_llm_stream(q->pool);
         work->hearing = forge_http_hear(q, &work->ask, &why);
+        work->unspent = !work->hearing;
         if (!work->hearing)
             failed(q, work, why);
     }

@@ -128,6 +128,8 @@ START_TEST(one_that_is_not_there_is_left_alone)
     llm_stop();
     for (int i = 0; i < 5; i++)
         expect_degraded(ask(CROW));
+    expect_degraded(event_answer(ask_events(CROW)));
+    ck_assert_str_eq(sql("SELECT requests || ' ' || tokens FROM forge.llm_usage"), "6 0"); /* nothing was sent */
     reply_t *health = CALL("GET", "/health", .port = PORT_SECOND);
     ck_assert_str_eq(text_at(health->json, "/checks/llm/status"), "warn");
 }

@@ -167,6 +167,9 @@ START_TEST(what_fails_is_tried_later)
     server.body = "no such key sk-1";
     ck_assert_int_eq(forge_job_embed(P, &job, &end), FORGE_JOB_LATER);
     ck_assert_str_eq(end.detail, "it answered with status 401");
+    const char *before = ask("SELECT tokens FROM forge.llm_usage");
+    ck_assert_int_eq(forge_job_embed(P, &job, &end), FORGE_JOB_LATER);
+    ck_assert_str_eq(ask("SELECT tokens FROM forge.llm_usage"), before); /* a refusal costs nothing */
     server.hangs = true;
     ck_assert_int_eq(forge_job_embed(P, &job, &end), FORGE_JOB_LATER);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.embeddings"), "0");
