@@ -43,6 +43,7 @@ extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_awards;
 extern const forge_routes_t forge_api_exercises;
 extern const forge_routes_t forge_api_progress;
+extern const forge_routes_t forge_api_files;
 extern const forge_routes_t forge_api_execute;
 extern const forge_routes_t forge_api_exercise_submissions;
 extern const forge_routes_t forge_api_health;

@@ -5,5 +5,6 @@ DELETE FROM forge.app_rights WHERE relation IN ('files', 'file_object');
 DELETE FROM forge.personal WHERE relation = 'files';
 DELETE FROM forge.files;
 DROP TABLE forge.files;
+DROP FUNCTION forge.usage_file();
 DROP FUNCTION forge.file_gone();
 DROP FUNCTION forge.file_object();

@@ -137,6 +137,7 @@ static void restore(void)
     sql("DELETE FROM forge.organizations");
     sql("DELETE FROM forge.user_achievements");
     sql("DELETE FROM forge.achievements");
+    sql("DELETE FROM forge.files");
     sql("INSERT INTO forge.organizations (id, name, slug) OVERRIDING SYSTEM VALUE VALUES (%d, 'Own', 'own'), (%d, "
         "'Other', 'other')",
         OWN, OTHER);
@@ -193,6 +194,15 @@ static char *session_of(person_t who, bool another)
     return sql("SELECT max(id) FROM forge.sessions WHERE user_id = %lld", (long long)who.id);
 }
 
+/* A file of an account. */
+static char *file_of(person_t who)
+{
+    sql("DELETE FROM forge.files");
+    return sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES"
+               " (%lld, 'a.pdf', 'application/pdf', 5, sha256('%%PDF-'), lo_from_bytea(0, '%%PDF-')) RETURNING id",
+               (long long)who.id);
+}
+
 /* The achievement, as one that this account has made. */
 static char *achievement_of(person_t who)
 {
@@ -225,6 +235,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%s", UNKNOWN); /* what it takes to be judged is in execution/submissions.c */
     if (strcmp(segment, "exercises") == 0)
         return exercise_of(row, mine ? caller : subject);
+    if (strcmp(segment, "files") == 0)
+        return file_of(mine ? caller : subject);
     if (strcmp(segment, "achievements") == 0)
         return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)
