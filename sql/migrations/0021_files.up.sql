@@ -21,8 +21,9 @@ CREATE TABLE forge.files (
 );
 COMMENT ON TABLE forge.files IS 'files of accounts; the same bytes are one file of theirs';
 
--- Large objects have an owner of their own. These two run as the owner of the schema, so that whoever may delete a row (the
--- application, the owner in psql) takes the bytes along; the application may read and write what it asked for.
+-- Large objects have an owner of their own. These three run as the owner of the schema, so that whoever may read or delete a row
+-- (the application, another role of it later, the owner in psql) reads the bytes and takes them along; to write them is for
+-- whoever asked for the object.
 CREATE FUNCTION forge.file_object() RETURNS oid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     object oid := lo_create(0);
@@ -31,6 +32,10 @@ BEGIN
     RETURN object;
 END $$;
 COMMENT ON FUNCTION forge.file_object() IS 'a new large object for a row of forge.files';
+
+CREATE FUNCTION forge.file_bytes(file bigint, start bigint, most integer) RETURNS bytea LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog AS $$ SELECT lo_get(f.object, start, most) FROM forge.files f WHERE f.id = file $$;
+COMMENT ON FUNCTION forge.file_bytes(bigint, bigint, integer) IS 'bytes of a file; NULL when there is no such file';
 
 CREATE FUNCTION forge.file_gone() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
@@ -72,4 +77,5 @@ INSERT INTO forge.personal
 REVOKE ALL ON ALL ROUTINES IN SCHEMA forge FROM PUBLIC;
 INSERT INTO forge.app_rights VALUES
     ('files',       '{SELECT,INSERT,UPDATE,DELETE}'),
-    ('file_object', '{EXECUTE}');
+    ('file_object', '{EXECUTE}'),
+    ('file_bytes',  '{EXECUTE}');

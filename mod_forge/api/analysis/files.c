@@ -136,8 +136,8 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/files/{id}/content", FORGE_ROLE_GUEST, .flags = FORGE_R_RAW | FORGE_R_ETAG | FORGE_R_FILE,
      .media = "application/pdf", .sample = "%PDF-1.7", .handle = file_content,
      .operation = "file_content", .summary = "Download a file",
-     .description = "For its owner and administrators. The ETag is made of the digest of the bytes. Ranges are answered, "
-         "so that an interrupted download can go on."},
+     .description = "For its owner and administrators. The ETag is made of the digest of the bytes. Ranges are "
+         "answered, so that an interrupted download can go on."},
     {FORGE_DELETE, "/files/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204, .handle = file_delete,
      .operation = "file_delete", .summary = "Delete a file",
      .description = "For its owner and administrators. Deletes its bytes and its analyses too. This cannot be undone."},

@@ -10,7 +10,8 @@
 
 /* clang-format off */
 
-/* The members of SPEC 9; the table is called f in every statement here. A file changes once: when its pages are known. */
+/* The members of SPEC 9; the table is called f in every statement here. A file changes once, when its pages are known.
+ */
 #define FILE_SHOWN \
     "f.id, f.filename, f.size, encode(f.sha256, 'hex') AS sha256, f.content_type, f.pages, f.created_at"
 #define FILE_VERSION "CASE WHEN f.pages IS NULL THEN 1 ELSE 2 END"
@@ -62,10 +63,9 @@ static const forge_stmt_t file_create = {
     " VALUES ($1::bigint, $2, $3, $4::bigint, decode($5, 'hex'), $6::oid)"
     " ON CONFLICT (user_id, sha256) DO NOTHING RETURNING " FILE_SHOWN ", " FILE_VERSION " AS _version"};
 
-/* $1 file, $2 offset, $3 length. The row says which object: it cannot be another one's that has got its number. */
+/* $1 file, $2 offset, $3 length */
 static const forge_stmt_t file_piece = {
-    "file_piece",
-    "SELECT lo_get(f.object, $2::bigint, $3::integer) AS bytes FROM forge.files f WHERE f.id = $1::bigint"};
+    "file_piece", "SELECT forge.file_bytes($1::bigint, $2::bigint, $3::integer) AS bytes"};
 
 /* The trigger of the table unlinks the object. $1 caller, $2 administrator, $3 file, $4 versions. */
 static const forge_stmt_t file_delete = {
@@ -94,10 +94,8 @@ forge_status_t forge_store_file_piece(forge_db_t *db, apr_pool_t *p, apr_int64_t
         FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, span.from), forge_util_itoa(p, (apr_int64_t)most));
     args.binary = true;
     FORGE_TRY(forge_store_run(db, p, &file_piece, args, &rows));
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_NOT_FOUND;
     bytes->data = forge_store_rows_bytes(rows, 0, "bytes", &bytes->len);
-    return bytes->len == most ? FORGE_OK : FORGE_E_INTERNAL;
+    return !bytes->data ? FORGE_E_NOT_FOUND : bytes->len == most ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
 forge_status_t forge_store_file_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

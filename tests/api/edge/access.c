@@ -198,9 +198,11 @@ static char *session_of(person_t who, bool another)
 static char *file_of(person_t who)
 {
     sql("DELETE FROM forge.files");
+    char *object = sql("SELECT forge.file_object()");
+    sql("SELECT lo_put(%s, 0, '%%PDF-')", object);
     return sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES"
-               " (%lld, 'a.pdf', 'application/pdf', 5, sha256('%%PDF-'), lo_from_bytea(0, '%%PDF-')) RETURNING id",
-               (long long)who.id);
+               " (%lld, 'a.pdf', 'application/pdf', 5, sha256('%%PDF-'), %s) RETURNING id",
+               (long long)who.id, object);
 }
 
 /* The achievement, as one that this account has made. */
