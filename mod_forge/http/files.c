@@ -113,7 +113,7 @@ static forge_status_t read_span(forge_req_t *q, const forge_content_t *content, 
         apr_pool_clear(turn);
     }
     apr_pool_destroy(turn);
-    return status;
+    return status == FORGE_OK ? forge_http_spool_end(q->reply->spool) : status;
 }
 
 static void describe(forge_req_t *q, const forge_content_t *content)

@@ -129,6 +129,7 @@ void forge_http_linger_send(struct request_rec *r, apr_size_t len);
 /* FORGE_E_STORAGE_FULL, UNAVAILABLE. It ends with the request, or with the process. */
 forge_status_t forge_http_spool_make(forge_req_t *q, forge_spool_t **spool);
 forge_status_t forge_http_spool_add(forge_spool_t *spool, const char *data, apr_size_t len);
+forge_status_t forge_http_spool_end(forge_spool_t *spool); /* after the last bytes, before the first are read */
 bool forge_http_spool_read(forge_spool_t *spool, apr_off_t at, void *to, apr_size_t len);
 struct apr_file_t *forge_http_spool_file(forge_spool_t *spool);
 

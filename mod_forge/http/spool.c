@@ -9,10 +9,15 @@
 #include <apr_strings.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define BUFFER (64 * 1024) /* bytes that are written at once */
 
 struct forge_spool_t {
     forge_req_t *q;
     apr_file_t *file;
+    apr_size_t held;
+    char buffer[BUFFER];
 };
 
 static forge_status_t failed(forge_req_t *q, apr_status_t rv)
@@ -26,25 +31,54 @@ static forge_status_t failed(forge_req_t *q, apr_status_t rv)
 }
 
 /* The name is taken away at once: from then on the file lives as long as its descriptor. */
+static apr_status_t open_in(forge_spool_t *spool, const char *dir)
+{
+    apr_pool_t *p = spool->q->pool;
+    char *name = apr_pstrcat(p, dir, "/forge-XXXXXX", NULL);
+    apr_status_t rv = apr_file_mktemp(
+        &spool->file, name,
+        APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL | APR_FOPEN_SENDFILE_ENABLED, p);
+    if (rv == APR_SUCCESS)
+        apr_file_remove(name, p);
+    return rv;
+}
+
+/* A TMPDIR that httpd was started with may be one of the administrator alone. */
 forge_status_t forge_http_spool_make(forge_req_t *q, forge_spool_t **spool)
 {
-    const char *dir = getenv("TMPDIR");
-    char *name = apr_pstrcat(q->pool, dir && *dir ? dir : "/var/tmp", "/forge-XXXXXX", NULL);
-    *spool = apr_pcalloc(q->pool, sizeof(**spool));
+    const char *own = getenv("TMPDIR");
+    *spool = apr_palloc(q->pool, sizeof(**spool));
     (*spool)->q = q;
-    apr_status_t rv = apr_file_mktemp(
-        &(*spool)->file, name,
-        APR_FOPEN_CREATE | APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_EXCL | APR_FOPEN_SENDFILE_ENABLED, q->pool);
+    (*spool)->held = 0;
+    apr_status_t rv = own && *own ? open_in(*spool, own) : APR_ENOENT;
     if (rv != APR_SUCCESS)
-        return failed(q, rv);
-    apr_file_remove(name, q->pool);
-    return FORGE_OK;
+        rv = open_in(*spool, "/var/tmp");
+    return rv == APR_SUCCESS ? FORGE_OK : failed(q, rv);
+}
+
+static forge_status_t flush(forge_spool_t *spool)
+{
+    apr_size_t len = spool->held;
+    spool->held = 0;
+    apr_status_t rv = len > 0 ? apr_file_write_full(spool->file, spool->buffer, len, NULL) : APR_SUCCESS;
+    return rv == APR_SUCCESS ? FORGE_OK : failed(spool->q, rv);
 }
 
 forge_status_t forge_http_spool_add(forge_spool_t *spool, const char *data, apr_size_t len)
 {
-    apr_status_t rv = apr_file_write_full(spool->file, data, len, NULL);
-    return rv == APR_SUCCESS ? FORGE_OK : failed(spool->q, rv);
+    for (apr_size_t n; len > 0; data += n, len -= n) {
+        n = len < BUFFER - spool->held ? len : BUFFER - spool->held;
+        memcpy(spool->buffer + spool->held, data, n);
+        spool->held += n;
+        if (spool->held == BUFFER)
+            FORGE_TRY(flush(spool));
+    }
+    return FORGE_OK;
+}
+
+forge_status_t forge_http_spool_end(forge_spool_t *spool)
+{
+    return flush(spool);
 }
 
 bool forge_http_spool_read(forge_spool_t *spool, apr_off_t at, void *to, apr_size_t len)

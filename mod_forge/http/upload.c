@@ -166,6 +166,7 @@ static forge_status_t judge(receipt_t *r)
 static forge_status_t take_over(receipt_t *r)
 {
     forge_req_t *q = r->q;
+    FORGE_TRY(forge_http_spool_end(r->upload->spool));
     forge_core_sha256_end(r->digest, r->upload->sha256);
     q->upload = r->upload;
     const char *body = apr_pstrcat(q->pool, forge_util_hex(q->pool, r->upload->sha256, sizeof(r->upload->sha256)), " ",
