@@ -44,6 +44,39 @@ START_TEST(what_goes_up_comes_down)
 }
 END_TEST
 
+/* A file of several pieces, up and down, whatever carries it. */
+static void round_trip(const call_t *carrier, unsigned seed)
+{
+    person_t me = person("student");
+    bytes_t pdf = pdf_of(2500000, seed), body = body_of_pdf(pdf);
+    call_t call = *carrier;
+    call.token = me.access;
+    call.type = MULTIPART;
+    call.body = body.data;
+    call.length = body.length;
+    reply_t *made = call_with("POST", "/api/v1/files/upload", &call);
+    expect_status(made, 201);
+    call = *carrier;
+    call.token = me.access;
+    reply_t *down = call_with("GET", content_of(int_at(made->json, "/id")), &call);
+    expect_status(down, 200);
+    ck_assert_uint_eq(down->length, pdf.length);
+    ck_assert(memcmp(down->body, pdf.data, pdf.length) == 0);
+    call.headers[0] = "Range: bytes=-9";
+    down = call_with("GET", content_of(int_at(made->json, "/id")), &call);
+    expect_status(down, 206);
+    ck_assert(down->length == 9 && memcmp(down->body, pdf.data + pdf.length - 9, 9) == 0);
+}
+
+START_TEST(over_tls_and_http2)
+{
+    round_trip(&(call_t){.port = PORT_TLS}, 1);
+    round_trip(&(call_t){.port = PORT_TLS, .chunked = true}, 2);
+    if (strcmp(env.mpm, "prefork") != 0)
+        round_trip(&(call_t){.port = PORT_COOKIE, .http2 = true}, 3);
+}
+END_TEST
+
 /* SECURITY 46: whatever else the bytes may be, a browser saves them and runs nothing. */
 START_TEST(content_is_saved_and_never_run)
 {
@@ -442,6 +475,7 @@ Suite *suite_files(void)
     Suite *suite = suite_create("files");
     TCase *one = case_make(suite, "one"), *lies = case_make(suite, "lies"), *ranges = case_make(suite, "ranges");
     tcase_add_test(one, what_goes_up_comes_down);
+    tcase_add_test(one, over_tls_and_http2);
     tcase_add_test(one, content_is_saved_and_never_run);
     tcase_add_test(one, a_deleted_file_takes_its_bytes_along);
     tcase_add_test(one, the_same_bytes_are_one_file);
