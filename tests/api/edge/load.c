@@ -14,24 +14,16 @@
 
 enum { TRICKLES = 48, READERS = 30, PAGE = 1024 * 1024, COURSES = 100 };
 
-/* A connection with a small window from this address, on which so much of a request has been sent. */
-static int opened_from(const char *from, port_t port, const char *text)
+/* A connection with a small window, on which so much of a request has been sent. */
+static int opened(port_t port, const char *text)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
-    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(from)};
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     return fd;
-}
-
-/* A connection with a small window, on which so much of a request has been sent. */
-static int opened(port_t port, const char *text)
-{
-    return opened_from("127.0.0.1", port, text);
 }
 
 /* What has come so far; "" when nothing has within that time. */
@@ -85,26 +77,6 @@ START_TEST(trickling_bodies_leave_room)
                       200);
         expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), 201);
         expect_status(CALL("GET", "/health/live"), 200);
-    }
-    for (int i = 0; i < TRICKLES; i++)
-        close(fds[i]);
-}
-END_TEST
-
-/* A neighbour of the address that has used up its share has one of its own. */
-START_TEST(each_address_has_its_own_share)
-{
-    int fds[TRICKLES], other;
-    if (strcmp(env.mpm, "prefork") == 0)
-        return; /* as above */
-    for (int i = 0; i < TRICKLES; i++)
-        fds[i] = opened_from("127.0.4.1", PORT_POOL, slow_login);
-    for (int i = 0; i < TRICKLES; i++)
-        heard(fds[i], 300);
-    for (int last = 2; last < 5; last++) {
-        other = opened_from(F("127.0.4.%d", last), PORT_POOL, slow_login);
-        ck_assert_str_eq(heard(other, 600), "");
-        close(other);
     }
     for (int i = 0; i < TRICKLES; i++)
         close(fds[i]);
@@ -278,7 +250,6 @@ Suite *suite_load(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, a_body_at_a_trickle_ends);
     tcase_add_test(all, trickling_bodies_leave_room);
-    tcase_add_test(all, each_address_has_its_own_share);
     tcase_add_test(all, bodies_with_credentials_are_small);
     tcase_add_test(all, a_page_ends_with_its_bytes);
     tcase_add_test(all, slow_readers_cost_the_budget);
