@@ -186,8 +186,10 @@ enum {
                                 none. A GET does not even look at them */
     FORGE_R_TABLE = 1 << 24,  /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
     FORGE_R_BUNDLE = 1 << 25, /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
-    FORGE_R_FILE = 1 << 26    /* the bytes of a file come or go: it uses the connections that are for those, after its
+    FORGE_R_FILE = 1 << 26,   /* the bytes of a file come or go: it uses the connections that are for those, after its
                                  turn (http/files.c). A GET answers ranges */
+    FORGE_R_FOLLOW = 1 << 28  /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
+                                 come. With FORGE_R_RAW */
 };
 
 /* What a route takes as multipart/form-data: one file in the field of its body's first row, which must be what it is

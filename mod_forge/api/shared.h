@@ -25,6 +25,7 @@ extern const forge_tag_t forge_api_tag_organizations;
 extern const forge_tag_t forge_api_tag_courses;
 extern const forge_tag_t forge_api_tag_exercises;
 extern const forge_tag_t forge_api_tag_achievements;
+extern const forge_tag_t forge_api_tag_analysis;
 
 /* --- mail.c --- */
 
@@ -43,6 +44,12 @@ void forge_api_mail_verify(forge_req_t *q, forge_new_user_t *user);
  * faults: FORGE_E_VALIDATION, FORGE_E_EMAIL_TAKEN, FORGE_E_RATE_LIMITED; FORGE_E_INVALID_TOKEN if the caller's session
  * has ended, or the password has changed since `set_at`. */
 forge_status_t forge_api_email_change(forge_req_t *q, const char *email, const char *set_at);
+
+/* --- operations/jobs.c --- */
+
+extern const forge_shape_t forge_api_job;
+/* Answers a request that has queued a job of the caller's (202): its state, and where to read it again. */
+forge_status_t forge_api_job_accepted(forge_req_t *q, forge_db_t *db, apr_int64_t id);
 
 /* --- actor.c --- */
 

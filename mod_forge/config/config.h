@@ -117,6 +117,8 @@ typedef struct forge_exec_places_t {
 } forge_exec_places_t;
 const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c); /* ForgeExecConcurrency auto 1000 10 */
 
+int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..16) */
+
 /* --- getters: database and logs --- */
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */

@@ -247,6 +247,11 @@ const forge_exec_limits_t *forge_config_exec_limits(const forge_config_t *c)
     return POINTER(c, exec_limits);
 }
 
+int forge_config_job_workers(const forge_config_t *c)
+{
+    return (int)NUMBER(c, job_workers);
+}
+
 const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c)
 {
     return POINTER(c, exec_places);

@@ -67,6 +67,7 @@ struct forge_config_t {
     apr_int64_t languages;
     const forge_exec_limits_t *exec_limits;
     const forge_exec_places_t *exec_places;
+    apr_int64_t job_workers;
 
     apr_int64_t cookie;
     const char *login_page;

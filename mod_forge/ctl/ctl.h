@@ -60,6 +60,7 @@ extern const forge_ctl_verb_t forge_ctl_reseal[];
 extern const forge_ctl_verb_t forge_ctl_openapi[];
 extern const forge_ctl_verb_t forge_ctl_check[];
 extern const forge_ctl_verb_t forge_ctl_seed[];
+extern const forge_ctl_verb_t forge_ctl_jobs[];
 
 /* --- options.c --- */
 

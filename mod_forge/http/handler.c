@@ -215,7 +215,8 @@ int forge_http_count(request_rec *r)
         note->counted = true;
         if (!note->claimed) /* Apache refused it before we saw it */
             forge_live_request_begin(server->live);
-        forge_live_request_end(server->live, note->slot, r->status, apr_time_now() - note->begun);
+        apr_time_t answered = note->answered ? note->answered : apr_time_now();
+        forge_live_request_end(server->live, note->slot, r->status, answered - note->begun);
     }
     return DECLINED;
 }

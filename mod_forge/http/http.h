@@ -68,6 +68,9 @@ struct forge_req_t {
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db);
 /* Gives the connection back early; else it goes back when the handler has returned, before the answer is sent. */
 void forge_http_db_done(forge_req_t *q);
+/* Lends a connection to `use` for one call and returns its result; all memory is of p. For what goes on after the
+ * handler, as streams do. */
+forge_status_t forge_http_db_lend(forge_req_t *q, apr_pool_t *p, forge_db_fn use, void *data);
 /* The constraint that the last statement of this request broke; "" when none did. */
 const char *forge_http_db_constraint(const forge_req_t *q);
 
@@ -119,6 +122,61 @@ forge_status_t forge_reply_kept(forge_req_t *q); /* for an .again that has nothi
 typedef forge_status_t (*forge_stream_fn)(forge_req_t *q, forge_db_t *db, apr_pool_t *p, void *baton, forge_buf_t *b,
                                           bool *more);
 forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_stream_fn next, void *baton);
+
+/* --- events.c: Server-Sent Events (WHATWG HTML 9.2), answers that stay open and hold no thread --- */
+
+#define FORGE_EVENT_ID_MAX 64
+#define FORGE_EVENTS_MAX   (64 * 1024) /* bytes that one question may bring */
+
+typedef struct forge_events_t forge_events_t; /* one open stream */
+/* Where the events of a stream come from. It lives as long as the request; .ask may change all but .ask and .baton. */
+typedef struct forge_events_source_t {
+    /* Puts what is new (forge_events_put), or ends the stream (forge_events_end). It is asked at the beginning, and
+     * then when .ready said so, when a descriptor is readable, after .every, when it had more than there was room for,
+     * and at each heartbeat: it must know what it has said. Runs on a worker thread, the request is its alone; p ends
+     * once all was written. It may borrow a connection (forge_http_db_lend), and holds none when it returns. A failure
+     * ends the stream; the client comes again. */
+    forge_status_t (*ask)(forge_req_t *q, apr_pool_t *p, forge_events_t *e, void *baton);
+    /* Whether there is something to ask for. Asked ten times a second on the pump's thread: a look at memory. NULL: no.
+     */
+    bool (*ready)(void *baton);
+    void (*end)(void *baton); /* called once when the stream ends, for whatever reason; NULL: nothing is to be done */
+    void *baton;
+    const int *fds; /* descriptors of ours, at most FORGE_BLOCK_FDS, each once; .ask reads them empty */
+    int count;
+    apr_interval_time_t every; /* asked after so long at the latest; 0: there is no such time */
+    bool
+        prompt; /* descriptors and forge_http_pump_wake are answered at once, not within a tenth of a second: for few */
+} forge_events_source_t;
+/* Answers with a stream; counts it among those that may be open (class stream). FORGE_E_RATE_LIMITED, and
+ * FORGE_E_UNAVAILABLE where it would hold a thread and too many do. */
+forge_status_t forge_reply_events(forge_req_t *q, forge_events_source_t *source);
+/* One event. id (FORGE_EVENT_ID_MAX characters of [A-Za-z0-9._-]) and event (a literal) may be NULL; line breaks in
+ * `data` make several lines of it. False: there is no more room now; the source is asked again when all is written. An
+ * event for which there is never room ends the stream. */
+bool forge_events_put(forge_events_t *e, const char *id, const char *event, const char *data, apr_size_t len);
+void forge_events_end(forge_events_t *e); /* after what was put nothing more will come */
+/* Last-Event-ID when it has the form of an id, else NULL. It is the client's word: whatever it says, it must open
+ * nothing. */
+const char *forge_events_last_id(forge_req_t *q);
+
+/* --- follow.c: streams that follow rows; one question a second in each child serves all of them --- */
+
+#define FORGE_FOLLOW_BYTES (1 << 20) /* of the numbers in one question */
+
+/* A kind of row that can be followed; a static table. */
+typedef struct forge_follow_kind_t {
+    /* The present state of the rows `ids` ("{3,4}"): id, event (its name), data (JSON, at most FORGE_EVENTS_MAX / 2
+     * bytes), over (nothing will change any more). A row that is missing was deleted. */
+    forge_status_t (*look)(forge_db_t *db, apr_pool_t *p, const char *ids, forge_rows_t **rows);
+} forge_follow_kind_t;
+/* Answers with a stream of the states of a row, which the caller may see: each one that differs from the last, as an
+ * event of its name, or "deleted"; after one that is over the stream ends. `rows` is what .look says of it now. The id
+ * is made of what the event says: a client that knows the last one (Last-Event-ID) gets only what is new, and 204 when
+ * that was the end. */
+forge_status_t forge_reply_follow(forge_req_t *q, const forge_follow_kind_t *kind, apr_int64_t row,
+                                  const forge_rows_t *rows);
+
 /* --- files.c --- */
 
 /* The bytes of a file as an answer: ranges, If-Range and If-None-Match are answered, and nothing is read that is not
@@ -178,6 +236,8 @@ bool forge_http_executor_sick(const forge_req_t *q);
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
 forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late);
+/* Has a job been due for more than five minutes? */
+forge_status_t forge_http_jobs_probe(forge_req_t *q, bool *late);
 
 /* --- runs.c: programs in the sandbox --- */
 

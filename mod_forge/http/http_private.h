@@ -16,6 +16,7 @@ struct forge_reply_t {
     const char *media;
     forge_buf_t *body;             /* NULL: none */
     struct forge_stream_t *stream; /* instead of body */
+    struct forge_events_t *events; /* instead of body */
     const char *file;              /* instead of body */
     forge_spool_t *spool;          /* instead of body: the whole of it, as it is */
     apr_off_t length;              /* of spool, which is NULL when only the length is wanted (HEAD) */
@@ -167,6 +168,11 @@ forge_status_t forge_http_crowded(forge_req_t *q);
 /* Sends what forge_reply_stream has prepared; the headers are set. */
 void forge_http_stream_send(forge_req_t *q);
 
+/* --- events.c --- */
+
+/* Begins the stream that forge_reply_events has prepared; the headers are set. Returns what a handler returns. */
+int forge_http_events_send(forge_req_t *q);
+
 /* --- cors.c --- */
 
 void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
@@ -203,6 +209,7 @@ typedef struct forge_wait_t {
     bool reads;                   /* the client is to send more: when it has, it is time as well */
     apr_interval_time_t patience; /* from the suspension on */
     apr_interval_time_t farewell; /* how long it may still wait when the child stops gracefully */
+    bool calm;                    /* ten times a second is often enough for all of this: what may wait by thousands */
 } forge_wait_t;
 /* Whether this request can be suspended: the event MPM, a request of its own (none within another, no redirect),
  * HTTP/1. */
@@ -211,6 +218,18 @@ bool forge_http_pump_can(const forge_req_t *q);
  * on living. The connection is closed after the answer: httpd 2.4 cannot take a suspended one back. */
 int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
 void forge_http_pump_wake(void); /* something has changed in this process: ask all that wait. From any thread */
+
+/* --- blocked.c: waiting on a thread, where a request cannot be suspended --- */
+
+#define FORGE_BLOCK_FDS 8 /* descriptors of one wait */
+/* Whether one more thread may wait: a quarter of a child's, counted in *blocked, or of the children where each has one;
+ * then `in_all` says how many wait, this one included. forge_http_block_end must follow in any case. */
+bool forge_http_block_begin(const forge_req_t *q, apr_uint32_t *blocked, apr_int64_t (*in_all)(forge_live_t *));
+void forge_http_block_end(apr_uint32_t *blocked);
+/* Sleeps for a moment, or until one of the descriptors is readable. False: the client has left. */
+bool forge_http_block_nap(const forge_req_t *q, const int *fds, int count);
+bool forge_http_stopping(void);              /* the child is to stop */
+int forge_http_socket(const forge_req_t *q); /* the client's socket; -1 over HTTP/2, where it is not the request's */
 
 /* --- executor.c: programs that an external executor runs, one call each --- */
 

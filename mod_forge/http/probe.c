@@ -4,19 +4,21 @@
  */
 #include "http_private.h"
 #include "store/mail/mail.h"
+#include "store/operations/operations.h"
 
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
 #define ASK_EVERY apr_time_from_sec(1)
-#define KEPT_MAX  192 /* answers that are kept, three for each virtual host; what has no place is asked each time */
+#define JOBS_LATE 300 /* seconds */
+#define KEPT_MAX  256 /* answers that are kept, four for each virtual host; what has no place is asked each time */
 
 typedef struct answer_t {
     forge_status_t status;
     char why[120]; /* what is missing; "" when nothing is */
     apr_interval_time_t took;
     int found; /* the schema's version */
-    bool late; /* mail waits */
+    bool late; /* mail or jobs wait */
 } answer_t;
 
 typedef answer_t (*question_fn)(forge_req_t *q);
@@ -113,6 +115,28 @@ static answer_t ask_outbox(forge_req_t *q)
     answer.late = answer.status == FORGE_OK && forge_store_rows_bool(rows, 0, "late");
     forge_server_lease_return(lease);
     return answer;
+}
+
+static answer_t ask_jobs(forge_req_t *q)
+{
+    answer_t answer = {0};
+    forge_lease_t *lease;
+    forge_db_t *db;
+    forge_rows_t *rows;
+    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
+    if (answer.status != FORGE_OK)
+        return answer;
+    answer.status = forge_store_jobs_state(db, q->pool, &rows);
+    answer.late = answer.status == FORGE_OK && forge_store_rows_int(rows, 0, "oldest", 0) > JOBS_LATE;
+    forge_server_lease_return(lease);
+    return answer;
+}
+
+forge_status_t forge_http_jobs_probe(forge_req_t *q, bool *late)
+{
+    answer_t answer = ask(q, ask_jobs);
+    *late = answer.late;
+    return answer.status;
 }
 
 bool forge_http_executor_sick(const forge_req_t *q)

@@ -37,8 +37,9 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 
 #define TICK        100      /* milliseconds between two questions whether it is time, when nothing happens */
 #define PASSED      (-20000) /* microseconds: a timer that httpd takes for due, whatever it rounds */
-#define LINGER      apr_time_from_sec(2) /* for the client to take the last bytes of the answer */
-#define LET_GO      apr_time_from_sec(1) /* after the last hook of the thread that suspended it */
+#define LINGER      apr_time_from_sec(2)          /* for the client to take the last bytes of the answer */
+#define LET_GO      apr_time_from_sec(1)          /* after the last hook of the thread that suspended it */
+#define CALM        apr_time_from_msec(TICK - 10) /* between two looks at those who are calm */
 #define EVENTS      64
 #define STATUS_GONE 499 /* in logs and metrics: the client left, there was no answer */
 
@@ -79,6 +80,8 @@ static struct {
     apr_thread_t *thread; /* NULL: nothing can be suspended here */
     apr_thread_mutex_t *lock;
     sleepers_t sleepers; /* WAITING and CLOSING */
+    sleepers_t calm;     /* WAITING, and looked at only so often */
+    apr_int64_t calm_at; /* when they were last looked at */
     int epoll, bell;     /* the bell is an eventfd */
     apr_int64_t stops;   /* since when the child stops; 0: it does not */
     bool ended;          /* the thread is to end, whatever sleeps */
@@ -99,7 +102,8 @@ static void enter(sleeper_t *s, stage_t stage, apr_interval_time_t patience)
     s->stage = stage;
     s->gone = s->rang = false;
     s->until = forge_util_monotonic() + patience;
-    APR_RING_INSERT_TAIL(&pump.sleepers, s, sleeper_t, link);
+    sleepers_t *ring = stage == WAITING && s->wait.calm ? &pump.calm : &pump.sleepers;
+    APR_RING_INSERT_TAIL(ring, s, sleeper_t, link);
     watch(s->fd, stage == WAITING && !s->wait.reads ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP, &s->client);
     for (int i = 0; stage == WAITING && i < s->wait.count; i++)
         watch(s->wait.fds[i], EPOLLIN | EPOLLONESHOT, &s->own);
@@ -216,26 +220,34 @@ static bool awake(sleeper_t *s, apr_int64_t now)
     return true;
 }
 
-/* Sorts out those whose time has come, and says how long the others sleep, in milliseconds. */
-static int sort_out(sleepers_t *going, sleepers_t *closed)
+/* Sorts out those of a ring whose time has come. */
+static void sort_ring(sleepers_t *ring, apr_int64_t now, sleepers_t *going, sleepers_t *closed)
 {
-    apr_int64_t now = forge_util_monotonic();
-    int sleep = -1;
     sleeper_t *next;
-    for (sleeper_t *s = APR_RING_FIRST(&pump.sleepers); s != APR_RING_SENTINEL(&pump.sleepers, sleeper_t, link);
-         s = next) {
+    for (sleeper_t *s = APR_RING_FIRST(ring); s != APR_RING_SENTINEL(ring, sleeper_t, link); s = next) {
         next = APR_RING_NEXT(s, link);
         bool go = s->stage == WAITING && awake(s, now);
         bool end = s->stage == CLOSING && (s->gone || now >= s->until) && now - s->since >= LET_GO;
-        if (!go && !end) {
-            sleep = TICK;
+        if (!go && !end)
             continue;
-        }
         leave(s);
         s->stage = RUNNING;
         APR_RING_INSERT_TAIL(go ? going : closed, s, sleeper_t, link);
     }
-    return sleep;
+}
+
+/* Sorts out those whose time has come, and says how long the others sleep, in milliseconds. Thousands may be calm:
+ * what rings for one of the others must not cost a look at all of them. */
+static int sort_out(sleepers_t *going, sleepers_t *closed)
+{
+    apr_int64_t now = forge_util_monotonic();
+    sort_ring(&pump.sleepers, now, going, closed);
+    if (pump.stops || now - pump.calm_at >= CALM) {
+        pump.calm_at = now;
+        sort_ring(&pump.calm, now, going, closed);
+    }
+    bool any = !APR_RING_EMPTY(&pump.sleepers, sleeper_t, link) || !APR_RING_EMPTY(&pump.calm, sleeper_t, link);
+    return any ? TICK : -1;
 }
 
 /* Hands them to workers and tears down what has ended. */
@@ -363,6 +375,7 @@ void forge_http_pump_child(apr_pool_t *pchild, server_rec *s)
     if (ap_mpm_query(AP_MPMQ_IS_ASYNC, &async) != APR_SUCCESS || !async)
         return;
     APR_RING_INIT(&pump.sleepers, sleeper_t, link);
+    APR_RING_INIT(&pump.calm, sleeper_t, link);
     pump.epoll = epoll_create1(EPOLL_CLOEXEC);
     pump.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pump.epoll < 0 || pump.bell < 0 || epoll_ctl(pump.epoll, EPOLL_CTL_ADD, pump.bell, &event) != 0 ||

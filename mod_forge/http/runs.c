@@ -11,14 +11,8 @@
 
 #include <httpd.h>
 #include <http_config.h>
-#include <http_core.h>
 #include <http_log.h>
-#include <ap_mpm.h>
-#include <apr_atomic.h>
-#include <apr_portable.h>
 #include <apr_strings.h>
-#include <poll.h>
-#include <string.h>
 
 APLOG_USE_MODULE(forge);
 
@@ -29,7 +23,6 @@ APLOG_USE_MODULE(forge);
 #define AGAIN         apr_time_from_msec(300)
 #define SLACK         apr_time_from_sec(5)  /* for the building of sandboxes */
 #define FAREWELL      apr_time_from_sec(10) /* a child that is to stop goes on serving those who wait for so long */
-#define LOOK_EVERY    100                   /* milliseconds in which a thread that waits looks at its client */
 #define RETRY_SECONDS 2
 #define RETRY_SANDBOX 30
 
@@ -336,53 +329,23 @@ static int go(forge_req_t *q, forge_wake_t why, void *baton)
 
 /* --- with one --- */
 
-/* Whether one more thread may wait: a quarter of a child's, or of the children where each has one. Others hash. */
-static bool block_begin(const forge_req_t *q, apr_uint32_t *blocked)
-{
-    int threads = 1, children = 1;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
-    int most = (threads > 1 ? threads : children) / 4;
-    int now = threads > 1 ? (int)apr_atomic_inc32(blocked) + 1 : (int)forge_live_runs_waiting(q->live);
-    return now <= (most < 1 ? 1 : most);
-}
-
-static void block_end(apr_uint32_t *blocked)
-{
-    int threads = 1;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    if (threads > 1)
-        apr_atomic_dec32(blocked);
-}
-
-/* Over HTTP/2 the connection is not this request's; only when httpd says so, the client is known to have left. */
+/* Over HTTP/2 as well a client that leaves ends its runs, within one nap. */
 static bool nap(forge_runs_t *runs)
 {
-    conn_rec *c = runs->q->r->connection;
-    struct pollfd fds[PARALLEL + 1];
-    int count = descriptors(runs), client = -1;
-    if (!c->master)
-        apr_os_sock_get(&client, ap_get_conn_socket(c));
-    for (int i = 0; i < count; i++)
-        fds[i] = (struct pollfd){.fd = runs->fds[i], .events = POLLIN};
-    fds[count] = (struct pollfd){.fd = client, .events = POLLRDHUP};
-    poll(fds, (nfds_t)count + 1, LOOK_EVERY);
-    return !c->aborted && !(fds[count].revents & (POLLRDHUP | POLLHUP | POLLERR));
+    return forge_http_block_nap(runs->q, runs->fds, descriptors(runs));
 }
 
 static forge_status_t block(forge_runs_t *runs)
 {
     forge_status_t status = advance(runs);
     while (status == FORGE_OK && runs->left > 0) {
-        int state = AP_MPMQ_RUNNING;
         if (!nap(runs)) {
             runs->q->r->connection->aborted = 1;
             return FORGE_E_UNAVAILABLE; /* nobody hears it */
         }
-        ap_mpm_query(AP_MPMQ_MPM_STATE, &state);
         if (forge_util_monotonic() >= runs->until)
             return FORGE_E_EXECUTION_QUEUE_FULL;
-        if (state == AP_MPMQ_STOPPING && runs->until > forge_util_monotonic() + FAREWELL)
+        if (forge_http_stopping() && runs->until > forge_util_monotonic() + FAREWELL)
             runs->until = forge_util_monotonic() + FAREWELL;
         status = advance(runs);
     }
@@ -402,7 +365,8 @@ int forge_http_runs_wait(forge_req_t *q, forge_served_fn then)
     runs->counted = true;
     if (forge_http_pump_can(q))
         return proceed(runs, advance(runs));
-    forge_status_t status = block_begin(q, &blocked) ? block(runs) : FORGE_E_EXECUTION_QUEUE_FULL;
-    block_end(&blocked);
+    bool may = forge_http_block_begin(q, &blocked, forge_live_runs_waiting);
+    forge_status_t status = may ? block(runs) : FORGE_E_EXECUTION_QUEUE_FULL;
+    forge_http_block_end(&blocked);
     return serve(runs, status);
 }

@@ -34,6 +34,7 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->file = NULL;
     reply->stream = NULL;
     reply->spooled = false;
+    reply->events = NULL;
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
@@ -208,11 +209,13 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
         bool whole = strchr(q->reply->media, ';') || q->reply->spooled; /* a file says by itself how it is written */
         ap_set_content_type(r,
                             whole ? q->reply->media : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
-        if (!q->reply->stream && pass_body(q, bb, &len) != APR_SUCCESS)
+        if (!q->reply->stream && !q->reply->events && pass_body(q, bb, &len) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }
     show_filters(r);
     forge_server_override_offer(r);
+    if (r->status == HTTP_OK && q->reply->events)
+        return forge_http_events_send(q);
     if (r->status == HTTP_OK && q->reply->stream) {
         forge_http_stream_send(q);
         return OK;

@@ -8,7 +8,8 @@
 
 #include "core/core.h"
 #include "net/net.h"
-#include "store/store.h"
+#include "run/run.h"
+#include "store/operations/operations.h"
 
 /* Lends a database connection for one call: `use` with `data`. Returns its result, or why there is no connection
  * (FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN …). A job never holds a connection while it waits for something else.
@@ -17,6 +18,95 @@ typedef struct forge_lender_t {
     forge_status_t (*lend)(void *baton, apr_pool_t *p, forge_db_fn use, void *data);
     void *baton;
 } forge_lender_t;
+
+/* --- what a job gets and what it says --- */
+
+typedef struct forge_job_with_t forge_job_with_t;
+typedef struct forge_job_hold_t forge_job_hold_t; /* queue.c: the claim; NULL for a job that is not of the queue */
+typedef struct forge_job_t {
+    apr_int64_t id, account; /* account 0: of the site */
+    const char *kind, *key;  /* key NULL: none */
+    const forge_json_t *payload;
+    int attempt; /* 1 for the first; what an earlier one has done is kept, and may have been left half done */
+    const forge_job_with_t *with;
+    forge_job_hold_t *hold;
+} forge_job_t;
+
+typedef enum forge_job_outcome_t {
+    FORGE_JOB_DONE,
+    FORGE_JOB_FAILED, /* for good: code and detail are for whoever asked */
+    FORGE_JOB_LATER,  /* try again after a back-off; without attempts left it fails with this code and detail */
+    FORGE_JOB_STOPPED /* this process ends, or the claim does not hold any more: given back, and no attempt is spent */
+} forge_job_outcome_t;
+typedef struct forge_job_end_t {
+    const char *code, *detail; /* ≤ 64 and ≤ 1000 characters; NULL: "failed" and nothing */
+} forge_job_end_t;
+
+/* The work. It holds no connection while it waits for something else, asks with->stop or calls forge_job_progress
+ * several times a second, and may be run twice: whoever held it may have died after all but its last step. Its memory
+ * is of p, which ends with it. */
+typedef forge_job_outcome_t (*forge_job_fn)(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
+/* What a job may use. Members that a job does not need may be NULL. */
+struct forge_job_with_t {
+    forge_lender_t db;
+    bool (*stop)(const void *unused); /* true: this process ends */
+    forge_live_t *live;               /* where outcomes are counted */
+    const char *runner;               /* the socket of forge-runner; NULL: no program is run here */
+    forge_run_limits_t limits;        /* what one run may use (ForgeExecLimits) */
+    const struct forge_mail_job_t *mail;
+    void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
+    void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
+    void *baton;                                              /* of both */
+};
+
+/* Tells how far a job is, and that whoever works on it lives: the lease begins anew. Call it at least four times a
+ * lease; a call that says nothing new asks the database once a second at most. False: the job was cancelled or has been
+ * taken over, or this process ends: return FORGE_JOB_STOPPED. A database that is away is no reason as long as the lease
+ * holds. */
+bool forge_job_progress(forge_job_t *job, apr_pool_t *p, int percent, const char *stage);
+#define FORGE_JOB_AS_BEFORE (-1) /* for percent, with stage NULL: only asks and renews */
+
+/* --- kinds.c: every kind of job --- */
+
+enum {
+    FORGE_JOB_SANDBOX = 1, /* is left to nodes that have forge-runner */
+    FORGE_JOB_APART = 2    /* has workers of its own, who name the kind */
+};
+typedef struct forge_job_kind_t {
+    forge_job_terms_t terms; /* name, priority, attempts, lease */
+    forge_job_fn run;
+    int flags;
+} forge_job_kind_t;
+extern const forge_job_kind_t forge_job_kinds[]; /* the last one has no name */
+
+/* --- queue.c: claims a job, has it done, and writes how it ended --- */
+
+typedef struct forge_job_worker_t {
+    const char *name;              /* of this worker, as forgectl jobs shows it */
+    const char *kind, *key;        /* NULL: all kinds that are not FORGE_JOB_APART; any key */
+    const forge_job_kind_t *kinds; /* forge_job_kinds, or those of a test */
+} forge_job_worker_t;
+/* Does the job whose turn it is, if one is due: *ran. Its outcome is written even when the database is away for a
+ * while, as long as the lease holds. A status: the queue could not be asked. */
+forge_status_t forge_job_next(apr_pool_t *p, const forge_job_with_t *with, const forge_job_worker_t *worker, bool *ran);
+/* How long until the next try: `first`, doubled with each try up to `most`, and up to a quarter more at random, so that
+ * what failed together is not tried together. */
+apr_interval_time_t forge_job_delay(apr_interval_time_t first, apr_interval_time_t most, apr_int64_t tries);
+
+/* --- sandbox.c --- */
+
+/* Has a program run, and waits for its end. FORGE_JOB_DONE: *result says how it ended (FORGE_RUN_OK to
+ * FORGE_RUN_OUTPUT_LIMIT). FORGE_JOB_LATER with *end: no sandbox, or one that was full or failed. FORGE_JOB_STOPPED: as
+ * forge_job_progress. The result lives as long as p. */
+forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const forge_run_job_t *what,
+                                      forge_run_result_t *result, forge_job_end_t *end);
+
+/* --- rejudge.c --- */
+
+/* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
+#define FORGE_JOB_KIND_REJUDGE "rejudge"
+forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
 /* --- mail.c: sends the mails in the outbox --- */
 
@@ -32,6 +122,8 @@ typedef struct forge_mail_job_t {
     const char *public_url;           /* the sender; mails of other senders are not touched */
     const forge_mail_t *mail;         /* how it is sent */
     bool (*stop)(const void *unused); /* called several times a second; true: put back unsent mails */
+    forge_job_t *queued; /* the job of the queue in whose turn this is done, with the same effect when it is cancelled;
+                            NULL: none */
     void (*tell)(void *baton, forge_mail_event_t event, const char *text);
     void *baton; /* of tell */
 } forge_mail_job_t;
@@ -39,5 +131,8 @@ typedef struct forge_mail_job_t {
  * cannot be sent is due again after 30 s, 1 min … 1 h. *more: more mails may be due. Mails of a job that dies are due
  * again after 15 minutes. */
 forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more);
+/* Kind "mail", whose key is the sender: batches of with->mail until none is due. */
+#define FORGE_JOB_KIND_MAIL "mail"
+forge_job_outcome_t forge_job_mails(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
 #endif

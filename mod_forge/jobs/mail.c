@@ -13,6 +13,7 @@
 #define CLAIM_TIME  apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some reserve */
 #define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, plus up to a quarter at random */
 #define RETRY_MOST  apr_time_from_sec(3600)
+#define BATCHES_MAX 64 /* of one job; then another one is made */
 
 /* One mail of a batch. */
 typedef struct item_t {
@@ -22,6 +23,25 @@ typedef struct item_t {
     bool void_, old, asked; /* asked: a password reset whose account must still be looked up */
     forge_json_t *facts;
 } item_t;
+
+/* Whether to stop. While a mail server is waited for, this is what keeps the lease of the job. */
+typedef struct patience_t {
+    apr_pool_t *p; /* for the moment */
+    const forge_mail_job_t *job;
+} patience_t;
+
+static bool stops(const void *baton)
+{
+    const patience_t *patience = baton;
+    const forge_mail_job_t *job = patience->job;
+    if (!job->queued)
+        return job->stop(NULL);
+    apr_pool_t *moment;
+    apr_pool_create(&moment, patience->p);
+    bool goes_on = forge_job_progress(job->queued, moment, FORGE_JOB_AS_BEFORE, NULL);
+    apr_pool_destroy(moment);
+    return !goes_on;
+}
 
 /* --- the outbox, one statement each --- */
 
@@ -70,14 +90,7 @@ static forge_status_t put_off(apr_pool_t *p, const forge_mail_job_t *job, apr_in
  * together are not all retried together. */
 static apr_interval_time_t delay_of(apr_int64_t tries)
 {
-    unsigned char dice;
-    apr_interval_time_t delay = RETRY_FIRST;
-    for (apr_int64_t i = 1; i < tries && delay < RETRY_MOST; i++)
-        delay *= 2;
-    if (delay > RETRY_MOST)
-        delay = RETRY_MOST;
-    forge_util_random(&dice, sizeof(dice));
-    return delay + delay / 4 * dice / 255;
+    return forge_job_delay(RETRY_FIRST, RETRY_MOST, tries);
 }
 
 /* --- one mail --- */
@@ -155,7 +168,8 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
     }
     forge_message_t message = {
         .from = mail->from, .to = to, .letter = &letter, .id = item->message_id, .date = item->created};
-    forge_parcel_t parcel = {.from = mail->from, .to = to, .id = item->message_id, .stop = job->stop};
+    const patience_t patience = {p, job};
+    forge_parcel_t parcel = {.from = mail->from, .to = to, .id = item->message_id, .stop = stops, .baton = &patience};
     parcel.data = forge_core_message_make(p, &message, &len);
     parcel.len = parcel.data ? len : 0;
     if (!parcel.data) {
@@ -235,8 +249,8 @@ static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, for
     apr_pool_create(&turn, p);
     for (int i = 0; i < forge_store_rows_count(rows) && status == FORGE_OK && !*down; i++) {
         item_t item = item_of(turn, job, rows, i);
-        status =
-            job->stop(NULL) ? put_off(turn, job, item.number, 0, "interrupted") : handle(turn, job, smtp, &item, down);
+        status = stops(&(patience_t){turn, job}) ? put_off(turn, job, item.number, 0, "interrupted")
+                                                 : handle(turn, job, smtp, &item, down);
         if (*down) {
             *down = apr_pstrdup(p, *down);
             status = status == FORGE_OK ? all_later(turn, job, rows, i, *down) : status;
@@ -260,4 +274,26 @@ forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *
     forge_status_t status = handle_all(p, job, smtp, due.rows, &down);
     *more = n > 0 && !down;
     return status;
+}
+
+/* The outbox has its own times for what waits in it, so that the queue tries again only what is a fault of ours. */
+forge_job_outcome_t forge_job_mails(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end)
+{
+    forge_mail_job_t mails = *job->with->mail;
+    forge_status_t status = FORGE_OK;
+    bool more = true;
+    apr_pool_t *turn;
+    mails.queued = job;
+    apr_pool_create(&turn, p);
+    for (int i = 0; i < BATCHES_MAX && more && status == FORGE_OK; i++) {
+        status = forge_job_mail(turn, &mails, &more);
+        apr_pool_clear(turn);
+    }
+    bool goes_on = forge_job_progress(job, turn, FORGE_JOB_AS_BEFORE, NULL);
+    apr_pool_destroy(turn);
+    if (status != FORGE_OK && forge_util_error(status)->http == 500) {
+        *end = (forge_job_end_t){forge_util_error(status)->code, "the outbox could not be processed"};
+        return FORGE_JOB_LATER;
+    }
+    return goes_on ? FORGE_JOB_DONE : FORGE_JOB_STOPPED;
 }

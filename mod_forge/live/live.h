@@ -142,6 +142,17 @@ int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
 
+/* --- streams.c: open streams (Server-Sent Events), exact over all children --- */
+
+enum { FORGE_STREAM_REFUSED = -1, FORGE_STREAM_FULL = -2 };
+
+/* Counts a stream by `key` (any bytes) and returns its place (≥ 0). FORGE_STREAM_REFUSED if `limit` of this key are
+ * open already (0: no limit), FORGE_STREAM_FULL if there is no place for any. A place ends with its process at the
+ * latest. */
+int forge_live_stream_open(forge_live_t *live, const void *key, apr_size_t len, apr_int64_t limit);
+void forge_live_stream_close(forge_live_t *live, int place);
+apr_int64_t forge_live_streams_open(forge_live_t *live); /* in all children */
+
 /* --- breakers.c: hosts that mostly fail are left alone for a while --- */
 
 typedef enum forge_breaker_state_t {
@@ -159,6 +170,23 @@ bool forge_live_breaker_allows(forge_live_t *live, int which);
 void forge_live_breaker_told(forge_live_t *live, int which, bool good);
 void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
+
+/* --- jobs.c: who looks into the queue of jobs, and how many work at once on this node --- */
+
+#define FORGE_LIVE_JOBS_MAX 16 /* places */
+
+/* One of the first `most` places; -1: all are held. The place of a process that has died is free. */
+int forge_live_job_place(forge_live_t *live, int most);
+void forge_live_job_leave(forge_live_t *live, int place);
+/* A job of this realm was queued; or one has changed, which is counted. */
+void forge_live_jobs_ring(forge_live_t *live, apr_uint64_t realm);
+void forge_live_jobs_changed(forge_live_t *live, apr_uint64_t realm);
+apr_uint64_t forge_live_jobs_changes(forge_live_t *live, apr_uint64_t realm);
+/* Whether the caller should look into the queue now: it rang since the last look, or the last look was a second ago.
+ * One caller is told so at a time. */
+bool forge_live_jobs_due(forge_live_t *live, apr_uint64_t realm);
+/* What the database said last: jobs that wait and run, and for how many seconds the one waits that is due longest. */
+void forge_live_jobs_set(forge_live_t *live, apr_uint64_t realm, const apr_int64_t figures[3]);
 
 /* --- steady.c: the clock of revocations --- */
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    5 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    6 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -40,6 +40,8 @@
 #define FORGE_LIVE_PLACES        64    /* places of the gate, at most */
 #define FORGE_LIVE_SEATS         16384 /* tickets from the first to the last waiting request; a power of two */
 #define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer without renewal is given to another request */
+
+#define FORGE_LIVE_STREAMS 32768 /* open streams in all children, at most */
 
 #define FORGE_LIVE_REVOKED_BUCKETS 4096 /* a power of two */
 #define FORGE_LIVE_REVOKED_DEEP \
@@ -145,6 +147,17 @@ typedef struct forge_live_gate_t {
     forge_live_seat_t seats[FORGE_LIVE_SEATS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_gate_t;
 
+/* Open streams (streams.c). `holder` is the key of a process; 0: free. */
+typedef struct forge_live_stream_t {
+    uint64_t holder;
+    uint64_t hash[2]; /* of what it is counted by */
+} forge_live_stream_t;
+typedef struct forge_live_streams_t {
+    pthread_mutex_t mutex; /* process-shared and robust */
+    uint32_t top;          /* no place from here on is in use, so that their pages stay unmapped */
+    forge_live_stream_t places[FORGE_LIVE_STREAMS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_streams_t;
+
 /* Revoked sessions and raised epochs whose hash selects this bucket; see revocations.c. One process writes at a time,
  * all read. */
 typedef struct forge_live_revoked_t {
@@ -157,14 +170,20 @@ typedef struct forge_live_revoked_t {
 /* A database: which process listens to it, and up to when that process has received everything. Times are of the
  * monotonic clock. */
 typedef struct forge_live_realm_t {
-    uint64_t id;     /* 0: free */
-    uint64_t leader; /* pid; 0: nobody */
-    uint64_t beat;   /* the leader's last sign of life */
-    uint64_t heard;  /* 0: never loaded */
-    uint64_t system; /* hash of which database is behind the name; 0: not known yet */
-    uint64_t era;    /* how often it was replaced: part of each key, so that older entries are found no more */
+    uint64_t id;      /* 0: free */
+    uint64_t leader;  /* pid; 0: nobody */
+    uint64_t beat;    /* the leader's last sign of life */
+    uint64_t heard;   /* 0: never loaded */
+    uint64_t system;  /* hash of which database is behind the name; 0: not known yet */
+    uint64_t era;     /* how often it was replaced: part of each key, so that older entries are found no more */
     uint64_t written; /* how far its log was, at most */
+    uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
+    uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
+    uint64_t jobs_queued, jobs_running, jobs_oldest;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
+
+/* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
+forge_live_realm_t *forge_live_realm(forge_live_t *live, uint64_t realm, bool make);
 
 /* A host (breakers.c). Times are of the monotonic clock. */
 #define FORGE_LIVE_BREAKERS   32
@@ -203,7 +222,9 @@ typedef struct forge_live_segment_t {
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
     forge_live_histogram_t runs_took, runs_waited;
+    uint64_t jobs[FORGE_LIVE_JOBS_MAX]; /* keys of the processes that hold a place (jobs.c); 0: free */
     forge_live_gate_t gate;
+    forge_live_streams_t streams;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
@@ -234,6 +255,10 @@ void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4. `tweak` changes the key, so that the same text has different hashes for different purposes.
  */
 void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data, apr_size_t len, uint64_t hash[2]);
+
+/* --- streams.c --- */
+
+void forge_live_streams_init(forge_live_segment_t *segment);
 
 /* --- breakers.c --- */
 

@@ -95,12 +95,10 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 /* --- The table --- */
 
-static forge_live_realm_t *realm_at(forge_live_t *live, uint64_t realm, bool make);
-
 forge_live_revoked_t *forge_live_revoked_bucket(forge_live_t *live, uint64_t realm, bool user, apr_int64_t id,
                                                 uint64_t *key)
 {
-    const forge_live_realm_t *at = realm_at(live, realm, false);
+    const forge_live_realm_t *at = forge_live_realm(live, realm, false);
     uint64_t hash[2], name[3] = {realm, (uint64_t)id, at ? see(&at->era) : 0};
     forge_live_hash(live->segment->secret, user ? TWEAK_USER : TWEAK_SESSION, name, sizeof(name), hash);
     *key = hash[1] < KEYS ? hash[1] + KEYS : hash[1];
@@ -210,8 +208,7 @@ apr_size_t forge_live_revocations(forge_live_t *live)
 
 /* --- Realms: which process listens to a database, and when the database last answered --- */
 
-/* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
-static forge_live_realm_t *realm_at(forge_live_t *live, uint64_t realm, bool make)
+forge_live_realm_t *forge_live_realm(forge_live_t *live, uint64_t realm, bool make)
 {
     for (uint64_t i = 0; i < FORGE_LIVE_REALMS; i++) {
         forge_live_realm_t *at = &live->segment->realms[(realm + i) & (FORGE_LIVE_REALMS - 1)];
@@ -237,7 +234,7 @@ static bool leader_gone(const forge_live_realm_t *at, uint64_t leader, int64_t n
 
 bool forge_live_events_lead(forge_live_t *live, uint64_t realm)
 {
-    forge_live_realm_t *at = realm_at(live, realm, true);
+    forge_live_realm_t *at = forge_live_realm(live, realm, true);
     uint64_t self = (uint64_t)getpid();
     int64_t now = forge_util_monotonic();
     if (!at)
@@ -251,14 +248,14 @@ bool forge_live_events_lead(forge_live_t *live, uint64_t realm)
 
 void forge_live_events_resign(forge_live_t *live, uint64_t realm)
 {
-    forge_live_realm_t *at = realm_at(live, realm, false);
+    forge_live_realm_t *at = forge_live_realm(live, realm, false);
     if (at)
         forge_live_swap(&at->leader, (uint64_t)getpid(), 0);
 }
 
 bool forge_live_events_heard(forge_live_t *live, uint64_t realm, apr_int64_t asked)
 {
-    forge_live_realm_t *at = realm_at(live, realm, false);
+    forge_live_realm_t *at = forge_live_realm(live, realm, false);
     if (!at || see(&at->leader) != (uint64_t)getpid())
         return false;
     raise_to(&at->heard, (uint64_t)asked);
@@ -267,7 +264,7 @@ bool forge_live_events_heard(forge_live_t *live, uint64_t realm, apr_int64_t ask
 
 void forge_live_events_system(forge_live_t *live, uint64_t realm, const char *system, uint64_t written)
 {
-    forge_live_realm_t *at = realm_at(live, realm, true);
+    forge_live_realm_t *at = forge_live_realm(live, realm, true);
     uint64_t hash[2];
     if (!at || see(&at->leader) != (uint64_t)getpid())
         return;
@@ -286,7 +283,7 @@ void forge_live_events_system(forge_live_t *live, uint64_t realm, const char *sy
 
 void forge_live_events_lost(forge_live_t *live, uint64_t realm)
 {
-    forge_live_realm_t *at = realm_at(live, realm, false);
+    forge_live_realm_t *at = forge_live_realm(live, realm, false);
     if (at && see(&at->leader) == (uint64_t)getpid())
         put(&at->heard, 0);
 }
@@ -296,7 +293,7 @@ void forge_live_events_lost(forge_live_t *live, uint64_t realm)
 forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const forge_who_t *who, apr_time_t now)
 {
     uint64_t key, second = (uint64_t)apr_time_sec(now);
-    const forge_live_realm_t *at = realm_at(live, realm, false);
+    const forge_live_realm_t *at = forge_live_realm(live, realm, false);
     uint64_t heard = at ? see(&at->heard) : 0; /* read before the table, because it is set after the table is filled */
     const forge_live_revoked_t *sessions = forge_live_revoked_bucket(live, realm, false, who->session_id, &key);
     if (value_until(find(sessions, key)) >= second)

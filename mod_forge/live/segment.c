@@ -20,6 +20,7 @@ static void segment_init(forge_live_segment_t *segment)
     forge_util_random(segment->secret, sizeof(segment->secret));
     forge_live_system_cpu(&segment->cpu_busy, &segment->cpu_total);
     forge_live_gate_init(segment);
+    forge_live_streams_init(segment);
     forge_live_breakers_init(segment);
     forge_live_limits_init(segment);
     forge_live_revocations_init(segment);

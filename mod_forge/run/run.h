@@ -52,6 +52,14 @@ void forge_run_cancel(forge_run_t *run);
  * when it says itself that a layer is missing (then *state is filled in). */
 bool forge_run_probe(apr_pool_t *p, const char *socket, forge_run_state_t *state, const char **why);
 
+/* --- limits.c --- */
+
+struct forge_json_t;
+/* The limit of that name ("wall_ms"); NULL: there is none. */
+int64_t *forge_run_limit(forge_run_limits_t *limits, const char *name);
+/* Lowers *limits to what `own` says, a JSON object or NULL, where that is less. */
+void forge_run_limits_clamp(const struct forge_json_t *own, forge_run_limits_t *limits);
+
 /* --- check.c --- */
 
 /* Starts `program` (forge-runner) to try its sandbox, and waits for it. False with the first layer that is missing in

@@ -23,6 +23,10 @@ static void apply_word(const forge_server_t *server, const char *word, apr_size_
         forge_live_revoke_session(server->live, server->realm, id, until);
     else if (len > 1 && *word == 'u' && colon && number(word + 1, colon, &id) && number(colon + 1, end, &epoch))
         forge_live_revoke_user(server->live, server->realm, id, epoch, until);
+    else if (len == 1 && *word == 'q')
+        forge_live_jobs_ring(server->live, server->realm);
+    else if (len > 1 && *word == 'j')
+        forge_live_jobs_changed(server->live, server->realm);
 }
 
 void forge_server_revoked_apply(const forge_server_t *server, const char *words)

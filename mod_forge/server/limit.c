@@ -12,6 +12,7 @@
 #define KEY_MAX             64  /* bytes of a key before the place's name */
 #define PLACE_MAX           192 /* bytes of the place's name that are used */
 #define GUESSES_PER_FAILURE 200
+#define STREAM_RETRY        5                   /* seconds in Retry-After: when a stream ends is not known */
 #define GUESSES_CLASS       FORGE_LIMIT_CLASSES /* of the counters in live/: beside those of requests */
 #define V6_PREFIX           8                   /* bytes: one client controls a whole /64 (SECURITY 31) */
 
@@ -179,4 +180,20 @@ forge_status_t forge_server_limit_miss(request_rec *r, const forge_server_t *ser
     if (!counted)
         FORGE_TRY(forge_server_limit(r, server, FORGE_LIMIT_DEFAULT, 0));
     return FORGE_E_INVALID_TOKEN;
+}
+
+forge_status_t forge_server_stream_open(request_rec *r, const forge_server_t *server, apr_int64_t user_id, int *place)
+{
+    bool by_account;
+    forge_limit_t limit =
+        forge_config_limit(server->config, forge_config_of_request(r), FORGE_LIMIT_STREAM, &by_account);
+    limit_key_t key = key_make(r, server, FORGE_LIMIT_STREAM, by_account ? user_id : 0);
+    *place = forge_live_stream_open(server->live, key.bytes, key.len, limit.limit);
+    if (*place >= 0)
+        return FORGE_OK;
+    forge_server_note(r)->retry_after = STREAM_RETRY;
+    if (*place == FORGE_STREAM_FULL)
+        return FORGE_E_UNAVAILABLE;
+    forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + FORGE_LIMIT_STREAM));
+    return FORGE_E_RATE_LIMITED;
 }

@@ -46,6 +46,7 @@ typedef struct forge_note_t {
     const char *request_id;
     forge_trace_t trace;
     apr_time_t begun;
+    apr_time_t answered; /* when the first byte of a stream left, which may go on for hours; 0: no stream */
     const char *route;   /* template, or NULL: none matched */
     int slot;            /* metrics */
     apr_int64_t user_id; /* 0: anonymous */
@@ -121,7 +122,8 @@ void forge_server_share_leave(forge_share_t *share);
 /* What a start loads reaches back so much further: the clock of the database may have been stepped since. */
 #define FORGE_REVOKED_STEP apr_time_from_sec(3600)
 /* Applies the words of column _revoked or of channel forge_events ("s12 u7:4") to shared memory. Every child refuses
- * these sessions and tokens from the next request on. */
+ * these sessions and tokens from the next request on. Two further words of the channel are of jobs: "q", one was
+ * queued; "j12", that one has changed. */
 void forge_server_revoked_apply(const forge_server_t *server, const char *words);
 
 /* --- token.c, api_key.c, ticket.c: the credentials --- */
@@ -130,6 +132,11 @@ void forge_server_revoked_apply(const forge_server_t *server, const char *words)
  * FORGE_E_INVALID_TOKEN, or the failure of the database if it had to be asked. */
 forge_status_t forge_server_token_check(struct request_rec *r, const forge_server_t *server, apr_pool_t *p,
                                         const char *token, apr_time_t now, forge_who_t *who);
+/* Whether a caller whose credential was good is still to be served, who has looked on at least once a minute since.
+ * FORGE_OK; FORGE_E_INVALID_TOKEN if it has expired or was revoked. What shared memory is not sure of the database is
+ * asked, if `may_ask`; else it counts as good. A failure of the database is passed on. */
+forge_status_t forge_server_still_good(struct request_rec *r, const forge_server_t *server, apr_pool_t *p,
+                                       const forge_who_t *who, bool may_ask);
 /* Checks the credential of the Authorization header, an API key or an access token, like the function for its kind. */
 forge_status_t forge_server_credential(struct request_rec *r, const forge_server_t *server, const char *text,
                                        bool counted, forge_who_t *who);
@@ -173,6 +180,11 @@ forge_status_t forge_server_cookie_who(struct request_rec *r, const forge_server
  * not 0, else that of the address. Sets the rate-limit headers. FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_limit(struct request_rec *r, const forge_server_t *server, forge_limit_class_t class,
                                   apr_int64_t user_id);
+/* Counts one more open stream, by account user_id if class stream counts so and it is not 0, else by the address;
+ * *place goes to forge_live_stream_close at its end. FORGE_E_RATE_LIMITED, or FORGE_E_UNAVAILABLE if there is no place
+ * for any, set the note's retry_after. */
+forge_status_t forge_server_stream_open(struct request_rec *r, const forge_server_t *server, apr_int64_t user_id,
+                                        int *place);
 /* The account by whose quota a caller is counted; 0: by the address. A guest counts by address, because anybody gets as
  * many guest accounts as they like. */
 apr_int64_t forge_server_limit_account(const forge_who_t *who);

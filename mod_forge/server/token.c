@@ -8,6 +8,7 @@
 
 #include <httpd.h>
 #include <http_log.h>
+#include <apr_strings.h>
 #include <string.h>
 
 APLOG_USE_MODULE(forge);
@@ -21,12 +22,18 @@ static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_
     return verdict == FORGE_VERDICT_VALID && long_lived ? FORGE_VERDICT_UNKNOWN : verdict;
 }
 
+/* In p, not in the request's pool: a stream asks for as long as it is open. */
+static const char *activity_of(request_rec *r, apr_pool_t *p)
+{
+    return apr_pstrcat(p, "forge ", forge_server_identify(r)->request_id, NULL);
+}
+
 static forge_status_t ask_database(request_rec *r, const forge_server_t *server, apr_pool_t *p, const forge_who_t *who)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     forge_live_count(server->live, FORGE_C_TOKEN_ASKED);
-    FORGE_TRY(forge_server_lease_take(p, server, forge_server_activity(r), &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, activity_of(r, p), &lease, &db));
     forge_status_t status = forge_store_token_active(db, p, who);
     forge_server_lease_return(lease);
     return status;
@@ -55,6 +62,33 @@ forge_status_t forge_server_token_check(request_rec *r, const forge_server_t *se
     if (verdict == FORGE_VERDICT_UNKNOWN && (status = ask_database(r, server, p, who)) != FORGE_OK)
         return refuse(r, who, status, "the database does not confirm it");
     return FORGE_OK;
+}
+
+/* Of an API key only the database knows whether it is still there. */
+static forge_status_t ask_for_key(request_rec *r, const forge_server_t *server, apr_pool_t *p, const forge_who_t *who)
+{
+    forge_lease_t *lease;
+    forge_db_t *db;
+    FORGE_TRY(forge_server_lease_take(p, server, activity_of(r, p), &lease, &db));
+    forge_status_t status = forge_store_api_key_active(db, p, who);
+    forge_server_lease_return(lease);
+    return status;
+}
+
+/* A session that ends is heard of while it is in shared memory, which is for longer than a caller looks away. */
+forge_status_t forge_server_still_good(request_rec *r, const forge_server_t *server, apr_pool_t *p,
+                                       const forge_who_t *who, bool may_ask)
+{
+    if (who->user_id == 0)
+        return FORGE_OK;
+    if (who->expires && who->expires <= apr_time_now())
+        return FORGE_E_INVALID_TOKEN;
+    forge_verdict_t verdict = forge_live_revoked(server->live, server->realm, who, forge_live_steady(server->live));
+    if (verdict == FORGE_VERDICT_REVOKED)
+        return FORGE_E_INVALID_TOKEN;
+    if (!may_ask || (verdict == FORGE_VERDICT_VALID && who->key_id == 0))
+        return FORGE_OK;
+    return who->key_id ? ask_for_key(r, server, p, who) : ask_database(r, server, p, who);
 }
 
 forge_status_t forge_server_credential(request_rec *r, const forge_server_t *server, const char *text, bool counted,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sends the mails in the outbox (jobs/mail.c), in one child at a time. Each ForgePublicURL of each database has its own
- * watchdog thread, so that a slow mail server delays only its own mails.
+ * The workers for jobs of kind mail (jobs/mail.c), in one child at a time. Each ForgePublicURL of each database has its
+ * own watchdog thread, so that a slow mail server delays only its own mails, and no other job.
  */
 #include "work_private.h"
-#include "store/store.h"
+#include "store/mail/mail.h"
 #include "jobs/jobs.h"
 
 #include <httpd.h>
@@ -16,7 +16,11 @@ APLOG_USE_MODULE(forge);
 
 #define STEP       apr_time_from_sec(1) /* how often the outbox is checked */
 #define TELL_EVERY apr_time_from_sec(600)
-#define ROUNDS_MAX 64 /* batches in one step; then the watchdog gets its turn */
+
+typedef struct turn_t {
+    const char *sender;
+    bool due;
+} turn_t;
 
 typedef struct mailer_t {
     server_rec *s;
@@ -49,32 +53,40 @@ static void tell(void *baton, forge_mail_event_t event, const char *text)
     }
 }
 
+/* Whether a mail is due; then there is a job for it, which is not held by a process that died. */
+static forge_status_t prepare(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    turn_t *turn = data;
+    int lost, given_up;
+    FORGE_TRY(forge_store_mail_job(db, p, turn->sender, &turn->due));
+    return turn->due ? forge_store_jobs_lost(db, p, &lost, &given_up) : FORGE_OK;
+}
+
 static void step(void *data, apr_pool_t *p)
 {
     mailer_t *mailer = data;
     forge_server_t *server = forge_server_of(mailer->s);
-    bool more = true;
-    apr_pool_t *turn;
-    if (!server || !server->db_pool)
+    bool ran;
+    if (!server || !server->db_pool || stopped(NULL))
         return;
-    const forge_mail_job_t job = {.db = {lend, server},
-                                  .keys = server->keys,
-                                  .public_url = forge_config_public_url(server->config),
-                                  .mail = forge_config_mail(server->config),
-                                  .stop = stopped,
-                                  .tell = tell,
-                                  .baton = mailer};
-    apr_pool_create(&turn, p);
-    for (int i = 0; i < ROUNDS_MAX && more && !stopped(NULL); i++) {
-        forge_status_t status = forge_job_mail(turn, &job, &more);
-        if (status != FORGE_OK) /* claimed mails are due again when the time of their claim is over */
-            more = false;
-        if (status != FORGE_OK && forge_util_error(status)->http == HTTP_INTERNAL_SERVER_ERROR)
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, mailer->s, "FG0472: could not process the outbox: %s",
-                         forge_util_error(status)->code);
-        apr_pool_clear(turn);
-    }
-    apr_pool_destroy(turn);
+    turn_t turn = {.sender = forge_config_public_url(server->config)};
+    if (forge_server_lease_lend(p, server, "forge mail", prepare, &turn) != FORGE_OK || !turn.due)
+        return;
+    const forge_mail_job_t mail = {.db = {lend, server},
+                                   .keys = server->keys,
+                                   .public_url = turn.sender,
+                                   .mail = forge_config_mail(server->config),
+                                   .stop = stopped,
+                                   .tell = tell,
+                                   .baton = mailer};
+    forge_job_with_t with = forge_work_job_with(server);
+    with.mail = &mail;
+    char name[FORGE_WORKER_NAME];
+    const forge_job_worker_t worker = {.name = forge_work_job_name(name, sizeof(name)),
+                                       .kind = FORGE_JOB_KIND_MAIL,
+                                       .key = apr_psprintf(p, "%." APR_STRINGIFY(FORGE_MAIL_KEY_MAX) "s", turn.sender),
+                                       .kinds = forge_job_kinds};
+    forge_job_next(p, &with, &worker, &ran); /* what cannot be done now is due again in a second */
 }
 
 /* --- start --- */

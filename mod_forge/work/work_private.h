@@ -30,6 +30,15 @@ int forge_work_tasks_register(apr_pool_t *pconf, struct server_rec *s);
 
 int forge_work_events_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- jobs.c: works off the queue of jobs --- */
+
+int forge_work_jobs_register(apr_pool_t *pconf, struct server_rec *s);
+/* What the jobs of this server may use. */
+struct forge_job_with_t forge_work_job_with(forge_server_t *server);
+#define FORGE_WORKER_NAME 64 /* bytes */
+/* The name by which workers of this process are known: "host:pid". */
+const char *forge_work_job_name(char *name, apr_size_t size);
+
 /* --- mailer.c: sends the mails in the outbox, on its own thread, because a mail server may be slow. If the child ends
  * while a mail is being sent, the mail is interrupted and sent again --- */
 

@@ -141,6 +141,7 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
                      options->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)options->http2);
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, (long)options->http2); /* else curl keeps what it has given up open */
     /* Always: curl would give a call without one a connection that is bound to another address. */
     curl_easy_setopt(curl, CURLOPT_INTERFACE, F("host!%s", options->from ? options->from : "127.0.0.1"));
 }

@@ -53,7 +53,7 @@ static const char *const host_lines[PORTS] = {
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
     [PORT_LIMITS] =
         "RemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.3.250\nForgeRateLimit default 5/1m ip\nForgeRateLimit "
-        "user 8/1m user\nForgeRateLimit auth 4/1m ip\n"
+        "user 8/1m user\nForgeRateLimit auth 4/1m ip\nForgeRateLimit stream 2 ip\n"
         "<Location \"/api/v1/achievements\">\nForgeRateLimit default 3/2s ip\n</Location>\n"
         "<Location \"/api/v1/organizations\">\nForgeRateLimit default 4/1h ip\nForgeRateLimit user 3/1h "
         "user\n</Location>\n"
@@ -166,7 +166,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
           "10\nRequestReadTimeout header=3 body=4\nSendBufferSize 65536\n"
           "SSLSessionCache shmcb:%s/ssl_scache(512000)\nLimitRequestBody 16777216\nTraceEnable "
           "off\nAddOutputFilterByType DEFLATE "
-          "application/json application/problem+json\n"
+          "application/json application/problem+json text/event-stream\n"
           "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app "
           "connect_timeout=2\"\nDBDExptime 60\n",
           env.dir, name, env.dir, run, modules_text(env_setting("FORGE_TEST_MODULES", FORGE_HTTPD_MODULES), compiled),
@@ -178,8 +178,8 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "logs/audit.json\n"
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
-        "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\nForgeSandbox "
-        "%s\nForgeExecConcurrency auto 1000 500\n%s"
+        "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"
+        "ForgeRateLimit stream 1000000 ip\nForgeSandbox %s\nForgeExecConcurrency auto 1000 500\n%s"
         "<LocationMatch "
         "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|errors|"
         "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "

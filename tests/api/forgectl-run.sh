@@ -16,4 +16,4 @@ chmod 0755 "$dir"
 as_postgres "$bin/initdb" -D "$dir/data" -E UTF8 --locale=C.UTF-8 -A trust >"/dev/null" || exit 1
 as_postgres "$bin/pg_ctl" -D "$dir/data" -w -l "$dir/log" -o "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=off" start >/dev/null || exit 1
 "$bin/psql" -X -q -h "$dir" -U postgres postgres -c 'CREATE ROLE forge_owner LOGIN' -c 'CREATE ROLE forge_app LOGIN' -c 'CREATE DATABASE forge OWNER forge_owner' || exit 1
-DSN="host=$dir dbname=forge user=forge_owner" SRCDIR=$FORGE_SRCDIR bash "$FORGE_SRCDIR/tests/api/forgectl.sh"
+DSN="host=$dir dbname=forge user=forge_owner" PSQL=$bin/psql SRCDIR=$FORGE_SRCDIR bash "$FORGE_SRCDIR/tests/api/forgectl.sh"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Tests of forgectl: every command and verb, its exit codes and what it leaves in the database.
-# Needs FORGECTL (the program), DSN (owner of an empty database in which role forge_app exists and may log in) and SRCDIR (the source tree).
+# Needs FORGECTL (the program), PSQL, DSN (owner of an empty database in which role forge_app exists and may log in) and SRCDIR (the source tree).
 set -u
-: "${FORGECTL:?}" "${DSN:?}" "${SRCDIR:?}"
+: "${FORGECTL:?}" "${DSN:?}" "${SRCDIR:?}" "${PSQL:?}"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
@@ -57,9 +57,9 @@ expect 2 'no arguments accepted' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
 expect 2 'not a whole number' migrate apply --to ten
 expect 2 'not a whole number' migrate rollback --steps 0
-for command in migrate user secret reseal openapi check 'seed'; do expect 0 "forgectl $command" $command --help; done
+for command in migrate user secret reseal openapi check jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
-    'user reset-password' 'user unlock' 'user list' 'seed demo'; do
+    'user reset-password' 'user unlock' 'user list' 'jobs list' 'jobs retry' 'jobs cancel' 'seed demo'; do
     # shellcheck disable=SC2086
     expect 0 "Usage: forgectl $verb" $verb --help
 done
@@ -159,6 +159,26 @@ expect 0 '"email":"admin@example.org","username":"admin","password":null,"role":
 printf 'Violet-Anchor-38-drum\nCopper-Meadow-52-kite\nSilver-Walnut-64-tram\n' >"$work/three"
 expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite' seed demo --password-file "$work/three" --reset-passwords --cost 10
 expect_input '' 0 '^6 accounts' user list
+
+# --- jobs ---
+expect 2 'the status "lost" is not queued' jobs list --status lost
+expect 2 'not a whole number from 1 to 1000' jobs list --limit 0
+expect 2 'is not the number of a job' jobs retry twelve
+expect 2 'ID needed' jobs cancel
+expect 0 '^0 jobs' jobs list
+expect 0 '^\[\]$' jobs list --json
+"$PSQL" -X -q "$DSN" -c "INSERT INTO forge.jobs (kind, status, attempts, finished_at, error_code, error_detail) VALUES
+    ('rejudge', 'failed', 5, now(), 'sandbox_unavailable', 'no sandbox is working'), ('mail', 'queued', 0, NULL, NULL, NULL)"
+expect 0 '^ +1  rejudge +- +failed +0%  +5/5 .*sandbox_unavailable: no sandbox is working' jobs list
+expect 0 '^1 jobs' jobs list --status failed --kind rejudge
+expect 0 '^\[\{"id":1,"kind":"rejudge".*"error_code":"sandbox_unavailable"' jobs list --json --status failed
+expect 1 'job 1 has ended' jobs cancel 1
+expect 1 'there is no job 3' jobs cancel 3
+expect 1 'there is no job 3' jobs retry 3
+expect 1 'job 2 has neither failed nor been cancelled' jobs retry 2
+expect 0 '^job 1 \(rejudge\): queued' jobs retry 1
+expect 0 '^job 1 \(rejudge\): cancelled' jobs cancel 1
+expect 0 '^\{"id":2,"kind":"mail".*"status":"cancelled"' jobs cancel 2 --json
 
 # --- check ---
 runner=$FORGE_BUILDDIR/forge-runner

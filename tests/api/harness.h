@@ -222,6 +222,7 @@ void member_of(person_t who, const char *slug,
 char *audited(const char *event); /* how often, as text */
 long metric(const char *name);    /* the value of a metric without labels */
 json_int_t course_of(person_t owner, const char *title);
+json_int_t analysis_of(person_t owner, const char *status); /* of a repository, with a job that nobody works on */
 
 /* One statement as the schema's owner; the first column of the first row ("" for NULL or no row). */
 char *sql(const char *format, ...) __attribute__((format(printf, 1, 2)));

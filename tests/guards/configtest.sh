@@ -152,6 +152,7 @@ both ForgeLanguages 'python|c|javascript' python 'python c javascript' 'C JavaSc
 both ForgeExecLimits 'wall=100ms..5m' 'wall=10s' 'wall=100ms cpu=5m memory=16M processes=1 output=1K files=64K' \
     'memory=8G processes=1024 output=1M files=1G' -- wall=99ms wall=301s cpu=99ms cpu=6m memory=15M memory=9G processes=0 processes=1025 output=1023 \
     output=2M files=63K files=2G wall=10 disk=1M wall
+both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeExecConcurrency '1 to 256 runs or auto' 'auto 1000 10' '1 1 1' '256 10000 10000' -- '0 1000 10' '257 1000 10' '2 0 10' '2 10001 10' '2 1000 0' \
     '2 1000 10001' '2 1000' '2' 'many 1000 10' '2 auto 10'
 both ForgeLockout '3 to 100 failures and a duration of 1m to 1d' '5 30m' '3 1m' '100 24h' off Off -- '2 30m' '101 30m' '5 59s' '5 25h' '5' '5 30' '30m 5' 'on' \

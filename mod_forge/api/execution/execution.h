@@ -16,8 +16,6 @@ forge_run_limits_t forge_api_run_ceilings(const forge_req_t *q);
  * are added to q->faults under `pointer`. */
 void forge_api_run_limits_lower(forge_req_t *q, const forge_json_t *wanted, const char *pointer,
                                 forge_run_limits_t *limits);
-/* Lowers *limits to what `own` says, where that is less. */
-void forge_api_run_limits_clamp(const forge_json_t *own, forge_run_limits_t *limits);
 /* Whether this server runs programs of that language; else a fault of `pointer`. */
 bool forge_api_run_language(forge_req_t *q, const char *language, const char *pointer);
 

@@ -4,7 +4,6 @@
 #include "execution.h"
 
 #include <apr_strings.h>
-#include <stddef.h>
 
 /* clang-format off */
 const forge_field_t forge_api_run_limit_fields[] = {
@@ -18,19 +17,6 @@ const forge_field_t forge_api_run_limit_fields[] = {
 };
 /* clang-format on */
 
-/* Where the rows above are in forge_run_limits_t. */
-static const apr_size_t places[] = {
-    offsetof(forge_run_limits_t, wall_ms),      offsetof(forge_run_limits_t, cpu_ms),
-    offsetof(forge_run_limits_t, memory_kb),    offsetof(forge_run_limits_t, processes),
-    offsetof(forge_run_limits_t, output_bytes), offsetof(forge_run_limits_t, file_bytes),
-};
-#define N_PLACES (sizeof(places) / sizeof(*places))
-
-static int64_t *place_of(forge_run_limits_t *limits, size_t i)
-{
-    return (int64_t *)((char *)limits + places[i]);
-}
-
 /* Anybody gets as many guest sessions as they like. */
 forge_run_limits_t forge_api_run_ceilings(const forge_req_t *q)
 {
@@ -41,18 +27,20 @@ forge_run_limits_t forge_api_run_ceilings(const forge_req_t *q)
                                  .processes = most->processes,
                                  .output_bytes = most->output,
                                  .file_bytes = most->files};
-    for (size_t i = 0; q->who.role <= FORGE_ROLE_GUEST && i < N_PLACES; i++)
-        if (*place_of(&limits, i) > 1)
-            *place_of(&limits, i) /= 2;
+    for (const forge_field_t *field = forge_api_run_limit_fields; q->who.role <= FORGE_ROLE_GUEST && field->name;
+         field++) {
+        int64_t *limit = forge_run_limit(&limits, field->name);
+        *limit = *limit > 1 ? *limit / 2 : *limit;
+    }
     return limits;
 }
 
 void forge_api_run_limits_lower(forge_req_t *q, const forge_json_t *wanted, const char *pointer,
                                 forge_run_limits_t *limits)
 {
-    for (size_t i = 0; i < N_PLACES; i++) {
-        const char *name = forge_api_run_limit_fields[i].name;
-        int64_t *limit = place_of(limits, i);
+    for (const forge_field_t *field = forge_api_run_limit_fields; field->name; field++) {
+        const char *name = field->name;
+        int64_t *limit = forge_run_limit(limits, name);
         apr_int64_t n;
         if (!wanted || !forge_util_json_int(forge_util_json_get(wanted, name), &n) || n < 1)
             continue;
@@ -62,15 +50,6 @@ void forge_api_run_limits_lower(forge_req_t *q, const forge_json_t *wanted, cons
             forge_core_fault(q->faults, apr_pstrcat(q->pool, pointer, "/", name, NULL), "out_of_range",
                              apr_psprintf(q->pool, "must not be more than %" APR_INT64_T_FMT, (apr_int64_t)*limit));
     }
-}
-
-void forge_api_run_limits_clamp(const forge_json_t *own, forge_run_limits_t *limits)
-{
-    apr_int64_t n;
-    for (size_t i = 0; own && i < N_PLACES; i++)
-        if (forge_util_json_int(forge_util_json_get(own, forge_api_run_limit_fields[i].name), &n) && n > 0 &&
-            n < *place_of(limits, i))
-            *place_of(limits, i) = n;
 }
 
 bool forge_api_run_language(forge_req_t *q, const char *language, const char *pointer)

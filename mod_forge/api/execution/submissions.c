@@ -4,14 +4,13 @@
  */
 #include "api/api.h"
 #include "execution.h"
+#include "core/learning/learning.h"
 #include "store/learning/learning.h"
 
 #include <apr_strings.h>
 #include <string.h>
 
-#define CODE_MAX    65536 /* characters, of at most four bytes */
-#define SHOWN_MAX   4096  /* bytes of one text in a result */
-#define RESULTS_MAX (8 << 20)
+#define CODE_MAX 65536 /* characters, of at most four bytes */
 
 /* clang-format off */
 static const forge_field_t result_fields[] = {
@@ -72,12 +71,6 @@ typedef struct task_t {
 
 /* --- before the runs --- */
 
-static const char *text_of(const forge_json_t *test, const char *name)
-{
-    const char *text = forge_util_json_text(forge_util_json_get(test, name), NULL);
-    return text ? text : "";
-}
-
 static forge_json_t *parsed(forge_req_t *q, const forge_rows_t *rows, const char *column)
 {
     const char *why, *text = forge_store_rows_text(rows, 0, column);
@@ -88,7 +81,7 @@ static forge_json_t *parsed(forge_req_t *q, const forge_rows_t *rows, const char
 static forge_run_limits_t limits_of(forge_req_t *q, const forge_json_t *own)
 {
     forge_run_limits_t limits = forge_api_run_ceilings(q);
-    forge_api_run_limits_clamp(own, &limits);
+    forge_run_limits_clamp(own, &limits);
     return limits;
 }
 
@@ -119,108 +112,20 @@ static forge_status_t submission_prepare(forge_req_t *q)
     if (forge_util_json_size(task->tests) == 0)
         return forge_fail_detail(q, FORGE_E_CONFLICT, "this exercise has no tests yet");
     for (apr_size_t i = 0; i < forge_util_json_size(task->tests); i++)
-        add_run(q, language, text_of(forge_util_json_at(task->tests, i), "stdin"), &limits);
+        add_run(q, language, forge_core_test_text(forge_util_json_at(task->tests, i), "stdin"), &limits);
     return FORGE_OK;
 }
 
 /* --- after them --- */
 
-typedef struct reader_t {
-    const char *at, *end;
-    const char *sure; /* up to here blanks are not at the end of a line */
-} reader_t;
-
-static reader_t reader_of(const char *text, apr_size_t len)
+static forge_core_run_t run_of(const forge_run_result_t *run)
 {
-    while (len > 0 && forge_util_is_space(text[len - 1]))
-        len--;
-    return (reader_t){text, text + len, text};
-}
-
-/* The next character, or -1 at the end: blanks before the end of a line, the carriage return of another system, and
- * empty lines at the end of all count as nothing. */
-static int next(reader_t *r)
-{
-    const char *after = r->at;
-    if (r->at == r->end)
-        return -1;
-    if (r->at >= r->sure) {
-        while (*after == ' ' || *after == '\t' || *after == '\r')
-            after++; /* the last character is none of them */
-        if (*after == '\n') {
-            r->at = after + 1;
-            return '\n';
-        }
-        r->sure = after + 1;
-    }
-    return (unsigned char)*r->at++;
-}
-
-/* Whether two outputs say the same to a person. */
-static bool same(forge_run_bytes_t output, const char *expected)
-{
-    reader_t a = reader_of(output.data, output.len), b = reader_of(expected, strlen(expected));
-    for (;;) {
-        int one = next(&a), other = next(&b);
-        if (one != other)
-            return false;
-        if (one < 0)
-            return true;
-    }
-}
-
-static bool passes(const forge_run_result_t *run, const forge_json_t *test)
-{
-    const forge_run_bytes_t output = {run->output.len ? run->output.data : "", run->output.len};
-    return run->status == FORGE_RUN_OK && same(output, text_of(test, "expected_stdout"));
-}
-
-/* As much as is kept; a character that is cut in two is left out. U+0000 cannot be kept as jsonb. */
-static void put_shown(forge_buf_t *b, const char *name, const char *text, apr_size_t len)
-{
-    const char *nul = len ? memchr(text, 0, len) : NULL;
-    apr_size_t shown = nul ? (apr_size_t)(nul - text) : len;
-    if (shown > SHOWN_MAX)
-        for (shown = SHOWN_MAX; shown > SHOWN_MAX - 4 && ((unsigned char)text[shown] & 0xc0) == 0x80; shown--)
-            ;
-    forge_util_buf_printf(b, ",\"%s\":", name);
-    forge_util_buf_json(b, shown ? text : "", shown);
-}
-
-static void put_result(forge_buf_t *b, const forge_run_result_t *run, const forge_json_t *test)
-{
-    bool hidden = true;
-    const char *name = text_of(test, "name"), *expected = text_of(test, "expected_stdout");
-    forge_util_json_bool(forge_util_json_get(test, "hidden"), &hidden);
-    forge_util_buf_puts(b, "{\"name\":");
-    forge_util_buf_json(b, name, strlen(name));
-    forge_util_buf_printf(b, ",\"passed\":%s,\"hidden\":%s", passes(run, test) ? "true" : "false",
-                          hidden ? "true" : "false");
-    if (!hidden) {
-        forge_util_buf_printf(b, ",\"status\":\"%s\"", forge_run_status_name(run->status));
-        put_shown(b, "stdout", run->output.data, run->output.len);
-        put_shown(b, "expected", expected, strlen(expected));
-        put_shown(b, "stderr", run->errors.data, run->errors.len);
-        forge_util_buf_printf(b, ",\"duration_ms\":%" APR_INT64_T_FMT, (apr_int64_t)run->duration_ms);
-    }
-    forge_util_buf_puts(b, "}");
-}
-
-/* Tests that give no points at all count alike. */
-static void score(forge_req_t *q, const task_t *task, forge_judged_t *in)
-{
-    apr_int64_t points = 0, all = 0, passed = 0, count = (apr_int64_t)forge_util_json_size(task->tests);
-    for (apr_int64_t i = 0; i < count; i++) {
-        apr_int64_t n = 0;
-        const forge_json_t *test = forge_util_json_at(task->tests, (apr_size_t)i);
-        bool good = passes(forge_http_runs_result(q, (int)i), test);
-        forge_util_json_int(forge_util_json_get(test, "points"), &n);
-        all += n;
-        points += good ? n : 0;
-        passed += good;
-    }
-    in->passed = passed == count;
-    in->score = (int)(in->passed ? 100 : all ? points * 100 / all : passed * 100 / count);
+    return (forge_core_run_t){.status = forge_run_status_name(run->status),
+                              .output = run->output.data,
+                              .output_len = run->output.len,
+                              .errors = run->errors.data,
+                              .errors_len = run->errors.len,
+                              .duration_ms = run->duration_ms};
 }
 
 /* A sandbox that failed has judged nothing. */
@@ -236,21 +141,22 @@ static forge_status_t submission_create(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    forge_core_judged_t out;
     const task_t *task = q->prepared;
     const forge_actor_t by = forge_api_actor(q);
-    forge_judged_t in = {.code = forge_core_input_text(q->body, "code"), .version = task->version};
-    forge_buf_t *b = forge_util_buf_make(q->pool, 4096, RESULTS_MAX);
+    const int n = forge_http_runs_count(q);
+    forge_core_run_t *runs = apr_palloc(q->pool, (apr_size_t)n * sizeof(*runs));
     if (sandbox_failed(q))
         return FORGE_E_SANDBOX_UNAVAILABLE;
-    for (int i = 0; i < forge_http_runs_count(q); i++) {
-        forge_util_buf_puts(b, i ? "," : "[");
-        put_result(b, forge_http_runs_result(q, i), forge_util_json_at(task->tests, (apr_size_t)i));
-    }
-    forge_util_buf_puts(b, "]");
-    if (b->failed)
+    for (int i = 0; i < n; i++)
+        runs[i] = run_of(forge_http_runs_result(q, i));
+    if (!forge_core_judge(q->pool, task->tests, runs, &out))
         return FORGE_E_INTERNAL;
-    in.results = apr_pstrmemdup(q->pool, b->data, b->len);
-    score(q, task, &in);
+    const forge_judged_t in = {.code = forge_core_input_text(q->body, "code"),
+                               .passed = out.passed,
+                               .score = out.score,
+                               .results = out.results,
+                               .version = task->version};
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_submission_judged(db, q->pool, &by, q->ids[0], &in, &rows));
     return forge_reply_created(q, rows,

@@ -56,6 +56,8 @@ static const forge_field_t checks_fields[] = {
     {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,
      .help = "outgoing mail; warn: mail waits for too long"},
+    {"jobs", FORGE_T_OBJECT, .fields = part_fields,
+     .help = "work beside requests; warn: a job has been due for more than five minutes"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model"},
     {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
     {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "space on the root file system"},
@@ -213,6 +215,15 @@ static verdict_t put_sandbox(forge_req_t *q, forge_json_t *checks)
     return on && !works ? WARN : PASS;
 }
 
+/* Workers may be few for the moment, or none of a kind on any node: only an operator can tell. */
+static verdict_t put_jobs(forge_req_t *q, forge_json_t *checks)
+{
+    bool late = false;
+    verdict_t verdict = forge_http_jobs_probe(q, &late) != FORGE_OK || late ? WARN : PASS;
+    forge_util_json_put_text(forge_util_json_put_object(checks, "jobs"), "status", verdicts[verdict]);
+    return verdict;
+}
+
 /* What is asked from outside: the external executor. It is not asked for this; its breaker knows. */
 static verdict_t put_upstreams(forge_req_t *q, forge_json_t *checks)
 {
@@ -253,6 +264,7 @@ static forge_status_t health(forge_req_t *q)
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         forge_util_json_put_text(forge_util_json_put_object(checks, later[i]), "status", "off");
     verdict = worse(verdict, put_sandbox(q, checks));
+    verdict = worse(verdict, put_jobs(q, checks));
     verdict = worse(verdict, put_upstreams(q, checks));
     verdict = worse(verdict, put_mail(q, checks));
     verdict = worse(verdict, put_room(checks, "disk", seen.disk));

@@ -235,6 +235,8 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
         put_reply(d, content, route);
         forge_core_openapi_text(content, "multipart/byteranges", NULL);
     }
+    if (route->flags & FORGE_R_FOLLOW)
+        put_headers(d, put_response(d, responses, 204, "Nothing more will come; do not ask again."), route);
     if (forge_core_openapi_none_match(route)) {
         response = put_response(d, responses, 304, "The client's copy is still current.");
         refer_header(d, put_headers(d, response, route), H_ETAG);

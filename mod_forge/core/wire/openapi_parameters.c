@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_RANGE, P_IF_RANGE };
+enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_RANGE, P_IF_RANGE, P_LAST_EVENT };
 
 /* clang-format off */
 /* Parameters in headers; those of lists are forge_core_page_fields. */
@@ -24,6 +24,8 @@ static const forge_field_t header_fields[] = {
                  .help = "Parts of the content (RFC 9110); 416 if it has none of them."},
     [P_IF_RANGE] = {"If-Range", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
                     .help = "The entity tag of what the client has a part of; if it is not current, all is answered."},
+    [P_LAST_EVENT] = {"Last-Event-ID", FORGE_T_TEXT, 0, 1, 64, .example = "5d41402abc4b2a76",
+                      .help = "Id of the last event that came; what it said is not sent again. Others are ignored."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -118,6 +120,8 @@ static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router
         refer_parameter(d, list, P_RANGE);
         refer_parameter(d, list, P_IF_RANGE);
     }
+    if (route->flags & FORGE_R_FOLLOW)
+        refer_parameter(d, list, P_LAST_EVENT);
 }
 
 /* --- bodies --- */

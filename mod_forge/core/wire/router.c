@@ -167,6 +167,8 @@ static const char *row_problem(const forge_route_t *route)
         return "the template does not end in a parameter";
     if (route->flags & FORGE_R_RAW && !route->media)
         return "an answer that is no JSON needs a media type";
+    if (route->flags & FORGE_R_FOLLOW && !(route->flags & FORGE_R_RAW))
+        return "a stream of events is no JSON";
     if (route->flags & FORGE_R_IDEMPOTENT && route->flags & FORGE_R_HASHES && !route->prepare)
         return "an idempotent route hashes in .prepare, before its transaction begins";
     if (route->flags & FORGE_R_IDEMPOTENT && !route->again)

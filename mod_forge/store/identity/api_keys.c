@@ -45,6 +45,12 @@ static const forge_stmt_t api_key_exists = {
     "SELECT 1 FROM forge.api_keys k JOIN forge.users u ON u.id = k.user_id"
     " WHERE k.id = $2::bigint AND k.user_id = $1::bigint AND u.is_active AND u.role <> 'guest'"};
 
+static const forge_stmt_t api_key_active = {
+    "api_key_active",
+    "SELECT 1 FROM forge.api_keys k JOIN forge.users u ON u.id = k.user_id WHERE k.id = $1::bigint"
+    " AND u.id = $2::bigint AND (k.expires_at IS NULL OR k.expires_at > now()) AND u.is_active"
+    " AND u.epoch <= $3::bigint"};
+
 /* A use that finds the row locked by another use of the same key leaves last_used_at to that one. */
 static const forge_stmt_t api_key_find = {
     "api_key_find",
@@ -93,4 +99,13 @@ forge_status_t forge_store_api_key_exists(forge_db_t *db, apr_pool_t *p, const f
 forge_status_t forge_store_api_key_find(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)
 {
     return forge_store_run(db, p, &api_key_find, FORGE_ARGS(sha256), rows);
+}
+
+forge_status_t forge_store_api_key_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by)
+{
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->key_id), forge_util_itoa(p, by->user_id), forge_util_itoa(p, by->epoch));
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_run(db, p, &api_key_active, args, &rows));
+    return forge_store_rows_count(rows) > 0 ? FORGE_OK : FORGE_E_INVALID_TOKEN;
 }

@@ -78,5 +78,7 @@ forge_status_t forge_store_api_key_exists(forge_db_t *db, apr_pool_t *p, const f
 /* The key and its account in one look; notes the use, once a minute. Row: key_id, user_id, role, epoch, scopes,
  * expires_at; none when it is unknown or expired, or the account inactive. */
 forge_status_t forge_store_api_key_find(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);
+/* Whether the key that `by` came with is still good: FORGE_OK or FORGE_E_INVALID_TOKEN. */
+forge_status_t forge_store_api_key_active(forge_db_t *db, apr_pool_t *p, const forge_who_t *by);
 
 #endif

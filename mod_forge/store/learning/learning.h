@@ -274,6 +274,20 @@ forge_status_t forge_store_submission_judged(forge_db_t *db, apr_pool_t *p, cons
 forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
                                                const forge_judged_t *judged, forge_rows_t **rows);
 
+/* --- rejudge.c: what a job has still to judge again --- */
+
+typedef struct forge_rejudge_t {
+    apr_int64_t exercise, job;
+    bool latest;         /* of each account only the latest submission */
+    apr_int64_t version; /* of the exercise, as _state has read it */
+    int limit;           /* submissions of one _next */
+} forge_rejudge_t;
+/* Row: language, tests, limits, version of the exercise; all, left (submissions). FORGE_E_NOT_FOUND: it is gone. */
+forge_status_t forge_store_rejudge_state(forge_db_t *db, apr_pool_t *p, const forge_rejudge_t *in, forge_rows_t **rows);
+/* Rows: id, code of those that are left, after that one. None either when the exercise has another version by now. */
+forge_status_t forge_store_rejudge_next(forge_db_t *db, apr_pool_t *p, const forge_rejudge_t *in, apr_int64_t after,
+                                        forge_rows_t **rows);
+
 /* --- exercise_submissions.c: whoever does not see the exercise gets FORGE_E_NOT_FOUND, or an empty list --- */
 
 /* One's own, or any for whoever owns the exercise. Rows: the submission with its code. */

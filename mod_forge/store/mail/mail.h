@@ -34,6 +34,9 @@ forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t 
 /* It is tried again after `delay`; error is kept for the operator. */
 forge_status_t forge_store_mail_later(forge_db_t *db, apr_pool_t *p, apr_int64_t id, apr_interval_time_t delay,
                                       const char *error);
+/* Sees to it that there is a job of kind "mail" for this sender as long as a mail of it is due: *due. */
+forge_status_t forge_store_mail_job(forge_db_t *db, apr_pool_t *p, const char *sender, bool *due);
+#define FORGE_MAIL_KEY_MAX 500 /* characters of the sender in the key of that job */
 /* Row: waiting (0..1000), late (some mail failed and waits for more than a minute, or was never tried for five). */
 forge_status_t forge_store_mail_state(forge_db_t *db, apr_pool_t *p, const char *sender, forge_rows_t **rows);
 

@@ -33,6 +33,18 @@ static const forge_stmt_t later = {
     " 500)"
     " WHERE id = $1::bigint"};
 
+/* The outbox stays what it is: a mail is there when what it tells was committed, sealed, with tries and times of its
+ * own. A job is a turn of sending for one sender, and is made only when a mail is due, by whoever can send it: requests
+ * that write mails need not meet at the row of a job, and no mail depends on a job that was missed. */
+static const forge_stmt_t turn = {
+    "mail_job",
+    "WITH due AS MATERIALIZED (SELECT EXISTS ("
+    "  SELECT FROM forge.mail_outbox WHERE sender = $1 AND next_try_at <= now()) AS due),"
+    " made AS (INSERT INTO forge.jobs (kind, key)"
+    "  SELECT 'mail', left($1, " APR_STRINGIFY(FORGE_MAIL_KEY_MAX) ") FROM due WHERE due"
+    "  ON CONFLICT (kind, key) WHERE key IS NOT NULL AND finished_at IS NULL DO NOTHING)"
+    " SELECT due FROM due"};
+
 static const forge_stmt_t state = {
     "mail_state",
     "SELECT count(*) AS waiting, coalesce(bool_or((last_error IS NOT NULL AND created_at < now() - interval '1 minute')"
@@ -62,4 +74,12 @@ forge_status_t forge_store_mail_later(forge_db_t *db, apr_pool_t *p, apr_int64_t
 forge_status_t forge_store_mail_state(forge_db_t *db, apr_pool_t *p, const char *sender, forge_rows_t **rows)
 {
     return forge_store_run(db, p, &state, FORGE_ARGS(sender), rows);
+}
+
+forge_status_t forge_store_mail_job(forge_db_t *db, apr_pool_t *p, const char *sender, bool *due)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_run(db, p, &turn, FORGE_ARGS(sender), &rows));
+    *due = forge_store_rows_bool(rows, 0, "due");
+    return FORGE_OK;
 }

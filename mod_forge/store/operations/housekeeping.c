@@ -45,6 +45,11 @@ static const forge_stmt_t sweeps[] = {
         "last_at < now() - " FORGE_INTERVAL(FORGE_LOCKOUT_HOURS_MAX, "hours")
         " AND coalesce(locked_until < now(), true) AND pending_until < now()" FREE)},
     {"sweep_login_challenges", SWEEP("login_challenges", "id", "expires_at < now()" FREE)},
+    /* What a session of analysis shows of its job goes with the session. Turns of sending mail are many. */
+    {"sweep_jobs", SWEEP("jobs", "id", "finished_at < now() - interval '7 days'"
+        " AND NOT EXISTS (SELECT FROM forge.analysis_sessions s WHERE s.job_id = jobs.id)" FREE)},
+    {"sweep_site_jobs", SWEEP("jobs", "id",
+        "finished_at < now() - interval '1 hour' AND status = 'done' AND user_id IS NULL" FREE)},
     /* Nothing goes here: who has done all that is left of a course has completed it (migration 0020). */
     {"settle_courses", "SELECT forge.settle_courses(" APR_STRINGIFY(BATCH) ") AS n"},
 };

@@ -47,6 +47,85 @@ forge_status_t forge_store_idempotency_keep(forge_db_t *db, apr_pool_t *p, const
 forge_status_t forge_store_idempotency_mark(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key,
                                             apr_interval_time_t life);
 forge_status_t forge_store_idempotency_unmark(forge_db_t *db, apr_pool_t *p, const forge_idempotency_key_t *key);
+/* --- jobs.c: the queue of jobs. Workers call the middle part; who wants work done calls forge_store_job_add --- */
+
+typedef struct forge_job_new_t {
+    const char *kind;
+    apr_int64_t account; /* for whom; 0: for the site. Accounts take turns */
+    const char *key;     /* one unfinished job of this kind and key; NULL: any number */
+    const char *payload; /* JSON object; NULL: {} */
+    int priority;        /* added to that of the kind; higher ones first */
+    apr_interval_time_t delay;
+} forge_job_new_t;
+/* Queues a job, in the caller's transaction where there is one; workers of all nodes hear of it at the commit. *id (may
+ * be NULL) is the job's number, or that of the unfinished one with the same key, which is done once more if it runs
+ * already. */
+forge_status_t forge_store_job_add(forge_db_t *db, apr_pool_t *p, const forge_job_new_t *in, apr_int64_t *id);
+
+typedef struct forge_job_terms_t { /* of one kind */
+    const char *name;
+    int priority, attempts;
+    apr_interval_time_t lease;
+} forge_job_terms_t;
+typedef struct forge_job_claim_t {
+    const forge_job_terms_t *kinds; /* what this worker can do */
+    int n_kinds;                    /* at least 1 */
+    const char *key;                /* only jobs with this key; NULL: any */
+    const char *worker;             /* a text that no other claim has */
+} forge_job_claim_t;
+/* Claims the job whose turn it is. Row, when one is due: id, kind, user_id (NULL: the site), key, payload, attempts
+ * (this one included), attempts_max, progress, stage. */
+forge_status_t forge_store_job_claim(forge_db_t *db, apr_pool_t *p, const forge_job_claim_t *in, forge_rows_t **rows);
+
+/* A claimed job. Each call below says in *ours (or by a row) whether the claim still held: not after a cancel, after
+ * its lease ran out and another took it, or when its account was erased. */
+typedef struct forge_job_held_t {
+    apr_int64_t id;
+    const char *worker;
+} forge_job_held_t;
+typedef struct forge_job_progress_t {
+    int percent;
+    const char *stage;
+    apr_interval_time_t lease; /* from now on */
+} forge_job_progress_t;
+forge_status_t forge_store_job_progress(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job,
+                                        const forge_job_progress_t *in, bool *ours);
+forge_status_t forge_store_job_done(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job, bool *ours);
+typedef struct forge_job_failure_t {
+    const char *code, *detail;
+    bool again; /* a later try may succeed: it is due after `delay`, if attempts are left */
+    apr_interval_time_t delay;
+} forge_job_failure_t;
+/* Row, when the claim held: status, queued or failed. */
+forge_status_t forge_store_job_failed(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job,
+                                      const forge_job_failure_t *in, forge_rows_t **rows);
+/* Gives it back as it was, due at once; the attempt does not count. */
+forge_status_t forge_store_job_back(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job, bool *ours);
+/* Takes back jobs whose lease has run out: they are due at once, or failed (worker_lost) without attempts left. */
+forge_status_t forge_store_jobs_lost(forge_db_t *db, apr_pool_t *p, int *number, int *given_up);
+
+/* Row: id, kind, user_id, status, progress, stage, error ({code, detail}, when it failed), attempts, created_at,
+ * started_at, finished_at. FORGE_E_NOT_FOUND also for a job of another account. */
+forge_status_t forge_store_job_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                   forge_rows_t **rows);
+/* Cancels a queued or running job; who runs it learns so at its next progress. FORGE_E_NOT_FOUND; FORGE_E_CONFLICT when
+ * it has ended. Row as above. */
+forge_status_t forge_store_job_cancel(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                      forge_rows_t **rows);
+/* Queues a failed or cancelled job again, with all its attempts. FORGE_E_CONFLICT for another one, or when there is an
+ * unfinished one with its key by now. */
+forge_status_t forge_store_job_retry(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
+typedef struct forge_job_filter_t {
+    const char *status, *kind; /* NULL: all */
+    apr_int64_t before;        /* numbers below this one */
+    int limit;
+} forge_job_filter_t;
+/* The latest first; rows as above, with error_code, error_detail (of the last attempt), priority, attempts_max, due_at,
+ * lease_until, worker, key. */
+forge_status_t forge_store_job_list(forge_db_t *db, apr_pool_t *p, const forge_job_filter_t *in, forge_rows_t **rows);
+/* Row: queued, running, oldest (seconds for which the one that is due longest waits). */
+forge_status_t forge_store_jobs_state(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+
 /* --- housekeeping.c --- */
 
 /* Deletes keys past their time, ended sessions and spent tokens, in batches. */

@@ -133,6 +133,7 @@ static void restore(void)
     sql("DELETE FROM forge.memberships");
     sql("DELETE FROM forge.progress");
     sql("DELETE FROM forge.exercises");
+    sql("DELETE FROM forge.jobs WHERE kind = 'nothing'");
     sql("DELETE FROM forge.courses");
     sql("DELETE FROM forge.organizations");
     sql("DELETE FROM forge.user_achievements");
@@ -212,6 +213,12 @@ static char *achievement_of(person_t who)
     return F("%d", ACHIEVEMENT);
 }
 
+/* A job that nobody works on. */
+static char *job_of(person_t who)
+{
+    return sql("INSERT INTO forge.jobs (kind, user_id) VALUES ('nothing', %lld) RETURNING id", (long long)who.id);
+}
+
 /* The exercise of the row's course, or the one of no course. */
 static char *exercise_of(const row_t *row, person_t who)
 {
@@ -235,6 +242,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return F("%d", says(row, "public") ? PUBLIC : says(row, "draft") ? DRAFT : INSIDE);
     if (strstr(row->path, "/exercises/{id}/submissions"))
         return F("%s", UNKNOWN); /* what it takes to be judged is in execution/submissions.c */
+    if (strcmp(segment, "jobs") == 0)
+        return job_of(mine ? caller : subject);
     if (strcmp(segment, "exercises") == 0)
         return exercise_of(row, mine ? caller : subject);
     if (strcmp(segment, "files") == 0)
@@ -243,6 +252,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)
         return F("%lld", (long long)subject.id);
+    if (strstr(row->path, "/analysis/sessions/"))
+        return F("%lld", (long long)analysis_of(mine ? caller : subject, "done"));
     if (strcmp(segment, "sessions") == 0)
         return session_of(mine ? caller : subject, mine);
     if (strcmp(segment, "api-keys") == 0)

@@ -18,6 +18,8 @@ enum { CROWD = 200, STAY = 20, FEW = 3 }; /* where threads wait, FEW and one mor
 #define IN_USE   "forge_sandbox_in_use"
 #define QUEUE    "forge_sandbox_queue"
 
+#define ENDED_WELL "forge_sandbox_runs_total{status=\"ok\"}"
+
 static bool suspends(void)
 {
     return strcmp(env.mpm, "event") == 0;
@@ -279,6 +281,7 @@ END_TEST
 
 /* --- HTTP/2 --- */
 
+/* A client that leaves ends its program there too: the program does not come to its end. */
 START_TEST(over_http2_a_bounded_number_waits)
 {
     person_t me = person("student");
@@ -293,10 +296,12 @@ START_TEST(over_http2_a_bounded_number_waits)
                    .http2 = true,
                    .patience = 1000,
                    .lenient = true,
-                   .json = F("{\"code\":%s}", quoted("import time\ntime.sleep(2)"))};
+                   .json = F("{\"code\":%s}", quoted(SLEEPS))};
+    long well = metric_of(PORT_MAIN, ENDED_WELL);
     ck_assert_int_eq(call_with("POST", "/api/v1/execute", &once)->status, 0);
     metric_wait(PORT_MAIN, REQUESTS, 0);
     metric_wait(PORT_MAIN, IN_USE, 0);
+    ck_assert_int_eq(metric_of(PORT_MAIN, ENDED_WELL), well);
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include "../store/schema.h"
 #include "core/identity/identity.h"
 #include "store/identity/identity.h"
+#include "store/mail/mail.h"
 #include "jobs/jobs.h"
 #include <apr_file_info.h>
 #include <apr_file_io.h>
@@ -57,7 +58,7 @@ static void setup(void)
 {
     char path[] = "/tmp/forge-jobs-XXXXXX";
     schema_setup();
-    sql("TRUNCATE forge.mail_outbox RESTART IDENTITY");
+    sql("TRUNCATE forge.mail_outbox, forge.jobs RESTART IDENTITY CASCADE");
     sql("INSERT INTO forge.users (email, email_key, username, password_hash) VALUES"
         " ('ada@example.org', 'ada@example.org', 'ada', '" FORGE_TEST_HASH "')");
     directory = apr_pstrdup(P, mkdtemp(path));
@@ -216,6 +217,77 @@ START_TEST(no_connection)
 }
 END_TEST
 
+/* --- in its turn of the queue --- */
+
+static const forge_job_worker_t worker = {
+    .name = "here", .kind = FORGE_JOB_KIND_MAIL, .key = SENDER, .kinds = forge_job_kinds};
+
+/* One turn of the mailer: makes the job when a mail is due, and does it. */
+static bool take_turn(const forge_mail_job_t *mails)
+{
+    const forge_job_with_t with = {.db = {lend, NULL}, .stop = stopped, .mail = mails};
+    bool due, ran;
+    ck_assert_int_eq(forge_store_mail_job(db, P, SENDER, &due), FORGE_OK);
+    ck_assert_int_eq(forge_job_next(P, &with, &worker, &ran), FORGE_OK);
+    ck_assert_int_eq(ran, due);
+    return ran;
+}
+
+/* More than one batch, and then no job until another mail is due. */
+START_TEST(a_job_for_what_is_due)
+{
+    const forge_mail_job_t job = job_of();
+    for (int i = 0; i < FORGE_MAILS_AT_ONCE + 3; i++)
+        queue(NOTICE, "{\"at\":\"x\",\"ip\":\"192.0.2.7\"}", keys);
+    ck_assert(take_turn(&job));
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "0");
+    ck_assert_str_eq(ask("SELECT string_agg(concat_ws(' ', kind, key, status), ', ') FROM forge.jobs"),
+                     "mail " SENDER " done");
+    ck_assert(!take_turn(&job));
+    queue(NOTICE, "{\"at\":\"x\",\"ip\":\"192.0.2.7\"}", keys);
+    sql("UPDATE forge.mail_outbox SET next_try_at = now() + interval '1 hour'");
+    ck_assert(!take_turn(&job));
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.jobs"), "1");
+}
+END_TEST
+
+/* Two nodes that see the same mail make one job. */
+START_TEST(one_job_for_a_sender)
+{
+    bool due;
+    queue(NOTICE, "{\"at\":\"x\",\"ip\":\"192.0.2.7\"}", keys);
+    ck_assert_int_eq(forge_store_mail_job(db, P, SENDER, &due), FORGE_OK);
+    ck_assert_int_eq(forge_store_mail_job(schema_attach(), P, SENDER, &due), FORGE_OK);
+    ck_assert(due);
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.jobs"), "1");
+}
+END_TEST
+
+static void cancel_it(void *baton, forge_mail_event_t event, const char *text)
+{
+    tell(baton, event, text);
+    sql("UPDATE forge.jobs SET status = 'cancelled', finished_at = now(), lease_until = NULL");
+    usleep(1100000); /* until the job asks again */
+}
+
+/* What a cancelled job has not sent waits for the next one, at once. */
+START_TEST(cancelled_between_two_mails)
+{
+    forge_mail_job_t job = job_of();
+    job.tell = cancel_it;
+    queue(NOTICE, "{\"at\":\"first time\",\"ip\":\"192.0.2.7\"}", keys);
+    queue(NOTICE, "{\"at\":\"second time\",\"ip\":\"192.0.2.7\"}", keys);
+    ck_assert(take_turn(&job));
+    ck_assert_str_eq(told, "sent\n");
+    ck_assert_str_eq(ask("SELECT string_agg(status, ' ') FROM forge.jobs"), "cancelled");
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox WHERE next_try_at <= now()"), "1");
+    job.tell = tell;
+    ck_assert(take_turn(&job));
+    ck_assert_str_eq(told, "sent\nsent\n");
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "0");
+}
+END_TEST
+
 Suite *forge_test_jobs_mail(void)
 {
     Suite *s = suite_create("jobs_mail");
@@ -229,6 +301,9 @@ Suite *forge_test_jobs_mail(void)
     tcase_add_test(tc, all_wait_when_none_goes);
     tcase_add_test(tc, stopped_puts_back);
     tcase_add_test(tc, no_connection);
+    tcase_add_test(tc, a_job_for_what_is_due);
+    tcase_add_test(tc, one_job_for_a_sender);
+    tcase_add_test(tc, cancelled_between_two_mails);
     suite_add_tcase(s, tc);
     return s;
 }

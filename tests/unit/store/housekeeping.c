@@ -103,6 +103,26 @@ START_TEST(one_failure_does_not_stop_the_rest)
 }
 END_TEST
 
+/* One of a session stays as long as the session. */
+START_TEST(jobs_that_ended)
+{
+    make_up("TRUNCATE forge.jobs RESTART IDENTITY CASCADE");
+    sql("INSERT INTO forge.jobs (kind, user_id, status, finished_at)"
+        " SELECT 'pdf', u, s, now() - i FROM (VALUES (1, 'done', interval '8 days'), (1, 'failed', '8 days'),"
+        " (1, 'cancelled', '6 days'), (1, 'done', '8 days'), (NULL, 'done', '2 hours'), (NULL, 'done', '30 minutes'),"
+        " (NULL, 'failed', '6 days'), (NULL, 'failed', '8 days')) v (u, s, i);"
+        "INSERT INTO forge.jobs (kind, user_id, created_at, due_at) VALUES ('pdf', 1, now() - interval '9 days', "
+        "now());"
+        "INSERT INTO forge.analysis_sessions (user_id, kind, url, job_id) VALUES (1, 'github', "
+        "'https://example.org/a', 4)");
+    sweep();
+    ck_assert_str_eq(ask("SELECT string_agg(id::text, ' ' ORDER BY id) FROM forge.jobs"), "3 4 6 7 9");
+    sql("DELETE FROM forge.analysis_sessions");
+    sweep();
+    ck_assert_str_eq(ask("SELECT string_agg(id::text, ' ' ORDER BY id) FROM forge.jobs"), "3 6 7 9");
+}
+END_TEST
+
 Suite *forge_test_store_housekeeping(void)
 {
     Suite *suite = suite_create("store_housekeeping");
@@ -116,6 +136,7 @@ Suite *forge_test_store_housekeeping(void)
     tcase_add_test(tc, guests_that_left);
     tcase_add_test(tc, failures_and_challenges);
     tcase_add_test(tc, one_failure_does_not_stop_the_rest);
+    tcase_add_test(tc, jobs_that_ended);
     suite_add_tcase(suite, tc);
     return suite;
 }

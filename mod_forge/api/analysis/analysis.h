@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Door of api/analysis: what its files share.
+ */
+#ifndef FORGE_API_ANALYSIS_H
+#define FORGE_API_ANALYSIS_H
+
+#include "api/shared.h"
+
+/* --- sessions.c --- */
+
+/* An analysis as forge_store_analysis_get gives it; whoever has one made answers it with 202. */
+extern const forge_field_t forge_api_analysis_fields[];
+extern const forge_shape_t forge_api_analysis;
+
+#endif
