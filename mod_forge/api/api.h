@@ -43,6 +43,7 @@ extern const forge_routes_t forge_api_achievements;
 extern const forge_routes_t forge_api_awards;
 extern const forge_routes_t forge_api_exercises;
 extern const forge_routes_t forge_api_progress;
+extern const forge_routes_t forge_api_files;
 extern const forge_routes_t forge_api_analyses;
 extern const forge_routes_t forge_api_documents;
 extern const forge_routes_t forge_api_repository;

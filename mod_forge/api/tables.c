@@ -37,6 +37,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_progress,
     &forge_api_achievements,
     &forge_api_awards,
+    &forge_api_files,
     &forge_api_analyses,
     &forge_api_documents,
     &forge_api_repository,

@@ -142,6 +142,11 @@ apr_off_t forge_config_max_bundle(const forge_config_t *c)
     return (apr_off_t)NUMBER(c, max_bundle);
 }
 
+apr_off_t forge_config_max_upload(const forge_config_t *c)
+{
+    return (apr_off_t)NUMBER(c, max_upload);
+}
+
 bool forge_config_origin_allowed(const forge_config_t *c, const char *origin)
 {
     for (int i = 0; c->origins && i < c->origins->nelts; i++)

@@ -183,6 +183,17 @@ static int serve(forge_req_t *q, forge_status_t status)
     return status == FORGE_OK && q->runs ? forge_http_runs_wait(q, conclude) : conclude(q, status);
 }
 
+/* What the request waits for before it is served: its file, or its turn. */
+static int admit(forge_req_t *q)
+{
+    const forge_route_t *route = q->route;
+    if (route->upload)
+        return forge_http_upload_receive(q, serve);
+    if (route->flags & FORGE_R_FILE)
+        return forge_http_files_admit(q, serve);
+    return route->flags & FORGE_R_HASHES && hashes(q) ? forge_http_queue_admit(q, serve) : serve(q, FORGE_OK);
+}
+
 int forge_http_handler(request_rec *r)
 {
     if (!r->handler || strcmp(r->handler, "forge") != 0 || r->proxyreq)
@@ -195,8 +206,7 @@ int forge_http_handler(request_rec *r)
     }
     forge_req_t *q = forge_http_request_make(r, server);
     forge_status_t status = arrive(q);
-    bool queues = status == FORGE_OK && q->route->flags & FORGE_R_HASHES && hashes(q);
-    return queues ? forge_http_queue_admit(q, serve) : serve(q, status);
+    return status == FORGE_OK ? admit(q) : serve(q, status);
 }
 
 int forge_http_count(request_rec *r)

@@ -12,11 +12,12 @@
 
 struct request_rec;
 struct conn_rec;
-typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
-typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
-typedef struct forge_runs_t forge_runs_t;   /* the programs that it has run, if any; http/runs.c */
-typedef struct forge_calls_t forge_calls_t; /* the services that it asks, if any; http/calls.c */
-typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
+typedef struct forge_reply_t forge_reply_t;   /* the answer so far; private to http/ */
+typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
+typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
+typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
 struct forge_req_t {
@@ -59,6 +60,7 @@ struct forge_req_t {
     forge_turn_t *turn;
     forge_runs_t *runs;
     forge_calls_t *calls;
+    forge_upload_t *upload; /* the file that came, for a route with .upload */
 };
 
 /* --- db.c: the connection to the database --- */
@@ -177,6 +179,34 @@ typedef struct forge_follow_kind_t {
  * that was the end. */
 forge_status_t forge_reply_follow(forge_req_t *q, const forge_follow_kind_t *kind, apr_int64_t row,
                                   const forge_rows_t *rows);
+
+/* --- files.c --- */
+
+/* The bytes of a file as an answer: ranges, If-Range and If-None-Match are answered, and nothing is read that is not
+ * asked for. `read` gives the next bytes of a part, some at least; it has the request's connection, and p ends with
+ * them. All are there before the first one is sent, in a file on disk: no connection is held while the client reads,
+ * and what fails is still an answer. */
+typedef struct forge_content_t {
+    const char *media, *name; /* name: it is shown under, when it is saved */
+    const char *etag;         /* strong: of these bytes */
+    apr_int64_t size;
+    forge_status_t (*read)(forge_req_t *q, apr_pool_t *p, void *baton, apr_int64_t at, apr_int64_t most,
+                           forge_buf_t *b);
+    void *baton;
+} forge_content_t;
+forge_status_t forge_reply_content(forge_req_t *q, const forge_content_t *content);
+
+/* --- upload.c: the file that a route with .upload has got --- */
+
+struct forge_upload_t {
+    const char *filename; /* harmless to show */
+    const char *media;    /* as the route's rule wants it */
+    apr_int64_t size;
+    unsigned char sha256[32];
+    struct forge_spool_t *spool;
+};
+/* `len` bytes from `at` on; false when they cannot be read. Of the type forge_file_read_fn. */
+bool forge_http_upload_read(void *upload, apr_int64_t at, void *to, apr_size_t len);
 
 /* --- reply.c again --- */
 

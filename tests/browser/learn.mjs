@@ -196,20 +196,21 @@ async function refusesFiles(page) {
   await audit(page, 'a refused file');
 }
 
+// The next look at an analysis finds that it goes on.
+const goesOn = (page) => page.route(/\/analysis\/sessions\/\d+$/, async (route) => {
+  const response = await route.fetch();
+  await route.fulfill({ response, json: { ...await response.json(), status: 'running', progress: 40, stage: 'extracting', error: null, result: null } });
+}, { times: 1 });
+
 // The view is held while the analysis goes on, so that there is time to look at it; how it ends is what the server says.
 async function watchesAnalysis(page) {
   let release;
   const held = new Promise((resolve) => { release = resolve; });
-  const session = /\/analysis\/sessions\/\d+$/;
   await page.route('**/events', async (route) => {
     await held;
     await route.continue();
   }, { times: 1 });
-  await page.route(session, async (route) => {
-    const response = await route.fetch();
-    const body = { ...await response.json(), status: 'running', progress: 40, stage: 'extracting', result: null };
-    await route.fulfill({ response, json: body });
-  }, { times: 1 });
+  await goesOn(page);
   await page.keyboard.press('Enter');
   await heading(page, 'birds.pdf');
   const bar = page.getByRole('progressbar', { name: 'Analysis of birds.pdf' });
@@ -376,9 +377,13 @@ async function asksByTouch(page) {
   await heading(page, 'Documents');
   await upload(page, 'torn.pdf', Buffer.from(`%PDF-1.4\nno more than this ${mark}\n`));
   await page.getByRole('button', { name: 'Upload' }).tap();
+  await goesOn(page);
+  const refuse = (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"detail":"no more streams"}' });
+  await page.route('**/events', refuse);
   await page.getByRole('button', { name: 'Analyse: torn.pdf' }).tap();
   await heading(page, 'torn.pdf');
-  await page.locator('.alert').waitFor();
+  await page.locator('.alert').waitFor(); // found out without a stream
+  await page.unroute('**/events', refuse);
   const why = await page.locator('.alert').textContent();
   check('a failed analysis says why, and what can be done', /^[A-Z].*\.$/.test(why) && (await page.getByText('Save it again').count()) === 1, why);
   await audit(page, 'a failed analysis on a phone');
@@ -438,10 +443,10 @@ async function outlives(page) {
   check('a session that was ended elsewhere leads to the login and back', true);
 }
 
-// Wrong passwords, expired tokens and ended sessions are part of the test.
+// Wrong passwords, expired tokens, ended sessions and a stream that is refused are part of the test.
 async function byTouch(browser, things) {
   const context = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
-  const { page, troubles } = await watched(context, demo.http, (status) => status === 401);
+  const { page, troubles } = await watched(context, demo.http, (status, path) => status === 401 || (status === 503 && path.endsWith('/events')));
   await visits(page, things);
   await stays(page, things);
   await asksByTouch(page);

@@ -216,16 +216,16 @@ async function* eventsOf(stream) {
 // Tells each state of an analysis until its end. EventSource cannot send a token, so the stream is read here. Where there can be none (too many are
 // open, something between breaks it), the server is asked again every two seconds.
 async function follow(id, tell, left) {
-  while (!left.aborted) {
+  for (let streams = true; !left.aborted;) {
     try {
-      const response = await open(`/analysis/sessions/${id}/events`, 'text/event-stream', left);
-      for await (const state of eventsOf(response.body)) {
+      const response = streams && await open(`/analysis/sessions/${id}/events`, 'text/event-stream', left);
+      for await (const state of streams ? eventsOf(response.body) : []) {
         tell(state);
         if (!state.status || over(state)) return;
       }
     } catch (problem) {
       if (left.aborted) return;
-      if (problem.status === 401 || problem.status === 404) throw problem;
+      streams = !(problem instanceof Problem); // one that was refused is not asked for again, one that broke off is
     }
     if (left.aborted) return;
     const { body } = await get(`/analysis/sessions/${id}`);
