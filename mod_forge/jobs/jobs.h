@@ -58,7 +58,7 @@ struct forge_job_with_t {
     const apr_array_header_t *git_hosts; /* of forge_git_host_t: where repositories may be fetched */
     const char *git_authorities;         /* certificates in PEM; NULL: those of the system */
     const struct forge_mail_job_t *mail;
-    const forge_llm_t *llm; /* the language model; NULL: none */
+    const forge_llm_t *llm;                                   /* the language model; NULL: none */
     void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
     void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
     void *baton;                                              /* of both */
@@ -113,10 +113,10 @@ forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const for
 forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 /* --- llm.c: what jobs ask the language model --- */
 
-/* Has a summary of a document written, or a review of a repository of which `text` tells: at most the first 24 000
- * bytes of it are shown. FORGE_JOB_DONE: *digest is the text, or NULL where there is no language model, or it failed,
- * or the month's allowance of the account is used up: a job goes on without. FORGE_JOB_STOPPED: as
- * forge_job_progress. */
+#define FORGE_DIGEST_BYTES 24000 /* of a text are shown at most */
+/* Has a summary of a document written, or a review of a repository of which `text` tells, from its first bytes.
+ * FORGE_JOB_DONE: *digest is the text, or NULL where there is no language model, or it failed, or the month's allowance
+ * of the account is used up: a job goes on without. FORGE_JOB_STOPPED: as forge_job_progress. */
 forge_job_outcome_t forge_job_digest(apr_pool_t *p, forge_job_t *job, forge_digest_kind_t kind, const char *text,
                                      const char **digest);
 /* Queues the making of vectors for the passages of a session, in the caller's transaction; nothing without a model for

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE        (512 * 1024) /* bytes of the file that one statement reads */
+#define PIECE        (256 * 1024) /* bytes of the file that one statement reads */
 #define MARK_WITHIN  1024         /* bytes in which "%PDF-" must stand, as readers of PDF files look for it */
 #define PASSAGES_ADD 200          /* passages of one statement: some 300 KB, and less than its time limit */
 
@@ -63,7 +63,9 @@ static forge_status_t find_same(forge_db_t *db, apr_pool_t *p, void *data)
 {
     copying_t *c = data;
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_document_same(db, p, c->d->session, forge_pdf_recipe(p, c->d->ocr), &rows));
+    const forge_llm_t *llm = c->d->job->with->llm;
+    const char *recipe = forge_pdf_recipe(p, c->d->ocr, llm ? llm->model : NULL);
+    FORGE_TRY(forge_store_document_same(db, p, c->d->session, recipe, &rows));
     c->copy.from = forge_store_rows_int(rows, 0, "id", 0);
     c->passages = forge_store_rows_int(rows, 0, "passages", 0);
     return FORGE_OK;
@@ -78,7 +80,13 @@ static forge_status_t copy_some(forge_db_t *db, apr_pool_t *p, void *data)
 static forge_status_t copy_rest(forge_db_t *db, apr_pool_t *p, void *data)
 {
     const copying_t *c = data;
-    return forge_store_document_copy(db, p, &c->copy);
+    FORGE_TRY(forge_store_document_copy(db, p, &c->copy));
+    return forge_job_embed_add(db, p, c->d->job, c->d->session);
+}
+
+static forge_status_t copy_rest_at_once(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    return forge_store_tx(db, p, copy_rest, data);
 }
 
 /* *copied: there is nothing more to do. */
@@ -91,7 +99,7 @@ static forge_job_outcome_t take_over(forge_pdf_t *d, bool *copied)
         FORGE_JOB_TRY(lend(d, d->p, copy_some, &c));
         FORGE_JOB_TRY(tell(d, (int)(100 * c.at / c.passages), "copying"));
     }
-    return *copied ? lend(d, d->p, copy_rest, &c) : FORGE_JOB_DONE;
+    return *copied ? lend(d, d->p, copy_rest_at_once, &c) : FORGE_JOB_DONE;
 }
 
 /* --- the file --- */
@@ -99,8 +107,12 @@ static forge_job_outcome_t take_over(forge_pdf_t *d, bool *copied)
 static forge_status_t read_piece(forge_db_t *db, apr_pool_t *p, void *data)
 {
     forge_pdf_t *d = data;
-    const forge_document_piece_t span = {(apr_int64_t)d->bytes->len, PIECE};
-    return forge_store_document_piece(db, p, d->file, span, d->bytes);
+    forge_file_bytes_t bytes;
+    apr_int64_t left = d->size - (apr_int64_t)d->bytes->len;
+    const forge_file_span_t span = {(apr_int64_t)d->bytes->len, left < PIECE ? left : PIECE};
+    FORGE_TRY(forge_store_file_piece(db, p, d->file, span, &bytes));
+    forge_util_buf_add(d->bytes, bytes.data, bytes.len);
+    return FORGE_OK;
 }
 
 static forge_job_outcome_t read_file(forge_pdf_t *d)
@@ -250,7 +262,38 @@ typedef struct finishing_t {
 static forge_status_t write_result(forge_db_t *db, apr_pool_t *p, void *data)
 {
     const finishing_t *f = data;
-    return forge_store_document_finish(db, p, f->d->session, &f->done);
+    FORGE_TRY(forge_store_document_finish(db, p, f->d->session, &f->done));
+    return forge_job_embed_add(db, p, f->d->job, f->d->session);
+}
+
+static forge_status_t write_result_at_once(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    return forge_store_tx(db, p, write_result, data);
+}
+
+/* The first pages: at least as much text as a language model is shown. */
+static const char *beginning_of(const forge_pdf_t *d)
+{
+    apr_size_t len = 0;
+    int n = 0;
+    while (n < d->pages->nelts && len < FORGE_DIGEST_BYTES)
+        len += APR_ARRAY_IDX(d->pages, n++, forge_text_page_t).len;
+    forge_buf_t *b = forge_util_buf_make(d->p, len + (apr_size_t)n + 1, len + (apr_size_t)n + 1);
+    for (int i = 0; i < n; i++) {
+        forge_util_buf_add(b, APR_ARRAY_IDX(d->pages, i, forge_text_page_t).text,
+                           APR_ARRAY_IDX(d->pages, i, forge_text_page_t).len);
+        forge_util_buf_add(b, "\n", 1);
+    }
+    forge_util_buf_add(b, "", 1);
+    return b->failed ? "" : b->data;
+}
+
+static forge_job_outcome_t summarise(forge_pdf_t *d, const char **summary)
+{
+    if (!d->job->with->llm)
+        return FORGE_JOB_DONE;
+    FORGE_JOB_TRY(tell(d, 78, "summarising"));
+    return forge_job_digest(d->p, d->job, FORGE_DIGEST_SUMMARY, beginning_of(d), summary);
 }
 
 static forge_job_outcome_t analyse(forge_pdf_t *d)
@@ -261,9 +304,10 @@ static forge_job_outcome_t analyse(forge_pdf_t *d)
     said.passages = passages->nelts;
     FORGE_JOB_TRY(tell(d, 75, "analysing"));
     FORGE_JOB_TRY(find_terms(d, search, &said.terms));
+    FORGE_JOB_TRY(summarise(d, &said.summary));
     FORGE_JOB_TRY(add_passages(d, search, passages));
     finishing_t f = {d, {forge_pdf_result(d, &said), d->png ? forge_util_hex(d->p, d->png, d->png_len) : NULL}};
-    return f.done.result ? lend(d, d->p, write_result, &f) : outcome_of(d, FORGE_E_INTERNAL);
+    return f.done.result ? lend(d, d->p, write_result_at_once, &f) : outcome_of(d, FORGE_E_INTERNAL);
 }
 
 static forge_status_t clear(forge_db_t *db, apr_pool_t *p, void *data)

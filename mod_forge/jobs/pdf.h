@@ -50,8 +50,8 @@ forge_job_outcome_t forge_pdf_recognise(forge_pdf_t *d);
 
 /* --- pdf_result.c: what the session shows --- */
 
-/* How results are made: another text, and an earlier result is not taken over. */
-const char *forge_pdf_recipe(apr_pool_t *p, const char *ocr);
+/* How results are made: another text, and an earlier result is not taken over. `model`: of the summary; NULL: none. */
+const char *forge_pdf_recipe(apr_pool_t *p, const char *ocr, const char *model);
 typedef struct forge_pdf_said_t {
     const char *language;            /* ISO 639-1; NULL: none that is known */
     const apr_array_header_t *terms; /* of forge_term_t */

@@ -11,9 +11,9 @@
 #define TEXT_MAX   (256 * 1024)  /* bytes of all pages in a result */
 #define RESULT_MAX (2048 * 1024) /* bytes of a result, as the table has it */
 
-const char *forge_pdf_recipe(apr_pool_t *p, const char *ocr)
+const char *forge_pdf_recipe(apr_pool_t *p, const char *ocr, const char *model)
 {
-    return ocr ? apr_pstrcat(p, RECIPE "+", ocr, NULL) : RECIPE;
+    return apr_pstrcat(p, RECIPE, ocr ? "+" : "", ocr ? ocr : "", model ? " " : "", model ? model : "", NULL);
 }
 
 static void put_terms(forge_json_t *result, const apr_array_header_t *terms)
@@ -78,7 +78,8 @@ const char *forge_pdf_result(const forge_pdf_t *d, const forge_pdf_said_t *said)
     forge_json_t *result = forge_util_json_object(d->p);
     forge_buf_t *b = forge_util_buf_make(d->p, 65536, RESULT_MAX);
     const totals_t totals = totals_of(d);
-    forge_util_json_put_text(result, "recipe", forge_pdf_recipe(d->p, d->ocr));
+    forge_util_json_put_text(result, "recipe",
+                             forge_pdf_recipe(d->p, d->ocr, said->summary ? d->job->with->llm->model : NULL));
     forge_util_json_put_text(result, "title", d->info.title);
     forge_util_json_put_text(result, "author", d->info.author);
     forge_util_json_put_text(result, "language", said->language);

@@ -156,18 +156,30 @@ static bool copy_member(void *baton, const char *name, forge_json_t *value)
     return true;
 }
 
-/* All but the texts, which become passages. */
-static forge_job_outcome_t make_result(work_t *w)
+static forge_job_outcome_t result_text(work_t *w, const forge_json_t *result)
 {
-    forge_json_t *result = forge_util_json_object(w->p);
     forge_buf_t *b = forge_util_buf_make(w->p, 16384, RESULT_MAX);
-    forge_util_json_each(w->document, copy_member, result);
-    forge_util_json_put_int(result, "passages", w->written);
     forge_util_json_write(b, result);
     if (b->failed)
         return fails(w->end, "too_complex", "what is in the repository could not be summed up");
     w->result = apr_pstrmemdup(w->p, b->data, b->len);
     return FORGE_JOB_DONE;
+}
+
+/* All but the texts, which become passages. What was found is what a language model is asked to review. */
+static forge_job_outcome_t make_result(work_t *w)
+{
+    const char *review = NULL;
+    forge_json_t *result = forge_util_json_object(w->p);
+    forge_util_json_each(w->document, copy_member, result);
+    forge_util_json_put_int(result, "passages", w->written);
+    TRY(result_text(w, result));
+    if (w->job->with->llm) {
+        TRY(tell(w, 95, "reviewing"));
+        TRY(forge_job_digest(w->p, w->job, FORGE_DIGEST_REVIEW, w->result, &review));
+    }
+    forge_util_json_put_text(result, "review", review);
+    return result_text(w, result);
 }
 
 /* The language of its texts, by those that come first: README files and documents. */
@@ -255,7 +267,13 @@ static forge_status_t find(forge_db_t *db, apr_pool_t *p, void *data)
 static forge_status_t finish(forge_db_t *db, apr_pool_t *p, void *data)
 {
     const work_t *w = data;
-    return forge_store_repository_finish(db, p, w->session, w->result);
+    FORGE_TRY(forge_store_repository_finish(db, p, w->session, w->result));
+    return forge_job_embed_add(db, p, w->job, w->session);
+}
+
+static forge_status_t finish_at_once(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    return forge_store_tx(db, p, finish, data);
 }
 
 forge_job_outcome_t forge_job_repository(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end)
@@ -269,5 +287,5 @@ forge_job_outcome_t forge_job_repository(apr_pool_t *p, forge_job_t *job, forge_
     TRY(read_document(&w, &result));
     TRY(write_passages(&w));
     TRY(make_result(&w));
-    return lend(&w, finish);
+    return lend(&w, finish_at_once);
 }

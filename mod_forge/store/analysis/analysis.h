@@ -76,13 +76,6 @@ extern const forge_list_t forge_store_document_pages_list; /* $1 session, $2 acc
 /* What the job asks and writes. Row: id (of the session), file_id, user_id, size. FORGE_E_NOT_FOUND when session or
  * file are gone. */
 forge_status_t forge_store_document_of_job(forge_db_t *db, apr_pool_t *p, apr_int64_t job, forge_rows_t **rows);
-typedef struct forge_document_piece_t {
-    apr_int64_t from;
-    int most; /* bytes */
-} forge_document_piece_t;
-/* Appends bytes of a file to `to`: none behind its end. FORGE_E_NOT_FOUND when the file is gone. */
-forge_status_t forge_store_document_piece(forge_db_t *db, apr_pool_t *p, apr_int64_t file, forge_document_piece_t piece,
-                                          forge_buf_t *to);
 /* Deletes what an earlier attempt has left. */
 forge_status_t forge_store_passages_clear(forge_db_t *db, apr_pool_t *p, apr_int64_t session);
 typedef struct forge_passages_new_t {

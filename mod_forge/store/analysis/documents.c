@@ -28,12 +28,6 @@ static const forge_stmt_t document_of_job = {
     "SELECT s.id, s.file_id, s.user_id, f.size FROM forge.analysis_sessions s JOIN forge.files f ON f.id = s.file_id"
     " WHERE s.job_id = $1::bigint"};
 
-/* $1 file, $2 offset, $3 length. */
-static const forge_stmt_t document_piece = {
-    "document_piece",
-    "SELECT translate(encode(lo_get(f.object, $2::bigint, $3::integer), 'base64'), E'+/=\\n', '-_') AS bytes"
-    " FROM forge.files f WHERE f.id = $1::bigint"};
-
 static const forge_stmt_t passages_clear = {
     "passages_clear", "DELETE FROM forge.passages WHERE session_id = $1::bigint"};
 
@@ -154,22 +148,6 @@ forge_status_t forge_store_document_of_job(forge_db_t *db, apr_pool_t *p, apr_in
 {
     FORGE_TRY(forge_store_run(db, p, &document_of_job, FORGE_ARGS(forge_util_itoa(p, job)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
-}
-
-forge_status_t forge_store_document_piece(forge_db_t *db, apr_pool_t *p, apr_int64_t file, forge_document_piece_t piece,
-                                          forge_buf_t *to)
-{
-    forge_rows_t *rows;
-    apr_size_t len = 0;
-    FORGE_TRY(forge_store_run(
-        db, p, &document_piece,
-        FORGE_ARGS(forge_util_itoa(p, file), forge_util_itoa(p, piece.from), forge_util_itoa(p, piece.most)), &rows));
-    if (forge_store_rows_count(rows) == 0)
-        return FORGE_E_NOT_FOUND;
-    const char *text = forge_store_rows_text(rows, 0, "bytes");
-    const unsigned char *bytes = forge_util_b64url_decode(p, text, strlen(text), &len);
-    forge_util_buf_add(to, (const char *)bytes, bytes ? len : 0);
-    return bytes && !to->failed ? FORGE_OK : FORGE_E_INTERNAL;
 }
 
 forge_status_t forge_store_passages_clear(forge_db_t *db, apr_pool_t *p, apr_int64_t session)

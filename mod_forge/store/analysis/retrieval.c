@@ -62,6 +62,17 @@ static const forge_stmt_t search = {
     " SELECT r.id, r.page, r.path, r.body, round(r.score::numeric * 1000000)::bigint AS score, " EXCERPT("r.body")
     " FROM ranked r, one o, language l ORDER BY r.score DESC, r.position"};
 
+/* For a question of which no passage has a word: passages with words that look like its longer ones, where the database
+ * has trigrams (pg_trgm). $1 session, $2 question, $3 how many. */
+static const forge_stmt_t similar = {
+    "question_similar",
+    "WITH " ASKED ", alike AS (SELECT n.passage_id, sum(n.score) AS score FROM asked a"
+    "  CROSS JOIN LATERAL forge.similar_passages($1::bigint, a.lexeme, $3::integer) n"
+    "  WHERE char_length(a.lexeme) >= 5 GROUP BY 1)"
+    " SELECT p.id, p.page, p.path, p.body, round(least(a.score, 1)::numeric * 1000000)::bigint AS score,"
+    " left(p.body, 300) AS excerpt FROM alike a JOIN forge.passages p ON p.id = a.passage_id"
+    " ORDER BY a.score DESC, p.position LIMIT $3::integer"};
+
 /* $1 session, $2 question, $3 how many, $4 model, $5 vector, $6 numbers to multiply at most. */
 static const forge_stmt_t nearest = {
     "question_nearest",
@@ -107,8 +118,9 @@ forge_status_t forge_store_question_terms(forge_db_t *db, apr_pool_t *p, apr_int
 forge_status_t forge_store_question_search(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *question,
                                            forge_rows_t **rows)
 {
-    return forge_store_run(
-        db, p, &search, FORGE_ARGS(forge_util_itoa(p, session), question, APR_STRINGIFY(FORGE_PASSAGES_FOUND)), rows);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, session), question, APR_STRINGIFY(FORGE_PASSAGES_FOUND));
+    FORGE_TRY(forge_store_run(db, p, &search, args, rows));
+    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : forge_store_run(db, p, &similar, args, rows);
 }
 
 forge_status_t forge_store_question_nearest(forge_db_t *db, apr_pool_t *p, apr_int64_t session,

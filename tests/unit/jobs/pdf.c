@@ -6,6 +6,7 @@
 #include "../run/runner.h"
 #include "../store/schema.h"
 #include "jobs/jobs.h"
+#include "model.h"
 #include "store/analysis/analysis.h"
 
 #define P forge_test_pool
@@ -379,6 +380,54 @@ START_TEST(a_file_analysed_before_is_not_read_again)
 }
 END_TEST
 
+/* --- with a language model --- */
+
+static void model_begin(const char *said)
+{
+    const char *why, *words[] = {"", "m-1", "none", "embeddings=v", "timeout=5s"};
+    open_up();
+    server.body = said;
+    words[0] = apr_psprintf(P, "http://127.0.0.1:%d/v1", server.port);
+    with.llm = forge_net_llm_parse(P, 5, words, &why);
+    ck_assert_ptr_nonnull(with.llm);
+}
+
+/* How the last analysis ended, and for which one vectors are to be made. */
+static const char *result_and_vectors(void)
+{
+    return ask(
+        "SELECT concat_ws(' ', j.status, s.result ->> 'recipe', s.result ->> 'summary', e.payload ->> 'session_id')"
+        " FROM forge.analysis_sessions s JOIN forge.jobs j ON j.id = s.job_id"
+        " LEFT JOIN forge.jobs e ON e.kind = 'embed' AND e.key = s.id::text ORDER BY s.id DESC LIMIT 1");
+}
+
+/* Without its answer the document is analysed all the same; a result without a summary is not taken for one with it. */
+START_TEST(a_language_model_sums_up)
+{
+    const pdf_text_t text = {trees, 2, "Trees", "Ada", bookmarks, false};
+    const forge_buf_t *file = pdf_text(P, &text);
+    model_begin("{\"error\":\"down\"}");
+    server.status = 400;
+    order(store(file->data, file->len));
+    ck_assert(turn());
+    ck_assert_str_eq(result_and_vectors(), "done 1 1");
+    server.status = 200;
+    server.body = "{\"choices\":[{\"message\":{\"content\":\"It is about trees.\"}}],"
+                  "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}";
+    sql("DELETE FROM forge.jobs WHERE kind = 'embed'");
+    order(1);
+    ck_assert(turn());
+    ck_assert_str_eq(result_and_vectors(), "done 1 m-1 It is about trees. 2");
+    ck_assert_msg(strstr(server.heard, "keeps its keys in order") != NULL, "%s", server.heard);
+    int asked = server.asked; /* and now it is copied, without a question */
+    sql("DELETE FROM forge.jobs WHERE kind = 'embed'");
+    order(1);
+    ck_assert(turn());
+    ck_assert_str_eq(result_and_vectors(), "done 1 m-1 It is about trees. 3");
+    ck_assert_int_eq(server.asked, asked);
+}
+END_TEST
+
 START_TEST(without_a_sandbox_it_waits)
 {
     const forge_buf_t *file = pdf_page(P, "A page");
@@ -476,6 +525,7 @@ Suite *forge_test_jobs_pdf(void)
     tcase_add_test(tc, scanned_documents_are_read_where_ocr_is_on);
     tcase_add_test(tc, nothing_recognised_is_scanned_still);
     tcase_add_test(tc, a_file_analysed_before_is_not_read_again);
+    tcase_add_test(tc, a_language_model_sums_up);
     tcase_add_test(tc, without_a_sandbox_it_waits);
     tcase_add_test(tc, a_job_that_stops_is_done_by_another);
     tcase_add_test(tc, a_session_that_is_gone_leaves_nothing_to_do);
