@@ -23,6 +23,7 @@
 
 #define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
 #define FORGE_CSV    "text/csv"             /* media type of FORGE_R_TABLE */
+#define FORGE_EVENTS "text/event-stream"    /* media type of FORGE_R_EVENTS */
 
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
@@ -129,9 +130,9 @@ struct forge_field_t {
     unsigned flags;
     apr_int64_t min, max; /* TEXT: Unicode code points; INT/NUMBER: value; ARRAY: items. max 0 means no bound for INT,
                              65536 for TEXT */
-    const char *format;  /* NULL, "email", "username", "password", "uri", "line" (no control characters), "search" (no
-                            blanks at its edges), or "enum:a|b|c" */
-    const char *preset;  /* text form of the default, applied on POST and PUT and to queries; NULL: none */
+    const char *format;   /* NULL, "email", "username", "password", "uri", "line" (no control characters), "search" (no
+                             blanks at its edges), "binary" (a file, with .upload), or "enum:a|b|c" */
+    const char *preset;   /* text form of the default, applied on POST and PUT and to queries; NULL: none */
     const char *example; /* for the documentation: TEXT and TIME plain, "Ada"; all others as JSON, "3", "[7]". NULL of a
                             nullable: null */
     const char *help;    /* one line */
@@ -186,9 +187,22 @@ enum {
                                 none. A GET does not even look at them */
     FORGE_R_TABLE = 1 << 24,  /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
     FORGE_R_BUNDLE = 1 << 25, /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
+    FORGE_R_FILE = 1 << 26,   /* the bytes of a file come or go: it uses the connections that are for those, after its
+                                 turn (http/files.c). A GET answers ranges */
+    FORGE_R_EVENTS = 1 << 27, /* "Accept: text/event-stream" gets its answer as events, while it is made (q->events) */
     FORGE_R_FOLLOW = 1 << 28  /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
                                  come. With FORGE_R_RAW */
 };
+
+/* What a route takes as multipart/form-data: one file in the field of its body's first row, which must be what it is
+ * called. It may be as large as ForgeMaxUpload says. */
+typedef struct forge_upload_rule_t {
+    const char *media;     /* that its part declares: "application/pdf" */
+    const char *ending;    /* of its name: ".pdf" */
+    const char *signature; /* that its first bytes have somewhere: "%PDF-" */
+    const char *otherwise; /* the name of a file that was sent without one */
+} forge_upload_rule_t;
+#define FORGE_UPLOAD_SIGNED_WITHIN 1024 /* bytes in which the signature must be */
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
 
@@ -203,12 +217,13 @@ typedef struct forge_route_t {
     int success; /* 200 (also when it is 0), 201, 202 or 204: ask forge_core_success */
     const forge_list_t
         *list; /* with FORGE_R_LIST: what is answered; its filters are parameters of .query, its orders make sort */
-    const forge_shape_t *query; /* parameters beyond paging and sort; NULL: none */
-    const forge_shape_t *body;  /* NULL: no body is read */
-    const forge_shape_t *reply; /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
-    const char *media;          /* with FORGE_R_RAW: the media type, or several joined by "|" */
-    const char *sample; /* with FORGE_R_RAW or FORGE_R_TABLE: an example of the answer, for OpenAPI; it suits all of
-                           .media, or is the table */
+    const forge_shape_t *query;        /* parameters beyond paging and sort; NULL: none */
+    const forge_shape_t *body;         /* NULL: no body is read */
+    const forge_upload_rule_t *upload; /* the body is a file (forge_http_upload); NULL: it is not */
+    const forge_shape_t *reply;        /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
+    const char *media;                 /* with FORGE_R_RAW: the media type, or several joined by "|" */
+    const char *sample; /* with FORGE_R_RAW, FORGE_R_TABLE or FORGE_R_EVENTS: an example of the answer, for OpenAPI; it
+                           suits all of .media, or is the table or the events */
     forge_handler_fn
         prepare; /* NULL, or what comes before .handle and holds no connection: with FORGE_R_IDEMPOTENT, the hashing.
                     The programs that it asks for (forge_http_runs_add) are run before .handle is called */

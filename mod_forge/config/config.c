@@ -179,6 +179,20 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
     return NULL;
 }
 
+static const char *finish_llm(apr_pool_t *p, forge_config_t *c)
+{
+    apr_size_t len;
+    const char *why = NULL;
+    forge_llm_t *llm = c->llm && c->llm->url ? apr_pmemdup(p, c->llm, sizeof(*llm)) : NULL;
+    if (llm && llm->key && !(llm->key = forge_core_secret_read(p, llm->key, &len, &why)))
+        return apr_psprintf(p, "ForgeLLM: the key: %s", why);
+    for (const char *at = llm && llm->key ? llm->key : ""; *at; at++)
+        if (*at < 0x21 || *at > 0x7e) /* it goes into a header */
+            return "ForgeLLM: the key holds something else than visible ASCII characters";
+    c->llm_whole = llm;
+    return NULL;
+}
+
 const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
 {
     const char *problem;
@@ -196,5 +210,7 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
         problem = finish_superuser(p, c);
     if (!problem)
         problem = finish_mail(p, c);
+    if (!problem)
+        problem = finish_llm(p, c);
     return problem ? problem : check_docs(p, c);
 }

@@ -71,6 +71,7 @@ bool forge_config_any_creates_courses(const forge_config_t *c); /* ForgeCourseCr
 const char *forge_config_environment(const forge_config_t *c); /* ForgeEnvironment, "production" */
 apr_off_t forge_config_max_body(const forge_config_t *c);      /* ForgeMaxBody 1M, bytes */
 apr_off_t forge_config_max_bundle(const forge_config_t *c);    /* ForgeMaxBundle 8M, bytes */
+apr_off_t forge_config_max_upload(const forge_config_t *c);    /* ForgeMaxUpload 10M, bytes */
 bool forge_config_origin_allowed(const forge_config_t *c,
                                  const char *origin); /* exact match with ForgeAllowedOrigins */
 bool forge_config_has_origins(const forge_config_t *c);
@@ -99,6 +100,8 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c);
 const char *forge_config_sandbox(const forge_config_t *c);
 /* ForgeExecutorURL, by which programs are run instead; NULL: none. */
 const char *forge_config_executor_url(const forge_config_t *c);
+/* ForgeLLM, with its key; NULL: off. */
+const forge_llm_t *forge_config_llm(const forge_config_t *c);
 /* ForgeLanguages python: whether programs of this language are run. */
 bool forge_config_language(const forge_config_t *c, const char *language);
 /* What one run may use: milliseconds, bytes and counts (SPEC 7). */
@@ -116,6 +119,11 @@ typedef struct forge_exec_places_t {
 } forge_exec_places_t;
 const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c); /* ForgeExecConcurrency auto 1000 10 */
 
+const char *forge_config_ocr(const forge_config_t *c); /* ForgeOCR: "deu+eng"; NULL when Off */
+/* ForgeGitHosts github.com: where repositories may be fetched, of forge_git_host_t; empty: nowhere. */
+const apr_array_header_t *forge_config_git_hosts(const forge_config_t *c);
+/* ForgeGitAuthorities: certificates in PEM that those of Git hosts are checked by; NULL: those of the system. */
+const char *forge_config_git_authorities(const forge_config_t *c);
 int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..16) */
 
 /* --- getters: database and logs --- */

@@ -142,6 +142,11 @@ apr_off_t forge_config_max_bundle(const forge_config_t *c)
     return (apr_off_t)NUMBER(c, max_bundle);
 }
 
+apr_off_t forge_config_max_upload(const forge_config_t *c)
+{
+    return (apr_off_t)NUMBER(c, max_upload);
+}
+
 bool forge_config_origin_allowed(const forge_config_t *c, const char *origin)
 {
     for (int i = 0; c->origins && i < c->origins->nelts; i++)
@@ -218,6 +223,11 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c)
     return c->mailer;
 }
 
+const forge_llm_t *forge_config_llm(const forge_config_t *c)
+{
+    return c->llm_whole;
+}
+
 const char *forge_config_executor_url(const forge_config_t *c)
 {
     return c->executor_url;
@@ -240,6 +250,22 @@ bool forge_config_language(const forge_config_t *c, const char *language)
 const forge_exec_limits_t *forge_config_exec_limits(const forge_config_t *c)
 {
     return POINTER(c, exec_limits);
+}
+
+const char *forge_config_ocr(const forge_config_t *c)
+{
+    const char *languages = POINTER(c, ocr);
+    return *languages ? languages : NULL;
+}
+
+const apr_array_header_t *forge_config_git_hosts(const forge_config_t *c)
+{
+    return POINTER(c, git_hosts);
+}
+
+const char *forge_config_git_authorities(const forge_config_t *c)
+{
+    return c->git_authorities;
 }
 
 int forge_config_job_workers(const forge_config_t *c)

@@ -3,10 +3,13 @@
  * directive, the value and the accepted form.
  */
 #include "kinds.h"
+#include "core/analysis/analysis.h"
 #include "core/identity/identity.h"
 #include "core/mail/mail.h"
 #include "parse.h"
 
+#include <apr_file_info.h>
+#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -32,6 +35,8 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUOTA_ROWS_MIN    10
 #define QUOTA_ROWS_MAX    10000000
 #define QUOTA_ROWS_PRESET 10000
+
+#define CERTIFICATES_MAX (1 << 20) /* bytes of a file of certificates */
 
 #define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
 
@@ -357,6 +362,52 @@ static const char *read_mail(const forge_setting_t *s)
     return NULL;
 }
 
+/* A line stands for itself: hosts of another line, or of the server, do not stay allowed behind the back of this one.
+ */
+static const char *read_git_hosts(const forge_setting_t *s)
+{
+    apr_array_header_t *hosts = apr_array_make(s->p, s->n, sizeof(forge_git_host_t));
+    const bool none = s->n == 1 && forge_config_parse_choice(s->words[0], "none") == 0;
+    for (int i = 0; i < s->n && !none; i++)
+        if (forge_config_parse_choice(s->words[i], "none") == 0 ||
+            !forge_core_git_host(s->p, s->words[i], apr_array_push(hosts)))
+            return refuse(s, s->words[i],
+                          "host, host:port, private:host[:port]; names only, no address, no '*'; or none alone");
+    *(apr_array_header_t **)s->member = hosts;
+    return NULL;
+}
+
+/* Read once, at the start: who serves requests may not be able to. */
+static const char *read_certificates(const forge_setting_t *s)
+{
+    const char *name = ap_server_root_relative(s->p, s->words[0]);
+    char *text = NULL;
+    apr_finfo_t is;
+    apr_file_t *file;
+    if (name && apr_stat(&is, name, APR_FINFO_TYPE | APR_FINFO_SIZE, s->p) == APR_SUCCESS && is.filetype == APR_REG &&
+        is.size <= CERTIFICATES_MAX &&
+        apr_file_open(&file, name, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, s->p) == APR_SUCCESS) {
+        text = apr_pcalloc(s->p, (apr_size_t)is.size + 1);
+        apr_file_read_full(file, text, (apr_size_t)is.size, NULL);
+        apr_file_close(file);
+    }
+    if (!text || !strstr(text, "-----BEGIN CERTIFICATE-----"))
+        return refuse(s, s->words[0], "a file with certificates in PEM, of at most 1 MB");
+    put_text(s, text);
+    return NULL;
+}
+
+/* The key is read after the whole configuration was read, like other secrets. No message repeats it. */
+static const char *read_llm(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_llm_t *llm = forge_net_llm_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!llm)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_LLM_FORM, s->row->name, why);
+    *(const void **)s->member = llm;
+    return NULL;
+}
+
 /* Stores Off as empty text, so that a virtual host can override the server. */
 static const char *read_sandbox(const forge_setting_t *s)
 {
@@ -365,6 +416,18 @@ static const char *read_sandbox(const forge_setting_t *s)
     if (flag < 0 && *word != '/')
         return refuse(s, word, "On, Off, or the absolute path of forge-runner");
     put_text(s, flag == 0 ? "" : flag == 1 ? FORGE_SANDBOX_ON : word);
+    return NULL;
+}
+
+/* Stores Off as empty text, and On as the language that tesseract always has. The words go to its command line. */
+static const char *read_ocr(const forge_setting_t *s)
+{
+    const char *word = s->words[0];
+    const apr_size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz_+");
+    int flag = forge_config_parse_choice(word, "Off|On");
+    if (flag < 0 && (len < 3 || len > 31 || word[len] || *word == '_' || *word == '+'))
+        return refuse(s, word, "On, Off, or languages of tesseract such as deu+eng");
+    put_text(s, flag == 0 ? "" : flag == 1 ? "eng" : word);
     return NULL;
 }
 
@@ -423,6 +486,12 @@ static const char *secret_second(int i, const char *word)
     return i > 0 ? word : NULL;
 }
 
+/* After an address and a model. */
+static const char *secret_third(int i, const char *word)
+{
+    return i == 2 && strcmp(word, "none") != 0 ? word : NULL;
+}
+
 static const char *secret_password(int i, const char *word)
 {
     static const char name[] = "password=";
@@ -455,9 +524,13 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
+    [FORGE_KIND_OCR] = {read_ocr, false, 1, 1, "On|Off|languages", NULL},
     [FORGE_KIND_SANDBOX] = {read_sandbox, false, 1, 1, "On|Off|/path", NULL},
     [FORGE_KIND_LANGUAGES] = {read_languages, true, 1, 3, "language ...", NULL},
     [FORGE_KIND_EXEC_LIMITS] = {read_exec_limits, false, 1, 6, "name=value ...", NULL},
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
+    [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
+    [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

@@ -49,7 +49,7 @@ struct forge_config_t {
     const char *environment, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, fresh_login, guests;
-    apr_int64_t csp, security_headers, max_body, max_bundle, docs, statement_timeout, pool_wait;
+    apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, docs, statement_timeout, pool_wait;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
@@ -67,7 +67,12 @@ struct forge_config_t {
     apr_int64_t languages;
     const forge_exec_limits_t *exec_limits;
     const forge_exec_places_t *exec_places;
+    apr_array_header_t *git_hosts; /* of forge_git_host_t */
+    const char *git_authorities;   /* certificates in PEM */
     apr_int64_t job_workers;
+    const char *ocr; /* "" is Off, else languages */
+
+    const forge_llm_t *llm;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -78,6 +83,7 @@ struct forge_config_t {
     forge_keys_t *keys;
     const char *superuser_password;
     const forge_mail_t *mailer; /* complete; NULL: off */
+    const forge_llm_t *llm_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -114,10 +120,14 @@ typedef enum forge_kind_t {
     FORGE_KIND_QUOTA,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
+    FORGE_KIND_OCR,
     FORGE_KIND_SANDBOX,
     FORGE_KIND_LANGUAGES,
     FORGE_KIND_EXEC_LIMITS,
     FORGE_KIND_EXEC_PLACES,
+    FORGE_KIND_GIT_HOSTS,
+    FORGE_KIND_CERTIFICATES,
+    FORGE_KIND_LLM,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -268,10 +268,13 @@ static void check_sandbox(check_t *c)
     }
     if (!program)
         program = wanted && *wanted == '/' ? wanted : FORGE_LIBEXECDIR "/forge-runner";
-    if (forge_run_check(c->ctl->pool, program, &says))
-        green(TEXT("sandbox: \"%s\" holds what it must hold", program));
-    else
+    if (!forge_run_check(c->ctl->pool, program, &says)) {
         red(c, TEXT("sandbox: \"%s\": %s", program, says));
+        return;
+    }
+    green(TEXT("sandbox: \"%s\" holds what it must hold", program));
+    if (*says)
+        yellow(TEXT("sandbox: not installed or without effect: %s", says));
 }
 
 static int check_run(forge_ctl_t *ctl)

@@ -39,8 +39,8 @@ static forge_status_t read_error(apr_status_t rv)
     }
 }
 
-/* Moves the data of a brigade into the buffer; true at the end of the body. */
-static bool take(apr_bucket_brigade *bb, forge_buf_t *into, apr_status_t *rv)
+/* Hands the data of a brigade on; true at the end of the body, or when nobody wants more of it. */
+static bool take(forge_reader_t *reader, apr_bucket_brigade *bb, apr_status_t *rv)
 {
     bool end = false;
     for (apr_bucket *b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb) && !end; b = APR_BUCKET_NEXT(b)) {
@@ -52,7 +52,8 @@ static bool take(apr_bucket_brigade *bb, forge_buf_t *into, apr_status_t *rv)
             *rv = apr_bucket_read(b, &data, &len, APR_BLOCK_READ);
             if (*rv != APR_SUCCESS)
                 return true;
-            forge_util_buf_add(into, data, len);
+            reader->got += (apr_off_t)len;
+            end = !reader->sink(reader->baton, data, len);
         }
     }
     apr_brigade_cleanup(bb);
@@ -61,24 +62,15 @@ static bool take(apr_bucket_brigade *bb, forge_buf_t *into, apr_status_t *rv)
 
 /* --- waiting for more of a body --- */
 
-/* One body on its way in. */
-typedef struct reader_t {
-    conn_rec *c;
-    apr_off_t size;           /* what is announced, or has come so far */
-    apr_int64_t begun;        /* forge_util_monotonic */
-    apr_interval_time_t wait; /* so far */
-    apr_uint32_t *share;      /* the counter of its address; NULL: not counted */
-} reader_t;
-
 static apr_uint32_t waiting, shares[SHARES]; /* requests of this child that wait for a body: all, and by address */
 
 static apr_uint32_t *share_of(const char *address)
 {
     const apr_uint64_t start = (apr_uint64_t)(apr_uintptr_t)shares; /* differs from start to start */
-    return &shares[(forge_util_hash(start, address) >> 20) % SHARES];
+    return &shares[forge_util_hash(start, address) % SHARES]; /* the low bits: the last character counts in them */
 }
 
-static void leave(reader_t *reader)
+void forge_http_reader_leave(forge_reader_t *reader)
 {
     if (!reader->share)
         return;
@@ -89,7 +81,7 @@ static void leave(reader_t *reader)
 
 /* Three threads of four may wait for bodies, and one of four for those of one address; the others answer those who have
  * none, health checks first of all. */
-static bool enter(forge_req_t *q, reader_t *reader)
+static bool enter(forge_req_t *q, forge_reader_t *reader)
 {
     int threads = 0;
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
@@ -97,12 +89,12 @@ static bool enter(forge_req_t *q, reader_t *reader)
     apr_uint32_t all = apr_atomic_inc32(&waiting), own = apr_atomic_inc32(reader->share);
     if (threads < 4 || (all < (apr_uint32_t)threads * 3 / 4 && own < (apr_uint32_t)threads / 4))
         return true;
-    leave(reader);
+    forge_http_reader_leave(reader);
     return false;
 }
 
 /* Sleeps until there may be more, for so long at most. */
-static void sleep_on(reader_t *reader, apr_interval_time_t most)
+static void sleep_on(forge_reader_t *reader, apr_interval_time_t most)
 {
     struct pollfd watch = {.events = POLLIN};
     apr_int64_t since = forge_util_monotonic();
@@ -113,11 +105,22 @@ static void sleep_on(reader_t *reader, apr_interval_time_t most)
     reader->wait += forge_util_monotonic() - since;
 }
 
-/* The whole body has one deadline: a client that sends a little now and then does not move it. */
-static forge_status_t wait_for_more(forge_req_t *q, reader_t *reader)
+/* A body whose size is believed has one deadline, which a client that sends a little now and then does not move. The
+ * others must keep up with the rate all the time. */
+apr_interval_time_t forge_http_reader_left(const forge_reader_t *reader)
 {
-    apr_int64_t late = reader->begun + TIME_FIXED + reader->size * APR_USEC_PER_SEC / RATE;
-    apr_interval_time_t left = late - forge_util_monotonic();
+    apr_off_t size = reader->size > reader->got ? reader->size : reader->got;
+    return reader->begun + TIME_FIXED + size * APR_USEC_PER_SEC / RATE - forge_util_monotonic();
+}
+
+bool forge_http_reader_patient(const forge_reader_t *reader)
+{
+    return reader->wait < GRACE;
+}
+
+forge_status_t forge_http_reader_wait(forge_req_t *q, forge_reader_t *reader)
+{
+    apr_interval_time_t left = forge_http_reader_left(reader);
     if (left <= 0)
         return FORGE_E_REQUEST_TIMEOUT;
     if (!reader->share && reader->wait >= GRACE && !enter(q, reader)) {
@@ -132,18 +135,30 @@ static forge_status_t wait_for_more(forge_req_t *q, reader_t *reader)
 
 /* --- reading --- */
 
-/* What is there of the body; *end at its end. Waits when nothing is. */
-static forge_status_t read_some(forge_req_t *q, reader_t *reader, apr_bucket_brigade *bb, forge_buf_t *into, bool *end)
+forge_status_t forge_http_reader_take(forge_req_t *q, forge_reader_t *reader)
 {
+    apr_bucket_brigade *bb = reader->bb;
     apr_status_t rv = ap_get_brigade(q->r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
-    if (APR_STATUS_IS_EAGAIN(rv) || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb)))
-        return wait_for_more(q, reader);
+    reader->dry = APR_STATUS_IS_EAGAIN(rv) || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb));
+    if (reader->dry)
+        return FORGE_OK;
     if (rv == APR_SUCCESS)
-        *end = take(bb, into, &rv);
-    if ((apr_off_t)into->len > reader->size)
-        reader->size = (apr_off_t)into->len;
+        reader->end = take(reader, bb, &rv);
     return rv == APR_SUCCESS ? FORGE_OK : read_error(rv);
 }
+
+forge_reader_t forge_http_reader_make(forge_req_t *q, apr_off_t size, forge_bytes_fn sink, void *baton)
+{
+    conn_rec *c = q->r->connection;
+    return (forge_reader_t){.c = c,
+                            .bb = apr_brigade_create(q->pool, c->bucket_alloc),
+                            .sink = sink,
+                            .baton = baton,
+                            .size = size,
+                            .begun = forge_util_monotonic()};
+}
+
+/* --- whole bodies --- */
 
 static apr_off_t most_bytes(const forge_req_t *q)
 {
@@ -152,13 +167,20 @@ static apr_off_t most_bytes(const forge_req_t *q)
     return q->route->limit == FORGE_LIMIT_AUTH && max > AUTH_MAX ? AUTH_MAX : max;
 }
 
-static forge_status_t body_read(forge_req_t *q, reader_t *reader, forge_buf_t *buf)
+static bool keep(void *buf, const char *data, apr_size_t len)
+{
+    forge_util_buf_add(buf, data, len);
+    return !((forge_buf_t *)buf)->failed;
+}
+
+static forge_status_t body_read(forge_req_t *q, forge_reader_t *reader, const forge_buf_t *buf)
 {
     apr_off_t max = most_bytes(q);
-    apr_bucket_brigade *bb = apr_brigade_create(q->pool, reader->c->bucket_alloc);
     forge_status_t status = FORGE_OK;
-    for (bool end = false; !end && status == FORGE_OK;) {
-        status = read_some(q, reader, bb, buf, &end);
+    while (!reader->end && status == FORGE_OK) {
+        status = forge_http_reader_take(q, reader);
+        if (status == FORGE_OK && reader->dry)
+            status = forge_http_reader_wait(q, reader);
         if (status == FORGE_OK && (buf->failed || (apr_off_t)buf->len > max))
             status = FORGE_E_BODY_TOO_LARGE;
     }
@@ -167,17 +189,22 @@ static forge_status_t body_read(forge_req_t *q, reader_t *reader, forge_buf_t *b
     return status;
 }
 
+forge_status_t forge_http_body_announced(forge_req_t *q, apr_off_t max, apr_off_t *said)
+{
+    const char *length = forge_http_header(q, "Content-Length");
+    *said = 0;
+    return length && (!ap_parse_strict_length(said, length) || *said > max) ? FORGE_E_BODY_TOO_LARGE : FORGE_OK;
+}
+
 forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len)
 {
-    apr_off_t max = most_bytes(q), said = 0;
-    const char *length = forge_http_header(q, "Content-Length");
-    if (length && (!ap_parse_strict_length(&said, length) || said > max))
-        return FORGE_E_BODY_TOO_LARGE;
-    reader_t reader = {.c = q->r->connection, .size = said, .begun = forge_util_monotonic()};
+    apr_off_t max = most_bytes(q), said;
+    FORGE_TRY(forge_http_body_announced(q, max, &said));
     forge_buf_t *buf =
         forge_util_buf_make(q->pool, said > 0 && said < 65536 ? (apr_size_t)said + 1 : 4096, (apr_size_t)max + 1);
+    forge_reader_t reader = forge_http_reader_make(q, said, keep, buf);
     forge_status_t status = body_read(q, &reader, buf);
-    leave(&reader);
+    forge_http_reader_leave(&reader);
     *data = buf->data ? buf->data : "";
     *len = buf->len;
     return status;
@@ -187,7 +214,7 @@ forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_
 
 /* HTTP/2 resets a stream that is answered before its body has come, and clients take that for a failure. Time is given
  * to small bodies alone. */
-static bool drain_wait(reader_t *reader)
+static bool drain_wait(forge_reader_t *reader)
 {
     if (!reader->c->master || reader->size > H2_SMALL || reader->wait >= H2_DRAIN)
         return false;
@@ -206,7 +233,7 @@ static bool may_have_body(request_rec *r)
 }
 
 /* Reads what is there, or comes in time. True: the body is at its end. */
-static bool read_away(request_rec *r, reader_t *reader)
+static bool read_away(request_rec *r, forge_reader_t *reader)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     for (apr_off_t left = DRAIN_MAX, got = 0; left > 0; left -= got) {
@@ -229,7 +256,7 @@ static bool read_away(request_rec *r, reader_t *reader)
 void forge_http_body_drain(request_rec *r)
 {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
-    reader_t reader = {.c = r->connection};
+    forge_reader_t reader = {.c = r->connection};
     if (r->main || !may_have_body(r))
         return;
     bool small = !length || (ap_parse_strict_length(&reader.size, length) && reader.size <= DRAIN_MAX);

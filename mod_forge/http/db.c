@@ -6,11 +6,25 @@
 
 #include <apr_strings.h>
 
+/* The part of the connections that requests of this kind may hold; NULL: any. */
+static forge_share_t *share_of(const forge_req_t *q)
+{
+    if (!q->route)
+        return NULL;
+    return q->route->limit == FORGE_LIMIT_AUTH ? q->server->share
+           : q->route->flags & FORGE_R_FILE    ? q->server->files
+                                               : NULL;
+}
+
+/* Those who wait for their turn without a thread look again when something rings. */
 static void share_leave(forge_req_t *q)
 {
-    if (q->shared)
-        forge_server_share_leave(q->server->share);
+    if (!q->shared)
+        return;
     q->shared = false;
+    forge_server_share_leave(share_of(q));
+    if (q->route->flags & FORGE_R_FILE)
+        forge_http_pump_wake();
 }
 
 static apr_status_t leave_with_pool(void *request)
@@ -19,15 +33,23 @@ static apr_status_t leave_with_pool(void *request)
     return APR_SUCCESS;
 }
 
-/* Logins may take a share of the connections. They wait for it before they wait for the pool, so that they do not fill
- * the pool's queue. */
+bool forge_http_db_share(forge_req_t *q, apr_interval_time_t patience)
+{
+    if (q->shared || !share_of(q))
+        return true;
+    q->shared = forge_server_share_take(share_of(q), patience);
+    return q->shared;
+}
+
+/* Logins and files have shares of the connections. They wait for those before they wait for the pool, so that they do
+ * not fill the pool's queue. */
 static forge_status_t share_take(forge_req_t *q)
 {
-    if (q->shared || !q->route || q->route->limit != FORGE_LIMIT_AUTH)
+    if (!share_of(q))
         return FORGE_OK;
-    if (!forge_server_share_take(q->server->share, forge_config_pool_wait(q->config)))
+    if (!forge_http_db_share(q, forge_config_pool_wait(q->config)))
         return FORGE_E_POOL_EXHAUSTED;
-    q->shared = true;
+    apr_pool_cleanup_kill(q->pool, q, leave_with_pool);
     apr_pool_cleanup_register(q->pool, q, leave_with_pool, apr_pool_cleanup_null);
     return FORGE_OK;
 }

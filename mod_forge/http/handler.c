@@ -167,18 +167,31 @@ static int conclude(forge_req_t *q, forge_status_t status)
     return forge_http_send(q, status);
 }
 
-/* Programs that .prepare asks for are run before the rest; meanwhile the key is only reserved. */
+/* Programs and calls that .prepare asks for are made before the rest; meanwhile the key is only reserved. */
 static forge_status_t prepare(forge_req_t *q)
 {
     FORGE_TRY(call(q, q->route->prepare));
-    return q->runs ? forge_http_idempotency_reserve(q) : FORGE_OK;
+    return q->runs || q->calls ? forge_http_idempotency_reserve(q) : FORGE_OK;
 }
 
 static int serve(forge_req_t *q, forge_status_t status)
 {
     if (status == FORGE_OK)
         status = prepare(q);
+    if (status == FORGE_OK && q->calls)
+        return forge_http_calls_wait(q, conclude);
     return status == FORGE_OK && q->runs ? forge_http_runs_wait(q, conclude) : conclude(q, status);
+}
+
+/* What the request waits for before it is served: its file, or its turn. */
+static int admit(forge_req_t *q)
+{
+    const forge_route_t *route = q->route;
+    if (route->upload)
+        return forge_http_upload_receive(q, serve);
+    if (route->flags & FORGE_R_FILE)
+        return forge_http_files_admit(q, serve);
+    return route->flags & FORGE_R_HASHES && hashes(q) ? forge_http_queue_admit(q, serve) : serve(q, FORGE_OK);
 }
 
 int forge_http_handler(request_rec *r)
@@ -193,8 +206,7 @@ int forge_http_handler(request_rec *r)
     }
     forge_req_t *q = forge_http_request_make(r, server);
     forge_status_t status = arrive(q);
-    bool queues = status == FORGE_OK && q->route->flags & FORGE_R_HASHES && hashes(q);
-    return queues ? forge_http_queue_admit(q, serve) : serve(q, status);
+    return status == FORGE_OK ? admit(q) : serve(q, status);
 }
 
 int forge_http_count(request_rec *r)

@@ -12,10 +12,12 @@
 
 struct request_rec;
 struct conn_rec;
-typedef struct forge_reply_t forge_reply_t; /* the answer so far; private to http/ */
-typedef struct forge_idem_t forge_idem_t;   /* the Idempotency-Key, if any; http/idempotency.c */
-typedef struct forge_runs_t forge_runs_t;   /* the programs that it has run, if any; http/runs.c */
-typedef struct forge_turn_t forge_turn_t;   /* its way through the queue before password hashes, if any; http/queue.c */
+typedef struct forge_reply_t forge_reply_t;   /* the answer so far; private to http/ */
+typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
+typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
+typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
 struct forge_req_t {
@@ -36,6 +38,7 @@ struct forge_req_t {
     const char *csv;        /* FORGE_R_CSV: the body when it came as text/csv, UTF-8; NULL otherwise */
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool table;             /* FORGE_R_TABLE: the client wants a table, see forge_reply_stream */
+    bool events;            /* FORGE_R_EVENTS: the client wants events, see forge_reply_events */
     bool by_cookie;         /* the token came in the session cookie */
     bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
@@ -56,6 +59,8 @@ struct forge_req_t {
     forge_idem_t *idem;
     forge_turn_t *turn;
     forge_runs_t *runs;
+    forge_calls_t *calls;
+    forge_upload_t *upload; /* the file that came, for a route with .upload */
 };
 
 /* --- db.c: the connection to the database --- */
@@ -175,6 +180,34 @@ typedef struct forge_follow_kind_t {
 forge_status_t forge_reply_follow(forge_req_t *q, const forge_follow_kind_t *kind, apr_int64_t row,
                                   const forge_rows_t *rows);
 
+/* --- files.c --- */
+
+/* The bytes of a file as an answer: ranges, If-Range and If-None-Match are answered, and nothing is read that is not
+ * asked for. `read` gives the next bytes of a part, some at least; it has the request's connection, and p ends with
+ * them. All are there before the first one is sent, in a file on disk: no connection is held while the client reads,
+ * and what fails is still an answer. */
+typedef struct forge_content_t {
+    const char *media, *name; /* name: it is shown under, when it is saved */
+    const char *etag;         /* strong: of these bytes */
+    apr_int64_t size;
+    forge_status_t (*read)(forge_req_t *q, apr_pool_t *p, void *baton, apr_int64_t at, apr_int64_t most,
+                           forge_buf_t *b);
+    void *baton;
+} forge_content_t;
+forge_status_t forge_reply_content(forge_req_t *q, const forge_content_t *content);
+
+/* --- upload.c: the file that a route with .upload has got --- */
+
+struct forge_upload_t {
+    const char *filename; /* harmless to show */
+    const char *media;    /* as the route's rule wants it */
+    apr_int64_t size;
+    unsigned char sha256[32];
+    struct forge_spool_t *spool;
+};
+/* `len` bytes from `at` on; false when they cannot be read. Of the type forge_file_read_fn. */
+bool forge_http_upload_read(void *upload, apr_int64_t at, void *to, apr_size_t len);
+
 /* --- reply.c again --- */
 
 void forge_reply_header(forge_req_t *q, const char *name,
@@ -202,6 +235,8 @@ const char *forge_http_address(const forge_req_t *q);
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
 /* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
 bool forge_http_executor_sick(const forge_req_t *q);
+/* The same of the language model; only with ForgeLLM. */
+bool forge_http_llm_sick(const forge_req_t *q);
 /* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
@@ -220,6 +255,31 @@ void forge_http_runs_add(forge_req_t *q, const forge_run_job_t *job);
  * FORGE_RUN_SANDBOX_ERROR. */
 int forge_http_runs_count(const forge_req_t *q);
 const forge_run_result_t *forge_http_runs_result(const forge_req_t *q, int i);
+
+/* --- calls.c: services that a request asks --- */
+
+/* A step: on a worker, with the result of the call, whatever became of it; it lives until the step returns. The step
+ * may ask for the next call. *sound says whether the host did what it should, for its breaker: it is set by the
+ * status, and the step may know better. A failure is the answer of the request. */
+typedef forge_status_t (*forge_called_fn)(forge_req_t *q, const forge_call_result_t *result, bool *sound);
+typedef struct forge_ask_t {
+    forge_call_spec_t spec;
+    const char *host; /* what its breaker is called */
+    forge_called_fn then;
+    void (*heard)(forge_req_t *q, const char *data, apr_size_t len); /* pieces of a 200, with .streams; may be NULL */
+} forge_ask_t;
+/* Called by .prepare, or by a step: the call is made while the request holds neither a thread nor a connection. .handle
+ * is called when no step asks for another one. What the spec points to lives as long as the request. */
+void forge_http_call(forge_req_t *q, const forge_ask_t *ask);
+
+/* A call whose answer is heard while it comes, for the events of a request (forge_reply_events): pieces go to
+ * ask->heard, the end to ask->then. NULL and *why: it cannot be made now. It ends with the request at the latest. */
+typedef struct forge_hearing_t forge_hearing_t;
+forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const char **why);
+int forge_http_hear_fd(const forge_hearing_t *hearing); /* can be read when there is something to hear */
+/* Passes on what has come. False: it is over, and ->then was called. */
+bool forge_http_hear_on(forge_hearing_t *hearing);
+void forge_http_hear_end(forge_hearing_t *hearing); /* breaks it off where it is not over */
 
 /* --- password hashes, for the handlers that check passwords: password.c --- */
 

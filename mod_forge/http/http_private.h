@@ -7,6 +7,8 @@
 #include "http.h"
 #include "core/core.h"
 
+typedef struct forge_spool_t forge_spool_t; /* spool.c */
+
 /* The answer so far. */
 struct forge_reply_t {
     bool set; /* a handler answered */
@@ -16,6 +18,9 @@ struct forge_reply_t {
     struct forge_stream_t *stream; /* instead of body */
     struct forge_events_t *events; /* instead of body */
     const char *file;              /* instead of body */
+    forge_spool_t *spool;          /* instead of body: the whole of it, as it is */
+    apr_off_t length;              /* of spool, which is NULL when only the length is wanted (HEAD) */
+    bool spooled;                  /* length and spool count */
     bool packed;                   /* body or file are compressed already */
     const char *etag, *location;
     apr_table_t *headers;
@@ -34,6 +39,15 @@ forge_req_t *forge_http_request_make(struct request_rec *r, const forge_server_t
 
 forge_status_t forge_http_guard(forge_req_t *q);
 
+/* Goes on with a request: FORGE_OK when it was admitted, else why not. Returns what a handler returns. */
+typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
+
+/* --- db.c --- */
+
+/* Takes this request's part of the share of its kind, for forge_http_db; true when it has it, or needs none. It goes
+ * back with forge_http_db_done. Uses no pool of the request. */
+bool forge_http_db_share(forge_req_t *q, apr_interval_time_t patience);
+
 /* --- input.c, body.c: query, preconditions and body, validated by the route's tables; all failing members at once ---
  */
 
@@ -41,6 +55,32 @@ forge_status_t forge_http_input(forge_req_t *q);
 /* The raw body, at most ForgeMaxBody (ForgeMaxBundle with FORGE_R_BUNDLE). FORGE_E_BODY_TOO_LARGE, REQUEST_TIMEOUT,
  * BAD_REQUEST. *data is never NULL. */
 forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_t *len);
+/* What Content-Length announces, 0 without one. FORGE_E_BODY_TOO_LARGE. */
+forge_status_t forge_http_body_announced(forge_req_t *q, apr_off_t max, apr_off_t *said);
+
+/* A body on its way in, for whoever takes it piece by piece. */
+typedef bool (*forge_bytes_fn)(void *baton, const char *data, apr_size_t len); /* false: no more is wanted */
+typedef struct forge_reader_t {
+    struct conn_rec *c;
+    struct apr_bucket_brigade *bb;
+    forge_bytes_fn sink;
+    void *baton;
+    apr_off_t size;           /* that is announced, as far as it is believed: it decides how long the body may take */
+    apr_off_t got;            /* so far */
+    apr_int64_t begun;        /* forge_util_monotonic */
+    apr_interval_time_t wait; /* on a thread, so far */
+    apr_uint32_t *share;      /* the counter of its address; NULL: not counted */
+    bool end;                 /* all of it was there, or the sink wants no more */
+    bool dry;                 /* nothing was there the last time */
+} forge_reader_t;
+forge_reader_t forge_http_reader_make(forge_req_t *q, apr_off_t size, forge_bytes_fn sink, void *baton);
+/* Takes what is there, never waits. FORGE_E_REQUEST_TIMEOUT, BAD_REQUEST, BODY_TOO_LARGE. */
+forge_status_t forge_http_reader_take(forge_req_t *q, forge_reader_t *reader);
+/* Waits for more on this thread. FORGE_E_REQUEST_TIMEOUT, or UNAVAILABLE when too many threads wait so already. */
+forge_status_t forge_http_reader_wait(forge_req_t *q, forge_reader_t *reader);
+apr_interval_time_t forge_http_reader_left(const forge_reader_t *reader); /* until it is late; not above 0: it is */
+bool forge_http_reader_patient(const forge_reader_t *reader); /* has waited so little that a thread may wait on */
+void forge_http_reader_leave(forge_reader_t *reader);         /* after the last wait */
 /* Reads away what is left of a small body so that the connection can go on; otherwise marks it to be closed. */
 void forge_http_body_drain(struct request_rec *r);
 
@@ -84,6 +124,29 @@ int forge_http_send(forge_req_t *q, forge_status_t status);
 
 /* Called when the answer was passed on, `len` bytes of body. A small one leaves at once where that cannot block. */
 void forge_http_linger_send(struct request_rec *r, apr_size_t len);
+
+/* --- spool.c: bytes that are on their way, in a file without a name --- */
+
+/* FORGE_E_STORAGE_FULL, UNAVAILABLE. It ends with the request, or with the process. */
+forge_status_t forge_http_spool_make(forge_req_t *q, forge_spool_t **spool);
+forge_status_t forge_http_spool_add(forge_spool_t *spool, const char *data, apr_size_t len);
+forge_status_t forge_http_spool_end(forge_spool_t *spool); /* after the last bytes, before the first are read */
+bool forge_http_spool_read(forge_spool_t *spool, apr_off_t at, void *to, apr_size_t len);
+struct apr_file_t *forge_http_spool_file(forge_spool_t *spool);
+
+/* --- files.c: who may move the bytes of files --- */
+
+/* For a route with FORGE_R_FILE: calls `serve` when it is this request's turn to use a connection, which it then has a
+ * share of. Return what it returns. */
+int forge_http_files_admit(forge_req_t *q, forge_served_fn serve);
+/* Counts this request among those whose bytes are kept in files here, until it ends. FORGE_E_UNAVAILABLE with
+ * Retry-After when there are too many of all or of this account. */
+forge_status_t forge_http_files_enter(forge_req_t *q);
+
+/* --- upload.c --- */
+
+/* For a route with .upload: receives the file, however long its client takes, then calls `serve`. */
+int forge_http_upload_receive(forge_req_t *q, forge_served_fn serve);
 
 /* --- flight.c: large answers on their way --- */
 
@@ -143,6 +206,7 @@ typedef struct forge_wait_t {
     const int *fds; /* descriptors of ours, each named once: when one is readable or broken it is time as well. They are
                        open until .go is called */
     int count;
+    bool reads;                   /* the client is to send more: when it has, it is time as well */
     apr_interval_time_t patience; /* from the suspension on */
     apr_interval_time_t farewell; /* how long it may still wait when the child stops gracefully */
     bool calm;                    /* ten times a second is often enough for all of this: what may wait by thousands */
@@ -188,11 +252,14 @@ int forge_http_executor_breaker(const forge_req_t *q); /* of ForgeExecutorURL's 
 
 /* --- runs.c --- */
 
-/* Goes on with a request: FORGE_OK when it was admitted, else why not. Returns what a handler returns. */
-typedef int (*forge_served_fn)(forge_req_t *q, forge_status_t admitted);
 /* Has the programs run that .prepare asked for, then calls `then` with FORGE_OK or why it could not. Return what it
  * returns. */
 int forge_http_runs_wait(forge_req_t *q, forge_served_fn then);
+
+/* --- calls.c --- */
+
+/* Makes the calls that .prepare asked for, then calls `then`. Return what it returns. */
+int forge_http_calls_wait(forge_req_t *q, forge_served_fn then);
 
 /* --- queue.c: the queue before password hashes (DESIGN 4) --- */
 

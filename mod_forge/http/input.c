@@ -146,6 +146,8 @@ static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
 {
     const char *data = "";
     apr_size_t len = 0;
+    if (q->route->upload) /* upload.c receives it */
+        return FORGE_OK;
     if (q->route->body) {
         media_t media = media_of(q);
         bool optional = body_optional(q);
@@ -247,7 +249,9 @@ static forge_status_t negotiate(forge_req_t *q)
     const char *accept = forge_http_header(q, "Accept");
     q->ndjson = asked_for(q, accept, FORGE_R_NDJSON, FORGE_NDJSON);
     q->table = asked_for(q, accept, FORGE_R_TABLE, FORGE_CSV);
-    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || forge_core_accepts(accept, "application/json"))
+    q->events = asked_for(q, accept, FORGE_R_EVENTS, FORGE_EVENTS);
+    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || q->events ||
+        forge_core_accepts(accept, "application/json"))
         return FORGE_OK;
     return FORGE_E_NOT_ACCEPTABLE;
 }

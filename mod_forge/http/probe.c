@@ -117,6 +117,12 @@ static answer_t ask_outbox(forge_req_t *q)
     return answer;
 }
 
+bool forge_http_llm_sick(const forge_req_t *q)
+{
+    int breaker = forge_live_breaker(q->live, forge_config_llm(q->config)->host);
+    return forge_live_breaker_state(q->live, breaker) != FORGE_BREAKER_CLOSED;
+}
+
 static answer_t ask_jobs(forge_req_t *q)
 {
     answer_t answer = {0};

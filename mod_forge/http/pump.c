@@ -104,7 +104,7 @@ static void enter(sleeper_t *s, stage_t stage, apr_interval_time_t patience)
     s->until = forge_util_monotonic() + patience;
     sleepers_t *ring = stage == WAITING && s->wait.calm ? &pump.calm : &pump.sleepers;
     APR_RING_INSERT_TAIL(ring, s, sleeper_t, link);
-    watch(s->fd, stage == WAITING ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP, &s->client);
+    watch(s->fd, stage == WAITING && !s->wait.reads ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP, &s->client);
     for (int i = 0; stage == WAITING && i < s->wait.count; i++)
         watch(s->wait.fds[i], EPOLLIN | EPOLLONESHOT, &s->own);
 }
@@ -195,8 +195,11 @@ static void take_note(const struct epoll_event *event)
         sleeper_t *s = ear->sleeper;
         if (s->stage == CLOSING && event->events & EPOLLIN)
             read_away(s);
-        s->gone |= (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-        if (s->gone) /* no more events: epoll would repeat this one until it is its turn */
+        if (s->stage == WAITING && s->wait.reads) /* an end of what it sends is read like the rest */
+            s->rang = true;
+        else
+            s->gone |= (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        if (s->gone || s->rang) /* no more events: epoll would repeat this one until it is its turn */
             epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->fd, NULL);
     }
 }

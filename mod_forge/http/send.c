@@ -33,6 +33,7 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->media = "application/problem+json";
     reply->file = NULL;
     reply->stream = NULL;
+    reply->spooled = false;
     reply->events = NULL;
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
@@ -149,6 +150,11 @@ static apr_status_t pass_body(forge_req_t *q, apr_bucket_brigade *bb, apr_size_t
         len = (apr_size_t)info.size;
         forge_http_flight_begin(q, len, false);
         apr_brigade_insert_file(bb, file, 0, info.size, r->pool);
+    } else if (reply->spooled) {
+        len = (apr_size_t)reply->length;
+        forge_http_flight_begin(q, len, false);
+        if (reply->spool)
+            apr_brigade_insert_file(bb, forge_http_spool_file(reply->spool), 0, reply->length, r->pool);
     } else if (reply->body) {
         char *data = forge_util_buf_release(reply->body, &len);
         if (data)
@@ -200,9 +206,9 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_size_t len = 0;
     if (r->status != HTTP_NO_CONTENT) {
-        ap_set_content_type(r, strchr(q->reply->media, ';')
-                                   ? q->reply->media
-                                   : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
+        bool whole = strchr(q->reply->media, ';') || q->reply->spooled || strncmp(q->reply->media, "image/", 6) == 0;
+        ap_set_content_type(r,
+                            whole ? q->reply->media : apr_pstrcat(q->pool, q->reply->media, "; charset=utf-8", NULL));
         if (!q->reply->stream && !q->reply->events && pass_body(q, bb, &len) != APR_SUCCESS)
             return HTTP_NOT_FOUND; /* the file went away meanwhile: die.c answers */
     }

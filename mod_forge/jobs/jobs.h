@@ -6,7 +6,7 @@
 #ifndef FORGE_JOBS_H
 #define FORGE_JOBS_H
 
-#include "core/core.h"
+#include "core/analysis/analysis.h"
 #include "net/net.h"
 #include "run/run.h"
 #include "store/operations/operations.h"
@@ -54,7 +54,11 @@ struct forge_job_with_t {
     forge_live_t *live;               /* where outcomes are counted */
     const char *runner;               /* the socket of forge-runner; NULL: no program is run here */
     forge_run_limits_t limits;        /* what one run may use (ForgeExecLimits) */
+    const char *ocr;                  /* ForgeOCR: languages of scanned pages, as "deu+eng"; NULL: they are not read */
+    const apr_array_header_t *git_hosts; /* of forge_git_host_t: where repositories may be fetched */
+    const char *git_authorities;         /* certificates in PEM; NULL: those of the system */
     const struct forge_mail_job_t *mail;
+    const forge_llm_t *llm; /* the language model; NULL: none */
     void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
     void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
     void *baton;                                              /* of both */
@@ -102,11 +106,37 @@ apr_interval_time_t forge_job_delay(apr_interval_time_t first, apr_interval_time
 forge_job_outcome_t forge_job_sandbox(apr_pool_t *p, forge_job_t *job, const forge_run_job_t *what,
                                       forge_run_result_t *result, forge_job_end_t *end);
 
+/* --- pdf.c: reads a file in the sandbox --- */
+
+/* Its session is the one that refers to the job. Ends for good with pdf_encrypted, pdf_broken, pdf_empty, pdf_scanned,
+ * too_complex, quota_exceeded. */
+forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+/* --- llm.c: what jobs ask the language model --- */
+
+/* Has a summary of a document written, or a review of a repository of which `text` tells: at most the first 24 000
+ * bytes of it are shown. FORGE_JOB_DONE: *digest is the text, or NULL where there is no language model, or it failed,
+ * or the month's allowance of the account is used up: a job goes on without. FORGE_JOB_STOPPED: as
+ * forge_job_progress. */
+forge_job_outcome_t forge_job_digest(apr_pool_t *p, forge_job_t *job, forge_digest_kind_t kind, const char *text,
+                                     const char **digest);
+/* Queues the making of vectors for the passages of a session, in the caller's transaction; nothing without a model for
+ * them. Call it when the passages are written. */
+forge_status_t forge_job_embed_add(forge_db_t *db, apr_pool_t *p, const forge_job_t *job, apr_int64_t session);
+/* Kind "embed", whose payload is {session_id}: vectors for the passages that have none of this model yet. */
+#define FORGE_JOB_KIND_EMBED "embed"
+forge_job_outcome_t forge_job_embed(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
 /* --- rejudge.c --- */
 
 /* Kind "rejudge", payload {exercise_id, scope: all|latest}. */
 #define FORGE_JOB_KIND_REJUDGE "rejudge"
 forge_job_outcome_t forge_job_rejudge(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+
+/* --- repository.c: the analysis of a repository --- */
+
+forge_job_outcome_t forge_job_repository(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
+/* What the end of its run means; FORGE_JOB_DONE: there is a document. */
+forge_job_outcome_t forge_job_repository_verdict(const forge_run_result_t *result, forge_job_end_t *end);
 
 /* --- mail.c: sends the mails in the outbox --- */
 

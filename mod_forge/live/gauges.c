@@ -36,6 +36,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_HASH_IN_USE] = forge_live_gate_held(live);
     figures[FORGE_G_HASH_WAITING] = forge_live_gate_waiting(live);
     figures[FORGE_G_RUN_REQUESTS] = positive(sum.run_requests);
+    figures[FORGE_G_CALL_REQUESTS] = positive(sum.call_requests);
     figures[FORGE_G_RUN_IN_USE] = (apr_int64_t)forge_live_load(&live->segment->runs_in_use);
     figures[FORGE_G_RUN_QUEUE] = (apr_int64_t)forge_live_load(&live->segment->runs_queue);
     figures[FORGE_G_STREAMS] = forge_live_streams_open(live);

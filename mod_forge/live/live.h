@@ -86,6 +86,10 @@ void forge_live_run_ended(forge_live_t *live, forge_counter_t how, apr_interval_
 /* A request of this child begins (1) or ends (-1) to wait for programs; and how many wait in all children. */
 void forge_live_run_waits(forge_live_t *live, int change);
 apr_int64_t forge_live_runs_waiting(forge_live_t *live);
+/* A request of this child begins (1) or ends (-1) to wait for a service that it asks; and how many wait in all
+ * children. */
+void forge_live_call_waits(forge_live_t *live, int change);
+apr_int64_t forge_live_calls_waiting(forge_live_t *live);
 /* What forge-runner said last. */
 void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue);
 

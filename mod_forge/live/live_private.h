@@ -119,7 +119,7 @@ typedef struct forge_live_statement_t {
 /* The share of one child in the gauges, dropped with the child. Signed numbers in unsigned words. */
 typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
-    uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests;
+    uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests, call_requests;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the

@@ -140,6 +140,18 @@ apr_int64_t forge_live_runs_waiting(forge_live_t *live)
     return (int64_t)sum.run_requests < 0 ? 0 : (apr_int64_t)sum.run_requests;
 }
 
+void forge_live_call_waits(forge_live_t *live, int change)
+{
+    forge_live_add(&forge_live_process(live)->call_requests, (uint64_t)(int64_t)change);
+}
+
+apr_int64_t forge_live_calls_waiting(forge_live_t *live)
+{
+    forge_live_process_t sum;
+    forge_live_process_sum(live, &sum);
+    return (int64_t)sum.call_requests < 0 ? 0 : (apr_int64_t)sum.call_requests;
+}
+
 void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue)
 {
     forge_live_store(&live->segment->runs_in_use, (uint64_t)in_use);

@@ -25,7 +25,9 @@ struct forge_call_t {
     struct curl_slist *headers;
     char *body, *answer;
     size_t len, cap, ceiling;
+    apr_size_t taken; /* of answer, by forge_net_call_more */
     int fd;
+    bool streams; /* rings with every piece */
     bool dropped; /* its owner does not wait any more */
     bool ended;   /* the thread has let go of it */
     forge_call_result_t result;
@@ -54,10 +56,16 @@ static void call_free(forge_call_t *call)
 
 /* --- on the client's thread --- */
 
-static size_t receive(char *data, size_t size, size_t n, void *baton)
+static void ring(forge_call_t *call)
 {
-    forge_call_t *call = baton;
-    size_t more = size * n;
+    const uint64_t one = 1;
+    if (write(call->fd, &one, sizeof(one)) < 0)
+        call->result.why = "the owner could not be told"; /* looks by itself when its time is over */
+}
+
+/* Under the lock. */
+static size_t keep(forge_call_t *call, const char *data, size_t more)
+{
     if (call->len + more > call->ceiling)
         return 0; /* too long: libcurl ends the call */
     if (call->len + more > call->cap) {
@@ -73,6 +81,20 @@ static size_t receive(char *data, size_t size, size_t n, void *baton)
     memcpy(call->answer + call->len, data, more);
     call->len += more;
     return more;
+}
+
+static size_t receive(char *data, size_t size, size_t n, void *baton)
+{
+    long status = 0;
+    forge_call_t *call = baton;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    pthread_mutex_lock(&client.lock);
+    size_t kept = keep(call, data, size * n);
+    call->result.status = (int)status;
+    if (call->streams)
+        ring(call);
+    pthread_mutex_unlock(&client.lock);
+    return kept;
 }
 
 /* Nothing of the request has left this machine: it may be made once more. */
@@ -108,15 +130,14 @@ static void unlink_call(forge_call_t *call)
 /* Under the lock. */
 static void let_go(forge_call_t *call)
 {
-    const uint64_t one = 1;
     curl_multi_remove_handle(client.multi, call->easy);
     unlink_call(call);
     client.count--;
     call->ended = true;
     if (call->dropped)
         call_free(call);
-    else if (write(call->fd, &one, sizeof(one)) < 0)
-        call->result.why = "the owner could not be told"; /* looks by itself when its time is over */
+    else
+        ring(call);
 }
 
 /* Under the lock: takes in new calls, and drops those that nobody waits for. */
@@ -186,8 +207,11 @@ static void prepare(forge_call_t *call, const forge_call_spec_t *spec)
 {
     CURL *easy = call->easy;
     call->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    call->headers = curl_slist_append(call->headers, "Accept: application/json");
+    call->headers = curl_slist_append(call->headers, spec->streams ? "Accept: text/event-stream, application/json"
+                                                                   : "Accept: application/json");
     call->headers = curl_slist_append(call->headers, "Expect:");
+    if (spec->authorization)
+        call->headers = curl_slist_append(call->headers, spec->authorization);
     curl_easy_setopt(easy, CURLOPT_URL, spec->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -208,6 +232,7 @@ static forge_call_t *make(const forge_call_spec_t *spec)
     if (!call)
         return NULL;
     call->ceiling = spec->ceiling;
+    call->streams = spec->streams;
     call->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     call->body = malloc(spec->len + 1);
     call->easy = curl_easy_init();
@@ -246,6 +271,20 @@ bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result)
     *result = call->result;
     pthread_mutex_unlock(&client.lock);
     return ended;
+}
+
+int forge_net_call_more(forge_call_t *call, forge_buf_t *b)
+{
+    uint64_t rung;
+    pthread_mutex_lock(&client.lock);
+    if (call->len > call->taken)
+        forge_util_buf_add(b, call->answer + call->taken, call->len - call->taken);
+    call->taken = call->len;
+    int status = call->result.status;
+    if (!call->ended && read(call->fd, &rung, sizeof(rung)) < 0)
+        rung = 0; /* it had not rung */
+    pthread_mutex_unlock(&client.lock);
+    return status;
 }
 
 void forge_net_call_drop(forge_call_t *call)

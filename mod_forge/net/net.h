@@ -16,6 +16,8 @@ typedef struct forge_call_spec_t {
     apr_size_t len;
     apr_interval_time_t connect, total; /* how long these may take */
     apr_size_t ceiling;                 /* bytes of the answer; a longer one is broken */
+    const char *authorization;          /* the whole header; NULL: none */
+    bool streams;                       /* the answer comes in pieces, and each of them rings */
 } forge_call_spec_t;
 typedef enum forge_call_outcome_t {
     FORGE_CALL_BROKEN,   /* no whole answer came */
@@ -35,8 +37,59 @@ forge_call_t *forge_net_call(const forge_call_spec_t *spec);
 int forge_net_call_fd(const forge_call_t *call); /* can be read when it has ended */
 /* Whether it has ended; then with its result. */
 bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result);
+/* What has come of the answer since the last time; the descriptor does not ring any more until more comes. Returns the
+ * status of the answer, 0 before it has one. */
+int forge_net_call_more(forge_call_t *call, forge_buf_t *b);
 void forge_net_call_drop(forge_call_t *call); /* frees it, also when it has not ended */
 void forge_net_calls_end(void);               /* before the process ends: all calls break off */
+
+/* --- llm.c: a language model behind an OpenAI-compatible interface --- */
+
+typedef struct forge_llm_t {
+    const char *url;     /* "https://llm.example.org/v1" */
+    const char *host;    /* "llm.example.org", with the port where one is said: what its breaker is called */
+    const char *model;   /* of answers */
+    const char *key;     /* NULL: none. As written until the configuration is complete */
+    const char *vectors; /* model of embeddings; NULL: none */
+    int dimensions;      /* of embeddings; 0: the model's own */
+    int answer;          /* tokens of an answer at most */
+    apr_interval_time_t patience;
+    apr_int64_t month_tokens;   /* of an account in a month; 0: no limit */
+    double month_cost;          /* the same in the currency of the prices; 0: no limit */
+    double price_in, price_out; /* of a million tokens */
+} forge_llm_t;
+#define FORGE_LLM_FORM \
+    "off, or base-url model file:/path|env:NAME|key|none [embeddings=MODEL] [dimensions=1..4096] [answer=16..8192] " \
+    "[timeout=1s..10m] [tokens=N] [prices=IN/OUT] [cost=N]"
+/* Reads the arguments of ForgeLLM. A key must not travel unencrypted, unless to this machine. "off" gives no url. NULL
+ * and *why in lower case if the form is wrong. */
+const forge_llm_t *forge_net_llm_parse(apr_pool_t *p, int n, const char *const *words, const char **why);
+
+/* A call that asks for an answer to two messages; with `streams` it comes in pieces. */
+forge_call_spec_t forge_net_llm_chat(apr_pool_t *p, const forge_llm_t *llm, const char *system, const char *user,
+                                     bool streams);
+/* A call that asks for the embeddings of n texts. */
+forge_call_spec_t forge_net_llm_embed(apr_pool_t *p, const forge_llm_t *llm, const char *const *texts, int n);
+
+typedef struct forge_llm_said_t {
+    const char *text;
+    apr_int64_t tokens_in, tokens_out; /* 0 when it does not say */
+} forge_llm_said_t;
+/* The answer, of a call that came in one piece. NULL or why it is none: never with a word of the answer, which may
+ * repeat the key. */
+const char *forge_net_llm_said(apr_pool_t *p, const forge_call_result_t *result, forge_llm_said_t *said);
+/* The vectors of n texts, each of length *count, one after the other. NULL and *why. */
+double *forge_net_llm_vectors(apr_pool_t *p, const forge_call_result_t *result, int n, int *count, const char **why);
+/* An answer that comes in pieces: what has been said so far is in `text`. */
+typedef struct forge_llm_stream_t {
+    apr_pool_t *pool;
+    forge_buf_t *line, *text;
+    apr_int64_t tokens_in, tokens_out;
+    bool ended;  /* it has said that this was all */
+    bool broken; /* it is no such stream */
+} forge_llm_stream_t;
+forge_llm_stream_t *forge_net_llm_stream(apr_pool_t *p);
+void forge_net_llm_stream_feed(forge_llm_stream_t *stream, const char *data, apr_size_t len);
 
 /* --- mail: where it is sent, and how --- */
 

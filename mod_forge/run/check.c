@@ -35,6 +35,7 @@ bool forge_run_check(apr_pool_t *p, const char *program, const char **says)
 {
     int code = 1;
     bool tried = false;
+    const char *lacking = ""; /* languages and tools */
     char *state = NULL, *report = report_of(p, program, &code);
     *says = report ? "forge-runner ended without a report" : "forge-runner cannot be executed";
     for (char *line = report ? apr_strtok(report, "\n", &state) : NULL; line; line = apr_strtok(NULL, "\n", &state)) {
@@ -44,10 +45,11 @@ bool forge_run_check(apr_pool_t *p, const char *program, const char **says)
             *says = apr_psprintf(p, "%s: %s", layer, detail ? detail : "missing");
             return false;
         }
-        if (detail) {
-            *says = detail;
-            tried = true;
-        }
+        if (detail && strcmp(mark, "lacking") == 0)
+            lacking = apr_pstrcat(p, lacking, *lacking ? ", " : "", layer, NULL);
+        tried |= detail != NULL;
     }
+    if (tried && code == 0)
+        *says = lacking;
     return tried && code == 0;
 }

@@ -37,6 +37,40 @@ bool forge_run_language_known(const char *name)
     return false;
 }
 
+bool forge_run_tool_job(const char *tool, forge_run_bytes_t file, int64_t account, forge_run_job_t *job)
+{
+    static const struct {
+        const char *name;
+        forge_run_limits_t most;
+    } tools[] = {
+#define FORGE_RUN_TOOL(name, command, most, ...) {#name, most},
+#include "tools.def"
+#undef FORGE_RUN_TOOL
+    };
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+        if (strcmp(tools[i].name, tool) == 0) {
+            *job = (forge_run_job_t){.language = {tools[i].name, strlen(tools[i].name)},
+                                     .input = file,
+                                     .account = account,
+                                     .limits = tools[i].most};
+            return true;
+        }
+    return false;
+}
+
+bool forge_run_tool_there(const forge_run_state_t *state, const char *tool)
+{
+    const size_t len = strlen(tool);
+    const char *at = state->tools.data, *end = at + state->tools.len;
+    while (at && (at = memmem(at, (size_t)(end - at), tool, len))) {
+        const bool begins = at == state->tools.data || at[-1] == ' ';
+        at += len;
+        if (begins && (at == end || *at == ' '))
+            return true;
+    }
+    return false;
+}
+
 forge_run_bytes_t forge_run_args(apr_pool_t *p, int n, const char *const *args)
 {
     forge_run_bytes_t all = {NULL, 0};

@@ -32,6 +32,7 @@ static const member_t job_members[] = {
     BYTES(forge_run_job_t, input, FORGE_RUN_STDIN_MAX),
     BYTES(forge_run_job_t, args, FORGE_RUN_ARGS_MAX),
     INT(forge_run_job_t, account, 0, INT64_MAX),
+    INT(forge_run_job_t, own_host, 0, 1),
     LIMIT(wall_ms),
     LIMIT(cpu_ms),
     LIMIT(memory_kb),
@@ -67,6 +68,7 @@ static const member_t state_members[] = {
     INT(forge_run_state_t, memory_max_kb, 0, INT64_MAX),
     INT(forge_run_state_t, done, 0, INT64_MAX),
     INT(forge_run_state_t, refused, 0, INT64_MAX),
+    BYTES(forge_run_state_t, tools, FORGE_RUN_WHY_MAX),
 };
 
 #define KIND(members, type) \

@@ -51,6 +51,17 @@ typedef struct forge_run_limits_t {
         FORGE_RUN_WALL_MS, FORGE_RUN_CPU_MS, FORGE_RUN_MEMORY_KB, FORGE_RUN_PROCESSES, FORGE_RUN_OUTPUT_BYTES, \
             FORGE_RUN_FILE_BYTES \
     }
+/* The most for a program that reads a document (tools.def): a page that needs more is too complex. Address space is all
+ * that it gets, with what the program itself takes. */
+#define FORGE_RUN_DOCUMENT \
+    { \
+        30000, 10000, 512 << 10, 8, FORGE_RUN_OUTPUT_MAX, 1 << 20 \
+    }
+/* The most for a clone of a repository and the look at it. The bytes of all files are those of the transfer too. */
+#define FORGE_RUN_CLONE \
+    { \
+        120000, 60000, 512 << 10, 32, FORGE_RUN_OUTPUT_MAX, 256 << 20 \
+    }
 /* The most that each of them may be: a job that asks for more is a bad frame. */
 #define FORGE_RUN_LIMIT_MAX_wall_ms      600000
 #define FORGE_RUN_LIMIT_MAX_cpu_ms       600000
@@ -60,11 +71,12 @@ typedef struct forge_run_limits_t {
 #define FORGE_RUN_LIMIT_MAX_file_bytes   (1 << 30)
 
 typedef struct forge_run_job_t {
-    forge_run_bytes_t language; /* a name of profiles.def */
+    forge_run_bytes_t language; /* a name of profiles.def or tools.def */
     forge_run_bytes_t code;
     forge_run_bytes_t input; /* the standard input */
     forge_run_bytes_t args;  /* each ended by a NUL: forge_run_args */
     int64_t account;         /* who has it run: places are shared out between accounts */
+    int64_t own_host;        /* 1: the host that a tool reaches may have an address that is not public */
     forge_run_limits_t limits;
 } forge_run_job_t;
 
@@ -109,6 +121,7 @@ typedef struct forge_run_state_t {
     int64_t memory_kb, memory_max_kb; /* promised to the runs of now, and at most */
     int64_t done;                     /* runs since its start */
     int64_t refused;                  /* jobs that were told queue_full or share_used_up */
+    forge_run_bytes_t tools;          /* the names of tools.def that can be run, a blank between two */
 } forge_run_state_t;
 
 typedef enum forge_run_kind_t {

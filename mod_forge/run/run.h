@@ -24,8 +24,15 @@ typedef enum forge_run_progress_t {
     FORGE_RUN_GONE       /* forge-runner ended without a result (it was killed or broke): sandbox_error */
 } forge_run_progress_t;
 
-/* Whether profiles.def has that language; forge-runner may still lack its interpreter. */
+/* Whether profiles.def has that language; forge-runner may still lack its interpreter. A tool is none. */
 bool forge_run_language_known(const char *name);
+
+/* Fills in a job that has a program of tools.def read a file, with its limits, for an account; arguments and lower
+ * limits may be set afterwards. No code goes with it. False: tools.def has no such name. */
+bool forge_run_tool_job(const char *tool, forge_run_bytes_t file, int64_t account, forge_run_job_t *job);
+
+/* Whether a state names that tool as one that can be run. */
+bool forge_run_tool_there(const forge_run_state_t *state, const char *tool);
 
 /* Arguments of a program in the form of forge_run_job_t. */
 forge_run_bytes_t forge_run_args(apr_pool_t *p, int n, const char *const *args);
@@ -63,7 +70,8 @@ void forge_run_limits_clamp(const struct forge_json_t *own, forge_run_limits_t *
 /* --- check.c --- */
 
 /* Starts `program` (forge-runner) to try its sandbox, and waits for it. False with the first layer that is missing in
- * *says; true with a line about the last one. As root it tries as the user that it would run as. */
+ * *says; true with the languages and tools that do not work, a comma between two. As root it tries as the user that it
+ * would run as. */
 bool forge_run_check(apr_pool_t *p, const char *program, const char **says);
 
 #endif

@@ -3,7 +3,9 @@
  * anything is missing, nothing is run; code never runs with one layer less.
  */
 #include "runner.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -40,8 +42,6 @@ static const char hostile[] = "import os, socket, sys\n"
                               "held('descriptors', lambda: [os.fstat(n) for n in range(3, 64)])\n"
                               "print(os.getuid(), os.getpid(), len(os.environ))\n";
 static const char hostile_says[] = "65534 2 6\n";
-
-static const char control_says[] = "forge\n";
 
 typedef struct check_t {
     forge_runner_t *runner;
@@ -105,39 +105,101 @@ static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job
            forge_run_frame_read(FORGE_RUN_RESULT, frame + FORGE_RUN_HEAD, len, result);
 }
 
-/* Whether a program says just that; else `detail` says what happened instead. */
-static bool says(check_t *c, const char *language, const char *code, const char *wanted, char detail[200])
+static void describe(const forge_run_result_t *r, char detail[200])
 {
-    char frame[ANSWER_MAX];
-    forge_run_result_t r;
-    const forge_run_job_t job = {.language = {language, strlen(language)},
-                                 .code = {code, strlen(code)},
-                                 .limits = {5000, 4000, FORGE_RUN_MEMORY_KB, 64, 2048, FORGE_RUN_FILE_BYTES}};
-    snprintf(detail, 200, "%s", "no answer of the launcher");
-    if (!try_program(c->runner, &job, frame, &r))
-        return false;
-    snprintf(detail, 200, "%s, says \"%.*s\", %.*s", forge_run_status_name(r.status), (int)r.output.len, r.output.data,
-             (int)r.why.len, r.why.data);
+    snprintf(detail, 200, "%s, says \"%.*s\", %.*s%.*s", forge_run_status_name(r->status), (int)r->output.len,
+             r->output.data, (int)r->why.len, r->why.data, r->status == FORGE_RUN_OK ? 0 : (int)r->errors.len,
+             r->errors.data);
     for (char *letter = detail; *letter; letter++)
         if (*letter < ' ') /* a line each */
             *letter = ' ';
-    return r.status == FORGE_RUN_OK && r.output.len == strlen(wanted) &&
-           memcmp(r.output.data, wanted, r.output.len) == 0;
 }
 
-/* A language that does not work is missing, and no reason to run nothing. */
-static void other_languages(check_t *c)
+/* Whether a program says what it should; else `detail` says what happened instead. */
+static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_runner_trial_t *trial, char detail[200])
+{
+    char frame[ANSWER_MAX];
+    forge_run_result_t r;
+    const size_t wanted = strlen(trial->says);
+    const int64_t memory_kb = profile->tool ? profile->most.memory_kb : FORGE_RUN_MEMORY_KB;
+    const forge_run_job_t job = {.language = {profile->name, strlen(profile->name)},
+                                 .code = trial->code,
+                                 .args = trial->args,
+                                 .input = trial->input,
+                                 .limits = {5000, 4000, memory_kb, 64, 4096, FORGE_RUN_FILE_BYTES}};
+    snprintf(detail, 200, "%s", "no answer of the launcher");
+    if (!try_program(c->runner, &job, frame, &r))
+        return false;
+    describe(&r, detail);
+    return r.status == FORGE_RUN_OK && (trial->start ? r.output.len >= wanted : r.output.len == wanted) &&
+           memcmp(r.output.data, trial->says, wanted) == 0;
+}
+
+/* Someone who listens on this machine, and where; -1: nobody can. */
+static int listen_here(char port[8])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 8) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        close(fd);
+        return -1;
+    }
+    snprintf(port, 8, "%u", ntohs(at.sin_port));
+    return fd;
+}
+
+/* A process that takes one connection, ends it, and ends well. */
+static pid_t take_one(int listening)
+{
+    pid_t pid = fork();
+    if (!pid)
+        _exit(close(accept(listening, NULL, NULL)) == 0 ? 0 : 1);
+    return pid;
+}
+
+/* Whether a program that may reach one host reaches it: here that is a process of ours. */
+static bool reaches(check_t *c, const forge_runner_profile_t *profile, char detail[200])
+{
+    char frame[ANSWER_MAX], args[64], port[8];
+    forge_run_result_t r = {.status = FORGE_RUN_SANDBOX_ERROR};
+    int listening = listen_here(port);
+    int len = snprintf(args, sizeof(args), "127.0.0.1%c%s%cself/test%c1%c", 0, port, 0, 0, 0) + 1;
+    const forge_run_job_t job = {.language = {profile->name, strlen(profile->name)},
+                                 .args = {args, (size_t)len},
+                                 .own_host = 1,
+                                 .limits = {5000, 4000, profile->most.memory_kb, 32, 4096, FORGE_RUN_FILE_BYTES}};
+    int status = -1;
+    pid_t taker = listening >= 0 ? take_one(listening) : -1;
+    snprintf(detail, 200, "%s", "no answer of the launcher");
+    if (taker > 0 && try_program(c->runner, &job, frame, &r))
+        describe(&r, detail);
+    close(listening);
+    if (taker > 0) {
+        kill(taker, SIGKILL);
+        waitpid(taker, &status, 0);
+    }
+    return taker > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* A language or a tool that does not work is missing, and no reason to run nothing. */
+static void other_profiles(check_t *c)
 {
     char detail[200];
     forge_runner_profile_t *profile;
     for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++) {
-        if (profile->missing || strcmp(profile->name, "python") == 0)
+        if ((profile->missing && !profile->tool) || strcmp(profile->name, "python") == 0)
             continue;
-        bool good = says(c, profile->name, profile->control, control_says, detail);
-        if (!good)
-            profile->missing = "its control program does not work";
+        snprintf(detail, sizeof(detail), "%s", profile->missing ? profile->missing : "");
+        bool good =
+            !profile->missing && (profile->fences & FORGE_RUN_REACHES ? reaches(c, profile, detail)
+                                                                      : says(c, profile, &profile->trial, detail));
+        if (!good && !profile->missing)
+            profile->missing = "it does not do what the self-test asks";
         if (c->out)
-            fprintf(c->out, "%s\tlanguage %s\t%s\n", good ? "ok" : "lacking", profile->name, detail);
+            fprintf(c->out, "%s\t%s %s\t%s\n", good ? "ok" : "lacking", profile->tool ? "tool" : "language",
+                    profile->name, detail);
     }
 }
 
@@ -145,22 +207,24 @@ static void other_languages(check_t *c)
  * refuses them all the same. */
 static bool control(check_t *c, char detail[200])
 {
-    const char *code = forge_runner_profile((forge_run_bytes_t){"python", 6})->control;
-    if (says(c, "python", code, control_says, detail))
+    const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
+    if (says(c, python, &python->trial, detail))
         return true;
     if (!strstr(detail, "max_user_namespaces"))
         return false;
     c->runner->nested_userns = true;
     forge_runner_views(c->runner);
-    return says(c, "python", code, control_says, detail);
+    return says(c, python, &python->trial, detail);
 }
 
 static bool programs(check_t *c)
 {
     char detail[200];
+    const forge_runner_trial_t trial = {.code = {hostile, sizeof(hostile) - 1}, .says = hostile_says};
+    const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
     if (!tell(c, control(c, detail), "control program", detail))
         return false;
-    return tell(c, says(c, "python", hostile, hostile_says, detail), "hostile program", detail);
+    return tell(c, says(c, python, &trial, detail), "hostile program", detail);
 }
 
 static bool layers(check_t *c)
@@ -180,6 +244,6 @@ bool forge_runner_check(forge_runner_t *runner, FILE *out)
     *runner->why = '\0';
     forge_runner_views(runner);
     if (layers(&c) && programs(&c))
-        other_languages(&c);
+        other_profiles(&c);
     return !*runner->why;
 }

@@ -102,6 +102,9 @@ static const rule_t threads_only[] = {
     {"tgkill", 0, 0, PROGRAM_PID},
 };
 static const rule_t forks[] = {{"clone", 0, CLONE_NEW_ANY, 0}};
+/* In an empty network namespace, where one port answers. */
+static const rule_t network[] = {{"socket", 0, 0, AF_INET}};
+static const char *const allowed_to_reach[] = {"connect", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg"};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -134,24 +137,26 @@ static bool add_rules(scmp_filter_ctx all, const rule_t *rules, size_t n)
     return true;
 }
 
-static bool fill(scmp_filter_ctx all, bool may_fork)
+static bool fill(scmp_filter_ctx all, bool may_fork, bool may_reach)
 {
     return seccomp_attr_set(all, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
            add_names(all, SCMP_ACT_ALLOW, allowed, COUNT(allowed)) &&
            add_names(all, SCMP_ACT_ERRNO(ENOSYS), missing, COUNT(missing)) && add_rules(all, narrow, COUNT(narrow)) &&
            (may_fork ? add_names(all, SCMP_ACT_ALLOW, allowed_to_fork, COUNT(allowed_to_fork)) &&
                            add_rules(all, forks, COUNT(forks))
-                     : add_rules(all, threads_only, COUNT(threads_only)));
+                     : add_rules(all, threads_only, COUNT(threads_only))) &&
+           (!may_reach || (add_names(all, SCMP_ACT_ALLOW, allowed_to_reach, COUNT(allowed_to_reach)) &&
+                           add_rules(all, network, COUNT(network))));
 }
 
 /* The filter as the kernel takes it, on the heap for ever; NULL when libseccomp cannot make it. */
-static char *compile(bool may_fork, size_t *len)
+static char *compile(bool may_fork, bool may_reach, size_t *len)
 {
     scmp_filter_ctx all = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int fd = memfd_create("filter", MFD_CLOEXEC);
     off_t size = -1;
     char *bytes = NULL;
-    if (all && fd >= 0 && fill(all, may_fork) && seccomp_export_bpf(all, fd) == 0)
+    if (all && fd >= 0 && fill(all, may_fork, may_reach) && seccomp_export_bpf(all, fd) == 0)
         size = lseek(fd, 0, SEEK_END);
     if (size > 0 && (bytes = malloc((size_t)size)) && pread(fd, bytes, (size_t)size, 0) == (ssize_t)size)
         *len = (size_t)size;
@@ -162,8 +167,8 @@ static char *compile(bool may_fork, size_t *len)
 
 bool forge_runner_filters(forge_runner_t *runner)
 {
-    for (int i = 0; i < 2; i++)
-        if (!(runner->filters[i].bytes = compile(i, &runner->filters[i].len)))
+    for (int i = 0; i < 3; i++)
+        if (!(runner->filters[i].bytes = compile(i > 0, i > 1, &runner->filters[i].len)))
             return false;
     return true;
 }

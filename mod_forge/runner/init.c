@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@
 #define STACK_BYTES  (8 << 20)
 #define FILES_COUNT  64
 #define SIGNALS_MAX  64
+#define CHUNK_BYTES  65536
 
 static char filter[INIT_FILTER_MAX];
 static struct sock_fprog program;
@@ -73,6 +75,29 @@ static void read_filter(void)
     program.filter = (struct sock_filter *)(void *)filter;
 }
 
+/* Puts the program in its place, which can be written through this descriptor alone. */
+static void read_code(void)
+{
+    static char chunk[CHUNK_BYTES];
+    for (uint64_t left = go.code; left;) {
+        const size_t some = left < sizeof(chunk) ? (size_t)left : sizeof(chunk);
+        if (read_all(INIT_CONTROL, chunk, some) != some)
+            _exit(0);
+        if (write(INIT_CODE, chunk, some) != (ssize_t)some)
+            fail(INIT_AT_CODE);
+        left -= some;
+    }
+    close(INIT_CODE);
+}
+
+static void pin(void)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)go.cpu, &one);
+    sched_setaffinity(0, sizeof(one), &one); /* a place on a processor that is gone is a place all the same */
+}
+
 /* An end of the control pipe without a whole word is no word: then nothing starts. */
 static void read_go(void)
 {
@@ -82,6 +107,9 @@ static void read_go(void)
         _exit(0);
     for (char *word = words; word < words + go.words && n < WORDS_COUNT; word += strlen(word) + 1)
         argv[n++] = word;
+    read_code();
+    if (go.cpu >= 0)
+        pin();
 }
 
 static void limit(int resource, uint64_t soft, uint64_t hard)
@@ -182,7 +210,9 @@ static void supervise(pid_t pid)
 int main(void)
 {
     prctl(PR_SET_DUMPABLE, 0);
+    const init_report_t ready = {.what = INIT_READY};
     read_filter();
+    report(&ready);
     read_go();
     pid_t pid = fork();
     if (pid < 0)

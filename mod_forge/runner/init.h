@@ -8,12 +8,11 @@
 
 /* Descriptors of forge-init beside 0, 1 and 2, which become the program's. */
 enum {
-    INIT_CONTROL = 3, /* read: one init_go_t and the words; then its end means: kill everything */
+    INIT_CONTROL = 3, /* read: one init_go_t, the words and the program; then its end means: kill everything */
     INIT_STATUS = 4,  /* write: init_report_t */
     INIT_OPTIONS = 5, /* bubblewrap's options; it closes it */
-    INIT_CODE = 6,    /* the program's text; it closes it */
+    INIT_CODE = 6,    /* write: the file in which the program is put; opened inside, it is no end of the launcher's */
     INIT_FILTER = 7,  /* read: the seccomp filter */
-    INIT_SELF = 8,    /* forge-init itself; bubblewrap reads and closes it */
     INIT_FDS
 };
 
@@ -28,15 +27,18 @@ typedef struct init_go_t {
     uint64_t processes;
     uint64_t file_bytes;
     uint64_t words; /* bytes of the words that follow, each ended by a NUL */
+    uint64_t code;  /* bytes of the program, which follows the words */
+    int64_t cpu;    /* the processor to run on; -1: any */
 } init_go_t;
 
 enum {
-    INIT_STARTED = 1,
+    INIT_READY = 1, /* everything is built; it waits for the word to start */
+    INIT_STARTED,
     INIT_FAILED, /* status is the errno, stage says at what */
     INIT_ENDED   /* status is that of waitpid; nothing is left inside but forge-init */
 };
 
-enum { INIT_AT_FILTER = 1, INIT_AT_FORK, INIT_AT_LIMITS, INIT_AT_EXEC };
+enum { INIT_AT_FILTER = 1, INIT_AT_FORK, INIT_AT_LIMITS, INIT_AT_EXEC, INIT_AT_CODE };
 
 typedef struct init_report_t {
     uint32_t what, stage;

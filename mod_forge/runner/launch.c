@@ -29,7 +29,10 @@
 #define LOOK_MS   20                     /* between two looks at a tree */
 #define CANCELLED FORGE_RUN_STATUS_COUNT /* nobody is there to be answered */
 
-enum { IN, OUT, ERR, STATUS, CLIENT, GONE, WATCHED };
+#define FOLDER_FILES 1024
+#define CLONE_FILES  24576 /* of a repository */
+
+enum { IN, OUT, ERR, CONTROL, STATUS, CLIENT, BROKER, GONE, WATCHED };
 
 /* What came on one output. */
 typedef struct stream_t {
@@ -47,9 +50,12 @@ typedef struct launch_t {
     int pidfd;
     pid_t pid;
     size_t fed; /* bytes of the standard input */
+    forge_runner_bytes_t word;
+    size_t said; /* bytes of the word */
     stream_t output, errors;
     forge_runner_end_t end;
     init_report_t report;
+    forge_runner_broker_t broker;
     int64_t deadline, tree_kb;
     const char *why;
 } launch_t;
@@ -90,38 +96,42 @@ static int make_file(const char *bytes, size_t len)
 
 static bool make_ends(launch_t *l)
 {
-    const forge_runner_bytes_t *filter = &l->runner->filters[l->profile->fences & FORGE_RUN_FORKS ? 1 : 0];
+    const unsigned fences = l->profile->fences;
+    const forge_runner_bytes_t *filter = &l->runner->filters[fences & FORGE_RUN_REACHES ? 2
+                                                             : fences & FORGE_RUN_FORKS ? 1
+                                                                                        : 0];
     return make_pipe(&l->inside[0], &l->in, &l->in) && make_pipe(&l->out, &l->inside[1], &l->out) &&
            make_pipe(&l->err, &l->inside[2], &l->err) &&
            make_pipe(&l->inside[INIT_CONTROL], &l->control, &l->control) &&
            make_pipe(&l->status, &l->inside[INIT_STATUS], &l->status) &&
            (l->inside[INIT_OPTIONS] = make_file(l->profile->options.bytes, l->profile->options.len)) >= 0 &&
-           (l->inside[INIT_CODE] = make_file(l->job->code.data, l->job->code.len)) >= 0 &&
-           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0 &&
-           (l->inside[INIT_SELF] = make_file(l->runner->init.bytes, l->runner->init.len)) >= 0;
+           (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0;
 }
 
-/* The word to start is written before anybody reads it: it fits into the pipe. */
+/* The word to start: limits, command, program. It is written as the pipe takes it. */
 static bool send_go(launch_t *l)
 {
     const forge_run_limits_t *limits = &l->job->limits;
     const uint64_t bytes = (uint64_t)(limits->memory_kb + l->profile->base_kb) * 1024;
     const bool maps = l->profile->fences & FORGE_RUN_MAPS;
-    const init_go_t go = {.address_bytes = maps ? 0 : bytes,
-                          .data_bytes = maps ? bytes : 0,
-                          .cpu_ms = (uint64_t)limits->cpu_ms,
-                          .processes = (uint64_t)limits->processes,
-                          .file_bytes = (uint64_t)limits->file_bytes,
-                          .words = l->profile->words.len + l->job->args.len};
-    char word[sizeof(go) + INIT_WORDS_MAX];
-    size_t size = sizeof(go) + go.words;
-    if (size > sizeof(word))
+    const forge_run_bytes_t code =
+        l->profile->carries ? (forge_run_bytes_t){l->profile->carried.bytes, l->profile->carried.len} : l->job->code;
+    init_go_t go = {.address_bytes = maps ? 0 : bytes,
+                    .data_bytes = maps ? bytes : 0,
+                    .cpu_ms = (uint64_t)limits->cpu_ms,
+                    .processes = (uint64_t)limits->processes,
+                    .file_bytes = (uint64_t)limits->file_bytes,
+                    .code = code.len,
+                    .cpu = l->cpu};
+    char *word = l->word.bytes = malloc(sizeof(go) + INIT_WORDS_MAX + code.len);
+    go.words = word ? forge_runner_words(l->profile, l->job->args, word + sizeof(go)) : 0;
+    if (!go.words)
         return false;
+    l->word.len = sizeof(go) + go.words + code.len;
     memcpy(word, &go, sizeof(go));
-    memcpy(word + sizeof(go), l->profile->words.bytes, l->profile->words.len);
-    if (l->job->args.len)
-        memcpy(word + sizeof(go) + l->profile->words.len, l->job->args.data, l->job->args.len);
-    return write(l->control, word, size) == (ssize_t)size;
+    if (code.len)
+        memcpy(word + sizeof(go) + go.words, code.data, code.len);
+    return true;
 }
 
 /* Ends the run for `status`: forge-init kills everything and still reports. */
@@ -134,15 +144,47 @@ static void end_run(launch_t *l, int status)
     l->deadline = forge_runner_now_ms() + REPORT_MS;
 }
 
+/* Who reaches a host starts when the way there is open. */
+static bool open_way(launch_t *l)
+{
+    const forge_run_job_t *job = l->job;
+    const forge_runner_way_t way = {.host = forge_runner_argument(job->args, 1),
+                                    .port = forge_runner_argument(job->args, 2),
+                                    .own = job->own_host,
+                                    .bytes_max = job->limits.file_bytes};
+    return way.host && way.port && forge_runner_broker_start(&way, &l->broker);
+}
+
+/* What the broker says: the way is open, or there is none. */
+static void hear_broker(launch_t *l)
+{
+    static char why[FORGE_RUNNER_BROKER_WORD];
+    switch (forge_runner_broker_hear(&l->broker, why)) {
+    case FORGE_RUNNER_BROKER_READY:
+        if (!send_go(l))
+            end_run(l, FORGE_RUN_SANDBOX_ERROR);
+        return;
+    case FORGE_RUNNER_BROKER_FULL:
+        l->output.over = true;
+        end_run(l, FORGE_RUN_OUTPUT_LIMIT);
+        return;
+    default:
+        l->why = why;
+        end_run(l, FORGE_RUN_UNAVAILABLE);
+    }
+}
+
 static bool start(launch_t *l)
 {
     static char why[128];
     forge_runner_nest_t nest = {.runner = l->runner,
                                 .file_bytes = l->job->limits.file_bytes,
+                                .files = l->profile->fences & FORGE_RUN_REACHES ? CLONE_FILES : FOLDER_FILES,
                                 .cpu = l->cpu,
-                                .execs = l->profile->fences & FORGE_RUN_EXECS};
+                                .execs = l->profile->fences & FORGE_RUN_EXECS,
+                                .carries = l->profile->carries};
     l->why = "no pipes";
-    if (!make_ends(l) || !send_go(l))
+    if ((l->profile->fences & FORGE_RUN_REACHES && !open_way(l)) || !make_ends(l))
         return false;
     memcpy(nest.fds, l->inside, sizeof(nest.fds));
     l->pid = forge_runner_nest(&nest, &l->pidfd);
@@ -156,18 +198,25 @@ static bool start(launch_t *l)
 
 /* --- bytes --- */
 
+/* Writes on as far as the pipe takes it. True: all is written, or nobody reads. */
+static bool write_on(int fd, const char *bytes, size_t len, size_t *done)
+{
+    while (*done < len) {
+        ssize_t n = write(fd, bytes + *done, len - *done);
+        if (n > 0)
+            *done += (size_t)n;
+        else if (n < 0 && errno == EAGAIN)
+            return false;
+        else if (n == 0 || errno != EINTR)
+            return true;
+    }
+    return true;
+}
+
 static void feed(launch_t *l)
 {
-    while (l->fed < l->job->input.len) {
-        ssize_t n = write(l->in, l->job->input.data + l->fed, l->job->input.len - l->fed);
-        if (n > 0)
-            l->fed += (size_t)n;
-        else if (n < 0 && errno == EAGAIN)
-            return;
-        else if (n == 0 || errno != EINTR)
-            break;
-    }
-    shut(&l->in);
+    if (write_on(l->in, l->job->input.data, l->job->input.len, &l->fed))
+        shut(&l->in);
 }
 
 static bool keep(stream_t *s, const char *bytes, size_t n)
@@ -208,7 +257,10 @@ static void hear(launch_t *l)
     init_report_t said;
     ssize_t n;
     while ((n = read(l->status, &said, sizeof(said))) == sizeof(said)) {
-        if (said.what == INIT_STARTED) {
+        if (said.what == INIT_READY) {
+            if (l->broker.pid > 0)
+                forge_runner_broker_enter(&l->broker, l->pid);
+        } else if (said.what == INIT_STARTED) {
             l->end.started = true;
             if (l->end.killed < 0)
                 l->deadline = forge_runner_now_ms() + l->job->limits.wall_ms;
@@ -234,7 +286,10 @@ static bool out_of_time(launch_t *l)
 {
     if (l->end.killed < 0 && l->end.started)
         end_run(l, FORGE_RUN_TIMEOUT);
-    else if (l->end.killed < 0) {
+    else if (l->end.killed < 0 && l->broker.pid > 0) {
+        l->why = "the host's name was not resolved in time";
+        end_run(l, FORGE_RUN_UNAVAILABLE);
+    } else if (l->end.killed < 0) {
         l->why = "the sandbox was not built in time";
         end_run(l, FORGE_RUN_SANDBOX_ERROR);
     } else {
@@ -269,10 +324,14 @@ static void take_events(launch_t *l, const struct pollfd on[WATCHED])
 {
     if (on[IN].revents)
         feed(l);
+    if (on[CONTROL].revents && write_on(l->control, l->word.bytes, l->word.len, &l->said))
+        l->said = l->word.len;
     drain(l, &l->out, &l->output);
     drain(l, &l->err, &l->errors);
     if (on[STATUS].revents)
         hear(l);
+    if (on[BROKER].revents)
+        hear_broker(l);
     if (on[CLIENT].revents & (POLLRDHUP | POLLHUP | POLLERR))
         end_run(l, CANCELLED);
 }
@@ -285,8 +344,10 @@ static void attend(launch_t *l)
             [IN] = {l->in, POLLOUT, 0},
             [OUT] = {l->out, POLLIN, 0},
             [ERR] = {l->err, POLLIN, 0},
+            [CONTROL] = {l->said < l->word.len ? l->control : -1, POLLOUT, 0},
             [STATUS] = {l->status, POLLIN, 0},
             [CLIENT] = {l->end.killed == CANCELLED ? -1 : l->client, POLLRDHUP, 0},
+            [BROKER] = {l->broker.channel, POLLIN, 0},
             [GONE] = {l->pidfd, POLLIN, 0},
         };
         int n = poll(on, WATCHED, nap_ms(l));
@@ -318,10 +379,10 @@ static void put(launch_t *l, const char *frame, size_t size)
 /* The reason goes to the log; what the sandbox said on standard error was not the program's. */
 static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_WHY_MAX])
 {
-    static const char *const stages[] = {"", "the filter", "fork", "the limits", "the program"};
+    static const char *const stages[] = {"", "the filter", "fork", "the limits", "the program", "the program's file"};
     const init_report_t *r = &l->report;
     if (l->end.ended && r->what == INIT_FAILED)
-        snprintf(why, FORGE_RUN_WHY_MAX, "forge-init failed at %s: %s", r->stage < 5 ? stages[r->stage] : "",
+        snprintf(why, FORGE_RUN_WHY_MAX, "forge-init failed at %s: %s", r->stage < 6 ? stages[r->stage] : "",
                  strerror(r->status));
     else if (l->pid > 0 && l->errors.len && !l->end.started)
         snprintf(why, FORGE_RUN_WHY_MAX, "%.*s", (int)(l->errors.len < 500 ? l->errors.len : 500), l->errors.bytes);
@@ -329,8 +390,6 @@ static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_
         snprintf(why, FORGE_RUN_WHY_MAX, "%s", l->why);
     result->why = (forge_run_bytes_t){why, strlen(why)};
     forge_runner_say("FG1001 a run failed in the sandbox: %s", why);
-    if (!l->end.started)
-        result->errors.len = 0;
 }
 
 static void answer(launch_t *l, int64_t waited_ms)
@@ -357,6 +416,10 @@ static void answer(launch_t *l, int64_t waited_ms)
     l->end.ended |= failed;
     if (result.status == FORGE_RUN_SANDBOX_ERROR)
         explain(l, &result, why);
+    else if (result.status == FORGE_RUN_UNAVAILABLE)
+        result.why = (forge_run_bytes_t){l->why, strlen(l->why)};
+    if (!l->end.started)
+        result.errors.len = 0; /* the sandbox's, not the program's */
     size_t size = forge_run_frame_size(FORGE_RUN_RESULT, &result);
     char *frame = size ? malloc(size) : NULL;
     if (!frame)
@@ -386,13 +449,12 @@ int64_t forge_runner_cost_kb(const forge_run_job_t *job)
            2 * job->limits.output_bytes / 1024 + FORGE_RUNNER_OVERHEAD_KB;
 }
 
-void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
-                         int client)
+static launch_t new_launch(const forge_runner_t *runner, const forge_run_job_t *job, int cpu)
 {
     launch_t l = {.runner = runner,
                   .job = job,
                   .profile = forge_runner_profile(job->language),
-                  .client = client,
+                  .client = -1,
                   .cpu = cpu,
                   .in = -1,
                   .out = -1,
@@ -400,22 +462,74 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
                   .control = -1,
                   .status = -1,
                   .pidfd = -1,
+                  .broker = {0, -1},
                   .output = {.max = (size_t)job->limits.output_bytes},
                   .errors = {.max = (size_t)job->limits.output_bytes},
                   .end = {.killed = -1}};
     for (int i = 0; i < INIT_FDS; i++)
         l.inside[i] = -1;
     signal(SIGPIPE, SIG_IGN);
+    return l;
+}
+
+/* What was begun comes to its end: `started` says whether there is a sandbox. */
+static void finish(launch_t *l, bool started, int64_t waited_ms)
+{
+    if (started)
+        attend(l);
+    forge_runner_broker_stop(&l->broker);
+    drain(l, &l->out, &l->output);
+    drain(l, &l->err, &l->errors);
+    if (l->end.killed != CANCELLED)
+        answer(l, waited_ms);
+    close(l->client);
+    shut(&l->control);
+    free(l->output.bytes);
+    free(l->errors.bytes);
+    free(l->word.bytes);
+    bury(l);
+}
+
+static void set_alarm(const forge_run_job_t *job)
+{
     alarm((unsigned)(job->limits.wall_ms / 1000) + FOREVER_S);
-    if (start(&l))
-        attend(&l);
-    drain(&l, &l.out, &l.output);
-    drain(&l, &l.err, &l.errors);
-    if (l.end.killed != CANCELLED)
-        answer(&l, waited_ms);
-    close(client);
-    shut(&l.control);
-    free(l.output.bytes);
-    free(l.errors.bytes);
-    bury(&l);
+}
+
+void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
+                         int client)
+{
+    launch_t l = new_launch(runner, job, cpu);
+    l.client = client;
+    set_alarm(job);
+    finish(&l, start(&l) && (l.broker.pid > 0 || send_go(&l)), waited_ms);
+}
+
+/* Whether a job came before the sandbox ended or nobody was left to send one. */
+static bool wait_for_job(const launch_t *l, int channel)
+{
+    struct pollfd on[] = {{channel, POLLIN, 0}, {l->pidfd, POLLIN, 0}};
+    while (poll(on, 2, -1) < 0)
+        ;
+    return on[0].revents & POLLIN;
+}
+
+void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
+{
+    static char bytes[sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX];
+    forge_run_job_t job = {.language = {kind->profile->name, strlen(kind->profile->name)}, .limits = kind->limits};
+    forge_runner_gift_t gift;
+    size_t len;
+    launch_t l = new_launch(runner, &job, cpu);
+    if (!start(&l) || !wait_for_job(&l, channel) || !forge_runner_gift_take(channel, bytes, &len, &l.client) ||
+        !forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(gift), len - sizeof(gift), &job)) {
+        shut(&l.control);
+        bury(&l);
+        return;
+    }
+    memcpy(&gift, bytes, sizeof(gift));
+    close(channel);
+    l.cpu = (int)gift.cpu;
+    l.deadline = forge_runner_now_ms() + BUILD_MS;
+    set_alarm(&job);
+    finish(&l, send_go(&l), gift.waited_ms);
 }

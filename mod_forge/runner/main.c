@@ -3,7 +3,7 @@
  * starts it; it ends when its parent ends.
  *
  *     forge-runner --socket PATH [--owner USER] [--user USER] [--runs N] [--queue N] [--share N] [--memory MB]
- *                  [--languages LIST] [--bwrap PATH] [--init PATH]
+ *                  [--warm N] [--languages LIST] [--bwrap PATH] [--init PATH]
  *     forge-runner --check [...]       tries the sandbox, says a line for each layer, exits with 0 or 1
  */
 #include "runner.h"
@@ -36,7 +36,7 @@ static int usage(const char *wrong)
     fprintf(stderr,
             "forge-runner: %s\n"
             "usage: forge-runner --socket PATH [--owner USER] [--user USER] [--runs N] [--queue N] [--share N]\n"
-            "                    [--memory MB] [--languages LIST] [--bwrap PATH] [--init PATH]\n"
+            "                    [--memory MB] [--warm N] [--languages LIST] [--bwrap PATH] [--init PATH]\n"
             "       forge-runner --check [--user USER] [--languages LIST] [--bwrap PATH] [--init PATH]\n",
             wrong);
     return 2;
@@ -53,16 +53,19 @@ static int64_t number(const char *text, int64_t max)
 
 static const char *read_options(int argc, char **argv, forge_runner_options_t *o)
 {
-    enum { SOCKET, OWNER, USER, LANGUAGES, BWRAP, INIT, RUNS, QUEUE, SHARE, MEMORY, CHECK };
+    enum { SOCKET, OWNER, USER, LANGUAGES, BWRAP, INIT, RUNS, QUEUE, SHARE, MEMORY, WARM, CHECK };
     static const struct option known[] = {
-        {"socket", 1, NULL, SOCKET},       {"owner", 1, NULL, OWNER}, {"user", 1, NULL, USER},
-        {"languages", 1, NULL, LANGUAGES}, {"bwrap", 1, NULL, BWRAP}, {"init", 1, NULL, INIT},
-        {"runs", 1, NULL, RUNS},           {"queue", 1, NULL, QUEUE}, {"share", 1, NULL, SHARE},
-        {"memory", 1, NULL, MEMORY},       {"check", 0, NULL, CHECK}, {NULL, 0, NULL, 0},
+        {"socket", 1, NULL, SOCKET}, {"owner", 1, NULL, OWNER},
+        {"user", 1, NULL, USER},     {"languages", 1, NULL, LANGUAGES},
+        {"bwrap", 1, NULL, BWRAP},   {"init", 1, NULL, INIT},
+        {"runs", 1, NULL, RUNS},     {"queue", 1, NULL, QUEUE},
+        {"share", 1, NULL, SHARE},   {"memory", 1, NULL, MEMORY},
+        {"warm", 1, NULL, WARM},     {"check", 0, NULL, CHECK},
+        {NULL, 0, NULL, 0},
     };
     const char **texts[] = {&o->socket, &o->owner, &o->user, &o->languages, &o->bwrap, &o->init};
-    int64_t *numbers[] = {&o->runs, &o->queue, &o->share, &o->memory_mb};
-    static const int64_t max[] = {FORGE_RUNNER_RUNS_MAX, 10000, 10000, 1 << 20};
+    int64_t *numbers[] = {&o->runs, &o->queue, &o->share, &o->memory_mb, &o->warm};
+    static const int64_t max[] = {FORGE_RUNNER_RUNS_MAX, 10000, 10000, 1 << 20, FORGE_RUNNER_WARM_MAX};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == '?')
             return "an option is not known";
@@ -70,6 +73,8 @@ static const char *read_options(int argc, char **argv, forge_runner_options_t *o
             o->check = true;
         else if (c < RUNS)
             *texts[c] = optarg;
+        else if (c == WARM && strcmp(optarg, "0") == 0)
+            o->warm = 0;
         else if (!(*numbers[c - RUNS] = number(optarg, max[c - RUNS])))
             return "a number is out of its range";
     }
@@ -172,23 +177,37 @@ static bool stay_with(pid_t parent)
     return getppid() == parent;
 }
 
-/* forge-init lies beside this program. It is read before root is dropped. */
-static void read_init(forge_runner_t *r)
+static forge_runner_bytes_t contents(const char *path)
+{
+    struct stat st;
+    forge_runner_bytes_t all = {NULL, 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= INIT_SELF_MAX &&
+        (all.bytes = malloc((size_t)st.st_size + 1)) && read(fd, all.bytes, (size_t)st.st_size) == st.st_size)
+        all.len = (size_t)st.st_size;
+    if (fd >= 0)
+        close(fd);
+    return all;
+}
+
+/* forge-init lies beside this program, and what tools carry beside forge-init. All is read before root is dropped. */
+static void read_programs(forge_runner_t *r)
 {
     static char beside[PATH_MAX];
-    struct stat st;
+    char path[PATH_MAX];
+    forge_runner_profile_t *profile;
     ssize_t len = r->options.init ? 0 : readlink("/proc/self/exe", beside, sizeof(beside) - sizeof("forge-init"));
     if (len > 0) {
         strcpy(strrchr(beside, '/') + 1, "forge-init");
         r->options.init = beside;
     }
-    int fd = open(r->options.init, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > INIT_SELF_MAX)
-        return;
-    r->init.bytes = malloc((size_t)st.st_size);
-    if (r->init.bytes && read(fd, r->init.bytes, (size_t)st.st_size) == st.st_size)
-        r->init.len = (size_t)st.st_size;
-    close(fd);
+    r->init = contents(r->options.init);
+    const char *end = strrchr(r->options.init, '/');
+    const int folder = end ? (int)(end - r->options.init) + 1 : 0;
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
+        if (profile->carries &&
+            snprintf(path, sizeof(path), "%.*s%s", folder, r->options.init, profile->carries) < (int)sizeof(path))
+            profile->carried = contents(path);
 }
 
 static int serve(forge_runner_t *r, pid_t parent)
@@ -214,8 +233,11 @@ static int serve(forge_runner_t *r, pid_t parent)
 
 int main(int argc, char **argv)
 {
-    static forge_runner_t r = {
-        .options = {.languages = "python", .bwrap = "/usr/bin/bwrap", .queue = QUEUE_DEFAULT, .share = SHARE_DEFAULT}};
+    static forge_runner_t r = {.options = {.languages = "python",
+                                           .bwrap = "/usr/bin/bwrap",
+                                           .queue = QUEUE_DEFAULT,
+                                           .share = SHARE_DEFAULT,
+                                           .warm = -1}};
     const pid_t parent = getppid();
     forget(argv);
     const char *wrong = read_options(argc, argv, &r.options);
@@ -223,7 +245,9 @@ int main(int argc, char **argv)
         return usage(wrong);
     choose_places(&r);
     choose_memory(&r.options);
-    read_init(&r);
+    if (r.options.warm < 0)
+        r.options.warm = r.options.runs < FORGE_RUNNER_WARM_MAX ? r.options.runs : FORGE_RUNNER_WARM_MAX;
+    read_programs(&r);
     be_a_small_group();
     if (!r.options.check)
         return serve(&r, parent);

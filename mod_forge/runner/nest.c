@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FOLDER_FILES 1024
+#define CODE_MORE 16384 /* what the file system takes itself */
 
 static void must(bool good, const char *what)
 {
@@ -50,9 +50,34 @@ static void mount_folder(const forge_runner_nest_t *nest)
 {
     char options[96];
     unsigned long flags = MS_NOSUID | MS_NODEV | (nest->execs ? 0 : MS_NOEXEC);
-    snprintf(options, sizeof(options), "size=%lld,nr_inodes=%d,mode=0700", (long long)nest->file_bytes, FOLDER_FILES);
-    must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "mounts cannot be made private");
+    snprintf(options, sizeof(options), "size=%lld,nr_inodes=%d,mode=0700", (long long)nest->file_bytes, nest->files);
     must(mount("tmpfs", FORGE_RUNNER_FOLDER, "tmpfs", flags, options) == 0, "tmpfs");
+}
+
+/* It can be executed and not read. */
+static bool copy_init(const forge_runner_t *runner)
+{
+    int fd = open(FORGE_RUNNER_INIT, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0100);
+    bool good = fd >= 0 && write(fd, runner->init.bytes, runner->init.len) == (ssize_t)runner->init.len &&
+                fchmod(fd, 0111) == 0;
+    close(fd);
+    return good;
+}
+
+/* Where the program comes to lie, in a small file system of its own. Inside it is bound read-only; the descriptor alone
+ * writes it, and is closed before the program starts. */
+static void mount_code(const forge_runner_nest_t *nest)
+{
+    char options[96];
+    const mode_t mode = nest->carries ? 0555 : 0444;
+    snprintf(options, sizeof(options), "size=%zu,nr_inodes=8,mode=0700",
+             (nest->carries ? INIT_SELF_MAX : FORGE_RUN_CODE_MAX) + nest->runner->init.len + CODE_MORE);
+    must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "mounts cannot be made private");
+    must(mount("tmpfs", FORGE_RUNNER_PLACE, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0, "tmpfs");
+    must(mkdir(FORGE_RUNNER_FOLDER, 0700) == 0, "mkdir");
+    must(copy_init(nest->runner), FORGE_RUNNER_INIT);
+    must(open(FORGE_RUNNER_CODE, O_WRONLY | O_CREAT | O_EXCL, mode) == INIT_CODE, "open");
+    must(fchmod(INIT_CODE, mode) == 0, "chmod");
 }
 
 static void pin(int cpu)
@@ -76,7 +101,8 @@ static void plain_signals(void)
 static void place(const int fds[INIT_FDS])
 {
     for (int i = 0; i < INIT_FDS; i++)
-        must(dup2(fds[i], i) == i, "dup2");
+        must(i == INIT_CODE || dup2(fds[i], i) == i, "dup2");
+    close(INIT_CODE);
     syscall(SYS_close_range, INIT_FDS, ~0U, 0);
 }
 
@@ -102,6 +128,7 @@ static void inside(const forge_runner_nest_t *nest, uid_t uid, gid_t gid)
     if (nest->cpu >= 0)
         pin(nest->cpu);
     map_ids(uid, gid);
+    mount_code(nest);
     mount_folder(nest);
     execve(nest->runner->options.bwrap, argv, empty);
     must(false, nest->runner->options.bwrap);

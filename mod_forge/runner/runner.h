@@ -7,17 +7,21 @@
 
 #include "init.h"
 #include "run/frames.h"
+#include <netdb.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define FORGE_RUNNER_RUNS_MAX    256
+#define FORGE_RUNNER_WARM_MAX    16         /* sandboxes that are built ahead; each takes two or three megabytes */
 #define FORGE_RUNNER_OVERHEAD_KB (20 << 10) /* pipes, page tables and stacks of a run that no limit of it counts */
 
 /* How a language is fenced: the flags of profiles.def. */
 enum {
-    FORGE_RUN_FORKS = 1 << 0, /* it may start processes (a compiler does) */
-    FORGE_RUN_EXECS = 1 << 1, /* what it writes may be executed */
-    FORGE_RUN_MAPS = 1 << 2   /* it reserves more address space than it uses: its data is limited instead */
+    FORGE_RUN_FORKS = 1 << 0,   /* it may start processes (a compiler does) */
+    FORGE_RUN_EXECS = 1 << 1,   /* what it writes may be executed */
+    FORGE_RUN_REACHES = 1 << 3, /* it reaches one host, which is its first argument, at the port which is the second */
+    FORGE_RUN_MAPS = 1 << 2     /* it reserves more address space than it uses: its data is limited instead */
 };
 
 typedef struct forge_runner_bytes_t {
@@ -25,25 +29,37 @@ typedef struct forge_runner_bytes_t {
     size_t len;
 } forge_runner_bytes_t;
 
-/* One language, made ready at the start. */
+/* What the self-test has a language or a tool run, and what it must say: all of it, or its start. */
+typedef struct forge_runner_trial_t {
+    forge_run_bytes_t code, args, input;
+    const char *says;
+    bool start;
+} forge_runner_trial_t;
+
+/* One language or tool, made ready at the start. */
 typedef struct forge_runner_profile_t {
-    const char *name, *file, *command, *reads, *control;
+    const char *name, *file, *command, *reads;
     int64_t base_kb;
     unsigned fences;
+    bool tool;
+    forge_run_limits_t most;      /* of a tool's jobs */
+    const char *carries;          /* a program that lies beside forge-init, in place of the code; NULL: none */
+    forge_runner_bytes_t carried; /* it, read at the start */
+    forge_runner_trial_t trial;
     forge_runner_bytes_t words, options; /* command and bubblewrap's options, each word ended by a NUL */
     const char *missing;                 /* why it cannot be run, or NULL */
 } forge_runner_profile_t;
 
 typedef struct forge_runner_options_t {
     const char *socket, *owner, *user, *languages, *bwrap, *init;
-    int64_t runs, queue, share, memory_mb;
+    int64_t runs, queue, share, memory_mb, warm;
     bool check;
 } forge_runner_options_t;
 
 typedef struct forge_runner_t {
     forge_runner_options_t options;
     forge_runner_bytes_t init;       /* forge-init, read at the start: its path means nothing to the user of the runs */
-    forge_runner_bytes_t filters[2]; /* without and with fork */
+    forge_runner_bytes_t filters[3]; /* plain; with fork; with fork and the network */
     int cpus[FORGE_RUNNER_RUNS_MAX]; /* one for each place; -1: any */
     char why[FORGE_RUN_WHY_MAX];     /* what is missing; empty: code may be run */
     bool nested_userns;              /* bubblewrap cannot forbid them here; the filter still does */
@@ -68,25 +84,89 @@ bool forge_runner_filters(forge_runner_t *runner);
 forge_runner_profile_t *forge_runner_profile(forge_run_bytes_t name);
 /* The i-th profile; NULL after the last. */
 forge_runner_profile_t *forge_runner_profile_at(size_t i);
-/* Makes words and options of every language that the runner's options name; the others say why they are missing. */
+/* Makes words and options of every tool and of every language that the runner's options name; the others say why they
+ * are missing. */
 void forge_runner_views(const forge_runner_t *runner);
 
-#define FORGE_RUNNER_FOLDER \
-    "/sys" /* where a run's writable folder is mounted for bubblewrap: nothing it needs is there */
+/* --- words.c: the command line of a run --- */
+
+/* Writes the command of a profile with the arguments of a job, each word ended by a NUL. Its bytes; 0: the arguments
+ * are not what the profile takes, or too long. */
+size_t forge_runner_words(const forge_runner_profile_t *profile, forge_run_bytes_t args, char to[INIT_WORDS_MAX]);
+/* The i-th argument, counted from 1, as a text; NULL when there are fewer. */
+const char *forge_runner_argument(forge_run_bytes_t args, int i);
+
+/* Where bubblewrap finds what is made for a run: the program and the writable folder. Nothing it needs is there. */
+#define FORGE_RUNNER_PLACE  "/sys"
+#define FORGE_RUNNER_CODE   FORGE_RUNNER_PLACE "/p"
+#define FORGE_RUNNER_INIT   FORGE_RUNNER_PLACE "/i"
+#define FORGE_RUNNER_FOLDER FORGE_RUNNER_PLACE "/w"
 
 /* --- nest.c: the outer namespaces of one run, in which bubblewrap works --- */
 
 typedef struct forge_runner_nest_t {
     const forge_runner_t *runner;
-    int fds[INIT_FDS];  /* by the numbers of init.h */
-    int64_t file_bytes; /* of the writable folder */
-    int cpu;            /* -1: any */
-    bool execs;
+    int fds[INIT_FDS];   /* by the numbers of init.h */
+    int64_t file_bytes;  /* of the writable folder */
+    int files;           /* in it */
+    int cpu;             /* -1: any */
+    bool execs, carries; /* the folder's files may be executed; the program is one that can be */
 } forge_runner_nest_t;
 
 /* Starts bubblewrap as the first process of namespaces of its own, so that one SIGKILL ends everything inside, however
  * far it has come. Its pid, and a descriptor of it in *pidfd; -1 with errno. */
 pid_t forge_runner_nest(const forge_runner_nest_t *nest, int *pidfd);
+
+/* --- address.c --- */
+
+/* Whether an address is surely one of the open internet. */
+bool forge_runner_address_public(const struct sockaddr *at);
+
+/* --- enter.c --- */
+
+/* A socket that listens at 127.0.0.1 and `port` inside the sandbox whose bubblewrap that is; -1: it cannot be had. */
+int forge_runner_listen_inside(pid_t bubblewrap, uint16_t port);
+
+/* --- join.c --- */
+
+#define FORGE_RUNNER_ADDRESSES 8
+
+typedef struct forge_runner_host_t {
+    struct sockaddr_storage addresses[FORGE_RUNNER_ADDRESSES];
+    socklen_t lengths[FORGE_RUNNER_ADDRESSES];
+    size_t count;
+} forge_runner_host_t;
+
+/* Joins every connection that comes to `listening` to that host, until more than bytes_max were carried, both ways
+ * together. */
+void forge_runner_join(int listening, const forge_runner_host_t *host, int64_t bytes_max);
+
+/* --- broker.c: the way from a run to one host --- */
+
+typedef struct forge_runner_way_t {
+    const char *host, *port;
+    bool own; /* it may have an address that is not public */
+    int64_t bytes_max;
+} forge_runner_way_t;
+
+typedef struct forge_runner_broker_t {
+    pid_t pid;   /* 0: none */
+    int channel; /* -1: none; can be read when it has said something */
+} forge_runner_broker_t;
+
+typedef enum forge_runner_broker_said_t {
+    FORGE_RUNNER_BROKER_READY = 1, /* the program may start */
+    FORGE_RUNNER_BROKER_REFUSED,   /* there is no way to that host */
+    FORGE_RUNNER_BROKER_FULL       /* more bytes came than may */
+} forge_runner_broker_said_t;
+#define FORGE_RUNNER_BROKER_WORD 128 /* bytes of what it says */
+
+/* Starts a process that resolves the host and waits for the sandbox. It ends with its parent. */
+bool forge_runner_broker_start(const forge_runner_way_t *way, forge_runner_broker_t *broker);
+/* The sandbox is built: the broker enters it. */
+void forge_runner_broker_enter(const forge_runner_broker_t *broker, pid_t bubblewrap);
+forge_runner_broker_said_t forge_runner_broker_hear(forge_runner_broker_t *broker, char why[FORGE_RUNNER_BROKER_WORD]);
+void forge_runner_broker_stop(forge_runner_broker_t *broker);
 
 /* --- tree.c --- */
 
@@ -119,6 +199,14 @@ void forge_runner_verdict(const forge_runner_end_t *end, forge_run_result_t *res
  * returns when nothing of it is left. */
 void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *job, int64_t waited_ms, int cpu,
                          int client);
+/* What a sandbox is built ahead for. */
+typedef struct forge_runner_warm_kind_t {
+    const forge_runner_profile_t *profile;
+    forge_run_limits_t limits;
+} forge_runner_warm_kind_t;
+/* Builds a sandbox, waits for a job on `channel`, and runs it like the above. Nothing is left when it returns, also
+ * when the channel ends without a job. */
+void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel);
 /* The memory that a run of these limits may take in all. */
 int64_t forge_runner_cost_kb(const forge_run_job_t *job);
 
@@ -127,6 +215,38 @@ int64_t forge_runner_cost_kb(const forge_run_job_t *job);
 /* Tries every layer, and a hostile program behind all of them; runner->why says what is missing. With `out`, a line for
  * each. */
 bool forge_runner_check(forge_runner_t *runner, FILE *out);
+
+/* --- warm.c: sandboxes that are built ahead --- */
+
+typedef struct forge_runner_warm_one_t {
+    forge_runner_warm_kind_t kind;
+    pid_t pid; /* of its launcher */
+    int channel;
+} forge_runner_warm_one_t;
+
+typedef struct forge_runner_warm_t {
+    forge_runner_warm_kind_t wanted; /* of the last job */
+    forge_runner_warm_one_t ready[FORGE_RUNNER_WARM_MAX];
+    int count;
+    int64_t pause_until;
+} forge_runner_warm_t;
+
+/* What comes with a job, before the members of its frame. */
+typedef struct forge_runner_gift_t {
+    int64_t waited_ms, cpu;
+} forge_runner_gift_t;
+#define FORGE_RUNNER_GIFT_MAX (96 << 10) /* bytes of the members: one message takes them */
+
+void forge_runner_warm_start(forge_runner_warm_t *warm);
+/* Gives a job and its client to a sandbox that was built for such a one. The pid of its launcher; 0: there is none. */
+pid_t forge_runner_warm_give(forge_runner_warm_t *warm, const forge_runner_gift_t *gift, const forge_run_job_t *job,
+                             forge_run_bytes_t members, int client);
+/* In the launcher: waits for a gift and the members behind it. False: there will be none. */
+bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
+/* Builds one ahead, on that processor, unless there are enough. */
+void forge_runner_warm_fill(forge_runner_warm_t *warm, const forge_runner_t *runner, int cpu);
+/* A child has ended: it may have been one of these. */
+void forge_runner_warm_buried(forge_runner_warm_t *warm, pid_t pid);
 
 /* --- queue.c: who is next --- */
 

@@ -43,6 +43,7 @@ typedef struct server_t {
     struct pollfd *on;
     size_t room, held;
     bool taken[FORGE_RUNNER_RUNS_MAX]; /* places */
+    forge_runner_warm_t warm;
     int64_t done, refused, tested;
     bool stop;
 } server_t;
@@ -89,7 +90,7 @@ static void refuse(server_t *s, guest_t *g, forge_run_status_t status, const cha
 
 static void tell_state(server_t *s, guest_t *g)
 {
-    char languages[FORGE_RUN_WHY_MAX] = "";
+    char languages[FORGE_RUN_WHY_MAX] = "", tools[FORGE_RUN_WHY_MAX] = "";
     const forge_runner_profile_t *profile;
     forge_run_state_t state = {.available = !*s->runner->why,
                                .why = {s->runner->why, strlen(s->runner->why)},
@@ -99,11 +100,14 @@ static void tell_state(server_t *s, guest_t *g)
                                .memory_max_kb = s->queue.memory_max_kb,
                                .done = s->done,
                                .refused = s->refused};
-    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++) {
+        char *names = profile->tool ? tools : languages;
         if (!profile->missing)
-            snprintf(languages + strlen(languages), sizeof(languages) - strlen(languages), "%s%s",
-                     *languages ? " " : "", profile->name);
+            snprintf(names + strlen(names), FORGE_RUN_WHY_MAX - strlen(names), "%s%s", *names ? " " : "",
+                     profile->name);
+    }
     state.languages = (forge_run_bytes_t){languages, strlen(languages)};
+    state.tools = (forge_run_bytes_t){tools, strlen(tools)};
     state.running = forge_runner_queue_count(&s->queue, FORGE_RUNNER_RUNNING, &state.memory_kb);
     state.waiting = forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL);
     answer(g, FORGE_RUN_STATE, &state);
@@ -117,13 +121,22 @@ static bool args_good(const forge_run_bytes_t *args)
     return n <= FORGE_RUN_ARGS_COUNT && (!args->len || !args->data[args->len - 1]);
 }
 
-/* A whole job is here: it waits, or is told why not. */
-static bool take_job(server_t *s, size_t i)
+/* A tool's job gets what it asks for and the tool may have. */
+static void cap(forge_run_limits_t *asked, const forge_run_limits_t *most)
 {
-    guest_t *g = &s->guests[i];
-    forge_runner_entry_t *entry = &s->queue.entries[i];
-    if (!forge_run_frame_read(FORGE_RUN_JOB, g->members, g->len, &g->job) || !args_good(&g->job.args))
-        return false;
+    int64_t *const limits[] = {&asked->wall_ms,   &asked->cpu_ms,       &asked->memory_kb,
+                               &asked->processes, &asked->output_bytes, &asked->file_bytes};
+    const int64_t tops[] = {most->wall_ms,   most->cpu_ms,       most->memory_kb,
+                            most->processes, most->output_bytes, most->file_bytes};
+    for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
+        if (*limits[i] > tops[i])
+            *limits[i] = tops[i];
+}
+
+/* Whether a job can be run by its profile; else it is told why not. */
+static bool can_run(server_t *s, guest_t *g)
+{
+    char words[INIT_WORDS_MAX];
     const forge_runner_profile_t *profile = forge_runner_profile(g->job.language);
     if (*s->runner->why || !profile || profile->missing) {
         refuse(s, g, FORGE_RUN_UNAVAILABLE,
@@ -132,6 +145,24 @@ static bool take_job(server_t *s, size_t i)
                                : "there is no such language");
         return false;
     }
+    if (!profile->tool)
+        return true;
+    cap(&g->job.limits, &profile->most);
+    if (!g->job.code.len && forge_runner_words(profile, g->job.args, words))
+        return true;
+    refuse(s, g, FORGE_RUN_SANDBOX_ERROR, "its arguments are not what this program is given");
+    return false;
+}
+
+/* A whole job is here: it waits, or is told why not. */
+static bool take_job(server_t *s, size_t i)
+{
+    guest_t *g = &s->guests[i];
+    forge_runner_entry_t *entry = &s->queue.entries[i];
+    if (!forge_run_frame_read(FORGE_RUN_JOB, g->members, g->len, &g->job) || !args_good(&g->job.args))
+        return false;
+    if (!can_run(s, g))
+        return false;
     entry->account = g->job.account;
     entry->cost_kb = forge_runner_cost_kb(&g->job);
     forge_run_status_t status = forge_runner_queue_arrive(&s->queue, entry);
@@ -208,14 +239,29 @@ static int free_place(const server_t *s)
     return -1;
 }
 
+/* To a sandbox that is ready, if there is one. */
+static pid_t give(server_t *s, const guest_t *g)
+{
+    const forge_runner_gift_t gift = {forge_runner_now_ms() - g->since, s->runner->cpus[g->place]};
+    return forge_runner_warm_give(&s->warm, &gift, &g->job, (forge_run_bytes_t){g->members, g->len}, g->fd);
+}
+
+/* While nobody waits there is time to build one ahead. */
+static void build_ahead(server_t *s)
+{
+    const int place = free_place(s);
+    if (place >= 0 && !*s->runner->why && !forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL))
+        forge_runner_warm_fill(&s->warm, s->runner, s->runner->cpus[place]);
+}
+
 static void start_waiting(server_t *s)
 {
     const pid_t self = getpid();
     for (int place, next; (place = free_place(s)) >= 0 && (next = forge_runner_queue_next(&s->queue)) >= 0;) {
         guest_t *g = &s->guests[next];
         g->place = place;
-        g->launcher = fork();
-        if (!g->launcher)
+        g->launcher = give(s, g);
+        if (!g->launcher && !(g->launcher = fork()))
             be_launcher(s, g, self);
         if (g->launcher < 0) {
             refuse(s, g, FORGE_RUN_SANDBOX_ERROR, "no process is left");
@@ -229,7 +275,7 @@ static void start_waiting(server_t *s)
 
 static void bury_launchers(server_t *s)
 {
-    for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0;)
+    for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0; forge_runner_warm_buried(&s->warm, dead))
         for (size_t i = 0; i < s->queue.count; i++)
             if (s->queue.entries[i].stage == FORGE_RUNNER_RUNNING && s->guests[i].launcher == dead) {
                 s->taken[s->guests[i].place] = false;
@@ -290,6 +336,7 @@ static void turn(server_t *s)
     take_signals(s);
     welcome(s);
     start_waiting(s);
+    build_ahead(s);
     if (*s->runner->why && forge_runner_now_ms() - s->tested > AGAIN_MS) {
         forge_runner_check(s->runner, NULL);
         s->tested = forge_runner_now_ms();
@@ -305,6 +352,7 @@ int forge_runner_serve(forge_runner_t *runner, int listening)
                   .queue = {.queue_max = o->queue, .share_max = o->share, .memory_max_kb = o->memory_mb * 1024},
                   .tested = forge_runner_now_ms()};
     sigset_t heard;
+    forge_runner_warm_start(&s.warm);
     sigemptyset(&heard);
     sigaddset(&heard, SIGCHLD);
     sigaddset(&heard, SIGTERM);

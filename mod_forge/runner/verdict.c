@@ -22,7 +22,8 @@ static const char *last_line(const forge_run_bytes_t *text, size_t *len)
 /* An allocation that failed: the language says so, or the program was ended by a signal close to its limit. */
 static bool out_of_memory(const forge_runner_end_t *end)
 {
-    static const char *const says[] = {"MemoryError", "[Errno 12]", "std::bad_alloc", "heap out of memory"};
+    static const char *const says[] = {"MemoryError", "[Errno 12]", "std::bad_alloc", "heap out of memory",
+                                       "Out of memory"};
     size_t len = 0;
     const char *line = end->errors.len ? last_line(&end->errors, &len) : "";
     if (WIFSIGNALED(end->wait_status) && end->peak_kb > end->memory_limit_kb / 10 * 9)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a program sees of the machine: bubblewrap's options, made once for each language of run/profiles.def.
+ * What a program sees of the machine: bubblewrap's options, made once for each language of run/profiles.def and each
+ * tool of run/tools.def.
  *
  * No /proc (nothing to hide, no way to reopen a pipe), no /dev but three nodes (bubblewrap's own would bring a tmpfs
  * without a limit), no /tmp, /etc, /run, /sys or /var.
@@ -18,11 +19,42 @@
 #define LIBRARIES "/usr/lib /usr/lib64"
 #endif
 
+/* A document with a title and one word. */
+#define FORGE_RUN_TRY_PDF \
+    "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n" \
+    "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>endobj\n" \
+    "4 0 obj<</Length 32>>stream\nBT/F 9 Tf 9 9 Td(forge)Tj ET     \nendstream endobj\n" \
+    "5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj 6 0 obj<</Title(forge)>>endobj\n" \
+    "xref\n0 1\n0000000000 65535 f \ntrailer<</Root 1 0 R/Info 6 0 R/Size 7>>\nstartxref\n9\n%%EOF\n"
+#define TEXT(text) \
+    { \
+        text, sizeof(text) - 1 \
+    }
+
 static forge_runner_profile_t profiles[] = {
-#define FORGE_RUN_PROFILE(name, file, command, base_kb, fences, reads, control) \
-    {#name, file, command, reads, control, base_kb, fences, {NULL, 0}, {NULL, 0}, "it was not asked for"},
+#define FORGE_RUN_PROFILE(name_, file_, command_, base_kb_, fences_, reads_, control) \
+    {.name = #name_, \
+     .file = file_, \
+     .command = command_, \
+     .reads = reads_, \
+     .base_kb = base_kb_, \
+     .fences = fences_, \
+     .trial = {.code = TEXT(control), .says = "forge\n"}, \
+     .missing = "it was not asked for"},
 #include "run/profiles.def"
 #undef FORGE_RUN_PROFILE
+#define FORGE_RUN_TOOL(name_, command_, most_, fences_, reads_, carries_, args_, file_, says_) \
+    {.name = #name_, \
+     .carries = carries_, \
+     .command = command_, \
+     .reads = reads_, \
+     .fences = fences_, \
+     .tool = true, \
+     .most = most_, \
+     .trial = {.args = TEXT(args_), .input = TEXT(file_), .says = says_, .start = true}, \
+     .missing = "it is not ready"},
+#include "run/tools.def"
+#undef FORGE_RUN_TOOL
 };
 
 forge_runner_profile_t *forge_runner_profile_at(size_t i)
@@ -116,11 +148,9 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
         "--symlink",  "usr/bin",           "/bin",      "--dev-bind", "/dev/null",    "/dev/null",
         "--dev-bind", "/dev/zero",         "/dev/zero", "--dev-bind", "/dev/urandom", "/dev/urandom",
         "--bind",     FORGE_RUNNER_FOLDER, "/w",        NULL};
-    char at[PATH_MAX], code[8], self[8];
+    char at[PATH_MAX];
     forge_runner_bytes_t *to = &profile->options;
-    snprintf(at, sizeof(at), "/p/%s", profile->file);
-    snprintf(code, sizeof(code), "%d", INIT_CODE);
-    snprintf(self, sizeof(self), "%d", INIT_SELF);
+    snprintf(at, sizeof(at), "/p/%s", profile->carries ? profile->carries : profile->tool ? "none" : profile->file);
     add_all(to, alone);
     if (!runner->nested_userns)
         add(to, "--disable-userns");
@@ -129,8 +159,8 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
     const char *base = strrchr(program, '/') + 1;
     split(profile->reads, base, to, bind_read_only);
     add_all(to, nodes);
-    add_all(to, (const char *const[]){"--perms", "0111", "--ro-bind-data", self, "/i", "--perms", "0444",
-                                      "--ro-bind-data", code, at, "--remount-ro", "/", "--chdir", "/w", NULL});
+    add_all(to, (const char *const[]){"--ro-bind", FORGE_RUNNER_INIT, "/i", "--ro-bind", FORGE_RUNNER_CODE, at,
+                                      "--remount-ro", "/", "--chdir", "/w", NULL});
 }
 
 /* The first word of the command becomes the real path of the program: /usr/bin/python3 is a link, and inside there is
@@ -141,7 +171,9 @@ static const char *make_ready(const forge_runner_t *runner, forge_runner_profile
     size_t len = strcspn(profile->command, " ");
     snprintf(first, sizeof(first), "%.*s", (int)len, profile->command);
     if (!realpath(first, program) || access(program, X_OK) != 0)
-        return "its interpreter is not installed";
+        return "its program is not installed";
+    if (profile->carries && !profile->carried.len)
+        return "the program that goes with it is not beside forge-init";
     free(profile->words.bytes);
     free(profile->options.bytes);
     profile->words = profile->options = (forge_runner_bytes_t){NULL, 0};
@@ -164,6 +196,6 @@ static bool listed(const char *list, const char *name)
 void forge_runner_views(const forge_runner_t *runner)
 {
     for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++)
-        if (listed(runner->options.languages, profiles[i].name))
+        if (profiles[i].tool || listed(runner->options.languages, profiles[i].name))
             profiles[i].missing = make_ready(runner, &profiles[i]);
 }

@@ -112,19 +112,37 @@ int forge_server_bell(void)
     return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
 }
 
+#define PART_LOGINS 2 /* one connection in so many */
+#define PART_FILES  4
+
+/* What virtual hosts with the same settings have in common. */
+static void use_pool_of(forge_server_t *server, const forge_server_t *first)
+{
+    server->db_pool = first->db_pool;
+    server->share = first->share;
+    server->files = first->files;
+}
+
+static void make_pool(apr_pool_t *p, forge_server_t *server)
+{
+    int most = forge_server_pool_dbd_max(server->s);
+    server->db_pool = forge_server_pool_make(p, server);
+    server->share = forge_server_share_make(p, server->s, most / PART_LOGINS);
+    server->files = forge_server_share_make(p, server->s, most / PART_FILES);
+}
+
 void forge_server_all_pools(apr_pool_t *p)
 {
-    apr_hash_t *pools = apr_hash_make(p), *shares = apr_hash_make(p);
+    apr_hash_t *pools = apr_hash_make(p);
     for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
         forge_server_t *server = apr_hash_this_val(i);
         const char *identity = forge_server_pool_identity(p, server->s);
-        server->db_pool = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
-        server->share = apr_hash_get(shares, identity, APR_HASH_KEY_STRING);
-        if (!server->db_pool) {
-            server->db_pool = forge_server_pool_make(p, server);
-            server->share = forge_server_share_make(p, server->s, forge_server_pool_dbd_max(server->s));
+        const forge_server_t *first = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
+        if (first) {
+            use_pool_of(server, first);
+        } else {
+            make_pool(p, server);
+            apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server);
         }
-        apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server->db_pool);
-        apr_hash_set(shares, identity, APR_HASH_KEY_STRING, server->share);
     }
 }

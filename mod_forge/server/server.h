@@ -22,7 +22,8 @@ typedef struct forge_server_t {
     forge_live_t *live;
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* pool.c */
-    struct forge_share_t *share;  /* share.c */
+    struct forge_share_t *share;  /* of logins; share.c */
+    struct forge_share_t *files;  /* of the bytes of files */
     const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
@@ -107,7 +108,7 @@ const char *forge_server_pool_database(apr_pool_t *p,
 /* Why mod_dbd could make no pool of these numbers, with what is accepted; NULL if it can. */
 const char *forge_server_dbd_problem(apr_pool_t *p, struct server_rec *s);
 
-/* --- share.c: the part of a child's connections that logins may hold --- */
+/* --- share.c: the parts of a child's connections that logins and the bytes of files may hold --- */
 
 typedef struct forge_share_t forge_share_t;
 /* False when none came free within `patience`. Each one that was taken is given back by _leave. */

@@ -34,7 +34,8 @@ void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
 
 /* --- share.c --- */
 
-struct forge_share_t *forge_server_share_make(apr_pool_t *p, struct server_rec *s, int connections);
+/* At most `most` connections, at least one. */
+struct forge_share_t *forge_server_share_make(apr_pool_t *p, struct server_rec *s, int most);
 
 /* --- says.c --- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The share of logins: requests that prove who somebody is may hold a part of a child's connections, so that a flood of
- * them leaves the others to those who read. It is asked before the pool (lease.c), and waits as long as the pool would.
+ * Shares: requests of a kind may hold a part of a child's connections, so that a flood of them leaves the others to
+ * those who read. One is that of logins, one that of files. It is asked before the pool (lease.c).
  */
 #include "server_private.h"
 
@@ -12,22 +12,20 @@
 
 APLOG_USE_MODULE(forge);
 
-#define PART 2 /* one connection in so many */
-
 struct forge_share_t {
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *freed;
     int most, held, waiting;
 };
 
-forge_share_t *forge_server_share_make(apr_pool_t *p, server_rec *s, int connections)
+forge_share_t *forge_server_share_make(apr_pool_t *p, server_rec *s, int most)
 {
     forge_share_t *share = apr_pcalloc(p, sizeof(*share));
-    share->most = connections / PART > 1 ? connections / PART : 1;
+    share->most = most > 1 ? most : 1;
     if (apr_thread_mutex_create(&share->lock, APR_THREAD_MUTEX_DEFAULT, p) == APR_SUCCESS &&
         apr_thread_cond_create(&share->freed, p) == APR_SUCCESS)
         return share;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0496: could not make the lock of the share of logins");
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0496: could not make the lock of a share of the connections");
     return NULL;
 }
 

@@ -99,11 +99,13 @@ typedef struct forge_stmt_t {
 typedef struct forge_args_t {
     const char *const *values;
     int count;
+    apr_size_t bytes; /* the last value is so many bytes and no text; 0: it is text like the others */
+    bool binary;      /* the result is wanted in binary form, for forge_store_rows_bytes */
 } forge_args_t;
 #define FORGE_ARGS(...) \
     ((forge_args_t){(const char *const[]){__VA_ARGS__}, \
-                    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))})
-#define FORGE_NO_ARGS ((forge_args_t){NULL, 0})
+                    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), 0, false})
+#define FORGE_NO_ARGS ((forge_args_t){NULL, 0, 0, false})
 
 typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
 
@@ -157,6 +159,8 @@ void forge_store_rows_release(forge_rows_t *rows);
 /* Text form of a column in row i, valid as long as rows; NULL when SQL NULL or no such column. */
 const char *forge_store_rows_text(const forge_rows_t *rows, int i, const char *column);
 apr_int64_t forge_store_rows_int(const forge_rows_t *rows, int i, const char *column, apr_int64_t otherwise);
+/* Bytes of a column of type bytea in a result that was asked for in binary form; NULL as above. */
+const char *forge_store_rows_bytes(const forge_rows_t *rows, int i, const char *column, apr_size_t *len);
 bool forge_store_rows_bool(const forge_rows_t *rows, int i, const char *column);
 apr_time_t forge_store_rows_time(const forge_rows_t *rows, int i, const char *column); /* 0 when NULL */
 

@@ -95,6 +95,16 @@ static apr_status_t forget(void *unused)
     return APR_SUCCESS;
 }
 
+bool forge_work_first_of_database(server_rec *main_server, const forge_server_t *server)
+{
+    for (server_rec *s = main_server; s != server->s; s = s->next) {
+        const forge_server_t *other = forge_server_of(s);
+        if (other && other->realm == server->realm)
+            return false;
+    }
+    return true;
+}
+
 int forge_work_background_register(apr_pool_t *pconf, server_rec *s, const forge_background_t *what)
 {
     ap_watchdog_t *watchdog;

@@ -58,6 +58,10 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
                                          .processes = most->processes,
                                          .output_bytes = most->output,
                                          .file_bytes = most->files},
+                              .ocr = forge_config_ocr(server->config),
+                              .git_hosts = forge_config_git_hosts(server->config),
+                              .git_authorities = forge_config_git_authorities(server->config),
+                              .llm = forge_config_llm(server->config),
                               .claimed = claimed,
                               .log = said,
                               .baton = server};
@@ -75,9 +79,8 @@ const char *forge_work_job_name(char *name, apr_size_t size)
 
 /* --- one worker --- */
 
-static forge_status_t take_back(forge_db_t *db, apr_pool_t *p, void *data)
+forge_status_t forge_work_jobs_take_back(forge_db_t *db, apr_pool_t *p, const forge_server_t *server)
 {
-    const forge_server_t *server = data;
     int lost = 0, given_up = 0;
     FORGE_TRY(forge_store_jobs_lost(db, p, &lost, &given_up));
     for (int i = 0; i < lost; i++)
@@ -88,6 +91,11 @@ static forge_status_t take_back(forge_db_t *db, apr_pool_t *p, void *data)
             "FG0581: %d jobs were left by processes that ended without a word; %d of them have no attempt left", lost,
             given_up);
     return FORGE_OK;
+}
+
+static forge_status_t take_back(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    return forge_work_jobs_take_back(db, p, data);
 }
 
 /* Works until nothing is due. A database that is away is met again at the next look. */
@@ -147,17 +155,6 @@ static void count_step(void *data, apr_pool_t *p)
 
 /* --- registration --- */
 
-/* Whether this is the first server with its database; the others share its workers. */
-static bool is_first(server_rec *main_server, const forge_server_t *server)
-{
-    for (server_rec *s = main_server; s != server->s; s = s->next) {
-        const forge_server_t *other = forge_server_of(s);
-        if (other && other->realm == server->realm)
-            return false;
-    }
-    return true;
-}
-
 static int add(apr_pool_t *pconf, server_rec *s, const char *thread, const forge_background_t *how)
 {
     forge_background_t task = *how;
@@ -174,7 +171,7 @@ int forge_work_jobs_register(apr_pool_t *pconf, server_rec *main_server)
     static const forge_background_t counter = {.one_child = true, .every = COUNT_EVERY, .step = count_step};
     for (server_rec *s = main_server; s; s = s->next) {
         const forge_server_t *server = forge_server_of(s);
-        if (!server || !*forge_server_pool_database(pconf, s) || !is_first(main_server, server))
+        if (!server || !*forge_server_pool_database(pconf, s) || !forge_work_first_of_database(main_server, server))
             continue;
         for (int i = 0; i < forge_config_job_workers(server->config); i++) {
             const char *thread = apr_psprintf(pconf, "_forge_jobs_%" APR_UINT64_T_HEX_FMT "_%d_", server->realm, i);

@@ -18,6 +18,7 @@ APLOG_USE_MODULE(forge);
 #define TELL_EVERY apr_time_from_sec(600)
 
 typedef struct turn_t {
+    const forge_server_t *server;
     const char *sender;
     bool due;
 } turn_t;
@@ -57,9 +58,8 @@ static void tell(void *baton, forge_mail_event_t event, const char *text)
 static forge_status_t prepare(forge_db_t *db, apr_pool_t *p, void *data)
 {
     turn_t *turn = data;
-    int lost, given_up;
     FORGE_TRY(forge_store_mail_job(db, p, turn->sender, &turn->due));
-    return turn->due ? forge_store_jobs_lost(db, p, &lost, &given_up) : FORGE_OK;
+    return turn->due ? forge_work_jobs_take_back(db, p, turn->server) : FORGE_OK;
 }
 
 static void step(void *data, apr_pool_t *p)
@@ -69,7 +69,7 @@ static void step(void *data, apr_pool_t *p)
     bool ran;
     if (!server || !server->db_pool || stopped(NULL))
         return;
-    turn_t turn = {.sender = forge_config_public_url(server->config)};
+    turn_t turn = {.server = server, .sender = forge_config_public_url(server->config)};
     if (forge_server_lease_lend(p, server, "forge mail", prepare, &turn) != FORGE_OK || !turn.due)
         return;
     const forge_mail_job_t mail = {.db = {lend, server},

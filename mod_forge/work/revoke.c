@@ -149,23 +149,12 @@ static void end(void *data)
 
 /* --- registration --- */
 
-/* Whether this is the first server with its database; the others share its listener. */
-static bool is_first(server_rec *main_server, const forge_server_t *server)
-{
-    for (server_rec *s = main_server; s != server->s; s = s->next) {
-        const forge_server_t *other = forge_server_of(s);
-        if (other && other->realm == server->realm)
-            return false;
-    }
-    return true;
-}
-
 int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
         const forge_server_t *server = forge_server_of(s);
         const char *conninfo = forge_server_pool_database(pconf, s);
-        if (!server || !*conninfo || !is_first(main_server, server))
+        if (!server || !*conninfo || !forge_work_first_of_database(main_server, server))
             continue;
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
         e->server = server;

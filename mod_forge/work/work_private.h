@@ -20,6 +20,8 @@ typedef struct forge_background_t {
 int forge_work_background_register(apr_pool_t *pconf, struct server_rec *s, const forge_background_t *what);
 /* Whether the child stops. A step that waits must check this several times a second, and return if it is true. */
 bool forge_work_background_stopping(void);
+/* Whether this is the first server with its database; what is done once for a database is done as it is configured. */
+bool forge_work_first_of_database(struct server_rec *main_server, const forge_server_t *server);
 
 /* --- tasks.c: first administrator and housekeeping, in one child at a time --- */
 
@@ -35,6 +37,8 @@ int forge_work_events_register(apr_pool_t *pconf, struct server_rec *s);
 int forge_work_jobs_register(apr_pool_t *pconf, struct server_rec *s);
 /* What the jobs of this server may use. */
 struct forge_job_with_t forge_work_job_with(forge_server_t *server);
+/* Takes back jobs whose process has died, counts them, and tells the log. */
+forge_status_t forge_work_jobs_take_back(forge_db_t *db, apr_pool_t *p, const forge_server_t *server);
 #define FORGE_WORKER_NAME 64 /* bytes */
 /* The name by which workers of this process are known: "host:pid". */
 const char *forge_work_job_name(char *name, apr_size_t size);

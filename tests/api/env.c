@@ -424,6 +424,21 @@ static void certificate_make(void)
         give_up("openssl could not make a certificate", out);
 }
 
+/* An authority of its own, and what it says of the host of PORT_GIT. */
+static void git_certificate_make(void)
+{
+    static const char script[] =
+        "set -e; cd \"$1\"; ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';"
+        "openssl req -x509 $ec -subj /CN=Authority -addext basicConstraints=critical,CA:TRUE -keyout git-authority.key"
+        " -out git-authority.pem; openssl req $ec -new -subj /CN=localhost -keyout git.key -out git.csr;"
+        "echo subjectAltName=DNS:localhost >git.ext;"
+        "openssl x509 -req -in git.csr -CA git-authority.pem -CAkey git-authority.key -CAcreateserial -days 2"
+        " -extfile git.ext -out git.pem; mkdir git; chmod 755 git";
+    char *out;
+    if (process_run(NULL, (const char *[]){"sh", "-c", script, "sh", env.dir, NULL}, &out))
+        give_up("openssl could not make the certificate of the Git server", out);
+}
+
 /* What signs at PORT_KEYS, and next.pem, which will. */
 static void signing_keys_make(void)
 {
@@ -488,6 +503,7 @@ void env_prepare(void)
     postgres_make();
     env_postgres_stop(false);
     certificate_make();
+    git_certificate_make();
     signing_keys_make();
     assets_copy();
     snprintf(template, sizeof(template), "%s", env.dir);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GIT_BACKEND "/usr/lib/git-core/git-http-backend"
 #ifndef FORGE_HTTPD_MODULES
 #define FORGE_HTTPD_MODULES "/usr/lib/apache2/modules"
 #endif
@@ -79,13 +80,19 @@ static const char *const host_lines[PORTS] = {
     [PORT_QUEUE_TLS] = QUEUE_LINES "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n"
                                    "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
     [PORT_BRIEF] = QUEUE_LINES "ForgeQueue 2s 3\n",
+    [PORT_GIT] = "SSLEngine on\nSSLCertificateFile git.pem\nSSLCertificateKeyFile git.key\nRequestReadTimeout body=0\n"
+                 "SetEnv GIT_PROJECT_ROOT %s/git\nSetEnv GIT_HTTP_EXPORT_ALL 1\nSetEnv GIT_CONFIG_COUNT 1\n"
+                 "SetEnv GIT_CONFIG_KEY_0 safe.directory\nSetEnv GIT_CONFIG_VALUE_0 *\n"
+                 "Redirect 301 /moved/ https://example.org/owner/\nRedirect 502 /sick/\n"
+                 "ScriptAliasMatch ^/([a-z]+/.*) " GIT_BACKEND "/$1\n"
+                 "<Location \"/\">\nRequire all granted\n</Location>\n",
     [PORT_SMTP] =
         "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
 };
 
 bool port_is_tls(port_t port)
 {
-    return port == PORT_TLS || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
+    return port == PORT_TLS || port == PORT_GIT || port == PORT_COOKIE || port == PORT_QUEUE_TLS;
 }
 
 const char *const env_own_headers[] = {"X-Content-Type-Options",
@@ -139,7 +146,7 @@ char *env_conf_hosts(void)
 {
     char *text = F("%s", "");
     for (int i = 0; i < PORT_SECOND; i++) {
-        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_BRIEF)
+        const char *lines = i == PORT_POOL || i == PORT_KEYS || (i >= PORT_QUEUE && i <= PORT_GIT)
                                 ? F(host_lines[i], env.dir)
                             : i == PORT_SMTP ? F(host_lines[i], env.smtp_port)
                                              : host_lines[i];
@@ -178,13 +185,15 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "logs/audit.json\n"
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
-        "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit stream 1000000 ip\nForgeSandbox %s\n"
-        "ForgeExecConcurrency auto 1000 500\n%s"
+        "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"
+        "ForgeRateLimit stream 1000000 ip\nForgeSandbox %s\nForgeExecConcurrency auto 1000 500\n%s"
+        "ForgeGitHosts github.com private:localhost:%d\nForgeGitAuthorities git-authority.pem\n"
         "<LocationMatch "
         "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|errors|"
         "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
         "forge\nRequire all granted\n</LocationMatch>\n"
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
-        conf, env.secret, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", hosts);
+        conf, env.secret, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", env.ports[PORT_GIT],
+        hosts);
     file_write(env_path(F("%s.conf", name)), conf);
 }

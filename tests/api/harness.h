@@ -39,6 +39,8 @@ typedef enum port_t {
     PORT_QUEUE,  /* one hash at a time, statements that may take 20 s */
     PORT_QUEUE_TLS, /* the same over TLS, HTTP/2 too */
     PORT_BRIEF,     /* the same, but only 3 wait, for 2 s */
+    PORT_GIT,       /* repositories of env.dir/git over TLS; git-authority.pem has signed its certificate
+                     * (analysis/repository.c) */
     PORT_SECOND,    /* another node: an httpd of its own on the same database, after env_second_start() */
     PORTS
 } port_t;

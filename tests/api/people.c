@@ -105,6 +105,7 @@ static const char empty_all[] =
     " IF pg_relation_size(name) > 4000000 THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' "
     "|| name; END IF;"
     "END LOOP;"
+    "PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;"
     "PERFORM setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
     " WHERE schemaname = 'forge' AND sequencename NOT IN ('users_id_seq', 'sessions_id_seq', 'personal_number_seq');"
     "END $$";

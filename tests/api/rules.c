@@ -42,6 +42,8 @@ static bool policy_good(const char *path, const reply_t *reply)
     const char *policy = header(reply, "Content-Security-Policy");
     bool page = strncmp(path, "/docs", 5) == 0 || strncmp(path, "/redoc", 6) == 0 ||
                 strncmp(path, "/api/docs", 9) == 0 || strncmp(path, "/api/redoc", 10) == 0;
+    if (strncmp(path, "/api/v1/files/", 14) == 0 && strstr(path, "/content") && reply->status < 400)
+        return is(reply, "Content-Security-Policy", "default-src 'none'; sandbox");
     if (!page || reply->status != 200)
         return is(reply, "Content-Security-Policy", "default-src 'self'");
     const char *scripts = policy ? strstr(policy, "script-src") : NULL;

@@ -22,6 +22,7 @@ allowed() {
         store) echo "live util" ;;
         ctl) echo "jobs core store live net run util" ;;
         runner) echo "run" ;; # its frames alone: see below
+        survey) echo "" ;;
         util) echo "" ;;
     esac
 }
@@ -32,6 +33,7 @@ families() {
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
         core/mail | core/learning) echo "identity" ;;
+        store/analysis) echo "operations" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;
     esac
@@ -68,8 +70,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         fi
         [ "$place" = "$folder" ] || [ "$place" = "$room" ] || { [ "$other" = "$room" ] && shared_by_all "$place"; } && continue
         case "$header" in
-            run/frames.h | run/profiles.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
-            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h and run/profiles.def alone" ;;
+            run/frames.h | run/profiles.def | run/tools.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
+            run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h, run/profiles.def and run/tools.def alone" ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
             *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac
@@ -88,12 +90,14 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: liboath and libqrencode are known to core/identity/ only" ;;
             cmark.h)
                 [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
+            textcat.h)
+                [ "$inside" = core/analysis/language.c ] || wrong "$file includes <$header>: libexttextcat is known to core/analysis/language.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             seccomp.h)
                 [ "$room" = runner ] || wrong "$file includes <$header>: libseccomp is known to runner/ only" ;;
             apr*.h | apu*.h)
-                [ "$room" != runner ] || wrong "$file includes <$header>: runner/ is plain C, without APR" ;;
+                case "$room" in runner | survey) wrong "$file includes <$header>: $room/ is plain C, without APR" ;; esac ;;
             curl/*)
                 [ "$room" = net ] || wrong "$file includes <$header>: libcurl is known to net/ only" ;;
         esac

@@ -23,6 +23,7 @@ chmod 0644 "$tmp/open"
 cp "$tmp/secret" "$tmp/group"
 chmod 0640 "$tmp/group"
 echo 'Lr3pW8sXc5kD1nQz7tVg2hJm9yBf4uEa' >"$tmp/other"
+echo '-----BEGIN CERTIFICATE-----' >"$tmp/authorities.pem"
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$tmp/es.pem" || exit 1
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$tmp/rs.pem" || exit 1
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out "$tmp/short.pem" || exit 1
@@ -152,7 +153,17 @@ both ForgeLanguages 'python|c|javascript' python 'python c javascript' 'C JavaSc
 both ForgeExecLimits 'wall=100ms..5m' 'wall=10s' 'wall=100ms cpu=5m memory=16M processes=1 output=1K files=64K' \
     'memory=8G processes=1024 output=1M files=1G' -- wall=99ms wall=301s cpu=99ms cpu=6m memory=15M memory=9G processes=0 processes=1025 output=1023 \
     output=2M files=63K files=2G wall=10 disk=1M wall
+both ForgeLLM 'base-url model' off Off 'https://llm.example.org/v1 m none' 'http://127.0.0.1:11434/v1 m:7b none' \
+    'https://llm.example.org/v1/ m sk-1 embeddings=e dimensions=256 answer=16 timeout=10m tokens=1 prices=0.15/0.6 cost=2.5' -- \
+    on 'https://llm.example.org/v1 m' 'llm.example.org m none' 'ftp://llm.example.org m none' 'http://llm.example.org/v1 m sk-1' \
+    'https://llm.example.org/v1 m none answer=15' 'https://llm.example.org/v1 m none timeout=11m' 'https://llm.example.org/v1 m none cost=1' \
+    'https://llm.example.org/v1 m none dimensions=0' 'https://llm.example.org/v1 m none tokens=0' 'https://llm.example.org/v1 m none what=1'
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
+both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
+both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
+    https://github.com github.com/owner 127.0.0.1 '[::1]' 0x7f000001 git.example.org:0 git.example.org:65536 git.example.org: user@github.com 'github.com none' \
+    .github.com github.com. git..hub -git.example.org private: private:10.0.0.1
+both ForgeGitAuthorities 'certificates in PEM' authorities.pem "$tmp/authorities.pem" -- nothing "$tmp/secret" "$tmp/assets" "$tmp/es.pem"
 both ForgeExecConcurrency '1 to 256 runs or auto' 'auto 1000 10' '1 1 1' '256 10000 10000' -- '0 1000 10' '257 1000 10' '2 0 10' '2 10001 10' '2 1000 0' \
     '2 1000 10001' '2 1000' '2' 'many 1000 10' '2 auto 10'
 both ForgeLockout '3 to 100 failures and a duration of 1m to 1d' '5 30m' '3 1m' '100 24h' off Off -- '2 30m' '101 30m' '5 59s' '5 25h' '5' '5 30' '30m 5' 'on' \
@@ -177,6 +188,7 @@ both ForgeCSP 'relaxed|strict|disabled' relaxed strict disabled -- off
 both ForgeSecurityHeaders 'Off|On' On Off -- maybe
 both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 99999999999999999999
 both ForgeMaxBundle '1K to 64M' 1K 1024 8M 64M -- 1023 65M 1G 8Mx 0 -1 off
+both ForgeMaxUpload '1K to 1G' 1K 10M 1G -- 1023 1025M 2G 8Mx 0 -1 off
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
 both ForgeCookie 'Off|On' On off -- yes 1

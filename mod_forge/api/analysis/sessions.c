@@ -45,12 +45,18 @@ static forge_status_t analysis_list(forge_req_t *q)
     return forge_api_list(q, FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id)));
 }
 
+/* Administrators see those of others, by number. */
+static apr_int64_t whose(const forge_req_t *q)
+{
+    return q->who.role == FORGE_ROLE_ADMIN ? 0 : q->who.user_id;
+}
+
 static forge_status_t analysis_get(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_get(db, q->pool, q->who.user_id, q->ids[0], &rows));
+    FORGE_TRY(forge_store_analysis_get(db, q->pool, whose(q), q->ids[0], &rows));
     return forge_reply_row(q, rows);
 }
 
@@ -58,7 +64,7 @@ static forge_status_t analysis_delete(forge_req_t *q)
 {
     forge_db_t *db;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_delete(db, q->pool, q->who.user_id, q->ids[0]));
+    FORGE_TRY(forge_store_analysis_delete(db, q->pool, whose(q), q->ids[0]));
     return forge_reply_none(q);
 }
 
@@ -69,7 +75,7 @@ static forge_status_t analysis_events(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_state(db, q->pool, q->who.user_id, q->ids[0], &rows));
+    FORGE_TRY(forge_store_analysis_state(db, q->pool, whose(q), q->ids[0], &rows));
     return forge_reply_follow(q, &kind, q->ids[0], rows);
 }
 
@@ -82,11 +88,11 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/analysis/sessions/{id}", FORGE_ROLE_GUEST, .reply = &forge_api_analysis, .handle = analysis_get,
      .operation = "analysis_get", .summary = "Get an analysis",
      .description = "How far it is, and its result once it is done. Whoever waits for it uses its events instead of "
-         "asking again and again. Open to the account that asked for it."},
+         "asking again and again. Open to the account that asked for it and to administrators."},
     {FORGE_DELETE, "/analysis/sessions/{id}", FORGE_ROLE_GUEST, .success = 204, .handle = analysis_delete,
      .operation = "analysis_delete", .summary = "Delete an analysis",
      .description = "Deletes its result, its passages and its conversation, and stops the work if it goes on. The file "
-         "stays. Open to the account that asked for it."},
+         "stays. Open to the account that asked for it and to administrators."},
     {FORGE_GET, "/analysis/sessions/{id}/events", FORGE_ROLE_GUEST,
      .flags = FORGE_R_RAW | FORGE_R_FOLLOW | FORGE_R_TICKET, .media = "text/event-stream",
      .sample = "id: 5d41402abc4b2a76\nevent: progress\n"
@@ -98,7 +104,7 @@ static const forge_route_t routes[] = {
          "data is a JSON object {id, status, progress, stage, error}; comments in between tell both sides that the "
          "other is there. A browser's EventSource uses a one-use ticket (POST /auth/stream-ticket). The stream ends "
          "when the credential does. Only so many may be open at once. Open to the account that asked "
-         "for it."},
+         "for it and to administrators."},
 };
 /* clang-format on */
 

@@ -58,7 +58,7 @@ static const forge_field_t checks_fields[] = {
      .help = "outgoing mail; warn: mail waits for too long"},
     {"jobs", FORGE_T_OBJECT, .fields = part_fields,
      .help = "work beside requests; warn: a job has been due for more than five minutes"},
-    {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model"},
+    {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
     {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
     {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "space on the root file system"},
     {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
@@ -233,6 +233,15 @@ static verdict_t put_upstreams(forge_req_t *q, forge_json_t *checks)
     return sick ? WARN : PASS;
 }
 
+/* The same of the language model, without which questions are answered too. */
+static verdict_t put_llm(forge_req_t *q, forge_json_t *checks)
+{
+    bool on = forge_config_llm(q->config) != NULL, sick = on && forge_http_llm_sick(q);
+    forge_util_json_put_text(forge_util_json_put_object(checks, "llm"), "status",
+                             !on ? "off" : verdicts[sick ? WARN : PASS]);
+    return sick ? WARN : PASS;
+}
+
 /* --- answers --- */
 
 /* What both reports begin with. */
@@ -256,7 +265,7 @@ static forge_status_t reply(forge_req_t *q, forge_json_t *answer, const forge_js
 
 static forge_status_t health(forge_req_t *q)
 {
-    static const char *const later[] = {"redis", "llm"}; /* not part of this build */
+    static const char *const later[] = {"redis"}; /* not part of this build */
     forge_json_t *checks = forge_util_json_object(q->pool);
     forge_machine_t seen = machine(apr_time_now());
     bool reached;
@@ -264,6 +273,7 @@ static forge_status_t health(forge_req_t *q)
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         forge_util_json_put_text(forge_util_json_put_object(checks, later[i]), "status", "off");
     verdict = worse(verdict, put_sandbox(q, checks));
+    verdict = worse(verdict, put_llm(q, checks));
     verdict = worse(verdict, put_jobs(q, checks));
     verdict = worse(verdict, put_upstreams(q, checks));
     verdict = worse(verdict, put_mail(q, checks));

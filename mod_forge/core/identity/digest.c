@@ -20,6 +20,33 @@ void forge_core_sha256(const void *data, apr_size_t len, unsigned char out[32])
         abort(); /* out of memory: a digest left unset would compare equal to another one left unset */
 }
 
+static apr_status_t digest_free(void *ctx)
+{
+    EVP_MD_CTX_free(ctx);
+    return APR_SUCCESS;
+}
+
+forge_digest_t *forge_core_sha256_begin(apr_pool_t *p)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
+        abort(); /* as above */
+    apr_pool_cleanup_register(p, ctx, digest_free, apr_pool_cleanup_null);
+    return (forge_digest_t *)ctx;
+}
+
+void forge_core_sha256_add(forge_digest_t *digest, const void *data, apr_size_t len)
+{
+    if (EVP_DigestUpdate((EVP_MD_CTX *)digest, data, len) != 1)
+        abort();
+}
+
+void forge_core_sha256_end(forge_digest_t *digest, unsigned char out[32])
+{
+    if (EVP_DigestFinal_ex((EVP_MD_CTX *)digest, out, NULL) != 1)
+        abort();
+}
+
 const char *forge_core_sha256_hex(apr_pool_t *p, const void *data, apr_size_t len)
 {
     unsigned char digest[32];

@@ -31,6 +31,11 @@ bool forge_core_secret_elsewhere(const char *spelled);
 /* --- digest.c --- */
 
 void forge_core_sha256(const void *data, apr_size_t len, unsigned char out[32]);
+/* The same piece by piece; it is freed with p. */
+typedef struct forge_digest_t forge_digest_t;
+forge_digest_t *forge_core_sha256_begin(apr_pool_t *p);
+void forge_core_sha256_add(forge_digest_t *digest, const void *data, apr_size_t len);
+void forge_core_sha256_end(forge_digest_t *digest, unsigned char out[32]);
 const char *forge_core_sha256_hex(apr_pool_t *p, const void *data, apr_size_t len);
 /* HMAC-SHA-256 under the derived key for `purpose` ("cursor", "refresh" …). */
 void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len,

@@ -56,6 +56,8 @@ static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         forge_util_json_put_text(schema, "pattern", "^[^\\u0000-\\u001f\\u007f]*$");
     else if (*format && strcmp(format, "search") != 0)
         forge_util_json_put_text(schema, "format", format);
+    if (strcmp(format, "binary") == 0) /* as 2020-12 says it; the older dialect knows `format` alone */
+        forge_util_json_put_text(schema, "contentMediaType", "application/octet-stream");
     if (f->min > 0)
         forge_util_json_put_int(schema, "minLength", f->min);
     if (f->max > 0)
@@ -262,6 +264,8 @@ static bool older_member(void *baton, const char *name, forge_json_t *value)
         forge_util_json_put_bool(to, "nullable", true);
     } else if (type == FORGE_JSON_ARRAY && strcmp(name, "examples") == 0) {
         forge_util_json_put_copy(to, "example", forge_util_json_at(value, 0));
+    } else if (strcmp(name, "contentMediaType") == 0 && type == FORGE_JSON_TEXT) {
+        return true; /* `format` says it */
     } else if (strcmp(name, "license") == 0 && forge_util_json_get(value, "identifier")) {
         forge_json_t *license = forge_util_json_put_object(to, name);
         forge_util_json_put_copy(license, "name", forge_util_json_get(value, "name"));

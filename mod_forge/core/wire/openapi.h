@@ -25,6 +25,7 @@ void forge_core_openapi_content(const doc_t *d, forge_json_t *content, const cha
 forge_json_t *forge_core_openapi_text(forge_json_t *content, const char *media, const char *example);
 bool forge_core_openapi_etag(const forge_route_t *route);       /* the answer has an ETag */
 bool forge_core_openapi_match(const forge_route_t *route);      /* If-Match counts */
+bool forge_core_openapi_ranges(const forge_route_t *route);     /* Range and If-Range count */
 bool forge_core_openapi_none_match(const forge_route_t *route); /* If-None-Match counts */
 
 /* --- openapi_parameters.c: what goes in --- */

@@ -22,7 +22,8 @@ enum {
     H_RATE,
     H_X_LIMIT,
     H_X_REMAINING,
-    H_X_RESET
+    H_X_RESET,
+    H_CONTENT_RANGE
 };
 
 static const struct {
@@ -43,6 +44,7 @@ static const struct {
     [H_X_LIMIT] = {"X-RateLimit-Limit", "integer", "Requests in one window."},
     [H_X_REMAINING] = {"X-RateLimit-Remaining", "integer", "Requests left in this window."},
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
+    [H_CONTENT_RANGE] = {"Content-Range", "string", "Which bytes of how many these are, if it is one part."},
 };
 
 /* Properties of a route by which it can fail in a way that its row does not list. */
@@ -60,7 +62,10 @@ enum {
     W_SESSION = 1 << 10,
     W_STEP_UP = 1 << 11,
     W_CHANGE = 1 << 12,
-    W_TOKEN = 1 << 13
+    W_TOKEN = 1 << 13,
+    W_UPLOAD = 1 << 14,
+    W_RANGE = 1 << 15,
+    W_FILE = 1 << 16
 };
 
 static const struct {
@@ -77,8 +82,11 @@ static const struct {
     {W_KEY, FORGE_E_IDEMPOTENCY_RUNNING},
     {W_MATCH, FORGE_E_PRECONDITION_FAILED},
     {W_BODY, FORGE_E_BAD_JSON},
-    {W_BODY, FORGE_E_BODY_TOO_LARGE},
-    {W_BODY, FORGE_E_UNSUPPORTED_MEDIA},
+    {W_BODY | W_UPLOAD, FORGE_E_BODY_TOO_LARGE},
+    {W_BODY | W_UPLOAD, FORGE_E_UNSUPPORTED_MEDIA},
+    {W_UPLOAD, FORGE_E_REQUEST_TIMEOUT},
+    {W_RANGE, FORGE_E_RANGE},
+    {W_FILE, FORGE_E_STORAGE_FULL},
     {W_INPUT, FORGE_E_VALIDATION},
     {W_KEY, FORGE_E_IDEMPOTENCY_MISMATCH},
     {W_LIMIT, FORGE_E_RATE_LIMITED},
@@ -170,6 +178,9 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
     if (!(route->flags & FORGE_R_LIST)) {
         forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
+        if (route->flags & FORGE_R_EVENTS)
+            forge_util_json_put_text(forge_core_openapi_text(content, FORGE_EVENTS, route->sample), "description",
+                                     "The same as events, while it is made.");
         return;
     }
     forge_json_t *body = forge_util_json_put_object(content, FORGE_JSON_MEDIA);
@@ -209,7 +220,7 @@ static const char *success_text(int http)
 static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *route)
 {
     int http = forge_core_success(route);
-    forge_json_t *response = put_response(d, responses, http, success_text(http));
+    forge_json_t *response = put_response(d, responses, http, success_text(http)), *into;
     put_success_headers(d, response, route);
     if (http != 204)
         put_reply(d, forge_util_json_put_object(response, "content"), route);
@@ -217,6 +228,15 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
         response = put_response(d, responses, 200, "Already done; nothing changed.");
         put_headers(d, response, route);
         put_reply(d, forge_util_json_put_object(response, "content"), route);
+    }
+    if (forge_core_openapi_ranges(route)) {
+        response = put_response(d, responses, 206, "The parts that were asked for.");
+        into = put_headers(d, response, route);
+        refer_header(d, into, H_ETAG);
+        refer_header(d, into, H_CONTENT_RANGE);
+        forge_json_t *content = forge_util_json_put_object(response, "content");
+        put_reply(d, content, route);
+        forge_core_openapi_text(content, "multipart/byteranges", NULL);
     }
     if (route->flags & FORGE_R_FOLLOW)
         put_headers(d, put_response(d, responses, 204, "Nothing more will come; do not ask again."), route);
@@ -233,7 +253,10 @@ static unsigned conditions(const forge_route_t *route)
     when |= route->flags & FORGE_R_RAW ? 0 : W_JSON;
     when |= route->flags & FORGE_R_OPEN ? 0 : W_TOKEN;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
-    when |= route->body ? W_BODY | W_INPUT : 0;
+    when |= route->body ? W_INPUT : 0;
+    when |= route->upload ? W_UPLOAD : route->body ? W_BODY : 0;
+    when |= forge_core_openapi_ranges(route) ? W_RANGE : 0;
+    when |= route->flags & FORGE_R_FILE ? W_FILE : 0;
     when |= route->query || route->flags & FORGE_R_LIST ? W_INPUT : 0;
     when |= strchr(route->path, '{') ? W_PATH : 0;
     when |= route->limit != FORGE_LIMIT_NONE ? W_LIMIT | W_DATA : 0;

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_LAST_EVENT };
+enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_RANGE, P_IF_RANGE, P_LAST_EVENT };
 
 /* clang-format off */
 /* Parameters in headers; those of lists are forge_core_page_fields. */
@@ -20,6 +20,10 @@ static const forge_field_t header_fields[] = {
         "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,
         .example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
         .help = "A repeat with the same key and body within 24 hours gets the stored answer and has no second effect."},
+    [P_RANGE] = {"Range", FORGE_T_TEXT, 0, 1, 1000, .example = "bytes=0-1023",
+                 .help = "Parts of the content (RFC 9110); 416 if it has none of them."},
+    [P_IF_RANGE] = {"If-Range", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
+                    .help = "The entity tag of what the client has a part of; if it is not current, all is answered."},
     [P_LAST_EVENT] = {"Last-Event-ID", FORGE_T_TEXT, 0, 1, 64, .example = "5d41402abc4b2a76",
                       .help = "Id of the last event that came; what it said is not sent again. Others are ignored."},
     {.name = NULL},
@@ -112,6 +116,10 @@ static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router
         refer_parameter(d, list, P_MATCH);
     if (route->flags & FORGE_R_IDEMPOTENT)
         refer_parameter(d, list, P_IDEMPOTENCY);
+    if (forge_core_openapi_ranges(route)) {
+        refer_parameter(d, list, P_RANGE);
+        refer_parameter(d, list, P_IF_RANGE);
+    }
     if (route->flags & FORGE_R_FOLLOW)
         refer_parameter(d, list, P_LAST_EVENT);
 }
@@ -142,6 +150,16 @@ static bool body_needed(const forge_route_t *route)
     return needed;
 }
 
+/* A file as a part of its own, with the type that it must declare. */
+static void put_upload(doc_t *d, forge_json_t *content, const forge_route_t *route, const char *name)
+{
+    forge_core_openapi_content(d, content, FORGE_MULTIPART_MEDIA, name, NULL);
+    forge_json_t *encoding =
+        forge_util_json_put_object(forge_util_json_get(content, FORGE_MULTIPART_MEDIA), "encoding");
+    forge_util_json_put_text(forge_util_json_put_object(encoding, route->body->fields[0].name), "contentType",
+                             route->upload->media);
+}
+
 static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *route)
 {
     const char *name = request_name(d->pool, route->operation);
@@ -149,7 +167,10 @@ static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *
     forge_json_t *request = forge_util_json_put_object(operation, "requestBody");
     forge_util_json_put_bool(request, "required", body_needed(route));
     forge_json_t *content = forge_util_json_put_object(request, "content");
-    forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
+    if (route->upload)
+        put_upload(d, content, route, name);
+    else
+        forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
     if (route->method == FORGE_PATCH)
         forge_core_openapi_content(d, content, "application/merge-patch+json", name, example);
     if (route->flags & FORGE_R_FORM)

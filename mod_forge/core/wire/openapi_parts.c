@@ -39,6 +39,11 @@ bool forge_core_openapi_match(const forge_route_t *route)
            (route->method == FORGE_PUT || route->method == FORGE_PATCH || route->method == FORGE_DELETE);
 }
 
+bool forge_core_openapi_ranges(const forge_route_t *route)
+{
+    return route->flags & FORGE_R_FILE && route->method == FORGE_GET;
+}
+
 bool forge_core_openapi_none_match(const forge_route_t *route)
 {
     return forge_core_openapi_etag(route) && route->method == FORGE_GET;

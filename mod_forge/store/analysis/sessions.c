@@ -17,6 +17,8 @@
     " j.finished_at"
 #define FROM " FROM forge.analysis_sessions s JOIN forge.jobs j ON j.id = s.job_id"
 #define OWN  FROM " WHERE s.user_id = $1::bigint"
+/* $1 account, 0 for all of them; $2 analysis. */
+#define MINE "s.id = $2::bigint AND (s.user_id = $1::bigint OR $1::bigint = 0)"
 
 static const forge_list_filter_t filters[] = {{"kind", "s.kind = $%d"}, {"status", "j.status = $%d"}, {NULL, NULL}};
 static const forge_list_order_t orders[] = {{"-id", "s.id DESC", "s.id < $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
@@ -27,13 +29,12 @@ const forge_list_t forge_store_analyses_list = {
     "SELECT count(*)" OWN,
     1, filters, orders};
 
-static const forge_stmt_t get = {"analysis_get", "SELECT " STATE ", s.result" OWN " AND s.id = $2::bigint"};
+static const forge_stmt_t get = {"analysis_get", "SELECT " STATE ", s.result" FROM " WHERE " MINE};
 
 /* The job's row is locked first, as those do who work on it: it stays, cancelled, for housekeeping. */
 static const forge_stmt_t delete = {
     "analysis_delete",
-    "WITH mine AS (SELECT s.id, s.job_id FROM forge.analysis_sessions s"
-    " WHERE s.user_id = $1::bigint AND s.id = $2::bigint), "
+    "WITH mine AS (SELECT s.id, s.job_id FROM forge.analysis_sessions s WHERE " MINE "), "
     "stopped AS (UPDATE forge.jobs j SET status = 'cancelled', finished_at = now(), lease_until = NULL FROM mine m"
     " WHERE j.id = m.job_id AND j.status IN ('queued', 'running')) "
     "DELETE FROM forge.analysis_sessions s USING mine m WHERE s.id = m.id RETURNING s.id"};
@@ -44,7 +45,7 @@ static const forge_stmt_t delete = {
     " 'error', " FAILURE ")::text AS data, j.finished_at IS NOT NULL AS over"
 
 static const forge_stmt_t states = {"analyses_state", TOLD FROM " WHERE s.id = ANY ($1::bigint[])"};
-static const forge_stmt_t state = {"analysis_state", TOLD OWN " AND s.id = $2::bigint"};
+static const forge_stmt_t state = {"analysis_state", TOLD FROM " WHERE " MINE};
 
 /* clang-format on */
 

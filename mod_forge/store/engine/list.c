@@ -106,7 +106,7 @@ static forge_status_t plan_run(forge_db_t *db, apr_pool_t *p, const plan_t *plan
     if (plan->sql->failed || strlen(name) > FORGE_STORE_NAME_MAX)
         return FORGE_E_INTERNAL;
     const forge_stmt_t stmt = {name, apr_pstrmemdup(p, plan->sql->data, plan->sql->len)};
-    return forge_store_run(db, p, &stmt, (forge_args_t){plan->args, plan->count}, rows);
+    return forge_store_run(db, p, &stmt, (forge_args_t){plan->args, plan->count, 0, false}, rows);
 }
 
 static forge_status_t total_run(forge_db_t *db, apr_pool_t *p, const forge_list_t *list,

@@ -51,6 +51,13 @@ const char *forge_store_rows_text(const forge_rows_t *rows, int i, const char *c
     return PQgetvalue(rows->result, i, c);
 }
 
+const char *forge_store_rows_bytes(const forge_rows_t *rows, int i, const char *column, apr_size_t *len)
+{
+    const char *bytes = forge_store_rows_text(rows, i, column);
+    *len = bytes ? (apr_size_t)PQgetlength(rows->result, i, column_of(rows, column)) : 0;
+    return bytes;
+}
+
 apr_int64_t forge_store_rows_int(const forge_rows_t *rows, int i, const char *column, apr_int64_t otherwise)
 {
     const char *text = forge_store_rows_text(rows, i, column);

@@ -57,16 +57,37 @@ static bool activity_send(batch_t *b)
     return took(b, STEP_ACTIVITY, PQsendQueryPrepared(db->conn, activity_stmt.name, 1, args, NULL, NULL, 0));
 }
 
+/* How libpq is told that the last value is bytes: a length and a format for each of them. */
+typedef struct forms_t {
+    int lengths[FORGE_STORE_BYTES_ARGS_MAX], formats[FORGE_STORE_BYTES_ARGS_MAX];
+    bool any;
+} forms_t;
+
+static forms_t forms_of(const forge_args_t *args)
+{
+    forms_t forms = {.any = args->bytes > 0 && args->count <= FORGE_STORE_BYTES_ARGS_MAX};
+    if (forms.any) {
+        forms.lengths[args->count - 1] = (int)args->bytes;
+        forms.formats[args->count - 1] = 1;
+    }
+    return forms;
+}
+
 static bool statement_send(batch_t *b)
 {
     PGconn *conn = b->db->conn;
     const forge_stmt_t *s = b->stmt;
+    const forge_args_t *args = &b->args;
+    const forms_t forms = forms_of(args);
+    const int *lengths = forms.any ? forms.lengths : NULL, *formats = forms.any ? forms.formats : NULL;
     if (!b->named)
-        return took(b, STEP_RUN, PQsendQueryParams(conn, s->sql, b->args.count, NULL, b->args.values, NULL, NULL, 0));
+        return took(b, STEP_RUN,
+                    PQsendQueryParams(conn, s->sql, args->count, NULL, args->values, lengths, formats, args->binary));
     b->learns = !forge_store_link_has(b->db->link, s->name);
     if (b->learns && !took(b, STEP_LEARN, PQsendPrepare(conn, s->name, s->sql, 0, NULL)))
         return false;
-    return took(b, STEP_RUN, PQsendQueryPrepared(conn, s->name, b->args.count, b->args.values, NULL, NULL, 0));
+    return took(b, STEP_RUN,
+                PQsendQueryPrepared(conn, s->name, args->count, args->values, lengths, formats, args->binary));
 }
 
 /* Puts BEGIN, application_name and the statement into one batch, each only when it is due. */

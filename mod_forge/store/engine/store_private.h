@@ -13,6 +13,7 @@
 #define FORGE_STORE_PREPARED_MAX 768 /* prepared statements on one connection; beyond it statements run unnamed */
 #define FORGE_STORE_PREPARED_LISTS_MAX \
     512 /* lists stop being prepared here, so that they never crowd out the static statements */
+#define FORGE_STORE_BYTES_ARGS_MAX 8     /* parameters of a statement whose last one is bytes */
 #define FORGE_STORE_SAVEPOINTS_MAX 8     /* levels of transactions inside each other */
 #define FORGE_STORE_RETRIES        3     /* times a serialisation failure or a deadlock is tried again */
 #define FORGE_STORE_ACTIVITY_GAP   10000 /* microseconds for which a plain read leaves application_name as it is */

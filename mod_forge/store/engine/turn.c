@@ -16,7 +16,7 @@ typedef struct turn_t {
 static forge_status_t take(forge_db_t *db, apr_pool_t *p, void *baton)
 {
     turn_t *turn = baton;
-    FORGE_TRY(forge_store_run(db, p, turn->wait, (forge_args_t){turn->args.values, 1}, NULL));
+    FORGE_TRY(forge_store_run(db, p, turn->wait, (forge_args_t){turn->args.values, 1, 0, false}, NULL));
     return forge_store_run(db, p, turn->then, turn->args, &turn->rows);
 }
 

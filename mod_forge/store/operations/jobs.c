@@ -231,7 +231,7 @@ static forge_args_t by_caller(apr_pool_t *p, const forge_actor_t *by, apr_int64_
     values[0] = forge_util_itoa(p, by->id);
     values[1] = by->admin ? "t" : "f";
     values[2] = forge_util_itoa(p, id);
-    return (forge_args_t){values, 3};
+    return (forge_args_t){values, 3, 0, false};
 }
 
 forge_status_t forge_store_job_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

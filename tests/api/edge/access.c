@@ -138,6 +138,7 @@ static void restore(void)
     sql("DELETE FROM forge.organizations");
     sql("DELETE FROM forge.user_achievements");
     sql("DELETE FROM forge.achievements");
+    sql("DELETE FROM forge.files");
     sql("INSERT INTO forge.organizations (id, name, slug) OVERRIDING SYSTEM VALUE VALUES (%d, 'Own', 'own'), (%d, "
         "'Other', 'other')",
         OWN, OTHER);
@@ -194,6 +195,17 @@ static char *session_of(person_t who, bool another)
     return sql("SELECT max(id) FROM forge.sessions WHERE user_id = %lld", (long long)who.id);
 }
 
+/* A file of an account. */
+static char *file_of(person_t who)
+{
+    sql("DELETE FROM forge.files");
+    char *object = sql("SELECT forge.file_object()");
+    sql("SELECT lo_put(%s, 0, '%%PDF-')", object);
+    return sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES"
+               " (%lld, 'a.pdf', 'application/pdf', 5, sha256('%%PDF-'), %s) RETURNING id",
+               (long long)who.id, object);
+}
+
 /* The achievement, as one that this account has made. */
 static char *achievement_of(person_t who)
 {
@@ -234,6 +246,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return job_of(mine ? caller : subject);
     if (strcmp(segment, "exercises") == 0)
         return exercise_of(row, mine ? caller : subject);
+    if (strcmp(segment, "files") == 0)
+        return file_of(mine ? caller : subject);
     if (strcmp(segment, "achievements") == 0)
         return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)
@@ -285,6 +299,7 @@ static char *value_for(const char *name, size_t length, person_t caller)
         {"inside", F("%d", INSIDE)},
         {"public", F("%d", PUBLIC)},
         {"draft", F("%d", DRAFT)},
+        {"git", F("https://localhost:%d/owner/nothing", env.ports[PORT_GIT])},
         {"refresh", NULL},
     };
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)

@@ -142,6 +142,8 @@ START_TEST(members_are_checked_all_at_once)
     expect_fault(reply, "/limits/cpu_ms", "out_of_range");
     reply = CALL("POST", "/api/v1/execute", .token = token, .json = "{\"language\":\"c\",\"code\":\"int main;\"}");
     expect_fault(reply, "/language", "enum");
+    reply = CALL("POST", "/api/v1/execute", .token = token, .json = "{\"language\":\"pdftotext\",\"code\":\"x\"}");
+    expect_fault(reply, "/language", "enum"); /* a tool of the server's own jobs */
     char *args = F("\"%0*d\"", 20000, 0);
     reply = CALL("POST", "/api/v1/execute", .token = token,
                  .json = F("{\"code\":\"print(1)\",\"args\":[%s,%s]}", args, args));

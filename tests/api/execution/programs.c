@@ -35,18 +35,22 @@ reply_t *execute_with(person_t who, const char *code, const char *limits)
                 .json = F("{\"code\":%s,\"limits\":%s}", quoted(code), limits));
 }
 
-int program_sent(port_t port, const char *token, const char *code)
+int request_sent(port_t port, const char *token, const char *path, const char *body)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    char *body = F("{\"code\":%s}", quoted(code));
-    char *text = F("POST /api/v1/execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: "
+    char *text = F("POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: "
                    "application/json\r\nContent-Length: %d\r\n\r\n%s",
-                   token, (int)strlen(body), body);
+                   path, token, (int)strlen(body), body);
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     return fd;
+}
+
+int program_sent(port_t port, const char *token, const char *code)
+{
+    return request_sent(port, token, "/api/v1/execute", F("{\"code\":%s}", quoted(code)));
 }
 
 long metric_of(port_t port, const char *name)

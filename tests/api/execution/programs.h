@@ -14,6 +14,8 @@ reply_t *execute_with(person_t who, const char *code, const char *limits); /* a 
 #define PROGRAM_SECONDS 60 /* for an answer; see answer_read */
 /* Sends a program to a port and returns the connection, on which its answer will come. */
 int program_sent(port_t port, const char *token, const char *code);
+/* The same of any POST with a body of JSON. */
+int request_sent(port_t port, const char *token, const char *path, const char *body);
 /* Until a metric of that port has this value; the case fails when it has not after 20 s. */
 void metric_wait(port_t port, const char *name, long wanted);
 long metric_of(port_t port, const char *name);

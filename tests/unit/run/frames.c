@@ -35,13 +35,14 @@ START_TEST(jobs_come_back)
 {
     size_t size, len;
     forge_run_job_t sent = job(), got;
+    sent.own_host = 1;
     char *frame = written(&sent, &size);
     ck_assert_int_eq(forge_run_frame_head(frame, &len), FORGE_RUN_JOB);
     ck_assert_int_eq((int)len, (int)size - FORGE_RUN_HEAD);
     ck_assert(forge_run_frame_read(FORGE_RUN_JOB, frame + FORGE_RUN_HEAD, len, &got));
     ck_assert(same(sent.language, got.language) && same(sent.code, got.code) && same(sent.input, got.input) &&
               same(sent.args, got.args));
-    ck_assert(sent.account == got.account);
+    ck_assert(sent.account == got.account && got.own_host == 1);
     ck_assert_mem_eq(&sent.limits, &got.limits, sizeof(got.limits));
     free(frame);
 }
@@ -143,6 +144,9 @@ START_TEST(values_out_of_range_are_neither_written_nor_read)
     }
     sent = job();
     sent.account = -1;
+    ck_assert_int_eq((int)forge_run_frame_size(FORGE_RUN_JOB, &sent), 0);
+    sent = job();
+    sent.own_host = 2;
     ck_assert_int_eq((int)forge_run_frame_size(FORGE_RUN_JOB, &sent), 0);
     sent = job();
     sent.code.len = FORGE_RUN_CODE_MAX + 1;

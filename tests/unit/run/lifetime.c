@@ -91,9 +91,12 @@ static long resident_pages(pid_t pid)
     return resident;
 }
 
+/* Nothing is built ahead, so that every process that is left would be too much. */
+static const char *const cold[] = {"--warm", "0", NULL};
+
 static void set_up(void)
 {
-    forge_test_runner_start(NULL);
+    forge_test_runner_start(cold);
 }
 
 static forge_run_job_t job(const char *code)
@@ -162,7 +165,7 @@ START_TEST(a_killed_runner_takes_all_runs_with_it)
 {
     for (int i = 0; i < KILLS / 2; i++) {
         forge_run_job_t spins = job(SPINS);
-        forge_test_runner_start(NULL);
+        forge_test_runner_start(i % 2 ? cold : NULL);
         const pid_t pid = forge_test_runner_pid();
         forge_run_t *run = forge_test_submit(forge_test_pool, &spins);
         usleep((unsigned)(i * 6000));
@@ -197,6 +200,76 @@ START_TEST(it_ends_with_its_parent)
 }
 END_TEST
 
+/* --- sandboxes that are built ahead --- */
+
+#define AHEAD      2
+#define AHEAD_MANY (1 + 3 * AHEAD) /* forge-runner; of each a launcher, bubblewrap and forge-init */
+
+static void set_up_ahead(void)
+{
+    forge_test_runner_start((const char *const[]){"--warm", "2", NULL});
+}
+
+START_TEST(what_is_built_ahead_is_used_once)
+{
+    const pid_t pid = forge_test_runner_pid();
+    const char *fds = apr_psprintf(forge_test_pool, "/proc/%d/fd", (int)pid);
+    forge_run_job_t leaves =
+        forge_test_job("import os\nprint(os.listdir('/w'))\nopen('x', 'w').write('x')\n"
+                       "open('/dev/null').close()\nprint(os.getpid(), open('/p/main.py').read(6))");
+    ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+    const int before = entries(fds);
+    for (int i = 0; i < 20; i++) {
+        forge_run_result_t r = forge_test_run(forge_test_pool, &leaves);
+        ck_assert_int_eq(r.status, FORGE_RUN_OK);
+        ck_assert_msg(forge_test_has(r.output, "[]\n2 import\n"), "%.*s", (int)r.output.len, r.output.data);
+    }
+    forge_test_idle(forge_test_pool);
+    ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+    ck_assert_int_le(entries_settle(fds, before), before);
+}
+END_TEST
+
+/* Other limits and larger jobs than it was built for do not get it; and it gives way. */
+START_TEST(what_is_built_ahead_has_its_own_limits)
+{
+    const pid_t pid = forge_test_runner_pid();
+    static const char fills[] = "n = 0\ntry:\n    f = open('x', 'wb', 0)\n    while True: n += f.write(b'x' * 4096)\n"
+                                "except OSError: print(n)\n";
+    forge_run_job_t small = forge_test_job(fills), large = forge_test_job("import sys\nprint(len(sys.stdin.read()))"),
+                    hungry = forge_test_job("bytearray(100 << 20)");
+    char *input = memset(apr_palloc(forge_test_pool, 300000), 'x', 300000);
+    small.limits.file_bytes = 1 << 20;
+    hungry.limits.memory_kb = 64 << 10;
+    large.input = (forge_run_bytes_t){input, 300000};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+        ck_assert(forge_test_has(forge_test_run(forge_test_pool, &small).output, "1048576\n"));
+        ck_assert(forge_test_has(forge_test_run(forge_test_pool, &large).output, "300000\n"));
+        ck_assert_int_eq(forge_test_run(forge_test_pool, &hungry).status, FORGE_RUN_MEMORY_LIMIT);
+    }
+}
+END_TEST
+
+/* Whichever process of one that waits ends, the next job is run all the same. */
+START_TEST(what_is_built_ahead_may_break)
+{
+    const pid_t pid = forge_test_runner_pid();
+    for (int i = 0; i < 4; i++) {
+        pid_t launcher = 0;
+        forge_run_job_t next = forge_test_job("print('next')");
+        ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+        alive(pid, &launcher);
+        ck_assert_int_eq(kill(launcher, SIGKILL), 0);
+        ck_assert_int_eq(settle(pid, AHEAD_MANY - 3), AHEAD_MANY - 3);
+        ck_assert(forge_test_has(forge_test_run(forge_test_pool, &next).output, "next"));
+    }
+    ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+    forge_test_runner_stop();
+    ck_assert_int_eq(settle(pid, 0), 0);
+}
+END_TEST
+
 Suite *forge_test_run_lifetime(void)
 {
     Suite *s = suite_create("run_lifetime");
@@ -206,6 +279,19 @@ Suite *forge_test_run_lifetime(void)
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, many_runs_leave_nothing);
     tcase_add_test(tc, a_killed_launcher_takes_its_run_with_it);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("ahead");
+    tcase_add_unchecked_fixture(tc, set_up_ahead, forge_test_runner_stop);
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_set_timeout(tc, 600);
+    tcase_add_test(tc, what_is_built_ahead_is_used_once);
+    tcase_add_test(tc, what_is_built_ahead_has_its_own_limits);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("breaks");
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_add_checked_fixture(tc, set_up_ahead, forge_test_runner_stop);
+    tcase_set_timeout(tc, 600);
+    tcase_add_test(tc, what_is_built_ahead_may_break);
     suite_add_tcase(s, tc);
     tc = tcase_create("ends");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);

@@ -49,7 +49,9 @@ static const char belongings[] =
     "INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object)"
     " VALUES (3, 'f.pdf', 'application/pdf', 0, sha256(''), forge.file_object());"
     "INSERT INTO forge.jobs (kind, user_id) VALUES ('pdf', 3);"
-    "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) VALUES (3, 'pdf', 1, 1)";
+    "INSERT INTO forge.analysis_sessions (user_id, kind, file_id, job_id) VALUES (3, 'pdf', 1, 1);"
+    "INSERT INTO forge.messages (session_id, user_id, question, answered, model) VALUES (1, 3, 'q', false, 'm');"
+    "INSERT INTO forge.llm_usage (user_id, month) VALUES (3, '2026-01-01')";
 static const char belongings_left[] =
     "SELECT concat_ws(' ', (SELECT count(*) FROM forge.mfa_factors), (SELECT count(*) FROM "
     "forge.mfa_backup_codes), (SELECT string_agg(subject, ',') FROM"

@@ -304,17 +304,17 @@ START_TEST(application_role_is_weak)
     ck_assert_str_eq(
         ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
             " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
-        "address_skeleton award complete_courses email_agrees erase_accounts export_rows figures file_object fold "
-        "instant "
-        "is_limits is_tests label_decode local_day local_instant local_time settle_course settle_courses streak_days "
-        "tests_points username_sha256");
+        "address_skeleton award complete_courses email_agrees erase_accounts export_rows figures file_bytes "
+        "file_object fold "
+         "instant is_limits is_tests label_decode local_day local_instant local_time nearest_passages settle_course "
+         "settle_courses similar_passages streak_days tests_points username_sha256");
     /* Only large objects need their owner's rights; and whoever calls cannot say where names are looked up. */
     ck_assert_str_eq(ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
                          " WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"
                          " AND p.proconfig = '{search_path=pg_catalog}'"),
-                     "file_gone file_object");
+                     "file_bytes file_gone file_object");
     ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
-                     "2");
+                     "3");
 }
 END_TEST
 

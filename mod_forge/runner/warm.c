@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sandboxes that are built before anybody needs them. Each is used once, for a job of the language and the limits that
+ * it was built for, and is like any other by then: nothing of a language runs in it before the program is there, and
+ * its clock starts with the program. They are built when nobody waits, for what was asked for last.
+ */
+#include "runner.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define CHANNEL_FD 3    /* in a launcher */
+#define PAUSE_MS   5000 /* after one that ended by itself */
+
+static const forge_runner_profile_t *fitting(const forge_run_job_t *job)
+{
+    const forge_runner_profile_t *profile = forge_runner_profile(job->language);
+    return profile && !profile->missing && !profile->tool ? profile : NULL;
+}
+
+static bool same(const forge_runner_warm_kind_t *a, const forge_runner_warm_kind_t *b)
+{
+    return a->profile == b->profile && memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
+}
+
+static void forget(forge_runner_warm_t *w, int i)
+{
+    close(w->ready[i].channel);
+    w->ready[i] = w->ready[--w->count];
+}
+
+void forge_runner_warm_start(forge_runner_warm_t *w)
+{
+    static const forge_run_bytes_t python = {"python", 6};
+    *w = (forge_runner_warm_t){.wanted = {forge_runner_profile(python), FORGE_RUN_DEFAULTS}};
+}
+
+/* --- giving --- */
+
+typedef union control_t {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+} control_t;
+
+static bool hand_over(int channel, const forge_runner_gift_t *gift, forge_run_bytes_t members, int client)
+{
+    struct iovec parts[] = {{(void *)(uintptr_t)gift, sizeof(*gift)}, {(void *)(uintptr_t)members.data, members.len}};
+    control_t control = {.bytes = ""};
+    struct msghdr m = {
+        .msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &client, sizeof(int));
+    return sendmsg(channel, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(sizeof(*gift) + members.len);
+}
+
+pid_t forge_runner_warm_give(forge_runner_warm_t *w, const forge_runner_gift_t *gift, const forge_run_job_t *job,
+                             forge_run_bytes_t members, int client)
+{
+    const forge_runner_warm_kind_t kind = {fitting(job), job->limits};
+    if (!kind.profile || members.len > FORGE_RUNNER_GIFT_MAX)
+        return 0;
+    w->wanted = kind;
+    for (int i = 0; i < w->count; i++)
+        if (same(&w->ready[i].kind, &kind)) {
+            const pid_t pid = w->ready[i].pid;
+            const bool given = hand_over(w->ready[i].channel, gift, members, client);
+            forget(w, i); /* used, or broken: it ends by itself then */
+            return given ? pid : 0;
+        }
+    return 0;
+}
+
+bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client)
+{
+    struct iovec all = {bytes, sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX};
+    control_t control = {.bytes = ""};
+    struct msghdr m = {
+        .msg_iov = &all, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
+    ssize_t n = recvmsg(channel, &m, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *c = n > (ssize_t)sizeof(forge_runner_gift_t) ? CMSG_FIRSTHDR(&m) : NULL;
+    if (!c || c->cmsg_type != SCM_RIGHTS)
+        return false;
+    memcpy(client, CMSG_DATA(c), sizeof(int));
+    *len = (size_t)n;
+    return true;
+}
+
+/* --- building --- */
+
+static void __attribute__((noreturn))
+be_launcher(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel, pid_t parent)
+{
+    sigset_t none;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (channel != CHANNEL_FD)
+        dup2(channel, CHANNEL_FD);
+    syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0);
+    forge_runner_launch_warm(runner, kind, cpu, CHANNEL_FD);
+    exit(0);
+}
+
+/* One more, in place of one that nobody asks for any longer if need be. */
+void forge_runner_warm_fill(forge_runner_warm_t *w, const forge_runner_t *runner, int cpu)
+{
+    const pid_t self = getpid();
+    int ends[2], most = (int)runner->options.warm;
+    if (forge_runner_now_ms() < w->pause_until || !w->wanted.profile || w->wanted.profile->missing)
+        return;
+    for (int i = w->count; i--;)
+        if (!same(&w->ready[i].kind, &w->wanted))
+            forget(w, i);
+    if (w->count >= most || w->count >= FORGE_RUNNER_WARM_MAX ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return;
+    pid_t pid = fork();
+    if (!pid)
+        be_launcher(runner, &w->wanted, cpu, ends[1], self);
+    close(ends[1]);
+    if (pid > 0)
+        w->ready[w->count++] = (forge_runner_warm_one_t){w->wanted, pid, ends[0]};
+    else
+        close(ends[0]);
+}
+
+void forge_runner_warm_buried(forge_runner_warm_t *w, pid_t pid)
+{
+    for (int i = 0; i < w->count; i++)
+        if (w->ready[i].pid == pid) {
+            forget(w, i);
+            w->pause_until = forge_runner_now_ms() + PAUSE_MS;
+            return;
+        }
+}
