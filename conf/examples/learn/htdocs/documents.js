@@ -299,7 +299,7 @@ function repositoryResult({ result: found }) {
   found.review && [h('h3', {}, 'Review'), h('p', { class: 'lines' }, found.review)],
   manifests.length > 0 && [h('h3', {}, 'Dependencies'), manifests.map(manifestView)],
   complex.length > 0 && h('details', {}, h('summary', {}, 'Most complex files'),
-    table('Most complex files', ['File', 'Lines', 'Complexity'], complex.map((one) => [one.path, number(one.lines), one.complexity]))),
+    table('Most complex files', ['File', 'Complexity', 'Lines'], complex.map((one) => [one.path, one.complexity, number(one.lines)]))),
   readme?.outline?.length > 0 && h('details', {}, h('summary', {}, 'What the README is about'), outlineOf(readme.outline))];
 }
 
