@@ -56,8 +56,8 @@ static const forge_route_t routes[] = {
          "the analysis as it begins; GET /analysis/sessions/{id} has its `result` once it is done: languages with "
          "files and lines, the tree, dependencies by manifest with licences where they are stated, the outline of the "
          "README, licences by their text, the largest and the most complex files (cyclomatic number; that of Python "
-         "by its own parser), tests and continuous integration, commits and their dates as far as they were fetched, and "
-         "`review` (by the language model; null without one). "
+         "by its own parser), tests and continuous integration, commits and their dates as far as they were fetched, "
+         "and `review` (by the language model; null without one). "
          "Its texts can be asked about. It may fail with repository_not_found, ref_not_found, repository_moved, "
          "repository_not_allowed, repository_unreachable, repository_too_large, too_complex or quota_exceeded."},
 };
