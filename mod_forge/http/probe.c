@@ -102,19 +102,31 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
     return answer.status;
 }
 
-static answer_t ask_outbox(forge_req_t *q)
+/* Asks the database whether something is late. */
+static answer_t ask_late(forge_req_t *q, forge_status_t (*look)(forge_req_t *q, forge_db_t *db, bool *late))
 {
     answer_t answer = {0};
     forge_lease_t *lease;
     forge_db_t *db;
-    forge_rows_t *rows;
     answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
     if (answer.status != FORGE_OK)
         return answer;
-    answer.status = forge_store_mail_state(db, q->pool, forge_config_public_url(q->config), &rows);
-    answer.late = answer.status == FORGE_OK && forge_store_rows_bool(rows, 0, "late");
+    answer.status = look(q, db, &answer.late);
     forge_server_lease_return(lease);
     return answer;
+}
+
+static forge_status_t look_outbox(forge_req_t *q, forge_db_t *db, bool *late)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_mail_state(db, q->pool, forge_config_public_url(q->config), &rows));
+    *late = forge_store_rows_bool(rows, 0, "late");
+    return FORGE_OK;
+}
+
+static answer_t ask_outbox(forge_req_t *q)
+{
+    return ask_late(q, look_outbox);
 }
 
 bool forge_http_llm_sick(const forge_req_t *q)
@@ -123,19 +135,17 @@ bool forge_http_llm_sick(const forge_req_t *q)
     return forge_live_breaker_state(q->live, breaker) != FORGE_BREAKER_CLOSED;
 }
 
+static forge_status_t look_jobs(forge_req_t *q, forge_db_t *db, bool *late)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_jobs_state(db, q->pool, &rows));
+    *late = forge_store_rows_int(rows, 0, "oldest", 0) > JOBS_LATE;
+    return FORGE_OK;
+}
+
 static answer_t ask_jobs(forge_req_t *q)
 {
-    answer_t answer = {0};
-    forge_lease_t *lease;
-    forge_db_t *db;
-    forge_rows_t *rows;
-    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
-    if (answer.status != FORGE_OK)
-        return answer;
-    answer.status = forge_store_jobs_state(db, q->pool, &rows);
-    answer.late = answer.status == FORGE_OK && forge_store_rows_int(rows, 0, "oldest", 0) > JOBS_LATE;
-    forge_server_lease_return(lease);
-    return answer;
+    return ask_late(q, look_jobs);
 }
 
 forge_status_t forge_http_jobs_probe(forge_req_t *q, bool *late)

@@ -98,6 +98,22 @@ forge_status_t forge_job_next(apr_pool_t *p, const forge_job_with_t *with, const
  * what failed together is not tried together. */
 apr_interval_time_t forge_job_delay(apr_interval_time_t first, apr_interval_time_t most, apr_int64_t tries);
 
+/* --- db.c: the database, for the moments in which a job needs it --- */
+
+/* What failed ends the job; FORGE_JOB_DONE goes on. */
+#define FORGE_JOB_TRY(call) \
+    do { \
+        const forge_job_outcome_t outcome_ = (call); \
+        if (outcome_ != FORGE_JOB_DONE) \
+            return outcome_; \
+    } while (0)
+/* What a status of the database means for a job, with its code and detail: what is gone, or a full quota, is for good,
+ * all else is tried again. */
+forge_job_outcome_t forge_job_outcome_of(forge_status_t status, forge_job_end_t *end);
+/* Lends a connection for one call, and says how that went in the same way. */
+forge_job_outcome_t forge_job_lend(const forge_job_t *job, apr_pool_t *p, forge_db_fn use, void *data,
+                                   forge_job_end_t *end);
+
 /* --- sandbox.c --- */
 
 /* Has a program run, and waits for its end. FORGE_JOB_DONE: *result says how it ended (FORGE_RUN_OK to

@@ -17,22 +17,9 @@
 
 /* --- the database, for moments --- */
 
-/* What the database says, as an outcome. A session or file that is gone leaves nothing to do. */
-static forge_job_outcome_t outcome_of(forge_pdf_t *d, forge_status_t status)
-{
-    const forge_error_t *error = forge_util_error(status);
-    if (status == FORGE_OK)
-        return FORGE_JOB_DONE;
-    *d->end = (forge_job_end_t){error->code, error->detail};
-    return status == FORGE_E_NOT_FOUND || status == FORGE_E_BAD_REFERENCE || status == FORGE_E_QUOTA_EXCEEDED ||
-                   status == FORGE_E_VALIDATION
-               ? FORGE_JOB_FAILED
-               : FORGE_JOB_LATER;
-}
-
 static forge_job_outcome_t lend(forge_pdf_t *d, apr_pool_t *p, forge_db_fn use, void *data)
 {
-    return outcome_of(d, d->job->with->db.lend(d->job->with->db.baton, p, use, data));
+    return forge_job_lend(d->job, p, use, data, d->end);
 }
 
 static forge_job_outcome_t tell(forge_pdf_t *d, int percent, const char *stage)
@@ -125,7 +112,7 @@ static forge_job_outcome_t read_file(forge_pdf_t *d)
     apr_pool_create(&turn, d->p);
     for (apr_size_t before = 1; outcome == FORGE_JOB_DONE && (apr_int64_t)d->bytes->len < d->size;) {
         if (before == d->bytes->len || d->bytes->failed)
-            return outcome_of(d, FORGE_E_INTERNAL); /* fewer bytes than its row says */
+            return forge_job_outcome_of(FORGE_E_INTERNAL, d->end); /* fewer bytes than its row says */
         before = d->bytes->len;
         outcome = lend(d, turn, read_piece, d);
         apr_pool_clear(turn);
@@ -307,7 +294,7 @@ static forge_job_outcome_t analyse(forge_pdf_t *d)
     FORGE_JOB_TRY(summarise(d, &said.summary));
     FORGE_JOB_TRY(add_passages(d, search, passages));
     finishing_t f = {d, {forge_pdf_result(d, &said), d->png ? forge_util_hex(d->p, d->png, d->png_len) : NULL}};
-    return f.done.result ? lend(d, d->p, write_result_at_once, &f) : outcome_of(d, FORGE_E_INTERNAL);
+    return f.done.result ? lend(d, d->p, write_result_at_once, &f) : forge_job_outcome_of(FORGE_E_INTERNAL, d->end);
 }
 
 static forge_status_t clear(forge_db_t *db, apr_pool_t *p, void *data)

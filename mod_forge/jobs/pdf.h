@@ -9,14 +9,6 @@
 
 #define FORGE_PDF_PAGES_MAX 5000 /* of one document */
 
-/* What failed ends the job; FORGE_JOB_DONE goes on. */
-#define FORGE_JOB_TRY(call) \
-    do { \
-        const forge_job_outcome_t outcome_ = (call); \
-        if (outcome_ != FORGE_JOB_DONE) \
-            return outcome_; \
-    } while (0)
-
 typedef struct forge_pdf_t {
     apr_pool_t *p;
     forge_job_t *job;

@@ -15,13 +15,6 @@
 #define PASSAGES_MAX 2000        /* of one repository */
 #define BATCH_BYTES  (96 * 1024) /* of passages that one statement writes: less than its time limit */
 
-#define TRY(call) \
-    do { \
-        const forge_job_outcome_t outcome_ = (call); \
-        if (outcome_ != FORGE_JOB_DONE) \
-            return outcome_; \
-    } while (0)
-
 typedef struct work_t {
     apr_pool_t *p;
     forge_job_t *job;
@@ -47,18 +40,9 @@ static forge_job_outcome_t later(forge_job_end_t *end, const char *code, const c
     return FORGE_JOB_LATER;
 }
 
-/* A session that is gone, a full quota: no later try changes that. */
 static forge_job_outcome_t lend(work_t *w, forge_db_fn use)
 {
-    const forge_status_t status = w->job->with->db.lend(w->job->with->db.baton, w->p, use, w);
-    const forge_error_t *error = forge_util_error(status);
-    if (status == FORGE_OK)
-        return FORGE_JOB_DONE;
-    *w->end = (forge_job_end_t){error->code, error->detail};
-    return status == FORGE_E_NOT_FOUND || status == FORGE_E_BAD_REFERENCE || status == FORGE_E_QUOTA_EXCEEDED ||
-                   status == FORGE_E_VALIDATION
-               ? FORGE_JOB_FAILED
-               : FORGE_JOB_LATER;
+    return forge_job_lend(w->job, w->p, use, w, w->end);
 }
 
 static forge_job_outcome_t tell(work_t *w, int percent, const char *stage)
@@ -173,10 +157,10 @@ static forge_job_outcome_t make_result(work_t *w)
     forge_json_t *result = forge_util_json_object(w->p);
     forge_util_json_each(w->document, copy_member, result);
     forge_util_json_put_int(result, "passages", w->written);
-    TRY(result_text(w, result));
+    FORGE_JOB_TRY(result_text(w, result));
     if (w->job->with->llm) {
-        TRY(tell(w, 95, "reviewing"));
-        TRY(forge_job_digest(w->p, w->job, FORGE_DIGEST_REVIEW, w->result, &review));
+        FORGE_JOB_TRY(tell(w, 95, "reviewing"));
+        FORGE_JOB_TRY(forge_job_digest(w->p, w->job, FORGE_DIGEST_REVIEW, w->result, &review));
     }
     forge_util_json_put_text(result, "review", review);
     return result_text(w, result);
@@ -211,7 +195,7 @@ static forge_job_outcome_t flush(work_t *w)
 {
     if (!w->batch)
         return FORGE_JOB_DONE;
-    TRY(lend(w, write_batch));
+    FORGE_JOB_TRY(lend(w, write_batch));
     w->written += (apr_int64_t)forge_util_json_size(w->batch);
     w->batch = NULL;
     w->bytes = 0;
@@ -238,7 +222,7 @@ static forge_job_outcome_t add_text(work_t *w, const forge_json_t *item)
         return FORGE_JOB_DONE;
     while ((piece = forge_core_piece(w->p, &text, &len)) &&
            w->written + (apr_int64_t)forge_util_json_size(w->batch) < PASSAGES_MAX)
-        TRY(add_passage(w, path, piece));
+        FORGE_JOB_TRY(add_passage(w, path, piece));
     return FORGE_JOB_DONE;
 }
 
@@ -247,7 +231,7 @@ static forge_job_outcome_t write_passages(work_t *w)
     const forge_json_t *texts = forge_util_json_get(w->document, "texts");
     w->language = language_of(w);
     for (apr_size_t i = 0; i < forge_util_json_size(texts); i++)
-        TRY(add_text(w, forge_util_json_at(texts, i)));
+        FORGE_JOB_TRY(add_text(w, forge_util_json_at(texts, i)));
     return flush(w);
 }
 
@@ -280,12 +264,12 @@ forge_job_outcome_t forge_job_repository(apr_pool_t *p, forge_job_t *job, forge_
 {
     work_t w = {.p = p, .job = job, .end = end};
     forge_run_result_t result = {.status = FORGE_RUN_OK};
-    TRY(lend(&w, find));
-    TRY(tell(&w, 5, "fetching"));
-    TRY(run(&w, &result));
-    TRY(tell(&w, 70, "indexing"));
-    TRY(read_document(&w, &result));
-    TRY(write_passages(&w));
-    TRY(make_result(&w));
+    FORGE_JOB_TRY(lend(&w, find));
+    FORGE_JOB_TRY(tell(&w, 5, "fetching"));
+    FORGE_JOB_TRY(run(&w, &result));
+    FORGE_JOB_TRY(tell(&w, 70, "indexing"));
+    FORGE_JOB_TRY(read_document(&w, &result));
+    FORGE_JOB_TRY(write_passages(&w));
+    FORGE_JOB_TRY(make_result(&w));
     return lend(&w, finish_at_once);
 }
