@@ -16,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHANNEL_FD 3 /* in the broker */
+#define CHANNEL_FD   3   /* in the broker */
+#define END_PATIENCE 200 /* milliseconds, until it is killed; a name server may be slow */
 
 /* A word of the broker: what, and why. */
 static void tell(forge_runner_broker_said_t what, const char *why)
@@ -31,7 +32,7 @@ static void tell(forge_runner_broker_said_t what, const char *why)
 static void __attribute__((noreturn)) refuse(const char *why)
 {
     tell(FORGE_RUNNER_BROKER_REFUSED, why);
-    _exit(0);
+    exit(0);
 }
 
 /* One address that is not public makes the whole name suspect. */
@@ -64,9 +65,9 @@ static void __attribute__((noreturn)) be_broker(const forge_runner_way_t *way, p
     if (listening < 0)
         refuse("the sandbox's network cannot be entered");
     tell(FORGE_RUNNER_BROKER_READY, "");
-    forge_runner_join(listening, &host, way->bytes_max);
-    tell(FORGE_RUNNER_BROKER_FULL, "");
-    _exit(0);
+    if (forge_runner_join(listening, CHANNEL_FD, &host, way->bytes_max))
+        tell(FORGE_RUNNER_BROKER_FULL, "");
+    exit(0);
 }
 
 bool forge_runner_broker_start(const forge_runner_way_t *way, forge_runner_broker_t *broker)
@@ -108,11 +109,12 @@ forge_runner_broker_said_t forge_runner_broker_hear(forge_runner_broker_t *broke
 
 void forge_runner_broker_stop(forge_runner_broker_t *broker)
 {
-    if (broker->pid > 0) {
-        kill(broker->pid, SIGKILL);
-        waitpid(broker->pid, NULL, 0);
-    }
     if (broker->channel >= 0)
         close(broker->channel);
+    for (int i = 0; broker->pid > 0 && waitpid(broker->pid, NULL, WNOHANG) == 0; i++) {
+        if (i == END_PATIENCE)
+            kill(broker->pid, SIGKILL);
+        usleep(1000);
+    }
     *broker = (forge_runner_broker_t){0, -1};
 }

@@ -95,7 +95,7 @@ int forge_runner_listen_inside(pid_t bubblewrap, uint16_t port)
     pid_t pid = fork();
     if (!pid) {
         bool done = go_inside(child_of(bubblewrap)) && (fd = listen_on(port)) >= 0 && hand_out(ends[1], fd);
-        _exit(done ? 0 : 1);
+        exit(done ? 0 : 1);
     }
     close(ends[1]);
     fd = pid > 0 ? take_over(ends[0]) : -1;

@@ -123,18 +123,20 @@ static void serve(join_t *j, const struct pollfd *on)
         welcome(j);
 }
 
-void forge_runner_join(int listening, const forge_runner_host_t *host, int64_t bytes_max)
+bool forge_runner_join(int listening, int channel, const forge_runner_host_t *host, int64_t bytes_max)
 {
-    struct pollfd on[2 * PAIRS_MAX + 1];
+    struct pollfd on[2 * PAIRS_MAX + 2];
     join_t j = {.host = host, .listening = listening, .flows = calloc(2 * PAIRS_MAX, sizeof(flow_t))};
     if (!j.flows)
-        return;
+        return false;
     for (int i = 0; i < 2 * PAIRS_MAX; i++)
         j.flows[i].from = -1;
-    while (j.carried <= bytes_max) {
+    on[2 * PAIRS_MAX + 1] = (struct pollfd){channel, 0, 0};
+    do {
         watch(&j, on);
-        if (poll(on, 2 * PAIRS_MAX + 1, -1) > 0)
+        if (poll(on, 2 * PAIRS_MAX + 2, -1) > 0)
             serve(&j, on);
-    }
+    } while (j.carried <= bytes_max && !on[2 * PAIRS_MAX + 1].revents);
     free(j.flows);
+    return j.carried > bytes_max;
 }

@@ -138,8 +138,8 @@ typedef struct forge_runner_host_t {
 } forge_runner_host_t;
 
 /* Joins every connection that comes to `listening` to that host, until more than bytes_max were carried, both ways
- * together. */
-void forge_runner_join(int listening, const forge_runner_host_t *host, int64_t bytes_max);
+ * together: true; or until `channel` was closed at its other end: false. */
+bool forge_runner_join(int listening, int channel, const forge_runner_host_t *host, int64_t bytes_max);
 
 /* --- broker.c: the way from a run to one host --- */
 

@@ -215,7 +215,7 @@ START_TEST(a_graceful_restart_answers_those_who_wait)
     int fds[FEW];
     person_t me = person("student");
     int runner = runner_pid(env_httpd_pid());
-    int fd = program_sent(PORT_MAIN, me.access, "import time\ntime.sleep(2)\nprint('slept')");
+    int fd = program_sent(PORT_MAIN, me.access, "import time\ntime.sleep(6)\nprint('slept')");
     metric_wait(PORT_MAIN, IN_USE, 1);
     for (int i = 0; i < FEW; i++)
         fds[i] = program_sent(PORT_MAIN, me.access, "print(1)");
