@@ -50,7 +50,7 @@ START_TEST(an_error_is_told_when_it_is_for_good)
     ck_assert(json_is_null(at(reply->json, "/error")));
     ck_assert_int_eq(int_at(reply->json, "/progress"), 30);
     ck_assert_str_eq(text_at(reply->json, "/stage"), "clone");
-    sql("UPDATE forge.jobs SET status = 'failed', finished_at = now()");
+    sql("UPDATE forge.jobs SET status = 'failed', lease_until = NULL, finished_at = now()");
     reply = CALL("GET", path_of(id), .token = me.access);
     ck_assert_str_eq(text_at(reply->json, "/error/code"), "upstream");
     ck_assert_str_eq(text_at(reply->json, "/error/detail"), "it did not answer");

@@ -185,9 +185,9 @@ START_TEST(a_failure_says_why)
 {
     person_t me = person("student");
     json_int_t id = analysis_of(me, "queued");
-    sql("UPDATE forge.jobs SET status = 'failed', finished_at = now(), error_code = 'pdf_encrypted', error_detail = "
-        "'it is"
-        " protected'");
+    sql("UPDATE forge.jobs SET status = 'failed', lease_until = NULL, finished_at = now(), error_code = "
+        "'pdf_encrypted',"
+        " error_detail = 'it is protected'");
     reply_t *reply = CALL("GET", F("/api/v1/analysis/sessions/%lld/events", (long long)id), .token = me.access);
     expect_status(reply, 200);
     expect_says(reply, "\nevent: failed\n");

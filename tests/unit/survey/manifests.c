@@ -53,7 +53,8 @@ START_TEST(test_locks)
     static const char composer[] = "{\"packages\":[{\"name\":\"m/m\",\"license\":[\"MIT\"]},{\"license\":[\"BSD\"]}],"
                                    "\"packages-dev\":[{\"name\":\"p/p\",\"license\":[\"BSD-3-Clause\"]}]}";
     forge_survey_manifest_t npm = {.path = "x"}, php = {.path = "x"};
-    forge_survey_npm(&npm, "{\"dependencies\":{\"a\":\"1\",\"b\":\"2\"}}", 38);
+    static const char needs[] = "{\"dependencies\":{\"a\":\"1\",\"b\":\"2\"}}";
+    forge_survey_npm(&npm, needs, sizeof(needs) - 1);
     forge_survey_npm_lock(&npm, lock, sizeof(lock) - 1);
     ck_assert_str_eq(flat(&npm), "- - -: a@1(runtime ISC) b@2(runtime MIT)");
     const char *manifest =
