@@ -115,31 +115,36 @@ static int told(forge_ctl_t *ctl, forge_status_t status, const forge_rows_t *row
     return FORGE_CTL_OK;
 }
 
-static int jobs_retry(forge_ctl_t *ctl)
+typedef forge_status_t (*change_fn)(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);
+
+static int change_one(forge_ctl_t *ctl, change_fn change, const char *wrong)
 {
     apr_int64_t id;
-    forge_rows_t *rows;
+    forge_rows_t *rows = NULL;
     if (!number_read(ctl->args[0], &id))
         return FORGE_CTL_USAGE;
     forge_db_t *db = forge_ctl_connect(ctl);
     if (!db)
         return FORGE_CTL_FAILED;
-    forge_status_t status = forge_store_job_retry(db, ctl->pool, id, &rows);
-    return told(ctl, status, rows, "has neither failed nor been cancelled, or was asked for again since");
+    const forge_status_t status = change(db, ctl->pool, id, &rows);
+    return told(ctl, status, rows, wrong);
+}
+
+static int jobs_retry(forge_ctl_t *ctl)
+{
+    return change_one(ctl, forge_store_job_retry,
+                      "has neither failed nor been cancelled, or was asked for again since");
+}
+
+static forge_status_t cancel(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows)
+{
+    static const forge_actor_t by = {.admin = true};
+    return forge_store_job_cancel(db, p, &by, id, rows);
 }
 
 static int jobs_cancel(forge_ctl_t *ctl)
 {
-    static const forge_actor_t by = {.admin = true};
-    apr_int64_t id;
-    forge_rows_t *rows;
-    if (!number_read(ctl->args[0], &id))
-        return FORGE_CTL_USAGE;
-    forge_db_t *db = forge_ctl_connect(ctl);
-    if (!db)
-        return FORGE_CTL_FAILED;
-    forge_status_t status = forge_store_job_cancel(db, ctl->pool, &by, id, &rows);
-    return told(ctl, status, rows, "has ended");
+    return change_one(ctl, cancel, "has ended");
 }
 
 static const forge_ctl_option_t list_options[] = {

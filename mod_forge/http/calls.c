@@ -10,19 +10,17 @@
 
 #include <httpd.h>
 
-#define SENDS       3 /* of one call that cannot reach its host: nothing of it has left this machine */
-#define FIRST_PAUSE apr_time_from_msec(100)
-#define SLACK       apr_time_from_sec(5) /* beyond a call's own time, which the client keeps */
-#define FAREWELL    apr_time_from_sec(10)
+#define SLACK    apr_time_from_sec(5) /* beyond a call's own time, which the client keeps */
+#define FAREWELL apr_time_from_sec(10)
 
 struct forge_calls_t {
     forge_req_t *q;
     forge_served_fn serve;
     forge_ask_t ask;
-    forge_call_t *call; /* NULL: none under way */
-    bool asked;         /* there is one to be made, or under way */
-    bool counted;       /* as a request that waits */
-    int breaker, sends, fd;
+    forge_dial_t dial;
+    bool asked;   /* there is one to be made, or under way */
+    bool counted; /* as a request that waits */
+    int sends, fd;
     apr_int64_t again_at, until; /* times of forge_util_monotonic; 0: none */
 };
 
@@ -31,11 +29,7 @@ struct forge_calls_t {
 static apr_status_t drop(void *data)
 {
     forge_calls_t *calls = data;
-    if (calls->call) {
-        forge_net_call_drop(calls->call);
-        forge_live_breaker_given_up(calls->q->live, calls->breaker);
-    }
-    calls->call = NULL;
+    forge_http_dial_drop(&calls->dial);
     if (calls->counted)
         forge_live_call_waits(calls->q->live, -1);
     calls->counted = false;
@@ -63,70 +57,51 @@ static bool sound_of(const forge_call_result_t *result)
 }
 
 /* Tells the step, which may ask for the next call. */
-static forge_status_t told(forge_calls_t *calls, const forge_call_result_t *result, bool made)
+static forge_status_t told(forge_calls_t *calls, const forge_call_result_t *result)
 {
     const forge_ask_t ask = calls->ask;
-    forge_call_t *call = calls->call;
+    forge_dial_t dial = calls->dial;
     bool sound = sound_of(result);
     calls->asked = false;
-    calls->call = NULL;
+    calls->dial.call = NULL;
     forge_status_t status = ask.then(calls->q, result, &sound);
-    if (made)
-        forge_live_breaker_told(calls->q->live, calls->breaker, sound);
-    if (call)
-        forge_net_call_drop(call);
+    if (dial.call)
+        forge_http_dial_end(&dial, sound);
     return status;
 }
 
+/* The same of a call that is not, or no longer, under way. */
 static forge_status_t failed(forge_calls_t *calls, forge_call_outcome_t outcome, const char *why)
 {
-    return told(calls, &(forge_call_result_t){.outcome = outcome, .body = "", .why = why}, false);
+    return told(calls, &(forge_call_result_t){.outcome = outcome, .body = "", .why = why});
 }
 
 static forge_status_t begin(forge_calls_t *calls)
 {
-    forge_live_t *live = calls->q->live;
-    calls->breaker = forge_live_breaker(live, calls->ask.host);
-    if (!forge_live_breaker_allows(live, calls->breaker))
-        return failed(calls, FORGE_CALL_UNSENT, "it is left alone, because most calls have failed");
-    calls->call = forge_net_call(&calls->ask.spec);
+    const forge_dialled_t how = forge_http_dial(&calls->dial, calls->q->live, calls->ask.host, &calls->ask.spec);
     calls->until = forge_util_monotonic() + calls->ask.spec.connect + calls->ask.spec.total + SLACK;
-    if (calls->call)
-        return FORGE_OK;
-    forge_live_breaker_given_up(live, calls->breaker);
-    return failed(calls, FORGE_CALL_UNSENT, "too many calls are under way");
-}
-
-/* A while that doubles and is another for each. */
-static void resend(forge_calls_t *calls)
-{
-    apr_uint16_t chance;
-    apr_interval_time_t pause = FIRST_PAUSE << (calls->sends - 1);
-    forge_util_random(&chance, sizeof(chance));
-    forge_net_call_drop(calls->call);
-    forge_live_breaker_told(calls->q->live, calls->breaker, false);
-    calls->call = NULL;
-    calls->again_at = forge_util_monotonic() + pause / 2 + pause * chance / 65536;
+    return how == FORGE_DIAL_BEGUN ? FORGE_OK : failed(calls, FORGE_CALL_UNSENT, forge_http_dial_why(how));
 }
 
 static forge_status_t look(forge_calls_t *calls)
 {
     forge_call_result_t result;
-    if (!forge_net_call_ended(calls->call, &result))
+    if (!forge_net_call_ended(calls->dial.call, &result))
         return FORGE_OK;
-    if (result.outcome == FORGE_CALL_UNSENT && ++calls->sends < SENDS) {
-        resend(calls);
+    if (result.outcome == FORGE_CALL_UNSENT && ++calls->sends < FORGE_DIAL_SENDS) {
+        forge_http_dial_end(&calls->dial, false);
+        calls->again_at = forge_http_dial_again_at(calls->sends);
         return FORGE_OK;
     }
-    return told(calls, &result, true);
+    return told(calls, &result);
 }
 
 /* Takes in what has come and goes on with what is to be asked next. */
 static forge_status_t advance(forge_calls_t *calls)
 {
-    if (calls->call)
+    if (calls->dial.call)
         FORGE_TRY(look(calls));
-    while (calls->asked && !calls->call && calls->again_at <= forge_util_monotonic()) {
+    while (calls->asked && !calls->dial.call && calls->again_at <= forge_util_monotonic()) {
         calls->again_at = 0;
         FORGE_TRY(begin(calls));
     }
@@ -142,12 +117,7 @@ static int serve(forge_calls_t *calls, forge_status_t status)
 /* The child stops, or nothing has told of an end: as if it had not answered. No further call is made. */
 static forge_status_t give_up(forge_calls_t *calls, const char *why)
 {
-    forge_call_t *call = calls->call;
-    calls->call = NULL;
-    if (call) {
-        forge_net_call_drop(call);
-        forge_live_breaker_given_up(calls->q->live, calls->breaker);
-    }
+    forge_http_dial_drop(&calls->dial);
     FORGE_TRY(failed(calls, FORGE_CALL_LATE, why));
     return calls->asked ? failed(calls, FORGE_CALL_LATE, why) : FORGE_OK;
 }
@@ -168,12 +138,12 @@ static int proceed(forge_calls_t *calls, forge_status_t status)
     if (status != FORGE_OK || !calls->asked)
         return serve(calls, status);
     forge_http_db_done(calls->q);
-    calls->fd = calls->call ? forge_net_call_fd(calls->call) : -1;
+    calls->fd = calls->dial.call ? forge_net_call_fd(calls->dial.call) : -1;
     const forge_wait_t wait = {.ready = time_again,
                                .go = go,
                                .baton = calls,
                                .fds = &calls->fd,
-                               .count = calls->call != NULL,
+                               .count = calls->dial.call != NULL,
                                .patience = calls->until - forge_util_monotonic(),
                                .farewell = FAREWELL};
     return forge_http_pump_suspend(calls->q, &wait);
@@ -203,9 +173,9 @@ static forge_status_t block(forge_calls_t *calls)
 {
     forge_status_t status = advance(calls);
     while (status == FORGE_OK && calls->asked) {
-        int fd = calls->call ? forge_net_call_fd(calls->call) : -1;
+        int fd = calls->dial.call ? forge_net_call_fd(calls->dial.call) : -1;
         forge_http_db_done(calls->q);
-        if (!forge_http_block_nap(calls->q, &fd, calls->call != NULL)) {
+        if (!forge_http_block_nap(calls->q, &fd, calls->dial.call != NULL)) {
             calls->q->r->connection->aborted = 1;
             return FORGE_E_UNAVAILABLE; /* nobody hears it */
         }
@@ -240,18 +210,14 @@ int forge_http_calls_wait(forge_req_t *q, forge_served_fn then)
 struct forge_hearing_t {
     forge_req_t *q;
     forge_ask_t ask;
-    forge_call_t *call; /* NULL: it is over */
-    int breaker;
+    forge_dial_t dial; /* without a call: it is over */
 };
 
 void forge_http_hear_end(forge_hearing_t *hearing)
 {
-    if (hearing->call) {
-        forge_net_call_drop(hearing->call);
-        forge_live_breaker_given_up(hearing->q->live, hearing->breaker);
+    if (hearing->dial.call)
         forge_live_call_waits(hearing->q->live, -1);
-    }
-    hearing->call = NULL;
+    forge_http_dial_drop(&hearing->dial);
 }
 
 static apr_status_t end_with_pool(void *data)
@@ -263,16 +229,11 @@ static apr_status_t end_with_pool(void *data)
 forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const char **why)
 {
     forge_hearing_t *hearing = apr_pcalloc(q->pool, sizeof(*hearing));
-    *hearing = (forge_hearing_t){.q = q, .ask = *ask, .breaker = forge_live_breaker(q->live, ask->host)};
-    *why = "it is left alone, because most calls have failed";
-    if (!forge_live_breaker_allows(q->live, hearing->breaker))
+    *hearing = (forge_hearing_t){.q = q, .ask = *ask};
+    const forge_dialled_t how = forge_http_dial(&hearing->dial, q->live, ask->host, &ask->spec);
+    *why = how == FORGE_DIAL_BEGUN ? "" : forge_http_dial_why(how);
+    if (how != FORGE_DIAL_BEGUN)
         return NULL;
-    hearing->call = forge_net_call(&ask->spec);
-    *why = "too many calls are under way";
-    if (!hearing->call) {
-        forge_live_breaker_given_up(q->live, hearing->breaker);
-        return NULL;
-    }
     forge_live_call_waits(q->live, 1);
     apr_pool_cleanup_register(q->pool, hearing, end_with_pool, apr_pool_cleanup_null);
     return hearing;
@@ -280,7 +241,7 @@ forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const c
 
 int forge_http_hear_fd(const forge_hearing_t *hearing)
 {
-    return forge_net_call_fd(hearing->call);
+    return forge_net_call_fd(hearing->dial.call);
 }
 
 /* Pieces of an answer that is no success are not passed on. What came before the end is heard before it. */
@@ -289,10 +250,10 @@ bool forge_http_hear_on(forge_hearing_t *hearing)
     apr_pool_t *p;
     forge_call_result_t result;
     forge_req_t *q = hearing->q;
-    bool ended = forge_net_call_ended(hearing->call, &result);
+    bool ended = forge_net_call_ended(hearing->dial.call, &result);
     apr_pool_create(&p, q->pool);
     forge_buf_t *b = forge_util_buf_make(p, 4096, hearing->ask.spec.ceiling + 1);
-    int status = forge_net_call_more(hearing->call, b);
+    int status = forge_net_call_more(hearing->dial.call, b);
     if (b->len && !b->failed && status == HTTP_OK)
         hearing->ask.heard(q, b->data, b->len);
     apr_pool_destroy(p);
@@ -300,9 +261,7 @@ bool forge_http_hear_on(forge_hearing_t *hearing)
         return true;
     bool sound = sound_of(&result);
     hearing->ask.then(q, &result, &sound);
-    forge_live_breaker_told(q->live, hearing->breaker, sound);
     forge_live_call_waits(q->live, -1);
-    forge_net_call_drop(hearing->call);
-    hearing->call = NULL;
+    forge_http_dial_end(&hearing->dial, sound);
     return false;
 }

@@ -16,8 +16,7 @@
 
 struct forge_order_t {
     forge_req_t *q;
-    forge_call_t *call; /* NULL: it has ended */
-    int breaker;
+    forge_dial_t dial;
 };
 
 /* --- what goes there --- */
@@ -77,21 +76,17 @@ int forge_http_executor_breaker(const forge_req_t *q)
 static apr_status_t drop(void *data)
 {
     forge_order_t *order = data;
-    if (order->call) {
-        forge_net_call_drop(order->call);
-        forge_live_breaker_given_up(order->q->live, order->breaker);
-    }
-    order->call = NULL;
+    forge_http_dial_drop(&order->dial);
     return APR_SUCCESS;
 }
 
 forge_status_t forge_http_order(forge_req_t *q, const forge_run_job_t *job, forge_order_t **order)
 {
-    int breaker = forge_http_executor_breaker(q);
-    if (!forge_live_breaker_allows(q->live, breaker))
-        return FORGE_E_SANDBOX_UNAVAILABLE;
+    const char *url = forge_config_executor_url(q->config);
     const forge_buf_t *text = order_text(q->pool, job);
-    const forge_call_spec_t spec = {.url = forge_config_executor_url(q->config),
+    if (text->failed)
+        return FORGE_E_EXECUTION_QUEUE_FULL;
+    const forge_call_spec_t spec = {.url = url,
                                     .body = text->data,
                                     .len = text->len,
                                     .connect = CONNECT,
@@ -99,19 +94,16 @@ forge_status_t forge_http_order(forge_req_t *q, const forge_run_job_t *job, forg
                                     .ceiling = (apr_size_t)job->limits.output_bytes * 2 * ESCAPED + SMALL};
     *order = apr_pcalloc(q->pool, sizeof(**order));
     (*order)->q = q;
-    (*order)->breaker = breaker;
-    (*order)->call = text->failed ? NULL : forge_net_call(&spec);
-    if (!(*order)->call) {
-        forge_live_breaker_given_up(q->live, breaker);
-        return FORGE_E_EXECUTION_QUEUE_FULL;
-    }
+    const forge_dialled_t how = forge_http_dial(&(*order)->dial, q->live, host_of(q->pool, url), &spec);
+    if (how != FORGE_DIAL_BEGUN)
+        return how == FORGE_DIAL_LEFT_ALONE ? FORGE_E_SANDBOX_UNAVAILABLE : FORGE_E_EXECUTION_QUEUE_FULL;
     apr_pool_cleanup_register(q->pool, *order, drop, apr_pool_cleanup_null);
     return FORGE_OK;
 }
 
 int forge_http_order_fd(const forge_order_t *order)
 {
-    return forge_net_call_fd(order->call);
+    return forge_net_call_fd(order->dial.call);
 }
 
 void forge_http_order_cancel(forge_order_t *order)
@@ -180,7 +172,7 @@ forge_delivery_of_order_t forge_http_order_take(forge_order_t *order, int64_t mo
 {
     forge_call_result_t said;
     forge_req_t *q = order->q;
-    if (!forge_net_call_ended(order->call, &said))
+    if (!forge_net_call_ended(order->dial.call, &said))
         return FORGE_ORDER_WAITS;
     bool good = said.outcome == FORGE_CALL_ANSWERED && read_answer(q->pool, &said, most, result);
     forge_delivery_of_order_t delivery = good                                ? FORGE_ORDER_DONE
@@ -190,9 +182,7 @@ forge_delivery_of_order_t forge_http_order_take(forge_order_t *order, int64_t mo
     if (!good)
         forge_http_warn(q, "FG0570", "the external executor failed: %s",
                         said.outcome == FORGE_CALL_ANSWERED ? "its answer is none" : said.why);
-    forge_live_breaker_told(q->live, order->breaker, good);
-    forge_net_call_drop(order->call);
-    order->call = NULL;
+    forge_http_dial_end(&order->dial, good);
     return delivery;
 }
 

@@ -231,6 +231,22 @@ bool forge_http_block_nap(const forge_req_t *q, const int *fds, int count);
 bool forge_http_stopping(void);              /* the child is to stop */
 int forge_http_socket(const forge_req_t *q); /* the client's socket; -1 over HTTP/2, where it is not the request's */
 
+/* --- dial.c: one call of a service, under the breaker of its host --- */
+
+#define FORGE_DIAL_SENDS 3 /* of one call that cannot reach its host: nothing of it has left this machine */
+typedef struct forge_dial_t {
+    forge_live_t *live;
+    forge_call_t *call; /* NULL: none is under way */
+    int breaker;
+} forge_dial_t;
+typedef enum forge_dialled_t { FORGE_DIAL_BEGUN, FORGE_DIAL_LEFT_ALONE, FORGE_DIAL_TOO_MANY } forge_dialled_t;
+forge_dialled_t forge_http_dial(forge_dial_t *dial, forge_live_t *live, const char *host,
+                                const forge_call_spec_t *spec);
+const char *forge_http_dial_why(forge_dialled_t how);     /* why it was not begun, for the log */
+void forge_http_dial_end(forge_dial_t *dial, bool sound); /* what came tells whether the host is well */
+void forge_http_dial_drop(forge_dial_t *dial);            /* nobody waits any more: that tells nothing */
+apr_int64_t forge_http_dial_again_at(int sends); /* when to send once more: a while that doubles, another for each */
+
 /* --- executor.c: programs that an external executor runs, one call each --- */
 
 typedef struct forge_order_t forge_order_t;

@@ -18,8 +18,6 @@ APLOG_USE_MODULE(forge);
 
 #define PARALLEL      2  /* programs of one request at the same time */
 #define TRIES         10 /* offers of one program to a forge-runner that died or has just started */
-#define SENDS         3  /* of one program to an external executor that cannot be reached */
-#define FIRST_PAUSE   apr_time_from_msec(100)
 #define AGAIN         apr_time_from_msec(300)
 #define SLACK         apr_time_from_sec(5)  /* for the building of sandboxes */
 #define FAREWELL      apr_time_from_sec(10) /* a child that is to stop goes on serving those who wait for so long */
@@ -139,12 +137,9 @@ static forge_status_t missing(forge_runs_t *runs, program_t *program, const char
 /* Nothing of it was sent, so that it may be sent again: after a while that doubles and is another for each. */
 static forge_status_t resend(forge_runs_t *runs, program_t *program)
 {
-    apr_uint16_t chance;
-    if (++program->tries >= SENDS)
+    if (++program->tries >= FORGE_DIAL_SENDS)
         return FORGE_E_BAD_GATEWAY;
-    forge_util_random(&chance, sizeof(chance));
-    apr_interval_time_t pause = FIRST_PAUSE << (program->tries - 1);
-    runs->again_at = forge_util_monotonic() + pause / 2 + pause * chance / 65536;
+    runs->again_at = forge_http_dial_again_at(program->tries);
     return FORGE_OK;
 }
 

@@ -108,17 +108,24 @@ static forge_job_outcome_t understood(forge_pdf_t *d, const forge_run_result_t *
     return FORGE_JOB_DONE;
 }
 
-forge_job_outcome_t forge_pdf_inspect(forge_pdf_t *d)
+/* Runs a tool, and has its result taken in before it goes. */
+static forge_job_outcome_t run_and(forge_pdf_t *d, const call_t *call,
+                                   forge_job_outcome_t (*then)(forge_pdf_t *d, const forge_run_result_t *result))
 {
     apr_pool_t *brief;
     forge_run_result_t result;
-    const call_t call = {.tool = "pdfinfo", .input = whole(d)};
     apr_pool_create(&brief, d->p);
-    forge_job_outcome_t outcome = run(d, brief, &call, &result);
+    forge_job_outcome_t outcome = run(d, brief, call, &result);
     if (outcome == FORGE_JOB_DONE)
-        outcome = understood(d, &result);
+        outcome = then(d, &result);
     apr_pool_destroy(brief);
     return outcome;
+}
+
+forge_job_outcome_t forge_pdf_inspect(forge_pdf_t *d)
+{
+    const call_t call = {.tool = "pdfinfo", .input = whole(d)};
+    return run_and(d, &call, understood);
 }
 
 /* --- its text --- */
@@ -140,16 +147,9 @@ static forge_job_outcome_t take_text(forge_pdf_t *d, const forge_run_result_t *r
 
 forge_job_outcome_t forge_pdf_extract(forge_pdf_t *d)
 {
-    apr_pool_t *brief;
-    forge_run_result_t result;
     const call_t call = {
         .tool = "pdftotext", .args = {"1", forge_util_itoa(d->p, d->info.pages)}, .n_args = 2, .input = whole(d)};
-    apr_pool_create(&brief, d->p);
-    forge_job_outcome_t outcome = run(d, brief, &call, &result);
-    if (outcome == FORGE_JOB_DONE)
-        outcome = take_text(d, &result);
-    apr_pool_destroy(brief);
-    return outcome;
+    return run_and(d, &call, take_text);
 }
 
 forge_job_outcome_t forge_pdf_outline(forge_pdf_t *d)

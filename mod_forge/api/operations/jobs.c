@@ -40,24 +40,27 @@ forge_status_t forge_api_job_accepted(forge_req_t *q, forge_db_t *db, apr_int64_
     return forge_reply_row(q, rows);
 }
 
-static forge_status_t job_get(forge_req_t *q)
+typedef forge_status_t (*job_fn)(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+                                 forge_rows_t **rows);
+
+static forge_status_t reply_after(forge_req_t *q, job_fn call)
 {
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_job_get(db, q->pool, &by, q->ids[0], &rows));
+    FORGE_TRY(call(db, q->pool, &by, q->ids[0], &rows));
     return forge_reply_row(q, rows);
+}
+
+static forge_status_t job_get(forge_req_t *q)
+{
+    return reply_after(q, forge_store_job_get);
 }
 
 static forge_status_t job_cancel(forge_req_t *q)
 {
-    forge_db_t *db;
-    forge_rows_t *rows;
-    const forge_actor_t by = forge_api_actor(q);
-    FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_job_cancel(db, q->pool, &by, q->ids[0], &rows));
-    return forge_reply_row(q, rows);
+    return reply_after(q, forge_store_job_cancel);
 }
 
 /* clang-format off */
