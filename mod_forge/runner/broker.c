@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,13 +50,10 @@ static void resolve(const forge_runner_way_t *way, forge_runner_host_t *host)
     freeaddrinfo(all);
 }
 
-static void __attribute__((noreturn)) be_broker(const forge_runner_way_t *way, pid_t launcher)
+static void __attribute__((noreturn)) be_broker(const forge_runner_way_t *way)
 {
     static forge_runner_host_t host;
     pid_t bubblewrap = 0;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != launcher)
-        _exit(1);
     resolve(way, &host);
     if (recv(CHANNEL_FD, &bubblewrap, sizeof(bubblewrap), 0) != sizeof(bubblewrap))
         _exit(1);
@@ -72,15 +68,14 @@ static void __attribute__((noreturn)) be_broker(const forge_runner_way_t *way, p
 
 bool forge_runner_broker_start(const forge_runner_way_t *way, forge_runner_broker_t *broker)
 {
-    const pid_t launcher = getpid();
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return false;
-    broker->pid = fork();
+    broker->pid = forge_runner_child();
     if (!broker->pid) {
         dup2(ends[1], CHANNEL_FD);
         syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0);
-        be_broker(way, launcher);
+        be_broker(way);
     }
     close(ends[1]);
     broker->channel = ends[0];

@@ -89,7 +89,7 @@ static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return false;
     fflush(NULL); /* what is said so far is said once */
-    pid_t launcher = fork();
+    pid_t launcher = forge_runner_child();
     if (!launcher) {
         close(ends[0]);
         forge_runner_launch(runner, job, 0, runner->cpus[0], ends[1]);
@@ -153,7 +153,7 @@ static int listen_here(char port[8])
 /* A process that takes one connection, ends it, and ends well. */
 static pid_t take_one(int listening)
 {
-    pid_t pid = fork();
+    pid_t pid = forge_runner_child();
     if (!pid)
         _exit(close(accept(listening, NULL, NULL)) == 0 ? 0 : 1);
     return pid;

@@ -92,7 +92,7 @@ int forge_runner_listen_inside(pid_t bubblewrap, uint16_t port)
     int ends[2], fd;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return -1;
-    pid_t pid = fork();
+    pid_t pid = forge_runner_child();
     if (!pid) {
         bool done = go_inside(child_of(bubblewrap)) && (fd = listen_on(port)) >= 0 && hand_out(ends[1], fd);
         exit(done ? 0 : 1);

@@ -69,6 +69,11 @@ typedef struct forge_runner_t {
 
 void forge_runner_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* --- child.c --- */
+
+/* fork(2), but the new process is killed when this one ends. What changes its user or namespace clears that. */
+pid_t forge_runner_child(void);
+
 /* --- clock.c --- */
 
 int64_t forge_runner_now_ms(void); /* of the monotonic clock */

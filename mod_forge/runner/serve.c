@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -214,14 +213,11 @@ static bool read_some(server_t *s, size_t i)
 
 /* --- launchers --- */
 
-/* In the launcher: nothing of the other clients, and no life after forge-runner's. */
-static void be_launcher(server_t *s, guest_t *g, pid_t parent)
+/* In the launcher: nothing of the other clients. */
+static void be_launcher(server_t *s, guest_t *g)
 {
     sigset_t none;
     int64_t waited = forge_runner_now_ms() - g->since;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (g->fd != CLIENT_FD)
@@ -256,13 +252,12 @@ static void build_ahead(server_t *s)
 
 static void start_waiting(server_t *s)
 {
-    const pid_t self = getpid();
     for (int place, next; (place = free_place(s)) >= 0 && (next = forge_runner_queue_next(&s->queue)) >= 0;) {
         guest_t *g = &s->guests[next];
         g->place = place;
         g->launcher = give(s, g);
-        if (!g->launcher && !(g->launcher = fork()))
-            be_launcher(s, g, self);
+        if (!g->launcher && !(g->launcher = forge_runner_child()))
+            be_launcher(s, g);
         if (g->launcher < 0) {
             refuse(s, g, FORGE_RUN_SANDBOX_ERROR, "no process is left");
             drop(s, (size_t)next);

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -95,12 +94,9 @@ bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client)
 /* --- building --- */
 
 static void __attribute__((noreturn))
-be_launcher(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel, pid_t parent)
+be_launcher(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
 {
     sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (channel != CHANNEL_FD)
@@ -113,7 +109,6 @@ be_launcher(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, 
 /* One more, in place of one that nobody asks for any longer if need be. */
 void forge_runner_warm_fill(forge_runner_warm_t *w, const forge_runner_t *runner, int cpu)
 {
-    const pid_t self = getpid();
     int ends[2], most = (int)runner->options.warm;
     if (forge_runner_now_ms() < w->pause_until || !w->wanted.profile || w->wanted.profile->missing)
         return;
@@ -123,9 +118,9 @@ void forge_runner_warm_fill(forge_runner_warm_t *w, const forge_runner_t *runner
     if (w->count >= most || w->count >= FORGE_RUNNER_WARM_MAX ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return;
-    pid_t pid = fork();
+    pid_t pid = forge_runner_child();
     if (!pid)
-        be_launcher(runner, &w->wanted, cpu, ends[1], self);
+        be_launcher(runner, &w->wanted, cpu, ends[1]);
     close(ends[1]);
     if (pid > 0)
         w->ready[w->count++] = (forge_runner_warm_one_t){w->wanted, pid, ends[0]};

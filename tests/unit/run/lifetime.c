@@ -178,6 +178,21 @@ START_TEST(a_killed_runner_takes_all_runs_with_it)
 }
 END_TEST
 
+/* Nobody stays who waits for a program of the self-test. */
+START_TEST(a_runner_that_ends_in_its_self_test_leaves_nothing)
+{
+    for (int i = 0; i < 2 * KILLS; i++) {
+        forge_test_runner_begin(NULL);
+        const pid_t pid = forge_test_runner_pid();
+        usleep((unsigned)(20000 + i * 10000));
+        ck_assert_int_eq(kill(pid, i % 2 ? SIGKILL : SIGTERM), 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        ck_assert_int_eq(settle(pid, 0), 0);
+    }
+    forge_test_runner_stop();
+}
+END_TEST
+
 /* A process in between starts forge-runner and ends, as httpd's parent may. */
 START_TEST(it_ends_with_its_parent)
 {
@@ -297,6 +312,7 @@ Suite *forge_test_run_lifetime(void)
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, a_killed_runner_takes_all_runs_with_it);
+    tcase_add_test(tc, a_runner_that_ends_in_its_self_test_leaves_nothing);
     tcase_add_test(tc, it_ends_with_its_parent);
     suite_add_tcase(s, tc);
     return s;

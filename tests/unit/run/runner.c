@@ -85,11 +85,8 @@ static void become_runner(const char *const *more)
     _exit(127);
 }
 
-void forge_test_runner_start(const char *const *more)
+void forge_test_runner_begin(const char *const *more)
 {
-    forge_run_state_t state;
-    const char *why = "";
-    apr_pool_t *p;
     forge_test_runner_stop();
     if (owner != getpid())
         atexit(forge_test_runner_stop);
@@ -101,6 +98,14 @@ void forge_test_runner_start(const char *const *more)
     runner = fork();
     if (!runner)
         become_runner(more);
+}
+
+void forge_test_runner_start(const char *const *more)
+{
+    forge_run_state_t state;
+    const char *why = "";
+    apr_pool_t *p;
+    forge_test_runner_begin(more);
     apr_initialize();
     apr_pool_create(&p, NULL);
     for (int ms = 0; ms < STARTS_MS && !forge_run_probe(p, socket_path, &state, &why) && !state.why.len; ms += 20)

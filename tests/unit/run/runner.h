@@ -11,6 +11,7 @@
 /* Starts forge-runner with these arguments besides its socket and user, ended by NULL, and waits until it serves. When
  * we are root it becomes the user nobody. It is stopped at the end of the program at the latest. */
 void forge_test_runner_start(const char *const *more);
+void forge_test_runner_begin(const char *const *more); /* the same, but does not wait */
 void forge_test_runner_stop(void);
 pid_t forge_test_runner_pid(void);
 const char *forge_test_runner_socket(void);

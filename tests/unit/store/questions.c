@@ -105,6 +105,21 @@ START_TEST(a_word_that_is_nowhere_is_looked_for_by_its_beginning)
 }
 END_TEST
 
+/* Mistakes at the beginning of a word, which no dictionary and no beginning bridges. */
+START_TEST(words_that_look_alike_are_found_where_pg_trgm_is_there)
+{
+    ck_assert_int_eq(forge_store_question_search(db, P, 1, "Xountain?", &rows), FORGE_OK);
+    ck_assert_int_eq(forge_store_rows_count(rows), 0);
+    sql("CREATE EXTENSION pg_trgm SCHEMA public");
+    forge_status_t found = forge_store_question_search(db, P, 1, "Xountain?", &rows);
+    sql("DROP EXTENSION pg_trgm");
+    ck_assert_int_eq(found, FORGE_OK);
+    ck_assert_int_eq(forge_store_rows_count(rows), 1);
+    ck_assert_int_eq(forge_store_rows_int(rows, 0, "page", 0), 3);
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "excerpt"), "A mountain is higher than a hill.");
+}
+END_TEST
+
 START_TEST(no_question_breaks_the_query)
 {
     static const char *const questions[] = {"'",
@@ -301,6 +316,7 @@ Suite *forge_test_store_questions(void)
     tcase_add_test(tc, the_newest_that_is_done_speaks_for_a_file);
     tcase_add_test(tc, the_best_passage_comes_first);
     tcase_add_test(tc, a_word_that_is_nowhere_is_looked_for_by_its_beginning);
+    tcase_add_test(tc, words_that_look_alike_are_found_where_pg_trgm_is_there);
     tcase_add_test(tc, no_question_breaks_the_query);
     tcase_add_test(tc, rare_words_weigh_more_and_missing_ones_most);
     tcase_add_test(tc, a_conversation_belongs_to_its_session);
