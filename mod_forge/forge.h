@@ -206,7 +206,7 @@ typedef struct forge_upload_rule_t {
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
 
-/* What an anonymous answer may be made of: tables whose changes the database tells every node (migration 0025). The
+/* What an anonymous answer may be made of: tables whose changes the database tells every node (migration 0026). The
  * words stand in live/changes.c in this order. */
 enum {
     FORGE_READS_COURSES = 1 << 0,

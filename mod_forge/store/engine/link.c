@@ -75,7 +75,7 @@ static int on_event(PGEventId event, void *info, void *baton)
     return 1;
 }
 
-/* Triggers tell which topics a statement has written (forge.changed, migration 0025). libpq would print other notices
+/* Triggers tell which topics a statement has written (forge.changed, migration 0026). libpq would print other notices
  * to stderr, which is the server's error log. */
 static void on_notice(void *baton, const PGresult *notice)
 {
