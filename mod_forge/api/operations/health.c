@@ -8,12 +8,11 @@
 #include "api/shared.h"
 
 #include <apr_strings.h>
-#include <pthread.h>
+#include <math.h>
 #include <string.h>
 
-#define KEPT          apr_time_from_sec(1) /* one look at the machine a second in each child */
-#define RETRY_SECONDS 5                    /* when a load balancer may ask an unfit server again */
-#define LOW_PERCENT   10.0                 /* less than this left of disk or memory is a warning */
+#define RETRY_SECONDS 5    /* when a load balancer may ask an unfit server again */
+#define LOW_PERCENT   10.0 /* less than this left of disk or memory is a warning */
 
 #define STATUSES "enum:pass|warn|fail|off"
 
@@ -60,7 +59,8 @@ static const forge_field_t checks_fields[] = {
      .help = "work beside requests; warn: a job has been due for more than five minutes"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
     {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
-    {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "space on the root file system"},
+    {"disk", FORGE_T_OBJECT, .fields = room_fields,
+     .help = "space on the fullest of the file systems of the root, of logs and of uploads"},
     {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
     {.name = NULL},
 };
@@ -135,26 +135,10 @@ static verdict_t worse(verdict_t a, verdict_t b)
 
 /* --- the machine --- */
 
-/* What this child saw last, looked at again after a second. */
-static forge_machine_t machine(apr_time_t now)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static forge_machine_t kept;
-    static apr_time_t seen;
-    pthread_mutex_lock(&lock);
-    if (now - seen >= KEPT || now < seen) {
-        kept = forge_live_machine();
-        seen = now;
-    }
-    forge_machine_t copy = kept;
-    pthread_mutex_unlock(&lock);
-    return copy;
-}
-
 /* The same figure as GET /performance has, told as what is left of it. */
 static verdict_t put_room(forge_json_t *checks, const char *name, double used)
 {
-    double percent = used < 0 ? -1 : 100 - used;
+    double percent = isnan(used) ? -1 : 100 - used;
     forge_json_t *check = forge_util_json_put_object(checks, name);
     verdict_t verdict = percent >= 0 && percent < LOW_PERCENT ? WARN : PASS;
     forge_util_json_put_text(check, "status", percent < 0 ? "off" : verdicts[verdict]);
@@ -267,8 +251,9 @@ static forge_status_t health(forge_req_t *q)
 {
     static const char *const later[] = {"redis"}; /* not part of this build */
     forge_json_t *checks = forge_util_json_object(q->pool);
-    forge_machine_t seen = machine(apr_time_now());
+    forge_sample_t seen;
     bool reached;
+    forge_live_sample_last(q->live, &seen);
     verdict_t verdict = put_database(q, checks, &reached);
     for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
         forge_util_json_put_text(forge_util_json_put_object(checks, later[i]), "status", "off");
@@ -277,8 +262,8 @@ static forge_status_t health(forge_req_t *q)
     verdict = worse(verdict, put_jobs(q, checks));
     verdict = worse(verdict, put_upstreams(q, checks));
     verdict = worse(verdict, put_mail(q, checks));
-    verdict = worse(verdict, put_room(checks, "disk", seen.disk));
-    verdict = worse(verdict, put_room(checks, "memory", seen.memory));
+    verdict = worse(verdict, put_room(checks, "disk", seen.of[FORGE_S_DISK]));
+    verdict = worse(verdict, put_room(checks, "memory", seen.of[FORGE_S_MEMORY]));
     forge_json_t *answer = report(q, verdict, reached);
     forge_util_json_put_text(answer, "version", FORGE_VERSION);
     forge_util_json_put_text(answer, "environment", forge_config_environment(q->config));

@@ -11,7 +11,7 @@ START_TEST(shape)
     for (const char *const *path = paths; *path; path++) {
         reply_t *reply = CALL("GET", *path);
         expect_status(reply, 200);
-        ck_assert_str_eq(text_at(reply->json, "/status"), "pass");
+        ck_assert_msg(strcmp(text_at(reply->json, "/status"), "pass") == 0, "%s", reply->body);
         ck_assert_str_eq(text_at(reply->json, "/environment"), "test");
         ck_assert_str_eq(text_at(reply->json, "/database"), "connected");
         text_at(reply->json, "/version");
