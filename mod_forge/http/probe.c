@@ -85,7 +85,7 @@ static answer_t ask_database(forge_req_t *q)
     forge_db_t *db;
     int connections;
     apr_time_t begun = apr_time_now();
-    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
+    answer.status = forge_server_lease_take(q->pool, q->server, FORGE_ACTIVITY("forge health"), &lease, &db);
     if (answer.status == FORGE_OK) {
         answer.status = forge_store_schema_check(db, q->pool, &answer.found, &connections);
         forge_server_lease_return(lease);
@@ -108,7 +108,7 @@ static answer_t ask_late(forge_req_t *q, forge_status_t (*look)(forge_req_t *q, 
     answer_t answer = {0};
     forge_lease_t *lease;
     forge_db_t *db;
-    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
+    answer.status = forge_server_lease_take(q->pool, q->server, FORGE_ACTIVITY("forge health"), &lease, &db);
     if (answer.status != FORGE_OK)
         return answer;
     answer.status = look(q, db, &answer.late);

@@ -38,16 +38,17 @@ static apr_status_t return_with_pool(void *lease)
 
 /* Takes a connection that lives. One that died in the pool is found before anything is sent, and the next one is taken
  * as long as there is time. */
-static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *activity)
+static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, forge_activity_t activity)
 {
     const forge_server_t *server = lease->server;
     const forge_db_settings_t settings =
         forge_server_db_settings(server, forge_config_statement_timeout(server->config) + ANSWER_SLACK);
-    const forge_db_use_t use = {activity, forge_server_store_says, server->s};
+    const forge_db_use_t use = {activity.text, forge_server_store_says, server->s};
     apr_int64_t until = forge_util_monotonic() + forge_config_pool_wait(server->config);
     for (;;) {
         FORGE_TRY(forge_server_pool_take(server->db_pool, until - forge_util_monotonic(), &lease->conn));
         void *native = forge_server_pool_native(lease->conn);
+        forge_live_lease_begin(server->live, forge_server_pool_place(lease->conn), activity.slot, activity.text);
         forge_status_t status = forge_store_db_attach(p, native, &settings, &use, &lease->db);
         if (status == FORGE_OK)
             return FORGE_OK;
@@ -59,7 +60,7 @@ static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *acti
     }
 }
 
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **out, forge_db_t **db)
 {
     forge_lease_t *lease = apr_pcalloc(p, sizeof(*lease));
@@ -81,7 +82,7 @@ forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
     return lease && lease->conn ? lease->db : NULL;
 }
 
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_db_fn use, void *data)
 {
     forge_lease_t *lease;
