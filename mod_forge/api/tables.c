@@ -51,6 +51,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_monitor,
     &forge_api_identity_figures,
     &forge_api_system,
+    &forge_api_database,
     &forge_api_jwks,
     &forge_api_docs,
     &forge_api_errors,

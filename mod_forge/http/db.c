@@ -4,8 +4,6 @@
 #include "http_private.h"
 #include "store/store.h"
 
-#include <apr_strings.h>
-
 /* The part of the connections that requests of this kind may hold; NULL: any. */
 static forge_share_t *share_of(const forge_req_t *q)
 {
@@ -101,5 +99,5 @@ const char *forge_http_db_constraint(const forge_req_t *q)
 
 forge_status_t forge_http_db_lend(forge_req_t *q, apr_pool_t *p, forge_db_fn use, void *data)
 {
-    return forge_server_lease_lend(p, q->server, apr_pstrcat(p, "forge ", q->request_id, NULL), use, data);
+    return forge_server_lease_lend(p, q->server, forge_server_activity_as(q->r, p, "forge "), use, data);
 }

@@ -51,15 +51,16 @@ static bounds_t usual(const forge_server_t *server)
 
 /* Takes a connection that lives. One that died in the pool is found before anything is sent, and the next one is taken
  * as long as there is time. */
-static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *activity, bounds_t bounds)
+static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, forge_activity_t activity, bounds_t bounds)
 {
     const forge_server_t *server = lease->server;
     const forge_db_settings_t settings = forge_server_db_settings(server, bounds.answer);
-    const forge_db_use_t use = {activity, forge_server_store_says, server->s};
+    const forge_db_use_t use = {activity.text, forge_server_store_says, server->s};
     apr_int64_t until = forge_util_monotonic() + bounds.wait;
     for (;;) {
         FORGE_TRY(forge_server_pool_take(server->db_pool, until - forge_util_monotonic(), &lease->conn));
         void *native = forge_server_pool_native(lease->conn);
+        forge_live_lease_begin(server->live, forge_server_pool_place(lease->conn), activity.slot, activity.text);
         forge_status_t status = forge_store_db_attach(p, native, &settings, &use, &lease->db);
         if (status == FORGE_OK)
             return FORGE_OK;
@@ -71,8 +72,8 @@ static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *acti
     }
 }
 
-static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, const char *activity, bounds_t bounds,
-                                  forge_lease_t **out)
+static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
+                                  bounds_t bounds, forge_lease_t **out)
 {
     forge_lease_t *lease = apr_pcalloc(p, sizeof(*lease));
     lease->p = p;
@@ -87,7 +88,7 @@ static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, c
     return FORGE_OK;
 }
 
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **lease, forge_db_t **db)
 {
     FORGE_TRY(take_within(p, server, activity, usual(server), lease));
@@ -95,7 +96,7 @@ forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *serv
     return FORGE_OK;
 }
 
-forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                         forge_db_fn use, void *data)
 {
     bounds_t bounds = usual(server);
@@ -113,7 +114,7 @@ forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
     return lease && lease->conn ? lease->db : NULL;
 }
 
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_db_fn use, void *data)
 {
     forge_lease_t *lease;

@@ -65,8 +65,16 @@ typedef struct forge_note_t {
 forge_note_t *forge_server_note(struct request_rec *r);
 /* The note with request id and trace, made on first use. The answers carry both. */
 forge_note_t *forge_server_identify(struct request_rec *r);
-/* The application_name that the database shows while this request uses a connection: "forge " and the request id. */
-const char *forge_server_activity(struct request_rec *r);
+/* Who uses a connection. */
+typedef struct forge_activity_t {
+    const char *text; /* the application_name that the database shows meanwhile */
+    int slot;         /* of the metrics of a request; -1: it is none */
+} forge_activity_t;
+#define FORGE_ACTIVITY(text) ((forge_activity_t){(text), -1})
+/* This request: "forge " and the request id. */
+forge_activity_t forge_server_activity(struct request_rec *r);
+/* The same in p, with other words before the id: "forge door ". */
+forge_activity_t forge_server_activity_as(struct request_rec *r, apr_pool_t *p, const char *words);
 /* The path of the request target as received: still encoded, without the query. */
 const char *forge_server_raw_path(struct request_rec *r);
 /* The headers Cookie and Authorization as received, even if they were removed since; NULL without one. */
@@ -89,16 +97,16 @@ typedef struct forge_lease_t forge_lease_t;
 /* Takes a connection; waits at most ForgePoolWait. `activity` as in forge_server_activity. FORGE_E_POOL_EXHAUSTED,
  * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never hold a connection during slow work (hashing, waiting for
  * others). */
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **lease, forge_db_t **db);
 /* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).
  * Idempotent; the pool does it at the latest. */
 void forge_server_lease_return(forge_lease_t *lease);
 /* Both for one call: lends a connection to `use` and returns its result, or the reason why there is no connection. */
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_db_fn use, void *data);
 /* The same for a question whether all is well, which takes at most four seconds whatever the configuration says. */
-forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                         forge_db_fn use, void *data);
 /* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
