@@ -297,3 +297,8 @@ const char *forge_config_audit_log(const forge_config_t *c)
 {
     return c->audit_log && *c->audit_log ? c->audit_log : NULL;
 }
+
+forge_line_format_t forge_config_log_format(const forge_config_t *c)
+{
+    return (forge_line_format_t)NUMBER(c, log_format);
+}

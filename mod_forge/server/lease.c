@@ -14,6 +14,7 @@ struct forge_lease_t {
     const forge_server_t *server;
     forge_conn_t *conn; /* NULL once given back */
     forge_db_t *db;
+    const forge_note_t *note; /* of the request for which it was taken; NULL: not said, or for none */
 };
 
 /* Sends nothing and waits for nothing: the pool puts in order what was left in disorder. */
@@ -27,7 +28,12 @@ void forge_server_lease_return(forge_lease_t *lease)
     lease->conn = NULL;
     lease->db = NULL;
     forge_server_pool_give(lease->server->db_pool, conn);
-    forge_server_effects_apply(lease->server, &effects);
+    forge_server_effects_apply(lease->server, &effects, lease->note);
+}
+
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note)
+{
+    lease->note = note;
 }
 
 static apr_status_t return_with_pool(void *lease)

@@ -91,6 +91,8 @@ typedef struct forge_lease_t forge_lease_t;
  * others). */
 forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
                                        forge_lease_t **lease, forge_db_t **db);
+/* Says for which request it was taken, so that the lines of logs that its effects write name trace and route. */
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note);
 /* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).
  * Idempotent; the pool does it at the latest. */
 void forge_server_lease_return(forge_lease_t *lease);
