@@ -57,7 +57,7 @@ struct forge_config_t {
     const forge_quota_t *user_quota;
     const forge_secret_t *secret;
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
-    const char *audit_log;
+    const char *audit_log, *event_log;
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;

@@ -77,6 +77,8 @@ forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *serv
     if (status != FORGE_OK)
         return status;
     apr_pool_cleanup_register(p, lease, return_with_pool, apr_pool_cleanup_null);
+    if (server->events)
+        forge_store_events_want(lease->db);
     *out = lease;
     *db = lease->db;
     return FORGE_OK;

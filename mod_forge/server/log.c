@@ -172,12 +172,22 @@ void forge_server_line_note(forge_line_t *line, const forge_note_t *note)
         forge_core_line_null(line, FORGE_LINE_USER);
 }
 
+/* NULL stays NULL: no such log is configured. */
+static bool open_one(apr_pool_t *p, forge_server_t *server, const char *directive, const char *name, forge_log_t **log)
+{
+    *log = name ? forge_server_log_open(p, server->s, directive, name) : NULL;
+    return !name || *log;
+}
+
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server)
 {
-    const char *access = forge_config_access_log(server->config), *audit = forge_config_audit_log(server->config);
-    if (access && !(server->access = forge_server_log_open(p, server->s, "ForgeAccessLog", access)))
+    const forge_config_t *c = server->config;
+    if (!open_one(p, server, "ForgeAccessLog", forge_config_access_log(c), &server->access) ||
+        !open_one(p, server, "ForgeAuditLog", forge_config_audit_log(c), &server->audit) ||
+        !open_one(p, server, "ForgeEventLog", forge_config_event_log(c), &server->events))
         return HTTP_INTERNAL_SERVER_ERROR;
-    if (audit && !(server->audit = forge_server_log_open(p, server->s, "ForgeAuditLog", audit)))
-        return HTTP_INTERNAL_SERVER_ERROR;
+    if (server->events && !APLOGinfo(server->s))
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server->s,
+                     "FG0448: ForgeEventLog gets what failed only: LogLevel forge:info lets business events through");
     return OK;
 }

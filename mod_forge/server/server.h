@@ -28,6 +28,7 @@ typedef struct forge_server_t {
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
+    struct forge_log_t *events;   /* event_log.c */
     apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
     apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
@@ -211,10 +212,10 @@ bool forge_server_secure(struct request_rec *r); /* TLS here, or at a proxy in f
 void forge_server_override_offer(struct request_rec *r);
 void forge_server_override_register(void); /* the filter for it */
 
-/* --- access_log.c, audit_log.c: one JSON line per request, and one per security event --- */
+/* --- access_log.c, audit_log.c, event_log.c: one line per request, security event and business event --- */
 
-/* Called in the parent, once per configuration: opens ForgeAccessLog and ForgeAuditLog. Hosts that name the same file
- * share it. Not OK: one could not be opened, and the error log says why. */
+/* Called in the parent, once per configuration: opens ForgeAccessLog, ForgeAuditLog and ForgeEventLog. Hosts that name
+ * the same file share it. Not OK: one could not be opened, and the error log says why. */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
 

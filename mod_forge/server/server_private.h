@@ -69,6 +69,11 @@ void forge_server_log_line(struct forge_log_t *log, const forge_server_t *server
 /* Fills what is known of the request in which a line is written. */
 void forge_server_line_note(forge_line_t *line, const forge_note_t *note);
 
+/* --- event_log.c --- */
+
+/* Writes ForgeEventLog: what was committed of interest to those who run courses. */
+void forge_server_events_write(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note);
+
 /* --- audit_log.c --- */
 
 /* Writes ForgeAuditLog only; the SQL statements themselves write the audit table. */
