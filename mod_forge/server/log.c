@@ -8,7 +8,6 @@
 #include <apr_portable.h>
 #include <apr_strings.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
@@ -29,26 +28,16 @@ typedef struct forge_log_t {
     apr_int64_t given_up; /* by forge_util_monotonic: until then nobody waits */
 } forge_log_t;
 
-/* A pipe must not block: the program behind it may hang. Its lines are of at most PIPE_BUF bytes, which are written
+/* A pipe does not block: the program behind it may hang. Its lines are of at most PIPE_BUF bytes, which are written
  * whole or not at all. */
-static bool take_descriptor(forge_log_t *log, apr_file_t *file)
+static bool open_pipe(server_rec *s, const char *directive, forge_log_t *log)
 {
-    apr_os_file_t fd;
-    if (!file || apr_os_file_get(&fd, file) != APR_SUCCESS)
-        return false;
-    log->fd = fd;
-    return !log->pipe || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
-}
-
-static bool open_pipe(apr_pool_t *p, server_rec *s, const char *directive, forge_log_t *log)
-{
-    piped_log *pipe = ap_open_piped_log(p, log->name + 1);
     log->pipe = true;
-    if (pipe && take_descriptor(log, ap_piped_log_write_fd(pipe)))
-        return true;
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0440: %s: could not start '%s'", directive,
-                 log->name + 1);
-    return false;
+    log->fd = forge_server_log_pipe(log->name);
+    if (log->fd < 0)
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, errno, s, "FG0440: %s: could not start '%s'", directive,
+                     log->name + 1);
+    return log->fd >= 0;
 }
 
 /* Each write goes to the end of the file, wherever that is by then: logrotate may have cut it (copytruncate). */
@@ -57,18 +46,21 @@ static bool open_file(apr_pool_t *p, server_rec *s, const char *directive, forge
     apr_file_t *file;
     apr_status_t rv = apr_file_open(&file, log->name, APR_WRITE | APR_APPEND | APR_CREATE | APR_LARGEFILE | APR_BINARY,
                                     APR_UREAD | APR_UWRITE | APR_GREAD, p);
-    if (rv == APR_SUCCESS && take_descriptor(log, file))
+    if (rv == APR_SUCCESS)
+        rv = apr_os_file_get(&log->fd, file);
+    if (rv == APR_SUCCESS)
         return true;
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, rv, s, "FG0441: %s: could not open '%s'", directive, log->name);
     return false;
 }
 
-/* Opens a file, or starts a program behind "|", as httpd does for its own logs. */
+/* Opens a file, or the pipe to a program behind "|". */
 static forge_log_t *open_log(apr_pool_t *p, server_rec *s, const char *directive, const char *name)
 {
     forge_log_t *log = apr_pcalloc(p, sizeof(*log));
     log->name = name;
-    return (*name == '|' ? open_pipe : open_file)(p, s, directive, log) ? log : NULL;
+    bool opened = *name == '|' ? open_pipe(s, directive, log) : open_file(p, s, directive, log);
+    return opened ? log : NULL;
 }
 
 forge_log_t *forge_server_log_open(apr_pool_t *p, server_rec *s, const char *directive, const char *name)

@@ -219,4 +219,10 @@ void forge_server_override_register(void); /* the filter for it */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
 
+/* --- log_pipe.c: the programs behind logs --- */
+
+/* Around the opening of all logs, in the parent: programs that are named no more read the rest and end. */
+void forge_server_log_pipes_begin(apr_pool_t *pconf, struct server_rec *main_server);
+void forge_server_log_pipes_end(void);
+
 #endif

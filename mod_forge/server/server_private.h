@@ -69,6 +69,12 @@ void forge_server_log_line(struct forge_log_t *log, const forge_server_t *server
 /* Fills what is known of the request in which a line is written. */
 void forge_server_line_note(forge_line_t *line, const forge_note_t *note);
 
+/* --- log_pipe.c --- */
+
+/* The pipe to the program of "|command", which is started unless it runs since an earlier generation. It does not
+ * block. -1: the program could not be started. */
+int forge_server_log_pipe(const char *command);
+
 /* --- event_log.c --- */
 
 /* Writes ForgeEventLog: what was committed of interest to those who run courses. */
