@@ -16,6 +16,7 @@ struct forge_lease_t {
     const forge_server_t *server;
     forge_conn_t *conn; /* NULL once given back */
     forge_db_t *db;
+    const forge_note_t *note; /* of the request for which it was taken; NULL: not said, or for none */
 };
 
 /* Sends nothing and waits for nothing: the pool puts in order what was left in disorder. */
@@ -29,7 +30,12 @@ void forge_server_lease_return(forge_lease_t *lease)
     lease->conn = NULL;
     lease->db = NULL;
     forge_server_pool_give(lease->server->db_pool, conn);
-    forge_server_effects_apply(lease->server, &effects);
+    forge_server_effects_apply(lease->server, &effects, lease->note);
+}
+
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note)
+{
+    lease->note = note;
 }
 
 static apr_status_t return_with_pool(void *lease)
@@ -84,6 +90,8 @@ static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, f
     if (status != FORGE_OK)
         return status;
     apr_pool_cleanup_register(p, lease, return_with_pool, apr_pool_cleanup_null);
+    if (server->events)
+        forge_store_events_want(lease->db);
     *out = lease;
     return FORGE_OK;
 }

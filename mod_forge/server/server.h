@@ -28,6 +28,7 @@ typedef struct forge_server_t {
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
+    struct forge_log_t *events;   /* event_log.c */
     apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
     apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
@@ -99,6 +100,8 @@ typedef struct forge_lease_t forge_lease_t;
  * others). */
 forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **lease, forge_db_t **db);
+/* Says for which request it was taken, so that the lines of logs that its effects write name trace and route. */
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note);
 /* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).
  * Idempotent; the pool does it at the latest. */
 void forge_server_lease_return(forge_lease_t *lease);
@@ -220,11 +223,17 @@ bool forge_server_secure(struct request_rec *r); /* TLS here, or at a proxy in f
 void forge_server_override_offer(struct request_rec *r);
 void forge_server_override_register(void); /* the filter for it */
 
-/* --- access_log.c, audit_log.c: one JSON line per request, and one per security event --- */
+/* --- access_log.c, audit_log.c, event_log.c: one line per request, security event and business event --- */
 
-/* Called in the parent, once per configuration: opens ForgeAccessLog and ForgeAuditLog. Hosts that name the same file
- * share it. Not OK: one could not be opened, and the error log says why. */
+/* Called in the parent, once per configuration: opens ForgeAccessLog, ForgeAuditLog and ForgeEventLog. Hosts that name
+ * the same file share it. Not OK: one could not be opened, and the error log says why. */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
+
+/* --- log_pipe.c: the programs behind logs --- */
+
+/* Around the opening of all logs, in the parent: programs that are named no more read the rest and end. */
+void forge_server_log_pipes_begin(apr_pool_t *pconf, struct server_rec *main_server);
+void forge_server_log_pipes_end(void);
 
 #endif
