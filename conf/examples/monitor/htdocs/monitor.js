@@ -47,7 +47,10 @@ const sources = [
     await askLocked();
   } },
   { path: () => '/metrics', every: 3, panels: ['jobs'], take: drawJobs },
-  { path: () => '/monitor/docker/temp-data', every: 2, panels: ['containers'], take: (answer) => drawContainers(answer, enable) },
+  { path: () => '/monitor/docker/temp-data', every: 6, panels: ['containers'], take(answer) {
+    this.wait = answer.enabled ? 1 : this.every;
+    drawContainers(answer, enable);
+  } },
   { path: () => '/monitor/database/performance', every: 12, panels: ['database'], take: drawDatabase },
 ];
 const RARELY = 60; // ticks until an endpoint is asked again that this server does not have
