@@ -24,12 +24,12 @@ const filters = () => Object.fromEntries([...new FormData(form)].filter(([, valu
 // The server filters too; lines of a stream that began before a filter was changed do not.
 function wanted(line, { level, q }) {
   if (level && rank(line.level) < rank(level)) return false;
-  return !q || JSON.stringify(line).toLowerCase().includes(q.toLowerCase());
+  return !q || [line.msg, line.request_id, line.trace_id, line.route].some((text) => text?.toLowerCase().includes(q.toLowerCase()));
 }
 
 const more = (line) => [line.route, line.status, typeof line.duration_ms === 'number' && seconds(line.duration_ms / 1000), line.request_id].filter(Boolean).join(' · ');
 
-const row = (line) => h('li', { class: mood(line.level) }, h('time', { datetime: line.ts }, clock(line.ts)), h('b', {}, line.level ?? ''),
+const row = (line) => h('li', { class: mood(line.level) }, h('time', { datetime: line.ts }, line.ts ? clock(line.ts) : '–'), h('b', {}, line.level ?? ''),
   h('span', { class: 'service' }, line.service ?? ''), h('span', { class: 'msg' }, line.msg ?? '', more(line) && h('span', { class: 'quiet' }, ` ${more(line)}`)));
 
 function showCount() {
