@@ -132,5 +132,8 @@ apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* 
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
 const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
+/* ForgeLogSource: of forge_log_source_t, whose path is "" where a service is off; NULL: none. */
+const apr_array_header_t *forge_config_log_sources(const forge_config_t *c);
+#define FORGE_CONFIG_SERVICES "backend|frontend|postgres"
 
 #endif

@@ -297,3 +297,8 @@ const char *forge_config_audit_log(const forge_config_t *c)
 {
     return c->audit_log && *c->audit_log ? c->audit_log : NULL;
 }
+
+const apr_array_header_t *forge_config_log_sources(const forge_config_t *c)
+{
+    return c->log_sources;
+}

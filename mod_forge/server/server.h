@@ -6,6 +6,7 @@
 #define FORGE_SERVER_H
 
 #include "config/config.h"
+#include "core/logs/logs.h"
 #include "core/wire/wire.h"
 #include "store/store.h"
 
@@ -28,6 +29,7 @@ typedef struct forge_server_t {
     int places;                   /* requests that may hash passwords at the same time, over all children */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
+    apr_array_header_t *sources;  /* of forge_log_source_t; log_sources.c */
     apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
     apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
@@ -215,5 +217,12 @@ void forge_server_override_register(void); /* the filter for it */
  * share it. Not OK: one could not be opened, and the error log says why. */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
+
+/* --- log_sources.c: ForgeLogSource --- */
+
+/* Called in the parent, once per configuration: opens the files that may be read through the API, as root. */
+void forge_server_sources_open(apr_pool_t *p, forge_server_t *server);
+/* Says which files of ForgeLogSource are missing, or cannot be read by the children, and what helps. */
+void forge_server_sources_advise(apr_pool_t *p, struct server_rec *s);
 
 #endif

@@ -62,7 +62,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_STRICT] =
         "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeFreshLogin 0s\nForgeCSP strict\nForgeTermsRequired On\n"
         "ForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
-        "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
+        "<LocationMatch \"^/(metrics|api/v1/performance|api/v1/monitor(?!/health(/|$)))(/|$)\">\nRequire ip "
+        "192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] =
         "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
         "geqo=on'\"\n"
@@ -186,6 +187,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
         "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"
+        "ForgeLogSource frontend logs/frontend.log\nForgeLogSource postgres logs/database.log postgres\n"
         "ForgeRateLimit stream 1000000 ip\nForgeSandbox %s\nForgeExecConcurrency auto 1000 500\n%s"
         "ForgeGitHosts github.com private:localhost:%d\nForgeGitAuthorities git-authority.pem\n"
         "<LocationMatch "
@@ -195,5 +197,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
         conf, env.secret, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", env.ports[PORT_GIT],
         hosts);
+    file_write(env_path("logs/frontend.log"), "");
+    file_write(env_path("logs/database.log"), "");
     file_write(env_path(F("%s.conf", name)), conf);
 }
