@@ -20,7 +20,7 @@ export function chart(box, series, { top = 0, joined = false, format }) {
   const plot = new uPlot({
     width: Math.max(box.clientWidth, 200),
     height: HEIGHT,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'monitor' }, y: false, drag: { setScale: false, x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (self, low, high) => [0, Math.max(top, (high ?? 0) * 1.1) || 1] } },
