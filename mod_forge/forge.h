@@ -194,8 +194,9 @@ enum {
     FORGE_R_FILE = 1 << 26,   /* the bytes of a file come or go: it uses the connections that are for those, after its
                                  turn (http/files.c). A GET answers ranges */
     FORGE_R_EVENTS = 1 << 27, /* "Accept: text/event-stream" gets its answer as events, while it is made (q->events) */
-    FORGE_R_FOLLOW = 1 << 28  /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
+    FORGE_R_FOLLOW = 1 << 28, /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
                                  come. With FORGE_R_RAW */
+    FORGE_R_ARRAY = 1 << 29   /* answers an array of .reply as a whole, without paging */
 };
 
 /* What a route takes as multipart/form-data: one file in the field of its body's first row, which must be what it is

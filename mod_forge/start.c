@@ -86,6 +86,8 @@ static int logs_open(apr_pool_t *pconf, server_rec *main_server)
         forge_server_t *server = forge_server_of(s);
         if (server && forge_server_logs_open(pconf, server) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
+        if (server)
+            forge_server_sources_open(pconf, server);
     }
     forge_server_log_pipes_end();
     return OK;
@@ -113,7 +115,6 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
 {
     const char *why = NULL;
     (void)plog;
-    (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
         return OK;
     setenv("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT, 0);
@@ -131,6 +132,7 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     forge_http_queue_advise(s, forge_config_of_server(s));
+    forge_server_sources_advise(ptemp, s);
     return forge_work_register(pconf, s);
 }
 
@@ -150,6 +152,7 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
 void forge_start_test_config(apr_pool_t *pconf, server_rec *s)
 {
     const char *why = NULL;
+    forge_server_sources_advise(pconf, s);
     if (!ap_exists_config_define("FORGE_OPENAPI"))
         return;
     forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);

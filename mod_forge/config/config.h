@@ -136,5 +136,8 @@ const char *forge_config_access_log(const forge_config_t *c);                /* 
 const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
 const char *forge_config_event_log(const forge_config_t *c);                 /* ForgeEventLog: the same */
 forge_line_format_t forge_config_log_format(const forge_config_t *c);        /* ForgeLogFormat json */
+/* ForgeLogSource: of forge_log_source_t, whose path is "" where a service is off; NULL: none. */
+const apr_array_header_t *forge_config_log_sources(const forge_config_t *c);
+#define FORGE_CONFIG_SERVICES "backend|frontend|postgres"
 
 #endif

@@ -312,3 +312,8 @@ forge_line_format_t forge_config_log_format(const forge_config_t *c)
 {
     return (forge_line_format_t)NUMBER(c, log_format);
 }
+
+const apr_array_header_t *forge_config_log_sources(const forge_config_t *c)
+{
+    return c->log_sources;
+}

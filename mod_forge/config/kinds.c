@@ -5,6 +5,7 @@
 #include "kinds.h"
 #include "core/analysis/analysis.h"
 #include "core/identity/identity.h"
+#include "core/logs/logs.h"
 #include "core/mail/mail.h"
 #include "parse.h"
 
@@ -311,6 +312,28 @@ static const char *read_log(const forge_setting_t *s)
     return NULL;
 }
 
+/* Repeated lines add up, also for one service. */
+static const char *read_log_source(const forge_setting_t *s)
+{
+    apr_array_header_t **sources = s->member;
+    const char *path = s->words[1];
+    bool off = s->n == 2 && apr_cstr_casecmp(path, "off") == 0;
+    int format = s->n > 2 ? forge_config_parse_choice(s->words[2], FORGE_LOG_FORMATS) : FORGE_LOG_GUESS;
+    if (forge_config_parse_choice(s->words[0], FORGE_CONFIG_SERVICES) < 0)
+        return refuse(s, s->words[0], "a service, " FORGE_CONFIG_SERVICES);
+    if (format < 0)
+        return refuse(s, s->words[2], "a format, " FORGE_LOG_FORMATS);
+    if (!off && (!*path || *path == '|' || !(path = ap_server_root_relative(s->p, path))))
+        return refuse(s, s->words[1], "a file, or off");
+    if (!*sources)
+        *sources = apr_array_make(s->p, 1, sizeof(forge_log_source_t));
+    if ((*sources)->nelts == FORGE_LOG_FILES_MAX)
+        return refuse(s, path, "at most " APR_STRINGIFY(FORGE_LOG_FILES_MAX) " files");
+    APR_ARRAY_PUSH(*sources, forge_log_source_t) = (forge_log_source_t){
+        .service = s->words[0], .path = off ? "" : path, .format = (forge_log_format_t)format, .fd = -1};
+    return NULL;
+}
+
 /* Reads "5 30m" or "off". */
 static const char *read_lockout(const forge_setting_t *s)
 {
@@ -540,6 +563,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
     [FORGE_KIND_LOG_FORMAT] = {read_log_format, true, 1, 1, "json|ecs|otel|plain", NULL},
+    [FORGE_KIND_LOG_SOURCE] = {read_log_source, false, 2, 3, "service file [" FORGE_LOG_FORMATS "]|service off", NULL},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},

@@ -58,6 +58,7 @@ struct forge_config_t {
     const forge_secret_t *secret;
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
     const char *audit_log, *event_log;
+    apr_array_header_t *log_sources; /* of forge_log_source_t; path "": off */
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
@@ -131,6 +132,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
     FORGE_KIND_LOG_FORMAT,
+    FORGE_KIND_LOG_SOURCE,
     FORGE_KINDS
 } forge_kind_t;
 

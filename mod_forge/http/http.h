@@ -185,6 +185,12 @@ typedef struct forge_follow_kind_t {
 forge_status_t forge_reply_follow(forge_req_t *q, const forge_follow_kind_t *kind, apr_int64_t row,
                                   const forge_rows_t *rows);
 
+/* --- logs.c: log files, read from their end --- */
+
+/* Answers with an array of the last lines of a service, or of "all", the oldest first. FORGE_E_NOT_FOUND when it has no
+ * file, FORGE_E_LOG_UNREADABLE when none of them can be read. */
+forge_status_t forge_reply_log_history(forge_req_t *q, const char *service, const forge_log_query_t *query);
+
 /* --- files.c --- */
 
 /* The bytes of a file as an answer: ranges, If-Range and If-None-Match are answered, and nothing is read that is not

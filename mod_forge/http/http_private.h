@@ -141,6 +141,12 @@ forge_status_t forge_http_spool_end(forge_spool_t *spool); /* after the last byt
 bool forge_http_spool_read(forge_spool_t *spool, apr_off_t at, void *to, apr_size_t len);
 struct apr_file_t *forge_http_spool_file(forge_spool_t *spool);
 
+/* --- logs.c --- */
+
+/* A descriptor for the log file as it is now, to be read at given places only; -1 when it cannot be opened. */
+int forge_http_log_open(const forge_log_source_t *source);
+bool forge_http_log_serves(const forge_log_source_t *source, const char *service); /* service may be "all" */
+
 /* --- files.c: who may move the bytes of files --- */
 
 /* For a route with FORGE_R_FILE: calls `serve` when it is this request's turn to use a connection, which it then has a

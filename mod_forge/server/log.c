@@ -164,6 +164,23 @@ void forge_server_line_note(forge_line_t *line, const forge_note_t *note)
         forge_core_line_null(line, FORGE_LINE_USER);
 }
 
+/* At such levels httpd itself writes what clients send, credentials too: headers, and the bytes within TLS. */
+static void warn_of_levels(server_rec *s)
+{
+    static const struct {
+        const char *file, *name;
+        int level;
+    } tellers[] = {{"http_core.c", "http", APLOG_TRACE4}, {"mod_ssl.c", "ssl", APLOG_TRACE7}};
+    for (size_t i = 0; i < sizeof(tellers) / sizeof(*tellers); i++) {
+        const module *teller = ap_find_linked_module(tellers[i].file);
+        if (teller && ap_get_server_module_loglevel(s, teller->module_index) >= tellers[i].level)
+            ap_log_error(
+                APLOG_MARK, APLOG_WARNING, 0, s,
+                "FG0447: LogLevel %s:trace%d and above write passwords and tokens of clients into the error log",
+                tellers[i].name, tellers[i].level - APLOG_DEBUG);
+    }
+}
+
 /* NULL stays NULL: no such log is configured. */
 static bool open_one(apr_pool_t *p, forge_server_t *server, const char *directive, const char *name, forge_log_t **log)
 {
@@ -178,6 +195,7 @@ int forge_server_logs_open(apr_pool_t *p, forge_server_t *server)
         !open_one(p, server, "ForgeAuditLog", forge_config_audit_log(c), &server->audit) ||
         !open_one(p, server, "ForgeEventLog", forge_config_event_log(c), &server->events))
         return HTTP_INTERNAL_SERVER_ERROR;
+    warn_of_levels(server->s);
     if (server->events && !APLOGinfo(server->s))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server->s,
                      "FG0448: ForgeEventLog gets what failed only: LogLevel forge:info lets business events through");

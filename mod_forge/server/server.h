@@ -6,6 +6,7 @@
 #define FORGE_SERVER_H
 
 #include "config/config.h"
+#include "core/logs/logs.h"
 #include "core/wire/wire.h"
 #include "store/store.h"
 
@@ -31,6 +32,7 @@ typedef struct forge_server_t {
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
     struct forge_log_t *events;   /* event_log.c */
+    apr_array_header_t *sources;  /* of forge_log_source_t; log_sources.c */
     apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
     apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
@@ -237,5 +239,12 @@ int forge_server_access_write(struct request_rec *r); /* log_transaction */
 /* Around the opening of all logs, in the parent: programs that are named no more read the rest and end. */
 void forge_server_log_pipes_begin(apr_pool_t *pconf, struct server_rec *main_server);
 void forge_server_log_pipes_end(void);
+
+/* --- log_sources.c: ForgeLogSource --- */
+
+/* Called in the parent, once per configuration: opens the files that may be read through the API, as root. */
+void forge_server_sources_open(apr_pool_t *p, forge_server_t *server);
+/* Says which files of ForgeLogSource are missing, or cannot be read by the children, and what helps. */
+void forge_server_sources_advise(apr_pool_t *p, struct server_rec *s);
 
 #endif

@@ -16,11 +16,11 @@ function colour(name) {
 
 const axis = (more) => ({ stroke: () => colour('quiet'), grid: { stroke: () => colour('grid'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif', ...more });
 
-export function chart(box, series, { top = 0, format }) {
+export function chart(box, series, { top = 0, joined = false, format }) {
   const plot = new uPlot({
     width: Math.max(box.clientWidth, 200),
     height: HEIGHT,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'monitor' }, y: false, drag: { setScale: false, x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (self, low, high) => [0, Math.max(top, (high ?? 0) * 1.1) || 1] } },
@@ -29,7 +29,7 @@ export function chart(box, series, { top = 0, format }) {
       axis({ values: (self, values) => values.map(format), size: (self, values) => 12 + 6.2 * (values ?? ['']).reduce((width, text) => pad(text, width), 0), space: 34 }),
     ],
     series: [{}, ...series.map((one, i) => ({
-      stroke: () => colour(one.colour), width: 1.5, dash: one.dash, points: { show: false }, ...(i === 0 && series.length === 1 && { fill: () => colour(`${one.colour}-soft`) }),
+      stroke: () => colour(one.colour), width: 1.5, dash: one.dash, spanGaps: joined, points: { show: false }, ...(i === 0 && series.length === 1 && { fill: () => colour(`${one.colour}-soft`) }),
     }))],
   }, [[], ...series.map(() => [])], box);
   new ResizeObserver(() => { if (box.clientWidth > 0) plot.setSize({ width: box.clientWidth, height: HEIGHT }); }).observe(box);

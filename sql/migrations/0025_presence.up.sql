@@ -8,3 +8,5 @@ CREATE INDEX sessions_seen ON forge.sessions (last_seen_at DESC) INCLUDE (expire
 CREATE INDEX login_failures_locked ON forge.login_failures (locked_until, subject) WHERE locked_until IS NOT NULL AND subject LIKE 'user:%';
 
 CREATE INDEX users_inactive ON forge.users (id) WHERE NOT is_active AND role <> 'guest';
+-- Accounts of which only the number is left.
+CREATE INDEX users_erased ON forge.users (id) WHERE anonymized_at IS NOT NULL AND role <> 'guest';

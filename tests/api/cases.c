@@ -194,14 +194,17 @@ static void before(void)
 /* Check runs this again when it fails, so it looks at each part of the log once. */
 static void after(void)
 {
-    static char surprise[1500];
+    static char surprise[1500], secret[1500];
     char *line = log_surprise(log_since("error.log"));
     snprintf(surprise, sizeof(surprise), "%s", line ? line : "");
+    const char *found = canaries_found();
+    snprintf(secret, sizeof(secret), "%s", found ? found : "");
     error_from = file_size(F("%s/logs/error.log", env.dir));
     sql_close();
     kept_free();
     watchdog(60);
     ck_assert_msg(!line, "unexpected line in the error log: %s", surprise);
+    ck_assert_msg(!*secret, "a secret is in a log: %s", secret);
 }
 
 TCase *case_make(Suite *suite, const char *name)

@@ -179,6 +179,7 @@ reply_t *call_with(const char *method, const char *path, const call_t *options)
     reply->body = keep(body.data);
     reply->length = body.length;
     reply->json = json_of(&body);
+    canaries_of(options, reply);
     if (code != CURLE_OK && !options->lenient)
         fail_later("%s %s: no answer: %s", method, path, curl_easy_strerror(code));
     else if (!options->lenient)

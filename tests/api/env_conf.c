@@ -187,6 +187,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
         "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"
+        "ForgeLogSource frontend logs/frontend.log\nForgeLogSource postgres logs/database.log postgres\n"
         "ForgeRateLimit stream 1000000 ip\nForgeSandbox %s\nForgeExecConcurrency auto 1000 500\n%s"
         "ForgeGitHosts github.com private:localhost:%d\nForgeGitAuthorities git-authority.pem\n"
         "<LocationMatch "
@@ -196,5 +197,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
         conf, env.secret, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", env.ports[PORT_GIT],
         hosts);
+    file_write(env_path("logs/frontend.log"), "");
+    file_write(env_path("logs/database.log"), "");
     file_write(env_path(F("%s.conf", name)), conf);
 }

@@ -209,6 +209,13 @@ char *schema_validate(const json_t *schema, const json_t *value);
 /* operationIds that never answered with success, separated by blanks; "" when there are none. */
 char *schema_never_called(void);
 
+/* --- canaries.c: no secret in any log --- */
+
+void canary(const char *text); /* a secret that no log may have; NULL and what is no such thing are ignored */
+void canaries_of(const call_t *options, const reply_t *reply); /* those of a request and its answer */
+const char *canary_in(const char *text);                       /* one that the text holds, or NULL */
+const char *canaries_found(void); /* in a log, since this was asked last: log, secret and line; or NULL */
+
 /* --- people.c: accounts, tokens, SQL --- */
 
 typedef struct person_t {

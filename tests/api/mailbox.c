@@ -74,8 +74,11 @@ char *mail_token(const char *mail)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for (const char *line = mail; line; line = strstr(line, "\r\n") ? strstr(line, "\r\n") + 2 : NULL)
-        if (strspn(line, digits) == 43 && line[43] == '\r')
-            return F("%.43s", line);
+        if (strspn(line, digits) == 43 && line[43] == '\r') {
+            char *token = F("%.43s", line);
+            canary(token);
+            return token;
+        }
     ck_abort_msg("no token in the mail: %s", mail);
     return NULL;
 }

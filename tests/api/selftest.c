@@ -52,6 +52,32 @@ START_TEST(what_a_case_announces_is_no_surprise)
 }
 END_TEST
 
+/* What passes by the client is found again, the secret part of a token too; words and short codes are none. */
+START_TEST(canaries_are_found)
+{
+    const call_t sent = {.token = "eyJhbGciOi.eyJzdWIi.Signature-0f-a-token",
+                         .json = "{\"user\":{\"password\":\"Selftest7-Walrus!\"},\"name\":\"Nobody-4711-knows\"}",
+                         .headers = {"Cookie: theme=dark; sid=Cookie-0f-selftest"}};
+    const reply_t got = {.head = (char *)"HTTP/1.1 200 OK\r\nSet-Cookie: id=Given-0f-selftest; Path=/\r\n",
+                         .json = json_pack("{s[s]ss}", "backup_codes", "bk-0f-selftest", "code", "some_lower_word")};
+    static const char *const secrets[] = {"x Signature-0f-a-token x", "\"Selftest7-Walrus!\"", "=Cookie-0f-selftest",
+                                          "Given-0f-selftest;", "bk-0f-selftest"};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+        ck_assert_ptr_null(canary_in(secrets[i]));
+    canaries_of(&sent, &got);
+    json_decref(got.json);
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+        ck_assert_ptr_nonnull(canary_in(secrets[i]));
+    ck_assert_ptr_null(canary_in("eyJhbGciOi.eyJzdWIi Nobody-4711-knows some_lower_word dark Selftest7-Walrus"));
+    ck_assert_ptr_null(canaries_found());
+    const char *path = F("%s/logs/readers.log", env.dir);
+    file_write(path, F("%s\na line with bk-0f-selftest in it\n", file_read(path, 0)));
+    const char *found = canaries_found();
+    ck_assert_msg(found && strstr(found, "readers.log: bk-0f-selftest: a line with"), "%s", found);
+    ck_assert_ptr_null(canaries_found());
+}
+END_TEST
+
 Suite *suite_selftest(void)
 {
     Suite *suite = suite_create("selftest");
@@ -59,5 +85,6 @@ Suite *suite_selftest(void)
     tcase_add_test(logs, remarks_on_httpds_build_are_no_surprise);
     tcase_add_test(logs, faults_are_surprises);
     tcase_add_test(logs, what_a_case_announces_is_no_surprise);
+    tcase_add_test(logs, canaries_are_found);
     return suite;
 }

@@ -224,6 +224,28 @@ mail bad 'the password' "smtps://mail.example.org user=learn password=file:$tmp/
 both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
 both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+both ForgeLogSource 'backend|frontend|postgres' 'backend logs/x.log' 'frontend /x json' 'postgres x postgres' 'backend off' 'backend x GUESS' -- 'other x' \
+    'all x' '"" x'
+bad 'ForgeLogSource backend x csv' 'guess|json|apache|postgres|plain'
+bad 'ForgeLogSource backend "|cat"' 'a file, or off'
+bad "$(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do echo "ForgeLogSource backend x$i"; done)" 'at most 12 files'
+echo line >"$tmp/readable.log"
+try "ForgeSecret file:$tmp/secret
+ForgeLogSource backend $tmp/readable.log
+ForgeLogSource frontend $tmp/nothing.log
+ForgeLogSource postgres $tmp/assets" || fault "sources that are missing stop the start: $said"
+case $said in *FG0610*nothing.log*) ;; *) fault "a missing ForgeLogSource is not told: $said" ;; esac
+case $said in *FG0612*assets*) ;; *) fault "a ForgeLogSource that is no file is not told: $said" ;; esac
+if [ "$(id -u)" = 0 ]; then
+    case $said in *FG0611*readable.log*) fault "told as unreadable: $said" ;; esac
+    chmod 0600 "$tmp/readable.log"
+    try "User nobody
+Group $(id -gn nobody)
+ForgeSecret file:$tmp/secret
+ForgeLogSource backend $tmp/readable.log" || fault "a source that children cannot read stops the start: $said"
+    case $said in *FG0611*readable.log*nobody*adm*) ;; *) fault "a ForgeLogSource that children cannot read is not told: $said" ;; esac
+fi
+
 both ForgeAuditLog 'a file' logs/audit.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 both ForgeEventLog 'a file' logs/events.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 both ForgeLogFormat 'json|ecs|otel|plain' json ECS otel plain -- logfmt 'json ecs' ecs8

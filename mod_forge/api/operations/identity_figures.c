@@ -13,7 +13,7 @@ static const forge_field_t session_fields[] = {
     {.name = NULL},
 };
 static const forge_field_t account_fields[] = {
-    {"total", FORGE_T_INT, .example = "1830", .help = "accounts, without guests"},
+    {"total", FORGE_T_INT, .example = "1830", .help = "accounts, without guests and erased ones"},
     {"active", FORGE_T_INT, .example = "1795", .help = "of these, the ones that can log in"},
     {"locked", FORGE_T_INT, .example = "2",
      .help = "accounts that are locked after failed logins, from one network or from anywhere"},

@@ -185,7 +185,7 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
     const forge_json_t *example = forge_core_describe_example(d->pool, route->reply->fields, false);
     if (!forge_util_json_get(d->schemas, name))
         forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
-    if (!(route->flags & FORGE_R_LIST)) {
+    if (!(route->flags & (FORGE_R_LIST | FORGE_R_ARRAY))) {
         forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
         if (route->draft)
             put_shape(d, content, FORGE_HEALTH, route->draft);
@@ -197,7 +197,8 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
     forge_json_t *body = forge_util_json_put_object(content, FORGE_JSON_MEDIA);
     forge_json_t *schema = forge_util_json_put_object(body, "schema");
     forge_util_json_put_text(schema, "type", "array");
-    forge_util_json_put_int(schema, "maxItems", FORGE_PAGE_LIMIT);
+    if (route->flags & FORGE_R_LIST)
+        forge_util_json_put_int(schema, "maxItems", FORGE_PAGE_LIMIT);
     forge_core_openapi_ref(forge_util_json_put_object(schema, "items"), d->pool, "schemas", name);
     forge_util_json_add_copy(forge_util_json_put_array(body, "example"), example);
     if (route->flags & FORGE_R_NDJSON) {

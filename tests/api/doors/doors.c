@@ -254,6 +254,79 @@ START_TEST(server_status_has_a_part_of_ours)
 }
 END_TEST
 
+/* The figures after "ForgeX: " of each line, as monitors read them. */
+static long status_of(const char *key)
+{
+    const char *body = GET("/server-status?auto")->body, *at = strstr(body, F("\n%s: ", key));
+    char *end;
+    ck_assert_msg(at, "no %s in %s", key, body);
+    long n = strtol(at + strlen(key) + 3, &end, 10);
+    ck_assert_msg(*end == '\n' && n >= 0, "%s: %.30s", key, at);
+    return n;
+}
+
+static const char *const status_rows[][2] = {
+    {"ForgeUptime", "Seconds since these figures started"},
+    {"ForgeRequests", "Requests answered"},
+    {"ForgeRequestsInFlight", "Requests being served"},
+    {"ForgeStreams", "Streams of events that are open"},
+    {"ForgePoolSize", "Database connections that may be open"},
+    {"ForgePoolBusy", "Database connections in use"},
+    {"ForgePoolWaiting", "Requests waiting for a database connection"},
+    {"ForgePoolTimeouts", "Requests that got no database connection in time"},
+    {"ForgeDatabaseDown", "Requests that failed because the database was down"},
+    {"ForgeHashesInUse", "Password hashes being computed"},
+    {"ForgeHashesWaiting", "Requests waiting for a password hash"},
+    {"ForgeHashesRefused", "Requests refused because too many waited for a hash"},
+    {"ForgeLogins", "Logins"},
+    {"ForgeLoginsFailed", "Failed logins"},
+    {"ForgeRateLimited", "Requests refused by rate limits"},
+    {"ForgeRateLimitKeys", "Keys in the rate-limit table"},
+    {"ForgeRevocations", "Revocations in memory"},
+    {"ForgeSandboxInUse", "Programs running in the sandbox"},
+    {"ForgeSandboxQueue", "Programs waiting for the sandbox"},
+    {"ForgeSandboxRuns", "Programs that the sandbox has run"},
+    {"ForgeSandboxRefused", "Requests refused because too many programs waited"},
+    {"ForgeModelWaiting", "Requests waiting for the language model"},
+    {"ForgeJobsQueued", "Jobs that wait"},
+    {"ForgeJobsRunning", "Jobs that run"},
+    {"ForgeJobsOldest", "Seconds for which the job waits that is due longest"},
+    {"ForgeJobsDone", "Jobs done by this node"},
+    {"ForgeJobsFailed", "Jobs that failed for good on this node"},
+    {"ForgeLogLinesLost", "Lines that could not be written to logs"},
+};
+
+/* A request is counted a moment after its answer. */
+static void expect_figure(const char *key, long wanted)
+{
+    for (int i = 0; i < 100 && status_of(key) != wanted; i++)
+        pause_ms(50);
+    ck_assert_int_eq(status_of(key), wanted);
+}
+
+/* Every row has a number in both forms, and the counters count what happened. */
+START_TEST(server_status_says_what_happened)
+{
+    person_t me = person("student");
+    reply_t *page = GET("/server-status");
+    for (size_t i = 0; i < sizeof(status_rows) / sizeof(*status_rows); i++) {
+        status_of(status_rows[i][0]);
+        const char *at = strstr(page->body, F("<dt>%s: ", status_rows[i][1]));
+        ck_assert_msg(at && at[strlen(status_rows[i][1]) + 6] >= '0' && at[strlen(status_rows[i][1]) + 6] <= '9',
+                      "no %s", status_rows[i][1]);
+    }
+    expect_figure("ForgeRequestsInFlight", 0);
+    long good = status_of("ForgeLogins"), bad = status_of("ForgeLoginsFailed"), all = status_of("ForgeRequests");
+    const char *const passwords[] = {me.password, "Wrong7-Walrus!Q", "Wrong8-Walrus!Q"};
+    for (int i = 0; i < 3; i++)
+        CALL("POST", "/api/v1/auth/login",
+             .json = F("{\"username\":\"%s\",\"password\":\"%s\"}", me.username, passwords[i]));
+    expect_figure("ForgeLogins", good + 1);
+    expect_figure("ForgeLoginsFailed", bad + 2);
+    expect_figure("ForgeRequests", all + 3);
+}
+END_TEST
+
 /* The database away: 503, never 401 and never the content; what needs nobody is served. */
 START_TEST(no_database_is_no_entrance)
 {
@@ -301,6 +374,7 @@ Suite *suite_doors(void)
     tcase_add_test(trouble, unknown_keys_are_looked_up_within_the_quota);
     tcase_add_test(trouble, guests_share_the_quota_of_a_location);
     tcase_add_test(trouble, server_status_has_a_part_of_ours);
+    tcase_add_test(trouble, server_status_says_what_happened);
     tcase_add_test(trouble, no_database_is_no_entrance);
     return suite;
 }

@@ -94,6 +94,70 @@ START_TEST(nothing_is_forged)
 }
 END_TEST
 
+/* Each line of a log is one JSON text without controls or line separators. */
+static void expect_whole(const char *name, long from)
+{
+    char *text = file_read(F("%s/logs/%s", env.dir, name), from), *state;
+    for (const char *c = text; *c; c++)
+        ck_assert_msg(*c == '\n' || ((unsigned char)*c >= 0x20 && *c != 0x7f), "a control in %s: %.200s", name, c);
+    ck_assert_ptr_null(strstr(text, "\xe2\x80\xa8"));
+    for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+        json_t *parsed = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        ck_assert_msg(parsed != NULL, "%s: %s", name, line);
+        json_decref(parsed);
+    }
+}
+
+/* Newline, escape sequence, format and line separator, in an address, a name, the agent and the path: each request has
+ * one line in each log, and nothing of them is more than a part of a value. */
+START_TEST(no_text_of_a_client_makes_a_line)
+{
+    static const char *const evil[] = {"\\n", "\\u001b[31m", "%n%s", "\\u2028", "\\r\\n{\\\"level\\\":\\\"error\\\"}",
+                                       NULL};
+    static const char *const paths[] = {"%0a%1b%5b31m", "%E2%80%A8", "\xe2\x80\xa8x", "%25n%25s", "a\"b\\c", NULL};
+    const char *const names[] = {"access.json", "audit.json", "events.json"};
+    long from[3];
+    for (int i = 0; i < 3; i++)
+        from[i] = file_size(F("%s/logs/%s", env.dir, names[i]));
+    for (const char *const *text = evil; *text; text++) {
+        CALL("POST", "/api/v1/auth/register",
+             .json = F("{\"email\":\"a%s@example.org\",\"password\":\"Walrus-4711!xQueue\"}", *text));
+        CALL("POST", "/api/v1/auth/login",
+             .json = F("{\"email\":\"a%s@example.org\",\"password\":\"Walrus-4711!xQueue\"}", *text));
+        CALL("POST", "/api/v1/auth/guest", .json = F("{\"device_name\":\"x%s\"}", *text),
+             .headers = {"User-Agent: %n%s\xe2\x80\xa8"});
+    }
+    for (const char *const *path = paths; *path; path++) {
+        char *id = F("path-%d", (int)(path - paths));
+        reply_t *reply = raw_text(PORT_MAIN, F("GET /api/v1/%s HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: "
+                                               "%s\r\nConnection: close\r\n\r\n",
+                                               *path, id));
+        ck_assert_msg(reply->status >= 400 && reply->status < 500, "%s: %d", *path, reply->status);
+        line_of(header(reply, "X-Request-ID"));
+    }
+    pause_ms(200);
+    for (int i = 0; i < 3; i++)
+        expect_whole(names[i], from[i]);
+    ck_assert_ptr_null(strchr(log_since("error.log"), '\x1b'));
+}
+END_TEST
+
+/* An error of ours is one in the log, too: nobody answers behind /api/v1/gone. */
+START_TEST(levels_of_lines)
+{
+    expect_log("AH"); /* mod_proxy's */
+    CALL("GET", "/api/v1/gone/x", .port = PORT_DOORS, .headers = {"X-Request-ID: level-503"}, .lenient = true);
+    json_t *line = line_of("level-503");
+    ck_assert_int_ge(int_at(line, "/status"), 500);
+    ck_assert_str_eq(text_at(line, "/level"), "error");
+    ck_assert_str_eq(text_at(line, "/msg"), F("GET - %lld", (long long)int_at(line, "/status")));
+    CALL("GET", "/api/v1/courses/999999", .headers = {"X-Request-ID: level-404"});
+    line = line_of("level-404");
+    ck_assert_str_eq(text_at(line, "/level"), "info");
+    ck_assert_str_eq(text_at(line, "/msg"), "GET /api/v1/courses/{id} 404");
+}
+END_TEST
+
 /* Passwords, tokens and bodies are in no log, whatever became of their request. */
 START_TEST(no_secrets)
 {
@@ -138,6 +202,8 @@ Suite *suite_access_log(void)
     tcase_add_test(all, one_line_with_all_members);
     tcase_add_test(all, failures_have_lines_too);
     tcase_add_test(all, nothing_is_forged);
+    tcase_add_test(all, no_text_of_a_client_makes_a_line);
+    tcase_add_test(all, levels_of_lines);
     tcase_add_test(all, no_secrets);
     return suite;
 }

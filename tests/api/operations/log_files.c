@@ -311,6 +311,50 @@ START_TEST(a_program_that_hangs_harms_no_request)
 }
 END_TEST
 
+/* --- what is never written --- */
+
+/* Whatever level somebody sets to find a fault: the secrets of these requests are canaries, looked for in all logs when
+ * the case ends. */
+START_TEST(no_level_writes_secrets)
+{
+    static const char *const levels[] = {"forge:trace8", "trace8 http:trace3 ssl:trace6"};
+    for (int i = 0; i < 2; i++) {
+        second(F("LogLevel %s\n", levels[i]));
+        person_t me = person_again(person("student"), PORT_SECOND);
+        reply_t *key = CALL("POST", "/api/v1/auth/api-keys", .port = PORT_SECOND, .token = me.access,
+                            .json = F("{\"name\":\"k\",\"password\":\"%s\",\"scopes\":[\"read\"]}", me.password));
+        expect_status(key, 201);
+        expect_status(CALL("GET", "/api/v1/auth/me", .port = PORT_SECOND, .token = text_at(key->json, "/key")), 200);
+        reply_t *factor = CALL("POST", "/api/v1/auth/mfa/setup", .port = PORT_SECOND, .token = me.access,
+                               .json = F("{\"password\":\"%s\"}", me.password));
+        expect_status(factor, 200);
+        expect_status(CALL("POST", "/api/v1/auth/mfa/verify", .port = PORT_SECOND, .token = me.access,
+                           .json = F("{\"code\":\"%s\"}", totp(text_at(factor->json, "/secret"), 0))),
+                      200);
+        expect_status(CALL("POST", "/api/v1/auth/login", .port = PORT_SECOND,
+                           .json = "{\"username\":\"nobody\",\"password\":\"Wrong-4711-Walrus!\"}"),
+                      401);
+        CALL("POST", "/api/v1/auth/refresh", .port = PORT_SECOND, .json = F("{\"refresh_token\":\"%s\"}", me.refresh));
+        CALL("GET", "/api/v1/auth/me?access_token=Query-0f-4711", .port = PORT_SECOND,
+             .headers = {"Cookie: __Host-forge_session=Cookie-0f-4711", "X-CSRF-Token: Proof-0f-4711"});
+        CALL("POST", "/api/v1/auth/password/reset", .port = PORT_SECOND,
+             .json = "{\"token\":\"Reset-0f-4711-Reset\",\"new_password\":\"Newer-4711-Walrus!\"}");
+    }
+}
+END_TEST
+
+/* Above that httpd writes all headers itself, which a start says. */
+START_TEST(a_start_warns_of_levels_that_do)
+{
+    expect_log("FG0447");
+    second("LogLevel http:trace3 ssl:trace6\n");
+    ck_assert_ptr_null(strstr(log_since("error.log"), "FG0447"));
+    second("LogLevel http:trace4 ssl:trace7\n");
+    ck_assert_ptr_nonnull(strstr(log_since("error.log"), "FG0447: LogLevel http:trace4 and above write"));
+    ck_assert_ptr_nonnull(strstr(log_since("error.log"), "FG0447: LogLevel ssl:trace7 and above write"));
+}
+END_TEST
+
 /* --- formats --- */
 
 static json_t *only_line(const char *name)
@@ -355,6 +399,29 @@ START_TEST(each_host_has_its_format)
 }
 END_TEST
 
+/* A site's own log in Apache's form names the request, its account and its route. */
+START_TEST(notes_for_the_sites_own_log)
+{
+    person_t me = person("student");
+    second(F("LogFormat \"%%{forge-request-id}n|%%{forge-user}n|%%{forge-route}n|%%>s\" forge\n"
+             "CustomLog %s/custom forge\n",
+             folder()));
+    expect_status(
+        CALL("GET", "/api/v1/auth/me", .port = PORT_SECOND, .token = me.access, .headers = {"X-Request-ID: custom-1"}),
+        200);
+    CALL("GET", "/api/v1/courses/999999", .port = PORT_SECOND, .headers = {"X-Request-ID: custom-2"});
+    CALL("GET", "/api/v1/nothing", .port = PORT_SECOND, .headers = {"X-Request-ID: custom-3"});
+    const char *const lines[] = {F("custom-1|%lld|/api/v1/auth/me|200\n", (long long)me.id),
+                                 "custom-2|-|/api/v1/courses/{id}|404\n", "custom-3|-|-|404\n"};
+    for (int i = 0; i < 3; i++) {
+        for (int n = 0; n < TRIES && !strstr(file_read(F("%s/custom", folder()), 0), lines[i]); n++)
+            pause_ms(50);
+        const char *text = file_read(F("%s/custom", folder()), 0);
+        ck_assert_msg(strstr(text, lines[i]) != NULL, "no %s in %s", lines[i], text);
+    }
+}
+END_TEST
+
 Suite *suite_log_files(void)
 {
     Suite *suite = suite_create("log_files");
@@ -366,6 +433,9 @@ Suite *suite_log_files(void)
     tcase_add_test(all, logrotate_that_truncates);
     tcase_add_test(all, a_full_disk_harms_no_request);
     tcase_add_test(all, a_program_that_hangs_harms_no_request);
+    tcase_add_test(all, no_level_writes_secrets);
+    tcase_add_test(all, a_start_warns_of_levels_that_do);
     tcase_add_test(all, each_host_has_its_format);
+    tcase_add_test(all, notes_for_the_sites_own_log);
     return suite;
 }

@@ -11,14 +11,14 @@ function svg(name, attributes) {
   return element;
 }
 
-// The points of one line, which is cut where nothing is known.
-function path(times, values, top) {
+// The points of one line, which is cut where nothing is known, unless it is joined.
+function path(times, values, top, joined) {
   const from = times[0];
   const wide = Math.max(times.at(-1) - from, 1);
   let pen = 'M';
   return values.map((value, i) => {
     if (value === null || value === undefined) {
-      pen = 'M';
+      if (!joined) pen = 'M';
       return '';
     }
     const point = `${pen}${((times[i] - from) / wide * WIDTH).toFixed(1)} ${(HEIGHT - value / top * (HEIGHT - 4) - 2).toFixed(1)}`;
@@ -27,8 +27,9 @@ function path(times, values, top) {
   }).join('');
 }
 
-// series: [{colour}], the colours in the order of monitor.css; top: what the scale reaches at least. set(times, values of each series) draws.
-export function chart(box, series, { top = 0 }) {
+// series: [{colour}], the colours in the order of monitor.css; top: what the scale reaches at least; joined: lines go on over
+// what is not known. set(times, values of each series) draws.
+export function chart(box, series, { top = 0, joined = false }) {
   const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none' });
   const lines = series.map(({ colour }) => svg('path', { class: `line line-${colour}` }));
   picture.append(...lines);
@@ -36,7 +37,7 @@ export function chart(box, series, { top = 0 }) {
   return {
     set(times, values) {
       const most = Math.max(top, ...values.flat().filter((value) => typeof value === 'number')) || 1;
-      lines.forEach((line, i) => line.setAttribute('d', times.length > 1 ? path(times, values[i], most) : ''));
+      lines.forEach((line, i) => line.setAttribute('d', times.length > 1 ? path(times, values[i], most, joined) : ''));
     },
     redraw() {}, // the colours are those of the style sheet
   };

@@ -55,7 +55,7 @@ export const hasBody = (id) => byId(id).querySelector(':scope > .body')?.childEl
 // A table that scrolls by itself where it is wider than its panel. Columns: [heading, cell of a row, class].
 export function table(label, columns, rows) {
   const cell = (row) => ([, get, kind], i) => h(i === 0 ? 'th' : 'td', { ...(i === 0 && { scope: 'row' }), class: kind }, get(row));
-  return h('div', { class: 'scrolls', tabindex: 0, role: 'region', 'aria-label': label, 'data-key': label },
+  return h('div', { class: 'scrolls', tabindex: 0, role: 'region', 'aria-label': `Table: ${label}`, 'data-key': label },
     h('table', {}, h('thead', {}, h('tr', {}, columns.map(([heading, , kind]) => h('th', { scope: 'col', class: kind }, heading)))),
       h('tbody', {}, rows.map((row) => h('tr', {}, columns.map(cell(row)))))));
 }

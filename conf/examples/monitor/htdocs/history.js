@@ -47,11 +47,11 @@ export function takeMonitor({ timestamp, cpu, memory, network, requests, databas
 
 // --- the charts ---
 
-// Lines: [series, name, colour, dashes]. The first is the one that matters.
+// Lines: [series, name, colour, dashes]. The first is the one that matters. joined: there is no latency without requests, so that a gap tells nothing.
 const charts = [
   { id: 'rate', format: perSecond, lines: [['requests_per_second', 'answered', 'one']] },
   { id: 'latency', format: seconds, lines: [['p95', 'p95', 'one'], ['p50', 'p50', 'two', [2, 3]], ['p99', 'p99', 'three', [6, 3]]],
-    help: 'p95: 95 of 100 requests were faster' },
+    help: 'p95: 95 of 100 requests were faster', joined: true },
   { id: 'errors', format: ratio, top: 0.01, lines: [['error_rate', '5xx answers', 'bad']] },
   { id: 'load', format: percent, top: 100, lines: [['cpu', 'processor', 'one'], ['memory', 'memory', 'two', [6, 3]]] },
   { id: 'traffic', format: byteRate, lines: [['rx', 'received', 'one'], ['tx', 'sent', 'two', [6, 3]]] },
@@ -67,7 +67,7 @@ function make(one) {
   byId(one.id).append(h('div', { class: 'body' }, box,
     h('table', { class: 'legend' }, h('thead', {}, h('tr', {}, h('td', {}), ['now', 'mean', 'highest'].map((name) => h('th', { scope: 'col', class: 'n' }, name)))),
       h('tbody', {}, rows)), one.help && h('p', { class: 'quiet help' }, one.help)));
-  return { ...one, box, cells, plot: chart(box, one.lines.map(([, , colour, dash]) => ({ colour, dash })), { top: one.top, format: one.whole ? count : one.format }) };
+  return { ...one, box, cells, plot: chart(box, one.lines.map(([, , colour, dash]) => ({ colour, dash })), { top: one.top, joined: one.joined, format: one.whole ? count : one.format }) };
 }
 let made = [];
 export const chartIds = charts.map(({ id }) => id);

@@ -5,7 +5,9 @@ import { byId, h, note } from './dom.js';
 import { clock, plural, seconds } from './units.js';
 
 const KEPT = 500; // lines on the page
-const AGAIN = 3000; // milliseconds until a broken stream is opened anew
+const AGAIN = 3000; // milliseconds until a broken stream is opened anew; each one that did not open doubles them
+const SELDOM = 60_000; // but not beyond this
+const OWN = /^\/(api\/v1\/monitor|metrics)(\/|$)/; // what this page asks, which would fill the log
 const levels = ['trace', 'debug', 'info', 'notice', 'warn', 'error', 'crit', 'alert', 'emerg'];
 const spoken = { warning: 'warn', err: 'error', critical: 'crit', fatal: 'crit', panic: 'crit', log: 'info', statement: 'info', detail: 'info', hint: 'info' };
 const rank = (level) => levels.findIndex((one) => (spoken[level?.toLowerCase()] ?? level?.toLowerCase() ?? 'info').startsWith(one));
@@ -18,18 +20,22 @@ let paused = false;
 let held = []; // lines that came while it was paused
 let seen = new Set();
 let newest = null;
+let patience = AGAIN;
 
 const filters = () => Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ''));
 
 // The server filters too; lines of a stream that began before a filter was changed do not.
-function wanted(line, { level, q }) {
+function wanted(line, { level, q, own }) {
+  if (!own && OWN.test(line.route)) return false;
   if (level && rank(line.level) < rank(level)) return false;
-  return !q || JSON.stringify(line).toLowerCase().includes(q.toLowerCase());
+  return !q || [line.msg, line.request_id, line.trace_id, line.route].some((text) => text?.toLowerCase().includes(q.toLowerCase()));
 }
 
-const more = (line) => [line.route, line.status, typeof line.duration_ms === 'number' && seconds(line.duration_ms / 1000), line.request_id].filter(Boolean).join(' · ');
+// What the sentence does not say by itself.
+const more = (line) => [line.route, line.status, typeof line.duration_ms === 'number' && seconds(line.duration_ms / 1000), line.request_id]
+  .filter((part) => part && !line.msg?.includes(part)).join(' · ');
 
-const row = (line) => h('li', { class: mood(line.level) }, h('time', { datetime: line.ts }, clock(line.ts)), h('b', {}, line.level ?? ''),
+const row = (line) => h('li', { class: mood(line.level) }, h('time', { datetime: line.ts }, line.ts ? clock(line.ts) : '–'), h('b', {}, line.level ?? ''),
   h('span', { class: 'service' }, line.service ?? ''), h('span', { class: 'msg' }, line.msg ?? '', more(line) && h('span', { class: 'quiet' }, ` ${more(line)}`)));
 
 function showCount() {
@@ -63,8 +69,8 @@ function close() {
 
 // Lines since the last one that is known, then the stream. What came in between comes again, and is known by its id.
 async function follow(mine) {
-  const { service, ...query } = filters();
-  const lines = await get(`/monitor/logs/${service}?${new URLSearchParams({ lines: 200, ...query, ...(newest && { since: newest }) })}`);
+  const { service, own, ...query } = filters();
+  const lines = await get(`/monitor/logs/${service}?${new URLSearchParams({ lines: 500, ...query, ...(newest && { since: newest }) })}`);
   if (mine !== turn) return;
   take(lines);
   note('logs', list.childElementCount + held.length === 0 ? 'No line yet.' : '');
@@ -76,10 +82,12 @@ async function follow(mine) {
     note('logs', '');
     take([JSON.parse(data)]);
   });
+  source.addEventListener('open', () => { patience = AGAIN; });
   // A ticket works once, so that the browser must not open the stream again by itself.
   source.addEventListener('error', () => {
     opened.close();
-    if (mine === turn) setTimeout(() => { if (mine === turn) resume(); }, AGAIN);
+    if (mine === turn) setTimeout(() => { if (mine === turn) resume(); }, patience);
+    patience = Math.min(SELDOM, patience * 2);
   });
   return undefined;
 }
@@ -129,7 +137,8 @@ export function makeLogs() {
   form = h('form', { class: 'bar', onsubmit: (event) => { event.preventDefault(); beginLogs(); }, onchange: () => beginLogs() },
     select('Of', 'service', [['all', 'all'], ['backend', 'backend'], ['frontend', 'frontend'], ['postgres', 'PostgreSQL']]),
     select('From level', 'level', [['', 'any'], ['debug', 'debug'], ['info', 'info'], ['warn', 'warning'], ['error', 'error']]),
-    h('label', {}, 'With', h('input', { name: 'q', type: 'search', placeholder: 'text', maxlength: 200 })));
+    h('label', {}, 'With', h('input', { name: 'q', type: 'search', placeholder: 'text', maxlength: 200 })),
+    h('label', {}, h('input', { name: 'own', type: 'checkbox', value: 'yes' }), 'also this page’s requests'));
   pauseButton = h('button', { type: 'button', onclick: pause }, 'Pause');
   count = h('span', { class: 'quiet', id: 'log-count' });
   list = h('ol', { class: 'log', tabindex: 0, 'aria-label': 'Log lines', 'aria-describedby': 'log-count' });

@@ -11,6 +11,7 @@ import { clock, perSecond, ratio, seconds } from './units.js';
 const TICK = 5000;
 
 let monitor = null; // the last answer of GET /monitor
+let lasting = []; // figures that have been bad for a while, in words
 let health = null;
 let figures = null; // of GET /monitor/identity
 let awaySince = null; // since when the server does not answer
@@ -25,7 +26,7 @@ const sources = [
   { path: () => '/monitor', every: 1, panels: ['glance', 'alerts', 'machine'], take: (answer) => {
     monitor = answer;
     takeMonitor(answer);
-    drawGlance(answer);
+    lasting = drawGlance(answer);
     drawAlerts(answer);
     drawMachine(answer);
     drawCharts();
@@ -96,7 +97,7 @@ function verdict() {
   const broken = checks.filter(([, { status }]) => status === 'fail').map(([name]) => partName(name));
   const weak = checks.filter(([, { status }]) => status === 'warn').map(([name]) => partName(name));
   const alerts = firing(monitor).map(alertText);
-  const parts = [broken.length > 0 && `${list(broken)} ${broken.length === 1 ? 'fails' : 'fail'}`, ...alerts, weak.length > 0 && `${list(weak)} ${weak.length === 1 ? 'needs' : 'need'} a look`].filter(Boolean);
+  const parts = [broken.length > 0 && `${list(broken)} ${broken.length === 1 ? 'fails' : 'fail'}`, ...alerts, ...(alerts.length > 0 ? [] : lasting), weak.length > 0 && `${list(weak)} ${weak.length === 1 ? 'needs' : 'need'} a look`].filter(Boolean);
   if (broken.length > 0 || monitor?.status === 'fail' || health?.status === 'fail') return ['fail', sentence(parts.join('; ') || 'The service fails')];
   if (parts.length > 0) return ['warn', sentence(parts.join('; '))];
   if (!health && !monitor) return ['wait', 'No figures yet.'];

@@ -11,10 +11,14 @@ const high = (n, warn, bad) => (n >= bad ? 'fail' : n >= warn ? 'warn' : '');
 const tile = ([name, value, more, share, mood]) => h('div', { class: `tile ${mood ?? ''}` }, h('dt', {}, name),
   h('dd', {}, h('strong', {}, value), share !== undefined && meter(name, share, mood), more && h('span', { class: 'quiet' }, more)));
 
+const LASTING = 3; // looks in a row, until the sentence at the top speaks of it
+const bad = new Map();
+
+// Returns what has been bad for a while, in words.
 export function drawGlance(m) {
   const fullest = [...m.disk ?? []].sort((a, b) => b.percent - a.percent)[0];
   const { requests: r = {}, cpu = {}, memory = {}, database: d = {} } = m;
-  byId('tiles').replaceChildren(...[
+  const tiles = [
     ['Requests', perSecond(r.per_second), `${count(r.in_flight)} being served`],
     ['p95', seconds(r.p95), `p50 ${seconds(r.p50)}, p99 ${seconds(r.p99)}`, undefined, high(r.p95, 0.2, 1)],
     ['Errors', ratio(r.error_rate), 'of the answers', undefined, high(r.error_rate, 0.01, 0.05)],
@@ -23,7 +27,10 @@ export function drawGlance(m) {
     ['Disk', percent(fullest?.percent), fullest && `${bytes(fullest.free_bytes)} free on ${fullest.path}`, fullest?.percent ?? 0, high(fullest?.percent, 85, 95)],
     ['Connections', `${count(d.busy)} of ${count(d.size)}`, `${count(d.waiting)} waiting`, d.size ? 100 * d.busy / d.size : 0, d.waiting > 0 ? 'warn' : ''],
     ['Running for', span(m.uptime?.service_seconds), 'this service'],
-  ].map(tile));
+  ];
+  byId('tiles').replaceChildren(...tiles.map(tile));
+  for (const [name, , , , mood] of tiles) bad.set(name, mood === 'fail' ? (bad.get(name) ?? 0) + 1 : 0);
+  return tiles.filter(([name]) => bad.get(name) >= LASTING).map(([name, value]) => `${name} is at ${value}`);
 }
 
 export function drawMachine(m) {

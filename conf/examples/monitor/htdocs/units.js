@@ -10,7 +10,7 @@ const short = (n) => rounded(n, Math.abs(n) >= 100 || Number.isInteger(n) ? 0 : 
 
 export const count = (n) => (known(n) ? rounded(n, 0) : NONE);
 export const number = (n) => (known(n) ? short(n) : NONE);
-export const percent = (n) => (known(n) ? `${rounded(n, (n !== 0 && n < 10) || (n > 99 && n < 100) ? 1 : 0)} %` : NONE);
+export const percent = (n) => (known(n) ? `${rounded(n, (n !== 0 && n < 10) || (n > 99 && n < 99.95) ? 1 : 0)} %` : NONE);
 export const ratio = (n) => (known(n) ? (n > 0 && n < 0.0005 ? '< 0.1 %' : percent(n * 100)) : NONE);
 export const perSecond = (n) => (known(n) ? `${short(n)} /s` : NONE);
 
