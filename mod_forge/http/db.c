@@ -4,8 +4,6 @@
 #include "http_private.h"
 #include "store/store.h"
 
-#include <apr_strings.h>
-
 /* The part of the connections that requests of this kind may hold; NULL: any. */
 static forge_share_t *share_of(const forge_req_t *q)
 {
@@ -106,7 +104,7 @@ forge_status_t forge_http_db_lend(forge_req_t *q, apr_pool_t *p, forge_db_fn use
 {
     forge_lease_t *lease;
     forge_db_t *db;
-    FORGE_TRY(forge_server_lease_take(p, q->server, apr_pstrcat(p, "forge ", q->request_id, NULL), &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, q->server, forge_server_activity_as(q->r, p, "forge "), &lease, &db));
     forge_server_lease_for(lease, forge_server_note(q->r));
     forge_status_t status = use(db, p, data);
     forge_server_lease_return(lease);

@@ -31,6 +31,7 @@ forge_status_t forge_server_pool_take(forge_pool_t *pool, apr_interval_time_t pa
 /* Never waits, whatever state the connection is in. */
 void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn);
 void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
+int forge_server_pool_place(const forge_conn_t *conn);    /* forge_live_lease_place */
 
 /* --- share.c --- */
 
