@@ -79,10 +79,12 @@ static void become(const pipe_t *pipe, const char *const *argv)
     _exit(CANNOT_START);
 }
 
+/* A program that is not there is found out before there is a process for it, so that a mistyped name stops the start.
+ */
 static bool start(pipe_t *pipe)
 {
     const char *const *argv = words_of(generation, pipe->command);
-    pid_t pid = argv && argv[0] ? fork() : -1;
+    pid_t pid = argv && argv[0] && access(argv[0], X_OK) == 0 ? fork() : -1;
     if (pid == 0)
         become(pipe, argv);
     pipe->started = apr_time_now() + apr_time_from_sec(pipe->pause);

@@ -220,6 +220,19 @@ START_TEST(a_program_lasts_as_long_as_it_is_named)
 }
 END_TEST
 
+START_TEST(a_program_that_is_not_there_stops_the_start)
+{
+    expect_log("FG0440");
+    expect_log("AH000"); /* httpd's: Configuration Failed, exiting */
+    env_second_launch("ForgeAccessLog \"|/nowhere/rotatelogs x\"\n");
+    for (int i = 0; i < TRIES && process_alive(env_second_pid()); i++)
+        pause_ms(50);
+    ck_assert(!process_alive(env_second_pid()));
+    ck_assert_ptr_nonnull(
+        strstr(log_since("error.log"), "FG0440: ForgeAccessLog: could not start '/nowhere/rotatelogs x'"));
+}
+END_TEST
+
 static void logrotate(void)
 {
     char *out;
@@ -429,6 +442,7 @@ Suite *suite_log_files(void)
     tcase_add_checked_fixture(all, begin, end);
     tcase_add_test(all, rotatelogs_behind_a_pipe);
     tcase_add_test(all, a_program_lasts_as_long_as_it_is_named);
+    tcase_add_test(all, a_program_that_is_not_there_stops_the_start);
     tcase_add_test(all, logrotate_that_creates);
     tcase_add_test(all, logrotate_that_truncates);
     tcase_add_test(all, a_full_disk_harms_no_request);
