@@ -95,6 +95,11 @@ bool forge_events_put(forge_events_t *e, const char *id, const char *event, cons
     return false;
 }
 
+void forge_events_mark(forge_events_t *e, const char *id)
+{
+    forge_util_buf_printf(e->out, "id: %s\n\n", id);
+}
+
 void forge_events_end(forge_events_t *e)
 {
     e->over = true;

@@ -133,7 +133,7 @@ forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_strea
 
 /* --- events.c: Server-Sent Events (WHATWG HTML 9.2), answers that stay open and hold no thread --- */
 
-#define FORGE_EVENT_ID_MAX 64
+#define FORGE_EVENT_ID_MAX FORGE_LOG_ID_MAX
 #define FORGE_EVENTS_MAX   (64 * 1024) /* bytes that one question may bring */
 
 typedef struct forge_events_t forge_events_t; /* one open stream */
@@ -163,6 +163,8 @@ forge_status_t forge_reply_events(forge_req_t *q, forge_events_source_t *source)
  * `data` make several lines of it. False: there is no more room now; the source is asked again when all is written. An
  * event for which there is never room ends the stream. */
 bool forge_events_put(forge_events_t *e, const char *id, const char *event, const char *data, apr_size_t len);
+/* Tells the client where it is, without an event: what it sends as Last-Event-ID when none has come. */
+void forge_events_mark(forge_events_t *e, const char *id);
 void forge_events_end(forge_events_t *e); /* after what was put nothing more will come */
 /* Last-Event-ID when it has the form of an id, else NULL. It is the client's word: whatever it says, it must open
  * nothing. */
@@ -190,6 +192,8 @@ forge_status_t forge_reply_follow(forge_req_t *q, const forge_follow_kind_t *kin
 /* Answers with an array of the last lines of a service, or of "all", the oldest first. FORGE_E_NOT_FOUND when it has no
  * file, FORGE_E_LOG_UNREADABLE when none of them can be read. */
 forge_status_t forge_reply_log_history(forge_req_t *q, const char *service, const forge_log_query_t *query);
+/* Answers with a stream of what is written to them from now on, or from Last-Event-ID on. The same failures. */
+forge_status_t forge_reply_log_stream(forge_req_t *q, const char *service, const forge_log_query_t *query);
 
 /* --- files.c --- */
 
@@ -323,6 +327,7 @@ void forge_http_probe_init(apr_pool_t *p);          /* child_init */
 void forge_http_queue_advise(struct server_rec *s,
                              const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
 void forge_http_linger_child(void);                    /* child_init */
+void forge_http_feeds_child(apr_pool_t *pchild);       /* child_init: who follows log files ends with the child */
 int forge_http_linger(
     struct request_rec *r); /* log_transaction, after all others: waits a moment for the next request */
 void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s); /* child_init */

@@ -147,6 +147,41 @@ struct apr_file_t *forge_http_spool_file(forge_spool_t *spool);
 int forge_http_log_open(const forge_log_source_t *source);
 bool forge_http_log_serves(const forge_log_source_t *source, const char *service); /* service may be "all" */
 
+/* --- log_board.c: one follower of each log file in a child, whoever follows it --- */
+
+/* A line as it is kept for the streams: one block of memory. */
+typedef struct forge_log_kept_t {
+    forge_log_entry_t entry;
+    char place[FORGE_LOG_PLACE_MAX]; /* behind it */
+    apr_size_t len;
+    const char *json; /* the members behind the id */
+} forge_log_kept_t;
+typedef struct forge_log_feed_t forge_log_feed_t;
+/* Where a stream is in a feed. */
+typedef struct forge_log_cursor_t {
+    forge_log_feed_t *feed;
+    apr_uint64_t seq;
+    char place[FORGE_LOG_PLACE_MAX];
+} forge_log_cursor_t;
+/* What was written behind a client's place before it came, and is not kept any more. */
+typedef struct forge_log_rest_t {
+    apr_off_t until; /* in this file; -1: there is nothing */
+    dev_t dev;
+    ino_t ino;
+} forge_log_rest_t;
+/* Follows a file; it is opened by the first one. The cursor is behind `place` when that is among the lines that are
+ * kept, else behind the last one, and *rest says what lies between. False: no memory, or the child ends. */
+bool forge_http_feed_join(const forge_log_source_t *source, const char *place, forge_log_cursor_t *cursor,
+                          forge_log_rest_t *rest);
+/* The same for a cursor whose lines are not kept any more: behind the last one, and *rest says what it has missed. */
+void forge_http_feed_again(forge_log_cursor_t *cursor, forge_log_rest_t *rest);
+void forge_http_feed_leave(forge_log_feed_t *feed);
+bool forge_http_feed_has(const forge_log_cursor_t *cursor); /* more than the cursor has seen; without a lock */
+/* Gives what is behind the cursor to `take`, one by one, as long as that returns true, and moves the cursor. False: it
+ * is so far behind that lines were forgotten. */
+bool forge_http_feed_read(forge_log_cursor_t *cursor, bool (*take)(void *baton, const forge_log_kept_t *line),
+                          void *baton);
+
 /* --- files.c: who may move the bytes of files --- */
 
 /* For a route with FORGE_R_FILE: calls `serve` when it is this request's turn to use a connection, which it then has a
@@ -230,7 +265,8 @@ bool forge_http_pump_can(const forge_req_t *q);
 /* Suspends the request; its handler must return what this returns, and touch nothing any more. Pools of the request go
  * on living. The connection is closed after the answer: httpd 2.4 cannot take a suspended one back. */
 int forge_http_pump_suspend(forge_req_t *q, const forge_wait_t *wait);
-void forge_http_pump_wake(void); /* something has changed in this process: ask all that wait. From any thread */
+void forge_http_pump_hurry(void); /* ask those who are calm as well, now: for what comes seldom, and is worth it */
+void forge_http_pump_wake(void);  /* something has changed in this process: ask all that wait. From any thread */
 
 /* --- blocked.c: waiting on a thread, where a request cannot be suspended --- */
 

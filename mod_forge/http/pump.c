@@ -82,6 +82,7 @@ static struct {
     sleepers_t sleepers; /* WAITING and CLOSING */
     sleepers_t calm;     /* WAITING, and looked at only so often */
     apr_int64_t calm_at; /* when they were last looked at */
+    int hurry;           /* they are to be looked at now */
     int epoll, bell;     /* the bell is an eventfd */
     apr_int64_t stops;   /* since when the child stops; 0: it does not */
     bool ended;          /* the thread is to end, whatever sleeps */
@@ -122,6 +123,12 @@ void forge_http_pump_wake(void)
     const apr_uint64_t one = 1;
     if (pump.thread && write(pump.bell, &one, sizeof(one)) < 0)
         return; /* it rings already */
+}
+
+void forge_http_pump_hurry(void)
+{
+    __atomic_store_n(&pump.hurry, 1, __ATOMIC_RELEASE);
+    forge_http_pump_wake();
 }
 
 /* --- on a worker --- */
@@ -242,7 +249,7 @@ static int sort_out(sleepers_t *going, sleepers_t *closed)
 {
     apr_int64_t now = forge_util_monotonic();
     sort_ring(&pump.sleepers, now, going, closed);
-    if (pump.stops || now - pump.calm_at >= CALM) {
+    if (__atomic_exchange_n(&pump.hurry, 0, __ATOMIC_ACQ_REL) || pump.stops || now - pump.calm_at >= CALM) {
         pump.calm_at = now;
         sort_ring(&pump.calm, now, going, closed);
     }

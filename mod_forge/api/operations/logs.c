@@ -43,6 +43,7 @@ static const forge_field_t history_fields[] = {
     {.name = NULL},
 };
 static const forge_shape_t history = {.fields = history_fields};
+static const forge_shape_t filter = {.fields = filter_fields};
 /* clang-format on */
 
 static forge_log_level_t level_of(forge_req_t *q)
@@ -74,6 +75,12 @@ static forge_status_t log_history(forge_req_t *q)
     return forge_reply_log_history(q, q->tail, &query);
 }
 
+static forge_status_t log_stream(forge_req_t *q)
+{
+    const forge_log_query_t query = {.level = level_of(q), .text = text_of(q)};
+    return forge_reply_log_stream(q, q->tail, &query);
+}
+
 static const forge_status_t errors[] = {FORGE_E_FORBIDDEN, FORGE_E_NOT_FOUND, FORGE_E_LOG_UNREADABLE, FORGE_OK};
 
 /* clang-format off */
@@ -86,6 +93,19 @@ static const forge_route_t routes[] = {
          "most 16 MiB are searched: when there may be more lines, X-Truncated: true says so. The file of before the "
          "last rotation (.1) is read too where needed, compressed ones are not. The server's configuration says who "
          "may read them."},
+    {FORGE_GET, "/monitor/logs/stream/{service}", FORGE_ROLE_NONE,
+     .flags = FORGE_R_TAIL | FORGE_R_RAW | FORGE_R_FOLLOW | FORGE_R_TICKET, .media = "text/event-stream",
+     .query = &filter, .errors = errors, .handle = log_stream,
+     .sample = "id: 1f40_9c0e3b21\nevent: log\n"
+         "data: {\"id\":\"1f40_9c0e3b21\",\"ts\":\"2026-01-31T12:00:00.000000Z\",\"level\":\"error\","
+         "\"service\":\"backend\",\"msg\":\"it broke\"}\n\n",
+     .operation = "log_stream", .summary = "Follow logs",
+     .description = "A stream of events (Server-Sent Events) named `log`, one for each line that is written to the "
+         "logs of the service; its data is an object as GET /monitor/logs/{service} answers it. Rotations are "
+         "followed. With Last-Event-ID it goes on where that was, as long as the file is there, also as the .1 of a "
+         "rotation, and at most 16 MiB back; without, or with one that is of no file here, from now on. A browser's "
+         "EventSource uses a one-use ticket (POST /auth/stream-ticket). The stream ends when the credential does. Only "
+         "so many may be open at once. The server's configuration says who may read them."},
 };
 /* clang-format on */
 

@@ -157,4 +157,39 @@ bool forge_core_log_history(apr_pool_t *p, const forge_log_source_t *source, int
 /* Oldest first, and only the newest `lines` of all. */
 void forge_core_log_history_sort(forge_log_history_t *history);
 
+/* --- tail.c: a file as it grows --- */
+
+typedef struct forge_log_tail_t {
+    apr_pool_t *pool; /* for what one entry needs, which is gone when it was said */
+    const forge_log_source_t *source;
+    int (*open)(const forge_log_source_t *source); /* the file that has the name now; -1 */
+    /* An entry, and where the file goes on behind it; -1: it is of the file of before the rotation. */
+    void (*say)(void *baton, apr_pool_t *p, const forge_log_entry_t *entry, apr_off_t end);
+    void *baton;
+    int fd; /* -1: it is not there yet */
+    apr_off_t at;
+    char before[FORGE_LOG_PLACE_MAX]; /* the place of .at, by which a file that was cut off is noticed */
+    int files;                        /* how often it was another file, or began anew */
+    int old_fd;                       /* the file of before the rotation, as long as programs write to it; -1 */
+    apr_off_t old_at;
+    apr_int64_t old_until;
+    bool late;          /* it is that one that is read */
+    bool skips;         /* within a line that was too long */
+    apr_off_t held_end; /* of the line that is held until it is clear that none goes on from it; 0: none */
+    apr_int64_t held_at;
+    apr_size_t held_len;
+    char held[FORGE_LOG_CUT + 1];
+    char block[FORGE_LOG_BLOCK];
+} forge_log_tail_t;
+/* Begins at a place in the file, or behind its last line with -1. A file that is not there is read from its beginning
+ * once it is. */
+void forge_core_log_tail_open(forge_log_tail_t *tail, apr_off_t at);
+/* Says what is new. `look`: also whether the name is another file's now. True: there was something. */
+bool forge_core_log_tail_read(forge_log_tail_t *tail, bool look);
+/* Reads a block of the open file, at most up to `until`. False: it was all. */
+bool forge_core_log_tail_step(forge_log_tail_t *tail, apr_off_t until);
+/* Whether a line is held: read again in a moment. */
+bool forge_core_log_tail_waits(const forge_log_tail_t *tail);
+void forge_core_log_tail_close(forge_log_tail_t *tail);
+
 #endif

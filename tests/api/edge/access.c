@@ -250,6 +250,8 @@ static char *id_for(const row_t *row, const char *segment, person_t caller)
         return file_of(mine ? caller : subject);
     if (strcmp(segment, "logs") == 0)
         return F("%s", "frontend");
+    if (strcmp(segment, "stream") == 0)
+        return F("%s", "nothing");
     if (strcmp(segment, "achievements") == 0)
         return achievement_of(mine ? caller : subject);
     if (strcmp(segment, "users") == 0)

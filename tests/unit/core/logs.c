@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include <apr_strings.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -390,6 +391,154 @@ START_TEST(a_place_is_found_in_its_file_only)
 }
 END_TEST
 
+/* --- a file as it grows --- */
+
+static char folder[64], name[96], rotated[96];
+static const char *said;
+static char reached[FORGE_LOG_PLACE_MAX];
+
+static int open_named(const forge_log_source_t *source)
+{
+    return open(source->path, O_RDONLY | O_CLOEXEC);
+}
+
+static void note(void *baton, apr_pool_t *p, const forge_log_entry_t *entry, apr_off_t end)
+{
+    forge_log_tail_t *tail = baton;
+    (void)p;
+    said = apr_pstrcat(P, said, entry->msg, "|", NULL);
+    if (end >= 0)
+        forge_core_log_place_write(reached, tail->fd, end);
+}
+
+static void write_to(const char *path, int flags, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | flags, 0600);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+#define append(text) write_to(name, O_APPEND, text)
+
+static forge_log_tail_t *tail_of(forge_log_format_t format)
+{
+    static forge_log_source_t source;
+    forge_log_tail_t *tail = apr_pcalloc(P, sizeof(*tail));
+    apr_cpystrn(folder, "/tmp/forge-logs-XXXXXX", sizeof(folder));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    apr_snprintf(name, sizeof(name), "%s/x.log", folder);
+    apr_snprintf(rotated, sizeof(rotated), "%s/x.log.1", folder);
+    source = (forge_log_source_t){.service = "backend", .path = name, .format = format, .fd = -1};
+    tail->pool = P;
+    tail->source = &source;
+    tail->open = open_named;
+    tail->say = note;
+    tail->baton = tail;
+    said = "";
+    return tail;
+}
+
+static void tail_done(forge_log_tail_t *tail)
+{
+    forge_core_log_tail_close(tail);
+    unlink(name);
+    unlink(rotated);
+    rmdir(folder);
+}
+
+/* What is said next. */
+static const char *next(forge_log_tail_t *tail)
+{
+    said = "";
+    forge_core_log_tail_read(tail, true);
+    while (forge_core_log_tail_waits(tail)) {
+        usleep(5000);
+        forge_core_log_tail_read(tail, true);
+    }
+    return said;
+}
+
+START_TEST(what_is_new_is_said_once)
+{
+    forge_log_tail_t *tail = tail_of(FORGE_LOG_PLAIN);
+    append("before\nhalf ");
+    forge_core_log_tail_open(tail, -1);
+    ck_assert_str_eq(next(tail), "");
+    append("a line\n");
+    ck_assert_str_eq(next(tail), "half a line|");
+    append("one\ntwo\n\tgoes on\n");
+    ck_assert_str_eq(next(tail), "one|two\ngoes on|");
+    ck_assert_str_eq(next(tail), "");
+    tail_done(tail);
+}
+END_TEST
+
+START_TEST(a_new_file_is_followed)
+{
+    forge_log_tail_t *tail = tail_of(FORGE_LOG_PLAIN);
+    append("before\n");
+    forge_core_log_tail_open(tail, -1);
+    append("one\n");
+    ck_assert_int_eq(rename(name, rotated), 0);
+    ck_assert_str_eq(next(tail), "one|");
+    write_to(rotated, O_APPEND, "two\n");
+    ck_assert_str_eq(next(tail), "two|");
+    append("three\n");
+    write_to(rotated, O_APPEND, "late\n");
+    ck_assert_str_eq(next(tail), "late|three|");
+    write_to(rotated, O_APPEND, "later\n"); /* a program that has not opened the new file yet */
+    append("four\n");
+    ck_assert_str_eq(next(tail), "later|four|");
+    ck_assert_int_eq(forge_core_log_place_find(reached, strlen(reached), tail->fd), 11);
+    tail_done(tail);
+}
+END_TEST
+
+START_TEST(a_file_that_was_cut_off_begins_anew)
+{
+    forge_log_tail_t *tail = tail_of(FORGE_LOG_PLAIN);
+    append("before\n");
+    forge_core_log_tail_open(tail, -1);
+    append("one\n");
+    ck_assert_str_eq(next(tail), "one|");
+    write_to(name, O_TRUNC, "x\n");
+    ck_assert_str_eq(next(tail), "x|");
+    write_to(name, O_TRUNC, "it is longer than it was\nbefore it was cut off\n");
+    ck_assert_str_eq(next(tail), "it is longer than it was|before it was cut off|");
+    tail_done(tail);
+}
+END_TEST
+
+START_TEST(a_file_that_comes_later_is_read_whole)
+{
+    forge_log_tail_t *tail = tail_of(FORGE_LOG_GUESS);
+    forge_core_log_tail_open(tail, -1);
+    ck_assert_str_eq(next(tail), "");
+    append("{\"msg\":\"first\"}\n");
+    ck_assert_str_eq(next(tail), "first|");
+    tail_done(tail);
+}
+END_TEST
+
+/* A line that no block holds is cut, and the next one is whole. */
+START_TEST(a_line_without_end_is_cut)
+{
+    forge_log_tail_t *tail = tail_of(FORGE_LOG_PLAIN);
+    apr_size_t len = FORGE_LOG_BLOCK * 2 + 10;
+    char *text = apr_palloc(P, len + 1);
+    memset(text, 'x', len);
+    text[len] = '\0';
+    append("");
+    forge_core_log_tail_open(tail, -1);
+    append(text);
+    next(tail);
+    append("\nnext\n");
+    const char *all = next(tail);
+    ck_assert_msg(strstr(all, "next|") && strlen(all) < FORGE_LOG_CUT + 20, "%.100s", all);
+    ck_assert_str_eq(strstr(all, "next|"), "next|");
+    tail_done(tail);
+}
+END_TEST
+
 Suite *forge_test_core_logs(void)
 {
     Suite *s = suite_create("core_logs");
@@ -410,6 +559,11 @@ Suite *forge_test_core_logs(void)
     tcase_add_test(tc, what_is_shown_is_clean);
     tcase_add_test(tc, an_entry_is_an_object);
     tcase_add_test(tc, a_place_is_found_in_its_file_only);
+    tcase_add_test(tc, what_is_new_is_said_once);
+    tcase_add_test(tc, a_new_file_is_followed);
+    tcase_add_test(tc, a_file_that_was_cut_off_begins_anew);
+    tcase_add_test(tc, a_file_that_comes_later_is_read_whole);
+    tcase_add_test(tc, a_line_without_end_is_cut);
     suite_add_tcase(s, tc);
     return s;
 }
