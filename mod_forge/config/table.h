@@ -73,6 +73,7 @@ struct forge_config_t {
     const char *ocr; /* "" is Off, else languages */
 
     const forge_llm_t *llm;
+    const forge_docker_t *docker;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -82,7 +83,7 @@ struct forge_config_t {
     /* made by forge_config_finish */
     forge_keys_t *keys;
     const char *superuser_password;
-    const forge_mail_t *mailer; /* complete; NULL: off */
+    const forge_mail_t *mailer;   /* complete; NULL: off */
     const forge_llm_t *llm_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
@@ -128,6 +129,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_GIT_HOSTS,
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
+    FORGE_KIND_DOCKER,
     FORGE_KINDS
 } forge_kind_t;
 
