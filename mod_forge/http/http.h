@@ -17,6 +17,7 @@ typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; ht
 typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
 typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
 typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
 /* Writes what the container engine said as one JSON value, for all who ask in the next seconds. */
 typedef void (*forge_containers_fn)(forge_buf_t *b, const forge_docker_said_t *said);
 typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
@@ -61,6 +62,7 @@ struct forge_req_t {
     forge_lease_t *lease;
     forge_idem_t *idem;
     forge_turn_t *turn;
+    forge_cached_t *cached;
     forge_runs_t *runs;
     forge_calls_t *calls;
     forge_containers_fn containers; /* .prepare wants to know what the container engine says; http/containers.c */
