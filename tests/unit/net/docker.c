@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define TEN       "0123456789"
+#define TOO_LONG  ("unix:/" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN) /* the kernel has 108 bytes */
 #define P         forge_test_pool
 #define PATIENCE  apr_time_from_sec(20) /* nothing here takes that long, but what hangs */
 #define IMPATIENT apr_time_from_msec(1500)
@@ -43,8 +45,7 @@ START_TEST(wrong_arguments_are_refused)
                                         "unix:docker.sock",
                                         "unix:/",
                                         "unix:/a\nb",
-                                        "unix:///a/very/long/path/that/is/longer/than/the/name/of/a/socket/may/be/on/"
-                                        "this/system/because/the/kernel/has/108/bytes",
+                                        TOO_LONG,
                                         "tcp://",
                                         "tcp://host",
                                         "tcp://host:0",
