@@ -59,6 +59,7 @@ extern const forge_routes_t forge_api_identity_figures;
 extern const forge_routes_t forge_api_system;
 extern const forge_routes_t forge_api_database;
 extern const forge_routes_t forge_api_logs;
+extern const forge_routes_t forge_api_containers;
 extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;
 extern const forge_routes_t forge_api_errors;

@@ -102,6 +102,7 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c);
 const char *forge_config_sandbox(const forge_config_t *c);
 /* ForgeExecutorURL, by which programs are run instead; NULL: none. */
 const char *forge_config_executor_url(const forge_config_t *c);
+const forge_docker_t *forge_config_docker(const forge_config_t *c); /* ForgeDockerSocket; without a name: off */
 /* ForgeLLM, with its key; NULL: off. */
 const forge_llm_t *forge_config_llm(const forge_config_t *c);
 /* ForgeLanguages python: whether programs of this language are run. */

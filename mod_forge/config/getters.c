@@ -228,6 +228,11 @@ const forge_mail_t *forge_config_mail(const forge_config_t *c)
     return c->mailer;
 }
 
+const forge_docker_t *forge_config_docker(const forge_config_t *c)
+{
+    return POINTER(c, docker);
+}
+
 const forge_llm_t *forge_config_llm(const forge_config_t *c)
 {
     return c->llm_whole;

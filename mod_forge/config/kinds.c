@@ -438,6 +438,16 @@ static const char *read_certificates(const forge_setting_t *s)
     return NULL;
 }
 
+static const char *read_docker(const forge_setting_t *s)
+{
+    const char *why = NULL;
+    const forge_docker_t *docker = forge_net_docker_parse(s->p, s->words[0], &why);
+    if (!docker)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_DOCKER_FORM, s->row->name, why);
+    *(const void **)s->member = docker;
+    return NULL;
+}
+
 /* The key is read after the whole configuration was read, like other secrets. No message repeats it. */
 static const char *read_llm(const forge_setting_t *s)
 {
@@ -575,6 +585,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

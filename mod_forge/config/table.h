@@ -75,6 +75,7 @@ struct forge_config_t {
     const char *ocr;        /* "" is Off, else languages */
 
     const forge_llm_t *llm;
+    const forge_docker_t *docker;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -133,6 +134,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LLM,
     FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
+    FORGE_KIND_DOCKER,
     FORGE_KINDS
 } forge_kind_t;
 

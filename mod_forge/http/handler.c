@@ -190,6 +190,8 @@ static int serve(forge_req_t *q, forge_status_t status)
         status = prepare(q);
     if (status == FORGE_OK && q->calls)
         return forge_http_calls_wait(q, conclude);
+    if (status == FORGE_OK && q->containers)
+        return forge_http_containers_wait(q, conclude);
     return status == FORGE_OK && q->runs ? forge_http_runs_wait(q, conclude) : conclude(q, status);
 }
 

@@ -18,6 +18,8 @@ typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, i
 typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
 typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
 typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
+/* Writes what the container engine said as one JSON value, for all who ask in the next seconds. */
+typedef void (*forge_containers_fn)(forge_buf_t *b, const forge_docker_said_t *said);
 typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
@@ -63,7 +65,8 @@ struct forge_req_t {
     forge_cached_t *cached;
     forge_runs_t *runs;
     forge_calls_t *calls;
-    forge_upload_t *upload; /* the file that came, for a route with .upload */
+    forge_containers_fn containers; /* .prepare wants to know what the container engine says; http/containers.c */
+    forge_upload_t *upload;         /* the file that came, for a route with .upload */
 };
 
 /* --- db.c: the connection to the database --- */
@@ -295,6 +298,13 @@ int forge_http_hear_fd(const forge_hearing_t *hearing); /* can be read when ther
 /* Passes on what has come. False: it is over, and ->then was called. */
 bool forge_http_hear_on(forge_hearing_t *hearing);
 void forge_http_hear_end(forge_hearing_t *hearing); /* breaks it off where it is not over */
+
+/* --- containers.c: the container engine of ForgeDockerSocket, which one request of this node asks for all --- */
+
+/* Called by .prepare: before .handle is called the engine is asked, unless it is not enabled or what it said is a few
+ * seconds old. The request holds a thread only if it is the one that asks. .handle finds it in forge_live_engine_said,
+ * or nothing where too many wait. */
+void forge_http_containers(forge_req_t *q, forge_containers_fn write);
 
 /* --- password hashes, for the handlers that check passwords: password.c --- */
 

@@ -321,6 +321,11 @@ int forge_http_executor_breaker(const forge_req_t *q); /* of ForgeExecutorURL's 
  * returns. */
 int forge_http_runs_wait(forge_req_t *q, forge_served_fn then);
 
+/* --- containers.c --- */
+
+/* Asks, or waits for who does, then calls `then`. Return what it returns. */
+int forge_http_containers_wait(forge_req_t *q, forge_served_fn then);
+
 /* --- calls.c --- */
 
 /* Makes the calls that .prepare asked for, then calls `then`. Return what it returns. */

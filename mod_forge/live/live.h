@@ -237,6 +237,43 @@ int forge_live_gate_fd(const forge_live_t *live);
 int forge_live_gate_held(forge_live_t *live);    /* places held */
 int forge_live_gate_waiting(forge_live_t *live); /* waiting requests in all children */
 
+/* --- engines.c: container engines, by what ForgeDockerSocket calls them: enabled for a while, asked by one process at
+ * a time for all, and what they said last --- */
+
+#define FORGE_ENGINE_KEPT     apr_time_from_sec(5)  /* what was said is good for so long, failures too */
+#define FORGE_ENGINE_PATIENCE apr_time_from_sec(5)  /* for an engine to say all */
+#define FORGE_ENGINE_FIGURES  apr_time_from_sec(60) /* its figures are shown elsewhere for so long */
+#define FORGE_ENGINE_BYTES    (6 << 20)             /* of what it said, as JSON */
+typedef struct forge_engine_said_t {
+    forge_status_t outcome; /* FORGE_OK, or the answer of who asks now */
+    apr_time_t at;          /* wall clock */
+    int total, running, unhealthy;
+    const char *text; /* an array of JSON; of a failure nothing */
+    apr_size_t len;
+} forge_engine_said_t;
+typedef enum forge_engine_turn_t {
+    FORGE_ENGINE_OFF,   /* it is not enabled */
+    FORGE_ENGINE_KNOWN, /* forge_live_engine_said has it */
+    FORGE_ENGINE_ASK,   /* the caller is to ask, and to tell */
+    FORGE_ENGINE_WAIT   /* somebody asks now */
+} forge_engine_turn_t;
+/* From now on for so long, whatever it was before. False: as many others are enabled as there is room for. */
+bool forge_live_engine_enable(forge_live_t *live, const char *name, apr_interval_time_t span);
+apr_time_t forge_live_engine_enabled(forge_live_t *live, const char *name); /* until when; 0: it is off */
+/* What the caller is to do; after ASK it is the one that asks, and must tell. The second only looks. */
+forge_engine_turn_t forge_live_engine_turn(forge_live_t *live, const char *name);
+forge_engine_turn_t forge_live_engine_look(forge_live_t *live, const char *name);
+/* What it said. True when it ended otherwise than the time before. */
+bool forge_live_engine_told(forge_live_t *live, const char *name, const forge_engine_said_t *said);
+/* The last that was told, its text from p; false if there is none, or the engine is off. */
+bool forge_live_engine_said(forge_live_t *live, const char *name, apr_pool_t *p, forge_engine_said_t *said);
+/* For GET /monitor: -1 is unknown. `name` NULL: off. */
+typedef struct forge_containers_t {
+    bool enabled;
+    int total, running, unhealthy;
+} forge_containers_t;
+forge_containers_t forge_live_containers(forge_live_t *live, const char *name);
+
 /* --- streams.c: open streams (Server-Sent Events), exact over all children --- */
 
 enum { FORGE_STREAM_REFUSED = -1, FORGE_STREAM_FULL = -2 };

@@ -270,6 +270,33 @@ void forge_live_sample_last_at(const forge_live_t *live, apr_int64_t now, forge_
 /* The function of live.h at a given moment, and with the tree of files that the kernel's stand in. */
 bool forge_live_sample_at(forge_live_t *live, const char *root, pid_t server, apr_int64_t now);
 
+/* Container engines (engines.c). Times are of the monotonic clock. What they said lies in a file in memory, which is as
+ * large as that is, a part for each. */
+#define FORGE_LIVE_ENGINES 4
+typedef struct forge_live_engine_t {
+    char name[FORGE_LIVE_HOST_BYTES]; /* empty: free */
+    int64_t until;                    /* enabled so long */
+    int64_t ends;                     /* the same by the wall clock, as it was then: to be shown */
+    uint64_t asker;                   /* key of the process that asks */
+    int64_t asked_until;              /* it is believed to ask so long; 0: nobody does */
+    int64_t said_at;                  /* 0: nothing was said */
+    forge_engine_said_t said;         /* without its text */
+} forge_live_engine_t;
+typedef struct forge_live_engines_t {
+    pthread_mutex_t mutex; /* process-shared and robust */
+    int32_t fd;            /* a memfd of the parent; -1: none */
+    forge_live_engine_t of[FORGE_LIVE_ENGINES];
+} forge_live_engines_t;
+/* The functions of live.h at a given moment. */
+bool forge_live_engine_enable_at(forge_live_t *live, const char *name, apr_interval_time_t span, apr_int64_t now);
+apr_time_t forge_live_engine_enabled_at(forge_live_t *live, const char *name, apr_int64_t now);
+forge_engine_turn_t forge_live_engine_turn_at(forge_live_t *live, const char *name, apr_int64_t now);
+forge_engine_turn_t forge_live_engine_look_at(forge_live_t *live, const char *name, apr_int64_t now);
+bool forge_live_engine_told_at(forge_live_t *live, const char *name, const forge_engine_said_t *said, apr_int64_t now);
+bool forge_live_engine_said_at(forge_live_t *live, const char *name, apr_pool_t *p, forge_engine_said_t *said,
+                               apr_int64_t now);
+forge_containers_t forge_live_containers_at(forge_live_t *live, const char *name, apr_int64_t now);
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -296,6 +323,7 @@ typedef struct forge_live_segment_t {
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_samples_t samples;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
+    forge_live_engines_t engines;
 } forge_live_segment_t;
 
 struct forge_live_t {
@@ -323,6 +351,10 @@ void forge_live_hash(const uint64_t secret[2], uint64_t tweak, const void *data,
 /* --- streams.c --- */
 
 void forge_live_streams_init(forge_live_segment_t *segment);
+
+/* --- engines.c --- */
+
+void forge_live_engines_init(forge_live_segment_t *segment);
 
 /* --- breakers.c --- */
 

@@ -91,6 +91,51 @@ typedef struct forge_llm_stream_t {
 forge_llm_stream_t *forge_net_llm_stream(apr_pool_t *p);
 void forge_net_llm_stream_feed(forge_llm_stream_t *stream, const char *data, apr_size_t len);
 
+/* --- docker.c: what a container engine says (Docker Engine API). It is only ever asked: no function takes a method, a
+ * path or a body, and all that is sent is GET --- */
+
+typedef struct forge_docker_t {
+    const char *name;   /* as configured: "unix:/var/run/docker.sock"; NULL: off */
+    const char *socket; /* its path; NULL: it is reached by tcp */
+    const char *url;    /* "http://localhost", "http://proxy:2375" */
+} forge_docker_t;
+#define FORGE_DOCKER_FORM "off, unix:/path, or tcp://host:port"
+/* Reads the argument of ForgeDockerSocket. "off" gives no name. NULL and *why in lower case if the form is wrong. */
+const forge_docker_t *forge_net_docker_parse(apr_pool_t *p, const char *word, const char **why);
+
+#define FORGE_DOCKER_CONTAINERS 100 /* of which more than their number is told */
+#define FORGE_DOCKER_LINES      50  /* of a container's log */
+#define FORGE_UNKNOWN_FIGURE    (-1.0)
+typedef struct forge_container_t {
+    const char *id, *name, *image, *state; /* id: 12 to 64 hexadecimal digits; "" where the others are missing */
+    const char *health;                    /* healthy, unhealthy, starting; NULL: it has no check */
+    const char *error;                     /* a sentence about what is missing; NULL: nothing */
+    double cpu_percent;                    /* of one processor, as `docker stats` shows it */
+    double memory, memory_limit;           /* bytes; without the cache of files */
+    double rx, tx, read, written;          /* bytes since it was started */
+    const char *const *logs;               /* oldest first */
+    int log_count;
+} forge_container_t;
+typedef struct forge_docker_said_t {
+    int total, running, unhealthy; /* of all containers */
+    int count;                     /* of those below; the ones that run come first */
+    forge_container_t *containers;
+} forge_docker_said_t;
+typedef struct forge_docker_ask_t {
+    const forge_docker_t *docker;
+    apr_interval_time_t patience; /* for all of it; three fifths for the list */
+    bool (*stop)(void);           /* asked ten times a second; NULL: never stop */
+} forge_docker_ask_t;
+typedef enum forge_docker_end_t {
+    FORGE_DOCKER_OK,     /* what single containers lack is their error */
+    FORGE_DOCKER_BROKEN, /* no list came: nobody listens, or it is no such engine */
+    FORGE_DOCKER_LATE    /* no list came in time */
+} forge_docker_end_t;
+/* Asks for the list, and then for figures, state and log of each container at once. Holds this thread meanwhile. Unless
+ * it returns OK, *why says in lower case why not, for the log. */
+forge_docker_end_t forge_net_docker_ask(apr_pool_t *p, const forge_docker_ask_t *ask, forge_docker_said_t *said,
+                                        const char **why);
+
 /* --- mail: where it is sent, and how --- */
 
 typedef enum forge_starttls_t { FORGE_STARTTLS_REQUIRED, FORGE_STARTTLS_OPTIONAL, FORGE_STARTTLS_OFF } forge_starttls_t;

@@ -158,6 +158,9 @@ both ForgeLLM 'base-url model' off Off 'https://llm.example.org/v1 m none' 'http
     on 'https://llm.example.org/v1 m' 'llm.example.org m none' 'ftp://llm.example.org m none' 'http://llm.example.org/v1 m sk-1' \
     'https://llm.example.org/v1 m none answer=15' 'https://llm.example.org/v1 m none timeout=11m' 'https://llm.example.org/v1 m none cost=1' \
     'https://llm.example.org/v1 m none dimensions=0' 'https://llm.example.org/v1 m none tokens=0' 'https://llm.example.org/v1 m none what=1'
+both ForgeDockerSocket 'off, unix:/path, or tcp://host:port' off Off unix:/var/run/docker.sock tcp://127.0.0.1:2375 tcp://proxy:2375 'tcp://[::1]:2375' -- on \
+    /var/run/docker.sock unix:docker.sock unix: tcp://proxy tcp://proxy:0 tcp://proxy:2375/v1.43 http://proxy:2375 tcp://user@proxy:2375 \
+    "unix:/$(printf '%0108d' 0)"
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \

@@ -91,7 +91,7 @@ static const forge_field_t database_fields[] = {
 };
 static const forge_field_t containers_fields[] = {
     {"enabled", FORGE_T_BOOL, .example = "false", .help = "whether containers are looked at"},
-    {"total", FORGE_T_INT, FORGE_F_NULLABLE, .help = "null: they are not looked at"},
+    {"total", FORGE_T_INT, FORGE_F_NULLABLE, .help = "null: nobody has looked at them within a minute"},
     {"running", FORGE_T_INT, FORGE_F_NULLABLE, .help = "that run"},
     {"unhealthy", FORGE_T_INT, FORGE_F_NULLABLE, .help = "whose own check fails"},
     {.name = NULL},
@@ -245,13 +245,22 @@ static void put_disks(forge_req_t *q, forge_json_t *answer)
     }
 }
 
-static void put_containers(forge_json_t *answer)
+static void put_number(forge_json_t *object, const char *name, int n)
+{
+    if (n < 0)
+        forge_util_json_put_null(object, name);
+    else
+        forge_util_json_put_int(object, name, n);
+}
+
+static void put_containers(forge_req_t *q, forge_json_t *answer)
 {
     forge_json_t *containers = forge_util_json_put_object(answer, "containers");
-    forge_util_json_put_bool(containers, "enabled", false);
-    forge_util_json_put_null(containers, "total");
-    forge_util_json_put_null(containers, "running");
-    forge_util_json_put_null(containers, "unhealthy");
+    const forge_containers_t figures = forge_live_containers(q->live, forge_config_docker(q->config)->name);
+    forge_util_json_put_bool(containers, "enabled", figures.enabled);
+    put_number(containers, "total", figures.total);
+    put_number(containers, "running", figures.running);
+    put_number(containers, "unhealthy", figures.unhealthy);
 }
 
 /* Whether the database can be used; it is asked once a second, as for /health. */
@@ -283,7 +292,7 @@ static forge_status_t monitor_get(forge_req_t *q)
     put_figures(answer, "requests", shown_requests, &sample);
     forge_json_t *database = put_figures(answer, "database", shown_database, &sample);
     forge_util_json_put_text(database, "status", works ? "connected" : "disconnected");
-    put_containers(answer);
+    put_containers(q, answer);
     forge_util_json_put_array(answer, "alerts");
     forge_reply_header(q, "Cache-Control", "no-store");
     return forge_reply_json(q, answer);
