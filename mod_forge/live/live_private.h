@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    6 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    7 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -100,11 +100,20 @@ typedef struct forge_live_histogram_t {
     uint64_t sum;                         /* microseconds */
 } forge_live_histogram_t;
 
+/* A recent request of one bucket (exemplars.c). */
+typedef struct forge_live_exemplar_t {
+    uint64_t at;       /* microseconds of the wall clock; 0: none */
+    uint64_t took;     /* microseconds */
+    uint64_t trace[2]; /* 128 bits */
+    uint64_t check;    /* of the four words above: it differs while they are written */
+} forge_live_exemplar_t;
+
 typedef struct forge_live_slot_t {
     char method[FORGE_LIVE_METHOD_BYTES];
     char route[FORGE_LIVE_ROUTE_BYTES];
     uint64_t statuses[FORGE_LIVE_STATUSES];
     forge_live_histogram_t classes[FORGE_LIVE_CLASSES];
+    forge_live_exemplar_t exemplars[FORGE_LIVE_CLASSES][FORGE_LIVE_BUCKETS]; /* 1.5 MB in all slots, if all were used */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_slot_t;
 
 /* A name claims an entry by its hash and is then written out. A process that finds it unwritten, because its author
@@ -120,6 +129,7 @@ typedef struct forge_live_statement_t {
 typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
     uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests, call_requests;
+    uint64_t pools_away; /* pools whose database cannot be used */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -180,6 +190,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
+    uint64_t sessions, guests, mails, mails_oldest; /* forge_live_sample_set */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -210,6 +221,12 @@ void forge_live_steady_init(forge_live_clock_t *clock);
 apr_time_t forge_live_steady_at(forge_live_t *live, apr_time_t wall, apr_int64_t monotonic);
 apr_interval_time_t forge_live_ahead_at(const forge_live_t *live, apr_time_t wall);
 
+/* How busy the processors are, for one reading after another (machine.c). */
+typedef struct forge_live_usage_t {
+    uint64_t busy, total; /* ticks at the last reading */
+    uint64_t share;       /* millionths, between the last two readings */
+} forge_live_usage_t;
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -218,9 +235,11 @@ typedef struct forge_live_segment_t {
     apr_time_t started;
     int64_t wall_offset;          /* wall clock minus monotonic clock when the segment was created */
     uint64_t cpu_busy, cpu_total; /* /proc/stat at that time */
+    forge_live_usage_t usage;
     uint64_t counters[FORGE_COUNTERS];
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
+    uint64_t sandbox;                    /* forge_live_sandbox_set: 0 nothing was said, 1 not available, 2 available */
     forge_live_histogram_t runs_took, runs_waited;
     uint64_t jobs[FORGE_LIVE_JOBS_MAX]; /* keys of the processes that hold a place (jobs.c); 0: free */
     forge_live_gate_t gate;
@@ -277,6 +296,8 @@ bool forge_live_limit_sound(const forge_live_stripe_t *stripe);
 
 /* --- metrics.c --- */
 
+/* The bucket of a time. */
+int forge_live_bucket(apr_interval_time_t took);
 /* The inclusive upper bound of a bucket; text in seconds. */
 typedef struct forge_live_bound_t {
     int64_t usec;
@@ -293,7 +314,33 @@ double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q);
 /* Copies the name of the entry into `name`; false if it has none. */
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8]);
 
+/* --- exemplars.c --- */
+
+#define FORGE_LIVE_TRACE_DIGITS 32
+/* Keeps a request as the one that stands for its bucket, if the last one is older than a second. A trace id that is no
+ * 32 hexadecimal digits is not kept. */
+void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, apr_interval_time_t took,
+                             apr_time_t now);
+/* False: there is none, or it is just being written. */
+bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, char trace_id[FORGE_LIVE_TRACE_DIGITS + 1],
+                             uint64_t *took, uint64_t *at);
+
+/* --- machine.c: figures of the machine for /metrics --- */
+
+typedef enum forge_machine_figure_t {
+    FORGE_MACHINE_CPU,
+    FORGE_MACHINE_MEMORY,
+    FORGE_MACHINE_DISK,
+    FORGE_MACHINE_LOAD,
+    FORGE_MACHINE_PROCESSORS,
+    FORGE_MACHINE_FIGURES
+} forge_machine_figure_t;
+/* As of now, in millionths; negative: unknown. */
+void forge_live_machine_figures(forge_live_t *live, apr_int64_t figures[FORGE_MACHINE_FIGURES]);
+
 /* --- system.c: Linux only; elsewhere the figures are unknown --- */
+
+double forge_live_system_load(void); /* of the last minute; negative: unknown */
 
 bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
 double forge_live_system_disk(const char *path); /* as forge_machine_t has it, of the file system that holds `path` */

@@ -59,6 +59,12 @@ static double memory_used(void)
     return total > 0 && available <= total ? 100 * (total - available) / total : -1;
 }
 
+double forge_live_system_load(void)
+{
+    double load[1];
+    return getloadavg(load, 1) == 1 ? load[0] : -1;
+}
+
 /* Counts like df: space reserved for root is neither used nor available. */
 double forge_live_system_disk(const char *path)
 {
