@@ -317,6 +317,26 @@ START_TEST(access_is_apaches)
 }
 END_TEST
 
+/* How a Prometheus of another host comes in: with the API key of an administrator, which may only read. */
+START_TEST(prometheus_has_an_api_key)
+{
+    expect_log("AH01631"); /* the student is refused */
+    static const char body[] = "{\"name\":\"prometheus\",\"scopes\":[\"read\"]}";
+    person_t admin = person("admin"), student = person("student");
+    const char *good =
+        text_at(CALL("POST", "/api/v1/auth/api-keys", .token = admin.access, .json = body)->json, "/key");
+    const char *poor =
+        text_at(CALL("POST", "/api/v1/auth/api-keys", .token = student.access, .json = body)->json, "/key");
+    reply_t *reply = CALL("GET", "/metrics", .port = PORT_QUICK, .token = good,
+                          .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
+    expect_status(reply, 200);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\nforge_uptime_seconds "));
+    expect_status(CALL("GET", "/metrics", .port = PORT_QUICK, .token = admin.access), 200);
+    expect_status(CALL("GET", "/metrics", .port = PORT_QUICK, .token = poor), 403);
+    expect_status(CALL("GET", "/metrics", .port = PORT_QUICK), 401);
+}
+END_TEST
+
 Suite *suite_metrics(void)
 {
     Suite *suite = suite_create("metrics");
@@ -334,5 +354,6 @@ Suite *suite_metrics(void)
     tcase_add_test(all, unknown_methods_are_no_errors_of_ours);
     tcase_add_test(all, health_and_performance_agree);
     tcase_add_test(all, access_is_apaches);
+    tcase_add_test(all, prometheus_has_an_api_key);
     return suite;
 }
