@@ -24,8 +24,8 @@ static void put_jobs(const forge_live_segment_t *segment, apr_int64_t figures[FO
     }
 }
 
-/* The same for what the sample says. */
-static void put_sample(const forge_live_segment_t *segment, apr_int64_t figures[FORGE_GAUGES])
+/* The same for what the census says. */
+static void put_census(const forge_live_segment_t *segment, apr_int64_t figures[FORGE_GAUGES])
 {
     apr_int64_t *oldest = &figures[FORGE_G_MAIL_OLDEST];
     figures[FORGE_G_SESSIONS] = figures[FORGE_G_GUESTS] = figures[FORGE_G_MAILS] = *oldest = 0;
@@ -62,7 +62,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_RUN_QUEUE] = (apr_int64_t)forge_live_load(&live->segment->runs_queue);
     figures[FORGE_G_STREAMS] = forge_live_streams_open(live);
     put_jobs(live->segment, figures);
-    put_sample(live->segment, figures);
+    put_census(live->segment, figures);
     figures[FORGE_G_DB_UP] = database_up(&sum);
     figures[FORGE_G_SANDBOX_UP] = (apr_int64_t)forge_live_load(&live->segment->sandbox) - 1;
     figures[FORGE_G_REVOCATIONS] = (apr_int64_t)forge_live_revocations(live);

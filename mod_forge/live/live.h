@@ -106,12 +106,12 @@ void forge_live_pool_away(forge_live_t *live, int change);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 
-/* What a database said last (work/sample.c): open sessions of accounts and of guests, mails that wait, and for how many
+/* What a database said last (work/census.c): open sessions of accounts and of guests, mails that wait, and for how many
  * seconds the eldest of these does. */
-typedef struct forge_live_sample_t {
+typedef struct forge_live_census_t {
     apr_int64_t sessions, guests, mails, mails_oldest;
-} forge_live_sample_t;
-void forge_live_sample_set(forge_live_t *live, apr_uint64_t realm, const forge_live_sample_t *sample);
+} forge_live_census_t;
+void forge_live_census_set(forge_live_t *live, apr_uint64_t realm, const forge_live_census_t *census);
 
 /* gauges.c: single figures */
 #define FORGE_GAUGE_UNKNOWN (-1) /* nobody has said it yet, or it does not exist here: it has no sample in /metrics */

@@ -190,7 +190,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
-    uint64_t sessions, guests, mails, mails_oldest; /* forge_live_sample_set */
+    uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -325,7 +325,7 @@ void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_
 bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, char trace_id[FORGE_LIVE_TRACE_DIGITS + 1],
                              uint64_t *took, uint64_t *at);
 
-/* --- machine.c: figures of the machine for /metrics --- */
+/* --- usage.c: figures of the machine for /metrics --- */
 
 typedef enum forge_machine_figure_t {
     FORGE_MACHINE_CPU,

@@ -194,15 +194,15 @@ void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting)
     forge_live_add(&process->pool_waiting, (uint64_t)waiting);
 }
 
-void forge_live_sample_set(forge_live_t *live, apr_uint64_t realm, const forge_live_sample_t *sample)
+void forge_live_census_set(forge_live_t *live, apr_uint64_t realm, const forge_live_census_t *census)
 {
     forge_live_realm_t *at = forge_live_realm(live, realm, true);
     if (!at)
         return;
-    forge_live_store(&at->sessions, (uint64_t)sample->sessions);
-    forge_live_store(&at->guests, (uint64_t)sample->guests);
-    forge_live_store(&at->mails, (uint64_t)sample->mails);
-    forge_live_store(&at->mails_oldest, (uint64_t)sample->mails_oldest);
+    forge_live_store(&at->sessions, (uint64_t)census->sessions);
+    forge_live_store(&at->guests, (uint64_t)census->guests);
+    forge_live_store(&at->mails, (uint64_t)census->mails);
+    forge_live_store(&at->mails_oldest, (uint64_t)census->mails_oldest);
 }
 
 /* --- Statements --- */

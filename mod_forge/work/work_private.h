@@ -48,9 +48,9 @@ const char *forge_work_job_name(char *name, apr_size_t size);
 
 int forge_work_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 
-/* --- sample.c: figures of /metrics that only the database knows --- */
+/* --- census.c: figures of /metrics that only the database knows --- */
 
-int forge_work_sample_register(apr_pool_t *pconf, struct server_rec *s);
+int forge_work_census_register(apr_pool_t *pconf, struct server_rec *s);
 
 /* --- runner.c: starts forge-runner, one for all servers, and watches it from httpd's parent. Sets server->runner ---
  */

@@ -58,6 +58,14 @@ START_TEST(formats)
     reply_t *open = CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
     ck_assert_msg(strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42) == 0, "%s",
                   header(open, "Content-Type"));
+    reply_t *refused =
+        CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text;q=0, text/plain, */*;q=0.1"});
+    ck_assert_int_eq(strncmp(header(refused, "Content-Type"), "text/plain", 10), 0);
+    reply_t *prometheus =
+        CALL("GET", "/metrics",
+             .headers = {"Accept: application/openmetrics-text;version=1.0.0,application/"
+                         "openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"});
+    ck_assert_str_eq(header(prometheus, "Content-Type"), header(open, "Content-Type"));
     ck_assert_msg(open->length > 6 && strcmp(open->body + open->length - 6, "# EOF\n") == 0,
                   "OpenMetrics ends with # EOF");
     static const char *const names[] = {"forge_http_requests_total{",

@@ -226,9 +226,9 @@ END_TEST
 
 START_TEST(samples_of_all_databases_are_summed)
 {
-    forge_live_sample_set(live, 7, &(forge_live_sample_t){5, 2, 1, 30});
-    forge_live_sample_set(live, 8, &(forge_live_sample_t){10, 0, 2, 90});
-    forge_live_sample_set(live, 7, &(forge_live_sample_t){6, 2, 1, 40});
+    forge_live_census_set(live, 7, &(forge_live_census_t){5, 2, 1, 30});
+    forge_live_census_set(live, 8, &(forge_live_census_t){10, 0, 2, 90});
+    forge_live_census_set(live, 7, &(forge_live_census_t){6, 2, 1, 40});
     const char *text = exposition(false);
     has(text, "forge_sessions{kind=\"account\"} 16");
     has(text, "forge_sessions{kind=\"guest\"} 2");

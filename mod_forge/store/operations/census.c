@@ -6,8 +6,8 @@
 /* clang-format off */
 
 /* A mail that is due later because it failed has waited since it was made. */
-static const forge_stmt_t sample = {
-    "sample",
+static const forge_stmt_t census = {
+    "census",
     "SELECT s.sessions, s.guests, m.mails, m.oldest FROM"
     " (SELECT count(*) FILTER (WHERE NOT amr @> '{guest}') AS sessions,"
     " count(*) FILTER (WHERE amr @> '{guest}') AS guests"
@@ -18,7 +18,7 @@ static const forge_stmt_t sample = {
 
 /* clang-format on */
 
-forge_status_t forge_store_sample(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows)
+forge_status_t forge_store_census(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows)
 {
-    return forge_store_run(db, p, &sample, FORGE_NO_ARGS, rows);
+    return forge_store_run(db, p, &census, FORGE_NO_ARGS, rows);
 }
