@@ -55,6 +55,7 @@ extern const forge_routes_t forge_api_jobs;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;
+extern const forge_routes_t forge_api_system;
 extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;
 extern const forge_routes_t forge_api_errors;

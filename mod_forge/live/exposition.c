@@ -2,6 +2,7 @@
  * /metrics: the shared figures in the Prometheus text format 0.0.4 or in OpenMetrics 1.0.0.
  */
 #include "live_private.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct writer_t {
@@ -254,23 +255,33 @@ static void write_gauges(const writer_t *w, forge_live_t *live)
     }
 }
 
-static void write_machine(const writer_t *w, forge_live_t *live)
+/* Figures of the last sample, in the units of Prometheus. What is unknown has no sample. */
+static void write_machine(const writer_t *w, const forge_live_t *live)
 {
-    static const row_t rows[FORGE_MACHINE_FIGURES] = {
-        [FORGE_MACHINE_CPU] = {"forge_machine_cpu_ratio", NULL,
-                               "Share of the processors that was busy since the last look, 0 to 1."},
-        [FORGE_MACHINE_MEMORY] = {"forge_machine_memory_ratio", NULL, "Share of the memory in use, 0 to 1."},
-        [FORGE_MACHINE_DISK] = {"forge_machine_disk_ratio", NULL, "Share of the root file system in use, 0 to 1."},
-        [FORGE_MACHINE_LOAD] = {"forge_machine_load1", NULL, "Load average of the last minute."},
-        [FORGE_MACHINE_PROCESSORS] = {"forge_machine_processors", NULL, "Processors of this machine."}};
-    apr_int64_t figures[FORGE_MACHINE_FIGURES];
-    forge_live_machine_figures(live, figures);
-    for (int i = 0; i < FORGE_MACHINE_FIGURES; i++) {
-        if (figures[i] < 0)
+    static const struct {
+        row_t row;
+        forge_figure_t figure;
+        int parts; /* of the unit: 100 for per cent */
+    } rows[] = {
+        {{"forge_machine_cpu_ratio", NULL, "Share of the processors in use, 0 to 1."}, FORGE_S_CPU, 100},
+        {{"forge_machine_memory_ratio", NULL, "Share of the memory in use, 0 to 1."}, FORGE_S_MEMORY, 100},
+        {{"forge_machine_memory_bytes", NULL, "Memory of the machine or of its container."}, FORGE_S_MEMORY_TOTAL, 1},
+        {{"forge_machine_disk_ratio", NULL, "Share of the fullest file system in use, 0 to 1."}, FORGE_S_DISK, 100},
+        {{"forge_machine_load1", NULL, "Load average of the last minute."}, FORGE_S_LOAD_1, 1},
+        {{"forge_machine_processors", NULL, "Processors of the machine."}, FORGE_S_CORES, 1},
+        {{"forge_httpd_processes", NULL, "Processes of this httpd."}, FORGE_S_HTTPD, 1},
+        {{"forge_httpd_memory_bytes", NULL, "Their memory."}, FORGE_S_HTTPD_RSS, 1},
+    };
+    forge_sample_t sample;
+    forge_live_sample_last(live, &sample);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const row_t *row = &rows[i].row;
+        double figure = sample.of[rows[i].figure] / rows[i].parts;
+        if (isnan(figure) || figure < 0)
             continue;
-        head(w, rows[i].name, "", "gauge", rows[i].help);
-        forge_util_buf_printf(w->b, "%s ", rows[i].name);
-        millionths(w, (uint64_t)figures[i]);
+        head(w, row->name, "", "gauge", row->help);
+        forge_util_buf_printf(w->b, "%s ", row->name);
+        millionths(w, (uint64_t)(figure * 1e6 + 0.5));
         forge_util_buf_add(w->b, "\n", 1);
     }
 }

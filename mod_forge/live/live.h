@@ -8,6 +8,7 @@
 
 #include "forge.h"
 #include "util/util.h"
+#include <sys/types.h>
 
 /* --- segment.c --- */
 
@@ -126,16 +127,43 @@ apr_int64_t forge_live_requests(const forge_live_t *live); /* answered so far, o
 void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetrics, const char *version);
 /* Writes GET /api/v1/performance exactly as in SPEC 12: {summary, endpoints, system}. p95 is interpolated linearly in
  * the histogram. An error is a status ≥ 500. endpoints has the routes that were called; requests without a route are
- * only in the summary. cpu_avg is the average since the segment was created; memory and disk are current. */
+ * only in the summary. cpu_avg is the average of the samples of the last hour; memory and disk are those of the last.
+ */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
 
-/* --- system.c --- */
+/* --- sampler.c: figures of the machine and of the service, of each five seconds of the last hour. One process takes a
+ * sample, whichever comes first; everybody else only copies it out of memory --- */
 
-/* Per cent in use of the root file system and of the memory, without the space reserved for root; negative: unknown. */
-typedef struct forge_machine_t {
-    double disk, memory;
-} forge_machine_t;
-forge_machine_t forge_live_machine(void);
+#define FORGE_SAMPLE_EVERY apr_time_from_sec(5)
+#define FORGE_SAMPLES      720
+#define FORGE_DISKS_MAX    4
+#define FORGE_DISK_PATH    256
+typedef enum forge_figure_t {
+#define FORGE_FIGURE(name) FORGE_S_##name,
+#include "samples.def"
+#undef FORGE_FIGURE
+    FORGE_FIGURES
+} forge_figure_t;
+typedef struct forge_sample_t {
+    double of[FORGE_FIGURES]; /* NAN: unknown */
+} forge_sample_t;
+/* Says which file systems are sampled, by a path in each; those of the last start are forgotten. Only the parent. */
+void forge_live_sample_disks_are(forge_live_t *live, const char *const *paths, int n);
+/* Takes the sample of the present five seconds; false if somebody has done so. `server` is httpd's parent. */
+bool forge_live_sample(forge_live_t *live, pid_t server);
+/* Asks the file systems how full they are, those that nobody else is asking: one that hangs holds this thread, so that
+ * it must have no other work. */
+void forge_live_sample_disks(forge_live_t *live);
+/* The newest sample; all of it is unknown if there was none in the last 15 seconds. */
+void forge_live_sample_last(const forge_live_t *live, forge_sample_t *sample);
+/* The last `n` samples, oldest first; `until` is when the newest of them was or would have been taken. */
+void forge_live_sample_history(const forge_live_t *live, int n, forge_sample_t *samples, apr_time_t *until);
+typedef struct forge_disk_t {
+    const char *path;
+    double total, used, free, percent; /* bytes, as df counts: room that is reserved for root is none of them */
+} forge_disk_t;
+/* The file systems that have answered within half a minute, each once. Returns how many. */
+int forge_live_disks(const forge_live_t *live, forge_disk_t disks[FORGE_DISKS_MAX]);
 
 /* --- gate.c: expensive work (bcrypt), at most n at a time in all children, with a queue in order of arrival --- */
 

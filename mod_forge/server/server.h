@@ -98,6 +98,9 @@ void forge_server_lease_return(forge_lease_t *lease);
 /* Both for one call: lends a connection to `use` and returns its result, or the reason why there is no connection. */
 forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
                                        forge_db_fn use, void *data);
+/* The same for a question whether all is well, which takes at most four seconds whatever the configuration says. */
+forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, const char *activity,
+                                        forge_db_fn use, void *data);
 /* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
 

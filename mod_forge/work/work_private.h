@@ -52,6 +52,10 @@ int forge_work_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 
 int forge_work_census_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- sampler.c: has the figures of the machine and of the service sampled --- */
+
+int forge_work_sampler_register(apr_pool_t *pconf, struct server_rec *s);
+
 /* --- runner.c: starts forge-runner, one for all servers, and watches it from httpd's parent. Sets server->runner ---
  */
 

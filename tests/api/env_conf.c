@@ -62,7 +62,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_STRICT] =
         "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeFreshLogin 0s\nForgeCSP strict\nForgeTermsRequired On\n"
         "ForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
-        "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
+        "<LocationMatch \"^/(metrics|api/v1/performance|api/v1/monitor(?!/health(/|$)))(/|$)\">\n"
+        "Require ip 192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] =
         "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
         "geqo=on'\"\n"

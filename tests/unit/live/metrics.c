@@ -5,6 +5,7 @@
 #include "live/live_private.h"
 #include "unit.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -237,20 +238,20 @@ START_TEST(samples_of_all_databases_are_summed)
 }
 END_TEST
 
-/* Ratios are between 0 and 1; the processors' is that since the last reading. */
+/* Of the last sample: per cent become ratios, and what is unknown has no sample. */
 START_TEST(machine_figures)
 {
-    apr_int64_t figures[FORGE_MACHINE_FIGURES];
-    live->segment->usage = (forge_live_usage_t){.busy = 0, .total = 1}; /* since boot, which is long enough */
-    forge_live_machine_figures(live, figures);
-    for (int i = FORGE_MACHINE_CPU; i <= FORGE_MACHINE_DISK; i++)
-        ck_assert_msg(figures[i] > 0 && figures[i] <= 1000000, "%d is %lld", i, (long long)figures[i]);
-    ck_assert_int_ge(figures[FORGE_MACHINE_PROCESSORS], 1000000);
-    ck_assert_int_ge(figures[FORGE_MACHINE_LOAD], 0);
-    live->segment->usage.share = 123456;
-    forge_live_machine_figures(live, figures); /* too soon after it: the last share holds */
-    ck_assert_int_eq(figures[FORGE_MACHINE_CPU], 123456);
-    has(exposition(false), "forge_machine_cpu_ratio 0.123456");
+    ck_assert_ptr_null(strstr(exposition(false), "forge_machine_"));
+    ck_assert(forge_live_sample(live, getpid()));
+    forge_sample_t sample;
+    forge_live_sample_last(live, &sample);
+    const char *text = exposition(false), *at = strstr(text, "\nforge_machine_memory_ratio ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_double_eq_tol(atof(strchr(at, ' ')), sample.of[FORGE_S_MEMORY] / 100, 1e-6);
+    at = strstr(text, "\nforge_machine_processors ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_double_eq_tol(atof(strchr(at, ' ')), sample.of[FORGE_S_CORES], 1e-6);
+    ck_assert_ptr_null(strstr(text, "forge_machine_cpu_ratio")); /* it is of the time between two samples */
 }
 END_TEST
 
@@ -348,7 +349,6 @@ START_TEST(performance_object)
     ck_assert_str_eq(performance(),
                      "{\"summary\":{\"total_requests\":0,\"avg_response_time\":0.000000,\"error_rate\":0.000000,"
                      "\"endpoint_count\":0,\"p95_response_time\":0.000000},\"endpoints\":{}");
-    live->segment->cpu_busy = live->segment->cpu_total = 0; /* the average since boot, which is never without ticks */
     const int *map = forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
     for (int i = 0; i < 3; i++)
         forge_live_request_answered(live, map[0], i ? 200 : 500, 750, NULL);
