@@ -71,6 +71,7 @@ bool forge_config_any_creates_courses(const forge_config_t *c); /* ForgeCourseCr
 const char *forge_config_environment(const forge_config_t *c); /* ForgeEnvironment, "production" */
 apr_off_t forge_config_max_body(const forge_config_t *c);      /* ForgeMaxBody 1M, bytes */
 apr_off_t forge_config_max_bundle(const forge_config_t *c);    /* ForgeMaxBundle 8M, bytes */
+apr_size_t forge_config_cache(const forge_config_t *c);        /* ForgeCache 32M, bytes; 0: off */
 apr_off_t forge_config_max_upload(const forge_config_t *c);    /* ForgeMaxUpload 10M, bytes */
 bool forge_config_origin_allowed(const forge_config_t *c,
                                  const char *origin); /* exact match with ForgeAllowedOrigins */

@@ -142,6 +142,11 @@ apr_off_t forge_config_max_bundle(const forge_config_t *c)
     return (apr_off_t)NUMBER(c, max_bundle);
 }
 
+apr_size_t forge_config_cache(const forge_config_t *c)
+{
+    return (apr_size_t)NUMBER(c, cache);
+}
+
 apr_off_t forge_config_max_upload(const forge_config_t *c)
 {
     return (apr_off_t)NUMBER(c, max_upload);

@@ -49,7 +49,7 @@ struct forge_config_t {
     const char *environment, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, fresh_login, guests;
-    apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, docs, statement_timeout, pool_wait;
+    apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, cache, docs, statement_timeout, pool_wait;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
@@ -118,6 +118,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOCKOUT,
     FORGE_KIND_QUEUE,
     FORGE_KIND_QUOTA,
+    FORGE_KIND_SIZE_OR_OFF,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
     FORGE_KIND_OCR,

@@ -114,6 +114,40 @@ typedef struct forge_live_census_t {
 } forge_live_census_t;
 void forge_live_census_set(forge_live_t *live, apr_uint64_t realm, const forge_live_census_t *census);
 
+/* --- changes.c: what was written in the databases, by topic (FORGE_READS_…) --- */
+
+/* The bit of a word as the database says it ("courses"); 0 for one that is not known. */
+unsigned forge_live_topic(const char *word, apr_size_t len);
+/* Topics were written: from now on nothing is true that was made before. */
+void forge_live_changed(forge_live_t *live, apr_uint64_t realm, unsigned topics);
+/* A number that is another one after each change of one of the topics. 0 while this node cannot vouch that it has heard
+ * of all changes that are older than FORGE_LIVE_HEARD_MAX. Read it before what it is to vouch for. */
+apr_uint64_t forge_live_generation(forge_live_t *live, apr_uint64_t realm, unsigned topics);
+
+/* --- cache.c: rendered answers in a segment of their own (ForgeCache) --- */
+
+#define FORGE_CACHE_KEY_MAX 1536
+typedef struct forge_cache_t forge_cache_t; /* one process's view of it */
+/* Like forge_live_open, for `bytes` of memory: a graceful restart with the same size finds it again. */
+forge_cache_t *forge_live_cache_open(apr_pool_t *process_pool, apr_size_t bytes, const char **why);
+forge_cache_t *forge_live_cache_open_private(apr_pool_t *p, apr_size_t bytes, const char **why);
+
+typedef struct forge_cache_key_t {
+    apr_uint64_t hash[2];
+} forge_cache_key_t;
+forge_cache_key_t forge_live_cache_key(const forge_cache_t *cache, const char *text, apr_size_t len);
+/* The bytes that were kept for a key at this generation, malloc'd into `b` (which must be empty); false: none. */
+bool forge_live_cache_get(forge_cache_t *cache, const forge_cache_key_t *key, apr_uint64_t generation, forge_buf_t *b);
+/* Keeps them; the oldest ones make room. Too many bytes, or a busy writer: they are not kept. */
+void forge_live_cache_put(forge_cache_t *cache, const forge_cache_key_t *key, apr_uint64_t generation, const char *data,
+                          apr_size_t len);
+/* Of several that miss the same key at once one fills it. True: it is the caller, who must call _filled with *fill in
+ * any case; it may be -1, where nobody waits. False: another one has been waited for, until it was done or `patience`
+ * was over. */
+bool forge_live_cache_fill(forge_live_t *live, forge_cache_t *cache, const forge_cache_key_t *key,
+                           apr_interval_time_t patience, int *fill);
+void forge_live_cache_filled(forge_cache_t *cache, int fill);
+
 /* gauges.c: single figures */
 #define FORGE_GAUGE_UNKNOWN (-1) /* nobody has said it yet, or it does not exist here: it has no sample in /metrics */
 void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES]); /* all of them, as of now */

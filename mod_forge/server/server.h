@@ -26,6 +26,8 @@ typedef struct forge_server_t {
     struct forge_share_t *files;  /* of the bytes of files */
     const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
     int places;                   /* requests that may hash passwords at the same time, over all children */
+    forge_cache_t *cache;         /* of public answers; NULL: off */
+    apr_uint64_t seed;            /* differs where answers to one question do: keys, database, version */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
     apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
@@ -127,7 +129,7 @@ void forge_server_share_leave(forge_share_t *share);
 #define FORGE_REVOKED_STEP apr_time_from_sec(3600)
 /* Applies the words of column _revoked or of channel forge_events ("s12 u7:4") to shared memory. Every child refuses
  * these sessions and tokens from the next request on. Two further words of the channel are of jobs: "q", one was
- * queued; "j12", that one has changed. */
+ * queued; "j12", that one has changed; and "c:courses" says that this topic was written. */
 void forge_server_revoked_apply(const forge_server_t *server, const char *words);
 
 /* --- token.c, api_key.c, ticket.c: the credentials --- */

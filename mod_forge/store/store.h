@@ -130,6 +130,7 @@ typedef struct forge_effects_t {
     apr_array_header_t
         *audit; /* of const char *: JSON arrays of events {event, at, actor_id, subject_id, ip, request_id, detail} */
     apr_array_header_t *revoked; /* of const char *: words as above, parted by blanks */
+    unsigned changed;            /* topics that were written (FORGE_READS_…), also by what was rolled back */
 } forge_effects_t;
 /* Everything kept so far that is committed; the list starts anew. Valid as long as the pool of the statements' results.
  */

@@ -22,7 +22,7 @@ done
 
 # What SPEC 12 names is on the page.
 for name in http_requests_total http_requests_in_flight http_request_duration_seconds_bucket build_info db_pool_connections db_wait_timeouts_total \
-    db_query_duration_seconds_bucket password_hash_waiting sandbox_runs_total rate_limited_total sessions jobs jobs_ended_total breaker_state sse_streams; do
+    db_query_duration_seconds_bucket password_hash_waiting sandbox_runs_total rate_limited_total sessions jobs jobs_ended_total breaker_state sse_streams cache_requests_total; do
     grep -qE "\\bforge_$name\\b" $dashboard || wrong "forge_$name is on no panel of $dashboard"
 done
 

@@ -133,11 +133,12 @@ START_TEST(a_database_that_is_away_is_seen)
     watchdog(120);
     env_outage();
     expect_outage();
-    expect_status(CALL("GET", "/api/v1/courses"), 200);
+    person_t me = person("student"); /* whose account no cache has */
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
     ck_assert_double_eq(sample(metrics(), "forge_db_up"), 1);
     double refused = sample(metrics(), "forge_db_unavailable_total");
     env_postgres_stop(true);
-    expect_status(CALL("GET", "/api/v1/courses"), 503);
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 503);
     ck_assert_double_eq(sample(metrics(), "forge_db_up"), 0);
     ck_assert_double_gt(sample(metrics(), "forge_db_unavailable_total"), refused);
     env_postgres_start();
