@@ -42,14 +42,16 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_test_config(forge_start_test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(forge_start_post_config, dbd, before, APR_HOOK_MIDDLE);
     ap_hook_child_init(forge_start_child_init, dbd, before, APR_HOOK_MIDDLE);
-    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the
-     * access line last.
+    /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the
+     * counters as the answer leaves; the access line last.
      */
     ap_hook_pre_translate_name(forge_http_begin, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_translate_name(forge_server_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(forge_server_claim_map, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(forge_server_claim_type, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_insert_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_linger, NULL, NULL, APR_HOOK_REALLY_LAST);
@@ -60,6 +62,7 @@ static void register_hooks(apr_pool_t *p)
     forge_doors_register(p);
     /* Apache's own errors under our paths become problem documents. */
     forge_http_die_register();
+    forge_http_count_register();
     forge_http_send_register();
     forge_server_override_register(); /* Header lines of the site win over our headers */
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);

@@ -44,6 +44,17 @@ packages_behind() {
     done < <(packages_of "$1")
 }
 
+# Keeps the services of missing packages with a "-" in dependencies.txt from being started when they are installed. One that is installed already is not
+# ours to stop.
+services_off() {
+    local package
+    [ -d /run/systemd/system ] || return 0
+    for package in "$@"; do
+        grep -qE "^$package +[a-z]+-" "$top/packaging/dependencies.txt" || continue
+        systemctl mask "$package.service" 2>&1 && say "packages: $package is installed without its service (systemctl unmask $package brings it back)"
+    done
+}
+
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::http::Timeout=30 -o Acquire::Retries=1 "$@"; }
 
 # Updates apt's package lists once a day. Without a network the existing lists are used.
@@ -69,6 +80,7 @@ packages_install() {
     ! command -v apt-get >/dev/null || packages_lists "$log"
     if [ ${#missing[@]} -gt 0 ]; then
         say "packages: installing ${missing[*]}"
+        services_off "${missing[@]}" | tee -a "$log"
         apt_get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 || die "apt-get could not install the packages" "$log"
     fi
     mapfile -t behind < <(packages_behind "$group" 2>>"$log")

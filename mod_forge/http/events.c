@@ -427,7 +427,6 @@ int forge_http_events_send(forge_req_t *q)
     e->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     e->beat_at = forge_util_monotonic() + BEAT;
     e->asked_at = forge_util_monotonic();
-    forge_server_note(r)->answered = apr_time_now();
     forge_util_buf_printf(e->out, "retry: %d\n\n", RETRY);
     ask(e);
     if (!suspends)

@@ -220,17 +220,3 @@ int forge_http_handler(request_rec *r)
     forge_status_t status = arrive(q);
     return status == FORGE_OK ? admit(q) : serve(q, status);
 }
-
-int forge_http_count(request_rec *r)
-{
-    const forge_server_t *server = forge_server_of(r->server);
-    forge_note_t *note = server && forge_server_beneath(r) ? forge_server_note(r) : NULL;
-    if (note && !note->counted) {
-        note->counted = true;
-        if (!note->claimed) /* Apache refused it before we saw it */
-            forge_live_request_begin(server->live);
-        apr_time_t answered = note->answered ? note->answered : apr_time_now();
-        forge_live_request_end(server->live, note->slot, r->status, answered - note->begun);
-    }
-    return DECLINED;
-}

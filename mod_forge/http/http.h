@@ -326,8 +326,10 @@ int forge_http_password_places(const forge_req_t *q); /* requests that may hash 
 int forge_http_begin(
     struct request_rec *r); /* pre_translate_name, first: the location is known; request id and trace for ours */
 int forge_http_handler(struct request_rec *r); /* handler.c: the life of one request */
-int forge_http_count(
-    struct request_rec *r); /* log_transaction: metrics of every request of ours, also those Apache answered */
+void forge_http_count_insert(
+    struct request_rec *r);                  /* insert_filter, insert_error_filter: metrics of every request of ours */
+int forge_http_count(struct request_rec *r); /* log_transaction: those without an answer, and the end of all */
+void forge_http_count_register(void);        /* the filter that counts */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_send_register(void);                /* the filter of answers without a body */

@@ -173,6 +173,7 @@ static answer_t ask_sandbox(forge_req_t *q)
         apr_cpystrn(answer.why, *layer ? layer : "forge-runner does not answer", sizeof(answer.why));
     }
     forge_live_runs_set(q->live, state.running, state.waiting);
+    forge_live_sandbox_set(q->live, answer.status == FORGE_OK);
     return answer;
 }
 

@@ -2,6 +2,7 @@
  * /metrics: the shared figures in the Prometheus text format 0.0.4 or in OpenMetrics 1.0.0.
  */
 #include "live_private.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct writer_t {
@@ -38,10 +39,11 @@ typedef struct series_t {
     const forge_live_slot_t *slot;
     int class;
     const char *statement;
+    const forge_live_exemplar_t *exemplars; /* of its buckets; NULL: none */
 } series_t;
 
-/* Writes HELP and TYPE. OpenMetrics names the family, the older format names the samples: `suffix` is what a counter or
- * an info adds. */
+/* Writes HELP and TYPE. OpenMetrics names the family, the older format names the samples: `suffix` is what a counter
+ * adds. A family has one type in both. */
 static void head(const writer_t *w, const char *name, const char *suffix, const char *type, const char *help)
 {
     if (w->openmetrics)
@@ -99,7 +101,27 @@ static void sample_name(const writer_t *w, const char *name, const char *suffix,
     forge_util_buf_add(w->b, "}", 1);
 }
 
-/* Writes microseconds as seconds without floating point, so that no locale changes the decimal point. */
+/* Writes millionths without floating point, so that no locale changes the decimal point. */
+static void millionths(const writer_t *w, uint64_t n)
+{
+    forge_util_buf_printf(w->b, "%" APR_UINT64_T_FMT ".%06d", (apr_uint64_t)(n / 1000000), (int)(n % 1000000));
+}
+
+/* Ends the line of a bucket: its figure and, in OpenMetrics, a request that it counts. */
+static void bucket(const writer_t *w, uint64_t n, const forge_live_exemplar_t *exemplar)
+{
+    char trace_id[FORGE_LIVE_TRACE_DIGITS + 1];
+    uint64_t took, at;
+    forge_util_buf_int(w->b, (apr_int64_t)n);
+    if (exemplar && w->openmetrics && forge_live_exemplar_get(exemplar, trace_id, &took, &at)) {
+        forge_util_buf_printf(w->b, " # {trace_id=\"%s\"} ", trace_id);
+        millionths(w, took);
+        forge_util_buf_add(w->b, " ", 1);
+        millionths(w, at);
+    }
+    forge_util_buf_add(w->b, "\n", 1);
+}
+
 static void histogram(const writer_t *w, const char *name, const series_t *s, const forge_live_histogram_t *h)
 {
     uint64_t below = 0, sum = forge_live_load(&h->sum);
@@ -109,10 +131,12 @@ static void histogram(const writer_t *w, const char *name, const series_t *s, co
         series_labels(w, s);
         forge_util_buf_printf(w->b, "%sle=\"%s\"} ", s->slot || s->statement ? "," : "",
                               i < FORGE_LIVE_BUCKETS - 1 ? forge_live_bounds[i].text : "+Inf");
-        value(w, below);
+        bucket(w, below, s->exemplars ? &s->exemplars[i] : NULL);
     }
     sample_name(w, name, "_sum", s);
-    forge_util_buf_printf(w->b, " %" APR_UINT64_T_FMT ".%06d\n", (apr_uint64_t)(sum / 1000000), (int)(sum % 1000000));
+    forge_util_buf_add(w->b, " ", 1);
+    millionths(w, sum);
+    forge_util_buf_add(w->b, "\n", 1);
     sample_name(w, name, "_count", s);
     forge_util_buf_add(w->b, " ", 1);
     value(w, below);
@@ -140,10 +164,11 @@ static void write_requests(const writer_t *w, const forge_live_slot_t *slots, ui
 static void write_durations(const writer_t *w, const forge_live_slot_t *slots, uint32_t n)
 {
     static const char name[] = "forge_http_request_duration_seconds";
-    head(w, name, "", "histogram", "Time from request to answer, by method, route template and class of status.");
+    head(w, name, "", "histogram",
+         "Time from request to the first byte of its answer, by method, route template and class of status.");
     for (uint32_t i = 0; i < n; i++) {
         for (int class = 0; class < FORGE_LIVE_CLASSES; class ++) {
-            const series_t s = {.slot = &slots[i], .class = class + 1};
+            const series_t s = {.slot = &slots[i], .class = class + 1, .exemplars = slots[i].exemplars[class]};
             if (forge_live_histogram_count(&slots[i].classes[class]))
                 histogram(w, name, &s, &slots[i].classes[class]);
         }
@@ -189,8 +214,9 @@ static void write_waits(const writer_t *w, const forge_live_segment_t *segment)
     uint64_t sum = forge_live_load(&segment->hash_wait_usec);
     head(w, name, "", "summary",
          "Time that requests waited before they could hash a password. Refused requests are not counted.");
-    forge_util_buf_printf(w->b, "%s_sum %" APR_UINT64_T_FMT ".%06d\n%s_count ", name, (apr_uint64_t)(sum / 1000000),
-                          (int)(sum % 1000000), name);
+    forge_util_buf_printf(w->b, "%s_sum ", name);
+    millionths(w, sum);
+    forge_util_buf_printf(w->b, "\n%s_count ", name);
     value(w, forge_live_load(&segment->hash_waits));
 }
 
@@ -221,9 +247,42 @@ static void write_gauges(const writer_t *w, forge_live_t *live)
     apr_int64_t figures[FORGE_GAUGES];
     forge_live_gauges(live, figures);
     for (int i = 0; i < FORGE_GAUGES; i++) {
+        if (figures[i] == FORGE_GAUGE_UNKNOWN)
+            continue;
         if (gauge_rows[i].help)
             head(w, gauge_rows[i].name, "", "gauge", gauge_rows[i].help);
         sample(w, &gauge_rows[i], "", figures[i]);
+    }
+}
+
+/* Figures of the last sample, in the units of Prometheus. What is unknown has no sample. */
+static void write_machine(const writer_t *w, const forge_live_t *live)
+{
+    static const struct {
+        row_t row;
+        forge_figure_t figure;
+        int parts; /* of the unit: 100 for per cent */
+    } rows[] = {
+        {{"forge_machine_cpu_ratio", NULL, "Share of the processors in use, 0 to 1."}, FORGE_S_CPU, 100},
+        {{"forge_machine_memory_ratio", NULL, "Share of the memory in use, 0 to 1."}, FORGE_S_MEMORY, 100},
+        {{"forge_machine_memory_bytes", NULL, "Memory of the machine or of its container."}, FORGE_S_MEMORY_TOTAL, 1},
+        {{"forge_machine_disk_ratio", NULL, "Share of the fullest file system in use, 0 to 1."}, FORGE_S_DISK, 100},
+        {{"forge_machine_load1", NULL, "Load average of the last minute."}, FORGE_S_LOAD_1, 1},
+        {{"forge_machine_processors", NULL, "Processors of the machine."}, FORGE_S_CORES, 1},
+        {{"forge_httpd_processes", NULL, "Processes of this httpd."}, FORGE_S_HTTPD, 1},
+        {{"forge_httpd_memory_bytes", NULL, "Their memory."}, FORGE_S_HTTPD_RSS, 1},
+    };
+    forge_sample_t sample;
+    forge_live_sample_last(live, &sample);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const row_t *row = &rows[i].row;
+        double figure = sample.of[rows[i].figure] / rows[i].parts;
+        if (isnan(figure) || figure < 0)
+            continue;
+        head(w, row->name, "", "gauge", row->help);
+        forge_util_buf_printf(w->b, "%s ", row->name);
+        millionths(w, (uint64_t)(figure * 1e6 + 0.5));
+        forge_util_buf_add(w->b, "\n", 1);
     }
 }
 
@@ -235,12 +294,13 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_requests(&w, segment->slots, slots);
     write_durations(&w, segment->slots, slots);
     write_gauges(&w, live);
+    write_machine(&w, live);
     write_counters(&w, live);
     write_waits(&w, segment);
     write_runs(&w, segment);
     write_breakers(&w, segment);
     write_statements(&w, segment);
-    head(&w, "forge_build", "_info", openmetrics ? "info" : "gauge", "The running version.");
+    head(&w, "forge_build_info", "", "gauge", "The running version.");
     forge_util_buf_puts(b, "forge_build_info{");
     label(&w, "version", version);
     forge_util_buf_puts(b, "} 1\n");

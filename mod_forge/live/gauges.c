@@ -24,6 +24,27 @@ static void put_jobs(const forge_live_segment_t *segment, apr_int64_t figures[FO
     }
 }
 
+/* The same for what the census says. */
+static void put_census(const forge_live_segment_t *segment, apr_int64_t figures[FORGE_GAUGES])
+{
+    apr_int64_t *oldest = &figures[FORGE_G_MAIL_OLDEST];
+    figures[FORGE_G_SESSIONS] = figures[FORGE_G_GUESTS] = figures[FORGE_G_MAILS] = *oldest = 0;
+    for (int i = 0; i < FORGE_LIVE_REALMS; i++) {
+        const forge_live_realm_t *at = &segment->realms[i];
+        apr_int64_t waits = (apr_int64_t)forge_live_load(&at->mails_oldest);
+        figures[FORGE_G_SESSIONS] += (apr_int64_t)forge_live_load(&at->sessions);
+        figures[FORGE_G_GUESTS] += (apr_int64_t)forge_live_load(&at->guests);
+        figures[FORGE_G_MAILS] += (apr_int64_t)forge_live_load(&at->mails);
+        *oldest = waits > *oldest ? waits : *oldest;
+    }
+}
+
+/* Without any pool there is no database to speak of. */
+static apr_int64_t database_up(const forge_live_process_t *sum)
+{
+    return positive(sum->pool_size) == 0 ? FORGE_GAUGE_UNKNOWN : positive(sum->pools_away) == 0;
+}
+
 void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
 {
     forge_live_process_t sum;
@@ -42,6 +63,9 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_RUN_QUEUE] = (apr_int64_t)forge_live_load(&live->segment->runs_queue);
     figures[FORGE_G_STREAMS] = forge_live_streams_open(live);
     put_jobs(live->segment, figures);
+    put_census(live->segment, figures);
+    figures[FORGE_G_DB_UP] = database_up(&sum);
+    figures[FORGE_G_SANDBOX_UP] = (apr_int64_t)forge_live_load(&live->segment->sandbox) - 1;
     figures[FORGE_G_REVOCATIONS] = (apr_int64_t)forge_live_revocations(live);
     figures[FORGE_G_UPTIME] =
         apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started);

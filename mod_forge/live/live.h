@@ -55,8 +55,12 @@ typedef struct forge_live_label_t {
 const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n);
 #define FORGE_LIVE_SLOT_OTHER 0                    /* requests that matched no route */
 void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
-/* In flight - 1, counter by exact status, histogram by class. */
-void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took);
+/* Counts a request: by exact status, and its time by class. `trace_id` (32 hexadecimal digits) may become the exemplar
+ * of its bucket. Called just before the first byte of the answer leaves, so that no answer that a client has seen is
+ * missing, whatever becomes of the process. */
+void forge_live_request_answered(forge_live_t *live, int slot, int status, apr_interval_time_t took,
+                                 const char *trace_id);
+void forge_live_request_leave(forge_live_t *live); /* in flight - 1 */
 /* Each child's share of the requests in flight is stored by pid and start time, and dropped when that child is gone. */
 
 /* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t, in
@@ -93,6 +97,8 @@ void forge_live_call_waits(forge_live_t *live, int change);
 apr_int64_t forge_live_calls_waiting(forge_live_t *live);
 /* What forge-runner said last. */
 void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t queue);
+/* Whether forge-runner was ready when it was last asked. */
+void forge_live_sandbox_set(forge_live_t *live, bool available);
 
 /* Changes the pool gauges of this child by so much; each of its pools adds what has changed in it (server/pool.c). */
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
@@ -125,8 +131,17 @@ typedef struct forge_live_pool_t {
 #define FORGE_LIVE_POOLS_MAX 1024
 int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most);
 
+/* One more (1) or one less (-1) of this child's pools has a database that cannot be used. */
+void forge_live_pool_away(forge_live_t *live, int change);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
+
+/* What a database said last (work/census.c): open sessions of accounts and of guests, mails that wait, and for how many
+ * seconds the eldest of these does. */
+typedef struct forge_live_census_t {
+    apr_int64_t sessions, guests, mails, mails_oldest;
+} forge_live_census_t;
+void forge_live_census_set(forge_live_t *live, apr_uint64_t realm, const forge_live_census_t *census);
 
 /* --- changes.c: what was written in the databases, by topic (FORGE_READS_…) --- */
 
@@ -163,6 +178,7 @@ bool forge_live_cache_fill(forge_live_t *live, forge_cache_t *cache, const forge
 void forge_live_cache_filled(forge_cache_t *cache, int fill);
 
 /* gauges.c: single figures */
+#define FORGE_GAUGE_UNKNOWN (-1) /* nobody has said it yet, or it does not exist here: it has no sample in /metrics */
 void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES]); /* all of them, as of now */
 apr_int64_t forge_live_counter(const forge_live_t *live, forge_counter_t which);
 apr_int64_t forge_live_requests(const forge_live_t *live); /* answered so far, on all routes */

@@ -103,11 +103,20 @@ typedef struct forge_live_histogram_t {
     uint64_t sum;                         /* microseconds */
 } forge_live_histogram_t;
 
+/* A recent request of one bucket (exemplars.c). */
+typedef struct forge_live_exemplar_t {
+    uint64_t at;       /* microseconds of the wall clock; 0: none */
+    uint64_t took;     /* microseconds */
+    uint64_t trace[2]; /* 128 bits */
+    uint64_t check;    /* of the four words above: it differs while they are written */
+} forge_live_exemplar_t;
+
 typedef struct forge_live_slot_t {
     char method[FORGE_LIVE_METHOD_BYTES];
     char route[FORGE_LIVE_ROUTE_BYTES];
     uint64_t statuses[FORGE_LIVE_STATUSES];
     forge_live_histogram_t classes[FORGE_LIVE_CLASSES];
+    forge_live_exemplar_t exemplars[FORGE_LIVE_CLASSES][FORGE_LIVE_BUCKETS]; /* 1.5 MB in all slots, if all were used */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_slot_t;
 
 /* A name claims an entry by its hash and is then written out. A process that finds it unwritten, because its author
@@ -123,6 +132,7 @@ typedef struct forge_live_statement_t {
 typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
     uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests, call_requests;
+    uint64_t pools_away; /* pools whose database cannot be used */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -199,6 +209,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
+    uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
     uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
@@ -307,6 +318,7 @@ typedef struct forge_live_segment_t {
     uint64_t counters[FORGE_COUNTERS];
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
+    uint64_t sandbox;                    /* forge_live_sandbox_set: 0 nothing was said, 1 not available, 2 available */
     forge_live_histogram_t runs_took, runs_waited;
     uint64_t jobs[FORGE_LIVE_JOBS_MAX]; /* keys of the processes that hold a place (jobs.c); 0: free */
     forge_live_gate_t gate;
@@ -373,6 +385,8 @@ bool forge_live_limit_sound(const forge_live_stripe_t *stripe);
 
 /* --- metrics.c --- */
 
+/* The bucket of a time. */
+int forge_live_bucket(apr_interval_time_t took);
 /* The inclusive upper bound of a bucket; text in seconds. */
 typedef struct forge_live_bound_t {
     int64_t usec;
@@ -388,6 +402,17 @@ uint64_t forge_live_histogram_count(const forge_live_histogram_t *h);
 double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q);
 /* Copies the name of the entry into `name`; false if it has none. */
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8]);
+
+/* --- exemplars.c --- */
+
+#define FORGE_LIVE_TRACE_DIGITS 32
+/* Keeps a request as the one that stands for its bucket, if the last one is older than a second. A trace id that is no
+ * 32 hexadecimal digits is not kept. */
+void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, apr_interval_time_t took,
+                             apr_time_t now);
+/* False: there is none, or it is just being written. */
+bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, char trace_id[FORGE_LIVE_TRACE_DIGITS + 1],
+                             uint64_t *took, uint64_t *at);
 
 /* --- system.c: Linux only; elsewhere the figures are unknown --- */
 

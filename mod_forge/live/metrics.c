@@ -14,14 +14,19 @@ const forge_live_bound_t forge_live_bounds[FORGE_LIVE_BUCKETS - 1] = {
 
 /* --- Histograms --- */
 
-void forge_live_histogram_add(forge_live_histogram_t *h, apr_interval_time_t took)
+int forge_live_bucket(apr_interval_time_t took)
 {
     int i = 0;
-    if (took < 0) /* the clock was set back meanwhile */
-        took = 0;
     while (i < FORGE_LIVE_BUCKETS - 1 && took > forge_live_bounds[i].usec)
         i++;
-    forge_live_add(&h->buckets[i], 1);
+    return i;
+}
+
+void forge_live_histogram_add(forge_live_histogram_t *h, apr_interval_time_t took)
+{
+    if (took < 0) /* the clock was set back meanwhile */
+        took = 0;
+    forge_live_add(&h->buckets[forge_live_bucket(took)], 1);
     forge_live_add(&h->sum, (uint64_t)took);
 }
 
@@ -97,16 +102,24 @@ void forge_live_request_begin(forge_live_t *live)
     forge_live_add(&forge_live_process(live)->in_flight, 1);
 }
 
-void forge_live_request_end(forge_live_t *live, int slot, int status, apr_interval_time_t took)
+void forge_live_request_answered(forge_live_t *live, int slot, int status, apr_interval_time_t took,
+                                 const char *trace_id)
 {
     if (slot < 0 || slot >= FORGE_LIVE_SLOTS)
         slot = FORGE_LIVE_SLOT_OTHER;
     if (status < FORGE_LIVE_STATUS_FIRST || status >= FORGE_LIVE_STATUS_FIRST + FORGE_LIVE_STATUSES)
         status = 500;
     forge_live_slot_t *counts = &live->segment->slots[slot];
-    forge_live_add(&forge_live_process(live)->in_flight, (uint64_t)-1);
+    int class = status / 100 - 1;
     forge_live_add(&counts->statuses[status - FORGE_LIVE_STATUS_FIRST], 1);
-    forge_live_histogram_add(&counts->classes[status / 100 - 1], took);
+    forge_live_histogram_add(&counts->classes[class], took);
+    if (trace_id)
+        forge_live_exemplar_put(&counts->exemplars[class][forge_live_bucket(took)], trace_id, took, apr_time_now());
+}
+
+void forge_live_request_leave(forge_live_t *live)
+{
+    forge_live_add(&forge_live_process(live)->in_flight, (uint64_t)-1);
 }
 
 void forge_live_count(forge_live_t *live, forge_counter_t which)
@@ -158,6 +171,18 @@ void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t que
     forge_live_store(&live->segment->runs_queue, (uint64_t)queue);
 }
 
+void forge_live_sandbox_set(forge_live_t *live, bool available)
+{
+    forge_live_store(&live->segment->sandbox, available ? 2 : 1);
+}
+
+void forge_live_pool_away(forge_live_t *live, int change)
+{
+    forge_live_process_t *process = forge_live_process(live);
+    if (process != &live->segment->processes[FORGE_LIVE_PROCESSES]) /* as below */
+        forge_live_add(&process->pools_away, (uint64_t)(int64_t)change);
+}
+
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting)
 {
     forge_live_process_t *process = forge_live_process(live);
@@ -167,6 +192,17 @@ void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting)
     forge_live_add(&process->pool_size, (uint64_t)size);
     forge_live_add(&process->pool_busy, (uint64_t)busy);
     forge_live_add(&process->pool_waiting, (uint64_t)waiting);
+}
+
+void forge_live_census_set(forge_live_t *live, apr_uint64_t realm, const forge_live_census_t *census)
+{
+    forge_live_realm_t *at = forge_live_realm(live, realm, true);
+    if (!at)
+        return;
+    forge_live_store(&at->sessions, (uint64_t)census->sessions);
+    forge_live_store(&at->guests, (uint64_t)census->guests);
+    forge_live_store(&at->mails, (uint64_t)census->mails);
+    forge_live_store(&at->mails_oldest, (uint64_t)census->mails_oldest);
 }
 
 /* --- Statements --- */

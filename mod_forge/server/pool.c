@@ -49,7 +49,7 @@ struct forge_conn_t {
 };
 
 typedef struct told_t {
-    int size, busy, waiting;
+    int size, busy, waiting, away;
 } told_t;
 
 struct forge_pool_t {
@@ -82,9 +82,11 @@ static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 /* Publishes what has changed since the last time. The gauges are those of the child, which may have several pools. */
 static void tell(forge_pool_t *pool)
 {
-    const told_t now = {pool->dbd.max, pool->busy, pool->waiting};
+    const told_t now = {pool->dbd.max, pool->busy, pool->waiting, pool->away};
     forge_live_pool_add(pool->server->live, now.size - pool->told.size, now.busy - pool->told.busy,
                         now.waiting - pool->told.waiting);
+    if (now.away != pool->told.away)
+        forge_live_pool_away(pool->server->live, now.away - pool->told.away);
     pool->told = now;
 }
 
@@ -129,6 +131,7 @@ static bool outage(forge_pool_t *pool, forge_status_t reason)
     pool->proven = false;
     pool->reason = reason;
     pool->retry_at = now + (now - pool->since > OUTAGE_LONG ? PAUSE_LATER : PAUSE_FIRST);
+    tell(pool);
     distrust(pool);
     pthread_cond_broadcast(&pool->freed);
     bool say = !pool->said || now - pool->said > SAY_EVERY;
@@ -183,6 +186,7 @@ static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char
     pool->away = false;
     pool->proven = true;
     pool->moved = conn->checked;
+    tell(pool);
     pthread_cond_signal(&pool->freed);
     pthread_mutex_unlock(&pool->lock);
     if (replaced)

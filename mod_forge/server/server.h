@@ -51,15 +51,16 @@ typedef struct forge_note_t {
     const char *request_id;
     forge_trace_t trace;
     apr_time_t begun;
-    apr_time_t answered; /* when the first byte of a stream left, which may go on for hours; 0: no stream */
     const char *route;   /* template, or NULL: none matched */
     int slot;            /* metrics */
     apr_int64_t user_id; /* 0: anonymous */
     bool claimed;        /* counted as begun in the metrics */
-    bool counted;
-    bool located;      /* false if httpd refused the request before it looked for a location */
-    int retry_after;   /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
-    bool login_is_old; /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
+    bool counted;        /* in the metrics, as answered; of the first request where there were internal redirects */
+    bool watched;        /* has the filter that counts (http/count.c) */
+    bool ended;          /* logged: it is not in flight any more */
+    bool located;        /* false if httpd refused the request before it looked for a location */
+    int retry_after;     /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
+    bool login_is_old;   /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
     int max_age;
     forge_status_t reason;              /* why protected content was refused; FORGE_OK: httpd's own reason */
     struct forge_visitor_t *visitor;    /* the visitor of protected content, once identified */

@@ -71,7 +71,8 @@ static const char *const host_lines[PORTS] = {
         "RequestReadTimeout body=0\n",
     [PORT_QUICK] = "ForgeAccessTokenTTL 10s\nForgeUserQuota 1M 40\nForgeBcryptConcurrency 1\nRemoteIPHeader "
                    "X-Client\nRemoteIPInternalProxy "
-                   "127.0.0.0/8\n",
+                   "127.0.0.0/8\n"
+                   "<LocationMatch \"^/metrics(/|$)\">\nAuthType Forge\nRequire forge-role admin\n</LocationMatch>\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n"
                   "AddOutputFilterByType BROTLI_COMPRESS application/json application/problem+json\n",
     [PORT_DOORS] = "",

@@ -29,7 +29,7 @@ typedef enum port_t {
                 * no time-out of mod_reqtimeout for bodies
                 */
     PORT_QUICK,  /* access tokens that live 10 s; one hash at a time; ForgeUserQuota 1M 40; believes the header X-Client
-                    (mod_remoteip) */
+                    (mod_remoteip); /metrics for administrators alone */
     PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too; mod_brotli compresses
                   */
     PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to

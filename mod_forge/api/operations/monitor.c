@@ -3,6 +3,7 @@
  */
 #include "api/api.h"
 #include "api/shared.h"
+#include "core/wire/wire.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -41,10 +42,11 @@ static const forge_shape_t figures = {"Performance", figures_fields};
 /* Does the client ask for OpenMetrics by name? Prometheus does. */
 static bool wants_openmetrics(forge_req_t *q)
 {
+    static const char name[] = "application/openmetrics-text";
     char *accept = apr_pstrdup(q->pool, forge_http_header(q, "Accept"));
     for (char *c = accept; c && *c; c++)
         *c = forge_util_lower(*c);
-    return accept && strstr(accept, "application/openmetrics-text");
+    return accept && strstr(accept, name) && forge_core_accepts(accept, name);
 }
 
 static forge_status_t metrics(forge_req_t *q)

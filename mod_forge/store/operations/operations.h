@@ -126,6 +126,12 @@ forge_status_t forge_store_job_list(forge_db_t *db, apr_pool_t *p, const forge_j
 /* Row: queued, running, oldest (seconds for which the one that is due longest waits). */
 forge_status_t forge_store_jobs_state(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
 
+/* --- census.c --- */
+
+/* Row: sessions and guests (open sessions of accounts and of guests), mails (not sent yet), oldest (seconds for which
+ * the eldest of them waits). */
+forge_status_t forge_store_census(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+
 /* --- housekeeping.c --- */
 
 /* Deletes keys past their time, ended sessions and spent tokens, in batches. */

@@ -44,7 +44,6 @@ static double with_status(const char *text, const char *status)
 
 static char *metrics(void)
 {
-    pause_ms(150); /* counted when the request is logged, after its answer */
     reply_t *reply = CALL("GET", "/metrics");
     expect_status(reply, 200);
     return reply->body;
@@ -59,6 +58,14 @@ START_TEST(formats)
     reply_t *open = CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
     ck_assert_msg(strncmp(header(open, "Content-Type"), "application/openmetrics-text; version=1.0.0", 42) == 0, "%s",
                   header(open, "Content-Type"));
+    reply_t *refused =
+        CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text;q=0, text/plain, */*;q=0.1"});
+    ck_assert_int_eq(strncmp(header(refused, "Content-Type"), "text/plain", 10), 0);
+    reply_t *prometheus =
+        CALL("GET", "/metrics",
+             .headers = {"Accept: application/openmetrics-text;version=1.0.0,application/"
+                         "openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"});
+    ck_assert_str_eq(header(prometheus, "Content-Type"), header(open, "Content-Type"));
     ck_assert_msg(open->length > 6 && strcmp(open->body + open->length - 6, "# EOF\n") == 0,
                   "OpenMetrics ends with # EOF");
     static const char *const names[] = {"forge_http_requests_total{",
@@ -72,12 +79,93 @@ START_TEST(formats)
                                         NULL};
     for (const char *const *name = names; *name; name++)
         ck_assert_msg(strstr(plain->body, F("\n%s", *name)) != NULL, "%s is missing", *name);
-    if (process_run(NULL, (const char *[]){"promtool", "--version", NULL}, NULL) == 0) {
-        char *out, *path = F("%s/metrics.txt", env.dir);
-        file_write(path, plain->body);
-        int code = process_run(NULL, (const char *[]){"sh", "-c", F("promtool check metrics < %s", path), NULL}, &out);
-        ck_assert_msg(code == 0, "promtool: %s", out);
+    char *out, *path = F("%s/metrics.txt", env.dir), *openpath = F("%s/openmetrics.txt", env.dir);
+    file_write(path, plain->body);
+    file_write(openpath, open->body);
+    int code = process_run(NULL, (const char *[]){"sh", "-c", F("promtool check metrics < %s", path), NULL}, &out);
+    ck_assert_msg(code == 0, "promtool: %s", out);
+    const char *reader = F("%s/tests/api/openmetrics.py", env.source);
+    code = process_run(NULL, (const char *[]){"/usr/bin/python3", reader, path, openpath, NULL}, &out);
+    ck_assert_msg(code == 0, "%s", out);
+}
+END_TEST
+
+/* An exemplar leads to the request: its trace id is the one that the client sent, and that the log has. */
+START_TEST(exemplars_lead_to_the_request)
+{
+    static const char path[] = "/api/v1/courses/987654321/modules";
+    static const char trace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+    CALL("GET", path, .headers = {F("traceparent: 00-%s-00f067aa0ba902b7-01", trace)}); /* the first one of its route */
+    const char *text = CALL("GET", "/metrics", .headers = {"Accept: application/openmetrics-text"})->body;
+    const char *exemplar = strstr(text, F(" # {trace_id=\"%s\"} ", trace));
+    ck_assert_ptr_nonnull(exemplar);
+    while (exemplar[-1] != '\n')
+        exemplar--;
+    static const char begin[] = "forge_http_request_duration_seconds_bucket{method=\"GET\","
+                                "route=\"/api/v1/courses/{id}/modules\",status=\"4xx\",le=\"";
+    ck_assert_msg(strncmp(exemplar, begin, strlen(begin)) == 0, "%.300s", exemplar);
+    ck_assert_ptr_nonnull(strstr(log_since("access.json"), trace));
+}
+END_TEST
+
+/* Sampled by a background task, so that no scrape asks the database. */
+START_TEST(sessions_are_counted)
+{
+    watchdog(90);
+    long open = -1, guests = -1;
+    person("student");
+    expect_status(CALL("POST", "/api/v1/auth/guest", .json = "{}"), 201);
+    long wanted = atol(sql("SELECT count(*) FROM forge.sessions WHERE NOT amr @> '{guest}'"));
+    ck_assert_int_ge(wanted, 1);
+    for (int i = 0; i < 600 && (open != wanted || guests != 1); i++) {
+        pause_ms(100);
+        char *text = metrics();
+        open = (long)sample(text, "forge_sessions{kind=\"account\"}");
+        guests = (long)sample(text, "forge_sessions{kind=\"guest\"}");
     }
+    ck_assert_int_eq(open, wanted);
+    ck_assert_int_eq(guests, 1);
+}
+END_TEST
+
+START_TEST(a_database_that_is_away_is_seen)
+{
+    watchdog(120);
+    env_outage();
+    expect_outage();
+    person_t me = person("student"); /* whose account no cache has */
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 200);
+    ck_assert_double_eq(sample(metrics(), "forge_db_up"), 1);
+    double refused = sample(metrics(), "forge_db_unavailable_total");
+    env_postgres_stop(true);
+    expect_status(CALL("GET", "/api/v1/auth/me", .token = me.access), 503);
+    ck_assert_double_eq(sample(metrics(), "forge_db_up"), 0);
+    ck_assert_double_gt(sample(metrics(), "forge_db_unavailable_total"), refused);
+    env_postgres_start();
+    for (int i = 0; i < 300 && sample(metrics(), "forge_db_up") != 1; i++)
+        pause_ms(100);
+    ck_assert_double_eq(sample(metrics(), "forge_db_up"), 1);
+}
+END_TEST
+
+/* As the last sample has it, which /monitor shows too. */
+START_TEST(the_machine_is_measured)
+{
+    static const char *const names[] = {
+        "forge_machine_cpu_ratio",    "forge_machine_memory_ratio", "forge_machine_disk_ratio",
+        "forge_machine_memory_bytes", "forge_machine_load1",        "forge_machine_processors",
+        "forge_httpd_processes",      "forge_httpd_memory_bytes",   NULL};
+    watchdog(60);
+    char *text = metrics();
+    for (int i = 0; i < 300 && sample(text, names[0]) < 0; i++, text = metrics())
+        pause_ms(100);
+    for (const char *const *name = names; *name; name++)
+        ck_assert_msg(sample(text, *name) >= 0, "%s is %f", *name, sample(text, *name));
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_le(sample(text, names[i]), 1);
+    ck_assert_double_ge(sample(text, "forge_httpd_processes"), 2);
+    json_t *memory = at(CALL("GET", "/api/v1/monitor")->json, "/memory/total_bytes");
+    ck_assert_double_eq(sample(text, "forge_machine_memory_bytes"), json_number_value(memory));
 }
 END_TEST
 
@@ -251,11 +339,35 @@ START_TEST(access_is_apaches)
 }
 END_TEST
 
+/* How a Prometheus of another host comes in: with the API key of an administrator, which may only read. */
+START_TEST(prometheus_has_an_api_key)
+{
+    expect_log("AH01631"); /* the student is refused */
+    static const char body[] = "{\"name\":\"prometheus\",\"scopes\":[\"read\"]}";
+    person_t admin = person("admin"), student = person("student");
+    const char *good =
+        text_at(CALL("POST", "/api/v1/auth/api-keys", .token = admin.access, .json = body)->json, "/key");
+    const char *poor =
+        text_at(CALL("POST", "/api/v1/auth/api-keys", .token = student.access, .json = body)->json, "/key");
+    reply_t *reply = CALL("GET", "/metrics", .port = PORT_QUICK, .token = good,
+                          .headers = {"Accept: application/openmetrics-text; version=1.0.0"});
+    expect_status(reply, 200);
+    ck_assert_ptr_nonnull(strstr(reply->body, "\nforge_uptime_seconds "));
+    expect_status(CALL("GET", "/metrics", .port = PORT_QUICK, .token = admin.access), 200);
+    expect_status(CALL("GET", "/metrics", .port = PORT_QUICK, .token = poor), 403);
+    expect_status(CALL("GET", "/metrics", .port = PORT_QUICK), 401);
+}
+END_TEST
+
 Suite *suite_metrics(void)
 {
     Suite *suite = suite_create("metrics");
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, formats);
+    tcase_add_test(all, exemplars_lead_to_the_request);
+    tcase_add_test(all, sessions_are_counted);
+    tcase_add_test(all, a_database_that_is_away_is_seen);
+    tcase_add_test(all, the_machine_is_measured);
     tcase_add_test(all, counters_are_exact);
     tcase_add_test(all, random_paths_add_no_series);
     tcase_add_test(all, in_flight_comes_back_to_one);
@@ -264,5 +376,6 @@ Suite *suite_metrics(void)
     tcase_add_test(all, unknown_methods_are_no_errors_of_ours);
     tcase_add_test(all, health_and_performance_agree);
     tcase_add_test(all, access_is_apaches);
+    tcase_add_test(all, prometheus_has_an_api_key);
     return suite;
 }

@@ -5,6 +5,7 @@
 #include "live/live_private.h"
 #include "unit.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,8 +72,8 @@ START_TEST(slots_end_and_long_names_are_other)
         map = forge_live_metrics_routes(live, forge_test_pool, &(forge_live_label_t){"GET", route}, 1);
         ck_assert_int_eq(map[0], i < FORGE_LIVE_SLOTS ? i : FORGE_LIVE_SLOT_OTHER);
     }
-    forge_live_request_end(live, FORGE_LIVE_SLOTS, 200, 1);
-    forge_live_request_end(live, -1, 200, 1);
+    forge_live_request_answered(live, FORGE_LIVE_SLOTS, 200, 1, NULL);
+    forge_live_request_answered(live, -1, 200, 1, NULL);
     ck_assert_uint_eq(live->segment->slots[0].statuses[100], 2);
 }
 END_TEST
@@ -82,16 +83,13 @@ START_TEST(request_is_counted_once_everywhere)
     const int *map = forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
     for (int i = 0; i < 3; i++) {
         forge_live_request_begin(live);
-        forge_live_request_end(live, map[0], 200, 1000); /* on the bound: in the first bucket */
+        forge_live_request_answered(live, map[0], 200, 1000, NULL); /* on the bound: in the first bucket */
+        forge_live_request_leave(live);
     }
-    forge_live_request_begin(live);
-    forge_live_request_end(live, map[0], 204, 1001);
-    forge_live_request_begin(live);
-    forge_live_request_end(live, map[0], 503, APR_TIME_C(11000000));
-    forge_live_request_begin(live);
-    forge_live_request_end(live, FORGE_LIVE_SLOT_OTHER, 404, -5);
-    forge_live_request_begin(live);
-    forge_live_request_end(live, map[1], 7, 1);
+    forge_live_request_answered(live, map[0], 204, 1001, NULL);
+    forge_live_request_answered(live, map[0], 503, APR_TIME_C(11000000), NULL);
+    forge_live_request_answered(live, FORGE_LIVE_SLOT_OTHER, 404, -5, NULL);
+    forge_live_request_answered(live, map[1], 7, 1, NULL);
     forge_live_request_begin(live);
     const char *text = exposition(false);
     has(text, "forge_http_requests_total{method=\"GET\",route=\"/api/v1/courses\",status=\"200\"} 3");
@@ -145,14 +143,115 @@ END_TEST
 
 START_TEST(openmetrics)
 {
-    forge_live_request_end(live, 0, 200, 1);
+    forge_live_request_answered(live, 0, 200, 1, NULL);
     const char *text = exposition(true);
     has(text, "# TYPE forge_http_requests counter");
     has(text, "# TYPE forge_rate_limited counter");
     has(text, "forge_rate_limited_total{class=\"default\"} 0");
-    has(text, "# TYPE forge_build info");
+    has(text, "# TYPE forge_build_info gauge"); /* one type in both formats */
     ck_assert_ptr_null(strstr(text, "_total counter"));
     ck_assert_str_eq(text + strlen(text) - 7, "\n# EOF\n");
+}
+END_TEST
+
+/* A recent request stands for its bucket, in its own series alone. */
+START_TEST(exemplars_name_a_request_of_their_bucket)
+{
+    static const char trace[] = "0af7651916cd43dd8448eb211c80319c";
+    forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
+    forge_live_request_answered(live, 1, 200, 1500, trace);
+    forge_live_request_answered(live, 1, 200, 1600, "ffffffffffffffffffffffffffffffff"); /* too soon after it */
+    forge_live_request_answered(live, 1, 500, 1500, "no trace id");
+    forge_live_request_answered(live, 2, 200, 1500, "0AF7651916CD43DD8448EB211C80319C");
+    const char *text = exposition(true), *at = strstr(text, " # {");
+    ck_assert_ptr_nonnull(at);
+    char line[300];
+    snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+    double took, when;
+    ck_assert_int_eq(sscanf(line, " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\"} %lf %lf", &took, &when), 2);
+    ck_assert_double_eq_tol(took, 0.0015, 1e-9);
+    ck_assert_double_eq_tol(when, (double)apr_time_now() / 1e6, 60);
+    static const char begin[] = "forge_http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/courses\","
+                                "status=\"2xx\",le=\"0.0025\"} 2";
+    ck_assert_int_eq(strncmp(at - strlen(begin), begin, strlen(begin)), 0);
+    ck_assert_ptr_null(strstr(at + 1, " # {"));
+    ck_assert_ptr_null(strstr(exposition(false), " # {")); /* the older format has none */
+}
+END_TEST
+
+START_TEST(exemplars_are_renewed_and_never_mixed)
+{
+    forge_live_exemplar_t e = {0};
+    char trace[FORGE_LIVE_TRACE_DIGITS + 1];
+    uint64_t took, at;
+    ck_assert(!forge_live_exemplar_get(&e, trace, &took, &at));
+    forge_live_exemplar_put(&e, "00000000000000000000000000000001", -5, APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at));
+    ck_assert_str_eq(trace, "00000000000000000000000000000001");
+    ck_assert_uint_eq(took, 0);
+    forge_live_exemplar_put(&e, "80000000000000000000000000000002", 7, 2 * APR_USEC_PER_SEC - 1);
+    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at) && at == APR_USEC_PER_SEC);
+    forge_live_exemplar_put(&e, "80000000000000000000000000000002", 7, 2 * APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at) && took == 7 && at == 2 * APR_USEC_PER_SEC);
+    ck_assert_str_eq(trace, "80000000000000000000000000000002");
+    forge_live_exemplar_put(&e, "00000000000000000000000000000003", 8, APR_USEC_PER_SEC); /* the clock was set back */
+    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at) && took == 8);
+    const forge_live_exemplar_t whole = e; /* a writer died after any of its words */
+    for (int word = 0; word < 4; word++) {
+        uint64_t *words[] = {&e.at, &e.took, &e.trace[0], &e.trace[1]};
+        *words[word] += 1;
+        ck_assert(!forge_live_exemplar_get(&e, trace, &took, &at));
+        e = whole;
+    }
+}
+END_TEST
+
+/* What nobody has said has no sample, and no help either. */
+START_TEST(unknown_gauges_have_no_sample)
+{
+    const char *text = exposition(false);
+    ck_assert_ptr_null(strstr(text, "forge_db_up"));
+    ck_assert_ptr_null(strstr(text, "forge_sandbox_up"));
+    forge_live_pool_add(live, 4, 0, 0);
+    forge_live_sandbox_set(live, true);
+    has(exposition(false), "forge_db_up 1");
+    has(exposition(false), "forge_sandbox_up 1");
+    forge_live_pool_away(live, 1);
+    forge_live_sandbox_set(live, false);
+    has(exposition(false), "forge_db_up 0");
+    has(exposition(false), "forge_sandbox_up 0");
+    forge_live_pool_away(live, -1);
+    has(exposition(false), "forge_db_up 1");
+}
+END_TEST
+
+START_TEST(samples_of_all_databases_are_summed)
+{
+    forge_live_census_set(live, 7, &(forge_live_census_t){5, 2, 1, 30});
+    forge_live_census_set(live, 8, &(forge_live_census_t){10, 0, 2, 90});
+    forge_live_census_set(live, 7, &(forge_live_census_t){6, 2, 1, 40});
+    const char *text = exposition(false);
+    has(text, "forge_sessions{kind=\"account\"} 16");
+    has(text, "forge_sessions{kind=\"guest\"} 2");
+    has(text, "forge_mails_waiting 3");
+    has(text, "forge_mails_oldest_seconds 90");
+}
+END_TEST
+
+/* Of the last sample: per cent become ratios, and what is unknown has no sample. */
+START_TEST(machine_figures)
+{
+    ck_assert_ptr_null(strstr(exposition(false), "forge_machine_"));
+    ck_assert(forge_live_sample(live, getpid()));
+    forge_sample_t sample;
+    forge_live_sample_last(live, &sample);
+    const char *text = exposition(false), *at = strstr(text, "\nforge_machine_memory_ratio ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_double_eq_tol(atof(strchr(at, ' ')), sample.of[FORGE_S_MEMORY] / 100, 1e-6);
+    at = strstr(text, "\nforge_machine_processors ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_double_eq_tol(atof(strchr(at, ' ')), sample.of[FORGE_S_CORES], 1e-6);
+    ck_assert_ptr_null(strstr(text, "forge_machine_cpu_ratio")); /* it is of the time between two samples */
 }
 END_TEST
 
@@ -160,7 +259,7 @@ END_TEST
 START_TEST(promtool_finds_no_fault)
 {
     forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
-    forge_live_request_end(live, 1, 200, 1);
+    forge_live_request_answered(live, 1, 200, 1, NULL);
     forge_live_query(live, "a", 1);
     FILE *promtool = popen("promtool check metrics >&2", "w");
     ck_assert_ptr_nonnull(promtool);
@@ -252,8 +351,8 @@ START_TEST(performance_object)
                      "\"endpoint_count\":0,\"p95_response_time\":0.000000},\"endpoints\":{}");
     const int *map = forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
     for (int i = 0; i < 3; i++)
-        forge_live_request_end(live, map[0], i ? 200 : 500, 750);
-    forge_live_request_end(live, FORGE_LIVE_SLOT_OTHER, 404, 750);
+        forge_live_request_answered(live, map[0], i ? 200 : 500, 750, NULL);
+    forge_live_request_answered(live, FORGE_LIVE_SLOT_OTHER, 404, 750, NULL);
     ck_assert_str_eq(
         performance(),
         "{\"summary\":{\"total_requests\":4,\"avg_response_time\":0.000750,\"error_rate\":0.250000,"
@@ -270,7 +369,8 @@ START_TEST(no_count_is_lost_over_processes)
         if (children[i] == 0) {
             for (int n = 0; n < 5000; n++) {
                 forge_live_request_begin(live);
-                forge_live_request_end(live, 0, 200, n);
+                forge_live_request_answered(live, 0, 200, n, NULL);
+                forge_live_request_leave(live);
                 forge_live_query(live, n & 1 ? "odd" : "even", n);
             }
             _exit(0);
@@ -297,6 +397,11 @@ Suite *forge_test_live_metrics(void)
     tcase_add_test(tc, request_is_counted_once_everywhere);
     tcase_add_test(tc, older_format);
     tcase_add_test(tc, openmetrics);
+    tcase_add_test(tc, exemplars_name_a_request_of_their_bucket);
+    tcase_add_test(tc, exemplars_are_renewed_and_never_mixed);
+    tcase_add_test(tc, unknown_gauges_have_no_sample);
+    tcase_add_test(tc, samples_of_all_databases_are_summed);
+    tcase_add_test(tc, machine_figures);
     tcase_add_test(tc, promtool_finds_no_fault);
     tcase_add_test(tc, statements_are_kept_by_name);
     tcase_add_test(tc, statement_whose_author_died);

@@ -81,9 +81,9 @@ START_TEST(rates_are_differences)
     file("/proc/stat", "cpu  100 0 50 800 50 0 0 0\ncpu0 1\n");
     file("/proc/net/dev", "  eth0: 6000 1 0 0 0 0 0 0 2500 1 0 0 0 0 0 0\n");
     for (int i = 0; i < 95; i++)
-        forge_live_request_end(live, 0, 200, 900);
+        forge_live_request_answered(live, 0, 200, 900, NULL);
     for (int i = 0; i < 5; i++)
-        forge_live_request_end(live, 0, 500, 300000);
+        forge_live_request_answered(live, 0, 500, 300000, NULL);
     forge_live_query(live, "course_get", 4000);
     forge_sample_t s = sample_at(1005 * SECOND);
     ck_assert_double_eq_tol(s.of[FORGE_S_CPU], 15, 1e-9);

@@ -114,7 +114,7 @@ START_TEST(killed_child_takes_its_share_along)
     forge_live_process_sum(live, &sum);
     ck_assert_uint_eq(sum.in_flight, 1);
     ck_assert_uint_eq(sum.pool_size, 0);
-    forge_live_request_end(live, 0, 200, 0);
+    forge_live_request_leave(live);
     forge_live_process_sum(live, &sum);
     ck_assert_uint_eq(sum.in_flight, 0);
 }

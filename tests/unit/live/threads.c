@@ -75,7 +75,9 @@ static void metrics_step(long i, uint64_t seed)
     forge_live_pool_add(live, 0, i & 1 ? -1 : 1, 0);
     forge_live_query(live, statements[((uint64_t)i + seed) & 3], i & 0xffff);
     forge_live_count(live, FORGE_C_HASH_TOTAL);
-    forge_live_request_end(live, (int)(i & 3), 200 + (int)(i % 300), i & 0xfffff);
+    forge_live_request_answered(live, (int)(i & 3), 200 + (int)(i % 300), i & 0xfffff,
+                                "0af7651916cd43dd8448eb211c80319c");
+    forge_live_request_leave(live);
     forge_live_add(&ends, 1);
     forge_live_add(&queries, 1);
 }
@@ -167,7 +169,8 @@ static void measure(long n)
     start += limits;
     for (long i = 0; i < n; i++) {
         forge_live_request_begin(live);
-        forge_live_request_end(live, 1, 200, i & 0xffff);
+        forge_live_request_answered(live, 1, 200, i & 0xffff, "0af7651916cd43dd8448eb211c80319c");
+        forge_live_request_leave(live);
     }
     int64_t requests = forge_util_monotonic() - start;
     start = forge_util_monotonic();
@@ -176,7 +179,7 @@ static void measure(long n)
                                  apr_time_from_sec(1800000000));
     int64_t revoked = forge_util_monotonic() - start;
     printf("revoked %" PRId64 " ns, ", revoked * 1000 / n);
-    printf("limit_take %" PRId64 " ns, request_begin + request_end %" PRId64 " ns\n", limits * 1000 / n,
+    printf("limit_take %" PRId64 " ns, request_begin, answered and leave %" PRId64 " ns\n", limits * 1000 / n,
            requests * 1000 / n);
 }
 
