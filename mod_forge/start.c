@@ -81,11 +81,13 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
 
 static int logs_open(apr_pool_t *pconf, server_rec *main_server)
 {
+    forge_server_log_pipes_begin(pconf, main_server);
     for (server_rec *s = main_server; s; s = s->next) {
         forge_server_t *server = forge_server_of(s);
         if (server && forge_server_logs_open(pconf, server) != OK)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
+    forge_server_log_pipes_end();
     return OK;
 }
 

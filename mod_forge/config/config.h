@@ -6,6 +6,7 @@
 #define FORGE_CONFIG_H
 
 #include "core/identity/identity.h"
+#include "core/wire/wire.h"
 #include "live/live.h"
 #include "net/net.h"
 
@@ -133,5 +134,7 @@ apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* 
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
 const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
+const char *forge_config_event_log(const forge_config_t *c);                 /* ForgeEventLog: the same */
+forge_line_format_t forge_config_log_format(const forge_config_t *c);        /* ForgeLogFormat json */
 
 #endif

@@ -302,3 +302,13 @@ const char *forge_config_audit_log(const forge_config_t *c)
 {
     return c->audit_log && *c->audit_log ? c->audit_log : NULL;
 }
+
+const char *forge_config_event_log(const forge_config_t *c)
+{
+    return c->event_log && *c->event_log ? c->event_log : NULL;
+}
+
+forge_line_format_t forge_config_log_format(const forge_config_t *c)
+{
+    return (forge_line_format_t)NUMBER(c, log_format);
+}

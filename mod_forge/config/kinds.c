@@ -180,6 +180,11 @@ static const char *read_creators(const forge_setting_t *s)
     return read_choice(s, "any|instructors");
 }
 
+static const char *read_log_format(const forge_setting_t *s)
+{
+    return read_choice(s, "json|ecs|otel|plain"); /* order of forge_line_format_t */
+}
+
 /* Stores the roles as a set of bits 1 << forge_role_t. */
 static const char *read_roles(const forge_setting_t *s)
 {
@@ -534,6 +539,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
+    [FORGE_KIND_LOG_FORMAT] = {read_log_format, true, 1, 1, "json|ecs|otel|plain", NULL},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},

@@ -104,6 +104,35 @@ void forge_live_sandbox_set(forge_live_t *live, bool available);
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
 /* One more (1) or one less (-1) of this child's pools has a database that cannot be used. */
 void forge_live_pool_away(forge_live_t *live, int change);
+/* leases.c: which connections are out, since when, and for whom */
+#define FORGE_LIVE_HELD_LONG    apr_time_from_sec(30) /* whoever holds one for longer has probably lost it */
+#define FORGE_LIVE_ACTIVITY_MAX 144
+/* A place for one connection of this child's pool, until _leave or the end of the process; -1: there is none, and the
+ * connection is not watched. */
+int forge_live_lease_place(forge_live_t *live);
+void forge_live_lease_leave(forge_live_t *live, int place);
+/* The connection is lent: to a request of this metrics slot, or to something else (-1). `activity` says to whom. */
+void forge_live_lease_begin(forge_live_t *live, int place, int slot, const char *activity);
+void forge_live_lease_end(forge_live_t *live, int place);
+typedef struct forge_held_t {
+    int pid;
+    apr_interval_time_t took;               /* so far */
+    bool request;                           /* a request holds it */
+    const char *method, *route;             /* of its route, in the segment; NULL: it has none */
+    char activity[FORGE_LIVE_ACTIVITY_MAX]; /* as it was lent: "forge " and the request id, or "forge jobs" */
+} forge_held_t;
+/* Who has the connection of this place; false: it is not out. */
+bool forge_live_lease_look(forge_live_t *live, int place, forge_held_t *held);
+/* The number of connections of all children that are out for longer than FORGE_LIVE_HELD_LONG; `list` gets the longest
+ * of them, the longest first. */
+int forge_live_leases_long(forge_live_t *live, forge_held_t *list, int most);
+/* The pools of each living child together, those of forge_live_pool_add. Returns how many are in `list`. */
+typedef struct forge_live_pool_t {
+    int pid, size, busy, waiting;
+} forge_live_pool_t;
+#define FORGE_LIVE_POOLS_MAX 1024
+int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most);
+
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 

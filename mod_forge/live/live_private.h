@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    7 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    9 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -40,6 +40,9 @@
 #define FORGE_LIVE_PLACES        64    /* places of the gate, at most */
 #define FORGE_LIVE_SEATS         16384 /* tickets from the first to the last waiting request; a power of two */
 #define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer without renewal is given to another request */
+
+#define FORGE_LIVE_LEASES      4096 /* connections of all children that are watched; further ones are not */
+#define FORGE_LIVE_LEASE_WORDS 18   /* of the text that says who holds one */
 
 #define FORGE_LIVE_STREAMS 32768 /* open streams in all children, at most */
 
@@ -103,7 +106,7 @@ typedef struct forge_live_histogram_t {
 /* A recent request of one bucket (exemplars.c). */
 typedef struct forge_live_exemplar_t {
     uint64_t at;       /* microseconds of the wall clock; 0: none */
-    uint64_t took;     /* microseconds */
+    uint64_t took;     /* class of the status << 56 | microseconds */
     uint64_t trace[2]; /* 128 bits */
     uint64_t check;    /* of the four words above: it differs while they are written */
 } forge_live_exemplar_t;
@@ -113,7 +116,7 @@ typedef struct forge_live_slot_t {
     char route[FORGE_LIVE_ROUTE_BYTES];
     uint64_t statuses[FORGE_LIVE_STATUSES];
     forge_live_histogram_t classes[FORGE_LIVE_CLASSES];
-    forge_live_exemplar_t exemplars[FORGE_LIVE_CLASSES][FORGE_LIVE_BUCKETS]; /* 1.5 MB in all slots, if all were used */
+    forge_live_exemplar_t exemplars[FORGE_LIVE_BUCKETS]; /* of all classes together: 300 KB in all slots */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_slot_t;
 
 /* A name claims an entry by its hash and is then written out. A process that finds it unwritten, because its author
@@ -168,6 +171,22 @@ typedef struct forge_live_streams_t {
     forge_live_stream_t places[FORGE_LIVE_STREAMS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_streams_t;
 
+/* A connection of a child's pool (leases.c), and who has it. `holder` is the key of a process; 0: free. */
+typedef struct forge_live_lease_t {
+    uint64_t holder;
+    uint64_t since; /* of the monotonic clock; 0: nobody has it */
+    uint64_t slot;  /* signed: that of the request's route; -1: no request */
+    uint64_t activity[FORGE_LIVE_LEASE_WORDS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_lease_t;
+typedef struct forge_live_leases_t {
+    uint64_t top; /* no place from here on was ever in use, so that their pages stay unmapped */
+    forge_live_lease_t places[FORGE_LIVE_LEASES];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_leases_t;
+/* The functions of live.h at a given moment of the monotonic clock. */
+void forge_live_lease_begin_at(forge_live_t *live, int place, int slot, const char *activity, apr_int64_t now);
+bool forge_live_lease_look_at(forge_live_t *live, int place, forge_held_t *held, apr_int64_t now);
+int forge_live_leases_long_at(forge_live_t *live, forge_held_t *list, int most, apr_int64_t now);
+
 /* Revoked sessions and raised epochs whose hash selects this bucket; see revocations.c. One process writes at a time,
  * all read. */
 typedef struct forge_live_revoked_t {
@@ -191,7 +210,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
     uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
-    uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
+    uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -278,6 +297,7 @@ typedef struct forge_live_segment_t {
     forge_live_gate_t gate;
     forge_live_streams_t streams;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
+    forge_live_leases_t leases;
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
@@ -305,6 +325,7 @@ forge_live_process_t *forge_live_process(forge_live_t *live);
 /* The key of this process (its pid and birth, never 0), and whether the process of a key still runs. */
 uint64_t forge_live_process_self(forge_live_t *live);
 bool forge_live_process_alive(uint64_t key);
+int forge_live_process_pid(uint64_t key);
 /* Sums over the living children; entries of dead ones are freed. */
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4. `tweak` changes the key, so that the same text has different hashes for different purposes.
@@ -353,13 +374,17 @@ bool forge_live_statement_name(const forge_live_statement_t *statement, char nam
 /* --- exemplars.c --- */
 
 #define FORGE_LIVE_TRACE_DIGITS 32
-/* Keeps a request as the one that stands for its bucket, if the last one is older than a second. A trace id that is no
- * 32 hexadecimal digits is not kept. */
-void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, apr_interval_time_t took,
+typedef struct forge_live_seen_t {
+    char trace_id[FORGE_LIVE_TRACE_DIGITS + 1];
+    int class;         /* of the status, 1 to 5 */
+    uint64_t took, at; /* microseconds */
+} forge_live_seen_t;
+/* Keeps a request as the one that stands for its bucket, if the last one is older than a second; an error of ours (5xx)
+ * makes room for other classes after a minute. A trace id that is no 32 hexadecimal digits is not kept. */
+void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, int class, apr_interval_time_t took,
                              apr_time_t now);
 /* False: there is none, or it is just being written. */
-bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, char trace_id[FORGE_LIVE_TRACE_DIGITS + 1],
-                             uint64_t *took, uint64_t *at);
+bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, forge_live_seen_t *seen);
 
 /* --- system.c: Linux only; elsewhere the figures are unknown --- */
 

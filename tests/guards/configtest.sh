@@ -225,6 +225,8 @@ both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
 both ForgeAccessLog 'a file' logs/access.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 both ForgeAuditLog 'a file' logs/audit.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+both ForgeEventLog 'a file' logs/events.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+both ForgeLogFormat 'json|ecs|otel|plain' json ECS otel plain -- logfmt 'json ecs' ecs8
 
 # Two databases number their accounts alike: hosts that use different ones must have no key in common, unless issuer or audience tell tokens apart.
 hosts() { # hosts 'lines of one' 'lines of the other'

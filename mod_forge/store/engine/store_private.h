@@ -73,8 +73,9 @@ struct forge_db_t {
     char constraint[FORGE_STORE_NAME_MAX + 1];
     char message[256];       /* what the server said of the last failure */
     forge_effects_t effects; /* NULL arrays until the first note */
+    bool events;             /* they are wanted */
     struct {
-        int audit, revoked;
+        int audit, revoked, events;
     } marks[FORGE_STORE_SAVEPOINTS_MAX + 1]; /* how many notes there were when each level began */
 };
 
