@@ -9,7 +9,10 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define RENEW 1000000 /* microseconds */
+#define RENEW       1000000  /* microseconds */
+#define RENEW_ERROR 60000000 /* the same where an error would make room for another class: errors are rare */
+#define CLASS_SHIFT 56
+#define CLASS_ERROR 5
 
 static uint64_t check_of(uint64_t at, uint64_t took, const uint64_t trace[2])
 {
@@ -34,30 +37,32 @@ static bool trace_read(const char *text, uint64_t trace[2])
 }
 
 /* A clock that was set back renews as well. */
-void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, apr_interval_time_t took,
+void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, int class, apr_interval_time_t took,
                              apr_time_t now)
 {
-    uint64_t trace[2] = {0}, was = forge_live_load(&exemplar->at), at = (uint64_t)now,
-             usec = took > 0 ? (uint64_t)took : 0;
-    if (at >= was && at - was < RENEW)
+    uint64_t trace[2] = {0}, was = forge_live_load(&exemplar->at), at = (uint64_t)now;
+    uint64_t word = (uint64_t) class << CLASS_SHIFT | (took > 0 ? (uint64_t)took : 0);
+    bool error = forge_live_load(&exemplar->took) >> CLASS_SHIFT == CLASS_ERROR;
+    if (at >= was && at - was < (error && class != CLASS_ERROR ? RENEW_ERROR : RENEW))
         return;
     if (!trace_read(trace_id, trace) || !forge_live_swap(&exemplar->at, was, at))
         return;
-    forge_live_store(&exemplar->took, usec);
+    forge_live_store(&exemplar->took, word);
     forge_live_store(&exemplar->trace[0], trace[0]);
     forge_live_store(&exemplar->trace[1], trace[1]);
-    forge_live_store(&exemplar->check, check_of(at, usec, trace));
+    forge_live_store(&exemplar->check, check_of(at, word, trace));
 }
 
-bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, char trace_id[FORGE_LIVE_TRACE_DIGITS + 1],
-                             uint64_t *took, uint64_t *at)
+bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, forge_live_seen_t *seen)
 {
     const uint64_t trace[2] = {forge_live_load(&exemplar->trace[0]), forge_live_load(&exemplar->trace[1])};
-    *at = forge_live_load(&exemplar->at);
-    *took = forge_live_load(&exemplar->took);
-    if (*at == 0 || forge_live_load(&exemplar->check) != check_of(*at, *took, trace))
+    uint64_t word = forge_live_load(&exemplar->took);
+    seen->at = forge_live_load(&exemplar->at);
+    if (seen->at == 0 || forge_live_load(&exemplar->check) != check_of(seen->at, word, trace))
         return false;
-    apr_snprintf(trace_id, FORGE_LIVE_TRACE_DIGITS + 1, "%016" APR_UINT64_T_HEX_FMT "%016" APR_UINT64_T_HEX_FMT,
+    seen->class = (int)(word >> CLASS_SHIFT);
+    seen->took = word & ((UINT64_C(1) << CLASS_SHIFT) - 1);
+    apr_snprintf(seen->trace_id, sizeof(seen->trace_id), "%016" APR_UINT64_T_HEX_FMT "%016" APR_UINT64_T_HEX_FMT,
                  (apr_uint64_t)trace[0], (apr_uint64_t)trace[1]);
     return true;
 }

@@ -108,16 +108,15 @@ static void millionths(const writer_t *w, uint64_t n)
 }
 
 /* Ends the line of a bucket: its figure and, in OpenMetrics, a request that it counts. */
-static void bucket(const writer_t *w, uint64_t n, const forge_live_exemplar_t *exemplar)
+static void bucket(const writer_t *w, uint64_t n, const forge_live_exemplar_t *exemplar, int class)
 {
-    char trace_id[FORGE_LIVE_TRACE_DIGITS + 1];
-    uint64_t took, at;
+    forge_live_seen_t seen;
     forge_util_buf_int(w->b, (apr_int64_t)n);
-    if (exemplar && w->openmetrics && forge_live_exemplar_get(exemplar, trace_id, &took, &at)) {
-        forge_util_buf_printf(w->b, " # {trace_id=\"%s\"} ", trace_id);
-        millionths(w, took);
+    if (exemplar && w->openmetrics && forge_live_exemplar_get(exemplar, &seen) && seen.class == class) {
+        forge_util_buf_printf(w->b, " # {trace_id=\"%s\"} ", seen.trace_id);
+        millionths(w, seen.took);
         forge_util_buf_add(w->b, " ", 1);
-        millionths(w, at);
+        millionths(w, seen.at);
     }
     forge_util_buf_add(w->b, "\n", 1);
 }
@@ -131,7 +130,7 @@ static void histogram(const writer_t *w, const char *name, const series_t *s, co
         series_labels(w, s);
         forge_util_buf_printf(w->b, "%sle=\"%s\"} ", s->slot || s->statement ? "," : "",
                               i < FORGE_LIVE_BUCKETS - 1 ? forge_live_bounds[i].text : "+Inf");
-        bucket(w, below, s->exemplars ? &s->exemplars[i] : NULL);
+        bucket(w, below, s->exemplars ? &s->exemplars[i] : NULL, s->class);
     }
     sample_name(w, name, "_sum", s);
     forge_util_buf_add(w->b, " ", 1);
@@ -168,7 +167,7 @@ static void write_durations(const writer_t *w, const forge_live_slot_t *slots, u
          "Time from request to the first byte of its answer, by method, route template and class of status.");
     for (uint32_t i = 0; i < n; i++) {
         for (int class = 0; class < FORGE_LIVE_CLASSES; class ++) {
-            const series_t s = {.slot = &slots[i], .class = class + 1, .exemplars = slots[i].exemplars[class]};
+            const series_t s = {.slot = &slots[i], .class = class + 1, .exemplars = slots[i].exemplars};
             if (forge_live_histogram_count(&slots[i].classes[class]))
                 histogram(w, name, &s, &slots[i].classes[class]);
         }

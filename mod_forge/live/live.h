@@ -102,6 +102,8 @@ void forge_live_sandbox_set(forge_live_t *live, bool available);
 
 /* Changes the pool gauges of this child by so much; each of its pools adds what has changed in it (server/pool.c). */
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
+/* One more (1) or one less (-1) of this child's pools has a database that cannot be used. */
+void forge_live_pool_away(forge_live_t *live, int change);
 /* leases.c: which connections are out, since when, and for whom */
 #define FORGE_LIVE_HELD_LONG    apr_time_from_sec(30) /* whoever holds one for longer has probably lost it */
 #define FORGE_LIVE_ACTIVITY_MAX 144

@@ -106,7 +106,7 @@ typedef struct forge_live_histogram_t {
 /* A recent request of one bucket (exemplars.c). */
 typedef struct forge_live_exemplar_t {
     uint64_t at;       /* microseconds of the wall clock; 0: none */
-    uint64_t took;     /* microseconds */
+    uint64_t took;     /* class of the status << 56 | microseconds */
     uint64_t trace[2]; /* 128 bits */
     uint64_t check;    /* of the four words above: it differs while they are written */
 } forge_live_exemplar_t;
@@ -116,7 +116,7 @@ typedef struct forge_live_slot_t {
     char route[FORGE_LIVE_ROUTE_BYTES];
     uint64_t statuses[FORGE_LIVE_STATUSES];
     forge_live_histogram_t classes[FORGE_LIVE_CLASSES];
-    forge_live_exemplar_t exemplars[FORGE_LIVE_CLASSES][FORGE_LIVE_BUCKETS]; /* 1.5 MB in all slots, if all were used */
+    forge_live_exemplar_t exemplars[FORGE_LIVE_BUCKETS]; /* of all classes together: 300 KB in all slots */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_slot_t;
 
 /* A name claims an entry by its hash and is then written out. A process that finds it unwritten, because its author
@@ -210,7 +210,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
     uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
-    uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
+    uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -406,13 +406,17 @@ bool forge_live_statement_name(const forge_live_statement_t *statement, char nam
 /* --- exemplars.c --- */
 
 #define FORGE_LIVE_TRACE_DIGITS 32
-/* Keeps a request as the one that stands for its bucket, if the last one is older than a second. A trace id that is no
- * 32 hexadecimal digits is not kept. */
-void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, apr_interval_time_t took,
+typedef struct forge_live_seen_t {
+    char trace_id[FORGE_LIVE_TRACE_DIGITS + 1];
+    int class;         /* of the status, 1 to 5 */
+    uint64_t took, at; /* microseconds */
+} forge_live_seen_t;
+/* Keeps a request as the one that stands for its bucket, if the last one is older than a second; an error of ours (5xx)
+ * makes room for other classes after a minute. A trace id that is no 32 hexadecimal digits is not kept. */
+void forge_live_exemplar_put(forge_live_exemplar_t *exemplar, const char *trace_id, int class, apr_interval_time_t took,
                              apr_time_t now);
 /* False: there is none, or it is just being written. */
-bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, char trace_id[FORGE_LIVE_TRACE_DIGITS + 1],
-                             uint64_t *took, uint64_t *at);
+bool forge_live_exemplar_get(const forge_live_exemplar_t *exemplar, forge_live_seen_t *seen);
 
 /* --- system.c: Linux only; elsewhere the figures are unknown --- */
 

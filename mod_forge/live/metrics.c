@@ -114,7 +114,7 @@ void forge_live_request_answered(forge_live_t *live, int slot, int status, apr_i
     forge_live_add(&counts->statuses[status - FORGE_LIVE_STATUS_FIRST], 1);
     forge_live_histogram_add(&counts->classes[class], took);
     if (trace_id)
-        forge_live_exemplar_put(&counts->exemplars[class][forge_live_bucket(took)], trace_id, took, apr_time_now());
+        forge_live_exemplar_put(&counts->exemplars[forge_live_bucket(took)], trace_id, class + 1, took, apr_time_now());
 }
 
 void forge_live_request_leave(forge_live_t *live)

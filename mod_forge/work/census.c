@@ -27,7 +27,7 @@ static void step(void *data, apr_pool_t *p)
 {
     forge_server_t *server = forge_server_of(data);
     if (server && server->db_pool)
-        forge_server_lease_lend(p, server, "forge census", ask, server);
+        forge_server_lease_lend(p, server, FORGE_ACTIVITY("forge census"), ask, server);
 }
 
 int forge_work_census_register(apr_pool_t *pconf, server_rec *main_server)

@@ -181,28 +181,46 @@ END_TEST
 
 START_TEST(exemplars_are_renewed_and_never_mixed)
 {
+    static const char one[] = "00000000000000000000000000000001", two[] = "80000000000000000000000000000002";
     forge_live_exemplar_t e = {0};
-    char trace[FORGE_LIVE_TRACE_DIGITS + 1];
-    uint64_t took, at;
-    ck_assert(!forge_live_exemplar_get(&e, trace, &took, &at));
-    forge_live_exemplar_put(&e, "00000000000000000000000000000001", -5, APR_USEC_PER_SEC);
-    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at));
-    ck_assert_str_eq(trace, "00000000000000000000000000000001");
-    ck_assert_uint_eq(took, 0);
-    forge_live_exemplar_put(&e, "80000000000000000000000000000002", 7, 2 * APR_USEC_PER_SEC - 1);
-    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at) && at == APR_USEC_PER_SEC);
-    forge_live_exemplar_put(&e, "80000000000000000000000000000002", 7, 2 * APR_USEC_PER_SEC);
-    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at) && took == 7 && at == 2 * APR_USEC_PER_SEC);
-    ck_assert_str_eq(trace, "80000000000000000000000000000002");
-    forge_live_exemplar_put(&e, "00000000000000000000000000000003", 8, APR_USEC_PER_SEC); /* the clock was set back */
-    ck_assert(forge_live_exemplar_get(&e, trace, &took, &at) && took == 8);
+    forge_live_seen_t seen;
+    ck_assert(!forge_live_exemplar_get(&e, &seen));
+    forge_live_exemplar_put(&e, one, 2, -5, APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, &seen));
+    ck_assert_str_eq(seen.trace_id, one);
+    ck_assert(seen.class == 2 && seen.took == 0);
+    forge_live_exemplar_put(&e, two, 2, 7, 2 * APR_USEC_PER_SEC - 1);
+    ck_assert(forge_live_exemplar_get(&e, &seen) && seen.at == APR_USEC_PER_SEC);
+    forge_live_exemplar_put(&e, two, 2, 7, 2 * APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, &seen) && seen.took == 7 && seen.at == 2 * APR_USEC_PER_SEC);
+    ck_assert_str_eq(seen.trace_id, two);
+    forge_live_exemplar_put(&e, one, 4, 8, APR_USEC_PER_SEC); /* the clock was set back */
+    ck_assert(forge_live_exemplar_get(&e, &seen) && seen.took == 8);
     const forge_live_exemplar_t whole = e; /* a writer died after any of its words */
     for (int word = 0; word < 4; word++) {
         uint64_t *words[] = {&e.at, &e.took, &e.trace[0], &e.trace[1]};
         *words[word] += 1;
-        ck_assert(!forge_live_exemplar_get(&e, trace, &took, &at));
+        ck_assert(!forge_live_exemplar_get(&e, &seen));
         e = whole;
     }
+    ck_assert(forge_live_exemplar_get(&e, &seen));
+}
+END_TEST
+
+/* One that failed stays for a minute among all that went well. */
+START_TEST(exemplars_of_errors_stay)
+{
+    static const char one[] = "00000000000000000000000000000001", two[] = "80000000000000000000000000000002";
+    forge_live_exemplar_t e = {0};
+    forge_live_seen_t seen;
+    forge_live_exemplar_put(&e, one, 2, 1, APR_USEC_PER_SEC);
+    forge_live_exemplar_put(&e, two, 5, 2, 2 * APR_USEC_PER_SEC);
+    forge_live_exemplar_put(&e, one, 2, 3, 61 * APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, &seen) && seen.class == 5 && seen.took == 2);
+    forge_live_exemplar_put(&e, two, 5, 4, 62 * APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, &seen) && seen.took == 4);
+    forge_live_exemplar_put(&e, one, 2, 5, 122 * APR_USEC_PER_SEC);
+    ck_assert(forge_live_exemplar_get(&e, &seen) && seen.class == 2 && seen.took == 5);
 }
 END_TEST
 
@@ -399,6 +417,7 @@ Suite *forge_test_live_metrics(void)
     tcase_add_test(tc, openmetrics);
     tcase_add_test(tc, exemplars_name_a_request_of_their_bucket);
     tcase_add_test(tc, exemplars_are_renewed_and_never_mixed);
+    tcase_add_test(tc, exemplars_of_errors_stay);
     tcase_add_test(tc, unknown_gauges_have_no_sample);
     tcase_add_test(tc, samples_of_all_databases_are_summed);
     tcase_add_test(tc, machine_figures);
