@@ -190,7 +190,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"
         "ForgeLogSource frontend logs/frontend.log\nForgeLogSource postgres logs/database.log postgres\n"
         "ForgeRateLimit stream 1000000 ip\nForgeSandbox %s\nForgeExecConcurrency auto 1000 500\n%s"
-        "ForgeGitHosts github.com private:localhost:%d\nForgeGitAuthorities git-authority.pem\n"
+        "ForgeGitHosts github.com private:localhost:%d localhost:9\nForgeGitAuthorities git-authority.pem\n"
         "<LocationMatch "
         "\"^/(api/v1|api/docs|api/redoc|health|metrics|docs|redoc|errors|"
         "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "

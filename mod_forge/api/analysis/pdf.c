@@ -28,12 +28,12 @@ static const forge_shape_t page = {"DocumentPage", page_fields};
 static forge_status_t document_analyse(forge_req_t *q)
 {
     forge_db_t *db;
-    forge_rows_t *rows;
+    forge_rows_t *rows = NULL;
     const forge_actor_t by = forge_api_actor(q);
     const apr_int64_t file = forge_core_input_int(q->body, "file_id", 0);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_document_ask(db, q->pool, &by, file, &rows));
-    return forge_reply_created(q, rows, "/api/v1/analysis/sessions");
+    const forge_status_t status = forge_store_document_ask(db, q->pool, &by, file, &rows);
+    return forge_api_analysis_begun(q, status, rows);
 }
 
 /* An empty list would say that there is nothing to read; of somebody else's nothing is said. */
@@ -64,7 +64,8 @@ static forge_status_t document_thumbnail(forge_req_t *q)
     return forge_reply_buf(q, body, "image/png");
 }
 
-static const forge_status_t analyse_errors[] = {FORGE_E_NOT_FOUND, FORGE_E_QUOTA_EXCEEDED, FORGE_OK};
+static const forge_status_t analyse_errors[] = {FORGE_E_NOT_FOUND, FORGE_E_QUOTA_EXCEEDED, FORGE_E_ANALYSIS_SHARE,
+                                                FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {
@@ -72,7 +73,8 @@ static const forge_route_t routes[] = {
      .success = 202, .body = &document, .reply = &forge_api_analysis, .errors = analyse_errors,
      .handle = document_analyse, .again = forge_reply_kept,
      .operation = "analysis_pdf", .summary = "Analyse a PDF",
-     .description = "For every account but guests, of its own files. The answer is the analysis as it begins; GET "
+     .description = "For every account but guests, of its own files; each may have 20 unfinished analyses. "
+         "The answer is the analysis as it begins; GET "
          "/analysis/sessions/{id} has its `result` once it is done: `title`, `author`, `language` (ISO 639-1), "
          "`page_count`, `word_count`, `character_count`, `reading_minutes`, `key_terms` ({term, count, page}), "
          "`outline` ({level, title, page}), `pages` ({page, words, characters, text}; without text, and "

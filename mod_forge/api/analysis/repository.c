@@ -35,23 +35,26 @@ static forge_repository_new_t asked(forge_req_t *q)
 static forge_status_t repository_analyse(forge_req_t *q)
 {
     forge_db_t *db;
-    forge_rows_t *rows;
+    forge_rows_t *rows = NULL;
     const forge_actor_t by = forge_api_actor(q);
     const forge_repository_new_t in = asked(q);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_repository_ask(db, q->pool, &by, &in, &rows));
-    return forge_reply_created(q, rows, "/api/v1/analysis/sessions");
+    const forge_status_t status = forge_store_repository_ask(db, q->pool, &by, &in, &rows);
+    return forge_api_analysis_begun(q, status, rows);
 }
+
+static const forge_status_t analyse_errors[] = {FORGE_E_ANALYSIS_SHARE, FORGE_OK};
 
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/analysis/github", FORGE_ROLE_GUEST, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
      .limit = FORGE_LIMIT_ANALYSIS, .success = 202, .body = &repository, .reply = &forge_api_analysis,
-     .handle = repository_analyse, .again = forge_reply_kept,
+     .errors = analyse_errors, .handle = repository_analyse, .again = forge_reply_kept,
      .operation = "analysis_repository", .summary = "Analyse a repository",
-     .description = "Open to every account and to guests. The repository is fetched over https, without its submodules "
+     .description = "Open to every account and to guests; each may have 20 unfinished analyses. "
+         "The repository is fetched over https, without its submodules "
          "and without credentials, in a sandbox that reaches its host alone, and looked through there. The answer is "
          "the analysis as it begins; GET /analysis/sessions/{id} has its `result` once it is done: languages with "
          "files and lines, the tree, dependencies by manifest with licences where they are stated, the outline of the "

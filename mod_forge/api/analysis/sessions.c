@@ -5,7 +5,8 @@
 #include "api/api.h"
 #include "store/analysis/analysis.h"
 
-#define STATUSES "enum:queued|running|done|failed|cancelled"
+#define SHARE_RETRY 30 /* seconds after which one of twenty analyses may well have ended */
+#define STATUSES    "enum:queued|running|done|failed|cancelled"
 
 /* clang-format off */
 static const forge_field_t error_fields[] = {
@@ -58,6 +59,14 @@ static forge_status_t analysis_get(forge_req_t *q)
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_analysis_get(db, q->pool, whose(q), q->ids[0], &rows));
     return forge_reply_row(q, rows);
+}
+
+forge_status_t forge_api_analysis_begun(forge_req_t *q, forge_status_t status, const forge_rows_t *rows)
+{
+    if (status == FORGE_E_ANALYSIS_SHARE)
+        forge_http_retry_after(q, SHARE_RETRY);
+    FORGE_TRY(status);
+    return forge_reply_created(q, rows, "/api/v1/analysis/sessions");
 }
 
 static forge_status_t analysis_delete(forge_req_t *q)

@@ -60,12 +60,17 @@ forge_status_t forge_store_analyses_state(forge_db_t *db, apr_pool_t *p, const c
 forge_status_t forge_store_analysis_state(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t id,
                                           forge_rows_t **rows);
 
+#define FORGE_ANALYSES_UNFINISHED 20 /* of one account, files and repositories together */
+/* In the transaction that asks for an analysis, before its job: FORGE_E_ANALYSIS_SHARE when the account has as many
+ * unfinished ones as it may. Who asks at the same time waits here. */
+forge_status_t forge_store_analysis_room(forge_db_t *db, apr_pool_t *p, apr_int64_t account);
+
 /* --- documents.c: analyses of files, and the passages of what was analysed --- */
 
 #define FORGE_JOB_PDF "pdf" /* the kind of their jobs */
 
 /* Asks for the analysis of a file of the caller's own: a session and its job, in one transaction. Row: the session.
- * FORGE_E_NOT_FOUND for a file that is not there or somebody else's; FORGE_E_QUOTA_EXCEEDED. */
+ * FORGE_E_NOT_FOUND for a file that is not there or somebody else's; FORGE_E_QUOTA_EXCEEDED, FORGE_E_ANALYSIS_SHARE. */
 forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t file,
                                         forge_rows_t **rows);
 /* Row: png (in base64url), tag (differs when it does). FORGE_E_NOT_FOUND also when there is no picture. */
@@ -115,7 +120,8 @@ forge_status_t forge_store_document_copy(forge_db_t *db, apr_pool_t *p, const fo
 typedef struct forge_repository_new_t {
     const char *url, *ref; /* ref NULL: the repository's default branch */
 } forge_repository_new_t;
-/* Asks for the analysis of a repository: a session and its job, in one transaction. Row: the session. */
+/* Asks for the analysis of a repository: a session and its job, in one transaction. Row: the session.
+ * FORGE_E_ANALYSIS_SHARE. */
 forge_status_t forge_store_repository_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                           const forge_repository_new_t *in, forge_rows_t **rows);
 /* For the job; deletes what an earlier attempt has left. Row: id (of the session), url, ref. FORGE_E_NOT_FOUND when the

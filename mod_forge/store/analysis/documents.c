@@ -123,6 +123,7 @@ static forge_status_t ask(forge_db_t *db, apr_pool_t *p, void *baton)
     FORGE_TRY(forge_store_run(db, p, &own_file, FORGE_ARGS(file, account), asked->rows));
     if (forge_store_rows_count(*asked->rows) == 0)
         return FORGE_E_NOT_FOUND;
+    FORGE_TRY(forge_store_analysis_room(db, p, asked->by->id));
     FORGE_TRY(forge_store_job_add(db, p, &job, &id));
     FORGE_TRY(forge_store_run(db, p, &document_add, FORGE_ARGS(account, file, forge_util_itoa(p, id)), asked->rows));
     id = forge_store_rows_int(*asked->rows, 0, "id", 0);

@@ -39,6 +39,7 @@ static forge_status_t ask(forge_db_t *db, apr_pool_t *p, void *baton)
     const asked_t *asked = baton;
     const forge_job_new_t job = {.kind = FORGE_JOB_REPOSITORY, .account = asked->by->id};
     apr_int64_t id;
+    FORGE_TRY(forge_store_analysis_room(db, p, asked->by->id));
     FORGE_TRY(forge_store_job_add(db, p, &job, &id));
     FORGE_TRY(forge_store_run(
         db, p, &repository_add,

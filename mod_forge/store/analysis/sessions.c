@@ -4,6 +4,7 @@
  */
 #include "analysis.h"
 #include "store/engine/store_private.h"
+#include "store/operations/operations.h"
 
 /* clang-format off */
 
@@ -55,6 +56,14 @@ static forge_status_t run_own(forge_db_t *db, apr_pool_t *p, const forge_stmt_t 
 {
     FORGE_TRY(forge_store_run(db, p, stmt, *own, rows));
     return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_NOT_FOUND;
+}
+
+forge_status_t forge_store_analysis_room(forge_db_t *db, apr_pool_t *p, apr_int64_t account)
+{
+    bool room;
+    FORGE_TRY(forge_store_job_room(db, p, account, "{" FORGE_JOB_PDF "," FORGE_JOB_REPOSITORY "}",
+                                   FORGE_ANALYSES_UNFINISHED, &room));
+    return room ? FORGE_OK : FORGE_E_ANALYSIS_SHARE;
 }
 
 forge_status_t forge_store_analysis_get(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t id,

@@ -21,6 +21,14 @@ static const forge_stmt_t add = {
     "  SET again = j.status = 'running'"
     " RETURNING id"};
 
+/* The lock comes in a statement of its own: the next one sees what those before it have committed. */
+static const forge_stmt_t account_held = {
+    "job_account_held", "SELECT u.id FROM forge.users u WHERE u.id = $1::bigint FOR NO KEY UPDATE"};
+static const forge_stmt_t unfinished = {
+    "job_unfinished",
+    "SELECT count(*) AS n FROM forge.jobs j WHERE j.user_id = $1::bigint AND j.status IN ('queued', 'running')"
+    " AND j.kind = ANY ($2::text[])"};
+
 /* One of the jobs of an account in the order of the index jobs_due. */
 #define HEAD "SELECT j.kind, -j.priority AS rank, coalesce(j.user_id, 0) AS account, j.due_at FROM forge.jobs j" \
     " WHERE j.status = 'queued' AND j.kind = "
@@ -152,6 +160,17 @@ forge_status_t forge_store_job_add(forge_db_t *db, apr_pool_t *p, const forge_jo
     FORGE_TRY(forge_store_run(db, p, &add, args, &rows));
     if (id)
         *id = forge_store_rows_int(rows, 0, "id", 0);
+    return FORGE_OK;
+}
+
+forge_status_t forge_store_job_room(forge_db_t *db, apr_pool_t *p, apr_int64_t account, const char *kinds, int most,
+                                    bool *room)
+{
+    forge_rows_t *rows;
+    const char *who = forge_util_itoa(p, account);
+    FORGE_TRY(forge_store_run(db, p, &account_held, FORGE_ARGS(who), &rows));
+    FORGE_TRY(forge_store_run(db, p, &unfinished, FORGE_ARGS(who, kinds), &rows));
+    *room = forge_store_rows_int(rows, 0, "n", 0) < most;
     return FORGE_OK;
 }
 

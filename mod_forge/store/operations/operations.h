@@ -61,6 +61,11 @@ typedef struct forge_job_new_t {
  * be NULL) is the job's number, or that of the unfinished one with the same key, which is done once more if it runs
  * already. */
 forge_status_t forge_store_job_add(forge_db_t *db, apr_pool_t *p, const forge_job_new_t *in, apr_int64_t *id);
+/* Whether the account may have one more unfinished job of these kinds ("{pdf,repository}"), of which it may have
+ * `most`. In the caller's transaction, which holds the account until its end: whoever asks at the same time waits and
+ * counts what was added here. */
+forge_status_t forge_store_job_room(forge_db_t *db, apr_pool_t *p, apr_int64_t account, const char *kinds, int most,
+                                    bool *room);
 
 typedef struct forge_job_terms_t { /* of one kind */
     const char *name;

@@ -3,6 +3,7 @@
  */
 #include "harness.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,7 +113,8 @@ START_TEST(addresses_that_are_refused)
         "https://github.com",          "https://a@github.com/o/n", "https://github.com:80/o/n",
         "https://github.com/o/..",     "https://github.com/o/-n",  "https://github.com/o/n/tree",
         "file:///etc/passwd",          "https://localhost/o/n",    "ext::sh -c id",
-        "https://169.254.169.254/o/n", "https://[::1]/o/n",        "x"};
+        "https://169.254.169.254/o/n", "https://[::1]/o/n",        "x",
+        "https://10.0.0.1/o/n",        "https://127.0.0.1:9/o/n",  "https://[::1]:9/o/n"};
     person_t me = person("student");
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
         expect_fault(asked(me, urls[i], NULL), "/url", "format");
@@ -148,6 +150,69 @@ START_TEST(a_sick_host_is_tried_again)
     expect_status(
         CALL("DELETE", F("/api/v1/analysis/sessions/%lld", (long long)int_at(reply->json, "/id")), .token = me.access),
         204);
+}
+END_TEST
+
+/* Of the list, but not as a host of the own network: its name leads to this machine, so nothing is fetched from it. */
+START_TEST(a_name_that_leads_inside_is_refused)
+{
+    expect_log("FG0580"); /* a job that has failed for good is told in the log */
+    person_t me = person("student");
+    reply_t *reply = asked(me, "https://localhost:9/o/n", NULL);
+    expect_status(reply, 202);
+    json_int_t id = int_at(reply->json, "/id");
+    const char *job = F("id = (SELECT s.job_id FROM forge.analysis_sessions s WHERE s.id = %lld)", (long long)id);
+    while (strcmp(sql("SELECT coalesce(error_code, '') FROM forge.jobs WHERE %s", job), "repository_unreachable") != 0)
+        pause_ms(100);
+    sql("UPDATE forge.jobs SET attempts = attempts_max - 1, due_at = now() WHERE status = 'queued' AND %s", job);
+    reply_t *end = ended(me, id);
+    expect_failed(end, "repository_unreachable");
+    ck_assert_str_eq(text_at(end->json, "/error/detail"), "the host has no address from which this server may fetch");
+}
+END_TEST
+
+/* --- how many at once --- */
+
+enum { RUSH = 8, TAKEN = 18, MOST = 20 };
+
+typedef struct rush_t {
+    person_t who;
+    int begun, refused;
+    pthread_mutex_t lock;
+} rush_t;
+
+static void ask_one(int i, void *baton)
+{
+    rush_t *rush = baton;
+    reply_t *reply = asked(rush->who, address(F("sick/n%d", i)), NULL);
+    bool full = reply->status == 429 && strcmp(text_at(reply->json, "/code"), "analysis_share") == 0 &&
+                header(reply, "Retry-After");
+    if (reply->status != 202 && !full)
+        fail_later("%d %s", reply->status, reply->body);
+    pthread_mutex_lock(&rush->lock);
+    rush->begun += reply->status == 202;
+    rush->refused += full;
+    pthread_mutex_unlock(&rush->lock);
+}
+
+/* However many are asked for at the same time: those that have not ended are counted under the account. */
+START_TEST(twenty_of_an_account_are_unfinished_at_most)
+{
+    rush_t rush = {.who = person("student"), .lock = PTHREAD_MUTEX_INITIALIZER};
+    person_t other = person("student");
+    sql("INSERT INTO forge.jobs (kind, user_id, due_at) SELECT 'pdf', %lld, now() + interval '1 hour' FROM "
+        "generate_series(1, %d)",
+        (long long)rush.who.id, TAKEN);
+    parallel(RUSH, ask_one, &rush);
+    fail_now();
+    ck_assert_int_eq(rush.begun, MOST - TAKEN);
+    ck_assert_int_eq(rush.refused, RUSH - (MOST - TAKEN));
+    expect_status(asked(other, address("sick/other"), NULL), 202);
+    sql("UPDATE forge.jobs SET status = 'cancelled', finished_at = now() WHERE user_id = %lld AND id = (SELECT min(id) "
+        "FROM forge.jobs WHERE user_id = %lld)",
+        (long long)rush.who.id, (long long)rush.who.id);
+    expect_status(asked(rush.who, address("sick/again"), NULL), 202);
+    expect_problem(asked(rush.who, address("sick/more"), NULL), "analysis_share");
 }
 END_TEST
 
@@ -241,6 +306,8 @@ Suite *suite_repository(void)
     tcase_add_test(tc, addresses_that_are_refused);
     tcase_add_test(tc, what_cannot_be_fetched);
     tcase_add_test(tc, a_sick_host_is_tried_again);
+    tcase_add_test(tc, a_name_that_leads_inside_is_refused);
+    tcase_add_test(tc, twenty_of_an_account_are_unfinished_at_most);
     tcase_add_test(tc, a_hostile_one);
     tcase_add_test(tc, a_large_one);
     tcase_add_test(tc, asked_twice);

@@ -15,15 +15,23 @@
 enum { TRICKLES = 48, READERS_MAX = 200, PAGE = 1024 * 1024, COURSES = 100 };
 
 /* A connection with a small window, on which so much of a request has been sent. */
-static int opened(port_t port, const char *text)
+static int opened_from(const char *from, port_t port, const char *text)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in own = {.sin_family = AF_INET}, address = {.sin_family = AF_INET,
+                                                                 .sin_port = htons((uint16_t)env.ports[port]),
+                                                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+    inet_pton(AF_INET, from, &own.sin_addr);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
     return fd;
+}
+
+static int opened(port_t port, const char *text)
+{
+    return opened_from("127.0.0.1", port, text);
 }
 
 /* What has come so far; "" when nothing has within that time. */
@@ -77,6 +85,30 @@ START_TEST(trickling_bodies_leave_room)
                       200);
         expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), 201);
         expect_status(CALL("GET", "/health/live"), 200);
+    }
+    for (int i = 0; i < TRICKLES; i++)
+        close(fds[i]);
+}
+END_TEST
+
+/* The share is that of an address: its neighbour, which differs in the last character, has one of its own. */
+START_TEST(neighbours_have_shares_of_their_own)
+{
+    static const char *const neighbours[] = {"127.0.2.61", "127.0.2.62", "127.0.2.63"};
+    if (strcmp(env.mpm, "prefork") == 0)
+        return;
+    int fds[TRICKLES], refused = 0, few[3];
+    for (int i = 0; i < TRICKLES; i++)
+        fds[i] = opened_from("127.0.2.60", PORT_POOL, slow_login);
+    for (int i = 0; i < TRICKLES; i++)
+        refused += *heard(fds[i], 300) != 0;
+    ck_assert_int_ge(refused, TRICKLES - 16);
+    for (int i = 0; i < 3; i++)
+        few[i] = opened_from(neighbours[i], PORT_POOL, slow_login);
+    for (int i = 0; i < 3; i++) {
+        char *answer = heard(few[i], 1000);
+        ck_assert_msg(!*answer, "%s: %s", neighbours[i], answer);
+        close(few[i]);
     }
     for (int i = 0; i < TRICKLES; i++)
         close(fds[i]);
@@ -258,6 +290,7 @@ Suite *suite_load(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, a_body_at_a_trickle_ends);
     tcase_add_test(all, trickling_bodies_leave_room);
+    tcase_add_test(all, neighbours_have_shares_of_their_own);
     tcase_add_test(all, bodies_with_credentials_are_small);
     tcase_add_test(all, a_page_ends_with_its_bytes);
     tcase_add_test(all, slow_readers_cost_the_budget);
