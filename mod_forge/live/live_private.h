@@ -179,7 +179,7 @@ typedef struct forge_live_realm_t {
     uint64_t written; /* how far its log was, at most */
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
-    uint64_t jobs_queued, jobs_running, jobs_oldest;
+    uint64_t jobs_queued, jobs_running, jobs_oldest, mail_oldest;
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -250,6 +250,25 @@ void forge_live_sample_last_at(const forge_live_t *live, apr_int64_t now, forge_
 /* The function of live.h at a given moment, and with the tree of files that the kernel's stand in. */
 bool forge_live_sample_at(forge_live_t *live, const char *root, pid_t server, apr_int64_t now);
 
+/* Alerts (alerts.c). Doubles are kept as words. */
+#define FORGE_LIVE_CHANGES 64
+typedef struct forge_live_alert_t {
+    uint64_t over, known; /* monotonic clock: first sample over the threshold, 0 if it is not; last one with a value */
+    uint64_t firing, since, value;
+} forge_live_alert_t;
+typedef struct forge_live_change_t {
+    uint64_t number; /* 0: free */
+    uint64_t alert, firing, value, threshold, at, tries, told, due, holder;
+} forge_live_change_t;
+typedef struct forge_live_alerts_t {
+    forge_live_alert_t of[FORGE_ALERTS];
+    uint64_t changes; /* the number of the last */
+    forge_live_change_t told[FORGE_LIVE_CHANGES];
+} forge_live_alerts_t;
+/* The function of live.h with a sample, at a given moment. */
+void forge_live_alerts_judge_at(forge_live_t *live, const forge_sample_t *sample, const forge_alert_rule_t *rules,
+                                apr_int64_t now);
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -274,6 +293,7 @@ typedef struct forge_live_segment_t {
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_samples_t samples;
+    forge_live_alerts_t alerts;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
 } forge_live_segment_t;
 
