@@ -210,6 +210,16 @@ typedef struct forge_upload_rule_t {
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
 
+/* What an anonymous answer may be made of: tables whose changes the database tells every node (migration 0026). The
+ * words stand in live/changes.c in this order. */
+enum {
+    FORGE_READS_COURSES = 1 << 0,
+    FORGE_READS_CONTENT = 1 << 1, /* modules, lessons and prerequisites */
+    FORGE_READS_EXERCISES = 1 << 2,
+    FORGE_READS_ACHIEVEMENTS = 1 << 3
+};
+#define FORGE_TOPICS 4
+
 /* One operation. Zero is the default, so that a row says only what is not; its first members are positional:
  * {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &course, .handle = course_get, …}. */
 typedef struct forge_route_t {
@@ -217,6 +227,8 @@ typedef struct forge_route_t {
     const char *path;  /* "/courses/{id}"; every {…} is a positive 64-bit integer (but see FORGE_R_TAIL) */
     forge_role_t role; /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
     unsigned flags;
+    unsigned reads; /* FORGE_READS_…: all that an anonymous answer depends on besides the request; then it is kept in
+                       shared memory (http/cache.c). 0: it is not kept */
     forge_limit_class_t limit;
     int success; /* 200 (also when it is 0), 201, 202 or 204: ask forge_core_success */
     const forge_list_t

@@ -17,6 +17,7 @@ typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; ht
 typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
 typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
 typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
 typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
@@ -59,6 +60,7 @@ struct forge_req_t {
     forge_lease_t *lease;
     forge_idem_t *idem;
     forge_turn_t *turn;
+    forge_cached_t *cached;
     forge_runs_t *runs;
     forge_calls_t *calls;
     forge_upload_t *upload; /* the file that came, for a route with .upload */

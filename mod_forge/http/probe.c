@@ -95,7 +95,7 @@ static answer_t look_into(forge_req_t *q, forge_db_fn use)
 {
     look_t look = {.q = q, .answer = {.found = -1}};
     apr_int64_t begun = forge_util_monotonic();
-    forge_status_t status = forge_server_lease_probe(q->pool, q->server, "forge health", use, &look);
+    forge_status_t status = forge_server_lease_probe(q->pool, q->server, FORGE_ACTIVITY("forge health"), use, &look);
     look.answer.status = status;
     look.answer.took = forge_util_monotonic() - begun;
     return look.answer;

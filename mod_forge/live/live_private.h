@@ -10,10 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT \
-    7 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
-       */
-#define FORGE_LIVE_LINE 64 /* bytes of a cache line */
+/* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
+#define FORGE_LIVE_LAYOUT 10
+#define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
 #define FORGE_LIVE_STRIPE_KEYS \
@@ -40,6 +39,9 @@
 #define FORGE_LIVE_PLACES        64    /* places of the gate, at most */
 #define FORGE_LIVE_SEATS         16384 /* tickets from the first to the last waiting request; a power of two */
 #define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer without renewal is given to another request */
+
+#define FORGE_LIVE_LEASES      4096 /* connections of all children that are watched; further ones are not */
+#define FORGE_LIVE_LEASE_WORDS 18   /* of the text that says who holds one */
 
 #define FORGE_LIVE_STREAMS 32768 /* open streams in all children, at most */
 
@@ -158,6 +160,22 @@ typedef struct forge_live_streams_t {
     forge_live_stream_t places[FORGE_LIVE_STREAMS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_streams_t;
 
+/* A connection of a child's pool (leases.c), and who has it. `holder` is the key of a process; 0: free. */
+typedef struct forge_live_lease_t {
+    uint64_t holder;
+    uint64_t since; /* of the monotonic clock; 0: nobody has it */
+    uint64_t slot;  /* signed: that of the request's route; -1: no request */
+    uint64_t activity[FORGE_LIVE_LEASE_WORDS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_lease_t;
+typedef struct forge_live_leases_t {
+    uint64_t top; /* no place from here on was ever in use, so that their pages stay unmapped */
+    forge_live_lease_t places[FORGE_LIVE_LEASES];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_leases_t;
+/* The functions of live.h at a given moment of the monotonic clock. */
+void forge_live_lease_begin_at(forge_live_t *live, int place, int slot, const char *activity, apr_int64_t now);
+bool forge_live_lease_look_at(forge_live_t *live, int place, forge_held_t *held, apr_int64_t now);
+int forge_live_leases_long_at(forge_live_t *live, forge_held_t *list, int most, apr_int64_t now);
+
 /* Revoked sessions and raised epochs whose hash selects this bucket; see revocations.c. One process writes at a time,
  * all read. */
 typedef struct forge_live_revoked_t {
@@ -180,6 +198,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest, mail_oldest;
+    uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -284,6 +303,7 @@ typedef struct forge_live_segment_t {
     forge_live_gate_t gate;
     forge_live_streams_t streams;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
+    forge_live_leases_t leases;
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
@@ -312,6 +332,7 @@ forge_live_process_t *forge_live_process(forge_live_t *live);
 /* The key of this process (its pid and birth, never 0), and whether the process of a key still runs. */
 uint64_t forge_live_process_self(forge_live_t *live);
 bool forge_live_process_alive(uint64_t key);
+int forge_live_process_pid(uint64_t key);
 /* Sums over the living children; entries of dead ones are freed. */
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4. `tweak` changes the key, so that the same text has different hashes for different purposes.

@@ -16,6 +16,7 @@ struct forge_lease_t {
     const forge_server_t *server;
     forge_conn_t *conn; /* NULL once given back */
     forge_db_t *db;
+    const forge_note_t *note; /* of the request for which it was taken; NULL: not said, or for none */
 };
 
 /* Sends nothing and waits for nothing: the pool puts in order what was left in disorder. */
@@ -29,7 +30,12 @@ void forge_server_lease_return(forge_lease_t *lease)
     lease->conn = NULL;
     lease->db = NULL;
     forge_server_pool_give(lease->server->db_pool, conn);
-    forge_server_effects_apply(lease->server, &effects);
+    forge_server_effects_apply(lease->server, &effects, lease->note);
+}
+
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note)
+{
+    lease->note = note;
 }
 
 static apr_status_t return_with_pool(void *lease)
@@ -51,15 +57,16 @@ static bounds_t usual(const forge_server_t *server)
 
 /* Takes a connection that lives. One that died in the pool is found before anything is sent, and the next one is taken
  * as long as there is time. */
-static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *activity, bounds_t bounds)
+static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, forge_activity_t activity, bounds_t bounds)
 {
     const forge_server_t *server = lease->server;
     const forge_db_settings_t settings = forge_server_db_settings(server, bounds.answer);
-    const forge_db_use_t use = {activity, forge_server_store_says, server->s};
+    const forge_db_use_t use = {activity.text, forge_server_store_says, server->s};
     apr_int64_t until = forge_util_monotonic() + bounds.wait;
     for (;;) {
         FORGE_TRY(forge_server_pool_take(server->db_pool, until - forge_util_monotonic(), &lease->conn));
         void *native = forge_server_pool_native(lease->conn);
+        forge_live_lease_begin(server->live, forge_server_pool_place(lease->conn), activity.slot, activity.text);
         forge_status_t status = forge_store_db_attach(p, native, &settings, &use, &lease->db);
         if (status == FORGE_OK)
             return FORGE_OK;
@@ -71,8 +78,8 @@ static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *acti
     }
 }
 
-static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, const char *activity, bounds_t bounds,
-                                  forge_lease_t **out)
+static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
+                                  bounds_t bounds, forge_lease_t **out)
 {
     forge_lease_t *lease = apr_pcalloc(p, sizeof(*lease));
     lease->p = p;
@@ -83,11 +90,13 @@ static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, c
     if (status != FORGE_OK)
         return status;
     apr_pool_cleanup_register(p, lease, return_with_pool, apr_pool_cleanup_null);
+    if (server->events)
+        forge_store_events_want(lease->db);
     *out = lease;
     return FORGE_OK;
 }
 
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **lease, forge_db_t **db)
 {
     FORGE_TRY(take_within(p, server, activity, usual(server), lease));
@@ -95,7 +104,7 @@ forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *serv
     return FORGE_OK;
 }
 
-forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                         forge_db_fn use, void *data)
 {
     bounds_t bounds = usual(server);
@@ -113,7 +122,7 @@ forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
     return lease && lease->conn ? lease->db : NULL;
 }
 
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_db_fn use, void *data)
 {
     forge_lease_t *lease;
