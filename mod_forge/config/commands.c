@@ -15,16 +15,29 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 /* --- the rows --- */
 
 #define PLACE_SERVER(member)   FORGE_NOWHERE
+#define PLACE_WHOLE(member)    FORGE_NOWHERE
+#define WHOLE_SERVER           false
+#define WHOLE_WHOLE            true
+#define WHOLE_LOCATION         false
 #define PLACE_LOCATION(member) offsetof(forge_dir_t, member)
 
 const forge_directive_t forge_config_rows[] = {
 #define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
-    {#name, FORGE_KIND_##kind, offsetof(forge_config_t, member), PLACE_##scope(member), low, high, preset, help},
+    {#name, \
+     FORGE_KIND_##kind, \
+     offsetof(forge_config_t, member), \
+     PLACE_##scope(member), \
+     WHOLE_##scope, \
+     low, \
+     high, \
+     preset, \
+     help},
 #include "directives.def"
 #undef FORGE_DIRECTIVE
 };
 /* One reader fills both members of a LOCATION row, so they must have the same type. */
 #define SAME_SERVER(member) true
+#define SAME_WHOLE(member)  true
 #define SAME_LOCATION(member) \
     __builtin_types_compatible_p(__typeof__(((forge_config_t *)0)->member), __typeof__(((forge_dir_t *)0)->member))
 #define FORGE_DIRECTIVE(name, scope, kind, member, low, high, preset, help) \
@@ -139,6 +152,8 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     const char *problem =
         ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_PROXY | NOT_IN_HTACCESS);
     char **kept = apr_pcalloc(cmd->pool, sizeof(*kept) * (apr_size_t)(n + 1));
+    if (!problem && row->whole)
+        problem = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
     if (problem)
         return problem;
     if (!member) /* httpd has looked at its scope already */
@@ -151,6 +166,7 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
 }
 
 #define SCOPE_SERVER   RSRC_CONF
+#define SCOPE_WHOLE    RSRC_CONF
 #define SCOPE_LOCATION (RSRC_CONF | ACCESS_CONF)
 
 const command_rec forge_config_commands[] = {

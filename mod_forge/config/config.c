@@ -193,10 +193,17 @@ static const char *finish_llm(apr_pool_t *p, forge_config_t *c)
     return NULL;
 }
 
+static const char *finish_alerts(const forge_config_t *c)
+{
+    for (int i = 0; i < FORGE_ALERTS; i++)
+        if (forge_config_alert(c, i)->mailto && !c->mailer)
+            return "ForgeAlert: mailto: needs ForgeMail and ForgePublicURL at the level of the server";
+    return NULL;
+}
+
 const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
 {
     const char *problem;
-    (void)s;
     c->token_rules.issuer = c->issuer ? c->issuer : c->otherwise->issuer;
     c->token_rules.audience = c->audience ? c->audience : c->otherwise->audience;
     c->token_rules.access_ttl = c->access_ttl != FORGE_UNSET ? c->access_ttl : c->otherwise->access_ttl;
@@ -212,5 +219,7 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
         problem = finish_mail(p, c);
     if (!problem)
         problem = finish_llm(p, c);
+    if (!problem && !s->is_virtual)
+        problem = finish_alerts(c);
     return problem ? problem : check_docs(p, c);
 }

@@ -131,6 +131,15 @@ int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..
 
 /* --- getters: database and logs --- */
 
+/* ForgeAlert, for the whole server: its rule, and who is told when it changes. */
+typedef struct forge_alert_t {
+    forge_alert_rule_t rule;
+    const char *mailto;  /* NULL: no mail */
+    const char *webhook; /* NULL: none */
+    const char *host;    /* of the webhook: what its breaker is called */
+} forge_alert_t;
+const forge_alert_t *forge_config_alert(const forge_config_t *c, int which);
+
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */

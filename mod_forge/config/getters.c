@@ -187,6 +187,11 @@ forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, 
     return from->of[class].rate;
 }
 
+const forge_alert_t *forge_config_alert(const forge_config_t *c, int which)
+{
+    return c->alerts && c->alerts->set[which] ? &c->alerts->of[which] : &c->otherwise->alerts->of[which];
+}
+
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class)
 {
     return d && d->limits && d->limits->of[class].set ? d->limits->of[class].place : NULL;

@@ -47,6 +47,28 @@ bool forge_config_parse_count(const char *text, apr_int64_t *n)
     return good;
 }
 
+bool forge_config_parse_decimal(const char *text, apr_size_t len, double *n)
+{
+    apr_size_t whole = strspn(text, "0123456789"), digits = 0;
+    apr_int64_t value = 0;
+    double unit = 1;
+    if (whole == 0 || whole > 12 || whole > len)
+        return false;
+    if (whole < len) {
+        digits = strspn(text + whole + 1, "0123456789");
+        if (text[whole] != '.' || digits == 0 || digits > 6 || whole + 1 + digits != len)
+            return false;
+    }
+    for (apr_size_t i = 0; i < whole; i++)
+        value = value * 10 + (text[i] - '0');
+    *n = (double)value;
+    for (apr_size_t i = 0; i < digits; i++) {
+        unit /= 10;
+        *n += (text[whole + 1 + i] - '0') * unit;
+    }
+    return true;
+}
+
 bool forge_config_parse_duration(const char *text, apr_int64_t *t)
 {
     apr_int64_t value;

@@ -12,6 +12,8 @@
 
 bool forge_config_parse_count(const char *text, apr_int64_t *n);
 /* "500ms", "10s", "15m", "2h", "7d" → microseconds. The unit is required. */
+/* "70", "0.5", of at most six decimals. */
+bool forge_config_parse_decimal(const char *text, apr_size_t len, double *n);
 bool forge_config_parse_duration(const char *text, apr_int64_t *t);
 /* "4096", "512K", "10M", "1G" → bytes, in powers of 2^10. */
 bool forge_config_parse_size(const char *text, apr_int64_t *bytes);

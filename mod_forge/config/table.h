@@ -40,6 +40,12 @@ typedef struct forge_jwt_key_t {
     forge_alg_t alg;
 } forge_jwt_key_t;
 
+/* By the rows of live/alerts.def. An alert that is not set keeps its default. */
+typedef struct forge_alerts_t {
+    bool set[FORGE_ALERTS];
+    forge_alert_t of[FORGE_ALERTS];
+} forge_alerts_t;
+
 typedef struct forge_superuser_t {
     const char *email, *password;
 } forge_superuser_t;
@@ -76,6 +82,7 @@ struct forge_config_t {
 
     const forge_llm_t *llm;
     const forge_docker_t *docker;
+    forge_alerts_t *alerts;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -132,6 +139,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_GIT_HOSTS,
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
+    FORGE_KIND_ALERT,
     FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
@@ -145,6 +153,7 @@ typedef struct forge_directive_t {
     forge_kind_t kind;
     apr_size_t offset; /* of the member in forge_config_t */
     apr_size_t place;  /* of the member in forge_dir_t; FORGE_NOWHERE: the directive is not allowed in <Location> */
+    bool whole;        /* it is not allowed in <VirtualHost> */
     apr_int64_t low, high;
     const char *preset, *help;
 } forge_directive_t;

@@ -173,6 +173,16 @@ typedef struct forge_mail_job_t {
     void (*tell)(void *baton, forge_mail_event_t event, const char *text);
     void *baton; /* of tell */
 } forge_mail_job_t;
+/* Writes one mail and sends it, by whatever way mail goes. `smtp` is NULL where that is a directory. */
+typedef struct forge_mail_one_t {
+    const forge_mail_t *mail;
+    const char *public_url, *kind, *recipient, *id; /* id: left side of Message-ID */
+    apr_time_t created;
+    const forge_json_t *facts;       /* of its template (core/mail/templates.c) */
+    bool (*stop)(const void *baton); /* called several times a second while waiting */
+    const void *baton;
+} forge_mail_one_t;
+forge_delivery_t forge_job_mail_send(apr_pool_t *p, forge_smtp_t *smtp, const forge_mail_one_t *one, const char **why);
 /* Processes one batch: claims at most FORGE_MAILS_AT_ONCE due mails, and sends, gives up or postpones each. A mail that
  * cannot be sent is due again after 30 s, 1 min … 1 h. *more: more mails may be due. Mails of a job that dies are due
  * again after 15 minutes. */

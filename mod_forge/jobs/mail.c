@@ -153,31 +153,44 @@ static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t
     return FORGE_OK;
 }
 
-static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const item_t *item,
-                                const char **why)
+forge_delivery_t forge_job_mail_send(apr_pool_t *p, forge_smtp_t *smtp, const forge_mail_one_t *one, const char **why)
 {
-    const forge_mail_t *mail = job->mail;
+    const forge_mail_t *mail = one->mail;
     forge_letter_t letter;
     apr_size_t len;
-    const char *to = forge_core_email_wire(p, item->recipient, why);
+    const char *to = forge_core_email_wire(p, one->recipient, why);
     if (!to)
         return FORGE_DELIVERY_REFUSED;
-    if (!forge_core_letter_write(p, item->kind, job->public_url, item->facts, &letter)) {
+    if (!forge_core_letter_write(p, one->kind, one->public_url, one->facts, &letter)) {
         *why = "it has no template, or a fact is missing";
         return FORGE_DELIVERY_REFUSED;
     }
-    forge_message_t message = {
-        .from = mail->from, .to = to, .letter = &letter, .id = item->message_id, .date = item->created};
-    const patience_t patience = {p, job};
-    forge_parcel_t parcel = {.from = mail->from, .to = to, .id = item->message_id, .stop = stops, .baton = &patience};
+    forge_message_t message = {.from = mail->from, .to = to, .letter = &letter, .id = one->id, .date = one->created};
+    forge_parcel_t parcel = {.from = mail->from, .to = to, .id = one->id, .stop = one->stop, .baton = one->baton};
     parcel.data = forge_core_message_make(p, &message, &len);
     parcel.len = parcel.data ? len : 0;
     if (!parcel.data) {
         *why = "its address cannot be written in a header";
         return FORGE_DELIVERY_REFUSED;
     }
-    return mail->directory ? forge_net_maildir_put(p, mail->directory, item->created, &parcel, why)
+    return mail->directory ? forge_net_maildir_put(p, mail->directory, one->created, &parcel, why)
                            : forge_net_smtp_send(smtp, p, &parcel, why);
+}
+
+static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const item_t *item,
+                                const char **why)
+{
+    const patience_t patience = {p, job};
+    const forge_mail_one_t one = {.mail = job->mail,
+                                  .public_url = job->public_url,
+                                  .kind = item->kind,
+                                  .recipient = item->recipient,
+                                  .id = item->message_id,
+                                  .created = item->created,
+                                  .facts = item->facts,
+                                  .stop = stops,
+                                  .baton = &patience};
+    return forge_job_mail_send(p, smtp, &one, why);
 }
 
 /* Gives up a mail that can never be sent. The log names its number, because addresses do not belong in a log. */

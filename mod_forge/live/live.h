@@ -230,6 +230,52 @@ typedef struct forge_disk_t {
 /* The file systems that have answered within half a minute, each once. Returns how many. */
 int forge_live_disks(const forge_live_t *live, forge_disk_t disks[FORGE_DISKS_MAX]);
 
+/* --- alerts.c: figures of samples over their thresholds, and who is to be told of that --- */
+
+typedef enum forge_unit_t { FORGE_UNIT_PERCENT, FORGE_UNIT_RATIO, FORGE_UNIT_SECONDS, FORGE_UNIT_NUMBER } forge_unit_t;
+enum {
+#define FORGE_ALERT(name, word, unit, figure) FORGE_A_##name,
+#include "alerts.def"
+#undef FORGE_ALERT
+    FORGE_ALERTS
+};
+typedef struct forge_alert_row_t {
+    const char *name;
+    forge_unit_t unit;
+    forge_figure_t figure;
+} forge_alert_row_t;
+const forge_alert_row_t *forge_live_alert_row(int which);
+typedef struct forge_alert_rule_t {
+    bool on;
+    double threshold;            /* in the unit of its row */
+    apr_interval_time_t lasting; /* how long the figure must be over it */
+} forge_alert_rule_t;
+/* Judges the newest sample by FORGE_ALERTS rules; for whoever has taken it. alerts.c says when an alert fires and ends.
+ */
+void forge_live_alerts_judge(forge_live_t *live, const forge_alert_rule_t *rules);
+typedef struct forge_alert_state_t {
+    bool firing, pending; /* pending: over the threshold, but not for long enough */
+    apr_time_t since;     /* of either; 0: neither */
+    double value;         /* NAN: unknown */
+} forge_alert_state_t;
+forge_alert_state_t forge_live_alert(const forge_live_t *live, int which);
+/* A change that is to be told. */
+typedef struct forge_alert_change_t {
+    int place;
+    apr_uint64_t number;
+    int alert;
+    bool firing; /* false: it has ended */
+    double value, threshold;
+    apr_time_t at;
+    int tries;     /* so far */
+    unsigned told; /* bits of the caller's: who was told already */
+} forge_alert_change_t;
+/* Takes one whose turn it is, in the order of its alert; false: none is due. It is the caller's until _told, or until
+ * its process ends: then it is another one's. */
+bool forge_live_alert_change(forge_live_t *live, forge_alert_change_t *change);
+/* With `again` 0 that was all; else it is due once more after that time, with ->told kept. */
+void forge_live_alert_told(forge_live_t *live, const forge_alert_change_t *change, apr_interval_time_t again);
+
 /* --- gate.c: expensive work (bcrypt), at most n at a time in all children, with a queue in order of arrival --- */
 
 enum { FORGE_GATE_WAIT = -1, FORGE_GATE_LOST = -2 };
@@ -337,6 +383,8 @@ apr_uint64_t forge_live_jobs_changes(forge_live_t *live, apr_uint64_t realm);
 bool forge_live_jobs_due(forge_live_t *live, apr_uint64_t realm);
 /* What the database said last: jobs that wait and run, and for how many seconds the one waits that is due longest. */
 void forge_live_jobs_set(forge_live_t *live, apr_uint64_t realm, const apr_int64_t figures[3]);
+/* The same of the mail that waits longest. */
+void forge_live_mail_set(forge_live_t *live, apr_uint64_t realm, apr_int64_t oldest);
 
 /* --- steady.c: the clock of revocations --- */
 

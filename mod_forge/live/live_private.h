@@ -10,10 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FORGE_LIVE_LAYOUT \
-    9 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
-       */
-#define FORGE_LIVE_LINE 64 /* bytes of a cache line */
+/* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
+#define FORGE_LIVE_LAYOUT 10
+#define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
 #define FORGE_LIVE_STRIPE_KEYS \
@@ -211,6 +210,8 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_queued, jobs_running, jobs_oldest;
     uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
     uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
+    uint64_t jobs_queued, jobs_running, jobs_oldest, mail_oldest;
+    uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -307,6 +308,24 @@ bool forge_live_engine_told_at(forge_live_t *live, const char *name, const forge
 bool forge_live_engine_said_at(forge_live_t *live, const char *name, apr_pool_t *p, forge_engine_said_t *said,
                                apr_int64_t now);
 forge_containers_t forge_live_containers_at(forge_live_t *live, const char *name, apr_int64_t now);
+/* Alerts (alerts.c). Doubles are kept as words. */
+#define FORGE_LIVE_CHANGES 64
+typedef struct forge_live_alert_t {
+    uint64_t over, known; /* monotonic clock: first sample over the threshold, 0 if it is not; last one with a value */
+    uint64_t firing, since, value;
+} forge_live_alert_t;
+typedef struct forge_live_change_t {
+    uint64_t number; /* 0: free */
+    uint64_t alert, firing, value, threshold, at, tries, told, due, holder;
+} forge_live_change_t;
+typedef struct forge_live_alerts_t {
+    forge_live_alert_t of[FORGE_ALERTS];
+    uint64_t changes; /* the number of the last */
+    forge_live_change_t told[FORGE_LIVE_CHANGES];
+} forge_live_alerts_t;
+/* The function of live.h with a sample, at a given moment. */
+void forge_live_alerts_judge_at(forge_live_t *live, const forge_sample_t *sample, const forge_alert_rule_t *rules,
+                                apr_int64_t now);
 
 typedef struct forge_live_segment_t {
     uint32_t layout;
@@ -334,6 +353,7 @@ typedef struct forge_live_segment_t {
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_samples_t samples;
+    forge_live_alerts_t alerts;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
     forge_live_engines_t engines;
 } forge_live_segment_t;

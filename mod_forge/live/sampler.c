@@ -161,9 +161,11 @@ static void put_now(forge_live_t *live, double *of)
     of[FORGE_S_IN_FLIGHT] = (double)gauges[FORGE_G_IN_FLIGHT];
     of[FORGE_S_POOL_SIZE] = (double)gauges[FORGE_G_POOL_SIZE];
     of[FORGE_S_POOL_BUSY] = (double)gauges[FORGE_G_POOL_BUSY];
+    of[FORGE_S_POOL] = percent(of[FORGE_S_POOL_BUSY], of[FORGE_S_POOL_SIZE]);
     of[FORGE_S_POOL_WAITING] = (double)gauges[FORGE_G_POOL_WAITING];
     of[FORGE_S_QUEUE] = (double)(gauges[FORGE_G_HASH_WAITING] + gauges[FORGE_G_RUN_REQUESTS]);
     of[FORGE_S_JOBS_LATE] = (double)gauges[FORGE_G_JOB_OLDEST];
+    of[FORGE_S_MAIL_LATE] = (double)gauges[FORGE_G_MAIL_OLDEST];
     for (int i = 0; i < n; i++)
         of[FORGE_S_DISK] = fmax(of[FORGE_S_DISK], disks[i].percent); /* of NAN and a number, the number */
 }

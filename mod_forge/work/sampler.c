@@ -9,6 +9,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <http_main.h>
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -22,8 +23,12 @@ static pid_t parent; /* httpd's, of this generation */
 static void sample(void *data, apr_pool_t *p)
 {
     const forge_server_t *server = data;
+    forge_alert_rule_t rules[FORGE_ALERTS];
     (void)p;
-    forge_live_sample(server->live, parent);
+    if (!forge_live_sample(server->live, parent))
+        return;
+    forge_work_alert_rules(ap_server_conf, rules);
+    forge_live_alerts_judge(server->live, rules);
 }
 
 static void sample_disks(void *data, apr_pool_t *p)
@@ -69,7 +74,7 @@ int forge_work_sampler_register(apr_pool_t *pconf, server_rec *main_server)
     parent = getpid();
     name_disks(pconf, main_server, forge_server_of(s)->live);
     forge_live_sample_disks(forge_server_of(s)->live);
-    sample(forge_server_of(s), pconf); /* so that the first request finds figures */
+    forge_live_sample(forge_server_of(s)->live, parent); /* so that the first request finds figures */
     if (add(pconf, s, "_forge_sampler_", sample) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     return add(pconf, s, "_forge_disks_", sample_disks);

@@ -56,6 +56,12 @@ int forge_work_census_register(apr_pool_t *pconf, struct server_rec *s);
 
 int forge_work_sampler_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- alerts.c: tells of figures over their thresholds --- */
+
+int forge_work_alerts_register(apr_pool_t *pconf, struct server_rec *s);
+/* The rules of ForgeAlert; FORGE_ALERTS of them. */
+void forge_work_alert_rules(struct server_rec *main_server, forge_alert_rule_t *rules);
+
 /* --- runner.c: starts forge-runner, one for all servers, and watches it from httpd's parent. Sets server->runner ---
  */
 

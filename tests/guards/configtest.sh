@@ -161,6 +161,20 @@ both ForgeLLM 'base-url model' off Off 'https://llm.example.org/v1 m none' 'http
 both ForgeDockerSocket 'off, unix:/path, or tcp://host:port' off Off unix:/var/run/docker.sock tcp://127.0.0.1:2375 tcp://proxy:2375 'tcp://[::1]:2375' -- on \
     /var/run/docker.sock unix:docker.sock unix: tcp://proxy tcp://proxy:0 tcp://proxy:2375/v1.43 http://proxy:2375 tcp://user@proxy:2375 \
     "unix:/$(printf '%0108d' 0)"
+both ForgeAlert '' 'cpu 70' 'cpu 70%' 'memory 0.5% for 0s' 'disk 100 for 1d' 'load 8.5' 'error_rate 1%' 'error_rate 0.01 for 5m' 'p95 200ms' \
+    'database_p95 1s for 30s' 'pool 90' 'queue 100' 'jobs_late 5m' 'mail_late 1h' 'containers_unhealthy 0' 'cpu off' \
+    'cpu 90 https://hooks.example.org/services/T0/B0' 'cpu 90 for 1m http://127.0.0.1:9000/hook' 'cpu 90 http://localhost:9000' -- \
+    'cpu' 'cpus 70' 'cpu 101' 'cpu 70%%' 'cpu -1' 'cpu 7e1' 'cpu 70ms' 'cpu .5' 'load 80%' 'error_rate 2' 'error_rate 101%' 'p95 200' 'p95 20%' \
+    'queue 10%' 'cpu 70 for' 'cpu 70 for 5' 'cpu 70 for 25h' 'cpu 70 5m' 'cpu off https://hooks.example.org/' 'cpu 70 http://hooks.example.org/x' \
+    'cpu 70 ftp://hooks.example.org/x' 'cpu 70 https://' 'cpu 70 https://user@hooks.example.org/' 'cpu 70 mailto:' 'cpu 70 mailto:nobody' \
+    'cpu 70 https://a.example.org/ https://b.example.org/' 'cpu 70 operator@example.org'
+bad 'ForgeAlert cpu 70 mailto:operator@example.org' 'needs ForgeMail'
+good "ForgePublicURL https://learn.example.org
+ForgeMail file:$tmp
+ForgeAlert cpu 70 for 1m mailto:operator@example.org https://hooks.example.org/x"
+bad '<VirtualHost *:9>
+ForgeAlert cpu 70
+</VirtualHost>' 'cannot occur within <VirtualHost>'
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
@@ -326,6 +340,7 @@ try "$(load info)
 ForgeSecret \"$FORGE_TEST_SECRET\"
 ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
 ForgePublicURL https://learn.example.org
+ForgeAlert cpu 70 https://hooks.example.org/Correct-Horse-9-Battery
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
@@ -335,6 +350,7 @@ case $dump in
 *"$(cat "$tmp/other")"* | *"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
 esac
 for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
+    'ForgeAlert cpu 70 https://hooks.example.org(not shown)' \
     'ForgeMail smtps://mail.example.org user=learn password=(not shown)' "ForgeSecret file:$tmp/secret (not shown)"; do
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done

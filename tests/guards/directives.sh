@@ -37,7 +37,7 @@ report=$(printf '%s\n' "$table" | awk -F'|' -v doc="$doc" '
         if (index(value["Syntax"], name " ") != 1) fault("Syntax does not begin with the name")
         if (index(value["Example"], name " ") != 1) fault("Example does not begin with the name")
         if (preset[name] != "NULL" && value["Default"] != preset[name]) fault("Default is not \"" preset[name] "\"")
-        context = scope[name] == "LOCATION" ? "server config, virtual host, location" : "server config, virtual host"
+        context = "server config" (scope[name] == "WHOLE" ? "" : ", virtual host") (scope[name] == "LOCATION" ? ", location" : "")
         if (value["Context"] != context) fault("Context is not \"" context "\"")
     }
     END {

@@ -263,6 +263,32 @@ static void put_containers(forge_req_t *q, forge_json_t *answer)
     put_number(containers, "unhealthy", figures.unhealthy);
 }
 
+static const char *alert_state(const forge_alert_state_t *now)
+{
+    return now->firing ? "firing" : now->pending ? "pending" : "inactive";
+}
+
+/* All that are watched, whatever their state; whether one fires. */
+static bool put_alerts(forge_req_t *q, forge_json_t *answer)
+{
+    forge_json_t *array = forge_util_json_put_array(answer, "alerts");
+    bool firing = false;
+    for (int i = 0; i < FORGE_ALERTS; i++) {
+        const forge_alert_rule_t *rule = &forge_config_alert(q->config, i)->rule;
+        const forge_alert_state_t now = forge_live_alert(q->live, i);
+        if (!rule->on)
+            continue;
+        forge_json_t *alert = forge_util_json_add_object(array);
+        forge_util_json_put_text(alert, "name", forge_live_alert_row(i)->name);
+        put_figure(alert, "value", now.value);
+        put_figure(alert, "threshold", rule->threshold);
+        forge_util_json_put_text(alert, "state", alert_state(&now));
+        forge_util_json_put_text(alert, "since", now.since ? forge_util_time(q->pool, now.since, 6) : NULL);
+        firing = firing || now.firing;
+    }
+    return firing;
+}
+
 /* Whether the database can be used; it is asked once a second, as for /health. */
 static bool connected(forge_req_t *q)
 {
@@ -280,7 +306,7 @@ static forge_status_t monitor_get(forge_req_t *q)
     forge_util_json_put_text(answer, "timestamp", forge_util_time(q->pool, apr_time_now(), 3));
     forge_util_json_put_text(answer, "environment", forge_config_environment(q->config));
     forge_util_json_put_text(answer, "version", FORGE_VERSION);
-    forge_util_json_put_text(answer, "status", works ? "pass" : "fail");
+    forge_util_json_put_null(answer, "status"); /* its place; it is known at the end */
     put_uptime(q, answer, &sample);
     put_figures(answer, "cpu", shown_cpu, &sample);
     put_figures(answer, "load", shown_load, &sample);
@@ -293,7 +319,8 @@ static forge_status_t monitor_get(forge_req_t *q)
     forge_json_t *database = put_figures(answer, "database", shown_database, &sample);
     forge_util_json_put_text(database, "status", works ? "connected" : "disconnected");
     put_containers(q, answer);
-    forge_util_json_put_array(answer, "alerts");
+    const bool firing = put_alerts(q, answer);
+    forge_util_json_put_text(answer, "status", !works ? "fail" : firing ? "warn" : "pass");
     forge_reply_header(q, "Cache-Control", "no-store");
     return forge_reply_json(q, answer);
 }

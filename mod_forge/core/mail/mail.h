@@ -32,7 +32,9 @@ typedef struct forge_letter_t {
  *   mfa_reset_notice         username, at             by an administrator
  *   backup_codes_notice      username, at, ip
  *   api_key_notice           username, prefix, at, ip
- *   invitation               token, organization, inviter, role */
+ *   invitation               token, organization, inviter, role
+ *   alert                    name, state, value, threshold, at, node, environment  to an operator, beside the outbox
+ */
 bool forge_core_letter_write(apr_pool_t *p, const char *kind, const char *public_url, const forge_json_t *facts,
                              forge_letter_t *letter);
 

@@ -101,6 +101,11 @@ static const letter_row_t rows[] = {
       "Or enter this code:", "{token}",
       "The link and the code work once, and only for this e-mail address. If you\ndo not want to join, you can ignore "
       "this mail."}},
+    {"alert",
+     "Alert {name} is {state} ({environment})",
+     NULL,
+     {"The alert {name} is {state} on {node} ({environment}).", "Value: {value}\nThreshold: {threshold}\nTime: {at}",
+      "The figure and its last hour are shown at /api/v1/monitor."}},
 };
 
 typedef struct writer_t {

@@ -5,8 +5,16 @@
 
 #include <string.h>
 
+/* forge-runner answers when its self-test is over, which takes a while on a busy machine. */
+static void all_is_well(void)
+{
+    for (int i = 0; i < 150 && strcmp(text_at(CALL("GET", "/health")->json, "/status"), "pass") != 0; i++)
+        pause_ms(200);
+}
+
 START_TEST(shape)
 {
+    all_is_well();
     static const char *const paths[] = {"/health", "/api/v1/health", "/api/v1/monitor/health", NULL};
     for (const char *const *path = paths; *path; path++) {
         reply_t *reply = CALL("GET", *path);
@@ -34,6 +42,7 @@ START_TEST(draft_form)
 {
     static const char *const paths[] = {"/health",       "/api/v1/health",      "/api/v1/monitor/health",
                                         "/health/ready", "/api/v1/auth/health", NULL};
+    all_is_well();
     for (const char *const *path = paths; *path; path++) {
         reply_t *reply = CALL("GET", *path, .headers = {"Accept: application/health+json, application/json;q=0.5"});
         expect_status(reply, 200);

@@ -105,6 +105,27 @@ START_TEST(rates)
 }
 END_TEST
 
+START_TEST(decimals)
+{
+    static const struct {
+        const char *text;
+        double n;
+    } good[] = {
+        {"0", 0}, {"70", 70}, {"0.5", 0.5}, {"99.999", 99.999}, {"1.000001", 1.000001}, {"999999999999", 999999999999}};
+    static const char *const bad[] = {
+        "", ".5", "1.", "-1", "+1", "1e3", "0x1", "1,5", " 1", "1 ", "1.0000001", "9999999999999", "nan"};
+    double n;
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        ck_assert_msg(forge_config_parse_decimal(good[i].text, strlen(good[i].text), &n), "%s", good[i].text);
+        ck_assert_double_eq_tol(n, good[i].n, 1e-9);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        ck_assert_msg(!forge_config_parse_decimal(bad[i], strlen(bad[i]), &n), "%s", bad[i]);
+    ck_assert(forge_config_parse_decimal("70%", 2, &n)); /* of a text that goes on */
+    ck_assert_double_eq(n, 70);
+}
+END_TEST
+
 START_TEST(choices)
 {
     ck_assert_int_eq(forge_config_parse_choice("Off", "Off|On"), 0);
@@ -286,6 +307,7 @@ Suite *forge_test_config_parse(void)
     tcase_add_test(c, sizes);
     tcase_add_test(c, counts);
     tcase_add_test(c, rates);
+    tcase_add_test(c, decimals);
     tcase_add_test(c, choices);
     tcase_add_test(c, names);
     tcase_add_test(c, origins);
