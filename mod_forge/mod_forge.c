@@ -51,6 +51,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(forge_server_trace_write, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_linger, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* A request that waits without a thread: httpd lets go of its connection, and the child stops. */
     ap_hook_suspend_connection(forge_http_pump_suspended, NULL, NULL, APR_HOOK_REALLY_LAST);

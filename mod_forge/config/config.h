@@ -126,6 +126,10 @@ const apr_array_header_t *forge_config_git_hosts(const forge_config_t *c);
 const char *forge_config_git_authorities(const forge_config_t *c);
 int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..16) */
 
+/* --- getters: watching --- */
+
+const forge_traces_t *forge_config_traces(const forge_config_t *c); /* ForgeTraces; NULL: off */
+
 /* --- getters: database and logs --- */
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */

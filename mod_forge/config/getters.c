@@ -228,6 +228,11 @@ const forge_llm_t *forge_config_llm(const forge_config_t *c)
     return c->llm_whole;
 }
 
+const forge_traces_t *forge_config_traces(const forge_config_t *c)
+{
+    return c->traces && c->traces->url ? c->traces : NULL;
+}
+
 const char *forge_config_executor_url(const forge_config_t *c)
 {
     return c->executor_url;

@@ -408,6 +408,16 @@ static const char *read_llm(const forge_setting_t *s)
     return NULL;
 }
 
+static const char *read_traces(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_traces_t *traces = forge_net_traces_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!traces)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_TRACES_FORM, s->row->name, why);
+    *(const void **)s->member = traces;
+    return NULL;
+}
+
 /* Stores Off as empty text, so that a virtual host can override the server. */
 static const char *read_sandbox(const forge_setting_t *s)
 {
@@ -532,5 +542,6 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
+    [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

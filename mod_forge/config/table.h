@@ -73,6 +73,7 @@ struct forge_config_t {
     const char *ocr; /* "" is Off, else languages */
 
     const forge_llm_t *llm;
+    const forge_traces_t *traces;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -128,6 +129,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_GIT_HOSTS,
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
+    FORGE_KIND_TRACES,
     FORGE_KINDS
 } forge_kind_t;
 

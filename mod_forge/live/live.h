@@ -77,6 +77,7 @@ typedef enum forge_gauge_t {
     FORGE_GAUGES
 } forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
+void forge_live_count_more(forge_live_t *live, forge_counter_t which, int n); /* the same n times */
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 

@@ -76,6 +76,19 @@ forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *serv
     return FORGE_OK;
 }
 
+forge_status_t forge_server_lease_for(request_rec *r, const char *activity, forge_lease_t **lease, forge_db_t **db)
+{
+    forge_spans_t *spans = forge_server_note(r)->spans;
+    apr_int64_t since = spans ? forge_util_monotonic() : 0;
+    const char *name = activity ? activity : forge_server_activity(r);
+    forge_status_t status = forge_server_lease_take(r->pool, forge_server_of(r->server), name, lease, db);
+    if (spans)
+        forge_server_span_waited(spans, since, status);
+    if (spans && status == FORGE_OK)
+        forge_store_db_timed(*db, forge_server_span_statement, spans);
+    return status;
+}
+
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
 {
     return lease && lease->conn ? lease->db : NULL;

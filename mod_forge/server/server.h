@@ -20,16 +20,17 @@ typedef struct forge_server_t {
     forge_keys_t *keys;
     forge_router_t *router;
     forge_live_t *live;
-    const int *slots;             /* route index → metrics slot */
-    struct forge_pool_t *db_pool; /* pool.c */
-    struct forge_share_t *share;  /* of logins; share.c */
-    struct forge_share_t *files;  /* of the bytes of files */
-    const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
-    int places;                   /* requests that may hash passwords at the same time, over all children */
-    struct forge_log_t *access;   /* access_log.c */
-    struct forge_log_t *audit;    /* audit_log.c */
-    apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
-    apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
+    const int *slots;                /* route index → metrics slot */
+    struct forge_pool_t *db_pool;    /* pool.c */
+    struct forge_share_t *share;     /* of logins; share.c */
+    struct forge_share_t *files;     /* of the bytes of files */
+    const char *runner;              /* the socket of forge-runner; NULL: nothing is run here */
+    int places;                      /* requests that may hash passwords at the same time, over all children */
+    struct forge_log_t *access;      /* access_log.c */
+    struct forge_log_t *audit;       /* audit_log.c */
+    struct forge_outgoing_t *traces; /* where its spans wait to be sent; NULL: they are not wanted. outgoing.c */
+    apr_uint64_t realm;              /* number of the database, by which live/ separates accounts and sessions */
+    apr_interval_time_t longest;     /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
 /* NULL for a host without ForgeSecret. */
 forge_server_t *forge_server_of(struct server_rec *s);
@@ -45,6 +46,7 @@ int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 typedef struct forge_note_t {
     const char *request_id;
     forge_trace_t trace;
+    struct forge_spans_t *spans; /* what it did, where it is traced; else NULL. spans.c */
     apr_time_t begun;
     apr_time_t answered; /* when the first byte of a stream left, which may go on for hours; 0: no stream */
     const char *route;   /* template, or NULL: none matched */
@@ -99,6 +101,11 @@ forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *serv
                                        forge_db_fn use, void *data);
 /* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
+
+/* Takes a connection for a request: from its pool, and its wait and its statements are in its trace. `activity` NULL:
+ * that of forge_server_activity. */
+forge_status_t forge_server_lease_for(struct request_rec *r, const char *activity, forge_lease_t **lease,
+                                      forge_db_t **db);
 
 /* --- dbd.c: what is configured for mod_dbd --- */
 
@@ -215,5 +222,52 @@ void forge_server_override_register(void); /* the filter for it */
  * share it. Not OK: one could not be opened, and the error log says why. */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
+
+/* --- outgoing.c: what is to leave for a receiver of traces or errors --- */
+
+typedef struct forge_outgoing_t forge_outgoing_t;
+/* Some of it, with how many pieces it holds. */
+typedef struct forge_crate_t {
+    struct forge_crate_t *next;
+    int count;
+    apr_int64_t since; /* forge_util_monotonic */
+    apr_size_t len;
+    char data[];
+} forge_crate_t;
+/* Copies it into the queue of this child. False: there is no room. Never waits for a receiver. */
+bool forge_server_outgoing_put(forge_outgoing_t *outgoing, const char *data, apr_size_t len, int count);
+/* The oldest, up to so many pieces and bytes, but one crate at least; the caller frees them. NULL: nothing is there. */
+forge_crate_t *forge_server_outgoing_take(forge_outgoing_t *outgoing, int most, apr_size_t most_bytes);
+typedef struct forge_waiting_t {
+    int count;
+    apr_int64_t since; /* the oldest */
+} forge_waiting_t;
+forge_waiting_t forge_server_outgoing_waiting(forge_outgoing_t *outgoing);
+int forge_server_crates_free(forge_crate_t *crates); /* how many pieces they held */
+
+/* --- spans.c: what a request that is traced did --- */
+
+typedef struct forge_spans_t forge_spans_t;
+/* Adds a span that began at `begun` (forge_util_monotonic) and ends now. NULL where there is no trace or no room; the
+ * functions below do nothing then. Names of spans and marks are literals, or live as long as the request. */
+forge_span_t *forge_server_span_add(forge_spans_t *spans, const char *name, forge_span_kind_t kind, apr_int64_t begun);
+void forge_server_span_end(const forge_spans_t *spans, forge_span_t *span);          /* it ends now, not then */
+void forge_server_span_text(forge_span_t *span, const char *name, const char *text); /* NULL text: nothing */
+void forge_server_span_number(forge_span_t *span, const char *name, apr_int64_t number);
+void forge_server_span_failed(forge_span_t *span, const char *type);
+
+/* --- trace.c: the whole of it, when it has ended --- */
+
+int forge_server_trace_write(struct request_rec *r); /* log_transaction */
+
+/* A job that was worked on. */
+typedef struct forge_traced_job_t {
+    const char *kind, *outcome;
+    const char *fault; /* its code where it failed; else NULL */
+    apr_int64_t id;
+    int attempt;
+    apr_time_t begun;
+} forge_traced_job_t;
+void forge_server_trace_job(const forge_server_t *server, apr_pool_t *p, const forge_traced_job_t *job);
 
 #endif

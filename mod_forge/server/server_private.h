@@ -66,6 +66,27 @@ struct forge_log_t *forge_server_log_open(apr_pool_t *p, struct server_rec *s, c
 /* Writes one line, including its end, in one call. A failure is logged once a minute. */
 void forge_server_log_write(const struct forge_log_t *log, struct server_rec *s, const forge_buf_t *line);
 
+/* --- outgoing.c --- */
+
+forge_outgoing_t *forge_server_outgoing_make(apr_pool_t *p, int most, apr_size_t most_bytes);
+
+/* --- spans.c --- */
+
+struct forge_spans_t {
+    apr_pool_t *p;
+    const forge_note_t *note;
+    apr_time_t wall; /* at the moment `clock` of forge_util_monotonic: times of one trace fit together */
+    apr_int64_t clock;
+    forge_span_t *first, **end;
+    int count, dropped;
+    bool sent;
+};
+/* Called when the trace of a request is known. */
+void forge_server_trace_begin(struct request_rec *r, forge_note_t *note);
+void forge_server_span_waited(forge_spans_t *spans, apr_int64_t since, forge_status_t status);
+/* Of the type forge_store_timed_fn. */
+void forge_server_span_statement(void *spans, const char *name, apr_interval_time_t took, forge_status_t status);
+
 /* --- audit_log.c --- */
 
 /* Writes ForgeAuditLog only; the SQL statements themselves write the audit table. */

@@ -158,6 +158,8 @@ both ForgeLLM 'base-url model' off Off 'https://llm.example.org/v1 m none' 'http
     on 'https://llm.example.org/v1 m' 'llm.example.org m none' 'ftp://llm.example.org m none' 'http://llm.example.org/v1 m sk-1' \
     'https://llm.example.org/v1 m none answer=15' 'https://llm.example.org/v1 m none timeout=11m' 'https://llm.example.org/v1 m none cost=1' \
     'https://llm.example.org/v1 m none dimensions=0' 'https://llm.example.org/v1 m none tokens=0' 'https://llm.example.org/v1 m none what=1'
+both ForgeTraces 'ratio of 0 to 1' off Off http://127.0.0.1:4318 'http://collector:4318/ 0.1' 'https://tempo.example.org/otlp/v1/traces 1' 'http://[::1]:4318 0' -- \
+    on collector:4318 ftp://collector 'http://collector 1.1' 'http://collector -1' 'http://collector ten' 'http://user:word@collector' 'http://collector/?a=1' 'off 1'
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
