@@ -129,6 +129,7 @@ int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..
 /* --- getters: watching --- */
 
 const forge_traces_t *forge_config_traces(const forge_config_t *c); /* ForgeTraces; NULL: off */
+const forge_sentry_t *forge_config_sentry(const forge_config_t *c); /* ForgeSentryDSN, taken apart; NULL: off */
 
 /* --- getters: database and logs --- */
 

@@ -233,6 +233,11 @@ const forge_traces_t *forge_config_traces(const forge_config_t *c)
     return c->traces && c->traces->url ? c->traces : NULL;
 }
 
+const forge_sentry_t *forge_config_sentry(const forge_config_t *c)
+{
+    return c->sentry_whole;
+}
+
 const char *forge_config_executor_url(const forge_config_t *c)
 {
     return c->executor_url;

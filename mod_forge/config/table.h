@@ -74,6 +74,7 @@ struct forge_config_t {
 
     const forge_llm_t *llm;
     const forge_traces_t *traces;
+    const forge_sentry_t *sentry;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -85,6 +86,7 @@ struct forge_config_t {
     const char *superuser_password;
     const forge_mail_t *mailer; /* complete; NULL: off */
     const forge_llm_t *llm_whole; /* the same */
+    const forge_sentry_t *sentry_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -130,6 +132,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
     FORGE_KIND_TRACES,
+    FORGE_KIND_SENTRY,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    6 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    7 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -210,6 +210,18 @@ void forge_live_steady_init(forge_live_clock_t *clock);
 apr_time_t forge_live_steady_at(forge_live_t *live, apr_time_t wall, apr_int64_t monotonic);
 apr_interval_time_t forge_live_ahead_at(const forge_live_t *live, apr_time_t wall);
 
+/* What a process is serving (crashes.c): slots of routes, and 1; 0: free. Beside the process of the same index. */
+#define FORGE_LIVE_FLIGHTS 64
+typedef struct forge_live_flights_t {
+    uint64_t pid; /* 0: it has ended as it should */
+    uint32_t slots[FORGE_LIVE_FLIGHTS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_flights_t;
+#define FORGE_LIVE_CRASHES 16
+typedef struct forge_live_note_t {
+    uint64_t stamp; /* odd: there is a note */
+    forge_crash_t crash;
+} forge_live_note_t;
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -232,6 +244,8 @@ typedef struct forge_live_segment_t {
     forge_live_clock_t clock;
     pthread_mutex_t breaking; /* process-shared and robust */
     forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
+    forge_live_flights_t flights[FORGE_LIVE_PROCESSES];
+    forge_live_note_t crashes[FORGE_LIVE_CRASHES];
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];

@@ -101,6 +101,39 @@ void forge_net_spans_close(forge_buf_t *b);
 /* How many spans of a request that was answered with 200 the receiver did not take (partial success). */
 apr_int64_t forge_net_spans_rejected(apr_pool_t *p, const forge_call_result_t *result);
 
+/* --- sentry.c: errors as Sentry takes them --- */
+
+typedef struct forge_sentry_t {
+    const char *dsn;                        /* as written; NULL: off */
+    const char *url, *host, *authorization; /* of the receiver; of forge_net_sentry_open */
+    double ratio;                           /* of the events, how many are sent: 0..1 */
+} forge_sentry_t;
+#define FORGE_SENTRY_FORM \
+    "off, or http(s)://key@host[:port][/path]/project [ratio of 0 to 1]; file:/path and env:NAME too"
+/* Reads the arguments of ForgeSentryDSN; the DSN itself is not looked at yet. NULL and *why in lower case if the form
+ * is wrong. */
+const forge_sentry_t *forge_net_sentry_parse(apr_pool_t *p, int n, const char *const *words, const char **why);
+/* Takes the DSN apart. False and *why, without a word of it. */
+bool forge_net_sentry_open(apr_pool_t *p, forge_sentry_t *sentry, const char *dsn, const char **why);
+
+#define FORGE_SENTRY_TAGS 12
+typedef struct forge_sentry_event_t {
+    const forge_origin_t *origin;
+    apr_time_t when;
+    const char *level, *message, *group;          /* group: events with the same text are one issue */
+    const char *transaction, *trace_id, *span_id; /* NULL: none */
+    int count;
+    struct {
+        const char *name, *text;
+    } tags[FORGE_SENTRY_TAGS];
+} forge_sentry_event_t;
+void forge_net_sentry_tag(forge_sentry_event_t *event, const char *name, const char *text); /* NULL text: nothing */
+/* The whole envelope, with an id of its own. */
+void forge_net_sentry_write(forge_buf_t *b, apr_pool_t *p, const forge_sentry_event_t *event);
+/* For how many seconds it wants no more errors, by X-Sentry-Rate-Limits, else by a 429 and its Retry-After; 0: it takes
+ * more. */
+apr_int64_t forge_net_sentry_silence(const forge_call_result_t *result);
+
 /* --- llm.c: a language model behind an OpenAI-compatible interface --- */
 
 typedef struct forge_llm_t {

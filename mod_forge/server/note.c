@@ -55,6 +55,15 @@ const char *forge_server_raw_path(request_rec *r)
     return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
 }
 
+const char *forge_server_method(const request_rec *r)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(r->method, known[i]) == 0)
+            return known[i];
+    return "_OTHER";
+}
+
 /* The value stored with this request, or with one that led here by an internal redirect. */
 static const char *kept(request_rec *r, apr_size_t member, const char *name)
 {

@@ -50,9 +50,11 @@ static int places_of(server_rec *s, const forge_config_t *c)
     return places < 1 ? 1 : places;
 }
 
-/* Spans and bytes that may wait in a child. */
-#define SPANS_WAITING 4096
-#define SPANS_BYTES   (4 << 20)
+/* What may wait in a child. */
+#define ERRORS_WAITING 100
+#define ERRORS_BYTES   (1 << 20)
+#define SPANS_WAITING  4096
+#define SPANS_BYTES    (4 << 20)
 
 /* Hosts of one receiver and environment share a queue. */
 static forge_outgoing_t *traces_of(apr_pool_t *p, const forge_config_t *c)
@@ -68,6 +70,18 @@ static forge_outgoing_t *traces_of(apr_pool_t *p, const forge_config_t *c)
     return mine ? forge_server_outgoing_make(p, SPANS_WAITING, SPANS_BYTES) : NULL;
 }
 
+static forge_outgoing_t *errors_of(apr_pool_t *p, const forge_config_t *c)
+{
+    const forge_sentry_t *mine = forge_config_sentry(c);
+    for (apr_hash_index_t *i = mine ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
+        const forge_server_t *other = apr_hash_this_val(i);
+        const forge_sentry_t *theirs = forge_config_sentry(other->config);
+        if (theirs && strcmp(theirs->url, mine->url) == 0 && strcmp(theirs->authorization, mine->authorization) == 0)
+            return other->errors;
+    }
+    return mine ? forge_server_outgoing_make(p, ERRORS_WAITING, ERRORS_BYTES) : NULL;
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router,
                                    const int *slots)
 {
@@ -79,6 +93,7 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->live = live;
     server->slots = slots;
     server->traces = traces_of(p, server->config);
+    server->errors = errors_of(p, server->config);
     server->places = places_of(s, server->config);
     server->realm = realm_of(p, forge_server_pool_database(p, s));
     server->longest = forge_config_token_rules(server->config)->access_ttl;

@@ -29,6 +29,7 @@ typedef struct forge_server_t {
     struct forge_log_t *access;      /* access_log.c */
     struct forge_log_t *audit;       /* audit_log.c */
     struct forge_outgoing_t *traces; /* where its spans wait to be sent; NULL: they are not wanted. outgoing.c */
+    struct forge_outgoing_t *errors; /* the same of its errors */
     apr_uint64_t realm;              /* number of the database, by which live/ separates accounts and sessions */
     apr_interval_time_t longest;     /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
@@ -58,6 +59,8 @@ typedef struct forge_note_t {
     int retry_after;   /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
     bool login_is_old; /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
     int max_age;
+    forge_status_t problem;             /* what the problem document that answered says; FORGE_OK: there was none */
+    int flight;                         /* forge_live_flight_begin, and 1 */
     forge_status_t reason;              /* why protected content was refused; FORGE_OK: httpd's own reason */
     struct forge_visitor_t *visitor;    /* the visitor of protected content, once identified */
     bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
@@ -259,6 +262,15 @@ void forge_server_span_failed(forge_span_t *span, const char *type);
 /* --- trace.c: the whole of it, when it has ended --- */
 
 int forge_server_trace_write(struct request_rec *r); /* log_transaction */
+
+/* --- report.c: what goes to ForgeSentryDSN --- */
+
+int forge_server_report_write(struct request_rec *r); /* log_transaction: a request that was answered with 5xx */
+/* Anything else. `event` without origin and moment; they are filled in. */
+void forge_server_report(const forge_server_t *server, apr_pool_t *p, forge_sentry_event_t *event);
+forge_origin_t forge_server_origin(const forge_server_t *server, apr_pool_t *p); /* who sends traces and errors */
+
+/* --- trace.c again --- */
 
 /* A job that was worked on. */
 typedef struct forge_traced_job_t {

@@ -87,6 +87,12 @@ void forge_server_span_waited(forge_spans_t *spans, apr_int64_t since, forge_sta
 /* Of the type forge_store_timed_fn. */
 void forge_server_span_statement(void *spans, const char *name, apr_interval_time_t took, forge_status_t status);
 
+/* --- note.c --- */
+
+/* The method for those who are told of requests: "_OTHER" for one that HTTP does not know, which is the client's own
+ * text. */
+const char *forge_server_method(const struct request_rec *r);
+
 /* --- audit_log.c --- */
 
 /* Writes ForgeAuditLog only; the SQL statements themselves write the audit table. */

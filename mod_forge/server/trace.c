@@ -13,16 +13,6 @@
 #define SPAN_BYTES 1024 /* a usual one */
 #define ALL_BYTES  (256 << 10)
 
-/* A method that HTTP does not know is the client's own text. */
-static const char *method_of(const request_rec *r)
-{
-    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"};
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-        if (strcmp(r->method, known[i]) == 0)
-            return known[i];
-    return "_OTHER";
-}
-
 static const char *path_of(request_rec *r)
 {
     const char *path = r->unparsed_uri ? forge_server_raw_path(r) : "/";
@@ -31,7 +21,7 @@ static const char *path_of(request_rec *r)
 
 static forge_span_t *root_of(request_rec *first, const request_rec *last, const forge_note_t *note)
 {
-    const char *method = method_of(first);
+    const char *method = forge_server_method(first);
     forge_span_t *root = apr_pcalloc(first->pool, sizeof(*root));
     root->name = strcmp(method, "_OTHER") == 0 ? "HTTP" : method;
     if (note->route)

@@ -14,7 +14,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 APLOG_USE_MODULE(forge);
 
@@ -27,57 +26,108 @@ APLOG_USE_MODULE(forge);
 #define TRIES        3
 #define PAUSE_FIRST  apr_time_from_sec(1)
 #define PAUSE_MOST   apr_time_from_sec(60)
-#define ASKED_MOST   3600 /* seconds that a receiver may ask to be left alone */
+#define ASKED_MOST   3600  /* seconds that a receiver may ask to be left alone */
+#define SILENCE_MOST 86400 /* the same of errors */
 #define LAST_FLUSH   apr_time_from_sec(1)
 #define TELL_EVERY   apr_time_from_sec(60)
 #define BATCH        512 /* spans of a call */
 #define BATCH_BYTES  (512 << 10)
 #define DOCUMENT_MAX (1 << 20)
 
+/* A kind of receiver. */
+typedef struct cargo_t {
+    const char *what;
+    int batch; /* pieces of a call */
+    apr_interval_time_t gather;
+    forge_counter_t sent, dropped, failed;
+    const char *(*host)(const forge_config_t *c);
+    forge_call_spec_t (*spec)(apr_pool_t *p, const forge_server_t *server, const forge_crate_t *crates);
+    /* Of an answer of success: how many pieces it did not take; NULL: it takes all. */
+    apr_int64_t (*rejected)(apr_pool_t *p, const forge_call_result_t *result);
+    /* For how many seconds it wants nothing, whatever comes; NULL: it never says so. */
+    apr_int64_t (*silence)(const forge_call_result_t *result);
+} cargo_t;
+
 /* One receiver of this child. */
 typedef struct lane_t {
     struct lane_t *next;
+    const cargo_t *cargo;
     server_rec *s; /* the first host that names it */
     forge_outgoing_t *outgoing;
     forge_crate_t *crates; /* under way, or to be sent again */
     forge_call_t *call;
     int breaker, tries, failures;
-    apr_int64_t retry_at, told; /* forge_util_monotonic */
+    apr_int64_t retry_at, silent_until, told; /* forge_util_monotonic */
 } lane_t;
 
-static lane_t *lanes; /* of this generation; made in post_config */
+/* Of this generation; made in post_config. */
+static lane_t *lanes;
+static server_rec *notary; /* the first host with a receiver of errors, who is told of crashes; NULL: none */
 
 /* --- what is sent --- */
 
-static const char *host_name(apr_pool_t *p)
+static forge_call_spec_t spec_of(const char *url, const forge_buf_t *b)
 {
-    char host[FORGE_WORKER_NAME];
-    if (gethostname(host, sizeof(host)) != 0)
-        apr_cpystrn(host, "?", sizeof(host));
-    host[sizeof(host) - 1] = '\0';
-    return apr_pstrdup(p, host);
-}
-
-static forge_call_spec_t traces_spec(apr_pool_t *p, const lane_t *lane)
-{
-    const forge_config_t *c = forge_server_of(lane->s)->config;
-    const char *host = host_name(p);
-    const forge_origin_t origin = {FORGE_VERSION, forge_config_environment(c), host,
-                                   apr_psprintf(p, "%s:%d", host, (int)getpid())};
-    forge_buf_t *b = forge_util_buf_make(p, BATCH_BYTES, DOCUMENT_MAX);
-    forge_net_spans_open(b, &origin);
-    for (const forge_crate_t *crate = lane->crates; crate; crate = crate->next) {
-        forge_util_buf_puts(b, crate == lane->crates ? "" : ",");
-        forge_util_buf_add(b, crate->data, crate->len);
-    }
-    forge_net_spans_close(b);
-    return (forge_call_spec_t){.url = forge_config_traces(c)->url,
+    return (forge_call_spec_t){.url = url,
                                .body = b->failed ? "" : b->data,
                                .len = b->failed ? 0 : b->len,
                                .connect = CONNECT,
                                .total = TOTAL,
                                .ceiling = ANSWER_MAX};
 }
+
+static forge_call_spec_t traces_spec(apr_pool_t *p, const forge_server_t *server, const forge_crate_t *crates)
+{
+    const forge_origin_t origin = forge_server_origin(server, p);
+    forge_buf_t *b = forge_util_buf_make(p, BATCH_BYTES, DOCUMENT_MAX);
+    forge_net_spans_open(b, &origin);
+    for (const forge_crate_t *crate = crates; crate; crate = crate->next) {
+        forge_util_buf_puts(b, crate == crates ? "" : ",");
+        forge_util_buf_add(b, crate->data, crate->len);
+    }
+    forge_net_spans_close(b);
+    return spec_of(forge_config_traces(server->config)->url, b);
+}
+
+/* An envelope holds one event. */
+static forge_call_spec_t errors_spec(apr_pool_t *p, const forge_server_t *server, const forge_crate_t *crates)
+{
+    const forge_sentry_t *sentry = forge_config_sentry(server->config);
+    forge_buf_t *b = forge_util_buf_make(p, crates->len, DOCUMENT_MAX);
+    forge_util_buf_add(b, crates->data, crates->len);
+    forge_call_spec_t spec = spec_of(sentry->url, b);
+    spec.type = "application/x-sentry-envelope";
+    spec.authorization = sentry->authorization;
+    return spec;
+}
+
+static const char *traces_host(const forge_config_t *c)
+{
+    return forge_config_traces(c)->host;
+}
+
+static const char *errors_host(const forge_config_t *c)
+{
+    return forge_config_sentry(c)->host;
+}
+
+static const cargo_t traces = {.what = "traces",
+                               .batch = BATCH,
+                               .gather = GATHER,
+                               .sent = FORGE_C_SPAN_SENT,
+                               .dropped = FORGE_C_SPAN_DROPPED,
+                               .failed = FORGE_C_SPAN_FAILED,
+                               .host = traces_host,
+                               .spec = traces_spec,
+                               .rejected = forge_net_spans_rejected};
+static const cargo_t errors = {.what = "errors",
+                               .batch = 1,
+                               .sent = FORGE_C_ERROR_SENT,
+                               .dropped = FORGE_C_ERROR_DROPPED,
+                               .failed = FORGE_C_ERROR_FAILED,
+                               .host = errors_host,
+                               .spec = errors_spec,
+                               .silence = forge_net_sentry_silence};
 
 /* --- how it went --- */
 
@@ -87,8 +137,8 @@ static void tell(lane_t *lane, const char *what)
     if (lane->told && now - lane->told < TELL_EVERY)
         return;
     lane->told = now;
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, lane->s, "FG0650: could not send traces to %s: %s",
-                 forge_config_traces(forge_server_of(lane->s)->config)->host, what);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, lane->s, "FG0650: could not send %s to %s: %s", lane->cargo->what,
+                 lane->cargo->host(forge_server_of(lane->s)->config), what);
 }
 
 static void count(const lane_t *lane, forge_counter_t which, int n)
@@ -100,13 +150,13 @@ static void count(const lane_t *lane, forge_counter_t which, int n)
 static void delivered(lane_t *lane, apr_pool_t *p, const forge_call_result_t *result)
 {
     int n = forge_server_crates_free(lane->crates);
-    const apr_int64_t said = forge_net_spans_rejected(p, result);
+    const apr_int64_t said = lane->cargo->rejected ? lane->cargo->rejected(p, result) : 0;
     int rejected = said > n ? n : (int)said;
     lane->crates = NULL;
     lane->tries = lane->failures = 0;
     lane->retry_at = 0;
-    count(lane, FORGE_C_SPAN_SENT, n - rejected);
-    count(lane, FORGE_C_SPAN_FAILED, rejected);
+    count(lane, lane->cargo->sent, n - rejected);
+    count(lane, lane->cargo->failed, rejected);
 }
 
 static void give_up(lane_t *lane, forge_counter_t which)
@@ -138,6 +188,17 @@ static bool passing(const forge_call_result_t *result)
            result->status == HTTP_GATEWAY_TIME_OUT;
 }
 
+/* Asks for silence: what comes meanwhile is dropped (Sentry's rule), what was just refused as well. */
+static void heed(lane_t *lane, const forge_call_result_t *result)
+{
+    const apr_int64_t seconds = lane->cargo->silence ? lane->cargo->silence(result) : 0;
+    if (seconds > 0)
+        lane->silent_until =
+            forge_util_monotonic() + apr_time_from_sec(seconds < SILENCE_MOST ? seconds : SILENCE_MOST);
+    if (seconds > 0 && lane->crates)
+        give_up(lane, lane->cargo->dropped);
+}
+
 static void ended(lane_t *lane, apr_pool_t *p, const forge_call_result_t *result)
 {
     const bool answered = result->outcome == FORGE_CALL_ANSWERED;
@@ -149,9 +210,10 @@ static void ended(lane_t *lane, apr_pool_t *p, const forge_call_result_t *result
         tell(lane, answered ? apr_psprintf(p, "it answered %d", result->status) : result->why);
         lane->failures++;
         lane->retry_at = forge_util_monotonic() + pause_of(lane, result);
-        if (!passing(result) || ++lane->tries >= TRIES)
-            give_up(lane, FORGE_C_SPAN_FAILED);
+        if (!passing(result) || ++lane->tries >= TRIES) /* a 429 of Sentry's is dropped below */
+            give_up(lane, lane->cargo->failed);
     }
+    heed(lane, result);
     forge_net_call_drop(lane->call); /* the result ends with it */
     lane->call = NULL;
 }
@@ -161,20 +223,29 @@ static void ended(lane_t *lane, apr_pool_t *p, const forge_call_result_t *result
 static void begin(lane_t *lane, apr_pool_t *p)
 {
     forge_live_t *live = forge_server_of(lane->s)->live;
-    const forge_traces_t *traces = forge_config_traces(forge_server_of(lane->s)->config);
-    lane->breaker = forge_live_breaker(live, traces->host);
+    const forge_server_t *server = forge_server_of(lane->s);
+    lane->breaker = forge_live_breaker(live, lane->cargo->host(server->config));
     lane->retry_at = forge_util_monotonic() + PAUSE_FIRST; /* where it does not begin */
     if (!forge_live_breaker_allows(live, lane->breaker))
         return;
     if (!lane->crates)
-        lane->crates = forge_server_outgoing_take(lane->outgoing, BATCH, BATCH_BYTES);
-    const forge_call_spec_t spec = traces_spec(p, lane);
-    lane->call = lane->crates && spec.len ? forge_net_call(&spec) : NULL;
+        lane->crates = forge_server_outgoing_take(lane->outgoing, lane->cargo->batch, BATCH_BYTES);
+    if (lane->crates) {
+        const forge_call_spec_t spec = lane->cargo->spec(p, server, lane->crates);
+        lane->call = spec.len ? forge_net_call(&spec) : NULL;
+    }
     if (lane->call)
         return;
     forge_live_breaker_given_up(live, lane->breaker);
     if (++lane->tries >= TRIES)
-        give_up(lane, FORGE_C_SPAN_FAILED);
+        give_up(lane, lane->cargo->failed);
+}
+
+/* While it wants nothing. */
+static void throw_away(lane_t *lane)
+{
+    while ((lane->crates = forge_server_outgoing_take(lane->outgoing, INT_MAX, (apr_size_t)-1)))
+        give_up(lane, lane->cargo->dropped);
 }
 
 /* Whether there is something to send now. `last`: pieces do not wait for more. */
@@ -186,7 +257,8 @@ static bool due(const lane_t *lane, bool last)
     if (lane->crates)
         return true;
     const forge_waiting_t waiting = forge_server_outgoing_waiting(lane->outgoing);
-    return waiting.count > 0 && (last || waiting.count >= BATCH || now - waiting.since >= GATHER);
+    return waiting.count > 0 &&
+           (last || waiting.count >= lane->cargo->batch || now - waiting.since >= lane->cargo->gather);
 }
 
 /* Takes in what has come and sends what is due. True: a call is under way. */
@@ -195,6 +267,8 @@ static bool advance(lane_t *lane, apr_pool_t *p, bool last)
     forge_call_result_t result;
     if (lane->call && forge_net_call_ended(lane->call, &result))
         ended(lane, p, &result);
+    if (!lane->call && forge_util_monotonic() < lane->silent_until)
+        throw_away(lane);
     if (!lane->call && due(lane, last))
         begin(lane, p);
     return lane->call != NULL;
@@ -217,6 +291,8 @@ static void wait_for_answers(apr_pool_t *p, int milliseconds)
 static bool advance_all(apr_pool_t *p, bool last)
 {
     bool busy = false;
+    if (notary)
+        forge_work_crash_report(forge_server_of(notary), p);
     for (lane_t *lane = lanes; lane; lane = lane->next)
         busy |= advance(lane, p, last);
     return busy;
@@ -240,6 +316,14 @@ static void step(void *unused, apr_pool_t *p)
 
 /* --- the end of a child --- */
 
+static bool anything_left(void)
+{
+    bool left = false;
+    for (const lane_t *lane = lanes; lane; lane = lane->next)
+        left |= lane->call || lane->crates || forge_server_outgoing_waiting(lane->outgoing).count > 0;
+    return left;
+}
+
 /* Sends once more what has come since the background work ended, within a second in all. A receiver that is left alone
  * at the moment is not asked. */
 static apr_status_t flush(void *unused)
@@ -247,7 +331,7 @@ static apr_status_t flush(void *unused)
     apr_pool_t *p;
     const apr_int64_t until = forge_util_monotonic() + LAST_FLUSH;
     (void)unused;
-    if (!lanes || apr_pool_create_unmanaged(&p) != APR_SUCCESS)
+    if (!anything_left() || apr_pool_create_unmanaged(&p) != APR_SUCCESS)
         return APR_SUCCESS;
     while (advance_all(p, true) && forge_util_monotonic() < until)
         wait_for_answers(p, NAP);
@@ -255,9 +339,8 @@ static apr_status_t flush(void *unused)
         if (lane->call)
             forge_net_call_drop(lane->call);
         lane->call = NULL;
-        give_up(lane, FORGE_C_SPAN_FAILED);
-        lane->crates = forge_server_outgoing_take(lane->outgoing, INT_MAX, (apr_size_t)-1);
-        give_up(lane, FORGE_C_SPAN_DROPPED);
+        give_up(lane, lane->cargo->failed);
+        throw_away(lane);
     }
     apr_pool_destroy(p);
     return APR_SUCCESS;
@@ -275,16 +358,19 @@ static apr_status_t forget(void *unused)
 {
     (void)unused;
     lanes = NULL;
+    notary = NULL;
     return APR_SUCCESS;
 }
 
-static void lane_add(apr_pool_t *pconf, server_rec *s, forge_outgoing_t *outgoing)
+static void lane_add(apr_pool_t *pconf, server_rec *s, forge_outgoing_t *outgoing, const cargo_t *cargo)
 {
+    if (!outgoing)
+        return;
     for (const lane_t *lane = lanes; lane; lane = lane->next)
         if (lane->outgoing == outgoing)
             return;
     lane_t *lane = apr_pcalloc(pconf, sizeof(*lane));
-    *lane = (lane_t){.next = lanes, .s = s, .outgoing = outgoing};
+    *lane = (lane_t){.next = lanes, .cargo = cargo, .s = s, .outgoing = outgoing};
     lanes = lane;
 }
 
@@ -294,8 +380,12 @@ int forge_work_ship_register(apr_pool_t *pconf, server_rec *main_server)
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
     for (server_rec *s = main_server; s; s = s->next) {
         const forge_server_t *server = forge_server_of(s);
-        if (server && server->traces)
-            lane_add(pconf, s, server->traces);
+        if (!server)
+            continue;
+        lane_add(pconf, s, server->traces, &traces);
+        lane_add(pconf, s, server->errors, &errors);
+        if (server->errors && !notary)
+            notary = s;
     }
     return lanes ? forge_work_background_register(pconf, main_server, &shipper) : OK;
 }

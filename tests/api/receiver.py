@@ -13,7 +13,7 @@ modes: good     take it
        others   the same of other things than errors
        stall    say nothing
 DIR/requests has one line of JSON for each request: path, headers, body, mode. A request for /run is answered like a program
-that ran well.
+that ran well, one for /hang never.
 """
 import http.server
 import json
@@ -62,6 +62,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             f.write(json.dumps({"path": self.path, "headers": headers, "body": body, "mode": how}) + "\n")
         if self.path == "/run":
             return self.say(200, RAN, {})
+        if self.path == "/hang":
+            time.sleep(60)
+            return None
         if how == "stall":
             time.sleep(60)
             self.close_connection = True

@@ -284,10 +284,14 @@ START_TEST(a_receiver_that_fails_holds_up_nobody)
     expect_log("FG0650");
     for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
         receiver_mode(modes[i]);
-        parallel(4, ask_many, &me);
-        fail_now();
+        for (int n = 0; n < 200 && !strstr(receiver_text(), F("\"mode\": \"%s\"", modes[i])); n++) {
+            parallel(4, ask_many, &me);
+            fail_now();
+            pause_ms(200);
+        }
+        ck_assert_msg(strstr(receiver_text(), F("\"mode\": \"%s\"", modes[i])), "it was never asked: %s", modes[i]);
     }
-    receiver_metric_wait(FAILED, 1);
+    receiver_metric_wait(FAILED, 1); /* what was refused */
 }
 END_TEST
 
