@@ -26,6 +26,7 @@ extern const forge_tag_t forge_api_tag_courses;
 extern const forge_tag_t forge_api_tag_exercises;
 extern const forge_tag_t forge_api_tag_achievements;
 extern const forge_tag_t forge_api_tag_analysis;
+extern const forge_tag_t forge_api_tag_monitoring;
 
 /* --- mail.c --- */
 

@@ -13,3 +13,4 @@ const forge_tag_t forge_api_tag_exercises = {"exercises",
                                              "What learners solve by a program, and what they have submitted."};
 const forge_tag_t forge_api_tag_analysis = {"analysis", "What files and repositories hold, and questions about it."};
 const forge_tag_t forge_api_tag_achievements = {"achievements", "What learners can earn, and who was awarded what."};
+const forge_tag_t forge_api_tag_monitoring = {"monitoring", "Figures about the service."};

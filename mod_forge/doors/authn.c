@@ -44,8 +44,8 @@ static forge_status_t describe(request_rec *r, forge_visitor_t *visitor)
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
-    FORGE_TRY(forge_server_lease_for(r, activity, &lease, &db));
+    const forge_activity_t activity = forge_server_activity_as(r, r->pool, "forge door ");
+    FORGE_TRY(forge_server_lease_traced(r, activity, &lease, &db));
     forge_status_t status = forge_store_visitor(db, r->pool, &visitor->who, &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);

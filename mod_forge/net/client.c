@@ -267,9 +267,19 @@ static forge_call_t *make(const forge_call_spec_t *spec)
     return call;
 }
 
+/* The signal that ends a prefork child may have interrupted this very thread inside the lock; then it never opens. */
+static bool lock_in_time(void)
+{
+    struct timespec soon;
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_sec += END_PATIENCE;
+    return pthread_mutex_timedlock(&client.lock, &soon) == 0;
+}
+
 forge_call_t *forge_net_call(const forge_call_spec_t *spec)
 {
-    pthread_mutex_lock(&client.lock);
+    if (!lock_in_time())
+        return NULL;
     forge_call_t *call = begin() && client.count < CALLS_MAX ? make(spec) : NULL;
     if (call) {
         client.count++;
@@ -288,7 +298,8 @@ int forge_net_call_fd(const forge_call_t *call)
 
 bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result)
 {
-    pthread_mutex_lock(&client.lock);
+    if (!lock_in_time())
+        return false;
     bool ended = call->ended;
     *result = call->result;
     pthread_mutex_unlock(&client.lock);
@@ -311,7 +322,8 @@ int forge_net_call_more(forge_call_t *call, forge_buf_t *b)
 
 void forge_net_call_drop(forge_call_t *call)
 {
-    pthread_mutex_lock(&client.lock);
+    if (!lock_in_time())
+        return;
     call->dropped = true;
     if (call->ended)
         call_free(call);
@@ -322,10 +334,7 @@ void forge_net_call_drop(forge_call_t *call)
 
 void forge_net_calls_end(void)
 {
-    struct timespec soon;
-    clock_gettime(CLOCK_REALTIME, &soon);
-    soon.tv_sec += END_PATIENCE;
-    if (pthread_mutex_timedlock(&client.lock, &soon) != 0) /* a signal has interrupted this thread inside the lock */
+    if (!lock_in_time())
         return;
     bool runs = client.runs;
     client.stops = true;

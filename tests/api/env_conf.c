@@ -62,7 +62,8 @@ static const char *const host_lines[PORTS] = {
     [PORT_STRICT] =
         "ForgeGuests Off\nForgeRefreshReuseWindow 0s\nForgeFreshLogin 0s\nForgeCSP strict\nForgeTermsRequired On\n"
         "ForgeSelfRoles student\nForgeCourseCreators instructors\nForgeMaxBody 2K\n"
-        "<LocationMatch \"^/(metrics|api/v1/performance)(/|$)\">\nRequire ip 192.0.2.1\n</LocationMatch>\n",
+        "<LocationMatch \"^/(metrics|api/v1/performance|api/v1/monitor(?!/health(/|$)))(/|$)\">\nRequire ip "
+        "192.0.2.1\n</LocationMatch>\n",
     [PORT_POOL] =
         "DBDriver pgsql\nDBDParams \"host=%s/run port=5432 dbname=forge user=forge_app connect_timeout=2 options='-c "
         "geqo=on'\"\n"
@@ -182,7 +183,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
         "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog "
         "logs/access.json\nForgeAuditLog "
-        "logs/audit.json\n"
+        "logs/audit.json\nForgeEventLog logs/events.json\n"
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
         "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"

@@ -88,5 +88,4 @@ static const forge_route_t routes[] = {
 };
 /* clang-format on */
 
-static const forge_tag_t tag = {"monitoring", "Figures about the service."};
-const forge_routes_t forge_api_monitor = FORGE_API_ROUTES(routes, &tag);
+const forge_routes_t forge_api_monitor = FORGE_API_ROUTES(routes, &forge_api_tag_monitoring);
