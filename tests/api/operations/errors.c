@@ -282,6 +282,32 @@ START_TEST(a_child_that_was_killed_is_reported)
 }
 END_TEST
 
+/* The forge-runner of the second node; 0: there is none. */
+static int runner_of(int parent)
+{
+    char *state, *list = file_read(F("/proc/%d/task/%d/children", parent, parent), 0);
+    for (char *pid = strtok_r(list, " \n", &state); pid; pid = strtok_r(NULL, " \n", &state))
+        if (strncmp(file_read(F("/proc/%s/comm", pid), 0), "forge-runner", 12) == 0)
+            return atoi(pid);
+    return 0;
+}
+
+START_TEST(a_forge_runner_that_ended_is_reported)
+{
+    receiver_start("good", "ForgeSentryDSN http://publickey@%s/42\n");
+    int pid = 0;
+    for (int i = 0; i < 100 && !(pid = runner_of(env_second_pid())); i++) /* it becomes forge-runner by exec */
+        pause_ms(100);
+    ck_assert_int_gt(pid, 0);
+    expect_log("FG0566");
+    kill(pid, SIGKILL);
+    json_t *event = event_of("process", "forge-runner");
+    ck_assert_str_eq(text_at(event, "/tags/pid"), F("%d", pid));
+    ck_assert_str_eq(text_at(event, "/level"), "fatal");
+    ck_assert_str_eq(text_at(event, "/logentry/formatted"), "forge-runner ended with exit code or signal 9");
+}
+END_TEST
+
 START_TEST(children_that_end_as_they_should_are_not)
 {
     int children[64];
@@ -337,6 +363,7 @@ Suite *suite_errors(void)
     tcase_add_checked_fixture(processes, NULL, end);
     tcase_add_test(processes, a_crash_is_reported_with_what_was_in_flight);
     tcase_add_test(processes, a_child_that_was_killed_is_reported);
+    tcase_add_test(processes, a_forge_runner_that_ended_is_reported);
     tcase_add_test(processes, children_that_end_as_they_should_are_not);
     tcase_add_test(processes, jobs_whose_process_ended_are_reported);
     return suite;

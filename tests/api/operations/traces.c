@@ -228,6 +228,26 @@ START_TEST(the_sender_of_a_trace_decides_and_the_ratio_for_others)
 }
 END_TEST
 
+/* Either node may do a job; so many are queued that this one does one of them. */
+START_TEST(a_job_is_a_trace_of_its_own)
+{
+    receiver_start("good", LINES);
+    json_t *found = NULL;
+    for (int i = 0; i < 300 && !found; i++, pause_ms(100)) {
+        size_t k;
+        json_t *span;
+        sql("INSERT INTO forge.jobs (kind, payload) VALUES ('rejudge', '{}')");
+        json_array_foreach(spans(), k, span) if (strcmp(text_at(span, "/name"), "job rejudge") == 0) found = span;
+    }
+    ck_assert_msg(found != NULL, "%.3000s", receiver_text());
+    expect_span(found, NULL);
+    ck_assert_int_eq(int_at(found, "/kind"), 5);
+    ck_assert_ptr_null(maybe_at(found, "/parentSpanId"));
+    expect_mark(found, "forge.job.kind", "rejudge");
+    ck_assert(mark(found, "forge.job.id") && mark(found, "forge.job.attempt") && mark(found, "forge.job.outcome"));
+}
+END_TEST
+
 /* --- what is never sent --- */
 
 START_TEST(no_secret_and_no_text_of_anybody_is_in_a_span)
@@ -368,6 +388,7 @@ Suite *suite_traces(void)
     tcase_add_test(sent, a_call_names_its_span_as_parent);
     tcase_add_test(sent, a_failure_is_marked);
     tcase_add_test(sent, the_sender_of_a_trace_decides_and_the_ratio_for_others);
+    tcase_add_test(sent, a_job_is_a_trace_of_its_own);
     tcase_add_test(sent, no_secret_and_no_text_of_anybody_is_in_a_span);
     TCase *held = case_make(suite, "held");
     tcase_add_checked_fixture(held, NULL, end);
