@@ -6,6 +6,7 @@
 #include "doors/doors.h"
 #include "http/http.h"
 #include "start.h"
+#include "work/work.h"
 
 #include <httpd.h>
 #include "config/commands.h"
@@ -54,10 +55,13 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_insert_error_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(forge_server_trace_write, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(forge_server_report_write, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_linger, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* A request that waits without a thread: httpd lets go of its connection, and the child stops. */
     ap_hook_suspend_connection(forge_http_pump_suspended, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_child_stopping(forge_http_pump_stopping, NULL, NULL, APR_HOOK_MIDDLE);
+    forge_work_crash_hooks();
     /* Content that is not ours: AuthType Forge, Require forge-…, X-Forge-…. */
     forge_doors_register(p);
     /* Apache's own errors under our paths become problem documents. */

@@ -147,7 +147,9 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
     forge_http_feeds_child(p);
     forge_http_pump_child(p, s);
     forge_http_pump_watch(forge_server_bell());
+    forge_work_ship_child(p);
     forge_work_background_child(p);
+    forge_work_crash_child(p);
 }
 
 void forge_start_test_config(apr_pool_t *pconf, server_rec *s)

@@ -201,6 +201,20 @@ static const char *finish_alerts(const forge_config_t *c)
     return NULL;
 }
 
+static const char *finish_sentry(apr_pool_t *p, forge_config_t *c)
+{
+    apr_size_t len;
+    const char *why = NULL;
+    if (!c->sentry || !c->sentry->dsn)
+        return NULL;
+    forge_sentry_t *sentry = apr_pmemdup(p, c->sentry, sizeof(*sentry));
+    const char *dsn = forge_core_secret_read(p, sentry->dsn, &len, &why);
+    if (!dsn || !forge_net_sentry_open(p, sentry, dsn, &why))
+        return apr_psprintf(p, "ForgeSentryDSN: %s; accepted: " FORGE_SENTRY_FORM, why);
+    c->sentry_whole = sentry;
+    return NULL;
+}
+
 const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
 {
     const char *problem;
@@ -221,5 +235,7 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
         problem = finish_llm(p, c);
     if (!problem && !s->is_virtual)
         problem = finish_alerts(c);
+    if (!problem)
+        problem = finish_sentry(p, c);
     return problem ? problem : check_docs(p, c);
 }

@@ -129,6 +129,11 @@ const apr_array_header_t *forge_config_git_hosts(const forge_config_t *c);
 const char *forge_config_git_authorities(const forge_config_t *c);
 int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..16) */
 
+/* --- getters: watching --- */
+
+const forge_traces_t *forge_config_traces(const forge_config_t *c); /* ForgeTraces; NULL: off */
+const forge_sentry_t *forge_config_sentry(const forge_config_t *c); /* ForgeSentryDSN, taken apart; NULL: off */
+
 /* --- getters: database and logs --- */
 
 /* ForgeAlert, for the whole server: its rule, and who is told when it changes. */

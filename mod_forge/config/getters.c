@@ -243,6 +243,16 @@ const forge_llm_t *forge_config_llm(const forge_config_t *c)
     return c->llm_whole;
 }
 
+const forge_traces_t *forge_config_traces(const forge_config_t *c)
+{
+    return c->traces && c->traces->url ? c->traces : NULL;
+}
+
+const forge_sentry_t *forge_config_sentry(const forge_config_t *c)
+{
+    return c->sentry_whole;
+}
+
 const char *forge_config_executor_url(const forge_config_t *c)
 {
     return c->executor_url;

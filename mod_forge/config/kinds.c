@@ -555,6 +555,27 @@ static const char *secret_webhook(int i, const char *word)
     return *path && path[1] ? path : NULL; /* from its slash on */
 }
 
+/* The DSN is taken apart after the whole configuration was read, like other secrets. No message repeats it. */
+static const char *read_sentry(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_sentry_t *sentry = forge_net_sentry_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!sentry)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SENTRY_FORM, s->row->name, why);
+    *(const void **)s->member = sentry;
+    return NULL;
+}
+
+static const char *read_traces(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_traces_t *traces = forge_net_traces_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!traces)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_TRACES_FORM, s->row->name, why);
+    *(const void **)s->member = traces;
+    return NULL;
+}
+
 /* Stores Off as empty text, so that a virtual host can override the server. */
 static const char *read_sandbox(const forge_setting_t *s)
 {
@@ -627,6 +648,12 @@ static const char *secret_whole(int i, const char *word)
     return word;
 }
 
+/* But for off. */
+static const char *secret_first(int i, const char *word)
+{
+    return i == 0 && apr_cstr_casecmp(word, "off") != 0 ? word : NULL;
+}
+
 /* After an e-mail address. */
 static const char *secret_second(int i, const char *word)
 {
@@ -684,5 +711,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_ALERT] = {read_alert, false, 2, 6, ALERT_FORM, secret_webhook},
+    [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},
+    [FORGE_KIND_SENTRY] = {read_sentry, false, 1, 2, FORGE_SENTRY_FORM, secret_first},
     [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

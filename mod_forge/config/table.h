@@ -83,6 +83,8 @@ struct forge_config_t {
     const forge_llm_t *llm;
     const forge_docker_t *docker;
     forge_alerts_t *alerts;
+    const forge_traces_t *traces;
+    const forge_sentry_t *sentry;
 
     apr_int64_t cookie;
     const char *login_page;
@@ -92,8 +94,9 @@ struct forge_config_t {
     /* made by forge_config_finish */
     forge_keys_t *keys;
     const char *superuser_password;
-    const forge_mail_t *mailer;   /* complete; NULL: off */
-    const forge_llm_t *llm_whole; /* the same */
+    const forge_mail_t *mailer;         /* complete; NULL: off */
+    const forge_llm_t *llm_whole;       /* the same */
+    const forge_sentry_t *sentry_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -140,6 +143,8 @@ typedef enum forge_kind_t {
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
     FORGE_KIND_ALERT,
+    FORGE_KIND_TRACES,
+    FORGE_KIND_SENTRY,
     FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,

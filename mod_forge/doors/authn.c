@@ -39,13 +39,13 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
 }
 
 /* Reads the current state of the account from the database. A closed account or an ended session is refused. */
-static forge_status_t describe(request_rec *r, const forge_server_t *server, forge_visitor_t *visitor)
+static forge_status_t describe(request_rec *r, forge_visitor_t *visitor)
 {
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_activity_t activity = forge_server_activity_as(r, r->pool, "forge door ");
-    FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
+    FORGE_TRY(forge_server_lease_traced(r, activity, &lease, &db));
     forge_status_t status = forge_store_visitor(db, r->pool, &visitor->who, &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);
@@ -78,7 +78,7 @@ static forge_status_t identify(request_rec *r, forge_visitor_t *visitor)
         FORGE_TRY(by_header(r, server, header, &visitor->who));
     else
         FORGE_TRY(forge_server_cookie_who(r, server, &visitor->who));
-    forge_status_t status = describe(r, server, visitor);
+    forge_status_t status = describe(r, visitor);
     return status == FORGE_E_INVALID_TOKEN && !header ? ended_meanwhile(r, server) : status;
 }
 

@@ -149,7 +149,7 @@ static bool course_holds(request_rec *r, forge_visitor_t *visitor, const char *w
     if (!course_read(word, &id) || visitor->trouble != FORGE_OK)
         return false;
     const forge_activity_t activity = forge_server_activity_as(r, r->pool, "forge door ");
-    visitor->trouble = forge_server_lease_take(r->pool, forge_server_of(r->server), activity, &lease, &db);
+    visitor->trouble = forge_server_lease_traced(r, activity, &lease, &db);
     if (visitor->trouble != FORGE_OK)
         return false;
     visitor->trouble = forge_store_enrolled(db, r->pool, &visitor->who, id, &enrolled);

@@ -66,7 +66,7 @@ static forge_status_t told(forge_calls_t *calls, const forge_call_result_t *resu
     calls->dial.call = NULL;
     forge_status_t status = ask.then(calls->q, result, &sound);
     if (dial.call)
-        forge_http_dial_end(&dial, sound);
+        forge_http_dial_end(&dial, result, sound);
     return status;
 }
 
@@ -78,7 +78,7 @@ static forge_status_t failed(forge_calls_t *calls, forge_call_outcome_t outcome,
 
 static forge_status_t begin(forge_calls_t *calls)
 {
-    const forge_dialled_t how = forge_http_dial(&calls->dial, calls->q->live, calls->ask.host, &calls->ask.spec);
+    const forge_dialled_t how = forge_http_dial(&calls->dial, calls->q, calls->ask.host, &calls->ask.spec);
     calls->until = forge_util_monotonic() + calls->ask.spec.connect + calls->ask.spec.total + SLACK;
     return how == FORGE_DIAL_BEGUN ? FORGE_OK : failed(calls, FORGE_CALL_UNSENT, forge_http_dial_why(how));
 }
@@ -89,7 +89,7 @@ static forge_status_t look(forge_calls_t *calls)
     if (!forge_net_call_ended(calls->dial.call, &result))
         return FORGE_OK;
     if (result.outcome == FORGE_CALL_UNSENT && ++calls->sends < FORGE_DIAL_SENDS) {
-        forge_http_dial_end(&calls->dial, false);
+        forge_http_dial_end(&calls->dial, &result, false);
         calls->again_at = forge_http_dial_again_at(calls->sends);
         return FORGE_OK;
     }
@@ -230,7 +230,7 @@ forge_hearing_t *forge_http_hear(forge_req_t *q, const forge_ask_t *ask, const c
 {
     forge_hearing_t *hearing = apr_pcalloc(q->pool, sizeof(*hearing));
     *hearing = (forge_hearing_t){.q = q, .ask = *ask};
-    const forge_dialled_t how = forge_http_dial(&hearing->dial, q->live, ask->host, &ask->spec);
+    const forge_dialled_t how = forge_http_dial(&hearing->dial, q, ask->host, &ask->spec);
     *why = how == FORGE_DIAL_BEGUN ? "" : forge_http_dial_why(how);
     if (how != FORGE_DIAL_BEGUN)
         return NULL;
@@ -262,6 +262,6 @@ bool forge_http_hear_on(forge_hearing_t *hearing)
     bool sound = sound_of(&result);
     hearing->ask.then(q, &result, &sound);
     forge_live_call_waits(q->live, -1);
-    forge_http_dial_end(&hearing->dial, sound);
+    forge_http_dial_end(&hearing->dial, &result, sound);
     return false;
 }

@@ -78,6 +78,7 @@ int forge_http_count(request_rec *r)
         ours = ours || forge_server_beneath(at);
         if (forge_server_note(at)->claimed)
             forge_live_request_leave(server->live);
+        forge_live_flight_end(server->live, forge_server_note(at)->flight - 1);
     }
     if (ours && !note->counted)
         forge_live_request_answered(server->live, forge_server_note(last)->slot, last->status, took(note), NULL);

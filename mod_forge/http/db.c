@@ -55,7 +55,7 @@ static forge_status_t share_take(forge_req_t *q)
 static forge_status_t take(forge_req_t *q, forge_db_t **db)
 {
     FORGE_TRY(share_take(q));
-    forge_status_t status = forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
+    forge_status_t status = forge_server_lease_traced(q->r, forge_server_activity(q->r), &q->lease, db);
     if (status != FORGE_OK) {
         share_leave(q);
         return status;

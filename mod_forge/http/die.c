@@ -71,6 +71,7 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         ap_set_content_type(r, "application/problem+json; charset=utf-8");
         add_failure_headers(r);
         add_general_headers(r);
+        forge_server_note(r)->problem = reason(r);
         const forge_problem_t problem = {.status = reason(r),
                                          .http = r->status,
                                          .request_id = forge_server_note(r)->request_id,

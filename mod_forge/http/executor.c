@@ -61,16 +61,9 @@ static forge_buf_t *order_text(apr_pool_t *p, const forge_run_job_t *job)
     return b;
 }
 
-/* "https://runner.example.org:8443/execute" → "runner.example.org:8443". */
-static const char *host_of(apr_pool_t *p, const char *url)
-{
-    const char *host = strstr(url, "://") + 3;
-    return apr_pstrmemdup(p, host, strcspn(host, "/"));
-}
-
 int forge_http_executor_breaker(const forge_req_t *q)
 {
-    return forge_live_breaker(q->live, host_of(q->pool, forge_config_executor_url(q->config)));
+    return forge_live_breaker(q->live, forge_net_address_host(q->pool, forge_config_executor_url(q->config)));
 }
 
 static apr_status_t drop(void *data)
@@ -94,7 +87,7 @@ forge_status_t forge_http_order(forge_req_t *q, const forge_run_job_t *job, forg
                                     .ceiling = (apr_size_t)job->limits.output_bytes * 2 * ESCAPED + SMALL};
     *order = apr_pcalloc(q->pool, sizeof(**order));
     (*order)->q = q;
-    const forge_dialled_t how = forge_http_dial(&(*order)->dial, q->live, host_of(q->pool, url), &spec);
+    const forge_dialled_t how = forge_http_dial(&(*order)->dial, q, forge_net_address_host(q->pool, url), &spec);
     if (how != FORGE_DIAL_BEGUN)
         return how == FORGE_DIAL_LEFT_ALONE ? FORGE_E_SANDBOX_UNAVAILABLE : FORGE_E_EXECUTION_QUEUE_FULL;
     apr_pool_cleanup_register(q->pool, *order, drop, apr_pool_cleanup_null);
@@ -182,7 +175,7 @@ forge_delivery_of_order_t forge_http_order_take(forge_order_t *order, int64_t mo
     if (!good)
         forge_http_warn(q, "FG0570", "the external executor failed: %s",
                         said.outcome == FORGE_CALL_ANSWERED ? "its answer is none" : said.why);
-    forge_http_dial_end(&order->dial, good);
+    forge_http_dial_end(&order->dial, &said, good);
     return delivery;
 }
 

@@ -107,7 +107,7 @@ static forge_status_t check_step_up(forge_req_t *q)
     bool has;
     if (!(q->route->flags & FORGE_R_STEP_UP) || forge_core_factor_used(&q->who))
         return FORGE_OK;
-    FORGE_TRY(forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &lease, &db));
+    FORGE_TRY(forge_server_lease_traced(q->r, forge_server_activity(q->r), &lease, &db));
     forge_status_t status = forge_store_second_factor(db, q->pool, q->who.user_id, &has);
     forge_server_lease_return(lease);
     return status != FORGE_OK ? status : has ? FORGE_E_STEP_UP : FORGE_OK;

@@ -48,6 +48,7 @@ static void matched(forge_req_t *q, const forge_match_t *match)
     q->tail = match->tail;
     note->route = forge_core_router_template(q->router, match->index);
     note->slot = q->server->slots[match->index];
+    note->flight = 1 + forge_live_flight_begin(q->live, note->slot);
     apr_table_setn(q->r->notes, "forge-route", note->route);
 }
 

@@ -51,6 +51,7 @@ struct forge_req_t {
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */
     const char *request_id;
     forge_trace_t trace;
+    forge_spans_t *spans;   /* where it is traced */
     const char *client_ip;  /* httpd's useragent_ip */
     const char *user_agent; /* at most 512 bytes of valid UTF-8; NULL without */
     apr_time_t now;         /* when the request began */

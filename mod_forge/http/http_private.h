@@ -284,16 +284,17 @@ int forge_http_socket(const forge_req_t *q); /* the client's socket; -1 over HTT
 
 #define FORGE_DIAL_SENDS 3 /* of one call that cannot reach its host: nothing of it has left this machine */
 typedef struct forge_dial_t {
-    forge_live_t *live;
+    forge_req_t *q;
     forge_call_t *call; /* NULL: none is under way */
     int breaker;
+    forge_span_t *span; /* of it, where the request is traced */
 } forge_dial_t;
 typedef enum forge_dialled_t { FORGE_DIAL_BEGUN, FORGE_DIAL_LEFT_ALONE, FORGE_DIAL_TOO_MANY } forge_dialled_t;
-forge_dialled_t forge_http_dial(forge_dial_t *dial, forge_live_t *live, const char *host,
-                                const forge_call_spec_t *spec);
-const char *forge_http_dial_why(forge_dialled_t how);     /* why it was not begun, for the log */
-void forge_http_dial_end(forge_dial_t *dial, bool sound); /* what came tells whether the host is well */
-void forge_http_dial_drop(forge_dial_t *dial);            /* nobody waits any more: that tells nothing */
+forge_dialled_t forge_http_dial(forge_dial_t *dial, forge_req_t *q, const char *host, const forge_call_spec_t *spec);
+const char *forge_http_dial_why(forge_dialled_t how); /* why it was not begun, for the log */
+/* What came tells whether the host is well. */
+void forge_http_dial_end(forge_dial_t *dial, const forge_call_result_t *result, bool sound);
+void forge_http_dial_drop(forge_dial_t *dial);   /* nobody waits any more: that tells nothing */
 apr_int64_t forge_http_dial_again_at(int sends); /* when to send once more: a while that doubles, another for each */
 
 /* --- executor.c: programs that an external executor runs, one call each --- */
@@ -338,6 +339,8 @@ int forge_http_queue_admit(forge_req_t *q, forge_served_fn serve);
 /* A place for this request if it has none yet, waited for on this thread; its time begins anew with each call.
  * FORGE_E_BUSY. */
 forge_status_t forge_http_queue_hold(forge_req_t *q);
+/* Puts the wait for it into the trace, once; on a worker. */
+void forge_http_queue_trace(forge_req_t *q);
 void forge_http_queue_leave(forge_req_t *q);
 
 #endif

@@ -31,15 +31,23 @@ static forge_status_t begin(forge_req_t *q)
 {
     forge_http_db_done(q); /* no connection is held while waiting and hashing */
     FORGE_TRY(forge_http_queue_hold(q));
+    forge_http_queue_trace(q);
     forge_live_count(q->live, FORGE_C_HASH_TOTAL);
     return FORGE_OK;
+}
+
+static void yield(forge_req_t *q, work_t *work)
+{
+    apr_int64_t begun = forge_util_monotonic();
+    forge_util_yielding(compute, work);
+    forge_server_span_add(q->spans, "password hash", FORGE_SPAN_INTERNAL, begun);
 }
 
 forge_status_t forge_http_password_hash(forge_req_t *q, const char *password, const char **hash)
 {
     work_t work = {.p = q->pool, .password = password, .cost = forge_config_bcrypt_cost(q->config)};
     FORGE_TRY(begin(q));
-    forge_util_yielding(compute, &work);
+    yield(q, &work);
     *hash = work.made;
     return *hash ? FORGE_OK : FORGE_E_INTERNAL;
 }
@@ -48,7 +56,7 @@ static forge_status_t check(forge_req_t *q, const forge_hash_check_t *what, bool
 {
     work_t work = {.p = q->pool, .check = what};
     FORGE_TRY(begin(q));
-    forge_util_yielding(compute, &work);
+    yield(q, &work);
     *good = work.good;
     *renewed = work.made;
     return FORGE_OK;

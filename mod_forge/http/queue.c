@@ -23,6 +23,7 @@ typedef struct forge_turn_t {
     forge_served_fn serve;
     apr_uint64_t ticket; /* 0: none */
     apr_int64_t since;   /* when it came (forge_util_monotonic) */
+    apr_int64_t waited;  /* until when it has waited and is not in the trace yet; 0: it has not */
     int place;           /* -1: none */
 } forge_turn_t;
 
@@ -57,6 +58,7 @@ static forge_status_t refuse(forge_turn_t *t)
 {
     end(t);
     forge_live_count(t->q->live, FORGE_C_HASH_REFUSED);
+    forge_http_queue_trace(t->q);
     forge_http_retry_after(t->q, RETRY_SECONDS);
     return FORGE_E_BUSY;
 }
@@ -76,8 +78,9 @@ static void took_turn(forge_turn_t *t, int place)
 {
     t->place = place;
     t->ticket = 0;
+    t->waited = forge_util_monotonic();
     if (place >= 0)
-        forge_live_waited(t->q->live, forge_util_monotonic() - t->since);
+        forge_live_waited(t->q->live, t->waited - t->since);
 }
 
 /* Takes a place, and waits for it on this thread where it must. Half of a child's threads may wait so; the others go on
@@ -138,6 +141,17 @@ forge_status_t forge_http_queue_hold(forge_req_t *q)
         return arrive_or_block(t);
     forge_live_gate_renew(q->live, t->place);
     return FORGE_OK;
+}
+
+void forge_http_queue_trace(forge_req_t *q)
+{
+    forge_turn_t *t = q->turn;
+    if (!t || !t->waited || !q->spans)
+        return;
+    forge_span_t *span = forge_server_span_add(q->spans, "password queue", FORGE_SPAN_INTERNAL, t->since);
+    if (span)
+        span->ended = span->begun + (t->waited - t->since);
+    t->waited = 0;
 }
 
 /* A directive of httpd's as a number; `otherwise` when it is not said. */

@@ -45,6 +45,7 @@ forge_req_t *forge_http_request_make(request_rec *r, const forge_server_t *serve
     q->router = server->router;
     q->request_id = note->request_id;
     q->trace = note->trace;
+    q->spans = note->spans;
     q->client_ip = r->useragent_ip;
     q->user_agent = user_agent(r);
     q->now = note->begun;

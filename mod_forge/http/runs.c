@@ -32,6 +32,7 @@ typedef struct program_t {
     forge_run_result_t result;
     bool done;
     int tries;
+    apr_int64_t since; /* when it was last offered (forge_util_monotonic) */
 } program_t;
 
 struct forge_runs_t {
@@ -146,6 +147,7 @@ static forge_status_t resend(forge_runs_t *runs, program_t *program)
 static forge_status_t offer(forge_runs_t *runs, program_t *program)
 {
     const char *why = "";
+    program->since = forge_util_monotonic();
     if (forge_config_executor_url(runs->q->config)) {
         FORGE_TRY(forge_http_order(runs->q, &program->job, &program->order));
         runs->under_way++;
@@ -170,9 +172,25 @@ static forge_status_t refused(forge_runs_t *runs, forge_status_t status)
     return FORGE_OK;
 }
 
+/* A call of an external executor has a span of its own (dial.c). */
+static void trace(const forge_runs_t *runs, const program_t *program)
+{
+    forge_req_t *q = runs->q;
+    if (!q->spans || forge_config_executor_url(q->config))
+        return;
+    const forge_run_result_t *result = &program->result;
+    forge_span_t *span = forge_server_span_add(q->spans, "sandbox run", FORGE_SPAN_INTERNAL, program->since);
+    forge_server_span_text(span, "forge.run.status", forge_run_status_name((int)result->status));
+    forge_server_span_number(span, "forge.run.duration_ms", result->duration_ms);
+    forge_server_span_number(span, "forge.run.queue_ms", result->waited_ms);
+    if (result->status == FORGE_RUN_SANDBOX_ERROR)
+        forge_server_span_failed(span, "sandbox_error");
+}
+
 static void ended(forge_runs_t *runs, program_t *program)
 {
     const forge_run_result_t *result = &program->result;
+    trace(runs, program);
     program->done = true;
     runs->left--;
     runs->served = true;

@@ -30,6 +30,7 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     forge_reply_t *reply = q->reply;
     int http = forge_util_error(status)->http;
     reply->http = http;
+    forge_server_note(q->r)->problem = status;
     reply->media = "application/problem+json";
     reply->file = NULL;
     reply->stream = NULL;

@@ -47,6 +47,15 @@ typedef struct forge_job_end_t {
  * is of p, which ends with it. */
 typedef forge_job_outcome_t (*forge_job_fn)(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end);
 
+/* How a turn of a job ended. */
+typedef struct forge_job_said_t {
+    const forge_job_t *job;
+    const char *outcome; /* done, later, failed, stopped */
+    const char *code;    /* where it failed or will be tried again; else NULL */
+    bool fault;          /* it failed for good, and not by what it was asked */
+    apr_time_t begun;
+} forge_job_said_t;
+
 /* What a job may use. Members that a job does not need may be NULL. */
 struct forge_job_with_t {
     forge_lender_t db;
@@ -61,7 +70,8 @@ struct forge_job_with_t {
     const forge_llm_t *llm;                                   /* the language model; NULL: none */
     void (*claimed)(void *baton);                             /* hears that a job was claimed; more may be due */
     void (*log)(void *baton, bool warning, const char *text); /* of jobs that ended for good */
-    void *baton;                                              /* of both */
+    void (*ended)(void *baton, apr_pool_t *p, const forge_job_said_t *said); /* of each turn of a job */
+    void *baton;                                                             /* of the three */
 };
 
 /* Tells how far a job is, and that whoever works on it lives: the lease begins anew. Call it at least four times a

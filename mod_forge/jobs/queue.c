@@ -15,6 +15,7 @@ struct forge_job_hold_t {
     forge_job_held_t held;
     apr_interval_time_t lease;
     apr_int64_t renewed, asked; /* by forge_util_monotonic */
+    apr_time_t begun;
     int percent;
     char stage[101 * 4]; /* 100 characters */
     bool lost;
@@ -194,6 +195,22 @@ static void say(apr_pool_t *p, const ending_t *e)
                                     job->attempt, e->failure.code, e->failure.detail));
 }
 
+static void tell_end(apr_pool_t *p, const ending_t *e)
+{
+    const forge_job_t *job = e->job;
+    const bool done = e->outcome == FORGE_JOB_DONE, stopped_it = e->outcome == FORGE_JOB_STOPPED;
+    const forge_job_said_t said = {.job = job,
+                                   .outcome = done         ? "done"
+                                              : stopped_it ? "stopped"
+                                              : e->failed  ? "failed"
+                                                           : "later",
+                                   .code = done || stopped_it ? NULL : e->failure.code,
+                                   .fault = e->failed && e->outcome == FORGE_JOB_LATER,
+                                   .begun = job->hold->begun};
+    if (job->with->ended && e->ours)
+        job->with->ended(job->with->baton, p, &said);
+}
+
 static bool transient(forge_status_t status)
 {
     return forge_util_error(status)->http == 503 || status == FORGE_E_TIMEOUT;
@@ -217,6 +234,7 @@ static void finish(apr_pool_t *p, const forge_job_t *job, forge_job_outcome_t ou
     }
     count(&e);
     say(p, &e);
+    tell_end(p, &e);
 }
 
 forge_status_t forge_job_next(apr_pool_t *p, const forge_job_with_t *with, const forge_job_worker_t *worker, bool *ran)
@@ -236,6 +254,7 @@ forge_status_t forge_job_next(apr_pool_t *p, const forge_job_with_t *with, const
     forge_job_hold_t hold = {.held = {job.id, c.in.worker},
                              .lease = kind->terms.lease,
                              .renewed = now,
+                             .begun = apr_time_now(),
                              .asked = now,
                              .percent = (int)forge_store_rows_int(c.rows, 0, "progress", 0)};
     apr_cpystrn(hold.stage, forge_store_rows_text(c.rows, 0, "stage"), sizeof(hold.stage));

@@ -82,6 +82,7 @@ typedef enum forge_gauge_t {
     FORGE_GAUGES
 } forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
+void forge_live_count_more(forge_live_t *live, forge_counter_t which, int n); /* the same n times */
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
@@ -366,6 +367,30 @@ bool forge_live_breaker_allows(forge_live_t *live, int which);
 void forge_live_breaker_told(forge_live_t *live, int which, bool good);
 void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
+
+/* --- crashes.c: processes that end without a word --- */
+
+#define FORGE_CRASH_ROUTES      6
+#define FORGE_CRASH_ROUTE_BYTES 128
+typedef struct forge_crash_t {
+    apr_time_t when;
+    int pid, signal; /* signal 0: none is known */
+    bool runner;     /* it was forge-runner, whose exit code or signal is `signal` */
+    int in_flight;   /* requests of known routes that it was serving */
+    int routes;      /* how many routes these were, at most FORGE_CRASH_ROUTES */
+    char route[FORGE_CRASH_ROUTES][FORGE_CRASH_ROUTE_BYTES];
+} forge_crash_t;
+/* At the beginning of a child, and when it ends as it should. */
+void forge_live_child_begins(forge_live_t *live);
+void forge_live_child_ends(forge_live_t *live);
+/* This child begins to serve a request of a route (its slot); what is returned goes to _end. */
+int forge_live_flight_begin(forge_live_t *live, int slot);
+void forge_live_flight_end(forge_live_t *live, int place);
+/* Whether this child has ended otherwise, asked once after its end; then what it was serving is filled in. */
+bool forge_live_child_lost(forge_live_t *live, int pid, forge_crash_t *crash);
+/* A note for whichever child takes it; one process alone may put them. Too many at once are not kept. */
+void forge_live_crash_put(forge_live_t *live, const forge_crash_t *crash);
+bool forge_live_crash_take(forge_live_t *live, forge_crash_t *crash);
 
 /* --- jobs.c: who looks into the queue of jobs, and how many work at once on this node --- */
 

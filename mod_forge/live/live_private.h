@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 10
+#define FORGE_LIVE_LAYOUT 12
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -326,6 +326,17 @@ typedef struct forge_live_alerts_t {
 /* The function of live.h with a sample, at a given moment. */
 void forge_live_alerts_judge_at(forge_live_t *live, const forge_sample_t *sample, const forge_alert_rule_t *rules,
                                 apr_int64_t now);
+/* What a process is serving (crashes.c): slots of routes, and 1; 0: free. Beside the process of the same index. */
+#define FORGE_LIVE_FLIGHTS 64
+typedef struct forge_live_flights_t {
+    uint64_t pid; /* 0: it has ended as it should */
+    uint32_t slots[FORGE_LIVE_FLIGHTS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_flights_t;
+#define FORGE_LIVE_CRASHES 16
+typedef struct forge_live_note_t {
+    uint64_t stamp; /* odd: there is a note */
+    forge_crash_t crash;
+} forge_live_note_t;
 
 typedef struct forge_live_segment_t {
     uint32_t layout;
@@ -350,6 +361,8 @@ typedef struct forge_live_segment_t {
     forge_live_clock_t clock;
     pthread_mutex_t breaking; /* process-shared and robust */
     forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
+    forge_live_flights_t flights[FORGE_LIVE_PROCESSES];
+    forge_live_note_t crashes[FORGE_LIVE_CRASHES];
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_samples_t samples;

@@ -128,6 +128,12 @@ void forge_live_count(forge_live_t *live, forge_counter_t which)
         forge_live_add(&live->segment->counters[which], 1);
 }
 
+void forge_live_count_more(forge_live_t *live, forge_counter_t which, int n)
+{
+    if ((unsigned)which < FORGE_COUNTERS && n > 0)
+        forge_live_add(&live->segment->counters[which], (uint64_t)n);
+}
+
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took)
 {
     forge_live_add(&live->segment->hash_waits, 1);

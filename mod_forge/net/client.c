@@ -6,6 +6,7 @@
  * lock; the last of the two frees it.
  */
 #include "net.h"
+#include <apr_strings.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -17,7 +18,9 @@
 #define CALLS_MAX    256  /* at the same time in one process */
 #define IDLE_WAIT    1000 /* milliseconds; the thread is woken when there is something to do */
 #define FIRST_SIZE   4096
-#define END_PATIENCE 2 /* seconds */
+#define END_PATIENCE 2   /* seconds */
+#define LIMITS_MAX   256 /* bytes of a header that is kept */
+#define TYPE_MAX     100
 
 struct forge_call_t {
     forge_call_t *next; /* among the new ones, or among those under way */
@@ -25,7 +28,8 @@ struct forge_call_t {
     struct curl_slist *headers;
     char *body, *answer;
     size_t len, cap, ceiling;
-    apr_size_t taken; /* of answer, by forge_net_call_more */
+    char limits[LIMITS_MAX]; /* X-Sentry-Rate-Limits */
+    apr_size_t taken;        /* of answer, by forge_net_call_more */
     int fd;
     bool streams; /* rings with every piece */
     bool dropped; /* its owner does not wait any more */
@@ -103,6 +107,19 @@ static bool unsent(CURLcode code)
     return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
 }
 
+/* What the answer says of when to come again. */
+static void note_patience(forge_call_t *call)
+{
+    curl_off_t seconds = 0;
+    struct curl_header *limits;
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
+    call->result.retry_after = seconds > 0 ? (apr_int64_t)seconds : 0;
+    if (curl_easy_header(call->easy, "X-Sentry-Rate-Limits", 0, CURLH_HEADER, -1, &limits) != CURLHE_OK)
+        return;
+    apr_cpystrn(call->limits, limits->value, sizeof(call->limits));
+    call->result.limits = call->limits;
+}
+
 static void judge(forge_call_t *call, CURLcode code)
 {
     long status = 0;
@@ -114,6 +131,7 @@ static void judge(forge_call_t *call, CURLcode code)
                       : unsent(code)                     ? FORGE_CALL_UNSENT
                                                          : FORGE_CALL_BROKEN;
     result->why = curl_easy_strerror(code);
+    note_patience(call);
     result->body = call->answer ? call->answer : "";
     result->len = call->len;
 }
@@ -206,12 +224,16 @@ static bool begin(void)
 static void prepare(forge_call_t *call, const forge_call_spec_t *spec)
 {
     CURL *easy = call->easy;
-    call->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    char type[TYPE_MAX];
+    apr_snprintf(type, sizeof(type), "Content-Type: %s", spec->type ? spec->type : "application/json");
+    call->headers = curl_slist_append(NULL, type);
     call->headers = curl_slist_append(call->headers, spec->streams ? "Accept: text/event-stream, application/json"
                                                                    : "Accept: application/json");
     call->headers = curl_slist_append(call->headers, "Expect:");
     if (spec->authorization)
         call->headers = curl_slist_append(call->headers, spec->authorization);
+    if (spec->trace)
+        call->headers = curl_slist_append(call->headers, spec->trace);
     curl_easy_setopt(easy, CURLOPT_URL, spec->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -245,9 +267,19 @@ static forge_call_t *make(const forge_call_spec_t *spec)
     return call;
 }
 
+/* The signal that ends a prefork child may have interrupted this very thread inside the lock; then it never opens. */
+static bool lock_in_time(void)
+{
+    struct timespec soon;
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_sec += END_PATIENCE;
+    return pthread_mutex_timedlock(&client.lock, &soon) == 0;
+}
+
 forge_call_t *forge_net_call(const forge_call_spec_t *spec)
 {
-    pthread_mutex_lock(&client.lock);
+    if (!lock_in_time())
+        return NULL;
     forge_call_t *call = begin() && client.count < CALLS_MAX ? make(spec) : NULL;
     if (call) {
         client.count++;
@@ -266,7 +298,8 @@ int forge_net_call_fd(const forge_call_t *call)
 
 bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result)
 {
-    pthread_mutex_lock(&client.lock);
+    if (!lock_in_time())
+        return false;
     bool ended = call->ended;
     *result = call->result;
     pthread_mutex_unlock(&client.lock);
@@ -289,7 +322,8 @@ int forge_net_call_more(forge_call_t *call, forge_buf_t *b)
 
 void forge_net_call_drop(forge_call_t *call)
 {
-    pthread_mutex_lock(&client.lock);
+    if (!lock_in_time())
+        return;
     call->dropped = true;
     if (call->ended)
         call_free(call);
@@ -300,10 +334,7 @@ void forge_net_call_drop(forge_call_t *call)
 
 void forge_net_calls_end(void)
 {
-    struct timespec soon;
-    clock_gettime(CLOCK_REALTIME, &soon);
-    soon.tv_sec += END_PATIENCE;
-    if (pthread_mutex_timedlock(&client.lock, &soon) != 0) /* a signal has interrupted this thread inside the lock */
+    if (!lock_in_time())
         return;
     bool runs = client.runs;
     client.stops = true;

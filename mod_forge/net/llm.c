@@ -94,21 +94,6 @@ static bool option(const char *word, forge_llm_t *llm)
     return true;
 }
 
-static const char *host_of(apr_pool_t *p, const char *url)
-{
-    const char *host = strstr(url, "://") + 3;
-    return apr_pstrmemdup(p, host, strcspn(host, "/"));
-}
-
-/* Host and optional port, path without query. */
-static bool url_good(const char *url)
-{
-    apr_size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
-    const char *rest = url + scheme;
-    return scheme && forge_util_is_alnum(*rest == '[' ? rest[1] == ':' ? 'a' : rest[1] : *rest) &&
-           rest[strspn(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/:[]-")] == '\0';
-}
-
 /* Whether nobody else can listen. */
 static bool private_way(const forge_llm_t *llm)
 {
@@ -133,10 +118,10 @@ const forge_llm_t *forge_net_llm_parse(apr_pool_t *p, int n, const char *const *
     if (n < 3)
         return NULL;
     *why = apr_psprintf(p, "'%s' is no address", words[0]);
-    if (!url_good(words[0]))
+    if (!forge_net_address_good(words[0]))
         return NULL;
     llm->url = bare(p, words[0]);
-    llm->host = host_of(p, llm->url);
+    llm->host = forge_net_address_host(p, llm->url);
     llm->model = words[1];
     llm->key = strcmp(words[2], "none") == 0 ? NULL : words[2];
     llm->answer = 800;

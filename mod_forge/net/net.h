@@ -17,6 +17,8 @@ typedef struct forge_call_spec_t {
     apr_interval_time_t connect, total; /* how long these may take */
     apr_size_t ceiling;                 /* bytes of the answer; a longer one is broken */
     const char *authorization;          /* the whole header; NULL: none */
+    const char *type;                   /* media type of the body; NULL: JSON */
+    const char *trace;                  /* the whole header traceparent; NULL: none */
     bool streams;                       /* the answer comes in pieces, and each of them rings */
 } forge_call_spec_t;
 typedef enum forge_call_outcome_t {
@@ -30,7 +32,9 @@ typedef struct forge_call_result_t {
     int status;
     const char *body; /* lives as long as the call */
     apr_size_t len;
-    const char *why; /* of a failure, for the log */
+    const char *why;         /* of a failure, for the log */
+    apr_int64_t retry_after; /* seconds that Retry-After asks for; 0: none */
+    const char *limits;      /* X-Sentry-Rate-Limits, as long as the call; NULL: none */
 } forge_call_result_t;
 /* Begins a call. NULL: out of memory, too many at the same time, or the process ends. */
 forge_call_t *forge_net_call(const forge_call_spec_t *spec);
@@ -42,6 +46,93 @@ bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result);
 int forge_net_call_more(forge_call_t *call, forge_buf_t *b);
 void forge_net_call_drop(forge_call_t *call); /* frees it, also when it has not ended */
 void forge_net_calls_end(void);               /* before the process ends: all calls break off */
+
+/* --- address.c: addresses of services --- */
+
+/* "https://host:8443/path" as directives take it: no user, no query, nothing that a log would have to hide. */
+bool forge_net_address_good(const char *url);
+/* "host:8443" of such an address: what its breaker is called. */
+const char *forge_net_address_host(apr_pool_t *p, const char *url);
+bool forge_net_ratio_read(const char *text, double *ratio); /* a number of 0 to 1 in digits, as "0.25" */
+
+/* --- otlp.c: spans as an OpenTelemetry collector takes them (OTLP/HTTP in JSON) --- */
+
+typedef struct forge_traces_t {
+    const char *url, *host; /* of the receiver; NULL: off */
+    double ratio;           /* of the traces that begin here, how many are recorded: 0..1 */
+} forge_traces_t;
+#define FORGE_TRACES_FORM "off, or http://|https:// host[:port][/path] [ratio of 0 to 1]"
+/* Reads the arguments of ForgeTraces. Without a path it is /v1/traces. NULL and *why in lower case if the form is
+ * wrong. */
+const forge_traces_t *forge_net_traces_parse(apr_pool_t *p, int n, const char *const *words, const char **why);
+/* Whether a trace that begins here is recorded. Decided by its id, so that all who see it decide alike. */
+bool forge_net_traces_sampled(const forge_traces_t *traces, const char *trace_id);
+
+/* The numbers are those of the protocol. */
+typedef enum forge_span_kind_t {
+    FORGE_SPAN_INTERNAL = 1,
+    FORGE_SPAN_SERVER = 2,
+    FORGE_SPAN_CLIENT = 3,
+    FORGE_SPAN_CONSUMER = 5
+} forge_span_kind_t;
+#define FORGE_SPAN_MARKS 12
+typedef struct forge_span_t {
+    struct forge_span_t *next;
+    const char *name, *parent; /* parent: the id of a span, "": none */
+    forge_span_kind_t kind;
+    char id[17];
+    apr_time_t begun, ended;
+    bool failed;
+    int count;
+    struct {
+        const char *name, *text; /* text NULL: the number */
+        apr_int64_t number;
+    } marks[FORGE_SPAN_MARKS]; /* attributes */
+} forge_span_t;
+/* One span as JSON. */
+void forge_net_span_write(forge_buf_t *b, const char *trace_id, const forge_span_t *span);
+/* Who sends them. */
+typedef struct forge_origin_t {
+    const char *version, *environment, *host, *instance;
+} forge_origin_t;
+/* The document around spans: what stands before them, separated by commas, and after them. */
+void forge_net_spans_open(forge_buf_t *b, const forge_origin_t *origin);
+void forge_net_spans_close(forge_buf_t *b);
+/* How many spans of a request that was answered with 200 the receiver did not take (partial success). */
+apr_int64_t forge_net_spans_rejected(apr_pool_t *p, const forge_call_result_t *result);
+
+/* --- sentry.c: errors as Sentry takes them --- */
+
+typedef struct forge_sentry_t {
+    const char *dsn;                        /* as written; NULL: off */
+    const char *url, *host, *authorization; /* of the receiver; of forge_net_sentry_open */
+    double ratio;                           /* of the events, how many are sent: 0..1 */
+} forge_sentry_t;
+#define FORGE_SENTRY_FORM \
+    "off, or http(s)://key@host[:port][/path]/project [ratio of 0 to 1]; file:/path and env:NAME too"
+/* Reads the arguments of ForgeSentryDSN; the DSN itself is not looked at yet. NULL and *why in lower case if the form
+ * is wrong. */
+const forge_sentry_t *forge_net_sentry_parse(apr_pool_t *p, int n, const char *const *words, const char **why);
+/* Takes the DSN apart. False and *why, without a word of it. */
+bool forge_net_sentry_open(apr_pool_t *p, forge_sentry_t *sentry, const char *dsn, const char **why);
+
+#define FORGE_SENTRY_TAGS 12
+typedef struct forge_sentry_event_t {
+    const forge_origin_t *origin;
+    apr_time_t when;
+    const char *level, *message, *group;          /* group: events with the same text are one issue */
+    const char *transaction, *trace_id, *span_id; /* NULL: none */
+    int count;
+    struct {
+        const char *name, *text;
+    } tags[FORGE_SENTRY_TAGS];
+} forge_sentry_event_t;
+void forge_net_sentry_tag(forge_sentry_event_t *event, const char *name, const char *text); /* NULL text: nothing */
+/* The whole envelope, with an id of its own. */
+void forge_net_sentry_write(forge_buf_t *b, apr_pool_t *p, const forge_sentry_event_t *event);
+/* For how many seconds it wants no more errors, by X-Sentry-Rate-Limits, else by a 429 and its Retry-After; 0: it takes
+ * more. */
+apr_int64_t forge_net_sentry_silence(const forge_call_result_t *result);
 
 /* --- llm.c: a language model behind an OpenAI-compatible interface --- */
 

@@ -29,7 +29,7 @@ forge_status_t forge_server_api_key(request_rec *r, const forge_server_t *server
     if (!shaped(r->pool, key))
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_server_limit_peek(r, server, counted));
-    FORGE_TRY(forge_server_lease_take(r->pool, server, forge_server_activity(r), &lease, &db));
+    FORGE_TRY(forge_server_lease_traced(r, forge_server_activity(r), &lease, &db));
     forge_status_t status =
         forge_store_api_key_find(db, r->pool, forge_core_sha256_hex(r->pool, key, strlen(key)), &rows);
     forge_server_lease_return(lease);

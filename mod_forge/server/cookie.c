@@ -174,7 +174,7 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, bool c
     if (!is_marked(who))
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_server_limit_peek(r, server, counted));
-    FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
+    FORGE_TRY(forge_server_lease_traced(r, activity, &lease, &db));
     forge_status_t status = forge_store_visitor_renew(db, r->pool, who, until, &rows);
     forge_server_lease_return(lease);
     FORGE_TRY(status);

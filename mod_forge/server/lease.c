@@ -117,6 +117,19 @@ forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *ser
     return status;
 }
 
+forge_status_t forge_server_lease_traced(request_rec *r, forge_activity_t activity, forge_lease_t **lease,
+                                         forge_db_t **db)
+{
+    forge_spans_t *spans = forge_server_note(r)->spans;
+    apr_int64_t since = spans ? forge_util_monotonic() : 0;
+    forge_status_t status = forge_server_lease_take(r->pool, forge_server_of(r->server), activity, lease, db);
+    if (spans)
+        forge_server_span_waited(spans, since, status);
+    if (spans && status == FORGE_OK)
+        forge_store_db_timed(*db, forge_server_span_statement, spans);
+    return status;
+}
+
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
 {
     return lease && lease->conn ? lease->db : NULL;

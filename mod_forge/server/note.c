@@ -33,10 +33,12 @@ forge_note_t *forge_server_identify(request_rec *r)
     if (r->prev && forge_server_note(r->prev)->request_id) {
         note->request_id = forge_server_note(r->prev)->request_id;
         note->trace = forge_server_note(r->prev)->trace;
+        note->spans = forge_server_note(r->prev)->spans;
         note->begun = forge_server_note(r->prev)->begun;
     } else {
         note->request_id = forge_core_request_id(r->pool, apr_table_get(r->headers_in, "X-Request-ID"));
         forge_core_trace_start(&note->trace, apr_table_get(r->headers_in, "traceparent"));
+        forge_server_trace_begin(r, note);
     }
     apr_table_setn(r->notes, "forge-request-id", note->request_id); /* for LogFormat: %{forge-request-id}n */
     return note;
@@ -51,6 +53,15 @@ const char *forge_server_raw_path(request_rec *r)
         target = *path == '/' ? path : "/"; /* a slash in the query is not part of the path */
     }
     return apr_pstrndup(r->pool, target, strcspn(target, "?#"));
+}
+
+const char *forge_server_method(const request_rec *r)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (strcmp(r->method, known[i]) == 0)
+            return known[i];
+    return "_OTHER";
 }
 
 /* The value stored with this request, or with one that led here by an internal redirect. */

@@ -10,6 +10,7 @@
 #include <ap_mpm.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
+#include <string.h>
 
 static apr_hash_t *servers; /* server_rec * → forge_server_t *; written in post_config only */
 
@@ -49,6 +50,38 @@ static int places_of(server_rec *s, const forge_config_t *c)
     return places < 1 ? 1 : places;
 }
 
+/* What may wait in a child. */
+#define ERRORS_WAITING 100
+#define ERRORS_BYTES   (1 << 20)
+#define SPANS_WAITING  4096
+#define SPANS_BYTES    (4 << 20)
+
+/* Hosts of one receiver and environment share a queue. */
+static forge_outgoing_t *traces_of(apr_pool_t *p, const forge_config_t *c)
+{
+    const forge_traces_t *mine = forge_config_traces(c);
+    for (apr_hash_index_t *i = mine ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
+        const forge_server_t *other = apr_hash_this_val(i);
+        const forge_traces_t *theirs = forge_config_traces(other->config);
+        if (theirs && strcmp(theirs->url, mine->url) == 0 &&
+            strcmp(forge_config_environment(other->config), forge_config_environment(c)) == 0)
+            return other->traces;
+    }
+    return mine ? forge_server_outgoing_make(p, SPANS_WAITING, SPANS_BYTES) : NULL;
+}
+
+static forge_outgoing_t *errors_of(apr_pool_t *p, const forge_config_t *c)
+{
+    const forge_sentry_t *mine = forge_config_sentry(c);
+    for (apr_hash_index_t *i = mine ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
+        const forge_server_t *other = apr_hash_this_val(i);
+        const forge_sentry_t *theirs = forge_config_sentry(other->config);
+        if (theirs && strcmp(theirs->url, mine->url) == 0 && strcmp(theirs->authorization, mine->authorization) == 0)
+            return other->errors;
+    }
+    return mine ? forge_server_outgoing_make(p, ERRORS_WAITING, ERRORS_BYTES) : NULL;
+}
+
 /* Of two servers with the same number each answers as the other would: cursors in links are signed. */
 static apr_uint64_t seed_of(const forge_server_t *server)
 {
@@ -69,6 +102,8 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->router = router;
     server->live = live;
     server->slots = slots;
+    server->traces = traces_of(p, server->config);
+    server->errors = errors_of(p, server->config);
     server->places = places_of(s, server->config);
     server->realm = realm_of(p, forge_server_pool_database(p, s));
     server->seed = server->keys ? seed_of(server) : 0;

@@ -33,8 +33,10 @@ typedef struct forge_server_t {
     struct forge_log_t *audit;    /* audit_log.c */
     struct forge_log_t *events;   /* event_log.c */
     apr_array_header_t *sources;  /* of forge_log_source_t; log_sources.c */
-    apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
-    apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
+    /* Where its spans and its errors wait to be sent; NULL: they are not wanted. outgoing.c */
+    struct forge_outgoing_t *traces, *errors;
+    apr_uint64_t realm;          /* number of the database, by which live/ separates accounts and sessions */
+    apr_interval_time_t longest; /* longest ForgeAccessTokenTTL of all servers of this realm */
 } forge_server_t;
 /* NULL for a host without ForgeSecret. */
 forge_server_t *forge_server_of(struct server_rec *s);
@@ -50,6 +52,7 @@ int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 typedef struct forge_note_t {
     const char *request_id;
     forge_trace_t trace;
+    struct forge_spans_t *spans; /* what it did, where it is traced; else NULL. spans.c */
     apr_time_t begun;
     const char *route;   /* template, or NULL: none matched */
     int slot;            /* metrics */
@@ -62,6 +65,8 @@ typedef struct forge_note_t {
     int retry_after;     /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
     bool login_is_old;   /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
     int max_age;
+    forge_status_t problem;             /* what the problem document that answered says; FORGE_OK: there was none */
+    int flight;                         /* forge_live_flight_begin, and 1 */
     forge_status_t reason;              /* why protected content was refused; FORGE_OK: httpd's own reason */
     struct forge_visitor_t *visitor;    /* the visitor of protected content, once identified */
     bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
@@ -105,6 +110,9 @@ typedef struct forge_lease_t forge_lease_t;
  * others). */
 forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **lease, forge_db_t **db);
+/* The same for a request and from its pool; its trace has the wait and the statements. */
+forge_status_t forge_server_lease_traced(struct request_rec *r, forge_activity_t activity, forge_lease_t **lease,
+                                         forge_db_t **db);
 /* Says for which request it was taken, so that the lines of logs that its effects write name trace and route. */
 void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note);
 /* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).
@@ -247,5 +255,60 @@ void forge_server_log_pipes_end(void);
 void forge_server_sources_open(apr_pool_t *p, forge_server_t *server);
 /* Says which files of ForgeLogSource are missing, or cannot be read by the children, and what helps. */
 void forge_server_sources_advise(apr_pool_t *p, struct server_rec *s);
+/* --- outgoing.c: what is to leave for a receiver of traces or errors --- */
+
+typedef struct forge_outgoing_t forge_outgoing_t;
+/* Some of it, with how many pieces it holds. */
+typedef struct forge_crate_t {
+    struct forge_crate_t *next;
+    int count;
+    apr_int64_t since; /* forge_util_monotonic */
+    apr_size_t len;
+    char data[];
+} forge_crate_t;
+/* Copies it into the queue of this child. False: there is no room. Never waits for a receiver. */
+bool forge_server_outgoing_put(forge_outgoing_t *outgoing, const char *data, apr_size_t len, int count);
+/* The oldest, up to so many pieces and bytes, but one crate at least; the caller frees them. NULL: nothing is there. */
+forge_crate_t *forge_server_outgoing_take(forge_outgoing_t *outgoing, int most, apr_size_t most_bytes);
+typedef struct forge_waiting_t {
+    int count;
+    apr_int64_t since; /* the oldest */
+} forge_waiting_t;
+forge_waiting_t forge_server_outgoing_waiting(forge_outgoing_t *outgoing);
+int forge_server_crates_free(forge_crate_t *crates); /* how many pieces they held */
+
+/* --- spans.c: what a request that is traced did --- */
+
+typedef struct forge_spans_t forge_spans_t;
+/* Adds a span that began at `begun` (forge_util_monotonic) and ends now. NULL where there is no trace or no room; the
+ * functions below do nothing then. Names of spans and marks are literals, or live as long as the request. */
+forge_span_t *forge_server_span_add(forge_spans_t *spans, const char *name, forge_span_kind_t kind, apr_int64_t begun);
+void forge_server_span_end(const forge_spans_t *spans, forge_span_t *span);          /* it ends now, not then */
+void forge_server_span_text(forge_span_t *span, const char *name, const char *text); /* NULL text: nothing */
+void forge_server_span_number(forge_span_t *span, const char *name, apr_int64_t number);
+void forge_server_span_failed(forge_span_t *span, const char *type);
+
+/* --- trace.c: the whole of it, when it has ended --- */
+
+int forge_server_trace_write(struct request_rec *r); /* log_transaction */
+
+/* --- report.c: what goes to ForgeSentryDSN --- */
+
+int forge_server_report_write(struct request_rec *r); /* log_transaction: a request that was answered with 5xx */
+/* Anything else. `event` without origin and moment; they are filled in. */
+void forge_server_report(const forge_server_t *server, apr_pool_t *p, forge_sentry_event_t *event);
+forge_origin_t forge_server_origin(const forge_server_t *server, apr_pool_t *p); /* who sends traces and errors */
+
+/* --- trace.c again --- */
+
+/* A job that was worked on. */
+typedef struct forge_traced_job_t {
+    const char *kind, *outcome;
+    const char *fault; /* its code where it failed; else NULL */
+    apr_int64_t id;
+    int attempt;
+    apr_time_t begun;
+} forge_traced_job_t;
+void forge_server_trace_job(const forge_server_t *server, apr_pool_t *p, const forge_traced_job_t *job);
 
 #endif

@@ -81,6 +81,33 @@ int forge_server_log_pipe(const char *command);
 /* Writes ForgeEventLog: what was committed of interest to those who run courses. */
 void forge_server_events_write(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note);
 
+/* --- outgoing.c --- */
+
+forge_outgoing_t *forge_server_outgoing_make(apr_pool_t *p, int most, apr_size_t most_bytes);
+
+/* --- spans.c --- */
+
+struct forge_spans_t {
+    apr_pool_t *p;
+    const forge_note_t *note;
+    apr_time_t wall; /* at the moment `clock` of forge_util_monotonic: times of one trace fit together */
+    apr_int64_t clock;
+    forge_span_t *first, **end;
+    int count, dropped;
+    bool sent;
+};
+/* Called when the trace of a request is known. */
+void forge_server_trace_begin(struct request_rec *r, forge_note_t *note);
+void forge_server_span_waited(forge_spans_t *spans, apr_int64_t since, forge_status_t status);
+/* Of the type forge_store_timed_fn. */
+void forge_server_span_statement(void *spans, const char *name, apr_interval_time_t took, forge_status_t status);
+
+/* --- note.c --- */
+
+/* The method for those who are told of requests: "_OTHER" for one that HTTP does not know, which is the client's own
+ * text. */
+const char *forge_server_method(const struct request_rec *r);
+
 /* --- audit_log.c --- */
 
 /* Writes ForgeAuditLog only; the SQL statements themselves write the audit table. */

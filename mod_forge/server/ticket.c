@@ -21,7 +21,7 @@ forge_status_t forge_server_ticket(request_rec *r, const forge_server_t *server,
         !forge_util_b64url_decode(r->pool, ticket, TICKET_LEN, &ignored))
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(forge_server_limit_peek(r, server, counted));
-    FORGE_TRY(forge_server_lease_take(r->pool, server, forge_server_activity(r), &lease, &db));
+    FORGE_TRY(forge_server_lease_traced(r, forge_server_activity(r), &lease, &db));
     forge_status_t status =
         forge_store_ticket_spend(db, r->pool, forge_core_sha256_hex(r->pool, ticket, TICKET_LEN), &rows);
     forge_server_lease_return(lease);

@@ -34,6 +34,8 @@ typedef struct forge_db_use_t {
     forge_store_log_fn log; /* NULL: nobody listens */
     void *baton;
 } forge_db_use_t;
+/* Hears how long a statement took, by its name. */
+typedef void (*forge_store_timed_fn)(void *baton, const char *name, apr_interval_time_t took, forge_status_t status);
 
 /* Takes a live libpq connection (PGconn *) as mod_dbd or forgectl opened it. Its state (prepared statements, settings
  * done, schema seen) is kept with the connection by libpq's event mechanism, so that a PQreset forgets it. The first
@@ -42,6 +44,7 @@ typedef struct forge_db_use_t {
  * forge_db_t. */
 forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
                                      const forge_db_use_t *use, forge_db_t **db);
+void forge_store_db_timed(forge_db_t *db, forge_store_timed_fn timed, void *baton); /* from now on, in this use */
 /* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool
  * replaces it. Idempotent. */
 void forge_store_db_detach(forge_db_t *db);

@@ -46,6 +46,44 @@ static void said(void *baton, bool warning, const char *text)
     ap_log_error(APLOG_MARK, warning ? APLOG_WARNING : APLOG_INFO, 0, server->s, "FG0580: %s", text);
 }
 
+/* What a caller did wrong is no error of ours. */
+static void ended(void *baton, apr_pool_t *p, const forge_job_said_t *said)
+{
+    const forge_server_t *server = baton;
+    const forge_job_t *job = said->job;
+    const forge_traced_job_t traced = {.kind = job->kind,
+                                       .outcome = said->outcome,
+                                       .fault = said->code,
+                                       .id = job->id,
+                                       .attempt = job->attempt,
+                                       .begun = said->begun};
+    forge_server_trace_job(server, p, &traced);
+    if (!said->fault)
+        return;
+    forge_sentry_event_t event = {.level = "error",
+                                  .message = apr_pstrcat(p, "job ", job->kind, " failed: ", said->code, NULL),
+                                  .group = apr_pstrcat(p, "job ", job->kind, " ", said->code, NULL),
+                                  .transaction = apr_pstrcat(p, "job ", job->kind, NULL)};
+    forge_net_sentry_tag(&event, "kind", "job");
+    forge_net_sentry_tag(&event, "job.kind", job->kind);
+    forge_net_sentry_tag(&event, "job.id", forge_util_itoa(p, job->id));
+    forge_net_sentry_tag(&event, "job.attempt", forge_util_itoa(p, job->attempt));
+    forge_net_sentry_tag(&event, "code", said->code);
+    forge_server_report(server, p, &event);
+}
+
+/* Jobs whose last attempt ended with its process. */
+static void report_lost(const forge_server_t *server, apr_pool_t *p, int given_up)
+{
+    forge_sentry_event_t event = {.level = "error",
+                                  .message = apr_psprintf(p, "%d jobs failed: their processes ended", given_up),
+                                  .group = "job worker_lost"};
+    forge_net_sentry_tag(&event, "kind", "job");
+    forge_net_sentry_tag(&event, "code", "worker_lost");
+    if (given_up > 0)
+        forge_server_report(server, p, &event);
+}
+
 forge_job_with_t forge_work_job_with(forge_server_t *server)
 {
     const forge_exec_limits_t *most = forge_config_exec_limits(server->config);
@@ -65,6 +103,7 @@ forge_job_with_t forge_work_job_with(forge_server_t *server)
                               .llm = forge_config_llm(server->config),
                               .claimed = claimed,
                               .log = said,
+                              .ended = ended,
                               .baton = server};
 }
 
@@ -84,6 +123,7 @@ forge_status_t forge_work_jobs_take_back(forge_db_t *db, apr_pool_t *p, const fo
 {
     int lost = 0, given_up = 0;
     FORGE_TRY(forge_store_jobs_lost(db, p, &lost, &given_up));
+    report_lost(server, p, given_up);
     for (int i = 0; i < lost; i++)
         forge_live_count(server->live, FORGE_C_JOB_LOST);
     if (lost > 0)

@@ -149,9 +149,11 @@ static void heard(int reason, void *data, int status)
     if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
         return;
     apr_proc_other_child_unregister(data);
+    const int pid = kept->proc ? (int)kept->proc->pid : 0;
     kept->proc = NULL;
     if (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING)
         return;
+    forge_work_crash_of_runner(pid, status);
     bool lasted = apr_time_now() - kept->started >= LASTS;
     kept->pause = lasted ? 0 : kept->pause ? kept->pause * 2 : PAUSE_FIRST;
     if (kept->pause > PAUSE_MAX)

@@ -61,6 +61,17 @@ int forge_work_sampler_register(apr_pool_t *pconf, struct server_rec *s);
 int forge_work_alerts_register(apr_pool_t *pconf, struct server_rec *s);
 /* The rules of ForgeAlert; FORGE_ALERTS of them. */
 void forge_work_alert_rules(struct server_rec *main_server, forge_alert_rule_t *rules);
+/* --- ship.c: sends traces and errors to their receivers --- */
+
+int forge_work_ship_register(apr_pool_t *pconf, struct server_rec *s);
+
+/* --- crash.c: processes that end without a word --- */
+
+int forge_work_crash_register(apr_pool_t *pconf, struct server_rec *s);
+/* In the parent: forge-runner has ended. */
+void forge_work_crash_of_runner(int pid, int status);
+/* In a child: reports what the parent has noted. */
+void forge_work_crash_report(const forge_server_t *server, apr_pool_t *p);
 
 /* --- runner.c: starts forge-runner, one for all servers, and watches it from httpd's parent. Sets server->runner ---
  */

@@ -324,17 +324,27 @@ static bool serves(const char *pid)
     return strcmp(env.mpm, "prefork") == 0 || (line && atoi(line + 9) > 1);
 }
 
-int env_children(int *pids, int max)
+static int children_of(int parent, int *pids, int max)
 {
     int found = 0;
     DIR *dir = opendir("/proc");
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == httpd_pid &&
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == parent &&
             found < max && serves(entry->d_name))
             pids[found++] = atoi(entry->d_name);
     if (dir)
         closedir(dir);
     return found;
+}
+
+int env_children(int *pids, int max)
+{
+    return children_of(httpd_pid, pids, max);
+}
+
+int env_second_children(int *pids, int max)
+{
+    return children_of(second_pid, pids, max);
 }
 
 /* Sends SIGSTOP, or SIGCONT; a process may run on for a moment, so this waits until it stands. */

@@ -76,6 +76,7 @@ void env_second_launch(const char *lines); /* anew, with further directives; ret
 bool env_second_ready(int seconds);        /* until its /health/ready is 200 */
 void env_second_stop(void);
 int env_second_pid(void);
+int env_second_children(int *pids, int max); /* as env_children */
 void env_second_change(const char *lines); /* its directives anew, taken up by a graceful restart; returns at once */
 int env_children(int *pids, int max);      /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);

@@ -175,6 +175,13 @@ ForgeAlert cpu 70 for 1m mailto:operator@example.org https://hooks.example.org/x
 bad '<VirtualHost *:9>
 ForgeAlert cpu 70
 </VirtualHost>' 'cannot occur within <VirtualHost>'
+both ForgeTraces 'ratio of 0 to 1' off Off http://127.0.0.1:4318 'http://collector:4318/ 0.1' 'https://tempo.example.org/otlp/v1/traces 1' 'http://[::1]:4318 0' -- \
+    on collector:4318 ftp://collector 'http://collector 1.1' 'http://collector -1' 'http://collector ten' 'http://user:word@collector' 'http://collector/?a=1' 'off 1'
+printf 'https://key@sentry.example.org/42\n' > "$tmp/dsn"
+printf 'https://sentry.example.org/42\n' > "$tmp/no-dsn"
+both ForgeSentryDSN 'key@host' off Off https://key@o1.ingest.sentry.io/42 'http://key:old@glitchtip:8000/errors/7 0.25' "file:$tmp/dsn" "file:$tmp/dsn 0" -- \
+    on https://sentry.example.org/42 https://key@sentry.example.org https://key@sentry.example.org/ ftp://key@sentry.example.org/42 'https://key@s/1 2' \
+    'https://key@s/1 x' "file:$tmp/no-dsn" "file:$tmp/nothing" env:FORGE_TEST_NOTHING 'https://key@s/1 1 1'
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
@@ -341,6 +348,7 @@ ForgeSecret \"$FORGE_TEST_SECRET\"
 ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
 ForgePublicURL https://learn.example.org
 ForgeAlert cpu 70 https://hooks.example.org/Correct-Horse-9-Battery
+ForgeSentryDSN https://Correct-Horse-9@sentry.example.org/42 0.5
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
@@ -352,6 +360,7 @@ esac
 for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
     'ForgeAlert cpu 70 https://hooks.example.org(not shown)' \
     'ForgeMail smtps://mail.example.org user=learn password=(not shown)' "ForgeSecret file:$tmp/secret (not shown)"; do
+    'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' "ForgeSecret file:$tmp/secret (not shown)"; do
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done
 
@@ -394,7 +403,7 @@ DBDMax "1"
 
 # What is shipped and what is documented is accepted.
 here() {
-    sed "s|file:/etc/forge/mail.password|file:$tmp/password|; s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|/usr/share/forge/docs|$tmp/assets|"
+    sed "s|file:/etc/forge/mail.password|file:$tmp/password|; s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|file:/etc/forge/sentry.dsn|file:$tmp/dsn|; s|/usr/share/forge/docs|$tmp/assets|"
 }
 sed -n 's/^#   Example:  *//p' "$top/conf/forge.reference.conf" | here >"$tmp/examples"
 while IFS= read -r line; do

@@ -184,6 +184,12 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
     return FORGE_OK;
 }
 
+void forge_store_db_timed(forge_db_t *db, forge_store_timed_fn timed, void *baton)
+{
+    db->timed = timed;
+    db->timed_baton = baton;
+}
+
 void forge_store_db_detach(forge_db_t *db)
 {
     if (!db || !db->conn)

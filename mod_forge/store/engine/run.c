@@ -281,14 +281,17 @@ static forge_status_t exchange(forge_db_t *db, const forge_stmt_t *stmt, forge_a
 }
 
 /* Counts the time under the statement's name; the many forms of one list ("courses:3:1:0") count together. */
-static void time_count(const forge_db_t *db, const char *name, apr_interval_time_t took)
+static void time_count(const forge_db_t *db, const char *name, apr_interval_time_t took, forge_status_t status)
 {
     char label[FORGE_STORE_NAME_MAX + 1];
-    if (!db->settings.live || !name[0])
+    if (!name[0] || (!db->settings.live && !db->timed))
         return;
     apr_size_t len = strcspn(name, ":");
     apr_cpystrn(label, name, len < sizeof(label) ? len + 1 : sizeof(label));
-    forge_live_query(db->settings.live, label, took);
+    if (db->settings.live)
+        forge_live_query(db->settings.live, label, took);
+    if (db->timed)
+        db->timed(db->timed_baton, label, took, status);
 }
 
 forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
@@ -304,7 +307,7 @@ forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t
             FORGE_TRY(relearn(db, p));
         apr_int64_t begun = forge_util_monotonic();
         forge_status_t status = exchange(db, stmt, args, &answer, &verdict);
-        time_count(db, stmt->name, forge_util_monotonic() - begun);
+        time_count(db, stmt->name, forge_util_monotonic() - begun, status);
         if (status == FORGE_OK) {
             forge_rows_t *answered = forge_store_rows_wrap(p, answer, db->link->utf8);
             forge_store_effects_note(db, answered);

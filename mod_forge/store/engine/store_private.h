@@ -64,6 +64,8 @@ struct forge_db_t {
     forge_db_settings_t settings;
     forge_store_log_fn log;
     void *baton;
+    forge_store_timed_fn timed; /* NULL: nobody hears it */
+    void *timed_baton;
     char activity[FORGE_STORE_NAME_MAX + 1];
     bool activity_due;     /* application_name travels with the next statement */
     bool begin_due;        /* BEGIN travels with the next statement */

@@ -33,6 +33,17 @@ static void said(void *baton, bool warning, const char *text)
     logged = text;
 }
 
+/* The last end that was told, in one word after the other. */
+static const char *told;
+
+static void ended(void *baton, apr_pool_t *p, const forge_job_said_t *said_of)
+{
+    (void)baton;
+    ck_assert(said_of->begun > 0 && said_of->begun <= apr_time_now());
+    told = apr_psprintf(p, "%s %s %s%s", said_of->job->kind, said_of->outcome, said_of->code ? said_of->code : "-",
+                        said_of->fault ? " fault" : "");
+}
+
 /* Two steps of progress, and something that happens in between. */
 static forge_job_outcome_t work(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end)
 {
@@ -74,7 +85,8 @@ static void setup(void)
     ends = (forge_job_end_t){NULL, NULL};
     refusals = runs = 0;
     stopping = warned = false;
-    logged = interrupt = NULL;
+    logged = interrupt = told = NULL;
+    with.ended = ended;
 }
 
 static void add(const char *kind)
@@ -106,6 +118,7 @@ START_TEST(done)
     ck_assert_str_eq(ask("SELECT worker ~ '^here/[0-9a-f]{16}$' FROM forge.jobs"), "true");
     ck_assert_int_eq(forge_live_counter(with.live, FORGE_C_JOB_DONE), 1);
     ck_assert_ptr_null(logged);
+    ck_assert_str_eq(told, "plain done -");
 }
 END_TEST
 
@@ -118,6 +131,7 @@ START_TEST(failed_for_good)
     ck_assert(turn());
     ck_assert_str_eq(state(), "failed 60 second 1 pdf_encrypted the file needs a password");
     ck_assert(logged && !warned);
+    ck_assert_str_eq(told, "plain failed pdf_encrypted");
     ck_assert_int_eq(forge_live_counter(with.live, FORGE_C_JOB_FAILED), 1);
 }
 END_TEST
@@ -132,10 +146,12 @@ START_TEST(later_and_then_never)
     ck_assert_str_eq(ask("SELECT due_at - started_at >= interval '10 seconds' FROM forge.jobs"), "true");
     ck_assert_int_eq(forge_live_counter(with.live, FORGE_C_JOB_LATER), 1);
     ck_assert_ptr_null(logged);
+    ck_assert_str_eq(told, "plain later failed");
     sql("UPDATE forge.jobs SET due_at = now()");
     ck_assert(turn());
     ck_assert_str_eq(state(), "failed 60 second 2 failed ");
     ck_assert(logged && warned && strstr(logged, "job 1 (plain) failed in attempt 2"));
+    ck_assert_str_eq(told, "plain failed failed fault");
     ck_assert_int_eq(forge_live_counter(with.live, FORGE_C_JOB_FAILED), 1);
 }
 END_TEST
@@ -159,6 +175,7 @@ START_TEST(taken_over_between_two_steps)
     ck_assert(turn());
     ck_assert(!went_on);
     ck_assert_str_eq(state(), "running 30 first 2");
+    ck_assert_ptr_null(told);
 }
 END_TEST
 

@@ -97,7 +97,7 @@ END_TEST
 
 static forge_call_result_t result(int status, const char *body)
 {
-    return (forge_call_result_t){FORGE_CALL_ANSWERED, status, body, strlen(body), NULL};
+    return (forge_call_result_t){.outcome = FORGE_CALL_ANSWERED, .status = status, .body = body, .len = strlen(body)};
 }
 
 START_TEST(answers_are_read_or_refused)
