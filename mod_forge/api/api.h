@@ -56,6 +56,7 @@ extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;
 extern const forge_routes_t forge_api_database;
+extern const forge_routes_t forge_api_database_report;
 extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;
 extern const forge_routes_t forge_api_errors;

@@ -50,6 +50,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_auth_health,
     &forge_api_monitor,
     &forge_api_database,
+    &forge_api_database_report,
     &forge_api_jwks,
     &forge_api_docs,
     &forge_api_errors,

@@ -127,6 +127,15 @@ int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most);
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 
+/* The statements that took most time altogether, the longest first. Returns how many are in `list`; *all is the time of
+ * all of them. */
+typedef struct forge_live_taken_t {
+    char name[64];
+    apr_int64_t calls;
+    apr_interval_time_t took;
+} forge_live_taken_t;
+int forge_live_queries(const forge_live_t *live, forge_live_taken_t *list, int most, apr_interval_time_t *all);
+
 /* gauges.c: single figures */
 void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES]); /* all of them, as of now */
 apr_int64_t forge_live_counter(const forge_live_t *live, forge_counter_t which);
