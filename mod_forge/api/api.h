@@ -55,6 +55,8 @@ extern const forge_routes_t forge_api_jobs;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;
+extern const forge_routes_t forge_api_identity_figures;
+extern const forge_routes_t forge_api_system;
 extern const forge_routes_t forge_api_database;
 extern const forge_routes_t forge_api_database_report;
 extern const forge_routes_t forge_api_jwks;

@@ -49,6 +49,8 @@ static const forge_routes_t *const all[] = {
     &forge_api_health,
     &forge_api_auth_health,
     &forge_api_monitor,
+    &forge_api_identity_figures,
+    &forge_api_system,
     &forge_api_database,
     &forge_api_database_report,
     &forge_api_jwks,

@@ -38,23 +38,29 @@ START_TEST(pools_add_up)
 }
 END_TEST
 
-static void let_go_or_wait(int i, void *lock)
+typedef struct crowd_t {
+    struct pg_conn *lock;
+    const char *token; /* what anonymous callers get may come out of memory */
+} crowd_t;
+
+static void let_go_or_wait(int i, void *baton)
 {
+    crowd_t *crowd = baton;
     if (i > 0) {
-        CALL("GET", courses_path, .port = PORT_POOL, .lenient = true);
+        CALL("GET", courses_path, .port = PORT_POOL, .token = crowd->token, .lenient = true);
         return;
     }
     pause_ms(1500); /* whoever waits for a connection does so for 200 ms */
-    sql_on(lock, "ROLLBACK");
+    sql_on(crowd->lock, "ROLLBACK");
 }
 
 /* More requests than there are connections, all of which wait for a lock. */
 START_TEST(time_outs_are_counted)
 {
     json_int_t before = int_at(CALL("GET", pool_path)->json, "/timeouts_total");
-    struct pg_conn *lock = sql_session();
-    sql_on(lock, "BEGIN; LOCK TABLE forge.courses IN ACCESS EXCLUSIVE MODE");
-    parallel(25, let_go_or_wait, lock);
+    crowd_t crowd = {sql_session(), person("student").access};
+    sql_on(crowd.lock, "BEGIN; LOCK TABLE forge.courses IN ACCESS EXCLUSIVE MODE");
+    parallel(25, let_go_or_wait, &crowd);
     json_int_t after = int_at(CALL("GET", pool_path)->json, "/timeouts_total");
     ck_assert_int_gt(after, before);
     ck_assert_int_eq(after, metric("forge_db_wait_timeouts_total"));
@@ -63,6 +69,7 @@ END_TEST
 
 typedef struct leak_t {
     struct pg_conn *lock;
+    const char *token;
     reply_t *held, *leak, *figures; /* the answer of whoever held it; what was seen meanwhile */
 } leak_t;
 
@@ -71,7 +78,7 @@ static void hold_or_look(int i, void *baton)
 {
     leak_t *leak = baton;
     if (i == 0) {
-        leak->held = CALL("GET", courses_path, .port = PORT_SECOND, .patience = 90000,
+        leak->held = CALL("GET", courses_path, .port = PORT_SECOND, .token = leak->token, .patience = 90000,
                           .headers = {"X-Request-ID: holds-it-for-long"});
         return;
     }
@@ -91,7 +98,7 @@ START_TEST(a_connection_that_is_out_for_longer_than_30_seconds_is_named)
 {
     watchdog(150);
     expect_log("FG1070");
-    leak_t leak = {.lock = sql_session()};
+    leak_t leak = {.lock = sql_session(), .token = person("student").access};
     env_second_launch("ForgeStatementTimeout 60s\n");
     ck_assert(env_second_ready(30));
     sql_on(leak.lock, "BEGIN; LOCK TABLE forge.courses IN ACCESS EXCLUSIVE MODE");
@@ -249,6 +256,7 @@ END_TEST
 
 typedef struct wait_t {
     struct pg_conn *lock;
+    const char *token;
     reply_t *figures;
 } wait_t;
 
@@ -256,7 +264,8 @@ static void wait_or_look(int i, void *baton)
 {
     wait_t *wait = baton;
     if (i == 0) {
-        CALL("GET", courses_path, .port = PORT_QUEUE, .headers = {"X-Request-ID: waits-for-psql"});
+        CALL("GET", courses_path, .port = PORT_QUEUE, .token = wait->token,
+             .headers = {"X-Request-ID: waits-for-psql"});
         return;
     }
     while (atoi(sql("SELECT count(*) FROM pg_locks WHERE NOT granted AND waitstart IS NOT NULL")) == 0)
@@ -268,7 +277,7 @@ static void wait_or_look(int i, void *baton)
 /* With the request that waits, and the name of its statement: what others do is not shown. */
 START_TEST(locks_name_the_request)
 {
-    wait_t wait = {.lock = sql_session()};
+    wait_t wait = {.lock = sql_session(), .token = person("student").access};
     sql_on(wait.lock, "SET application_name = 'the other'; BEGIN; LOCK TABLE forge.courses IN ACCESS EXCLUSIVE MODE");
     parallel(2, wait_or_look, &wait);
     expect_status(wait.figures, 200);
