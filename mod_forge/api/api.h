@@ -60,6 +60,7 @@ extern const forge_routes_t forge_api_system;
 extern const forge_routes_t forge_api_database;
 extern const forge_routes_t forge_api_logs;
 extern const forge_routes_t forge_api_containers;
+extern const forge_routes_t forge_api_database_report;
 extern const forge_routes_t forge_api_jwks;
 extern const forge_routes_t forge_api_docs;
 extern const forge_routes_t forge_api_errors;

@@ -54,6 +54,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_database,
     &forge_api_logs,
     &forge_api_containers,
+    &forge_api_database_report,
     &forge_api_jwks,
     &forge_api_docs,
     &forge_api_errors,

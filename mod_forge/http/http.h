@@ -248,6 +248,13 @@ const char *forge_http_header(forge_req_t *q, const char *name);
 /* The client's network as limits and lockout know it: "192.0.2.7", "2001:db8:1:2::/64". */
 const char *forge_http_address(const forge_req_t *q);
 
+/* --- kept.c --- */
+
+/* Puts the answer's text into b, which is empty. A text that `make` made in this child less than `life` ago is taken as
+ * it is; else `make` is called, by one request at a time. It is the same for all who ask this virtual host. */
+typedef forge_status_t (*forge_kept_fn)(forge_req_t *q, forge_buf_t *b);
+forge_status_t forge_http_kept(forge_req_t *q, forge_kept_fn make, apr_interval_time_t life, forge_buf_t *b);
+
 /* --- probe.c: what /health asks; no more than one real question a second in each child --- */
 
 /* Is there a working database right now? *found is the schema's version or -1, *took how long the question took. */

@@ -145,6 +145,14 @@ typedef struct forge_live_census_t {
     apr_int64_t sessions, guests, mails, mails_oldest;
 } forge_live_census_t;
 void forge_live_census_set(forge_live_t *live, apr_uint64_t realm, const forge_live_census_t *census);
+/* The statements that took most time altogether, the longest first. Returns how many are in `list`; *all is the time of
+ * all of them. */
+typedef struct forge_live_taken_t {
+    char name[64];
+    apr_int64_t calls;
+    apr_interval_time_t took;
+} forge_live_taken_t;
+int forge_live_queries(const forge_live_t *live, forge_live_taken_t *list, int most, apr_interval_time_t *all);
 
 /* --- changes.c: what was written in the databases, by topic (FORGE_READS_…) --- */
 

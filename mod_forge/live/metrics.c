@@ -253,6 +253,34 @@ void forge_live_query(forge_live_t *live, const char *statement, apr_interval_ti
     forge_live_histogram_add(&statement_find(live->segment, statement)->took, took);
 }
 
+/* Puts one into its place of a sorted list, and loses the last one where there is no room. */
+static int taken_insert(forge_live_taken_t *list, int count, int most, const forge_live_taken_t *one)
+{
+    int i = count < most ? count : most - 1;
+    if (i < 0 || (count == most && list[i].took >= one->took))
+        return count;
+    for (; i > 0 && list[i - 1].took < one->took; i--)
+        list[i] = list[i - 1];
+    list[i] = *one;
+    return count < most ? count + 1 : count;
+}
+
+int forge_live_queries(const forge_live_t *live, forge_live_taken_t *list, int most, apr_interval_time_t *all)
+{
+    int count = 0;
+    *all = 0;
+    for (int i = 0; i < FORGE_LIVE_STATEMENTS; i++) {
+        const forge_live_statement_t *statement = &live->segment->statements[i];
+        forge_live_taken_t one = {.took = (apr_interval_time_t)forge_live_load(&statement->took.sum)};
+        if (!forge_live_load(&statement->hash) || !forge_live_statement_name(statement, one.name))
+            continue;
+        one.calls = (apr_int64_t)forge_live_histogram_count(&statement->took);
+        *all += one.took;
+        count = taken_insert(list, count, most, &one);
+    }
+    return count;
+}
+
 bool forge_live_statement_name(const forge_live_statement_t *statement, char name[FORGE_LIVE_STATEMENT_WORDS * 8])
 {
     uint64_t words[FORGE_LIVE_STATEMENT_WORDS];

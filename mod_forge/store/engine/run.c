@@ -73,6 +73,19 @@ static forms_t forms_of(const forge_args_t *args)
     return forms;
 }
 
+/* The statement with its name before it, by which the server's views and logs can be read (pg_stat_statements). */
+static forge_stmt_t labelled(const batch_t *b)
+{
+    const char *sql = apr_pstrcat(b->db->pool, "/* forge:", b->stmt->name, " */ ", b->stmt->sql, NULL);
+    return (forge_stmt_t){b->stmt->name, sql};
+}
+
+static bool statement_learn(batch_t *b)
+{
+    const forge_stmt_t s = labelled(b);
+    return took(b, STEP_LEARN, PQsendPrepare(b->db->conn, s.name, s.sql, 0, NULL));
+}
+
 static bool statement_send(batch_t *b)
 {
     PGconn *conn = b->db->conn;
@@ -84,7 +97,7 @@ static bool statement_send(batch_t *b)
         return took(b, STEP_RUN,
                     PQsendQueryParams(conn, s->sql, args->count, NULL, args->values, lengths, formats, args->binary));
     b->learns = !forge_store_link_has(b->db->link, s->name);
-    if (b->learns && !took(b, STEP_LEARN, PQsendPrepare(conn, s->name, s->sql, 0, NULL)))
+    if (b->learns && !statement_learn(b))
         return false;
     return took(b, STEP_RUN,
                 PQsendQueryPrepared(conn, s->name, args->count, args->values, lengths, formats, args->binary));

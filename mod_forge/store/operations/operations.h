@@ -136,6 +136,47 @@ forge_status_t forge_store_jobs_state(forge_db_t *db, apr_pool_t *p, forge_rows_
 /* Row: sessions and guests (open sessions of accounts and of guests), mails (not sent yet), oldest (seconds for which
  * the eldest of them waits). */
 forge_status_t forge_store_census(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* --- monitor_health.c, monitor_relations.c, monitor_activity.c: what an operator is told of the database --- */
+
+typedef struct forge_health_limits_t { /* per cent, and seconds */
+    apr_int64_t connections_warn, connections_fail, numbers_warn, numbers_fail, transaction_seconds, lag_seconds;
+} forge_health_limits_t;
+extern const forge_health_limits_t forge_store_health_usual;
+/* Row: status (pass, warn, fail), timestamp, server_version, started_at, uptime_seconds, in_recovery,
+ * database_size_bytes, connections, transaction_id, oldest_transaction_seconds, replication, all_activity, checks;
+ * those with several figures are JSON. */
+forge_status_t forge_store_monitor_health(forge_db_t *db, apr_pool_t *p, const forge_health_limits_t *limits,
+                                          forge_rows_t **rows);
+
+typedef struct forge_monitor_limits_t { /* from where on something counts */
+    apr_int64_t dead_rows, large_rows, scans, bloat_bytes, index_pages, cache_pages;
+    apr_int64_t transaction_seconds, idle_seconds, lock_seconds, slot_bytes;
+} forge_monitor_limits_t;
+extern const forge_monitor_limits_t forge_store_monitor_usual;
+/* The calls below are of one transaction, which begins with _access and ends with _slow. Each answers one row, whose
+ * columns are JSON; _advice is an array of {code, severity, text, sql} or NULL. */
+
+/* Row: activity_reason and statements_reason say why little can be seen of other sessions, or nothing of
+ * pg_stat_statements; NULL: all can be seen. statements_schema: where the extension is. */
+forge_status_t forge_store_monitor_access(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* Row: statistics_since, cache_hit_ratio, _advice. */
+forge_status_t forge_store_monitor_settings(forge_db_t *db, apr_pool_t *p, const forge_monitor_limits_t *limits,
+                                            forge_rows_t **rows);
+/* Row: tables, tables_cache_hit_ratio, _advice. */
+forge_status_t forge_store_monitor_tables(forge_db_t *db, apr_pool_t *p, const forge_monitor_limits_t *limits,
+                                          forge_rows_t **rows);
+/* Row: indexes, indexes_cache_hit_ratio, _advice. */
+forge_status_t forge_store_monitor_indexes(forge_db_t *db, apr_pool_t *p, const forge_monitor_limits_t *limits,
+                                           forge_rows_t **rows);
+/* Row: locks, long_transactions, replication, replication_slots, _advice. */
+forge_status_t forge_store_monitor_activity(forge_db_t *db, apr_pool_t *p, const forge_monitor_limits_t *limits,
+                                            forge_rows_t **rows);
+/* Row: sequences (those that have given more than three quarters of their numbers), _reason (why some could not be
+ * read; NULL: all could), _advice. */
+forge_status_t forge_store_monitor_sequences(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* Rows, at most 20, of pg_stat_statements in `schema`: query (NULL: this role may not see it), statement (the name of
+ * ours, NULL: another's), calls, total_seconds, mean_seconds, rows, share. Leaves search_path there. */
+forge_status_t forge_store_monitor_slow(forge_db_t *db, apr_pool_t *p, const char *schema, forge_rows_t **rows);
 
 /* --- housekeeping.c --- */
 

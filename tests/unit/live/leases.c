@@ -4,6 +4,7 @@
 #include "live/live_private.h"
 #include "unit.h"
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -135,6 +136,8 @@ static void *lend_again_and_again(void *stop)
     for (int i = 0; !__atomic_load_n((int *)stop, __ATOMIC_ACQUIRE); i++) {
         forge_live_lease_begin_at(live, place, -1, i & 1 ? "aaaaaaaaaaaaaaaaaaaaaaaa" : "bbbbbbbbbbbbbbbbbbbbbbbb",
                                   NOW + i);
+        if (i % 16 < 2)
+            sched_yield(); /* so that it is seen on one processor too */
         forge_live_lease_end(live, place);
     }
     return NULL;
@@ -144,12 +147,14 @@ static void *lend_again_and_again(void *stop)
 START_TEST(what_is_seen_is_one_lease)
 {
     pthread_t thread;
-    int stop = 0, seen = 0;
+    int stop = 0;
     ck_assert_int_eq(pthread_create(&thread, NULL, lend_again_and_again, &stop), 0);
-    for (int i = 0; i < 2000000 && seen < 10000; i++) {
+    for (int seen = 0; seen < 2000;) {
         forge_held_t held;
-        if (!forge_live_lease_look_at(live, 0, &held, NOW))
+        if (!forge_live_lease_look_at(live, 0, &held, NOW)) {
+            sched_yield();
             continue;
+        }
         seen++;
         ck_assert_uint_eq(strlen(held.activity), 24);
         for (int n = 1; n < 24; n++)
@@ -157,7 +162,6 @@ START_TEST(what_is_seen_is_one_lease)
     }
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
-    ck_assert_int_gt(seen, 0);
 }
 END_TEST
 

@@ -274,6 +274,28 @@ START_TEST(machine_figures)
 END_TEST
 
 /* The judge of the format, where it is installed; 127 is the shell's word for a command that is not there. */
+START_TEST(statements_are_ordered_by_their_time)
+{
+    forge_live_taken_t list[3];
+    apr_interval_time_t all;
+    ck_assert_int_eq(forge_live_queries(live, list, 3, &all), 0);
+    forge_live_query(live, "often", 10);
+    forge_live_query(live, "often", 30);
+    forge_live_query(live, "seldom", 100);
+    forge_live_query(live, "quick", 1);
+    forge_live_query(live, "quicker", 0);
+    ck_assert_int_eq(forge_live_queries(live, list, 3, &all), 3);
+    ck_assert_int_eq(all, 141);
+    ck_assert_str_eq(list[0].name, "seldom");
+    ck_assert_str_eq(list[1].name, "often");
+    ck_assert_int_eq(list[1].calls, 2);
+    ck_assert_int_eq(list[1].took, 40);
+    ck_assert_str_eq(list[2].name, "quick");
+    ck_assert_int_eq(forge_live_queries(live, list, 1, &all), 1);
+    ck_assert_str_eq(list[0].name, "seldom");
+}
+END_TEST
+
 START_TEST(promtool_finds_no_fault)
 {
     forge_live_metrics_routes(live, forge_test_pool, LABELS, 3);
@@ -421,6 +443,7 @@ Suite *forge_test_live_metrics(void)
     tcase_add_test(tc, unknown_gauges_have_no_sample);
     tcase_add_test(tc, samples_of_all_databases_are_summed);
     tcase_add_test(tc, machine_figures);
+    tcase_add_test(tc, statements_are_ordered_by_their_time);
     tcase_add_test(tc, promtool_finds_no_fault);
     tcase_add_test(tc, statements_are_kept_by_name);
     tcase_add_test(tc, statement_whose_author_died);

@@ -94,37 +94,26 @@ static void initialise(void)
         refuse("initdb failed");
 }
 
+/* In the file, not on the command line, so that a test can change it by ALTER SYSTEM. */
+static void configure(void)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/data/postgresql.conf", folder);
+    FILE *file = fopen(path, "a");
+    if (!file || fputs("fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nmax_connections = 40\n"
+                       "shared_buffers = 16MB\nautovacuum = off\nshared_preload_libraries = pg_stat_statements\n"
+                       "pg_stat_statements.track_planning = on\n",
+                       file) < 0)
+        refuse("could not write postgresql.conf");
+    fclose(file);
+}
+
 static void serve(void)
 {
     char path[256], data[128], conninfo[160];
     program(path, sizeof(path), "postgres");
     snprintf(data, sizeof(data), "%s/data", folder);
-    char *argv[] = {path,
-                    "-D",
-                    data,
-                    "-k",
-                    folder,
-                    "-h",
-                    "",
-                    "-p",
-                    "5432",
-                    "-c",
-                    "fsync=off",
-                    "-c",
-                    "full_page_writes=off",
-                    "-c",
-                    "synchronous_commit=off",
-                    "-c",
-                    "max_connections=40",
-                    "-c",
-                    "shared_buffers=16MB",
-                    "-c",
-                    "autovacuum=off",
-                    "-c",
-                    "shared_preload_libraries=pg_stat_statements",
-                    "-c",
-                    "pg_stat_statements.track_planning=on",
-                    NULL};
+    char *argv[] = {path, "-D", data, "-k", folder, "-h", "", "-p", "5432", NULL};
     if ((postmaster = spawn(argv)) < 0)
         refuse("could not start postgres");
     snprintf(conninfo, sizeof(conninfo), "host=%s port=5432 user=forge dbname=postgres", folder);
@@ -149,6 +138,7 @@ void forge_test_pg_start(void)
     if (getuid() == 0 && (!pw || chown(folder, pw->pw_uid, pw->pw_gid)))
         refuse("there is no user postgres to run the server as");
     initialise();
+    configure();
     serve();
 }
 
