@@ -24,6 +24,8 @@
 #define FORGE_NDJSON "application/x-ndjson" /* media type of FORGE_R_NDJSON */
 #define FORGE_CSV    "text/csv"             /* media type of FORGE_R_TABLE */
 #define FORGE_EVENTS "text/event-stream"    /* media type of FORGE_R_EVENTS */
+#define FORGE_HEALTH \
+    "application/health+json" /* media type of FORGE_R_STATUS beside JSON (draft-inadarei-api-health-check) */
 
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
@@ -107,7 +109,8 @@ typedef enum forge_type_t {
     FORGE_T_BOOL,
     FORGE_T_TIME,   /* RFC 3339 text, always UTC with Z in answers */
     FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
-    FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars */
+    FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars; of "figure", a number or null,
+                       in answers only */
     FORGE_T_INCLUDE /* no member: all rows of .fields stand here, each with .flags added; the row has no name */
 } forge_type_t;
 
@@ -166,7 +169,8 @@ enum {
     FORGE_R_TAIL = 1 << 9,       /* the template ends in a {name} of text, [A-Za-z0-9._-]{1,64}, not an id */
     FORGE_R_CHECKS = 1 << 10,    /* the handler has rules of its own for members: it is called although some failed, and
                                     adds to q->faults */
-    FORGE_R_STATUS = 1 << 11,    /* 503 may come with the body of .reply instead of a problem (health) */
+    FORGE_R_STATUS = 1 << 11,    /* 503 may come with the body of .reply instead of a problem (health), or of .draft for
+                                    those who accept FORGE_HEALTH (q->health) */
     FORGE_R_SESSION =
         1 << 12, /* for a session that someone logged in to: an API key is refused, 403 session_required */
     FORGE_R_STEP_UP =
@@ -207,6 +211,16 @@ typedef struct forge_upload_rule_t {
 
 typedef struct forge_list_t forge_list_t; /* store/store.h */
 
+/* What an anonymous answer may be made of: tables whose changes the database tells every node (migration 0026). The
+ * words stand in live/changes.c in this order. */
+enum {
+    FORGE_READS_COURSES = 1 << 0,
+    FORGE_READS_CONTENT = 1 << 1, /* modules, lessons and prerequisites */
+    FORGE_READS_EXERCISES = 1 << 2,
+    FORGE_READS_ACHIEVEMENTS = 1 << 3
+};
+#define FORGE_TOPICS 4
+
 /* One operation. Zero is the default, so that a row says only what is not; its first members are positional:
  * {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &course, .handle = course_get, …}. */
 typedef struct forge_route_t {
@@ -214,6 +228,8 @@ typedef struct forge_route_t {
     const char *path;  /* "/courses/{id}"; every {…} is a positive 64-bit integer (but see FORGE_R_TAIL) */
     forge_role_t role; /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
     unsigned flags;
+    unsigned reads; /* FORGE_READS_…: all that an anonymous answer depends on besides the request; then it is kept in
+                       shared memory (http/cache.c). 0: it is not kept */
     forge_limit_class_t limit;
     int success; /* 200 (also when it is 0), 201, 202 or 204: ask forge_core_success */
     const forge_list_t
@@ -222,6 +238,7 @@ typedef struct forge_route_t {
     const forge_shape_t *body;         /* NULL: no body is read */
     const forge_upload_rule_t *upload; /* the body is a file (forge_http_upload); NULL: it is not */
     const forge_shape_t *reply;        /* the answer (one element of it for lists); NULL with 204 or FORGE_R_RAW */
+    const forge_shape_t *draft;        /* with FORGE_R_STATUS: the answer in FORGE_HEALTH */
     const char *media;                 /* with FORGE_R_RAW: the media type, or several joined by "|" */
     const char *sample; /* with FORGE_R_RAW, FORGE_R_TABLE or FORGE_R_EVENTS: an example of the answer, for OpenAPI; it
                            suits all of .media, or is the table or the events */

@@ -29,8 +29,9 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const dbd[] = {"mod_dbd.c", NULL};
-    static const char *const watchdog[] = {"mod_watchdog.c",
-                                           NULL}; /* its post_config makes the locks of what is registered by then */
+    /* The post_config of the first makes the locks of what is registered by then; that of the second starts a process,
+     * which must not hold pipes that we have let go. */
+    static const char *const before[] = {"mod_watchdog.c", "mod_cgid.c", NULL};
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c",
                                             NULL}; /* a site's own redirects to HTTPS go before */
     forge_start_variables();
@@ -39,8 +40,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(forge_start_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(forge_start_test_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(forge_start_post_config, dbd, watchdog, APR_HOOK_MIDDLE);
-    ap_hook_child_init(forge_start_child_init, dbd, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_post_config(forge_start_post_config, dbd, before, APR_HOOK_MIDDLE);
+    ap_hook_child_init(forge_start_child_init, dbd, before, APR_HOOK_MIDDLE);
     /* A request: id and trace first, then the claim, so that httpd looks for no file; the handler; the counters and the
      * access line last.
      */

@@ -81,6 +81,7 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
 
 static int logs_open(apr_pool_t *pconf, server_rec *main_server)
 {
+    forge_server_log_pipes_begin(pconf, main_server);
     for (server_rec *s = main_server; s; s = s->next) {
         forge_server_t *server = forge_server_of(s);
         if (server && forge_server_logs_open(pconf, server) != OK)
@@ -88,7 +89,26 @@ static int logs_open(apr_pool_t *pconf, server_rec *main_server)
         if (server)
             forge_server_sources_open(pconf, server);
     }
+    forge_server_log_pipes_end();
     return OK;
+}
+
+/* One piece of memory for all servers that keep answers. */
+static bool cache_open(apr_pool_t *process_pool, server_rec *main_server, const char **why)
+{
+    apr_size_t bytes = 0;
+    for (server_rec *s = main_server; s; s = s->next) {
+        const forge_server_t *server = forge_server_of(s);
+        if (server && forge_config_cache(server->config) > bytes)
+            bytes = forge_config_cache(server->config);
+    }
+    forge_cache_t *cache = bytes ? forge_live_cache_open(process_pool, bytes, why) : NULL;
+    for (server_rec *s = main_server; s; s = s->next) {
+        forge_server_t *server = forge_server_of(s);
+        if (server && forge_config_cache(server->config))
+            server->cache = cache;
+    }
+    return cache || !bytes;
 }
 
 int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
@@ -107,6 +127,10 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     }
     if (forge_server_all_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
+    if (!cache_open(s->process->pool, s, &why)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0424: cannot start: %s", why);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     forge_http_queue_advise(s, forge_config_of_server(s));
     forge_server_sources_advise(ptemp, s);
     return forge_work_register(pconf, s);

@@ -6,6 +6,7 @@
 #define FORGE_CONFIG_H
 
 #include "core/identity/identity.h"
+#include "core/wire/wire.h"
 #include "live/live.h"
 #include "net/net.h"
 
@@ -71,6 +72,7 @@ bool forge_config_any_creates_courses(const forge_config_t *c); /* ForgeCourseCr
 const char *forge_config_environment(const forge_config_t *c); /* ForgeEnvironment, "production" */
 apr_off_t forge_config_max_body(const forge_config_t *c);      /* ForgeMaxBody 1M, bytes */
 apr_off_t forge_config_max_bundle(const forge_config_t *c);    /* ForgeMaxBundle 8M, bytes */
+apr_size_t forge_config_cache(const forge_config_t *c);        /* ForgeCache 32M, bytes; 0: off */
 apr_off_t forge_config_max_upload(const forge_config_t *c);    /* ForgeMaxUpload 10M, bytes */
 bool forge_config_origin_allowed(const forge_config_t *c,
                                  const char *origin); /* exact match with ForgeAllowedOrigins */
@@ -132,6 +134,8 @@ apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* 
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
 const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
+const char *forge_config_event_log(const forge_config_t *c);                 /* ForgeEventLog: the same */
+forge_line_format_t forge_config_log_format(const forge_config_t *c);        /* ForgeLogFormat json */
 /* ForgeLogSource: of forge_log_source_t, whose path is "" where a service is off; NULL: none. */
 const apr_array_header_t *forge_config_log_sources(const forge_config_t *c);
 #define FORGE_CONFIG_SERVICES "backend|frontend|postgres"

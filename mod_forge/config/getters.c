@@ -142,6 +142,11 @@ apr_off_t forge_config_max_bundle(const forge_config_t *c)
     return (apr_off_t)NUMBER(c, max_bundle);
 }
 
+apr_size_t forge_config_cache(const forge_config_t *c)
+{
+    return (apr_size_t)NUMBER(c, cache);
+}
+
 apr_off_t forge_config_max_upload(const forge_config_t *c)
 {
     return (apr_off_t)NUMBER(c, max_upload);
@@ -296,6 +301,16 @@ const char *forge_config_access_log(const forge_config_t *c)
 const char *forge_config_audit_log(const forge_config_t *c)
 {
     return c->audit_log && *c->audit_log ? c->audit_log : NULL;
+}
+
+const char *forge_config_event_log(const forge_config_t *c)
+{
+    return c->event_log && *c->event_log ? c->event_log : NULL;
+}
+
+forge_line_format_t forge_config_log_format(const forge_config_t *c)
+{
+    return (forge_line_format_t)NUMBER(c, log_format);
 }
 
 const apr_array_header_t *forge_config_log_sources(const forge_config_t *c)

@@ -127,6 +127,19 @@ static const char *read_size(const forge_setting_t *s)
                       forge_config_show_size(s->p, s->row->high));
 }
 
+/* Stores "off" as 0, which is below every range. */
+static const char *read_size_or_off(const forge_setting_t *s)
+{
+    apr_int64_t bytes = 0;
+    if (apr_cstr_casecmp(s->words[0], "off") == 0) {
+        *(apr_int64_t *)s->member = 0;
+        return NULL;
+    }
+    bool parsed = forge_config_parse_size(s->words[0], &bytes);
+    return put_number(s, bytes, parsed, apr_pstrcat(s->p, "off, or ", forge_config_show_size(s->p, s->row->low), NULL),
+                      forge_config_show_size(s->p, s->row->high));
+}
+
 static const char *read_count(const forge_setting_t *s)
 {
     apr_int64_t n = 0;
@@ -166,6 +179,11 @@ static const char *read_csp(const forge_setting_t *s)
 static const char *read_creators(const forge_setting_t *s)
 {
     return read_choice(s, "any|instructors");
+}
+
+static const char *read_log_format(const forge_setting_t *s)
+{
+    return read_choice(s, "json|ecs|otel|plain"); /* order of forge_line_format_t */
 }
 
 /* Stores the roles as a set of bits 1 << forge_role_t. */
@@ -531,6 +549,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number", NULL},
     [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number", NULL},
     [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size", NULL},
+    [FORGE_KIND_SIZE_OR_OFF] = {read_size_or_off, true, 1, 1, "size|off", NULL},
     [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off", NULL},
     [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled", NULL},
     [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors", NULL},
@@ -543,6 +562,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
+    [FORGE_KIND_LOG_FORMAT] = {read_log_format, true, 1, 1, "json|ecs|otel|plain", NULL},
     [FORGE_KIND_LOG_SOURCE] = {read_log_source, false, 2, 3, "service file [" FORGE_LOG_FORMATS "]|service off", NULL},
     [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},

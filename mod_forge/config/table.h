@@ -49,7 +49,7 @@ struct forge_config_t {
     const char *environment, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, fresh_login, guests;
-    apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, docs, statement_timeout, pool_wait;
+    apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, cache, docs, statement_timeout, pool_wait;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
@@ -57,7 +57,7 @@ struct forge_config_t {
     const forge_quota_t *user_quota;
     const forge_secret_t *secret;
     apr_array_header_t *jwt_keys; /* of forge_jwt_key_t */
-    const char *audit_log;
+    const char *audit_log, *event_log;
     apr_array_header_t *log_sources; /* of forge_log_source_t; path "": off */
     forge_limits_t *limits;
     apr_array_header_t *origins; /* of const char * */
@@ -71,7 +71,8 @@ struct forge_config_t {
     apr_array_header_t *git_hosts; /* of forge_git_host_t */
     const char *git_authorities;   /* certificates in PEM */
     apr_int64_t job_workers;
-    const char *ocr; /* "" is Off, else languages */
+    apr_int64_t log_format; /* forge_line_format_t */
+    const char *ocr;        /* "" is Off, else languages */
 
     const forge_llm_t *llm;
 
@@ -83,7 +84,7 @@ struct forge_config_t {
     /* made by forge_config_finish */
     forge_keys_t *keys;
     const char *superuser_password;
-    const forge_mail_t *mailer; /* complete; NULL: off */
+    const forge_mail_t *mailer;   /* complete; NULL: off */
     const forge_llm_t *llm_whole; /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
@@ -119,6 +120,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOCKOUT,
     FORGE_KIND_QUEUE,
     FORGE_KIND_QUOTA,
+    FORGE_KIND_SIZE_OR_OFF,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
     FORGE_KIND_OCR,
@@ -129,6 +131,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_GIT_HOSTS,
     FORGE_KIND_CERTIFICATES,
     FORGE_KIND_LLM,
+    FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
     FORGE_KINDS
 } forge_kind_t;

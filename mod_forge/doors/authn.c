@@ -44,7 +44,7 @@ static forge_status_t describe(request_rec *r, const forge_server_t *server, for
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
+    const forge_activity_t activity = forge_server_activity_as(r, r->pool, "forge door ");
     FORGE_TRY(forge_server_lease_take(r->pool, server, activity, &lease, &db));
     forge_status_t status = forge_store_visitor(db, r->pool, &visitor->who, &rows);
     forge_server_lease_return(lease);

@@ -148,7 +148,7 @@ static bool course_holds(request_rec *r, forge_visitor_t *visitor, const char *w
     bool enrolled = false;
     if (!course_read(word, &id) || visitor->trouble != FORGE_OK)
         return false;
-    const char *activity = apr_pstrcat(r->pool, "forge door ", forge_server_identify(r)->request_id, NULL);
+    const forge_activity_t activity = forge_server_activity_as(r, r->pool, "forge door ");
     visitor->trouble = forge_server_lease_take(r->pool, forge_server_of(r->server), activity, &lease, &db);
     if (visitor->trouble != FORGE_OK)
         return false;

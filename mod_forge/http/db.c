@@ -4,8 +4,6 @@
 #include "http_private.h"
 #include "store/store.h"
 
-#include <apr_strings.h>
-
 /* The part of the connections that requests of this kind may hold; NULL: any. */
 static forge_share_t *share_of(const forge_req_t *q)
 {
@@ -58,9 +56,12 @@ static forge_status_t take(forge_req_t *q, forge_db_t **db)
 {
     FORGE_TRY(share_take(q));
     forge_status_t status = forge_server_lease_take(q->pool, q->server, forge_server_activity(q->r), &q->lease, db);
-    if (status != FORGE_OK)
+    if (status != FORGE_OK) {
         share_leave(q);
-    return status;
+        return status;
+    }
+    forge_server_lease_for(q->lease, forge_server_note(q->r));
+    return FORGE_OK;
 }
 
 /* Asked before the wait for a connection, and after it: an answer that would find no room is not made. */
@@ -101,5 +102,11 @@ const char *forge_http_db_constraint(const forge_req_t *q)
 
 forge_status_t forge_http_db_lend(forge_req_t *q, apr_pool_t *p, forge_db_fn use, void *data)
 {
-    return forge_server_lease_lend(p, q->server, apr_pstrcat(p, "forge ", q->request_id, NULL), use, data);
+    forge_lease_t *lease;
+    forge_db_t *db;
+    FORGE_TRY(forge_server_lease_take(p, q->server, forge_server_activity_as(q->r, p, "forge "), &lease, &db));
+    forge_server_lease_for(lease, forge_server_note(q->r));
+    forge_status_t status = use(db, p, data);
+    forge_server_lease_return(lease);
+    return status;
 }

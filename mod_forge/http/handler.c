@@ -147,11 +147,21 @@ static bool hashes(const forge_req_t *q)
 }
 
 /* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
-static forge_status_t run(forge_req_t *q)
+static forge_status_t work(forge_req_t *q)
 {
     FORGE_TRY(forge_http_idempotency_claim(q));
     FORGE_TRY(call(q, q->route->handle));
     return forge_http_idempotency_finish(q);
+}
+
+/* A public answer may be there already. */
+static forge_status_t run(forge_req_t *q)
+{
+    if (forge_http_cache_answers(q))
+        return FORGE_OK;
+    forge_status_t status = work(q);
+    forge_http_cache_keep(q, status);
+    return status;
 }
 
 /* Runs the handler and sends its answer. Neither a place nor a connection is held while that is on its way to the

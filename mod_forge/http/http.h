@@ -17,6 +17,7 @@ typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; ht
 typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
 typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
 typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
 typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
 
 /* One request on its way through. */
@@ -39,6 +40,7 @@ struct forge_req_t {
     bool ndjson;            /* FORGE_R_NDJSON: the client wants lines, see forge_reply_stream */
     bool table;             /* FORGE_R_TABLE: the client wants a table, see forge_reply_stream */
     bool events;            /* FORGE_R_EVENTS: the client wants events, see forge_reply_events */
+    bool health;            /* FORGE_R_STATUS: the client wants FORGE_HEALTH, the schema of .draft */
     bool by_cookie;         /* the token came in the session cookie */
     bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
@@ -58,6 +60,7 @@ struct forge_req_t {
     forge_lease_t *lease;
     forge_idem_t *idem;
     forge_turn_t *turn;
+    forge_cached_t *cached;
     forge_runs_t *runs;
     forge_calls_t *calls;
     forge_upload_t *upload; /* the file that came, for a route with .upload */
@@ -109,6 +112,8 @@ forge_status_t forge_reply_list(forge_req_t *q, const forge_list_t *list, forge_
 forge_status_t forge_reply_json(forge_req_t *q, const forge_json_t *body);
 /* The same with a status of its own (health: 503 with a body that is no problem). */
 forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_json_t *body);
+/* The same of a FORGE_R_STATUS route, as the media type that the client asked for (q->health). */
+forge_status_t forge_reply_health(forge_req_t *q, int http, const forge_json_t *body);
 /* A body already rendered; media NULL means application/json. The buffer is given away. */
 forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *media);
 /* Whether the client takes gzip: then what is answered next must be packed, and no filter compresses it. */

@@ -103,6 +103,13 @@ void forge_http_idempotency_release(forge_req_t *q);
 /* Stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 
+/* --- cache.c: answers for anonymous clients out of shared memory (SPEC 21) --- */
+
+/* The stage before the handler: true when the answer was put into q->reply. Else _keep must follow the handler, with
+ * its result, in any case. */
+bool forge_http_cache_answers(forge_req_t *q);
+void forge_http_cache_keep(forge_req_t *q, forge_status_t status);
+
 /* --- problem.c --- */
 
 /* What a problem document says. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the

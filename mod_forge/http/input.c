@@ -250,7 +250,8 @@ static forge_status_t negotiate(forge_req_t *q)
     q->ndjson = asked_for(q, accept, FORGE_R_NDJSON, FORGE_NDJSON);
     q->table = asked_for(q, accept, FORGE_R_TABLE, FORGE_CSV);
     q->events = asked_for(q, accept, FORGE_R_EVENTS, FORGE_EVENTS);
-    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || q->events ||
+    q->health = asked_for(q, accept, FORGE_R_STATUS, FORGE_HEALTH);
+    if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || q->events || q->health ||
         forge_core_accepts(accept, "application/json"))
         return FORGE_OK;
     return FORGE_E_NOT_ACCEPTABLE;

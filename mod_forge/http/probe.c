@@ -78,20 +78,32 @@ static answer_t ask(forge_req_t *q, question_fn question)
     return answer;
 }
 
+typedef struct look_t {
+    forge_req_t *q;
+    answer_t answer;
+} look_t;
+
+static forge_status_t look_schema(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    look_t *look = data;
+    int connections;
+    return forge_store_schema_check(db, p, &look->answer.found, &connections);
+}
+
+/* Asks the database; bounded, so that a question about its health does not hang with it. */
+static answer_t look_into(forge_req_t *q, forge_db_fn use)
+{
+    look_t look = {.q = q, .answer = {.found = -1}};
+    apr_int64_t begun = forge_util_monotonic();
+    forge_status_t status = forge_server_lease_probe(q->pool, q->server, FORGE_ACTIVITY("forge health"), use, &look);
+    look.answer.status = status;
+    look.answer.took = forge_util_monotonic() - begun;
+    return look.answer;
+}
+
 static answer_t ask_database(forge_req_t *q)
 {
-    answer_t answer = {.found = -1};
-    forge_lease_t *lease;
-    forge_db_t *db;
-    int connections;
-    apr_time_t begun = apr_time_now();
-    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
-    if (answer.status == FORGE_OK) {
-        answer.status = forge_store_schema_check(db, q->pool, &answer.found, &connections);
-        forge_server_lease_return(lease);
-    }
-    answer.took = apr_time_now() - begun;
-    return answer;
+    return look_into(q, look_schema);
 }
 
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took)
@@ -102,31 +114,18 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
     return answer.status;
 }
 
-/* Asks the database whether something is late. */
-static answer_t ask_late(forge_req_t *q, forge_status_t (*look)(forge_req_t *q, forge_db_t *db, bool *late))
+static forge_status_t look_outbox(forge_db_t *db, apr_pool_t *p, void *data)
 {
-    answer_t answer = {0};
-    forge_lease_t *lease;
-    forge_db_t *db;
-    answer.status = forge_server_lease_take(q->pool, q->server, "forge health", &lease, &db);
-    if (answer.status != FORGE_OK)
-        return answer;
-    answer.status = look(q, db, &answer.late);
-    forge_server_lease_return(lease);
-    return answer;
-}
-
-static forge_status_t look_outbox(forge_req_t *q, forge_db_t *db, bool *late)
-{
+    look_t *look = data;
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_mail_state(db, q->pool, forge_config_public_url(q->config), &rows));
-    *late = forge_store_rows_bool(rows, 0, "late");
+    FORGE_TRY(forge_store_mail_state(db, p, forge_config_public_url(look->q->config), &rows));
+    look->answer.late = forge_store_rows_bool(rows, 0, "late");
     return FORGE_OK;
 }
 
 static answer_t ask_outbox(forge_req_t *q)
 {
-    return ask_late(q, look_outbox);
+    return look_into(q, look_outbox);
 }
 
 bool forge_http_llm_sick(const forge_req_t *q)
@@ -135,17 +134,18 @@ bool forge_http_llm_sick(const forge_req_t *q)
     return forge_live_breaker_state(q->live, breaker) != FORGE_BREAKER_CLOSED;
 }
 
-static forge_status_t look_jobs(forge_req_t *q, forge_db_t *db, bool *late)
+static forge_status_t look_jobs(forge_db_t *db, apr_pool_t *p, void *data)
 {
+    look_t *look = data;
     forge_rows_t *rows;
-    FORGE_TRY(forge_store_jobs_state(db, q->pool, &rows));
-    *late = forge_store_rows_int(rows, 0, "oldest", 0) > JOBS_LATE;
+    FORGE_TRY(forge_store_jobs_state(db, p, &rows));
+    look->answer.late = forge_store_rows_int(rows, 0, "oldest", 0) > JOBS_LATE;
     return FORGE_OK;
 }
 
 static answer_t ask_jobs(forge_req_t *q)
 {
-    return ask_late(q, look_jobs);
+    return look_into(q, look_jobs);
 }
 
 forge_status_t forge_http_jobs_probe(forge_req_t *q, bool *late)

@@ -135,6 +135,14 @@ forge_status_t forge_reply_json_status(forge_req_t *q, int http, const forge_jso
     return FORGE_OK;
 }
 
+forge_status_t forge_reply_health(forge_req_t *q, int http, const forge_json_t *body)
+{
+    FORGE_TRY(forge_reply_json_status(q, http, body));
+    if (q->health)
+        q->reply->media = FORGE_HEALTH;
+    return FORGE_OK;
+}
+
 forge_status_t forge_reply_buf(forge_req_t *q, forge_buf_t *body, const char *media)
 {
     q->reply->set = true;

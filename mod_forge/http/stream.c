@@ -11,7 +11,6 @@
 #include <http_connection.h>
 #include <http_protocol.h>
 #include <apr_atomic.h>
-#include <apr_strings.h>
 
 APLOG_USE_MODULE(forge);
 
@@ -48,7 +47,7 @@ static forge_status_t make_piece(forge_req_t *q, forge_stream_t *stream)
 {
     forge_lease_t *lease;
     forge_db_t *db;
-    const char *activity = apr_pstrcat(stream->turn, "forge ", q->request_id, NULL);
+    const forge_activity_t activity = forge_server_activity_as(q->r, stream->turn, "forge ");
     FORGE_TRY(forge_server_lease_take(stream->turn, q->server, activity, &lease, &db));
     forge_buf_t *b = forge_util_buf_make(stream->turn, 64 * 1024, PIECE_MAX);
     forge_status_t status = stream->next(q, db, stream->turn, stream->baton, b, &stream->more);

@@ -32,6 +32,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_POOL_SIZE] = positive(sum.pool_size);
     figures[FORGE_G_POOL_BUSY] = positive(sum.pool_busy);
     figures[FORGE_G_POOL_WAITING] = positive(sum.pool_waiting);
+    figures[FORGE_G_HELD_LONG] = forge_live_leases_long(live, NULL, 0);
     figures[FORGE_G_LIMIT_KEYS] = (apr_int64_t)forge_live_limit_keys(live);
     figures[FORGE_G_HASH_IN_USE] = forge_live_gate_held(live);
     figures[FORGE_G_HASH_WAITING] = forge_live_gate_waiting(live);

@@ -8,6 +8,7 @@
 
 #include "forge.h"
 #include "util/util.h"
+#include <sys/types.h>
 
 /* --- segment.c --- */
 
@@ -95,8 +96,71 @@ void forge_live_runs_set(forge_live_t *live, apr_int64_t in_use, apr_int64_t que
 
 /* Changes the pool gauges of this child by so much; each of its pools adds what has changed in it (server/pool.c). */
 void forge_live_pool_add(forge_live_t *live, int size, int busy, int waiting);
+/* leases.c: which connections are out, since when, and for whom */
+#define FORGE_LIVE_HELD_LONG    apr_time_from_sec(30) /* whoever holds one for longer has probably lost it */
+#define FORGE_LIVE_ACTIVITY_MAX 144
+/* A place for one connection of this child's pool, until _leave or the end of the process; -1: there is none, and the
+ * connection is not watched. */
+int forge_live_lease_place(forge_live_t *live);
+void forge_live_lease_leave(forge_live_t *live, int place);
+/* The connection is lent: to a request of this metrics slot, or to something else (-1). `activity` says to whom. */
+void forge_live_lease_begin(forge_live_t *live, int place, int slot, const char *activity);
+void forge_live_lease_end(forge_live_t *live, int place);
+typedef struct forge_held_t {
+    int pid;
+    apr_interval_time_t took;               /* so far */
+    bool request;                           /* a request holds it */
+    const char *method, *route;             /* of its route, in the segment; NULL: it has none */
+    char activity[FORGE_LIVE_ACTIVITY_MAX]; /* as it was lent: "forge " and the request id, or "forge jobs" */
+} forge_held_t;
+/* Who has the connection of this place; false: it is not out. */
+bool forge_live_lease_look(forge_live_t *live, int place, forge_held_t *held);
+/* The number of connections of all children that are out for longer than FORGE_LIVE_HELD_LONG; `list` gets the longest
+ * of them, the longest first. */
+int forge_live_leases_long(forge_live_t *live, forge_held_t *list, int most);
+/* The pools of each living child together, those of forge_live_pool_add. Returns how many are in `list`. */
+typedef struct forge_live_pool_t {
+    int pid, size, busy, waiting;
+} forge_live_pool_t;
+#define FORGE_LIVE_POOLS_MAX 1024
+int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most);
+
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
+
+/* --- changes.c: what was written in the databases, by topic (FORGE_READS_…) --- */
+
+/* The bit of a word as the database says it ("courses"); 0 for one that is not known. */
+unsigned forge_live_topic(const char *word, apr_size_t len);
+/* Topics were written: from now on nothing is true that was made before. */
+void forge_live_changed(forge_live_t *live, apr_uint64_t realm, unsigned topics);
+/* A number that is another one after each change of one of the topics. 0 while this node cannot vouch that it has heard
+ * of all changes that are older than FORGE_LIVE_HEARD_MAX. Read it before what it is to vouch for. */
+apr_uint64_t forge_live_generation(forge_live_t *live, apr_uint64_t realm, unsigned topics);
+
+/* --- cache.c: rendered answers in a segment of their own (ForgeCache) --- */
+
+#define FORGE_CACHE_KEY_MAX 1536
+typedef struct forge_cache_t forge_cache_t; /* one process's view of it */
+/* Like forge_live_open, for `bytes` of memory: a graceful restart with the same size finds it again. */
+forge_cache_t *forge_live_cache_open(apr_pool_t *process_pool, apr_size_t bytes, const char **why);
+forge_cache_t *forge_live_cache_open_private(apr_pool_t *p, apr_size_t bytes, const char **why);
+
+typedef struct forge_cache_key_t {
+    apr_uint64_t hash[2];
+} forge_cache_key_t;
+forge_cache_key_t forge_live_cache_key(const forge_cache_t *cache, const char *text, apr_size_t len);
+/* The bytes that were kept for a key at this generation, malloc'd into `b` (which must be empty); false: none. */
+bool forge_live_cache_get(forge_cache_t *cache, const forge_cache_key_t *key, apr_uint64_t generation, forge_buf_t *b);
+/* Keeps them; the oldest ones make room. Too many bytes, or a busy writer: they are not kept. */
+void forge_live_cache_put(forge_cache_t *cache, const forge_cache_key_t *key, apr_uint64_t generation, const char *data,
+                          apr_size_t len);
+/* Of several that miss the same key at once one fills it. True: it is the caller, who must call _filled with *fill in
+ * any case; it may be -1, where nobody waits. False: another one has been waited for, until it was done or `patience`
+ * was over. */
+bool forge_live_cache_fill(forge_live_t *live, forge_cache_t *cache, const forge_cache_key_t *key,
+                           apr_interval_time_t patience, int *fill);
+void forge_live_cache_filled(forge_cache_t *cache, int fill);
 
 /* gauges.c: single figures */
 void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES]); /* all of them, as of now */
@@ -110,16 +174,43 @@ apr_int64_t forge_live_requests(const forge_live_t *live); /* answered so far, o
 void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetrics, const char *version);
 /* Writes GET /api/v1/performance exactly as in SPEC 12: {summary, endpoints, system}. p95 is interpolated linearly in
  * the histogram. An error is a status ≥ 500. endpoints has the routes that were called; requests without a route are
- * only in the summary. cpu_avg is the average since the segment was created; memory and disk are current. */
+ * only in the summary. cpu_avg is the average of the samples of the last hour; memory and disk are those of the last.
+ */
 void forge_live_performance_write(forge_live_t *live, forge_buf_t *b);
 
-/* --- system.c --- */
+/* --- sampler.c: figures of the machine and of the service, of each five seconds of the last hour. One process takes a
+ * sample, whichever comes first; everybody else only copies it out of memory --- */
 
-/* Per cent in use of the root file system and of the memory, without the space reserved for root; negative: unknown. */
-typedef struct forge_machine_t {
-    double disk, memory;
-} forge_machine_t;
-forge_machine_t forge_live_machine(void);
+#define FORGE_SAMPLE_EVERY apr_time_from_sec(5)
+#define FORGE_SAMPLES      720
+#define FORGE_DISKS_MAX    4
+#define FORGE_DISK_PATH    256
+typedef enum forge_figure_t {
+#define FORGE_FIGURE(name) FORGE_S_##name,
+#include "samples.def"
+#undef FORGE_FIGURE
+    FORGE_FIGURES
+} forge_figure_t;
+typedef struct forge_sample_t {
+    double of[FORGE_FIGURES]; /* NAN: unknown */
+} forge_sample_t;
+/* Says which file systems are sampled, by a path in each; those of the last start are forgotten. Only the parent. */
+void forge_live_sample_disks_are(forge_live_t *live, const char *const *paths, int n);
+/* Takes the sample of the present five seconds; false if somebody has done so. `server` is httpd's parent. */
+bool forge_live_sample(forge_live_t *live, pid_t server);
+/* Asks the file systems how full they are, those that nobody else is asking: one that hangs holds this thread, so that
+ * it must have no other work. */
+void forge_live_sample_disks(forge_live_t *live);
+/* The newest sample; all of it is unknown if there was none in the last 15 seconds. */
+void forge_live_sample_last(const forge_live_t *live, forge_sample_t *sample);
+/* The last `n` samples, oldest first; `until` is when the newest of them was or would have been taken. */
+void forge_live_sample_history(const forge_live_t *live, int n, forge_sample_t *samples, apr_time_t *until);
+typedef struct forge_disk_t {
+    const char *path;
+    double total, used, free, percent; /* bytes, as df counts: room that is reserved for root is none of them */
+} forge_disk_t;
+/* The file systems that have answered within half a minute, each once. Returns how many. */
+int forge_live_disks(const forge_live_t *live, forge_disk_t disks[FORGE_DISKS_MAX]);
 
 /* --- gate.c: expensive work (bcrypt), at most n at a time in all children, with a queue in order of arrival --- */
 

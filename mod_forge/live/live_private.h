@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #define FORGE_LIVE_LAYOUT \
-    6 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
+    9 /* raise it when a member below changes its place or meaning; other counters and another size are noticed anyway \
        */
 #define FORGE_LIVE_LINE 64 /* bytes of a cache line */
 
@@ -40,6 +40,9 @@
 #define FORGE_LIVE_PLACES        64    /* places of the gate, at most */
 #define FORGE_LIVE_SEATS         16384 /* tickets from the first to the last waiting request; a power of two */
 #define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer without renewal is given to another request */
+
+#define FORGE_LIVE_LEASES      4096 /* connections of all children that are watched; further ones are not */
+#define FORGE_LIVE_LEASE_WORDS 18   /* of the text that says who holds one */
 
 #define FORGE_LIVE_STREAMS 32768 /* open streams in all children, at most */
 
@@ -158,6 +161,22 @@ typedef struct forge_live_streams_t {
     forge_live_stream_t places[FORGE_LIVE_STREAMS];
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_streams_t;
 
+/* A connection of a child's pool (leases.c), and who has it. `holder` is the key of a process; 0: free. */
+typedef struct forge_live_lease_t {
+    uint64_t holder;
+    uint64_t since; /* of the monotonic clock; 0: nobody has it */
+    uint64_t slot;  /* signed: that of the request's route; -1: no request */
+    uint64_t activity[FORGE_LIVE_LEASE_WORDS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_lease_t;
+typedef struct forge_live_leases_t {
+    uint64_t top; /* no place from here on was ever in use, so that their pages stay unmapped */
+    forge_live_lease_t places[FORGE_LIVE_LEASES];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_leases_t;
+/* The functions of live.h at a given moment of the monotonic clock. */
+void forge_live_lease_begin_at(forge_live_t *live, int place, int slot, const char *activity, apr_int64_t now);
+bool forge_live_lease_look_at(forge_live_t *live, int place, forge_held_t *held, apr_int64_t now);
+int forge_live_leases_long_at(forge_live_t *live, forge_held_t *list, int most, apr_int64_t now);
+
 /* Revoked sessions and raised epochs whose hash selects this bucket; see revocations.c. One process writes at a time,
  * all read. */
 typedef struct forge_live_revoked_t {
@@ -180,6 +199,7 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
+    uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -210,14 +230,53 @@ void forge_live_steady_init(forge_live_clock_t *clock);
 apr_time_t forge_live_steady_at(forge_live_t *live, apr_time_t wall, apr_int64_t monotonic);
 apr_interval_time_t forge_live_ahead_at(const forge_live_t *live, apr_time_t wall);
 
+/* --- samples.c: figures as words, which readers copy while one process writes. A mark says whose words they are: 0
+ * while they are written, and for ever if the writer dies, so that nobody takes half of them --- */
+
+void forge_live_words_put(uint64_t *mark, uint64_t *words, int n, uint64_t id, const uint64_t *from);
+/* Copies the words; returns their mark, 0 if they were not whole. */
+uint64_t forge_live_words_get(const uint64_t *mark, const uint64_t *words, int n, uint64_t *to);
+
+#define FORGE_LIVE_READINGS 8 /* that are kept, so that the next sample has one to compare itself with */
+#define FORGE_LIVE_DISK     4 /* words of a file system */
+/* What only grows: samples are made of the difference between two readings. FORGE_UNKNOWN where it is unknown. */
+typedef struct forge_live_reading_t {
+    uint64_t at; /* monotonic clock */
+    uint64_t cpu_busy, cpu_total, group_cpu, rx, tx, read, written;
+    uint64_t errors, requests[FORGE_LIVE_BUCKETS], statements[FORGE_LIVE_BUCKETS]; /* as histograms count them */
+} forge_live_reading_t;
+#define FORGE_LIVE_READING ((int)(sizeof(forge_live_reading_t) / sizeof(uint64_t)))
+
+/* Marks are the numbers of the five seconds since the machine was started (sampler.c). */
+typedef struct forge_live_samples_t {
+    uint64_t claimed; /* the five seconds that somebody samples or has sampled */
+    struct {
+        uint64_t mark, words[FORGE_FIGURES];
+    } of[FORGE_SAMPLES];
+    struct {
+        uint64_t mark, words[FORGE_LIVE_READING];
+    } readings[FORGE_LIVE_READINGS];
+    struct {
+        uint64_t holder, mark, words[FORGE_LIVE_DISK]; /* who asks this file system now; when it answered, and what */
+    } disks[FORGE_DISKS_MAX];
+} forge_live_samples_t;
+/* The number of a moment; and the sample at a place of the ring, with its number, 0 if it has none. */
+static inline uint64_t forge_live_sample_number(apr_int64_t now)
+{
+    return (uint64_t)(now / FORGE_SAMPLE_EVERY);
+}
+uint64_t forge_live_sample_slot(const forge_live_samples_t *samples, int i, forge_sample_t *sample);
+void forge_live_sample_last_at(const forge_live_t *live, apr_int64_t now, forge_sample_t *sample);
+/* The function of live.h at a given moment, and with the tree of files that the kernel's stand in. */
+bool forge_live_sample_at(forge_live_t *live, const char *root, pid_t server, apr_int64_t now);
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
     uint64_t bytes;
     uint64_t secret[2]; /* key of the hash, so that clients cannot aim at one stripe or chain */
     apr_time_t started;
-    int64_t wall_offset;          /* wall clock minus monotonic clock when the segment was created */
-    uint64_t cpu_busy, cpu_total; /* /proc/stat at that time */
+    int64_t wall_offset; /* wall clock minus monotonic clock when the segment was created */
     uint64_t counters[FORGE_COUNTERS];
     uint64_t hash_waits, hash_wait_usec; /* forge_live_waited */
     uint64_t runs_in_use, runs_queue;    /* forge_live_runs_set */
@@ -226,6 +285,7 @@ typedef struct forge_live_segment_t {
     forge_live_gate_t gate;
     forge_live_streams_t streams;
     forge_live_process_t processes[FORGE_LIVE_PROCESSES + 1];
+    forge_live_leases_t leases;
     forge_live_statement_t statements[FORGE_LIVE_STATEMENTS + 1];
     forge_live_slot_t slots[FORGE_LIVE_SLOTS];
     forge_live_stripe_t stripes[FORGE_LIVE_STRIPES];
@@ -234,6 +294,7 @@ typedef struct forge_live_segment_t {
     forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
+    forge_live_samples_t samples;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
 } forge_live_segment_t;
 
@@ -241,6 +302,8 @@ struct forge_live_t {
     forge_live_segment_t *segment;
     /* pid << 32 | entry in processes[] + 1. The pid tells a forked child that the entry is not its own. */
     uint64_t self;
+    /* The file systems that are sampled; written by the parent. */
+    char disks[FORGE_DISKS_MAX][FORGE_DISK_PATH];
 };
 
 /* --- segment.c --- */
@@ -250,6 +313,7 @@ forge_live_process_t *forge_live_process(forge_live_t *live);
 /* The key of this process (its pid and birth, never 0), and whether the process of a key still runs. */
 uint64_t forge_live_process_self(forge_live_t *live);
 bool forge_live_process_alive(uint64_t key);
+int forge_live_process_pid(uint64_t key);
 /* Sums over the living children; entries of dead ones are freed. */
 void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum);
 /* 128 bits of SipHash-2-4. `tweak` changes the key, so that the same text has different hashes for different purposes.
@@ -295,8 +359,6 @@ bool forge_live_statement_name(const forge_live_statement_t *statement, char nam
 
 /* --- system.c: Linux only; elsewhere the figures are unknown --- */
 
-bool forge_live_system_cpu(uint64_t *busy, uint64_t *total); /* ticks of all processors since boot */
-double forge_live_system_disk(const char *path); /* as forge_machine_t has it, of the file system that holds `path` */
 /* When the process was started, in ticks since boot; 0 if it is dead (or a zombie) or unknown. *known distinguishes
  * these. */
 uint64_t forge_live_system_born(pid_t pid, bool *known);

@@ -2,6 +2,7 @@
  * GET /api/v1/performance: the shared figures as one small JSON object (SPEC 12).
  */
 #include "live_private.h"
+#include <math.h>
 #include <string.h>
 
 #define P95 0.95
@@ -89,24 +90,37 @@ static void write_percent(forge_buf_t *b, const char *name, double percent)
     forge_util_buf_printf(b, "\"%s\":%d.%02d", name, hundredths / 100, hundredths % 100);
 }
 
-/* Busy share of all processors since the segment was created. */
-static double cpu_average(const forge_live_segment_t *segment)
+/* The mean of the samples of the last hour. */
+static double cpu_average(const forge_live_t *live)
 {
-    uint64_t busy, total;
-    if (!forge_live_system_cpu(&busy, &total) || total <= segment->cpu_total || busy < segment->cpu_busy)
-        return 0;
-    return 100 * (double)(busy - segment->cpu_busy) / (double)(total - segment->cpu_total);
+    const forge_live_samples_t *samples = &live->segment->samples;
+    double sum = 0;
+    int n = 0;
+    for (int i = 0; i < FORGE_SAMPLES; i++) {
+        forge_sample_t sample;
+        if (!forge_live_sample_slot(samples, i, &sample) || isnan(sample.of[FORGE_S_CPU]))
+            continue;
+        sum += sample.of[FORGE_S_CPU];
+        n++;
+    }
+    return n ? sum / n : 0;
 }
 
-static void write_system(forge_buf_t *b, const forge_live_segment_t *segment)
+static double known(double figure)
 {
-    const forge_machine_t machine = forge_live_machine();
+    return isnan(figure) ? 0 : figure;
+}
+
+static void write_system(forge_buf_t *b, const forge_live_t *live)
+{
+    forge_sample_t last;
+    forge_live_sample_last(live, &last);
     forge_util_buf_puts(b, ",\"system\":{");
-    write_percent(b, "cpu_avg", cpu_average(segment));
+    write_percent(b, "cpu_avg", cpu_average(live));
     forge_util_buf_puts(b, ",");
-    write_percent(b, "memory_avg", machine.memory > 0 ? machine.memory : 0);
+    write_percent(b, "memory_avg", known(last.of[FORGE_S_MEMORY]));
     forge_util_buf_puts(b, ",");
-    write_percent(b, "disk_avg", machine.disk > 0 ? machine.disk : 0);
+    write_percent(b, "disk_avg", known(last.of[FORGE_S_DISK]));
     forge_util_buf_puts(b, "}}");
 }
 
@@ -132,5 +146,5 @@ void forge_live_performance_write(forge_live_t *live, forge_buf_t *b)
             write_endpoint(b, &segment->slots[i], &one, written++ == 0);
     }
     forge_util_buf_puts(b, "}");
-    write_system(b, segment);
+    write_system(b, live);
 }

@@ -15,11 +15,16 @@ static uint64_t process_key(pid_t pid)
     return forge_live_system_born(pid, &known) << KEY_PID_BITS | (uint64_t)pid;
 }
 
+int forge_live_process_pid(uint64_t key)
+{
+    return (int)(key & ((1u << KEY_PID_BITS) - 1));
+}
+
 /* Whether the process with this key still runs. The start time is compared because another process may have its pid
  * now. */
 bool forge_live_process_alive(uint64_t key)
 {
-    pid_t pid = (pid_t)(key & ((1u << KEY_PID_BITS) - 1));
+    pid_t pid = forge_live_process_pid(key);
     if (kill(pid, 0) != 0 && errno == ESRCH)
         return false;
     bool known;

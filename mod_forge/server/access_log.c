@@ -1,45 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeAccessLog: one line of JSON per request.
+ * ForgeAccessLog: one line per request.
  */
 #include "server_private.h"
 
 #include <httpd.h>
-#include <string.h>
+#include <apr_strings.h>
 
 #define PATH_MAX_BYTES 500 /* of the path; each byte may take six when escaped */
 #define TEXT_MAX_BYTES 64  /* of a method or an address */
 
-static void add_text(forge_buf_t *b, const char *name, const char *text, apr_size_t max)
+/* Our errors are errors; what a client did wrong is not. */
+static forge_line_level_t level_of(int status)
 {
-    forge_util_buf_printf(b, ",\"%s\":", name);
-    if (text)
-        forge_util_buf_json(b, text, strnlen(text, max));
-    else
-        forge_util_buf_puts(b, "null");
+    return status >= HTTP_INTERNAL_SERVER_ERROR ? FORGE_LINE_ERROR : FORGE_LINE_INFO;
+}
+
+/* "GET /api/v1/courses/{id} 200": the route, not the path, so that lines of one kind read alike and hold nothing of the
+ * client's but the method. */
+static const char *sentence(apr_pool_t *p, const request_rec *first, const forge_note_t *note, int status)
+{
+    return apr_psprintf(p, "%.*s %s %d", TEXT_MAX_BYTES, first->method ? first->method : "-",
+                        note->route ? note->route : "-", status);
 }
 
 /* `first` is the request as received, `last` the one that answered it after internal redirects. The query is left out,
  * because it may hold secrets. */
-static void compose(forge_buf_t *b, request_rec *first, request_rec *last, const forge_note_t *note)
+static forge_line_t *compose(request_rec *first, request_rec *last, const forge_note_t *note,
+                             const forge_server_t *server)
 {
-    apr_interval_time_t took = apr_time_now() - first->request_time;
-    forge_util_buf_printf(b, "{\"ts\":\"%s\"", forge_util_time(first->pool, first->request_time, 3));
-    add_text(b, "request_id", note->request_id, FORGE_REQUEST_ID_MAX);
-    add_text(b, "trace_id", note->trace.trace_id, sizeof(note->trace.trace_id));
-    if (note->user_id)
-        forge_util_buf_printf(b, ",\"user_id\":%" APR_INT64_T_FMT, note->user_id);
-    else
-        forge_util_buf_puts(b, ",\"user_id\":null");
-    add_text(b, "route", note->route, PATH_MAX_BYTES);
-    add_text(b, "method", first->method, TEXT_MAX_BYTES);
-    add_text(b, "path", first->unparsed_uri ? forge_server_raw_path(first) : NULL, PATH_MAX_BYTES);
-    if (took < 0) /* the clock was set back */
-        took = 0;
-    forge_util_buf_printf(b, ",\"status\":%d,\"duration_ms\":%" APR_INT64_T_FMT ".%03d", last->status, took / 1000,
-                          (int)(took % 1000));
-    forge_util_buf_printf(b, ",\"bytes\":%" APR_OFF_T_FMT, last->bytes_sent);
-    add_text(b, "client", first->useragent_ip, TEXT_MAX_BYTES);
-    forge_util_buf_puts(b, "}\n");
+    forge_line_t *line = forge_core_line_make(first->pool, "forge.access", forge_config_environment(server->config));
+    forge_core_line_number(line, FORGE_LINE_TS, first->request_time);
+    forge_core_line_level(line, level_of(last->status));
+    forge_core_line_text(line, FORGE_LINE_MSG, sentence(first->pool, first, note, last->status), PATH_MAX_BYTES);
+    forge_server_line_note(line, note);
+    forge_core_line_text(line, FORGE_LINE_METHOD, first->method, TEXT_MAX_BYTES);
+    forge_core_line_text(line, FORGE_LINE_PATH, first->unparsed_uri ? forge_server_raw_path(first) : NULL,
+                         PATH_MAX_BYTES);
+    forge_core_line_number(line, FORGE_LINE_STATUS, last->status);
+    forge_core_line_number(line, FORGE_LINE_DURATION, apr_time_now() - first->request_time);
+    forge_core_line_number(line, FORGE_LINE_BYTES, last->bytes_sent);
+    forge_core_line_text(line, FORGE_LINE_CLIENT, first->useragent_ip, TEXT_MAX_BYTES);
+    return line;
 }
 
 /* Whether the request gets a line: it is ours, or httpd refused it before it was known whose it is. */
@@ -59,8 +60,6 @@ int forge_server_access_write(request_rec *r)
     const forge_note_t *note = forge_server_note(last);
     if (!concerns(last, note))
         return DECLINED;
-    forge_buf_t *b = forge_util_buf_make(r->pool, 512, FORGE_LOG_LINE_MAX);
-    compose(b, r, last, note);
-    forge_server_log_write(server->access, r->server, b);
+    forge_server_log_line(server->access, server, r->pool, compose(r, last, note, server));
     return DECLINED;
 }

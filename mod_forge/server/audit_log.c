@@ -1,64 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ForgeAuditLog: one JSON line for each committed security event. The table forge.audit_events is the authoritative
+ * ForgeAuditLog: one line for each committed security event. The table forge.audit_events is the authoritative
  * record; this log is for programs that watch many servers.
  */
 #include "server_private.h"
 #include "store/store.h"
 
 #include <httpd.h>
+#include <apr_strings.h>
 #include <string.h>
 
-#define EVENTS_MAX (1024 * 1024) /* bytes of a line before its length is checked */
+#define MSG_MAX  200 /* bytes of a sentence */
+#define HOST_MAX 255 /* of ServerName */
 
-static void add(forge_buf_t *b, const char *name, const forge_json_t *value)
-{
-    forge_util_buf_printf(b, ",\"%s\":", name);
-    if (value)
-        forge_util_json_write(b, value);
-    else
-        forge_util_buf_puts(b, "null");
-}
-
-/* The database's time of an event, in the format of our logs. */
-static const char *time_of(apr_pool_t *p, const forge_json_t *event)
+/* The database's time of an event. */
+static apr_time_t time_of(const forge_json_t *event)
 {
     apr_size_t len;
     apr_time_t t;
     const char *at = forge_util_json_text(forge_util_json_get(event, "at"), &len);
-    return forge_util_time(p, at && forge_util_time_parse(at, len, &t) ? t : apr_time_now(), 3);
+    return at && forge_util_time_parse(at, len, &t) ? t : apr_time_now();
 }
 
-static void compose(forge_buf_t *b, apr_pool_t *p, const forge_server_t *server, const forge_json_t *event,
-                    bool with_detail)
+/* "user.role_changed of account 7 by account 1" */
+static const char *sentence(apr_pool_t *p, const forge_json_t *event)
 {
-    static const char *const members[] = {"event", "actor_id", "subject_id", "ip", "request_id", NULL};
+    apr_int64_t id;
+    const char *text = forge_util_json_text(forge_util_json_get(event, "event"), NULL);
+    if (forge_util_json_int(forge_util_json_get(event, "subject_id"), &id))
+        text = apr_psprintf(p, "%s of account %" APR_INT64_T_FMT, text, id);
+    if (forge_util_json_int(forge_util_json_get(event, "actor_id"), &id))
+        text = apr_psprintf(p, "%s by account %" APR_INT64_T_FMT, text, id);
+    return text;
+}
+
+/* The actor is the user, except where nobody is known to act: what was tried at an account is not its owner's doing. */
+static void write_event(apr_pool_t *p, const forge_server_t *server, const forge_json_t *event,
+                        const forge_note_t *note)
+{
+    static const struct {
+        const char *name;
+        forge_line_member_t member;
+    } members[] = {{"event", FORGE_LINE_EVENT},   {"actor_id", FORGE_LINE_ACTOR},
+                   {"actor_id", FORGE_LINE_USER}, {"subject_id", FORGE_LINE_SUBJECT},
+                   {"ip", FORGE_LINE_IP},         {"request_id", FORGE_LINE_REQUEST},
+                   {"detail", FORGE_LINE_DETAIL}};
     const char *host = server->s->server_hostname ? server->s->server_hostname : "";
-    forge_util_buf_printf(b, "{\"ts\":\"%s\",\"level\":\"audit\"", time_of(p, event));
-    for (const char *const *name = members; *name; name++)
-        add(b, *name, forge_util_json_get(event, *name));
-    if (with_detail)
-        add(b, "detail", forge_util_json_get(event, "detail"));
-    else
-        forge_util_buf_puts(b, ",\"detail\":{\"truncated\":true}");
-    forge_util_buf_puts(b, ",\"server\":");
-    forge_util_buf_json(b, host, strlen(host));
-    forge_util_buf_puts(b, "}\n");
+    forge_line_t *line = forge_core_line_make(p, "forge.audit", forge_config_environment(server->config));
+    if (note)
+        forge_server_line_note(line, note);
+    forge_core_line_number(line, FORGE_LINE_TS, time_of(event));
+    forge_core_line_level(line, FORGE_LINE_AUDIT);
+    forge_core_line_text(line, FORGE_LINE_MSG, sentence(p, event), MSG_MAX);
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
+        forge_core_line_tree(line, members[i].member, forge_util_json_get(event, members[i].name));
+    forge_core_line_text(line, FORGE_LINE_SERVER, host, HOST_MAX);
+    forge_server_log_line(server->audit, server, p, line);
 }
 
-/* Leaves out a detail that is too long, because a line must reach a pipe in one piece. The table has the whole detail.
- */
-static void write_event(apr_pool_t *p, const forge_server_t *server, const forge_json_t *event)
-{
-    forge_buf_t *b = forge_util_buf_make(p, 512, EVENTS_MAX);
-    compose(b, p, server, event, true);
-    if (b->failed || b->len > FORGE_LOG_LINE_MAX) {
-        b = forge_util_buf_make(p, 512, FORGE_LOG_LINE_MAX);
-        compose(b, p, server, event, false);
-    }
-    forge_server_log_write(server->audit, server->s, b);
-}
-
-void forge_server_audit_write(const forge_server_t *server, const forge_effects_t *effects)
+void forge_server_audit_write(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note)
 {
     apr_pool_t *p;
     const char *why;
@@ -69,7 +68,7 @@ void forge_server_audit_write(const forge_server_t *server, const forge_effects_
         const char *text = APR_ARRAY_IDX(effects->audit, i, const char *);
         const forge_json_t *events = forge_util_json_parse(p, text, strlen(text), &why);
         for (apr_size_t n = 0; n < forge_util_json_size(events); n++)
-            write_event(p, server, forge_util_json_at(events, n));
+            write_event(p, server, forge_util_json_at(events, n), note);
     }
     apr_pool_destroy(p);
 }

@@ -169,7 +169,7 @@ static forge_status_t renew(request_rec *r, const forge_server_t *server, bool c
     forge_lease_t *lease;
     forge_db_t *db;
     forge_rows_t *rows;
-    const char *activity = apr_pstrcat(r->pool, "forge cookie ", forge_server_identify(r)->request_id, NULL);
+    const forge_activity_t activity = forge_server_activity_as(r, r->pool, "forge cookie ");
     const char *until = forge_util_time(r->pool, r->request_time + forge_config_refresh_ttl(server->config), 6);
     if (!is_marked(who))
         return FORGE_E_INVALID_TOKEN;

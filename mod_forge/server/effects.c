@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Effects of a committed statement outside the database: shared memory learns of ended sessions and tokens, and audit
- * events are written to ForgeAuditLog.
+ * and business events are written to their logs.
  */
 #include "server_private.h"
 #include "store/store.h"
@@ -23,6 +23,8 @@ static void apply_word(const forge_server_t *server, const char *word, apr_size_
         forge_live_revoke_session(server->live, server->realm, id, until);
     else if (len > 1 && *word == 'u' && colon && number(word + 1, colon, &id) && number(colon + 1, end, &epoch))
         forge_live_revoke_user(server->live, server->realm, id, epoch, until);
+    else if (len > 2 && *word == 'c' && word[1] == ':')
+        forge_live_changed(server->live, server->realm, forge_live_topic(word + 2, len - 2));
     else if (len == 1 && *word == 'q')
         forge_live_jobs_ring(server->live, server->realm);
     else if (len > 1 && *word == 'j')
@@ -40,9 +42,11 @@ void forge_server_revoked_apply(const forge_server_t *server, const char *words)
     }
 }
 
-void forge_server_effects_apply(const forge_server_t *server, const forge_effects_t *effects)
+void forge_server_effects_apply(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note)
 {
+    forge_live_changed(server->live, server->realm, effects->changed);
     for (int i = 0; i < effects->revoked->nelts; i++)
         forge_server_revoked_apply(server, APR_ARRAY_IDX(effects->revoked, i, const char *));
-    forge_server_audit_write(server, effects);
+    forge_server_audit_write(server, effects, note);
+    forge_server_events_write(server, effects, note);
 }

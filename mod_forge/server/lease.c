@@ -6,7 +6,9 @@
 
 #include <httpd.h>
 
-#define IDLE_IN_TRANSACTION apr_time_from_sec(10)   /* longest silence inside a transaction */
+#define IDLE_IN_TRANSACTION apr_time_from_sec(10) /* longest silence inside a transaction */
+#define PROBE_WAIT          apr_time_from_sec(1)
+#define PROBE_ANSWER        apr_time_from_sec(3)
 #define ANSWER_SLACK        apr_time_from_msec(300) /* how long after its own time-out a hanging server is given up */
 
 struct forge_lease_t {
@@ -14,6 +16,7 @@ struct forge_lease_t {
     const forge_server_t *server;
     forge_conn_t *conn; /* NULL once given back */
     forge_db_t *db;
+    const forge_note_t *note; /* of the request for which it was taken; NULL: not said, or for none */
 };
 
 /* Sends nothing and waits for nothing: the pool puts in order what was left in disorder. */
@@ -27,7 +30,12 @@ void forge_server_lease_return(forge_lease_t *lease)
     lease->conn = NULL;
     lease->db = NULL;
     forge_server_pool_give(lease->server->db_pool, conn);
-    forge_server_effects_apply(lease->server, &effects);
+    forge_server_effects_apply(lease->server, &effects, lease->note);
+}
+
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note)
+{
+    lease->note = note;
 }
 
 static apr_status_t return_with_pool(void *lease)
@@ -36,18 +44,29 @@ static apr_status_t return_with_pool(void *lease)
     return APR_SUCCESS;
 }
 
+/* How long a connection is waited for, and each answer on it. */
+typedef struct bounds_t {
+    apr_interval_time_t wait, answer;
+} bounds_t;
+
+static bounds_t usual(const forge_server_t *server)
+{
+    return (bounds_t){forge_config_pool_wait(server->config),
+                      forge_config_statement_timeout(server->config) + ANSWER_SLACK};
+}
+
 /* Takes a connection that lives. One that died in the pool is found before anything is sent, and the next one is taken
  * as long as there is time. */
-static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *activity)
+static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, forge_activity_t activity, bounds_t bounds)
 {
     const forge_server_t *server = lease->server;
-    const forge_db_settings_t settings =
-        forge_server_db_settings(server, forge_config_statement_timeout(server->config) + ANSWER_SLACK);
-    const forge_db_use_t use = {activity, forge_server_store_says, server->s};
-    apr_int64_t until = forge_util_monotonic() + forge_config_pool_wait(server->config);
+    const forge_db_settings_t settings = forge_server_db_settings(server, bounds.answer);
+    const forge_db_use_t use = {activity.text, forge_server_store_says, server->s};
+    apr_int64_t until = forge_util_monotonic() + bounds.wait;
     for (;;) {
         FORGE_TRY(forge_server_pool_take(server->db_pool, until - forge_util_monotonic(), &lease->conn));
         void *native = forge_server_pool_native(lease->conn);
+        forge_live_lease_begin(server->live, forge_server_pool_place(lease->conn), activity.slot, activity.text);
         forge_status_t status = forge_store_db_attach(p, native, &settings, &use, &lease->db);
         if (status == FORGE_OK)
             return FORGE_OK;
@@ -59,21 +78,43 @@ static forge_status_t take(apr_pool_t *p, forge_lease_t *lease, const char *acti
     }
 }
 
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
-                                       forge_lease_t **out, forge_db_t **db)
+static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
+                                  bounds_t bounds, forge_lease_t **out)
 {
     forge_lease_t *lease = apr_pcalloc(p, sizeof(*lease));
     lease->p = p;
     lease->server = server;
-    forge_status_t status = take(p, lease, activity);
+    forge_status_t status = take(p, lease, activity, bounds);
     if (status == FORGE_E_POOL_EXHAUSTED)
         forge_live_count(server->live, FORGE_C_DB_WAIT_TIMEOUT);
     if (status != FORGE_OK)
         return status;
     apr_pool_cleanup_register(p, lease, return_with_pool, apr_pool_cleanup_null);
+    if (server->events)
+        forge_store_events_want(lease->db);
     *out = lease;
-    *db = lease->db;
     return FORGE_OK;
+}
+
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
+                                       forge_lease_t **lease, forge_db_t **db)
+{
+    FORGE_TRY(take_within(p, server, activity, usual(server), lease));
+    *db = (*lease)->db;
+    return FORGE_OK;
+}
+
+forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
+                                        forge_db_fn use, void *data)
+{
+    bounds_t bounds = usual(server);
+    forge_lease_t *lease;
+    bounds.wait = bounds.wait < PROBE_WAIT ? bounds.wait : PROBE_WAIT;
+    bounds.answer = bounds.answer < PROBE_ANSWER ? bounds.answer : PROBE_ANSWER;
+    FORGE_TRY(take_within(p, server, activity, bounds, &lease));
+    forge_status_t status = use(lease->db, p, data);
+    forge_server_lease_return(lease);
+    return status;
 }
 
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
@@ -81,7 +122,7 @@ forge_db_t *forge_server_lease_db(const forge_lease_t *lease)
     return lease && lease->conn ? lease->db : NULL;
 }
 
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_db_fn use, void *data)
 {
     forge_lease_t *lease;

@@ -76,7 +76,13 @@ const char *forge_server_authorization_as_sent(request_rec *r)
     return kept(r, offsetof(forge_note_t, authorization), "Authorization");
 }
 
-const char *forge_server_activity(request_rec *r)
+forge_activity_t forge_server_activity(request_rec *r)
 {
-    return apr_pstrcat(r->pool, "forge ", forge_server_identify(r)->request_id, NULL);
+    return forge_server_activity_as(r, r->pool, "forge ");
+}
+
+forge_activity_t forge_server_activity_as(request_rec *r, apr_pool_t *p, const char *words)
+{
+    const forge_note_t *note = forge_server_identify(r);
+    return (forge_activity_t){apr_pstrcat(p, words, note->request_id, NULL), note->slot};
 }

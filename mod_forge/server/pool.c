@@ -44,6 +44,8 @@ struct forge_conn_t {
     void *native;
     apr_int64_t checked, freed; /* when the connector last looked at it; when it was last given back */
     bool over;                  /* nobody needs it any more */
+    int place;                  /* of its leases in live/ */
+    bool said;                  /* that it is out for too long */
 };
 
 typedef struct told_t {
@@ -59,8 +61,9 @@ struct forge_pool_t {
     const char *conninfo;
     forge_dbd_t dbd;
     int total, busy, waiting, idle_count; /* total: what mod_dbd has given us */
-    int roomy;   /* threads of the child that may need this pool at the same time while it stands still */
-    told_t told; /* the gauges, as they were last published */
+    int roomy;         /* threads of the child that may need this pool at the same time while it stands still */
+    told_t told;       /* the gauges, as they were last published */
+    forge_conn_t *all; /* dbd.max of them */
     forge_conn_t *idle, *check, *unused; /* check: first to be looked at by the connector */
     bool away, proven;                   /* proven: a pooler, where there is one, pools by session */
     forge_status_t reason;               /* of the outage */
@@ -345,6 +348,27 @@ static bool work_once(forge_pool_t *pool, apr_pool_t *p)
     return true;
 }
 
+/* Says of each connection once that it was lent long ago: whoever has it has forgotten it, or waits in the database.
+ * Called with the lock held, which is let go meanwhile. */
+static void long_held_say(forge_pool_t *pool)
+{
+    for (int i = 0; i < pool->dbd.max && pool->busy > 0; i++) {
+        forge_conn_t *conn = &pool->all[i];
+        forge_held_t held;
+        if (conn->said || !forge_live_lease_look(pool->server->live, conn->place, &held) ||
+            held.took <= FORGE_LIVE_HELD_LONG)
+            continue;
+        conn->said = true;
+        pthread_mutex_unlock(&pool->lock);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, pool->server->s,
+            "FG1070: a connection to the database has been out for more than %d s: \"%s\" has it, route %s%s%s",
+            (int)apr_time_sec(FORGE_LIVE_HELD_LONG), held.activity, held.method ? held.method : "",
+            held.method ? " " : "", held.route ? held.route : "-");
+        pthread_mutex_lock(&pool->lock);
+    }
+}
+
 static void *APR_THREAD_FUNC connector(apr_thread_t *self, void *baton)
 {
     forge_pool_t *pool = baton;
@@ -358,6 +382,7 @@ static void *APR_THREAD_FUNC connector(apr_thread_t *self, void *baton)
         while (!__atomic_load_n(&pool->stopping, __ATOMIC_ACQUIRE)) {
             if (work_once(pool, p))
                 continue;
+            long_held_say(pool);
             apr_int64_t now = forge_util_monotonic(), until = now + TICK;
             wait_until(pool, &pool->work, pool->away && pool->retry_at < until ? pool->retry_at : until);
         }
@@ -415,6 +440,8 @@ void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn)
     forge_native_t state = forge_store_native_state(conn->native);
     pthread_mutex_lock(&pool->lock);
     pool->busy--;
+    conn->said = false;
+    forge_live_lease_end(pool->server->live, conn->place);
     conn->freed = pool->moved = forge_util_monotonic();
     bool say = learn(pool, state), closed = pool->closed;
     if (state.clean && !pool->away && conn->checked > pool->distrusted) {
@@ -437,6 +464,11 @@ void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn)
 void *forge_server_pool_native(const forge_conn_t *conn)
 {
     return conn->native;
+}
+
+int forge_server_pool_place(const forge_conn_t *conn)
+{
+    return conn->place;
 }
 
 /* --- begin and end of a child --- */
@@ -488,6 +520,8 @@ static apr_status_t end(void *baton)
     give_all_back(pool, &pool->idle);
     give_all_back(pool, &pool->check);
     pool->idle_count = 0;
+    for (int i = 0; i < pool->dbd.max; i++)
+        forge_live_lease_leave(pool->server->live, pool->all[i].place);
     pthread_mutex_unlock(&pool->lock);
     return APR_SUCCESS;
 }
@@ -515,9 +549,11 @@ forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server
     pool->dbd = forge_server_dbd(server->s);
     pool->roomy = threads - threads / 8 - 2;
     pool->moved = forge_util_monotonic();
-    forge_conn_t *places = apr_pcalloc(p, sizeof(*places) * (apr_size_t)pool->dbd.max);
-    for (int i = 0; i < pool->dbd.max; i++)
-        push(&pool->unused, &places[i]);
+    pool->all = apr_pcalloc(p, sizeof(*pool->all) * (apr_size_t)pool->dbd.max);
+    for (int i = 0; i < pool->dbd.max; i++) {
+        pool->all[i].place = forge_live_lease_place(server->live);
+        push(&pool->unused, &pool->all[i]);
+    }
     locks_make(pool);
     tell(pool);
     if (apr_thread_create(&pool->thread, NULL, connector, pool, p) != APR_SUCCESS) {

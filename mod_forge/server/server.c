@@ -49,6 +49,16 @@ static int places_of(server_rec *s, const forge_config_t *c)
     return places < 1 ? 1 : places;
 }
 
+/* Of two servers with the same number each answers as the other would: cursors in links are signed. */
+static apr_uint64_t seed_of(const forge_server_t *server)
+{
+    unsigned char mac[32];
+    apr_uint64_t seed;
+    forge_core_mac(server->keys, "cache", FORGE_VERSION, sizeof(FORGE_VERSION), mac);
+    memcpy(&seed, mac, sizeof(seed));
+    return seed ^ server->realm;
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router,
                                    const int *slots)
 {
@@ -61,6 +71,7 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->slots = slots;
     server->places = places_of(s, server->config);
     server->realm = realm_of(p, forge_server_pool_database(p, s));
+    server->seed = server->keys ? seed_of(server) : 0;
     server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
 }

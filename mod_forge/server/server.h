@@ -27,8 +27,11 @@ typedef struct forge_server_t {
     struct forge_share_t *files;  /* of the bytes of files */
     const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
     int places;                   /* requests that may hash passwords at the same time, over all children */
+    forge_cache_t *cache;         /* of public answers; NULL: off */
+    apr_uint64_t seed;            /* differs where answers to one question do: keys, database, version */
     struct forge_log_t *access;   /* access_log.c */
     struct forge_log_t *audit;    /* audit_log.c */
+    struct forge_log_t *events;   /* event_log.c */
     apr_array_header_t *sources;  /* of forge_log_source_t; log_sources.c */
     apr_uint64_t realm;           /* number of the database, by which live/ separates accounts and sessions */
     apr_interval_time_t longest;  /* longest ForgeAccessTokenTTL of all servers of this realm */
@@ -67,8 +70,16 @@ typedef struct forge_note_t {
 forge_note_t *forge_server_note(struct request_rec *r);
 /* The note with request id and trace, made on first use. The answers carry both. */
 forge_note_t *forge_server_identify(struct request_rec *r);
-/* The application_name that the database shows while this request uses a connection: "forge " and the request id. */
-const char *forge_server_activity(struct request_rec *r);
+/* Who uses a connection. */
+typedef struct forge_activity_t {
+    const char *text; /* the application_name that the database shows meanwhile */
+    int slot;         /* of the metrics of a request; -1: it is none */
+} forge_activity_t;
+#define FORGE_ACTIVITY(text) ((forge_activity_t){(text), -1})
+/* This request: "forge " and the request id. */
+forge_activity_t forge_server_activity(struct request_rec *r);
+/* The same in p, with other words before the id: "forge door ". */
+forge_activity_t forge_server_activity_as(struct request_rec *r, apr_pool_t *p, const char *words);
 /* The path of the request target as received: still encoded, without the query. */
 const char *forge_server_raw_path(struct request_rec *r);
 /* The headers Cookie and Authorization as received, even if they were removed since; NULL without one. */
@@ -91,14 +102,19 @@ typedef struct forge_lease_t forge_lease_t;
 /* Takes a connection; waits at most ForgePoolWait. `activity` as in forge_server_activity. FORGE_E_POOL_EXHAUSTED,
  * FORGE_E_DATABASE_DOWN, FORGE_E_SCHEMA_OUTDATED. Never hold a connection during slow work (hashing, waiting for
  * others). */
-forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_lease_t **lease, forge_db_t **db);
+/* Says for which request it was taken, so that the lines of logs that its effects write name trace and route. */
+void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note);
 /* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).
  * Idempotent; the pool does it at the latest. */
 void forge_server_lease_return(forge_lease_t *lease);
 /* Both for one call: lends a connection to `use` and returns its result, or the reason why there is no connection. */
-forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, const char *activity,
+forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                        forge_db_fn use, void *data);
+/* The same for a question whether all is well, which takes at most four seconds whatever the configuration says. */
+forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
+                                        forge_db_fn use, void *data);
 /* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
 
@@ -125,7 +141,7 @@ void forge_server_share_leave(forge_share_t *share);
 #define FORGE_REVOKED_STEP apr_time_from_sec(3600)
 /* Applies the words of column _revoked or of channel forge_events ("s12 u7:4") to shared memory. Every child refuses
  * these sessions and tokens from the next request on. Two further words of the channel are of jobs: "q", one was
- * queued; "j12", that one has changed. */
+ * queued; "j12", that one has changed; and "c:courses" says that this topic was written. */
 void forge_server_revoked_apply(const forge_server_t *server, const char *words);
 
 /* --- token.c, api_key.c, ticket.c: the credentials --- */
@@ -211,12 +227,18 @@ bool forge_server_secure(struct request_rec *r); /* TLS here, or at a proxy in f
 void forge_server_override_offer(struct request_rec *r);
 void forge_server_override_register(void); /* the filter for it */
 
-/* --- access_log.c, audit_log.c: one JSON line per request, and one per security event --- */
+/* --- access_log.c, audit_log.c, event_log.c: one line per request, security event and business event --- */
 
-/* Called in the parent, once per configuration: opens ForgeAccessLog and ForgeAuditLog. Hosts that name the same file
- * share it. Not OK: one could not be opened, and the error log says why. */
+/* Called in the parent, once per configuration: opens ForgeAccessLog, ForgeAuditLog and ForgeEventLog. Hosts that name
+ * the same file share it. Not OK: one could not be opened, and the error log says why. */
 int forge_server_logs_open(apr_pool_t *p, forge_server_t *server);
 int forge_server_access_write(struct request_rec *r); /* log_transaction */
+
+/* --- log_pipe.c: the programs behind logs --- */
+
+/* Around the opening of all logs, in the parent: programs that are named no more read the rest and end. */
+void forge_server_log_pipes_begin(apr_pool_t *pconf, struct server_rec *main_server);
+void forge_server_log_pipes_end(void);
 
 /* --- log_sources.c: ForgeLogSource --- */
 

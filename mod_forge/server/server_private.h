@@ -31,6 +31,7 @@ forge_status_t forge_server_pool_take(forge_pool_t *pool, apr_interval_time_t pa
 /* Never waits, whatever state the connection is in. */
 void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn);
 void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
+int forge_server_pool_place(const forge_conn_t *conn);    /* forge_live_lease_place */
 
 /* --- share.c --- */
 
@@ -44,8 +45,8 @@ void forge_server_store_says(void *baton, bool is_error, const char *tag, const 
 
 /* --- effects.c --- */
 
-/* Applies the effects of everything that a connection has committed. */
-void forge_server_effects_apply(const forge_server_t *server, const forge_effects_t *effects);
+/* Applies the effects of everything that a connection has committed. `note` is of the request; NULL: of none. */
+void forge_server_effects_apply(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note);
 
 /* --- limit.c --- */
 
@@ -57,18 +58,32 @@ forge_status_t forge_server_limit_peek(struct request_rec *r, const forge_server
  * later. FORGE_E_INVALID_TOKEN, or FORGE_E_RATE_LIMITED if nothing was left. */
 forge_status_t forge_server_limit_miss(struct request_rec *r, const forge_server_t *server, bool counted);
 
-/* --- log.c: logs with one JSON line per event --- */
+/* --- log.c: logs with one line per event --- */
 
 #define FORGE_LOG_LINE_MAX 4096 /* PIPE_BUF on Linux: longer writes to a pipe may be mixed with those of others */
 /* Opens a log in the parent. Virtual hosts and directives that name the same log share it. NULL, and a line in the
  * error log, if it cannot be opened. */
 struct forge_log_t *forge_server_log_open(apr_pool_t *p, struct server_rec *s, const char *directive, const char *name);
-/* Writes one line, including its end, in one call. A failure is logged once a minute. */
-void forge_server_log_write(const struct forge_log_t *log, struct server_rec *s, const forge_buf_t *line);
+/* Writes a line in one call, in the format of the server. One that does not fit loses its detail, then its path. A
+ * line that cannot be written is counted, and said once a minute. */
+void forge_server_log_line(struct forge_log_t *log, const forge_server_t *server, apr_pool_t *p, forge_line_t *line);
+/* Fills what is known of the request in which a line is written. */
+void forge_server_line_note(forge_line_t *line, const forge_note_t *note);
+
+/* --- log_pipe.c --- */
+
+/* The pipe to the program of "|command", which is started unless it runs since an earlier generation. It does not
+ * block. -1: the program could not be started. */
+int forge_server_log_pipe(const char *command);
+
+/* --- event_log.c --- */
+
+/* Writes ForgeEventLog: what was committed of interest to those who run courses. */
+void forge_server_events_write(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note);
 
 /* --- audit_log.c --- */
 
 /* Writes ForgeAuditLog only; the SQL statements themselves write the audit table. */
-void forge_server_audit_write(const forge_server_t *server, const forge_effects_t *effects);
+void forge_server_audit_write(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note);
 
 #endif

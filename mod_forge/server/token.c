@@ -8,7 +8,6 @@
 
 #include <httpd.h>
 #include <http_log.h>
-#include <apr_strings.h>
 #include <string.h>
 
 APLOG_USE_MODULE(forge);
@@ -23,9 +22,9 @@ static forge_verdict_t verdict_on(const forge_server_t *server, const forge_who_
 }
 
 /* In p, not in the request's pool: a stream asks for as long as it is open. */
-static const char *activity_of(request_rec *r, apr_pool_t *p)
+static forge_activity_t activity_of(request_rec *r, apr_pool_t *p)
 {
-    return apr_pstrcat(p, "forge ", forge_server_identify(r)->request_id, NULL);
+    return forge_server_activity_as(r, p, "forge ");
 }
 
 static forge_status_t ask_database(request_rec *r, const forge_server_t *server, apr_pool_t *p, const forge_who_t *who)

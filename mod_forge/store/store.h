@@ -130,7 +130,25 @@ typedef struct forge_effects_t {
     apr_array_header_t
         *audit; /* of const char *: JSON arrays of events {event, at, actor_id, subject_id, ip, request_id, detail} */
     apr_array_header_t *revoked; /* of const char *: words as above, parted by blanks */
+    unsigned changed;            /* topics that were written (FORGE_READS_…), also by what was rolled back */
+    apr_array_header_t *events;  /* of forge_event_t */
 } forge_effects_t;
+/* What happened to somebody who learns or teaches, for ForgeEventLog. What the audit log has too is none: the events of
+ * both are one list there. Whatever does such a thing notes it once it went well; a rollback drops it. */
+typedef struct forge_event_t {
+    const char *name;    /* "course.created", a row of server/event_log.c */
+    apr_int64_t user_id; /* who did it; 0: nobody */
+    struct {
+        const char *name; /* NULL ends them */
+        apr_int64_t number;
+        const char *text; /* instead of the number */
+    } detail[3];
+} forge_event_t;
+/* From now on events are wanted on this connection; else none is kept. */
+void forge_store_events_want(forge_db_t *db);
+bool forge_store_events_wanted(const forge_db_t *db);
+/* A copy is kept. */
+void forge_store_event(forge_db_t *db, const forge_event_t *event);
 /* Everything kept so far that is committed; the list starts anew. Valid as long as the pool of the statements' results.
  */
 forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p);

@@ -324,6 +324,11 @@ void forge_util_json_add_text(forge_json_t *array, const char *text)
     append(array, text_make(text));
 }
 
+void forge_util_json_add_number(forge_json_t *array, double n)
+{
+    append(array, isfinite(n) ? json_real(n) : json_null());
+}
+
 forge_json_t *forge_util_json_add_object(forge_json_t *array)
 {
     return append(array, json_object());

@@ -97,6 +97,7 @@ void forge_util_json_put_copy(forge_json_t *object, const char *name,
  */
 void forge_util_json_put_literal(forge_json_t *object, const char *name, const char *json);
 void forge_util_json_add_text(forge_json_t *array, const char *text);
+void forge_util_json_add_number(forge_json_t *array, double n); /* NAN and infinities → null */
 forge_json_t *forge_util_json_add_object(forge_json_t *array);
 void forge_util_json_add_copy(forge_json_t *array, const forge_json_t *value);
 /* Appends a compact serialisation to b, members in the order they were put. */

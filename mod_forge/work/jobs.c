@@ -29,7 +29,7 @@ static bool stopped(const void *unused)
 
 static forge_status_t lend(void *baton, apr_pool_t *p, forge_db_fn use, void *data)
 {
-    return forge_server_lease_lend(p, baton, "forge job", use, data);
+    return forge_server_lease_lend(p, baton, FORGE_ACTIVITY("forge job"), use, data);
 }
 
 /* A job was claimed: there may be more, for another worker. */
@@ -106,7 +106,7 @@ static void work(const desk_t *desk, forge_server_t *server, apr_pool_t *p)
     apr_pool_t *turn;
     bool ran = true;
     apr_pool_create(&turn, p);
-    if (forge_server_lease_lend(turn, server, "forge jobs", take_back, server) != FORGE_OK)
+    if (forge_server_lease_lend(turn, server, FORGE_ACTIVITY("forge jobs"), take_back, server) != FORGE_OK)
         ran = false;
     while (ran && !stopped(NULL)) {
         if (forge_job_next(turn, &with, &worker, &ran) != FORGE_OK)
@@ -150,7 +150,7 @@ static void count_step(void *data, apr_pool_t *p)
     const desk_t *desk = data;
     forge_server_t *server = forge_server_of(desk->server->s);
     if (server && server->db_pool)
-        forge_server_lease_lend(p, server, "forge jobs", count, server);
+        forge_server_lease_lend(p, server, FORGE_ACTIVITY("forge jobs"), count, server);
 }
 
 /* --- registration --- */

@@ -36,7 +36,7 @@ static bool stopped(const void *unused)
 
 static forge_status_t lend(void *baton, apr_pool_t *p, forge_db_fn use, void *data)
 {
-    return forge_server_lease_lend(p, baton, "forge mail", use, data);
+    return forge_server_lease_lend(p, baton, FORGE_ACTIVITY("forge mail"), use, data);
 }
 
 static void tell(void *baton, forge_mail_event_t event, const char *text)
@@ -70,7 +70,7 @@ static void step(void *data, apr_pool_t *p)
     if (!server || !server->db_pool || stopped(NULL))
         return;
     turn_t turn = {.server = server, .sender = forge_config_public_url(server->config)};
-    if (forge_server_lease_lend(p, server, "forge mail", prepare, &turn) != FORGE_OK || !turn.due)
+    if (forge_server_lease_lend(p, server, FORGE_ACTIVITY("forge mail"), prepare, &turn) != FORGE_OK || !turn.due)
         return;
     const forge_mail_job_t mail = {.db = {lend, server},
                                    .keys = server->keys,

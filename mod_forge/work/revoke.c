@@ -105,6 +105,7 @@ static void begin(events_t *e)
         give_up(e, why);
         return;
     }
+    forge_live_changed(e->server->live, e->server->realm, ~0U); /* whatever was written while nobody listened */
     forge_live_events_heard(e->server->live, e->server->realm, asked);
     ap_log_error(APLOG_MARK, APLOG_INFO, 0, e->server->s, "FG0444: listening for ended sessions");
     e->failed_since = 0;

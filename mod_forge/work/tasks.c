@@ -38,14 +38,14 @@ static forge_status_t first_superuser(apr_pool_t *p, forge_server_t *server)
         return FORGE_OK;
     if (!forge_core_email_normalize(p, name, strlen(name), &user.email, &user.email_key, &why))
         return FORGE_E_VALIDATION;
-    FORGE_TRY(forge_server_lease_take(p, server, "forge first administrator", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, FORGE_ACTIVITY("forge first administrator"), &lease, &db));
     forge_status_t status = forge_store_user_for_login(db, p, user.email_key, NULL, &rows);
     forge_server_lease_return(lease);
     if (status != FORGE_OK || forge_store_rows_count(rows) > 0)
         return status;
     user.username = forge_core_username_from_email(p, user.email, "");
     user.password_hash = forge_core_hash_make(p, password, strlen(password), forge_config_bcrypt_cost(server->config));
-    FORGE_TRY(forge_server_lease_take(p, server, "forge first administrator", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, FORGE_ACTIVITY("forge first administrator"), &lease, &db));
     status = forge_store_first_superuser(db, p, &user, &created);
     forge_server_lease_return(lease);
     if (created)
@@ -61,7 +61,7 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
     forge_lease_t *lease;
     forge_db_t *db;
     int found, allowed = 0, children = 1, dbd_max = forge_server_pool_dbd_max(server->s);
-    FORGE_TRY(forge_server_lease_take(p, server, "forge start", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, FORGE_ACTIVITY("forge start"), &lease, &db));
     forge_status_t status = forge_store_schema_check(db, p, &found, &allowed);
     forge_server_lease_return(lease);
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
@@ -78,7 +78,7 @@ static forge_status_t housekeep(apr_pool_t *p, forge_server_t *server)
 {
     forge_lease_t *lease;
     forge_db_t *db;
-    FORGE_TRY(forge_server_lease_take(p, server, "forge housekeeping", &lease, &db));
+    FORGE_TRY(forge_server_lease_take(p, server, FORGE_ACTIVITY("forge housekeeping"), &lease, &db));
     forge_status_t status = forge_store_housekeeping(db, p), erased = forge_store_accounts_erase(db, p);
     forge_server_lease_return(lease);
     return status == FORGE_OK ? erased : status;

@@ -48,6 +48,10 @@ const char *forge_work_job_name(char *name, apr_size_t size);
 
 int forge_work_mailer_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- sampler.c: has the figures of the machine and of the service sampled --- */
+
+int forge_work_sampler_register(apr_pool_t *pconf, struct server_rec *s);
+
 /* --- runner.c: starts forge-runner, one for all servers, and watches it from httpd's parent. Sets server->runner ---
  */
 

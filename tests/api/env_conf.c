@@ -183,7 +183,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "%sForgeSecret \"%s\"\nForgeEnvironment test\nForgeBcryptCost 4\nForgeBcryptConcurrency 16\nForgeCSP relaxed\n"
         "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog "
         "logs/access.json\nForgeAuditLog "
-        "logs/audit.json\n"
+        "logs/audit.json\nForgeEventLog logs/events.json\n"
         "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
         "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"

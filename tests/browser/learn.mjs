@@ -258,6 +258,12 @@ async function deletesFile(page) {
   check('whoever does not confirm keeps the file, and the focus', (await focused(page)) === 'Delete: birds.pdf', await focused(page));
   await page.keyboard.press('Enter');
   await dialog.waitFor();
+  await page.evaluate(async () => {
+    document.querySelector('dialog').requestClose(); // as Escape does
+    for (let i = 0; i < 20; i++) await null; // promises go on, but no further event comes
+    document.activeElement.click();
+  });
+  check('the question can be asked again at once', (await dialog.count()) === 1);
   await press(page, 'Delete');
   await says(page, 'birds.pdf is deleted.');
   await shows(page, 'There is no file yet.');

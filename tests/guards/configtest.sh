@@ -188,6 +188,7 @@ both ForgeCSP 'relaxed|strict|disabled' relaxed strict disabled -- off
 both ForgeSecurityHeaders 'Off|On' On Off -- maybe
 both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 99999999999999999999
 both ForgeMaxBundle '1K to 64M' 1K 1024 8M 64M -- 1023 65M 1G 8Mx 0 -1 off
+both ForgeCache 'off, or 1M to 16G' off Off 1M 32M 16G -- 1023K 17G 0 -1 On none 8Mx
 both ForgeMaxUpload '1K to 1G' 1K 10M 1G -- 1023 1025M 2G 8Mx 0 -1 off
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
@@ -246,6 +247,8 @@ ForgeLogSource backend $tmp/readable.log" || fault "a source that children canno
 fi
 
 both ForgeAuditLog 'a file' logs/audit.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+both ForgeEventLog 'a file' logs/events.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+both ForgeLogFormat 'json|ecs|otel|plain' json ECS otel plain -- logfmt 'json ecs' ecs8
 
 # Two databases number their accounts alike: hosts that use different ones must have no key in common, unless issuer or audience tell tokens apart.
 hosts() { # hosts 'lines of one' 'lines of the other'

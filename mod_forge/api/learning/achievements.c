@@ -151,6 +151,7 @@ static forge_status_t achievement_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/achievements", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_ACHIEVEMENTS,
      .list = &forge_store_achievements_list, .reply = &achievement, .handle = achievement_list,
      .operation = "achievement_list", .summary = "List achievements", .description = "Open to anyone."},
     {FORGE_POST, "/achievements", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_IDEMPOTENT, .success = 201,
@@ -158,7 +159,8 @@ static const forge_route_t routes[] = {
      .again = achievement_again,
      .operation = "achievement_create", .summary = "Create an achievement",
      .description = "For instructors and administrators."},
-    {FORGE_GET, "/achievements/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &achievement,
+    {FORGE_GET, "/achievements/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_ACHIEVEMENTS, .reply = &achievement,
      .handle = achievement_get, .operation = "achievement_get", .summary = "Read one achievement",
      .description = "Open to anyone."},
     {FORGE_PUT, "/achievements/{id}", FORGE_ROLE_INSTRUCTOR, .flags = FORGE_R_ETAG, .body = &achievement,

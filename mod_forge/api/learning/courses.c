@@ -148,7 +148,8 @@ static forge_status_t course_delete(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/courses", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC, .list = &forge_store_courses_list,
+    {FORGE_GET, "/courses", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES, .list = &forge_store_courses_list,
      .query = &course_query, .reply = &forge_api_course, .handle = course_list,
      .operation = "course_list", .summary = "List courses",
      .description = "Open to anyone. Lists published courses and the caller's own drafts. Courses of an organisation "
@@ -158,7 +159,8 @@ static const forge_route_t routes[] = {
      .operation = "course_create", .summary = "Create a course",
      .description = "Open to every account except guests; the site may restrict it to instructors. The creator "
          "becomes the course's instructor."},
-    {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .reply = &forge_api_course,
+    {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES, .reply = &forge_api_course,
      .handle = course_get, .operation = "course_get", .summary = "Read one course",
      .description = "Open to anyone who may see the course. Other courses are answered as not found."},
     {FORGE_PUT, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &forge_api_course,

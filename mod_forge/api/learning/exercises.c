@@ -230,6 +230,7 @@ static forge_status_t exercise_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/exercises", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_EXERCISES,
      .list = &forge_store_exercises_list, .query = &query, .reply = &listed, .handle = exercise_list,
      .operation = "exercise_list", .summary = "List exercises",
      .description = "Open to anyone. Lists published exercises of no course and of the courses that the caller sees, "
@@ -239,7 +240,8 @@ static const forge_route_t routes[] = {
      .operation = "exercise_create", .summary = "Create an exercise",
      .description = "For instructors and administrators; in a course, for the instructor of the course and "
          "administrators."},
-    {FORGE_GET, "/exercises/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC, .query = &render_query,
+    {FORGE_GET, "/exercises/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_EXERCISES, .query = &render_query,
      .reply = &exercise, .handle = exercise_get, .operation = "exercise_get", .summary = "Read one exercise",
      .description = "Open to anyone who may see it; others are answered as not found. The solution and hidden tests "
          "are only for its author, the instructor of its course, and administrators. With render=html the instructions "

@@ -171,6 +171,7 @@ static forge_status_t lesson_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/courses/{id}/modules/{module_id}/lessons", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_CONTENT,
      .list = &forge_store_lessons_list, .reply = &lesson_title, .handle = lesson_list,
      .operation = "lesson_list", .summary = "List the lessons of a module",
      .description = "In their order, without their content. Open to anyone who may see the course; lessons that"

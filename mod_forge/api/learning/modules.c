@@ -137,6 +137,7 @@ static forge_status_t module_delete(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/courses/{id}/modules", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_CONTENT,
      .list = &forge_store_modules_list, .reply = &module, .handle = module_list,
      .operation = "module_list", .summary = "List the modules of a course",
      .description = "In their order. Open to anyone who may see the course; modules that are not published are listed "
@@ -146,6 +147,7 @@ static const forge_route_t routes[] = {
      .operation = "module_create", .summary = "Create a module",
      .description = "For the owner of the course and administrators."},
     {FORGE_GET, "/courses/{id}/modules/{module_id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_CONTENT,
      .reply = &module, .handle = module_get, .operation = "module_get", .summary = "Read one module",
      .description = "Open to anyone who may see the course, once the module is published."},
     {FORGE_PATCH, "/courses/{id}/modules/{module_id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &module,

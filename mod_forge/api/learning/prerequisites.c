@@ -78,6 +78,7 @@ static forge_status_t path_list(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/courses/{id}/prerequisites", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_CONTENT,
      .reply = &prerequisites, .handle = prerequisites_get,
      .operation = "prerequisites_get", .summary = "Read the prerequisites of a course",
      .description = "Open to anyone who may see the course. Courses that the caller may not see are left out."},
@@ -88,6 +89,7 @@ static const forge_route_t routes[] = {
      " course. "
          "Refused with prerequisite_cycle when a course would come before itself, over any number of steps."},
     {FORGE_GET, "/courses/{id}/path", FORGE_ROLE_NONE, .flags = FORGE_R_LIST | FORGE_R_PUBLIC,
+     .reads = FORGE_READS_COURSES | FORGE_READS_CONTENT,
      .list = &forge_store_path_list, .reply = &forge_api_course, .handle = path_list,
      .operation = "course_path", .summary = "Read the way to a course",
      .description = "All courses to complete before this one, each behind its own prerequisites; the course itself is "

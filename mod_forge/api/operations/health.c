@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * /health: is this process alive, can it serve, and how are the parts it stands on. Says nothing of hosts, paths or
- * versions of others.
+ * /health: is this process alive, can it serve, and how are the parts it stands on (health_checks.c). Says nothing of
+ * hosts, paths or versions of others.
  */
+#include "health.h"
 #include "api/api.h"
-#include "core/identity/identity.h"
-#include "store/store.h"
 #include "api/shared.h"
 
-#include <apr_strings.h>
-#include <pthread.h>
-#include <string.h>
+#include <math.h>
 
-#define KEPT          apr_time_from_sec(1) /* one look at the machine a second in each child */
 #define RETRY_SECONDS 5                    /* when a load balancer may ask an unfit server again */
-#define LOW_PERCENT   10.0                 /* less than this left of disk or memory is a warning */
+#define PATIENCE      apr_time_from_sec(4) /* no further part is asked after it: the last one may take as long */
 
 #define STATUSES "enum:pass|warn|fail|off"
 
@@ -60,7 +56,8 @@ static const forge_field_t checks_fields[] = {
      .help = "work beside requests; warn: a job has been due for more than five minutes"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
     {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
-    {"disk", FORGE_T_OBJECT, .fields = room_fields, .help = "space on the root file system"},
+    {"disk", FORGE_T_OBJECT, .fields = room_fields,
+     .help = "space on the fullest of the file systems of the root, of logs and of uploads"},
     {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
     {.name = NULL},
 };
@@ -118,6 +115,20 @@ static const forge_field_t auth_health_fields[] = {
 };
 static const forge_shape_t auth_health = {"AuthHealth", auth_health_fields};
 
+static const forge_field_t draft_fields[] = {
+    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "pass",
+     .help = "the worst status of the parts that matter"},
+    {"version", FORGE_T_TEXT, .example = "1.0.0", .help = "version of this module"},
+    {"releaseId", FORGE_T_TEXT, .example = "1.0.0", .help = "the same"},
+    {"checks", FORGE_T_OBJECT,
+     .example = "{\"database:responseTime\":[{\"componentType\":\"datastore\",\"status\":\"pass\","
+         "\"observedValue\":0.8,\"observedUnit\":\"ms\",\"time\":\"2026-01-31T12:00:00.000Z\"}]}",
+     .help = "by component and measurement: arrays of one object with componentType, status, observedValue, "
+         "observedUnit, time, and output where the status is not pass; what is not configured is not there"},
+    {.name = NULL},
+};
+static const forge_shape_t draft = {"HealthDraft", draft_fields};
+
 static const forge_field_t liveness_fields[] = {
     {"status", FORGE_T_TEXT, .format = "enum:pass", .example = "pass", .help = "this process answers"},
     {.name = NULL},
@@ -125,172 +136,137 @@ static const forge_field_t liveness_fields[] = {
 static const forge_shape_t liveness = {"Liveness", liveness_fields};
 /* clang-format on */
 
-typedef enum { PASS, WARN, FAIL } verdict_t;
-static const char *const verdicts[] = {"pass", "warn", "fail"};
+static const char *const statuses[] = {"pass", "warn", "fail", "off"};
 
-static verdict_t worse(verdict_t a, verdict_t b)
+/* What was found of all parts of a report. */
+typedef struct report_t {
+    forge_health_t status;
+    bool connected; /* the database answers */
+    forge_json_t *checks;
+} report_t;
+
+static forge_health_t worse(forge_health_t a, forge_health_t b)
 {
     return a > b ? a : b;
 }
 
-/* --- the machine --- */
+/* --- one part --- */
 
-/* What this child saw last, looked at again after a second. */
-static forge_machine_t machine(apr_time_t now)
+/* "database": {"status": "pass", …} */
+static void put_plain(forge_json_t *checks, const forge_health_check_t *check, const forge_health_found_t *found)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static forge_machine_t kept;
-    static apr_time_t seen;
-    pthread_mutex_lock(&lock);
-    if (now - seen >= KEPT || now < seen) {
-        kept = forge_live_machine();
-        seen = now;
+    forge_json_t *part = forge_util_json_put_object(checks, check->name);
+    forge_util_json_put_text(part, "status", statuses[found->status]);
+    if (check->members && found->status != FORGE_HEALTH_OFF)
+        check->members(part, found);
+}
+
+/* "database:responseTime": [{…}], as the draft has it; what is off is not there. */
+static void put_draft(forge_req_t *q, forge_json_t *checks, const forge_health_check_t *check,
+                      const forge_health_found_t *found)
+{
+    if (found->status == FORGE_HEALTH_OFF)
+        return;
+    forge_json_t *part = forge_util_json_add_object(forge_util_json_put_array(checks, check->measured));
+    forge_util_json_put_text(part, "componentType", check->type);
+    forge_util_json_put_text(part, "status", statuses[found->status]);
+    if (!isnan(found->value))
+        forge_util_json_put_number(part, "observedValue", found->value);
+    if (!isnan(found->value) && check->unit)
+        forge_util_json_put_text(part, "observedUnit", check->unit);
+    forge_util_json_put_text(part, "time", forge_util_time(q->pool, apr_time_now(), 3));
+    if (found->status != FORGE_HEALTH_PASS)
+        forge_util_json_put_text(part, "output", found->why ? found->why : check->trouble);
+}
+
+/* What cannot be asked any more counts as failed: the answer does not wait for everything that hangs. */
+static forge_health_found_t look(forge_req_t *q, const forge_health_check_t *check, bool connected, apr_int64_t until)
+{
+    forge_health_found_t found = {.status = FORGE_HEALTH_PASS, .value = NAN};
+    bool late = forge_util_monotonic() >= until;
+    if (check->on && !check->on(q)) {
+        found.status = FORGE_HEALTH_OFF;
+    } else if (late || (check->asks_database && !connected)) {
+        found.status = check->most;
+        found.why = late ? "there was no time left to ask" : "the database cannot be used";
+    } else {
+        check->ask(q, &found);
     }
-    forge_machine_t copy = kept;
-    pthread_mutex_unlock(&lock);
-    return copy;
+    return found;
 }
 
-/* The same figure as GET /performance has, told as what is left of it. */
-static verdict_t put_room(forge_json_t *checks, const char *name, double used)
+/* --- a report: the rows of one kind, in their order --- */
+
+static void add(forge_req_t *q, report_t *report, const forge_health_check_t *check, const forge_health_found_t *found)
 {
-    double percent = used < 0 ? -1 : 100 - used;
-    forge_json_t *check = forge_util_json_put_object(checks, name);
-    verdict_t verdict = percent >= 0 && percent < LOW_PERCENT ? WARN : PASS;
-    forge_util_json_put_text(check, "status", percent < 0 ? "off" : verdicts[verdict]);
-    if (percent >= 0)
-        forge_util_json_put_number(check, "free_percent", (double)(long)(percent * 10 + 0.5) / 10);
-    return verdict;
+    if (check->is_database)
+        report->connected = found->status == FORGE_HEALTH_PASS;
+    if (found->status != FORGE_HEALTH_OFF)
+        report->status = worse(report->status, found->status < check->most ? found->status : check->most);
+    if (q->health)
+        put_draft(q, report->checks, check, found);
+    else
+        put_plain(report->checks, check, found);
 }
 
-/* --- the database --- */
-
-/* Puts the checks database and migrations; only their failure makes this server unfit. */
-static verdict_t put_database(forge_req_t *q, forge_json_t *checks, bool *reached)
+static report_t look_at_all(forge_req_t *q, unsigned reports)
 {
-    int found = -1, wanted = forge_store_schema_wanted();
-    apr_interval_time_t took = 0;
-    forge_status_t status = forge_http_db_probe(q, &found, &took);
-    *reached = status == FORGE_OK || status == FORGE_E_SCHEMA_OUTDATED;
-    verdict_t schema = status != FORGE_OK || found < wanted ? FAIL : found > wanted ? WARN : PASS;
-    forge_json_t *check = forge_util_json_put_object(checks, "database");
-    forge_util_json_put_text(check, "status", verdicts[*reached ? PASS : FAIL]);
-    forge_util_json_put_number(check, "time_ms", (double)took / 1000);
-    check = forge_util_json_put_object(checks, "migrations");
-    forge_util_json_put_text(check, "status", verdicts[schema]);
-    forge_util_json_put_int(check, "wanted", wanted);
-    if (found >= 0)
-        forge_util_json_put_int(check, "found", found);
-    return worse(*reached ? PASS : FAIL, schema);
-}
-
-/* --- mail --- */
-
-/* By what waits in the outbox; the mail server is not asked. Nobody but an operator can tell whether late mail matters:
- * a warning. */
-static verdict_t put_mail(forge_req_t *q, forge_json_t *checks)
-{
-    bool late = false;
-    forge_json_t *check = forge_util_json_put_object(checks, "mail");
-    if (!forge_config_mail(q->config)) {
-        forge_util_json_put_text(check, "status", "off");
-        return PASS;
-    }
-    verdict_t verdict = forge_http_mail_probe(q, &late) != FORGE_OK || late ? WARN : PASS;
-    forge_util_json_put_text(check, "status", verdicts[verdict]);
-    return verdict;
-}
-
-/* --- execution --- */
-
-/* Everything else goes on without it, so that as a whole it is a warning. */
-static verdict_t put_sandbox(forge_req_t *q, forge_json_t *checks)
-{
-    const char *why;
-    forge_json_t *check = forge_util_json_put_object(checks, "sandbox");
-    bool on = q->server->runner != NULL, works = on && forge_http_sandbox_probe(q, &why);
-    forge_util_json_put_text(check, "status", !on ? "off" : verdicts[works ? PASS : FAIL]);
-    if (on && !works)
-        forge_util_json_put_text(check, "missing", why);
-    return on && !works ? WARN : PASS;
-}
-
-/* Workers may be few for the moment, or none of a kind on any node: only an operator can tell. */
-static verdict_t put_jobs(forge_req_t *q, forge_json_t *checks)
-{
-    bool late = false;
-    verdict_t verdict = forge_http_jobs_probe(q, &late) != FORGE_OK || late ? WARN : PASS;
-    forge_util_json_put_text(forge_util_json_put_object(checks, "jobs"), "status", verdicts[verdict]);
-    return verdict;
-}
-
-/* What is asked from outside: the external executor. It is not asked for this; its breaker knows. */
-static verdict_t put_upstreams(forge_req_t *q, forge_json_t *checks)
-{
-    bool on = forge_config_executor_url(q->config) != NULL, sick = on && forge_http_executor_sick(q);
-    forge_util_json_put_text(forge_util_json_put_object(checks, "upstreams"), "status",
-                             !on ? "off" : verdicts[sick ? WARN : PASS]);
-    return sick ? WARN : PASS;
-}
-
-/* The same of the language model, without which questions are answered too. */
-static verdict_t put_llm(forge_req_t *q, forge_json_t *checks)
-{
-    bool on = forge_config_llm(q->config) != NULL, sick = on && forge_http_llm_sick(q);
-    forge_util_json_put_text(forge_util_json_put_object(checks, "llm"), "status",
-                             !on ? "off" : verdicts[sick ? WARN : PASS]);
-    return sick ? WARN : PASS;
+    const apr_int64_t until = forge_util_monotonic() + PATIENCE;
+    report_t report = {.status = FORGE_HEALTH_PASS, .connected = true, .checks = forge_util_json_object(q->pool)};
+    for (const forge_health_check_t *check = forge_health_checks; check->name; check++)
+        if (check->reports & reports) {
+            const forge_health_found_t found = look(q, check, report.connected, until);
+            add(q, &report, check, &found);
+        }
+    return report;
 }
 
 /* --- answers --- */
 
-/* What both reports begin with. */
-static forge_json_t *report(forge_req_t *q, verdict_t verdict, bool reached)
+/* Both forms begin with the status; the draft has a name of its own for the version. */
+static forge_json_t *begin(forge_req_t *q, unsigned reports, const report_t *report)
 {
-    forge_json_t *answer = forge_util_json_object(q->pool);
-    forge_util_json_put_text(answer, "status", verdicts[verdict]);
-    forge_util_json_put_text(answer, "timestamp", forge_util_time(q->pool, apr_time_now(), 3));
-    forge_util_json_put_text(answer, "database", reached ? "connected" : "disconnected");
-    return answer;
+    forge_json_t *body = forge_util_json_object(q->pool);
+    forge_util_json_put_text(body, "status", statuses[report->status]);
+    if (q->health) {
+        forge_util_json_put_text(body, "version", FORGE_VERSION);
+        forge_util_json_put_text(body, "releaseId", FORGE_VERSION);
+        return body;
+    }
+    forge_util_json_put_text(body, "timestamp", forge_util_time(q->pool, apr_time_now(), 3));
+    forge_util_json_put_text(body, "database", report->connected ? "connected" : "disconnected");
+    if (reports & FORGE_HEALTH_FULL) {
+        forge_util_json_put_text(body, "version", FORGE_VERSION);
+        forge_util_json_put_text(body, "environment", forge_config_environment(q->config));
+    }
+    return body;
 }
 
-static forge_status_t reply(forge_req_t *q, forge_json_t *answer, const forge_json_t *checks, verdict_t verdict)
+static forge_status_t reply(forge_req_t *q, unsigned reports)
 {
-    forge_util_json_put_copy(answer, "checks", checks);
+    const report_t report = look_at_all(q, reports);
+    forge_json_t *body = begin(q, reports, &report);
+    bool fit = report.status != FORGE_HEALTH_FAIL;
+    forge_util_json_put_copy(body, "checks", report.checks);
     forge_reply_header(q, "Cache-Control", "no-store");
-    if (verdict == FAIL)
+    if (!fit)
         forge_http_retry_after(q, RETRY_SECONDS);
-    return forge_reply_json_status(q, verdict == FAIL ? 503 : 200, answer);
+    return forge_reply_health(q, fit ? 200 : 503, body);
 }
 
 static forge_status_t health(forge_req_t *q)
 {
-    static const char *const later[] = {"redis"}; /* not part of this build */
-    forge_json_t *checks = forge_util_json_object(q->pool);
-    forge_machine_t seen = machine(apr_time_now());
-    bool reached;
-    verdict_t verdict = put_database(q, checks, &reached);
-    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-        forge_util_json_put_text(forge_util_json_put_object(checks, later[i]), "status", "off");
-    verdict = worse(verdict, put_sandbox(q, checks));
-    verdict = worse(verdict, put_llm(q, checks));
-    verdict = worse(verdict, put_jobs(q, checks));
-    verdict = worse(verdict, put_upstreams(q, checks));
-    verdict = worse(verdict, put_mail(q, checks));
-    verdict = worse(verdict, put_room(checks, "disk", seen.disk));
-    verdict = worse(verdict, put_room(checks, "memory", seen.memory));
-    forge_json_t *answer = report(q, verdict, reached);
-    forge_util_json_put_text(answer, "version", FORGE_VERSION);
-    forge_util_json_put_text(answer, "environment", forge_config_environment(q->config));
-    return reply(q, answer, checks, verdict);
+    return reply(q, FORGE_HEALTH_FULL);
 }
 
 static forge_status_t health_ready(forge_req_t *q)
 {
-    forge_json_t *checks = forge_util_json_object(q->pool);
-    bool reached;
-    verdict_t verdict = put_database(q, checks, &reached);
-    return reply(q, report(q, verdict, reached), checks, verdict);
+    return reply(q, FORGE_HEALTH_READY);
+}
+
+static forge_status_t health_auth(forge_req_t *q)
+{
+    return reply(q, FORGE_HEALTH_AUTH);
 }
 
 /* Never touches the database: it says that this process answers, no more. */
@@ -302,62 +278,23 @@ static forge_status_t health_live(forge_req_t *q)
     return forge_reply_buf(q, b, NULL);
 }
 
-/* --- /auth/health: the parts that identity stands on --- */
-
-static verdict_t put_gate(forge_req_t *q, forge_json_t *checks)
-{
-    forge_json_t *check = forge_util_json_put_object(checks, "password_hash");
-    int places = forge_http_password_places(q), waiting = forge_live_gate_waiting(q->live);
-    verdict_t verdict = waiting > places ? WARN : PASS;
-    forge_util_json_put_text(check, "status", verdicts[verdict]);
-    forge_util_json_put_int(check, "places", places);
-    forge_util_json_put_int(check, "busy", forge_live_gate_held(q->live));
-    forge_util_json_put_int(check, "waiting", waiting);
-    return verdict;
-}
-
-static void put_signing(forge_req_t *q, forge_json_t *checks)
-{
-    forge_json_t *check = forge_util_json_put_object(checks, "signing");
-    forge_util_json_put_text(check, "status", verdicts[PASS]); /* a server without keys does not start */
-    forge_json_t *algorithms = forge_util_json_put_array(check, "algorithms");
-    for (int i = 0; forge_core_keys_alg(q->keys, i); i++)
-        forge_util_json_add_text(algorithms, forge_core_keys_alg(q->keys, i));
-}
-
-static void put_part(forge_json_t *checks, const char *name, bool on)
-{
-    forge_util_json_put_text(forge_util_json_put_object(checks, name), "status", on ? verdicts[PASS] : "off");
-}
-
-static forge_status_t health_auth(forge_req_t *q)
-{
-    forge_json_t *checks = forge_util_json_object(q->pool);
-    bool reached;
-    verdict_t verdict = put_database(q, checks, &reached);
-    verdict = worse(verdict, put_gate(q, checks));
-    put_signing(q, checks);
-    verdict = worse(verdict, put_mail(q, checks));
-    put_part(checks, "mfa", true);
-    put_part(checks, "guests", forge_config_guests(q->config));
-    return reply(q, report(q, verdict, reached), checks, verdict);
-}
-
 #define HEALTH_TEXT \
     "Open to anyone. Answers 503 with the same body when the database or its schema is not usable. Each part is " \
-    "checked once a second."
+    "checked once a second, and for five seconds at most. \"Accept: application/health+json\" gets the form of " \
+    "draft-inadarei-api-health-check."
 
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/health", FORGE_ROLE_NONE,
      .flags = FORGE_R_OPEN | FORGE_R_STATUS | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
-     .reply = &full_health, .handle = health, .operation = "health", .summary = "Health of all parts",
+     .reply = &full_health, .draft = &draft, .handle = health, .operation = "health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health", FORGE_ROLE_NONE,
-     .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .reply = &full_health,
+     .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE, .reply = &full_health, .draft = &draft,
      .handle = health, .operation = "health_api", .summary = "Health of all parts", .description = HEALTH_TEXT},
     {FORGE_GET, "/monitor/health", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &full_health, .handle = health, .operation = "monitor_health", .summary = "Health of all parts",
+     .reply = &full_health, .draft = &draft, .handle = health,
+     .operation = "monitor_health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health/live", FORGE_ROLE_NONE,
      .flags = FORGE_R_OPEN | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
@@ -365,13 +302,14 @@ static const forge_route_t routes[] = {
      .description = "Open to anyone. Does not use the database."},
     {FORGE_GET, "/health/ready", FORGE_ROLE_NONE,
      .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &readiness, .handle = health_ready, .operation = "health_ready",
+     .reply = &readiness, .draft = &draft, .handle = health_ready, .operation = "health_ready",
      .summary = "Check that requests can be served",
      .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated."},
 };
 static const forge_route_t auth_routes[] = {
     {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
-     .reply = &auth_health, .handle = health_auth, .operation = "auth_health", .summary = "Health of authentication",
+     .reply = &auth_health, .draft = &draft, .handle = health_auth,
+     .operation = "auth_health", .summary = "Health of authentication",
      .description = "Open to anyone. Answers 503 with the same body when the database or its schema is not usable. "
          "The database is checked once a second."},
 };

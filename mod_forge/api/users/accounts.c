@@ -46,6 +46,8 @@ static const forge_field_t account_query_fields[] = {
      .help = "only accounts with this role"},
     {"is_active", FORGE_T_BOOL, .example = "true",
      .help = "true: only accounts that can log in; false: only those that cannot"},
+    {"locked", FORGE_T_TEXT, .format = "enum:true", .example = "true",
+     .help = "true: only accounts that are locked after failed logins, from one network or from anywhere"},
     {.name = NULL},
 };
 static const forge_shape_t account_query = {.fields = account_query_fields};

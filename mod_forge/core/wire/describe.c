@@ -87,6 +87,8 @@ static void put_items(apr_pool_t *p, forge_json_t *schema, const forge_field_t *
         forge_util_json_put_text(items, "format", "int64");
     } else if (f->format && strcmp(f->format, "text") == 0) {
         put_type(items, "string", false);
+    } else if (f->format && strcmp(f->format, "figure") == 0) {
+        put_type(items, "number", true);
     }
     if (f->min > 0)
         forge_util_json_put_int(schema, "minItems", f->min);

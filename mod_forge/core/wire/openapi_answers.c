@@ -159,6 +159,15 @@ static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
     }
 }
 
+/* A body of a schema by its name, which is described once. */
+static void put_shape(doc_t *d, forge_json_t *content, const char *media, const forge_shape_t *shape)
+{
+    if (!forge_util_json_get(d->schemas, shape->name))
+        forge_util_json_put_copy(d->schemas, shape->name, forge_core_describe(d->pool, shape->fields, false, false));
+    forge_core_openapi_content(d, content, media, shape->name,
+                               forge_core_describe_example(d->pool, shape->fields, false));
+}
+
 /* The body of a route's own answer: one of its schema, a page of them, or another media type. */
 static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *route)
 {
@@ -178,6 +187,8 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
     if (!(route->flags & (FORGE_R_LIST | FORGE_R_ARRAY))) {
         forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
+        if (route->draft)
+            put_shape(d, content, FORGE_HEALTH, route->draft);
         if (route->flags & FORGE_R_EVENTS)
             forge_util_json_put_text(forge_core_openapi_text(content, FORGE_EVENTS, route->sample), "description",
                                      "The same as events, while it is made.");

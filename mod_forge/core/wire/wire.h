@@ -7,6 +7,7 @@
 
 #include "core/core.h"
 #include "csv.h"
+#include "line.h"
 #include "files.h"
 
 /* --- walk.c: a field table row by row --- */

@@ -184,5 +184,11 @@ forge_status_t forge_store_file_add(forge_db_t *db, apr_pool_t *p, const forge_a
         status = same(db, p, &upload);
     }
     *rows = upload.rows;
+    if (status == FORGE_OK && *made)
+        forge_store_event(db, &(forge_event_t){.name = "file.uploaded",
+                                               .user_id = by->id,
+                                               .detail = {{.name = "file_id",
+                                                           .number = forge_store_rows_int(upload.rows, 0, "id", 0)},
+                                                          {.name = "size", .number = file->size}}});
     return status == FORGE_E_NOT_FOUND ? FORGE_E_CONFLICT : status; /* it came and went meanwhile */
 }

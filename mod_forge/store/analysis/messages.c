@@ -67,7 +67,13 @@ forge_status_t forge_store_message_add(forge_db_t *db, apr_pool_t *p, const forg
                                          message->question, message->answer, message->sources, message->model,
                                          message->degraded ? "true" : "false", forge_util_itoa(p, message->tokens)),
                               rows));
-    return forge_store_rows_count(*rows) > 0 ? FORGE_OK : FORGE_E_NOT_FOUND;
+    if (forge_store_rows_count(*rows) == 0)
+        return FORGE_E_NOT_FOUND;
+    forge_store_event(db, &(forge_event_t){.name = message->answer ? "question.answered" : "question.unanswered",
+                                           .user_id = message->user,
+                                           .detail = {{.name = "analysis_id", .number = message->session},
+                                                      {.name = "model", .text = message->model}}});
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_messages_last(forge_db_t *db, apr_pool_t *p, apr_int64_t session, int most,

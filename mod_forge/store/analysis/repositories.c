@@ -44,7 +44,12 @@ static forge_status_t ask(forge_db_t *db, apr_pool_t *p, void *baton)
         db, p, &repository_add,
         FORGE_ARGS(forge_util_itoa(p, asked->by->id), asked->in->url, asked->in->ref, forge_util_itoa(p, id)),
         asked->rows));
-    return forge_store_analysis_get(db, p, asked->by->id, forge_store_rows_int(*asked->rows, 0, "id", 0), asked->rows);
+    id = forge_store_rows_int(*asked->rows, 0, "id", 0);
+    forge_store_event(
+        db, &(forge_event_t){.name = "analysis.requested",
+                             .user_id = asked->by->id,
+                             .detail = {{.name = "analysis_id", .number = id}, {.name = "kind", .text = "github"}}});
+    return forge_store_analysis_get(db, p, asked->by->id, id, asked->rows);
 }
 
 forge_status_t forge_store_repository_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,

@@ -15,7 +15,8 @@
 static const char settings_sql[] =
     "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),"
     " set_config('idle_in_transaction_session_timeout', $2, false), set_config('application_name', $3, false),"
-    " set_config('client_encoding', 'UTF8', false), set_config('timezone', 'UTC', false), set_config('datestyle', "
+    " set_config('client_encoding', 'UTF8', false), set_config('client_min_messages', 'notice', false), "
+    "set_config('timezone', 'UTC', false), set_config('datestyle', "
     "'ISO, YMD', false),"
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
     " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, "

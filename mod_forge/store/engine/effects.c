@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What committed statements have done that others must hear of: audit events for the log file, voided tokens for the
- * shared memory.
+ * What committed statements have done that others must hear of: audit and business events for the log files, voided
+ * tokens for the shared memory.
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -25,6 +25,31 @@ void forge_store_effects_note(forge_db_t *db, const forge_rows_t *rows)
     note(db, &db->effects.revoked, forge_store_rows_text(rows, 0, "_revoked"));
 }
 
+void forge_store_events_want(forge_db_t *db)
+{
+    db->events = true;
+}
+
+bool forge_store_events_wanted(const forge_db_t *db)
+{
+    return db->events;
+}
+
+void forge_store_event(forge_db_t *db, const forge_event_t *event)
+{
+    if (!db->events)
+        return;
+    if (!db->effects.events)
+        db->effects.events = apr_array_make(db->pool, 2, sizeof(forge_event_t));
+    forge_event_t *kept = apr_array_push(db->effects.events);
+    *kept = *event;
+    kept->name = apr_pstrdup(db->pool, event->name);
+    for (size_t i = 0; i < sizeof(event->detail) / sizeof(*event->detail); i++) {
+        kept->detail[i].name = apr_pstrdup(db->pool, event->detail[i].name);
+        kept->detail[i].text = apr_pstrdup(db->pool, event->detail[i].text);
+    }
+}
+
 static int length(const apr_array_header_t *notes)
 {
     return notes ? notes->nelts : 0;
@@ -34,6 +59,7 @@ void forge_store_effects_mark(forge_db_t *db)
 {
     db->marks[db->depth].audit = length(db->effects.audit);
     db->marks[db->depth].revoked = length(db->effects.revoked);
+    db->marks[db->depth].events = length(db->effects.events);
 }
 
 void forge_store_effects_undo(forge_db_t *db)
@@ -42,6 +68,8 @@ void forge_store_effects_undo(forge_db_t *db)
         db->effects.audit->nelts = db->marks[db->depth].audit;
     if (db->effects.revoked)
         db->effects.revoked->nelts = db->marks[db->depth].revoked;
+    if (db->effects.events)
+        db->effects.events->nelts = db->marks[db->depth].events;
 }
 
 forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p)
@@ -52,5 +80,7 @@ forge_effects_t forge_store_effects_take(forge_db_t *db, apr_pool_t *p)
         taken.audit = apr_array_make(p, 1, sizeof(const char *));
     if (!taken.revoked)
         taken.revoked = apr_array_make(p, 1, sizeof(const char *));
+    if (!taken.events)
+        taken.events = apr_array_make(p, 1, sizeof(forge_event_t));
     return taken;
 }

@@ -52,6 +52,7 @@ static void link_renew(forge_link_t *link)
     link->ready = link->pooled = link->unanswered = link->unwritable = link->mixed_up = link->pooler = false;
     link->system[0] = link->session[0] = '\0';
     link->named_at = 0;
+    link->changed = 0;
 }
 
 /* --- the link between a PGconn and us --- */
@@ -74,11 +75,15 @@ static int on_event(PGEventId event, void *info, void *baton)
     return 1;
 }
 
-/* libpq would print notices to stderr, which is the server's error log. */
-static void no_notice(void *baton, const char *message)
+/* Triggers tell which topics a statement has written (forge.changed, migration 0026). libpq would print other notices
+ * to stderr, which is the server's error log. */
+static void on_notice(void *baton, const PGresult *notice)
 {
-    (void)baton;
-    (void)message;
+    forge_link_t *link = baton;
+    const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    const char *word = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    if (state && word && strcmp(state, FORGE_STORE_CHANGED) == 0)
+        link->changed |= forge_live_topic(word, strlen(word));
 }
 
 const forge_link_t *forge_store_link_kept(const PGconn *conn)
@@ -97,7 +102,7 @@ forge_link_t *forge_store_link_of(PGconn *conn)
             free(link);
             return NULL;
         }
-        PQsetNoticeProcessor(conn, no_notice, NULL);
+        PQsetNoticeReceiver(conn, on_notice, link);
     }
     if (link->pid != PQbackendPID(conn)) { /* a reset that no event has told of */
         link_renew(link);

@@ -17,6 +17,8 @@ void forge_store_db_leave(forge_db_t *db)
     for (; db->depth > 0; db->depth--)
         forge_store_effects_undo(db);
     db->begin_due = false;
+    db->effects.changed = db->link->changed;
+    db->link->changed = 0;
     db->conn = NULL; /* from here on another thread may have it */
     db->link = NULL;
 }

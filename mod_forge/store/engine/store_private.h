@@ -50,6 +50,7 @@ typedef struct forge_link_t {
     char session[FORGE_STORE_SESSION_MAX]; /* our own mark in the session: who reads another has been given another */
     apr_interval_time_t statement_timeout; /* as the session has it */
     apr_int64_t quota_rows, quota_bytes;   /* as the session was last told */
+    unsigned changed;                      /* topics that its statements have written (FORGE_READS_…) */
     int pid;                               /* back end that all this was learned from */
     apr_int64_t named_at;                  /* when application_name was last set */
     int count;
@@ -72,12 +73,15 @@ struct forge_db_t {
     char constraint[FORGE_STORE_NAME_MAX + 1];
     char message[256];       /* what the server said of the last failure */
     forge_effects_t effects; /* NULL arrays until the first note */
+    bool events;             /* they are wanted */
     struct {
-        int audit, revoked;
+        int audit, revoked, events;
     } marks[FORGE_STORE_SAVEPOINTS_MAX + 1]; /* how many notes there were when each level began */
 };
 
 /* --- link.c --- */
+
+#define FORGE_STORE_CHANGED "FGC01" /* SQLSTATE of the notices of forge.changed() */
 
 /* The link of a connection, made at the first meeting; NULL without memory. */
 forge_link_t *forge_store_link_of(PGconn *conn);

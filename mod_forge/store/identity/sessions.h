@@ -50,6 +50,15 @@ forge_status_t forge_store_ticket_create(forge_db_t *db, apr_pool_t *p, const fo
  * when its session or account has ended. */
 forge_status_t forge_store_ticket_spend(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows);
 
+/* --- figures.c --- */
+
+#define FORGE_FIGURES_MOST 10000 /* rows that one look counts; beyond it, figures are estimated */
+/* Who is here, at a cost that does not grow with the accounts. Row: sessions {active, seen_5m, seen_1h}, guests_active,
+ * accounts {total, active, locked}, logins {ok_1h, failed_1h}, estimated: there are more than FORGE_FIGURES_MOST
+ * sessions or accounts; then active, total and guests_active come from PostgreSQL's statistics, and the other figures
+ * end at that number. */
+forge_status_t forge_store_identity_figures(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+
 /* --- guests.c --- */
 
 /* An account of role guest under that username, with a session. Row: the bare user, _session_id, _epoch.

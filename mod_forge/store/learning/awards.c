@@ -30,7 +30,8 @@ static const forge_stmt_t award = {
                 " jsonb_build_object('achievement_id', m.achievement_id) FROM made m")
     " SELECT x.id AS achievement_id, t.id AS user_id, coalesce(m.awarded_by, w.awarded_by) AS awarded_by,"
     " coalesce(m.awarded_at, w.awarded_at) AS awarded_at, m.user_id IS NULL AS _already, 'achievements' AS _id,"
-    " CASE WHEN x.id IS NULL THEN 'not_found' WHEN t.id IS NULL THEN 'bad_reference' ELSE 'ok' END AS _outcome, "
+    " CASE WHEN x.id IS NULL THEN 'not_found' WHEN t.id IS NULL THEN 'bad_reference' ELSE 'ok' END AS _outcome,"
+    " now() AS _at, "
     FORGE_AUDITED
     " FROM (VALUES (1)) AS one LEFT JOIN what x ON true LEFT JOIN target t ON true LEFT JOIN made m ON true"
     " LEFT JOIN forge.user_achievements w ON w.user_id = t.id AND w.achievement_id = x.id"};
@@ -57,7 +58,7 @@ forge_status_t forge_store_award(forge_db_t *db, apr_pool_t *p, const forge_acto
         FORGE_TRY(forge_store_rows_judge(*rows, outcomes, FORGE_E_NOT_FOUND));
         *already = forge_store_rows_bool(*rows, 0, "_already");
         if (forge_store_rows_text(*rows, 0, "awarded_at"))
-            return FORGE_OK;
+            return *already ? FORGE_OK : forge_store_earned(db, p, user_id, *rows); /* its points may earn others */
     }
     return FORGE_E_CONFLICT;
 }

@@ -71,7 +71,8 @@ static const forge_stmt_t course_update = {
     "  difficulty = coalesce(m.difficulty, 'beginner'), status = coalesce(m.status, 'published'),"
     "  organization_id = m.organization_id, timezone = coalesce(m.timezone, 'UTC')"
     " FROM merged m JOIN verdict v ON v.id = m.id WHERE c.id = m.id AND v.outcome = 'ok' RETURNING " FORGE_COURSE ") "
-    "SELECT c.*, v.outcome AS _outcome FROM verdict v LEFT JOIN changed c ON c.id = v.id"};
+    "SELECT c.*, v.outcome AS _outcome, c.status = 'published' AND (m.was).status <> 'published' AS _published"
+    " FROM verdict v JOIN merged m ON m.id = v.id LEFT JOIN changed c ON c.id = v.id"};
 
 static const forge_stmt_t course_delete = {
     "course_delete",
@@ -147,6 +148,12 @@ forge_status_t forge_store_course_get(forge_db_t *db, apr_pool_t *p, const forge
     return forge_store_kind_read(db, p, by, stmts, id, rows);
 }
 
+static void happened(forge_db_t *db, const char *event, const forge_actor_t *by, apr_int64_t id)
+{
+    forge_store_event(
+        db, &(forge_event_t){.name = event, .user_id = by->id, .detail = {{.name = "course_id", .number = id}}});
+}
+
 forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                          const forge_course_in_t *in, forge_rows_t **rows)
 {
@@ -158,7 +165,13 @@ forge_status_t forge_store_course_create(forge_db_t *db, apr_pool_t *p, const fo
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "courses_instructor_id_fkey") == 0)
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(status);
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_BAD_REFERENCE;
+    if (forge_store_rows_count(*rows) == 0)
+        return FORGE_E_BAD_REFERENCE;
+    apr_int64_t id = forge_store_rows_int(*rows, 0, "id", 0);
+    happened(db, "course.created", by, id);
+    if (strcmp(forge_store_rows_text(*rows, 0, "status"), "published") == 0)
+        happened(db, "course.published", by, id);
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -167,7 +180,10 @@ forge_status_t forge_store_course_update(forge_db_t *db, apr_pool_t *p, const fo
     const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
                                          forge_util_itoa(p, id), patch->if_version, patch->members);
     FORGE_TRY(forge_store_run(db, p, &course_update, args, rows));
-    return forge_store_course_judged(*rows);
+    FORGE_TRY(forge_store_course_judged(*rows));
+    if (forge_store_rows_bool(*rows, 0, "_published"))
+        happened(db, "course.published", by, id);
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
@@ -177,5 +193,7 @@ forge_status_t forge_store_course_delete(forge_db_t *db, apr_pool_t *p, const fo
     const forge_args_t args =
         FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id), if_version);
     FORGE_TRY(forge_store_run(db, p, &course_delete, args, &rows));
-    return forge_store_course_judged(rows);
+    FORGE_TRY(forge_store_course_judged(rows));
+    happened(db, "course.deleted", by, id);
+    return FORGE_OK;
 }

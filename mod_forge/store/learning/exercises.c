@@ -147,7 +147,12 @@ forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const 
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "exercises_author_id_fkey") == 0)
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(status);
-    return forge_store_course_judged(*rows);
+    FORGE_TRY(forge_store_course_judged(*rows));
+    forge_store_event(
+        db, &(forge_event_t){.name = "exercise.created",
+                             .user_id = by->id,
+                             .detail = {{.name = "exercise_id", .number = forge_store_rows_int(*rows, 0, "id", 0)}}});
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

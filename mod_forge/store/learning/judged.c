@@ -14,7 +14,9 @@
     " SELECT s.user_id, s.exercise_id, CASE WHEN s.passed THEN 'completed' ELSE 'in_progress' END, s.score" \
     " FROM judged s" \
     " ON CONFLICT (user_id, exercise_id) WHERE exercise_id IS NOT NULL" \
-    " DO UPDATE SET status = excluded.status, score = excluded.score)"
+    " DO UPDATE SET status = excluded.status, score = excluded.score RETURNING p.completed_at)"
+/* Solved for the first time, and the time of the transaction. */
+#define REACHED "(SELECT r.completed_at = now() FROM reached r) AS _first, now() AS _at"
 
 /* $1 caller, $2 exercise, $3 code, $4 passed, $5 score, $6 results, $7 version of the exercise. */
 static const forge_stmt_t submission_judged = {
@@ -24,7 +26,7 @@ static const forge_stmt_t submission_judged = {
     "  exercise_version, judged_at)"
     " VALUES ($1::bigint, $2::bigint, $3, 'done', $4::boolean, $5::integer, $6::jsonb, $7::bigint, now())"
     " RETURNING *), " PROGRESS
-    " SELECT " FORGE_SUBMISSION " FROM judged s"};
+    " SELECT " FORGE_SUBMISSION ", " REACHED " FROM judged s"};
 
 /* $1 submission, $2 passed, $3 score, $4 results, $5 version of the exercise. */
 static const forge_stmt_t submission_rejudged = {
@@ -33,9 +35,23 @@ static const forge_stmt_t submission_rejudged = {
     " UPDATE forge.exercise_submissions SET status = 'done', passed = $2::boolean, score = $3::integer,"
     "  results = $4::jsonb, exercise_version = $5::bigint, judged_at = now()"
     " WHERE id = $1::bigint RETURNING *), " PROGRESS
-    " SELECT " FORGE_SUBMISSION " FROM judged s"};
+    " SELECT " FORGE_SUBMISSION ", " REACHED " FROM judged s"};
 
 /* clang-format on */
+
+/* A solution is news once; whatever else was tried is detail. */
+static forge_status_t happened(forge_db_t *db, apr_pool_t *p, const forge_rows_t *rows)
+{
+    apr_int64_t user = forge_store_rows_int(rows, 0, "user_id", 0);
+    forge_store_event(
+        db,
+        &(forge_event_t){.name = forge_store_rows_bool(rows, 0, "_first") ? "exercise.solved" : "exercise.attempted",
+                         .user_id = user,
+                         .detail = {{.name = "exercise_id", .number = forge_store_rows_int(rows, 0, "exercise_id", 0)},
+                                    {.name = "submission_id", .number = forge_store_rows_int(rows, 0, "id", 0)},
+                                    {.name = "score", .number = forge_store_rows_int(rows, 0, "score", 0)}}});
+    return forge_store_earned(db, p, user, rows);
+}
 
 forge_status_t forge_store_submission_judged(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                              apr_int64_t exercise_id, const forge_judged_t *judged, forge_rows_t **rows)
@@ -47,7 +63,8 @@ forge_status_t forge_store_submission_judged(forge_db_t *db, apr_pool_t *p, cons
     /* The exercise or the account went away while the program ran. */
     if (status == FORGE_E_BAD_REFERENCE)
         return strstr(forge_store_constraint(db), "user_id") ? FORGE_E_INVALID_TOKEN : FORGE_E_NOT_FOUND;
-    return status;
+    FORGE_TRY(status);
+    return happened(db, p, *rows);
 }
 
 forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
@@ -57,5 +74,5 @@ forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, ap
         FORGE_ARGS(forge_util_itoa(p, id), judged->passed ? "t" : "f", forge_util_itoa(p, judged->score),
                    judged->results, forge_util_itoa(p, judged->version));
     FORGE_TRY(forge_store_run(db, p, &submission_rejudged, args, rows));
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
+    return forge_store_rows_count(*rows) ? happened(db, p, *rows) : FORGE_E_NOT_FOUND;
 }

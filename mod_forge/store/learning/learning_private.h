@@ -7,6 +7,12 @@
 #include "learning.h"
 #include "store/engine/store_private.h"
 
+/* --- earned.c --- */
+
+/* Notes as events which courses this account has completed, and which achievements it was awarded by their rules, in
+ * the transaction in which `written` was: its column _at is now(). */
+forge_status_t forge_store_earned(forge_db_t *db, apr_pool_t *p, apr_int64_t user_id, const forge_rows_t *written);
+
 /* The members of SPEC 6; the table is called c in every statement here. */
 #define FORGE_COURSE \
     "c.id, c.title, c.description, c.difficulty, c.instructor_id, c.organization_id, c.status, c.timezone, c.version," \

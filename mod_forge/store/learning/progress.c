@@ -28,7 +28,8 @@ const forge_list_t forge_store_progress_list = {
     " SELECT $1::bigint, x.id, coalesce($4::text, 'in_progress'), $5::integer, $7::jsonb FROM (" seen ") x" \
     " ON CONFLICT (user_id, " of "_id) WHERE " of "_id IS NOT NULL DO UPDATE SET" \
     " status = coalesce($4::text, p.status), score = excluded.score," \
-    " data = CASE WHEN $6::boolean THEN excluded.data ELSE p.data END RETURNING " PROGRESS
+    " data = CASE WHEN $6::boolean THEN excluded.data ELSE p.data END RETURNING " PROGRESS "," \
+    " p.completed_at = now() AS _first, now() AS _at"
 
 static const forge_stmt_t progress_lesson = {
     "progress_lesson",
@@ -69,6 +70,17 @@ static const forge_stmt_t progress_summary = {
 
 /* clang-format on */
 
+static forge_status_t happened(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const forge_rows_t *rows)
+{
+    const char *of = forge_store_rows_text(rows, 0, "lesson_id") ? "lesson_id" : "exercise_id";
+    if (forge_store_rows_bool(rows, 0, "_first"))
+        forge_store_event(db,
+                          &(forge_event_t){.name = *of == 'l' ? "lesson.completed" : "exercise.completed",
+                                           .user_id = by->id,
+                                           .detail = {{.name = of, .number = forge_store_rows_int(rows, 0, of, 0)}}});
+    return forge_store_earned(db, p, by->id, rows);
+}
+
 forge_status_t forge_store_progress_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                         const forge_progress_in_t *in, forge_rows_t **rows)
 {
@@ -80,7 +92,7 @@ forge_status_t forge_store_progress_put(forge_db_t *db, apr_pool_t *p, const for
     if (status == FORGE_E_BAD_REFERENCE && strcmp(forge_store_constraint(db), "progress_user_id_fkey") == 0)
         return FORGE_E_INVALID_TOKEN;
     FORGE_TRY(status);
-    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_BAD_REFERENCE;
+    return forge_store_rows_count(*rows) ? happened(db, p, by, *rows) : FORGE_E_BAD_REFERENCE;
 }
 
 forge_status_t forge_store_progress_summary(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows)

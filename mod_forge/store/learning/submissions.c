@@ -104,7 +104,14 @@ forge_status_t forge_store_submission_create(forge_db_t *db, apr_pool_t *p, cons
     if (status == FORGE_E_BAD_REFERENCE) /* the assignment or the account went away meanwhile */
         return FORGE_E_NOT_FOUND;
     FORGE_TRY(status);
-    return forge_store_course_judged(*rows);
+    FORGE_TRY(forge_store_course_judged(*rows));
+    forge_store_event(
+        db, &(forge_event_t){.name = "assignment.submitted",
+                             .user_id = by->id,
+                             .detail = {{.name = "course_id", .number = ids[0]},
+                                        {.name = "assignment_id", .number = ids[1]},
+                                        {.name = "submission_id", .number = forge_store_rows_int(*rows, 0, "id", 0)}}});
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_grade_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[3],

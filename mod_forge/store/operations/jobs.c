@@ -5,6 +5,7 @@
  */
 #include "operations_private.h"
 #include <apr_strings.h>
+#include <string.h>
 
 #define LOST_MAX 100 /* leases that one call takes back */
 
@@ -62,13 +63,17 @@ static const forge_stmt_t progress = {
     " lease_until = clock_timestamp() + $5::bigint * interval '1 microsecond'"
     " WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING 1"};
 
+/* The analysis that a job is of; NULL for others. */
+#define ANALYSIS \
+    ", user_id AS _user, (SELECT s.id FROM forge.analysis_sessions s WHERE s.job_id = forge.jobs.id) AS _analysis"
+
 /* Who asked for it while it ran may have changed what it had looked at already: then it is due once more. */
 static const forge_stmt_t done = {
     "job_done",
     "UPDATE forge.jobs SET status = CASE WHEN again THEN 'queued' ELSE 'done' END, progress = 100, lease_until = NULL,"
     " finished_at = CASE WHEN again THEN NULL ELSE now() END, due_at = now(),"
     " attempts = CASE WHEN again THEN 0 ELSE attempts END, error_code = NULL, error_detail = NULL"
-    " WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status"};
+    " WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status" ANALYSIS};
 
 /* A job without attempts left is put aside with its last reason. $1 job, $2 worker, $3 code, $4 detail, $5 whether
  * another try makes sense, $6 delay in microseconds. */
@@ -79,7 +84,7 @@ static const forge_stmt_t failed = {
     " due_at = now() + $6::bigint * interval '1 microsecond', error_code = left($3, 64), error_detail = left($4, 1000)"
     " FROM (SELECT id AS number, $5::boolean AND attempts < attempts_max AS more FROM forge.jobs"
     "  WHERE id = $1::bigint AND status = 'running' AND worker = $2 FOR UPDATE) held"
-    " WHERE id = number RETURNING status"};
+    " WHERE id = number RETURNING status" ANALYSIS};
 
 /* Whoever gives a job back has not tried it. */
 static const forge_stmt_t back = {
@@ -198,9 +203,24 @@ forge_status_t forge_store_job_progress(forge_db_t *db, apr_pool_t *p, const for
     return held(db, p, &progress, args, ours);
 }
 
+static void analysis_ended(forge_db_t *db, const char *event, const forge_rows_t *rows, const char *code)
+{
+    apr_int64_t id = forge_store_rows_int(rows, 0, "_analysis", 0);
+    if (id > 0)
+        forge_store_event(db, &(forge_event_t){.name = event,
+                                               .user_id = forge_store_rows_int(rows, 0, "_user", 0),
+                                               .detail = {{.name = "analysis_id", .number = id},
+                                                          {.name = code ? "code" : NULL, .text = code}}});
+}
+
 forge_status_t forge_store_job_done(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job, bool *ours)
 {
-    return held(db, p, &done, FORGE_ARGS(forge_util_itoa(p, job->id), job->worker), ours);
+    forge_rows_t *rows;
+    FORGE_TRY(forge_store_run(db, p, &done, FORGE_ARGS(forge_util_itoa(p, job->id), job->worker), &rows));
+    *ours = forge_store_rows_count(rows) > 0;
+    if (*ours && strcmp(forge_store_rows_text(rows, 0, "status"), "done") == 0)
+        analysis_ended(db, "analysis.finished", rows, NULL);
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_job_failed(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job,
@@ -208,7 +228,10 @@ forge_status_t forge_store_job_failed(forge_db_t *db, apr_pool_t *p, const forge
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, job->id), job->worker, in->code, in->detail,
                                          in->again ? "t" : "f", forge_util_itoa(p, in->delay));
-    return forge_store_run(db, p, &failed, args, rows);
+    FORGE_TRY(forge_store_run(db, p, &failed, args, rows));
+    if (forge_store_rows_count(*rows) > 0 && strcmp(forge_store_rows_text(*rows, 0, "status"), "failed") == 0)
+        analysis_ended(db, "analysis.failed", *rows, in->code);
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_job_back(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job, bool *ours)

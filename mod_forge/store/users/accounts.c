@@ -3,6 +3,7 @@
  */
 #include "admin_sql.h"
 #include "users.h"
+#include <apr_strings.h>
 #include <string.h>
 
 /* clang-format off */
@@ -13,12 +14,16 @@
     " mfa_enabled, " \
     "u.last_login_at, u.deactivated_at, u.created_at, u.updated_at"
 
-/* The text is searched for literally: its own % and _ are no wildcards. */
+/* The text is searched for literally: its own % and _ are no wildcards. Locks are few and have an index: accounts are
+ * looked up by them, and not asked one after the other. */
 static const forge_list_filter_t filters[] = {
     {"q", "u.search LIKE"
           " '%' || replace(replace(replace(forge.fold($%d), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'"},
     {"role", "u.role = $%d"},
     {"is_active", "u.is_active = $%d::boolean"},
+    {"locked", "$%d = 'true' AND u.id = ANY (ARRAY(SELECT split_part(f.subject, ':', 2)::bigint"
+               " FROM forge.login_failures f WHERE f.locked_until > now() AND f.subject LIKE 'user:%'"
+               " LIMIT " APR_STRINGIFY(FORGE_LOCKED_MOST) "))"},
     {NULL, NULL}};
 
 static const forge_list_order_t orders[] = {

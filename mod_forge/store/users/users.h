@@ -11,7 +11,8 @@
 
 /* --- accounts.c --- */
 
-extern const forge_list_t forge_store_accounts_list; /* no base args; filters q, role, is_active */
+#define FORGE_LOCKED_MOST 10000 /* locks that one list of locked accounts looks at; an account has a few */
+extern const forge_list_t forge_store_accounts_list; /* no base args; filters q, role, is_active, locked ("true") */
 /* The whole account: id, email, username, full_name, bio, avatar_url, role, is_active, email_verified, locale,
  * timezone, mfa_enabled, last_login_at, deactivated_at, created_at, updated_at, _version. FORGE_E_NOT_FOUND. */
 forge_status_t forge_store_account_get(forge_db_t *db, apr_pool_t *p, apr_int64_t id, forge_rows_t **rows);

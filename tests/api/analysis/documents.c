@@ -73,6 +73,26 @@ static const char *const trees[] = {
 };
 static const pdf_bookmark_t bookmarks[] = {{"Trees", 1}, {NULL, 0}};
 
+/* The line of ForgeEventLog that tells how an analysis ended. */
+static char *told(const char *event, const reply_t *session)
+{
+    const char *number = F("\"analysis_id\":%lld", (long long)int_at(session->json, "/id"));
+    char *text = file_read(F("%s/logs/events.json", env.dir), 0), *state;
+    for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
+        if (strstr(line, F("\"event\":\"%s\"", event)) && strstr(line, number))
+            return line;
+    return NULL;
+}
+
+/* A job's events are told when its connection goes back, a moment after its session says that it has ended. */
+static void expect_told(const char *event, const reply_t *session, const char *part)
+{
+    for (int i = 0; i < 100 && !told(event, session); i++)
+        pause_ms(50);
+    char *line = told(event, session);
+    ck_assert_msg(line && strstr(line, part), "%s %s", event, line ? line : "is not told");
+}
+
 START_TEST(a_document_is_analysed)
 {
     const person_t me = person("student");
@@ -88,6 +108,8 @@ START_TEST(a_document_is_analysed)
     ck_assert_ptr_nonnull(strstr(text_at(reply->json, "/result/pages/1/text"), "rotation"));
     ck_assert_int_gt(json_array_size(at(reply->json, "/result/key_terms")), 2);
     ck_assert_str_eq(sql("SELECT pages FROM forge.files"), "2");
+    expect_told("analysis.requested", reply, "\"kind\":\"pdf\"");
+    expect_told("analysis.finished", reply, F("\"user_id\":%lld", (long long)me.id));
 }
 END_TEST
 
@@ -123,6 +145,7 @@ START_TEST(what_cannot_be_read_ends_as_failed)
     reply_t *reply = analysed(me, stored(me, pdf_text(pool, &text)));
     ck_assert_str_eq(text_at(reply->json, "/status"), "failed");
     ck_assert_str_eq(text_at(reply->json, "/error/code"), "pdf_encrypted");
+    expect_told("analysis.failed", reply, "\"code\":\"pdf_encrypted\"");
     ck_assert(json_is_null(at(reply->json, "/result")));
     const char *path = F(SESSIONS "/%lld", (long long)int_at(reply->json, "/id"));
     expect_problem(CALL("GET", F("%s/thumbnail", path), .token = me.access), "not_found");

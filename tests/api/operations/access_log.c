@@ -39,6 +39,9 @@ START_TEST(one_line_with_all_members)
     json_t *line = line_of("log-1");
     const char *ts = text_at(line, "/ts");
     ck_assert_msg(strlen(ts) >= 20 && ts[10] == 'T' && ts[strlen(ts) - 1] == 'Z', "%s", ts);
+    ck_assert_str_eq(text_at(line, "/level"), "info");
+    ck_assert_str_eq(text_at(line, "/msg"), "GET /api/v1/auth/me 200");
+    ck_assert_str_eq(text_at(line, "/log"), "forge.access");
     ck_assert_str_eq(text_at(line, "/trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
     ck_assert_int_eq(int_at(line, "/user_id"), me.id);
     ck_assert_str_eq(text_at(line, "/route"), "/api/v1/auth/me");

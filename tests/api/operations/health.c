@@ -11,7 +11,7 @@ START_TEST(shape)
     for (const char *const *path = paths; *path; path++) {
         reply_t *reply = CALL("GET", *path);
         expect_status(reply, 200);
-        ck_assert_str_eq(text_at(reply->json, "/status"), "pass");
+        ck_assert_msg(strcmp(text_at(reply->json, "/status"), "pass") == 0, "%s", reply->body);
         ck_assert_str_eq(text_at(reply->json, "/environment"), "test");
         ck_assert_str_eq(text_at(reply->json, "/database"), "connected");
         text_at(reply->json, "/version");
@@ -26,6 +26,66 @@ START_TEST(shape)
     }
     expect_status(CALL("GET", "/health/live"), 200);
     expect_status(CALL("GET", "/health/ready"), 200);
+}
+END_TEST
+
+/* Checks by component and measurement, for those who ask for that form by its name. */
+START_TEST(draft_form)
+{
+    static const char *const paths[] = {"/health",       "/api/v1/health",      "/api/v1/monitor/health",
+                                        "/health/ready", "/api/v1/auth/health", NULL};
+    for (const char *const *path = paths; *path; path++) {
+        reply_t *reply = CALL("GET", *path, .headers = {"Accept: application/health+json, application/json;q=0.5"});
+        expect_status(reply, 200);
+        ck_assert_str_eq(header(reply, "Content-Type"), "application/health+json; charset=utf-8");
+        ck_assert_str_eq(text_at(reply->json, "/status"), "pass");
+        text_at(reply->json, "/version");
+        const char *name;
+        json_t *check;
+        json_object_foreach(at(reply->json, "/checks"), name, check)
+        {
+            const char *status = text_at(check, "/0/status");
+            ck_assert_ptr_nonnull(strchr(name, ':'));
+            ck_assert_msg(strcmp(status, "pass") == 0, "%s: %s", name, status);
+            ck_assert_ptr_null(json_object_get(at(check, "/0"), "output"));
+            text_at(check, "/0/time");
+            text_at(check, "/0/componentType");
+        }
+        ck_assert(json_is_number(at(reply->json, "/checks/database:responseTime/0/observedValue")));
+        ck_assert_str_eq(text_at(reply->json, "/checks/database:responseTime/0/observedUnit"), "ms");
+        ck_assert_ptr_null(maybe_at(reply->json, "/checks/redis:availability"));
+        ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="), "%s", reply->body);
+        ck_assert_str_eq(header(CALL("GET", *path), "Content-Type"), "application/json; charset=utf-8");
+    }
+    expect_problem(CALL("GET", "/health", .headers = {"Accept: text/html"}), "not_acceptable");
+}
+END_TEST
+
+/* A database that takes questions and never answers: the report comes all the same, and says so in both forms. */
+START_TEST(database_hangs)
+{
+    expect_outage();
+    env_postgres_freeze(true);
+    pause_ms(1100);
+    reply_t *plain = CALL("GET", "/health", .patience = 10000),
+            *draft = CALL("GET", "/health", .patience = 10000, .headers = {"Accept: application/health+json"}),
+            *live = CALL("GET", "/health/live", .patience = 10000),
+            *seen = CALL("GET", "/api/v1/monitor", .patience = 10000);
+    env_postgres_freeze(false);
+    expect_status(plain, 503);
+    ck_assert_str_eq(text_at(plain->json, "/status"), "fail");
+    ck_assert_str_eq(text_at(plain->json, "/database"), "disconnected");
+    ck_assert_str_eq(text_at(plain->json, "/checks/mail/status"), "warn");
+    ck_assert_str_eq(text_at(plain->json, "/checks/memory/status"), "pass");
+    expect_status(draft, 503);
+    ck_assert_str_eq(text_at(draft->json, "/checks/database:responseTime/0/status"), "fail");
+    ck_assert_str_eq(text_at(draft->json, "/checks/database:responseTime/0/output"), "it cannot be reached");
+    ck_assert_str_eq(text_at(draft->json, "/checks/jobs:delay/0/output"), "the database cannot be used");
+    expect_status(live, 200);
+    expect_status(seen, 200);
+    ck_assert_str_eq(text_at(seen->json, "/status"), "fail");
+    ck_assert_str_eq(text_at(seen->json, "/database/status"), "disconnected");
+    ck_assert_msg(env_wait_ready(10), "ready again");
 }
 END_TEST
 
@@ -108,6 +168,8 @@ Suite *suite_health(void)
     Suite *suite = suite_create("health");
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, shape);
+    tcase_add_test(all, draft_form);
+    tcase_add_test(all, database_hangs);
     tcase_add_test(all, database_gone_and_back);
     tcase_add_test(all, old_schema);
     tcase_add_test(all, application_role_is_small);

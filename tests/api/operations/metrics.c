@@ -234,12 +234,19 @@ START_TEST(access_is_apaches)
 {
     expect_log("AH01630");
     person_t admin = person("admin");
-    static const char *const paths[] = {"/metrics", "/metrics/", "/api/v1/performance", "/api/v1/performance/", NULL};
+    static const char *const paths[] = {"/metrics",
+                                        "/metrics/",
+                                        "/api/v1/performance",
+                                        "/api/v1/performance/",
+                                        "/api/v1/monitor/identity",
+                                        "/api/v1/monitor/identity/",
+                                        NULL};
     for (const char *const *path = paths; *path; path++) {
         expect_problem(CALL("GET", *path, .port = PORT_STRICT), "insufficient_scope");
         expect_status(CALL("GET", *path, .port = PORT_STRICT, .token = admin.access), 403);
         expect_status(CALL("GET", *path), 200);
     }
+    expect_status(CALL("GET", "/api/v1/monitor/health", .port = PORT_STRICT), 200);
     ck_assert_ptr_null(strstr(metrics(), admin.username));
 }
 END_TEST

@@ -313,7 +313,9 @@ START_TEST(file_has_what_the_table_has)
     person_t admin = person("admin"), me = person("student");
     long from = file_size(F("%s/logs/audit.json", env.dir));
     expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access,
-                       .json = "{\"role\":\"instructor\"}", .headers = {"X-Request-ID: audited-1"}),
+                       .json = "{\"role\":\"instructor\"}",
+                       .headers = {"X-Request-ID: audited-1",
+                                   "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}),
                   200);
     expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access,
                        .json = "{\"role\":\"instructor\"}"),
@@ -328,6 +330,11 @@ START_TEST(file_has_what_the_table_has)
         ck_assert_msg(event != NULL, "no JSON: %s", line);
         keep_json(event);
         ck_assert_str_eq(text_at(event, "/level"), "audit");
+        ck_assert_str_eq(text_at(event, "/msg"), F("%s of account %lld by account %lld", text_at(event, "/event"),
+                                                   (long long)me.id, (long long)admin.id));
+        ck_assert_str_eq(text_at(event, "/trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
+        ck_assert_str_eq(text_at(event, "/route"), "/api/v1/users/{id}");
+        ck_assert_int_eq(int_at(event, "/user_id"), admin.id);
         ck_assert_str_eq(text_at(event, "/event"), n ? "user.role_changed" : "admin.user_updated");
         ck_assert_str_eq(text_at(event, "/request_id"), "audited-1");
         ck_assert_str_eq(text_at(event, "/ip"), "127.0.0.1");

@@ -31,6 +31,10 @@ START_TEST(list_filters)
         "('UmLaut', "
         "'Ärger_Ölig',"
         " 'instructor', true), ('gone', 'Quo''te \\ back', 'student', false)) AS v(n, f, r, a)");
+    sql("INSERT INTO forge.login_failures (subject, address, locked_until) VALUES"
+        " ('user:' || (SELECT id FROM forge.users WHERE username = 'UmLaut') || ':email', '', now() + interval '1 "
+        "minute'),"
+        " ('user:' || (SELECT id FROM forge.users WHERE username = 'gone'), '', now() - interval '1 minute')");
     static const struct {
         const char *query;
         int n;
@@ -59,6 +63,9 @@ START_TEST(list_filters)
         {"limit=2", 2},
         {"skip=3", 1},
         {"q=&role=", 4},
+        {"locked=true", 1},
+        {"locked=true&role=student", 0},
+        {"locked=", 4},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         ck_assert_msg(found(admin, cases[i].query) == cases[i].n, "%s: %d", cases[i].query,
@@ -68,8 +75,8 @@ START_TEST(list_filters)
     ck_assert_str_eq(text_at(reply->json, "/0/email"), "UmLaut@x.example"); /* the order of the database's locale, C */
     ck_assert_str_eq(text_at(CALL("GET", "/api/v1/users?sort=-created_at", .token = admin.access)->json, "/3/username"),
                      admin.username);
-    static const char *const bad[] = {"role=king", "is_active=yes", "sort=email", "q=%01", "q=a&q=b",
-                                      "limit=0",   "q=%00",         "q=%FF",      NULL};
+    static const char *const bad[] = {"role=king", "locked=false", "is_active=yes", "sort=email", "q=%01",
+                                      "q=a&q=b",   "limit=0",      "q=%00",         "q=%FF",      NULL};
     for (const char *const *query = bad; *query; query++) {
         reply = CALL("GET", F("/api/v1/users?%s", *query), .token = admin.access);
         ck_assert_msg(reply->status == 422 || reply->status == 400, "%s: %d", *query, reply->status);

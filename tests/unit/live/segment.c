@@ -186,17 +186,9 @@ START_TEST(hash_is_siphash)
 }
 END_TEST
 
-START_TEST(system_figures_are_plausible)
+START_TEST(births_of_processes_are_known)
 {
-    uint64_t busy, total;
     bool known;
-    ck_assert(forge_live_system_cpu(&busy, &total));
-    ck_assert_uint_gt(total, 0);
-    ck_assert_uint_le(busy, total);
-    double memory = forge_live_machine().memory, disk = forge_live_machine().disk;
-    ck_assert(memory > 0 && memory <= 100);
-    ck_assert(disk >= 0 && disk <= 100);
-    ck_assert(forge_live_system_disk("/no/such/path") < 0);
     ck_assert_uint_gt(forge_live_system_born(getpid(), &known), 0);
     ck_assert(known);
     ck_assert_uint_le(forge_live_system_born(getppid(), &known), forge_live_system_born(getpid(), &known));
@@ -217,7 +209,7 @@ Suite *forge_test_live_segment(void)
     tcase_add_test(tc, another_process_with_the_same_pid_is_another);
     tcase_add_test(tc, full_table_is_swept_and_shared);
     tcase_add_test(tc, hash_is_siphash);
-    tcase_add_test(tc, system_figures_are_plausible);
+    tcase_add_test(tc, births_of_processes_are_known);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -92,6 +92,16 @@ static void read_step(void)
     apr_pool_destroy(p);
 }
 
+/* All try to take the same samples, and read them while they are written. */
+static void samples_step(long i)
+{
+    forge_sample_t sample;
+    forge_live_sample_at(live, "/nowhere", 1, (i / 256 + 2) * FORGE_SAMPLE_EVERY);
+    forge_live_sample_last_at(live, (i / 256 + 2) * FORGE_SAMPLE_EVERY, &sample);
+    if (sample.of[FORGE_S_POOL_SIZE] > 0)
+        fail("a sample has what nobody has written");
+}
+
 /* Most of it are limits and requests; now and then somebody reads all, or goes through the gate. */
 static void *work(void *seed)
 {
@@ -102,8 +112,10 @@ static void *work(void *seed)
             metrics_step(i, (uintptr_t)seed);
         if (i % 16 == 0)
             revocations_step(i, (uintptr_t)seed);
-        if (i % 256 == 0)
+        if (i % 256 == 0) {
             gate_step();
+            samples_step(i);
+        }
         if (i % 65536 == 4096)
             read_step();
     }

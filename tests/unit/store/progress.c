@@ -505,6 +505,50 @@ START_TEST(a_lesson_goes_while_it_is_learned)
 }
 END_TEST
 
+/* What was noted since the last time: "exercise.solved:2 course.completed:2". */
+static const char *told(void)
+{
+    const apr_array_header_t *events = forge_store_effects_take(db, forge_test_pool).events;
+    const char *all = "";
+    for (int i = 0; i < events->nelts; i++) {
+        const forge_event_t *event = &APR_ARRAY_IDX(events, i, forge_event_t);
+        all = apr_psprintf(forge_test_pool, "%s%s%s:%d", all, i ? " " : "", event->name, (int)event->user_id);
+    }
+    return all;
+}
+
+/* Nothing is asked for where nobody wants events; else what a statement earned is told with it, and what a rollback
+ * undid is not. */
+START_TEST(what_is_earned_is_told)
+{
+    rule("Course", "course_completed", 1, "NULL");
+    rule("Points", "points", 10, "NULL");
+    MUST(OTHER, .lesson_id = "3", DONE);
+    ck_assert_str_eq(told(), "");
+    forge_store_events_want(db);
+    MUST(LEARNER, .lesson_id = "3", .status = "in_progress");
+    ck_assert_str_eq(told(), "");
+    MUST(LEARNER, .lesson_id = "3", DONE);
+    ck_assert_str_eq(told(), "lesson.completed:2 course.completed:2 achievement.awarded:2");
+    MUST(LEARNER, .lesson_id = "3", DONE);
+    ck_assert_str_eq(told(), "");
+    ck_assert_int_eq(submit(LEARNER, 2, 50), FORGE_OK);
+    ck_assert_str_eq(told(), "exercise.attempted:2");
+    ck_assert_int_eq(submit(LEARNER, 2, 100), FORGE_OK);
+    ck_assert_str_eq(told(), "exercise.solved:2 achievement.awarded:2");
+    ck_assert_int_eq(submit(LEARNER, 2, 100), FORGE_OK);
+    ck_assert_str_eq(told(), "exercise.attempted:2");
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    ck_assert_int_eq(submit(OTHER, 2, 100), FORGE_OK);
+    forge_store_rollback(db);
+    ck_assert_str_eq(told(), "");
+    ck_assert_int_eq(forge_store_begin(db, forge_test_pool), FORGE_OK);
+    ck_assert_int_eq(submit(OTHER, 2, 100), FORGE_OK);
+    ck_assert_int_eq(forge_store_commit(db, forge_test_pool), FORGE_OK);
+    ck_assert_str_eq(told(), "exercise.solved:3 achievement.awarded:3");
+}
+END_TEST
+
 START_TEST(summary_of_all_courses)
 {
     ck_assert_int_eq(forge_store_progress_summary(db, forge_test_pool, by(LEARNER), &rows), FORGE_OK);
@@ -556,6 +600,7 @@ Suite *forge_test_store_progress(void)
     tcase_add_test(tc, a_submission_and_its_progress_are_one);
     tcase_add_test(tc, what_running_an_exercise_needs);
     tcase_add_test(tc, a_lesson_goes_while_it_is_learned);
+    tcase_add_test(tc, what_is_earned_is_told);
     tcase_add_test(tc, summary_of_all_courses);
     suite_add_tcase(s, tc);
     return s;

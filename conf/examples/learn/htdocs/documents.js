@@ -46,15 +46,20 @@ const words = { queued: 'waits for its analysis', running: 'is being analysed', 
 
 // --- building blocks ---
 
-// Asks before something is lost. The answer: whether to go on.
+// Asks before something is lost. The answer: whether to go on. It is given at the moment at which the dialog goes, not with the event "close", which comes
+// later: in between the button that asked would be deaf although it has the focus again.
 function confirmed(question, text, yes, no) {
   return new Promise((resolve) => {
-    const box = h('dialog', { 'aria-labelledby': 'sure' }, h('h2', { id: 'sure' }, question), h('p', {}, text),
-      h('form', { method: 'dialog', class: 'buttons' }, h('button', { class: 'quiet', value: 'no' }, no), h('button', { value: 'yes', class: 'danger' }, yes)));
-    box.addEventListener('close', () => {
+    const end = (event, answer) => {
+      event.preventDefault();
+      box.close();
       box.remove();
-      resolve(box.returnValue === 'yes');
-    });
+      resolve(answer);
+    };
+    const box = h('dialog', { 'aria-labelledby': 'sure', oncancel: (event) => end(event, false), onclose: (event) => end(event, false) },
+      h('h2', { id: 'sure' }, question), h('p', {}, text),
+      h('form', { method: 'dialog', class: 'buttons', onsubmit: (event) => end(event, event.submitter.value === 'yes') },
+        h('button', { class: 'quiet', value: 'no' }, no), h('button', { value: 'yes', class: 'danger' }, yes)));
     document.getElementById('main').append(box);
     box.showModal();
   });
