@@ -217,13 +217,19 @@ bool forge_live_engine_said(forge_live_t *live, const char *name, apr_pool_t *p,
 }
 
 /* Figures that nobody has asked for in the last minute say nothing about now. */
+/* Whether its last figures are young enough to be told. */
+static bool known(const forge_live_engine_t *engine, apr_int64_t now)
+{
+    return engine->said_at && now - engine->said_at < FORGE_ENGINE_FIGURES && engine->said.outcome == FORGE_OK;
+}
+
 forge_containers_t forge_live_containers_at(forge_live_t *live, const char *name, apr_int64_t now)
 {
     forge_containers_t figures = {.total = -1, .running = -1, .unhealthy = -1};
     lock(live);
     const forge_live_engine_t *engine = name ? enabled(live, name, now) : NULL;
     figures.enabled = engine != NULL;
-    if (engine && engine->said_at && now - engine->said_at < FORGE_ENGINE_FIGURES && engine->said.outcome == FORGE_OK) {
+    if (engine && known(engine, now)) {
         figures.total = engine->said.total;
         figures.running = engine->said.running;
         figures.unhealthy = engine->said.unhealthy;
@@ -235,4 +241,18 @@ forge_containers_t forge_live_containers_at(forge_live_t *live, const char *name
 forge_containers_t forge_live_containers(forge_live_t *live, const char *name)
 {
     return forge_live_containers_at(live, name, forge_util_monotonic());
+}
+
+int forge_live_containers_unhealthy(forge_live_t *live)
+{
+    apr_int64_t now = forge_util_monotonic();
+    int sum = -1;
+    lock(live);
+    for (int i = 0; i < FORGE_LIVE_ENGINES; i++) {
+        const forge_live_engine_t *engine = &live->segment->engines.of[i];
+        if (engine->until > now && known(engine, now) && engine->said.unhealthy >= 0)
+            sum = (sum < 0 ? 0 : sum) + engine->said.unhealthy;
+    }
+    unlock(live);
+    return sum;
 }

@@ -13,16 +13,14 @@ static apr_int64_t positive(uint64_t n)
 static void put_jobs(const forge_live_segment_t *segment, apr_int64_t figures[FORGE_GAUGES])
 {
     apr_int64_t *queued = &figures[FORGE_G_JOB_QUEUED], *running = &figures[FORGE_G_JOB_RUNNING],
-                *oldest = &figures[FORGE_G_JOB_OLDEST], *mail = &figures[FORGE_G_MAIL_OLDEST];
-    *queued = *running = *oldest = *mail = 0;
+                *oldest = &figures[FORGE_G_JOB_OLDEST];
+    *queued = *running = *oldest = 0;
     for (int i = 0; i < FORGE_LIVE_REALMS; i++) {
         const forge_live_realm_t *at = &segment->realms[i];
         apr_int64_t waits = (apr_int64_t)forge_live_load(&at->jobs_oldest);
-        apr_int64_t lies = (apr_int64_t)forge_live_load(&at->mail_oldest);
         *queued += (apr_int64_t)forge_live_load(&at->jobs_queued);
         *running += (apr_int64_t)forge_live_load(&at->jobs_running);
         *oldest = waits > *oldest ? waits : *oldest;
-        *mail = lies > *mail ? lies : *mail;
     }
 }
 

@@ -66,10 +66,3 @@ void forge_live_jobs_set(forge_live_t *live, apr_uint64_t realm, const apr_int64
     forge_live_store(&at->jobs_running, (uint64_t)figures[1]);
     forge_live_store(&at->jobs_oldest, (uint64_t)figures[2]);
 }
-
-void forge_live_mail_set(forge_live_t *live, apr_uint64_t realm, apr_int64_t oldest)
-{
-    forge_live_realm_t *at = forge_live_realm(live, realm, true);
-    if (at)
-        forge_live_store(&at->mail_oldest, (uint64_t)oldest);
-}

@@ -346,6 +346,8 @@ typedef struct forge_containers_t {
     int total, running, unhealthy;
 } forge_containers_t;
 forge_containers_t forge_live_containers(forge_live_t *live, const char *name);
+/* How many are unhealthy, of all engines that are looked at; -1: none is, or they have not said. */
+int forge_live_containers_unhealthy(forge_live_t *live);
 
 /* --- streams.c: open streams (Server-Sent Events), exact over all children --- */
 
@@ -416,8 +418,6 @@ apr_uint64_t forge_live_jobs_changes(forge_live_t *live, apr_uint64_t realm);
 bool forge_live_jobs_due(forge_live_t *live, apr_uint64_t realm);
 /* What the database said last: jobs that wait and run, and for how many seconds the one waits that is due longest. */
 void forge_live_jobs_set(forge_live_t *live, apr_uint64_t realm, const apr_int64_t figures[3]);
-/* The same of the mail that waits longest. */
-void forge_live_mail_set(forge_live_t *live, apr_uint64_t realm, apr_int64_t oldest);
 
 /* --- steady.c: the clock of revocations --- */
 

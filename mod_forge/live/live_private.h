@@ -210,8 +210,6 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_queued, jobs_running, jobs_oldest;
     uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
     uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
-    uint64_t jobs_queued, jobs_running, jobs_oldest, mail_oldest;
-    uint64_t changes[FORGE_TOPICS]; /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */

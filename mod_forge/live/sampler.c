@@ -165,6 +165,8 @@ static void put_now(forge_live_t *live, double *of)
     of[FORGE_S_POOL_WAITING] = (double)gauges[FORGE_G_POOL_WAITING];
     of[FORGE_S_QUEUE] = (double)(gauges[FORGE_G_HASH_WAITING] + gauges[FORGE_G_RUN_REQUESTS]);
     of[FORGE_S_JOBS_LATE] = (double)gauges[FORGE_G_JOB_OLDEST];
+    const int unhealthy = forge_live_containers_unhealthy(live);
+    of[FORGE_S_CONTAINERS_UNHEALTHY] = unhealthy < 0 ? NAN : unhealthy;
     of[FORGE_S_MAIL_LATE] = (double)gauges[FORGE_G_MAIL_OLDEST];
     for (int i = 0; i < n; i++)
         of[FORGE_S_DISK] = fmax(of[FORGE_S_DISK], disks[i].percent); /* of NAN and a number, the number */

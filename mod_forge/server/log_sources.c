@@ -49,6 +49,11 @@ static void add(apr_pool_t *p, forge_server_t *server, const char *service, cons
 {
     if (!path || !*path || *path == '|' || server->sources->nelts == FORGE_LOG_FILES_MAX)
         return;
+    for (int i = 0; i < server->sources->nelts; i++) { /* access and event log may be one */
+        const forge_log_source_t *known = &APR_ARRAY_IDX(server->sources, i, forge_log_source_t);
+        if (strcmp(known->service, service) == 0 && strcmp(known->path, path) == 0)
+            return;
+    }
     APR_ARRAY_PUSH(server->sources, forge_log_source_t) =
         (forge_log_source_t){.service = service, .path = path, .format = format, .fd = open_file(p, path)};
 }
@@ -75,6 +80,7 @@ void forge_server_sources_open(apr_pool_t *p, forge_server_t *server)
         return;
     add(p, server, BACKEND, error_log(p, server->s), FORGE_LOG_GUESS);
     add(p, server, BACKEND, forge_config_access_log(server->config), FORGE_LOG_GUESS);
+    add(p, server, BACKEND, forge_config_event_log(server->config), FORGE_LOG_GUESS);
 }
 
 /* --- what configtest says --- */

@@ -178,14 +178,11 @@ static forge_status_t count(forge_db_t *db, apr_pool_t *p, void *data)
 {
     const forge_server_t *server = data;
     forge_rows_t *rows;
-    apr_int64_t mail;
     FORGE_TRY(forge_store_jobs_state(db, p, &rows));
     const apr_int64_t figures[3] = {forge_store_rows_int(rows, 0, "queued", 0),
                                     forge_store_rows_int(rows, 0, "running", 0),
                                     forge_store_rows_int(rows, 0, "oldest", 0)};
     forge_live_jobs_set(server->live, server->realm, figures);
-    FORGE_TRY(forge_store_mail_oldest(db, p, &mail));
-    forge_live_mail_set(server->live, server->realm, mail);
     return FORGE_OK;
 }
 

@@ -50,7 +50,7 @@ static char *processes_text(void)
 
 /* The directives under which each host differs from the first. */
 static const char *const host_lines[PORTS] = {
-    [PORT_MAIN] = "",
+    [PORT_MAIN] = "ForgeCache off\n",
     [PORT_TLS] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\n",
     [PORT_LIMITS] =
         "RemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.3.250\nForgeRateLimit default 5/1m ip\nForgeRateLimit "

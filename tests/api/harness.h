@@ -19,7 +19,7 @@
 
 /* Virtual hosts of the one httpd, each on a port of its own; and the other node. */
 typedef enum port_t {
-    PORT_MAIN,   /* plain, limits too high to be met */
+    PORT_MAIN,   /* plain, limits too high to be met, ForgeCache off: a case may write with psql and read at once */
     PORT_TLS,    /* the same over TLS; Header lines of the site for a request with X-Case (headers.c) */
     PORT_LIMITS, /* small rate limits (limits.c) */
     PORT_STRICT, /* ForgeCSP strict, terms required, students only, courses by instructors, bodies of at most 2K, no

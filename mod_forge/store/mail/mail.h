@@ -39,7 +39,5 @@ forge_status_t forge_store_mail_job(forge_db_t *db, apr_pool_t *p, const char *s
 #define FORGE_MAIL_KEY_MAX 500 /* characters of the sender in the key of that job */
 /* Row: waiting (0..1000), late (some mail failed and waits for more than a minute, or was never tried for five). */
 forge_status_t forge_store_mail_state(forge_db_t *db, apr_pool_t *p, const char *sender, forge_rows_t **rows);
-/* For how many seconds the mail waits that was put into the outbox first, of whatever sender; 0: none waits. */
-forge_status_t forge_store_mail_oldest(forge_db_t *db, apr_pool_t *p, apr_int64_t *seconds);
 
 #endif

@@ -52,12 +52,6 @@ static const forge_stmt_t state = {
     " FROM (SELECT created_at, last_error FROM forge.mail_outbox WHERE sender = $1 ORDER BY next_try_at LIMIT 1000) AS"
     " eldest"};
 
-/* By the numbers, which rise with the time. */
-static const forge_stmt_t oldest = {
-    "mail_oldest",
-    "SELECT coalesce(extract(epoch FROM now() - (SELECT created_at FROM forge.mail_outbox ORDER BY id LIMIT 1)), 0)"
-    "::bigint AS oldest"};
-
 /* clang-format on */
 
 forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender,
@@ -80,14 +74,6 @@ forge_status_t forge_store_mail_later(forge_db_t *db, apr_pool_t *p, apr_int64_t
 forge_status_t forge_store_mail_state(forge_db_t *db, apr_pool_t *p, const char *sender, forge_rows_t **rows)
 {
     return forge_store_run(db, p, &state, FORGE_ARGS(sender), rows);
-}
-
-forge_status_t forge_store_mail_oldest(forge_db_t *db, apr_pool_t *p, apr_int64_t *seconds)
-{
-    forge_rows_t *rows;
-    FORGE_TRY(forge_store_run(db, p, &oldest, FORGE_NO_ARGS, &rows));
-    *seconds = forge_store_rows_int(rows, 0, "oldest", 0);
-    return FORGE_OK;
 }
 
 forge_status_t forge_store_mail_job(forge_db_t *db, apr_pool_t *p, const char *sender, bool *due)

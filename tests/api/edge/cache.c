@@ -10,7 +10,8 @@
 
 enum { READERS = 4, ROUNDS = 40, AT_ONCE = 16 };
 
-/* What SPEC 21 promises of other nodes, and what a busy machine may add. */
+/* The first host keeps nothing, so that other suites may write with psql and read at once; this one is another host of
+ * the same httpd. What SPEC 21 promises of other nodes, and what a busy machine may add. */
 #define PROMISE_MS 1000
 #define SLACK_MS   4000
 
@@ -67,13 +68,14 @@ START_TEST(a_kept_answer_is_the_same)
                                           "Vary", NULL};
     for (const char *const *path = paths; *path; path++) {
         pause_ms(300); /* what was written above is heard */
-        reply_t *first = CALL("GET", *path), *second = hit(PORT_MAIN, *path, NULL);
+        reply_t *first = CALL("GET", *path, .port = PORT_TLS), *second = hit(PORT_TLS, *path, NULL);
         ck_assert_str_eq(first->body, second->body);
         for (const char *const *name = headers; *name; name++)
             same(first, second, *name);
-        expect_status(CALL("HEAD", *path), 200);
-        expect_status(CALL("GET", *path, .headers = {F("If-None-Match: %s", header(second, "ETag"))}), 304);
-        ck_assert_str_eq(hit(PORT_MAIN, F("%s", *path), NULL)->body, first->body);
+        expect_status(CALL("HEAD", *path, .port = PORT_TLS), 200);
+        expect_status(CALL("GET", *path, .port = PORT_TLS, .headers = {F("If-None-Match: %s", header(second, "ETag"))}),
+                      304);
+        ck_assert_str_eq(hit(PORT_TLS, F("%s", *path), NULL)->body, first->body);
     }
 }
 END_TEST
@@ -83,13 +85,13 @@ START_TEST(accounts_are_asked_of_the_database)
 {
     person_t owner = person("instructor");
     const char *path = F("/api/v1/courses/%lld", (long long)course_of(owner, "Mine"));
-    hit(PORT_MAIN, path, NULL);
-    ck_assert_ptr_null(header(CALL("GET", path, .token = owner.access), "Cache-Status"));
+    hit(PORT_TLS, path, NULL);
+    ck_assert_ptr_null(header(CALL("GET", path, .port = PORT_TLS, .token = owner.access), "Cache-Status"));
     expect_status(CALL("PATCH", path, .token = owner.access, .json = "{\"status\":\"draft\"}"), 200);
-    expect_problem(CALL("GET", path), "not_found");
-    expect_status(CALL("GET", path, .token = owner.access), 200);
-    expect_problem(CALL("GET", path), "not_found");
-    expect_problem(CALL("GET", path, .token = "no.such.token"), "invalid_token");
+    expect_problem(CALL("GET", path, .port = PORT_TLS), "not_found");
+    expect_status(CALL("GET", path, .port = PORT_TLS, .token = owner.access), 200);
+    expect_problem(CALL("GET", path, .port = PORT_TLS), "not_found");
+    expect_problem(CALL("GET", path, .port = PORT_TLS, .token = "no.such.token"), "invalid_token");
 }
 END_TEST
 
@@ -99,8 +101,8 @@ START_TEST(packed_answers_are_kept_too)
     for (int i = 0; i < 30; i++)
         course_of(owner, F("A course of some length, number %d", i));
     const char *path = "/api/v1/courses?limit=30";
-    reply_t *plain = hit(PORT_MAIN, path, NULL);
-    reply_t *packed = hit(PORT_MAIN, path, "Accept-Encoding: gzip");
+    reply_t *plain = hit(PORT_TLS, path, NULL);
+    reply_t *packed = hit(PORT_TLS, path, "Accept-Encoding: gzip");
     ck_assert_str_eq(header(packed, "Content-Encoding"), "gzip");
     ck_assert_ptr_nonnull(strstr(header(packed, "Vary"), "Accept-Encoding"));
     ck_assert_ptr_nonnull(strstr(header(plain, "Vary"), "Accept-Encoding"));
@@ -116,7 +118,7 @@ START_TEST(packed_answers_are_kept_too)
     inflateEnd(&z);
     ck_assert_uint_eq(z.total_out, plain->length);
     ck_assert_int_eq(memcmp(out, plain->body, plain->length), 0);
-    expect_status(CALL("GET", path, .lenient = true,
+    expect_status(CALL("GET", path, .port = PORT_TLS, .lenient = true,
                        .headers = {"Accept-Encoding: gzip", F("If-None-Match: %s", header(packed, "ETag"))}),
                   304);
 }
@@ -130,31 +132,31 @@ START_TEST(each_write_shows_in_the_next_answer)
     person_t owner = person("instructor"), admin = person("admin");
     const char *course = F("/api/v1/courses/%lld", (long long)course_of(owner, "Written"));
     const char *modules = F("%s/modules", course);
-    hit(PORT_MAIN, course, NULL);
-    hit(PORT_MAIN, modules, NULL);
+    hit(PORT_TLS, course, NULL);
+    hit(PORT_TLS, modules, NULL);
     expect_status(CALL("PATCH", course, .token = owner.access, .json = "{\"title\":\"Patched\"}"), 200);
-    ck_assert_str_eq(text_at(CALL("GET", course)->json, "/title"), "Patched");
-    hit(PORT_MAIN, course, NULL);
+    ck_assert_str_eq(text_at(CALL("GET", course, .port = PORT_TLS)->json, "/title"), "Patched");
+    hit(PORT_TLS, course, NULL);
     expect_status(CALL("PUT", course, .token = owner.access, .json = "{\"title\":\"Put\"}"), 200);
-    ck_assert_str_eq(text_at(CALL("GET", course)->json, "/title"), "Put");
+    ck_assert_str_eq(text_at(CALL("GET", course, .port = PORT_TLS)->json, "/title"), "Put");
     reply_t *made = CALL("POST", modules, .token = owner.access, .json = "{\"title\":\"One\"}");
     expect_status(made, 201);
-    ck_assert_uint_eq(json_array_size(CALL("GET", modules)->json), 1);
+    ck_assert_uint_eq(json_array_size(CALL("GET", modules, .port = PORT_TLS)->json), 1);
     const char *module = F("%s/%lld", modules, (long long)int_at(made->json, "/id")),
                *lessons = F("%s/lessons", module);
-    hit(PORT_MAIN, module, NULL);
-    hit(PORT_MAIN, lessons, NULL);
+    hit(PORT_TLS, module, NULL);
+    hit(PORT_TLS, lessons, NULL);
     expect_status(CALL("POST", lessons, .token = owner.access, .json = "{\"title\":\"L\",\"content\":\"x\"}"), 201);
-    ck_assert_uint_eq(json_array_size(CALL("GET", lessons)->json), 1);
+    ck_assert_uint_eq(json_array_size(CALL("GET", lessons, .port = PORT_TLS)->json), 1);
     expect_status(CALL("DELETE", module, .token = owner.access), 204);
-    ck_assert_uint_eq(json_array_size(CALL("GET", modules)->json), 0);
-    expect_problem(CALL("GET", lessons), "not_found");
-    hit(PORT_MAIN, "/api/v1/achievements", NULL);
+    ck_assert_uint_eq(json_array_size(CALL("GET", modules, .port = PORT_TLS)->json), 0);
+    expect_problem(CALL("GET", lessons, .port = PORT_TLS), "not_found");
+    hit(PORT_TLS, "/api/v1/achievements", NULL);
     expect_status(CALL("POST", "/api/v1/achievements", .token = admin.access, .json = "{\"name\":\"Kept\"}"), 201);
-    ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/achievements")->json), 1);
-    hit(PORT_MAIN, course, NULL);
+    ck_assert_uint_eq(json_array_size(CALL("GET", "/api/v1/achievements", .port = PORT_TLS)->json), 1);
+    hit(PORT_TLS, course, NULL);
     expect_status(CALL("DELETE", course, .token = owner.access), 204);
-    expect_problem(CALL("GET", course), "not_found");
+    expect_problem(CALL("GET", course, .port = PORT_TLS), "not_found");
 }
 END_TEST
 
@@ -174,10 +176,10 @@ START_TEST(a_write_with_psql_shows_soon_on_both_nodes)
     const char *path = F("/api/v1/courses/%lld", (long long)id);
     env_second_start();
     for (int i = 0; i < 5; i++) {
-        hit(PORT_MAIN, path, NULL);
+        hit(PORT_TLS, path, NULL);
         hit(PORT_SECOND, path, NULL);
         sql("UPDATE forge.courses SET title = 'Round %d' WHERE id = %lld RETURNING 1", i, (long long)id);
-        shows_soon(PORT_MAIN, path, F("Round %d", i));
+        shows_soon(PORT_TLS, path, F("Round %d", i));
         shows_soon(PORT_SECOND, path, F("Round %d", i));
     }
 }
@@ -210,9 +212,9 @@ static int least(const seen_t *seen, long grace)
 
 static void read_on(int i, seen_t *seen)
 {
-    port_t port = i % 2 ? PORT_SECOND : PORT_MAIN;
+    port_t port = i % 2 ? PORT_SECOND : PORT_TLS;
     while (!__atomic_load_n(&seen->over, __ATOMIC_ACQUIRE)) {
-        int wanted = least(seen, port == PORT_MAIN ? 0 : PROMISE_MS);
+        int wanted = least(seen, port == PORT_TLS ? 0 : PROMISE_MS);
         reply_t *reply = CALL("GET", seen->path, .port = port);
         if (reply->status != 200 || int_at(reply->json, "/version") < wanted)
             fail_later("node %d answers %d, version %d, of %d or more", i % 2, reply->status,
@@ -263,10 +265,10 @@ START_TEST(without_a_listener_the_database_is_asked)
     json_int_t id = course_of(person("instructor"), "Before");
     const char *path = F("/api/v1/courses/%lld", (long long)id);
     for (int i = 0; i < 5; i++) {
-        hit(PORT_MAIN, path, NULL);
+        hit(PORT_TLS, path, NULL);
         sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'forge events'");
         sql("UPDATE forge.courses SET title = 'Unheard %d' WHERE id = %lld RETURNING 1", i, (long long)id);
-        shows_soon(PORT_MAIN, path, F("Unheard %d", i));
+        shows_soon(PORT_TLS, path, F("Unheard %d", i));
     }
 }
 END_TEST
@@ -274,16 +276,16 @@ END_TEST
 START_TEST(without_the_database_nothing_is_answered)
 {
     const char *path = F("/api/v1/courses/%lld", (long long)course_of(person("instructor"), "Away"));
-    hit(PORT_MAIN, path, NULL);
+    hit(PORT_TLS, path, NULL);
     expect_outage();
     env_outage();
     env_postgres_stop(true);
     int status = 200;
     for (long begun = now_ms(); status == 200 && now_ms() - begun < PROMISE_MS + SLACK_MS; pause_ms(50))
-        status = CALL("GET", path)->status;
+        status = CALL("GET", path, .port = PORT_TLS)->status;
     ck_assert_int_eq(status, 503);
     for (int i = 0; i < 10; i++)
-        expect_problem(CALL("GET", path), "database_unavailable");
+        expect_problem(CALL("GET", path, .port = PORT_TLS), "database_unavailable");
     env_postgres_start();
     ck_assert(env_wait_ready(20));
     expect_served(path, NULL);
@@ -295,14 +297,14 @@ END_TEST
 static long asked(void)
 {
     const char *name = "forge_db_query_duration_seconds_count{statement=\"course_get_open\"} ";
-    const char *found = strstr(CALL("GET", "/metrics")->body, name);
+    const char *found = strstr(CALL("GET", "/metrics", .port = PORT_TLS)->body, name);
     return found ? strtol(found + strlen(name), NULL, 10) : 0;
 }
 
 static void read_once(int i, void *path)
 {
     (void)i;
-    reply_t *reply = CALL("GET", path);
+    reply_t *reply = CALL("GET", path, .port = PORT_TLS);
     if (reply->status != 200)
         fail_later("%d", reply->status);
 }
