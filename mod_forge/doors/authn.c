@@ -38,6 +38,16 @@ static forge_status_t by_header(request_rec *r, const forge_server_t *server, co
     return may ? FORGE_OK : FORGE_E_FORBIDDEN; /* an API key does what its scopes say; an access token has both */
 }
 
+/* Before a route of ours that takes tickets a Require takes them too; elsewhere the word is the content's own. */
+static const char *ticket_of(request_rec *r, const forge_server_t *server)
+{
+    forge_match_t match;
+    if (!forge_server_ours(r) || r->method_number != M_GET)
+        return NULL;
+    forge_core_router_find(server->router, r->pool, FORGE_GET, forge_server_raw_path(r), &match);
+    return match.route && match.route->flags & FORGE_R_TICKET ? forge_server_ticket_sent(r) : NULL;
+}
+
 /* Reads the current state of the account from the database. A closed account or an ended session is refused. */
 static forge_status_t describe(request_rec *r, forge_visitor_t *visitor)
 {
@@ -74,12 +84,15 @@ static forge_status_t identify(request_rec *r, forge_visitor_t *visitor)
     const char *header = forge_server_authorization_as_sent(r);
     if (!server)
         return FORGE_E_UNAVAILABLE;
+    const char *ticket = header ? NULL : ticket_of(r, server);
     if (header)
         FORGE_TRY(by_header(r, server, header, &visitor->who));
+    else if (ticket)
+        FORGE_TRY(forge_server_ticket(r, server, ticket, false, &visitor->who));
     else
         FORGE_TRY(forge_server_cookie_who(r, server, &visitor->who));
     forge_status_t status = describe(r, visitor);
-    return status == FORGE_E_INVALID_TOKEN && !header ? ended_meanwhile(r, server) : status;
+    return status == FORGE_E_INVALID_TOKEN && !header && !ticket ? ended_meanwhile(r, server) : status;
 }
 
 /* The visitor as already identified for this request, or for the one that led here by an internal redirect; else NULL.

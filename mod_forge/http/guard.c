@@ -10,28 +10,12 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define TICKET_BYTES_MAX 512
-
 /* --- the credential of a request --- */
 
-/* The value of a query parameter as it was sent, up to the next one; NULL when there is none. */
-static const char *in_query(const char *args, const char *name, apr_size_t *len)
-{
-    apr_size_t n = strlen(name);
-    for (const char *p = args; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
-        if (strncmp(p, name, n) == 0 && p[n] == '=') {
-            *len = strcspn(p + n + 1, "&");
-            return p + n + 1;
-        }
-    return NULL;
-}
-
-/* The ticket of a route that takes one; NULL without. It has no characters that would be escaped. */
+/* The ticket of a route that takes one; NULL without. */
 static const char *ticket_of(forge_req_t *q)
 {
-    apr_size_t len;
-    const char *at = q->route && q->route->flags & FORGE_R_TICKET ? in_query(q->r->args, "ticket", &len) : NULL;
-    return at ? apr_pstrmemdup(q->pool, at, len < TICKET_BYTES_MAX ? len : TICKET_BYTES_MAX) : NULL;
+    return q->route && q->route->flags & FORGE_R_TICKET ? forge_server_ticket_sent(q->r) : NULL;
 }
 
 /* Is this request going to be counted in the quota that a look into the database asks about? */
@@ -44,8 +28,8 @@ static bool counted_later(const forge_req_t *q)
 static forge_status_t by_header(forge_req_t *q, const char *token, const char *ticket)
 {
     apr_size_t len;
-    if (ticket ||
-        in_query(q->r->args, "access_token", &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
+    if (ticket || forge_server_in_query(q->r, "access_token",
+                                        &len)) /* never accepted (RFC 6750 §2.3), and beside a header an error */
         return FORGE_E_DUPLICATE_TOKEN;
     return forge_server_credential(q->r, q->server, token, counted_later(q), &q->who);
 }

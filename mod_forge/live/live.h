@@ -133,6 +133,7 @@ typedef struct forge_live_pool_t {
 } forge_live_pool_t;
 #define FORGE_LIVE_POOLS_MAX 1024
 int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most);
+
 /* Query time by statement name (≤ 512 names; the rest count as "other"). */
 void forge_live_query(forge_live_t *live, const char *statement, apr_interval_time_t took);
 

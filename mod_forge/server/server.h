@@ -54,16 +54,17 @@ typedef struct forge_note_t {
     forge_trace_t trace;
     struct forge_spans_t *spans; /* what it did, where it is traced; else NULL. spans.c */
     apr_time_t begun;
-    const char *route;   /* template, or NULL: none matched */
-    int slot;            /* metrics */
-    apr_int64_t user_id; /* 0: anonymous */
-    bool claimed;        /* counted as begun in the metrics */
-    bool counted;        /* in the metrics, as answered; of the first request where there were internal redirects */
-    bool watched;        /* has the filter that counts (http/count.c) */
-    bool ended;          /* logged: it is not in flight any more */
-    bool located;        /* false if httpd refused the request before it looked for a location */
-    int retry_after;     /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
-    bool login_is_old;   /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
+    const char *route;         /* template, or NULL: none matched */
+    int slot;                  /* metrics */
+    apr_int64_t user_id;       /* 0: anonymous */
+    const forge_who_t *ticket; /* whose ticket this request has spent; NULL: none */
+    bool claimed;              /* counted as begun in the metrics */
+    bool counted;      /* in the metrics, as answered; of the first request where there were internal redirects */
+    bool watched;      /* has the filter that counts (http/count.c) */
+    bool ended;        /* logged: it is not in flight any more */
+    bool located;      /* false if httpd refused the request before it looked for a location */
+    int retry_after;   /* seconds for Retry-After of the 429 or 503 that follows; 0: not set */
+    bool login_is_old; /* FORGE_E_STEP_UP asks for a login of the last max_age seconds, not for a second factor */
     int max_age;
     forge_status_t problem;             /* what the problem document that answered says; FORGE_OK: there was none */
     int flight;                         /* forge_live_flight_begin, and 1 */
@@ -173,8 +174,12 @@ forge_status_t forge_server_credential(struct request_rec *r, const forge_server
  * is. */
 forge_status_t forge_server_api_key(struct request_rec *r, const forge_server_t *server, const char *key, bool counted,
                                     forge_who_t *who);
+/* A ticket is spent by its first look-up; later ones of the same request know its answer. */
 forge_status_t forge_server_ticket(struct request_rec *r, const forge_server_t *server, const char *ticket,
                                    bool counted, forge_who_t *who);
+const char *forge_server_ticket_sent(struct request_rec *r); /* the parameter "ticket"; NULL without one */
+/* The value of a query parameter as it was sent, up to the next one; NULL when there is none. */
+const char *forge_server_in_query(struct request_rec *r, const char *name, apr_size_t *len);
 
 /* --- challenge.c --- */
 

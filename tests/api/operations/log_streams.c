@@ -366,13 +366,37 @@ START_TEST(a_stream_ends_with_its_credential)
 }
 END_TEST
 
+static char *ticket_of(person_t who)
+{
+    reply_t *reply = CALL("POST", "/api/v1/auth/stream-ticket", .token = who.access);
+    expect_status(reply, 201);
+    return F("ticket=%s", text_at(reply->json, "/ticket"));
+}
+
+/* Where a Require stands before the route, as the shipped configuration has it for whoever comes from elsewhere. */
+START_TEST(a_ticket_passes_a_require)
+{
+    person_t admin = person("admin"), other = person("student");
+    expect_log("AH01631"); /* httpd's word on a visitor that a Require refuses */
+    env_second_launch("<Location \"/api/v1/monitor/logs\">\nAuthType Forge\nRequire forge-role admin\n</Location>\n");
+    ck_assert(env_second_ready(30));
+    expect_problem(CALL("GET", PATH "backend", .port = PORT_SECOND), "unauthenticated");
+    expect_problem(CALL("GET", F(PATH "backend?%s", ticket_of(other)), .port = PORT_SECOND), "insufficient_scope");
+    char *query = ticket_of(admin);
+    stream_t stream = OPENED("backend", .port = PORT_SECOND, .query = query);
+    expect_problem(CALL("GET", F(PATH "backend?%s", query), .port = PORT_SECOND), "invalid_token");
+    expect_problem(CALL("GET", F("/api/v1/monitor/logs/backend?%s", ticket_of(admin)), .port = PORT_SECOND),
+                   "unauthenticated");
+    stream_close(&stream);
+    env_second_stop();
+}
+END_TEST
+
 START_TEST(a_ticket_opens_one_stream)
 {
     set_up();
     person_t me = person("admin");
-    reply_t *reply = CALL("POST", "/api/v1/auth/stream-ticket", .token = me.access);
-    expect_status(reply, 201);
-    char *query = F("ticket=%s", text_at(reply->json, "/ticket"));
+    char *query = ticket_of(me);
     stream_t stream = OPENED("frontend", .query = query), again = STREAM("frontend", .query = query);
     stream_until(&again, "invalid_token");
     append(line("info", "ticket"));
@@ -506,6 +530,7 @@ Suite *suite_log_streams(void)
     tcase_add_test(tc, unknown_services_have_no_stream);
     tcase_add_test(tc, a_stream_ends_with_its_credential);
     tcase_add_test(tc, a_ticket_opens_one_stream);
+    tcase_add_test(tc, a_ticket_passes_a_require);
     tcase_add_test(tc, only_so_many_are_open);
     tcase_add_test(tc, a_graceful_stop_loses_no_line);
     tcase_add_test(tc, over_http2_a_thread_waits);

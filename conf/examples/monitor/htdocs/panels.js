@@ -56,7 +56,7 @@ export function drawMachine(m) {
 // The unit of an alert follows from its name.
 function alertValue(name, value) {
   if (/rate|ratio/.test(name)) return ratio(value);
-  if (/latency|p9|p50|seconds|age|lag/.test(name)) return seconds(value);
+  if (/latency|p9|p50|seconds|age|lag|late/.test(name)) return seconds(value);
   return /cpu|memory|disk|percent|pool/.test(name) ? percent(value) : number(value);
 }
 export const firing = (m) => (m?.alerts ?? []).filter(({ state }) => state === 'firing');
