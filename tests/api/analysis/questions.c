@@ -78,7 +78,7 @@ END_TEST
 
 START_TEST(an_analysis_that_is_not_done_is_told)
 {
-    static const char *const states[] = {"status = 'queued', finished_at = NULL",
+    static const char *const states[] = {"status = 'queued', finished_at = NULL, due_at = now() + interval '1 hour'",
                                          "status = 'failed', error_code = 'x'"};
     person_t me = person("student");
     json_int_t session = analysed(me, fables);

@@ -112,7 +112,7 @@ END_TEST
 
 static int found(const char *q)
 {
-    const char *values[] = {q, NULL, NULL};
+    const char *values[] = {q, NULL, NULL, NULL};
     const forge_list_query_t query = {.values = values, .limit = 100};
     apr_int64_t total;
     ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_accounts_list, &query, &rows, &total),
