@@ -22,7 +22,7 @@ typedef struct kept_t {
 static kept_t *kept;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *expected[EXPECTED_MAX];
-static long error_from, access_from;
+static long error_from, access_from, events_from;
 static pthread_t main_thread;
 static char later[4096];
 
@@ -129,7 +129,10 @@ void expect_outage(void)
 /* Whole lines only: httpd may be writing the last one. */
 char *log_since(const char *name)
 {
-    char *text = file_read(F("%s/logs/%s", env.dir, name), strcmp(name, "access.json") == 0 ? access_from : error_from);
+    long from = strcmp(name, "access.json") == 0   ? access_from
+                : strcmp(name, "events.json") == 0 ? events_from
+                                                   : error_from;
+    char *text = file_read(F("%s/logs/%s", env.dir, name), from);
     char *end = strrchr(text, '\n');
     *(end ? end + 1 : text) = 0;
     return text;
@@ -187,6 +190,7 @@ static void before(void)
     sql_empty_tables();
     error_from = file_size(F("%s/logs/error.log", env.dir));
     access_from = file_size(F("%s/logs/access.json", env.dir));
+    events_from = file_size(F("%s/logs/events.json", env.dir));
     memset(expected, 0, sizeof(expected));
     *later = 0;
 }

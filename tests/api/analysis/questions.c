@@ -82,10 +82,11 @@ START_TEST(an_analysis_that_is_not_done_is_told)
                                          "status = 'failed', error_code = 'x'"};
     person_t me = person("student");
     json_int_t session = analysed(me, fables);
+    const char *mine = F("WHERE id = (SELECT job_id FROM forge.analysis_sessions WHERE id = %lld)", (long long)session);
     for (int i = 0; i < 2; i++) {
-        sql("UPDATE forge.jobs SET %s", states[i]);
+        sql("UPDATE forge.jobs SET %s %s", states[i], mine);
         expect_problem(ask_about(me, session, "fox?"), "analysis_not_ready");
-        sql("UPDATE forge.jobs SET status = 'done', finished_at = now()");
+        sql("UPDATE forge.jobs SET status = 'done', finished_at = now() %s", mine);
     }
     char *bare =
         sql("INSERT INTO forge.files (user_id, filename, content_type, size, sha256, object) VALUES (%lld, 'b', "

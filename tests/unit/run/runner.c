@@ -95,7 +95,15 @@ void forge_test_runner_begin(const char *const *more)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chmod(folder, 0755), 0);
     snprintf(socket_path, sizeof(socket_path), "%s/socket", folder);
+    /* Check ends the whole group of a process that is told to end, and until it is forge-runner our child is one. */
+    sigset_t term, before;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &before);
     runner = fork();
+    if (!runner)
+        signal(SIGTERM, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (!runner)
         become_runner(more);
 }
