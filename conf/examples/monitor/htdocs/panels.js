@@ -104,9 +104,9 @@ export function drawPool(pool) {
         ['held', (one) => seconds(one.held_seconds), 'n'], ['process', (one) => one.pid, 'n'], ['request', (one) => one.request_id ?? '–']], leaks)]);
 }
 
-// Reasons may be a sentence, or true where all is well.
-const missing = (available) => Object.entries(available ?? {}).filter(([, value]) => value !== true && value !== null)
-  .map(([name, value]) => (typeof value === 'string' ? `${name}: ${value}` : `${name} is not available`));
+// What cannot be seen, with the reason, which also says what helps.
+const missing = (available) => Object.entries(available ?? {}).filter(([, value]) => value === false)
+  .map(([name]) => h('li', {}, h('strong', {}, name.replaceAll('_', ' ')), `: ${available[`${name}_reason`] ?? 'not available'}`));
 
 const severities = { critical: 'fail', error: 'fail', high: 'fail', warning: 'warn', warn: 'warn', medium: 'warn' };
 const advice = (one) => h('li', {}, badge(severities[one.severity] ?? 'off', one.severity ?? 'note'), ` ${one.text}`, one.sql && h('pre', { tabindex: 0, 'data-key': one.sql }, h('code', {}, one.sql)));
@@ -117,7 +117,7 @@ export function drawDatabase(p) {
   const gone = missing(p.available);
   fill('database',
     facts([['Cache hits', ratio(p.cache_hit_ratio)], ['Long transactions', count(p.long_transactions?.length)], ['Locks waited for', count(p.locks?.length)]]),
-    gone.length > 0 && h('p', { class: 'quiet' }, gone.join('. ')),
+    gone.length > 0 && h('ul', { class: 'plain quiet' }, gone),
     h('h3', {}, 'Slow statements'),
     slow.length === 0 ? h('p', { class: 'quiet' }, 'None is known.')
       : table('Slow statements', [['statement', (one) => h('code', { class: 'query' }, one.query)], ['share', (one) => ratio(one.share), 'n'], ['mean', (one) => seconds(one.mean_seconds), 'n'],
