@@ -357,7 +357,7 @@ async function alerts(page) {
   check('an alert stands at the top and in its panel', /Alert/.test(text) && text.includes(new Date(since).toLocaleTimeString('en-GB')), text);
   check('and in the title', (await page.title()).startsWith('!'), await page.title());
   await audit(page, 'an alert');
-  await page.unroute(/\/api\/v1\/monitor$/, change);
+  await page.unrouteAll({ behavior: 'wait' }); // a change that is under way ends first
   await page.locator('#alerts').getByText('No alert').or(page.locator('#alerts').getByText('Soon')).first().waitFor();
 }
 
@@ -368,7 +368,7 @@ async function goesAway(page) {
   await sentence(page, /The server has not answered since \d\d:\d\d:\d\d\./);
   check('a server that is away is said so, and the figures stay', (await fact(page, 'people', 'Accounts')) === before, before);
   await audit(page, 'a server that is away');
-  await page.unroute(wire);
+  await page.unrouteAll({ behavior: 'wait' });
   await page.locator('#sentence').filter({ hasNotText: 'has not answered' }).waitFor();
   check('and when it is back', await page.locator('#people .state').count() === 0);
 }
