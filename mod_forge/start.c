@@ -62,6 +62,17 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
            "audience, so that each would accept tokens of the other; give each its own ForgeSecret and ForgeJWTKey";
 }
 
+/* What is wrong with ForgeReadDBD beside DBDParams; NULL: nothing. */
+static const char *replica_problem(apr_pool_t *p, server_rec *s)
+{
+    const forge_replica_t *replica = forge_config_replica(forge_config_of_server(s));
+    const char *primary = replica ? forge_server_pool_database(p, s) : "";
+    if (!replica)
+        return NULL;
+    return *primary ? forge_store_replica_problem(p, primary, replica->conninfo)
+                    : "ForgeReadDBD needs DBDParams: a replica only serves beside its primary";
+}
+
 int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
@@ -69,6 +80,8 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
             problem = forge_server_dbd_problem(ptemp, s);
+        if (!problem && forge_config_enabled(forge_config_of_server(s)))
+            problem = replica_problem(ptemp, s);
         for (server_rec *other = first; other != s && !problem; other = other->next)
             problem = clash(ptemp, s, other);
         if (problem) {

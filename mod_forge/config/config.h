@@ -136,6 +136,14 @@ const forge_sentry_t *forge_config_sentry(const forge_config_t *c); /* ForgeSent
 
 /* --- getters: database and logs --- */
 
+/* A replica of the database. */
+typedef struct forge_replica_t {
+    const char *conninfo;
+    int max;                 /* connections of one child; 0: as many as DBDMax */
+    apr_interval_time_t lag; /* /health warns when it is further behind */
+} forge_replica_t;
+const forge_replica_t *forge_config_replica(const forge_config_t *c); /* ForgeReadDBD; NULL: off */
+
 /* ForgeAlert, for the whole server: its rule, and who is told when it changes. */
 typedef struct forge_alert_t {
     forge_alert_rule_t rule;

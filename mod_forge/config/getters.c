@@ -253,6 +253,12 @@ const forge_sentry_t *forge_config_sentry(const forge_config_t *c)
     return c->sentry_whole;
 }
 
+const forge_replica_t *forge_config_replica(const forge_config_t *c)
+{
+    const forge_replica_t *replica = POINTER(c, read_dbd);
+    return replica && replica->conninfo ? replica : NULL;
+}
+
 const char *forge_config_executor_url(const forge_config_t *c)
 {
     return c->executor_url;

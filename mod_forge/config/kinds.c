@@ -30,6 +30,11 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define LOCKOUT_MIN FORGE_SECONDS(60)
 #define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
 
+#define REPLICA_FORM    "off|connection string of libpq [max=1..10000] [lag=5s..1h]"
+#define REPLICA_LAG     FORGE_SECONDS(10)
+#define REPLICA_LAG_MIN FORGE_SECONDS(5) /* a pool looks every two seconds */
+#define REPLICA_LAG_MAX FORGE_SECONDS(3600)
+
 #define QUEUE_MIN FORGE_SECONDS(1)
 #define QUEUE_MAX FORGE_SECONDS(600)
 
@@ -640,6 +645,36 @@ static const char *read_exec_places(const forge_setting_t *s)
     return NULL;
 }
 
+/* One word behind the connection string. */
+static bool replica_option(const forge_setting_t *s, const char *word, forge_replica_t *replica)
+{
+    apr_int64_t n = 0;
+    if (strncmp(word, "max=", 4) == 0 && forge_config_parse_count(word + 4, &n) && n >= s->row->low &&
+        n <= s->row->high) {
+        replica->max = (int)n;
+        return true;
+    }
+    if (strncmp(word, "lag=", 4) == 0 && forge_config_parse_duration(word + 4, &n) && n >= REPLICA_LAG_MIN &&
+        n <= REPLICA_LAG_MAX) {
+        replica->lag = n;
+        return true;
+    }
+    return false;
+}
+
+/* The connection string itself is judged once DBDParams is known (start.c). It may hold a password: no message repeats
+ * it. */
+static const char *read_replica(const forge_setting_t *s)
+{
+    bool off = apr_cstr_casecmp(s->words[0], "off") == 0;
+    forge_replica_t replica = {.conninfo = off ? NULL : s->words[0], .lag = REPLICA_LAG};
+    for (int i = 1; i < s->n; i++)
+        if (off || !replica_option(s, s->words[i], &replica))
+            return refuse(s, s->words[i], REPLICA_FORM);
+    *(void **)s->member = apr_pmemdup(s->p, &replica, sizeof(replica));
+    return NULL;
+}
+
 /* --- where each kind has its secret --- */
 
 static const char *secret_whole(int i, const char *word)
@@ -709,6 +744,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
     [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
+    [FORGE_KIND_REPLICA] = {read_replica, false, 1, 3, REPLICA_FORM, secret_first},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_ALERT] = {read_alert, false, 2, 6, ALERT_FORM, secret_webhook},
     [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},

@@ -85,6 +85,7 @@ struct forge_config_t {
     forge_alerts_t *alerts;
     const forge_traces_t *traces;
     const forge_sentry_t *sentry;
+    const forge_replica_t *read_dbd; /* without a string: off */
 
     apr_int64_t cookie;
     const char *login_page;
@@ -148,6 +149,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
+    FORGE_KIND_REPLICA,
     FORGE_KINDS
 } forge_kind_t;
 

@@ -171,6 +171,25 @@ static void check_clock(check_t *c)
         green(line);
 }
 
+/* The replica of ForgeReadDBD; needs --conf. The primary answers what it does not: nothing here is red. */
+static void check_replica(check_t *c)
+{
+    const char *dsn = directive(c, "ForgeReadDBD"), *why = "", *says;
+    if (!dsn || apr_cstr_casecmp(dsn, "off") == 0)
+        return;
+    if (strstr(dsn, "${")) {
+        yellow("replica: ForgeReadDBD uses a variable that only httpd expands");
+        return;
+    }
+    forge_db_t *db = forge_store_db_connect(c->ctl->pool, dsn, &why);
+    if (!db)
+        yellow(TEXT("replica: no connection: %.*s", (int)strcspn(why, "\n"), why));
+    else if (!forge_store_replica_follows(db, c->db, c->ctl->pool, &says))
+        yellow(TEXT("replica: %s; public reads go to the primary", says));
+    else
+        green(TEXT("replica: %s", says));
+}
+
 /* A number of --conf; 0 when only httpd knows it. */
 static int number(check_t *c, const char *name, int otherwise)
 {
@@ -279,8 +298,8 @@ static void check_sandbox(check_t *c)
 
 static int check_run(forge_ctl_t *ctl)
 {
-    static void (*const with_database[])(check_t *) = {check_server, check_schema, check_role, check_clock,
-                                                       check_connections};
+    static void (*const with_database[])(check_t *) = {check_server, check_schema,      check_role,
+                                                       check_clock,  check_connections, check_replica};
     check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf")};
     const char *why;
     if (c.conf && !forge_ctl_file_read(ctl->pool, c.conf, NULL, &why)) {

@@ -52,8 +52,19 @@ static forge_status_t share_take(forge_req_t *q)
     return FORGE_OK;
 }
 
+/* One to the replica, where that may serve this request (replica.c). False: the primary is to be asked. */
+static bool take_replica(forge_req_t *q, forge_db_t **db)
+{
+    if (!forge_server_lease_replica(q->r, forge_server_activity(q->r), q->route->reads, &q->lease, db))
+        return false;
+    forge_server_lease_for(q->lease, forge_server_note(q->r));
+    return true;
+}
+
 static forge_status_t take(forge_req_t *q, forge_db_t **db)
 {
+    if (q->replica && take_replica(q, db))
+        return FORGE_OK;
     FORGE_TRY(share_take(q));
     forge_status_t status = forge_server_lease_traced(q->r, forge_server_activity(q->r), &q->lease, db);
     if (status != FORGE_OK) {

@@ -160,7 +160,7 @@ static forge_status_t run(forge_req_t *q)
 {
     if (forge_http_cache_answers(q))
         return FORGE_OK;
-    forge_status_t status = work(q);
+    forge_status_t status = forge_http_replica_work(q, work);
     forge_http_cache_keep(q, status);
     return status;
 }

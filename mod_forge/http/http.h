@@ -46,6 +46,7 @@ struct forge_req_t {
     bool by_cookie;         /* the token came in the session cookie */
     bool shared;            /* holds a part of the share of logins (server/share.c) */
     bool claimed;      /* the connection carries the transaction of an Idempotency-Key: to give it back would undo it */
+    bool replica;      /* a public read that the replica may answer (replica.c) */
     bool stale;        /* FORGE_R_WAY_IN: a token or key came that is not good; the caller counts as nobody */
     forge_page_t page; /* with FORGE_R_LIST */
     const char *if_version; /* If-Match as a PostgreSQL array of versions "{3,4}"; NULL: any */

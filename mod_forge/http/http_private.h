@@ -110,6 +110,11 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
 bool forge_http_cache_answers(forge_req_t *q);
 void forge_http_cache_keep(forge_req_t *q, forge_status_t status);
 
+/* --- replica.c: public reads from a replica --- */
+
+/* Runs the handler, on the replica if that may serve this request; once more on the primary where it failed there. */
+forge_status_t forge_http_replica_work(forge_req_t *q, forge_handler_fn work);
+
 /* --- problem.c --- */
 
 /* What a problem document says. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the

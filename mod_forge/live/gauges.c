@@ -45,6 +45,17 @@ static apr_int64_t database_up(const forge_live_process_t *sum)
     return positive(sum->pool_size) == 0 ? FORGE_GAUGE_UNKNOWN : positive(sum->pools_away) == 0;
 }
 
+/* Of the worst one, where there are several; no samples where none was ever asked. */
+static void put_replicas(const forge_live_t *live, const forge_live_process_t *sum, apr_int64_t figures[FORGE_GAUGES])
+{
+    const forge_replica_state_t worst = forge_live_replica_worst(live);
+    figures[FORGE_G_REPLICA_UP] = worst.known ? worst.up : FORGE_GAUGE_UNKNOWN;
+    figures[FORGE_G_REPLICA_LAG] = worst.known ? apr_time_sec(worst.lag) : FORGE_GAUGE_UNKNOWN;
+    figures[FORGE_G_REPLICA_BYTES] = worst.known ? worst.bytes : FORGE_GAUGE_UNKNOWN;
+    figures[FORGE_G_REPLICA_SIZE] = positive(sum->replica_size);
+    figures[FORGE_G_REPLICA_BUSY] = positive(sum->replica_busy);
+}
+
 void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
 {
     forge_live_process_t sum;
@@ -64,6 +75,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_STREAMS] = forge_live_streams_open(live);
     put_jobs(live->segment, figures);
     put_census(live->segment, figures);
+    put_replicas(live, &sum, figures);
     figures[FORGE_G_DB_UP] = database_up(&sum);
     figures[FORGE_G_SANDBOX_UP] = (apr_int64_t)forge_live_load(&live->segment->sandbox) - 1;
     for (int i = 0; i < FORGE_ALERTS; i++)

@@ -166,9 +166,12 @@ int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most)
         int64_t size = (int64_t)forge_live_load(&process->pool_size);
         if (!key || size <= 0 || !forge_live_process_alive(key))
             continue;
-        list[count++] = (forge_live_pool_t){forge_live_process_pid(key), (int)size,
+        list[count++] = (forge_live_pool_t){forge_live_process_pid(key),
+                                            (int)size,
                                             (int)(int64_t)forge_live_load(&process->pool_busy),
-                                            (int)(int64_t)forge_live_load(&process->pool_waiting)};
+                                            (int)(int64_t)forge_live_load(&process->pool_waiting),
+                                            (int)(int64_t)forge_live_load(&process->replica_size),
+                                            (int)(int64_t)forge_live_load(&process->replica_busy)};
     }
     return count;
 }

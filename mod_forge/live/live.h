@@ -130,6 +130,7 @@ int forge_live_leases_long(forge_live_t *live, forge_held_t *list, int most);
 /* The pools of each living child together, those of forge_live_pool_add. Returns how many are in `list`. */
 typedef struct forge_live_pool_t {
     int pid, size, busy, waiting;
+    int replica_size, replica_busy; /* of the pools of replicas */
 } forge_live_pool_t;
 #define FORGE_LIVE_POOLS_MAX 1024
 int forge_live_pools(forge_live_t *live, forge_live_pool_t *list, int most);
@@ -151,6 +152,38 @@ typedef struct forge_live_taken_t {
     apr_interval_time_t took;
 } forge_live_taken_t;
 int forge_live_queries(const forge_live_t *live, forge_live_taken_t *list, int most, apr_interval_time_t *all);
+
+/* --- replicas.c: how far the primary's log was when topics were last written, and how far replicas are --- */
+
+/* An end of a log. `kin` says which log: the same for a primary and the replicas that follow it (forge_store_kin). */
+typedef struct forge_position_t {
+    apr_uint64_t wal, kin;
+} forge_position_t;
+/* How often each topic was written, as this node knows; read it before the end of the log is asked for. */
+typedef struct forge_writes_t {
+    apr_uint64_t of[FORGE_TOPICS];
+} forge_writes_t;
+forge_writes_t forge_live_writes(forge_live_t *live, apr_uint64_t realm);
+/* The listener reports: these writes lie before this end of the log. Does nothing if another process listens. */
+void forge_live_placed(forge_live_t *live, apr_uint64_t realm, const forge_writes_t *writes, forge_position_t end);
+/* Whether writes are known that no reported end of the log covers yet. */
+bool forge_live_unplaced(forge_live_t *live, apr_uint64_t realm);
+/* A replica that has replayed this has all writes of these topics that this node knows of. False: that is not known, or
+ * this node cannot vouch that it has heard of all changes (as forge_live_generation): the primary is to be asked. */
+bool forge_live_position(forge_live_t *live, apr_uint64_t realm, unsigned topics, forge_position_t *needed);
+
+/* A replica of this database said how far it is; it could not be used. `id`: not 0, one for each connection string. */
+void forge_live_replica_said(forge_live_t *live, apr_uint64_t id, apr_uint64_t realm, apr_uint64_t wal);
+void forge_live_replica_lost(forge_live_t *live, apr_uint64_t id);
+typedef struct forge_replica_state_t {
+    bool known, up;          /* it was asked at all; it answers */
+    apr_int64_t bytes;       /* of the log that it lacks */
+    apr_interval_time_t lag; /* what is older than this it has */
+} forge_replica_state_t;
+forge_replica_state_t forge_live_replica_look(const forge_live_t *live, apr_uint64_t id);
+forge_replica_state_t forge_live_replica_worst(const forge_live_t *live); /* of all */
+/* Changes the gauges of this child's pools of replicas by so much. */
+void forge_live_replica_add(forge_live_t *live, int size, int busy);
 
 /* --- changes.c: what was written in the databases, by topic (FORGE_READS_…) --- */
 

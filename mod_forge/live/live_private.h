@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 12
+#define FORGE_LIVE_LAYOUT 13
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -131,7 +131,8 @@ typedef struct forge_live_statement_t {
 typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
     uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests, call_requests;
-    uint64_t pools_away; /* pools whose database cannot be used */
+    uint64_t pools_away;                 /* pools whose database cannot be used */
+    uint64_t replica_size, replica_busy; /* of the pools of replicas */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -210,6 +211,8 @@ typedef struct forge_live_realm_t {
     uint64_t jobs_queued, jobs_running, jobs_oldest;
     uint64_t sessions, guests, mails, mails_oldest; /* forge_live_census_set */
     uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
+    uint64_t placed[FORGE_TOPICS]; /* those of `changes` that lie before `wal` in its log (replicas.c) */
+    uint64_t wal, kin;             /* where the end of its log was, and which log that is */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
@@ -227,6 +230,21 @@ typedef struct forge_live_breaker_t {
 /* The two functions of live.h at a given moment. */
 bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
 void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
+
+/* A replica (replicas.c). Times are of the monotonic clock. */
+#define FORGE_LIVE_REPLICAS 16
+typedef struct forge_live_replica_t {
+    uint64_t id;           /* 0: free */
+    uint64_t seen;         /* when it last said how far it is; 0: never */
+    uint64_t away;         /* when it last could not be used */
+    uint64_t behind;       /* bytes of the log */
+    uint64_t mark, marked; /* an end of the primary's log that it is to reach, and when that was the end; 0: none */
+    uint64_t caught;       /* it had everything that was there at this moment */
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_replica_t;
+/* The functions of live.h at a given moment. */
+void forge_live_replica_said_at(forge_live_t *live, uint64_t id, uint64_t realm, uint64_t wal, apr_int64_t now);
+void forge_live_replica_lost_at(forge_live_t *live, uint64_t id, apr_int64_t now);
+forge_replica_state_t forge_live_replica_look_at(const forge_live_t *live, uint64_t id, apr_int64_t now);
 
 /* The clock of revocations (steady.c), in microseconds. */
 typedef struct forge_live_clock_t {
@@ -367,6 +385,7 @@ typedef struct forge_live_segment_t {
     forge_live_alerts_t alerts;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
     forge_live_engines_t engines;
+    forge_live_replica_t replicas[FORGE_LIVE_REPLICAS];
 } forge_live_segment_t;
 
 struct forge_live_t {

@@ -45,6 +45,8 @@ static int process_claim(forge_live_segment_t *segment, uint64_t key)
             forge_live_store(&process->run_requests, 0);
             forge_live_store(&process->call_requests, 0);
             forge_live_store(&process->pools_away, 0);
+            forge_live_store(&process->replica_size, 0);
+            forge_live_store(&process->replica_busy, 0);
             return i;
         }
     }
@@ -109,5 +111,7 @@ void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum)
         sum->run_requests += forge_live_load(&process->run_requests);
         sum->call_requests += forge_live_load(&process->call_requests);
         sum->pools_away += forge_live_load(&process->pools_away);
+        sum->replica_size += forge_live_load(&process->replica_size);
+        sum->replica_busy += forge_live_load(&process->replica_busy);
     }
 }

@@ -102,3 +102,15 @@ forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_i
                                  .quota_bytes = quota->bytes,
                                  .live = server->live};
 }
+
+#define REPLICA_SLACK apr_time_from_msec(100) /* how long after its own time-out a hanging replica is given up */
+
+forge_db_settings_t forge_server_replica_settings(const forge_server_t *server)
+{
+    apr_interval_time_t wait = forge_config_pool_wait(server->config);
+    forge_db_settings_t settings = forge_server_db_settings(server, wait + REPLICA_SLACK);
+    if (settings.statement_timeout > wait)
+        settings.statement_timeout = wait;
+    settings.replica = true;
+    return settings;
+}

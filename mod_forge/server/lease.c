@@ -14,6 +14,7 @@
 struct forge_lease_t {
     apr_pool_t *p;
     const forge_server_t *server;
+    forge_pool_t *pool; /* of the primary, or of the replica */
     forge_conn_t *conn; /* NULL once given back */
     forge_db_t *db;
     const forge_note_t *note; /* of the request for which it was taken; NULL: not said, or for none */
@@ -29,7 +30,7 @@ void forge_server_lease_return(forge_lease_t *lease)
     forge_effects_t effects = forge_store_effects_take(lease->db, lease->p);
     lease->conn = NULL;
     lease->db = NULL;
-    forge_server_pool_give(lease->server->db_pool, conn);
+    forge_server_pool_give(lease->pool, conn);
     forge_server_effects_apply(lease->server, &effects, lease->note);
 }
 
@@ -84,6 +85,7 @@ static forge_status_t take_within(apr_pool_t *p, const forge_server_t *server, f
     forge_lease_t *lease = apr_pcalloc(p, sizeof(*lease));
     lease->p = p;
     lease->server = server;
+    lease->pool = server->db_pool;
     forge_status_t status = take(p, lease, activity, bounds);
     if (status == FORGE_E_POOL_EXHAUSTED)
         forge_live_count(server->live, FORGE_C_DB_WAIT_TIMEOUT);
@@ -128,6 +130,73 @@ forge_status_t forge_server_lease_traced(request_rec *r, forge_activity_t activi
     if (spans && status == FORGE_OK)
         forge_store_db_timed(*db, forge_server_span_statement, spans);
     return status;
+}
+
+/* --- the replica --- */
+
+/* Attaches the connection, and asks the replica how far it is unless that is known to be enough. */
+static forge_status_t attach_replica(apr_pool_t *p, forge_lease_t *lease, forge_activity_t activity,
+                                     const forge_position_t *needed)
+{
+    const forge_server_t *server = lease->server;
+    const forge_db_settings_t settings = forge_server_replica_settings(server);
+    const forge_db_use_t use = {activity.text, forge_server_replica_says, server->s};
+    forge_live_lease_begin(server->live, forge_server_pool_place(lease->conn), activity.slot, activity.text);
+    FORGE_TRY(forge_store_db_attach(p, forge_server_pool_native(lease->conn), &settings, &use, &lease->db));
+    return forge_store_replica_has(lease->db, p, needed);
+}
+
+/* Why the primary is to be asked, or FORGE_C_READ_REPLICA. */
+static forge_counter_t take_replica(apr_pool_t *p, forge_lease_t *lease, forge_activity_t activity, unsigned topics)
+{
+    forge_position_t needed;
+    bool away = false;
+    if (!forge_live_position(lease->server->live, lease->server->realm, topics, &needed))
+        return FORGE_C_READ_UNSURE;
+    if (forge_server_pool_lags(lease->pool))
+        return FORGE_C_READ_BEHIND;
+    lease->conn = forge_server_pool_try(lease->pool, &away);
+    if (!lease->conn)
+        return away ? FORGE_C_READ_AWAY : FORGE_C_READ_BUSY;
+    forge_status_t status = attach_replica(p, lease, activity, &needed);
+    if (status == FORGE_OK)
+        return FORGE_C_READ_REPLICA;
+    if (lease->db)
+        forge_store_db_leave(lease->db);
+    forge_server_pool_give(lease->pool, lease->conn);
+    lease->conn = NULL;
+    lease->db = NULL;
+    if (status != FORGE_E_PRECONDITION_FAILED)
+        return FORGE_C_READ_FAILED;
+    forge_server_pool_behind(lease->pool);
+    return FORGE_C_READ_BEHIND;
+}
+
+bool forge_server_lease_replica(request_rec *r, forge_activity_t activity, unsigned topics, forge_lease_t **out,
+                                forge_db_t **db)
+{
+    const forge_server_t *server = forge_server_of(r->server);
+    forge_spans_t *spans = forge_server_note(r)->spans;
+    forge_lease_t *lease = apr_pcalloc(r->pool, sizeof(*lease));
+    lease->p = r->pool;
+    lease->server = server;
+    lease->pool = server->replica;
+    forge_counter_t outcome = take_replica(r->pool, lease, activity, topics);
+    if (outcome != FORGE_C_READ_REPLICA) {
+        forge_live_count(server->live, outcome);
+        return false;
+    }
+    apr_pool_cleanup_register(r->pool, lease, return_with_pool, apr_pool_cleanup_null);
+    if (spans)
+        forge_store_db_timed(lease->db, forge_server_span_statement, spans);
+    *out = lease;
+    *db = lease->db;
+    return true;
+}
+
+bool forge_server_lease_of_replica(const forge_lease_t *lease)
+{
+    return lease && lease->pool == lease->server->replica;
 }
 
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease)

@@ -36,6 +36,7 @@ APLOG_USE_MODULE(forge);
 #define OUTAGE_LONG  apr_time_from_sec(60)
 #define SAY_EVERY    apr_time_from_sec(60)
 #define STALLED      apr_time_from_msec(250) /* no connection has come free for so long: waiting has little hope */
+#define BEHIND_FOR   apr_time_from_msec(20)  /* a replica that had not replayed enough is asked again */
 #define END_PATIENCE 500                     /* times 10 ms that an ending child waits for the connector */
 
 struct forge_conn_t {
@@ -59,6 +60,9 @@ struct forge_pool_t {
     pthread_cond_t work;  /* for the connector */
     apr_thread_t *thread;
     const char *conninfo;
+    bool replica;            /* of connections of our own to ForgeReadDBD; no request waits for one */
+    int wished, turn;        /* requests that found none, since one came free; tries in vain */
+    apr_int64_t behind_till; /* the replica had not replayed what somebody wanted */
     forge_dbd_t dbd;
     int total, busy, waiting, idle_count; /* total: what mod_dbd has given us */
     int roomy;         /* threads of the child that may need this pool at the same time while it stands still */
@@ -83,6 +87,13 @@ static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 static void tell(forge_pool_t *pool)
 {
     const told_t now = {pool->dbd.max, pool->busy, pool->waiting, pool->away};
+    if (pool->replica) {
+        forge_live_replica_add(pool->server->live, now.size - pool->told.size, now.busy - pool->told.busy);
+        if (now.away)
+            forge_live_replica_lost(pool->server->live, pool->server->replica_id);
+        pool->told = now;
+        return;
+    }
     forge_live_pool_add(pool->server->live, now.size - pool->told.size, now.busy - pool->told.busy,
                         now.waiting - pool->told.waiting);
     if (now.away != pool->told.away)
@@ -150,6 +161,11 @@ static bool learn(forge_pool_t *pool, forge_native_t state)
 
 static void outage_say(const forge_pool_t *pool, forge_status_t reason)
 {
+    if (pool->replica) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->server->s,
+                     "FG0416: the replica (ForgeReadDBD) cannot be used; the primary is asked until that changes");
+        return;
+    }
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->server->s, "FG0411: %s; answering 503 until that changes",
                  !dbd_open                           ? "mod_dbd is not loaded"
                  : reason == FORGE_E_SCHEMA_OUTDATED ? "the schema of the database is older than this module needs: "
@@ -158,41 +174,6 @@ static void outage_say(const forge_pool_t *pool, forge_status_t reason)
 }
 
 /* --- the connector: the only thread that calls mod_dbd --- */
-
-/* Gives a connection back to mod_dbd, which resets one that is broken before it lends it again. */
-static void release(forge_pool_t *pool, forge_conn_t *conn)
-{
-    forge_store_native_break(conn->native);
-    dbd_close(pool->server->s, conn->rec);
-    pthread_mutex_lock(&pool->lock);
-    conn->rec = NULL;
-    push(&pool->unused, conn);
-    pool->total--;
-    pthread_mutex_unlock(&pool->lock);
-}
-
-/* A connection is good: it can be lent, and there is no outage. Another system than the last one: the database was
- * replaced, and no other connection is trusted until it was asked. */
-static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char *system)
-{
-    pthread_mutex_lock(&pool->lock);
-    bool replaced = *pool->system && strcmp(pool->system, system) != 0;
-    if (replaced)
-        distrust(pool);
-    apr_cpystrn(pool->system, system, sizeof(pool->system));
-    conn->checked = forge_util_monotonic();
-    push(&pool->idle, conn);
-    pool->idle_count++;
-    pool->away = false;
-    pool->proven = true;
-    pool->moved = conn->checked;
-    tell(pool);
-    pthread_cond_signal(&pool->freed);
-    pthread_mutex_unlock(&pool->lock);
-    if (replaced)
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s,
-                     "FG0414: the database server is another one than before, or was started again");
-}
 
 static void ignore(void *baton, const char *words)
 {
@@ -203,6 +184,66 @@ static bool patient(void *baton)
 {
     const forge_pool_t *pool = baton;
     return !__atomic_load_n(&pool->stopping, __ATOMIC_ACQUIRE);
+}
+
+/* From mod_dbd, or our own where it leads to a replica. */
+static bool conn_open(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p)
+{
+    const forge_replica_try_t how = {pool->conninfo, pool->turn, patient, pool};
+    const char *why;
+    if (pool->replica) {
+        conn->native = forge_store_replica_open(p, &how, &why);
+        pool->turn = conn->native ? 0 : pool->turn + 1;
+        return conn->native;
+    }
+    conn->rec = dbd_open ? dbd_open(p, pool->server->s) : NULL;
+    conn->native = conn->rec ? apr_dbd_native_handle(conn->rec->driver, conn->rec->handle) : NULL;
+    return conn->rec;
+}
+
+static void conn_close(const forge_pool_t *pool, forge_conn_t *conn)
+{
+    if (pool->replica)
+        forge_store_replica_close(conn->native);
+    else
+        dbd_close(pool->server->s, conn->rec);
+    conn->rec = NULL;
+    conn->native = NULL;
+}
+
+/* Gives a connection back to mod_dbd, which resets one that is broken before it lends it again. */
+static void release(forge_pool_t *pool, forge_conn_t *conn)
+{
+    forge_store_native_break(conn->native);
+    conn_close(pool, conn);
+    pthread_mutex_lock(&pool->lock);
+    push(&pool->unused, conn);
+    pool->total--;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* A connection is good: it can be lent, and there is no outage. Another system than the last one: the database was
+ * replaced, and no other connection is trusted until it was asked. */
+static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char *system)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool replaced = !pool->replica && *pool->system && strcmp(pool->system, system) != 0;
+    if (replaced)
+        distrust(pool);
+    apr_cpystrn(pool->system, system, sizeof(pool->system));
+    conn->checked = forge_util_monotonic();
+    push(&pool->idle, conn);
+    pool->idle_count++;
+    pool->away = false;
+    pool->proven = true;
+    pool->wished = 0;
+    pool->moved = conn->checked;
+    tell(pool);
+    pthread_cond_signal(&pool->freed);
+    pthread_mutex_unlock(&pool->lock);
+    if (replaced)
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->server->s,
+                     "FG0414: the database server is another one than before, or was started again");
 }
 
 /* A pooler is between here and the database. One that pools by transaction would mix our sessions up, and that shows as
@@ -224,13 +265,17 @@ static forge_status_t prove(forge_pool_t *pool, forge_db_t *db, apr_pool_t *p)
 static forge_status_t ask(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p, const char **system)
 {
     const forge_server_t *server = pool->server;
-    const forge_db_settings_t settings = forge_server_db_settings(server, PING_TIME);
-    const forge_db_use_t use = {NULL, forge_server_store_says, server->s};
+    forge_db_settings_t settings =
+        pool->replica ? forge_server_replica_settings(server) : forge_server_db_settings(server, PING_TIME);
+    const forge_db_use_t use = {NULL, pool->replica ? forge_server_replica_says : forge_server_store_says, server->s};
     forge_db_t *db;
+    settings.answer_timeout = PING_TIME;
     FORGE_TRY(forge_store_db_attach(p, conn->native, &settings, &use, &db));
     forge_status_t status = forge_store_db_ping(db, p);
-    if (status == FORGE_OK && !pool->proven && forge_store_native_state(conn->native).pooler)
+    if (status == FORGE_OK && !pool->replica && !pool->proven && forge_store_native_state(conn->native).pooler)
         status = prove(pool, db, p);
+    if (status == FORGE_OK && pool->replica)
+        forge_live_replica_said(server->live, server->replica_id, server->realm, forge_store_replica_replayed(db));
     *system = apr_pstrdup(p, forge_store_db_system(db));
     forge_store_db_leave(db);
     return status;
@@ -269,15 +314,12 @@ static void check(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p)
 static forge_status_t connect_once(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p, const char **system)
 {
     conn->over = false;
-    conn->rec = dbd_open ? dbd_open(p, pool->server->s) : NULL;
-    if (!conn->rec)
+    if (!conn_open(pool, conn, p))
         return FORGE_E_DATABASE_DOWN;
-    conn->native = apr_dbd_native_handle(conn->rec->driver, conn->rec->handle);
     forge_status_t status = ask(pool, conn, p, system);
     if (status != FORGE_OK) {
         forge_store_native_break(conn->native);
-        dbd_close(pool->server->s, conn->rec);
-        conn->rec = NULL;
+        conn_close(pool, conn);
     }
     return status;
 }
@@ -287,13 +329,13 @@ static void open_one(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p)
     const char *system = "";
     apr_int64_t begun = forge_util_monotonic();
     forge_status_t status = connect_once(pool, conn, p, &system);
-    if (status == FORGE_E_DATABASE_DOWN && dbd_open && forge_util_monotonic() - begun < PING_TIME)
+    if (status == FORGE_E_DATABASE_DOWN && dbd_open && !pool->replica && forge_util_monotonic() - begun < PING_TIME)
         status = connect_once(pool, conn, p, &system);
     if (status == FORGE_OK) {
         accept_connection(pool, conn, system);
         return;
     }
-    if (status == FORGE_E_DATABASE_DOWN)
+    if (status == FORGE_E_DATABASE_DOWN && !pool->replica)
         forge_live_count(pool->server->live, FORGE_C_DB_DOWN);
     pthread_mutex_lock(&pool->lock);
     push(&pool->unused, conn);
@@ -325,6 +367,8 @@ static bool wanted(const forge_pool_t *pool, apr_int64_t now)
 {
     if (pool->total >= pool->dbd.max)
         return false;
+    if (pool->replica && !pool->away) /* one at least, by which the replica is watched */
+        return pool->total == 0 || (pool->wished > 0 && pool->idle_count == 0);
     return pool->away ? now >= pool->retry_at : pool->waiting > pool->idle_count;
 }
 
@@ -460,7 +504,7 @@ void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn)
     tell(pool);
     pthread_mutex_unlock(&pool->lock);
     if (closed)
-        dbd_close(pool->server->s, conn->rec);
+        conn_close(pool, conn);
     if (say)
         outage_say(pool, FORGE_E_DATABASE_DOWN);
 }
@@ -475,12 +519,41 @@ int forge_server_pool_place(const forge_conn_t *conn)
     return conn->place;
 }
 
+/* --- the replica --- */
+
+forge_conn_t *forge_server_pool_try(forge_pool_t *pool, bool *away)
+{
+    pthread_mutex_lock(&pool->lock);
+    forge_conn_t *conn = pop(&pool->idle);
+    *away = pool->away || pool->stopping || pool->total == 0;
+    if (conn) {
+        pool->idle_count--;
+        pool->busy++;
+        tell(pool);
+    } else if (!*away) {
+        pool->wished++;
+        pthread_cond_signal(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return conn;
+}
+
+void forge_server_pool_behind(forge_pool_t *pool)
+{
+    __atomic_store_n(&pool->behind_till, forge_util_monotonic() + BEHIND_FOR, __ATOMIC_RELAXED);
+}
+
+bool forge_server_pool_lags(const forge_pool_t *pool)
+{
+    return forge_util_monotonic() < __atomic_load_n(&pool->behind_till, __ATOMIC_RELAXED);
+}
+
 /* --- begin and end of a child --- */
 
 static void give_all_back(forge_pool_t *pool, forge_conn_t **list)
 {
     for (forge_conn_t *conn; (conn = pop(list));)
-        dbd_close(pool->server->s, conn->rec);
+        conn_close(pool, conn);
 }
 
 /* Whether a connection is out that nobody will give back in time: a background task may sit in a long statement. In a
@@ -541,16 +614,12 @@ static void locks_make(forge_pool_t *pool)
     pthread_condattr_destroy(&steady);
 }
 
-forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server)
+/* Begins with its settings and the string that it connects by. */
+static forge_pool_t *pool_start(apr_pool_t *p, forge_pool_t *pool)
 {
-    forge_pool_t *pool = apr_pcalloc(p, sizeof(*pool));
+    const forge_server_t *server = pool->server;
     int threads = 1;
-    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
-    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    pool->server = server;
-    pool->conninfo = forge_server_pool_database(p, server->s);
-    pool->dbd = forge_server_dbd(server->s);
     pool->roomy = threads - threads / 8 - 2;
     pool->moved = forge_util_monotonic();
     pool->all = apr_pcalloc(p, sizeof(*pool->all) * (apr_size_t)pool->dbd.max);
@@ -568,4 +637,28 @@ forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server
     }
     apr_pool_pre_cleanup_register(p, pool, end);
     return pool;
+}
+
+forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server)
+{
+    forge_pool_t *pool = apr_pcalloc(p, sizeof(*pool));
+    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    pool->server = server;
+    pool->conninfo = forge_server_pool_database(p, server->s);
+    pool->dbd = forge_server_dbd(server->s);
+    return pool_start(p, pool);
+}
+
+forge_pool_t *forge_server_pool_make_replica(apr_pool_t *p, const forge_server_t *server)
+{
+    forge_pool_t *pool = apr_pcalloc(p, sizeof(*pool));
+    const forge_replica_t *replica = forge_config_replica(server->config);
+    pool->server = server;
+    pool->conninfo = replica->conninfo;
+    pool->replica = true;
+    pool->dbd = forge_server_dbd(server->s);
+    pool->dbd.max = replica->max ? replica->max : pool->dbd.max;
+    pool->dbd.keep = pool->dbd.keep > 1 ? pool->dbd.keep : 1;
+    return pool_start(p, pool);
 }

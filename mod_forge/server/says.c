@@ -31,3 +31,9 @@ void forge_server_store_says(void *baton, bool is_error, const char *tag, const 
         return;
     ap_log_error(APLOG_MARK, is_error ? APLOG_ERR : APLOG_INFO, 0, s, "%s: %s", tag, message);
 }
+
+void forge_server_replica_says(void *baton, bool is_error, const char *tag, const char *message)
+{
+    bool ours = strcmp(tag, FORGE_STORE_TAG_FAULT) == 0 || strcmp(tag, FORGE_STORE_TAG_WRITES) == 0;
+    forge_server_store_says(baton, is_error && ours, tag, message);
+}

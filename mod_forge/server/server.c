@@ -92,6 +92,14 @@ static apr_uint64_t seed_of(const forge_server_t *server)
     return seed ^ server->realm;
 }
 
+/* The same for all who name the replica by the same string. */
+static apr_uint64_t replica_id_of(const forge_config_t *c)
+{
+    const forge_replica_t *replica = forge_config_replica(c);
+    apr_uint64_t hash = replica ? forge_util_hash(FORGE_HASH_START, replica->conninfo) : 0;
+    return replica && !hash ? 1 : hash;
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router,
                                    const int *slots)
 {
@@ -106,6 +114,7 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->errors = errors_of(p, server->config);
     server->places = places_of(s, server->config);
     server->realm = realm_of(p, forge_server_pool_database(p, s));
+    server->replica_id = replica_id_of(server->config);
     server->seed = server->keys ? seed_of(server) : 0;
     server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
@@ -177,6 +186,20 @@ static void make_pool(apr_pool_t *p, forge_server_t *server)
     server->files = forge_server_share_make(p, server->s, most / PART_FILES);
 }
 
+/* Servers of one database, replica and number of connections share a pool of the latter. */
+static void use_replica(apr_pool_t *p, apr_hash_t *pools, forge_server_t *server)
+{
+    const forge_replica_t *replica = forge_config_replica(server->config);
+    if (!replica)
+        return;
+    const char *identity = apr_psprintf(p, "replica %" APR_UINT64_T_HEX_FMT " %d %d %s", server->realm, replica->max,
+                                        forge_server_pool_dbd_max(server->s), replica->conninfo);
+    const forge_server_t *first = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
+    server->replica = first ? first->replica : forge_server_pool_make_replica(p, server);
+    if (!first)
+        apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server);
+}
+
 void forge_server_all_pools(apr_pool_t *p)
 {
     apr_hash_t *pools = apr_hash_make(p);
@@ -190,5 +213,6 @@ void forge_server_all_pools(apr_pool_t *p)
             make_pool(p, server);
             apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server);
         }
+        use_replica(p, pools, server);
     }
 }

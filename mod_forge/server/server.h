@@ -23,6 +23,8 @@ typedef struct forge_server_t {
     forge_live_t *live;
     const int *slots;             /* route index → metrics slot */
     struct forge_pool_t *db_pool; /* pool.c */
+    struct forge_pool_t *replica; /* of connections to ForgeReadDBD; NULL: off */
+    apr_uint64_t replica_id;      /* forge_live_replica_look; 0: off */
     struct forge_share_t *share;  /* of logins; share.c */
     struct forge_share_t *files;  /* of the bytes of files */
     const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
@@ -114,6 +116,12 @@ forge_status_t forge_server_lease_take(apr_pool_t *p, const forge_server_t *serv
 /* The same for a request and from its pool; its trace has the wait and the statements. */
 forge_status_t forge_server_lease_traced(struct request_rec *r, forge_activity_t activity, forge_lease_t **lease,
                                          forge_db_t **db);
+/* A connection to the replica, for a read of what these topics hold (.reads of its route), when it has all of it that
+ * this node knows of; as _traced. Waits for no connection. False: the primary is to be asked, and the metrics say why.
+ */
+bool forge_server_lease_replica(struct request_rec *r, forge_activity_t activity, unsigned topics,
+                                forge_lease_t **lease, forge_db_t **db);
+bool forge_server_lease_of_replica(const forge_lease_t *lease); /* also once it was given back; NULL: false */
 /* Says for which request it was taken, so that the lines of logs that its effects write name trace and route. */
 void forge_server_lease_for(forge_lease_t *lease, const forge_note_t *note);
 /* Gives the connection back: rolls back an open transaction and applies the effects of committed ones (effects.c).

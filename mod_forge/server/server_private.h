@@ -17,6 +17,8 @@ forge_dbd_t forge_server_dbd(struct server_rec *s);
 /* What a session is told: the same for whoever borrows it. answer_timeout: without an answer the connection is given
  * up. */
 forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout);
+/* The same on a replica, where nothing takes longer than a request would wait for a connection of the primary. */
+forge_db_settings_t forge_server_replica_settings(const forge_server_t *server);
 /* Servers with the same identity share one pool of mod_dbd, and so share one of ours. */
 const char *forge_server_pool_identity(apr_pool_t *p, struct server_rec *s);
 
@@ -30,6 +32,14 @@ forge_pool_t *forge_server_pool_make(apr_pool_t *p, const forge_server_t *server
 forge_status_t forge_server_pool_take(forge_pool_t *pool, apr_interval_time_t patience, forge_conn_t **conn);
 /* Never waits, whatever state the connection is in. */
 void forge_server_pool_give(forge_pool_t *pool, forge_conn_t *conn);
+/* The same for the replica of a server (ForgeReadDBD). */
+forge_pool_t *forge_server_pool_make_replica(apr_pool_t *p, const forge_server_t *server);
+/* One that is idle. NULL: there is none now, and *away says why: the replica cannot be used, or all are busy. Then
+ * another one is opened for those who come later. */
+forge_conn_t *forge_server_pool_try(forge_pool_t *pool, bool *away);
+/* The replica has not replayed what was wanted: for a moment nobody asks it. */
+void forge_server_pool_behind(forge_pool_t *pool);
+bool forge_server_pool_lags(const forge_pool_t *pool);    /* that moment is not over */
 void *forge_server_pool_native(const forge_conn_t *conn); /* PGconn */
 int forge_server_pool_place(const forge_conn_t *conn);    /* forge_live_lease_place */
 
@@ -42,6 +52,10 @@ struct forge_share_t *forge_server_share_make(apr_pool_t *p, struct server_rec *
 
 /* Writes what store/ says to the error log. The baton is the server_rec. */
 void forge_server_store_says(void *baton, bool is_error, const char *tag, const char *message);
+
+/* The same of a connection to a replica: what goes wrong there the primary makes good, so that only a fault of ours is
+ * worth more than a line at info. */
+void forge_server_replica_says(void *baton, bool is_error, const char *tag, const char *message);
 
 /* --- effects.c --- */
 

@@ -20,6 +20,7 @@ typedef struct forge_db_settings_t {       /* plain values from the configuratio
     apr_interval_time_t idle_timeout;    /* idle_in_transaction_session_timeout */
     forge_live_t *live;                  /* where the time of each statement is counted; NULL: nowhere */
     apr_int64_t quota_rows, quota_bytes; /* what one account may store; 0: as much as it likes */
+    bool replica;                        /* it must lead to a standby, instead of a server that takes writes */
 } forge_db_settings_t;
 
 /* Messages for the error log reach out by callback: this room has no log of its own. `tag` is "FG0201" …, unique. */
@@ -27,6 +28,8 @@ typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, 
 
 #define FORGE_STORE_TAG_FAULT \
     "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
+
+#define FORGE_STORE_TAG_WRITES "FG0215" /* the same of a statement that was sent to a replica */
 
 /* Who uses a connection for a while. */
 typedef struct forge_db_use_t {
@@ -57,6 +60,34 @@ void forge_store_db_leave(forge_db_t *db);
 /* One round trip: whether the connection still leads to a writable primary, to the same session and the same database.
  * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. */
 forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p);
+/* --- replica.c: connections to a standby that serves public reads (ForgeReadDBD) --- */
+
+/* Asked ten times a second while it connects; false: give up at once. */
+typedef bool (*forge_patient_fn)(void *baton);
+/* Connects within 2 s, beside the resolution of a name. `turn`: how often it was tried in vain; where the string names
+ * several servers, another one is asked. NULL and *why when it could not. To be closed by _close. */
+typedef struct forge_replica_try_t {
+    const char *conninfo;
+    int turn;
+    forge_patient_fn patient;
+    void *baton;
+} forge_replica_try_t;
+void *forge_store_replica_open(apr_pool_t *p, const forge_replica_try_t *how, const char **why);
+void forge_store_replica_close(void *native);
+/* Whether the standby behind this connection has replayed that much of that log; asks it if it is not known. FORGE_OK,
+ * FORGE_E_PRECONDITION_FAILED when it has not, else why it could not be asked. */
+forge_status_t forge_store_replica_has(forge_db_t *db, apr_pool_t *p, const forge_position_t *needed);
+/* How far it was when it was last asked. */
+apr_uint64_t forge_store_replica_replayed(const forge_db_t *db);
+/* Which log a text of forge_store_db_system or of the listener speaks of: cluster, timeline and database. */
+apr_uint64_t forge_store_kin(const char *system);
+/* For forgectl: whether this one follows that primary, in a sentence. */
+bool forge_store_replica_follows(forge_db_t *replica, forge_db_t *primary, apr_pool_t *p, const char **says);
+/* What is wrong with the string of a replica beside that of its primary, as far as the two tell; NULL: nothing. */
+const char *forge_store_replica_problem(apr_pool_t *p, const char *primary, const char *replica);
+
+/* --- pooled.c again --- */
+
 /* The cluster, its timeline, the database and the start that the greeting found. Another text: another database, though
  * its name may be the same. */
 #define FORGE_STORE_SYSTEM_MAX 96
@@ -64,9 +95,10 @@ const char *forge_store_db_system(const forge_db_t *db);
 typedef struct forge_native_t {
     bool clean;      /* alive as far as is known, greeted, and outside a transaction */
     bool unanswered; /* broken because the server kept silent */
-    bool unwritable; /* broken because the server is a standby or read-only */
-    bool mixed_up;   /* broken because statements went to the session of another */
-    bool pooler;     /* something between here and the database makes up the number of the back end */
+    bool
+        unwritable; /* broken because the server is a standby or read-only; of a replica, because it is none any more */
+    bool mixed_up;  /* broken because statements went to the session of another */
+    bool pooler;    /* something between here and the database makes up the number of the back end */
 } forge_native_t;
 /* The state of a PGconn. Nothing is sent. */
 forge_native_t forge_store_native_state(void *native);

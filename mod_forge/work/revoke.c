@@ -17,9 +17,11 @@
 
 APLOG_USE_MODULE(forge);
 
-#define TICK       apr_time_from_msec(100) /* how often a thread checks whether it should listen */
-#define LISTEN_FOR apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
-#define PAUSE      apr_time_from_msec(500) /* after a failure */
+#define TICK        apr_time_from_msec(100) /* how often a thread checks whether it should listen */
+#define LISTEN_FOR  apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
+#define PLACE_EVERY apr_time_from_msec(10)  /* where replicas serve: how often it looks whether something was written \
+                                             */
+#define PAUSE apr_time_from_msec(500)       /* after a failure */
 #define TELL_AFTER \
     apr_time_from_sec(3) /* a shorter outage is not reported here: requests that need the database report it */
 #define TELL_EVERY apr_time_from_sec(60)
@@ -30,6 +32,7 @@ APLOG_USE_MODULE(forge);
 typedef struct events_t {
     const forge_server_t *server; /* the first of its realm */
     const char *conninfo;
+    bool replica; /* of this database serve public reads */
     forge_listener_hooks_t hooks;
     apr_pool_t *pool; /* of the connection; NULL: not connected */
     forge_listener_t *listener;
@@ -85,6 +88,22 @@ static void tell_system(const events_t *e)
                              (apr_uint64_t)forge_store_listener_written(e->listener));
 }
 
+/* Replicas must have all writes that lie before the end of the log which the last ping found. The counts were read
+ * before that ping. */
+static void tell_end(const events_t *e, const forge_writes_t *writes)
+{
+    forge_live_placed(e->server->live, e->server->realm, writes, forge_store_listener_end(e->listener));
+}
+
+static bool ping(const events_t *e, const char **why)
+{
+    const forge_writes_t writes = forge_live_writes(e->server->live, e->server->realm);
+    if (!forge_store_listener_ping(e->listener, why))
+        return false;
+    tell_end(e, &writes);
+    return true;
+}
+
 /* Connects and loads all revocations. The pool has no parent, because only this thread may use it. */
 static void begin(events_t *e)
 {
@@ -112,11 +131,25 @@ static void begin(events_t *e)
     e->hooks.turn = 0;
 }
 
+/* Where replicas serve, a write that is heard of has the end of the log asked for at once, so that they serve again as
+ * soon as they have it. Not more often than every few milliseconds, whatever is written. */
+static bool stay(const events_t *e, const char **why)
+{
+    apr_int64_t until = forge_util_monotonic() + LISTEN_FOR, left;
+    while ((left = until - forge_util_monotonic()) > 0) {
+        if (!forge_store_listener_wait(e->listener, e->replica && left > PLACE_EVERY ? PLACE_EVERY : left, why))
+            return false;
+        if (e->replica && forge_live_unplaced(e->server->live, e->server->realm) && !ping(e, why))
+            return false;
+    }
+    return true;
+}
+
 static void go_on(events_t *e)
 {
     const char *why = "";
     apr_int64_t asked = forge_util_monotonic();
-    if (!forge_store_listener_ping(e->listener, &why)) {
+    if (!ping(e, &why)) {
         give_up(e, why);
         return;
     }
@@ -125,7 +158,7 @@ static void go_on(events_t *e)
         return;
     }
     tell_system(e);
-    if (!forge_store_listener_wait(e->listener, LISTEN_FOR, &why))
+    if (!stay(e, &why))
         give_up(e, why);
 }
 
@@ -150,6 +183,16 @@ static void end(void *data)
 
 /* --- registration --- */
 
+static bool has_replica(server_rec *main_server, const forge_server_t *server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        const forge_server_t *other = forge_server_of(s);
+        if (other && other->realm == server->realm && forge_config_replica(other->config))
+            return true;
+    }
+    return false;
+}
+
 int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
@@ -160,6 +203,7 @@ int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
         e->server = server;
         e->conninfo = conninfo;
+        e->replica = has_replica(main_server, server);
         e->hooks = (forge_listener_hooks_t){heard, patient, e, 0};
         const forge_background_t job = {
             .thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),

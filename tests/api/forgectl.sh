@@ -240,6 +240,14 @@ expect 1 '^ok +connections: DBDMax x ServerLimit is 1 of' check --conf "$work/pa
 expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
 expect 1 '^warn +secret: not in a separate file' check --conf "$work/site.conf"
 FORGE_DSN=$DSN
+conf_replica() { printf '%s\n' "$*" >"$work/replica.conf"; }
+conf_replica "ForgeReadDBD \"host=$work/nowhere dbname=forge\" max=4"
+expect 0 '^warn +replica: no connection: ' check --runner "$runner" --docs "$work" --conf "$work/replica.conf"
+conf_replica "ForgeReadDBD \"$DSN\""
+expect 0 '^warn +replica: .*no standby; public reads go to the primary' check --runner "$runner" --docs "$work" --conf "$work/replica.conf"
+# shellcheck disable=SC2016
+conf_replica 'ForgeReadDBD "host=${REPLICA}"'
+expect 0 '^warn +replica: .*only httpd expands' check --runner "$runner" --docs "$work" --conf "$work/replica.conf"
 mkdir -m 750 "$work/mail"
 conf_mail() { printf '%s\n' "$*" >"$work/mail.conf"; }
 conf_mail "ForgeMail \"file:$work/mail\" from=no-reply@example.org"

@@ -179,6 +179,9 @@ both ForgeTraces 'ratio of 0 to 1' off Off http://127.0.0.1:4318 'http://collect
     on collector:4318 ftp://collector 'http://collector 1.1' 'http://collector -1' 'http://collector ten' 'http://user:word@collector' 'http://collector/?a=1' 'off 1'
 printf 'https://key@sentry.example.org/42\n' > "$tmp/dsn"
 printf 'https://sentry.example.org/42\n' > "$tmp/no-dsn"
+replica='"host=replica dbname=forge user=forge_app"'
+both ForgeReadDBD 'off|connection string of libpq [max=1..10000] [lag=5s..1h]' off Off -- 'off max=3' "$replica max=0" "$replica max=10001" "$replica max=" \
+    "$replica lag=4s" "$replica lag=2h" "$replica 8" "$replica max=1 size=2"
 both ForgeSentryDSN 'key@host' off Off https://key@o1.ingest.sentry.io/42 'http://key:old@glitchtip:8000/errors/7 0.25' "file:$tmp/dsn" "file:$tmp/dsn 0" -- \
     on https://sentry.example.org/42 https://key@sentry.example.org https://key@sentry.example.org/ ftp://key@sentry.example.org/42 'https://key@s/1 2' \
     'https://key@s/1 x' "file:$tmp/no-dsn" "file:$tmp/nothing" env:FORGE_TEST_NOTHING 'https://key@s/1 1 1'
@@ -349,6 +352,8 @@ ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
 ForgePublicURL https://learn.example.org
 ForgeAlert cpu 70 https://hooks.example.org/Correct-Horse-9-Battery
 ForgeSentryDSN https://Correct-Horse-9@sentry.example.org/42 0.5
+DBDParams "host=primary dbname=forge"
+ForgeReadDBD "host=replica dbname=forge password=Correct-Horse-10" max=3
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
@@ -359,7 +364,7 @@ case $dump in
 esac
 for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
     'ForgeAlert cpu 70 https://hooks.example.org(not shown)' \
-    'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' "ForgeSecret file:$tmp/secret (not shown)"; do
+    'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' 'ForgeReadDBD (not shown) max=3' "ForgeSecret file:$tmp/secret (not shown)"; do
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done
 
@@ -399,6 +404,26 @@ pool 'DBDMax 6
 <VirtualHost *:1>
 DBDMax "1"
 </VirtualHost>' 'DBDMax 1 cannot work where a child has threads; it must be 2 to 10000'
+
+# A replica beside its primary.
+replica() { # replica 'DBDParams' 'ForgeReadDBD and its words' ['what the message says of a bad one']
+    pool "${1:+DBDParams $1
+}ForgeReadDBD $2" "${3:-}"
+}
+primary='"host=primary dbname=forge user=forge_app"'
+replica "$primary" '"host=replica dbname=forge user=forge_app"'
+replica "$primary" '"host=replica dbname=forge user=forge_app" max=8 lag=1m'
+replica "$primary" '"postgresql://forge_app@replica/forge"'
+replica "$primary" off
+replica '"host=a,b dbname=forge target_session_attrs=read-write"' '"host=a,b dbname=forge target_session_attrs=standby"'
+replica '' '"host=replica dbname=forge"' 'ForgeReadDBD needs DBDParams'
+replica "$primary" "$primary" 'lead to the same server'
+replica "$primary" '"host=primary port=5432 dbname=forge user=other"' 'lead to the same server'
+replica "$primary" '"host=replica dbname=other"' 'names database "other", but DBDParams names "forge"'
+replica "$primary" '"host=replica dbname=forge target_session_attrs=read-write"' 'would never lead to a replica'
+replica "$primary" '"host=replica no_such=1"' 'invalid connection option "no_such"'
+replica "$primary" '"host=replica password=Correct-Horse-9 Battery"' 'cannot be read'
+case $said in *Horse* | *Battery*) fault "a message about ForgeReadDBD repeats a password" ;; esac
 
 # What is shipped and what is documented is accepted.
 here() {

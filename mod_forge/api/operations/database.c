@@ -18,6 +18,8 @@ static const forge_field_t child_fields[] = {
     {"size", FORGE_T_INT, .example = "8", .help = "connections that it may have"},
     {"busy", FORGE_T_INT, .example = "2", .help = "connections in use"},
     {"waiting", FORGE_T_INT, .example = "0", .help = "requests that wait for one"},
+    {"replica_size", FORGE_T_INT, .example = "8", .help = "connections to replicas that it may have"},
+    {"replica_busy", FORGE_T_INT, .example = "1", .help = "those in use; no request waits for one"},
     {.name = NULL},
 };
 static const forge_field_t leak_fields[] = {
@@ -34,6 +36,8 @@ static const forge_field_t pool_fields[] = {
     {"size", FORGE_T_INT, .example = "16", .help = "connections that all processes of this node may have"},
     {"busy", FORGE_T_INT, .example = "3", .help = "connections in use"},
     {"waiting", FORGE_T_INT, .example = "0", .help = "requests that wait for one"},
+    {"replica_size", FORGE_T_INT, .example = "16", .help = "connections to replicas (ForgeReadDBD) that they may have"},
+    {"replica_busy", FORGE_T_INT, .example = "1", .help = "those in use"},
     {"timeouts_total", FORGE_T_INT, .example = "0", .help = "requests that got none in time, since counting began"},
     {"held_long", FORGE_T_INT, .example = "0", .help = "connections that are out for longer than held_long_seconds"},
     {"held_long_seconds", FORGE_T_INT, .example = "30", .help = "when a connection counts as leaked"},
@@ -59,10 +63,14 @@ static void put_children(forge_req_t *q, forge_json_t *answer)
         sum.size += pools[i].size;
         sum.busy += pools[i].busy;
         sum.waiting += pools[i].waiting;
+        sum.replica_size += pools[i].replica_size;
+        sum.replica_busy += pools[i].replica_busy;
     }
     forge_util_json_put_int(answer, "size", sum.size);
     forge_util_json_put_int(answer, "busy", sum.busy);
     forge_util_json_put_int(answer, "waiting", sum.waiting);
+    forge_util_json_put_int(answer, "replica_size", sum.replica_size);
+    forge_util_json_put_int(answer, "replica_busy", sum.replica_busy);
     forge_util_json_put_int(answer, "timeouts_total", forge_live_counter(q->live, FORGE_C_DB_WAIT_TIMEOUT));
     forge_json_t *children = forge_util_json_put_array(answer, "children");
     for (int i = 0; i < count; i++) {
@@ -71,6 +79,8 @@ static void put_children(forge_req_t *q, forge_json_t *answer)
         forge_util_json_put_int(child, "size", pools[i].size);
         forge_util_json_put_int(child, "busy", pools[i].busy);
         forge_util_json_put_int(child, "waiting", pools[i].waiting);
+        forge_util_json_put_int(child, "replica_size", pools[i].replica_size);
+        forge_util_json_put_int(child, "replica_busy", pools[i].replica_busy);
     }
 }
 

@@ -36,6 +36,12 @@ static const forge_field_t migrations_fields[] = {
     {"found", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
     {.name = NULL},
 };
+static const forge_field_t replica_fields[] = {
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+     .help = "off: not configured; warn: it cannot be used or is too far behind, and the primary answers"},
+    {"lag_seconds", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "0", .help = "what is older than this it has"},
+    {.name = NULL},
+};
 static const forge_field_t room_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: less than a tenth is free"},
     {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "percentage that is free"},
@@ -48,6 +54,8 @@ static const forge_field_t ready_checks_fields[] = {
 };
 static const forge_field_t checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
+    {"replica", FORGE_T_OBJECT, .fields = replica_fields,
+     .help = "replica that answers public reads; warn: it cannot be used or is too far behind"},
     {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
     {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,

@@ -48,6 +48,31 @@ static void members_migrations(forge_json_t *part, const forge_health_found_t *f
         forge_util_json_put_int(part, "found", (apr_int64_t)found->value);
 }
 
+static bool on_replica(const forge_req_t *q)
+{
+    return forge_config_replica(q->config) != NULL;
+}
+
+/* The primary answers what a replica does not: at worst this warns. */
+static void ask_replica(forge_req_t *q, forge_health_found_t *found)
+{
+    const forge_replica_state_t state = forge_live_replica_look(q->live, q->server->replica_id);
+    found->value = round((double)apr_time_as_msec(state.lag) / 100) / 10;
+    found->status = FORGE_HEALTH_WARN;
+    if (!state.known || !state.up)
+        found->why = "it cannot be used";
+    else if (state.lag > forge_config_replica(q->config)->lag)
+        found->why = "it is too far behind";
+    else
+        found->status = FORGE_HEALTH_PASS;
+}
+
+static void members_replica(forge_json_t *part, const forge_health_found_t *found)
+{
+    if (!isnan(found->value))
+        forge_util_json_put_number(part, "lag_seconds", found->value);
+}
+
 /* --- what waits in the database --- */
 
 /* Workers may be few for the moment, or none of a kind on any node: only an operator can tell. */
@@ -206,6 +231,8 @@ const forge_health_check_t forge_health_checks[] = {
      .is_database = true, .ask = ask_database, .members = members_database},
     {"migrations", "migrations:version", "datastore", NULL, "the schema is older than this module", EVERY,
      FORGE_HEALTH_FAIL, .ask = ask_migrations, .members = members_migrations},
+    {"replica", "replica:lag", "datastore", "s", "it cannot be used", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
+     .on = on_replica, .ask = ask_replica, .members = members_replica},
     {"redis", "redis:availability", "datastore", NULL, "it cannot be reached", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = never, .ask = ask_nobody},
     {"sandbox", "sandbox:availability", "component", NULL, "no program is run", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,

@@ -21,7 +21,8 @@ static const char settings_sql[] =
     " set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),"
     " set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'forge, "
     "pg_temp', false), set_config('forge.session', $4, false), set_config('forge.user_quota', $5, "
-    "false), " FORGE_SERVER_UNWRITABLE " AS unwritable, " FORGE_SERVER_SYSTEM " AS system, pg_backend_pid() AS pid";
+    "false), " FORGE_SERVER_UNWRITABLE " AS unwritable, pg_is_in_recovery() AS standby, " FORGE_SERVER_SYSTEM
+    " AS system, pg_backend_pid() AS pid";
 static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
 
 /* The answer to one statement that is followed by a sync of its own. */
@@ -75,7 +76,8 @@ static forge_status_t settings_judge(forge_db_t *db, const PGresult *answer)
     if (PQresultStatus(answer) == PGRES_TUPLES_OK) {
         apr_cpystrn(db->link->system, column(answer, "system"), sizeof(db->link->system));
         db->link->pooler = atoi(column(answer, "pid")) != PQbackendPID(db->conn);
-        if (!db->link->pooled || strcmp(column(answer, "unwritable"), "f") == 0)
+        if (!db->link->pooled ||
+            forge_store_right_kind(db->link->replica, column(answer, "unwritable"), column(answer, "standby")))
             return FORGE_OK;
         forge_store_unwritable(db);
         return FORGE_E_DATABASE_DOWN;
@@ -111,6 +113,7 @@ static forge_status_t greet(forge_db_t *db, bool schema)
     apr_int64_t deadline = forge_store_deadline(db);
     PGresult *settings = NULL, *version = NULL;
     session_name(db->link);
+    db->link->replica = db->settings.replica;
     forge_status_t status = FORGE_E_DATABASE_DOWN;
     if (!greeting_send(db, schema)) {
         forge_store_say(db, true, "FG0205", "could not write to the database: %s", PQerrorMessage(db->conn));

@@ -2,6 +2,7 @@
  * What we know of a session, tied to its PGconn by libpq's events, so that a reconnect by the pool forgets it.
  */
 #include "store_private.h"
+#include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
 #include <libpq-events.h>
@@ -52,6 +53,7 @@ static void link_renew(forge_link_t *link)
     link->ready = link->pooled = link->unanswered = link->unwritable = link->mixed_up = link->pooler = false;
     link->system[0] = link->session[0] = '\0';
     link->named_at = 0;
+    link->replayed = link->kin = 0;
     link->changed = 0;
 }
 
@@ -111,4 +113,22 @@ forge_link_t *forge_store_link_of(PGconn *conn)
     if (!PQisnonblocking(conn)) /* a reset makes it blocking again */
         PQsetnonblocking(conn, 1);
     return link;
+}
+
+/* --- what is behind it --- */
+
+bool forge_store_right_kind(bool replica, const char *unwritable, const char *standby)
+{
+    return replica ? standby && *standby == 't' : unwritable && *unwritable == 'f';
+}
+
+/* "cluster:timeline:database:start" without the start. */
+apr_uint64_t forge_store_kin(const char *system)
+{
+    char log[FORGE_STORE_SYSTEM_MAX];
+    apr_cpystrn(log, system, sizeof(log));
+    char *start = strrchr(log, ':');
+    if (start)
+        *start = '\0';
+    return forge_util_hash(FORGE_HASH_START, log);
 }

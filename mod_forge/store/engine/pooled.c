@@ -6,9 +6,10 @@
 #include "store/store.h"
 #include <string.h>
 
-static const forge_stmt_t pool_ping = {"pool_ping",
-                                       "SELECT " FORGE_SERVER_UNWRITABLE " AS unwritable, " FORGE_SERVER_SYSTEM
-                                       " AS system, current_setting('forge.session', true) AS session"};
+static const forge_stmt_t pool_ping = {
+    "pool_ping",
+    "SELECT " FORGE_SERVER_UNWRITABLE " AS unwritable, pg_is_in_recovery() AS standby, " FORGE_SERVER_SYSTEM
+    " AS system, " FORGE_SERVER_REPLAYED " AS replayed, current_setting('forge.session', true) AS session"};
 
 void forge_store_db_leave(forge_db_t *db)
 {
@@ -34,7 +35,18 @@ static bool same_session(const forge_db_t *db, const forge_rows_t *rows)
                         "by session");
         return false;
     }
-    return system && strcmp(system, db->link->system) == 0;
+    /* A replica that follows its primary to another timeline is still the same. */
+    return db->link->replica || (system && strcmp(system, db->link->system) == 0);
+}
+
+/* Keeps how far a standby said that it is. */
+static void replica_note(forge_db_t *db, const forge_rows_t *rows)
+{
+    const char *system = forge_store_rows_text(rows, 0, "system");
+    if (!db->link->replica || !system)
+        return;
+    db->link->kin = forge_store_kin(system);
+    db->link->replayed = (apr_uint64_t)forge_store_rows_int(rows, 0, "replayed", 0);
 }
 
 forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p)
@@ -42,10 +54,13 @@ forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p)
     forge_rows_t *rows;
     db->activity_due = false; /* the last user's name tells more than ours */
     FORGE_TRY(forge_store_run(db, p, &pool_ping, FORGE_NO_ARGS, &rows));
-    if (forge_store_rows_bool(rows, 0, "unwritable"))
+    if (!forge_store_right_kind(db->link->replica, forge_store_rows_text(rows, 0, "unwritable"),
+                                forge_store_rows_text(rows, 0, "standby")))
         forge_store_unwritable(db);
-    else if (same_session(db, rows))
+    else if (same_session(db, rows)) {
+        replica_note(db, rows);
         return FORGE_OK;
+    }
     forge_store_break(db);
     return FORGE_E_DATABASE_DOWN;
 }

@@ -210,7 +210,9 @@ static forge_status_t failure(forge_db_t *db, const char *name, const PGresult *
     db->again = row->again;
     if (status == FORGE_E_SCHEMA_OUTDATED)
         db->link->ready = false;
-    if (code && strcmp(code, "25006") == 0 && db->link->pooled)
+    if (code && strcmp(code, "25006") == 0 && db->link->replica)
+        forge_store_say(db, true, FORGE_STORE_TAG_WRITES, "statement %s writes, and was sent to a replica", name);
+    else if (code && strcmp(code, "25006") == 0 && db->link->pooled)
         forge_store_unwritable(db);
     if (status == FORGE_E_INTERNAL)
         forge_store_say(db, true, FORGE_STORE_TAG_FAULT, "statement %s failed: %s (%s)", name,

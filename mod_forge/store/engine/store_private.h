@@ -27,10 +27,19 @@
 /* The cluster, its timeline, the database and the start of the server: another text after a fail-over and after a
  * snapshot was restored, even where both copies count the same timeline. */
 #define FORGE_SERVER_SYSTEM \
-    "CASE WHEN pg_is_in_recovery() THEN '' ELSE (SELECT system_identifier::text FROM pg_control_system()) || ':'" \
-    " || left(pg_walfile_name(pg_current_wal_lsn()), 8) || ':'" \
+    "(SELECT system_identifier::text FROM pg_control_system()) || ':' || " FORGE_SERVER_TIMELINE " || ':'" \
     " || (SELECT oid::text FROM pg_database WHERE datname = current_database()) || ':'" \
-    " || extract(epoch FROM pg_postmaster_start_time())::text END"
+    " || extract(epoch FROM pg_postmaster_start_time())::text"
+/* A standby says the one that it has reached by its last restart point, or by what it had to write since: soon after it
+ * follows to another. */
+#define FORGE_SERVER_TIMELINE \
+    "CASE WHEN pg_is_in_recovery() THEN (SELECT lpad(translate(to_hex(greatest(c.timeline_id," \
+    " r.min_recovery_end_timeline)), 'abcdef', 'ABCDEF'), 8, '0')" \
+    " FROM pg_control_checkpoint() c, pg_control_recovery() r)" \
+    " ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
+/* How far a standby is in the log; NULL of any other server. */
+#define FORGE_SERVER_REPLAYED \
+    "CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint END"
 
 /* --- db.c --- */
 
@@ -46,6 +55,8 @@ typedef struct forge_link_t {
     bool unwritable; /* a standby, or a server that is read-only */
     bool mixed_up;   /* statements went to the session of another */
     bool pooler;     /* PQbackendPID is made up */
+    bool replica;    /* it must be a standby */
+    apr_uint64_t replayed, kin;            /* how far that was, and in which log */
     char system[FORGE_STORE_SYSTEM_MAX];   /* which database this is */
     char session[FORGE_STORE_SESSION_MAX]; /* our own mark in the session: who reads another has been given another */
     apr_interval_time_t statement_timeout; /* as the session has it */
@@ -89,6 +100,9 @@ struct forge_db_t {
 forge_link_t *forge_store_link_of(PGconn *conn);
 /* The same as it was left, of a connection that may be broken; NULL before the first meeting. */
 const forge_link_t *forge_store_link_kept(const PGconn *conn);
+/* Whether a server is what is wanted: a replica is a standby, anything else takes writes. Booleans as the server writes
+ * them. */
+bool forge_store_right_kind(bool replica, const char *unwritable, const char *standby);
 bool forge_store_link_has(const forge_link_t *link, const char *name);
 void forge_store_link_add(forge_link_t *link, const char *name);
 /* Nothing is prepared any more. */
@@ -110,10 +124,10 @@ PGresult *forge_store_next(forge_db_t *db, apr_int64_t deadline);
 void forge_store_break(forge_db_t *db);
 /* Looks, without waiting, whether the server has closed an idle connection. */
 bool forge_store_alive(PGconn *conn);
-/* Whether this server takes writes, as far as its own reports tell (PostgreSQL 14 and later); without a question. When
- * it does not, the connection is broken. */
+/* Whether this server takes writes, as far as its own reports tell (PostgreSQL 14 and later); of a replica, whether it
+ * is a standby. Without a question. When it is not so, the connection is broken. */
 bool forge_store_writable(forge_db_t *db);
-/* Notes that the server does not take writes, and breaks the connection. */
+/* Notes that the server does not take writes, or that a replica is none any more, and breaks the connection. */
 void forge_store_unwritable(forge_db_t *db);
 
 /* --- database.c --- */

@@ -83,7 +83,9 @@ bool forge_store_alive(PGconn *conn)
 
 void forge_store_unwritable(forge_db_t *db)
 {
-    if (!db->link->unwritable)
+    if (!db->link->unwritable && db->link->replica)
+        forge_store_say(db, false, "FG0214", "the replica is a standby no more, its connection is dropped");
+    else if (!db->link->unwritable)
         forge_store_say(db, true, "FG0210", "the database server is a standby or read-only, its connection is dropped");
     db->link->unwritable = true;
     forge_store_break(db);
@@ -93,9 +95,9 @@ bool forge_store_writable(forge_db_t *db)
 {
     static const char *const reports[] = {"in_hot_standby", "default_transaction_read_only"};
     bool writable = true;
-    for (int i = 0; i < 2 && db->link->pooled; i++) {
+    for (int i = 0; i < (db->link->replica ? 1 : 2) && db->link->pooled; i++) {
         const char *value = PQparameterStatus(db->conn, reports[i]);
-        writable = writable && !(value && strcmp(value, "on") == 0);
+        writable = writable && !(value && strcmp(value, db->link->replica ? "off" : "on") == 0);
     }
     if (!writable)
         forge_store_unwritable(db);

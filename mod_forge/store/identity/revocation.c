@@ -51,7 +51,8 @@ struct forge_listener_t {
     char echo[40]; /* what we say to ourselves: no other listener says it */
     bool echoed;   /* it came back */
     const char *system;
-    apr_int64_t written; /* how far the database's log is */
+    apr_int64_t written; /* how far the database's log is on its disk */
+    apr_int64_t end;     /* and in its memory */
 };
 
 static apr_status_t close_listener(void *conn)
@@ -135,12 +136,14 @@ static bool silent(forge_listener_t *l, const char *value, const char **why)
     return true;
 }
 
-/* "system written": the same database as before, and its log has not become shorter. Says what is wrong. */
+/* "system written end": the same database as before, and its log has not become shorter. Says what is wrong. */
 static const char *replaced(forge_listener_t *l, const char *value)
 {
-    apr_size_t len = strcspn(value, " ");
+    apr_size_t len = strcspn(value, " "), digits = value[len] ? strcspn(value + len + 1, " ") : 0;
+    const char *after = value + len + (value[len] != '\0');
     apr_int64_t written = 0;
-    if (!value[len] || !forge_util_atoi(value + len + 1, strlen(value + len + 1), &written))
+    if (!after[digits] || !forge_util_atoi(after, digits, &written) ||
+        !forge_util_atoi(after + digits + 1, strlen(after + digits + 1), &l->end))
         return "the database does not say how far its log is";
     if (l->system && (strlen(l->system) != len || memcmp(l->system, value, len) != 0))
         return "the database was replaced by another one";
@@ -267,7 +270,8 @@ static const char ping_sql[] =
     "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
     " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
     " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
-    " ELSE (" FORGE_SERVER_SYSTEM ") || ' ' || pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint END";
+    " ELSE (" FORGE_SERVER_SYSTEM ") || ' ' || pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint"
+    " || ' ' || pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint END";
 
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
@@ -283,6 +287,11 @@ const char *forge_store_listener_system(const forge_listener_t *l)
 apr_int64_t forge_store_listener_written(const forge_listener_t *l)
 {
     return l->written;
+}
+
+forge_position_t forge_store_listener_end(const forge_listener_t *l)
+{
+    return (forge_position_t){.wal = (apr_uint64_t)l->end, .kin = forge_store_kin(l->system)};
 }
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)

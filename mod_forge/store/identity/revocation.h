@@ -45,6 +45,9 @@ const char *forge_store_listener_system(const forge_listener_t *listener);
 /* How far that database's log is on its disk, in bytes, as the last ping found it. It grows; a smaller number than
  * before means that the server's machine went back to a snapshot, of which nothing else tells. */
 apr_int64_t forge_store_listener_written(const forge_listener_t *listener);
+/* The end of that log as the last ping found it, also of what is not on its disk yet: all that was committed before
+ * that ping lies before it. */
+forge_position_t forge_store_listener_end(const forge_listener_t *listener);
 /* Hears what comes within `time`. */
 bool forge_store_listener_wait(forge_listener_t *listener, apr_interval_time_t time, const char **why);
 

@@ -7,7 +7,8 @@
 
 /* The size is exact while relations are few, since each file is asked for its own; else it is what vacuum saw last.
  * $1 warn and $2 fail at so many per cent of the connections, $3 warn and $4 fail at so many per cent of the
- * transaction numbers, $5 warn at seconds of a transaction, $6 warn at seconds of lag */
+ * transaction numbers, $5 warn at seconds of a transaction, $6 warn at seconds of lag, $7 at bytes of it: a standby
+ * that does not replay reports no time. A backup that runs is no replica. */
 static const forge_stmt_t monitor_health = {
     "monitor_health",
     "WITH figures AS MATERIALIZED ("
@@ -25,9 +26,10 @@ static const forge_stmt_t monitor_health = {
     "  max(extract(epoch FROM clock_timestamp() - xact_start)) AS oldest"
     " FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ),"
     " replicas AS MATERIALIZED ("
-    " SELECT count(*) AS n, max(extract(epoch FROM replay_lag)) AS seconds,"
+    " SELECT count(*) AS n, max(CASE WHEN NOT pg_is_in_recovery() AND replay_lsn >= pg_current_wal_lsn() THEN 0"
+    "   ELSE extract(epoch FROM replay_lag) END) AS seconds,"
     "  max(CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) END) AS"
-    " bytes FROM pg_stat_replication),"
+    " bytes FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup'),"
     " judged AS MATERIALIZED ("
     " SELECT number, name, text, CASE WHEN value >= fail THEN 'fail' WHEN value >= warn THEN 'warn' ELSE 'pass'"
     " END AS status"
@@ -41,12 +43,13 @@ static const forge_stmt_t monitor_health = {
     "  (3, 'oldest_transaction', a.oldest, $5::numeric, NULL,"
     "   coalesce(format('The oldest transaction has run for %s s.', round(a.oldest, 1)), 'No transaction is"
     " open.')),"
-    "  (4, 'replication', greatest(r.seconds, f.replay_lag), $6::numeric, NULL,"
+    "  (4, 'replication', greatest(r.seconds, f.replay_lag, CASE WHEN r.bytes >= $7::numeric THEN $6::numeric END),"
+    "   $6::numeric, NULL,"
     "   CASE WHEN f.standby THEN format('This is a standby, %s s behind.', coalesce(round(f.replay_lag,"
     " 1)::text, '?'))"
     "    WHEN r.n = 0 THEN 'Nobody replicates this server.'"
-    "    ELSE format('%s servers replicate this one, at most %s s behind.', r.n, coalesce(round(r.seconds, 1),"
-    " 0)) END)"
+    "    ELSE format('%s servers replicate this one, at most %s s and %s behind.', r.n, coalesce(round(r.seconds,"
+    " 1)::text, '?'), coalesce(pg_size_pretty(r.bytes), '? bytes')) END)"
     "  ) v(number, name, value, warn, fail, text))"
     " SELECT (SELECT CASE WHEN bool_or(status = 'fail') THEN 'fail' WHEN bool_or(status = 'warn') THEN 'warn'"
     " ELSE 'pass' END FROM judged) AS status,"
@@ -76,7 +79,8 @@ const forge_health_limits_t forge_store_health_usual = {.connections_warn = 80,
                                                         .numbers_warn = 50,
                                                         .numbers_fail = 80,
                                                         .transaction_seconds = 300,
-                                                        .lag_seconds = 60};
+                                                        .lag_seconds = 60,
+                                                        .lag_bytes = 256 << 20};
 
 forge_status_t forge_store_monitor_health(forge_db_t *db, apr_pool_t *p, const forge_health_limits_t *limits,
                                           forge_rows_t **rows)
@@ -85,6 +89,7 @@ forge_status_t forge_store_monitor_health(forge_db_t *db, apr_pool_t *p, const f
         db, p, &monitor_health,
         FORGE_ARGS(forge_util_itoa(p, limits->connections_warn), forge_util_itoa(p, limits->connections_fail),
                    forge_util_itoa(p, limits->numbers_warn), forge_util_itoa(p, limits->numbers_fail),
-                   forge_util_itoa(p, limits->transaction_seconds), forge_util_itoa(p, limits->lag_seconds)),
+                   forge_util_itoa(p, limits->transaction_seconds), forge_util_itoa(p, limits->lag_seconds),
+                   forge_util_itoa(p, limits->lag_bytes)),
         rows);
 }

@@ -139,7 +139,8 @@ forge_status_t forge_store_census(forge_db_t *db, apr_pool_t *p, forge_rows_t **
 /* --- monitor_health.c, monitor_relations.c, monitor_activity.c: what an operator is told of the database --- */
 
 typedef struct forge_health_limits_t { /* per cent, and seconds */
-    apr_int64_t connections_warn, connections_fail, numbers_warn, numbers_fail, transaction_seconds, lag_seconds;
+    apr_int64_t connections_warn, connections_fail, numbers_warn, numbers_fail, transaction_seconds, lag_seconds,
+        lag_bytes; /* of the log */
 } forge_health_limits_t;
 extern const forge_health_limits_t forge_store_health_usual;
 /* Row: status (pass, warn, fail), timestamp, server_version, started_at, uptime_seconds, in_recovery,

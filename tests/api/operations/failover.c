@@ -3,105 +3,15 @@
  * older copy of the database is put in the place of a newer one.
  */
 #include "harness.h"
+#include "standby.h"
 
 #include <libpq-fe.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TRIES 400 /* of 50 ms; a generous end, not a promise about time */
 #define SOON  50  /* of 100 ms: all is right again, as promised */
 
 static const char courses[] = "/api/v1/courses?limit=1";
-static int other_pid; /* the other PostgreSQL */
-
-/* --- the other server, in a folder beside the first one's --- */
-
-static char *other_data(void)
-{
-    return F("%s/pgdata-other", env.dir);
-}
-
-static char *other_run(void)
-{
-    return F("%s/run-other", env.dir);
-}
-
-static char *run_as_postgres(const char *const *argv)
-{
-    char *out;
-    ck_assert_msg(process_run("postgres", argv, &out) == 0, "%s: %s", argv[0], out);
-    return out;
-}
-
-static void other_start(void)
-{
-    const char *argv[] = {F("%s/postgres", env.bin), "-D", other_data(), "-k", other_run(), "-p", "5433", NULL};
-    other_pid = process_start("postgres", argv, F("%s/logs/postgresql-other.log", env.dir));
-    for (int i = 0; i < TRIES; i++) {
-        if (PQping(F("host=%s port=5433 dbname=postgres user=postgres", other_run())) == PQPING_OK)
-            return;
-        pause_ms(50);
-    }
-    ck_abort_msg("the other server does not start: %s", file_read(F("%s/logs/postgresql-other.log", env.dir), 0));
-}
-
-static void other_stop(void)
-{
-    if (other_pid <= 0)
-        return;
-    kill(other_pid, SIGQUIT);
-    ck_assert(process_wait(other_pid, 20));
-    other_pid = 0;
-}
-
-/* A copy of the running cluster; as a replica of it with `replica`. */
-static void other_make(bool replica)
-{
-    const char *folders[] = {"mkdir", "-p", other_run(), NULL}, *remove[] = {"rm", "-rf", other_data(), NULL};
-    const char *own[] = {"chown", "postgres", other_run(), NULL};
-    ck_assert_int_eq(process_run(NULL, folders, NULL), 0);
-    ck_assert_int_eq(process_run(NULL, remove, NULL), 0);
-    if (env.root)
-        ck_assert_int_eq(process_run(NULL, own, NULL), 0);
-    const char *make[] = {"install", "-d", "-m", "0700", other_data(), NULL};
-    const char *give[] = {"chown", "postgres", other_data(), NULL};
-    ck_assert_int_eq(process_run(NULL, make, NULL), 0);
-    if (env.root)
-        ck_assert_int_eq(process_run(NULL, give, NULL), 0);
-    const char *copy[] = {F("%s/pg_basebackup", env.bin),
-                          "-h",
-                          F("%s/run", env.dir),
-                          "-p",
-                          "5432",
-                          "-U",
-                          "postgres",
-                          "-D",
-                          other_data(),
-                          "-c",
-                          "fast",
-                          "-X",
-                          "stream",
-                          replica ? "-R" : NULL,
-                          NULL};
-    run_as_postgres(copy);
-}
-
-/* A statement on the other server, as its superuser; the first column of the first row. */
-static char *other_sql(const char *statement)
-{
-    PGconn *conn = PQconnectdb(F("host=%s port=5433 dbname=forge user=postgres", other_run()));
-    PGresult *result = PQexec(conn, statement);
-    ExecStatusType status = PQresultStatus(result);
-    char *value = F("%s", status == PGRES_TUPLES_OK && PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
-    char *message = F("%s: %s", statement, PQerrorMessage(conn));
-    PQclear(result);
-    PQfinish(conn);
-    ck_assert_msg(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s", message);
-    return value;
-}
 
 /* Whatever a test that failed has left. */
 static void tidy(void)
@@ -110,7 +20,7 @@ static void tidy(void)
     sql_on(session, "ALTER SYSTEM RESET default_transaction_read_only");
     sql_on(session, "SELECT pg_reload_conf()");
     env_second_stop();
-    other_stop();
+    standby_stop();
     ck_assert(env_wait_ready(30));
     expect_served("/health/ready", NULL); /* by every child */
 }
@@ -174,10 +84,10 @@ START_TEST(a_replica_is_promoted)
     watchdog(150);
     expect_outage();
     expect_log("FG0210");
-    other_make(true);
-    other_start();
+    standby_make(true);
+    standby_start();
     person_t me = person("instructor"), other = person("student");
-    second_launch(F("host=%s/run,%s port=5432,5433 target_session_attrs=read-write", env.dir, other_run()));
+    second_launch(F("host=%s/run,%s port=5432,5433 target_session_attrs=read-write", env.dir, standby_run()));
     ck_assert_int_eq(write_one(me.access), 201);
     ck_assert_int_eq(status_of(courses, other.access), 200);
     struct pg_conn *session = sql_session();
@@ -188,9 +98,9 @@ START_TEST(a_replica_is_promoted)
         pause_ms(50);
     sql_on(session, "ALTER SYSTEM SET default_transaction_read_only = on");
     sql_on(session, "SELECT pg_reload_conf()");
-    other_sql("SELECT pg_promote()");
-    other_sql(F("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE user_id = %lld",
-                (long long)other.id));
+    standby_sql("SELECT pg_promote()");
+    standby_sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE user_id = %lld",
+                (long long)other.id);
     pause_ms(1000); /* what ended more than a second ago is let in by nobody */
     for (int i = 0; i < 30; i++) {
         int status = status_of(courses, other.access);
@@ -198,10 +108,10 @@ START_TEST(a_replica_is_promoted)
         pause_ms(20);
     }
     expect_written_soon(me.access);
-    ck_assert_str_eq(other_sql("SELECT count(*) FROM forge.courses WHERE title = 'After the fail-over'"), "2");
+    ck_assert_str_eq(standby_sql("SELECT count(*) FROM forge.courses WHERE title = 'After the fail-over'"), "2");
     ck_assert(env_second_ready(5));
     ck_assert_int_eq(status_of(courses, other.access), 401);
-    other_sql(F("UPDATE forge.users SET bio = 'on the new server' WHERE id = %lld", (long long)me.id));
+    standby_sql("UPDATE forge.users SET bio = 'on the new server' WHERE id = %lld", (long long)me.id);
     int right =
         0; /* no child reads from the old server any more; one that nobody asked may still look for the new one */
     for (int i = 0; i < 100 + 30 && right < 30; i++) { /* five seconds */
@@ -232,11 +142,11 @@ static const char *login(person_t who, char **session)
 /* From now on the server says one start for all its starts, as the memory of a machine does that goes back. */
 static void other_start_pin(void)
 {
-    other_start();
-    other_sql("ALTER FUNCTION pg_catalog.pg_postmaster_start_time() RENAME TO pg_postmaster_start_time_was");
-    other_sql("CREATE FUNCTION pg_catalog.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql STABLE AS "
-              "$$SELECT timestamptz '2026-01-01 00:00:00Z'$$");
-    other_stop();
+    standby_start();
+    standby_sql("ALTER FUNCTION pg_catalog.pg_postmaster_start_time() RENAME TO pg_postmaster_start_time_was");
+    standby_sql("CREATE FUNCTION pg_catalog.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql STABLE AS "
+                "$$SELECT timestamptz '2026-01-01 00:00:00Z'$$");
+    standby_stop();
 }
 
 /* A child that nobody asked may still look for the server: until every child has found it. */
@@ -260,26 +170,26 @@ static void put_back(bool snapshot)
     expect_outage();
     char *first, *again;
     person_t me = person("student");
-    other_make(false);
+    standby_make(false);
     if (snapshot)
         other_start_pin();
-    const char *keep[] = {"cp", "-a", other_data(), F("%s/pgdata-older", env.dir), NULL};
-    const char *drop[] = {"rm", "-rf", other_data(), NULL};
-    const char *back[] = {"mv", F("%s/pgdata-older", env.dir), other_data(), NULL};
+    const char *keep[] = {"cp", "-a", standby_data(), F("%s/pgdata-older", env.dir), NULL};
+    const char *drop[] = {"rm", "-rf", standby_data(), NULL};
+    const char *back[] = {"mv", F("%s/pgdata-older", env.dir), standby_data(), NULL};
     ck_assert_int_eq(process_run(NULL, keep, NULL), 0);
-    other_start();
-    second_launch(F("host=%s port=5433", other_run()));
+    standby_start();
+    second_launch(F("host=%s port=5433", standby_run()));
     const char *ended = login(me, &first);
     ck_assert_int_eq(status_of(courses, ended), 200);
-    other_sql(F("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s", first));
+    standby_sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s", first);
     for (int i = 0; i < TRIES && status_of(courses, ended) != 401; i++)
         pause_ms(50);
     ck_assert_int_eq(status_of(courses, ended), 401);
     long from = log_here();
-    other_stop();
+    standby_stop();
     ck_assert_int_eq(process_run(NULL, drop, NULL), 0);
     ck_assert_int_eq(process_run(NULL, back, NULL), 0);
-    other_start();
+    standby_start();
     for (int i = 0; i < SOON && !env_second_ready(1); i++)
         pause_ms(100);
     wait_listening(from);
@@ -288,7 +198,7 @@ static void put_back(bool snapshot)
     ck_assert_str_eq(again, first);
     for (int i = 0; i < 20; i++)
         ck_assert_int_eq(status_of(courses, token), 200);
-    other_sql(F("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s", again));
+    standby_sql("UPDATE forge.sessions SET revoked_at = now(), revoke_reason = 'test' WHERE id = %s", again);
     for (int i = 0; i < TRIES && status_of(courses, token) != 401; i++)
         pause_ms(50);
     ck_assert_int_eq(status_of(courses, token), 401);

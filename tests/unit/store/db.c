@@ -92,7 +92,7 @@ START_TEST(survives_a_killed_back_end)
 {
     apr_pool_t *other;
     forge_db_t *dead;
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
     add_works();
     forge_store_db_detach(db);
     apr_pool_create(&other, forge_test_pool);
@@ -136,7 +136,7 @@ END_TEST
 /* Attaches anew with a short answer timeout. */
 static void hurry(apr_interval_time_t answer)
 {
-    forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL, 0, 0};
+    forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
     forge_store_db_detach(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_OK);
@@ -184,7 +184,7 @@ END_TEST
 
 START_TEST(stopped_at_the_first_word)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL, 0, 0};
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL, 0, 0, false};
     forge_db_t *other;
     PGconn *fresh =
         forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(outdated_schema_recovers)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
     forge_db_t *mine;
     int found, max;
     const char *where = forge_test_pg_database(forge_test_pool, "store_empty", false), *why;
@@ -238,7 +238,8 @@ END_TEST
 /* A new request on the same connection. */
 static void request(const char *id)
 {
-    static const forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
+    static const forge_db_settings_t settings = {
+        APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
     forge_store_db_detach(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){id, NULL, NULL}, &db),
                      FORGE_OK);
@@ -331,7 +332,7 @@ END_TEST
 
 static const char *statement_timeout_of(apr_interval_time_t statement)
 {
-    const forge_db_settings_t settings = {statement, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0};
+    const forge_db_settings_t settings = {statement, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
     forge_store_db_leave(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_OK);
@@ -380,7 +381,7 @@ START_TEST(a_refused_write_drops_the_connection)
     ck_assert(forge_store_native_state(conn).unwritable);
     PQreset(conn);
     PQclear(PQexec(conn, "SET default_transaction_read_only = on"));
-    const forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0};
+    const forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_E_DATABASE_DOWN);
     ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);

@@ -169,7 +169,7 @@ END_TEST
 static void *client(void *baton)
 {
     static const forge_db_settings_t settings = {
-        5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, NULL, 0, 0};
+        5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, NULL, 0, 0, false};
     static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES"};
     forge_stored_answer_t answer;
     apr_pool_t *p;

@@ -587,7 +587,8 @@ START_TEST(health_is_judged_by_limits)
                                     .numbers_warn = 100,
                                     .numbers_fail = 100,
                                     .transaction_seconds = 0,
-                                    .lag_seconds = 0};
+                                    .lag_seconds = 0,
+                                    .lag_bytes = 0};
     rows = health(owner, &strict);
     ck_assert_str_eq(verdict(rows, "connections"), "warn");
     ck_assert_str_eq(verdict(rows, "transaction_id"), "pass");

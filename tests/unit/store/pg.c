@@ -260,7 +260,7 @@ const char *forge_test_pg_logged(void)
 forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
     static const forge_db_settings_t settings = {
-        2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0};
+        2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
     forge_db_t *db;
     ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){"unit-test", note, NULL}, &db),
                      FORGE_OK);
