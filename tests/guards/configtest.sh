@@ -352,8 +352,8 @@ ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
 ForgePublicURL https://learn.example.org
 ForgeAlert cpu 70 https://hooks.example.org/Correct-Horse-9-Battery
 ForgeSentryDSN https://Correct-Horse-9@sentry.example.org/42 0.5
-DBDParams "host=primary dbname=forge"
-ForgeReadDBD "host=replica dbname=forge password=Correct-Horse-10" max=3
+DBDParams \"host=primary dbname=forge\"
+ForgeReadDBD \"host=replica dbname=forge password=Correct-Horse-10\" max=3
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
