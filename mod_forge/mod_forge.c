@@ -53,6 +53,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(forge_http_transform_fixups, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_filter(forge_http_transform_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(forge_http_transform_insert_error, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_trace_write, NULL, NULL, APR_HOOK_MIDDLE);
@@ -68,6 +71,7 @@ static void register_hooks(apr_pool_t *p)
     forge_http_die_register();
     forge_http_count_register();
     forge_http_inner_register();
+    forge_http_transform_register();
     forge_http_send_register();
     forge_server_override_register(); /* Header lines of the site win over our headers */
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);

@@ -90,6 +90,8 @@ const char *forge_config_limit_name(forge_limit_class_t class);                 
 bool forge_config_docs(const forge_config_t *c);                                    /* ForgeDocs On */
 const char *forge_config_docs_assets(const forge_config_t *c);                      /* directory */
 bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);            /* ForgeCookie Off */
+const forge_transform_t *forge_config_transform(const forge_config_t *c,
+                                                const forge_dir_t *d); /* ForgeTransform; NULL: none */
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
 const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
 

@@ -223,6 +223,11 @@ const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *
     return page && *page ? page : NULL;
 }
 
+const forge_transform_t *forge_config_transform(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->transform ? d->transform : c->transform;
+}
+
 const char *forge_config_public_url(const forge_config_t *c)
 {
     return c->public_url;

@@ -336,6 +336,39 @@ static const char *read_log_source(const forge_setting_t *s)
     return NULL;
 }
 
+/* The tags of changed answers name the rules, in the order of the lines. */
+static void sign_transform(const forge_setting_t *s, forge_transform_t *t)
+{
+    for (int i = 0; i < s->n; i++)
+        t->hash = forge_util_hash(forge_util_hash(t->hash, s->words[i]), " ");
+    t->mark = apr_psprintf(s->p, "-t%016" APR_UINT64_T_HEX_FMT, t->hash);
+}
+
+/* Lines add up; "off" stands alone and takes away what the place around has. */
+static const char *read_transform(const forge_setting_t *s)
+{
+    forge_transform_t **member = s->member, *t = *member;
+    forge_transform_rule_t rule;
+    const bool off = s->n == 1 && forge_config_parse_choice(s->words[0], "off") == 0;
+    const bool problems = s->n == 1 && forge_config_parse_choice(s->words[0], "problems") == 0;
+    if (t && (off || (t->rules->nelts == 0 && !t->problems)))
+        return refuse(s, s->words[0], FORGE_TRANSFORM_FORM);
+    if (!off && !problems && !forge_core_transform_read(s->p, s->n, s->words, &rule))
+        return refuse(s, s->words[s->n > 1], FORGE_TRANSFORM_FORM);
+    if (!t) {
+        *member = t = apr_pcalloc(s->p, sizeof(*t));
+        t->rules = apr_array_make(s->p, 4, sizeof(forge_transform_rule_t));
+        t->hash = FORGE_HASH_START;
+    }
+    if (t->rules->nelts == FORGE_TRANSFORM_RULES)
+        return refuse(s, s->words[0], "at most " APR_STRINGIFY(FORGE_TRANSFORM_RULES) " rules");
+    if (!off && !problems)
+        APR_ARRAY_PUSH(t->rules, forge_transform_rule_t) = rule;
+    t->problems = t->problems || problems;
+    sign_transform(s, t);
+    return NULL;
+}
+
 /* Reads "5 30m" or "off". */
 static const char *read_lockout(const forge_setting_t *s)
 {
@@ -709,6 +742,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
     [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
+    [FORGE_KIND_TRANSFORM] = {read_transform, false, 1, 3, FORGE_TRANSFORM_FORM, NULL},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_ALERT] = {read_alert, false, 2, 6, ALERT_FORM, secret_webhook},
     [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},

@@ -89,6 +89,7 @@ struct forge_config_t {
 
     apr_int64_t cookie;
     const char *login_page;
+    forge_transform_t *transform;
 
     const forge_config_t *otherwise; /* values of the unset members: the defaults of directives.def */
 
@@ -107,6 +108,7 @@ struct forge_dir_t {
     forge_limits_t *limits;
     apr_int64_t cookie;
     const char *login_page;
+    forge_transform_t *transform;
 };
 
 typedef enum forge_kind_t {
@@ -149,6 +151,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
+    FORGE_KIND_TRANSFORM,
     FORGE_KINDS
 } forge_kind_t;
 

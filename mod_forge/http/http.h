@@ -348,6 +348,10 @@ void forge_http_count_register(void);        /* the filter that counts */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_send_register(void);                /* the filter of answers without a body */
+int forge_http_transform_fixups(struct request_rec *r);           /* fixups */
+void forge_http_transform_insert(struct request_rec *r);       /* insert_filter */
+void forge_http_transform_insert_error(struct request_rec *r); /* insert_error_filter */
+void forge_http_transform_register(void);
 void forge_http_inner_register(void);
 void forge_http_inner_child(apr_pool_t *pchild);   /* child_init */
 void forge_http_helpers_child(apr_pool_t *pchild); /* child_init */

@@ -85,7 +85,7 @@ static void big(int fd, bool json)
 static void answer(int fd, const char *head)
 {
     char name[32] = "";
-    const char *end = strpbrk(head + 4, " ?"), *at = end;
+    const char *path = strchr(head, ' '), *end = path ? strpbrk(path + 1, " ?") : NULL, *at = end;
     bool bare = strncmp(head, "HEAD ", 5) == 0;
     while (at && at > head && at[-1] != '/')
         at--;
@@ -169,10 +169,19 @@ char *parts_lines(void)
     static int port;
     if (!port)
         port = start();
-    return F("ForgeAggregateTimeout 2s\nProxyPass \"/api/v1/parts/\" \"http://127.0.0.1:%d/\"\n"
-             "ProxyPass \"/api/v1/guarded/\" \"http://127.0.0.1:%d/\"\n"
-             "<Location \"/api/v1/parts\">\nRequire all granted\n</Location>\n"
-             "<Location \"/api/v1/guarded\">\nAuthType Forge\nRequire forge-role instructor\nForgeRateLimit user 3/1h "
-             "user\n</Location>\n",
-             port, port);
+    return F(
+        "ForgeAggregateTimeout 2s\nProxyPass \"/api/v1/parts/\" \"http://127.0.0.1:%d/\"\n"
+        "ProxyPass \"/api/v1/guarded/\" \"http://127.0.0.1:%d/\"\n"
+        "<Location \"/api/v1/parts\">\nRequire all granted\n</Location>\n"
+        "<Location \"/api/v1/guarded\">\nAuthType Forge\nRequire forge-role instructor\nForgeRateLimit user 3/1h "
+        "user\n</Location>\n"
+        "ProxyPass \"/api/v1/shaped/\" \"http://127.0.0.1:%d/\"\nProxyPass \"/api/v1/told/\" \"http://127.0.0.1:%d/\"\n"
+        "<Location \"/api/v1/shaped\">\nRequire all granted\nForgeTransform rename user.fullName full_name\n"
+        "ForgeTransform drop user.password\nForgeTransform unwrap data\n</Location>\n"
+        "<Location \"/api/v1/shaped/as-it-is\">\nForgeTransform off\n</Location>\n"
+        "<Location \"/api/v1/told\">\nRequire all granted\nForgeTransform rename title message\n"
+        "ForgeTransform problems\n</Location>\n"
+        "<Location \"/api/v1/exercises\">\nForgeTransform rename title name\nForgeTransform drop version\n"
+        "ForgeTransform wrap author_id author\n</Location>\n",
+        port, port, port, port);
 }

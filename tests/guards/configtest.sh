@@ -223,6 +223,18 @@ ForgeCookie On
 ForgeLoginPage /login
 </Location>'
 both ForgeLoginPage 'a path of this site' /login '"/login?lang=en"' https://login.example.org/x none -- login //evil.example '/\evil' "'/a b'" ftp://a.example '/x#y'
+both ForgeTransform 'rename path name, drop path, wrap [path] name, unwrap path, problems, or off alone' off problems 'rename a.b c' 'DROP user.password' \
+    'wrap items' 'wrap a.b c' 'unwrap data' 'drop a.b.c.d.e.f.g.h' -- hide rename 'rename a' 'rename a b.c' 'rename a b c' drop 'drop a b' 'drop .a' 'drop a.' \
+    'drop a..b' 'drop a.b.c.d.e.f.g.h.i' 'wrap a.b' unwrap 'unwrap a b' 'off a' 'problems a' "drop $(printf '%065d' 0)"
+bad 'ForgeTransform drop a
+ForgeTransform off' 'off alone'
+bad 'ForgeTransform off
+ForgeTransform drop a' 'off alone'
+bad "$(for i in $(seq 33); do echo "ForgeTransform drop a$i"; done)" 'at most 32 rules'
+good '<Location "/x">
+ForgeTransform drop a
+ForgeTransform problems
+</Location>'
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
 good "ForgePublicURL https://learn.example.org
 ForgeMail off"
@@ -337,7 +349,7 @@ require 'forge-org %{nonsense' 'refused'
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
     bad "$name" 'accepted: '
-    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage) false ;; esac && bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeTransform) false ;; esac && bad "<Location \"/x\">
 $name x
 </Location>" 'not allowed'
     grep -q "^both $name " "$0" || fault "$name has no case here"

@@ -10,6 +10,7 @@
 #include "line.h"
 #include "files.h"
 #include "paths.h"
+#include "transform.h"
 
 /* --- walk.c: a field table row by row --- */
 
