@@ -296,7 +296,6 @@ static void *APR_THREAD_FUNC watch_all(apr_thread_t *self, void *unused)
         dispatch(&going, &closed);
     }
     return NULL;
-    return NULL;
 }
 
 /* --- suspending --- */
