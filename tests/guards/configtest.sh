@@ -208,6 +208,7 @@ ForgeRateLimit auth 5/1m ip
 </Directory>" 'Directory'
 echo 'redis://:Correct-Horse-5@redis.example.org/1' >"$tmp/redis"
 echo 'http://redis.example.org' >"$tmp/no-redis"
+if try 'ForgeRateLimitStore redis://redis.example.org'; then # a build with hiredis
 both ForgeRateLimitStore 'redis://|rediss://' shm SHM redis://redis.example.org 'redis://:word@10.0.0.1:6380/15' 'redis://forge:w%40rd@[::1]' \
     rediss://redis.example.org "redis+unix:///run/redis/redis.sock?db=1" "file:$tmp/redis" 'redis://redis.example.org timeout=5ms' \
     "redis://forge@redis.example.org password=file:$tmp/secret" 'redis://redis.example.org password=env:FORGE_TEST_SECRET' -- \
@@ -221,6 +222,9 @@ bad 'ForgeRateLimitStore redis://user@redis.example.org' 'a user needs a passwor
 bad "ForgeRateLimitStore redis://redis.example.org password=file:$tmp/open" '0600 or 0640'
 bad "ForgeRateLimitStore file:$tmp/open" '0600 or 0640'
 bad "ForgeRateLimitStore rediss://redis.example.org ca=$tmp/secret" 'ca= names no file with certificates in PEM'
+else
+bad 'ForgeRateLimitStore redis://redis.example.org' 'libhiredis-dev'
+fi
 both ForgeRateLimitOnError 'local|open|closed' local Open CLOSED -- off fail
 both ForgeAllowedOrigins 'scheme://host[:port]' https://app.example.org 'https://a.example http://localhost:3000' -- '*' null https://a.example/ \
     'https://a.example *' 'https://*.example'

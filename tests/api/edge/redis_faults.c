@@ -99,9 +99,12 @@ START_TEST(away_at_the_start_it_is_used_when_it_comes)
     redis_health(PORT_SECOND, "warn");
     ck_assert(log_waits("no connection could be made"));
     counted_here("127.0.6.10");
+    ck_assert_int_ne(redis_metric(PORT_SECOND, F("forge_breaker_state{host=\"127.0.0.1:%d\"}", redis_port)), 0);
+    ck_assert_int_ge(redis_metric(PORT_SECOND, "forge_redis_fallbacks_total{decision=\"local\"}"), 6);
     redis_start(NULL);
     redis_health(PORT_SECOND, "pass");
     ck_assert(log_waits(back));
+    ck_assert_int_eq(redis_metric(PORT_SECOND, F("forge_breaker_state{host=\"127.0.0.1:%d\"}", redis_port)), 0);
     expect_status(get("127.0.6.11"), 200);
     ck_assert(strstr(REDIS("KEYS", "*"), "forge:limit:"));
     ck_assert_int_eq(log_count(sick), 1);
