@@ -230,6 +230,10 @@ typedef struct forge_live_breaker_t {
 /* The two functions of live.h at a given moment. */
 bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
 void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
+/* The same for those that are tried beside calls. */
+bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_mend_at(forge_live_t *live, int which, apr_int64_t now);
 
 /* The clock of revocations (steady.c), in microseconds. */
 typedef struct forge_live_clock_t {
@@ -370,6 +374,7 @@ typedef struct forge_live_segment_t {
     forge_live_alerts_t alerts;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
     forge_live_engines_t engines;
+    forge_live_histogram_t redis_took; /* forge_live_redis */
 } forge_live_segment_t;
 
 struct forge_live_t {
