@@ -56,6 +56,7 @@ struct forge_config_t {
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, fresh_login, guests;
     apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, cache, docs, statement_timeout, pool_wait;
+    apr_int64_t aggregate_timeout;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;

@@ -81,6 +81,10 @@ typedef struct forge_note_t {
 forge_note_t *forge_server_note(struct request_rec *r);
 /* The note with request id and trace, made on first use. The answers carry both. */
 forge_note_t *forge_server_identify(struct request_rec *r);
+#define FORGE_INNER_MARK "forge-inner" /* in the notes of its connection */
+/* Whether it is one of the requests within another (http/inner.c). They have notes of their own, and are no requests
+ * of a client's to be counted. */
+bool forge_server_inner(const struct request_rec *r);
 /* Who uses a connection. */
 typedef struct forge_activity_t {
     const char *text; /* the application_name that the database shows meanwhile */

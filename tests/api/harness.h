@@ -95,6 +95,10 @@ const char *env_dsn(void);            /* the schema's owner */
 extern const char *const site_variables[];
 char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
 
+/* --- parts.c: a back end below the API, well and sick --- */
+
+char *parts_lines(void); /* starts it; the directives of the hosts that have it */
+
 /* --- process.c: programs and files --- */
 
 /* Runs a program to its end; what it wrote to both streams in *out, kept until the end of the case, when out is not

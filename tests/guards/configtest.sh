@@ -143,6 +143,7 @@ both ForgeSelfRoles 'student, instructor' student instructor 'student instructor
 both ForgeTermsRequired 'Off|On' On off -- yes 1
 both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.org Correct-Horse-7-Battery' -- \
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
+both ForgeAggregateTimeout '100ms to 1m' 100ms 10s 60s -- 99ms 61s 10 off
 both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
 bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
