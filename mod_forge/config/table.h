@@ -67,6 +67,8 @@ struct forge_config_t {
     const char *audit_log, *event_log;
     apr_array_header_t *log_sources; /* of forge_log_source_t; path "": off */
     forge_limits_t *limits;
+    const forge_redis_t *limit_store;
+    apr_int64_t limit_on_error;  /* forge_on_error_t */
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
 
@@ -80,6 +82,7 @@ struct forge_config_t {
     apr_int64_t job_workers;
     apr_int64_t log_format; /* forge_line_format_t */
     const char *ocr;        /* "" is Off, else languages */
+    const char *drain_file;
 
     const forge_llm_t *llm;
     const forge_docker_t *docker;
@@ -99,6 +102,7 @@ struct forge_config_t {
     const forge_mail_t *mailer;         /* complete; NULL: off */
     const forge_llm_t *llm_whole;       /* the same */
     const forge_sentry_t *sentry_whole; /* the same */
+    const forge_redis_t *redis_whole;   /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -128,6 +132,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LIMIT,
     FORGE_KIND_ORIGINS,
     FORGE_KIND_DIRECTORY,
+    FORGE_KIND_FILE,
     FORGE_KIND_URL,
     FORGE_KIND_PAGE,
     FORGE_KIND_LOG,
@@ -152,6 +157,8 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
     FORGE_KIND_TRANSFORM,
+    FORGE_KIND_LIMIT_STORE,
+    FORGE_KIND_ON_ERROR,
     FORGE_KINDS
 } forge_kind_t;
 

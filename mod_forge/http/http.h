@@ -270,6 +270,7 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
 bool forge_http_executor_sick(const forge_req_t *q);
 /* The same of the language model; only with ForgeLLM. */
 bool forge_http_llm_sick(const forge_req_t *q);
+bool forge_http_redis_away(const forge_req_t *q); /* the Redis of ForgeRateLimitStore */
 /* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
