@@ -15,7 +15,6 @@
 #include <http_connection.h>
 #include <http_log.h>
 #include <http_protocol.h>
-#include <stdlib.h>
 #include <string.h>
 #include <util_filter.h>
 
@@ -144,15 +143,13 @@ static void rewrite_headers(request_rec *r, const char *mark)
     }
 }
 
-static apr_status_t send_body(ap_filter_t *f, forge_buf_t *b)
+static apr_status_t send_body(ap_filter_t *f, const forge_buf_t *b)
 {
-    apr_size_t len = 0;
     conn_rec *c = f->c;
-    char *data = forge_util_buf_release(b, &len);
     apr_bucket_brigade *bb = apr_brigade_create(f->r->pool, c->bucket_alloc);
-    ap_set_content_length(f->r, (apr_off_t)len);
-    if (data)
-        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_heap_create(data, len, free, c->bucket_alloc));
+    ap_set_content_length(f->r, (apr_off_t)b->len);
+    if (b->len > 0) /* the buffer ends with the request, after its last byte was written */
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_pool_create(b->data, b->len, f->r->pool, c->bucket_alloc));
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(c->bucket_alloc));
     return ap_pass_brigade(f->next, bb);
 }
