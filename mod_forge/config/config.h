@@ -150,6 +150,7 @@ typedef struct forge_alert_t {
 } forge_alert_t;
 const forge_alert_t *forge_config_alert(const forge_config_t *c, int which);
 
+const char *forge_config_drain_file(const forge_config_t *c);                /* ForgeDrainFile; NULL: none */
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */

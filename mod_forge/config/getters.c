@@ -313,6 +313,11 @@ const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c)
     return POINTER(c, exec_places);
 }
 
+const char *forge_config_drain_file(const forge_config_t *c)
+{
+    return c->drain_file;
+}
+
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)
 {
     return NUMBER(c, statement_timeout);

@@ -278,6 +278,15 @@ static const char *read_directory(const forge_setting_t *s)
     return NULL;
 }
 
+/* It need not be there. A relative path is refused: what scripts make and remove is not below ServerRoot. */
+static const char *read_file(const forge_setting_t *s)
+{
+    if (*s->words[0] != '/')
+        return refuse(s, s->words[0], "the absolute path of a file");
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
 static const char *read_url(const forge_setting_t *s)
 {
     if (!forge_config_parse_url(s->words[0]))
@@ -718,6 +727,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
     [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
+    [FORGE_KIND_FILE] = {read_file, false, 1, 1, "/path", NULL},
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},

@@ -81,6 +81,7 @@ struct forge_config_t {
     apr_int64_t job_workers;
     apr_int64_t log_format; /* forge_line_format_t */
     const char *ocr;        /* "" is Off, else languages */
+    const char *drain_file;
 
     const forge_llm_t *llm;
     const forge_docker_t *docker;
@@ -128,6 +129,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LIMIT,
     FORGE_KIND_ORIGINS,
     FORGE_KIND_DIRECTORY,
+    FORGE_KIND_FILE,
     FORGE_KIND_URL,
     FORGE_KIND_PAGE,
     FORGE_KIND_LOG,

@@ -490,5 +490,10 @@ void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);
+/* Reports whether this node's listener is the one of all nodes. Does nothing if another process listens. */
+void forge_live_events_one(forge_live_t *live, apr_uint64_t realm, bool one);
+/* Whether this node does what one node does for all. Also true while it cannot hear the database: it does not know of
+ * another one then, and such work may be done twice, but not left undone. */
+bool forge_live_does_for_all(forge_live_t *live, apr_uint64_t realm);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 13
+#define FORGE_LIVE_LAYOUT 14
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -205,6 +205,7 @@ typedef struct forge_live_realm_t {
     uint64_t system;  /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;     /* how often it was replaced: part of each key, so that older entries are found no more */
     uint64_t written; /* how far its log was, at most */
+    uint64_t one;     /* whether the listener is the one of all nodes */
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
@@ -212,6 +213,8 @@ typedef struct forge_live_realm_t {
     uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
+/* Whether the listener has heard of everything up to a moment ago. */
+bool forge_live_realm_fresh(const forge_live_realm_t *at);
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
 forge_live_realm_t *forge_live_realm(forge_live_t *live, uint64_t realm, bool make);
 

@@ -182,6 +182,7 @@ printf 'https://sentry.example.org/42\n' > "$tmp/no-dsn"
 both ForgeSentryDSN 'key@host' off Off https://key@o1.ingest.sentry.io/42 'http://key:old@glitchtip:8000/errors/7 0.25' "file:$tmp/dsn" "file:$tmp/dsn 0" -- \
     on https://sentry.example.org/42 https://key@sentry.example.org https://key@sentry.example.org/ ftp://key@sentry.example.org/42 'https://key@s/1 2' \
     'https://key@s/1 x' "file:$tmp/no-dsn" "file:$tmp/nothing" env:FORGE_TEST_NOTHING 'https://key@s/1 1 1'
+both ForgeDrainFile 'absolute path' /run/forge/drain "$tmp/nothing/drain" -- drain ./drain off
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
