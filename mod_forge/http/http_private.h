@@ -109,6 +109,9 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
  * its result, in any case. */
 bool forge_http_cache_answers(forge_req_t *q);
 void forge_http_cache_keep(forge_req_t *q, forge_status_t status);
+/* What is answered was read from the database that calls itself `system`. It is kept only if that is the one whose
+ * changes this node hears. */
+void forge_http_cache_source(forge_req_t *q, const char *system);
 
 /* --- problem.c --- */
 

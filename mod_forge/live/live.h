@@ -479,7 +479,7 @@ apr_size_t forge_live_revocations(forge_live_t *live); /* current entries, for m
  * itself. */
 bool forge_live_events_lead(forge_live_t *live, apr_uint64_t realm);
 void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
-/* Reports that everything committed before `asked` (forge_util_monotonic) is in the table. False if another process
+/* Reports that everything committed before `asked` (forge_util_uptime) is in the table. False if another process
  * listens now. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
 /* Reports which database the listener found, and how far its log is written, before it loads and from then on. If it is
@@ -487,6 +487,9 @@ bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t
  * snapshot of itself), all that was known of the realm is forgotten: numbers of sessions and accounts may be given
  * anew. Does nothing if another process listens. */
 void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system, apr_uint64_t written);
+/* Whether the listener hears the database that calls itself `system`. Right after a fail-over another connection may
+ * still lead to the old one. */
+bool forge_live_events_from(const forge_live_t *live, apr_uint64_t realm, const char *system);
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);

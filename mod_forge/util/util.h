@@ -7,6 +7,7 @@
 #include "forge.h"
 #include <apr_cstr.h>
 #include <apr_tables.h>
+#include <pthread.h>
 
 /* --- error.c: the rows of errors.def --- */
 
@@ -196,6 +197,11 @@ const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction);
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
 /* Microseconds of the monotonic clock, which all processes of a machine share; for time spans and deadlines. */
 apr_int64_t forge_util_monotonic(void);
+/* The same, but it goes on while the machine sleeps: for what must not look fresh when it wakes. Never behind the other
+ * one. */
+apr_int64_t forge_util_uptime(void);
+/* pthread_mutex_lock within so much time, whatever is done to the wall clock meanwhile; its results, and ETIMEDOUT. */
+int forge_util_lock(pthread_mutex_t *mutex, apr_interval_time_t patience);
 
 /* --- gzip.c --- */
 

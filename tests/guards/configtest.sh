@@ -446,5 +446,18 @@ case $said in
 *FORGE_DB_CONNECTIONS*) fault "the module sets no FORGE_DB_CONNECTIONS for the shipped configuration: $said" ;;
 esac
 
+# The example of a cluster: a node, and the front, which does without the module.
+load remoteip >>"$tmp/forge.conf"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+Include \"$tmp/shipped.conf\"
+Include \"$top/conf/examples/cluster.conf\""
+{
+    cat "$tmp/base.conf"
+    for module in watchdog headers slotmem_shm proxy proxy_http proxy_balancer proxy_hcheck lbmethod_bybusyness; do load $module; done
+} >"$tmp/forge.conf"
+good "Define FORGE_FRONT
+Include \"$top/conf/examples/cluster.conf\""
+
 [ "$faults" -eq 0 ] || exit 1
 echo "configtest: $cases configurations judged as they should be"
