@@ -192,7 +192,7 @@ typedef struct forge_redis_t {
     /* by forge_net_redis_open */
     const char *host; /* NULL: it is reached by the socket `path` */
     const char *path, *user, *password;
-    const char *name; /* "redis.example.org:6379", or the path: what its breaker is called */
+    const char *name; /* "redis.example.org:6379", or the path: what logs call it */
     int port, db;
     bool tls;
     void *trust; /* of certificates, where it is TLS */

@@ -175,6 +175,14 @@ static conn_t *conn_make(apr_pool_t *p, const forge_redis_spec_t *spec, char *sh
 
 /* --- runs of the script on it --- */
 
+/* What is asked in one round trip. */
+typedef struct batch_t {
+    apr_pool_t *p;
+    forge_redis_run_t *runs;
+    int n;
+    apr_int64_t deadline;
+} batch_t;
+
 static void run_add(forge_buf_t *b, const forge_redis_run_t *run, const char *command, const char *script)
 {
     char interval[24], span[24];
@@ -193,39 +201,39 @@ static bool forgotten(const forge_redis_reply_t *replies, int n)
     return true;
 }
 
-static forge_redis_end_t answers_take(apr_pool_t *p, const forge_redis_reply_t *replies, forge_redis_run_t *runs, int n,
-                                      const char **why)
+static forge_redis_end_t answers_take(const batch_t *batch, const forge_redis_reply_t *replies, const char **why)
 {
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < batch->n; i++) {
         if (replies[i].kind == FORGE_REDIS_ERROR && strncmp(replies[i].text, "MOVED", 5) == 0) {
             *why = "it is a node of a Redis Cluster (MOVED), which is not spoken here";
             return FORGE_REDIS_REFUSED;
         }
         if (replies[i].kind == FORGE_REDIS_ERROR) {
-            *why = apr_psprintf(p, "it answers \"%s\"", replies[i].text);
+            *why = apr_psprintf(batch->p, "it answers \"%s\"", replies[i].text);
             return FORGE_REDIS_REFUSED;
         }
-        if (!forge_net_redis_answer(replies[i].text, &runs[i]))
+        if (!forge_net_redis_answer(replies[i].text, &batch->runs[i]))
             return broken("it does not count as it was told to", why);
     }
     return FORGE_REDIS_OK;
 }
 
-static forge_redis_end_t run_on(conn_t *conn, apr_pool_t *p, const forge_redis_client_t *client,
-                                forge_redis_run_t *runs, int n, apr_int64_t deadline, const char **why)
+/* By the name of the script, and once more by its text if the server has forgotten it. */
+static forge_redis_end_t run_on(conn_t *conn, const forge_redis_client_t *client, const batch_t *batch,
+                                const char **why)
 {
     forge_redis_reply_t replies[RUNS_MAX];
     forge_redis_end_t end = FORGE_REDIS_OK;
     for (int whole = 0; whole < 2; whole++) {
-        forge_buf_t *b = commands(p);
-        for (int i = 0; i < n; i++)
-            run_add(b, &runs[i], whole ? "EVAL" : "EVALSHA", whole ? forge_net_redis_script : client->sha);
-        end = exchange(conn, b, replies, n, deadline, why);
-        if (end != FORGE_REDIS_OK || !forgotten(replies, n))
+        forge_buf_t *b = commands(batch->p);
+        for (int i = 0; i < batch->n; i++)
+            run_add(b, &batch->runs[i], whole ? "EVAL" : "EVALSHA", whole ? forge_net_redis_script : client->sha);
+        end = exchange(conn, b, replies, batch->n, batch->deadline, why);
+        if (end != FORGE_REDIS_OK || !forgotten(replies, batch->n))
             break;
     }
     conn->used = forge_util_monotonic();
-    return end == FORGE_REDIS_OK ? answers_take(p, replies, runs, n, why) : end;
+    return end == FORGE_REDIS_OK ? answers_take(batch, replies, why) : end;
 }
 
 /* --- the list; the caller holds the lock --- */
@@ -336,14 +344,14 @@ static void tell_bad(forge_redis_client_t *client, const char *why)
 
 forge_redis_end_t forge_net_redis_run(forge_redis_client_t *client, apr_pool_t *p, forge_redis_run_t *runs, int n)
 {
-    const apr_int64_t deadline = forge_util_monotonic() + client->spec.redis->patience;
+    const batch_t batch = {p, runs, n < RUNS_MAX ? n : RUNS_MAX, forge_util_monotonic() + client->spec.redis->patience};
     const char *why = "no connection could be made in time";
     forge_redis_end_t end;
     if (away(client))
         return FORGE_REDIS_AWAY;
-    conn_t *conn = conn_take(client, deadline, &end);
+    conn_t *conn = conn_take(client, batch.deadline, &end);
     if (conn) {
-        end = run_on(conn, p, client, runs, n < RUNS_MAX ? n : RUNS_MAX, deadline, &why);
+        end = run_on(conn, client, &batch, &why);
         conn_give(client, conn, end == FORGE_REDIS_OK);
     }
     if (end != FORGE_REDIS_OK && end != FORGE_REDIS_BUSY && end != FORGE_REDIS_AWAY)
@@ -357,7 +365,8 @@ forge_redis_end_t forge_net_redis_run(forge_redis_client_t *client, apr_pool_t *
 static forge_redis_end_t trial(conn_t *conn, apr_pool_t *p, forge_redis_client_t *client, const char **why)
 {
     forge_redis_run_t run = trial_run;
-    return run_on(conn, p, client, &run, 1, forge_util_monotonic() + client->spec.redis->patience, why);
+    const batch_t batch = {p, &run, 1, forge_util_monotonic() + client->spec.redis->patience};
+    return run_on(conn, client, &batch, why);
 }
 
 /* Makes one more connection; where Redis was away, one on which the trial went well ends that. */
@@ -510,7 +519,8 @@ bool forge_net_redis_probe(apr_pool_t *p, const forge_redis_t *redis, const char
     conn_t *conn = conn_make(p, &once.spec, once.sha, &how, why);
     if (!conn)
         return false;
-    how = run_on(conn, p, &once, &run, 1, forge_util_monotonic() + MAKE_TIME, why);
+    const batch_t batch = {p, &run, 1, forge_util_monotonic() + MAKE_TIME};
+    how = run_on(conn, &once, &batch, why);
     conn_free(conn);
     return how == FORGE_REDIS_OK;
 }

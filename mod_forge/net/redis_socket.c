@@ -235,8 +235,14 @@ forge_redis_end_t forge_net_redis_receive(forge_redis_socket_t *s, char *data, a
 bool forge_net_redis_gone(const forge_redis_socket_t *s)
 {
     char byte;
-    ssize_t n = recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return s->spent || n == 0 || (n > 0 && !s->tls) || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (s->spent)
+        return true;
+    if (s->tls) {
+        ERR_clear_error();
+        int n = SSL_peek(s->tls, &byte, 1);
+        return n > 0 || !tls_wants(s->tls, n);
+    }
+    return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
 void forge_net_redis_close_socket(forge_redis_socket_t *s)

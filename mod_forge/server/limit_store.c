@@ -144,6 +144,13 @@ bool forge_server_limit_store_away(const forge_server_t *server)
 
 /* --- begin --- */
 
+/* "forge@redis.example.org:6379/1": of two hosts that log in otherwise one may be refused and the other not. */
+static const char *breaker_name(apr_pool_t *p, const forge_redis_t *redis)
+{
+    return apr_psprintf(p, "%s%s%s%s", redis->user ? redis->user : "", redis->user ? "@" : "", redis->name,
+                        redis->db ? apr_psprintf(p, "/%d", redis->db) : "");
+}
+
 store_t *forge_server_limit_store_make(apr_pool_t *p, const forge_server_t *server)
 {
     const forge_redis_t *redis = forge_config_redis(server->config);
@@ -152,7 +159,7 @@ store_t *forge_server_limit_store_make(apr_pool_t *p, const forge_server_t *serv
     store_t *store = apr_pcalloc(p, sizeof(*store));
     store->server = server;
     store->redis = redis;
-    store->breaker = forge_live_breaker(server->live, redis->name);
+    store->breaker = forge_live_breaker(server->live, breaker_name(p, redis));
     return store;
 }
 

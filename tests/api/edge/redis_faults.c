@@ -89,6 +89,27 @@ START_TEST(a_wrong_or_missing_password_is_said_once)
 }
 END_TEST
 
+/* Two virtual hosts with another account each: the one that is let in is not left alone with the other. */
+START_TEST(a_host_that_is_refused_takes_nothing_from_another)
+{
+    expect_log(sick);
+    redis_start(NULL);
+    REDIS("ACL", "SETUSER", "good", "on", ">word", "~forge:limit:*", "+@all");
+    node(F("redis://good:word@127.0.0.1:%d", redis_port),
+         F("Listen 127.0.0.1:%d\n<VirtualHost 127.0.0.1:%d>\nForgeRateLimitStore redis://bad:word@127.0.0.1:%d\n"
+           "</VirtualHost>\n",
+           env.ports[PORT_THIRD], env.ports[PORT_THIRD], redis_port));
+    redis_health(PORT_SECOND, "pass");
+    redis_health(PORT_THIRD, "warn");
+    for (int i = 1; i <= 5; i++) {
+        ck_assert_int_eq(atoi(header(get("127.0.6.5"), "X-RateLimit-Remaining")), 5 - i);
+        pause_ms(300);
+    }
+    redis_health(PORT_SECOND, "pass");
+    ck_assert_int_eq(log_count(sick), 1);
+}
+END_TEST
+
 /* --- away --- */
 
 START_TEST(away_at_the_start_it_is_used_when_it_comes)
@@ -362,6 +383,7 @@ Suite *suite_redis_faults(void)
         tcase_add_checked_fixture(all[i], NULL, redis_tidy);
     tcase_add_test(login, a_right_password_is_taken_from_each_place);
     tcase_add_test(login, a_wrong_or_missing_password_is_said_once);
+    tcase_add_test(login, a_host_that_is_refused_takes_nothing_from_another);
     tcase_add_test(away, away_at_the_start_it_is_used_when_it_comes);
     tcase_add_test(away, killed_under_load_no_request_fails);
     tcase_add_test(slow, slow_it_is_left_alone_and_limits_are_local);
