@@ -205,6 +205,7 @@ typedef struct forge_live_realm_t {
     uint64_t system;  /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;     /* how often it was replaced: part of each key, so that older entries are found no more */
     uint64_t written; /* how far its log was, at most */
+    uint64_t one;     /* whether the listener is the one of all nodes */
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
@@ -233,6 +234,10 @@ typedef struct forge_live_breaker_t {
 /* The two functions of live.h at a given moment. */
 bool forge_live_breaker_allows_at(forge_live_t *live, int which, forge_pass_t *pass, apr_int64_t now);
 void forge_live_breaker_told_at(forge_live_t *live, const forge_pass_t *pass, bool good, apr_int64_t now);
+/* The same for those that are tried beside calls. */
+bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_mend_at(forge_live_t *live, int which, apr_int64_t now);
 
 /* The clock of revocations (steady.c), in microseconds. */
 typedef struct forge_live_clock_t {
@@ -374,6 +379,7 @@ typedef struct forge_live_segment_t {
     forge_live_alerts_t alerts;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
     forge_live_engines_t engines;
+    forge_live_histogram_t redis_took; /* forge_live_redis */
 } forge_live_segment_t;
 
 struct forge_live_t {

@@ -287,6 +287,19 @@ void forge_live_events_lost(forge_live_t *live, uint64_t realm)
         put(&at->heard, 0);
 }
 
+void forge_live_events_one(forge_live_t *live, uint64_t realm, bool one)
+{
+    forge_live_realm_t *at = forge_live_realm(live, realm, false);
+    if (at && see(&at->leader) == (uint64_t)getpid() && see(&at->one) != one)
+        put(&at->one, one);
+}
+
+bool forge_live_does_for_all(forge_live_t *live, uint64_t realm)
+{
+    const forge_live_realm_t *at = forge_live_realm(live, realm, false);
+    return !at || !forge_live_vouched(at, forge_util_uptime()) || see(&at->one);
+}
+
 /* --- The verdict --- */
 
 forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const forge_who_t *who, apr_time_t now)

@@ -106,6 +106,19 @@ void forge_util_json_write(forge_buf_t *b, const forge_json_t *v);
 /* Once per process, before threads: seeds jansson's hash (json_object_seed). */
 void forge_util_json_init(void);
 
+/* --- json_text.c: JSON as text, walked over without a tree --- */
+
+#define FORGE_JSON_TEXT_DEPTH 64 /* levels of nesting; what is deeper counts as no JSON */
+/* Behind the blanks at `at`. */
+const char *forge_util_json_blank(const char *at, const char *end);
+/* Behind the JSON value that begins at `at`; NULL when none does. */
+const char *forge_util_json_skip(const char *at, const char *end);
+/* Whether the text is one JSON value in UTF-8, with blanks around it. A member may come twice. */
+bool forge_util_json_valid(const char *text, apr_size_t len);
+/* Whether a JSON string, from its first quote to behind its last, says `name`, however it is spelled. The string is
+ * well-formed: forge_util_json_skip has passed it. */
+bool forge_util_json_is(const char *at, const char *end, const char *name);
+
 /* --- letters of ASCII, by their code: whatever another module has said to setlocale, an I is an i, and nothing beyond
  * ASCII is a letter. Texts without regard to case are compared by apr_cstr_casecmp and apr_cstr_casecmpn. --- */
 

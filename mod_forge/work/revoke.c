@@ -78,11 +78,12 @@ static void give_up(events_t *e, const char *why)
     disconnect(e);
 }
 
-/* Tells which database the listener hears, as its last ping found it. */
+/* Tells which database the listener hears, and whether it is the one of all nodes, as its last ping found it. */
 static void tell_system(const events_t *e)
 {
     forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener),
                              (apr_uint64_t)forge_store_listener_written(e->listener));
+    forge_live_events_one(e->server->live, e->server->realm, forge_store_listener_one(e->listener));
 }
 
 /* Connects and loads all revocations. The pool has no parent, because only this thread may use it. What is vouched for
@@ -160,7 +161,7 @@ int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
         e->server = server;
         e->conninfo = conninfo;
-        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0};
+        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0, true};
         const forge_background_t job = {
             .thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
             .every = TICK,

@@ -296,6 +296,27 @@ START_TEST(one_leads)
 }
 END_TEST
 
+/* What one node does for all is done by the one that the database chose, and by whoever cannot hear it. */
+START_TEST(one_node_does_what_one_does)
+{
+    ck_assert(forge_live_does_for_all(live, REALM));
+    forge_live_events_one(live, REALM, true); /* nobody listens */
+    hear(REALM);
+    ck_assert(!forge_live_does_for_all(live, REALM));
+    forge_live_events_one(live, REALM, true);
+    ck_assert(forge_live_does_for_all(live, REALM));
+    forge_live_events_one(live, REALM, false);
+    ck_assert(!forge_live_does_for_all(live, REALM));
+    forge_live_events_lost(live, REALM);
+    ck_assert(forge_live_does_for_all(live, REALM));
+    hear(REALM);
+    ck_assert(!forge_live_does_for_all(live, REALM));
+    forge_live_events_resign(live, REALM);
+    forge_live_events_one(live, REALM, true); /* of a process that listens no more */
+    ck_assert(!forge_live_does_for_all(live, REALM));
+}
+END_TEST
+
 /* More databases than there are places: those without are never vouched for. */
 START_TEST(too_many_realms)
 {
@@ -424,6 +445,7 @@ Suite *forge_test_live_revocations(void)
     tcase_add_test(tc, a_writer_dies);
     tcase_add_test(tc, a_writer_stands_still);
     tcase_add_test(tc, one_leads);
+    tcase_add_test(tc, one_node_does_what_one_does);
     tcase_add_test(tc, too_many_realms);
     tcase_add_test(tc, a_replaced_database_is_loaded_anew);
     tcase_add_test(tc, a_database_that_went_back_is_loaded_anew);
