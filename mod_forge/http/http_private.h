@@ -346,7 +346,7 @@ int forge_http_socket(const forge_req_t *q); /* the client's socket; -1 over HTT
 typedef struct forge_dial_t {
     forge_req_t *q;
     forge_call_t *call; /* NULL: none is under way */
-    int breaker;
+    forge_pass_t pass;
     forge_span_t *span; /* of it, where the request is traced */
 } forge_dial_t;
 typedef enum forge_dialled_t { FORGE_DIAL_BEGUN, FORGE_DIAL_LEFT_ALONE, FORGE_DIAL_TOO_MANY } forge_dialled_t;

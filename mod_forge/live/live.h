@@ -380,12 +380,19 @@ typedef enum forge_breaker_state_t {
 /* The breaker of a host ("runner.example.org:443"), shared by all children; -1 when there is no room: it never opens.
  */
 int forge_live_breaker(forge_live_t *live, const char *host);
-/* Whether a call may be made. While it is open only one may every ten seconds, whose outcome decides. Each call that
- * was allowed is told of, or given up. */
-bool forge_live_breaker_allows(forge_live_t *live, int which);
-/* It opens when five calls or more were made within ten seconds, and half of them or more failed. */
-void forge_live_breaker_told(forge_live_t *live, int which, bool good);
-void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
+/* Leave to make one call. */
+typedef struct forge_pass_t {
+    int which;
+    apr_uint32_t trial; /* its outcome decides; 0: the breaker was closed */
+} forge_pass_t;
+/* Whether a call may be made. While it is open one may after ten seconds, as a trial; nobody else until that one is
+ * told of or given up, or its process has died. Each call that was allowed is told of, or given up. */
+bool forge_live_breaker_allows(forge_live_t *live, int which, forge_pass_t *pass);
+/* It opens when five calls or more were made within ten seconds, and half of them or more failed. Calls that began
+ * before it opened say nothing any more. */
+void forge_live_breaker_told(forge_live_t *live, const forge_pass_t *pass, bool good);
+/* Its outcome is not known: another one may try. */
+void forge_live_breaker_given_up(forge_live_t *live, const forge_pass_t *pass);
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
 
 /* A breaker that one failure opens, and that one process after the other tries to close beside all calls: what is asked

@@ -228,10 +228,12 @@ typedef struct forge_live_breaker_t {
     uint32_t state;                   /* forge_breaker_state_t */
     uint32_t calls, failures;         /* in the window */
     int64_t since, until;             /* when the window began; when the next call may be made */
+    uint64_t holder;                  /* the process that makes the trial */
+    uint32_t trial;                   /* its number; never 0 once there was one */
 } forge_live_breaker_t;
 /* The two functions of live.h at a given moment. */
-bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
-void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
+bool forge_live_breaker_allows_at(forge_live_t *live, int which, forge_pass_t *pass, apr_int64_t now);
+void forge_live_breaker_told_at(forge_live_t *live, const forge_pass_t *pass, bool good, apr_int64_t now);
 /* The same for those that are tried beside calls. */
 bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now);
 bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now);
