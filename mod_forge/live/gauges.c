@@ -44,7 +44,7 @@ static apr_int64_t leads(const forge_live_segment_t *segment)
 {
     bool any = false;
     for (int i = 0; i < FORGE_LIVE_REALMS && !any; i++)
-        any = forge_live_realm_fresh(&segment->realms[i]) && forge_live_load(&segment->realms[i].one);
+        any = forge_live_vouched(&segment->realms[i], forge_util_uptime()) && forge_live_load(&segment->realms[i].one);
     return any;
 }
 

@@ -86,12 +86,13 @@ static void tell_system(const events_t *e)
     forge_live_events_one(e->server->live, e->server->realm, forge_store_listener_one(e->listener));
 }
 
-/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. */
+/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. What is vouched for
+ * ends before the connection was seen to lead to the primary: a fail-over after that look is found by the next one. */
 static void begin(events_t *e)
 {
     const char *why = "out of memory";
-    apr_int64_t asked = forge_util_monotonic();
-    if (asked < e->retry_at)
+    const apr_int64_t asked = forge_util_uptime();
+    if (forge_util_monotonic() < e->retry_at)
         return;
     if (apr_pool_create_unmanaged(&e->pool) != APR_SUCCESS) {
         e->pool = NULL;
@@ -100,7 +101,6 @@ static void begin(events_t *e)
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
     if (e->listener)
         tell_system(e);
-    asked = forge_util_monotonic();
     if (!e->listener ||
         !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY + FORGE_REVOKED_STEP, &why)) {
         give_up(e, why);
@@ -116,7 +116,7 @@ static void begin(events_t *e)
 static void go_on(events_t *e)
 {
     const char *why = "";
-    apr_int64_t asked = forge_util_monotonic();
+    const apr_int64_t asked = forge_util_uptime();
     if (!forge_store_listener_ping(e->listener, &why)) {
         give_up(e, why);
         return;

@@ -54,7 +54,7 @@ static const forge_field_t node_checks_fields[] = {
 };
 static const forge_field_t checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = node_checks_fields},
-    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
+    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits; warn: it cannot be used"},
     {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,
      .help = "outgoing mail; warn: mail waits for too long"},

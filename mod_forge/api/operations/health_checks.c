@@ -132,11 +132,17 @@ static void ask_upstreams(forge_req_t *q, forge_health_found_t *found)
         found->status = FORGE_HEALTH_WARN;
 }
 
-/* Not part of this build. */
-static bool never(const forge_req_t *q)
+static bool on_redis(const forge_req_t *q)
 {
-    (void)q;
-    return false;
+    return forge_config_redis(q->config) != NULL;
+}
+
+/* It is not asked for this: whoever keeps its connections tries it all the time. What becomes of requests meanwhile is
+ * configured. */
+static void ask_redis(forge_req_t *q, forge_health_found_t *found)
+{
+    if (forge_http_redis_away(q))
+        found->status = FORGE_HEALTH_WARN;
 }
 
 /* --- the machine --- */
@@ -226,8 +232,8 @@ const forge_health_check_t forge_health_checks[] = {
      .is_database = true, .ask = ask_database, .members = members_database},
     {"migrations", "migrations:version", "datastore", NULL, "the schema is older than this module", EVERY,
      FORGE_HEALTH_FAIL, .ask = ask_migrations, .members = members_migrations},
-    {"redis", "redis:availability", "datastore", NULL, "it cannot be reached", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
-     .on = never, .ask = ask_nobody},
+    {"redis", "redis:availability", "datastore", NULL, "it cannot be used", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
+     .on = on_redis, .ask = ask_redis},
     {"sandbox", "sandbox:availability", "component", NULL, "no program is run", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_sandbox, .ask = ask_sandbox, .members = members_sandbox},
     {"mail", "mail:delay", "component", NULL, "mail waits for too long", FORGE_HEALTH_FULL | FORGE_HEALTH_AUTH,
