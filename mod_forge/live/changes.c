@@ -26,12 +26,6 @@ void forge_live_changed(forge_live_t *live, apr_uint64_t realm, unsigned topics)
             __atomic_fetch_add(&at->changes[i], 1, __ATOMIC_ACQ_REL);
 }
 
-bool forge_live_vouched(const forge_live_realm_t *at, apr_int64_t now)
-{
-    const uint64_t heard = __atomic_load_n(&at->heard, __ATOMIC_ACQUIRE);
-    return heard && now - (apr_int64_t)heard <= FORGE_LIVE_HEARD_MAX;
-}
-
 /* The counts are read one after the other. That gives no sum which a later reader could take for its own: counts only
  * grow, so of two equal sums one has a count that the other one read later. */
 uint64_t forge_live_changes(const forge_live_realm_t *at, unsigned topics)

@@ -294,6 +294,12 @@ void forge_live_events_one(forge_live_t *live, uint64_t realm, bool one)
         put(&at->one, one);
 }
 
+bool forge_live_vouched(const forge_live_realm_t *at, apr_int64_t now)
+{
+    const uint64_t heard = see(&at->heard);
+    return heard && now - (apr_int64_t)heard <= FORGE_LIVE_HEARD_MAX;
+}
+
 bool forge_live_does_for_all(forge_live_t *live, uint64_t realm)
 {
     const forge_live_realm_t *at = forge_live_realm(live, realm, false);

@@ -89,23 +89,27 @@ def revocation(run):
 # --- b. limits ---
 
 def limits(run):
-    """40 an hour: of each node without a common store, of all together with one."""
+    """40 an hour: of all nodes together with Redis, of each node without. An answer of Redis that came late is decided by a node alone, so that the sum is exact
+    only where there was none; the machine may be busy, so there are three tries."""
     c, many = run.cluster, 40
-    shared = run.redis
-    wanted = many if shared else many * c.size
-    good = []
-    lock = threading.Lock()
-    source = f"192.0.2.{os.getpid() % 200 + 10}"
+    wanted = many if c.shared else many * c.size
 
-    def ask(number):
-        client = Client(c.nodes[number % c.size].address, source=source)
-        for _ in range(many * 2 // 4 + many // 4):
-            status = client.get("/api/v1/achievements").status
-            with lock:
-                good.append(status)
-    in_threads(ask, range(c.size * 4))
-    took, other = good.count(200), [status for status in good if status not in (200, 429)]
-    run.check(took == wanted and not other, f"{many} requests of {len(good)} are let through, " + ("by all nodes together" if shared else "by each node"), f"{took}, and {other}")
+    def alone():
+        return sum(sum(value for name, value in node.metrics().items() if name.startswith("forge_redis_fallbacks_total")) for node in c.nodes)
+    for number in range(3):
+        statuses, before = [], alone()
+        source = f"192.0.2.{number + 10}"
+
+        def ask(number, statuses=statuses, source=source):
+            client = Client(c.nodes[number % c.size].address, source=source)
+            for _ in range(many * 3 // 4):
+                statuses.append(client.get("/api/v1/achievements").status)
+        in_threads(ask, range(c.size * 4))
+        if alone() == before:
+            break
+    took, other = statuses.count(200), [status for status in statuses if status not in (200, 429)]
+    run.check(took == wanted and not other and alone() == before, f"{many} requests of {len(statuses)} are let through by " + ("all nodes together" if c.shared else "each node"),
+              f"{took}, and {other}")
     after = {Client(node.address, source="192.0.2.9").get("/api/v1/achievements").status for node in c.nodes}
     run.check(after == {200}, "another client is not limited by that", str(after))
 
@@ -184,9 +188,14 @@ def killed(run):
     worker = row.split("|", maxsplit=1)[0]
     node = next(node for node in c.nodes if worker.startswith(node.name + ":"))
     led = node.leads() == 1
-    died = time.monotonic()
-    node.kill()
-    c.mail.stalls.clear()
+    with Load(run, 6) as load:
+        time.sleep(0.5)
+        died = time.monotonic()
+        node.kill()
+        c.mail.stalls.clear()
+        time.sleep(3)
+    run.check(len(load.failures) <= len(load.threads), "of six clients of the front each loses at most the request that the node was answering",
+              f"{load.counts}, {load.failures}")
     came = until(60, lambda: c.mail.mails.get(f"{person}@example.org"))
     took = time.monotonic() - died
     time.sleep(1)

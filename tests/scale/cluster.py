@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster in network namespaces: nodes, a front, PostgreSQL, and a mail server that counts. Runs inside the namespaces that `run` makes.
+"""A cluster in network namespaces: nodes, a front, PostgreSQL, Redis, and a mail server that counts. Runs inside the namespaces that `run` makes.
 
-  hub (this process): bridge "clients" 10.0.0.1/24 and bridge "data" 10.0.1.1/24, PostgreSQL and the mail server
+  hub (this process): bridge "clients" 10.0.0.1/24 and bridge "data" 10.0.1.1/24, PostgreSQL, Redis and the mail server
   front: 10.0.0.2     node N: 10.0.0.1N at clients, 10.0.1.1N at data
 """
 import glob
@@ -340,6 +340,26 @@ class Cluster:
         if not until(30, lambda: subprocess.run([f"{self.bin}/pg_isready", "-q", "-h", DATABASE], check=False).returncode == 0):
             raise RuntimeError("PostgreSQL does not start")
 
+    def redis_start(self):
+        """Whether there is a Redis now."""
+        program = shutil.which("redis-server")
+        if program:
+            log = open(os.path.join(self.folder, "redis.log"), "ab")
+            subprocess.Popen([program, "--bind", DATABASE, "--protected-mode", "no", "--save", "", "--appendonly", "no", "--dir", self.folder],
+                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return program is not None
+
+    def prepare(self, extra):
+        """Writes the nodes' configurations; a build without hiredis does without Redis."""
+        store = [f"ForgeRateLimitStore redis://{DATABASE} timeout=1000ms"] if self.redis_start() else []
+        for node in self.nodes:
+            node.prepare(extra + store)
+        said = subprocess.run([self.httpd, "-t", "-f", self.nodes[0].path("httpd.conf")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.shared = bool(store) and said.returncode == 0
+        if store and "ForgeRateLimitStore" in said.stdout:
+            for node in self.nodes:
+                node.prepare(extra)
+
     def sql(self, text, database="forge"):
         """What psql prints, bare."""
         return command("psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", DATABASE, "-U", "postgres", "-d", database, "-c", text).strip()
@@ -360,9 +380,9 @@ class Cluster:
         self.nodes = [Node(self, number) for number in range(1, self.size + 1)]
         self.front = Front(self)
         self.host("front", {"clients": FRONT})
+        self.prepare(list(extra))
         for node in self.nodes:
             self.host(node.name, {"clients": node.address, "data": node.data_address})
-            node.prepare(list(extra))
             node.start()
         self.front.prepare(self.nodes)
         self.front.start()

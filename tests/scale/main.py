@@ -2,6 +2,7 @@
 """Runs the checks of the cluster, or measures it. The first process of its namespaces: when it ends everything in them does."""
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -15,7 +16,7 @@ LONGEST = {"short": 300, "long": 1800, "bench": 1800}
 
 class Run:
     def __init__(self, cluster, mode):
-        self.cluster, self.mode, self.faults, self.passed, self.redis, self.runs = cluster, mode, 0, 0, False, None
+        self.cluster, self.mode, self.faults, self.passed, self.runs = cluster, mode, 0, 0, None
 
     def tries(self, short, long):
         return long if self.mode == "long" else short
@@ -32,7 +33,10 @@ class Run:
             return (Client(node.address).get("/health").json or {}).get("checks", {}).get("sandbox", {}).get("status") == "pass"
         if self.runs is None:
             self.runs = bool(until(30, lambda: all(well(node) for node in self.cluster.nodes)))
-            if not self.runs:
+            plain = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
+            if not self.runs and subprocess.run(plain, user="www-data", stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                self.check(False, "programs are run where bubblewrap can", "see the error logs for what forge-runner misses")
+            elif not self.runs:
                 print("# not run: jobs of the sandbox, and streams of them: this machine has no working sandbox", flush=True)
         return self.runs
 
