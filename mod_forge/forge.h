@@ -119,6 +119,7 @@ typedef enum forge_type_t {
     FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
     FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars; of "figure", a number or null,
                        in answers only */
+    FORGE_T_ANY,    /* any JSON value; in answers only */
     FORGE_T_INCLUDE /* no member: all rows of .fields stand here, each with .flags added; the row has no name */
 } forge_type_t;
 

@@ -159,8 +159,11 @@ void forge_start_child_init(apr_pool_t *p, server_rec *s)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_flight_child();
     forge_http_executor_child(p);
+    forge_http_helpers_child(p);
+    forge_http_inner_child(p);
     forge_http_probe_init(p);
     forge_server_all_pools(p);
+    forge_server_all_limits(p);
     forge_http_linger_child();
     forge_http_pump_child(p, s);
     forge_http_feeds_child(p); /* whose thread wakes the pump: it ends first */
