@@ -316,6 +316,8 @@ const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c)
 const char *forge_config_drain_file(const forge_config_t *c)
 {
     return c->drain_file;
+}
+
 apr_interval_time_t forge_config_aggregate_timeout(const forge_config_t *c)
 {
     return NUMBER(c, aggregate_timeout);

@@ -108,7 +108,7 @@ END_TEST
 START_TEST(a_draining_node_says_so_before_it_stops)
 {
     person_t me = person("student");
-    all_is_well();
+    well("/health", NULL);
     ck_assert_str_eq(text_at(CALL("GET", "/health/ready")->json, "/checks/draining/status"), "pass");
     file_write(F("%s/drain", env.dir), "");
     reply_t *ready = CALL("GET", "/health/ready"), *health = CALL("GET", "/health"),
