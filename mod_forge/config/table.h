@@ -89,6 +89,9 @@ struct forge_config_t {
     apr_int64_t cookie;
     const char *login_page;
 
+    apr_array_header_t *services; /* of forge_service_t */
+    const forge_retry_t *retry;
+
     const forge_config_t *otherwise; /* values of the unset members: the defaults of directives.def */
 
     /* made by forge_config_finish */
@@ -106,6 +109,7 @@ struct forge_dir_t {
     forge_limits_t *limits;
     apr_int64_t cookie;
     const char *login_page;
+    const forge_retry_t *retry;
 };
 
 typedef enum forge_kind_t {
@@ -148,6 +152,8 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG_FORMAT,
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
+    FORGE_KIND_DISCOVER,
+    FORGE_KIND_RETRY,
     FORGE_KINDS
 } forge_kind_t;
 
