@@ -68,6 +68,7 @@ static void register_hooks(apr_pool_t *p)
     /* Apache's own errors under our paths become problem documents. */
     forge_http_die_register();
     forge_http_count_register();
+    forge_http_inner_register();
     forge_http_send_register();
     forge_server_override_register(); /* Header lines of the site win over our headers */
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);

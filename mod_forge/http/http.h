@@ -17,6 +17,7 @@ typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; ht
 typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
 typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
 typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_aggregate_t forge_aggregate_t; /* the requests within it, if any; http/aggregate.c */
 typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
 /* Writes what the container engine said as one JSON value, for all who ask in the next seconds. */
 typedef void (*forge_containers_fn)(forge_buf_t *b, const forge_docker_said_t *said);
@@ -66,6 +67,7 @@ struct forge_req_t {
     forge_cached_t *cached;
     forge_runs_t *runs;
     forge_calls_t *calls;
+    forge_aggregate_t *aggregate;
     forge_containers_fn containers; /* .prepare wants to know what the container engine says; http/containers.c */
     forge_upload_t *upload;         /* the file that came, for a route with .upload */
 };
@@ -227,6 +229,11 @@ struct forge_upload_t {
 /* `len` bytes from `at` on; false when they cannot be read. Of the type forge_file_read_fn. */
 bool forge_http_upload_read(void *upload, apr_int64_t at, void *to, apr_size_t len);
 
+/* --- aggregate.c: several GETs as one --- */
+
+/* Asks for all paths as the caller, each as a request of its own, and answers with what came of them. */
+forge_status_t forge_reply_aggregate(forge_req_t *q, const forge_paths_t *paths);
+
 /* --- reply.c again --- */
 
 void forge_reply_header(forge_req_t *q, const char *name,
@@ -263,6 +270,7 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
 bool forge_http_executor_sick(const forge_req_t *q);
 /* The same of the language model; only with ForgeLLM. */
 bool forge_http_llm_sick(const forge_req_t *q);
+bool forge_http_redis_away(const forge_req_t *q); /* the Redis of ForgeRateLimitStore */
 /* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
@@ -341,6 +349,9 @@ void forge_http_count_register(void);        /* the filter that counts */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
 void forge_http_send_register(void);                /* the filter of answers without a body */
+void forge_http_inner_register(void);
+void forge_http_inner_child(apr_pool_t *pchild);   /* child_init */
+void forge_http_helpers_child(apr_pool_t *pchild); /* child_init */
 void forge_http_flight_child(void);                 /* child_init */
 void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
 void forge_http_probe_init(apr_pool_t *p);          /* child_init */

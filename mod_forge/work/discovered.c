@@ -52,12 +52,8 @@ const char *forge_work_balancer_problem(apr_pool_t *p, server_rec *s, const char
 {
     if (!ap_find_linked_module("mod_proxy.c") || !ap_find_linked_module("mod_proxy_balancer.c"))
         return "ForgeDiscover: mod_proxy_balancer is not loaded; it needs mod_proxy and mod_slotmem_shm";
-    const proxy_balancer *b = find(proxy_conf(s), name);
-    if (!b)
+    if (!find(proxy_conf(s), name))
         return apr_psprintf(p, "ForgeDiscover: '%s' is no balancer of this server; it needs <Proxy %s>", name, name);
-    if (b->growth_set && b->growth < 1)
-        return apr_psprintf(p, "ForgeDiscover: %s has room for no further member; accepted: ProxySet growth=1 or more",
-                            name);
     return NULL;
 }
 
