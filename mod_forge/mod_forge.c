@@ -19,9 +19,9 @@
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     int count;
-    (void)pconf;
     (void)plog;
     (void)ptemp;
+    forge_doors_proxy_hooks(pconf);
     const forge_routes_t *tables = forge_api_tables(&count);
     forge_start_tables(tables, count);
     return OK;
@@ -29,14 +29,15 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 
 static void register_hooks(apr_pool_t *p)
 {
-    static const char *const dbd[] = {"mod_dbd.c", NULL};
+    static const char *const dbd[] = {"mod_dbd.c", "mod_proxy_balancer.c", NULL};
     /* The post_config of the first makes the locks of what is registered by then; that of the second starts a process,
      * which must not hold pipes that we have let go. */
     static const char *const before[] = {"mod_watchdog.c", "mod_cgid.c", NULL};
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c",
                                             NULL}; /* a site's own redirects to HTTPS go before */
     forge_start_variables();
-    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first.
+    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first,
+     * discovery the balancers' shared memory.
      */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(forge_start_check_config, NULL, NULL, APR_HOOK_MIDDLE);

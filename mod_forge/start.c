@@ -72,6 +72,8 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
             problem = forge_server_dbd_problem(ptemp, s);
+        if (!problem && forge_config_enabled(forge_config_of_server(s)))
+            problem = forge_work_discover_problem(ptemp, s, forge_config_of_server(s));
         for (server_rec *other = first; other != s && !problem; other = other->next)
             problem = clash(ptemp, s, other);
         if (problem) {

@@ -141,6 +141,19 @@ int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..
 const forge_traces_t *forge_config_traces(const forge_config_t *c); /* ForgeTraces; NULL: off */
 const forge_sentry_t *forge_config_sentry(const forge_config_t *c); /* ForgeSentryDSN, taken apart; NULL: off */
 
+/* --- getters: services behind the gateway --- */
+
+const apr_array_header_t *
+forge_config_services(const forge_config_t *c); /* ForgeDiscover: forge_service_t; NULL: none */
+/* ForgeRetry. */
+typedef struct forge_retry_t {
+    bool on;
+    bool idempotent; /* PUT and DELETE too, where they have no body */
+    int attempts;    /* members that one request is sent to, at most */
+    forge_retry_rule_t rule;
+} forge_retry_t;
+const forge_retry_t *forge_config_retry(const forge_config_t *c, const forge_dir_t *d);
+
 /* --- getters: database and logs --- */
 
 /* ForgeAlert, for the whole server: its rule, and who is told when it changes. */

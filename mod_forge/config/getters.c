@@ -338,6 +338,16 @@ apr_interval_time_t forge_config_pool_wait(const forge_config_t *c)
     return NUMBER(c, pool_wait);
 }
 
+const apr_array_header_t *forge_config_services(const forge_config_t *c)
+{
+    return c->services;
+}
+
+const forge_retry_t *forge_config_retry(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->retry ? d->retry : POINTER(c, retry);
+}
+
 const char *forge_config_access_log(const forge_config_t *c)
 {
     return c->access_log && *c->access_log ? c->access_log : NULL;

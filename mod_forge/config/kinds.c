@@ -43,11 +43,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 
 #define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
 
-/* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
-static const char *refuse(const forge_setting_t *s, const char *word, const char *accepted)
-{
-    return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
-}
+#define refuse forge_config_refuse
 
 static void put_text(const forge_setting_t *s, const char *text)
 {
@@ -777,6 +773,8 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_DISCOVER] = {forge_config_read_discover, false, 2, 7, FORGE_DISCOVER_FORM, NULL},
+    [FORGE_KIND_RETRY] = {forge_config_read_retry, false, 1, 5, FORGE_RETRY_FORM, NULL},
     [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
     [FORGE_KIND_TRANSFORM] = {read_transform, false, 1, 3, FORGE_TRANSFORM_FORM, NULL},
     [FORGE_KIND_LIMIT_STORE] = {read_limit_store, false, 1, 4, FORGE_REDIS_FORM, secret_redis},

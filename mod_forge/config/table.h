@@ -94,6 +94,9 @@ struct forge_config_t {
     const char *login_page;
     forge_transform_t *transform;
 
+    apr_array_header_t *services; /* of forge_service_t */
+    const forge_retry_t *retry;
+
     const forge_config_t *otherwise; /* values of the unset members: the defaults of directives.def */
 
     /* made by forge_config_finish */
@@ -113,6 +116,7 @@ struct forge_dir_t {
     apr_int64_t cookie;
     const char *login_page;
     forge_transform_t *transform;
+    const forge_retry_t *retry;
 };
 
 typedef enum forge_kind_t {
@@ -157,6 +161,8 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
     FORGE_KIND_TRANSFORM,
+    FORGE_KIND_DISCOVER,
+    FORGE_KIND_RETRY,
     FORGE_KIND_LIMIT_STORE,
     FORGE_KIND_ON_ERROR,
     FORGE_KINDS

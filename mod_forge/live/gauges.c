@@ -75,6 +75,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     put_census(live->segment, figures);
     figures[FORGE_G_DB_UP] = database_up(&sum);
     figures[FORGE_G_SANDBOX_UP] = (apr_int64_t)forge_live_load(&live->segment->sandbox) - 1;
+    forge_live_discovery_gauges(live, &figures[FORGE_G_DISCOVERY_LAST], &figures[FORGE_G_DISCOVERY_FULL]);
     for (int i = 0; i < FORGE_ALERTS; i++)
         figures[FORGE_G_ALERT_CPU + i] = forge_live_alert(live, i).firing;
     figures[FORGE_G_LEADS] = leads(live->segment);

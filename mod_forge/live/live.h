@@ -409,6 +409,37 @@ bool forge_live_breaker_mend(forge_live_t *live, int which);
 /* How often it was opened. Connections made before the last time are not trusted. */
 apr_uint32_t forge_live_breaker_trips(const forge_live_t *live, int which);
 
+/* --- discovery.c: what services were last found to have --- */
+
+/* The place of a service, found by the text of its directive; -1: all are in use. A graceful restart finds it again. */
+int forge_live_discovery(forge_live_t *live, const char *service);
+void forge_live_discovery_begin(forge_live_t *live); /* before the services of a configuration ask for their places */
+/* Counts a lookup. Members that were found are kept; without any the last ones stay. */
+void forge_live_discovery_told(forge_live_t *live, int which, forge_lookup_t result, const forge_members_t *members);
+void forge_live_discovery_room(forge_live_t *live, int which,
+                               bool enough); /* whether its balancers have room for all */
+/* Copies the last members; false if none were ever found. */
+bool forge_live_discovery_last(forge_live_t *live, int which, forge_members_t *members);
+/* What is wrong with a service of this configuration, as a sentence for health reports; NULL: nothing. */
+const char *forge_live_discovery_trouble(forge_live_t *live);
+bool forge_live_discovery_used(forge_live_t *live); /* whether there is any service */
+
+/* --- retries.c: how many requests may be sent once more, and which members fail --- */
+
+typedef enum forge_retried_t { FORGE_RETRY_MADE, FORGE_RETRY_NO_BUDGET, FORGE_RETRY_NO_MEMBER } forge_retried_t;
+/* The budget of a balancer, shared by all children: so many percent of its requests of the last ten seconds or so, and
+ * so many a second besides. Retries never exceed 10 s of `least`, `least` a second, and the share of all requests. */
+typedef struct forge_retry_rule_t {
+    int percent, least;
+} forge_retry_rule_t;
+void forge_live_retry_request(forge_live_t *live, const char *balancer, forge_retry_rule_t rule); /* a new request */
+bool forge_live_retry_take(forge_live_t *live, const char *balancer,
+                           forge_retry_rule_t rule); /* may it be sent again? */
+#define FORGE_EJECT_AFTER 3                          /* failures of a member in a row */
+/* A member has answered a request well, or has failed it. True: it has now failed FORGE_EJECT_AFTER or more in a row.
+ */
+bool forge_live_member_told(forge_live_t *live, const char *member, bool good);
+
 /* --- crashes.c: processes that end without a word --- */
 
 #define FORGE_CRASH_ROUTES      6

@@ -347,6 +347,39 @@ typedef struct forge_live_note_t {
     forge_crash_t crash;
 } forge_live_note_t;
 
+/* A service that is discovered (discovery.c). */
+#define FORGE_LIVE_SERVICES      32
+#define FORGE_LIVE_SERVICE_BYTES 512
+typedef struct forge_live_service_t {
+    char name[FORGE_LIVE_SERVICE_BYTES]; /* empty: free */
+    uint64_t since;                      /* wall clock: when this configuration took it up; 0: it has no such service */
+    uint64_t found;                      /* wall clock: the last success; 0: never */
+    uint32_t failing, no_room;
+    forge_members_t members;
+} forge_live_service_t;
+typedef struct forge_live_services_t {
+    pthread_mutex_t mutex; /* process-shared and robust */
+    forge_live_service_t of[FORGE_LIVE_SERVICES];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_services_t;
+/* Budgets of balancers and failures of members in a row (retries.c), by the hash of their name; 0: free. */
+#define FORGE_LIVE_BUDGETS 64   /* a power of two */
+#define FORGE_LIVE_MEMBERS 1024 /* the same */
+typedef struct forge_live_budget_t {
+    uint64_t key;
+    uint64_t tokens; /* thousandths of a retry << 32 | milliseconds of the monotonic clock */
+} forge_live_budget_t;
+typedef struct forge_live_failing_t {
+    uint64_t key;
+    uint64_t failures; /* in a row */
+} forge_live_failing_t;
+typedef struct forge_live_retries_t {
+    forge_live_budget_t budgets[FORGE_LIVE_BUDGETS];
+    forge_live_failing_t members[FORGE_LIVE_MEMBERS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_retries_t;
+/* The functions of live.h at a given moment of the monotonic clock. */
+void forge_live_retry_request_at(forge_live_t *live, const char *balancer, forge_retry_rule_t rule, apr_int64_t now);
+bool forge_live_retry_take_at(forge_live_t *live, const char *balancer, forge_retry_rule_t rule, apr_int64_t now);
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -379,6 +412,8 @@ typedef struct forge_live_segment_t {
     forge_live_alerts_t alerts;
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
     forge_live_engines_t engines;
+    forge_live_services_t services;
+    forge_live_retries_t retries;
     forge_live_histogram_t redis_took; /* forge_live_redis */
 } forge_live_segment_t;
 
@@ -411,6 +446,12 @@ void forge_live_streams_init(forge_live_segment_t *segment);
 /* --- engines.c --- */
 
 void forge_live_engines_init(forge_live_segment_t *segment);
+
+/* --- discovery.c --- */
+
+void forge_live_discovery_init(forge_live_segment_t *segment);
+/* The time of the success that is longest ago, FORGE_GAUGE_UNKNOWN without services; how many have no room. */
+void forge_live_discovery_gauges(forge_live_t *live, apr_int64_t *last, apr_int64_t *full);
 
 /* --- breakers.c --- */
 

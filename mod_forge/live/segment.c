@@ -24,6 +24,7 @@ static void segment_init(forge_live_segment_t *segment)
     forge_live_streams_init(segment);
     forge_live_breakers_init(segment);
     forge_live_engines_init(segment);
+    forge_live_discovery_init(segment);
     forge_live_limits_init(segment);
     forge_live_revocations_init(segment);
 }

@@ -55,6 +55,45 @@ bool forge_net_address_good(const char *url);
 const char *forge_net_address_host(apr_pool_t *p, const char *url);
 bool forge_net_ratio_read(const char *text, double *ratio); /* a number of 0 to 1 in digits, as "0.25" */
 
+/* --- members.c, dns.c: who is behind a service --- */
+
+typedef enum forge_source_t { FORGE_SOURCE_DNS, FORGE_SOURCE_SRV, FORGE_SOURCE_FILE } forge_source_t;
+/* ForgeDiscover: where the members of a balancer are looked up. */
+typedef struct forge_service_t {
+    const char *balancer; /* "balancer://labs" */
+    const char *text;     /* of the source, as written: names it in logs */
+    forge_source_t source;
+    const char *name; /* host, name of the SRV records, or path */
+    int port;         /* of FORGE_SOURCE_DNS */
+    const char *scheme;
+    const char *resolver;         /* "192.0.2.1:53"; NULL: those of /etc/resolv.conf */
+    apr_interval_time_t interval; /* between two lookups, at most */
+    apr_interval_time_t drain;    /* how long a member that is gone keeps the sessions that it has */
+    bool loopback;                /* answers may name this machine itself */
+} forge_service_t;
+#define FORGE_SERVICE_FORM "dns:host:port, srv:_service._proto.name or file:/path"
+/* Reads the source. NULL, or what is wrong with it. */
+const char *forge_net_service_read(apr_pool_t *p, const char *text, forge_service_t *service);
+/* "192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53". */
+bool forge_net_resolver_good(const char *text);
+/* Whether a lookup may name an address as a member (RFC 6890): no unspecified, multicast, broadcast, reserved or
+ * link-local one, and this machine's own only if `loopback`. IPv4 inside of IPv6 is judged as what it is. */
+bool forge_net_member_allowed(const char *address, bool loopback);
+/* Adds a member, once; what is one too many is counted as left out. Fills in the route. */
+void forge_net_member_add(forge_members_t *members, const forge_member_t *member);
+/* The name by which mod_proxy knows a member: "http://192.0.2.1:8080", without the port that the scheme implies. */
+const char *forge_net_member_url(apr_pool_t *p, const char *scheme, const forge_member_t *member);
+/* Reads the text of a file: "host:port [weight=1..100] [priority=0..99] [route=name]" a line, # begins a comment. With
+ * *why if it cannot be used. */
+forge_lookup_t forge_net_members_read(apr_pool_t *p, const char *text, forge_members_t *members, const char **why);
+/* Priorities become sets 0, 1, 2 … in their order; weights of more than 100 are scaled down to it, and 0 is 1
+ * (RFC 2782). */
+void forge_net_members_rank(forge_members_t *members);
+typedef bool (*forge_stop_fn)(void);
+/* Asks the DNS; returns soon after `stop` says true. With *why if it found nothing. */
+forge_lookup_t forge_net_dns(apr_pool_t *p, const forge_service_t *service, forge_members_t *members,
+                             forge_stop_fn stop, const char **why);
+
 /* --- otlp.c: spans as an OpenTelemetry collector takes them (OTLP/HTTP in JSON) --- */
 
 typedef struct forge_traces_t {

@@ -102,6 +102,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$room" = runner ] || wrong "$file includes <$header>: libseccomp is known to runner/ only" ;;
             apr*.h | apu*.h)
                 case "$room" in runner | survey) wrong "$file includes <$header>: $room/ is plain C, without APR" ;; esac ;;
+            ares.h | ares_*.h | arpa/nameser.h)
+                [ "$inside" = net/dns.c ] || wrong "$file includes <$header>: c-ares is known to net/dns.c only" ;;
             curl/*)
                 [ "$room" = net ] || wrong "$file includes <$header>: libcurl is known to net/ only" ;;
         esac

@@ -256,6 +256,42 @@ good '<Location "/x">
 ForgeTransform drop a
 ForgeTransform problems
 </Location>'
+both ForgeDiscover 'interval=1s..1d' 'balancer://labs dns:labs.internal:8080' 'balancer://a.b-c_1 srv:_http._tcp.labs.internal interval=1s drain=0s' \
+    'balancer://labs file:/etc/forge/labs.members scheme=https' 'balancer://labs dns:a:80 resolver=192.0.2.1:5353 loopback interval=1d drain=1d' \
+    'balancer://labs dns:a:80 resolver=[2001:db8::1]' -- 'balancer://labs' 'balancer://labs dns:a:80 interval=0s' 'balancer://labs dns:a:80 interval=25h' \
+    'balancer://labs dns:a:80 interval=30' 'balancer://labs dns:a:80 drain=25h' 'balancer://labs dns:a:80 scheme=ajp' \
+    'balancer://labs dns:a:80 resolver=ns.example' 'balancer://labs dns:a:80 resolver=192.0.2.1:0' 'balancer://labs dns:a:80 often'
+bad 'ForgeDiscover http://labs dns:a:80' 'a name in lower case'
+bad 'ForgeDiscover balancer://Labs dns:a:80' 'a name in lower case'
+bad 'ForgeDiscover balancer://labs/x dns:a:80' 'a name in lower case'
+bad 'ForgeDiscover balancer://labs dns:labs.internal' 'a host and a port'
+bad 'ForgeDiscover balancer://labs dns:labs.internal:65536' 'a host and a port'
+bad 'ForgeDiscover balancer://labs srv:labs.internal' 'a name such as'
+bad 'ForgeDiscover balancer://labs file:labs.members' 'begins with a slash'
+bad 'ForgeDiscover balancer://labs consul:labs' 'dns:host:port, srv:_service._proto.name or file:/path'
+bad 'ForgeDiscover balancer://labs dns:a:80
+ForgeDiscover balancer://labs dns:b:80' 'a balancer once'
+discovers="ForgeSecret file:$tmp/secret
+DBDriver pgsql
+ForgeDiscover balancer://labs dns:labs.internal:8080"
+bad "$discovers" 'mod_proxy_balancer is not loaded'
+balances="$(load proxy)
+$(load slotmem_shm)
+$(load proxy_balancer)
+$(load lbmethod_byrequests)
+$(load proxy_http)"
+bad "$balances
+$discovers" "'balancer://labs' is no balancer of this server"
+good "$balances
+<Proxy balancer://labs>
+ProxySet growth=8
+</Proxy>
+$discovers"
+both ForgeRetry 'budget=0%..100%' off on 'on budget=20% min=3/s attempts=2' 'on budget=0% min=0/s' 'on budget=100% min=1000/s attempts=5 idempotent' -- \
+    yes 'off budget=20%' 'on budget=101%' 'on budget=20' 'on budget=-1%' 'on min=3' 'on min=1001/s' 'on attempts=1' 'on attempts=6' 'on attempts=' 'on always'
+good '<Location "/labs">
+ForgeRetry on idempotent
+</Location>'
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
 good "ForgePublicURL https://learn.example.org
 ForgeMail off"
@@ -370,7 +406,7 @@ require 'forge-org %{nonsense' 'refused'
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
     bad "$name" 'accepted: '
-    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeTransform) false ;; esac && bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeRetry | ForgeTransform) false ;; esac && bad "<Location \"/x\">
 $name x
 </Location>" 'not allowed'
     grep -q "^both $name " "$0" || fault "$name has no case here"

@@ -61,6 +61,8 @@ static const forge_field_t checks_fields[] = {
     {"jobs", FORGE_T_OBJECT, .fields = part_fields,
      .help = "work beside requests; warn: a job has been due for more than five minutes"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
+    {"discovery", FORGE_T_OBJECT, .fields = part_fields,
+     .help = "members of balancers; warn: a lookup fails, or a balancer has no room for all"},
     {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
     {"disk", FORGE_T_OBJECT, .fields = room_fields,
      .help = "space on the fullest of the file systems of the root, of logs and of uploads"},

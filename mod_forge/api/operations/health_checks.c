@@ -132,6 +132,18 @@ static void ask_upstreams(forge_req_t *q, forge_health_found_t *found)
         found->status = FORGE_HEALTH_WARN;
 }
 
+static bool on_discovery(const forge_req_t *q)
+{
+    return forge_live_discovery_used(q->live);
+}
+
+static void ask_discovery(forge_req_t *q, forge_health_found_t *found)
+{
+    found->why = forge_live_discovery_trouble(q->live);
+    if (found->why)
+        found->status = FORGE_HEALTH_WARN;
+}
+
 static bool on_redis(const forge_req_t *q)
 {
     return forge_config_redis(q->config) != NULL;
@@ -242,6 +254,8 @@ const forge_health_check_t forge_health_checks[] = {
      FORGE_HEALTH_WARN, .asks_database = true, .ask = ask_jobs},
     {"llm", "llm:availability", "component", NULL, "it is left alone for a while", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_llm, .ask = ask_llm},
+    {"discovery", "discovery:availability", "component", NULL, "a lookup fails", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
+     .on = on_discovery, .ask = ask_discovery},
     {"upstreams", "upstreams:availability", "component", NULL, "one is left alone for a while", FORGE_HEALTH_FULL,
      FORGE_HEALTH_WARN, .on = on_upstreams, .ask = ask_upstreams},
     {"disk", "disk:free", "system", "percent", "less than a tenth is free", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,

@@ -32,8 +32,8 @@ START_TEST(shape)
         text_at(reply->json, "/version");
         const char *time = text_at(reply->json, "/timestamp");
         ck_assert_msg(time[strlen(time) - 1] == 'Z', "%s", time);
-        static const char *const checks[] = {"draining", "database", "migrations", "redis", "sandbox", "mail",
-                                             "jobs",     "llm",      "upstreams",  "disk",  "memory",  NULL};
+        static const char *const checks[] = {"draining", "database",  "migrations", "redis", "sandbox", "mail", "jobs",
+                                             "llm",      "discovery", "upstreams",  "disk",  "memory",  NULL};
         for (const char *const *check = checks; *check; check++)
             at(reply->json, F("/checks/%s", *check));
         ck_assert_msg(!strstr(reply->body, env.dir) && !strstr(reply->body, "host="),
