@@ -91,7 +91,11 @@ bool forge_config_docs(const forge_config_t *c);                                
 const char *forge_config_docs_assets(const forge_config_t *c);                      /* directory */
 bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);            /* ForgeCookie Off */
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
-const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
+apr_interval_time_t forge_config_upstream_header_timeout(const forge_config_t *c,
+                                                         const forge_dir_t *d); /* ForgeUpstreamHeaderTimeout 60s */
+apr_interval_time_t forge_config_upstream_timeout(const forge_config_t *c,
+                                                  const forge_dir_t *d); /* ForgeUpstreamTimeout; 0: no bound */
+const char *forge_config_public_url(const forge_config_t *c);            /* NULL when not configured */
 
 /* NULL if ForgeMail is off; otherwise its sender and ForgePublicURL are set. */
 const forge_mail_t *forge_config_mail(const forge_config_t *c);

@@ -86,7 +86,7 @@ struct forge_config_t {
     const forge_traces_t *traces;
     const forge_sentry_t *sentry;
 
-    apr_int64_t cookie;
+    apr_int64_t cookie, upstream_header_timeout, upstream_timeout;
     const char *login_page;
 
     const forge_config_t *otherwise; /* values of the unset members: the defaults of directives.def */
@@ -104,7 +104,7 @@ struct forge_config_t {
 /* One member per row of directives.def with scope LOCATION, of the same name and type as in forge_config_t. */
 struct forge_dir_t {
     forge_limits_t *limits;
-    apr_int64_t cookie;
+    apr_int64_t cookie, upstream_header_timeout, upstream_timeout;
     const char *login_page;
 };
 

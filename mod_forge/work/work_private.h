@@ -56,6 +56,10 @@ int forge_work_census_register(apr_pool_t *pconf, struct server_rec *s);
 
 int forge_work_sampler_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- members.c: tells of members of balancers that change their state --- */
+
+int forge_work_members_register(apr_pool_t *pconf, struct server_rec *s);
+
 /* --- alerts.c: tells of figures over their thresholds --- */
 
 int forge_work_alerts_register(apr_pool_t *pconf, struct server_rec *s);
