@@ -100,6 +100,14 @@ typedef struct forge_who_t {
     const char *amr; /* space separated authentication methods, "pwd" or "pwd otp" */
 } forge_who_t;
 
+/* How one program has ended, for whoever judges it; texts need no NUL, and may be NULL where their length is 0. */
+typedef struct forge_ran_t {
+    const char *status; /* "ok", "timeout" … */
+    const char *output, *errors;
+    apr_size_t output_len, errors_len;
+    apr_int64_t duration_ms;
+} forge_ran_t;
+
 /* --- Fields: one row feeds validation, binding and the JSON Schema of OpenAPI --- */
 
 typedef enum forge_type_t {
@@ -111,6 +119,7 @@ typedef enum forge_type_t {
     FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
     FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars; of "figure", a number or null,
                        in answers only */
+    FORGE_T_ANY,    /* any JSON value; in answers only */
     FORGE_T_INCLUDE /* no member: all rows of .fields stand here, each with .flags added; the row has no name */
 } forge_type_t;
 

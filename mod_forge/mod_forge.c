@@ -69,6 +69,7 @@ static void register_hooks(apr_pool_t *p)
     /* Apache's own errors under our paths become problem documents. */
     forge_http_die_register();
     forge_http_count_register();
+    forge_http_inner_register();
     forge_http_send_register();
     forge_http_upstream_register();
     ap_hook_pre_connection(forge_http_upstream_connection, NULL, NULL, APR_HOOK_MIDDLE);

@@ -202,6 +202,16 @@ const char *forge_config_limit_name(forge_limit_class_t class)
     return class >= 0 && class < FORGE_LIMIT_CLASSES ? forge_config_classes[class].name : "none";
 }
 
+const forge_redis_t *forge_config_redis(const forge_config_t *c)
+{
+    return c->redis_whole;
+}
+
+forge_on_error_t forge_config_limit_on_error(const forge_config_t *c)
+{
+    return (forge_on_error_t)NUMBER(c, limit_on_error);
+}
+
 bool forge_config_docs(const forge_config_t *c)
 {
     return NUMBER(c, docs) != 0;
@@ -312,6 +322,16 @@ int forge_config_job_workers(const forge_config_t *c)
 const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c)
 {
     return POINTER(c, exec_places);
+}
+
+const char *forge_config_drain_file(const forge_config_t *c)
+{
+    return c->drain_file;
+}
+
+apr_interval_time_t forge_config_aggregate_timeout(const forge_config_t *c)
+{
+    return NUMBER(c, aggregate_timeout);
 }
 
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)

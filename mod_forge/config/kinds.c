@@ -278,6 +278,15 @@ static const char *read_directory(const forge_setting_t *s)
     return NULL;
 }
 
+/* It need not be there. A relative path is refused: what scripts make and remove is not below ServerRoot. */
+static const char *read_file(const forge_setting_t *s)
+{
+    if (*s->words[0] != '/')
+        return refuse(s, s->words[0], "the absolute path of a file");
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
 static const char *read_url(const forge_setting_t *s)
 {
     if (!forge_config_parse_url(s->words[0]))
@@ -566,6 +575,22 @@ static const char *read_sentry(const forge_setting_t *s)
     return NULL;
 }
 
+/* Passwords are read after the whole configuration was read, like other secrets. No message repeats one. */
+static const char *read_limit_store(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_redis_t *redis = forge_net_redis_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!redis)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_REDIS_FORM, s->row->name, why);
+    *(const void **)s->member = redis;
+    return NULL;
+}
+
+static const char *read_on_error(const forge_setting_t *s)
+{
+    return read_choice(s, "local|open|closed"); /* order of forge_on_error_t */
+}
+
 static const char *read_traces(const forge_setting_t *s)
 {
     const char *why;
@@ -673,6 +698,16 @@ static const char *secret_password(int i, const char *word)
     return strncmp(word, name, strlen(name)) == 0 ? word + strlen(name) : NULL;
 }
 
+/* In an address from its password on, which hides the host too; else after password=. */
+static const char *secret_redis(int i, const char *word)
+{
+    const char *host = i == 0 ? strstr(word, "://") : NULL, *at = host ? strrchr(host, '@') : NULL,
+               *colon = at ? strchr(host + 3, ':') : NULL;
+    if (i > 0)
+        return secret_password(i, word);
+    return colon && colon < at ? colon + 1 : NULL;
+}
+
 const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]",
@@ -692,6 +727,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
     [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
+    [FORGE_KIND_FILE] = {read_file, false, 1, 1, "/path", NULL},
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
@@ -709,6 +745,8 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
     [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
+    [FORGE_KIND_LIMIT_STORE] = {read_limit_store, false, 1, 4, FORGE_REDIS_FORM, secret_redis},
+    [FORGE_KIND_ON_ERROR] = {read_on_error, true, 1, 1, "local|open|closed", NULL},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_ALERT] = {read_alert, false, 2, 6, ALERT_FORM, secret_webhook},
     [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},

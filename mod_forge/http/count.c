@@ -55,7 +55,7 @@ static apr_status_t see(ap_filter_t *f, apr_bucket_brigade *bb)
 
 void forge_http_count_insert(request_rec *r)
 {
-    if (r->main || !forge_server_of(r->server) || !forge_server_watched(r))
+    if (r->main || forge_server_inner(r) || !forge_server_of(r->server) || !forge_server_watched(r))
         return;
     forge_server_gateway_label(r);
     forge_note_t *note = forge_server_note(r);

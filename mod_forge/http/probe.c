@@ -128,6 +128,11 @@ static answer_t ask_outbox(forge_req_t *q)
     return look_into(q, look_outbox);
 }
 
+bool forge_http_redis_away(const forge_req_t *q)
+{
+    return forge_server_limit_store_away(q->server);
+}
+
 bool forge_http_llm_sick(const forge_req_t *q)
 {
     int breaker = forge_live_breaker(q->live, forge_config_llm(q->config)->host);

@@ -266,7 +266,7 @@ int forge_http_upstream(request_rec *r)
     const forge_server_t *server = forge_server_of(r->server);
     forge_note_t *note = forge_server_note(r);
     forge_server_gateway_label(r);
-    if (!r->main && !note->claimed) {
+    if (!r->main && !forge_server_inner(r) && !note->claimed) {
         forge_live_request_begin(server->live);
         note->claimed = true;
         note->flight = 1 + forge_live_flight_begin(server->live, note->slot);

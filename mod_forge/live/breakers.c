@@ -13,6 +13,12 @@
 #define OPEN_FOR  APR_INT64_C(10000000) /* until one call may try */
 #define PROBE_FOR APR_INT64_C(60000000) /* a probe that is not told of: its process may have died */
 
+/* Of those that are tried beside calls. */
+#define TRY_EVERY    APR_INT64_C(500000)
+#define TRY_LOST     APR_INT64_C(5000000) /* a try that is not told of */
+#define STEADY_FOR   APR_INT64_C(5000000) /* closed for so long it may be tried at once */
+#define TRY_UNSTEADY APR_INT64_C(1000000)
+
 void forge_live_breakers_init(forge_live_segment_t *segment)
 {
     pthread_mutexattr_t shared;
@@ -123,6 +129,79 @@ void forge_live_breaker_given_up(forge_live_t *live, int which)
     if (segment->breakers[which].state == FORGE_BREAKER_HALF_OPEN)
         segment->breakers[which].until = 0;
     pthread_mutex_unlock(&segment->breaking);
+}
+
+/* --- of those that are tried beside calls. `failures` counts how often they were opened, `since` is when they were
+ * closed last, `until` when the next try is due --- */
+
+bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (which < 0)
+        return false;
+    lock(segment);
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    bool closed = breaker->state == FORGE_BREAKER_CLOSED;
+    if (closed) {
+        breaker->until = breaker->since && now - breaker->since < STEADY_FOR ? now + TRY_UNSTEADY : now;
+        __atomic_store_n(&breaker->failures, breaker->failures + 1, __ATOMIC_RELAXED);
+    } else if (breaker->state == FORGE_BREAKER_HALF_OPEN) {
+        breaker->until = now + TRY_EVERY;
+    }
+    breaker->state = FORGE_BREAKER_OPEN;
+    pthread_mutex_unlock(&segment->breaking);
+    return closed;
+}
+
+bool forge_live_breaker_trip(forge_live_t *live, int which)
+{
+    return forge_live_breaker_trip_at(live, which, forge_util_monotonic());
+}
+
+bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (forge_live_breaker_state(live, which) == FORGE_BREAKER_CLOSED)
+        return false;
+    lock(segment);
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    bool due = breaker->state != FORGE_BREAKER_CLOSED && now >= breaker->until;
+    if (due) {
+        breaker->state = FORGE_BREAKER_HALF_OPEN;
+        breaker->until = now + TRY_LOST;
+    }
+    pthread_mutex_unlock(&segment->breaking);
+    return due;
+}
+
+bool forge_live_breaker_try(forge_live_t *live, int which)
+{
+    return forge_live_breaker_try_at(live, which, forge_util_monotonic());
+}
+
+bool forge_live_breaker_mend_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (which < 0)
+        return false;
+    lock(segment);
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    bool mended = breaker->state != FORGE_BREAKER_CLOSED;
+    if (mended)
+        breaker->since = now;
+    breaker->state = FORGE_BREAKER_CLOSED;
+    pthread_mutex_unlock(&segment->breaking);
+    return mended;
+}
+
+bool forge_live_breaker_mend(forge_live_t *live, int which)
+{
+    return forge_live_breaker_mend_at(live, which, forge_util_monotonic());
+}
+
+apr_uint32_t forge_live_breaker_trips(const forge_live_t *live, int which)
+{
+    return which < 0 ? 0 : __atomic_load_n(&live->segment->breakers[which].failures, __ATOMIC_RELAXED);
 }
 
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which)

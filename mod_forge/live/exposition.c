@@ -229,6 +229,14 @@ static void write_runs(const writer_t *w, const forge_live_segment_t *segment)
     histogram(w, waited, &none, &segment->runs_waited);
 }
 
+static void write_redis(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char took[] = "forge_redis_round_trip_seconds";
+    const series_t none = {.slot = NULL};
+    head(w, took, "", "histogram", "Time of round trips to Redis, with the wait for a connection, however they ended.");
+    histogram(w, took, &none, &segment->redis_took);
+}
+
 static void write_breakers(const writer_t *w, const forge_live_segment_t *segment)
 {
     static const char name[] = "forge_breaker_state";
@@ -351,6 +359,7 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_counters(&w, live);
     write_waits(&w, segment);
     write_runs(&w, segment);
+    write_redis(&w, segment);
     write_breakers(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build_info", "", "gauge", "The running version.");

@@ -39,6 +39,16 @@ typedef struct forge_limit_answer_t {
  * move the clock of others. */
 forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len,
                                            forge_limit_t limit, apr_time_t now);
+/* The two numbers by which a limit is counted, and the answer that follows from what a count has found: whoever counts
+ * elsewhere tells clients the same. */
+typedef struct forge_limit_plan_t {
+    apr_interval_time_t interval, span; /* microseconds: of one request; of all of the quota, at least the window */
+} forge_limit_plan_t;
+forge_limit_plan_t forge_live_limit_plan(forge_limit_t limit); /* limit.limit ≥ 1 */
+forge_limit_answer_t forge_live_limit_answer(forge_limit_plan_t plan, bool allowed, apr_interval_time_t reset);
+/* Keeps what was counted elsewhere: the whole quota of `key` is back after `reset`. An evicted key is not counted as
+ * one, because the count itself is not here. */
+void forge_live_limit_note(forge_live_t *live, int class, const void *key, apr_size_t len, apr_interval_time_t reset);
 /* Whether a request of `key` would be allowed now. Counts and stores nothing. */
 bool forge_live_limit_peek(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit);
 apr_size_t forge_live_limit_keys(const forge_live_t *live); /* keys in use, for metrics */
@@ -88,6 +98,8 @@ typedef enum forge_gauge_t {
 } forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
 void forge_live_count_more(forge_live_t *live, forge_counter_t which, int n); /* the same n times */
+/* A round trip to Redis has ended: FORGE_C_REDIS_…, and how long it took. */
+void forge_live_redis(forge_live_t *live, forge_counter_t how, apr_interval_time_t took);
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
@@ -411,6 +423,20 @@ void forge_live_breaker_told(forge_live_t *live, int which, bool good);
 void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
 
+/* A breaker that one failure opens, and that one process after the other tries to close beside all calls: what is asked
+ * by each request must cost nothing while it is away, and must soon be asked again. Such a breaker is used by these
+ * functions and _state alone. */
+
+/* A call has failed, or a try. True: it was closed until now. */
+bool forge_live_breaker_trip(forge_live_t *live, int which);
+/* Whether the caller is to try now: it is open, its pause is over, and nobody else tries. The first try is due at once,
+ * a further one after half a second, and one after a second where it had been closed for less than five. */
+bool forge_live_breaker_try(forge_live_t *live, int which);
+/* The try went well. True: it was not closed until now. */
+bool forge_live_breaker_mend(forge_live_t *live, int which);
+/* How often it was opened. Connections made before the last time are not trusted. */
+apr_uint32_t forge_live_breaker_trips(const forge_live_t *live, int which);
+
 /* --- crashes.c: processes that end without a word --- */
 
 #define FORGE_CRASH_ROUTES      6
@@ -488,7 +514,7 @@ apr_size_t forge_live_revocations(forge_live_t *live); /* current entries, for m
  * itself. */
 bool forge_live_events_lead(forge_live_t *live, apr_uint64_t realm);
 void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
-/* Reports that everything committed before `asked` (forge_util_monotonic) is in the table. False if another process
+/* Reports that everything committed before `asked` (forge_util_uptime) is in the table. False if another process
  * listens now. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
 /* Reports which database the listener found, and how far its log is written, before it loads and from then on. If it is
@@ -496,8 +522,16 @@ bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t
  * snapshot of itself), all that was known of the realm is forgotten: numbers of sessions and accounts may be given
  * anew. Does nothing if another process listens. */
 void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system, apr_uint64_t written);
+/* Whether the listener hears the database that calls itself `system`. Right after a fail-over another connection may
+ * still lead to the old one. */
+bool forge_live_events_from(const forge_live_t *live, apr_uint64_t realm, const char *system);
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);
+/* Reports whether this node's listener is the one of all nodes. Does nothing if another process listens. */
+void forge_live_events_one(forge_live_t *live, apr_uint64_t realm, bool one);
+/* Whether this node does what one node does for all. Also true while it cannot hear the database: it does not know of
+ * another one then, and such work may be done twice, but not left undone. */
+bool forge_live_does_for_all(forge_live_t *live, apr_uint64_t realm);
 
 #endif

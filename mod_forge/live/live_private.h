@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 13
+#define FORGE_LIVE_LAYOUT 14
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -207,6 +207,7 @@ typedef struct forge_live_realm_t {
     uint64_t system;  /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;     /* how often it was replaced: part of each key, so that older entries are found no more */
     uint64_t written; /* how far its log was, at most */
+    uint64_t one;     /* whether the listener is the one of all nodes */
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
@@ -214,6 +215,10 @@ typedef struct forge_live_realm_t {
     uint64_t changes[FORGE_TOPICS];                 /* how often each topic was written (changes.c) */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
+/* The two halves of forge_live_generation: whether the listener has heard all up to a second before `now`
+ * (forge_util_uptime), and how often the topics were written. */
+bool forge_live_vouched(const forge_live_realm_t *at, apr_int64_t now);
+uint64_t forge_live_changes(const forge_live_realm_t *at, unsigned topics);
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
 forge_live_realm_t *forge_live_realm(forge_live_t *live, uint64_t realm, bool make);
 
@@ -229,6 +234,10 @@ typedef struct forge_live_breaker_t {
 /* The two functions of live.h at a given moment. */
 bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
 void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
+/* The same for those that are tried beside calls. */
+bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_mend_at(forge_live_t *live, int which, apr_int64_t now);
 
 /* The clock of revocations (steady.c), in microseconds. */
 typedef struct forge_live_clock_t {
@@ -370,6 +379,7 @@ typedef struct forge_live_segment_t {
     forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
     forge_live_flights_t flights[FORGE_LIVE_PROCESSES];
     forge_live_note_t crashes[FORGE_LIVE_CRASHES];
+    uint64_t birth;           /* where generations begin (changes.c): at random, never 0 */
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_samples_t samples;
@@ -379,6 +389,7 @@ typedef struct forge_live_segment_t {
     forge_live_member_t members[FORGE_LIVE_MEMBERS];
     pthread_mutex_t labelling; /* process-shared and robust; held by who adds a slot */
     uint32_t gateways;         /* slots of the gateway */
+    forge_live_histogram_t redis_took; /* forge_live_redis */
 } forge_live_segment_t;
 
 struct forge_live_t {

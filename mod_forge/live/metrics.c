@@ -176,6 +176,12 @@ void forge_live_run_ended(forge_live_t *live, forge_counter_t how, apr_interval_
     forge_live_histogram_add(&live->segment->runs_waited, waited);
 }
 
+void forge_live_redis(forge_live_t *live, forge_counter_t how, apr_interval_time_t took)
+{
+    forge_live_count(live, how);
+    forge_live_histogram_add(&live->segment->redis_took, took);
+}
+
 void forge_live_run_waits(forge_live_t *live, int change)
 {
     forge_live_add(&forge_live_process(live)->run_requests, (uint64_t)(int64_t)change);

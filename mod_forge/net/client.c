@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CALLS_MAX    256  /* at the same time in one process */
 #define IDLE_WAIT    1000 /* milliseconds; the thread is woken when there is something to do */
 #define FIRST_SIZE   4096
-#define END_PATIENCE 2   /* seconds */
+#define END_PATIENCE apr_time_from_sec(2)
 #define LIMITS_MAX   256 /* bytes of a header that is kept */
 #define TYPE_MAX     100
 
@@ -270,10 +269,7 @@ static forge_call_t *make(const forge_call_spec_t *spec)
 /* The signal that ends a prefork child may have interrupted this very thread inside the lock; then it never opens. */
 static bool lock_in_time(void)
 {
-    struct timespec soon;
-    clock_gettime(CLOCK_REALTIME, &soon);
-    soon.tv_sec += END_PATIENCE;
-    return pthread_mutex_timedlock(&client.lock, &soon) == 0;
+    return forge_util_lock(&client.lock, END_PATIENCE) == 0;
 }
 
 forge_call_t *forge_net_call(const forge_call_spec_t *spec)

@@ -21,18 +21,20 @@ typedef struct forge_server_t {
     forge_keys_t *keys;
     forge_router_t *router;
     forge_live_t *live;
-    const int *slots;             /* route index → metrics slot */
-    struct forge_pool_t *db_pool; /* pool.c */
-    struct forge_share_t *share;  /* of logins; share.c */
-    struct forge_share_t *files;  /* of the bytes of files */
-    const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
-    int places;                   /* requests that may hash passwords at the same time, over all children */
-    forge_cache_t *cache;         /* of public answers; NULL: off */
-    apr_uint64_t seed;            /* differs where answers to one question do: keys, database, version */
-    struct forge_log_t *access;   /* access_log.c */
-    struct forge_log_t *audit;    /* audit_log.c */
-    struct forge_log_t *events;   /* event_log.c */
-    apr_array_header_t *sources;  /* of forge_log_source_t; log_sources.c */
+    const int *slots;                   /* route index → metrics slot */
+    struct forge_pool_t *db_pool;       /* pool.c */
+    struct forge_share_t *share;        /* of logins; share.c */
+    struct forge_share_t *files;        /* of the bytes of files */
+    const char *runner;                 /* the socket of forge-runner; NULL: nothing is run here */
+    int places;                         /* requests that may hash passwords at the same time, over all children */
+    forge_cache_t *cache;               /* of public answers; NULL: off */
+    struct forge_limit_store_t *limits; /* Redis; NULL: limits are counted in this node. limit_store.c */
+    unsigned char limits_key[32];       /* of the digests that are keys there */
+    apr_uint64_t seed;                  /* differs where answers to one question do: keys, database, version */
+    struct forge_log_t *access;         /* access_log.c */
+    struct forge_log_t *audit;          /* audit_log.c */
+    struct forge_log_t *events;         /* event_log.c */
+    apr_array_header_t *sources;        /* of forge_log_source_t; log_sources.c */
     /* Where its spans and its errors wait to be sent; NULL: they are not wanted. outgoing.c */
     struct forge_outgoing_t *traces, *errors;
     apr_uint64_t realm;          /* number of the database, by which live/ separates accounts and sessions */
@@ -45,6 +47,8 @@ int forge_server_all_make(apr_pool_t *pconf, struct server_rec *main_server, for
                           forge_router_t *router);
 /* Called in each child: makes our list for each pool of mod_dbd. Virtual hosts with the same settings share both. */
 void forge_server_all_pools(apr_pool_t *p);
+/* The same for connections to Redis. */
+void forge_server_all_limits(apr_pool_t *p);
 int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 
 /* --- note.c: what is stored with every request (request_config), even if no handler runs --- */
@@ -78,6 +82,10 @@ typedef struct forge_note_t {
 forge_note_t *forge_server_note(struct request_rec *r);
 /* The note with request id and trace, made on first use. The answers carry both. */
 forge_note_t *forge_server_identify(struct request_rec *r);
+#define FORGE_INNER_MARK "forge-inner" /* in the notes of its connection */
+/* Whether it is one of the requests within another (http/inner.c). They have notes of their own, and are no requests
+ * of a client's to be counted. */
+bool forge_server_inner(const struct request_rec *r);
 /* Who uses a connection. */
 typedef struct forge_activity_t {
     const char *text; /* the application_name that the database shows meanwhile */
@@ -249,6 +257,8 @@ apr_int64_t forge_server_limit_account(const forge_who_t *who);
  * before a guess costs anything: FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_guesses_allowed(struct request_rec *r, const forge_server_t *server);
 void forge_server_guess_wrong(struct request_rec *r, const forge_server_t *server);
+/* Redis cannot be used at the moment (ForgeRateLimitStore); false where there is none. */
+bool forge_server_limit_store_away(const forge_server_t *server);
 /* The client's network, as used by limits and lockout: "192.0.2.7" (also inside ::ffff:0:0/96 and 64:ff9b::/96),
  * "2001:db8:1:2::/64". */
 const char *forge_server_limit_address(const struct request_rec *r);

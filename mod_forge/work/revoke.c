@@ -78,19 +78,21 @@ static void give_up(events_t *e, const char *why)
     disconnect(e);
 }
 
-/* Tells which database the listener hears, as its last ping found it. */
+/* Tells which database the listener hears, and whether it is the one of all nodes, as its last ping found it. */
 static void tell_system(const events_t *e)
 {
     forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener),
                              (apr_uint64_t)forge_store_listener_written(e->listener));
+    forge_live_events_one(e->server->live, e->server->realm, forge_store_listener_one(e->listener));
 }
 
-/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. */
+/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. What is vouched for
+ * ends before the connection was seen to lead to the primary: a fail-over after that look is found by the next one. */
 static void begin(events_t *e)
 {
     const char *why = "out of memory";
-    apr_int64_t asked = forge_util_monotonic();
-    if (asked < e->retry_at)
+    const apr_int64_t asked = forge_util_uptime();
+    if (forge_util_monotonic() < e->retry_at)
         return;
     if (apr_pool_create_unmanaged(&e->pool) != APR_SUCCESS) {
         e->pool = NULL;
@@ -99,7 +101,6 @@ static void begin(events_t *e)
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
     if (e->listener)
         tell_system(e);
-    asked = forge_util_monotonic();
     if (!e->listener ||
         !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY + FORGE_REVOKED_STEP, &why)) {
         give_up(e, why);
@@ -115,7 +116,7 @@ static void begin(events_t *e)
 static void go_on(events_t *e)
 {
     const char *why = "";
-    apr_int64_t asked = forge_util_monotonic();
+    const apr_int64_t asked = forge_util_uptime();
     if (!forge_store_listener_ping(e->listener, &why)) {
         give_up(e, why);
         return;
@@ -160,7 +161,7 @@ int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
         events_t *e = apr_pcalloc(pconf, sizeof(*e));
         e->server = server;
         e->conninfo = conninfo;
-        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0};
+        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0, true};
         const forge_background_t job = {
             .thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
             .every = TICK,

@@ -143,6 +143,7 @@ both ForgeSelfRoles 'student, instructor' student instructor 'student instructor
 both ForgeTermsRequired 'Off|On' On off -- yes 1
 both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.org Correct-Horse-7-Battery' -- \
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
+both ForgeAggregateTimeout '100ms to 1m' 100ms 10s 60s -- 99ms 61s 10 off
 both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
 bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
@@ -182,6 +183,7 @@ printf 'https://sentry.example.org/42\n' > "$tmp/no-dsn"
 both ForgeSentryDSN 'key@host' off Off https://key@o1.ingest.sentry.io/42 'http://key:old@glitchtip:8000/errors/7 0.25' "file:$tmp/dsn" "file:$tmp/dsn 0" -- \
     on https://sentry.example.org/42 https://key@sentry.example.org https://key@sentry.example.org/ ftp://key@sentry.example.org/42 'https://key@s/1 2' \
     'https://key@s/1 x' "file:$tmp/no-dsn" "file:$tmp/nothing" env:FORGE_TEST_NOTHING 'https://key@s/1 1 1'
+both ForgeDrainFile 'absolute path' /run/forge/drain "$tmp/nothing/drain" -- drain ./drain off
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
@@ -206,6 +208,26 @@ ForgeRateLimit auth 5/1m ip
 bad "<Directory \"$tmp\">
 ForgeRateLimit auth 5/1m ip
 </Directory>" 'Directory'
+echo 'redis://:Correct-Horse-5@redis.example.org/1' >"$tmp/redis"
+echo 'http://redis.example.org' >"$tmp/no-redis"
+if try 'ForgeRateLimitStore redis://redis.example.org'; then # a build with hiredis
+both ForgeRateLimitStore 'redis://|rediss://' shm SHM redis://redis.example.org 'redis://:word@10.0.0.1:6380/15' 'redis://forge:w%40rd@[::1]' \
+    rediss://redis.example.org "redis+unix:///run/redis/redis.sock?db=1" "file:$tmp/redis" 'redis://redis.example.org timeout=5ms' \
+    "redis://forge@redis.example.org password=file:$tmp/secret" 'redis://redis.example.org password=env:FORGE_TEST_SECRET' -- \
+    off redis redis.example.org:6379 http://redis.example.org redis:// redis://redis.example.org:0 redis://redis.example.org:65536 \
+    redis://redis.example.org/x redis://redis.example.org/65536 redis://redis.example.org/0/1 'redis://redis.example.org/?db=1' redis://user@redis.example.org \
+    redis://:@redis.example.org redis://:w%zzrd@redis.example.org redis+unix://run/redis.sock 'shm timeout=5ms' 'redis://h timeout=5' 'redis://h timeout=2000ms' \
+    'redis://h ca=/x' 'redis://h speed=1' 'redis://:a@h password=b' "file:$tmp/no-redis" "file:$tmp/nothing" "rediss://h ca=$tmp/secret" "rediss://h ca=$tmp/nothing"
+bad 'ForgeRateLimitStore redis://redis.example.org:70000' 'the port is not 1 to 65535'
+bad 'ForgeRateLimitStore redis://redis.example.org/70000' 'the database is not a number of 0 to 65535'
+bad 'ForgeRateLimitStore redis://user@redis.example.org' 'a user needs a password'
+bad "ForgeRateLimitStore redis://redis.example.org password=file:$tmp/open" '0600 or 0640'
+bad "ForgeRateLimitStore file:$tmp/open" '0600 or 0640'
+bad "ForgeRateLimitStore rediss://redis.example.org ca=$tmp/secret" 'ca= names no file with certificates in PEM'
+else
+bad 'ForgeRateLimitStore redis://redis.example.org' 'libhiredis-dev'
+fi
+both ForgeRateLimitOnError 'local|open|closed' local Open CLOSED -- off fail
 both ForgeAllowedOrigins 'scheme://host[:port]' https://app.example.org 'https://a.example http://localhost:3000' -- '*' null https://a.example/ \
     'https://a.example *' 'https://*.example'
 both ForgeCSP 'relaxed|strict|disabled' relaxed strict disabled -- off
@@ -355,6 +377,7 @@ ForgeFirstSuperuser root@example.org Correct-Horse-7-Battery
 ForgePublicURL https://learn.example.org
 ForgeAlert cpu 70 https://hooks.example.org/Correct-Horse-9-Battery
 ForgeSentryDSN https://Correct-Horse-9@sentry.example.org/42 0.5
+ForgeRateLimitStore redis://forge:Correct-Horse-6@redis.example.org/1
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
@@ -364,7 +387,7 @@ case $dump in
 *"$(cat "$tmp/other")"* | *"$FORGE_TEST_SECRET"* | *Correct-Horse*) fault "DUMP_CONFIG shows a literal secret" ;;
 esac
 for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
-    'ForgeAlert cpu 70 https://hooks.example.org(not shown)' \
+    'ForgeAlert cpu 70 https://hooks.example.org(not shown)' 'ForgeRateLimitStore redis://forge:(not shown)' \
     'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' "ForgeSecret file:$tmp/secret (not shown)"; do
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done
@@ -429,6 +452,19 @@ Include \"$tmp/shipped.conf\""
 case $said in
 *FORGE_DB_CONNECTIONS*) fault "the module sets no FORGE_DB_CONNECTIONS for the shipped configuration: $said" ;;
 esac
+
+# The example of a cluster: a node, and the front, which does without the module.
+load remoteip >>"$tmp/forge.conf"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+Include \"$tmp/shipped.conf\"
+Include \"$top/conf/examples/cluster.conf\""
+{
+    cat "$tmp/base.conf"
+    for module in watchdog headers slotmem_shm proxy proxy_http proxy_balancer proxy_hcheck lbmethod_bybusyness; do load $module; done
+} >"$tmp/forge.conf"
+good "Define FORGE_FRONT
+Include \"$top/conf/examples/cluster.conf\""
 
 [ "$faults" -eq 0 ] || exit 1
 echo "configtest: $cases configurations judged as they should be"

@@ -61,9 +61,15 @@ static const forge_field_t ready_checks_fields[] = {
     {"migrations", FORGE_T_OBJECT, .fields = migrations_fields, .help = "version of the schema"},
     {.name = NULL},
 };
-static const forge_field_t checks_fields[] = {
+static const forge_field_t node_checks_fields[] = {
+    {"draining", FORGE_T_OBJECT, .fields = part_fields,
+     .help = "whether the operator takes this node out (ForgeDrainFile): fail; /health alone still answers 200"},
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
-    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
+    {.name = NULL},
+};
+static const forge_field_t checks_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = node_checks_fields},
+    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits; warn: it cannot be used"},
     {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,
      .help = "outgoing mail; warn: mail waits for too long"},
@@ -96,7 +102,7 @@ static const forge_shape_t full_health = {"Health", full_health_fields};
 
 static const forge_field_t readiness_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"checks", FORGE_T_OBJECT, .fields = ready_checks_fields, .help = "result of each check"},
+    {"checks", FORGE_T_OBJECT, .fields = node_checks_fields, .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t readiness = {"Readiness", readiness_fields};
@@ -319,7 +325,8 @@ static const forge_route_t routes[] = {
      .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
      .reply = &readiness, .draft = &draft, .handle = health_ready, .operation = "health_ready",
      .summary = "Check that requests can be served",
-     .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated."},
+     .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated, and "
+         "while the operator takes this node out."},
 };
 static const forge_route_t auth_routes[] = {
     {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,

@@ -6,9 +6,25 @@
 #include "core/identity/identity.h"
 #include "store/store.h"
 
+#include <apr_file_info.h>
 #include <math.h>
 
 #define LOW_PERCENT 10.0 /* less than this left of disk or memory is a warning */
+
+/* --- the operator's word --- */
+
+static bool on_draining(const forge_req_t *q)
+{
+    return forge_config_drain_file(q->config) != NULL;
+}
+
+/* A node that is to be stopped says so before it stops: balancers that ask /health/ready send it nothing new. */
+static void ask_draining(forge_req_t *q, forge_health_found_t *found)
+{
+    apr_finfo_t is;
+    if (apr_stat(&is, forge_config_drain_file(q->config), APR_FINFO_TYPE, q->pool) == APR_SUCCESS)
+        found->status = FORGE_HEALTH_FAIL;
+}
 
 /* --- the database --- */
 
@@ -152,11 +168,17 @@ static void members_upstreams(forge_json_t *part, const forge_health_found_t *fo
     }
 }
 
-/* Not part of this build. */
-static bool never(const forge_req_t *q)
+static bool on_redis(const forge_req_t *q)
 {
-    (void)q;
-    return false;
+    return forge_config_redis(q->config) != NULL;
+}
+
+/* It is not asked for this: whoever keeps its connections tries it all the time. What becomes of requests meanwhile is
+ * configured. */
+static void ask_redis(forge_req_t *q, forge_health_found_t *found)
+{
+    if (forge_http_redis_away(q))
+        found->status = FORGE_HEALTH_WARN;
 }
 
 /* --- the machine --- */
@@ -238,12 +260,16 @@ static void ask_nobody(forge_req_t *q, forge_health_found_t *found)
 /* clang-format off */
 #define EVERY (FORGE_HEALTH_FULL | FORGE_HEALTH_READY | FORGE_HEALTH_AUTH)
 const forge_health_check_t forge_health_checks[] = {
+    {"draining", "node:draining", "component", NULL, "the operator takes this node out", FORGE_HEALTH_READY,
+     FORGE_HEALTH_FAIL, .on = on_draining, .ask = ask_draining},
+    {"draining", "node:draining", "component", NULL, "the operator takes this node out", FORGE_HEALTH_FULL,
+     FORGE_HEALTH_WARN, .on = on_draining, .ask = ask_draining},
     {"database", "database:responseTime", "datastore", "ms", "it cannot be reached", EVERY, FORGE_HEALTH_FAIL,
      .is_database = true, .ask = ask_database, .members = members_database},
     {"migrations", "migrations:version", "datastore", NULL, "the schema is older than this module", EVERY,
      FORGE_HEALTH_FAIL, .ask = ask_migrations, .members = members_migrations},
-    {"redis", "redis:availability", "datastore", NULL, "it cannot be reached", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
-     .on = never, .ask = ask_nobody},
+    {"redis", "redis:availability", "datastore", NULL, "it cannot be used", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
+     .on = on_redis, .ask = ask_redis},
     {"sandbox", "sandbox:availability", "component", NULL, "no program is run", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_sandbox, .ask = ask_sandbox, .members = members_sandbox},
     {"mail", "mail:delay", "component", NULL, "mail waits for too long", FORGE_HEALTH_FULL | FORGE_HEALTH_AUTH,

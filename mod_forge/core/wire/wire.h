@@ -9,6 +9,7 @@
 #include "csv.h"
 #include "line.h"
 #include "files.h"
+#include "paths.h"
 
 /* --- walk.c: a field table row by row --- */
 

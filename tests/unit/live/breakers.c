@@ -117,6 +117,61 @@ START_TEST(hosts_are_apart_and_processes_together)
 }
 END_TEST
 
+/* --- of those that are tried beside calls --- */
+
+static bool trip(apr_int64_t now)
+{
+    return forge_live_breaker_trip_at(live, host, now);
+}
+
+static bool due(apr_int64_t now)
+{
+    return forge_live_breaker_try_at(live, host, now);
+}
+
+START_TEST(one_failure_opens_and_one_at_a_time_tries)
+{
+    ck_assert(!due(SECOND));
+    ck_assert(trip(SECOND));
+    ck_assert(!trip(SECOND)); /* said once */
+    ck_assert_int_eq(forge_live_breaker_state(live, host), FORGE_BREAKER_OPEN);
+    ck_assert(due(SECOND));
+    ck_assert_int_eq(forge_live_breaker_state(live, host), FORGE_BREAKER_HALF_OPEN);
+    ck_assert(!due(SECOND));
+    ck_assert(!trip(SECOND)); /* the try failed */
+    ck_assert(!due(SECOND + SECOND / 2 - 1));
+    ck_assert(due(SECOND + SECOND / 2));
+    ck_assert(forge_live_breaker_mend_at(live, host, 2 * SECOND));
+    ck_assert(!forge_live_breaker_mend_at(live, host, 2 * SECOND));
+    ck_assert_int_eq(forge_live_breaker_state(live, host), FORGE_BREAKER_CLOSED);
+    ck_assert_uint_eq(forge_live_breaker_trips(live, host), 1);
+}
+END_TEST
+
+/* What opens again soon after it was closed is not tried at once: the log would have no end. */
+START_TEST(what_is_not_steady_is_tried_later)
+{
+    trip(SECOND);
+    forge_live_breaker_mend_at(live, host, 2 * SECOND);
+    ck_assert(trip(3 * SECOND));
+    ck_assert(!due(4 * SECOND - 1));
+    ck_assert(due(4 * SECOND));
+    forge_live_breaker_mend_at(live, host, 5 * SECOND);
+    ck_assert(trip(10 * SECOND));
+    ck_assert(due(10 * SECOND));
+    ck_assert_uint_eq(forge_live_breaker_trips(live, host), 3);
+}
+END_TEST
+
+START_TEST(a_lost_try_is_made_by_another)
+{
+    trip(SECOND);
+    ck_assert(due(SECOND));
+    ck_assert(!due(6 * SECOND - 1));
+    ck_assert(due(6 * SECOND));
+}
+END_TEST
+
 Suite *forge_test_live_breakers(void)
 {
     Suite *s = suite_create("live_breakers");
@@ -127,6 +182,9 @@ Suite *forge_test_live_breakers(void)
     tcase_add_test(tc, one_call_tries_and_decides);
     tcase_add_test(tc, a_trial_without_outcome_ends);
     tcase_add_test(tc, hosts_are_apart_and_processes_together);
+    tcase_add_test(tc, one_failure_opens_and_one_at_a_time_tries);
+    tcase_add_test(tc, what_is_not_steady_is_tried_later);
+    tcase_add_test(tc, a_lost_try_is_made_by_another);
     suite_add_tcase(s, tc);
     return s;
 }
