@@ -11,6 +11,7 @@
 #include <httpd.h>
 #include "config/commands.h"
 #include <http_config.h>
+#include <http_connection.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
@@ -51,6 +52,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(forge_server_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(forge_server_claim_map, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(forge_server_claim_type, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(forge_http_upstream, NULL, NULL, APR_HOOK_REALLY_FIRST); /* mod_proxy comes first */
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
@@ -74,6 +76,8 @@ static void register_hooks(apr_pool_t *p)
     forge_http_inner_register();
     forge_http_transform_register();
     forge_http_send_register();
+    forge_http_upstream_register();
+    ap_hook_pre_connection(forge_http_upstream_connection, NULL, NULL, APR_HOOK_MIDDLE);
     forge_server_override_register(); /* Header lines of the site win over our headers */
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);
 }

@@ -98,7 +98,11 @@ bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);        
 const forge_transform_t *forge_config_transform(const forge_config_t *c,
                                                 const forge_dir_t *d); /* ForgeTransform; NULL: none */
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
-const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
+apr_interval_time_t forge_config_upstream_header_timeout(const forge_config_t *c,
+                                                         const forge_dir_t *d); /* ForgeUpstreamHeaderTimeout 60s */
+apr_interval_time_t forge_config_upstream_timeout(const forge_config_t *c,
+                                                  const forge_dir_t *d); /* ForgeUpstreamTimeout; 0: no bound */
+const char *forge_config_public_url(const forge_config_t *c);            /* NULL when not configured */
 
 /* NULL if ForgeMail is off; otherwise its sender and ForgePublicURL are set. */
 const forge_mail_t *forge_config_mail(const forge_config_t *c);

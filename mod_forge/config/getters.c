@@ -227,6 +227,17 @@ bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d)
     return (d && d->cookie != FORGE_UNSET ? d->cookie : NUMBER(c, cookie)) != 0;
 }
 
+apr_interval_time_t forge_config_upstream_header_timeout(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->upstream_header_timeout != FORGE_UNSET ? d->upstream_header_timeout
+                                                          : NUMBER(c, upstream_header_timeout);
+}
+
+apr_interval_time_t forge_config_upstream_timeout(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->upstream_timeout != FORGE_UNSET ? d->upstream_timeout : NUMBER(c, upstream_timeout);
+}
+
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d)
 {
     const char *page = d && d->login_page ? d->login_page : c->login_page;

@@ -90,7 +90,7 @@ struct forge_config_t {
     const forge_traces_t *traces;
     const forge_sentry_t *sentry;
 
-    apr_int64_t cookie;
+    apr_int64_t cookie, upstream_header_timeout, upstream_timeout;
     const char *login_page;
     forge_transform_t *transform;
 
@@ -113,7 +113,7 @@ struct forge_config_t {
 /* One member per row of directives.def with scope LOCATION, of the same name and type as in forge_config_t. */
 struct forge_dir_t {
     forge_limits_t *limits;
-    apr_int64_t cookie;
+    apr_int64_t cookie, upstream_header_timeout, upstream_timeout;
     const char *login_page;
     forge_transform_t *transform;
     const forge_retry_t *retry;

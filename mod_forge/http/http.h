@@ -10,6 +10,7 @@
 #include "run/run.h"
 #include "store/store.h"
 
+struct conn_rec;
 struct request_rec;
 struct conn_rec;
 typedef struct forge_reply_t forge_reply_t;   /* the answer so far; private to http/ */
@@ -268,6 +269,10 @@ forge_status_t forge_http_kept(forge_req_t *q, forge_kept_fn make, apr_interval_
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
 /* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
 bool forge_http_executor_sick(const forge_req_t *q);
+/* The members of mod_proxy's balancers; whether there is any balancer; and their families of /metrics. */
+const forge_member_t *forge_http_members(const forge_req_t *q, int *n);
+bool forge_http_has_members(void);
+void forge_http_members_write(const forge_req_t *q, forge_buf_t *b, bool openmetrics);
 /* The same of the language model; only with ForgeLLM. */
 bool forge_http_llm_sick(const forge_req_t *q);
 bool forge_http_redis_away(const forge_req_t *q); /* the Redis of ForgeRateLimitStore */
@@ -348,6 +353,10 @@ int forge_http_count(struct request_rec *r); /* log_transaction: those without a
 void forge_http_count_register(void);        /* the filter that counts */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
+/* Before mod_proxy answers a request of the gateway; and on its connections to back ends. */
+int forge_http_upstream(struct request_rec *r);
+int forge_http_upstream_connection(struct conn_rec *c, void *socket);
+void forge_http_upstream_register(void);
 void forge_http_send_register(void);                /* the filter of answers without a body */
 int forge_http_transform_fixups(struct request_rec *r);           /* fixups */
 void forge_http_transform_insert(struct request_rec *r);       /* insert_filter */

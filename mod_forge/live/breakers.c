@@ -28,6 +28,7 @@ void forge_live_breakers_init(forge_live_segment_t *segment)
     pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(&segment->breaking, &shared);
+    pthread_mutex_init(&segment->labelling, &shared); /* metrics.c */
     pthread_mutexattr_destroy(&shared);
 }
 

@@ -70,6 +70,7 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_CALL_REQUESTS] = positive(sum.call_requests);
     figures[FORGE_G_RUN_IN_USE] = (apr_int64_t)forge_live_load(&live->segment->runs_in_use);
     figures[FORGE_G_RUN_QUEUE] = (apr_int64_t)forge_live_load(&live->segment->runs_queue);
+    figures[FORGE_G_SOCKETS] = positive(sum.sockets);
     figures[FORGE_G_STREAMS] = forge_live_streams_open(live);
     put_jobs(live->segment, figures);
     put_census(live->segment, figures);

@@ -63,6 +63,10 @@ typedef struct forge_live_label_t {
     const char *method, *route;
 } forge_live_label_t;
 const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n);
+/* The slot of a location behind the gateway, made when it is first used; any child may call it. At most
+ * FORGE_LIVE_GATEWAYS of them; further ones are counted as other. */
+#define FORGE_LIVE_GATEWAYS 128
+int forge_live_metrics_gateway(forge_live_t *live, const forge_live_label_t *label);
 #define FORGE_LIVE_SLOT_OTHER 0                    /* requests that matched no route */
 void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
 /* Counts a request: by exact status, and its time by class. `trace_id` (32 hexadecimal digits) may become the exemplar
@@ -70,7 +74,8 @@ void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
  * missing, whatever becomes of the process. */
 void forge_live_request_answered(forge_live_t *live, int slot, int status, apr_interval_time_t took,
                                  const char *trace_id);
-void forge_live_request_leave(forge_live_t *live); /* in flight - 1 */
+void forge_live_sockets_add(forge_live_t *live, int change); /* upgraded connections of this child */
+void forge_live_request_leave(forge_live_t *live);           /* in flight - 1 */
 /* Each child's share of the requests in flight is stored by pid and start time, and dropped when that child is gone. */
 
 /* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t, in
@@ -197,6 +202,36 @@ void forge_live_cache_put(forge_cache_t *cache, const forge_cache_key_t *key, ap
 bool forge_live_cache_fill(forge_live_t *live, forge_cache_t *cache, const forge_cache_key_t *key,
                            apr_interval_time_t patience, int *fill);
 void forge_live_cache_filled(forge_cache_t *cache, int fill);
+
+/* members.c: the members of mod_proxy's balancers */
+#define FORGE_MEMBERS_MAX 128 /* that are reported and watched, of all balancers of all hosts */
+typedef enum forge_member_state_t {
+    FORGE_MEMBER_OK,
+    FORGE_MEMBER_STANDBY,   /* is asked when the others fail */
+    FORGE_MEMBER_DRAINING,  /* serves only the sessions that it has */
+    FORGE_MEMBER_DISABLED,  /* by an operator */
+    FORGE_MEMBER_ERROR,     /* a request failed: left alone until its retry= is over */
+    FORGE_MEMBER_UNHEALTHY, /* mod_proxy_hcheck's checks fail */
+    FORGE_MEMBER_STOPPED,   /* by an operator */
+    FORGE_MEMBER_STATES
+} forge_member_state_t;
+typedef struct forge_member_t {
+    const void *of;           /* equal for members of one balancer */
+    const char *host;         /* "name:port" of the virtual host */
+    const char *balancer;     /* without balancer:// */
+    const char *name, *route; /* its URL; what its directive says, "" if that says nothing */
+    int number;               /* in its balancer, from 1 */
+    forge_member_state_t state;
+    apr_uint64_t busy, requests; /* in flight now; sent to it since mod_proxy's shared memory was made */
+} forge_member_t;
+const char *forge_live_member_word(forge_member_state_t state);
+bool forge_live_member_serves(forge_member_state_t state); /* requests may still go to it */
+bool forge_live_member_failed(forge_member_state_t state); /* by itself, not by an operator's word */
+/* True once for each change of its state, in one child: *was is the state before. A member that has failed when it is
+ * first seen was ok. */
+bool forge_live_member_changed(forge_live_t *live, const forge_member_t *member, forge_member_state_t *was);
+/* Their families of /metrics; called before forge_live_metrics_write, which ends the text. */
+void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_member_t *members, int n);
 
 /* gauges.c: single figures */
 #define FORGE_GAUGE_UNKNOWN (-1) /* nobody has said it yet, or it does not exist here: it has no sample in /metrics */

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 14
+#define FORGE_LIVE_LAYOUT 15
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -23,7 +23,8 @@
                            */
 
 #define FORGE_LIVE_SLOTS \
-    (2 * FORGE_ROUTES_MAX) /* slot 0: no route; twice as many, for new names after an upgrade by graceful restart */
+    (2 * FORGE_ROUTES_MAX + FORGE_LIVE_GATEWAYS) /* slot 0: no route; twice as many, for new names after an upgrade by \
+                                                    graceful restart; and those of the gateway */
 #define FORGE_LIVE_METHOD_BYTES 8
 #define FORGE_LIVE_ROUTE_BYTES  120
 #define FORGE_LIVE_STATUS_FIRST 100
@@ -132,6 +133,7 @@ typedef struct forge_live_process_t {
     uint64_t key; /* pid and birth (segment.c); 0: free */
     uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests, call_requests;
     uint64_t pools_away; /* pools whose database cannot be used */
+    uint64_t sockets;    /* forge_live_sockets_add */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -379,6 +381,12 @@ typedef struct forge_live_retries_t {
 /* The functions of live.h at a given moment of the monotonic clock. */
 void forge_live_retry_request_at(forge_live_t *live, const char *balancer, forge_retry_rule_t rule, apr_int64_t now);
 bool forge_live_retry_take_at(forge_live_t *live, const char *balancer, forge_retry_rule_t rule, apr_int64_t now);
+/* A member of a balancer, and the state that was last told of, and 1 (members.c). */
+#define FORGE_LIVE_STATES 512 /* more than are watched, for those of earlier configurations */
+typedef struct forge_live_member_t {
+    uint64_t key; /* 0: free */
+    uint64_t told;
+} forge_live_member_t;
 
 typedef struct forge_live_segment_t {
     uint32_t layout;
@@ -414,6 +422,9 @@ typedef struct forge_live_segment_t {
     forge_live_engines_t engines;
     forge_live_services_t services;
     forge_live_retries_t retries;
+    forge_live_member_t members[FORGE_LIVE_STATES];
+    pthread_mutex_t labelling; /* process-shared and robust; held by who adds a slot */
+    uint32_t gateways;         /* slots of the gateway */
     forge_live_histogram_t redis_took; /* forge_live_redis */
 } forge_live_segment_t;
 

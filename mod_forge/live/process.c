@@ -45,6 +45,7 @@ static int process_claim(forge_live_segment_t *segment, uint64_t key)
             forge_live_store(&process->run_requests, 0);
             forge_live_store(&process->call_requests, 0);
             forge_live_store(&process->pools_away, 0);
+            forge_live_store(&process->sockets, 0);
             return i;
         }
     }
@@ -109,5 +110,6 @@ void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum)
         sum->run_requests += forge_live_load(&process->run_requests);
         sum->call_requests += forge_live_load(&process->call_requests);
         sum->pools_away += forge_live_load(&process->pools_away);
+        sum->sockets += forge_live_load(&process->sockets);
     }
 }

@@ -73,6 +73,7 @@ typedef struct forge_note_t {
     forge_status_t problem;             /* what the problem document that answered says; FORGE_OK: there was none */
     int flight;                         /* forge_live_flight_begin, and 1 */
     forge_status_t reason;              /* why protected content was refused; FORGE_OK: httpd's own reason */
+    const forge_who_t *who;             /* of protected content, once identified; NULL: nobody */
     struct forge_visitor_t *visitor;    /* the visitor of protected content, once identified */
     bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
     const char *cookie, *authorization; /* as received, if they were removed since; otherwise NULL */
@@ -110,6 +111,30 @@ bool forge_server_beneath(struct request_rec *r);
 int forge_server_claim_translate(struct request_rec *r);
 int forge_server_claim_map(struct request_rec *r);
 int forge_server_claim_type(struct request_rec *r);
+
+/* --- gateway.c: what mod_proxy answers behind us --- */
+
+/* A proxied request below the API or under AuthType Forge, on a server with a ForgeSecret. */
+bool forge_server_gateway(struct request_rec *r);
+/* The same, or ours: it is counted and has a line in the access log. */
+bool forge_server_watched(struct request_rec *r);
+/* Gives a request of the gateway the path of its location as its route. */
+void forge_server_gateway_label(struct request_rec *r);
+
+/* --- sockets.c: connections that a back end has upgraded (WebSockets) --- */
+
+void forge_server_sockets_register(void);
+/* Before mod_proxy asks the back end; if it upgrades the connection, that is counted until the request ends. */
+void forge_server_socket_await(struct request_rec *r);
+void forge_server_sockets_judge(void); /* closes those of this child whose session has ended since */
+
+/* --- members.c: the members of mod_proxy's balancers, of all hosts --- */
+
+/* As they are now; at most FORGE_MEMBERS_MAX. None without mod_proxy. */
+const forge_member_t *forge_server_members(apr_pool_t *p, int *n);
+bool forge_server_has_members(void); /* whether there is any balancer */
+/* Whether mod_proxy has asked a back end for this request, as opposed to leaving alone all that have failed. */
+bool forge_server_upstream_tried(struct request_rec *r);
 
 /* --- lease.c: borrowing a database connection --- */
 

@@ -72,6 +72,10 @@ bool forge_work_balancer_apply(forge_balancer_t *at, apr_pool_t *p, const forge_
 /* Disables what was drained for so long. */
 void forge_work_balancer_age(forge_balancer_t *at, apr_interval_time_t drained_for);
 
+/* --- members.c: tells of members of balancers that change their state --- */
+
+int forge_work_members_register(apr_pool_t *pconf, struct server_rec *s);
+
 /* --- alerts.c: tells of figures over their thresholds --- */
 
 int forge_work_alerts_register(apr_pool_t *pconf, struct server_rec *s);

@@ -1,18 +1,30 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Members of a balancer, and a DNS server that names them: upstreams.py PORT DNS_PORT DIR COUNT.
+"""Back ends for the tests of the gateway: each listens on a port of its own and misbehaves as the path asks, or always.
 
-Member i listens on 127.0.1.i:PORT and does what DIR/mode.i says when a request has come (ok where there is no such file):
-    ok       answers 200 "member i"; a path that ends in /wait is answered once DIR/go exists
-    reset    resets the connection            hang     never answers
-    half     sends half of a header block, then never goes on
-    cut      sends 200 and half of the body, then resets
-    garbage  sends what is no HTTP            503      answers 503
-Each request becomes a line of DIR/hits: member, method, path.
-
-The DNS server answers on UDP 127.0.0.1:DNS_PORT from DIR/zone, lines of "name type ttl data": A address, AAAA address,
-SRV priority weight port target. DIR/dns says how: ok; fail (SERVFAIL); silent; bad (its records are rubbish). A name that the zone
-does not have does not exist."""
+usage: upstreams.py DIR NAME[=PORT]...
+For each NAME its port, a free one if none is given, is written to DIR/NAME.port; DIR/NAME.mode, if it is there, is the mode of every request. Otherwise
+the first word of the path is: "/hang/x" hangs.
+modes: echo      200 with the request line and the headers as they came
+       silent    accept, and say nothing
+       headers   stop in the middle of the headers
+       body      stop in the middle of the body
+       reset     a reset as soon as the request is there
+       cut       a reset in the middle of the body
+       drip      the status line a byte at a time, ten a second
+       dripbody  headers, then the body a byte at a time
+       endless   headers, then a body that never ends
+       lines     a status line, then header lines that never end
+       large     a header of 64 KiB
+       garbage   something that is no HTTP
+       early     103 with a header, 100, then 200
+       cookie    200 with Set-Cookie
+       moved     302 to this back end
+       err500    500 of its own, as HTML
+       err503    503 of its own
+       socket    upgrades to WebSocket and echoes text frames
+"""
+import base64
+import hashlib
 import os
 import socket
 import struct
@@ -20,138 +32,153 @@ import sys
 import threading
 import time
 
-port, dns_port, place, count = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+folder, names = sys.argv[1], sys.argv[2:]
+EMPTY = b"\r\n\r\n"
 
 
-def setting(name, otherwise):
+def head_of(sock):
+    data = b""
+    while EMPTY not in data:
+        more = sock.recv(65536)
+        if not more:
+            return None, b""
+        data += more
+    head, rest = data.split(EMPTY, 1)
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            while len(rest) < int(line.split(b":")[1]):
+                rest += sock.recv(65536)
+    return head, rest
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def plain(status, body, *headers):
+    lines = ["HTTP/1.1 " + status, "Content-Length: %d" % len(body), "Content-Type: text/plain", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def wait(sock):
+    """Until the other side goes."""
+    sock.settimeout(60)
     try:
-        with open(os.path.join(place, name), encoding="ascii") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return otherwise
+        while sock.recv(4096):
+            pass
+    except OSError:
+        pass
 
 
-def hit(member, line):
-    words = line.split(b" ")
-    fd = os.open(os.path.join(place, "hits"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.write(fd, b"%d %s %s\n" % (member, words[0], words[1] if len(words) > 1 else b"-"))
-    os.close(fd)
+def frames(sock, head):
+    key = [line.split(b":")[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:")][0]
+    digest = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+    sock.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  "Sec-WebSocket-Accept: %s\r\n\r\n" % digest).encode())
+    with sock.makefile("rb") as f:
+        while True:
+            start = f.read(2)
+            if len(start) < 2 or start[0] & 15 == 8:
+                return
+            mask, data = f.read(4), bytearray(f.read(start[1] & 127))
+            for i in range(len(data)):
+                data[i] ^= mask[i % 4]
+            sock.sendall(bytes((0x81, len(data))) + data)
 
 
-def reset(connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+def drip(sock, data, pause):
+    for i in range(len(data)):
+        sock.sendall(data[i:i + 1])
+        time.sleep(pause)
 
 
-def answer(connection, member, path, mode):
-    """Whether the connection goes on."""
-    body = b"member %d\n" % member
-    if mode == "ok":
-        while path.endswith(b"/wait") and not os.path.exists(os.path.join(place, "go")):
-            time.sleep(0.02)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+def behave(sock, mode, head, name):
+    if mode == "silent":
+        wait(sock)
+    elif mode == "headers":
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Half: ye")
+        wait(sock)
+    elif mode == "body":
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf")
+        wait(sock)
+    elif mode == "reset":
+        reset(sock)
+    elif mode == "cut":
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf")
+        time.sleep(0.2)
+        reset(sock)
+    elif mode == "drip":
+        drip(sock, b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 4000, 0.1)
+    elif mode == "dripbody":
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n")
+        drip(sock, b"y" * 4000, 0.1)
+    elif mode == "endless":
+        sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            sock.sendall(b"400\r\n" + b"z" * 1024 + b"\r\n")
+            time.sleep(0.01)
+    elif mode == "lines":
+        sock.sendall(b"HTTP/1.1 200 OK\r\n")
+        for i in range(1000000):
+            sock.sendall(b"X-Line-%d: %s\r\n" % (i, b"v" * 1000))
+    elif mode == "large":
+        sock.sendall(plain("200 OK", b"large", "X-Large: " + "l" * 70000))
+    elif mode == "garbage":
+        sock.sendall(b"\x16\x03\x01 this is no HTTP at all\r\nreally\r\n\r\nnot")
+    elif mode == "early":
+        sock.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </early.css>; rel=preload\r\nX-Forge-Early: no\r\n\r\n"
+                     b"HTTP/1.1 100 Continue\r\n\r\n" + plain("200 OK", b"at last"))
+    elif mode == "cookie":
+        sock.sendall(plain("200 OK", b"cookie", "Set-Cookie: lab=1; Path=/", "Set-Cookie: __Host-forge_session=stolen"))
+    elif mode == "moved":
+        host = [line for line in head.split(b"\r\n") if line.lower().startswith(b"host:")][0].split(b":", 1)[1].strip()
+        sock.sendall(plain("302 Found", b"", "Location: http://%s/echo/there" % host.decode()))
+    elif mode.startswith("err"):
+        sock.sendall(plain(mode[3:] + " Own", b"<p>its own page</p>"))
+    elif mode == "socket":
+        frames(sock, head)
+    else:
+        sock.sendall(plain("200 OK", name.encode() + b"\n" + head + b"\n"))
         return True
-    if mode == "503":
-        connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nbusy\n")
-        return True
-    if mode == "garbage":
-        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\x00\x01\x02\xff\xfe rubbish\r\n\r\n")
-    if mode == "half":
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Ty")
-    if mode == "cut":
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n" + b"x" * 50000)
-        time.sleep(0.3)
-    if mode in ("hang", "half"):
-        connection.recv(1)
-    if mode in ("reset", "cut"):
-        reset(connection)
     return False
 
 
-def serve(connection, member):
-    data, goes_on = b"", True
+def serve(sock, name):
     try:
-        while goes_on:
-            while b"\r\n\r\n" not in data:
-                piece = connection.recv(65536)
-                if not piece:
-                    return
-                data += piece
-            head, data = data.split(b"\r\n\r\n", 1)
-            lines = head.split(b"\r\n")
-            for line in lines[1:]:
-                if line.lower().startswith(b"content-length:"):
-                    while len(data) < int(line.split(b":")[1]):
-                        data += connection.recv(65536)
-                    data = data[int(line.split(b":")[1]):]
-            hit(member, lines[0])
-            path = lines[0].split(b" ")[1]
-            goes_on = answer(connection, member, path, setting("mode.%d" % member, "ok"))
+        while True:
+            head, _ = head_of(sock)
+            if head is None:
+                break
+            mode = head.split(b" ")[1].split(b"/")[1].decode()
+            try:
+                with open(os.path.join(folder, name + ".mode"), encoding="ascii") as f:
+                    mode = f.read().strip() or mode
+            except FileNotFoundError:
+                pass
+            if not behave(sock, mode, head, name):
+                break
     except OSError:
         pass
-    finally:
-        connection.close()
+    try:
+        sock.close()
+    except OSError:
+        pass
 
 
-def listen(member):
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.1.%d" % member, port))
-    listener.listen(512)
-
-    def accept():
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=serve, args=(connection, member), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-
-
-def labels(name):
-    return b"".join(bytes([len(part)]) + part.encode() for part in name.rstrip(".").split(".") if part) + b"\0"
+def listen(what):
+    name, _, port = what.partition("=")
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("127.0.0.1", int(port or 0)))
+    server.listen(128)
+    with open(os.path.join(folder, name + ".part"), "w", encoding="ascii") as f:
+        f.write(str(server.getsockname()[1]))
+    os.rename(os.path.join(folder, name + ".part"), os.path.join(folder, name + ".port"))
+    while True:
+        threading.Thread(target=serve, args=(server.accept()[0], name), daemon=True).start()
 
 
-TYPES = {"A": 1, "AAAA": 28, "SRV": 33}
-
-
-def record(name, kind, ttl, data):
-    if kind == "A":
-        rdata = socket.inet_aton(data[0])
-    elif kind == "AAAA":
-        rdata = socket.inet_pton(socket.AF_INET6, data[0])
-    else:
-        rdata = struct.pack("!HHH", int(data[0]), int(data[1]), int(data[2])) + labels(data[3])
-    return labels(name) + struct.pack("!HHIH", TYPES[kind], 1, int(ttl), len(rdata)) + rdata
-
-
-def resolve(query):
-    mode = setting("dns", "ok")
-    if mode == "silent" or len(query) < 17:
-        return None
-    at, parts = 12, []
-    while query[at]:
-        parts.append(query[at + 1:at + 1 + query[at]].decode().lower())
-        at += query[at] + 1
-    question, name = query[12:at + 5], ".".join(parts)
-    wanted = struct.unpack("!H", query[at + 1:at + 3])[0]
-    if mode == "bad":
-        return query[:2] + struct.pack("!HHHHH", 0x8180, 1, 3, 0, 0) + question + b"\xc0\xff rubbish"
-    if mode == "fail":
-        return query[:2] + struct.pack("!HHHHH", 0x8182, 1, 0, 0, 0) + question
-    rows = [line.split() for line in setting("zone", "").splitlines() if line.strip()]
-    answers = [record(name, row[1], row[2], row[3:]) for row in rows if row[0] == name and TYPES[row[1]] == wanted]
-    rcode = 0 if any(row[0] == name for row in rows) else 3
-    return query[:2] + struct.pack("!HHHHH", 0x8180 | rcode, 1, len(answers), 0, 0) + question + b"".join(answers)
-
-
-for number in range(1, count + 1):
-    listen(number)
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("127.0.0.1", dns_port))
-with open(os.path.join(place, "ready"), "w", encoding="ascii") as ready:
-    ready.write("ready")
-while True:
-    message, sender = server.recvfrom(4096)
-    reply = resolve(message)
-    if reply:
-        server.sendto(reply, sender)
+for one in names:
+    threading.Thread(target=listen, args=(one,), daemon=True).start()
+threading.Event().wait()

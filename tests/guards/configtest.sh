@@ -292,6 +292,12 @@ both ForgeRetry 'budget=0%..100%' off on 'on budget=20% min=3/s attempts=2' 'on 
 good '<Location "/labs">
 ForgeRetry on idempotent
 </Location>'
+good '<Location "/labs">
+ForgeUpstreamHeaderTimeout 5s
+ForgeUpstreamTimeout 0s
+</Location>'
+both ForgeUpstreamHeaderTimeout '100ms to 1h' 100ms 60s 1h -- 99ms 61m 0s off -1s 5
+both ForgeUpstreamTimeout '0s to 1d' 0s 5m 24h 1d -- 25h off -1s 5
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
 good "ForgePublicURL https://learn.example.org
 ForgeMail off"
@@ -407,6 +413,7 @@ sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directi
 while IFS= read -r name; do
     bad "$name" 'accepted: '
     case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeRetry | ForgeTransform) false ;; esac && bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeUpstreamHeaderTimeout | ForgeUpstreamTimeout) false ;; esac && bad "<Location \"/x\">
 $name x
 </Location>" 'not allowed'
     grep -q "^both $name " "$0" || fault "$name has no case here"

@@ -36,6 +36,21 @@ static const forge_field_t migrations_fields[] = {
     {"found", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
     {.name = NULL},
 };
+static const forge_field_t member_fields[] = {
+    {"balancer", FORGE_T_TEXT, .example = "labs", .help = "its balancer"},
+    {"member", FORGE_T_INT, .example = "1", .help = "its number in the balancer, in the order of the configuration"},
+    {"route", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "node1", .help = "its route, where it has one"},
+    {"state", FORGE_T_TEXT, .format = "enum:ok|standby|draining|disabled|in_error|unhealthy|stopped", .example = "ok",
+     .help = "in_error: a request failed, it is left alone for a while; unhealthy: its health checks fail; draining, "
+             "disabled, stopped: by an operator"},
+    {.name = NULL},
+};
+static const forge_field_t upstreams_fields[] = {
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+     .help = "off: not configured; warn: some have failed; fail: no member of a balancer can serve"},
+    {"members", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = member_fields, .help = "members of balancers"},
+    {.name = NULL},
+};
 static const forge_field_t room_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: less than a tenth is free"},
     {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "percentage that is free"},
@@ -63,7 +78,7 @@ static const forge_field_t checks_fields[] = {
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
     {"discovery", FORGE_T_OBJECT, .fields = part_fields,
      .help = "members of balancers; warn: a lookup fails, or a balancer has no room for all"},
-    {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
+    {"upstreams", FORGE_T_OBJECT, .fields = upstreams_fields, .help = "services behind the gateway"},
     {"disk", FORGE_T_OBJECT, .fields = room_fields,
      .help = "space on the fullest of the file systems of the root, of logs and of uploads"},
     {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},

@@ -122,14 +122,50 @@ static void ask_llm(forge_req_t *q, forge_health_found_t *found)
 
 static bool on_upstreams(const forge_req_t *q)
 {
-    return forge_config_executor_url(q->config) != NULL;
+    return forge_config_executor_url(q->config) || forge_http_has_members();
 }
 
-/* What is asked from outside: the external executor. Its breaker knows. */
+/* Whether no member of this one's balancer can serve. */
+static bool is_balancer_down(const forge_health_found_t *found, const forge_member_t *member)
+{
+    for (int i = 0; i < found->upstreams_count; i++)
+        if (found->upstreams[i].of == member->of && forge_live_member_serves(found->upstreams[i].state))
+            return false;
+    return true;
+}
+
+/* What is asked from outside, the external executor, whose breaker knows; and the members of balancers, of whom
+ * mod_proxy knows. Nobody is asked for this. A member that has failed is a warning; a balancer without any that serves
+ * has failed, which is a warning for the whole: everything else goes on. */
 static void ask_upstreams(forge_req_t *q, forge_health_found_t *found)
 {
-    if (forge_http_executor_sick(q))
+    if (forge_config_executor_url(q->config) && forge_http_executor_sick(q))
         found->status = FORGE_HEALTH_WARN;
+    found->upstreams = forge_http_members(q, &found->upstreams_count);
+    for (int i = 0; i < found->upstreams_count; i++) {
+        const forge_member_t *member = &found->upstreams[i];
+        if (is_balancer_down(found, member))
+            found->status = FORGE_HEALTH_FAIL;
+        else if (forge_live_member_failed(member->state) && found->status == FORGE_HEALTH_PASS)
+            found->status = FORGE_HEALTH_WARN;
+    }
+    if (found->status == FORGE_HEALTH_FAIL)
+        found->why = "no member of a balancer can serve";
+}
+
+/* Anyone may read this: a member is called by its route or its number, never by its address. */
+static void members_upstreams(forge_json_t *part, const forge_health_found_t *found)
+{
+    forge_json_t *rows = forge_util_json_put_array(part, "members");
+    for (int i = 0; i < found->upstreams_count; i++) {
+        const forge_member_t *member = &found->upstreams[i];
+        forge_json_t *row = forge_util_json_add_object(rows);
+        forge_util_json_put_text(row, "balancer", member->balancer);
+        forge_util_json_put_int(row, "member", member->number);
+        if (*member->route)
+            forge_util_json_put_text(row, "route", member->route);
+        forge_util_json_put_text(row, "state", forge_live_member_word(member->state));
+    }
 }
 
 static bool on_discovery(const forge_req_t *q)
@@ -257,7 +293,7 @@ const forge_health_check_t forge_health_checks[] = {
     {"discovery", "discovery:availability", "component", NULL, "a lookup fails", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_discovery, .ask = ask_discovery},
     {"upstreams", "upstreams:availability", "component", NULL, "one is left alone for a while", FORGE_HEALTH_FULL,
-     FORGE_HEALTH_WARN, .on = on_upstreams, .ask = ask_upstreams},
+     FORGE_HEALTH_WARN, .on = on_upstreams, .ask = ask_upstreams, .members = members_upstreams},
     {"disk", "disk:free", "system", "percent", "less than a tenth is free", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .ask = ask_disk, .members = members_room},
     {"memory", "memory:free", "system", "percent", "less than a tenth is free", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,

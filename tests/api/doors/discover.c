@@ -2,7 +2,7 @@
  * ForgeDiscover: members from the DNS or a file come and go while the node serves; whoever cannot be asked changes
  * nothing.
  */
-#include "upstreams.h"
+#include "members.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * ForgeRetry: of three members one is sick, in each way there is, and no safe request fails; all are sick, and retries
  * keep within their budget; nothing that changes something is sent twice.
  */
-#include "upstreams.h"
+#include "members.h"
 
 #include <stdlib.h>
 #include <string.h>

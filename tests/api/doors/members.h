@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * For the tests of balancers: members of the tests' own (upstreams.py) on 127.0.1.1 … with one port, a DNS server that
+ * For the tests of balancers: members of the tests' own (members.py) on 127.0.1.1 … with one port, a DNS server that
  * names them, and the second node before them.
  */
-#ifndef FORGE_TESTS_UPSTREAMS_H
-#define FORGE_TESTS_UPSTREAMS_H
+#ifndef FORGE_TESTS_MEMBERS_H
+#define FORGE_TESTS_MEMBERS_H
 
 #include "harness.h"
 
