@@ -27,6 +27,32 @@
 #define FORGE_HEALTH \
     "application/health+json" /* media type of FORGE_R_STATUS beside JSON (draft-inadarei-api-health-check) */
 
+/* A member of a balancer, as a service's discovery names it. */
+#define FORGE_MEMBERS_MAX       64  /* members that one service has at most */
+#define FORGE_MEMBER_HOST_BYTES 256 /* of a host's name (RFC 1035) and a NUL */
+#define FORGE_MEMBER_ROUTE      64  /* bytes; as mod_proxy has it */
+typedef struct forge_member_t {
+    char host[FORGE_MEMBER_HOST_BYTES]; /* lower case; an IPv6 address without brackets */
+    char route[FORGE_MEMBER_ROUTE];     /* of sticky sessions */
+    int port;
+    int weight; /* 1 to 100: its share among those of its set */
+    int set;    /* 0 to 99: a higher one serves only where all lower ones cannot */
+} forge_member_t;
+typedef struct forge_members_t {
+    int count;
+    int left_out;            /* more than FORGE_MEMBERS_MAX, or addresses that are not allowed */
+    apr_interval_time_t ttl; /* for how long the answer holds; 0: it did not say */
+    forge_member_t of[FORGE_MEMBERS_MAX];
+} forge_members_t;
+
+/* How a lookup ended. */
+typedef enum forge_lookup_t {
+    FORGE_FOUND,         /* members */
+    FORGE_FOUND_NONE,    /* an answer without members */
+    FORGE_FOUND_FAILURE, /* no answer */
+    FORGE_FOUND_INVALID  /* an answer that cannot be used */
+} forge_lookup_t;
+
 /* Outcome of a call in any room: FORGE_OK, or a public error code from errors.def. */
 typedef enum forge_status_t {
     FORGE_OK = 0,
@@ -100,6 +126,14 @@ typedef struct forge_who_t {
     const char *amr; /* space separated authentication methods, "pwd" or "pwd otp" */
 } forge_who_t;
 
+/* How one program has ended, for whoever judges it; texts need no NUL, and may be NULL where their length is 0. */
+typedef struct forge_ran_t {
+    const char *status; /* "ok", "timeout" … */
+    const char *output, *errors;
+    apr_size_t output_len, errors_len;
+    apr_int64_t duration_ms;
+} forge_ran_t;
+
 /* --- Fields: one row feeds validation, binding and the JSON Schema of OpenAPI --- */
 
 typedef enum forge_type_t {
@@ -111,6 +145,7 @@ typedef enum forge_type_t {
     FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
     FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars; of "figure", a number or null,
                        in answers only */
+    FORGE_T_ANY,    /* any JSON value; in answers only */
     FORGE_T_INCLUDE /* no member: all rows of .fields stand here, each with .flags added; the row has no name */
 } forge_type_t;
 

@@ -11,6 +11,7 @@
 #include <httpd.h>
 #include "config/commands.h"
 #include <http_config.h>
+#include <http_connection.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
@@ -19,9 +20,9 @@
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     int count;
-    (void)pconf;
     (void)plog;
     (void)ptemp;
+    forge_doors_proxy_hooks(pconf);
     const forge_routes_t *tables = forge_api_tables(&count);
     forge_start_tables(tables, count);
     return OK;
@@ -29,14 +30,15 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 
 static void register_hooks(apr_pool_t *p)
 {
-    static const char *const dbd[] = {"mod_dbd.c", NULL};
+    static const char *const dbd[] = {"mod_dbd.c", "mod_proxy_balancer.c", NULL};
     /* The post_config of the first makes the locks of what is registered by then; that of the second starts a process,
      * which must not hold pipes that we have let go. */
     static const char *const before[] = {"mod_watchdog.c", "mod_cgid.c", NULL};
     static const char *const redirects[] = {"mod_alias.c", "mod_rewrite.c",
                                             NULL}; /* a site's own redirects to HTTPS go before */
     forge_start_variables();
-    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first.
+    /* Start: configtest runs check_config and test_config, a real start the rest. Children need mod_dbd's pools first,
+     * discovery the balancers' shared memory.
      */
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(forge_start_check_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -50,9 +52,13 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(forge_server_claim_translate, redirects, NULL, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(forge_server_claim_map, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(forge_server_claim_type, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(forge_http_upstream, NULL, NULL, APR_HOOK_REALLY_FIRST); /* mod_proxy comes first */
     ap_hook_handler(forge_http_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(forge_http_count_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(forge_http_transform_fixups, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_filter(forge_http_transform_insert, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(forge_http_transform_insert_error, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_http_count, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_access_write, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(forge_server_trace_write, NULL, NULL, APR_HOOK_MIDDLE);
@@ -67,7 +73,11 @@ static void register_hooks(apr_pool_t *p)
     /* Apache's own errors under our paths become problem documents. */
     forge_http_die_register();
     forge_http_count_register();
+    forge_http_inner_register();
+    forge_http_transform_register();
     forge_http_send_register();
+    forge_http_upstream_register();
+    ap_hook_pre_connection(forge_http_upstream_connection, NULL, NULL, APR_HOOK_MIDDLE);
     forge_server_override_register(); /* Header lines of the site win over our headers */
     ap_hook_insert_error_filter(forge_http_die_insert, NULL, NULL, APR_HOOK_LAST);
 }

@@ -14,7 +14,10 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_main.h>
+#include <ap_mpm.h>
+#include <mpm_common.h>
 #include <apr_strings.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +85,8 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
             problem = forge_server_dbd_problem(ptemp, s);
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
             problem = replica_problem(ptemp, s);
+        if (!problem && forge_config_enabled(forge_config_of_server(s)))
+            problem = forge_work_discover_problem(ptemp, s, forge_config_of_server(s));
         for (server_rec *other = first; other != s && !problem; other = other->next)
             problem = clash(ptemp, s, other);
         if (problem) {
@@ -149,20 +154,39 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     return forge_work_register(pconf, s);
 }
 
+/* Under prefork a signal may end the child at any moment, and its handler destroys the pool. A thread that had begun
+ * and was not yet registered to end before that would go on without it. So the signal waits, and none of these threads
+ * ever runs the handler. */
+static void signals_wait(sigset_t *before)
+{
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGHUP);
+    sigaddset(&ending, AP_SIG_GRACEFUL);
+    pthread_sigmask(SIG_BLOCK, &ending, before);
+}
+
 void forge_start_child_init(apr_pool_t *p, server_rec *s)
 {
+    sigset_t before;
+    signals_wait(&before);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no core file and no ptrace of a process that holds keys */
     forge_http_flight_child();
     forge_http_executor_child(p);
+    forge_http_helpers_child(p);
+    forge_http_inner_child(p);
     forge_http_probe_init(p);
     forge_server_all_pools(p);
+    forge_server_all_limits(p);
     forge_http_linger_child();
-    forge_http_feeds_child(p);
     forge_http_pump_child(p, s);
+    forge_http_feeds_child(p); /* whose thread wakes the pump: it ends first */
     forge_http_pump_watch(forge_server_bell());
     forge_work_ship_child(p);
     forge_work_background_child(p);
     forge_work_crash_child(p);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void forge_start_test_config(apr_pool_t *pconf, server_rec *s)

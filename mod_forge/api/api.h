@@ -52,6 +52,7 @@ extern const forge_routes_t forge_api_exercise_submissions;
 extern const forge_routes_t forge_api_qa;
 extern const forge_routes_t forge_api_rejudge;
 extern const forge_routes_t forge_api_jobs;
+extern const forge_routes_t forge_api_aggregate;
 extern const forge_routes_t forge_api_health;
 extern const forge_routes_t forge_api_auth_health;
 extern const forge_routes_t forge_api_monitor;

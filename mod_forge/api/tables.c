@@ -46,6 +46,7 @@ static const forge_routes_t *const all[] = {
     &forge_api_qa,
     &forge_api_rejudge,
     &forge_api_jobs,
+    &forge_api_aggregate,
     &forge_api_health,
     &forge_api_auth_health,
     &forge_api_monitor,

@@ -215,6 +215,24 @@ static const char *finish_sentry(apr_pool_t *p, forge_config_t *c)
     return NULL;
 }
 
+/* Where only the place of address or password is written, both are read now. */
+static const char *finish_redis(apr_pool_t *p, forge_config_t *c)
+{
+    apr_size_t len;
+    const char *why = NULL, *password = NULL;
+    if (!c->limit_store || !c->limit_store->url)
+        return NULL;
+    forge_redis_t *redis = apr_pmemdup(p, c->limit_store, sizeof(*redis));
+    const char *url =
+        forge_core_secret_elsewhere(redis->url) ? forge_core_secret_read(p, redis->url, &len, &why) : redis->url;
+    if (!why && redis->word && !(password = forge_core_secret_read(p, redis->word, &len, &why)))
+        return apr_psprintf(p, "ForgeRateLimitStore: the password: %s", why);
+    if (why || !forge_net_redis_open(p, redis, url, password, &why))
+        return apr_psprintf(p, "ForgeRateLimitStore: %s; accepted: " FORGE_REDIS_FORM, why);
+    c->redis_whole = redis;
+    return NULL;
+}
+
 const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
 {
     const char *problem;
@@ -237,5 +255,7 @@ const char *forge_config_finish(apr_pool_t *p, server_rec *s, forge_config_t *c)
         problem = finish_alerts(c);
     if (!problem)
         problem = finish_sentry(p, c);
+    if (!problem)
+        problem = finish_redis(p, c);
     return problem ? problem : check_docs(p, c);
 }

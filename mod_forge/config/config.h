@@ -86,12 +86,23 @@ forge_limit_t forge_config_limit(const forge_config_t *c, const forge_dir_t *d, 
                                  bool *by_account);
 /* The <Location> that sets this limit and so has its own quota; NULL if it is the server's. */
 const char *forge_config_limit_place(const forge_dir_t *d, forge_limit_class_t class);
-const char *forge_config_limit_name(forge_limit_class_t class);                     /* "default" */
+const char *forge_config_limit_name(forge_limit_class_t class); /* "default" */
+/* ForgeRateLimitStore, with its secrets; NULL: shm. */
+const forge_redis_t *forge_config_redis(const forge_config_t *c);
+/* ForgeRateLimitOnError: requests are counted in this node, not at all, or are refused. */
+typedef enum forge_on_error_t { FORGE_ON_ERROR_LOCAL, FORGE_ON_ERROR_OPEN, FORGE_ON_ERROR_CLOSED } forge_on_error_t;
+forge_on_error_t forge_config_limit_on_error(const forge_config_t *c);
 bool forge_config_docs(const forge_config_t *c);                                    /* ForgeDocs On */
 const char *forge_config_docs_assets(const forge_config_t *c);                      /* directory */
 bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);            /* ForgeCookie Off */
+const forge_transform_t *forge_config_transform(const forge_config_t *c,
+                                                const forge_dir_t *d); /* ForgeTransform; NULL: none */
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
-const char *forge_config_public_url(const forge_config_t *c);                       /* NULL when not configured */
+apr_interval_time_t forge_config_upstream_header_timeout(const forge_config_t *c,
+                                                         const forge_dir_t *d); /* ForgeUpstreamHeaderTimeout 60s */
+apr_interval_time_t forge_config_upstream_timeout(const forge_config_t *c,
+                                                  const forge_dir_t *d); /* ForgeUpstreamTimeout; 0: no bound */
+const char *forge_config_public_url(const forge_config_t *c);            /* NULL when not configured */
 
 /* NULL if ForgeMail is off; otherwise its sender and ForgePublicURL are set. */
 const forge_mail_t *forge_config_mail(const forge_config_t *c);
@@ -134,6 +145,19 @@ int forge_config_job_workers(const forge_config_t *c); /* ForgeJobWorkers 2 (0..
 const forge_traces_t *forge_config_traces(const forge_config_t *c); /* ForgeTraces; NULL: off */
 const forge_sentry_t *forge_config_sentry(const forge_config_t *c); /* ForgeSentryDSN, taken apart; NULL: off */
 
+/* --- getters: services behind the gateway --- */
+
+const apr_array_header_t *
+forge_config_services(const forge_config_t *c); /* ForgeDiscover: forge_service_t; NULL: none */
+/* ForgeRetry. */
+typedef struct forge_retry_t {
+    bool on;
+    bool idempotent; /* PUT and DELETE too, where they have no body */
+    int attempts;    /* members that one request is sent to, at most */
+    forge_retry_rule_t rule;
+} forge_retry_t;
+const forge_retry_t *forge_config_retry(const forge_config_t *c, const forge_dir_t *d);
+
 /* --- getters: database and logs --- */
 
 /* A replica of the database. */
@@ -153,6 +177,9 @@ typedef struct forge_alert_t {
 } forge_alert_t;
 const forge_alert_t *forge_config_alert(const forge_config_t *c, int which);
 
+const char *forge_config_drain_file(const forge_config_t *c);                /* ForgeDrainFile; NULL: none */
+apr_interval_time_t
+forge_config_aggregate_timeout(const forge_config_t *c); /* ForgeAggregateTimeout 10s (100ms..60s) */
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */

@@ -202,6 +202,16 @@ const char *forge_config_limit_name(forge_limit_class_t class)
     return class >= 0 && class < FORGE_LIMIT_CLASSES ? forge_config_classes[class].name : "none";
 }
 
+const forge_redis_t *forge_config_redis(const forge_config_t *c)
+{
+    return c->redis_whole;
+}
+
+forge_on_error_t forge_config_limit_on_error(const forge_config_t *c)
+{
+    return (forge_on_error_t)NUMBER(c, limit_on_error);
+}
+
 bool forge_config_docs(const forge_config_t *c)
 {
     return NUMBER(c, docs) != 0;
@@ -217,10 +227,26 @@ bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d)
     return (d && d->cookie != FORGE_UNSET ? d->cookie : NUMBER(c, cookie)) != 0;
 }
 
+apr_interval_time_t forge_config_upstream_header_timeout(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->upstream_header_timeout != FORGE_UNSET ? d->upstream_header_timeout
+                                                          : NUMBER(c, upstream_header_timeout);
+}
+
+apr_interval_time_t forge_config_upstream_timeout(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->upstream_timeout != FORGE_UNSET ? d->upstream_timeout : NUMBER(c, upstream_timeout);
+}
+
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d)
 {
     const char *page = d && d->login_page ? d->login_page : c->login_page;
     return page && *page ? page : NULL;
+}
+
+const forge_transform_t *forge_config_transform(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->transform ? d->transform : c->transform;
 }
 
 const char *forge_config_public_url(const forge_config_t *c)
@@ -309,6 +335,16 @@ const forge_exec_places_t *forge_config_exec_places(const forge_config_t *c)
     return POINTER(c, exec_places);
 }
 
+const char *forge_config_drain_file(const forge_config_t *c)
+{
+    return c->drain_file;
+}
+
+apr_interval_time_t forge_config_aggregate_timeout(const forge_config_t *c)
+{
+    return NUMBER(c, aggregate_timeout);
+}
+
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)
 {
     return NUMBER(c, statement_timeout);
@@ -317,6 +353,16 @@ apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c)
 apr_interval_time_t forge_config_pool_wait(const forge_config_t *c)
 {
     return NUMBER(c, pool_wait);
+}
+
+const apr_array_header_t *forge_config_services(const forge_config_t *c)
+{
+    return c->services;
+}
+
+const forge_retry_t *forge_config_retry(const forge_config_t *c, const forge_dir_t *d)
+{
+    return d && d->retry ? d->retry : POINTER(c, retry);
 }
 
 const char *forge_config_access_log(const forge_config_t *c)

@@ -48,11 +48,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 
 #define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
 
-/* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
-static const char *refuse(const forge_setting_t *s, const char *word, const char *accepted)
-{
-    return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
-}
+#define refuse forge_config_refuse
 
 static void put_text(const forge_setting_t *s, const char *text)
 {
@@ -283,6 +279,15 @@ static const char *read_directory(const forge_setting_t *s)
     return NULL;
 }
 
+/* It need not be there. A relative path is refused: what scripts make and remove is not below ServerRoot. */
+static const char *read_file(const forge_setting_t *s)
+{
+    if (*s->words[0] != '/')
+        return refuse(s, s->words[0], "the absolute path of a file");
+    put_text(s, s->words[0]);
+    return NULL;
+}
+
 static const char *read_url(const forge_setting_t *s)
 {
     if (!forge_config_parse_url(s->words[0]))
@@ -338,6 +343,39 @@ static const char *read_log_source(const forge_setting_t *s)
         return refuse(s, path, "at most " APR_STRINGIFY(FORGE_LOG_FILES_MAX) " files");
     APR_ARRAY_PUSH(*sources, forge_log_source_t) = (forge_log_source_t){
         .service = s->words[0], .path = off ? "" : path, .format = (forge_log_format_t)format, .fd = -1};
+    return NULL;
+}
+
+/* The tags of changed answers name the rules, in the order of the lines. */
+static void sign_transform(const forge_setting_t *s, forge_transform_t *t)
+{
+    for (int i = 0; i < s->n; i++)
+        t->hash = forge_util_hash(forge_util_hash(t->hash, s->words[i]), " ");
+    t->mark = apr_psprintf(s->p, "-t%016" APR_UINT64_T_HEX_FMT, t->hash);
+}
+
+/* Lines add up; "off" stands alone and takes away what the place around has. */
+static const char *read_transform(const forge_setting_t *s)
+{
+    forge_transform_t **member = s->member, *t = *member;
+    forge_transform_rule_t rule;
+    const bool off = s->n == 1 && forge_config_parse_choice(s->words[0], "off") == 0;
+    const bool problems = s->n == 1 && forge_config_parse_choice(s->words[0], "problems") == 0;
+    if (t && (off || (t->rules->nelts == 0 && !t->problems)))
+        return refuse(s, s->words[0], FORGE_TRANSFORM_FORM);
+    if (!off && !problems && !forge_core_transform_read(s->p, s->n, s->words, &rule))
+        return refuse(s, s->words[s->n > 1], FORGE_TRANSFORM_FORM);
+    if (!t) {
+        *member = t = apr_pcalloc(s->p, sizeof(*t));
+        t->rules = apr_array_make(s->p, 4, sizeof(forge_transform_rule_t));
+        t->hash = FORGE_HASH_START;
+    }
+    if (t->rules->nelts == FORGE_TRANSFORM_RULES)
+        return refuse(s, s->words[0], "at most " APR_STRINGIFY(FORGE_TRANSFORM_RULES) " rules");
+    if (!off && !problems)
+        APR_ARRAY_PUSH(t->rules, forge_transform_rule_t) = rule;
+    t->problems = t->problems || problems;
+    sign_transform(s, t);
     return NULL;
 }
 
@@ -571,6 +609,22 @@ static const char *read_sentry(const forge_setting_t *s)
     return NULL;
 }
 
+/* Passwords are read after the whole configuration was read, like other secrets. No message repeats one. */
+static const char *read_limit_store(const forge_setting_t *s)
+{
+    const char *why;
+    const forge_redis_t *redis = forge_net_redis_parse(s->p, s->n, (const char *const *)s->words, &why);
+    if (!redis)
+        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_REDIS_FORM, s->row->name, why);
+    *(const void **)s->member = redis;
+    return NULL;
+}
+
+static const char *read_on_error(const forge_setting_t *s)
+{
+    return read_choice(s, "local|open|closed"); /* order of forge_on_error_t */
+}
+
 static const char *read_traces(const forge_setting_t *s)
 {
     const char *why;
@@ -708,6 +762,16 @@ static const char *secret_password(int i, const char *word)
     return strncmp(word, name, strlen(name)) == 0 ? word + strlen(name) : NULL;
 }
 
+/* In an address from its password on, which hides the host too; else after password=. */
+static const char *secret_redis(int i, const char *word)
+{
+    const char *host = i == 0 ? strstr(word, "://") : NULL, *at = host ? strrchr(host, '@') : NULL,
+               *colon = at ? strchr(host + 3, ':') : NULL;
+    if (i > 0)
+        return secret_password(i, word);
+    return colon && colon < at ? colon + 1 : NULL;
+}
+
 const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]",
@@ -727,6 +791,7 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
     [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
     [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
+    [FORGE_KIND_FILE] = {read_file, false, 1, 1, "/path", NULL},
     [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
     [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
     [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
@@ -743,8 +808,13 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
     [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
     [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_DISCOVER] = {forge_config_read_discover, false, 2, 7, FORGE_DISCOVER_FORM, NULL},
+    [FORGE_KIND_RETRY] = {forge_config_read_retry, false, 1, 5, FORGE_RETRY_FORM, NULL},
     [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
     [FORGE_KIND_REPLICA] = {read_replica, false, 1, 3, REPLICA_FORM, secret_first},
+    [FORGE_KIND_TRANSFORM] = {read_transform, false, 1, 3, FORGE_TRANSFORM_FORM, NULL},
+    [FORGE_KIND_LIMIT_STORE] = {read_limit_store, false, 1, 4, FORGE_REDIS_FORM, secret_redis},
+    [FORGE_KIND_ON_ERROR] = {read_on_error, true, 1, 1, "local|open|closed", NULL},
     [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_ALERT] = {read_alert, false, 2, 6, ALERT_FORM, secret_webhook},
     [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},

@@ -56,6 +56,7 @@ struct forge_config_t {
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, fresh_login, guests;
     apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, cache, docs, statement_timeout, pool_wait;
+    apr_int64_t aggregate_timeout;
     const forge_password_rules_t *policy;
     const forge_superuser_t *superuser;
     const forge_lockout_t *lockout;
@@ -66,6 +67,8 @@ struct forge_config_t {
     const char *audit_log, *event_log;
     apr_array_header_t *log_sources; /* of forge_log_source_t; path "": off */
     forge_limits_t *limits;
+    const forge_redis_t *limit_store;
+    apr_int64_t limit_on_error;  /* forge_on_error_t */
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
 
@@ -79,6 +82,7 @@ struct forge_config_t {
     apr_int64_t job_workers;
     apr_int64_t log_format; /* forge_line_format_t */
     const char *ocr;        /* "" is Off, else languages */
+    const char *drain_file;
 
     const forge_llm_t *llm;
     const forge_docker_t *docker;
@@ -87,8 +91,12 @@ struct forge_config_t {
     const forge_sentry_t *sentry;
     const forge_replica_t *read_dbd; /* without a string: off */
 
-    apr_int64_t cookie;
+    apr_int64_t cookie, upstream_header_timeout, upstream_timeout;
     const char *login_page;
+    forge_transform_t *transform;
+
+    apr_array_header_t *services; /* of forge_service_t */
+    const forge_retry_t *retry;
 
     const forge_config_t *otherwise; /* values of the unset members: the defaults of directives.def */
 
@@ -98,6 +106,7 @@ struct forge_config_t {
     const forge_mail_t *mailer;         /* complete; NULL: off */
     const forge_llm_t *llm_whole;       /* the same */
     const forge_sentry_t *sentry_whole; /* the same */
+    const forge_redis_t *redis_whole;   /* the same */
     forge_token_rules_t token_rules;
     apr_uint64_t tenant;
 };
@@ -105,8 +114,10 @@ struct forge_config_t {
 /* One member per row of directives.def with scope LOCATION, of the same name and type as in forge_config_t. */
 struct forge_dir_t {
     forge_limits_t *limits;
-    apr_int64_t cookie;
+    apr_int64_t cookie, upstream_header_timeout, upstream_timeout;
     const char *login_page;
+    forge_transform_t *transform;
+    const forge_retry_t *retry;
 };
 
 typedef enum forge_kind_t {
@@ -126,6 +137,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_LIMIT,
     FORGE_KIND_ORIGINS,
     FORGE_KIND_DIRECTORY,
+    FORGE_KIND_FILE,
     FORGE_KIND_URL,
     FORGE_KIND_PAGE,
     FORGE_KIND_LOG,
@@ -150,6 +162,11 @@ typedef enum forge_kind_t {
     FORGE_KIND_LOG_SOURCE,
     FORGE_KIND_DOCKER,
     FORGE_KIND_REPLICA,
+    FORGE_KIND_TRANSFORM,
+    FORGE_KIND_DISCOVER,
+    FORGE_KIND_RETRY,
+    FORGE_KIND_LIMIT_STORE,
+    FORGE_KIND_ON_ERROR,
     FORGE_KINDS
 } forge_kind_t;
 

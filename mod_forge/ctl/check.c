@@ -7,6 +7,7 @@
 #include "store/operations/operations.h"
 #include <apr_file_info.h>
 #include <apr_strings.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,6 +278,30 @@ static void check_mail(check_t *c)
         forge_ctl_line(mark, "%s", line);
 }
 
+/* The Redis of ForgeRateLimitStore; needs --conf. */
+static void check_redis(check_t *c)
+{
+    enum { WORDS = 4 };
+    const char *words[WORDS], *why = NULL, *password = NULL;
+    apr_size_t len;
+    int n = c->conf ? forge_ctl_conf_words(c->ctl, c->conf, "ForgeRateLimitStore", words, WORDS) : 0;
+    const forge_redis_t *said = n > 0 ? forge_net_redis_parse(c->ctl->pool, n, words, &why) : NULL;
+    if (n <= 0 || (said && !said->url))
+        return;
+    forge_redis_t *redis = said ? apr_pmemdup(c->ctl->pool, said, sizeof(*said)) : NULL;
+    const char *url = redis ? redis->url : NULL;
+    if (redis && forge_core_secret_elsewhere(url))
+        url = forge_core_secret_read(c->ctl->pool, url, &len, &why);
+    if (!why && redis->word)
+        password = forge_core_secret_read(c->ctl->pool, redis->word, &len, &why);
+    bool good = !why && forge_net_redis_open(c->ctl->pool, redis, url, password, &why);
+    signal(SIGPIPE, SIG_IGN); /* a connection that TLS writes to may have ended */
+    if (good && forge_net_redis_probe(c->ctl->pool, redis, &why))
+        green(TEXT("redis: %s counts rate limits", redis->name));
+    else
+        red(c, TEXT("redis: %s: %s", good ? redis->name : "ForgeRateLimitStore", why));
+}
+
 /* Whether programs can be run: forge-runner tries its sandbox. */
 static void check_sandbox(check_t *c)
 {
@@ -312,6 +337,7 @@ static int check_run(forge_ctl_t *ctl)
     check_secret(&c);
     check_docs(&c);
     check_mail(&c);
+    check_redis(&c);
     check_sandbox(&c);
     return c.red ? FORGE_CTL_FAILED : FORGE_CTL_OK;
 }
@@ -325,6 +351,7 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_check[] = {
-    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages, mail and sandbox", check_run},
+    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages, mail, Redis and sandbox",
+     check_run},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

@@ -126,6 +126,7 @@ forge_visitor_t *forge_doors_visitor(request_rec *r)
     note->visitor = visitor;
     if (visitor->status == FORGE_OK) {
         note->user_id = visitor->who.user_id;
+        note->who = &visitor->who;
         apr_table_setn(r->notes, "forge-user", forge_util_itoa(r->pool, visitor->who.user_id));
     }
     return visitor;

@@ -213,6 +213,8 @@ void forge_doors_register(apr_pool_t *p)
     ap_hook_expr_lookup(expression_lookup, NULL, NULL, APR_HOOK_MIDDLE);
     forge_doors_authz_register(p);
     forge_doors_status_register(p);
+    forge_doors_retry_register();
+    forge_server_sockets_register();
     private_filter = ap_register_output_filter("FORGE_PRIVATE", make_private, NULL, AP_FTYPE_CONTENT_SET - 1);
     vary_filter = ap_register_output_filter("FORGE_VARY", make_vary, NULL, AP_FTYPE_CONTENT_SET - 1);
 }

@@ -10,4 +10,7 @@
 /* Adds the hooks of this room; doors.c lists them by phase. */
 void forge_doors_register(apr_pool_t *p);
 
+/* pre_config: hooks of mod_proxy, if it is loaded. */
+void forge_doors_proxy_hooks(apr_pool_t *pconf);
+
 #endif

@@ -45,4 +45,31 @@ void forge_doors_forward(struct request_rec *r, const forge_visitor_t *visitor);
 
 void forge_doors_status_register(apr_pool_t *p);
 
+/* --- proxy.c: the members of a balancer that a request was sent to --- */
+
+#define FORGE_ATTEMPTS_MET 16 /* members that a request remembers */
+struct proxy_worker;
+struct proxy_balancer;
+typedef struct forge_attempts_t {
+    struct request_rec *r;
+    bool again;                      /* the next member is chosen here, not by mod_proxy_balancer */
+    struct proxy_balancer *balancer; /* of mod_proxy; NULL before the first attempt has ended */
+    struct proxy_worker *last;       /* member of the last attempt; NULL: there was none */
+    const char *rest;                /* of the address, after a member's name; NULL: not known */
+    int count;
+    struct proxy_worker *met[FORGE_ATTEMPTS_MET];
+} forge_attempts_t;
+/* Those of a request; NULL: it is not watched. */
+forge_attempts_t *forge_doors_attempts(struct request_rec *r);
+forge_attempts_t *forge_doors_attempts_make(struct request_rec *r);
+void forge_doors_attempts_begin(forge_attempts_t *at, bool again); /* before each attempt */
+bool forge_doors_attempts_more(forge_attempts_t *at);              /* there is a usable member that it has not met */
+const char *forge_doors_attempts_member(forge_attempts_t *at);     /* name of the last one; NULL: none */
+void forge_doors_attempts_eject(forge_attempts_t *at);             /* leaves the last one alone for its retry time */
+
+/* --- retry.c: ForgeRetry --- */
+
+int forge_doors_retry(struct request_rec *r); /* handler, before that of mod_proxy */
+void forge_doors_retry_register(void);
+
 #endif

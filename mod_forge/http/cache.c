@@ -24,7 +24,8 @@
 struct forge_cached_t {
     forge_cache_key_t key, packed_key;
     apr_uint64_t generation;
-    int fill; /* of live/cache.c; -1: nobody waits for this request */
+    int fill;       /* of live/cache.c; -1: nobody waits for this request */
+    bool elsewhere; /* it was read from a database that nobody listens to */
 };
 
 static apr_uint32_t waiting;
@@ -206,13 +207,22 @@ bool forge_http_cache_answers(forge_req_t *q)
     return true;
 }
 
+/* After a fail-over the listener may hear the new server while a connection still leads to the old one. Changes there
+ * are told of by nobody. */
+void forge_http_cache_source(forge_req_t *q, const char *system)
+{
+    if (!forge_live_events_from(q->live, q->server->realm, system))
+        q->cached->elsewhere = true;
+}
+
 void forge_http_cache_keep(forge_req_t *q, forge_status_t status)
 {
     struct forge_cached_t *c = q->cached;
     forge_reply_t *reply = q->reply;
     if (!c)
         return;
-    bool good = status == FORGE_OK && reply->set && reply->http == HTTP_OK && reply->body && !reply->body->failed;
+    bool good = status == FORGE_OK && reply->set && reply->http == HTTP_OK && reply->body && !reply->body->failed &&
+                !c->elsewhere;
     if (good) {
         apr_table_unset(reply->headers, "Cache-Status");
         keep(q, &c->key, reply->body);

@@ -55,8 +55,9 @@ static apr_status_t see(ap_filter_t *f, apr_bucket_brigade *bb)
 
 void forge_http_count_insert(request_rec *r)
 {
-    if (r->main || !forge_server_of(r->server) || !forge_server_beneath(r))
+    if (r->main || forge_server_inner(r) || !forge_server_of(r->server) || !forge_server_watched(r))
         return;
+    forge_server_gateway_label(r);
     forge_note_t *note = forge_server_note(r);
     if (!note->watched)
         ap_add_output_filter_handle(counter, NULL, r, r->connection);
@@ -75,7 +76,7 @@ int forge_http_count(request_rec *r)
     request_rec *last = r;
     for (request_rec *at = r; at; at = at->next) {
         last = at;
-        ours = ours || forge_server_beneath(at);
+        ours = ours || forge_server_watched(at);
         if (forge_server_note(at)->claimed)
             forge_live_request_leave(server->live);
         forge_live_flight_end(server->live, forge_server_note(at)->flight - 1);

@@ -94,6 +94,8 @@ forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
         FORGE_TRY(expect_room(q));
     }
     *db = forge_server_lease_db(q->lease);
+    if (q->cached)
+        forge_http_cache_source(q, forge_store_db_system(*db));
     return FORGE_OK;
 }
 

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define FIRST_PAUSE apr_time_from_msec(100)
+#define FIRST_PAUSE apr_time_from_msec(200)
 #define BAD_STATUS  400
 
 /* The service is told of the trace. Its parent there is the span of this call, or that of the request where none is
@@ -34,8 +34,8 @@ static forge_span_t *span_of(forge_req_t *q, const char *host, const forge_call_
 forge_dialled_t forge_http_dial(forge_dial_t *dial, forge_req_t *q, const char *host, const forge_call_spec_t *spec)
 {
     forge_call_spec_t traced = *spec;
-    *dial = (forge_dial_t){.q = q, .breaker = forge_live_breaker(q->live, host)};
-    if (!forge_live_breaker_allows(q->live, dial->breaker))
+    *dial = (forge_dial_t){.q = q};
+    if (!forge_live_breaker_allows(q->live, forge_live_breaker(q->live, host), &dial->pass))
         return FORGE_DIAL_LEFT_ALONE;
     dial->span = span_of(q, host, spec);
     traced.trace = trace_header(q, dial->span);
@@ -43,7 +43,7 @@ forge_dialled_t forge_http_dial(forge_dial_t *dial, forge_req_t *q, const char *
     if (dial->call)
         return FORGE_DIAL_BEGUN;
     forge_server_span_failed(dial->span, "too_many_calls");
-    forge_live_breaker_given_up(q->live, dial->breaker);
+    forge_live_breaker_given_up(q->live, &dial->pass);
     return FORGE_DIAL_TOO_MANY;
 }
 
@@ -73,7 +73,7 @@ const char *forge_http_dial_why(forge_dialled_t how)
 void forge_http_dial_end(forge_dial_t *dial, const forge_call_result_t *result, bool sound)
 {
     span_end(dial, result);
-    forge_live_breaker_told(dial->q->live, dial->breaker, sound);
+    forge_live_breaker_told(dial->q->live, &dial->pass, sound);
     forge_net_call_drop(dial->call);
     dial->call = NULL;
 }
@@ -83,17 +83,18 @@ void forge_http_dial_drop(forge_dial_t *dial)
     if (!dial->call)
         return;
     forge_net_call_drop(dial->call);
-    forge_live_breaker_given_up(dial->q->live, dial->breaker);
+    forge_live_breaker_given_up(dial->q->live, &dial->pass);
     if (dial->span)
         forge_server_span_end(dial->q->spans, dial->span);
     forge_server_span_failed(dial->span, "cancelled");
     dial->call = NULL;
 }
 
+/* Anywhere in a time that doubles: those who failed together come back apart (full jitter). */
 apr_int64_t forge_http_dial_again_at(int sends)
 {
     apr_uint16_t chance;
     apr_interval_time_t pause = FIRST_PAUSE << (sends - 1);
     forge_util_random(&chance, sizeof(chance));
-    return forge_util_monotonic() + pause / 2 + pause * chance / 65536;
+    return forge_util_monotonic() + pause * chance / 65536;
 }

@@ -124,12 +124,19 @@ static bool sent_to_us(request_rec *r)
     return ours;
 }
 
+/* Behind the gateway, outside the API, people visit too: who says that it reads HTML gets the site's own pages. */
+static bool is_script_behind(request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+    return forge_server_gateway(r) && !(accept && strstr(accept, "text/html"));
+}
+
 /* Under our locations, and what was refused before a location was looked for on a server that is ours. */
 static bool concerns(request_rec *r)
 {
     if (r->main)
         return false;
-    return forge_server_beneath(r) || sent_to_us(r) ||
+    return forge_server_beneath(r) || is_script_behind(r) || sent_to_us(r) ||
            (forge_config_enabled(forge_config_of_server(r->server)) && !forge_server_note(r)->located);
 }
 

@@ -21,6 +21,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <util_filter.h>
@@ -36,6 +37,8 @@ APLOG_USE_MODULE(forge);
 #define KERNEL_MAX   (16 * 1024)           /* bytes that the kernel may hold for a client; it doubles this */
 #define CHUNK        4096                  /* bytes that a socket takes which says that it can be written to */
 #define BUSY_RETRY   5                     /* seconds in Retry-After */
+#define TURNS        32                    /* pools of turns that are kept for later ones */
+#define TURN_FREE    (16 * 1024)           /* bytes that such a pool keeps beside its first block */
 
 struct forge_events_t {
     forge_req_t *q;
@@ -56,6 +59,42 @@ struct forge_events_t {
 };
 
 static apr_uint32_t blocked;
+
+/* --- pools of turns --- */
+
+/* A turn has memory of its own, which does not stay with the stream: what the request's pool has taken once it keeps.
+ * Most turns are over at once. Their pools are used again, since to map and unmap memory ten thousand times is what
+ * telling ten thousand streams would cost most. */
+static struct {
+    pthread_mutex_t lock;
+    apr_pool_t *pools[TURNS];
+    int count;
+} turns = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static apr_pool_t *turn_pool(void)
+{
+    apr_pool_t *p = NULL;
+    pthread_mutex_lock(&turns.lock);
+    if (turns.count > 0)
+        p = turns.pools[--turns.count];
+    pthread_mutex_unlock(&turns.lock);
+    if (p || apr_pool_create_unmanaged(&p) != APR_SUCCESS)
+        return p;
+    apr_allocator_max_free_set(apr_pool_allocator_get(p), TURN_FREE);
+    return p;
+}
+
+static void turn_pool_done(apr_pool_t *p)
+{
+    apr_pool_clear(p);
+    pthread_mutex_lock(&turns.lock);
+    bool kept = turns.count < TURNS;
+    if (kept)
+        turns.pools[turns.count++] = p;
+    pthread_mutex_unlock(&turns.lock);
+    if (!kept)
+        apr_pool_destroy(p);
+}
 
 /* --- what a source says --- */
 
@@ -123,7 +162,7 @@ static void release(forge_events_t *e)
     if (e->source->end)
         e->source->end(e->source->baton);
     if (e->turn)
-        apr_pool_destroy(e->turn);
+        turn_pool_done(e->turn);
     e->turn = NULL;
     forge_live_stream_close(e->q->live, e->place);
     if (e->blocked)
@@ -216,7 +255,7 @@ static bool write_out(forge_events_t *e)
             e->behind_at = forge_util_monotonic();
         return good;
     }
-    apr_pool_destroy(e->turn);
+    turn_pool_done(e->turn);
     e->turn = NULL;
     e->behind_at = 0;
     return good;
@@ -235,13 +274,11 @@ static void cut(forge_events_t *e)
 
 /* --- one turn --- */
 
-/* A pool with memory of its own, which goes back to the system: what the request's pool has taken once it keeps. */
 static bool begin_turn(forge_events_t *e)
 {
-    if (apr_pool_create_unmanaged(&e->turn) != APR_SUCCESS) {
-        e->turn = NULL;
+    e->turn = turn_pool();
+    if (!e->turn)
         return false;
-    }
     e->out = forge_util_buf_make(e->turn, 0, FORGE_EVENTS_MAX);
     e->sent = 0;
     return true;

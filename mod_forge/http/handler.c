@@ -120,6 +120,8 @@ static forge_status_t arrive(forge_req_t *q)
     FORGE_TRY(limit(q));
     FORGE_TRY(found);
     FORGE_TRY(guarded);
+    if (q->route->flags & (FORGE_R_FOLLOW | FORGE_R_FILE) && forge_server_inner(q->r))
+        return FORGE_E_NOT_IN_AGGREGATE;
     if (q->route->limit == FORGE_LIMIT_AUTH && q->who.user_id == 0)
         FORGE_TRY(forge_server_guesses_allowed(q->r, q->server));
     return forge_http_input(q);
@@ -175,7 +177,9 @@ static int conclude(forge_req_t *q, forge_status_t status)
     forge_http_queue_leave(q);
     if (status != FORGE_OK && status != FORGE_ANSWERED)
         forge_http_idempotency_release(q);
-    return forge_http_send(q, status);
+    const int answer = forge_http_send(q, status);
+    forge_http_aggregate_end(q);
+    return answer;
 }
 
 /* Programs and calls that .prepare asks for are made before the rest; meanwhile the key is only reserved. */

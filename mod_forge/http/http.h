@@ -10,6 +10,7 @@
 #include "run/run.h"
 #include "store/store.h"
 
+struct conn_rec;
 struct request_rec;
 struct conn_rec;
 typedef struct forge_reply_t forge_reply_t;   /* the answer so far; private to http/ */
@@ -17,6 +18,7 @@ typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; ht
 typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
 typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
 typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_aggregate_t forge_aggregate_t; /* the requests within it, if any; http/aggregate.c */
 typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
 /* Writes what the container engine said as one JSON value, for all who ask in the next seconds. */
 typedef void (*forge_containers_fn)(forge_buf_t *b, const forge_docker_said_t *said);
@@ -67,6 +69,7 @@ struct forge_req_t {
     forge_cached_t *cached;
     forge_runs_t *runs;
     forge_calls_t *calls;
+    forge_aggregate_t *aggregate;
     forge_containers_fn containers; /* .prepare wants to know what the container engine says; http/containers.c */
     forge_upload_t *upload;         /* the file that came, for a route with .upload */
 };
@@ -228,6 +231,11 @@ struct forge_upload_t {
 /* `len` bytes from `at` on; false when they cannot be read. Of the type forge_file_read_fn. */
 bool forge_http_upload_read(void *upload, apr_int64_t at, void *to, apr_size_t len);
 
+/* --- aggregate.c: several GETs as one --- */
+
+/* Asks for all paths as the caller, each as a request of its own, and answers with what came of them. */
+forge_status_t forge_reply_aggregate(forge_req_t *q, const forge_paths_t *paths);
+
 /* --- reply.c again --- */
 
 void forge_reply_header(forge_req_t *q, const char *name,
@@ -262,8 +270,13 @@ forge_status_t forge_http_kept(forge_req_t *q, forge_kept_fn make, apr_interval_
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
 /* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
 bool forge_http_executor_sick(const forge_req_t *q);
+/* The members of mod_proxy's balancers; whether there is any balancer; and their families of /metrics. */
+const forge_member_t *forge_http_members(const forge_req_t *q, int *n);
+bool forge_http_has_members(void);
+void forge_http_members_write(const forge_req_t *q, forge_buf_t *b, bool openmetrics);
 /* The same of the language model; only with ForgeLLM. */
 bool forge_http_llm_sick(const forge_req_t *q);
+bool forge_http_redis_away(const forge_req_t *q); /* the Redis of ForgeRateLimitStore */
 /* What forge-runner says of itself. False with *why when it does not answer or a layer is missing. */
 bool forge_http_sandbox_probe(forge_req_t *q, const char **why);
 /* Does mail wait for longer than it should? */
@@ -341,7 +354,18 @@ int forge_http_count(struct request_rec *r); /* log_transaction: those without a
 void forge_http_count_register(void);        /* the filter that counts */
 void forge_http_die_insert(struct request_rec *r); /* insert_error_filter: Apache's own errors as problem+json */
 void forge_http_die_register(void);
+/* Before mod_proxy answers a request of the gateway; and on its connections to back ends. */
+int forge_http_upstream(struct request_rec *r);
+int forge_http_upstream_connection(struct conn_rec *c, void *socket);
+void forge_http_upstream_register(void);
 void forge_http_send_register(void);                /* the filter of answers without a body */
+int forge_http_transform_fixups(struct request_rec *r);           /* fixups */
+void forge_http_transform_insert(struct request_rec *r);       /* insert_filter */
+void forge_http_transform_insert_error(struct request_rec *r); /* insert_error_filter */
+void forge_http_transform_register(void);
+void forge_http_inner_register(void);
+void forge_http_inner_child(apr_pool_t *pchild);   /* child_init */
+void forge_http_helpers_child(apr_pool_t *pchild); /* child_init */
 void forge_http_flight_child(void);                 /* child_init */
 void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
 void forge_http_probe_init(apr_pool_t *p);          /* child_init */

@@ -7,6 +7,9 @@
 #include "http.h"
 #include "core/core.h"
 
+#include <apr_ring.h>
+#include <pthread.h>
+
 typedef struct forge_spool_t forge_spool_t; /* spool.c */
 
 /* The answer so far. */
@@ -109,6 +112,9 @@ forge_status_t forge_http_idempotency_finish(forge_req_t *q);
  * its result, in any case. */
 bool forge_http_cache_answers(forge_req_t *q);
 void forge_http_cache_keep(forge_req_t *q, forge_status_t status);
+/* What is answered was read from the database that calls itself `system`. It is kept only if that is the one whose
+ * changes this node hears. */
+void forge_http_cache_source(forge_req_t *q, const char *system);
 
 /* --- replica.c: public reads from a replica --- */
 
@@ -233,6 +239,60 @@ void forge_http_cors_set(struct request_rec *r, const forge_config_t *c);
  * is the path's Allow list. False: no preflight. */
 bool forge_http_cors_preflight(struct request_rec *r, const forge_config_t *c, const char *allow);
 
+/* --- inner.c: a request within a request --- */
+
+#define FORGE_AGGREGATE_BYTES (4 * 1024 * 1024) /* of all bodies of an aggregate */
+
+typedef struct forge_inner_t forge_inner_t;
+/* What the paths of one aggregate share. */
+typedef struct forge_room_t {
+    apr_int64_t left; /* bytes; atomic */
+    bool over;        /* nobody waits for answers any more; atomic */
+} forge_room_t;
+/* A GET of `target` by the caller of q. It may be passed from thread to thread; q must outlive it. NULL: no memory. */
+forge_inner_t *forge_http_inner_make(forge_req_t *q, const char *target, forge_room_t *room);
+/* Has it pass all of httpd's phases up to its handler. False: it was answered on the way. */
+bool forge_http_inner_begin(forge_inner_t *inner);
+bool forge_http_inner_local(const forge_inner_t *inner); /* begun: it is one of our routes */
+void forge_http_inner_run(forge_inner_t *inner);         /* its handler, to the end of its answer */
+/* Writes its "status" and "body" as members, and gives the status; or returns what to say in their place. */
+forge_status_t forge_http_inner_write(forge_inner_t *inner, forge_buf_t *b, int *http);
+void forge_http_inner_tell(const forge_inner_t *inner, forge_req_t *q); /* the rate limits that it has met */
+void forge_http_inner_drop(forge_inner_t *inner);
+
+/* --- helpers.c: threads that run parts of a request --- */
+
+typedef enum forge_errand_state_t {
+    FORGE_ERRAND_WAITS,
+    FORGE_ERRAND_RUNS,
+    FORGE_ERRAND_DONE,
+    FORGE_ERRAND_NEVER
+} forge_errand_state_t;
+/* The errands of one request. */
+typedef struct forge_errands_t {
+    pthread_cond_t ended;
+    int left;
+} forge_errands_t;
+typedef struct forge_errand_t {
+    APR_RING_ENTRY(forge_errand_t) link;
+    void (*run)(void *baton);
+    void *baton;
+    forge_errands_t *group;
+    forge_errand_state_t state;
+} forge_errand_t;
+bool forge_http_helpers_are(void); /* whether there are any */
+void forge_http_errands_begin(forge_errands_t *group);
+void forge_http_errand_add(forge_errands_t *group, forge_errand_t *errand);
+void forge_http_errands_wait(forge_errands_t *group, apr_int64_t until); /* forge_util_monotonic; for all of them */
+/* Takes it back when no helper has it yet. Says what became of it: DONE, NEVER, or RUNS. */
+forge_errand_state_t forge_http_errand_settle(forge_errand_t *errand);
+void forge_http_errands_end(forge_errands_t *group); /* waits for those that run */
+
+/* --- aggregate.c --- */
+
+/* After the answer was passed on: waits for what is late. */
+void forge_http_aggregate_end(forge_req_t *q);
+
 /* --- die.c: Apache's own errors as problem+json --- */
 
 /* Called by forge_http_begin for a request of ours: its errors stay here whatever ErrorDocument says. */
@@ -291,7 +351,7 @@ int forge_http_socket(const forge_req_t *q); /* the client's socket; -1 over HTT
 typedef struct forge_dial_t {
     forge_req_t *q;
     forge_call_t *call; /* NULL: none is under way */
-    int breaker;
+    forge_pass_t pass;
     forge_span_t *span; /* of it, where the request is traced */
 } forge_dial_t;
 typedef enum forge_dialled_t { FORGE_DIAL_BEGUN, FORGE_DIAL_LEFT_ALONE, FORGE_DIAL_TOO_MANY } forge_dialled_t;

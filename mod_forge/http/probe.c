@@ -128,6 +128,11 @@ static answer_t ask_outbox(forge_req_t *q)
     return look_into(q, look_outbox);
 }
 
+bool forge_http_redis_away(const forge_req_t *q)
+{
+    return forge_server_limit_store_away(q->server);
+}
+
 bool forge_http_llm_sick(const forge_req_t *q)
 {
     int breaker = forge_live_breaker(q->live, forge_config_llm(q->config)->host);
@@ -189,4 +194,21 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late)
     answer_t answer = ask(q, ask_outbox);
     *late = answer.late;
     return answer.status;
+}
+
+const forge_member_t *forge_http_members(const forge_req_t *q, int *n)
+{
+    return forge_server_members(q->pool, n);
+}
+
+bool forge_http_has_members(void)
+{
+    return forge_server_has_members();
+}
+
+void forge_http_members_write(const forge_req_t *q, forge_buf_t *b, bool openmetrics)
+{
+    int n;
+    const forge_member_t *members = forge_server_members(q->pool, &n);
+    forge_live_members_write(b, openmetrics, members, n);
 }

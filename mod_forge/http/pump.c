@@ -41,6 +41,7 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 #define LET_GO      apr_time_from_sec(1)          /* after the last hook of the thread that suspended it */
 #define CALM        apr_time_from_msec(TICK - 10) /* between two looks at those who are calm */
 #define EVENTS      64
+#define CHAIN_MAX   64  /* of those who are calm that one worker runs one after another */
 #define STATUS_GONE 499 /* in logs and metrics: the client left, there was no answer */
 
 typedef enum stage_t {
@@ -59,6 +60,7 @@ typedef struct ear_t {
 
 struct sleeper_t {
     APR_RING_ENTRY(sleeper_t) link;
+    sleeper_t *next; /* runs after it on the same worker */
     forge_req_t *q;
     request_rec *r;
     conn_rec *c;
@@ -84,6 +86,8 @@ static struct {
     apr_int64_t calm_at; /* when they were last looked at */
     int hurry;           /* they are to be looked at now */
     int epoll, bell;     /* the bell is an eventfd */
+    int workers;         /* threads that run what is awake */
+    bool dozes;          /* the thread sleeps until the bell rings: there was nobody to look at */
     apr_int64_t stops;   /* since when the child stops; 0: it does not */
     bool ended;          /* the thread is to end, whatever sleeps */
 } pump;
@@ -133,12 +137,19 @@ void forge_http_pump_hurry(void)
 
 /* --- on a worker --- */
 
+/* Thousands of calm ones that begin to wait one after another must not wake the thread each time: it looks at them soon
+ * anyway. What they wait for may have come while they ran, though. */
 static void begin_wait(sleeper_t *s)
 {
     apr_thread_mutex_lock(pump.lock);
     enter(s, WAITING, s->wait.patience);
+    bool wakes = !s->wait.calm || pump.dozes;
+    bool missed = s->wait.calm && s->wait.ready && s->wait.ready(s->wait.baton);
     apr_thread_mutex_unlock(pump.lock);
-    forge_http_pump_wake();
+    if (missed)
+        forge_http_pump_hurry();
+    else if (wakes)
+        forge_http_pump_wake();
 }
 
 /* What httpd does after a handler, and then the end of the connection. Its state says suspended until the last moment:
@@ -161,9 +172,8 @@ static void finish(sleeper_t *s, int result)
     forge_http_pump_wake();
 }
 
-static void run(void *baton)
+static void run(sleeper_t *s)
 {
-    sleeper_t *s = baton;
     apr_thread_mutex_lock(s->r->invoke_mtx); /* what its first thread wrote is seen here */
     apr_thread_mutex_unlock(s->r->invoke_mtx);
     s->c->keepalive = AP_CONN_CLOSE;
@@ -176,6 +186,15 @@ static void run(void *baton)
         begin_wait(s);
     else
         finish(s, result);
+}
+
+static void run_chain(void *baton)
+{
+    sleeper_t *next;
+    for (sleeper_t *s = baton; s; s = next) {
+        next = s->next; /* once it has run it is another's, or gone */
+        run(s);
+    }
 }
 
 /* --- on the pump's thread --- */
@@ -253,18 +272,44 @@ static int sort_out(sleepers_t *going, sleepers_t *closed)
         pump.calm_at = now;
         sort_ring(&pump.calm, now, going, closed);
     }
-    bool any = !APR_RING_EMPTY(&pump.sleepers, sleeper_t, link) || !APR_RING_EMPTY(&pump.calm, sleeper_t, link);
-    return any ? TICK : -1;
+    pump.dozes = APR_RING_EMPTY(&pump.sleepers, sleeper_t, link) && APR_RING_EMPTY(&pump.calm, sleeper_t, link);
+    return pump.dozes ? -1 : TICK;
+}
+
+/* How many of those who go one worker takes: a hand-over costs more than what a calm one does in its turn. */
+static int chain_length(const sleepers_t *going)
+{
+    int calm = 0;
+    for (const sleeper_t *s = APR_RING_FIRST(going); s != APR_RING_SENTINEL(going, sleeper_t, link);
+         s = APR_RING_NEXT(s, link))
+        calm += s->wait.calm;
+    int each = calm / (pump.workers > 0 ? pump.workers : 1);
+    return each < 1 ? 1 : each < CHAIN_MAX ? each : CHAIN_MAX;
+}
+
+/* Takes the first one off the ring, and with a calm one more of that kind behind it. */
+static sleeper_t *take_chain(sleepers_t *going, int length)
+{
+    sleeper_t *first = APR_RING_FIRST(going), *last = first;
+    APR_RING_REMOVE(first, link);
+    first->next = NULL;
+    while (first->wait.calm && --length > 0 && !APR_RING_EMPTY(going, sleeper_t, link) &&
+           APR_RING_FIRST(going)->wait.calm) {
+        last = last->next = APR_RING_FIRST(going);
+        APR_RING_REMOVE(last, link);
+        last->next = NULL;
+    }
+    return first;
 }
 
 /* Hands them to workers and tears down what has ended. */
 static void dispatch(sleepers_t *going, sleepers_t *closed)
 {
+    int length = chain_length(going);
     while (!APR_RING_EMPTY(going, sleeper_t, link)) {
-        sleeper_t *s = APR_RING_FIRST(going);
-        APR_RING_REMOVE(s, link);
-        if (ap_mpm_register_timed_callback(PASSED, run, s) != APR_SUCCESS)
-            run(s); /* holds up the others, but loses nothing */
+        sleeper_t *chain = take_chain(going, length);
+        if (ap_mpm_register_timed_callback(PASSED, run_chain, chain) != APR_SUCCESS)
+            run_chain(chain); /* holds up the others, but loses nothing */
     }
     while (!APR_RING_EMPTY(closed, sleeper_t, link)) {
         sleeper_t *s = APR_RING_FIRST(closed);
@@ -295,7 +340,6 @@ static void *APR_THREAD_FUNC watch_all(apr_thread_t *self, void *unused)
             sleep = TICK;
         dispatch(&going, &closed);
     }
-    return NULL;
     return NULL;
 }
 
@@ -383,6 +427,9 @@ void forge_http_pump_child(apr_pool_t *pchild, server_rec *s)
         return;
     APR_RING_INIT(&pump.sleepers, sleeper_t, link);
     APR_RING_INIT(&pump.calm, sleeper_t, link);
+    pump.dozes = true;
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &pump.workers) != APR_SUCCESS)
+        pump.workers = 1;
     pump.epoll = epoll_create1(EPOLL_CLOEXEC);
     pump.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pump.epoll < 0 || pump.bell < 0 || epoll_ctl(pump.epoll, EPOLL_CTL_ADD, pump.bell, &event) != 0 ||

@@ -195,7 +195,7 @@ typedef struct forge_mail_one_t {
 forge_delivery_t forge_job_mail_send(apr_pool_t *p, forge_smtp_t *smtp, const forge_mail_one_t *one, const char **why);
 /* Processes one batch: claims at most FORGE_MAILS_AT_ONCE due mails, and sends, gives up or postpones each. A mail that
  * cannot be sent is due again after 30 s, 1 min … 1 h. *more: more mails may be due. Mails of a job that dies are due
- * again after 15 minutes. */
+ * again after 15 s; one that lives renews its claim. */
 forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more);
 /* Kind "mail", whose key is the sender: batches of with->mail until none is due. */
 #define FORGE_JOB_KIND_MAIL "mail"

@@ -51,10 +51,10 @@ static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call
     forge_call_result_t result;
     const char **why = &asked->why;
     forge_live_t *live = job->with->live;
-    int breaker = live ? forge_live_breaker(live, job->with->llm->host) : -1;
+    forge_pass_t pass = {.which = -1, .trial = 0};
     asked->spent = false;
     *why = "the language model is left alone, because most calls have failed";
-    if (live && !forge_live_breaker_allows(live, breaker))
+    if (live && !forge_live_breaker_allows(live, forge_live_breaker(live, job->with->llm->host), &pass))
         return FORGE_JOB_LATER;
     forge_call_t *call = forge_net_call(spec);
     *why = "the language model could not be asked";
@@ -65,9 +65,9 @@ static forge_job_outcome_t ask(apr_pool_t *p, forge_job_t *job, const forge_call
     if (ended && (*why = read(p, &result, baton)))
         outcome = FORGE_JOB_LATER;
     if (live && ended)
-        forge_live_breaker_told(live, breaker, outcome == FORGE_JOB_DONE);
+        forge_live_breaker_told(live, &pass, outcome == FORGE_JOB_DONE);
     else if (live)
-        forge_live_breaker_given_up(live, breaker);
+        forge_live_breaker_given_up(live, &pass);
     if (call)
         forge_net_call_drop(call);
     return outcome;

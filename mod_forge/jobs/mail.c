@@ -10,8 +10,11 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define CLAIM_TIME  apr_time_from_sec(15 * 60) /* FORGE_MAILS_AT_ONCE mails of at most 30 s each, and some reserve */
-#define RETRY_FIRST apr_time_from_sec(30)      /* doubled at each try, plus up to a quarter at random */
+/* A sender that dies leaves its mails to another one after this time. It is longer than the lease of the job and the
+ * time between two renewals together: who has lost the job has stopped before anybody else has its mails. */
+#define CLAIM_TIME  apr_time_from_sec(15)
+#define CLAIM_AGAIN apr_time_from_sec(3)
+#define RETRY_FIRST apr_time_from_sec(30) /* doubled at each try, plus up to a quarter at random */
 #define RETRY_MOST  apr_time_from_sec(3600)
 #define BATCHES_MAX 64 /* of one job; then another one is made */
 
@@ -24,21 +27,40 @@ typedef struct item_t {
     forge_json_t *facts;
 } item_t;
 
-/* Whether to stop. While a mail server is waited for, this is what keeps the lease of the job. */
+/* What was claimed and is not settled yet. */
+typedef struct batch_t {
+    const forge_rows_t *rows;
+    int next;            /* the one that is being sent */
+    apr_int64_t claimed; /* when that was, or was renewed; by forge_util_monotonic */
+} batch_t;
+
+static forge_status_t hold(forge_db_t *db, apr_pool_t *p, void *data)
+{
+    const batch_t *batch = data;
+    const char *ids = "";
+    for (int i = batch->next; i < forge_store_rows_count(batch->rows); i++)
+        ids = apr_pstrcat(p, ids, *ids ? "," : "", forge_store_rows_text(batch->rows, i, "id"), NULL);
+    return forge_store_mail_hold(db, p, apr_pstrcat(p, "{", ids, "}", NULL), CLAIM_TIME);
+}
+
+/* Whether to stop. While a mail server is waited for, this is what keeps the lease of the job and the claims. */
 typedef struct patience_t {
     apr_pool_t *p; /* for the moment */
     const forge_mail_job_t *job;
+    batch_t *batch;
 } patience_t;
 
 static bool stops(const void *baton)
 {
     const patience_t *patience = baton;
     const forge_mail_job_t *job = patience->job;
-    if (!job->queued)
-        return job->stop(NULL);
+    const apr_int64_t now = forge_util_monotonic();
     apr_pool_t *moment;
     apr_pool_create(&moment, patience->p);
-    bool goes_on = forge_job_progress(job->queued, moment, FORGE_JOB_AS_BEFORE, NULL);
+    bool goes_on = job->queued ? forge_job_progress(job->queued, moment, FORGE_JOB_AS_BEFORE, NULL) : !job->stop(NULL);
+    if (goes_on && now - patience->batch->claimed > CLAIM_AGAIN &&
+        job->db.lend(job->db.baton, moment, hold, patience->batch) == FORGE_OK)
+        patience->batch->claimed = now;
     apr_pool_destroy(moment);
     return !goes_on;
 }
@@ -177,10 +199,17 @@ forge_delivery_t forge_job_mail_send(apr_pool_t *p, forge_smtp_t *smtp, const fo
                            : forge_net_smtp_send(smtp, p, &parcel, why);
 }
 
-static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, const item_t *item,
-                                const char **why)
+/* How a batch is sent. */
+typedef struct way_t {
+    const forge_mail_job_t *job;
+    forge_smtp_t *smtp;
+    batch_t batch;
+} way_t;
+
+static forge_delivery_t deliver(apr_pool_t *p, way_t *way, const item_t *item, const char **why)
 {
-    const patience_t patience = {p, job};
+    const forge_mail_job_t *job = way->job;
+    const patience_t patience = {p, job, &way->batch};
     const forge_mail_one_t one = {.mail = job->mail,
                                   .public_url = job->public_url,
                                   .kind = item->kind,
@@ -190,7 +219,7 @@ static forge_delivery_t deliver(apr_pool_t *p, const forge_mail_job_t *job, forg
                                   .facts = item->facts,
                                   .stop = stops,
                                   .baton = &patience};
-    return forge_job_mail_send(p, smtp, &one, why);
+    return forge_job_mail_send(p, way->smtp, &one, why);
 }
 
 /* Gives up a mail that can never be sent. The log names its number, because addresses do not belong in a log. */
@@ -237,9 +266,9 @@ static forge_status_t settle(apr_pool_t *p, const forge_mail_job_t *job, item_t 
 }
 
 /* Decides what happens to one mail, and does it. */
-static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp, item_t *item,
-                             const char **down)
+static forge_status_t handle(apr_pool_t *p, way_t *way, item_t *item, const char **down)
 {
+    const forge_mail_job_t *job = way->job;
     const char *why = "";
     if (item->void_)
         return done(p, job, item);
@@ -249,21 +278,23 @@ static forge_status_t handle(apr_pool_t *p, const forge_mail_job_t *job, forge_s
         FORGE_TRY(resolve(p, job, item));
     if (!item->recipient)
         return FORGE_OK;
-    forge_delivery_t outcome = deliver(p, job, smtp, item, &why);
+    forge_delivery_t outcome = deliver(p, way, item, &why);
     return settle(p, job, item, outcome, why, down);
 }
 
 /* Handles each mail in turn. *down: why the rest must wait. */
-static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, forge_smtp_t *smtp,
-                                 const forge_rows_t *rows, const char **down)
+static forge_status_t handle_all(apr_pool_t *p, way_t *way, const char **down)
 {
+    const forge_mail_job_t *job = way->job;
+    const forge_rows_t *rows = way->batch.rows;
     forge_status_t status = FORGE_OK;
     apr_pool_t *turn;
     apr_pool_create(&turn, p);
     for (int i = 0; i < forge_store_rows_count(rows) && status == FORGE_OK && !*down; i++) {
         item_t item = item_of(turn, job, rows, i);
-        status = stops(&(patience_t){turn, job}) ? put_off(turn, job, item.number, 0, "interrupted")
-                                                 : handle(turn, job, smtp, &item, down);
+        way->batch.next = i;
+        status = stops(&(patience_t){turn, job, &way->batch}) ? put_off(turn, job, item.number, 0, "interrupted")
+                                                              : handle(turn, way, &item, down);
         if (*down) {
             *down = apr_pstrdup(p, *down);
             status = status == FORGE_OK ? all_later(turn, job, rows, i, *down) : status;
@@ -277,14 +308,15 @@ static forge_status_t handle_all(apr_pool_t *p, const forge_mail_job_t *job, for
 forge_status_t forge_job_mail(apr_pool_t *p, const forge_mail_job_t *job, bool *more)
 {
     claim_t due = {.sender = job->public_url};
+    way_t way = {.job = job, .batch = {.claimed = forge_util_monotonic()}};
     const char *down = NULL;
-    forge_smtp_t *smtp = NULL;
     *more = false;
     FORGE_TRY(job->db.lend(job->db.baton, p, claim_due, &due));
     int n = forge_store_rows_count(due.rows);
-    if (n > 0 && job->mail->host && !(smtp = forge_net_smtp_open(p, job->mail)))
+    if (n > 0 && job->mail->host && !(way.smtp = forge_net_smtp_open(p, job->mail)))
         return FORGE_E_INTERNAL;
-    forge_status_t status = handle_all(p, job, smtp, due.rows, &down);
+    way.batch.rows = due.rows;
+    forge_status_t status = handle_all(p, &way, &down);
     *more = n > 0 && !down;
     return status;
 }

@@ -88,18 +88,8 @@ static forge_status_t write_down(forge_db_t *db, apr_pool_t *p, void *data)
     return status == FORGE_E_NOT_FOUND ? FORGE_OK : status; /* its account was erased meanwhile */
 }
 
-static forge_core_run_t run_of(const forge_run_result_t *run)
-{
-    return (forge_core_run_t){.status = forge_run_status_name(run->status),
-                              .output = run->output.data,
-                              .output_len = run->output.len,
-                              .errors = run->errors.data,
-                              .errors_len = run->errors.len,
-                              .duration_ms = run->duration_ms};
-}
-
 /* Runs each test. With the limits of accounts: a guest's program that took too long may pass now. */
-static forge_job_outcome_t run_all(apr_pool_t *p, rejudge_t *r, const char *code, forge_core_run_t *runs)
+static forge_job_outcome_t run_all(apr_pool_t *p, rejudge_t *r, const char *code, forge_ran_t *runs)
 {
     for (apr_size_t i = 0; i < forge_util_json_size(r->tests); i++) {
         forge_run_result_t result;
@@ -112,7 +102,7 @@ static forge_job_outcome_t run_all(apr_pool_t *p, rejudge_t *r, const char *code
         forge_job_outcome_t outcome = forge_job_sandbox(p, r->job, &what, &result, r->end);
         if (outcome != FORGE_JOB_DONE)
             return outcome;
-        runs[i] = run_of(&result);
+        runs[i] = forge_run_ran(&result);
     }
     return FORGE_JOB_DONE;
 }
@@ -120,7 +110,7 @@ static forge_job_outcome_t run_all(apr_pool_t *p, rejudge_t *r, const char *code
 static forge_job_outcome_t judge(apr_pool_t *p, rejudge_t *r, apr_int64_t id, const char *code)
 {
     forge_core_judged_t out;
-    forge_core_run_t *runs = apr_palloc(p, forge_util_json_size(r->tests) * sizeof(*runs));
+    forge_ran_t *runs = apr_palloc(p, forge_util_json_size(r->tests) * sizeof(*runs));
     forge_job_outcome_t outcome = run_all(p, r, code, runs);
     if (outcome != FORGE_JOB_DONE)
         return outcome;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Circuit breakers: a host that mostly fails is left alone for a while, by all children. Then one call tries it; if
- * that succeeds, the others may again.
+ * that succeeds, the others may again. Of all calls only that one decides: those that began before say how the host
+ * was.
  *
  * A robust mutex guards the table. Each step leaves it right at every moment, so that a holder may die.
  */
@@ -8,10 +9,17 @@
 #include <errno.h>
 #include <string.h>
 
-#define WINDOW    APR_INT64_C(10000000) /* microseconds in which calls are counted together */
-#define LEAST     5                     /* calls before the share of failures says anything */
-#define OPEN_FOR  APR_INT64_C(10000000) /* until one call may try */
-#define PROBE_FOR APR_INT64_C(60000000) /* a probe that is not told of: its process may have died */
+#define WINDOW    APR_INT64_C(10000000)   /* microseconds in which calls are counted together */
+#define LEAST     5                       /* calls before the share of failures says anything */
+#define OPEN_FOR  APR_INT64_C(10000000)   /* until one call may try */
+#define TRIAL_FOR APR_INT64_C(660000000)  /* a trial that is not told of; longer than any call may take */
+#define PATIENCE  apr_time_from_msec(100) /* for a holder that is stopped: then calls go on uncounted */
+
+/* Of those that are tried beside calls. */
+#define TRY_EVERY    APR_INT64_C(500000)
+#define TRY_LOST     APR_INT64_C(5000000) /* a try that is not told of */
+#define STEADY_FOR   APR_INT64_C(5000000) /* closed for so long it may be tried at once */
+#define TRY_UNSTEADY APR_INT64_C(1000000)
 
 void forge_live_breakers_init(forge_live_segment_t *segment)
 {
@@ -20,22 +28,24 @@ void forge_live_breakers_init(forge_live_segment_t *segment)
     pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(&segment->breaking, &shared);
+    pthread_mutex_init(&segment->labelling, &shared); /* metrics.c */
     pthread_mutexattr_destroy(&shared);
 }
 
-static void lock(forge_live_segment_t *segment)
+static bool lock(forge_live_segment_t *segment)
 {
-    if (pthread_mutex_lock(&segment->breaking) == EOWNERDEAD)
-        pthread_mutex_consistent(&segment->breaking);
+    int rc = forge_util_lock(&segment->breaking, PATIENCE);
+    if (rc == EOWNERDEAD)
+        rc = pthread_mutex_consistent(&segment->breaking);
+    return rc == 0;
 }
 
 int forge_live_breaker(forge_live_t *live, const char *host)
 {
     forge_live_segment_t *segment = live->segment;
     int found = -1;
-    if (strlen(host) >= FORGE_LIVE_HOST_BYTES)
+    if (strlen(host) >= FORGE_LIVE_HOST_BYTES || !lock(segment))
         return -1;
-    lock(segment);
     for (int i = 0; i < FORGE_LIVE_BREAKERS && found < 0; i++) {
         forge_live_breaker_t *breaker = &segment->breakers[i];
         if (!breaker->host[0])
@@ -47,28 +57,40 @@ int forge_live_breaker(forge_live_t *live, const char *host)
     return found;
 }
 
-bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now)
+/* Under the lock. Whoever made the last trial may have died with its process. */
+static bool may_try(const forge_live_breaker_t *breaker, apr_int64_t now)
+{
+    return now >= breaker->until ||
+           (breaker->state == FORGE_BREAKER_HALF_OPEN && !forge_live_process_alive(breaker->holder));
+}
+
+static apr_uint32_t try_it(forge_live_t *live, forge_live_breaker_t *breaker, apr_int64_t now)
+{
+    breaker->holder = forge_live_process_self(live);
+    breaker->until = now + TRIAL_FOR;
+    breaker->state = FORGE_BREAKER_HALF_OPEN;
+    if (++breaker->trial == 0)
+        breaker->trial = 1;
+    return breaker->trial;
+}
+
+bool forge_live_breaker_allows_at(forge_live_t *live, int which, forge_pass_t *pass, apr_int64_t now)
 {
     forge_live_segment_t *segment = live->segment;
-    bool allows = true;
-    if (which < 0)
+    *pass = (forge_pass_t){.which = which, .trial = 0};
+    if (which < 0 || !lock(segment))
         return true;
-    lock(segment);
     forge_live_breaker_t *breaker = &segment->breakers[which];
-    if (breaker->state != FORGE_BREAKER_CLOSED) {
-        allows = now >= breaker->until;
-        if (allows) {
-            breaker->until = now + PROBE_FOR;
-            breaker->state = FORGE_BREAKER_HALF_OPEN;
-        }
-    }
+    bool closed = breaker->state == FORGE_BREAKER_CLOSED, allows = closed || may_try(breaker, now);
+    if (allows && !closed)
+        pass->trial = try_it(live, breaker, now);
     pthread_mutex_unlock(&segment->breaking);
     return allows;
 }
 
-bool forge_live_breaker_allows(forge_live_t *live, int which)
+bool forge_live_breaker_allows(forge_live_t *live, int which, forge_pass_t *pass)
 {
-    return forge_live_breaker_allows_at(live, which, forge_util_monotonic());
+    return forge_live_breaker_allows_at(live, which, pass, forge_util_monotonic());
 }
 
 static void count(forge_live_breaker_t *breaker, bool good, apr_int64_t now)
@@ -87,41 +109,120 @@ static void open_it(forge_live_breaker_t *breaker, apr_int64_t now)
     breaker->until = now + OPEN_FOR;
 }
 
-void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now)
+static void close_it(forge_live_breaker_t *breaker, apr_int64_t now)
+{
+    breaker->state = FORGE_BREAKER_CLOSED;
+    breaker->since = now;
+    breaker->calls = breaker->failures = 0;
+}
+
+/* Whether a pass is that of the trial under way. */
+static bool tries(const forge_live_breaker_t *breaker, const forge_pass_t *pass)
+{
+    return breaker->state == FORGE_BREAKER_HALF_OPEN && pass->trial && pass->trial == breaker->trial;
+}
+
+void forge_live_breaker_told_at(forge_live_t *live, const forge_pass_t *pass, bool good, apr_int64_t now)
 {
     forge_live_segment_t *segment = live->segment;
-    if (which < 0)
+    if (pass->which < 0 || !lock(segment))
         return;
-    lock(segment);
-    forge_live_breaker_t *breaker = &segment->breakers[which];
+    forge_live_breaker_t *breaker = &segment->breakers[pass->which];
     if (breaker->state == FORGE_BREAKER_CLOSED) {
         count(breaker, good, now);
         if (!good && breaker->calls >= LEAST && breaker->failures * 2 >= breaker->calls)
             open_it(breaker, now);
-    } else if (breaker->state == FORGE_BREAKER_HALF_OPEN && !good) {
+    } else if (tries(breaker, pass) && good) {
+        close_it(breaker, now);
+    } else if (tries(breaker, pass)) {
         open_it(breaker, now);
-    } else if (good) { /* an older call that comes back well says the same as a probe */
-        breaker->state = FORGE_BREAKER_CLOSED;
-        breaker->since = now;
-        breaker->calls = breaker->failures = 0;
     }
     pthread_mutex_unlock(&segment->breaking);
 }
 
-void forge_live_breaker_told(forge_live_t *live, int which, bool good)
+void forge_live_breaker_told(forge_live_t *live, const forge_pass_t *pass, bool good)
 {
-    forge_live_breaker_told_at(live, which, good, forge_util_monotonic());
+    forge_live_breaker_told_at(live, pass, good, forge_util_monotonic());
 }
 
-void forge_live_breaker_given_up(forge_live_t *live, int which)
+void forge_live_breaker_given_up(forge_live_t *live, const forge_pass_t *pass)
 {
     forge_live_segment_t *segment = live->segment;
-    if (which < 0)
+    if (pass->which < 0 || !lock(segment))
         return;
-    lock(segment);
-    if (segment->breakers[which].state == FORGE_BREAKER_HALF_OPEN)
-        segment->breakers[which].until = 0;
+    if (tries(&segment->breakers[pass->which], pass))
+        segment->breakers[pass->which].until = 0;
     pthread_mutex_unlock(&segment->breaking);
+}
+
+/* --- of those that are tried beside calls. `failures` counts how often they were opened, `since` is when they were
+ * closed last, `until` when the next try is due --- */
+
+bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (which < 0 || !lock(segment))
+        return false;
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    bool closed = breaker->state == FORGE_BREAKER_CLOSED;
+    if (closed) {
+        breaker->until = breaker->since && now - breaker->since < STEADY_FOR ? now + TRY_UNSTEADY : now;
+        __atomic_store_n(&breaker->failures, breaker->failures + 1, __ATOMIC_RELAXED);
+    } else if (breaker->state == FORGE_BREAKER_HALF_OPEN) {
+        breaker->until = now + TRY_EVERY;
+    }
+    breaker->state = FORGE_BREAKER_OPEN;
+    pthread_mutex_unlock(&segment->breaking);
+    return closed;
+}
+
+bool forge_live_breaker_trip(forge_live_t *live, int which)
+{
+    return forge_live_breaker_trip_at(live, which, forge_util_monotonic());
+}
+
+bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (forge_live_breaker_state(live, which) == FORGE_BREAKER_CLOSED || !lock(segment))
+        return false;
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    bool due = breaker->state != FORGE_BREAKER_CLOSED && now >= breaker->until;
+    if (due) {
+        breaker->state = FORGE_BREAKER_HALF_OPEN;
+        breaker->until = now + TRY_LOST;
+    }
+    pthread_mutex_unlock(&segment->breaking);
+    return due;
+}
+
+bool forge_live_breaker_try(forge_live_t *live, int which)
+{
+    return forge_live_breaker_try_at(live, which, forge_util_monotonic());
+}
+
+bool forge_live_breaker_mend_at(forge_live_t *live, int which, apr_int64_t now)
+{
+    forge_live_segment_t *segment = live->segment;
+    if (which < 0 || !lock(segment))
+        return false;
+    forge_live_breaker_t *breaker = &segment->breakers[which];
+    bool mended = breaker->state != FORGE_BREAKER_CLOSED;
+    if (mended)
+        breaker->since = now;
+    breaker->state = FORGE_BREAKER_CLOSED;
+    pthread_mutex_unlock(&segment->breaking);
+    return mended;
+}
+
+bool forge_live_breaker_mend(forge_live_t *live, int which)
+{
+    return forge_live_breaker_mend_at(live, which, forge_util_monotonic());
+}
+
+apr_uint32_t forge_live_breaker_trips(const forge_live_t *live, int which)
+{
+    return which < 0 ? 0 : __atomic_load_n(&live->segment->breakers[which].failures, __ATOMIC_RELAXED);
 }
 
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which)

@@ -25,7 +25,7 @@
 #define BYTES_ENTRY 4096                   /* of the ring for each entry: answers are rarely smaller on average */
 #define PART        8                      /* one answer may take so large a part of the ring */
 #define FILLS       64                     /* keys that are being filled; a power of two */
-#define WRITE_WAIT  2000000                /* ns that a writer waits for another */
+#define WRITE_WAIT  apr_time_from_msec(2)  /* that a writer waits for another */
 #define FILL_LOOK   apr_time_from_msec(50) /* between two looks whether who fills still lives */
 
 typedef struct entry_t {
@@ -202,14 +202,7 @@ static void mend(region_t *region)
 /* What cannot be kept at once is made again: nobody waits long for that. */
 static bool lock(region_t *region)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WRITE_WAIT;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    int rc = pthread_mutex_timedlock(&region->mutex, &until);
+    int rc = forge_util_lock(&region->mutex, WRITE_WAIT);
     if (rc == EOWNERDEAD) {
         mend(region);
         rc = pthread_mutex_consistent(&region->mutex);

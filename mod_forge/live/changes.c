@@ -26,14 +26,22 @@ void forge_live_changed(forge_live_t *live, apr_uint64_t realm, unsigned topics)
             __atomic_fetch_add(&at->changes[i], 1, __ATOMIC_ACQ_REL);
 }
 
-apr_uint64_t forge_live_generation(forge_live_t *live, apr_uint64_t realm, unsigned topics)
+/* The counts are read one after the other. That gives no sum which a later reader could take for its own: counts only
+ * grow, so of two equal sums one has a count that the other one read later. */
+uint64_t forge_live_changes(const forge_live_realm_t *at, unsigned topics)
 {
-    const forge_live_realm_t *at = forge_live_realm(live, realm, false);
-    uint64_t heard = at ? __atomic_load_n(&at->heard, __ATOMIC_ACQUIRE) : 0, sum = 1;
-    if (!heard || forge_util_monotonic() - (int64_t)heard > FORGE_LIVE_HEARD_MAX)
-        return 0;
+    uint64_t sum = 0;
     for (unsigned i = 0; i < FORGE_TOPICS; i++)
         if (topics & 1U << i)
             sum += __atomic_load_n(&at->changes[i], __ATOMIC_ACQUIRE);
     return sum;
+}
+
+/* Counts begin with the segment, at a random number: answers may outlive it in theirs, when another version of the
+ * module brings another layout of this one. */
+apr_uint64_t forge_live_generation(forge_live_t *live, apr_uint64_t realm, unsigned topics)
+{
+    const forge_live_realm_t *at = forge_live_realm(live, realm, false);
+    return at && forge_live_vouched(at, forge_util_uptime()) ? live->segment->birth + forge_live_changes(at, topics)
+                                                             : 0;
 }

@@ -229,6 +229,14 @@ static void write_runs(const writer_t *w, const forge_live_segment_t *segment)
     histogram(w, waited, &none, &segment->runs_waited);
 }
 
+static void write_redis(const writer_t *w, const forge_live_segment_t *segment)
+{
+    static const char took[] = "forge_redis_round_trip_seconds";
+    const series_t none = {.slot = NULL};
+    head(w, took, "", "histogram", "Time of round trips to Redis, with the wait for a connection, however they ended.");
+    histogram(w, took, &none, &segment->redis_took);
+}
+
 static void write_breakers(const writer_t *w, const forge_live_segment_t *segment)
 {
     static const char name[] = "forge_breaker_state";
@@ -285,6 +293,60 @@ static void write_machine(const writer_t *w, const forge_live_t *live)
     }
 }
 
+/* --- members of balancers --- */
+
+static void member_labels(const writer_t *w, const char *name, const forge_member_t *member)
+{
+    forge_util_buf_printf(w->b, "%s{", name);
+    label(w, "host", member->host);
+    forge_util_buf_add(w->b, ",", 1);
+    label(w, "balancer", member->balancer);
+    forge_util_buf_add(w->b, ",", 1);
+    label(w, "member", member->name);
+}
+
+/* All states of a member, so that a series does not end when the state changes. */
+static void write_states(const writer_t *w, const forge_member_t *members, int n)
+{
+    static const char name[] = "forge_upstream_member_state";
+    head(w, name, "", "gauge", "State of each member of a balancer: 1 for the one that it is in, else 0.");
+    for (int i = 0; i < n; i++)
+        for (int state = 0; state < FORGE_MEMBER_STATES; state++) {
+            member_labels(w, name, &members[i]);
+            forge_util_buf_printf(w->b, ",state=\"%s\"} ", forge_live_member_word((forge_member_state_t)state));
+            value(w, (int)members[i].state == state);
+        }
+}
+
+void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_member_t *members, int n)
+{
+    static const char up[] = "forge_upstream_member_up", busy[] = "forge_upstream_member_busy",
+                      requests[] = "forge_upstream_member_requests";
+    const writer_t w = {b, openmetrics};
+    if (n == 0)
+        return;
+    head(&w, up, "", "gauge",
+         "1: requests may be sent to this member of a balancer; 0: it has failed or was taken out.");
+    for (int i = 0; i < n; i++) {
+        member_labels(&w, up, &members[i]);
+        forge_util_buf_add(b, "} ", 2);
+        value(&w, forge_live_member_serves(members[i].state));
+    }
+    write_states(&w, members, n);
+    head(&w, busy, "", "gauge", "Requests that a member of a balancer is working on.");
+    for (int i = 0; i < n; i++) {
+        member_labels(&w, busy, &members[i]);
+        forge_util_buf_add(b, "} ", 2);
+        value(&w, members[i].busy);
+    }
+    head(&w, requests, "_total", "counter", "Requests that were sent to a member of a balancer.");
+    for (int i = 0; i < n; i++) {
+        member_labels(&w, "forge_upstream_member_requests_total", &members[i]);
+        forge_util_buf_add(b, "} ", 2);
+        value(&w, members[i].requests);
+    }
+}
+
 void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetrics, const char *version)
 {
     const writer_t w = {b, openmetrics};
@@ -297,6 +359,7 @@ void forge_live_metrics_write(forge_live_t *live, forge_buf_t *b, bool openmetri
     write_counters(&w, live);
     write_waits(&w, segment);
     write_runs(&w, segment);
+    write_redis(&w, segment);
     write_breakers(&w, segment);
     write_statements(&w, segment);
     head(&w, "forge_build_info", "", "gauge", "The running version.");

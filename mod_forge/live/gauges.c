@@ -39,6 +39,15 @@ static void put_census(const forge_live_segment_t *segment, apr_int64_t figures[
     }
 }
 
+/* For any of its databases. */
+static apr_int64_t leads(const forge_live_segment_t *segment)
+{
+    bool any = false;
+    for (int i = 0; i < FORGE_LIVE_REALMS && !any; i++)
+        any = forge_live_vouched(&segment->realms[i], forge_util_uptime()) && forge_live_load(&segment->realms[i].one);
+    return any;
+}
+
 /* Without any pool there is no database to speak of. */
 static apr_int64_t database_up(const forge_live_process_t *sum)
 {
@@ -72,14 +81,17 @@ void forge_live_gauges(forge_live_t *live, apr_int64_t figures[FORGE_GAUGES])
     figures[FORGE_G_CALL_REQUESTS] = positive(sum.call_requests);
     figures[FORGE_G_RUN_IN_USE] = (apr_int64_t)forge_live_load(&live->segment->runs_in_use);
     figures[FORGE_G_RUN_QUEUE] = (apr_int64_t)forge_live_load(&live->segment->runs_queue);
+    figures[FORGE_G_SOCKETS] = positive(sum.sockets);
     figures[FORGE_G_STREAMS] = forge_live_streams_open(live);
     put_jobs(live->segment, figures);
     put_census(live->segment, figures);
     put_replicas(live, &sum, figures);
     figures[FORGE_G_DB_UP] = database_up(&sum);
     figures[FORGE_G_SANDBOX_UP] = (apr_int64_t)forge_live_load(&live->segment->sandbox) - 1;
+    forge_live_discovery_gauges(live, &figures[FORGE_G_DISCOVERY_LAST], &figures[FORGE_G_DISCOVERY_FULL]);
     for (int i = 0; i < FORGE_ALERTS; i++)
         figures[FORGE_G_ALERT_CPU + i] = forge_live_alert(live, i).firing;
+    figures[FORGE_G_LEADS] = leads(live->segment);
     figures[FORGE_G_REVOCATIONS] = (apr_int64_t)forge_live_revocations(live);
     figures[FORGE_G_UPTIME] =
         apr_time_sec(forge_util_monotonic() + live->segment->wall_offset - live->segment->started);

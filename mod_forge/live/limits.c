@@ -251,26 +251,37 @@ static void clock_advance(forge_live_stripe_t *stripe, apr_time_t now)
     stripe->wall = now;
 }
 
-/* Takes one request by GCRA: the arithmetic is described at the head of this file. */
-static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int64_t now)
+forge_limit_plan_t forge_live_limit_plan(forge_limit_t limit)
 {
     int64_t burst = limit.limit < LIMIT_MAX ? limit.limit : LIMIT_MAX;
     int64_t window = limit.window < 1 ? 1 : limit.window < LIMIT_MAX ? limit.window : LIMIT_MAX;
     int64_t interval = (window + burst - 1) / burst; /* rounded up, so that no window allows a request too many */
-    int64_t span = burst * interval;
-    int64_t tat = key->tat < now ? now : key->tat;
-    if (tat > now + span) /* stored for a longer window, before the configuration changed */
-        tat = now + span;
-    bool allowed = tat + interval <= now + span;
-    if (allowed)
-        tat += interval;
-    key->tat = tat;
+    return (forge_limit_plan_t){.interval = interval, .span = burst * interval};
+}
+
+forge_limit_answer_t forge_live_limit_answer(forge_limit_plan_t plan, bool allowed, apr_interval_time_t reset)
+{
     return (forge_limit_answer_t){
         .allowed = allowed,
-        .remaining = (now + span - tat) / interval,
-        .reset = tat - now,
-        .retry = allowed ? 0 : tat + interval - now - span,
+        .remaining = (plan.span - reset) / plan.interval,
+        .reset = reset,
+        .retry = allowed ? 0 : reset + plan.interval - plan.span,
     };
+}
+
+/* Takes one request by GCRA: the arithmetic is described at the head of this file. server/limit_store.c has it in Lua
+ * too. */
+static forge_limit_answer_t gcra(forge_live_key_t *key, forge_limit_t limit, int64_t now)
+{
+    const forge_limit_plan_t plan = forge_live_limit_plan(limit);
+    int64_t tat = key->tat < now ? now : key->tat;
+    if (tat > now + plan.span) /* stored for a longer window, before the configuration changed */
+        tat = now + plan.span;
+    bool allowed = tat + plan.interval <= now + plan.span;
+    if (allowed)
+        tat += plan.interval;
+    key->tat = tat;
+    return forge_live_limit_answer(plan, allowed, tat - now);
 }
 
 forge_live_stripe_t *forge_live_limit_stripe(forge_live_t *live, int class, const void *key, apr_size_t len,
@@ -298,6 +309,18 @@ forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const 
     if (evicted)
         forge_live_count(live, FORGE_C_LIMIT_EVICTED);
     return answer;
+}
+
+void forge_live_limit_note(forge_live_t *live, int class, const void *key, apr_size_t len, apr_interval_time_t reset)
+{
+    uint64_t hash[2];
+    bool evicted = false;
+    forge_live_stripe_t *stripe = forge_live_limit_stripe(live, class, key, len, hash);
+    if (!forge_live_limit_lock(stripe))
+        return;
+    clock_advance(stripe, forge_util_monotonic() + live->segment->wall_offset);
+    key_touch(stripe, hash, &evicted)->tat = stripe->clock + reset;
+    pthread_mutex_unlock(&stripe->mutex);
 }
 
 bool forge_live_limit_peek(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit)

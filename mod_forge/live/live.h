@@ -39,6 +39,16 @@ typedef struct forge_limit_answer_t {
  * move the clock of others. */
 forge_limit_answer_t forge_live_limit_take(forge_live_t *live, int class, const void *key, apr_size_t len,
                                            forge_limit_t limit, apr_time_t now);
+/* The two numbers by which a limit is counted, and the answer that follows from what a count has found: whoever counts
+ * elsewhere tells clients the same. */
+typedef struct forge_limit_plan_t {
+    apr_interval_time_t interval, span; /* microseconds: of one request; of all of the quota, at least the window */
+} forge_limit_plan_t;
+forge_limit_plan_t forge_live_limit_plan(forge_limit_t limit); /* limit.limit ≥ 1 */
+forge_limit_answer_t forge_live_limit_answer(forge_limit_plan_t plan, bool allowed, apr_interval_time_t reset);
+/* Keeps what was counted elsewhere: the whole quota of `key` is back after `reset`. An evicted key is not counted as
+ * one, because the count itself is not here. */
+void forge_live_limit_note(forge_live_t *live, int class, const void *key, apr_size_t len, apr_interval_time_t reset);
 /* Whether a request of `key` would be allowed now. Counts and stores nothing. */
 bool forge_live_limit_peek(forge_live_t *live, int class, const void *key, apr_size_t len, forge_limit_t limit);
 apr_size_t forge_live_limit_keys(const forge_live_t *live); /* keys in use, for metrics */
@@ -53,6 +63,10 @@ typedef struct forge_live_label_t {
     const char *method, *route;
 } forge_live_label_t;
 const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n);
+/* The slot of a location behind the gateway, made when it is first used; any child may call it. At most
+ * FORGE_LIVE_GATEWAYS of them; further ones are counted as other. */
+#define FORGE_LIVE_GATEWAYS 128
+int forge_live_metrics_gateway(forge_live_t *live, const forge_live_label_t *label);
 #define FORGE_LIVE_SLOT_OTHER 0                    /* requests that matched no route */
 void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
 /* Counts a request: by exact status, and its time by class. `trace_id` (32 hexadecimal digits) may become the exemplar
@@ -60,7 +74,8 @@ void forge_live_request_begin(forge_live_t *live); /* in flight + 1 */
  * missing, whatever becomes of the process. */
 void forge_live_request_answered(forge_live_t *live, int slot, int status, apr_interval_time_t took,
                                  const char *trace_id);
-void forge_live_request_leave(forge_live_t *live); /* in flight - 1 */
+void forge_live_sockets_add(forge_live_t *live, int change); /* upgraded connections of this child */
+void forge_live_request_leave(forge_live_t *live);           /* in flight - 1 */
 /* Each child's share of the requests in flight is stored by pid and start time, and dropped when that child is gone. */
 
 /* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t, in
@@ -83,6 +98,8 @@ typedef enum forge_gauge_t {
 } forge_gauge_t;
 void forge_live_count(forge_live_t *live, forge_counter_t which);
 void forge_live_count_more(forge_live_t *live, forge_counter_t which, int n); /* the same n times */
+/* A round trip to Redis has ended: FORGE_C_REDIS_…, and how long it took. */
+void forge_live_redis(forge_live_t *live, forge_counter_t how, apr_interval_time_t took);
 /* Records how long a request waited for its turn to hash a password; only for requests that got their turn. */
 void forge_live_waited(forge_live_t *live, apr_interval_time_t took);
 
@@ -218,6 +235,36 @@ void forge_live_cache_put(forge_cache_t *cache, const forge_cache_key_t *key, ap
 bool forge_live_cache_fill(forge_live_t *live, forge_cache_t *cache, const forge_cache_key_t *key,
                            apr_interval_time_t patience, int *fill);
 void forge_live_cache_filled(forge_cache_t *cache, int fill);
+
+/* members.c: the members of mod_proxy's balancers */
+#define FORGE_MEMBERS_MAX 128 /* that are reported and watched, of all balancers of all hosts */
+typedef enum forge_member_state_t {
+    FORGE_MEMBER_OK,
+    FORGE_MEMBER_STANDBY,   /* is asked when the others fail */
+    FORGE_MEMBER_DRAINING,  /* serves only the sessions that it has */
+    FORGE_MEMBER_DISABLED,  /* by an operator */
+    FORGE_MEMBER_ERROR,     /* a request failed: left alone until its retry= is over */
+    FORGE_MEMBER_UNHEALTHY, /* mod_proxy_hcheck's checks fail */
+    FORGE_MEMBER_STOPPED,   /* by an operator */
+    FORGE_MEMBER_STATES
+} forge_member_state_t;
+typedef struct forge_member_t {
+    const void *of;           /* equal for members of one balancer */
+    const char *host;         /* "name:port" of the virtual host */
+    const char *balancer;     /* without balancer:// */
+    const char *name, *route; /* its URL; what its directive says, "" if that says nothing */
+    int number;               /* in its balancer, from 1 */
+    forge_member_state_t state;
+    apr_uint64_t busy, requests; /* in flight now; sent to it since mod_proxy's shared memory was made */
+} forge_member_t;
+const char *forge_live_member_word(forge_member_state_t state);
+bool forge_live_member_serves(forge_member_state_t state); /* requests may still go to it */
+bool forge_live_member_failed(forge_member_state_t state); /* by itself, not by an operator's word */
+/* True once for each change of its state, in one child: *was is the state before. A member that has failed when it is
+ * first seen was ok. */
+bool forge_live_member_changed(forge_live_t *live, const forge_member_t *member, forge_member_state_t *was);
+/* Their families of /metrics; called before forge_live_metrics_write, which ends the text. */
+void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_member_t *members, int n);
 
 /* gauges.c: single figures */
 #define FORGE_GAUGE_UNKNOWN (-1) /* nobody has said it yet, or it does not exist here: it has no sample in /metrics */
@@ -401,13 +448,65 @@ typedef enum forge_breaker_state_t {
 /* The breaker of a host ("runner.example.org:443"), shared by all children; -1 when there is no room: it never opens.
  */
 int forge_live_breaker(forge_live_t *live, const char *host);
-/* Whether a call may be made. While it is open only one may every ten seconds, whose outcome decides. Each call that
- * was allowed is told of, or given up. */
-bool forge_live_breaker_allows(forge_live_t *live, int which);
-/* It opens when five calls or more were made within ten seconds, and half of them or more failed. */
-void forge_live_breaker_told(forge_live_t *live, int which, bool good);
-void forge_live_breaker_given_up(forge_live_t *live, int which); /* its outcome is not known: another one may try */
+/* Leave to make one call. */
+typedef struct forge_pass_t {
+    int which;
+    apr_uint32_t trial; /* its outcome decides; 0: the breaker was closed */
+} forge_pass_t;
+/* Whether a call may be made. While it is open one may after ten seconds, as a trial; nobody else until that one is
+ * told of or given up, or its process has died. Each call that was allowed is told of, or given up. */
+bool forge_live_breaker_allows(forge_live_t *live, int which, forge_pass_t *pass);
+/* It opens when five calls or more were made within ten seconds, and half of them or more failed. Calls that began
+ * before it opened say nothing any more. */
+void forge_live_breaker_told(forge_live_t *live, const forge_pass_t *pass, bool good);
+/* Its outcome is not known: another one may try. */
+void forge_live_breaker_given_up(forge_live_t *live, const forge_pass_t *pass);
 forge_breaker_state_t forge_live_breaker_state(const forge_live_t *live, int which);
+
+/* A breaker that one failure opens, and that one process after the other tries to close beside all calls: what is asked
+ * by each request must cost nothing while it is away, and must soon be asked again. Such a breaker is used by these
+ * functions and _state alone. */
+
+/* A call has failed, or a try. True: it was closed until now. */
+bool forge_live_breaker_trip(forge_live_t *live, int which);
+/* Whether the caller is to try now: it is open, its pause is over, and nobody else tries. The first try is due at once,
+ * a further one after half a second, and one after a second where it had been closed for less than five. */
+bool forge_live_breaker_try(forge_live_t *live, int which);
+/* The try went well. True: it was not closed until now. */
+bool forge_live_breaker_mend(forge_live_t *live, int which);
+/* How often it was opened. Connections made before the last time are not trusted. */
+apr_uint32_t forge_live_breaker_trips(const forge_live_t *live, int which);
+
+/* --- discovery.c: what services were last found to have --- */
+
+/* The place of a service, found by the text of its directive; -1: all are in use. A graceful restart finds it again. */
+int forge_live_discovery(forge_live_t *live, const char *service);
+void forge_live_discovery_begin(forge_live_t *live); /* before the services of a configuration ask for their places */
+/* Counts a lookup. Members that were found are kept; without any the last ones stay. */
+void forge_live_discovery_told(forge_live_t *live, int which, forge_lookup_t result, const forge_members_t *members);
+void forge_live_discovery_room(forge_live_t *live, int which,
+                               bool enough); /* whether its balancers have room for all */
+/* Copies the last members; false if none were ever found. */
+bool forge_live_discovery_last(forge_live_t *live, int which, forge_members_t *members);
+/* What is wrong with a service of this configuration, as a sentence for health reports; NULL: nothing. */
+const char *forge_live_discovery_trouble(forge_live_t *live);
+bool forge_live_discovery_used(forge_live_t *live); /* whether there is any service */
+
+/* --- retries.c: how many requests may be sent once more, and which members fail --- */
+
+typedef enum forge_retried_t { FORGE_RETRY_MADE, FORGE_RETRY_NO_BUDGET, FORGE_RETRY_NO_MEMBER } forge_retried_t;
+/* The budget of a balancer, shared by all children: so many percent of its requests of the last ten seconds or so, and
+ * so many a second besides. Retries never exceed 10 s of `least`, `least` a second, and the share of all requests. */
+typedef struct forge_retry_rule_t {
+    int percent, least;
+} forge_retry_rule_t;
+void forge_live_retry_request(forge_live_t *live, const char *balancer, forge_retry_rule_t rule); /* a new request */
+bool forge_live_retry_take(forge_live_t *live, const char *balancer,
+                           forge_retry_rule_t rule); /* may it be sent again? */
+#define FORGE_EJECT_AFTER 3                          /* failures of a member in a row */
+/* A member has answered a request well, or has failed it. True: it has now failed FORGE_EJECT_AFTER or more in a row.
+ */
+bool forge_live_member_told(forge_live_t *live, const char *member, bool good);
 
 /* --- crashes.c: processes that end without a word --- */
 
@@ -486,7 +585,7 @@ apr_size_t forge_live_revocations(forge_live_t *live); /* current entries, for m
  * itself. */
 bool forge_live_events_lead(forge_live_t *live, apr_uint64_t realm);
 void forge_live_events_resign(forge_live_t *live, apr_uint64_t realm);
-/* Reports that everything committed before `asked` (forge_util_monotonic) is in the table. False if another process
+/* Reports that everything committed before `asked` (forge_util_uptime) is in the table. False if another process
  * listens now. */
 bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t asked);
 /* Reports which database the listener found, and how far its log is written, before it loads and from then on. If it is
@@ -494,8 +593,16 @@ bool forge_live_events_heard(forge_live_t *live, apr_uint64_t realm, apr_int64_t
  * snapshot of itself), all that was known of the realm is forgotten: numbers of sessions and accounts may be given
  * anew. Does nothing if another process listens. */
 void forge_live_events_system(forge_live_t *live, apr_uint64_t realm, const char *system, apr_uint64_t written);
+/* Whether the listener hears the database that calls itself `system`. Right after a fail-over another connection may
+ * still lead to the old one. */
+bool forge_live_events_from(const forge_live_t *live, apr_uint64_t realm, const char *system);
 /* Reports that the listener has lost its connection: from now on verdicts of the realm are UNKNOWN. Does nothing if
  * another process listens now. */
 void forge_live_events_lost(forge_live_t *live, apr_uint64_t realm);
+/* Reports whether this node's listener is the one of all nodes. Does nothing if another process listens. */
+void forge_live_events_one(forge_live_t *live, apr_uint64_t realm, bool one);
+/* Whether this node does what one node does for all. Also true while it cannot hear the database: it does not know of
+ * another one then, and such work may be done twice, but not left undone. */
+bool forge_live_does_for_all(forge_live_t *live, apr_uint64_t realm);
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 13
+#define FORGE_LIVE_LAYOUT 16
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -23,7 +23,8 @@
                            */
 
 #define FORGE_LIVE_SLOTS \
-    (2 * FORGE_ROUTES_MAX) /* slot 0: no route; twice as many, for new names after an upgrade by graceful restart */
+    (2 * FORGE_ROUTES_MAX + FORGE_LIVE_GATEWAYS) /* slot 0: no route; twice as many, for new names after an upgrade by \
+                                                    graceful restart; and those of the gateway */
 #define FORGE_LIVE_METHOD_BYTES 8
 #define FORGE_LIVE_ROUTE_BYTES  120
 #define FORGE_LIVE_STATUS_FIRST 100
@@ -133,6 +134,7 @@ typedef struct forge_live_process_t {
     uint64_t in_flight, pool_size, pool_busy, pool_waiting, run_requests, call_requests;
     uint64_t pools_away;                 /* pools whose database cannot be used */
     uint64_t replica_size, replica_busy; /* of the pools of replicas */
+    uint64_t sockets;                    /* forge_live_sockets_add */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_process_t;
 
 /* A place, and a seat in the queue for the places (gate.c). `holder` is the key of a process; 0: free. Times are of the
@@ -206,6 +208,7 @@ typedef struct forge_live_realm_t {
     uint64_t system;  /* hash of which database is behind the name; 0: not known yet */
     uint64_t era;     /* how often it was replaced: part of each key, so that older entries are found no more */
     uint64_t written; /* how far its log was, at most */
+    uint64_t one;     /* whether the listener is the one of all nodes */
     uint64_t jobs_rung, jobs_changed; /* jobs.c: how often a job was queued, and how often one has changed */
     uint64_t jobs_seen, jobs_asked;   /* jobs_rung at the last look into the queue, and when that was */
     uint64_t jobs_queued, jobs_running, jobs_oldest;
@@ -215,6 +218,10 @@ typedef struct forge_live_realm_t {
     uint64_t wal, kin;             /* where the end of its log was, and which log that is */
 } __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_realm_t;
 
+/* The two halves of forge_live_generation: whether the listener has heard all up to a second before `now`
+ * (forge_util_uptime), and how often the topics were written. */
+bool forge_live_vouched(const forge_live_realm_t *at, apr_int64_t now);
+uint64_t forge_live_changes(const forge_live_realm_t *at, unsigned topics);
 /* The place of a realm; with `make` a new one if needed. NULL if there is none, or if all are in use. */
 forge_live_realm_t *forge_live_realm(forge_live_t *live, uint64_t realm, bool make);
 
@@ -226,10 +233,16 @@ typedef struct forge_live_breaker_t {
     uint32_t state;                   /* forge_breaker_state_t */
     uint32_t calls, failures;         /* in the window */
     int64_t since, until;             /* when the window began; when the next call may be made */
+    uint64_t holder;                  /* the process that makes the trial */
+    uint32_t trial;                   /* its number; never 0 once there was one */
 } forge_live_breaker_t;
 /* The two functions of live.h at a given moment. */
-bool forge_live_breaker_allows_at(forge_live_t *live, int which, apr_int64_t now);
-void forge_live_breaker_told_at(forge_live_t *live, int which, bool good, apr_int64_t now);
+bool forge_live_breaker_allows_at(forge_live_t *live, int which, forge_pass_t *pass, apr_int64_t now);
+void forge_live_breaker_told_at(forge_live_t *live, const forge_pass_t *pass, bool good, apr_int64_t now);
+/* The same for those that are tried beside calls. */
+bool forge_live_breaker_trip_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now);
+bool forge_live_breaker_mend_at(forge_live_t *live, int which, apr_int64_t now);
 
 /* A replica (replicas.c). Times are of the monotonic clock. */
 #define FORGE_LIVE_REPLICAS 16
@@ -354,6 +367,45 @@ typedef struct forge_live_note_t {
     forge_crash_t crash;
 } forge_live_note_t;
 
+/* A service that is discovered (discovery.c). */
+#define FORGE_LIVE_SERVICES      32
+#define FORGE_LIVE_SERVICE_BYTES 512
+typedef struct forge_live_service_t {
+    char name[FORGE_LIVE_SERVICE_BYTES]; /* empty: free */
+    uint64_t since;                      /* wall clock: when this configuration took it up; 0: it has no such service */
+    uint64_t found;                      /* wall clock: the last success; 0: never */
+    uint32_t failing, no_room;
+    forge_members_t members;
+} forge_live_service_t;
+typedef struct forge_live_services_t {
+    pthread_mutex_t mutex; /* process-shared and robust */
+    forge_live_service_t of[FORGE_LIVE_SERVICES];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_services_t;
+/* Budgets of balancers and failures of members in a row (retries.c), by the hash of their name; 0: free. */
+#define FORGE_LIVE_BUDGETS 64   /* a power of two */
+#define FORGE_LIVE_MEMBERS 1024 /* the same */
+typedef struct forge_live_budget_t {
+    uint64_t key;
+    uint64_t tokens; /* thousandths of a retry << 32 | milliseconds of the monotonic clock */
+} forge_live_budget_t;
+typedef struct forge_live_failing_t {
+    uint64_t key;
+    uint64_t failures; /* in a row */
+} forge_live_failing_t;
+typedef struct forge_live_retries_t {
+    forge_live_budget_t budgets[FORGE_LIVE_BUDGETS];
+    forge_live_failing_t members[FORGE_LIVE_MEMBERS];
+} __attribute__((aligned(FORGE_LIVE_LINE))) forge_live_retries_t;
+/* The functions of live.h at a given moment of the monotonic clock. */
+void forge_live_retry_request_at(forge_live_t *live, const char *balancer, forge_retry_rule_t rule, apr_int64_t now);
+bool forge_live_retry_take_at(forge_live_t *live, const char *balancer, forge_retry_rule_t rule, apr_int64_t now);
+/* A member of a balancer, and the state that was last told of, and 1 (members.c). */
+#define FORGE_LIVE_STATES 512 /* more than are watched, for those of earlier configurations */
+typedef struct forge_live_member_t {
+    uint64_t key; /* 0: free */
+    uint64_t told;
+} forge_live_member_t;
+
 typedef struct forge_live_segment_t {
     uint32_t layout;
     uint32_t labelled; /* slots with a name; released after the name is written */
@@ -379,6 +431,7 @@ typedef struct forge_live_segment_t {
     forge_live_breaker_t breakers[FORGE_LIVE_BREAKERS];
     forge_live_flights_t flights[FORGE_LIVE_PROCESSES];
     forge_live_note_t crashes[FORGE_LIVE_CRASHES];
+    uint64_t birth;           /* where generations begin (changes.c): at random, never 0 */
     pthread_mutex_t revoking; /* process-shared and robust; held by writers of the table below */
     forge_live_realm_t realms[FORGE_LIVE_REALMS];
     forge_live_samples_t samples;
@@ -386,6 +439,12 @@ typedef struct forge_live_segment_t {
     forge_live_revoked_t revoked[FORGE_LIVE_REVOKED_BUCKETS];
     forge_live_engines_t engines;
     forge_live_replica_t replicas[FORGE_LIVE_REPLICAS];
+    forge_live_services_t services;
+    forge_live_retries_t retries;
+    forge_live_member_t members[FORGE_LIVE_STATES];
+    pthread_mutex_t labelling;         /* process-shared and robust; held by who adds a slot */
+    uint32_t gateways;                 /* slots of the gateway */
+    forge_live_histogram_t redis_took; /* forge_live_redis */
 } forge_live_segment_t;
 
 struct forge_live_t {
@@ -417,6 +476,12 @@ void forge_live_streams_init(forge_live_segment_t *segment);
 /* --- engines.c --- */
 
 void forge_live_engines_init(forge_live_segment_t *segment);
+
+/* --- discovery.c --- */
+
+void forge_live_discovery_init(forge_live_segment_t *segment);
+/* The time of the success that is longest ago, FORGE_GAUGE_UNKNOWN without services; how many have no room. */
+void forge_live_discovery_gauges(forge_live_t *live, apr_int64_t *last, apr_int64_t *full);
 
 /* --- breakers.c --- */
 

@@ -3,6 +3,7 @@
  * replaced.
  */
 #include "live_private.h"
+#include <errno.h>
 #include <string.h>
 
 /* 200 ms is a bound because the shipped alert compares p95 with it. OpenMetrics requires the point in whole numbers. */
@@ -62,7 +63,7 @@ double forge_live_histogram_quantile(const forge_live_histogram_t *h, double q)
 
 static int slot_find(const forge_live_segment_t *segment, const forge_live_label_t *label)
 {
-    for (uint32_t i = FORGE_LIVE_SLOT_OTHER + 1; i < segment->labelled; i++) {
+    for (uint32_t i = FORGE_LIVE_SLOT_OTHER + 1; i < __atomic_load_n(&segment->labelled, __ATOMIC_ACQUIRE); i++) {
         if (strcmp(segment->slots[i].method, label->method) == 0 && strcmp(segment->slots[i].route, label->route) == 0)
             return (int)i;
     }
@@ -83,15 +84,38 @@ static int slot_append(forge_live_segment_t *segment, const forge_live_label_t *
     return (int)segment->labelled - 1;
 }
 
-/* Only the parent calls this, and it has one thread. */
+static void labelling_lock(forge_live_segment_t *segment)
+{
+    if (pthread_mutex_lock(&segment->labelling) == EOWNERDEAD)
+        pthread_mutex_consistent(&segment->labelling);
+}
+
+int forge_live_metrics_gateway(forge_live_t *live, const forge_live_label_t *label)
+{
+    forge_live_segment_t *segment = live->segment;
+    int slot = slot_find(segment, label);
+    if (slot != FORGE_LIVE_SLOT_OTHER)
+        return slot;
+    labelling_lock(segment);
+    slot = slot_find(segment, label);
+    if (slot == FORGE_LIVE_SLOT_OTHER && segment->gateways < FORGE_LIVE_GATEWAYS) {
+        slot = slot_append(segment, label);
+        segment->gateways += slot != FORGE_LIVE_SLOT_OTHER;
+    }
+    pthread_mutex_unlock(&segment->labelling);
+    return slot;
+}
+
 const int *forge_live_metrics_routes(forge_live_t *live, apr_pool_t *p, const forge_live_label_t *labels, int n)
 {
     int *map = apr_pcalloc(p, sizeof(*map) * (apr_size_t)(n > 0 ? n : 1));
+    labelling_lock(live->segment);
     for (int i = 0; i < n; i++) {
         map[i] = slot_find(live->segment, &labels[i]);
         if (map[i] == FORGE_LIVE_SLOT_OTHER)
             map[i] = slot_append(live->segment, &labels[i]);
     }
+    pthread_mutex_unlock(&live->segment->labelling);
     return map;
 }
 
@@ -115,6 +139,11 @@ void forge_live_request_answered(forge_live_t *live, int slot, int status, apr_i
     forge_live_histogram_add(&counts->classes[class], took);
     if (trace_id)
         forge_live_exemplar_put(&counts->exemplars[forge_live_bucket(took)], trace_id, class + 1, took, apr_time_now());
+}
+
+void forge_live_sockets_add(forge_live_t *live, int change)
+{
+    forge_live_add(&forge_live_process(live)->sockets, (uint64_t)(int64_t)change);
 }
 
 void forge_live_request_leave(forge_live_t *live)
@@ -145,6 +174,12 @@ void forge_live_run_ended(forge_live_t *live, forge_counter_t how, apr_interval_
     forge_live_count(live, how);
     forge_live_histogram_add(&live->segment->runs_took, took);
     forge_live_histogram_add(&live->segment->runs_waited, waited);
+}
+
+void forge_live_redis(forge_live_t *live, forge_counter_t how, apr_interval_time_t took)
+{
+    forge_live_count(live, how);
+    forge_live_histogram_add(&live->segment->redis_took, took);
 }
 
 void forge_live_run_waits(forge_live_t *live, int change)

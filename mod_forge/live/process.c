@@ -47,6 +47,7 @@ static int process_claim(forge_live_segment_t *segment, uint64_t key)
             forge_live_store(&process->pools_away, 0);
             forge_live_store(&process->replica_size, 0);
             forge_live_store(&process->replica_busy, 0);
+            forge_live_store(&process->sockets, 0);
             return i;
         }
     }
@@ -113,5 +114,6 @@ void forge_live_process_sum(forge_live_t *live, forge_live_process_t *sum)
         sum->pools_away += forge_live_load(&process->pools_away);
         sum->replica_size += forge_live_load(&process->replica_size);
         sum->replica_busy += forge_live_load(&process->replica_busy);
+        sum->sockets += forge_live_load(&process->sockets);
     }
 }

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KEY_NONE 0 /* never used: the search ends here */
@@ -26,16 +25,9 @@
 #define TWEAK_USER    1001
 #define TWEAK_SYSTEM  1002
 
-#define LOCK_PATIENCE 1 /* seconds; a writer that hangs for longer must not delay the others */
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30)
-#define LOCK_CLOCK               CLOCK_MONOTONIC /* a step of the wall clock must not make the wait longer */
-#define LOCK_UNTIL(mutex, until) pthread_mutex_clocklock(mutex, LOCK_CLOCK, until)
-#else
-#define LOCK_CLOCK               CLOCK_REALTIME
-#define LOCK_UNTIL(mutex, until) pthread_mutex_timedlock(mutex, until)
-#endif
-#define LEADER_QUIET apr_time_from_msec(700) /* after this time others check whether the listener still lives */
-#define LEADER_HUNG  apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
+#define LOCK_PATIENCE apr_time_from_sec(1)    /* a writer that hangs for longer must not delay the others */
+#define LEADER_QUIET  apr_time_from_msec(700) /* after this time others check whether the listener still lives */
+#define LEADER_HUNG   apr_time_from_sec(5)    /* after this time another takes over, even if it lives */
 
 void forge_live_revocations_init(forge_live_segment_t *segment)
 {
@@ -160,10 +152,7 @@ static bool keep(forge_live_revoked_t *bucket, uint64_t key, uint64_t value, uin
 /* After the death of a holder nothing must be repaired, because each of its steps leaves the table valid. */
 static bool lock(forge_live_segment_t *segment)
 {
-    struct timespec until;
-    clock_gettime(LOCK_CLOCK, &until);
-    until.tv_sec += LOCK_PATIENCE;
-    int rc = LOCK_UNTIL(&segment->revoking, &until);
+    int rc = forge_util_lock(&segment->revoking, LOCK_PATIENCE);
     if (rc == EOWNERDEAD)
         rc = pthread_mutex_consistent(&segment->revoking);
     return rc == 0;
@@ -281,11 +270,40 @@ void forge_live_events_system(forge_live_t *live, uint64_t realm, const char *sy
         put(&at->written, written);
 }
 
+bool forge_live_events_from(const forge_live_t *live, uint64_t realm, const char *system)
+{
+    const forge_live_realm_t *at = forge_live_realm((forge_live_t *)live, realm, false);
+    uint64_t hash[2];
+    if (!at)
+        return false;
+    forge_live_hash(live->segment->secret, TWEAK_SYSTEM, system, strlen(system), hash);
+    return see(&at->system) == hash[0];
+}
+
 void forge_live_events_lost(forge_live_t *live, uint64_t realm)
 {
     forge_live_realm_t *at = forge_live_realm(live, realm, false);
     if (at && see(&at->leader) == (uint64_t)getpid())
         put(&at->heard, 0);
+}
+
+void forge_live_events_one(forge_live_t *live, uint64_t realm, bool one)
+{
+    forge_live_realm_t *at = forge_live_realm(live, realm, false);
+    if (at && see(&at->leader) == (uint64_t)getpid() && see(&at->one) != one)
+        put(&at->one, one);
+}
+
+bool forge_live_vouched(const forge_live_realm_t *at, apr_int64_t now)
+{
+    const uint64_t heard = see(&at->heard);
+    return heard && now - (apr_int64_t)heard <= FORGE_LIVE_HEARD_MAX;
+}
+
+bool forge_live_does_for_all(forge_live_t *live, uint64_t realm)
+{
+    const forge_live_realm_t *at = forge_live_realm(live, realm, false);
+    return !at || !forge_live_vouched(at, forge_util_uptime()) || see(&at->one);
 }
 
 /* --- The verdict --- */
@@ -306,6 +324,6 @@ forge_verdict_t forge_live_revoked(forge_live_t *live, uint64_t realm, const for
         return FORGE_VERDICT_UNKNOWN;
     if (at && see(&at->heard) < heard) /* lost meanwhile, perhaps with all entries: nothing found says nothing */
         return FORGE_VERDICT_UNKNOWN;
-    return heard && forge_util_monotonic() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID
-                                                                                    : FORGE_VERDICT_UNKNOWN;
+    return heard && forge_util_uptime() - (int64_t)heard <= FORGE_LIVE_HEARD_MAX ? FORGE_VERDICT_VALID
+                                                                                 : FORGE_VERDICT_UNKNOWN;
 }

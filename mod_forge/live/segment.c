@@ -18,10 +18,13 @@ static void segment_init(forge_live_segment_t *segment)
     apr_cpystrn(segment->slots[FORGE_LIVE_SLOT_OTHER].method, "other", FORGE_LIVE_METHOD_BYTES);
     apr_cpystrn(segment->slots[FORGE_LIVE_SLOT_OTHER].route, "other", FORGE_LIVE_ROUTE_BYTES);
     forge_util_random(segment->secret, sizeof(segment->secret));
+    forge_util_random(&segment->birth, sizeof(segment->birth));
+    segment->birth = segment->birth >> 2 | 1; /* no count makes it 0 */
     forge_live_gate_init(segment);
     forge_live_streams_init(segment);
     forge_live_breakers_init(segment);
     forge_live_engines_init(segment);
+    forge_live_discovery_init(segment);
     forge_live_limits_init(segment);
     forge_live_revocations_init(segment);
 }

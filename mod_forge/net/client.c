@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CALLS_MAX    256  /* at the same time in one process */
 #define IDLE_WAIT    1000 /* milliseconds; the thread is woken when there is something to do */
 #define FIRST_SIZE   4096
-#define END_PATIENCE 2   /* seconds */
+#define HEAD_MAX     (64 << 10) /* bytes of an answer's headers, trailers included; libcurl keeps them all */
+#define END_PATIENCE apr_time_from_sec(2)
 #define LIMITS_MAX   256 /* bytes of a header that is kept */
 #define TYPE_MAX     100
 
@@ -27,7 +27,7 @@ struct forge_call_t {
     CURL *easy;
     struct curl_slist *headers;
     char *body, *answer;
-    size_t len, cap, ceiling;
+    size_t len, cap, ceiling, head;
     char limits[LIMITS_MAX]; /* X-Sentry-Rate-Limits */
     apr_size_t taken;        /* of answer, by forge_net_call_more */
     int fd;
@@ -99,6 +99,14 @@ static size_t receive(char *data, size_t size, size_t n, void *baton)
         ring(call);
     pthread_mutex_unlock(&client.lock);
     return kept;
+}
+
+static size_t receive_header(char *data, size_t size, size_t n, void *baton)
+{
+    forge_call_t *call = baton;
+    (void)data;
+    call->head += size * n;
+    return call->head <= HEAD_MAX ? size * n : 0;
 }
 
 /* Nothing of the request has left this machine: it may be made once more. */
@@ -220,7 +228,8 @@ static bool begin(void)
     return client.runs;
 }
 
-/* The proxies of the environment are not for this. Redirects are not followed: an address is configured, not told. */
+/* The proxies of the environment are not for this. Redirects are not followed: an address is configured, not told. A
+ * name that is still being looked up when the process ends is left to libcurl's own thread (QUICK_EXIT). */
 static void prepare(forge_call_t *call, const forge_call_spec_t *spec)
 {
     CURL *easy = call->easy;
@@ -238,11 +247,14 @@ static void prepare(forge_call_t *call, const forge_call_spec_t *spec)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->len);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(spec->connect));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(spec->total));
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
@@ -270,10 +282,7 @@ static forge_call_t *make(const forge_call_spec_t *spec)
 /* The signal that ends a prefork child may have interrupted this very thread inside the lock; then it never opens. */
 static bool lock_in_time(void)
 {
-    struct timespec soon;
-    clock_gettime(CLOCK_REALTIME, &soon);
-    soon.tv_sec += END_PATIENCE;
-    return pthread_mutex_timedlock(&client.lock, &soon) == 0;
+    return forge_util_lock(&client.lock, END_PATIENCE) == 0;
 }
 
 forge_call_t *forge_net_call(const forge_call_spec_t *spec)

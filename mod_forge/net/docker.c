@@ -114,6 +114,19 @@ static size_t receive(char *data, size_t size, size_t n, void *baton)
     return len;
 }
 
+/* Headers count as the answer does: libcurl keeps them all. */
+static size_t receive_header(char *data, size_t size, size_t n, void *baton)
+{
+    question_t *q = baton;
+    size_t len = size * n;
+    (void)data;
+    if (len > q->left || len > q->asking->left)
+        return 0;
+    q->left -= len;
+    q->asking->left -= len;
+    return len;
+}
+
 /* The proxies of the environment are not for this, and redirects are not followed. QUICK_EXIT: a name that is still
  * being looked up when time is over is left to libcurl's own thread. */
 static void begin(asking_t *a, question_t *q, const char *path)
@@ -136,6 +149,8 @@ static void begin(asking_t *a, question_t *q, const char *path)
     curl_easy_setopt(q->easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(q->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(q->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(q->easy, CURLOPT_HEADERFUNCTION, receive_header);
+    curl_easy_setopt(q->easy, CURLOPT_HEADERDATA, q);
     curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
     curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);

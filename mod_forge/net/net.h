@@ -55,6 +55,45 @@ bool forge_net_address_good(const char *url);
 const char *forge_net_address_host(apr_pool_t *p, const char *url);
 bool forge_net_ratio_read(const char *text, double *ratio); /* a number of 0 to 1 in digits, as "0.25" */
 
+/* --- members.c, dns.c: who is behind a service --- */
+
+typedef enum forge_source_t { FORGE_SOURCE_DNS, FORGE_SOURCE_SRV, FORGE_SOURCE_FILE } forge_source_t;
+/* ForgeDiscover: where the members of a balancer are looked up. */
+typedef struct forge_service_t {
+    const char *balancer; /* "balancer://labs" */
+    const char *text;     /* of the source, as written: names it in logs */
+    forge_source_t source;
+    const char *name; /* host, name of the SRV records, or path */
+    int port;         /* of FORGE_SOURCE_DNS */
+    const char *scheme;
+    const char *resolver;         /* "192.0.2.1:53"; NULL: those of /etc/resolv.conf */
+    apr_interval_time_t interval; /* between two lookups, at most */
+    apr_interval_time_t drain;    /* how long a member that is gone keeps the sessions that it has */
+    bool loopback;                /* answers may name this machine itself */
+} forge_service_t;
+#define FORGE_SERVICE_FORM "dns:host:port, srv:_service._proto.name or file:/path"
+/* Reads the source. NULL, or what is wrong with it. */
+const char *forge_net_service_read(apr_pool_t *p, const char *text, forge_service_t *service);
+/* "192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53". */
+bool forge_net_resolver_good(const char *text);
+/* Whether a lookup may name an address as a member (RFC 6890): no unspecified, multicast, broadcast, reserved or
+ * link-local one, and this machine's own only if `loopback`. IPv4 inside of IPv6 is judged as what it is. */
+bool forge_net_member_allowed(const char *address, bool loopback);
+/* Adds a member, once; what is one too many is counted as left out. Fills in the route. */
+void forge_net_member_add(forge_members_t *members, const forge_member_t *member);
+/* The name by which mod_proxy knows a member: "http://192.0.2.1:8080", without the port that the scheme implies. */
+const char *forge_net_member_url(apr_pool_t *p, const char *scheme, const forge_member_t *member);
+/* Reads the text of a file: "host:port [weight=1..100] [priority=0..99] [route=name]" a line, # begins a comment. With
+ * *why if it cannot be used. */
+forge_lookup_t forge_net_members_read(apr_pool_t *p, const char *text, forge_members_t *members, const char **why);
+/* Priorities become sets 0, 1, 2 … in their order; weights of more than 100 are scaled down to it, and 0 is 1
+ * (RFC 2782). */
+void forge_net_members_rank(forge_members_t *members);
+typedef bool (*forge_stop_fn)(void);
+/* Asks the DNS; returns soon after `stop` says true. With *why if it found nothing. */
+forge_lookup_t forge_net_dns(apr_pool_t *p, const forge_service_t *service, forge_members_t *members,
+                             forge_stop_fn stop, const char **why);
+
 /* --- otlp.c: spans as an OpenTelemetry collector takes them (OTLP/HTTP in JSON) --- */
 
 typedef struct forge_traces_t {
@@ -182,6 +221,77 @@ typedef struct forge_llm_stream_t {
 forge_llm_stream_t *forge_net_llm_stream(apr_pool_t *p);
 void forge_net_llm_stream_feed(forge_llm_stream_t *stream, const char *data, apr_size_t len);
 
+/* --- redis_url.c: where Redis is --- */
+
+typedef struct forge_redis_t {
+    const char *url;  /* as written: an address, file:/path or env:NAME; NULL: there is none (shm) */
+    const char *word; /* password= as written; NULL: none */
+    const char *ca;   /* file of the authorities that certificates are checked by; NULL: those of the system */
+    apr_interval_time_t patience; /* for a connection and an answer together */
+    /* by forge_net_redis_open */
+    const char *host; /* NULL: it is reached by the socket `path` */
+    const char *path, *user, *password;
+    const char *name; /* "redis.example.org:6379", or the path: what logs call it */
+    int port, db;
+    bool tls;
+    void *trust; /* of certificates, where it is TLS */
+} forge_redis_t;
+#define FORGE_REDIS_FORM \
+    "shm, or redis://|rediss://[[user]:password@]host[:port][/db] | redis+unix://[[user]:password@]/path[?db=N] " \
+    "[password=file:/path|env:NAME|text] [ca=/path] [timeout=1ms..1000ms]; file:/path and env:NAME for the address " \
+    "too"
+bool forge_net_redis_built(void); /* this build has hiredis */
+/* Reads the arguments of ForgeRateLimitStore. An address that stands there is checked, secrets are not read yet. NULL
+ * and *why in lower case if the form is wrong. */
+const forge_redis_t *forge_net_redis_parse(apr_pool_t *p, int n, const char *const *words, const char **why);
+/* Takes the address apart, with the password of password= (NULL: none). False and *why, without a word of either. */
+bool forge_net_redis_open(apr_pool_t *p, forge_redis_t *redis, const char *url, const char *password, const char **why);
+bool forge_net_redis_same(const forge_redis_t *a, const forge_redis_t *b); /* both opened: they share connections */
+
+/* --- redis.c: requests are counted in Redis, on connections of this process --- */
+
+typedef enum forge_redis_end_t {
+    FORGE_REDIS_OK,
+    FORGE_REDIS_LATE,    /* no answer came in time */
+    FORGE_REDIS_BROKEN,  /* no connection, or what came is no answer */
+    FORGE_REDIS_REFUSED, /* the server answered with an error */
+    FORGE_REDIS_BUSY,    /* all connections were in use until the deadline */
+    FORGE_REDIS_AWAY     /* it was not asked, because it is away */
+} forge_redis_end_t;
+#define FORGE_REDIS_KEYS "forge:limit:" /* all keys begin so */
+/* One counter (forge_live_limit_plan), and what was answered. */
+typedef struct forge_redis_run_t {
+    const char *key;
+    apr_interval_time_t interval, span;
+    bool take; /* false: only look */
+    bool allowed;
+    apr_interval_time_t reset; /* until the whole quota is back */
+} forge_redis_run_t;
+/* What is known of Redis outside this process, and who is told of it. May be called on any thread. */
+typedef struct forge_redis_hooks_t {
+    bool (*away)(void *baton);        /* it is not to be asked */
+    apr_uint32_t (*era)(void *baton); /* a number that changes each time it goes away: older connections are not used */
+    bool (*may_try)(void *baton);     /* while it is away: whether this process is to try it now */
+    void (*good)(void *baton);        /* the try went well */
+    void (*bad)(void *baton, const char *why); /* a call or a try went wrong; `why` in lower case, without secrets */
+    void (*stuck)(void *baton); /* the process ends, but a name is still being looked up; must not return */
+    void *baton;
+} forge_redis_hooks_t;
+typedef struct forge_redis_spec_t {
+    const forge_redis_t *redis;
+    int most; /* connections */
+    forge_redis_hooks_t hooks;
+} forge_redis_spec_t;
+typedef struct forge_redis_client_t forge_redis_client_t;
+/* The connections of a process, and the thread that makes and tries them: requests never do. They end before p. NULL:
+ * out of memory, or no thread. */
+forge_redis_client_t *forge_net_redis_client(apr_pool_t *p, const forge_redis_spec_t *spec);
+/* Asks for n counters (at most 8) in one round trip, within the patience of the configuration, the wait for a
+ * connection included. */
+forge_redis_end_t forge_net_redis_run(forge_redis_client_t *client, apr_pool_t *p, forge_redis_run_t *runs, int n);
+/* Connects and counts once, in at most two seconds and the time for a name. False and *why. */
+bool forge_net_redis_probe(apr_pool_t *p, const forge_redis_t *redis, const char **why);
+
 /* --- docker.c: what a container engine says (Docker Engine API). It is only ever asked: no function takes a method, a
  * path or a body, and all that is sent is GET --- */
 
@@ -260,6 +370,8 @@ typedef enum forge_delivery_t {
 } forge_delivery_t;
 
 /* --- transport.c: the arguments of ForgeMail --- */
+
+bool forge_net_host_good(const char *host); /* a name or an IPv4 address; or an IPv6 address in brackets */
 
 #define FORGE_MAIL_FORM \
     "off, file:DIR [from=ADDRESS], or smtp://host[:port] | smtps://host[:port] [from=ADDRESS] [user=NAME " \

@@ -19,7 +19,7 @@ static bool loopback(const char *host)
 }
 
 /* A name or an IPv4 address; or an IPv6 address in brackets. */
-static bool host_good(const char *host)
+bool forge_net_host_good(const char *host)
 {
     apr_size_t len = strlen(host);
     if (*host == '[')
@@ -38,7 +38,7 @@ static const char *read_server(apr_pool_t *p, const char *text, forge_mail_t *ma
     mail->host = colon ? apr_pstrmemdup(p, text, (apr_size_t)(colon - text)) : text;
     mail->port = (int)port;
     mail->starttls = loopback(mail->host) ? FORGE_STARTTLS_OFF : FORGE_STARTTLS_REQUIRED;
-    return host_good(mail->host) ? NULL : "the host is not a name or an address";
+    return forge_net_host_good(mail->host) ? NULL : "the host is not a name or an address";
 }
 
 static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn address, forge_mail_t *mail)

@@ -251,3 +251,13 @@ bool forge_run_probe(apr_pool_t *p, const char *path, forge_run_state_t *state, 
         *why = apr_pstrmemdup(p, state->why.data, state->why.len);
     return told && state->available;
 }
+
+forge_ran_t forge_run_ran(const forge_run_result_t *result)
+{
+    return (forge_ran_t){.status = forge_run_status_name(result->status),
+                         .output = result->output.data,
+                         .output_len = result->output.len,
+                         .errors = result->errors.data,
+                         .errors_len = result->errors.len,
+                         .duration_ms = result->duration_ms};
+}

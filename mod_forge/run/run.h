@@ -11,6 +11,7 @@
 #ifndef FORGE_RUN_H
 #define FORGE_RUN_H
 
+#include "forge.h"
 #include "run/frames.h"
 #include <apr_pools.h>
 
@@ -51,6 +52,9 @@ int forge_run_fd(const forge_run_t *run);
  * run, and the descriptor is closed; so it is after FORGE_RUN_GONE, where the result has the status sandbox_error and
  * says why. Call it no more after either. */
 forge_run_progress_t forge_run_collect(forge_run_t *run, forge_run_result_t *result);
+
+/* What is judged of a result; its bytes are those of the result. */
+forge_ran_t forge_run_ran(const forge_run_result_t *result);
 
 /* Ends a run that nobody waits for any more: its processes are killed, its place is free. */
 void forge_run_cancel(forge_run_t *run);

@@ -46,6 +46,13 @@ static void map_ids(uid_t uid, gid_t gid)
     must(write_file("/proc/self/gid_map", line), "gid_map");
 }
 
+/* bubblewrap looks for its first process by the number that this has here. In a /proc of the namespace outside that is
+ * somebody else, or nobody, as in a container. Where it may not be mounted things stay as they are. */
+static void mount_proc(void)
+{
+    (void)!mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
 static void mount_folder(const forge_runner_nest_t *nest)
 {
     char options[96];
@@ -129,6 +136,7 @@ static void inside(const forge_runner_nest_t *nest, uid_t uid, gid_t gid)
         pin(nest->cpu);
     map_ids(uid, gid);
     mount_code(nest);
+    mount_proc();
     mount_folder(nest);
     execve(nest->runner->options.bwrap, argv, empty);
     must(false, nest->runner->options.bwrap);

@@ -46,7 +46,7 @@ static forge_line_t *compose(request_rec *first, request_rec *last, const forge_
 /* Whether the request gets a line: it is ours, or httpd refused it before it was known whose it is. */
 static bool concerns(request_rec *r, const forge_note_t *note)
 {
-    return forge_server_beneath(r) || note->claimed || (note->request_id && !note->located);
+    return forge_server_watched(r) || note->claimed || (note->request_id && !note->located);
 }
 
 int forge_server_access_write(request_rec *r)

@@ -61,7 +61,7 @@ int forge_server_claim_translate(request_rec *r)
         return DECLINED;
     forge_note_t *note = forge_server_note(r);
     const forge_server_t *server = forge_server_of(r->server);
-    if (server && !note->claimed && !r->main) { /* what a page includes is not counted */
+    if (server && !note->claimed && !r->main && !forge_server_inner(r)) { /* what a page includes is not counted */
         forge_live_request_begin(server->live);
         note->claimed = true;
     }

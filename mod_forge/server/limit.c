@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rate limits of requests: who is counted, in which quota, and the headers that report it (live/limits.c does the
- * counting).
+ * Rate limits of requests: who is counted, in which quota, and the headers that report it (limit_store.c has it
+ * counted).
  */
 #include "server_private.h"
 
@@ -12,6 +12,7 @@
 #define KEY_MAX             64  /* bytes of a key before the place's name */
 #define PLACE_MAX           192 /* bytes of the place's name that are used */
 #define GUESSES_PER_FAILURE 200
+#define STORE_RETRY         1                   /* seconds in Retry-After while Redis is away */
 #define STREAM_RETRY        5                   /* seconds in Retry-After: when a stream ends is not known */
 #define GUESSES_CLASS       FORGE_LIMIT_CLASSES /* of the counters in live/: beside those of requests */
 #define V6_PREFIX           8                   /* bytes: one client controls a whole /64 (SECURITY 31) */
@@ -114,24 +115,6 @@ apr_int64_t forge_server_limit_account(const forge_who_t *who)
     return who->role > FORGE_ROLE_GUEST ? who->user_id : 0;
 }
 
-forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
-                                  apr_int64_t user_id)
-{
-    bool by_account;
-    forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), class, &by_account);
-    apr_time_t now = apr_time_now();
-    if (limit.limit == 0 || limit.window == 0) /* off, or a limit of open streams, which are counted elsewhere */
-        return FORGE_OK;
-    limit_key_t key = key_make(r, server, class, by_account ? user_id : 0);
-    forge_limit_answer_t answer = forge_live_limit_take(server->live, (int)class, key.bytes, key.len, limit, 0);
-    tell(r, class, limit, &answer, now);
-    if (answer.allowed)
-        return FORGE_OK;
-    forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + (int)class));
-    forge_server_note(r)->retry_after = answer.retry > 0 ? (int)seconds(answer.retry) : 1;
-    return FORGE_E_RATE_LIMITED;
-}
-
 /* Wrong guesses of one network: twenty times as many as lock a name for all. Many people may share an address, and
  * mistype. Somebody who tries one name after another gets no further, and leaves no more rows behind than this. */
 static forge_limit_t guesses_limit(const forge_server_t *server)
@@ -140,31 +123,88 @@ static forge_limit_t guesses_limit(const forge_server_t *server)
     return (forge_limit_t){(apr_int64_t)rule->failures * GUESSES_PER_FAILURE, rule->duration};
 }
 
+static forge_limit_ask_t ask_make(int class, const limit_key_t *key, forge_limit_t limit, bool take)
+{
+    return (forge_limit_ask_t){.class = class, .key = key->bytes, .len = key->len, .limit = limit, .take = take};
+}
+
+/* Where guesses are counted in Redis, it is asked for them together with class auth: forge_server_guesses_allowed then
+ * looks at what is known here. */
+static int guesses_add(request_rec *r, const forge_server_t *server, limit_key_t *key, forge_limit_ask_t *ask)
+{
+    forge_limit_t limit = guesses_limit(server);
+    if (!server->limits || limit.limit == 0)
+        return 0;
+    *key = key_make(r, server, FORGE_LIMIT_AUTH, 0);
+    *ask = ask_make(GUESSES_CLASS, key, limit, false);
+    return 1;
+}
+
+static forge_status_t refuse(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
+                             const forge_limit_answer_t *answer)
+{
+    forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + (int)class));
+    forge_server_note(r)->retry_after = answer->retry > 0 ? (int)seconds(answer->retry) : 1;
+    return FORGE_E_RATE_LIMITED;
+}
+
+forge_status_t forge_server_limit(request_rec *r, const forge_server_t *server, forge_limit_class_t class,
+                                  apr_int64_t user_id)
+{
+    bool by_account;
+    limit_key_t keys[2];
+    forge_limit_ask_t asks[2];
+    forge_limit_t limit = forge_config_limit(server->config, forge_config_of_request(r), class, &by_account);
+    bool limited = limit.limit > 0 && limit.window > 0; /* else off, or a limit of open streams: counted elsewhere */
+    if (limited) {
+        keys[0] = key_make(r, server, class, by_account ? user_id : 0);
+        asks[0] = ask_make((int)class, &keys[0], limit, true);
+    }
+    int n = limited + (class == FORGE_LIMIT_AUTH ? guesses_add(r, server, &keys[limited], &asks[limited]) : 0);
+    forge_counted_t counted = n ? forge_server_limit_ask(r->pool, server, asks, n) : FORGE_UNCOUNTED;
+    if (limited && counted == FORGE_UNCOUNTABLE) {
+        forge_server_note(r)->retry_after = STORE_RETRY;
+        return FORGE_E_UNAVAILABLE;
+    }
+    if (!limited || counted != FORGE_COUNTED)
+        return FORGE_OK;
+    tell(r, class, limit, &asks[0].answer, apr_time_now());
+    return asks[0].answer.allowed ? FORGE_OK : refuse(r, server, class, &asks[0].answer);
+}
+
 forge_status_t forge_server_guesses_allowed(request_rec *r, const forge_server_t *server)
 {
     forge_limit_t limit = guesses_limit(server);
     limit_key_t key = key_make(r, server, FORGE_LIMIT_AUTH, 0);
     if (limit.limit == 0 || forge_live_limit_peek(server->live, GUESSES_CLASS, key.bytes, key.len, limit))
         return FORGE_OK;
-    forge_live_count(server->live, (forge_counter_t)(FORGE_C_RATE_LIMITED + FORGE_LIMIT_AUTH));
-    forge_server_note(r)->retry_after = (int)seconds(limit.window / limit.limit);
-    return FORGE_E_RATE_LIMITED;
+    return refuse(r, server, FORGE_LIMIT_AUTH, &(forge_limit_answer_t){.retry = limit.window / limit.limit});
 }
 
+/* Counted here while Redis is away, whatever ForgeRateLimitOnError says: nobody gains guesses by an outage. */
 void forge_server_guess_wrong(request_rec *r, const forge_server_t *server)
 {
     forge_limit_t limit = guesses_limit(server);
     limit_key_t key = key_make(r, server, FORGE_LIMIT_AUTH, 0);
-    if (limit.limit > 0)
+    forge_limit_ask_t ask = ask_make(GUESSES_CLASS, &key, limit, true);
+    if (limit.limit > 0 && forge_server_limit_ask(r->pool, server, &ask, 1) != FORGE_COUNTED)
         forge_live_limit_take(server->live, GUESSES_CLASS, key.bytes, key.len, limit, 0);
 }
 
+/* Redis is away, and that is no reason to refuse anybody. */
+static bool unlimited(const forge_server_t *server)
+{
+    return forge_config_limit_on_error(server->config) == FORGE_ON_ERROR_OPEN && forge_server_limit_store_away(server);
+}
+
+/* Looks at what is known here, also where Redis counts: what it has answered this node is. A look-up too many on
+ * another node costs less than a round trip for each. */
 forge_status_t forge_server_limit_peek(request_rec *r, const forge_server_t *server, bool counted)
 {
     bool by_account;
     forge_limit_t limit =
         forge_config_limit(server->config, forge_config_of_request(r), FORGE_LIMIT_DEFAULT, &by_account);
-    if (limit.limit == 0 || limit.window == 0)
+    if (limit.limit == 0 || limit.window == 0 || unlimited(server))
         return FORGE_OK;
     limit_key_t key = key_make(r, server, FORGE_LIMIT_DEFAULT, 0);
     if (forge_live_limit_peek(server->live, FORGE_LIMIT_DEFAULT, key.bytes, key.len, limit))

@@ -24,6 +24,11 @@ forge_note_t *forge_server_note(request_rec *r)
     return note;
 }
 
+bool forge_server_inner(const request_rec *r)
+{
+    return r->connection->master && apr_table_get(r->connection->notes, FORGE_INNER_MARK);
+}
+
 /* A request made by an internal redirect keeps the id and trace of the first one. */
 forge_note_t *forge_server_identify(request_rec *r)
 {

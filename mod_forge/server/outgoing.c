@@ -8,9 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define PATIENCE 200 /* milliseconds; a signal may have interrupted a prefork child inside the lock */
+#define PATIENCE apr_time_from_msec(200) /* a signal may have interrupted a prefork child inside the lock */
 
 struct forge_outgoing_t {
     pthread_mutex_t lock;
@@ -32,12 +31,7 @@ forge_outgoing_t *forge_server_outgoing_make(apr_pool_t *p, int most, apr_size_t
 
 static bool lock(forge_outgoing_t *outgoing)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PATIENCE * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    return pthread_mutex_timedlock(&outgoing->lock, &until) == 0;
+    return forge_util_lock(&outgoing->lock, PATIENCE) == 0;
 }
 
 static forge_crate_t *crate_of(const char *data, apr_size_t len, int count)

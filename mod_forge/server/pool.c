@@ -250,7 +250,7 @@ static void accept_connection(forge_pool_t *pool, forge_conn_t *conn, const char
  * soon as another connection speaks in between. */
 static forge_status_t prove(forge_pool_t *pool, forge_db_t *db, apr_pool_t *p)
 {
-    const forge_listener_hooks_t hooks = {ignore, patient, pool, 0};
+    const forge_listener_hooks_t hooks = {ignore, patient, pool, 0, false};
     const char *why;
     apr_pool_t *other;
     if (apr_pool_create(&other, p) != APR_SUCCESS)

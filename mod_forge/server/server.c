@@ -100,6 +100,15 @@ static apr_uint64_t replica_id_of(const forge_config_t *c)
     return replica && !hash ? 1 : hash;
 }
 
+/* Of another server with the same Redis, or its own. */
+static struct forge_limit_store_t *limits_of(apr_pool_t *p, const forge_server_t *server)
+{
+    struct forge_limit_store_t *store = NULL;
+    for (apr_hash_index_t *i = apr_hash_first(p, servers); i && !store; i = apr_hash_next(i))
+        store = forge_server_limit_store_shared(server, apr_hash_this_val(i));
+    return store ? store : forge_server_limit_store_make(p, server);
+}
+
 static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *live, forge_router_t *router,
                                    const int *slots)
 {
@@ -116,6 +125,9 @@ static forge_server_t *server_make(apr_pool_t *p, server_rec *s, forge_live_t *l
     server->realm = realm_of(p, forge_server_pool_database(p, s));
     server->replica_id = replica_id_of(server->config);
     server->seed = server->keys ? seed_of(server) : 0;
+    if (server->keys)
+        forge_core_mac(server->keys, "limits", "", 0, server->limits_key);
+    server->limits = limits_of(p, server);
     server->longest = forge_config_token_rules(server->config)->access_ttl;
     return server;
 }
@@ -198,6 +210,14 @@ static void use_replica(apr_pool_t *p, apr_hash_t *pools, forge_server_t *server
     server->replica = first ? first->replica : forge_server_pool_make_replica(p, server);
     if (!first)
         apr_hash_set(pools, identity, APR_HASH_KEY_STRING, server);
+}
+
+void forge_server_all_limits(apr_pool_t *p)
+{
+    for (apr_hash_index_t *i = servers ? apr_hash_first(p, servers) : NULL; i; i = apr_hash_next(i)) {
+        const forge_server_t *server = apr_hash_this_val(i);
+        forge_server_limit_store_child(p, server);
+    }
 }
 
 void forge_server_all_pools(apr_pool_t *p)

@@ -21,20 +21,22 @@ typedef struct forge_server_t {
     forge_keys_t *keys;
     forge_router_t *router;
     forge_live_t *live;
-    const int *slots;             /* route index → metrics slot */
-    struct forge_pool_t *db_pool; /* pool.c */
-    struct forge_pool_t *replica; /* of connections to ForgeReadDBD; NULL: off */
-    apr_uint64_t replica_id;      /* forge_live_replica_look; 0: off */
-    struct forge_share_t *share;  /* of logins; share.c */
-    struct forge_share_t *files;  /* of the bytes of files */
-    const char *runner;           /* the socket of forge-runner; NULL: nothing is run here */
-    int places;                   /* requests that may hash passwords at the same time, over all children */
-    forge_cache_t *cache;         /* of public answers; NULL: off */
-    apr_uint64_t seed;            /* differs where answers to one question do: keys, database, version */
-    struct forge_log_t *access;   /* access_log.c */
-    struct forge_log_t *audit;    /* audit_log.c */
-    struct forge_log_t *events;   /* event_log.c */
-    apr_array_header_t *sources;  /* of forge_log_source_t; log_sources.c */
+    const int *slots;                   /* route index → metrics slot */
+    struct forge_pool_t *db_pool;       /* pool.c */
+    struct forge_pool_t *replica;       /* of connections to ForgeReadDBD; NULL: off */
+    apr_uint64_t replica_id;            /* forge_live_replica_look; 0: off */
+    struct forge_share_t *share;        /* of logins; share.c */
+    struct forge_share_t *files;        /* of the bytes of files */
+    const char *runner;                 /* the socket of forge-runner; NULL: nothing is run here */
+    int places;                         /* requests that may hash passwords at the same time, over all children */
+    forge_cache_t *cache;               /* of public answers; NULL: off */
+    struct forge_limit_store_t *limits; /* Redis; NULL: limits are counted in this node. limit_store.c */
+    unsigned char limits_key[32];       /* of the digests that are keys there */
+    apr_uint64_t seed;                  /* differs where answers to one question do: keys, database, version */
+    struct forge_log_t *access;         /* access_log.c */
+    struct forge_log_t *audit;          /* audit_log.c */
+    struct forge_log_t *events;         /* event_log.c */
+    apr_array_header_t *sources;        /* of forge_log_source_t; log_sources.c */
     /* Where its spans and its errors wait to be sent; NULL: they are not wanted. outgoing.c */
     struct forge_outgoing_t *traces, *errors;
     apr_uint64_t realm;          /* number of the database, by which live/ separates accounts and sessions */
@@ -47,6 +49,8 @@ int forge_server_all_make(apr_pool_t *pconf, struct server_rec *main_server, for
                           forge_router_t *router);
 /* Called in each child: makes our list for each pool of mod_dbd. Virtual hosts with the same settings share both. */
 void forge_server_all_pools(apr_pool_t *p);
+/* The same for connections to Redis. */
+void forge_server_all_limits(apr_pool_t *p);
 int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
 
 /* --- note.c: what is stored with every request (request_config), even if no handler runs --- */
@@ -71,6 +75,7 @@ typedef struct forge_note_t {
     forge_status_t problem;             /* what the problem document that answered says; FORGE_OK: there was none */
     int flight;                         /* forge_live_flight_begin, and 1 */
     forge_status_t reason;              /* why protected content was refused; FORGE_OK: httpd's own reason */
+    const forge_who_t *who;             /* of protected content, once identified; NULL: nobody */
     struct forge_visitor_t *visitor;    /* the visitor of protected content, once identified */
     bool greeted;                       /* an expression asked for the visitor, without AuthType Forge */
     const char *cookie, *authorization; /* as received, if they were removed since; otherwise NULL */
@@ -79,6 +84,10 @@ typedef struct forge_note_t {
 forge_note_t *forge_server_note(struct request_rec *r);
 /* The note with request id and trace, made on first use. The answers carry both. */
 forge_note_t *forge_server_identify(struct request_rec *r);
+#define FORGE_INNER_MARK "forge-inner" /* in the notes of its connection */
+/* Whether it is one of the requests within another (http/inner.c). They have notes of their own, and are no requests
+ * of a client's to be counted. */
+bool forge_server_inner(const struct request_rec *r);
 /* Who uses a connection. */
 typedef struct forge_activity_t {
     const char *text; /* the application_name that the database shows meanwhile */
@@ -104,6 +113,30 @@ bool forge_server_beneath(struct request_rec *r);
 int forge_server_claim_translate(struct request_rec *r);
 int forge_server_claim_map(struct request_rec *r);
 int forge_server_claim_type(struct request_rec *r);
+
+/* --- gateway.c: what mod_proxy answers behind us --- */
+
+/* A proxied request below the API or under AuthType Forge, on a server with a ForgeSecret. */
+bool forge_server_gateway(struct request_rec *r);
+/* The same, or ours: it is counted and has a line in the access log. */
+bool forge_server_watched(struct request_rec *r);
+/* Gives a request of the gateway the path of its location as its route. */
+void forge_server_gateway_label(struct request_rec *r);
+
+/* --- sockets.c: connections that a back end has upgraded (WebSockets) --- */
+
+void forge_server_sockets_register(void);
+/* Before mod_proxy asks the back end; if it upgrades the connection, that is counted until the request ends. */
+void forge_server_socket_await(struct request_rec *r);
+void forge_server_sockets_judge(void); /* closes those of this child whose session has ended since */
+
+/* --- members.c: the members of mod_proxy's balancers, of all hosts --- */
+
+/* As they are now; at most FORGE_MEMBERS_MAX. None without mod_proxy. */
+const forge_member_t *forge_server_members(apr_pool_t *p, int *n);
+bool forge_server_has_members(void); /* whether there is any balancer */
+/* Whether mod_proxy has asked a back end for this request, as opposed to leaving alone all that have failed. */
+bool forge_server_upstream_tried(struct request_rec *r);
 
 /* --- lease.c: borrowing a database connection --- */
 
@@ -232,6 +265,8 @@ apr_int64_t forge_server_limit_account(const forge_who_t *who);
  * before a guess costs anything: FORGE_E_RATE_LIMITED sets the note's retry_after. */
 forge_status_t forge_server_guesses_allowed(struct request_rec *r, const forge_server_t *server);
 void forge_server_guess_wrong(struct request_rec *r, const forge_server_t *server);
+/* Redis cannot be used at the moment (ForgeRateLimitStore); false where there is none. */
+bool forge_server_limit_store_away(const forge_server_t *server);
 /* The client's network, as used by limits and lockout: "192.0.2.7" (also inside ::ffff:0:0/96 and 64:ff9b::/96),
  * "2001:db8:1:2::/64". */
 const char *forge_server_limit_address(const struct request_rec *r);

@@ -72,6 +72,31 @@ forge_status_t forge_server_limit_peek(struct request_rec *r, const forge_server
  * later. FORGE_E_INVALID_TOKEN, or FORGE_E_RATE_LIMITED if nothing was left. */
 forge_status_t forge_server_limit_miss(struct request_rec *r, const forge_server_t *server, bool counted);
 
+/* --- limit_store.c: where requests are counted --- */
+
+/* One counter. */
+typedef struct forge_limit_ask_t {
+    int class;
+    const unsigned char *key;
+    apr_size_t len;
+    forge_limit_t limit; /* limit.limit ≥ 1 */
+    bool take;           /* false: only look, and keep what is seen for forge_live_limit_peek */
+    forge_limit_answer_t answer;
+} forge_limit_ask_t;
+typedef enum forge_counted_t {
+    FORGE_COUNTED,
+    FORGE_UNCOUNTED,  /* nobody could, and the request may go on */
+    FORGE_UNCOUNTABLE /* nobody could, and it may not */
+} forge_counted_t;
+/* Asks for n counters (4 at most) of a request, in one round trip where they are in Redis. */
+forge_counted_t forge_server_limit_ask(apr_pool_t *p, const forge_server_t *server, forge_limit_ask_t *asks, int n);
+/* Called in the parent: the store of a server, NULL where it counts in shared memory; and that of another one if they
+ * have the same, else NULL. */
+struct forge_limit_store_t *forge_server_limit_store_make(apr_pool_t *p, const forge_server_t *server);
+struct forge_limit_store_t *forge_server_limit_store_shared(const forge_server_t *server, const forge_server_t *other);
+/* Called in each child, for each server. */
+void forge_server_limit_store_child(apr_pool_t *p, const forge_server_t *server);
+
 /* --- log.c: logs with one line per event --- */
 
 #define FORGE_LOG_LINE_MAX 4096 /* PIPE_BUF on Linux: longer writes to a pipe may be mixed with those of others */

@@ -146,9 +146,35 @@ bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t)
     return true;
 }
 
-apr_int64_t forge_util_monotonic(void)
+static apr_int64_t shown_by(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (apr_int64_t)t.tv_sec * APR_USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+apr_int64_t forge_util_monotonic(void)
+{
+    return shown_by(CLOCK_MONOTONIC);
+}
+
+apr_int64_t forge_util_uptime(void)
+{
+    return shown_by(CLOCK_BOOTTIME);
+}
+
+/* ThreadSanitizer of LLVM 14 does not know pthread_mutex_clocklock: it takes what is locked so for unlocked. */
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 30) && !defined(FORGE_TSAN)
+#define LOCK_CLOCK               CLOCK_MONOTONIC /* a step of the wall clock must not make the wait longer */
+#define LOCK_UNTIL(mutex, until) pthread_mutex_clocklock(mutex, LOCK_CLOCK, until)
+#else
+#define LOCK_CLOCK               CLOCK_REALTIME
+#define LOCK_UNTIL(mutex, until) pthread_mutex_timedlock(mutex, until)
+#endif
+
+int forge_util_lock(pthread_mutex_t *mutex, apr_interval_time_t patience)
+{
+    const apr_int64_t until = shown_by(LOCK_CLOCK) + patience;
+    const struct timespec t = {.tv_sec = until / APR_USEC_PER_SEC, .tv_nsec = until % APR_USEC_PER_SEC * 1000};
+    return LOCK_UNTIL(mutex, &t);
 }

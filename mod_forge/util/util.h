@@ -7,6 +7,7 @@
 #include "forge.h"
 #include <apr_cstr.h>
 #include <apr_tables.h>
+#include <pthread.h>
 
 /* --- error.c: the rows of errors.def --- */
 
@@ -105,6 +106,19 @@ void forge_util_json_write(forge_buf_t *b, const forge_json_t *v);
 /* Once per process, before threads: seeds jansson's hash (json_object_seed). */
 void forge_util_json_init(void);
 
+/* --- json_text.c: JSON as text, walked over without a tree --- */
+
+#define FORGE_JSON_TEXT_DEPTH 64 /* levels of nesting; what is deeper counts as no JSON */
+/* Behind the blanks at `at`. */
+const char *forge_util_json_blank(const char *at, const char *end);
+/* Behind the JSON value that begins at `at`; NULL when none does. */
+const char *forge_util_json_skip(const char *at, const char *end);
+/* Whether the text is one JSON value in UTF-8, with blanks around it. A member may come twice. */
+bool forge_util_json_valid(const char *text, apr_size_t len);
+/* Whether a JSON string, from its first quote to behind its last, says `name`, however it is spelled. The string is
+ * well-formed: forge_util_json_skip has passed it. */
+bool forge_util_json_is(const char *at, const char *end, const char *name);
+
 /* --- letters of ASCII, by their code: whatever another module has said to setlocale, an I is an i, and nothing beyond
  * ASCII is a letter. Texts without regard to case are compared by apr_cstr_casecmp and apr_cstr_casecmpn. --- */
 
@@ -196,6 +210,11 @@ const char *forge_util_time(apr_pool_t *p, apr_time_t t, int fraction);
 bool forge_util_time_parse(const char *text, apr_size_t len, apr_time_t *t);
 /* Microseconds of the monotonic clock, which all processes of a machine share; for time spans and deadlines. */
 apr_int64_t forge_util_monotonic(void);
+/* The same, but it goes on while the machine sleeps: for what must not look fresh when it wakes. Never behind the other
+ * one. */
+apr_int64_t forge_util_uptime(void);
+/* pthread_mutex_lock within so much time, whatever is done to the wall clock meanwhile; its results, and ETIMEDOUT. */
+int forge_util_lock(pthread_mutex_t *mutex, apr_interval_time_t patience);
 
 /* --- gzip.c --- */
 

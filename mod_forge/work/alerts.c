@@ -150,17 +150,17 @@ static const char *await(apr_pool_t *p, forge_call_t *call, bool *given_up)
 static const char *by_webhook(apr_pool_t *p, forge_live_t *live, const news_t *news)
 {
     forge_call_spec_t spec = {.url = news->alert->webhook, .connect = CONNECT, .total = TOTAL, .ceiling = ANSWER_MAX};
-    const int breaker = forge_live_breaker(live, news->alert->host);
+    forge_pass_t pass;
     bool given_up = false;
     spec.body = body_of(p, news, &spec.len);
-    if (!forge_live_breaker_allows(live, breaker))
+    if (!forge_live_breaker_allows(live, forge_live_breaker(live, news->alert->host), &pass))
         return "its host is left alone for a while";
     forge_call_t *call = forge_net_call(&spec);
     const char *why = call ? await(p, call, &given_up) : "too many calls are under way";
     if (call && !given_up)
-        forge_live_breaker_told(live, breaker, !why);
+        forge_live_breaker_told(live, &pass, !why);
     else
-        forge_live_breaker_given_up(live, breaker);
+        forge_live_breaker_given_up(live, &pass);
     if (call)
         forge_net_call_drop(call);
     return why;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Background work on mod_watchdog's threads that ends before a child's pools are destroyed. mod_watchdog itself stops
- * its threads only with the process pool. By then mod_dbd's pools are gone, and a connection still in use would abort
- * the child.
+ * Background work on mod_watchdog's threads that ends before a child's pools are destroyed, and its threads with it.
+ * mod_watchdog itself stops its threads only with the process pool, which a child never destroys: they would go on
+ * while mod_dbd's pools are gone, and a connection still in use would abort the child. And they would end, or not,
+ * beside exit(), in which libraries give up what a thread that ends needs of them (OpenSSL its destructors above all).
  */
 #include "work_private.h"
 
@@ -13,6 +14,7 @@
 #include <mod_watchdog.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 APLOG_USE_MODULE(forge);
@@ -24,6 +26,7 @@ typedef struct job_t {
     const forge_background_t *what;
     apr_thread_mutex_t *lock; /* held by a step */
     int stopped, ended;
+    pid_t thread; /* that has called it; 0: none yet, as in a child that waits for its turn */
 } job_t;
 
 static job_t *jobs; /* of this generation; written in post_config only */
@@ -37,9 +40,17 @@ bool forge_work_background_stopping(void)
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state == AP_MPMQ_STOPPING;
 }
 
+/* The process ends here: its requests are answered already. */
+static void leave_at_once(const job_t *job)
+{
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
+                 "FG0415: the child ends although the background task %s still runs", job->what->thread);
+    _exit(0);
+}
+
 /* Ends a job; called by the job's own thread when it sees that the child stops, and at the child's end. A step that
  * does not end in time would go on while the pools under it are destroyed, and the signal that ends a prefork child may
- * have interrupted it on this very thread. So the process ends here: its requests are answered already. */
+ * have interrupted it on this very thread. */
 static void finish(job_t *job)
 {
     __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
@@ -53,14 +64,26 @@ static void finish(job_t *job)
         }
         apr_sleep(apr_time_from_msec(10));
     }
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, ap_server_conf,
-                 "FG0415: the child ends although the background task %s still runs", job->what->thread);
-    _exit(0);
+    leave_at_once(job);
+}
+
+/* Waits until the thread of a job is gone, which mod_watchdog ends within 100 ms of the child's end. Only the kernel
+ * knows when a thread has done all that comes after its function. */
+static void see_off(const job_t *job)
+{
+    const pid_t thread = __atomic_load_n(&job->thread, __ATOMIC_ACQUIRE);
+    for (int i = 0; i < END_PATIENCE; i++) {
+        if (!thread || syscall(SYS_tgkill, getpid(), thread, 0) != 0)
+            return;
+        apr_sleep(apr_time_from_msec(10));
+    }
+    leave_at_once(job);
 }
 
 static apr_status_t step(int state, void *data, apr_pool_t *p)
 {
     job_t *job = data;
+    __atomic_store_n(&job->thread, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
     if (state == AP_WATCHDOG_STATE_STOPPING)
         finish(job);
     if (state != AP_WATCHDOG_STATE_RUNNING)
@@ -79,6 +102,8 @@ static apr_status_t finish_all(void *unused)
         __atomic_store_n(&job->stopped, 1, __ATOMIC_RELEASE);
     for (job_t *job = jobs; job; job = job->next)
         finish(job);
+    for (const job_t *job = jobs; job; job = job->next)
+        see_off(job);
     return APR_SUCCESS;
 }
 

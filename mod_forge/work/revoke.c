@@ -17,11 +17,12 @@
 
 APLOG_USE_MODULE(forge);
 
-#define TICK        apr_time_from_msec(100) /* how often a thread checks whether it should listen */
-#define LISTEN_FOR  apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
-#define PLACE_EVERY apr_time_from_msec(10)  /* where replicas serve: how often it looks whether something was written \
-                                             */
-#define PAUSE apr_time_from_msec(500)       /* after a failure */
+#define TICK       apr_time_from_msec(100) /* how often a thread checks whether it should listen */
+#define LISTEN_FOR apr_time_from_msec(200) /* between two round trips; together well below FORGE_LIVE_HEARD_MAX */
+#define PLACE_EVERY \
+    apr_time_from_msec(10)            /* where replicas serve: how often it looks whether something was written \
+                                       */
+#define PAUSE apr_time_from_msec(500) /* after a failure */
 #define TELL_AFTER \
     apr_time_from_sec(3) /* a shorter outage is not reported here: requests that need the database report it */
 #define TELL_EVERY apr_time_from_sec(60)
@@ -81,11 +82,12 @@ static void give_up(events_t *e, const char *why)
     disconnect(e);
 }
 
-/* Tells which database the listener hears, as its last ping found it. */
+/* Tells which database the listener hears, and whether it is the one of all nodes, as its last ping found it. */
 static void tell_system(const events_t *e)
 {
     forge_live_events_system(e->server->live, e->server->realm, forge_store_listener_system(e->listener),
                              (apr_uint64_t)forge_store_listener_written(e->listener));
+    forge_live_events_one(e->server->live, e->server->realm, forge_store_listener_one(e->listener));
 }
 
 /* Replicas must have all writes that lie before the end of the log which the last ping found. The counts were read
@@ -104,12 +106,13 @@ static bool ping(const events_t *e, const char **why)
     return true;
 }
 
-/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. */
+/* Connects and loads all revocations. The pool has no parent, because only this thread may use it. What is vouched for
+ * ends before the connection was seen to lead to the primary: a fail-over after that look is found by the next one. */
 static void begin(events_t *e)
 {
     const char *why = "out of memory";
-    apr_int64_t asked = forge_util_monotonic();
-    if (asked < e->retry_at)
+    const apr_int64_t asked = forge_util_uptime();
+    if (forge_util_monotonic() < e->retry_at)
         return;
     if (apr_pool_create_unmanaged(&e->pool) != APR_SUCCESS) {
         e->pool = NULL;
@@ -118,7 +121,6 @@ static void begin(events_t *e)
     e->listener = forge_store_listen(e->pool, e->conninfo, &e->hooks, &why);
     if (e->listener)
         tell_system(e);
-    asked = forge_util_monotonic();
     if (!e->listener ||
         !forge_store_listener_load(e->listener, e->server->longest + FORGE_REVOKED_LEEWAY + FORGE_REVOKED_STEP, &why)) {
         give_up(e, why);
@@ -148,7 +150,7 @@ static bool stay(const events_t *e, const char **why)
 static void go_on(events_t *e)
 {
     const char *why = "";
-    apr_int64_t asked = forge_util_monotonic();
+    const apr_int64_t asked = forge_util_uptime();
     if (!ping(e, &why)) {
         give_up(e, why);
         return;
@@ -204,7 +206,7 @@ int forge_work_events_register(apr_pool_t *pconf, server_rec *main_server)
         e->server = server;
         e->conninfo = conninfo;
         e->replica = has_replica(main_server, server);
-        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0};
+        e->hooks = (forge_listener_hooks_t){heard, patient, e, 0, true};
         const forge_background_t job = {
             .thread = apr_psprintf(pconf, "_forge_events_%" APR_UINT64_T_HEX_FMT "_", server->realm),
             .every = TICK,

@@ -56,7 +56,8 @@ typedef struct lane_t {
     forge_outgoing_t *outgoing;
     forge_crate_t *crates; /* under way, or to be sent again */
     forge_call_t *call;
-    int breaker, tries, failures;
+    forge_pass_t pass;
+    int tries, failures;
     apr_int64_t retry_at, silent_until, told; /* forge_util_monotonic */
 } lane_t;
 
@@ -203,7 +204,7 @@ static void ended(lane_t *lane, apr_pool_t *p, const forge_call_result_t *result
 {
     const bool answered = result->outcome == FORGE_CALL_ANSWERED;
     forge_live_t *live = forge_server_of(lane->s)->live;
-    forge_live_breaker_told(live, lane->breaker, answered && result->status < HTTP_INTERNAL_SERVER_ERROR);
+    forge_live_breaker_told(live, &lane->pass, answered && result->status < HTTP_INTERNAL_SERVER_ERROR);
     if (answered && result->status >= 200 && result->status < 300) {
         delivered(lane, p, result);
     } else {
@@ -224,9 +225,8 @@ static void begin(lane_t *lane, apr_pool_t *p)
 {
     forge_live_t *live = forge_server_of(lane->s)->live;
     const forge_server_t *server = forge_server_of(lane->s);
-    lane->breaker = forge_live_breaker(live, lane->cargo->host(server->config));
     lane->retry_at = forge_util_monotonic() + PAUSE_FIRST; /* where it does not begin */
-    if (!forge_live_breaker_allows(live, lane->breaker))
+    if (!forge_live_breaker_allows(live, forge_live_breaker(live, lane->cargo->host(server->config)), &lane->pass))
         return;
     if (!lane->crates)
         lane->crates = forge_server_outgoing_take(lane->outgoing, lane->cargo->batch, BATCH_BYTES);
@@ -236,7 +236,7 @@ static void begin(lane_t *lane, apr_pool_t *p)
     }
     if (lane->call)
         return;
-    forge_live_breaker_given_up(live, lane->breaker);
+    forge_live_breaker_given_up(live, &lane->pass);
     if (++lane->tries >= TRIES)
         give_up(lane, lane->cargo->failed);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Background tasks of one child at a time, on mod_watchdog's thread: the first administrator and housekeeping.
+ * Background tasks of one child at a time, on mod_watchdog's thread: the first administrator, and housekeeping, which
+ * one node does for all.
  */
 #include "work_private.h"
 #include "core/identity/identity.h"
@@ -105,7 +106,8 @@ static void step(void *data, apr_pool_t *p)
     }
     if (!task->compared)
         task->compared = !transient(compare_connections(p, server));
-    if (task->superuser_done && (now - task->housekept > HOUSEKEEPING_EVERY || now < task->housekept)) {
+    if (task->superuser_done && forge_live_does_for_all(server->live, server->realm) &&
+        (now - task->housekept > HOUSEKEEPING_EVERY || now < task->housekept)) {
         task->housekept = now;
         forge_status_t status = housekeep(p, server);
         if (status != FORGE_OK && !transient(status))

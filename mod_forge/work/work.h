@@ -9,6 +9,9 @@
 
 struct server_rec;
 
+struct forge_config_t;
+/* check_config: what is wrong with ForgeDiscover of a server; NULL: nothing. */
+const char *forge_work_discover_problem(apr_pool_t *p, struct server_rec *s, const struct forge_config_t *config);
 /* Registers all background work in post_config. Not OK: the log says why. */
 int forge_work_register(apr_pool_t *pconf, struct server_rec *main_server);
 /* child_init, after the next two: a child that ends as it should says so. */

@@ -56,6 +56,26 @@ int forge_work_census_register(apr_pool_t *pconf, struct server_rec *s);
 
 int forge_work_sampler_register(apr_pool_t *pconf, struct server_rec *s);
 
+/* --- discover.c: looks up who is behind the balancers of ForgeDiscover --- */
+
+int forge_work_discover_register(apr_pool_t *pconf, struct server_rec *main_server);
+
+/* --- discovered.c: balancers of mod_proxy_balancer whose members change --- */
+
+typedef struct forge_balancer_t forge_balancer_t;
+/* What makes the balancer of ForgeDiscover impossible on this server; NULL: nothing. */
+const char *forge_work_balancer_problem(apr_pool_t *p, struct server_rec *s, const char *name);
+forge_balancer_t *forge_work_balancer(apr_pool_t *pconf, struct server_rec *s, const char *name); /* NULL: none */
+/* Adds those that are missing, enables those that are back, drains those that are gone. False: some have no room. */
+bool forge_work_balancer_apply(forge_balancer_t *at, apr_pool_t *p, const forge_service_t *service,
+                               const forge_members_t *members);
+/* Disables what was drained for so long. */
+void forge_work_balancer_age(forge_balancer_t *at, apr_interval_time_t drained_for);
+
+/* --- members.c: tells of members of balancers that change their state --- */
+
+int forge_work_members_register(apr_pool_t *pconf, struct server_rec *s);
+
 /* --- alerts.c: tells of figures over their thresholds --- */
 
 int forge_work_alerts_register(apr_pool_t *pconf, struct server_rec *s);

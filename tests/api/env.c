@@ -31,7 +31,7 @@
 #define PAUSE_AFTER_FAILURE 300 /* ms; longer than that of mod_forge/server/pool.c */
 
 env_t env;
-static int postgres_pid, httpd_pid, second_pid, worker_number;
+static int postgres_pid, httpd_pid, second_pid, third_pid, worker_number;
 static char template[256]; /* the folder that every worker's own is a copy of */
 static bool stopped = true, outage;
 
@@ -295,6 +295,24 @@ void env_second_stop(void)
     node_stop(&second_pid);
 }
 
+void env_third_launch(const char *lines)
+{
+    env_third_stop();
+    mkdir(env_path("run-third"), 0755);
+    env_conf_write("third", "run-third", F("Listen 127.0.0.1:%d\n%s", env.ports[PORT_THIRD], lines));
+    third_pid = node_launch("third.conf");
+}
+
+bool env_third_ready(int seconds)
+{
+    return wait_ready(third_pid, PORT_THIRD, seconds);
+}
+
+void env_third_stop(void)
+{
+    node_stop(&third_pid);
+}
+
 int env_httpd_pid(void)
 {
     return httpd_pid;
@@ -329,8 +347,8 @@ static int children_of(int parent, int *pids, int max)
     int found = 0;
     DIR *dir = opendir("/proc");
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == parent &&
-            found < max && serves(entry->d_name))
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == parent && found < max &&
+            serves(entry->d_name))
             pids[found++] = atoi(entry->d_name);
     if (dir)
         closedir(dir);
@@ -384,6 +402,8 @@ static void on_signal(int number)
         kill(httpd_pid, SIGTERM);
     if (second_pid > 0)
         kill(second_pid, SIGTERM);
+    if (third_pid > 0)
+        kill(third_pid, SIGTERM);
     if (postgres_pid > 0)
         kill(postgres_pid, SIGQUIT);
     _exit(128 + number);
@@ -571,6 +591,7 @@ void env_stop(bool failed)
     stopped = true;
     node_stop(&httpd_pid);
     env_second_stop();
+    env_third_stop();
     env_postgres_stop(true);
     if (failed)
         process_run(NULL,

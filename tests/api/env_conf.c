@@ -185,7 +185,7 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "ForgeAllowedOrigins https://app.example.org https://other.example.org\nForgeAccessLog "
         "logs/access.json\nForgeAuditLog "
         "logs/audit.json\nForgeEventLog logs/events.json\n"
-        "ForgePublicURL https://learn.example.org\nForgeMail file:mail\n"
+        "ForgePublicURL https://learn.example.org\nForgeMail file:mail\nForgeDrainFile %s/drain\n"
         "ForgeRateLimit default 1000000/1m ip\nForgeRateLimit user 1000000/1m user\nForgeRateLimit auth 1000000/1m "
         "ip\nForgeRateLimit execute 1000000/1m user\nForgeRateLimit upload 1000000/1m user\n"
         "ForgeLogSource frontend logs/frontend.log\nForgeLogSource postgres logs/database.log postgres\n"
@@ -196,8 +196,8 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "openapi\\.json|\\.well-known)(/|$)\">\nSetHandler "
         "forge\nRequire all granted\n</LocationMatch>\n"
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
-        conf, env.secret, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "", env.ports[PORT_GIT],
-        hosts);
+        conf, env.secret, env.dir, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "",
+        env.ports[PORT_GIT], hosts);
     file_write(env_path("logs/frontend.log"), "");
     file_write(env_path("logs/database.log"), "");
     file_write(env_path(F("%s.conf", name)), conf);

@@ -273,6 +273,26 @@ conf_mail "ForgeMail smtp://127.0.0.1:$port"
 expect 0 "^ok +mail: 127.0.0.1 port $port answers" check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 kill "$sink"
 
+# --- the Redis of rate limits ---
+conf_mail 'ForgeRateLimitStore shm'
+"$FORGECTL" check --runner "$runner" --docs "$work" --conf "$work/mail.conf" >"$work/out" 2>&1
+holds 'without a Redis there is no line of one' [ "$(grep -cE '^[A-Za-z]+ +redis: ' "$work/out")" = 0 ]
+conf_mail 'ForgeRateLimitStore redis://127.0.0.1:1'
+expect 1 '^FAIL +redis: 127.0.0.1:1: no connection' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
+conf_mail 'ForgeRateLimitStore redis://127.0.0.1:0'
+expect 1 '^FAIL +redis: ForgeRateLimitStore: the port' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
+conf_mail "ForgeRateLimitStore redis://127.0.0.1 password=file:$work/nothing"
+expect 1 '^FAIL +redis: ForgeRateLimitStore: .*cannot be opened' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
+mkdir "$work/redis"
+redis-server --port 0 --unixsocket "$work/redis/socket" --save '' --requirepass the-word --dir "$work/redis" >"$work/redis/log" 2>&1 &
+redis=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -S "$work/redis/socket" ] || sleep 0.5; done
+conf_mail "ForgeRateLimitStore redis+unix://:the-word@$work/redis/socket"
+expect 0 '^ok +redis: .*/redis/socket counts rate limits' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
+conf_mail "ForgeRateLimitStore redis+unix://:another-word@$work/redis/socket"
+expect 1 '^FAIL +redis: .*it refuses user or password' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
+kill "$redis"
+
 # --- output that cannot be written is a failure ---
 if [ -c /dev/full ]; then
     "$FORGECTL" secret >/dev/full 2>"$work/err"

@@ -42,6 +42,7 @@ typedef enum port_t {
     PORT_GIT,       /* repositories of env.dir/git over TLS; git-authority.pem has signed its certificate
                      * (analysis/repository.c) */
     PORT_SECOND,    /* another node: an httpd of its own on the same database, after env_second_start() */
+    PORT_THIRD,     /* one more, after env_third_launch() */
     PORTS
 } port_t;
 bool port_is_tls(port_t port);
@@ -77,8 +78,11 @@ bool env_second_ready(int seconds);        /* until its /health/ready is 200 */
 void env_second_stop(void);
 int env_second_pid(void);
 int env_second_children(int *pids, int max); /* as env_children */
-void env_second_change(const char *lines); /* its directives anew, taken up by a graceful restart; returns at once */
-int env_children(int *pids, int max);      /* processes that serve requests; the number found */
+void env_second_change(const char *lines);   /* its directives anew, taken up by a graceful restart; returns at once */
+void env_third_launch(const char *lines);    /* as env_second_launch */
+bool env_third_ready(int seconds);
+void env_third_stop(void);
+int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
 void env_postgres_start(void);        /* returns when it accepts connections */
 void env_postgres_freeze(bool still); /* all its processes stand still, or go on */
@@ -90,6 +94,10 @@ const char *env_dsn(void);            /* the schema's owner */
 /* The names of the visitor's variables; NULL ends them. */
 extern const char *const site_variables[];
 char *site_lines(void); /* makes the files and starts the back end; the directives of the hosts that serve them */
+
+/* --- parts.c: a back end below the API, well and sick --- */
+
+char *parts_lines(void); /* starts it; the directives of the hosts that have it */
 
 /* --- process.c: programs and files --- */
 

@@ -245,5 +245,5 @@ char *site_lines(void)
         files_make();
         pages_make();
     }
-    return F("%s%s", F(lines, env.dir, port), readers_lines(port));
+    return F("%s%s%s", F(lines, env.dir, port), readers_lines(port), parts_lines());
 }

@@ -43,6 +43,19 @@ http() {
 
 bare() { http "$1" "$2" "$connections" "$BENCH_BARE_PORT"; }
 
+# The bytes of an answer's body.
+bytes_of() { curl -sS -f -o /dev/null -w '%{size_download}' "http://127.0.0.1:$BENCH_PORT$1" || die "a request that is to be measured fails" "$dir/error.log"; }
+
+# secure NAME 1|2 PORT PATH: over TLS, by h2load, which speaks both versions of HTTP; with HTTP/2 four requests at once on each connection.
+secure() {
+    local name=$1 path=$4 log=$dir/h2load.log rate options=(--h1)
+    [ "$2" -eq 1 ] || options=(-m 4)
+    h2load "${options[@]}" -t "$cores" -c "$connections" -D "$seconds" "https://127.0.0.1:$3$path" >"$log" 2>&1 || die "h2load did not measure $path" "$log"
+    rate=$(sed -n 's/^finished in .*, \([0-9.]*\) req\/s.*/\1/p' "$log")
+    [ -n "$rate" ] && grep -q ' 0 failed, 0 errored, 0 timeout' "$log" && grep -q ' 0 3xx, 0 4xx, 0 5xx' "$log" || die "requests for $path failed" "$log"
+    record "$name" rate "$rate"
+}
+
 # sql NAME SCRIPT: pgbench with statements that the server has prepared for mod_forge, on the same socket with the same settings.
 sql() {
     local tps arguments
@@ -110,10 +123,12 @@ capture() {
                 }
             return out
         }
-        match($0, "  execute " name "(:[0-9a-f:]*)?: ") { sql = substr($0, RSTART + RLENGTH); wanted = 1; next }
-        wanted && /^DETAIL: / { values = $0; wanted = 0 }
+        match($0, "  execute " name "(:[0-9a-f:]*)?: ") { sql = substr($0, RSTART + RLENGTH); values = ""; wanted = 1; next }
+        wanted && /^DETAIL: / { values = $0 }
+        { wanted = 0 }
         END {
             if (sql == "") exit 1
+            sub(/^\/\*[^*]*\*\/ /, "", sql)
             split(draw, random, " ")
             if (draw != "") printf "\\set %s%d random(1, %d)\n", letter, random[1], random[2] >script
             print translated(sql) ";" >script

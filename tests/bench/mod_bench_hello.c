@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The least that a handler can do: 200 constant bytes, to compare with. /hello goes the way of every handler, /claimed
- * is taken before httpd looks for a file; /sql?NAME first runs a statement, in the plainest way that libpq has, and
- * throws its rows away.
+ * is taken before httpd looks for a file; /claimed?SIZE answers so many bytes, and hands them to the client at once, as
+ * mod_forge does; /sql?NAME first runs a statement, in the plainest way that libpq has, and throws its rows away.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -14,8 +14,9 @@
 #include <string.h>
 
 #define SIZE        200
+#define LARGEST   (1 << 20)
 #define CONNECTIONS 64 /* that wait to be used again */
-#define ARGUMENTS   16
+#define ARGUMENTS   64
 #define FILE_MAX    16384
 
 /* --- the statement: $BENCH_DIR/NAME.raw, NAME.values with a line for each parameter, and settings for the connection
@@ -119,6 +120,26 @@ static int type(request_rec *r)
     return OK;
 }
 
+static char xs[LARGEST];
+
+/* A body of that size in one bucket, and a flush behind it, which spares the listener's hand-off. */
+static int send_at_once(request_rec *r, long size)
+{
+    conn_rec *c = r->connection;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, c->bucket_alloc);
+    if (size < 1 || size > LARGEST)
+        return HTTP_BAD_REQUEST;
+    ap_set_content_type(r, "text/plain");
+    ap_set_content_length(r, size);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_immortal_create(xs, (apr_size_t)size, c->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(c->bucket_alloc));
+    ap_pass_brigade(r->output_filters, bb);
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(c->bucket_alloc));
+    ap_pass_brigade(c->output_filters, bb);
+    return OK;
+}
+
 static int hello(request_rec *r)
 {
     char text[SIZE];
@@ -126,6 +147,8 @@ static int hello(request_rec *r)
         return DECLINED;
     if (strcmp(r->uri, "/sql") == 0 && !statement_run(r->args ? r->args : ""))
         return HTTP_INTERNAL_SERVER_ERROR;
+    if (claims(r) && r->args)
+        return send_at_once(r, strtol(r->args, NULL, 10));
     memset(text, 'x', sizeof(text));
     ap_set_content_type(r, "text/plain");
     ap_set_content_length(r, sizeof(text));
@@ -136,6 +159,7 @@ static int hello(request_rec *r)
 static void hooks(apr_pool_t *p)
 {
     (void)p;
+    memset(xs, 'x', sizeof(xs));
     ap_hook_translate_name(translate, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(storage, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(type, NULL, NULL, APR_HOOK_FIRST);

@@ -25,6 +25,21 @@ END {
     measured("POST a course", "post", together(rate("hello"), rate("sql_post")), "hello + SQL", 0.85)
     measured("login, bcrypt cost " cost, "login", rate("bcrypt"), "bare bcrypt", 0)
 
+    print "\n| out of memory | per second | spread | p50 ms | p99 ms | CPU µs | against | ratio | target | met |"
+    print "|---|--:|--:|--:|--:|--:|---|--:|--:|---|"
+    measured("GET /health/live", "live", rate("flushed"), "claimed hello that flushes", 0.95)
+    measured("GET one course", "kept_get", rate("flushed_get"), "the same, as many bytes", 0.85)
+    measured("GET one course", "kept_get", rate("static"), "S", 2)
+    measured("list of 100 courses", "kept_list", rate("flushed_list"), "the same, as many bytes", 0.85)
+    measured("list of 100 courses", "kept_list", rate("static_list"), "a file of that size", 2)
+    split("tls h2", version, " ")
+    split("TLS, HTTP/1.1|TLS, HTTP/2", word, "|")
+    for (i = 1; i <= 2; i++) {
+        measured("GET /health/live, " word[i], version[i] "_live", rate(version[i] "_static"), "S, the same", 2)
+        measured("GET one course, " word[i], version[i] "_get", rate(version[i] "_static"), "S, the same", 2)
+        measured("list of 100 courses, " word[i], version[i] "_list", rate(version[i] "_static_list"), "a file of that size, the same", 2)
+    }
+
     print "\n| what it is compared with | per second | spread | p50 ms | p99 ms | CPU µs |"
     print "|---|--:|--:|--:|--:|--:|"
     reference("S: static file of 200 bytes", "static")
@@ -36,7 +51,7 @@ END {
     split("me get list post", sql, " ")
     split("/auth/me|one course|list of 100|POST a course", title, "|")
     for (i = 1; i <= 4; i++) printf "| pgbench: %s | %s | %s | | | |\n", title[i], number(rate("sql_" sql[i])), spread("sql_" sql[i])
-    printf "| pgbench: one course, without application_name | %s | %s | | | |\n", number(rate("bare_get")), spread("bare_get")
+    printf "| pgbench: one course, and application_name before it | %s | %s | | | |\n", number(rate("named_get")), spread("named_get")
     printf "| bcrypt alone | %s | %s | | | |\n", number(rate("bcrypt")), spread("bcrypt")
 
     n = split(sizes, size, " ")

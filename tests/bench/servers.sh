@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# The servers of the benchmark in a temporary folder: one PostgreSQL on a Unix socket, one httpd on two loopback ports; both always stopped.
+# The servers of the benchmark in a temporary folder: one PostgreSQL on a Unix socket, one httpd on loopback ports; both always stopped.
 
 dir='' httpd_up='' postgres_up=''
 
@@ -13,7 +13,7 @@ servers_stop() {
 
 servers_prepare() {
     local program
-    for program in wrk pgbench psql pg_config curl pgrep cc; do
+    for program in wrk h2load pgbench psql pg_config curl pgrep cc openssl; do
         command -v "$program" >/dev/null || die "$program is not here; packaging/dependencies.txt names its package"
     done
     [ -f "$build/.libs/mod_forge.so" ] && [ -x "$build/forgectl" ] || die "no mod_forge in $build: run make first"
@@ -81,7 +81,7 @@ query() { psql -X -q -A -t -v ON_ERROR_STOP=1 -h "$dir/sock" -U postgres "$@"; }
 modules_write() {
     local name static
     static=$("$httpd" -l)
-    for name in "mpm_$mpm" unixd authn_core authz_core authz_host alias dir mime setenvif headers filter deflate reqtimeout log_config status watchdog dbd; do
+    for name in "mpm_$mpm" unixd authn_core authz_core authz_host alias dir mime setenvif headers filter deflate reqtimeout log_config status watchdog dbd socache_shmcb ssl http2; do
         grep -qE "^ *(mod_)?${name/mpm_/}\.c$" <<<"$static" || printf 'LoadModule %s_module "%s/mod_%s.so"\n' "$name" "$modules" "$name"
     done
     printf 'LoadModule bench_hello_module "%s"\nLoadModule forge_module "%s"\n' "$dir/hello/.libs/mod_bench_hello.so" "$build/.libs/mod_forge.so"
@@ -99,8 +99,12 @@ port_find() {
 
 httpd_start() {
     modules_write >"$dir/modules.conf"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -addext basicConstraints=CA:FALSE -subj /CN=localhost -keyout "$dir/key.pem" -out "$dir/cert.pem" >"$dir/start.log" 2>&1 ||
+        die "openssl makes no certificate" "$dir/start.log"
+    cat "$dir/cert.pem" "$dir/key.pem" >"$dir/tls.pem"
     BENCH_PORT=$(port_find) BENCH_LOGGED_PORT=$(port_find) BENCH_BARE_PORT=$(port_find) BENCH_BARE_LOGGED_PORT=$(port_find)
-    export BENCH_PORT BENCH_LOGGED_PORT BENCH_BARE_PORT BENCH_BARE_LOGGED_PORT BENCH_DIR=$dir BENCH_CONF=$here \
+    BENCH_ASKED_PORT=$(port_find) BENCH_TLS_PORT=$(port_find) BENCH_BARE_TLS_PORT=$(port_find)
+    export BENCH_PORT BENCH_LOGGED_PORT BENCH_BARE_PORT BENCH_BARE_LOGGED_PORT BENCH_ASKED_PORT BENCH_TLS_PORT BENCH_BARE_TLS_PORT BENCH_DIR=$dir BENCH_CONF=$here \
         BENCH_CHILDREN=$children BENCH_THREADS=$threads BENCH_WORKERS=$((children * threads)) BENCH_CONNECTIONS=$connections \
         BENCH_COST=$cost BENCH_CORES=$cores
     "$httpd" -f "$here/httpd.conf" >"$dir/start.log" 2>&1 || die "httpd does not start" "$dir/start.log"

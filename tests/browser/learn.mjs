@@ -3,11 +3,9 @@
 // achievement, uploads a document, watches its analysis and asks about it: once with nothing but the keyboard on a wide screen over HTTPS, once by
 // touch on a phone over HTTP. Every view is read by axe.
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
-import { account, check, demo, finish, pdf, watched } from './page.mjs';
+import { account, audit, check, demo, finish, pdf, watched } from './page.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const mark = Date.now();
 const PASSWORD = 'Nanosecond-11.8in';
 const SECRET = '1000042'; // what the hidden test expects
@@ -43,19 +41,6 @@ async function tidy(token, { course, achievement }) {
 }
 
 // --- looking at a view ---
-
-// What axe finds, whether the view is wider than the screen, and whether the focus is on its heading.
-async function audit(page, name) {
-  await page.evaluate(axe);
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await page.evaluate(() => window.axe.run());
-    check(`${name}, ${colorScheme}: axe finds nothing`, violations.length === 0,
-      violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`).join('; '));
-  }
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  check(`${name}: nothing is wider than the screen`, wider <= 0, wider);
-}
 
 const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
 const says = (page, text) => page.locator('#status').filter({ hasText: text }).waitFor({ state: 'attached' });

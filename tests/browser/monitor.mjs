@@ -2,12 +2,9 @@
 // The page to look at in a real browser: its figures are the API's, who may read them is asked to log in and told what is missing, and it says so when
 // the server is away. By keyboard on a wide screen over HTTPS, by touch on a phone over HTTP; every state is read by axe in both colours.
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
-import { account, check, demo, finish, watched } from './page.mjs';
+import { account, audit, check, demo, finish, watched } from './page.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const mark = Date.now();
 const PASSWORD = 'Nanosecond-11.8in';
 const PATH = '/monitor/';
@@ -52,18 +49,6 @@ async function learner() {
 }
 
 // --- looking ---
-
-async function audit(page, name) {
-  await page.evaluate(axe);
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    const { violations } = await page.evaluate(() => window.axe.run());
-    check(`${name}, ${colorScheme}: axe finds nothing`, violations.length === 0,
-      violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`).join('; '));
-  }
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  check(`${name}: nothing is wider than the screen`, wider <= 0, wider);
-}
 
 const sentence = (page, text) => page.locator('#sentence').filter({ hasText: text }).waitFor();
 const says = (page, text) => page.locator('#said').filter({ hasText: text }).waitFor({ state: 'attached' });

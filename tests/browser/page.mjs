@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the browser tests share: the demo, counting, a PDF, and a page that is watched for everything that should not happen on it.
+// What the browser tests share: the demo, counting, a PDF, what axe says, and a page that is watched for everything that should not happen on it.
 // Environment: FORGE_DEMO (the demo's accounts.json), FORGE_CHROMIUM.
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
 export const demo = JSON.parse(readFileSync(process.env.FORGE_DEMO, 'utf8'));
 export const account = (role) => demo.accounts.find((one) => one.role === role);
@@ -52,6 +53,19 @@ export async function watched(context, base, expected = () => false) {
     document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`));
   });
   return { page, troubles };
+}
+
+// What axe finds in light and dark, and whether the view is wider than the screen.
+export async function audit(page, name) {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate(() => window.axe.run());
+    check(`${name}, ${colorScheme}: axe finds nothing`, violations.length === 0,
+      violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`).join('; '));
+  }
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  check(`${name}: nothing is wider than the screen`, wider <= 0, wider);
 }
 
 // A PDF in Helvetica: a line a string, an array a page.

@@ -92,12 +92,18 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
                 [ "$inside" = core/learning/markdown.c ] || wrong "$file includes <$header>: libcmark is known to core/learning/markdown.c only" ;;
             textcat.h)
                 [ "$inside" = core/analysis/language.c ] || wrong "$file includes <$header>: libexttextcat is known to core/analysis/language.c only" ;;
+            openssl/ssl.h | openssl/err.h | openssl/x509v3.h)
+                [ "$inside" = net/redis_socket.c ] || [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL is known to core/identity/ and, for TLS, to net/redis_socket.c only" ;;
+            hiredis.h | hiredis/*)
+                [ "$inside" = net/redis_wire.c ] || wrong "$file includes <$header>: hiredis is known to net/redis_wire.c only" ;;
             openssl/* | cjose/*)
                 [ "$folder" = core/identity ] || wrong "$file includes <$header>: OpenSSL and cjose are known to core/identity/ only" ;;
             seccomp.h)
                 [ "$room" = runner ] || wrong "$file includes <$header>: libseccomp is known to runner/ only" ;;
             apr*.h | apu*.h)
                 case "$room" in runner | survey) wrong "$file includes <$header>: $room/ is plain C, without APR" ;; esac ;;
+            ares.h | ares_*.h | arpa/nameser.h)
+                [ "$inside" = net/dns.c ] || wrong "$file includes <$header>: c-ares is known to net/dns.c only" ;;
             curl/*)
                 [ "$room" = net ] || wrong "$file includes <$header>: libcurl is known to net/ only" ;;
         esac

@@ -143,6 +143,7 @@ both ForgeSelfRoles 'student, instructor' student instructor 'student instructor
 both ForgeTermsRequired 'Off|On' On off -- yes 1
 both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.org Correct-Horse-7-Battery' -- \
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
+both ForgeAggregateTimeout '100ms to 1m' 100ms 10s 60s -- 99ms 61s 10 off
 both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
 bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
@@ -185,6 +186,7 @@ both ForgeReadDBD 'off|connection string of libpq [max=1..10000] [lag=5s..1h]' o
 both ForgeSentryDSN 'key@host' off Off https://key@o1.ingest.sentry.io/42 'http://key:old@glitchtip:8000/errors/7 0.25' "file:$tmp/dsn" "file:$tmp/dsn 0" -- \
     on https://sentry.example.org/42 https://key@sentry.example.org https://key@sentry.example.org/ ftp://key@sentry.example.org/42 'https://key@s/1 2' \
     'https://key@s/1 x' "file:$tmp/no-dsn" "file:$tmp/nothing" env:FORGE_TEST_NOTHING 'https://key@s/1 1 1'
+both ForgeDrainFile 'absolute path' /run/forge/drain "$tmp/nothing/drain" -- drain ./drain off
 both ForgeJobWorkers '0 to 16' 0 16 -- -1 17 two
 both ForgeOCR 'On, Off, or languages of tesseract' On off eng deu+eng chi_sim -- eng,deu +eng _eng en Eng ../eng abcdefghijklmnopqrstuvwxyzabcdefg
 both ForgeGitHosts 'host, host:port, private:host' github.com 'github.com gitlab.com git.example.org:8443' 'private:git.example.org:8443 private:git' none -- '*' \
@@ -209,6 +211,26 @@ ForgeRateLimit auth 5/1m ip
 bad "<Directory \"$tmp\">
 ForgeRateLimit auth 5/1m ip
 </Directory>" 'Directory'
+echo 'redis://:Correct-Horse-5@redis.example.org/1' >"$tmp/redis"
+echo 'http://redis.example.org' >"$tmp/no-redis"
+if try 'ForgeRateLimitStore redis://redis.example.org'; then # a build with hiredis
+both ForgeRateLimitStore 'redis://|rediss://' shm SHM redis://redis.example.org 'redis://:word@10.0.0.1:6380/15' 'redis://forge:w%40rd@[::1]' \
+    rediss://redis.example.org "redis+unix:///run/redis/redis.sock?db=1" "file:$tmp/redis" 'redis://redis.example.org timeout=5ms' \
+    "redis://forge@redis.example.org password=file:$tmp/secret" 'redis://redis.example.org password=env:FORGE_TEST_SECRET' -- \
+    off redis redis.example.org:6379 http://redis.example.org redis:// redis://redis.example.org:0 redis://redis.example.org:65536 \
+    redis://redis.example.org/x redis://redis.example.org/65536 redis://redis.example.org/0/1 'redis://redis.example.org/?db=1' redis://user@redis.example.org \
+    redis://:@redis.example.org redis://:w%zzrd@redis.example.org redis+unix://run/redis.sock 'shm timeout=5ms' 'redis://h timeout=5' 'redis://h timeout=2000ms' \
+    'redis://h ca=/x' 'redis://h speed=1' 'redis://:a@h password=b' "file:$tmp/no-redis" "file:$tmp/nothing" "rediss://h ca=$tmp/secret" "rediss://h ca=$tmp/nothing"
+bad 'ForgeRateLimitStore redis://redis.example.org:70000' 'the port is not 1 to 65535'
+bad 'ForgeRateLimitStore redis://redis.example.org/70000' 'the database is not a number of 0 to 65535'
+bad 'ForgeRateLimitStore redis://user@redis.example.org' 'a user needs a password'
+bad "ForgeRateLimitStore redis://redis.example.org password=file:$tmp/open" '0600 or 0640'
+bad "ForgeRateLimitStore file:$tmp/open" '0600 or 0640'
+bad "ForgeRateLimitStore rediss://redis.example.org ca=$tmp/secret" 'ca= names no file with certificates in PEM'
+else
+bad 'ForgeRateLimitStore redis://redis.example.org' 'libhiredis-dev'
+fi
+both ForgeRateLimitOnError 'local|open|closed' local Open CLOSED -- off fail
 both ForgeAllowedOrigins 'scheme://host[:port]' https://app.example.org 'https://a.example http://localhost:3000' -- '*' null https://a.example/ \
     'https://a.example *' 'https://*.example'
 both ForgeCSP 'relaxed|strict|disabled' relaxed strict disabled -- off
@@ -225,6 +247,60 @@ ForgeCookie On
 ForgeLoginPage /login
 </Location>'
 both ForgeLoginPage 'a path of this site' /login '"/login?lang=en"' https://login.example.org/x none -- login //evil.example '/\evil' "'/a b'" ftp://a.example '/x#y'
+both ForgeTransform 'rename path name, drop path, wrap [path] name, unwrap path, problems, or off alone' off problems 'rename a.b c' 'DROP user.password' \
+    'wrap items' 'wrap a.b c' 'unwrap data' 'drop a.b.c.d.e.f.g.h' -- hide rename 'rename a' 'rename a b.c' 'rename a b c' drop 'drop a b' 'drop .a' 'drop a.' \
+    'drop a..b' 'drop a.b.c.d.e.f.g.h.i' 'wrap a.b' unwrap 'unwrap a b' 'off a' 'problems a' "drop $(printf '%065d' 0)"
+bad 'ForgeTransform drop a
+ForgeTransform off' 'off alone'
+bad 'ForgeTransform off
+ForgeTransform drop a' 'off alone'
+bad "$(for i in $(seq 33); do echo "ForgeTransform drop a$i"; done)" 'at most 32 rules'
+good '<Location "/x">
+ForgeTransform drop a
+ForgeTransform problems
+</Location>'
+both ForgeDiscover 'interval=1s..1d' 'balancer://labs dns:labs.internal:8080' 'balancer://a.b-c_1 srv:_http._tcp.labs.internal interval=1s drain=0s' \
+    'balancer://labs file:/etc/forge/labs.members scheme=https' 'balancer://labs dns:a:80 resolver=192.0.2.1:5353 loopback interval=1d drain=1d' \
+    'balancer://labs dns:a:80 resolver=[2001:db8::1]' -- 'balancer://labs' 'balancer://labs dns:a:80 interval=0s' 'balancer://labs dns:a:80 interval=25h' \
+    'balancer://labs dns:a:80 interval=30' 'balancer://labs dns:a:80 drain=25h' 'balancer://labs dns:a:80 scheme=ajp' \
+    'balancer://labs dns:a:80 resolver=ns.example' 'balancer://labs dns:a:80 resolver=192.0.2.1:0' 'balancer://labs dns:a:80 often'
+bad 'ForgeDiscover http://labs dns:a:80' 'a name in lower case'
+bad 'ForgeDiscover balancer://Labs dns:a:80' 'a name in lower case'
+bad 'ForgeDiscover balancer://labs/x dns:a:80' 'a name in lower case'
+bad 'ForgeDiscover balancer://labs dns:labs.internal' 'a host and a port'
+bad 'ForgeDiscover balancer://labs dns:labs.internal:65536' 'a host and a port'
+bad 'ForgeDiscover balancer://labs srv:labs.internal' 'a name such as'
+bad 'ForgeDiscover balancer://labs file:labs.members' 'begins with a slash'
+bad 'ForgeDiscover balancer://labs consul:labs' 'dns:host:port, srv:_service._proto.name or file:/path'
+bad 'ForgeDiscover balancer://labs dns:a:80
+ForgeDiscover balancer://labs dns:b:80' 'a balancer once'
+discovers="ForgeSecret file:$tmp/secret
+DBDriver pgsql
+ForgeDiscover balancer://labs dns:labs.internal:8080"
+bad "$discovers" 'mod_proxy_balancer is not loaded'
+balances="$(load proxy)
+$(load slotmem_shm)
+$(load proxy_balancer)
+$(load lbmethod_byrequests)
+$(load proxy_http)"
+bad "$balances
+$discovers" "'balancer://labs' is no balancer of this server"
+good "$balances
+<Proxy balancer://labs>
+ProxySet growth=8
+</Proxy>
+$discovers"
+both ForgeRetry 'budget=0%..100%' off on 'on budget=20% min=3/s attempts=2' 'on budget=0% min=0/s' 'on budget=100% min=1000/s attempts=5 idempotent' -- \
+    yes 'off budget=20%' 'on budget=101%' 'on budget=20' 'on budget=-1%' 'on min=3' 'on min=1001/s' 'on attempts=1' 'on attempts=6' 'on attempts=' 'on always'
+good '<Location "/labs">
+ForgeRetry on idempotent
+</Location>'
+good '<Location "/labs">
+ForgeUpstreamHeaderTimeout 5s
+ForgeUpstreamTimeout 0s
+</Location>'
+both ForgeUpstreamHeaderTimeout '100ms to 1h' 100ms 60s 1h -- 99ms 61m 0s off -1s 5
+both ForgeUpstreamTimeout '0s to 1d' 0s 5m 24h 1d -- 25h off -1s 5
 both ForgePublicURL 'no slash at the end' https://learn.example.org http://127.0.0.1:8080/x -- learn.example.org https://learn.example.org/ ftp://a.example
 good "ForgePublicURL https://learn.example.org
 ForgeMail off"
@@ -339,7 +415,8 @@ require 'forge-org %{nonsense' 'refused'
 sed -n 's/^FORGE_DIRECTIVE(\([A-Za-z]*\),.*/\1/p' "$top/mod_forge/config/directives.def" >"$tmp/names"
 while IFS= read -r name; do
     bad "$name" 'accepted: '
-    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage) false ;; esac && bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeRetry | ForgeTransform) false ;; esac && bad "<Location \"/x\">
+    case $name in ForgeRateLimit | ForgeCookie | ForgeLoginPage | ForgeUpstreamHeaderTimeout | ForgeUpstreamTimeout) false ;; esac && bad "<Location \"/x\">
 $name x
 </Location>" 'not allowed'
     grep -q "^both $name " "$0" || fault "$name has no case here"
@@ -354,6 +431,7 @@ ForgeAlert cpu 70 https://hooks.example.org/Correct-Horse-9-Battery
 ForgeSentryDSN https://Correct-Horse-9@sentry.example.org/42 0.5
 DBDParams \"host=primary dbname=forge\"
 ForgeReadDBD \"host=replica dbname=forge password=Correct-Horse-10\" max=3
+ForgeRateLimitStore redis://forge:Correct-Horse-6@redis.example.org/1
 ForgeMail smtps://mail.example.org user=learn password=Correct-Horse-8-Battery" || fault "literal secrets are refused: $said"
 dump=$(httpd -t -D DUMP_CONFIG -f "$tmp/case.conf" 2>&1)
 try "$(load info)
@@ -365,6 +443,8 @@ esac
 for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not shown)' \
     'ForgeAlert cpu 70 https://hooks.example.org(not shown)' \
     'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' 'ForgeReadDBD (not shown) max=3' "ForgeSecret file:$tmp/secret (not shown)"; do
+    'ForgeAlert cpu 70 https://hooks.example.org(not shown)' 'ForgeRateLimitStore redis://forge:(not shown)' \
+    'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' "ForgeSecret file:$tmp/secret (not shown)"; do
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done
 
@@ -448,6 +528,19 @@ Include \"$tmp/shipped.conf\""
 case $said in
 *FORGE_DB_CONNECTIONS*) fault "the module sets no FORGE_DB_CONNECTIONS for the shipped configuration: $said" ;;
 esac
+
+# The example of a cluster: a node, and the front, which does without the module.
+load remoteip >>"$tmp/forge.conf"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+Include \"$tmp/shipped.conf\"
+Include \"$top/conf/examples/cluster.conf\""
+{
+    cat "$tmp/base.conf"
+    for module in watchdog headers slotmem_shm proxy proxy_http proxy_balancer proxy_hcheck lbmethod_bybusyness; do load $module; done
+} >"$tmp/forge.conf"
+good "Define FORGE_FRONT
+Include \"$top/conf/examples/cluster.conf\""
 
 [ "$faults" -eq 0 ] || exit 1
 echo "configtest: $cases configurations judged as they should be"

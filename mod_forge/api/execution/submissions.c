@@ -118,16 +118,6 @@ static forge_status_t submission_prepare(forge_req_t *q)
 
 /* --- after them --- */
 
-static forge_core_run_t run_of(const forge_run_result_t *run)
-{
-    return (forge_core_run_t){.status = forge_run_status_name(run->status),
-                              .output = run->output.data,
-                              .output_len = run->output.len,
-                              .errors = run->errors.data,
-                              .errors_len = run->errors.len,
-                              .duration_ms = run->duration_ms};
-}
-
 /* A sandbox that failed has judged nothing. */
 static bool sandbox_failed(const forge_req_t *q)
 {
@@ -145,11 +135,11 @@ static forge_status_t submission_create(forge_req_t *q)
     const task_t *task = q->prepared;
     const forge_actor_t by = forge_api_actor(q);
     const int n = forge_http_runs_count(q);
-    forge_core_run_t *runs = apr_palloc(q->pool, (apr_size_t)n * sizeof(*runs));
+    forge_ran_t *runs = apr_palloc(q->pool, (apr_size_t)n * sizeof(*runs));
     if (sandbox_failed(q))
         return FORGE_E_SANDBOX_UNAVAILABLE;
     for (int i = 0; i < n; i++)
-        runs[i] = run_of(forge_http_runs_result(q, i));
+        runs[i] = forge_run_ran(forge_http_runs_result(q, i));
     if (!forge_core_judge(q->pool, task->tests, runs, &out))
         return FORGE_E_INTERNAL;
     const forge_judged_t in = {.code = forge_core_input_text(q->body, "code"),

@@ -42,6 +42,21 @@ static const forge_field_t replica_fields[] = {
     {"lag_seconds", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "0", .help = "what is older than this it has"},
     {.name = NULL},
 };
+static const forge_field_t member_fields[] = {
+    {"balancer", FORGE_T_TEXT, .example = "labs", .help = "its balancer"},
+    {"member", FORGE_T_INT, .example = "1", .help = "its number in the balancer, in the order of the configuration"},
+    {"route", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "node1", .help = "its route, where it has one"},
+    {"state", FORGE_T_TEXT, .format = "enum:ok|standby|draining|disabled|in_error|unhealthy|stopped", .example = "ok",
+     .help = "in_error: a request failed, it is left alone for a while; unhealthy: its health checks fail; draining, "
+             "disabled, stopped: by an operator"},
+    {.name = NULL},
+};
+static const forge_field_t upstreams_fields[] = {
+    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+     .help = "off: not configured; warn: some have failed; fail: no member of a balancer can serve"},
+    {"members", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = member_fields, .help = "members of balancers"},
+    {.name = NULL},
+};
 static const forge_field_t room_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: less than a tenth is free"},
     {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "percentage that is free"},
@@ -52,18 +67,26 @@ static const forge_field_t ready_checks_fields[] = {
     {"migrations", FORGE_T_OBJECT, .fields = migrations_fields, .help = "version of the schema"},
     {.name = NULL},
 };
-static const forge_field_t checks_fields[] = {
+static const forge_field_t node_checks_fields[] = {
+    {"draining", FORGE_T_OBJECT, .fields = part_fields,
+     .help = "whether the operator takes this node out (ForgeDrainFile): fail; /health alone still answers 200"},
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
+    {.name = NULL},
+};
+static const forge_field_t checks_fields[] = {
+    {.type = FORGE_T_INCLUDE, .fields = node_checks_fields},
     {"replica", FORGE_T_OBJECT, .fields = replica_fields,
      .help = "replica that answers public reads; warn: it cannot be used or is too far behind"},
-    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits"},
+    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits; warn: it cannot be used"},
     {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
     {"mail", FORGE_T_OBJECT, .fields = part_fields,
      .help = "outgoing mail; warn: mail waits for too long"},
     {"jobs", FORGE_T_OBJECT, .fields = part_fields,
      .help = "work beside requests; warn: a job has been due for more than five minutes"},
     {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
-    {"upstreams", FORGE_T_OBJECT, .fields = part_fields, .help = "services behind the gateway"},
+    {"discovery", FORGE_T_OBJECT, .fields = part_fields,
+     .help = "members of balancers; warn: a lookup fails, or a balancer has no room for all"},
+    {"upstreams", FORGE_T_OBJECT, .fields = upstreams_fields, .help = "services behind the gateway"},
     {"disk", FORGE_T_OBJECT, .fields = room_fields,
      .help = "space on the fullest of the file systems of the root, of logs and of uploads"},
     {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
@@ -89,7 +112,7 @@ static const forge_shape_t full_health = {"Health", full_health_fields};
 
 static const forge_field_t readiness_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"checks", FORGE_T_OBJECT, .fields = ready_checks_fields, .help = "result of each check"},
+    {"checks", FORGE_T_OBJECT, .fields = node_checks_fields, .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t readiness = {"Readiness", readiness_fields};
@@ -312,7 +335,8 @@ static const forge_route_t routes[] = {
      .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
      .reply = &readiness, .draft = &draft, .handle = health_ready, .operation = "health_ready",
      .summary = "Check that requests can be served",
-     .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated."},
+     .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated, and "
+         "while the operator takes this node out."},
 };
 static const forge_route_t auth_routes[] = {
     {FORGE_GET, "/auth/health", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,

@@ -6,9 +6,25 @@
 #include "core/identity/identity.h"
 #include "store/store.h"
 
+#include <apr_file_info.h>
 #include <math.h>
 
 #define LOW_PERCENT 10.0 /* less than this left of disk or memory is a warning */
+
+/* --- the operator's word --- */
+
+static bool on_draining(const forge_req_t *q)
+{
+    return forge_config_drain_file(q->config) != NULL;
+}
+
+/* A node that is to be stopped says so before it stops: balancers that ask /health/ready send it nothing new. */
+static void ask_draining(forge_req_t *q, forge_health_found_t *found)
+{
+    apr_finfo_t is;
+    if (apr_stat(&is, forge_config_drain_file(q->config), APR_FINFO_TYPE, q->pool) == APR_SUCCESS)
+        found->status = FORGE_HEALTH_FAIL;
+}
 
 /* --- the database --- */
 
@@ -131,21 +147,75 @@ static void ask_llm(forge_req_t *q, forge_health_found_t *found)
 
 static bool on_upstreams(const forge_req_t *q)
 {
-    return forge_config_executor_url(q->config) != NULL;
+    return forge_config_executor_url(q->config) || forge_http_has_members();
 }
 
-/* What is asked from outside: the external executor. Its breaker knows. */
+/* Whether no member of this one's balancer can serve. */
+static bool is_balancer_down(const forge_health_found_t *found, const forge_member_t *member)
+{
+    for (int i = 0; i < found->upstreams_count; i++)
+        if (found->upstreams[i].of == member->of && forge_live_member_serves(found->upstreams[i].state))
+            return false;
+    return true;
+}
+
+/* What is asked from outside, the external executor, whose breaker knows; and the members of balancers, of whom
+ * mod_proxy knows. Nobody is asked for this. A member that has failed is a warning; a balancer without any that serves
+ * has failed, which is a warning for the whole: everything else goes on. */
 static void ask_upstreams(forge_req_t *q, forge_health_found_t *found)
 {
-    if (forge_http_executor_sick(q))
+    if (forge_config_executor_url(q->config) && forge_http_executor_sick(q))
+        found->status = FORGE_HEALTH_WARN;
+    found->upstreams = forge_http_members(q, &found->upstreams_count);
+    for (int i = 0; i < found->upstreams_count; i++) {
+        const forge_member_t *member = &found->upstreams[i];
+        if (is_balancer_down(found, member))
+            found->status = FORGE_HEALTH_FAIL;
+        else if (forge_live_member_failed(member->state) && found->status == FORGE_HEALTH_PASS)
+            found->status = FORGE_HEALTH_WARN;
+    }
+    if (found->status == FORGE_HEALTH_FAIL)
+        found->why = "no member of a balancer can serve";
+}
+
+/* Anyone may read this: a member is called by its route or its number, never by its address. */
+static void members_upstreams(forge_json_t *part, const forge_health_found_t *found)
+{
+    forge_json_t *rows = forge_util_json_put_array(part, "members");
+    for (int i = 0; i < found->upstreams_count; i++) {
+        const forge_member_t *member = &found->upstreams[i];
+        forge_json_t *row = forge_util_json_add_object(rows);
+        forge_util_json_put_text(row, "balancer", member->balancer);
+        forge_util_json_put_int(row, "member", member->number);
+        if (*member->route)
+            forge_util_json_put_text(row, "route", member->route);
+        forge_util_json_put_text(row, "state", forge_live_member_word(member->state));
+    }
+}
+
+static bool on_discovery(const forge_req_t *q)
+{
+    return forge_live_discovery_used(q->live);
+}
+
+static void ask_discovery(forge_req_t *q, forge_health_found_t *found)
+{
+    found->why = forge_live_discovery_trouble(q->live);
+    if (found->why)
         found->status = FORGE_HEALTH_WARN;
 }
 
-/* Not part of this build. */
-static bool never(const forge_req_t *q)
+static bool on_redis(const forge_req_t *q)
 {
-    (void)q;
-    return false;
+    return forge_config_redis(q->config) != NULL;
+}
+
+/* It is not asked for this: whoever keeps its connections tries it all the time. What becomes of requests meanwhile is
+ * configured. */
+static void ask_redis(forge_req_t *q, forge_health_found_t *found)
+{
+    if (forge_http_redis_away(q))
+        found->status = FORGE_HEALTH_WARN;
 }
 
 /* --- the machine --- */
@@ -227,14 +297,18 @@ static void ask_nobody(forge_req_t *q, forge_health_found_t *found)
 /* clang-format off */
 #define EVERY (FORGE_HEALTH_FULL | FORGE_HEALTH_READY | FORGE_HEALTH_AUTH)
 const forge_health_check_t forge_health_checks[] = {
+    {"draining", "node:draining", "component", NULL, "the operator takes this node out", FORGE_HEALTH_READY,
+     FORGE_HEALTH_FAIL, .on = on_draining, .ask = ask_draining},
+    {"draining", "node:draining", "component", NULL, "the operator takes this node out", FORGE_HEALTH_FULL,
+     FORGE_HEALTH_WARN, .on = on_draining, .ask = ask_draining},
     {"database", "database:responseTime", "datastore", "ms", "it cannot be reached", EVERY, FORGE_HEALTH_FAIL,
      .is_database = true, .ask = ask_database, .members = members_database},
     {"migrations", "migrations:version", "datastore", NULL, "the schema is older than this module", EVERY,
      FORGE_HEALTH_FAIL, .ask = ask_migrations, .members = members_migrations},
     {"replica", "replica:lag", "datastore", "s", "it cannot be used", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_replica, .ask = ask_replica, .members = members_replica},
-    {"redis", "redis:availability", "datastore", NULL, "it cannot be reached", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
-     .on = never, .ask = ask_nobody},
+    {"redis", "redis:availability", "datastore", NULL, "it cannot be used", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
+     .on = on_redis, .ask = ask_redis},
     {"sandbox", "sandbox:availability", "component", NULL, "no program is run", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_sandbox, .ask = ask_sandbox, .members = members_sandbox},
     {"mail", "mail:delay", "component", NULL, "mail waits for too long", FORGE_HEALTH_FULL | FORGE_HEALTH_AUTH,
@@ -243,8 +317,10 @@ const forge_health_check_t forge_health_checks[] = {
      FORGE_HEALTH_WARN, .asks_database = true, .ask = ask_jobs},
     {"llm", "llm:availability", "component", NULL, "it is left alone for a while", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .on = on_llm, .ask = ask_llm},
+    {"discovery", "discovery:availability", "component", NULL, "a lookup fails", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
+     .on = on_discovery, .ask = ask_discovery},
     {"upstreams", "upstreams:availability", "component", NULL, "one is left alone for a while", FORGE_HEALTH_FULL,
-     FORGE_HEALTH_WARN, .on = on_upstreams, .ask = ask_upstreams},
+     FORGE_HEALTH_WARN, .on = on_upstreams, .ask = ask_upstreams, .members = members_upstreams},
     {"disk", "disk:free", "system", "percent", "less than a tenth is free", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,
      .ask = ask_disk, .members = members_room},
     {"memory", "memory:free", "system", "percent", "less than a tenth is free", FORGE_HEALTH_FULL, FORGE_HEALTH_WARN,

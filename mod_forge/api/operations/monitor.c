@@ -56,6 +56,7 @@ static forge_status_t metrics(forge_req_t *q)
     const char *why;
     if (q->server->runner)
         forge_http_sandbox_probe(q, &why); /* its figures */
+    forge_http_members_write(q, b, open);
     forge_live_metrics_write(q->live, b, open, FORGE_VERSION);
     forge_reply_header(q, "Vary", "Accept");
     return forge_reply_buf(q, b, open ? OPENMETRICS_MEDIA : TEXT_MEDIA);

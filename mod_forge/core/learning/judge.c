@@ -59,7 +59,7 @@ static bool same(const char *output, apr_size_t len, const char *expected)
     }
 }
 
-static bool passes(const forge_core_run_t *run, const forge_json_t *test)
+static bool passes(const forge_ran_t *run, const forge_json_t *test)
 {
     return strcmp(run->status, "ok") == 0 &&
            same(run->output_len ? run->output : "", run->output_len, forge_core_test_text(test, "expected_stdout"));
@@ -77,7 +77,7 @@ static void put_shown(forge_buf_t *b, const char *name, const char *text, apr_si
     forge_util_buf_json(b, shown ? text : "", shown);
 }
 
-static void put_result(forge_buf_t *b, const forge_core_run_t *run, const forge_json_t *test)
+static void put_result(forge_buf_t *b, const forge_ran_t *run, const forge_json_t *test)
 {
     bool hidden = true;
     const char *name = forge_core_test_text(test, "name"), *expected = forge_core_test_text(test, "expected_stdout");
@@ -97,7 +97,7 @@ static void put_result(forge_buf_t *b, const forge_core_run_t *run, const forge_
 }
 
 /* Tests that give no points at all count alike. */
-static void score(const forge_json_t *tests, const forge_core_run_t *runs, forge_core_judged_t *out)
+static void score(const forge_json_t *tests, const forge_ran_t *runs, forge_core_judged_t *out)
 {
     apr_int64_t points = 0, all = 0, passed = 0, count = (apr_int64_t)forge_util_json_size(tests);
     for (apr_int64_t i = 0; i < count; i++) {
@@ -113,7 +113,7 @@ static void score(const forge_json_t *tests, const forge_core_run_t *runs, forge
     out->score = (int)(out->passed ? 100 : all ? points * 100 / all : passed * 100 / count);
 }
 
-bool forge_core_judge(apr_pool_t *p, const forge_json_t *tests, const forge_core_run_t *runs, forge_core_judged_t *out)
+bool forge_core_judge(apr_pool_t *p, const forge_json_t *tests, const forge_ran_t *runs, forge_core_judged_t *out)
 {
     forge_buf_t *b = forge_util_buf_make(p, 4096, RESULTS_MAX);
     for (apr_size_t i = 0; i < forge_util_json_size(tests); i++) {

@@ -16,13 +16,6 @@ void forge_core_bundle_check(apr_pool_t *p, const forge_json_t *exercises, forge
 
 /* --- judge.c --- */
 
-/* How one program has ended; texts need no NUL, and may be NULL where their length is 0. */
-typedef struct forge_core_run_t {
-    const char *status; /* "ok", "timeout" … */
-    const char *output, *errors;
-    apr_size_t output_len, errors_len;
-    apr_int64_t duration_ms;
-} forge_core_run_t;
 typedef struct forge_core_judged_t {
     bool passed;         /* all tests */
     int score;           /* per cent of the points; 100 when all passed */
@@ -30,7 +23,7 @@ typedef struct forge_core_judged_t {
 } forge_core_judged_t;
 /* Judges a program by its runs, one for each of the exercise's tests in their order. False: the results are too long.
  */
-bool forge_core_judge(apr_pool_t *p, const forge_json_t *tests, const forge_core_run_t *runs, forge_core_judged_t *out);
+bool forge_core_judge(apr_pool_t *p, const forge_json_t *tests, const forge_ran_t *runs, forge_core_judged_t *out);
 /* A text of a test; "" where it has none. */
 const char *forge_core_test_text(const forge_json_t *test, const char *name);
 

@@ -129,6 +129,8 @@ static void put_kind(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
         put_type(schema, "array", nullable);
         put_items(p, schema, f, for_body);
         break;
+    case FORGE_T_ANY: /* whatever is JSON: a schema without a type */
+        break;
     case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }
@@ -216,6 +218,7 @@ static void put_example(apr_pool_t *p, forge_json_t *object, const forge_field_t
         [FORGE_T_TIME] = "2026-01-31T12:00:00Z",
         [FORGE_T_OBJECT] = "{}",
         [FORGE_T_ARRAY] = "[]",
+        [FORGE_T_ANY] = "null",
     };
     if (f->example) {
         put_value(object, f->name, f, f->example);

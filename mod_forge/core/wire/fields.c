@@ -196,6 +196,7 @@ static bool check_value(const check_t *c, const forge_field_t *f, slot_t *slot, 
     case FORGE_T_ARRAY:
         return check_array(c, f, v);
     case FORGE_T_OBJECT:
+    case FORGE_T_ANY:     /* in answers only */
     case FORGE_T_INCLUDE: /* a walk never yields this row */
         break;
     }

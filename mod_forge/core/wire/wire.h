@@ -9,6 +9,8 @@
 #include "csv.h"
 #include "line.h"
 #include "files.h"
+#include "paths.h"
+#include "transform.h"
 
 /* --- walk.c: a field table row by row --- */
 

@@ -53,6 +53,7 @@ struct forge_listener_t {
     const char *system;
     apr_int64_t written; /* how far the database's log is on its disk */
     apr_int64_t end;     /* and in its memory */
+    bool one;            /* this session holds the lock of which there is one for all nodes */
 };
 
 static apr_status_t close_listener(void *conn)
@@ -136,14 +137,13 @@ static bool silent(forge_listener_t *l, const char *value, const char **why)
     return true;
 }
 
-/* "system written end": the same database as before, and its log has not become shorter. Says what is wrong. */
+/* "system written end one": the same database as before, and its log has not become shorter. Says what is wrong. */
 static const char *replaced(forge_listener_t *l, const char *value)
 {
     apr_size_t len = strcspn(value, " "), digits = value[len] ? strcspn(value + len + 1, " ") : 0;
-    const char *after = value + len + (value[len] != '\0');
+    const char *after = value + len + (value[len] != '\0'), *end = after + digits + (after[digits] != '\0');
     apr_int64_t written = 0;
-    if (!after[digits] || !forge_util_atoi(after, digits, &written) ||
-        !forge_util_atoi(after + digits + 1, strlen(after + digits + 1), &l->end))
+    if (!forge_util_atoi(after, digits, &written) || !forge_util_atoi(end, strcspn(end, " "), &l->end))
         return "the database does not say how far its log is";
     if (l->system && (strlen(l->system) != len || memcmp(l->system, value, len) != 0))
         return "the database was replaced by another one";
@@ -152,6 +152,7 @@ static const char *replaced(forge_listener_t *l, const char *value)
     if (!l->system)
         l->system = apr_pstrmemdup(l->p, value, len);
     l->written = written;
+    l->one = strcmp(end + strcspn(end, " "), " t") == 0;
     return NULL;
 }
 
@@ -205,6 +206,13 @@ static bool connect_sliced(forge_listener_t *l, const char **why)
     return PQstatus(l->conn) == CONNECTION_OK && want == PGRES_POLLING_OK;
 }
 
+/* Without keep-alives the server would learn only after hours that a node has been cut off: meanwhile its session would
+ * hold the lock, and keep the queue of notifications from being emptied. */
+static const char greeting_sql[] =
+    "SELECT set_config('forge.session', $1, false), set_config('tcp_keepalives_idle', '2', false),"
+    " set_config('tcp_keepalives_interval', '1', false), set_config('tcp_keepalives_count', '3', false),"
+    " set_config('tcp_user_timeout', '5000', false)";
+
 /* Checks that our own notification comes back: behind a pooler that gives every statement another back end we would
  * hear nothing. */
 static bool listen_echoed(forge_listener_t *l, const char **why)
@@ -213,9 +221,7 @@ static bool listen_echoed(forge_listener_t *l, const char **why)
     const char *args[] = {l->echo};
     forge_util_random(dice, sizeof(dice));
     apr_snprintf(l->echo, sizeof(l->echo), "echo-%s", forge_util_hex(l->p, dice, sizeof(dice)));
-    if (!take(l,
-              PQsendQueryParams(l->conn, "SELECT set_config('forge.session', $1, false)", 1, NULL, args, NULL, NULL, 0),
-              PING_TIME, silent, why))
+    if (!take(l, PQsendQueryParams(l->conn, greeting_sql, 1, NULL, args, NULL, NULL, 0), PING_TIME, silent, why))
         return false;
     if (!take(l, PQsendQuery(l->conn, "LISTEN " CHANNEL), PING_TIME, silent, why))
         return false;
@@ -266,17 +272,20 @@ bool forge_store_listener_load(forge_listener_t *l, apr_interval_time_t longest,
     return take(l, sent, LOAD_TIME, aloud, why);
 }
 
+/* A lock that the session has already would be counted twice, so it is not asked for again. */
 static const char ping_sql[] =
     "SELECT CASE WHEN " FORGE_SERVER_UNWRITABLE " THEN 'unwritable'"
     " WHEN '" CHANNEL "' NOT IN (SELECT pg_listening_channels()) OR"
     " current_setting('forge.session', true) IS DISTINCT FROM $1 THEN 'deaf'"
     " ELSE (" FORGE_SERVER_SYSTEM ") || ' ' || pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint"
-    " || ' ' || pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint END";
+    " || ' ' || pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+    " || CASE WHEN $2 = 'holds' THEN ' t' WHEN $2 = 'elects' AND"
+    " pg_try_advisory_lock(hashtextextended('forge.one_node', 0)) THEN ' t' ELSE ' f' END END";
 
 bool forge_store_listener_ping(forge_listener_t *l, const char **why)
 {
-    const char *args[] = {l->echo};
-    return take(l, PQsendQueryParams(l->conn, ping_sql, 1, NULL, args, NULL, NULL, 0), PING_TIME, in_order, why);
+    const char *args[] = {l->echo, l->one ? "holds" : l->hooks->elects ? "elects" : ""};
+    return take(l, PQsendQueryParams(l->conn, ping_sql, 2, NULL, args, NULL, NULL, 0), PING_TIME, in_order, why);
 }
 
 const char *forge_store_listener_system(const forge_listener_t *l)
@@ -292,6 +301,11 @@ apr_int64_t forge_store_listener_written(const forge_listener_t *l)
 forge_position_t forge_store_listener_end(const forge_listener_t *l)
 {
     return (forge_position_t){.wal = (apr_uint64_t)l->end, .kin = forge_store_kin(l->system)};
+}
+
+bool forge_store_listener_one(const forge_listener_t *l)
+{
+    return l->one;
 }
 
 bool forge_store_listener_wait(forge_listener_t *l, apr_interval_time_t time, const char **why)

@@ -26,7 +26,8 @@ typedef struct forge_listener_hooks_t {
     void (*heard)(void *baton, const char *words); /* each notification, and each row of a load */
     bool (*patient)(void *baton);                  /* asked ten times a second while it waits; false: give up at once */
     void *baton;
-    int turn; /* how often it was tried in vain: where the string names several servers, another is asked */
+    int turn;    /* how often it was tried in vain: where the string names several servers, another is asked */
+    bool elects; /* it may become the one listener of all nodes that forge_store_listener_one tells */
 } forge_listener_hooks_t;
 
 /* Connects, listens, and has a notification of its own sent back (a pooler in between may swallow them). A standby and
@@ -48,6 +49,9 @@ apr_int64_t forge_store_listener_written(const forge_listener_t *listener);
 /* The end of that log as the last ping found it, also of what is not on its disk yet: all that was committed before
  * that ping lies before it. */
 forge_position_t forge_store_listener_end(const forge_listener_t *listener);
+/* Whether it is the one among the listeners of all nodes, as the last ping found it: it holds a lock until its session
+ * ends, and the server ends the session of a node that has been cut off after five seconds. */
+bool forge_store_listener_one(const forge_listener_t *listener);
 /* Hears what comes within `time`. */
 bool forge_store_listener_wait(forge_listener_t *listener, apr_interval_time_t time, const char **why);
 

@@ -78,10 +78,10 @@ static const forge_stmt_t exercise_create = {
     "SELECT e.*, v.outcome AS _outcome FROM verdict v LEFT JOIN made e ON true"};
 
 /* $1 caller, $2 administrator, $3 exercise, $4 versions: whoever owns it or an administrator may change it. The row is
- * locked before it is judged, so that verdict and change speak of the same version. */
-#define FOUND(lock) \
+ * locked before it is judged, so that verdict and change speak of the same version. `after`: what comes before that. */
+#define FOUND(lock, after) \
     "found AS (SELECT e, " FORGE_EXERCISE_OWN("$1") " OR $2::boolean AS own FROM " FORGE_EXERCISES \
-    " WHERE e.id = $3::bigint AND " FORGE_EXERCISE_VISIBLE("$1", "$2") " FOR " lock " OF e)"
+    " WHERE e.id = $3::bigint AND " FORGE_EXERCISE_VISIBLE("$1", "$2") after " FOR " lock " OF e)"
 #define VERDICT \
     "CASE WHEN NOT f.own THEN 'not_owner'" \
     " WHEN NOT ($4::text IS NULL OR (f.e).version = ANY ($4::bigint[])) THEN 'stale' ELSE 'ok' END AS outcome"
@@ -89,7 +89,7 @@ static const forge_stmt_t exercise_create = {
 /* And $5 patch. */
 static const forge_stmt_t exercise_update = {
     "exercise_update",
-    "WITH " FOUND("NO KEY UPDATE") ", "
+    "WITH " FOUND("NO KEY UPDATE", "") ", "
     "merged AS (SELECT w.*, " VERDICT " FROM found f, " FORGE_PATCHED("f.e", "$5") " w), "
     "changed AS ("
     " UPDATE forge.exercises e SET course_id = m.course_id, title = m.title,"
@@ -100,9 +100,12 @@ static const forge_stmt_t exercise_update = {
     " FROM merged m WHERE e.id = m.id AND m.outcome = 'ok' RETURNING " WHOLE ") "
     "SELECT e.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed e ON e.id = m.id"};
 
+/* Its course comes first (FORGE_COURSE_ALONE). */
 static const forge_stmt_t exercise_delete = {
     "exercise_delete",
-    "WITH " FOUND("UPDATE") ", "
+    "WITH course AS MATERIALIZED ("
+    " SELECT k.id FROM forge.courses k WHERE k.id = (SELECT x.course_id FROM forge.exercises x WHERE x.id ="
+    " $3::bigint) FOR UPDATE), " FOUND("UPDATE", " AND (SELECT count(*) FROM course) >= 0") ", "
     "verdict AS (SELECT (f.e).id, " VERDICT " FROM found f), "
     "gone AS (DELETE FROM forge.exercises e USING verdict v WHERE e.id = v.id AND v.outcome = 'ok') "
     "SELECT outcome AS _outcome FROM verdict"};

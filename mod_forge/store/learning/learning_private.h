@@ -46,6 +46,9 @@ forge_status_t forge_store_earned(forge_db_t *db, apr_pool_t *p, apr_int64_t use
 /* clang-format on */
 #define FORGE_COURSE_SEEN FORGE_COURSE_CTE("")
 #define FORGE_COURSE_HELD FORGE_COURSE_CTE(" FOR NO KEY UPDATE")
+/* Whoever takes something out of it holds it against those who learn in it too, before what is taken out: triggers
+ * complete the course for who has done all the rest (migration 0020), and learners come from above (0027). */
+#define FORGE_COURSE_ALONE FORGE_COURSE_CTE(" FOR UPDATE")
 
 /* The same for what its students do: also whether the caller takes it, and its time zone. */
 /* clang-format off */

@@ -79,7 +79,7 @@ static const forge_stmt_t lesson_update = {
 
 static const forge_stmt_t lesson_delete = {
     "lesson_delete",
-    "WITH " FORGE_COURSE_HELD ", " FOUND
+    "WITH " FORGE_COURSE_ALONE ", " FOUND
     "verdict AS (SELECT (f.l).id AS id, " VERDICT("") " FROM found f CROSS JOIN course k), "
     "gone AS (DELETE FROM forge.lessons l USING verdict v WHERE l.id = v.id AND v.outcome = 'ok') "
     "SELECT outcome AS _outcome FROM verdict"};

@@ -53,7 +53,7 @@ static const forge_stmt_t module_update = {
 
 static const forge_stmt_t module_delete = {
     "module_delete",
-    "WITH " FORGE_COURSE_HELD ", " FOUND
+    "WITH " FORGE_COURSE_ALONE ", " FOUND
     "verdict AS (SELECT (f.m).id AS id, " VERDICT " FROM found f CROSS JOIN course k), "
     "gone AS (DELETE FROM forge.modules m USING verdict v WHERE m.id = v.id AND v.outcome = 'ok') "
     "SELECT outcome AS _outcome FROM verdict"};

@@ -29,6 +29,8 @@ typedef struct forge_new_mail_t {
  * used: not worth sending), _old (waits for FORGE_MAIL_HOURS: not tried again). */
 forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender,
                                       apr_interval_time_t claimed_for, forge_rows_t **rows);
+/* Claims mails for longer, by whoever has claimed them: `ids` is "{1,2}". */
+forge_status_t forge_store_mail_hold(forge_db_t *db, apr_pool_t *p, const char *ids, apr_interval_time_t claimed_for);
 /* It was sent, or will never be. */
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id);
 /* It is tried again after `delay`; error is kept for the operator. */

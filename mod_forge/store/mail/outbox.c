@@ -25,6 +25,11 @@ static const forge_stmt_t claim = {
     "  AS _void,"
     " m.created_at < now() - " FORGE_INTERVAL(FORGE_MAIL_HOURS, "hours") " AS _old"};
 
+static const forge_stmt_t hold = {
+    "mail_hold",
+    "UPDATE forge.mail_outbox SET next_try_at = now() + $2::bigint * interval '1 microsecond'"
+    " WHERE id = ANY ($1::bigint[])"};
+
 static const forge_stmt_t done = {"mail_done", "DELETE FROM forge.mail_outbox WHERE id = $1::bigint"};
 
 static const forge_stmt_t later = {
@@ -58,6 +63,11 @@ forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char 
                                       apr_interval_time_t claimed_for, forge_rows_t **rows)
 {
     return forge_store_run(db, p, &claim, FORGE_ARGS(sender, forge_util_itoa(p, claimed_for)), rows);
+}
+
+forge_status_t forge_store_mail_hold(forge_db_t *db, apr_pool_t *p, const char *ids, apr_interval_time_t claimed_for)
+{
+    return forge_store_run(db, p, &hold, FORGE_ARGS(ids, forge_util_itoa(p, claimed_for)), NULL);
 }
 
 forge_status_t forge_store_mail_done(forge_db_t *db, apr_pool_t *p, apr_int64_t id)

@@ -168,8 +168,9 @@ static const forge_stmt_t monitor_sequences = {
     " LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid ="
     " 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0"
     " LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace"
-    " LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
-    " WHERE q.seqincrement > 0 AND NOT q.seqcycle AND c.relpersistence <> 't'"
+    " LEFT JOIN pg_attribute a ON a.attnum = d.refobjsubid AND a.attrelid = CASE WHEN d.deptype = 'a' OR q.seqmax <"
+    " 4611686018427387904 THEN d.refobjid END" /* an identity has the type of its column */
+    " WHERE q.seqincrement > 0 AND NOT q.seqcycle AND c.relkind = 'S' AND c.relpersistence <> 't'"
     "  AND (q.seqmax < 4611686018427387904 OR a.atttypid IN ('int2'::regtype, 'int4'::regtype))),"
     " l AS MATERIALIZED ("
     " SELECT s.*, CASE WHEN readable THEN pg_sequence_last_value(oid) END AS last FROM (SELECT * FROM s ORDER BY"

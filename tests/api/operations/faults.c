@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -314,6 +315,43 @@ START_TEST(postgresql_hangs)
 }
 END_TEST
 
+/* How many processes said that they exit, each with one thread. */
+static int exits_with_one_thread(char *said)
+{
+    int n = 0, pid, threads;
+    char *state;
+    for (char *line = strtok_r(said, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+        char *at = strstr(line, "process ");
+        if (!at || sscanf(at, "process %d exits with %d threads", &pid, &threads) != 2)
+            continue;
+        ck_assert_msg(threads == 1, "%s", at);
+        n++;
+    }
+    return n;
+}
+
+/* What libraries tear down in exit(), a thread that goes on may still use. A child that is alone has all background
+ * work; of several, those that wait for their turn have none of it. */
+START_TEST(no_thread_outlives_its_child)
+{
+    int children[8];
+    if (getenv("FORGE_TEST_VALGRIND")) /* has threads of its own */
+        return;
+    const bool prefork = strcmp(env.mpm, "prefork") == 0;
+    char *preload = strdup(env_preload()), *libraries = strdup(env.module);
+    *strrchr(libraries, '/') = 0;
+    setenv("FORGE_TEST_PRELOAD", F("%s %s/last_threads.so", preload, libraries), 1);
+    env_second_launch(F("ServerLimit 1\nStartServers 1\nMaxRequestWorkers %d\n", prefork ? 1 : 16));
+    setenv("FORGE_TEST_PRELOAD", preload, 1);
+    free(preload);
+    free(libraries);
+    ck_assert(env_second_ready(20));
+    ck_assert_int_ge(env_second_children(children, 8), 1);
+    env_second_stop();
+    ck_assert_int_ge(exits_with_one_thread(log_since("error.log")), 2); /* and their parent */
+}
+END_TEST
+
 Suite *suite_faults(void)
 {
     Suite *suite = suite_create("faults");
@@ -327,5 +365,6 @@ Suite *suite_faults(void)
     tcase_add_test(server, graceful_restarts);
     tcase_add_test(server, slow_clients_outlive_graceful_restarts);
     tcase_add_test(server, children_killed);
+    tcase_add_test(server, no_thread_outlives_its_child);
     return suite;
 }

@@ -289,6 +289,30 @@ START_TEST(who_comes_again_misses_nothing)
 }
 END_TEST
 
+/* Nothing waits for a client that does not read: its stream is cut off, before the kernel would give it up, with what
+ * it has not read. */
+START_TEST(who_does_not_read_is_cut_off)
+{
+    set_up();
+    watchdog(120);
+    stream_t deaf = OPENED("frontend", 0);
+    char *lines = malloc(600 * 2048), *at = lines; /* more than the kernels of both sides take */
+    for (int i = 0; i < 600; i++)
+        at += sprintf(at, "{\"level\":\"info\",\"msg\":\"%01500d\"}\n", i);
+    append(lines);
+    free(lines);
+    for (int i = 0; i < 600 && !strstr(log_since("error.log"), "FG0495"); i++)
+        pause_ms(100);
+    ck_assert_ptr_nonnull(strstr(log_since("error.log"), "FG0495"));
+    metric_settles(STREAMS, 0);
+    ck_assert(!deaf.ended);
+    while (!deaf.ended)
+        stream_take(&deaf, 1000);
+    ck_assert_ptr_null(strstr(deaf.text, F("%01500d", 599)));
+    stream_close(&deaf);
+}
+END_TEST
+
 /* More than one turn can say, in order. */
 START_TEST(a_long_absence_is_caught_up)
 {
@@ -525,6 +549,7 @@ Suite *suite_log_streams(void)
     tcase_add_test(tc, rotations_are_followed);
     tcase_add_test(tc, who_comes_again_misses_nothing);
     tcase_add_test(tc, a_long_absence_is_caught_up);
+    tcase_add_test(tc, who_does_not_read_is_cut_off);
     tcase_add_test(tc, rubbish_for_a_last_id_means_from_now_on);
     tc = case_make(suite, "callers");
     tcase_add_test(tc, unknown_services_have_no_stream);

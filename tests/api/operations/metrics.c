@@ -227,10 +227,14 @@ START_TEST(random_paths_add_no_series)
 }
 END_TEST
 
+/* The one that asks. Of those before it a thread may still be leaving, whose answer its client has already. */
 START_TEST(in_flight_comes_back_to_one)
 {
     parallel(8, get_many, &(count_t){"/api/v1/courses", 10, 200});
-    ck_assert_double_eq(sample(metrics(), "forge_http_requests_in_flight"), 1);
+    double in_flight = 0;
+    for (int i = 0; i < 600 && (in_flight = sample(metrics(), "forge_http_requests_in_flight")) != 1; i++)
+        pause_ms(50);
+    ck_assert_double_eq(in_flight, 1);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 #include "jobs/jobs.h"
 #include <apr_file_info.h>
 #include <apr_file_io.h>
+#include <stdlib.h>
 
 #define P      forge_test_pool
 #define SENDER "https://learn.example.org"
@@ -131,6 +132,36 @@ START_TEST(batch_is_sent)
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.mail_outbox"), "0");
     ck_assert_int_eq(forge_job_mail(P, &job, &more), FORGE_OK);
     ck_assert(!more);
+}
+END_TEST
+
+static const char *left_for; /* how long the third mail stays claimed, in seconds */
+
+/* Before the first mail the claims are almost over, and time passes. */
+static bool slow(const void *unused)
+{
+    static int calls;
+    calls++;
+    if (calls == 1)
+        sql("UPDATE forge.mail_outbox SET next_try_at = now() + interval '1 second'");
+    if (calls == 1)
+        apr_sleep(apr_time_from_msec(3100));
+    if (calls == 3)
+        left_for = ask("SELECT extract(epoch FROM next_try_at - now()) FROM forge.mail_outbox");
+    return stopped(unused);
+}
+
+/* Who is slow keeps its mails; who dies leaves them soon. */
+START_TEST(claims_are_renewed_while_mails_are_sent)
+{
+    forge_mail_job_t job = job_of();
+    bool more;
+    job.stop = slow;
+    for (int i = 0; i < 3; i++)
+        queue(NOTICE, "{\"at\":\"a time\",\"ip\":\"192.0.2.7\"}", keys);
+    ck_assert_int_eq(forge_job_mail(P, &job, &more), FORGE_OK);
+    ck_assert_str_eq(told, "sent\nsent\nsent\n");
+    ck_assert_msg(atof(left_for) > 1 && atof(left_for) <= 15, "%s", left_for);
 }
 END_TEST
 
@@ -296,6 +327,7 @@ Suite *forge_test_jobs_mail(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, batch_is_sent);
+    tcase_add_test(tc, claims_are_renewed_while_mails_are_sent);
     tcase_add_test(tc, unreadable_is_given_up);
     tcase_add_test(tc, reset_is_resolved);
     tcase_add_test(tc, all_wait_when_none_goes);

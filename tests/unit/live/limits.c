@@ -375,6 +375,27 @@ START_TEST(killed_at_random_moments)
 }
 END_TEST
 
+/* What was counted elsewhere goes on here, and an answer that is made of it says the same as one from here. */
+START_TEST(what_was_counted_elsewhere_is_kept)
+{
+    const forge_limit_t limit = {5, apr_time_from_sec(3600)};
+    const forge_limit_plan_t plan = forge_live_limit_plan(limit);
+    ck_assert_int_eq(plan.interval, apr_time_from_sec(720));
+    ck_assert_int_eq(plan.span, apr_time_from_sec(3600));
+    for (int i = 1; i <= 6; i++) {
+        forge_limit_answer_t here = take("here", limit, 0);
+        forge_limit_answer_t made = forge_live_limit_answer(plan, here.allowed, here.reset);
+        ck_assert(made.allowed == here.allowed && made.remaining == here.remaining && made.retry == here.retry);
+    }
+    forge_live_limit_note(live, FORGE_LIMIT_AUTH, "there", 5, 4 * plan.interval);
+    ck_assert(forge_live_limit_peek(live, FORGE_LIMIT_AUTH, "there", 5, limit));
+    ck_assert(take("there", limit, 0).allowed);
+    ck_assert(!take("there", limit, 0).allowed);
+    forge_live_limit_note(live, FORGE_LIMIT_AUTH, "there", 5, 0);
+    ck_assert_int_eq(take("there", limit, 0).remaining, 4);
+}
+END_TEST
+
 Suite *forge_test_live_limits(void)
 {
     Suite *s = suite_create("live_limits");
@@ -398,6 +419,7 @@ Suite *forge_test_live_limits(void)
     tcase_add_test(tc, expired_keys_make_room_unasked);
     tcase_add_test(tc, holder_killed_others_go_on);
     tcase_add_test(tc, killed_at_random_moments);
+    tcase_add_test(tc, what_was_counted_elsewhere_is_kept);
     suite_add_tcase(s, tc);
     return s;
 }

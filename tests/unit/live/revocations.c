@@ -28,7 +28,7 @@ static void setup(void)
 /* A moment that stays recent however slow this machine is. */
 static apr_int64_t recent(void)
 {
-    return forge_util_monotonic() + apr_time_from_sec(3600);
+    return forge_util_uptime() + apr_time_from_sec(3600);
 }
 
 /* A realm that is loaded and up to date. */
@@ -47,7 +47,7 @@ static forge_verdict_t verdict(uint64_t realm, apr_int64_t user, apr_int64_t epo
 START_TEST(unknown_until_loaded)
 {
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
-    ck_assert(!forge_live_events_heard(live, REALM, forge_util_monotonic())); /* nobody leads */
+    ck_assert(!forge_live_events_heard(live, REALM, forge_util_uptime())); /* nobody leads */
     ck_assert(forge_live_events_lead(live, REALM));
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
     ck_assert(forge_live_events_heard(live, REALM, recent()));
@@ -151,7 +151,7 @@ END_TEST
 START_TEST(silence_is_unknown)
 {
     ck_assert(forge_live_events_lead(live, REALM));
-    ck_assert(forge_live_events_heard(live, REALM, forge_util_monotonic() - FORGE_LIVE_HEARD_MAX - 1000));
+    ck_assert(forge_live_events_heard(live, REALM, forge_util_uptime() - FORGE_LIVE_HEARD_MAX - 1000));
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
     ck_assert(forge_live_events_heard(live, REALM, recent()));
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_VALID);
@@ -270,7 +270,7 @@ static bool leads(void)
 
 static bool is_heard(void)
 {
-    return forge_live_events_heard(live, REALM, forge_util_monotonic());
+    return forge_live_events_heard(live, REALM, forge_util_uptime());
 }
 
 START_TEST(one_leads)
@@ -296,13 +296,34 @@ START_TEST(one_leads)
 }
 END_TEST
 
+/* What one node does for all is done by the one that the database chose, and by whoever cannot hear it. */
+START_TEST(one_node_does_what_one_does)
+{
+    ck_assert(forge_live_does_for_all(live, REALM));
+    forge_live_events_one(live, REALM, true); /* nobody listens */
+    hear(REALM);
+    ck_assert(!forge_live_does_for_all(live, REALM));
+    forge_live_events_one(live, REALM, true);
+    ck_assert(forge_live_does_for_all(live, REALM));
+    forge_live_events_one(live, REALM, false);
+    ck_assert(!forge_live_does_for_all(live, REALM));
+    forge_live_events_lost(live, REALM);
+    ck_assert(forge_live_does_for_all(live, REALM));
+    hear(REALM);
+    ck_assert(!forge_live_does_for_all(live, REALM));
+    forge_live_events_resign(live, REALM);
+    forge_live_events_one(live, REALM, true); /* of a process that listens no more */
+    ck_assert(!forge_live_does_for_all(live, REALM));
+}
+END_TEST
+
 /* More databases than there are places: those without are never vouched for. */
 START_TEST(too_many_realms)
 {
     for (uint64_t realm = 1; realm <= FORGE_LIVE_REALMS; realm++)
         hear(realm * 977);
     ck_assert(!forge_live_events_lead(live, REALM));
-    ck_assert(!forge_live_events_heard(live, REALM, forge_util_monotonic()));
+    ck_assert(!forge_live_events_heard(live, REALM, forge_util_uptime()));
     forge_live_events_resign(live, REALM);
     ck_assert_int_eq(verdict(REALM, 7, 0, 12), FORGE_VERDICT_UNKNOWN);
     for (uint64_t realm = 1; realm <= FORGE_LIVE_REALMS; realm++)
@@ -424,6 +445,7 @@ Suite *forge_test_live_revocations(void)
     tcase_add_test(tc, a_writer_dies);
     tcase_add_test(tc, a_writer_stands_still);
     tcase_add_test(tc, one_leads);
+    tcase_add_test(tc, one_node_does_what_one_does);
     tcase_add_test(tc, too_many_realms);
     tcase_add_test(tc, a_replaced_database_is_loaded_anew);
     tcase_add_test(tc, a_database_that_went_back_is_loaded_anew);

@@ -42,7 +42,7 @@ static void revocations_step(long i, uint64_t seed)
     const forge_who_t shared = {.user_id = i % 64 + 100, .session_id = i % 1024 + 1};
     apr_time_t now = apr_time_now();
     if (forge_live_events_lead(live, REALM))
-        forge_live_events_heard(live, REALM, forge_util_monotonic());
+        forge_live_events_heard(live, REALM, forge_util_uptime());
     forge_live_revoke_session(live, REALM, shared.session_id, now - apr_time_from_sec(i % 3));
     (void)forge_live_revoked(live, REALM, &shared, now);
     forge_live_revoke_user(live, REALM, mine.user_id, i, now + apr_time_from_sec(3600));

@@ -269,6 +269,23 @@ START_TEST(pgvector_compares_where_it_is_there)
 }
 END_TEST
 
+/* The extension itself, where the server has it, finds what is found without it. */
+START_TEST(pgvector_agrees_with_what_is_done_without_it)
+{
+    sql("INSERT INTO forge.embeddings SELECT id, 'm', CASE row_number() OVER (ORDER BY id) WHEN 1 THEN '{1,0}' ELSE"
+        " '{0.6,0.8}' END::real[] FROM forge.passages WHERE session_id = 1 ORDER BY id LIMIT 2");
+    const char *without = nearest("m", "{1,0}");
+    if (strcmp(ask("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"), "1") != 0)
+        return;
+    sql("CREATE SCHEMA ext; GRANT USAGE ON SCHEMA ext TO forge_app; CREATE EXTENSION vector SCHEMA ext");
+    const char *with = nearest("m", "{1,0}"),
+               *many = ask("SELECT count(*) FROM forge.nearest_passages(1, 'm', '{1,0}', 0, 8)");
+    sql("DROP EXTENSION vector; DROP SCHEMA ext");
+    ck_assert_str_eq(with, without);
+    ck_assert_str_eq(many, "2");
+}
+END_TEST
+
 /* The constraint that a statement of the application breaks; "" when it works. */
 static const char *broken(const char *text)
 {
@@ -324,6 +341,7 @@ Suite *forge_test_store_questions(void)
     tcase_add_test(tc, calls_at_once_cannot_exceed_it_together);
     tcase_add_test(tc, vectors_say_what_is_near);
     tcase_add_test(tc, pgvector_compares_where_it_is_there);
+    tcase_add_test(tc, pgvector_agrees_with_what_is_done_without_it);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -43,7 +43,7 @@ static bool is_patient(void *baton)
     return patience;
 }
 
-static const forge_listener_hooks_t hooks = {on_word, is_patient, NULL, 0};
+static const forge_listener_hooks_t hooks = {on_word, is_patient, NULL, 0, true};
 
 static forge_listener_t *listen_as(const char *conninfo)
 {
@@ -276,6 +276,39 @@ START_TEST(a_silent_server_is_passed_over)
 }
 END_TEST
 
+/* One listener of all is the one, for as long as its session lives; who only proves a pooler never is. */
+START_TEST(one_of_all_listeners_is_the_one)
+{
+    const char *why = "";
+    apr_pool_t *p;
+    forge_listener_hooks_t only_asks = hooks;
+    only_asks.elects = false;
+    apr_pool_create(&p, forge_test_pool);
+    forge_listener_t *asks = forge_store_listen(forge_test_pool, forge_test_dsn, &only_asks, &why);
+    ck_assert(asks && !forge_store_listener_one(asks));
+    forge_listener_t *first = forge_store_listen(p, forge_test_dsn, &hooks, &why);
+    for (int i = 0; first && i < 500 && !forge_store_listener_one(first); i++) {
+        heard_now(first);
+        apr_sleep(apr_time_from_msec(20)); /* until the back ends of other cases have gone */
+    }
+    ck_assert(first && forge_store_listener_one(first));
+    forge_listener_t *second = listen_here();
+    for (int i = 0; i < 3; i++) {
+        heard_now(first);
+        heard_now(second);
+        ck_assert(forge_store_listener_one(first) && !forge_store_listener_one(second));
+    }
+    apr_pool_destroy(p);
+    for (int i = 0; i < 500 && !forge_store_listener_one(second); i++) {
+        heard_now(asks);
+        heard_now(second);
+        apr_sleep(apr_time_from_msec(20)); /* until the back end of the first has gone */
+    }
+    ck_assert(forge_store_listener_one(second) && !forge_store_listener_one(asks));
+    ck_assert_str_eq(ask("SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory'"), "1");
+}
+END_TEST
+
 START_TEST(nothing_to_connect_to)
 {
     const char *why = "";
@@ -341,6 +374,7 @@ Suite *forge_test_store_revocation(void)
     tcase_add_test(tc, losses_are_noticed);
     tcase_add_test(tc, deaf_connections_are_noticed);
     tcase_add_test(tc, a_silent_server_is_passed_over);
+    tcase_add_test(tc, one_of_all_listeners_is_the_one);
     tcase_add_test(tc, nothing_to_connect_to);
     tcase_add_test(tc, tokens_asked_about);
     tcase_add_test(tc, second_factors);

@@ -75,7 +75,7 @@ export function drawAlerts(m) {
 }
 
 const partNames = { database: 'Database', migrations: 'Schema', redis: 'Redis', sandbox: 'Sandbox', mail: 'Mail', jobs: 'Jobs', llm: 'Language model',
-  upstreams: 'Upstreams', disk: 'Disk', memory: 'Memory', password_hash: 'Passwords' };
+  discovery: 'Discovery', upstreams: 'Upstreams', disk: 'Disk', memory: 'Memory', password_hash: 'Passwords' };
 export const partName = (name) => partNames[name] ?? name[0].toUpperCase() + name.slice(1).replaceAll('_', ' ');
 
 function partDetail(check) {
