@@ -271,7 +271,7 @@ forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time
 /* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
 bool forge_http_executor_sick(const forge_req_t *q);
 /* The members of mod_proxy's balancers; whether there is any balancer; and their families of /metrics. */
-const forge_member_t *forge_http_members(const forge_req_t *q, int *n);
+const forge_upstream_t *forge_http_members(const forge_req_t *q, int *n);
 bool forge_http_has_members(void);
 void forge_http_members_write(const forge_req_t *q, forge_buf_t *b, bool openmetrics);
 /* The same of the language model; only with ForgeLLM. */

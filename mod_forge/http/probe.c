@@ -196,7 +196,7 @@ forge_status_t forge_http_mail_probe(forge_req_t *q, bool *late)
     return answer.status;
 }
 
-const forge_member_t *forge_http_members(const forge_req_t *q, int *n)
+const forge_upstream_t *forge_http_members(const forge_req_t *q, int *n)
 {
     return forge_server_members(q->pool, n);
 }
@@ -209,6 +209,6 @@ bool forge_http_has_members(void)
 void forge_http_members_write(const forge_req_t *q, forge_buf_t *b, bool openmetrics)
 {
     int n;
-    const forge_member_t *members = forge_server_members(q->pool, &n);
+    const forge_upstream_t *members = forge_server_members(q->pool, &n);
     forge_live_members_write(b, openmetrics, members, n);
 }

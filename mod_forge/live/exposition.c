@@ -295,7 +295,7 @@ static void write_machine(const writer_t *w, const forge_live_t *live)
 
 /* --- members of balancers --- */
 
-static void member_labels(const writer_t *w, const char *name, const forge_member_t *member)
+static void member_labels(const writer_t *w, const char *name, const forge_upstream_t *member)
 {
     forge_util_buf_printf(w->b, "%s{", name);
     label(w, "host", member->host);
@@ -306,7 +306,7 @@ static void member_labels(const writer_t *w, const char *name, const forge_membe
 }
 
 /* All states of a member, so that a series does not end when the state changes. */
-static void write_states(const writer_t *w, const forge_member_t *members, int n)
+static void write_states(const writer_t *w, const forge_upstream_t *members, int n)
 {
     static const char name[] = "forge_upstream_member_state";
     head(w, name, "", "gauge", "State of each member of a balancer: 1 for the one that it is in, else 0.");
@@ -318,7 +318,7 @@ static void write_states(const writer_t *w, const forge_member_t *members, int n
         }
 }
 
-void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_member_t *members, int n)
+void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_upstream_t *members, int n)
 {
     static const char up[] = "forge_upstream_member_up", busy[] = "forge_upstream_member_busy",
                       requests[] = "forge_upstream_member_requests";

@@ -237,7 +237,7 @@ bool forge_live_cache_fill(forge_live_t *live, forge_cache_t *cache, const forge
 void forge_live_cache_filled(forge_cache_t *cache, int fill);
 
 /* members.c: the members of mod_proxy's balancers */
-#define FORGE_MEMBERS_MAX 128 /* that are reported and watched, of all balancers of all hosts */
+#define FORGE_UPSTREAMS_MAX 128 /* that are reported and watched, of all balancers of all hosts */
 typedef enum forge_member_state_t {
     FORGE_MEMBER_OK,
     FORGE_MEMBER_STANDBY,   /* is asked when the others fail */
@@ -248,7 +248,7 @@ typedef enum forge_member_state_t {
     FORGE_MEMBER_STOPPED,   /* by an operator */
     FORGE_MEMBER_STATES
 } forge_member_state_t;
-typedef struct forge_member_t {
+typedef struct forge_upstream_t {
     const void *of;           /* equal for members of one balancer */
     const char *host;         /* "name:port" of the virtual host */
     const char *balancer;     /* without balancer:// */
@@ -256,15 +256,15 @@ typedef struct forge_member_t {
     int number;               /* in its balancer, from 1 */
     forge_member_state_t state;
     apr_uint64_t busy, requests; /* in flight now; sent to it since mod_proxy's shared memory was made */
-} forge_member_t;
+} forge_upstream_t;
 const char *forge_live_member_word(forge_member_state_t state);
 bool forge_live_member_serves(forge_member_state_t state); /* requests may still go to it */
 bool forge_live_member_failed(forge_member_state_t state); /* by itself, not by an operator's word */
 /* True once for each change of its state, in one child: *was is the state before. A member that has failed when it is
  * first seen was ok. */
-bool forge_live_member_changed(forge_live_t *live, const forge_member_t *member, forge_member_state_t *was);
+bool forge_live_member_changed(forge_live_t *live, const forge_upstream_t *member, forge_member_state_t *was);
 /* Their families of /metrics; called before forge_live_metrics_write, which ends the text. */
-void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_member_t *members, int n);
+void forge_live_members_write(forge_buf_t *b, bool openmetrics, const forge_upstream_t *members, int n);
 
 /* gauges.c: single figures */
 #define FORGE_GAUGE_UNKNOWN (-1) /* nobody has said it yet, or it does not exist here: it has no sample in /metrics */

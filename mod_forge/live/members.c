@@ -27,7 +27,7 @@ bool forge_live_member_failed(forge_member_state_t state)
 }
 
 /* The place of a member, found by open addressing; places are never freed. NULL: all are in use. */
-static forge_live_member_t *place_of(forge_live_segment_t *segment, const forge_member_t *member)
+static forge_live_member_t *place_of(forge_live_segment_t *segment, const forge_upstream_t *member)
 {
     char key[1024];
     uint64_t hash[2];
@@ -45,7 +45,7 @@ static forge_live_member_t *place_of(forge_live_segment_t *segment, const forge_
     return NULL;
 }
 
-bool forge_live_member_changed(forge_live_t *live, const forge_member_t *member, forge_member_state_t *was)
+bool forge_live_member_changed(forge_live_t *live, const forge_upstream_t *member, forge_member_state_t *was)
 {
     forge_live_member_t *place = place_of(live->segment, member);
     uint64_t known = place ? forge_live_load(&place->told) : 0, now = (uint64_t)member->state + 1;

@@ -15,8 +15,8 @@
 /* What is found of one balancer, and the shared memory that was reported already: hosts inherit balancers. */
 typedef struct found_t {
     apr_pool_t *p;
-    forge_member_t *members;
-    const proxy_worker_shared *seen[FORGE_MEMBERS_MAX];
+    forge_upstream_t *members;
+    const proxy_worker_shared *seen[FORGE_UPSTREAMS_MAX];
     int n;
 } found_t;
 
@@ -49,23 +49,23 @@ static bool reported(const found_t *found, const proxy_worker_shared *member)
 static void add(found_t *found, const server_rec *s, const proxy_balancer *balancer, const proxy_worker_shared *member)
 {
     const char *name = balancer->s->name;
-    if (found->n == FORGE_MEMBERS_MAX || reported(found, member))
+    if (found->n == FORGE_UPSTREAMS_MAX || reported(found, member))
         return;
     int number = 1;
     for (int i = 0; i < found->n; i++)
         number += found->members[i].of == balancer;
     found->seen[found->n] = member;
-    found->members[found->n++] =
-        (forge_member_t){.of = balancer,
-                         .host = apr_psprintf(found->p, "%s:%d", s->server_hostname ? s->server_hostname : "",
-                                              s->addrs ? s->addrs->host_port : s->port),
-                         .balancer = strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0 ? name + sizeof(PREFIX) - 1 : name,
-                         .name = apr_pstrdup(found->p, *member->name_ex ? member->name_ex : member->name),
-                         .route = apr_pstrdup(found->p, member->route),
-                         .number = number,
-                         .state = state_of(member->status),
-                         .busy = member->busy,
-                         .requests = member->elected};
+    found->members[found->n++] = (forge_upstream_t){
+        .of = balancer,
+        .host = apr_psprintf(found->p, "%s:%d", s->server_hostname ? s->server_hostname : "",
+                             s->addrs ? s->addrs->host_port : s->port),
+        .balancer = strncmp(name, PREFIX, sizeof(PREFIX) - 1) == 0 ? name + sizeof(PREFIX) - 1 : name,
+        .name = apr_pstrdup(found->p, *member->name_ex ? member->name_ex : member->name),
+        .route = apr_pstrdup(found->p, member->route),
+        .number = number,
+        .state = state_of(member->status),
+        .busy = member->busy,
+        .requests = member->elected};
 }
 
 static bool listed(const proxy_balancer *balancer, const proxy_worker_shared *member)
@@ -105,12 +105,12 @@ static void look_at(found_t *found, const server_rec *s, const proxy_balancer *b
         apr_thread_mutex_unlock(balancer->tmutex);
 }
 
-const forge_member_t *forge_server_members(apr_pool_t *p, int *n)
+const forge_upstream_t *forge_server_members(apr_pool_t *p, int *n)
 {
     const module *proxy = ap_find_linked_module("mod_proxy.c");
     found_t *found = apr_pcalloc(p, sizeof(*found));
     found->p = p;
-    found->members = apr_palloc(p, sizeof(*found->members) * FORGE_MEMBERS_MAX);
+    found->members = apr_palloc(p, sizeof(*found->members) * FORGE_UPSTREAMS_MAX);
     for (const server_rec *s = ap_server_conf; proxy && s; s = s->next) {
         const proxy_server_conf *conf = ap_get_module_config(s->module_config, proxy);
         for (int i = 0; conf && conf->balancers && i < conf->balancers->nelts; i++)

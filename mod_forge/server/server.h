@@ -132,8 +132,8 @@ void forge_server_sockets_judge(void); /* closes those of this child whose sessi
 
 /* --- members.c: the members of mod_proxy's balancers, of all hosts --- */
 
-/* As they are now; at most FORGE_MEMBERS_MAX. None without mod_proxy. */
-const forge_member_t *forge_server_members(apr_pool_t *p, int *n);
+/* As they are now; at most FORGE_UPSTREAMS_MAX. None without mod_proxy. */
+const forge_upstream_t *forge_server_members(apr_pool_t *p, int *n);
 bool forge_server_has_members(void); /* whether there is any balancer */
 /* Whether mod_proxy has asked a back end for this request, as opposed to leaving alone all that have failed. */
 bool forge_server_upstream_tried(struct request_rec *r);

@@ -12,7 +12,7 @@ APLOG_USE_MODULE(forge);
 
 #define LOOK apr_time_from_msec(500)
 
-static void tell(const server_rec *s, const forge_member_t *member, forge_member_state_t was)
+static void tell(const server_rec *s, const forge_upstream_t *member, forge_member_state_t was)
 {
     int level = forge_live_member_failed(member->state) ? APLOG_WARNING : APLOG_NOTICE;
     ap_log_error(APLOG_MARK, level, 0, s, "FG0790: member %s of balancer://%s at %s: %s, was %s", member->name,
@@ -24,7 +24,7 @@ static void step(void *data, apr_pool_t *p)
     const forge_server_t *server = data;
     int n;
     forge_server_sockets_judge();
-    const forge_member_t *members = forge_server_members(p, &n);
+    const forge_upstream_t *members = forge_server_members(p, &n);
     for (int i = 0; i < n; i++) {
         forge_member_state_t was;
         if (forge_live_member_changed(server->live, &members[i], &was))

@@ -22,7 +22,7 @@ typedef struct forge_health_found_t {
     const char *why; /* of a failure; NULL: the row's */
     int figures[3];  /* what .members shows beside it */
     const forge_keys_t *keys;
-    const forge_member_t *upstreams; /* members of balancers */
+    const forge_upstream_t *upstreams; /* members of balancers */
     int upstreams_count;
 } forge_health_found_t;
 

@@ -151,7 +151,7 @@ static bool on_upstreams(const forge_req_t *q)
 }
 
 /* Whether no member of this one's balancer can serve. */
-static bool is_balancer_down(const forge_health_found_t *found, const forge_member_t *member)
+static bool is_balancer_down(const forge_health_found_t *found, const forge_upstream_t *member)
 {
     for (int i = 0; i < found->upstreams_count; i++)
         if (found->upstreams[i].of == member->of && forge_live_member_serves(found->upstreams[i].state))
@@ -168,7 +168,7 @@ static void ask_upstreams(forge_req_t *q, forge_health_found_t *found)
         found->status = FORGE_HEALTH_WARN;
     found->upstreams = forge_http_members(q, &found->upstreams_count);
     for (int i = 0; i < found->upstreams_count; i++) {
-        const forge_member_t *member = &found->upstreams[i];
+        const forge_upstream_t *member = &found->upstreams[i];
         if (is_balancer_down(found, member))
             found->status = FORGE_HEALTH_FAIL;
         else if (forge_live_member_failed(member->state) && found->status == FORGE_HEALTH_PASS)
@@ -183,7 +183,7 @@ static void members_upstreams(forge_json_t *part, const forge_health_found_t *fo
 {
     forge_json_t *rows = forge_util_json_put_array(part, "members");
     for (int i = 0; i < found->upstreams_count; i++) {
-        const forge_member_t *member = &found->upstreams[i];
+        const forge_upstream_t *member = &found->upstreams[i];
         forge_json_t *row = forge_util_json_add_object(rows);
         forge_util_json_put_text(row, "balancer", member->balancer);
         forge_util_json_put_int(row, "member", member->number);
