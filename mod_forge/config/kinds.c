@@ -30,11 +30,6 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define LOCKOUT_MIN FORGE_SECONDS(60)
 #define LOCKOUT_MAX FORGE_SECONDS(FORGE_LOCKOUT_HOURS_MAX * 3600)
 
-#define REPLICA_FORM    "off|connection string of libpq [max=1..10000] [lag=5s..1h]"
-#define REPLICA_LAG     FORGE_SECONDS(10)
-#define REPLICA_LAG_MIN FORGE_SECONDS(5) /* a pool looks every two seconds */
-#define REPLICA_LAG_MAX FORGE_SECONDS(3600)
-
 #define QUEUE_MIN FORGE_SECONDS(1)
 #define QUEUE_MAX FORGE_SECONDS(600)
 
@@ -42,18 +37,7 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 #define QUOTA_ROWS_MAX    10000000
 #define QUOTA_ROWS_PRESET 10000
 
-#define WEBHOOK_MAX 2048 /* characters */
-
-#define CERTIFICATES_MAX (1 << 20) /* bytes of a file of certificates */
-
-#define EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
-
 #define refuse forge_config_refuse
-
-static void put_text(const forge_setting_t *s, const char *text)
-{
-    *(const char **)s->member = text;
-}
 
 /* Stores a number if it lies in the range of its row. */
 static const char *put_number(const forge_setting_t *s, apr_int64_t n, bool parsed, const char *low, const char *high)
@@ -70,7 +54,7 @@ static const char *read_name(const forge_setting_t *s)
 {
     if (!forge_config_parse_name(s->words[0]))
         return refuse(s, s->words[0], "1 to 64 of A-Z a-z 0-9 . _ : / - that begin with a letter or digit");
-    put_text(s, s->words[0]);
+    forge_config_put_text(s, s->words[0]);
     return NULL;
 }
 
@@ -275,7 +259,7 @@ static const char *read_directory(const forge_setting_t *s)
     const char *path = ap_server_root_relative(s->p, s->words[0]);
     if (!path || !*s->words[0])
         return refuse(s, s->words[0], "a directory");
-    put_text(s, path);
+    forge_config_put_text(s, path);
     return NULL;
 }
 
@@ -284,7 +268,7 @@ static const char *read_file(const forge_setting_t *s)
 {
     if (*s->words[0] != '/')
         return refuse(s, s->words[0], "the absolute path of a file");
-    put_text(s, s->words[0]);
+    forge_config_put_text(s, s->words[0]);
     return NULL;
 }
 
@@ -293,7 +277,7 @@ static const char *read_url(const forge_setting_t *s)
     if (!forge_config_parse_url(s->words[0]))
         return refuse(s, s->words[0],
                       "http:// or https://, host, optional port and path; no slash at the end, no query");
-    put_text(s, s->words[0]);
+    forge_config_put_text(s, s->words[0]);
     return NULL;
 }
 
@@ -304,7 +288,7 @@ static const char *read_page(const forge_setting_t *s)
     if (!none && !forge_config_parse_page(s->words[0]))
         return refuse(s, s->words[0],
                       "a path of this site (/login), http:// or https:// with host and optional path, or none");
-    put_text(s, none ? "" : s->words[0]);
+    forge_config_put_text(s, none ? "" : s->words[0]);
     return NULL;
 }
 
@@ -320,7 +304,7 @@ static const char *read_log(const forge_setting_t *s)
         word = NULL;
     if (!word)
         return refuse(s, s->words[0], "a file, \"|program arguments\" or off");
-    put_text(s, word);
+    forge_config_put_text(s, word);
     return NULL;
 }
 
@@ -427,306 +411,13 @@ static const char *read_label(const forge_setting_t *s)
 {
     if (!forge_config_parse_label(s->words[0]))
         return refuse(s, s->words[0], "1 to 64 characters, no ':', no control characters, no blank at either end");
-    put_text(s, s->words[0]);
-    return NULL;
-}
-
-/* The password is checked after the whole configuration was read, like other secrets. */
-static const char *read_mail(const forge_setting_t *s)
-{
-    const char *why;
-    const forge_mail_t *mail =
-        forge_net_mail_parse(s->p, s->n, (const char *const *)s->words, forge_core_mail_address, &why);
-    if (!mail)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_MAIL_FORM, s->row->name, why);
-    if (mail->directory) {
-        forge_mail_t *absolute = apr_pmemdup(s->p, mail, sizeof(*mail));
-        absolute->directory = ap_server_root_relative(s->p, mail->directory);
-        mail = absolute;
-    }
-    *(const void **)s->member = mail;
-    return NULL;
-}
-
-/* A line stands for itself: hosts of another line, or of the server, do not stay allowed behind the back of this one.
- */
-static const char *read_git_hosts(const forge_setting_t *s)
-{
-    apr_array_header_t *hosts = apr_array_make(s->p, s->n, sizeof(forge_git_host_t));
-    const bool none = s->n == 1 && forge_config_parse_choice(s->words[0], "none") == 0;
-    for (int i = 0; i < s->n && !none; i++)
-        if (forge_config_parse_choice(s->words[i], "none") == 0 ||
-            !forge_core_git_host(s->p, s->words[i], apr_array_push(hosts)))
-            return refuse(s, s->words[i],
-                          "host, host:port, private:host[:port]; names only, no address, no '*'; or none alone");
-    *(apr_array_header_t **)s->member = hosts;
-    return NULL;
-}
-
-/* Read once, at the start: who serves requests may not be able to. */
-static const char *read_certificates(const forge_setting_t *s)
-{
-    const char *name = ap_server_root_relative(s->p, s->words[0]);
-    char *text = NULL;
-    apr_finfo_t is;
-    apr_file_t *file;
-    if (name && apr_stat(&is, name, APR_FINFO_TYPE | APR_FINFO_SIZE, s->p) == APR_SUCCESS && is.filetype == APR_REG &&
-        is.size <= CERTIFICATES_MAX &&
-        apr_file_open(&file, name, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, s->p) == APR_SUCCESS) {
-        text = apr_pcalloc(s->p, (apr_size_t)is.size + 1);
-        apr_file_read_full(file, text, (apr_size_t)is.size, NULL);
-        apr_file_close(file);
-    }
-    if (!text || !strstr(text, "-----BEGIN CERTIFICATE-----"))
-        return refuse(s, s->words[0], "a file with certificates in PEM, of at most 1 MB");
-    put_text(s, text);
-    return NULL;
-}
-
-static const char *read_docker(const forge_setting_t *s)
-{
-    const char *why = NULL;
-    const forge_docker_t *docker = forge_net_docker_parse(s->p, s->words[0], &why);
-    if (!docker)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_DOCKER_FORM, s->row->name, why);
-    *(const void **)s->member = docker;
-    return NULL;
-}
-
-/* The key is read after the whole configuration was read, like other secrets. No message repeats it. */
-static const char *read_llm(const forge_setting_t *s)
-{
-    const char *why;
-    const forge_llm_t *llm = forge_net_llm_parse(s->p, s->n, (const char *const *)s->words, &why);
-    if (!llm)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_LLM_FORM, s->row->name, why);
-    *(const void **)s->member = llm;
-    return NULL;
-}
-
-/* --- ForgeAlert --- */
-
-#define ALERT_FORM \
-    "name threshold|off [for duration] [mailto:ADDRESS] [https://webhook], with a name of cpu memory disk load " \
-    "error_rate " \
-    "p95 database_p95 pool queue jobs_late mail_late containers_unhealthy"
-#define ALERT_LASTING_MAX FORGE_SECONDS(86400)
-
-/* A threshold in the unit of its alert: 70 or 70%, 0.01 or 1%, 200ms, 12. */
-static bool read_threshold(const char *word, forge_unit_t unit, double *threshold)
-{
-    apr_int64_t t;
-    apr_size_t len = strlen(word);
-    bool percent = len > 0 && word[len - 1] == '%';
-    if (unit == FORGE_UNIT_SECONDS) {
-        if (!forge_config_parse_duration(word, &t))
-            return false;
-        *threshold = (double)t / APR_USEC_PER_SEC;
-        return true;
-    }
-    if (!forge_config_parse_decimal(word, len - percent, threshold) || (percent && unit == FORGE_UNIT_NUMBER))
-        return false;
-    if (unit == FORGE_UNIT_RATIO && percent)
-        *threshold /= 100;
-    return unit == FORGE_UNIT_NUMBER || *threshold <= (unit == FORGE_UNIT_RATIO ? 1 : 100);
-}
-
-/* A webhook's address is as good as a key, so that it must not travel unencrypted, unless to this machine. */
-static bool read_webhook(apr_pool_t *p, const char *word, forge_alert_t *alert)
-{
-    static const char *const near[] = {"http://127.", "http://localhost:", "http://localhost/", "http://[::1]", NULL};
-    bool good = apr_cstr_casecmpn(word, "https://", 8) == 0;
-    for (int i = 0; near[i] && !good; i++)
-        good = strncmp(word, near[i], strlen(near[i])) == 0;
-    if (!good || alert->webhook || strlen(word) > WEBHOOK_MAX)
-        return false;
-    const char *host = strstr(word, "://") + 3;
-    for (const char *c = word; *c; c++)
-        if (*c <= ' ' || *c > '~')
-            return false;
-    alert->webhook = word;
-    alert->host = apr_pstrmemdup(p, host, strcspn(host, "/?#"));
-    return *alert->host != '\0' && !strchr(alert->host, '@');
-}
-
-static bool read_target(const forge_setting_t *s, const char *word, forge_alert_t *alert)
-{
-    const char *why;
-    if (strncmp(word, "mailto:", 7) != 0)
-        return read_webhook(s->p, word, alert);
-    if (alert->mailto || !(alert->mailto = forge_core_mail_address(s->p, word + 7, &why)))
-        return false;
-    return true;
-}
-
-/* Repeated lines add up; a later one of the same name takes the place of an earlier one. */
-static const char *read_alert(const forge_setting_t *s)
-{
-    forge_alerts_t **alerts = s->member;
-    forge_alert_t alert = {.rule = {.on = strcmp(s->words[1], "off") != 0}};
-    int which = 0, at = 2;
-    while (which < FORGE_ALERTS && strcmp(forge_live_alert_row(which)->name, s->words[0]) != 0)
-        which++;
-    if (which == FORGE_ALERTS)
-        return refuse(s, s->words[0], ALERT_FORM);
-    if (alert.rule.on && !read_threshold(s->words[1], forge_live_alert_row(which)->unit, &alert.rule.threshold))
-        return refuse(s, s->words[1],
-                      "off; per cent of 0 to 100 for cpu, memory, disk and pool; 0 to 1 or per cent for error_rate; a "
-                      "duration (200ms) for p95, database_p95, jobs_late and mail_late; else a number");
-    if (s->n > at && strcmp(s->words[at], "for") == 0) {
-        if (s->n == at + 1 || !forge_config_parse_duration(s->words[at + 1], &alert.rule.lasting) ||
-            alert.rule.lasting > ALERT_LASTING_MAX)
-            return refuse(s, s->n == at + 1 ? "for" : s->words[at + 1], "for and a duration of 0s to 1d");
-        at += 2;
-    }
-    for (; at < s->n; at++)
-        if (!alert.rule.on || !read_target(s, s->words[at], &alert))
-            return refuse(s, s->words[at],
-                          "mailto: and an e-mail address, and https:// (or http:// to this machine), each once");
-    if (!*alerts)
-        *alerts = apr_pcalloc(s->p, sizeof(**alerts));
-    (*alerts)->set[which] = true;
-    (*alerts)->of[which] = alert;
-    return NULL;
-}
-
-/* The path of a webhook often is its key. */
-static const char *secret_webhook(int i, const char *word)
-{
-    const char *host = i > 1 && strncmp(word, "http", 4) == 0 ? strstr(word, "://") : NULL;
-    const char *path = host ? host + 3 + strcspn(host + 3, "/?#") : "";
-    return *path && path[1] ? path : NULL; /* from its slash on */
-}
-
-/* The DSN is taken apart after the whole configuration was read, like other secrets. No message repeats it. */
-static const char *read_sentry(const forge_setting_t *s)
-{
-    const char *why;
-    const forge_sentry_t *sentry = forge_net_sentry_parse(s->p, s->n, (const char *const *)s->words, &why);
-    if (!sentry)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SENTRY_FORM, s->row->name, why);
-    *(const void **)s->member = sentry;
-    return NULL;
-}
-
-/* Passwords are read after the whole configuration was read, like other secrets. No message repeats one. */
-static const char *read_limit_store(const forge_setting_t *s)
-{
-    const char *why;
-    const forge_redis_t *redis = forge_net_redis_parse(s->p, s->n, (const char *const *)s->words, &why);
-    if (!redis)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_REDIS_FORM, s->row->name, why);
-    *(const void **)s->member = redis;
+    forge_config_put_text(s, s->words[0]);
     return NULL;
 }
 
 static const char *read_on_error(const forge_setting_t *s)
 {
     return read_choice(s, "local|open|closed"); /* order of forge_on_error_t */
-}
-
-static const char *read_traces(const forge_setting_t *s)
-{
-    const char *why;
-    const forge_traces_t *traces = forge_net_traces_parse(s->p, s->n, (const char *const *)s->words, &why);
-    if (!traces)
-        return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_TRACES_FORM, s->row->name, why);
-    *(const void **)s->member = traces;
-    return NULL;
-}
-
-/* Stores Off as empty text, so that a virtual host can override the server. */
-static const char *read_sandbox(const forge_setting_t *s)
-{
-    const char *word = s->words[0];
-    int flag = forge_config_parse_choice(word, "Off|On");
-    if (flag < 0 && *word != '/')
-        return refuse(s, word, "On, Off, or the absolute path of forge-runner");
-    put_text(s, flag == 0 ? "" : flag == 1 ? FORGE_SANDBOX_ON : word);
-    return NULL;
-}
-
-/* Stores Off as empty text, and On as the language that tesseract always has. The words go to its command line. */
-static const char *read_ocr(const forge_setting_t *s)
-{
-    const char *word = s->words[0];
-    const apr_size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz_+");
-    int flag = forge_config_parse_choice(word, "Off|On");
-    if (flag < 0 && (len < 3 || len > 31 || word[len] || *word == '_' || *word == '+'))
-        return refuse(s, word, "On, Off, or languages of tesseract such as deu+eng");
-    put_text(s, flag == 0 ? "" : flag == 1 ? "eng" : word);
-    return NULL;
-}
-
-/* Stores the languages as a set of bits. */
-static const char *read_languages(const forge_setting_t *s)
-{
-    apr_int64_t languages = 0;
-    for (int i = 0; i < s->n; i++) {
-        int language = forge_config_parse_choice(s->words[i], FORGE_CONFIG_LANGUAGES);
-        if (language < 0)
-            return refuse(s, s->words[i], FORGE_CONFIG_LANGUAGES);
-        languages |= (apr_int64_t)1 << language;
-    }
-    *(apr_int64_t *)s->member = languages;
-    return NULL;
-}
-
-/* What is not named keeps its default. */
-static const char *read_exec_limits(const forge_setting_t *s)
-{
-    forge_exec_limits_t limits = {
-        .wall_ms = 10000, .cpu_ms = 5000, .memory = 128 << 20, .processes = 64, .output = 64 << 10, .files = 10 << 20};
-    for (int i = 0; i < s->n; i++)
-        if (!forge_config_parse_exec_limit(s->words[i], &limits))
-            return refuse(s, s->words[i], FORGE_CONFIG_EXEC_FORM);
-    *(void **)s->member = apr_pmemdup(s->p, &limits, sizeof(limits));
-    return NULL;
-}
-
-/* Reads "auto 1000 10". */
-static const char *read_exec_places(const forge_setting_t *s)
-{
-    apr_int64_t n[3] = {0, 0, 0};
-    static const apr_int64_t low[3] = {1, 1, 1}, high[3] = {256, 10000, 10000};
-    for (int i = 0; i < 3; i++) {
-        bool automatic = i == 0 && apr_cstr_casecmp(s->words[0], "auto") == 0;
-        if (!automatic && (!forge_config_parse_count(s->words[i], &n[i]) || n[i] < low[i] || n[i] > high[i]))
-            return refuse(s, s->words[i], EXEC_PLACES_FORM);
-    }
-    const forge_exec_places_t places = {(int)n[0], (int)n[1], (int)n[2]};
-    *(void **)s->member = apr_pmemdup(s->p, &places, sizeof(places));
-    return NULL;
-}
-
-/* One word behind the connection string. */
-static bool replica_option(const forge_setting_t *s, const char *word, forge_replica_t *replica)
-{
-    apr_int64_t n = 0;
-    if (strncmp(word, "max=", 4) == 0 && forge_config_parse_count(word + 4, &n) && n >= s->row->low &&
-        n <= s->row->high) {
-        replica->max = (int)n;
-        return true;
-    }
-    if (strncmp(word, "lag=", 4) == 0 && forge_config_parse_duration(word + 4, &n) && n >= REPLICA_LAG_MIN &&
-        n <= REPLICA_LAG_MAX) {
-        replica->lag = n;
-        return true;
-    }
-    return false;
-}
-
-/* The connection string itself is judged once DBDParams is known (start.c). It may hold a password: no message repeats
- * it. */
-static const char *read_replica(const forge_setting_t *s)
-{
-    bool off = apr_cstr_casecmp(s->words[0], "off") == 0;
-    forge_replica_t replica = {.conninfo = off ? NULL : s->words[0], .lag = REPLICA_LAG};
-    for (int i = 1; i < s->n; i++)
-        if (off || !replica_option(s, s->words[i], &replica))
-            return refuse(s, s->words[i], REPLICA_FORM);
-    *(void **)s->member = apr_pmemdup(s->p, &replica, sizeof(replica));
-    return NULL;
 }
 
 /* --- where each kind has its secret --- */
@@ -801,23 +492,23 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
     [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
     [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
-    [FORGE_KIND_OCR] = {read_ocr, false, 1, 1, "On|Off|languages", NULL},
-    [FORGE_KIND_SANDBOX] = {read_sandbox, false, 1, 1, "On|Off|/path", NULL},
-    [FORGE_KIND_LANGUAGES] = {read_languages, true, 1, 3, "language ...", NULL},
-    [FORGE_KIND_EXEC_LIMITS] = {read_exec_limits, false, 1, 6, "name=value ...", NULL},
-    [FORGE_KIND_EXEC_PLACES] = {read_exec_places, false, 3, 3, EXEC_PLACES_FORM, NULL},
-    [FORGE_KIND_GIT_HOSTS] = {read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
-    [FORGE_KIND_CERTIFICATES] = {read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_OCR] = {forge_config_read_ocr, false, 1, 1, "On|Off|languages", NULL},
+    [FORGE_KIND_SANDBOX] = {forge_config_read_sandbox, false, 1, 1, "On|Off|/path", NULL},
+    [FORGE_KIND_LANGUAGES] = {forge_config_read_languages, true, 1, 3, "language ...", NULL},
+    [FORGE_KIND_EXEC_LIMITS] = {forge_config_read_exec_limits, false, 1, 6, "name=value ...", NULL},
+    [FORGE_KIND_EXEC_PLACES] = {forge_config_read_exec_places, false, 3, 3, FORGE_EXEC_PLACES_FORM, NULL},
+    [FORGE_KIND_GIT_HOSTS] = {forge_config_read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
+    [FORGE_KIND_CERTIFICATES] = {forge_config_read_certificates, false, 1, 1, "file", NULL},
     [FORGE_KIND_DISCOVER] = {forge_config_read_discover, false, 2, 7, FORGE_DISCOVER_FORM, NULL},
     [FORGE_KIND_RETRY] = {forge_config_read_retry, false, 1, 5, FORGE_RETRY_FORM, NULL},
-    [FORGE_KIND_DOCKER] = {read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
-    [FORGE_KIND_REPLICA] = {read_replica, false, 1, 3, REPLICA_FORM, secret_first},
+    [FORGE_KIND_DOCKER] = {forge_config_read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
+    [FORGE_KIND_REPLICA] = {forge_config_read_replica, false, 1, 3, FORGE_REPLICA_FORM, secret_first},
     [FORGE_KIND_TRANSFORM] = {read_transform, false, 1, 3, FORGE_TRANSFORM_FORM, NULL},
-    [FORGE_KIND_LIMIT_STORE] = {read_limit_store, false, 1, 4, FORGE_REDIS_FORM, secret_redis},
+    [FORGE_KIND_LIMIT_STORE] = {forge_config_read_limit_store, false, 1, 4, FORGE_REDIS_FORM, secret_redis},
     [FORGE_KIND_ON_ERROR] = {read_on_error, true, 1, 1, "local|open|closed", NULL},
-    [FORGE_KIND_LLM] = {read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
-    [FORGE_KIND_ALERT] = {read_alert, false, 2, 6, ALERT_FORM, secret_webhook},
-    [FORGE_KIND_TRACES] = {read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},
-    [FORGE_KIND_SENTRY] = {read_sentry, false, 1, 2, FORGE_SENTRY_FORM, secret_first},
-    [FORGE_KIND_MAIL] = {read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
+    [FORGE_KIND_LLM] = {forge_config_read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
+    [FORGE_KIND_ALERT] = {forge_config_read_alert, false, 2, 6, FORGE_ALERT_FORM, forge_config_secret_webhook},
+    [FORGE_KIND_TRACES] = {forge_config_read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},
+    [FORGE_KIND_SENTRY] = {forge_config_read_sentry, false, 1, 2, FORGE_SENTRY_FORM, secret_first},
+    [FORGE_KIND_MAIL] = {forge_config_read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
 };

@@ -33,6 +33,42 @@ static inline const char *forge_config_refuse(const forge_setting_t *s, const ch
     return apr_psprintf(s->p, "%s: '%s' is refused; accepted: %s", s->row->name, word, accepted);
 }
 
+static inline void forge_config_put_text(const forge_setting_t *s, const char *text)
+{
+    *(const char **)s->member = text;
+}
+
+/* --- alerts.c --- */
+
+#define FORGE_ALERT_FORM \
+    "name threshold|off [for duration] [mailto:ADDRESS] [https://webhook], with a name of cpu memory disk load " \
+    "error_rate " \
+    "p95 database_p95 pool queue jobs_late mail_late containers_unhealthy"
+const char *forge_config_read_alert(const forge_setting_t *s);
+const char *forge_config_secret_webhook(int i, const char *word);
+
+/* --- execution.c --- */
+
+#define FORGE_EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
+const char *forge_config_read_sandbox(const forge_setting_t *s);
+const char *forge_config_read_ocr(const forge_setting_t *s);
+const char *forge_config_read_languages(const forge_setting_t *s);
+const char *forge_config_read_exec_limits(const forge_setting_t *s);
+const char *forge_config_read_exec_places(const forge_setting_t *s);
+
+/* --- services.c --- */
+
+#define FORGE_REPLICA_FORM "off|connection string of libpq [max=1..10000] [lag=5s..1h]"
+const char *forge_config_read_mail(const forge_setting_t *s);
+const char *forge_config_read_git_hosts(const forge_setting_t *s);
+const char *forge_config_read_certificates(const forge_setting_t *s);
+const char *forge_config_read_docker(const forge_setting_t *s);
+const char *forge_config_read_llm(const forge_setting_t *s);
+const char *forge_config_read_sentry(const forge_setting_t *s);
+const char *forge_config_read_limit_store(const forge_setting_t *s);
+const char *forge_config_read_traces(const forge_setting_t *s);
+const char *forge_config_read_replica(const forge_setting_t *s);
+
 /* --- upstreams.c --- */
 
 #define FORGE_DISCOVER_FORM \

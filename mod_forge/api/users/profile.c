@@ -95,15 +95,14 @@ static bool locale_good(const char *text)
 /* What the field table cannot say. */
 static forge_status_t check_names(forge_req_t *q)
 {
-    const char *locale = forge_core_input_text(q->body, "locale"),
-               *timezone = forge_core_input_text(q->body, "timezone");
+    const char *locale = forge_core_input_text(q->body, "locale"), *zone = forge_core_input_text(q->body, "timezone");
     bool known = true;
     if (locale && !locale_good(locale))
         forge_core_fault(q->faults, "/locale", "format", "must be a language tag such as en or de-CH");
-    if (timezone) {
+    if (zone) {
         forge_db_t *db;
         FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_timezone_known(db, q->pool, timezone, &known));
+        FORGE_TRY(forge_store_timezone_known(db, q->pool, zone, &known));
     }
     if (!known)
         forge_core_fault(q->faults, "/timezone", "format", "must be the name of a time zone such as Europe/Vienna");
