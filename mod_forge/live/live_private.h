@@ -22,9 +22,8 @@
     apr_time_from_sec(10) /* a `now` older than the last by less is a slow request; by more, a clock set back \
                            */
 
-#define FORGE_LIVE_SLOTS \
-    (2 * FORGE_ROUTES_MAX + FORGE_LIVE_GATEWAYS) /* slot 0: no route; twice as many, for new names after an upgrade by \
-                                                    graceful restart; and those of the gateway */
+#define FORGE_LIVE_NAMES        96 /* routes that are new after an upgrade by graceful restart */
+#define FORGE_LIVE_SLOTS        (FORGE_ROUTES_MAX + FORGE_LIVE_GATEWAYS + FORGE_LIVE_NAMES) /* slot 0: no route */
 #define FORGE_LIVE_METHOD_BYTES 8
 #define FORGE_LIVE_ROUTE_BYTES  120
 #define FORGE_LIVE_STATUS_FIRST 100
@@ -368,7 +367,7 @@ typedef struct forge_live_note_t {
 } forge_live_note_t;
 
 /* A service that is discovered (discovery.c). */
-#define FORGE_LIVE_SERVICES      32
+#define FORGE_LIVE_SERVICES      10
 #define FORGE_LIVE_SERVICE_BYTES 512
 typedef struct forge_live_service_t {
     char name[FORGE_LIVE_SERVICE_BYTES]; /* empty: free */

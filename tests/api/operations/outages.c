@@ -134,7 +134,7 @@ START_TEST(children_end_in_spite_of_a_long_statement)
     watchdog(150);
     expect_log("FG0207"); /* the first node's tasks may meet the lock too */
     struct pg_conn *session = sql_session();
-    sql_on(session, "BEGIN; LOCK TABLE forge.idempotency_keys IN ACCESS EXCLUSIVE MODE");
+    sql_on(session, "BEGIN; LOCK TABLE forge.jobs IN ACCESS EXCLUSIVE MODE");
     env_second_launch("ForgeStatementTimeout 30s\n");
     bool waits = false;
     for (int tries = 0; tries < 400 && !waits; tries++) {
