@@ -13,8 +13,7 @@
 #define API  "/api/v1/" /* a back end here answers in the API's name, with its errors */
 #define MARK "forge:"   /* what r->filename of a claimed request begins with, before the path */
 
-/* The handler that SetHandler sets for this location; httpd copies it to r->handler only in a late phase. */
-static const char *location_handler(request_rec *r)
+const char *forge_server_location_handler(request_rec *r)
 {
     const char *error = NULL;
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
@@ -29,7 +28,7 @@ static const char *handler_of(request_rec *r)
 {
     if (r->per_dir_config == r->server->lookup_defaults && r->uri && *r->uri == '/')
         ap_location_walk(r);
-    return location_handler(r);
+    return forge_server_location_handler(r);
 }
 
 /* Each request carries its own mark, sub-requests too: a page that includes an answer of the API does not become the

@@ -152,4 +152,9 @@ const char *forge_server_method(const struct request_rec *r);
 /* Writes ForgeAuditLog only; the SQL statements themselves write the audit table. */
 void forge_server_audit_write(const forge_server_t *server, const forge_effects_t *effects, const forge_note_t *note);
 
+/* --- claim.c --- */
+
+/* The handler that SetHandler sets for this location; httpd copies it to r->handler only in a late phase. */
+const char *forge_server_location_handler(struct request_rec *r);
+
 #endif

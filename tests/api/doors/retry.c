@@ -24,6 +24,7 @@ static void begin(void)
 {
     expect_log("[proxy"); /* what mod_proxy says of the sick one */
     expect_log("FG1161");
+    expect_log("FG0790"); /* … and what is told of its state */
     upstreams_start();
 }
 

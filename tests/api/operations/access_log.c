@@ -150,7 +150,7 @@ START_TEST(levels_of_lines)
     json_t *line = line_of("level-503");
     ck_assert_int_ge(int_at(line, "/status"), 500);
     ck_assert_str_eq(text_at(line, "/level"), "error");
-    ck_assert_str_eq(text_at(line, "/msg"), F("GET - %lld", (long long)int_at(line, "/status")));
+    ck_assert_str_eq(text_at(line, "/msg"), F("GET proxy %lld", (long long)int_at(line, "/status")));
     CALL("GET", "/api/v1/courses/999999", .headers = {"X-Request-ID: level-404"});
     line = line_of("level-404");
     ck_assert_str_eq(text_at(line, "/level"), "info");
