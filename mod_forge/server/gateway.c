@@ -29,8 +29,8 @@ bool forge_server_watched(request_rec *r)
     return forge_server_beneath(r) || forge_server_gateway(r);
 }
 
-/* The path or expression of the last <Location> that applies: there are as many as the configuration has. The expression
- * that gives the API its paths says nothing of a back end among them. */
+/* The path or expression of the last <Location> that applies: there are as many as the configuration has. The
+ * expression that gives the API its paths says nothing of a back end among them. */
 static const char *location_of(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);

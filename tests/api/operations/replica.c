@@ -326,6 +326,10 @@ START_TEST(a_replica_that_hangs_holds_nobody_up)
     standby_freeze(true);
     parallel(READERS, read_many, (void *)path);
     wait_health("warn");
+    for (long last = -1; last != reads("failed");) { /* those that were on their way when it became known */
+        last = reads("failed");
+        pause_ms(1000);
+    }
     long served = reads("served"), failed = reads("failed"), away = reads("away");
     for (int i = 0; i < ENOUGH; i++)
         get(path);
