@@ -28,8 +28,9 @@ static void say(int fd, const char *body)
                      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
                      "Content-Length: %d\r\n\r\n%s",
                      (int)strlen(body), body);
-    if (send(fd, text, (size_t)n, MSG_NOSIGNAL) == n)
-        __atomic_add_fetch(&served, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&served, 1, __ATOMIC_RELAXED); /* before anybody can have heard it */
+    if (send(fd, text, (size_t)n, MSG_NOSIGNAL) != n)
+        __atomic_sub_fetch(&served, 1, __ATOMIC_RELAXED);
 }
 
 static void trickle(int fd, size_t length, int pause)
