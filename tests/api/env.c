@@ -377,18 +377,23 @@ static void freeze(int pid, bool still)
     }
 }
 
-void env_postgres_freeze(bool still)
+void env_processes_freeze(int parent, bool still)
 {
     DIR *dir = opendir("/proc");
     if (still)
-        freeze(postgres_pid, true); /* first: it makes no more of the others */
+        freeze(parent, true); /* first: it makes no more of the others */
     for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == postgres_pid)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == parent)
             freeze(atoi(entry->d_name), still);
     if (!still)
-        freeze(postgres_pid, false);
+        freeze(parent, false);
     if (dir)
         closedir(dir);
+}
+
+void env_postgres_freeze(bool still)
+{
+    env_processes_freeze(postgres_pid, still);
 }
 
 /* --- all of it --- */

@@ -85,6 +85,7 @@ void env_third_stop(void);
 int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
 void env_postgres_start(void);        /* returns when it accepts connections */
+void env_processes_freeze(int parent, bool still); /* it and its children */
 void env_postgres_freeze(bool still); /* all its processes stand still, or go on */
 bool env_wait_ready(int seconds);     /* until /health/ready is 200 */
 const char *env_dsn(void);            /* the schema's owner */
@@ -111,6 +112,9 @@ bool process_wait(int pid, int seconds);        /* reaps a child */
 char *file_read(const char *path, long offset); /* from offset to its end, "" when it cannot be read */
 long file_size(const char *path);
 void file_write(const char *path, const char *text);
+/* A back end of the tests' own on a free port of 127.0.0.1: `serve` runs with the address of *listener until the program
+ * ends. Returns the port. */
+int back_end_start(void *(*serve)(void *listener), int *listener);
 int port_free(void);
 
 /* --- cases.c --- */

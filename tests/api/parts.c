@@ -147,28 +147,11 @@ static void *serve(void *baton)
     return NULL;
 }
 
-/* One thread until the program ends; returns its port. */
-static int start(void)
-{
-    static int listener;
-    static pthread_t thread;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 64) ||
-        getsockname(listener, (struct sockaddr *)&address, &size) || pthread_create(&thread, NULL, serve, &listener)) {
-        fprintf(stderr, "api tests: the back end of parts cannot listen\n");
-        exit(2);
-    }
-    pthread_detach(thread);
-    return ntohs(address.sin_port);
-}
-
 char *parts_lines(void)
 {
-    static int port;
+    static int port, listener;
     if (!port)
-        port = start();
+        port = back_end_start(serve, &listener);
     return F(
         "ForgeAggregateTimeout 2s\nProxyPass \"/api/v1/parts/\" \"http://127.0.0.1:%d/\"\n"
         "ProxyPass \"/api/v1/guarded/\" \"http://127.0.0.1:%d/\"\n"

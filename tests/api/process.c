@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -163,6 +165,21 @@ static bool port_unused(int port)
     bool good = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0;
     close(fd);
     return good;
+}
+
+int back_end_start(void *(*serve)(void *listener), int *listener)
+{
+    pthread_t thread;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    *listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(*listener, (struct sockaddr *)&address, size) || listen(*listener, 64) ||
+        getsockname(*listener, (struct sockaddr *)&address, &size) || pthread_create(&thread, NULL, serve, listener)) {
+        fprintf(stderr, "api tests: a back end of the tests cannot listen\n");
+        exit(2);
+    }
+    pthread_detach(thread);
+    return ntohs(address.sin_port);
 }
 
 /* Not of the range that the system takes for clients: their connections would sit on a port whose server is just

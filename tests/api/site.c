@@ -46,23 +46,6 @@ static void *serve(void *baton)
     return NULL;
 }
 
-/* One thread until the program ends; returns its port. */
-static int backend_start(void)
-{
-    static int listener;
-    static pthread_t thread;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 64) ||
-        getsockname(listener, (struct sockaddr *)&address, &size) || pthread_create(&thread, NULL, serve, &listener)) {
-        fprintf(stderr, "api tests: the back end of the doors' tests cannot listen\n");
-        exit(2);
-    }
-    pthread_detach(thread);
-    return ntohs(address.sin_port);
-}
-
 /* --- the files --- */
 
 static void folder(const char *name)
@@ -239,9 +222,9 @@ static char *readers_lines(int port)
 
 char *site_lines(void)
 {
-    static int port;
+    static int port, listener;
     if (!port) {
-        port = backend_start();
+        port = back_end_start(serve, &listener);
         files_make();
         pages_make();
     }

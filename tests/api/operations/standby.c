@@ -108,38 +108,9 @@ char *standby_sql(const char *format, ...)
     return value;
 }
 
-/* The parent of a process, or 0. */
-static int parent_of(const char *pid)
-{
-    int parent = 0;
-    char *after = strrchr(file_read(F("/proc/%s/stat", pid), 0), ')');
-    return after && sscanf(after + 1, " %*c %d", &parent) == 1 ? parent : 0;
-}
-
-/* Sends SIGSTOP, or SIGCONT; a process may run on for a moment, so this waits until it stands. */
-static void freeze(int pid, bool still)
-{
-    kill(pid, still ? SIGSTOP : SIGCONT);
-    for (int i = 0; still && i < 500; i++) {
-        char *after = strrchr(file_read(F("/proc/%d/stat", pid), 0), ')');
-        if (!after || after[2] == 'T' || after[2] == 'Z')
-            return;
-        pause_ms(10);
-    }
-}
-
 void standby_freeze(bool still)
 {
-    DIR *dir = opendir("/proc");
-    if (still)
-        freeze(other_pid, true); /* first: it makes no more of the others */
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == other_pid)
-            freeze(atoi(entry->d_name), still);
-    if (!still)
-        freeze(other_pid, false);
-    if (dir)
-        closedir(dir);
+    env_processes_freeze(other_pid, still);
 }
 
 void standby_wait_replayed(void)
