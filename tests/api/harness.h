@@ -112,8 +112,8 @@ bool process_wait(int pid, int seconds);        /* reaps a child */
 char *file_read(const char *path, long offset); /* from offset to its end, "" when it cannot be read */
 long file_size(const char *path);
 void file_write(const char *path, const char *text);
-/* A back end of the tests' own on a free port of 127.0.0.1: `serve` runs with the address of *listener until the program
- * ends. Returns the port. */
+/* A back end of the tests' own on a free port of 127.0.0.1: `serve` runs with the address of *listener until the
+ * program ends. Returns the port. */
 int back_end_start(void *(*serve)(void *listener), int *listener);
 int port_free(void);
 
