@@ -84,11 +84,11 @@ bool env_third_ready(int seconds);
 void env_third_stop(void);
 int env_children(int *pids, int max); /* processes that serve requests; the number found */
 void env_postgres_stop(bool immediate);
-void env_postgres_start(void);        /* returns when it accepts connections */
+void env_postgres_start(void);                     /* returns when it accepts connections */
 void env_processes_freeze(int parent, bool still); /* it and its children */
-void env_postgres_freeze(bool still); /* all its processes stand still, or go on */
-bool env_wait_ready(int seconds);     /* until /health/ready is 200 */
-const char *env_dsn(void);            /* the schema's owner */
+void env_postgres_freeze(bool still);              /* all its processes stand still, or go on */
+bool env_wait_ready(int seconds);                  /* until /health/ready is 200 */
+const char *env_dsn(void);                         /* the schema's owner */
 
 /* --- site.c: what the doors protect --- */
 
