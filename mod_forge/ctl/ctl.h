@@ -93,6 +93,11 @@ int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directi
 forge_status_t forge_ctl_bundle_load(forge_ctl_t *ctl, forge_db_t *db, apr_int64_t account, const char *path,
                                      const char **why);
 
+/* --- check.c --- */
+
+/* Runs all checks; prints each, or adds it to `lines`, an array, unless that is NULL. Whether none of them failed. */
+bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines);
+
 /* --- terminal.c --- */
 
 void forge_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -103,6 +108,17 @@ void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute_
 const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
+
+/* --- json.c --- */
+
+/* Whether --json was given: then standard output carries one JSON document and nothing else. */
+bool forge_ctl_json(const forge_ctl_t *ctl);
+/* A buffer for a document that is written piece by piece. */
+forge_buf_t *forge_ctl_json_buf(apr_pool_t *p);
+/* Prints what the buffer holds and empties it; false, with a message, if the buffer has failed. */
+bool forge_ctl_json_flush(forge_buf_t *b);
+/* Prints a document and a newline. FORGE_CTL_OK, or FORGE_CTL_FAILED with a message. */
+int forge_ctl_json_print(forge_ctl_t *ctl, const forge_json_t *document);
 
 /* --- secret.c --- */
 

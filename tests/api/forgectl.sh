@@ -37,6 +37,19 @@ judge() {
     fi
 }
 
+# json CODE CONDITION ARGUMENT...: runs forgectl with --json; its output must be one JSON document of which the condition (Python, the document is d) is true.
+json() {
+    code=$1 condition=$2
+    shift 2
+    "$FORGECTL" "$@" --json >"$work/out" 2>"$work/err" </dev/null
+    found=$?
+    python3 -c 'import json, sys
+d = json.load(open(sys.argv[1], encoding="utf-8"))
+print("true" if eval(sys.argv[2]) else "not so: %s" % d)' "$work/out" "$condition" >>"$work/err" 2>&1
+    pattern='^true$'
+    judge $found "$* --json ($condition)"
+}
+
 # A condition in the shell.
 holds() {
     what=$1
@@ -86,11 +99,20 @@ expect 0 '0001_first.up.sql' migrate new first --dir "$work/new"
 expect 0 '0002_second.down.sql' migrate new second --dir "$work/new"
 expect 2 'is not 1 to 60' migrate new '../escape' --dir "$work/new"
 expect 1 'schema is not what' migrate check
+json 0 "len(d) == $newest and d[0]['number'] == 1 and d[0]['name'] == 'foundation' and d[0]['file'].endswith('0001_foundation.up.sql')" migrate list
+json 0 "[f[-len('0003_third.up.sql'):] for f in d[:1]] == ['0003_third.up.sql'] and len(d) == 2" migrate new third --dir "$work/new"
+json 1 "d['current'] is False and d['pending'] == $newest and len(d['migrations']) == $newest" migrate check
+json 1 "d['good'] is False and {'check': 'schema', 'state': 'fail'}.items() <= d['checks'][2].items()" check
 expect 1 'FAIL +schema: at migration 0' check
 expect 1 'role "no_such_role" does not exist' migrate apply --to 1 --app-role no_such_role
 expect 0 '^0002_identity applied' migrate apply --to 3
 expect 0 "3 applied, $((newest - 3)) pending" migrate status
+json 0 "d['applied'] == 3 and [m['state'] for m in d['migrations'][2:4]] == ['applied', 'pending'] and d['migrations'][3]['applied_at'] is None" migrate status
+json 0 "d == {'schema': 4}" migrate apply --to 4
+holds 'the steps are told beside the document' grep -q '^0004_.* applied' "$work/err"
+json 0 "d == {'schema': 3}" migrate rollback
 expect 0 'role forge_app has its rights' migrate apply
+json 0 "d['current'] is True and d['migrations'] == []" migrate check
 expect 0 'schema is up to date' migrate check
 expect 0 '^0*'"$newest"'_[a-z_]+ rolled back' migrate rollback
 expect 1 'schema is not what' migrate check
@@ -104,13 +126,17 @@ expect 0 '^[A-Za-z0-9_-]{64}$' secret
 expect 0 'ForgeSecret file:' secret --output "$work/secret"
 holds 'the secret is for its owner only' [ "$(stat -c %a "$work/secret")" = 600 ]
 expect 1 'File exists' secret --output "$work/secret"
+json 0 "len(d['secret']) == 64" secret
+json 0 "d == {'file': '$work/secret.json'}" secret --output "$work/secret.json"
 expect 2 '--secret: name its file' reseal
 expect 2 '--old: .*absent' reseal --secret "$work/secret" --old "$work/absent"
 expect 2 'the two secrets are the same' reseal --secret "$work/secret" --old "$work/secret"
 expect 0 'ForgeSecret file:' secret --output "$work/secret.new"
 expect 0 '^second factors: 0 re-encrypted, 0 already under the new secret, 0 under neither' reseal --secret "$work/secret.new" --old "$work/secret"
+json 0 "d == {'reencrypted': 0, 'under_new': 0, 'under_neither': 0}" reseal --secret "$work/secret.new" --old "$work/secret"
 echo '{"openapi":"3.1.0"}' >"$work/openapi.json"
 expect 0 '"3.1.0"' openapi --file "$work/openapi.json"
+json 0 "d['openapi'] == '3.1.0'" openapi --file "$work/openapi.json"
 echo '{' >"$work/broken.json"
 expect 1 'is not JSON' openapi --file "$work/broken.json"
 expect 1 'could not read' openapi --file "$work/absent.json"
@@ -145,6 +171,13 @@ expect 2 'neither an e-mail address nor a username' user unlock 'b b'
 expect 2 'is not an e-mail address' user unlock 'b@'
 expect 0 '^ +[0-9]+  bob@example.org +bob +instructor +active +never' user list
 expect 0 '^3 accounts' user list
+json 0 "[u['username'] for u in d] == ['Ada', 'bob', 'cee'] and d[1]['last_login_at'] is None" user list
+json 0 "d['email'] == 'bob@example.org' and d['role'] == d['old_role'] == 'instructor' and d['email_verified'] is False" user set-role bob@example.org instructor
+json 0 "d['sessions_ended'] == 0 and len(d['password']) == 19" user reset-password bob@example.org --generate --cost 10
+json 0 "d['sessions_ended'] == 0 and d['password'] is None" user reset-password bob@example.org --password-file "$work/password" --cost 10
+json 0 "d['account'] == 'bob' and d['id'] > 0" user unlock bob
+json 0 "d['username'] == 'dee' and d['role'] == 'student' and len(d['password']) == 19" user create dee@example.org --username dee --generate --cost 10
+"$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE username = 'dee'"
 
 # --- seed ---
 expect 1 'could not load' seed demo --sql "$work/absent"
@@ -159,6 +192,10 @@ expect 0 '"email":"admin@example.org","username":"admin","password":null,"role":
 printf 'Violet-Anchor-38-drum\nCopper-Meadow-52-kite\nSilver-Walnut-64-tram\n' >"$work/three"
 expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite' seed demo --password-file "$work/three" --reset-passwords --cost 10
 expect_input '' 0 '^6 accounts' user list
+"$PSQL" -X -q "$DSN" -c "INSERT INTO forge.users (email, email_key, username, password_hash, role)
+    SELECT n || '@many.example', n || '@many.example', 'many_' || n, password_hash, 'student' FROM generate_series(1, 600) n, forge.users WHERE username = 'bob'" || failed=$((failed + 1))
+json 0 "len(d) == len({u['id'] for u in d}) == 606" user list
+"$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE username LIKE 'many\_%'"
 
 # --- jobs ---
 expect 2 'the status "lost" is not queued' jobs list --status lost
@@ -191,6 +228,7 @@ printf 'ForgeSandbox Off\n' >"$work/no_sandbox.conf"
 expect 0 '^warn +sandbox: off' check --docs "$work" --conf "$work/no_sandbox.conf"
 printf 'ForgeSandbox %s\n' "$runner" >"$work/sandbox.conf"
 expect 0 '^ok +sandbox: ' check --docs "$work" --conf "$work/sandbox.conf"
+json 0 "d['good'] is True and all(c['state'] in ('ok', 'warn') for c in d['checks']) and 'role forge_app' in [c['check'] for c in d['checks']]" check --runner "$runner" --docs "$work"
 expect 0 '^ok +role forge_app: owns nothing, cannot create' check --runner "$runner" --docs "$work"
 expect 0 '^ok +rights of forge_app: exactly' check --runner "$runner" --docs "$work"
 expect 0 '^ok +clock:' check --runner "$runner" --docs "$work"
