@@ -369,7 +369,7 @@ static int check_run(forge_ctl_t *ctl)
     return forge_ctl_json_print(ctl, result) == FORGE_CTL_OK && good ? FORGE_CTL_OK : FORGE_CTL_FAILED;
 }
 
-static const forge_ctl_option_t options[] = {
+const forge_ctl_option_t forge_ctl_check_options[] = {
     {"app-role", "ROLE", "role of the application (default: the one in --conf, else forge_app)"},
     {"secret", "FILE", "file that ForgeSecret names"},
     {"docs", "DIR", "directory of the documentation pages"},
@@ -378,7 +378,7 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_check[] = {
-    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages, mail, Redis and sandbox",
-     check_run},
+    {NULL, "", 0, true, forge_ctl_check_options,
+     "check database, schema, rights, clock, secret, pages, mail, Redis and sandbox", check_run},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

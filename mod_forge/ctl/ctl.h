@@ -59,6 +59,7 @@ extern const forge_ctl_verb_t forge_ctl_secret[];
 extern const forge_ctl_verb_t forge_ctl_reseal[];
 extern const forge_ctl_verb_t forge_ctl_openapi[];
 extern const forge_ctl_verb_t forge_ctl_check[];
+extern const forge_ctl_verb_t forge_ctl_doctor[];
 extern const forge_ctl_verb_t forge_ctl_seed[];
 extern const forge_ctl_verb_t forge_ctl_jobs[];
 
@@ -86,6 +87,10 @@ const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *
 /* Stores up to `max` arguments of that line in `words` and returns their number; 0 without such a line. */
 int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);
 
+/* How often each directive of mod_forge, of mod_dbd and of the size of the server stands in a configuration file: names
+ * and counts, no values. NULL with *why. */
+const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, const char **why);
+
 /* --- bundle.c --- */
 
 /* Makes the course of the bundle in this file, unless the account has one of its title already. *why, where it is not
@@ -97,6 +102,8 @@ forge_status_t forge_ctl_bundle_load(forge_ctl_t *ctl, forge_db_t *db, apr_int64
 
 /* Runs all checks; prints each, or adds it to `lines`, an array, unless that is NULL. Whether none of them failed. */
 bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines);
+/* The options that the checks read. */
+extern const forge_ctl_option_t forge_ctl_check_options[];
 
 /* --- terminal.c --- */
 

@@ -26,7 +26,7 @@ _forgectl_options() {
         secret) echo --output "$common" ;;
         reseal) echo --secret --old "$database" "$common" ;;
         openapi) echo --file "$common" ;;
-        check) echo --app-role --secret --docs --runner "$database" "$common" ;;
+        check | doctor) echo --app-role --secret --docs --runner "$database" "$common" ;;
         "jobs list") echo --status --kind --limit "$database" "$common" ;;
         "jobs retry" | "jobs cancel") echo "$database" "$common" ;;
         "seed demo") echo --sql --password-file --reset-passwords --cost "$database" "$common" ;;
@@ -62,7 +62,7 @@ _forgectl() {
     verbs=$(_forgectl_verbs "$command")
     place=$command${verbs:+ ${COMP_WORDS[2]}}
     if [ "$COMP_CWORD" = 1 ]; then
-        words="migrate user secret reseal openapi check jobs seed --help --version"
+        words="migrate user secret reseal openapi check doctor jobs seed --help --version"
     elif [ "$COMP_CWORD" = 2 ] && [ -n "$verbs" ]; then
         words="$verbs --help"
     elif _forgectl_value "$prev" "$cur"; then

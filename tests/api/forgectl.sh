@@ -70,7 +70,7 @@ expect 2 'no arguments accepted' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
 expect 2 'not a whole number' migrate apply --to ten
 expect 2 'not a whole number' migrate rollback --steps 0
-for command in migrate user secret reseal openapi check jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
+for command in migrate user secret reseal openapi check doctor jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
     'user reset-password' 'user unlock' 'user list' 'jobs list' 'jobs retry' 'jobs cancel' 'seed demo'; do
     # shellcheck disable=SC2086
@@ -330,6 +330,46 @@ expect 0 '^ok +redis: .*/redis/socket counts rate limits' check --runner "$runne
 conf_mail "ForgeRateLimitStore redis+unix://:another-word@$work/redis/socket"
 expect 1 '^FAIL +redis: .*it refuses user or password' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 kill "$redis"
+
+# --- doctor: nothing of what was planted may be in the bundle, be the configuration good or mistyped ---
+expect 0 '^  ok +schema: at migration' doctor --runner "$runner" --docs "$work"
+expect 0 '^  schema: [0-9]+$' doctor --runner "$runner" --docs "$work"
+expect 0 '^  fail +database: no connection' doctor --dsn "host=$work/nowhere"
+bundle() { # FILE: both forms of the bundle of this configuration, in which nothing planted may be found
+    PGPASSWORD=planted-environment "$FORGECTL" doctor --runner "$runner" --docs "$work" --conf "$1" >"$work/bundle" 2>"$work/err"
+    holds "doctor prints a bundle of $1" [ $? = 0 ]
+    PGPASSWORD=planted-environment "$FORGECTL" doctor --runner "$runner" --docs "$work" --conf "$1" --json >>"$work/bundle" 2>>"$work/err"
+    holds "doctor prints a document of $1" [ $? = 0 ]
+    holds "the bundle of $1 names the directives" grep -q '^  ForgeSecret: 2$' "$work/bundle"
+    holds "the bundle of $1 names the variable" grep -q '^  PGPASSWORD$' "$work/bundle"
+    holds "no secret is in the bundle of $1" sh -c '! grep -i planted "$1"' sh "$work/bundle"
+}
+FORGE_DSN=
+cat >"$work/planted.conf" <<END
+DBDParams "$DSN password=planted-dsn"
+ForgeSecret planted-secret-of-more-than-thirty-two-bytes
+<VirtualHost *>
+  ForgeSecret "planted-old" \\
+    planted-continued
+</VirtualHost>
+ForgeReadDBD "host=$work/nowhere password=planted-replica dbname=forge"
+ForgeMail smtp://planted-user:planted-mail@127.0.0.1:1 from=a@example.org password=planted-word
+ForgeRateLimitStore redis://:planted-redis@127.0.0.1:1
+ForgeSecretplantedPlantedPlantedPlantedPlantedPlanted x
+planted-directive x
+END
+bundle "$work/planted.conf"
+json 0 "d['good'] is False and d['directives'] == {'DBDParams': 1, 'ForgeSecret': 2, 'ForgeReadDBD': 1, 'ForgeMail': 1, 'ForgeRateLimitStore': 1} and 'replica' in [c['check'] for c in d['checks']]" doctor --conf "$work/planted.conf"
+cat >"$work/planted_mistyped.conf" <<END
+DBDParams "$DSN password=planted-dsn planted-rest"
+ForgeSecret file:planted-secret
+ForgeSecret file:/planted/absent
+ForgeReadDBD "postgresql://a:planted-replica@[planted"
+ForgeMail planted-mail:x speed=planted
+ForgeRateLimitStore redis://planted-redis:planted-port planted=x
+END
+bundle "$work/planted_mistyped.conf"
+FORGE_DSN=$DSN
 
 # --- output that cannot be written is a failure ---
 if [ -c /dev/full ]; then
