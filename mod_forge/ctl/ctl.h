@@ -138,6 +138,11 @@ const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path);
  * with TLS and login without sending mail. Returns green, yellow or red, and the line to show. */
 forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const char **line);
 
+/* --- import.c --- */
+
+/* The verb "user import". */
+int forge_ctl_user_import(forge_ctl_t *ctl);
+
 /* --- password.c --- */
 
 /* clang-format off */
@@ -155,6 +160,8 @@ const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *
 const char *forge_ctl_password_generate(apr_pool_t *p);
 /* Whether a password satisfies the rules; prints a message for each broken rule. */
 bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username);
+/* The first rule that a password breaks, in words that do not quote it; NULL: none. */
+const char *forge_ctl_password_fault(apr_pool_t *p, const char *password, const char *email, const char *username);
 /* Reads --cost; false with a message if it is invalid. Call it before any slow work. */
 bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost);
 /* The hash of a password; NULL with a message. */

@@ -267,10 +267,12 @@ static const forge_ctl_option_t create_options[] = {
     FORGE_CTL_PASSWORD_OPTIONS,
     {NULL, NULL, NULL},
 };
+static const forge_ctl_option_t import_options[] = {{"cost", "N", "bcrypt cost, 10 to 15 (12)"}, {NULL, NULL, NULL}};
 static const forge_ctl_option_t reset_options[] = {FORGE_CTL_PASSWORD_OPTIONS, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_user[] = {
     {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
+    {"import", "FILE", 1, true, import_options, "create the accounts of a CSV file", forge_ctl_user_import},
     {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
     {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
     {"unlock", "EMAIL|USERNAME", 1, true, NULL,

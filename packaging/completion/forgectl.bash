@@ -6,7 +6,7 @@
 _forgectl_verbs() {
     case $1 in
         migrate) echo status apply rollback check new list ;;
-        user) echo create set-role reset-password unlock list ;;
+        user) echo create import set-role reset-password unlock list ;;
         jobs) echo list retry cancel ;;
         seed) echo demo ;;
     esac
@@ -21,6 +21,7 @@ _forgectl_options() {
         "migrate rollback") echo --dir --steps "$database" "$common" ;;
         "migrate new" | "migrate list") echo --dir "$common" ;;
         "user create") echo --role --username --full-name "$password" "$database" "$common" ;;
+        "user import") echo --cost "$database" "$common" ;;
         "user reset-password") echo "$password" "$database" "$common" ;;
         "user set-role" | "user unlock" | "user list") echo "$database" "$common" ;;
         secret) echo --output "$common" ;;
@@ -69,8 +70,9 @@ _forgectl() {
         return
     else
         words=$(_forgectl_options "$place")
+        [ "$place" != "user import" ] || [ "${cur#-}" != "$cur" ] || _forgectl_files -f "$cur"
         [ "$place" != "user set-role" ] || [ "$COMP_CWORD" = 3 ] || words="student instructor admin $words"
     fi
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 complete -F _forgectl forgectl

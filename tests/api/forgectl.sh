@@ -71,7 +71,7 @@ expect 2 'EMAIL ROLE needed' user set-role a@example.org
 expect 2 'not a whole number' migrate apply --to ten
 expect 2 'not a whole number' migrate rollback --steps 0
 for command in migrate user secret reseal openapi check doctor jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
-for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
+for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user import' 'user set-role' \
     'user reset-password' 'user unlock' 'user list' 'jobs list' 'jobs retry' 'jobs cancel' 'seed demo'; do
     # shellcheck disable=SC2086
     expect 0 "Usage: forgectl $verb" $verb --help
@@ -196,6 +196,48 @@ expect_input '' 0 '^6 accounts' user list
     SELECT n || '@many.example', n || '@many.example', 'many_' || n, password_hash, 'student' FROM generate_series(1, 600) n, forge.users WHERE username = 'bob'" || failed=$((failed + 1))
 json 0 "len(d) == len({u['id'] for u in d}) == 606" user list
 "$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE username LIKE 'many\_%'"
+
+# --- user import ---
+cat >"$work/people.csv" <<END
+email,username,full_name,role,password,password_hash
+kay@people.example,,"Kay, Jr.",instructor,Planted-Otter-71-lamp,
+kay@people2.example,,,,,
+nobody,,,,Planted-Otter-72-lamp,
+kay@people.example,other_kay,,,,
+lee@people.example,bob,,,,
+lee@people.example,l e,,,,
+lee@people.example,,,Planted-Otter-73-lamp,,
+lee@people.example,,,,planted,
+lee@people.example,,,,Planted-Otter-74-lamp,$("$PSQL" -X -At "$DSN" -c "SELECT password_hash FROM forge.users WHERE username = 'bob'")
+lee@people.example,,,,,planted-hash
+,lee,,,,
+lee@people.example,,,,,$("$PSQL" -X -At "$DSN" -c "SELECT replace(replace(password_hash, '{sha256}', ''), '\$2b\$', '\$2y\$') FROM forge.users WHERE username = 'bob'")
+END
+json 1 "d['created'] == 3 and [r['line'] for r in d['refused']] == [4, 5, 6, 7, 8, 9, 10, 11, 12]" user import "$work/people.csv" --cost 10
+holds 'no password of the file is shown' sh -c '! grep -i planted "$1/out" "$1/err"' sh "$work"
+expect 1 '^0 created, 12 refused' user import "$work/people.csv" --cost 10
+expect 1 '^line 2: an account with this e-mail address already exists' user import "$work/people.csv" --cost 10
+expect 1 '^line 8: the role is not student, instructor or admin' user import "$work/people.csv" --cost 10
+holds 'no password of the file is shown to a person either' sh -c '! grep -i planted "$1/out" "$1/err"' sh "$work"
+holds 'what is not a terminal gets no progress' [ "$(wc -c <"$work/err")" = 0 ]
+holds 'the accounts are as the file says' [ "$("$PSQL" -X -At "$DSN" -c "SELECT count(*) FROM forge.users WHERE (email, full_name, role) =
+    ('kay@people.example', 'Kay, Jr.', 'instructor') OR email = 'kay@people2.example' AND username ~ '^kay_[0-9a-f]{6}\$' OR email = 'lee@people.example' AND role = 'student'")" = 3 ]
+printf 'mail,name\na@b.example,x\n' >"$work/strange.csv"
+expect 1 'must have a column named email' user import "$work/strange.csv"
+printf 'email,pasword\na@b.example,x\n' >"$work/strange.csv"
+expect 1 'may name email, username' user import "$work/strange.csv"
+printf 'email,role\na@b.example,student\nc@d.example\n' >"$work/strange.csv"
+expect 1 'strange.csv: .*line 3' user import "$work/strange.csv"
+printf 'email\n\377@b.example\n' >"$work/strange.csv"
+expect 1 'not text in UTF-8' user import "$work/strange.csv"
+expect 1 'absent.csv: No such file' user import "$work/absent.csv"
+printf 'email\nmay@people.example\n' >"$work/one.csv"
+expect 0 '^1 created, 0 refused' user import "$work/one.csv" --cost 10
+holds 'a terminal is shown how far it is' python3 -c 'import os, pty, subprocess, sys
+ours, theirs = pty.openpty()
+subprocess.run(sys.argv[1:], stderr=theirs, stdout=subprocess.DEVNULL)
+sys.exit(b"1 of 1" not in os.read(ours, 4096))' "$FORGECTL" user import "$work/one.csv" --cost 10
+"$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE email LIKE '%people%'"
 
 # --- jobs ---
 expect 2 'the status "lost" is not queued' jobs list --status lost

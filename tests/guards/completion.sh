@@ -47,7 +47,7 @@ while read -r place; do
     done
 done
 END
-cd "$work" && bash ask.bash "$top/packaging/completion/forgectl.bash" <"$work/asked" | sort -u >"$work/bash"
+mkdir "$work/empty" && cd "$work/empty" && bash ../ask.bash "$top/packaging/completion/forgectl.bash" <"$work/asked" | sort -u >"$work/bash"
 
 # --- what zsh offers: its helpers are replaced by some that tell what they were given ---
 cat >"$work/ask.zsh" <<'END'
@@ -59,7 +59,7 @@ while read -r place; do
     . "$1"
 done
 END
-zsh -f ask.zsh "$top/packaging/completion/_forgectl" <"$work/asked" | sort -u >"$work/zsh"
+zsh -f ../ask.zsh "$top/packaging/completion/_forgectl" <"$work/asked" | sort -u >"$work/zsh"
 
 failed=0
 for shell in bash zsh; do
