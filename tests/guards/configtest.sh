@@ -112,6 +112,21 @@ bad "ForgeSecret file:$tmp/secret file:$tmp/secret" 'another'
 bad "ForgeSecret file:$tmp/secret secret" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/empty" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/other file:$tmp/group" 'values are refused'
+# A mistyped place of a secret does not become the secret, wherever one is taken.
+for place in "$tmp/secret" ./forge/secret ../forge/secret '~/forge/secret' "File:$tmp/secret" "FILE:$tmp/secret" "file=$tmp/secret" "fiel:$tmp/secret" \
+    ENV:FORGE_TEST_SECRET Env:FORGE_TEST_SECRET env=FORGE_TEST_SECRET "file://$tmp/secret" "file:/$tmp/secret" "\" file:$tmp/secret\""; do
+    for line in 'ForgeSecret %' "ForgeSecret file:$tmp/other %" 'ForgeFirstSuperuser root@example.org %' 'ForgeLLM https://llm.example.org/v1 m %'; do
+        bad "$(printf '%s' "$line" | sed "s|%|$place|")" 'write file:/absolute/path'
+    done
+done
+for place in "$tmp/secret" ./forge/secret "File:$tmp/secret" ENV:FORGE_TEST_SECRET "file://$tmp/secret"; do
+    bad "ForgePublicURL https://learn.example.org
+ForgeMail smtps://mail.example.org user=learn password=$place" 'write file:/absolute/path'
+    bad "ForgeSentryDSN $place" 'accepted: '
+done
+good 'ForgeSecret wT7q-9LkzP2m/c4VbN8rJd6Hs/YfGa3E+Q7'
+good 'ForgeSecret wT7q:9LkzP2mXc4VbN8rJd6Hs1YfGa3E://'
+good 'ForgeSecret files-9LkzP2mXc4VbN8rJd6Hs1YfGa3E'
 both ForgeJWTKey '1 to 64' "a ES256 $tmp/es.pem" "a.Z_0-9 RS256 file:$tmp/rs.pem" "a es256 $tmp/public.pem" -- "a RS256 $tmp/es.pem" \
     "a ES256 $tmp/rs.pem" "a HS256 $tmp/secret" "a none $tmp/es.pem" "a/b ES256 $tmp/es.pem" "$(printf '%065d' 0) ES256 $tmp/es.pem" '"" ES256 /x' \
     "a ES256 $tmp/nothing" "a ES256 $tmp/secret" "a ES256 es.pem" "a ES256 $tmp" "a RS256 $tmp/short.pem"
@@ -121,7 +136,7 @@ good "ForgeSecret file:$tmp/secret
 ForgeJWTKey es ES256 $tmp/es.pem
 ForgeJWTKey rs RS256 $tmp/rs.pem"
 bad "ForgeJWTKey a ES256 $tmp/es.pem
-ForgeJWTKey a RS256 $tmp/rs.pem" 'no other key has'
+ForgeJWTKey a RS256 $tmp/rs.pem" "the kid 'a' stands in an earlier line too"
 bad "ForgeSecret file:$tmp/secret
 ForgeJWTKey a ES256 $tmp/es.pem
 ForgeJWTKey b ES256 $tmp/public.pem" 'the same key'
