@@ -134,6 +134,17 @@ pid_wait() {
 # Whether a program listens on this loopback port.
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# Copies the project's files into a folder, without anything that was built in the checkout.
+sources_copy() {
+    local to=$1
+    rm -rf "$to" && mkdir -p "$to" || return 1
+    if git -C "$top" rev-parse --show-toplevel >/dev/null 2>&1; then
+        (cd "$top" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done | tar --null -T - -cf -) | tar -C "$to" -xf -
+    else
+        tar -C "$top" --exclude=./var --exclude=node_modules -cf - . | tar -C "$to" -xf -
+    fi
+}
+
 # Creates configure and the Makefile if they are missing or older than their sources, then builds.
 build_in() {
     local dir=$1 log=$2

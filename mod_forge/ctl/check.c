@@ -22,23 +22,39 @@ typedef struct check_t {
     const char *conf; /* --conf, or NULL */
     forge_db_t *db;   /* NULL: no connection */
     forge_rows_t *server;
-    int schema; /* migration of the database */
+    int schema;          /* migration of the database */
+    forge_json_t *lines; /* gets the results; NULL: they are printed */
     bool red;
 } check_t;
 
-static void green(const char *line)
+/* Tells one result, which reads "what: how it is": to a person, or in `lines`. */
+static void tell(check_t *c, forge_ctl_mark_t mark, const char *line)
 {
-    forge_ctl_line(FORGE_CTL_GREEN, "%s", line);
+    static const char *const words[] = {"ok", "warn", "fail"};
+    const char *colon = strstr(line, ": ");
+    if (!c->lines) {
+        forge_ctl_line(mark, "%s", line);
+        return;
+    }
+    forge_json_t *entry = forge_util_json_add_object(c->lines);
+    forge_util_json_put_text(entry, "check", apr_pstrmemdup(c->ctl->pool, line, (apr_size_t)(colon - line)));
+    forge_util_json_put_text(entry, "state", words[mark]);
+    forge_util_json_put_text(entry, "text", colon + 2);
 }
 
-static void yellow(const char *line)
+static void green(check_t *c, const char *line)
 {
-    forge_ctl_line(FORGE_CTL_YELLOW, "%s", line);
+    tell(c, FORGE_CTL_GREEN, line);
+}
+
+static void yellow(check_t *c, const char *line)
+{
+    tell(c, FORGE_CTL_YELLOW, line);
 }
 
 static void red(check_t *c, const char *line)
 {
-    forge_ctl_line(FORGE_CTL_RED, "%s", line);
+    tell(c, FORGE_CTL_RED, line);
     c->red = true;
 }
 
@@ -64,8 +80,8 @@ static void check_connection(check_t *c)
         c->db = NULL;
         return;
     }
-    green(TEXT("database: connected to \"%s\" as \"%s\"", forge_store_rows_text(c->server, 0, "database"),
-               forge_store_rows_text(c->server, 0, "role")));
+    green(c, TEXT("database: connected to \"%s\" as \"%s\"", forge_store_rows_text(c->server, 0, "database"),
+                  forge_store_rows_text(c->server, 0, "role")));
 }
 
 static void check_server(check_t *c)
@@ -77,7 +93,7 @@ static void check_server(check_t *c)
     else if (strcmp(encoding, "UTF8") != 0)
         red(c, TEXT("server: the encoding of the database is %s, but UTF8 is needed", encoding));
     else
-        green(TEXT("server: PostgreSQL %s, UTF8", version));
+        green(c, TEXT("server: PostgreSQL %s, UTF8", version));
 }
 
 static void check_schema(check_t *c)
@@ -89,9 +105,9 @@ static void check_schema(check_t *c)
     else if (c->schema < wanted)
         red(c, TEXT("schema: at migration %d, but this build needs %d; run forgectl migrate apply", c->schema, wanted));
     else if (c->schema > wanted)
-        yellow(TEXT("schema: at migration %d, which is newer than the %d of this build", c->schema, wanted));
+        yellow(c, TEXT("schema: at migration %d, which is newer than the %d of this build", c->schema, wanted));
     else
-        green(TEXT("schema: at migration %d", c->schema));
+        green(c, TEXT("schema: at migration %d", c->schema));
 }
 
 /* The role with which the module logs in: the one of --app-role, else the one of --conf, else the usual one. */
@@ -118,7 +134,7 @@ static void check_role_power(check_t *c, const char *role, const forge_rows_t *r
     else if (!forge_store_rows_bool(r, 0, "can_login"))
         red(c, TEXT("role %s: may not log in; run ALTER ROLE %s LOGIN", role, role));
     else
-        green(TEXT("role %s: owns nothing, cannot create", role));
+        green(c, TEXT("role %s: owns nothing, cannot create", role));
 }
 
 static void check_role_rights(check_t *c, const char *role, const forge_rows_t *r)
@@ -130,7 +146,7 @@ static void check_role_rights(check_t *c, const char *role, const forge_rows_t *
     else if (excess)
         red(c, TEXT("rights of %s: too many: %s; run forgectl migrate apply", role, excess));
     else
-        green(TEXT("rights of %s: exactly what it needs", role));
+        green(c, TEXT("rights of %s: exactly what it needs", role));
 }
 
 static void check_role(check_t *c)
@@ -167,9 +183,9 @@ static void check_clock(check_t *c)
     if (off > apr_time_from_sec(60))
         red(c, line);
     else if (off > apr_time_from_sec(1) + (after - before))
-        yellow(line);
+        yellow(c, line);
     else
-        green(line);
+        green(c, line);
 }
 
 /* The replica of ForgeReadDBD; needs --conf. The primary answers what it does not: nothing here is red. */
@@ -179,16 +195,16 @@ static void check_replica(check_t *c)
     if (!dsn || apr_cstr_casecmp(dsn, "off") == 0)
         return;
     if (strstr(dsn, "${")) {
-        yellow("replica: ForgeReadDBD uses a variable that only httpd expands");
+        yellow(c, "replica: ForgeReadDBD uses a variable that only httpd expands");
         return;
     }
     forge_db_t *db = forge_store_db_connect(c->ctl->pool, dsn, &why);
     if (!db)
-        yellow(TEXT("replica: no connection: %.*s", (int)strcspn(why, "\n"), why));
+        yellow(c, TEXT("replica: no connection: %.*s", (int)strcspn(why, "\n"), why));
     else if (!forge_store_replica_follows(db, c->db, c->ctl->pool, &says))
-        yellow(TEXT("replica: %s; public reads go to the primary", says));
+        yellow(c, TEXT("replica: %s; public reads go to the primary", says));
     else
-        green(TEXT("replica: %s", says));
+        green(c, TEXT("replica: %s", says));
 }
 
 /* A number of --conf; 0 when only httpd knows it. */
@@ -206,9 +222,10 @@ static void check_connections(check_t *c)
     bool known = c->conf && (directive(c, "DBDMax") || directive(c, "DBDParams"));
     const char *used = forge_store_rows_text(c->server, 0, "connections");
     if (!known)
-        green(TEXT("connections: max_connections is %d (%s in use)", max, used));
+        green(c, TEXT("connections: max_connections is %d (%s in use)", max, used));
     else if (pool < 1 || children < 1)
-        yellow(TEXT("connections: max_connections is %d (%s in use); DBDMax or ServerLimit uses a variable that only "
+        yellow(c,
+               TEXT("connections: max_connections is %d (%s in use); DBDMax or ServerLimit uses a variable that only "
                     "httpd knows",
                     max, used));
     else if (pool > (max - CONNECTIONS_RESERVED) / children)
@@ -216,8 +233,8 @@ static void check_connections(check_t *c)
                     ", but max_connections is only %d (%s in use)",
                     (apr_int64_t)pool * children, max, used));
     else
-        green(TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", pool * children, max,
-                   used));
+        green(c, TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", pool * children, max,
+                      used));
 }
 
 /* The file of --secret, else the one that ForgeSecret in --conf names, in the directive's form; "" if the secret is not
@@ -237,7 +254,7 @@ static void check_secret(check_t *c)
     if (!spelled)
         return;
     if (!*spelled) {
-        yellow("secret: not in a separate file; ForgeSecret file:/path keeps it out of the configuration");
+        yellow(c, "secret: not in a separate file; ForgeSecret file:/path keeps it out of the configuration");
         return;
     }
     const char *text = forge_core_secret_read(c->ctl->pool, spelled, &len, &why);
@@ -246,7 +263,7 @@ static void check_secret(check_t *c)
     if (why)
         red(c, TEXT("secret: %s", why));
     else
-        green(TEXT("secret: \"%s\" is not readable by others, %" APR_SIZE_T_FMT " bytes", spelled + 5, len));
+        green(c, TEXT("secret: \"%s\" is not readable by others, %" APR_SIZE_T_FMT " bytes", spelled + 5, len));
 }
 
 static void check_docs(check_t *c)
@@ -258,11 +275,11 @@ static void check_docs(check_t *c)
     if (!dir)
         dir = FORGE_DOCS_DIR;
     if (!*dir)
-        yellow("documentation: this build has no pages");
+        yellow(c, "documentation: this build has no pages");
     else if (apr_stat(&info, dir, APR_FINFO_TYPE, c->ctl->pool) != APR_SUCCESS || info.filetype != APR_DIR)
         red(c, TEXT("documentation: \"%s\" is not a readable directory", dir));
     else
-        green(TEXT("documentation: pages in \"%s\"", dir));
+        green(c, TEXT("documentation: pages in \"%s\"", dir));
 }
 
 /* The target of ForgeMail; needs --conf. */
@@ -275,7 +292,7 @@ static void check_mail(check_t *c)
     if (mark == FORGE_CTL_RED)
         red(c, line);
     else
-        forge_ctl_line(mark, "%s", line);
+        tell(c, mark, line);
 }
 
 /* The Redis of ForgeRateLimitStore; needs --conf. */
@@ -297,7 +314,7 @@ static void check_redis(check_t *c)
     bool good = !why && forge_net_redis_open(c->ctl->pool, redis, url, password, &why);
     signal(SIGPIPE, SIG_IGN); /* a connection that TLS writes to may have ended */
     if (good && forge_net_redis_probe(c->ctl->pool, redis, &why))
-        green(TEXT("redis: %s counts rate limits", redis->name));
+        green(c, TEXT("redis: %s counts rate limits", redis->name));
     else
         red(c, TEXT("redis: %s: %s", good ? redis->name : "ForgeRateLimitStore", why));
 }
@@ -307,7 +324,7 @@ static void check_sandbox(check_t *c)
 {
     const char *program = forge_ctl_option(c->ctl, "runner"), *wanted = directive(c, "ForgeSandbox"), *says;
     if (!program && wanted && apr_cstr_casecmp(wanted, "off") == 0) {
-        yellow("sandbox: off; programs are not run");
+        yellow(c, "sandbox: off; programs are not run");
         return;
     }
     if (!program)
@@ -316,16 +333,16 @@ static void check_sandbox(check_t *c)
         red(c, TEXT("sandbox: \"%s\": %s", program, says));
         return;
     }
-    green(TEXT("sandbox: \"%s\" holds what it must hold", program));
+    green(c, TEXT("sandbox: \"%s\" holds what it must hold", program));
     if (*says)
-        yellow(TEXT("sandbox: not installed or without effect: %s", says));
+        yellow(c, TEXT("sandbox: not installed or without effect: %s", says));
 }
 
-static int check_run(forge_ctl_t *ctl)
+bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines)
 {
     static void (*const with_database[])(check_t *) = {check_server, check_schema,      check_role,
                                                        check_clock,  check_connections, check_replica};
-    check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf")};
+    check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf"), .lines = lines};
     const char *why;
     if (c.conf && !forge_ctl_file_read(ctl->pool, c.conf, NULL, &why)) {
         red(&c, apr_psprintf(ctl->pool, "configuration: \"%s\" cannot be read: %s", c.conf, why));
@@ -339,10 +356,20 @@ static int check_run(forge_ctl_t *ctl)
     check_mail(&c);
     check_redis(&c);
     check_sandbox(&c);
-    return c.red ? FORGE_CTL_FAILED : FORGE_CTL_OK;
+    return !c.red;
 }
 
-static const forge_ctl_option_t options[] = {
+static int check_run(forge_ctl_t *ctl)
+{
+    if (!forge_ctl_json(ctl))
+        return forge_ctl_check_all(ctl, NULL) ? FORGE_CTL_OK : FORGE_CTL_FAILED;
+    forge_json_t *result = forge_util_json_object(ctl->pool);
+    const bool good = forge_ctl_check_all(ctl, forge_util_json_put_array(result, "checks"));
+    forge_util_json_put_bool(result, "good", good);
+    return forge_ctl_json_print(ctl, result) == FORGE_CTL_OK && good ? FORGE_CTL_OK : FORGE_CTL_FAILED;
+}
+
+const forge_ctl_option_t forge_ctl_check_options[] = {
     {"app-role", "ROLE", "role of the application (default: the one in --conf, else forge_app)"},
     {"secret", "FILE", "file that ForgeSecret names"},
     {"docs", "DIR", "directory of the documentation pages"},
@@ -351,7 +378,7 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_check[] = {
-    {NULL, "", 0, true, options, "check database, schema, rights, clock, secret, pages, mail, Redis and sandbox",
-     check_run},
+    {NULL, "", 0, true, forge_ctl_check_options,
+     "check database, schema, rights, clock, secret, pages, mail, Redis and sandbox", check_run},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 /* The next logical line, with continuation lines joined as httpd does; NULL at the end. */
 static char *next_line(apr_pool_t *p, const char **rest)
 {
@@ -98,6 +100,33 @@ int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directi
     while (line && n < max && *(word = next_word(ctl->pool, &line)))
         words[n++] = word;
     return n;
+}
+
+/* Whether a word is the name of a directive that forge_ctl_conf_names counts. No such name is as long as "ForgeSecret"
+ * with a good secret glued to it. */
+static bool countable(const char *word)
+{
+    enum { NAME_MAX_LENGTH = 40 };
+    static const char *const sizes[] = {"MaxRequestWorkers", "ServerLimit", "StartServers", "ThreadsPerChild"};
+    if (strlen(word) > NAME_MAX_LENGTH || word[strspn(word, LETTERS)])
+        return false;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        if (apr_cstr_casecmp(word, sizes[i]) == 0)
+            return true;
+    return apr_cstr_casecmpn(word, "Forge", 5) == 0 || apr_cstr_casecmpn(word, "DBD", 3) == 0;
+}
+
+const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, const char **why)
+{
+    const char *line, *rest = forge_ctl_file_read(ctl->pool, file, NULL, why);
+    apr_table_t *counts = rest ? apr_table_make(ctl->pool, 32) : NULL;
+    while (rest && (line = next_line(ctl->pool, &rest))) {
+        const char *word = next_word(ctl->pool, &line);
+        const char *before = countable(word) ? apr_table_get(counts, word) : NULL;
+        if (countable(word))
+            apr_table_set(counts, word, forge_util_itoa(ctl->pool, before ? atoi(before) + 1 : 1));
+    }
+    return counts;
 }
 
 /* The connection string, or NULL with a message. */

@@ -59,6 +59,7 @@ extern const forge_ctl_verb_t forge_ctl_secret[];
 extern const forge_ctl_verb_t forge_ctl_reseal[];
 extern const forge_ctl_verb_t forge_ctl_openapi[];
 extern const forge_ctl_verb_t forge_ctl_check[];
+extern const forge_ctl_verb_t forge_ctl_doctor[];
 extern const forge_ctl_verb_t forge_ctl_seed[];
 extern const forge_ctl_verb_t forge_ctl_jobs[];
 
@@ -86,12 +87,23 @@ const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *
 /* Stores up to `max` arguments of that line in `words` and returns their number; 0 without such a line. */
 int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directive, const char **words, int max);
 
+/* How often each directive of mod_forge, of mod_dbd and of the size of the server stands in a configuration file: names
+ * and counts, no values. NULL with *why. */
+const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, const char **why);
+
 /* --- bundle.c --- */
 
 /* Makes the course of the bundle in this file, unless the account has one of its title already. *why, where it is not
  * NULL, says more than the status. */
 forge_status_t forge_ctl_bundle_load(forge_ctl_t *ctl, forge_db_t *db, apr_int64_t account, const char *path,
                                      const char **why);
+
+/* --- check.c --- */
+
+/* Runs all checks; prints each, or adds it to `lines`, an array, unless that is NULL. Whether none of them failed. */
+bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines);
+/* The options that the checks read. */
+extern const forge_ctl_option_t forge_ctl_check_options[];
 
 /* --- terminal.c --- */
 
@@ -104,6 +116,17 @@ const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
 
+/* --- json.c --- */
+
+/* Whether --json was given: then standard output carries one JSON document and nothing else. */
+bool forge_ctl_json(const forge_ctl_t *ctl);
+/* A buffer for a document that is written piece by piece. */
+forge_buf_t *forge_ctl_json_buf(apr_pool_t *p);
+/* Prints what the buffer holds and empties it; false, with a message, if the buffer has failed. */
+bool forge_ctl_json_flush(forge_buf_t *b);
+/* Prints a document and a newline. FORGE_CTL_OK, or FORGE_CTL_FAILED with a message. */
+int forge_ctl_json_print(forge_ctl_t *ctl, const forge_json_t *document);
+
 /* --- secret.c --- */
 
 /* Turns a path of the command line, which may be relative, into the form of ForgeSecret, for forge_core_secret_read. */
@@ -114,6 +137,11 @@ const char *forge_ctl_secret_spelled(forge_ctl_t *ctl, const char *path);
 /* Checks whether mail can be sent as ForgeMail in `conf` says. Looks at the directory, or connects to the mail server
  * with TLS and login without sending mail. Returns green, yellow or red, and the line to show. */
 forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const char **line);
+
+/* --- import.c --- */
+
+/* The verb "user import". */
+int forge_ctl_user_import(forge_ctl_t *ctl);
 
 /* --- password.c --- */
 
@@ -132,6 +160,8 @@ const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *
 const char *forge_ctl_password_generate(apr_pool_t *p);
 /* Whether a password satisfies the rules; prints a message for each broken rule. */
 bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username);
+/* The first rule that a password breaks, in words that do not quote it; NULL: none. */
+const char *forge_ctl_password_fault(apr_pool_t *p, const char *password, const char *email, const char *username);
 /* Reads --cost; false with a message if it is invalid. Call it before any slow work. */
 bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost);
 /* The hash of a password; NULL with a message. */

@@ -19,6 +19,7 @@ static const forge_ctl_command_t commands[] = {
     {"reseal", "encrypt second factors under a new ForgeSecret", forge_ctl_reseal},
     {"openapi", "print the OpenAPI document of this build", forge_ctl_openapi},
     {"check", "check everything an installation needs, one line each", forge_ctl_check},
+    {"doctor", "print a support bundle without secrets", forge_ctl_doctor},
     {"jobs", "work beside requests: list, retry, cancel", forge_ctl_jobs},
     {"seed", "load demonstration data", forge_ctl_seed},
     {NULL, NULL, NULL},

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIST_DEFAULT = 50, LIST_MAX = 1000, OUTPUT_MAX = 8 << 20 };
+enum { LIST_DEFAULT = 50, LIST_MAX = 1000, LIST_BYTES_MAX = 4 << 20 };
 
 static int failed(const char *what, forge_status_t status)
 {
@@ -29,14 +29,15 @@ static bool status_read(const char *status)
     return !status;
 }
 
-static void print_json(forge_ctl_t *ctl, const forge_rows_t *rows, bool one)
+static int print_json(forge_ctl_t *ctl, const forge_rows_t *rows, bool one)
 {
-    forge_buf_t *b = forge_util_buf_make(ctl->pool, 4096, OUTPUT_MAX);
+    forge_buf_t *b = forge_ctl_json_buf(ctl->pool);
     if (one)
         forge_store_render_row(b, rows, 0);
     else
-        forge_store_render_list(b, rows, forge_store_rows_count(rows), OUTPUT_MAX / 2);
-    printf("%.*s\n", (int)b->len, b->data);
+        forge_store_render_list(b, rows, forge_store_rows_count(rows), LIST_BYTES_MAX);
+    forge_util_buf_puts(b, "\n");
+    return forge_ctl_json_flush(b) ? FORGE_CTL_OK : FORGE_CTL_FAILED;
 }
 
 /* What there is to say of a job: how far it is, who works on it, or why its last attempt failed. */
@@ -76,10 +77,8 @@ static int jobs_list(forge_ctl_t *ctl)
     forge_status_t status = forge_store_job_list(db, ctl->pool, &filter, &rows);
     if (status != FORGE_OK)
         return failed("the jobs could not be read", status);
-    if (forge_ctl_flag(ctl, "json")) {
-        print_json(ctl, rows, false);
-        return FORGE_CTL_OK;
-    }
+    if (forge_ctl_json(ctl))
+        return print_json(ctl, rows, false);
     printf("%8s  %-12s  %8s  %-9s  %4s  %7s  %-19s  %s\n", "id", "kind", "account", "status", "done", "attempt",
            "due (UTC)", "");
     for (int i = 0; i < forge_store_rows_count(rows); i++)
@@ -107,11 +106,10 @@ static int told(forge_ctl_t *ctl, forge_status_t status, const forge_rows_t *row
     }
     if (status != FORGE_OK)
         return failed("the job could not be changed", status);
-    if (forge_ctl_flag(ctl, "json"))
-        print_json(ctl, rows, true);
-    else
-        printf("job %s (%s): %s\n", forge_store_rows_text(rows, 0, "id"), forge_store_rows_text(rows, 0, "kind"),
-               forge_store_rows_text(rows, 0, "status"));
+    if (forge_ctl_json(ctl))
+        return print_json(ctl, rows, true);
+    printf("job %s (%s): %s\n", forge_store_rows_text(rows, 0, "id"), forge_store_rows_text(rows, 0, "kind"),
+           forge_store_rows_text(rows, 0, "status"));
     return FORGE_CTL_OK;
 }
 
@@ -151,14 +149,12 @@ static const forge_ctl_option_t list_options[] = {
     {"status", "STATUS", "only those that are queued, running, done, failed or cancelled"},
     {"kind", "KIND", "only those of this kind"},
     {"limit", "N", "the latest N, 1 to 1000 (50)"},
-    {"json", NULL, "print them as JSON"},
     {NULL, NULL, NULL},
 };
-static const forge_ctl_option_t one_options[] = {{"json", NULL, "print the job as JSON"}, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_jobs[] = {
     {"list", "", 0, true, list_options, "list jobs, the latest first", jobs_list},
-    {"retry", "ID", 1, true, one_options, "queue a failed or cancelled job again", jobs_retry},
-    {"cancel", "ID", 1, true, one_options, "cancel a queued or running job", jobs_cancel},
+    {"retry", "ID", 1, true, NULL, "queue a failed or cancelled job again", jobs_retry},
+    {"cancel", "ID", 1, true, NULL, "cancel a queued or running job", jobs_cancel},
     {NULL, NULL, 0, false, NULL, NULL, NULL},
 };

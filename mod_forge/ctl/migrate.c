@@ -41,6 +41,12 @@ static void say(const char *line)
     fflush(stdout); /* show progress at once */
 }
 
+/* With --json, standard output is for the result alone. */
+static void say_aside(const char *line)
+{
+    fprintf(stderr, "%s\n", line);
+}
+
 static int outcome(forge_status_t status, const char *why)
 {
     if (status == FORGE_OK)
@@ -49,12 +55,41 @@ static int outcome(forge_status_t status, const char *why)
     return FORGE_CTL_FAILED;
 }
 
+/* What apply and rollback leave: the newest migration of the database. */
+static int done(forge_ctl_t *ctl, forge_db_t *db)
+{
+    int schema, ignored;
+    if (!forge_ctl_json(ctl)) {
+        puts("done");
+        return FORGE_CTL_OK;
+    }
+    const forge_status_t status = forge_store_schema_check(db, ctl->pool, &schema, &ignored);
+    if (status != FORGE_OK)
+        return outcome(status, NULL);
+    forge_json_t *result = forge_util_json_object(ctl->pool);
+    forge_util_json_put_int(result, "schema", schema);
+    return forge_ctl_json_print(ctl, result);
+}
+
 /* --- status and check --- */
 
 typedef struct tally_t {
     int count[4];
-    bool quiet;
+    bool quiet;           /* applied migrations are not shown */
+    forge_json_t *result; /* NULL: for a person */
+    forge_json_t *list;   /* of the result */
 } tally_t;
+
+static void tally_json(const tally_t *t, int number, const char *name, forge_migration_state_t state,
+                       const char *applied_at)
+{
+    static const char *const words[] = {"applied", "pending", "changed", "unknown"};
+    forge_json_t *entry = forge_util_json_add_object(t->list);
+    forge_util_json_put_int(entry, "number", number);
+    forge_util_json_put_text(entry, "name", name);
+    forge_util_json_put_text(entry, "state", words[state]);
+    forge_util_json_put_text(entry, "applied_at", applied_at);
+}
 
 static void tally(void *baton, int number, const char *name, forge_migration_state_t state, const char *applied_at)
 {
@@ -62,7 +97,11 @@ static void tally(void *baton, int number, const char *name, forge_migration_sta
                                         "UNKNOWN: applied, but there is no such file"};
     tally_t *t = baton;
     t->count[state]++;
-    if (!t->quiet || state != FORGE_MIGRATION_APPLIED)
+    if (t->quiet && state == FORGE_MIGRATION_APPLIED)
+        return;
+    if (t->result)
+        tally_json(t, number, name, state, applied_at);
+    else
         printf("%04d  %-24s  %-20s  %s\n", number, name, applied_at ? applied_at : "-", words[state]);
 }
 
@@ -73,14 +112,37 @@ static int look(forge_ctl_t *ctl, tally_t *t)
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
+    if (forge_ctl_json(ctl)) {
+        t->result = forge_util_json_object(ctl->pool);
+        t->list = forge_util_json_put_array(t->result, "migrations");
+    }
     forge_status_t status = forge_store_migrations_status(db, ctl->pool, files, tally, t, &why);
     return outcome(status, why);
 }
 
+/* Whether the schema is exactly what the files define. */
+static bool current(const tally_t *t)
+{
+    return !t->count[FORGE_MIGRATION_PENDING] && !t->count[FORGE_MIGRATION_CHANGED] &&
+           !t->count[FORGE_MIGRATION_UNKNOWN];
+}
+
+static int tally_print(forge_ctl_t *ctl, const tally_t *t)
+{
+    forge_util_json_put_int(t->result, "applied", t->count[FORGE_MIGRATION_APPLIED]);
+    forge_util_json_put_int(t->result, "pending", t->count[FORGE_MIGRATION_PENDING]);
+    forge_util_json_put_int(t->result, "changed", t->count[FORGE_MIGRATION_CHANGED]);
+    forge_util_json_put_int(t->result, "unknown", t->count[FORGE_MIGRATION_UNKNOWN]);
+    forge_util_json_put_bool(t->result, "current", current(t));
+    return forge_ctl_json_print(ctl, t->result);
+}
+
 static int migrate_status(forge_ctl_t *ctl)
 {
-    tally_t t = {{0}, false};
+    tally_t t = {.quiet = false};
     int status = look(ctl, &t);
+    if (status == FORGE_CTL_OK && t.result)
+        return tally_print(ctl, &t);
     if (status == FORGE_CTL_OK)
         printf("%d applied, %d pending, %d changed, %d unknown\n", t.count[FORGE_MIGRATION_APPLIED],
                t.count[FORGE_MIGRATION_PENDING], t.count[FORGE_MIGRATION_CHANGED], t.count[FORGE_MIGRATION_UNKNOWN]);
@@ -89,14 +151,16 @@ static int migrate_status(forge_ctl_t *ctl)
 
 static int migrate_check(forge_ctl_t *ctl)
 {
-    tally_t t = {{0}, true};
+    tally_t t = {.quiet = true};
     int status = look(ctl, &t);
     if (status != FORGE_CTL_OK)
         return status;
-    bool good =
-        !t.count[FORGE_MIGRATION_PENDING] && !t.count[FORGE_MIGRATION_CHANGED] && !t.count[FORGE_MIGRATION_UNKNOWN];
-    puts(good ? "the schema is up to date" : "the schema is not what these files define");
-    return good ? FORGE_CTL_OK : FORGE_CTL_FAILED;
+    const bool good = current(&t);
+    if (t.result)
+        status = tally_print(ctl, &t);
+    else
+        puts(good ? "the schema is up to date" : "the schema is not what these files define");
+    return good ? status : FORGE_CTL_FAILED;
 }
 
 /* --- apply and rollback --- */
@@ -112,10 +176,9 @@ static int migrate_apply(forge_ctl_t *ctl)
     if (!db)
         return FORGE_CTL_FAILED;
     forge_status_t status = forge_store_migrations_apply(
-        db, ctl->pool, &(forge_migrate_t){files, target, role ? role : "forge_app", say}, &why);
-    if (status == FORGE_OK)
-        puts("done");
-    return outcome(status, why);
+        db, ctl->pool,
+        &(forge_migrate_t){files, target, role ? role : "forge_app", forge_ctl_json(ctl) ? say_aside : say}, &why);
+    return status == FORGE_OK ? done(ctl, db) : outcome(status, why);
 }
 
 static int migrate_rollback(forge_ctl_t *ctl)
@@ -128,17 +191,31 @@ static int migrate_rollback(forge_ctl_t *ctl)
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
-    forge_status_t status = forge_store_migrations_rollback(db, ctl->pool, files, steps, say, &why);
-    if (status == FORGE_OK)
-        puts("done");
-    return outcome(status, why);
+    forge_status_t status =
+        forge_store_migrations_rollback(db, ctl->pool, files, steps, forge_ctl_json(ctl) ? say_aside : say, &why);
+    return status == FORGE_OK ? done(ctl, db) : outcome(status, why);
 }
 
 /* --- files only --- */
 
+static int list_json(forge_ctl_t *ctl, const apr_array_header_t *files)
+{
+    forge_json_t *list = forge_util_json_array(ctl->pool);
+    for (int i = 0; i < files->nelts; i++) {
+        const forge_migration_t *m = &APR_ARRAY_IDX(files, i, forge_migration_t);
+        forge_json_t *entry = forge_util_json_add_object(list);
+        forge_util_json_put_int(entry, "number", m->number);
+        forge_util_json_put_text(entry, "name", m->name);
+        forge_util_json_put_text(entry, "file", m->up_path);
+    }
+    return forge_ctl_json_print(ctl, list);
+}
+
 static int migrate_list(forge_ctl_t *ctl)
 {
     apr_array_header_t *files = files_read(ctl);
+    if (files && forge_ctl_json(ctl))
+        return list_json(ctl, files);
     for (int i = 0; files && i < files->nelts; i++) {
         const forge_migration_t *m = &APR_ARRAY_IDX(files, i, forge_migration_t);
         printf("%04d  %-24s  %s\n", m->number, m->name, m->up_path);
@@ -156,9 +233,20 @@ static bool file_make(forge_ctl_t *ctl, const char *path, const char *purpose)
         rv = apr_file_close(file);
     if (rv != APR_SUCCESS)
         forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof(reason)));
-    else
-        puts(path);
     return rv == APR_SUCCESS;
+}
+
+/* The two files of a new migration, named to the caller. */
+static int files_made(forge_ctl_t *ctl, const char *up, const char *down)
+{
+    if (!forge_ctl_json(ctl)) {
+        printf("%s\n%s\n", up, down);
+        return FORGE_CTL_OK;
+    }
+    forge_json_t *list = forge_util_json_array(ctl->pool);
+    forge_util_json_add_text(list, up);
+    forge_util_json_add_text(list, down);
+    return forge_ctl_json_print(ctl, list);
 }
 
 static int migrate_new(forge_ctl_t *ctl)
@@ -174,11 +262,11 @@ static int migrate_new(forge_ctl_t *ctl)
         return FORGE_CTL_FAILED;
     }
     const char *stem = apr_psprintf(ctl->pool, "%s/%04d_%s", dir, files->nelts + 1, name);
-    return file_make(ctl, apr_pstrcat(ctl->pool, stem, ".up.sql", NULL),
-                     "What this creates, and why. It runs in a transaction.") &&
-                   file_make(ctl, apr_pstrcat(ctl->pool, stem, ".down.sql", NULL),
-                             "Removes what the up migration has created.")
-               ? FORGE_CTL_OK
+    const char *up = apr_pstrcat(ctl->pool, stem, ".up.sql", NULL);
+    const char *down = apr_pstrcat(ctl->pool, stem, ".down.sql", NULL);
+    return file_make(ctl, up, "What this creates, and why. It runs in a transaction.") &&
+                   file_make(ctl, down, "Removes what the up migration has created.")
+               ? files_made(ctl, up, down)
                : FORGE_CTL_FAILED;
 }
 

@@ -13,12 +13,13 @@ static const forge_ctl_option_t database_options[] = {
     {"conf", "FILE", "httpd configuration whose first DBDParams names the database"},
     {NULL, NULL, NULL},
 };
-static const forge_ctl_option_t help_option[] = {{"help", NULL, "show this text"}, {NULL, NULL, NULL}};
+static const forge_ctl_option_t common_options[] = {
+    {"json", NULL, "print the result as one JSON document"}, {"help", NULL, "show this text"}, {NULL, NULL, NULL}};
 
 /* Collects all rows of a verb in one array and returns their number. */
 static int collect(const forge_ctl_verb_t *verb, const forge_ctl_option_t **all)
 {
-    const forge_ctl_option_t *tables[] = {verb->options, verb->database ? database_options : NULL, help_option};
+    const forge_ctl_option_t *tables[] = {verb->options, verb->database ? database_options : NULL, common_options};
     int n = 0;
     for (size_t t = 0; t < sizeof(tables) / sizeof(*tables); t++)
         for (const forge_ctl_option_t *row = tables[t]; row && row->name && n < OPTIONS_MAX; row++)

@@ -100,6 +100,16 @@ const char *forge_ctl_password_generate(apr_pool_t *p)
     }
 }
 
+const char *forge_ctl_password_fault(apr_pool_t *p, const char *password, const char *email, const char *username)
+{
+    forge_faults_t *faults = forge_core_faults_make(p);
+    forge_core_password_check(p, &rules, &(forge_password_t){password, strlen(password), email, username}, "/password",
+                              faults);
+    return forge_core_faults_count(faults)
+               ? apr_pstrcat(p, "the password is refused: ", forge_core_faults_at(faults, 0)->detail, NULL)
+               : NULL;
+}
+
 bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username)
 {
     forge_faults_t *faults = forge_core_faults_make(p);

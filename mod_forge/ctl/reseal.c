@@ -89,6 +89,21 @@ static forge_status_t reseal_all(reseal_t *r)
     return FORGE_OK;
 }
 
+static int reseal_told(const reseal_t *r)
+{
+    if (forge_ctl_json(r->ctl)) {
+        forge_json_t *result = forge_util_json_object(r->ctl->pool);
+        forge_util_json_put_int(result, "reencrypted", r->done);
+        forge_util_json_put_int(result, "under_new", r->there);
+        forge_util_json_put_int(result, "under_neither", r->lost);
+        return forge_ctl_json_print(r->ctl, result);
+    }
+    printf("second factors: %" APR_INT64_T_FMT " re-encrypted, %" APR_INT64_T_FMT
+           " already under the new secret, %" APR_INT64_T_FMT " under neither\n",
+           r->done, r->there, r->lost);
+    return FORGE_CTL_OK;
+}
+
 static int reseal(forge_ctl_t *ctl)
 {
     reseal_t r = {.ctl = ctl};
@@ -101,10 +116,7 @@ static int reseal(forge_ctl_t *ctl)
         forge_ctl_error("stopped: %s", forge_ctl_status(status));
         return FORGE_CTL_FAILED;
     }
-    printf("second factors: %" APR_INT64_T_FMT " re-encrypted, %" APR_INT64_T_FMT
-           " already under the new secret, %" APR_INT64_T_FMT " under neither\n",
-           r.done, r.there, r.lost);
-    return FORGE_CTL_OK;
+    return reseal_told(&r);
 }
 
 static const forge_ctl_option_t options[] = {

@@ -29,6 +29,11 @@ static int secret_keep(forge_ctl_t *ctl, const char *path, const char *secret)
         forge_ctl_error("could not write \"%s\": %s", path, apr_strerror(rv, reason, sizeof(reason)));
         return FORGE_CTL_FAILED;
     }
+    if (forge_ctl_json(ctl)) {
+        forge_json_t *result = forge_util_json_object(ctl->pool);
+        forge_util_json_put_text(result, "file", path);
+        return forge_ctl_json_print(ctl, result);
+    }
     printf("%s written; add to the configuration: ForgeSecret file:%s\n", path, path);
     return FORGE_CTL_OK;
 }
@@ -41,6 +46,11 @@ static int secret_make(forge_ctl_t *ctl)
     const char *secret = forge_util_b64url(ctl->pool, bytes, sizeof(bytes));
     if (path)
         return secret_keep(ctl, path, secret);
+    if (forge_ctl_json(ctl)) {
+        forge_json_t *result = forge_util_json_object(ctl->pool);
+        forge_util_json_put_text(result, "secret", secret);
+        return forge_ctl_json_print(ctl, result);
+    }
     puts(secret);
     return FORGE_CTL_OK;
 }

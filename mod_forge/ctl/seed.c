@@ -70,12 +70,12 @@ static forge_status_t account_make(forge_ctl_t *ctl, forge_db_t *db, const accou
 }
 
 /* Prints the accounts as JSON or for a person. A password that was not set here is unknown. */
-static void accounts_print(forge_ctl_t *ctl, const char *const passwords[ACCOUNTS], const bool fresh[ACCOUNTS])
+static int accounts_print(forge_ctl_t *ctl, const char *const passwords[ACCOUNTS], const bool fresh[ACCOUNTS])
 {
     forge_json_t *list = forge_util_json_array(ctl->pool);
     for (int i = 0; i < ACCOUNTS; i++) {
         const char *password = fresh[i] ? passwords[i] : NULL;
-        if (!forge_ctl_flag(ctl, "json"))
+        if (!forge_ctl_json(ctl))
             printf("%-24s  %-12s  %-12s  %s\n", accounts[i].email, accounts[i].username, accounts[i].role,
                    password ? password : "(password unchanged)");
         forge_json_t *entry = forge_util_json_add_object(list);
@@ -84,11 +84,7 @@ static void accounts_print(forge_ctl_t *ctl, const char *const passwords[ACCOUNT
         forge_util_json_put_text(entry, "password", password);
         forge_util_json_put_text(entry, "role", accounts[i].role);
     }
-    if (forge_ctl_flag(ctl, "json")) {
-        forge_buf_t *b = forge_util_buf_make(ctl->pool, 512, 65536);
-        forge_util_json_write(b, list);
-        printf("%.*s\n", (int)b->len, b->data);
-    }
+    return forge_ctl_json(ctl) ? forge_ctl_json_print(ctl, list) : FORGE_CTL_OK;
 }
 
 static int failed(const char *what, const char *why)
@@ -150,8 +146,7 @@ static int seed_demo(forge_ctl_t *ctl)
         return failed(path, why ? why : forge_ctl_status(status));
     if (!bundles_load(ctl, db, dir))
         return FORGE_CTL_FAILED;
-    accounts_print(ctl, passwords, fresh);
-    return FORGE_CTL_OK;
+    return accounts_print(ctl, passwords, fresh);
 }
 
 static const forge_ctl_option_t options[] = {
@@ -159,7 +154,6 @@ static const forge_ctl_option_t options[] = {
     {"password-file", "FILE", "passwords for admin, instructor and student, one per line, or one for all"},
     {"reset-passwords", NULL, "also set the passwords of existing accounts"},
     {"cost", "N", "bcrypt cost, 10 to 15 (12)"},
-    {"json", NULL, "print the accounts as JSON"},
     {NULL, NULL, NULL},
 };
 

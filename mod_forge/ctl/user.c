@@ -41,6 +41,24 @@ static int unknown(const char *email)
     return FORGE_CTL_FAILED;
 }
 
+static int created(forge_ctl_t *ctl, const forge_new_user_t *user, const forge_rows_t *rows, const char *password)
+{
+    if (forge_ctl_json(ctl)) {
+        forge_json_t *result = forge_util_json_object(ctl->pool);
+        forge_util_json_put_int(result, "id", forge_store_rows_int(rows, 0, "id", 0));
+        forge_util_json_put_text(result, "email", user->email);
+        forge_util_json_put_text(result, "username", user->username);
+        forge_util_json_put_text(result, "role", user->role);
+        forge_util_json_put_text(result, "password", password);
+        return forge_ctl_json_print(ctl, result);
+    }
+    printf("account %s: %s, username %s, role %s\n", forge_store_rows_text(rows, 0, "id"), user->email, user->username,
+           user->role);
+    if (password)
+        printf("password: %s\n", password);
+    return FORGE_CTL_OK;
+}
+
 /* Checks everything else before the password is hashed, because hashing is slow. */
 static int user_create(forge_ctl_t *ctl)
 {
@@ -66,10 +84,26 @@ static int user_create(forge_ctl_t *ctl)
     forge_status_t status = forge_store_user_create(db, ctl->pool, &user, NULL, &rows);
     if (status != FORGE_OK)
         return failed(status);
-    printf("account %s: %s, username %s, role %s\n", forge_store_rows_text(rows, 0, "id"), user.email, user.username,
-           user.role);
-    if (generated)
-        printf("password: %s\n", password);
+    return created(ctl, &user, rows, generated ? password : NULL);
+}
+
+/* Anybody can register an address; the operator may have meant the person. */
+static int role_changed(forge_ctl_t *ctl, const char *shown, const forge_rows_t *rows)
+{
+    const bool verified = forge_store_rows_bool(rows, 0, "email_verified");
+    if (!verified)
+        fprintf(stderr, "note: nobody has verified this address; make sure that account %s (%s) is who you mean\n",
+                forge_store_rows_text(rows, 0, "id"), forge_store_rows_text(rows, 0, "username"));
+    if (forge_ctl_json(ctl)) {
+        forge_json_t *result = forge_util_json_object(ctl->pool);
+        forge_util_json_put_int(result, "id", forge_store_rows_int(rows, 0, "id", 0));
+        forge_util_json_put_text(result, "email", shown);
+        forge_util_json_put_text(result, "role", ctl->args[1]);
+        forge_util_json_put_text(result, "old_role", forge_store_rows_text(rows, 0, "_old_role"));
+        forge_util_json_put_bool(result, "email_verified", verified);
+        return forge_ctl_json_print(ctl, result);
+    }
+    printf("%s: %s, was %s\n", shown, ctl->args[1], forge_store_rows_text(rows, 0, "_old_role"));
     return FORGE_CTL_OK;
 }
 
@@ -87,11 +121,21 @@ static int user_set_role(forge_ctl_t *ctl)
         return failed(status);
     if (forge_store_rows_count(rows) == 0)
         return unknown(shown);
-    printf("%s: %s, was %s\n", shown, ctl->args[1], forge_store_rows_text(rows, 0, "_old_role"));
-    /* Anybody can register an address; the operator may have meant the person. */
-    if (!forge_store_rows_bool(rows, 0, "email_verified"))
-        fprintf(stderr, "note: nobody has verified this address; make sure that account %s (%s) is who you mean\n",
-                forge_store_rows_text(rows, 0, "id"), forge_store_rows_text(rows, 0, "username"));
+    return role_changed(ctl, shown, rows);
+}
+
+static int password_changed(forge_ctl_t *ctl, const char *shown, const forge_rows_t *rows, const char *password)
+{
+    if (forge_ctl_json(ctl)) {
+        forge_json_t *result = forge_util_json_object(ctl->pool);
+        forge_util_json_put_text(result, "email", shown);
+        forge_util_json_put_int(result, "sessions_ended", forge_store_rows_int(rows, 0, "_ended", 0));
+        forge_util_json_put_text(result, "password", password);
+        return forge_ctl_json_print(ctl, result);
+    }
+    printf("%s: new password set, %s sessions ended\n", shown, forge_store_rows_text(rows, 0, "_ended"));
+    if (password)
+        printf("password: %s\n", password);
     return FORGE_CTL_OK;
 }
 
@@ -119,17 +163,14 @@ static int user_reset_password(forge_ctl_t *ctl)
         return failed(status);
     if (forge_store_rows_count(rows) == 0)
         return unknown(shown);
-    printf("%s: new password set, %s sessions ended\n", shown, forge_store_rows_text(rows, 0, "_ended"));
-    if (generated)
-        printf("password: %s\n", password);
-    return FORGE_CTL_OK;
+    return password_changed(ctl, shown, rows, generated ? password : NULL);
 }
 
 /* Lets an account in again after too many failed logins. */
 static int user_unlock(forge_ctl_t *ctl)
 {
     const char *shown = forge_core_trimmed(ctl->pool, ctl->args[0], strlen(ctl->args[0])), *key = NULL;
-    forge_rows_t *rows;
+    forge_rows_t *rows, *none;
     if (strchr(shown, '@') ? !email_read(ctl, ctl->args[0], &shown, &key)
                            : !forge_core_username_valid(shown, strlen(shown))) {
         if (!strchr(shown, '@'))
@@ -146,9 +187,15 @@ static int user_unlock(forge_ctl_t *ctl)
     }
     if (status == FORGE_OK)
         status =
-            forge_store_unlock(db, ctl->pool, &(forge_actor_t){.id = 0}, forge_store_rows_int(rows, 0, "id", 0), &rows);
+            forge_store_unlock(db, ctl->pool, &(forge_actor_t){.id = 0}, forge_store_rows_int(rows, 0, "id", 0), &none);
     if (status != FORGE_OK)
         return failed(status);
+    if (forge_ctl_json(ctl)) {
+        forge_json_t *result = forge_util_json_object(ctl->pool);
+        forge_util_json_put_int(result, "id", forge_store_rows_int(rows, 0, "id", 0));
+        forge_util_json_put_text(result, "account", shown);
+        return forge_ctl_json_print(ctl, result);
+    }
     printf("%s: failed logins cleared\n", shown);
     return FORGE_CTL_OK;
 }
@@ -162,6 +209,29 @@ static void user_print(const forge_rows_t *rows, int i)
            forge_store_rows_bool(rows, i, "is_active") ? "active" : "inactive", seen ? seen : "never");
 }
 
+/* A page of rows as they come: a list of any length needs the memory of one page. */
+static bool page_json(apr_pool_t *page, const forge_rows_t *rows, bool first)
+{
+    forge_buf_t *b = forge_ctl_json_buf(page);
+    forge_util_buf_puts(b, first ? "[" : "");
+    for (int i = 0; i < forge_store_rows_count(rows); i++) {
+        forge_util_buf_puts(b, first && !i ? "" : ",");
+        forge_store_render_row(b, rows, i);
+    }
+    return forge_ctl_json_flush(b);
+}
+
+static bool page_print(forge_ctl_t *ctl, apr_pool_t *page, const forge_rows_t *rows, bool first)
+{
+    if (forge_ctl_json(ctl))
+        return page_json(page, rows, first);
+    if (first)
+        printf("%8s  %-32s  %-20s  %-10s  %-8s  %s\n", "id", "e-mail", "username", "role", "state", "last login (UTC)");
+    for (int i = 0; i < forge_store_rows_count(rows); i++)
+        user_print(rows, i);
+    return true;
+}
+
 static int user_list(forge_ctl_t *ctl)
 {
     forge_db_t *db = forge_ctl_connect(ctl);
@@ -171,20 +241,22 @@ static int user_list(forge_ctl_t *ctl)
     if (!db)
         return FORGE_CTL_FAILED;
     apr_pool_create(&page, ctl->pool);
-    printf("%8s  %-32s  %-20s  %-10s  %-8s  %s\n", "id", "e-mail", "username", "role", "state", "last login (UTC)");
     while (n == PAGE) {
         forge_rows_t *rows;
         forge_status_t status = forge_store_user_list(db, page, after, PAGE, &rows);
         if (status != FORGE_OK)
             return failed(status);
+        if (!page_print(ctl, page, rows, after == 0))
+            return FORGE_CTL_FAILED;
         n = forge_store_rows_count(rows);
-        for (int i = 0; i < n; i++)
-            user_print(rows, i);
         after = n ? forge_store_rows_int(rows, n - 1, "id", 0) : 0;
         total += n;
         apr_pool_clear(page);
     }
-    printf("%" APR_INT64_T_FMT " accounts\n", total);
+    if (forge_ctl_json(ctl))
+        puts("]");
+    else
+        printf("%" APR_INT64_T_FMT " accounts\n", total);
     return FORGE_CTL_OK;
 }
 
@@ -195,10 +267,12 @@ static const forge_ctl_option_t create_options[] = {
     FORGE_CTL_PASSWORD_OPTIONS,
     {NULL, NULL, NULL},
 };
+static const forge_ctl_option_t import_options[] = {{"cost", "N", "bcrypt cost, 10 to 15 (12)"}, {NULL, NULL, NULL}};
 static const forge_ctl_option_t reset_options[] = {FORGE_CTL_PASSWORD_OPTIONS, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_user[] = {
     {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
+    {"import", "FILE", 1, true, import_options, "create the accounts of a CSV file", forge_ctl_user_import},
     {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
     {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
     {"unlock", "EMAIL|USERNAME", 1, true, NULL,

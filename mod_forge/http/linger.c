@@ -95,13 +95,18 @@ void forge_http_linger_send(request_rec *r, apr_size_t len)
         c->keepalive = AP_CONN_CLOSE;
 }
 
-/* Whether a filter holds the next request already, as it does for a client that sends several at once. */
+/* Whether a filter holds the next request already, as it does for a client that sends several at once. To look is to
+ * take it out of the socket, where httpd would wait for it: httpd has looked before when the end of this answer was
+ * written only after the request, so it is told. */
 static bool has_next(request_rec *r)
 {
-    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    apr_status_t rv = ap_get_brigade(r->connection->input_filters, bb, AP_MODE_SPECULATIVE, APR_NONBLOCK_READ, 1);
+    conn_rec *c = r->connection;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, c->bucket_alloc);
+    apr_status_t rv = ap_get_brigade(c->input_filters, bb, AP_MODE_SPECULATIVE, APR_NONBLOCK_READ, 1);
     bool has = !APR_STATUS_IS_EAGAIN(rv) && (rv != APR_SUCCESS || !APR_BRIGADE_EMPTY(bb));
     apr_brigade_cleanup(bb);
+    if (has)
+        c->data_in_input_filters = 1;
     return has;
 }
 

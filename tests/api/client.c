@@ -219,7 +219,7 @@ int header_count(const reply_t *reply, const char *name)
 
 /* --- bytes --- */
 
-static int connect_to(port_t port)
+int raw_open(port_t port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)env.ports[port]), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -235,7 +235,7 @@ reply_t *raw(port_t port, const char *bytes, size_t length)
 {
     grow_t all = {0};
     char part[8192];
-    int fd = connect_to(port);
+    int fd = raw_open(port);
     ck_assert_msg(fd >= 0, "cannot connect: %s", strerror(errno));
     for (size_t sent = 0; sent < length;) {
         ssize_t n = send(fd, bytes + sent, length - sent, MSG_NOSIGNAL);

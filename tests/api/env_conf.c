@@ -76,7 +76,7 @@ static const char *const host_lines[PORTS] = {
                    "<LocationMatch \"^/metrics(/|$)\">\nAuthType Forge\nRequire forge-role admin\n</LocationMatch>\n",
     [PORT_KEYS] = "ForgeJWTKey es ES256 %1$s/es.pem\nForgeJWTKey rs RS256 file:%1$s/rs.pem\n"
                   "AddOutputFilterByType BROTLI_COMPRESS application/json application/problem+json\n",
-    [PORT_DOORS] = "",
+    [PORT_DOORS] = "RequestReadTimeout body=0\n",
     [PORT_COOKIE] = "SSLEngine on\nSSLCertificateFile server.pem\nSSLCertificateKeyFile server.key\nForgeCookie On\n"
                     "<IfModule http2_module>\nProtocols h2 http/1.1\n</IfModule>\n",
     [PORT_QUEUE] = QUEUE_LINES,

@@ -37,6 +37,19 @@ judge() {
     fi
 }
 
+# json CODE CONDITION ARGUMENT...: runs forgectl with --json; its output must be one JSON document of which the condition (Python, the document is d) is true.
+json() {
+    code=$1 condition=$2
+    shift 2
+    "$FORGECTL" "$@" --json >"$work/out" 2>"$work/err" </dev/null
+    found=$?
+    python3 -c 'import json, sys
+d = json.load(open(sys.argv[1], encoding="utf-8"))
+print("true" if eval(sys.argv[2]) else "not so: %s" % d)' "$work/out" "$condition" >>"$work/err" 2>&1
+    pattern='^true$'
+    judge $found "$* --json ($condition)"
+}
+
 # A condition in the shell.
 holds() {
     what=$1
@@ -57,8 +70,8 @@ expect 2 'no arguments accepted' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
 expect 2 'not a whole number' migrate apply --to ten
 expect 2 'not a whole number' migrate rollback --steps 0
-for command in migrate user secret reseal openapi check jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
-for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user set-role' \
+for command in migrate user secret reseal openapi check doctor jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
+for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user import' 'user set-role' \
     'user reset-password' 'user unlock' 'user list' 'jobs list' 'jobs retry' 'jobs cancel' 'seed demo'; do
     # shellcheck disable=SC2086
     expect 0 "Usage: forgectl $verb" $verb --help
@@ -86,11 +99,20 @@ expect 0 '0001_first.up.sql' migrate new first --dir "$work/new"
 expect 0 '0002_second.down.sql' migrate new second --dir "$work/new"
 expect 2 'is not 1 to 60' migrate new '../escape' --dir "$work/new"
 expect 1 'schema is not what' migrate check
+json 0 "len(d) == $newest and d[0]['number'] == 1 and d[0]['name'] == 'foundation' and d[0]['file'].endswith('0001_foundation.up.sql')" migrate list
+json 0 "[f[-len('0003_third.up.sql'):] for f in d[:1]] == ['0003_third.up.sql'] and len(d) == 2" migrate new third --dir "$work/new"
+json 1 "d['current'] is False and d['pending'] == $newest and len(d['migrations']) == $newest" migrate check
+json 1 "d['good'] is False and {'check': 'schema', 'state': 'fail'}.items() <= d['checks'][2].items()" check
 expect 1 'FAIL +schema: at migration 0' check
 expect 1 'role "no_such_role" does not exist' migrate apply --to 1 --app-role no_such_role
 expect 0 '^0002_identity applied' migrate apply --to 3
 expect 0 "3 applied, $((newest - 3)) pending" migrate status
+json 0 "d['applied'] == 3 and [m['state'] for m in d['migrations'][2:4]] == ['applied', 'pending'] and d['migrations'][3]['applied_at'] is None" migrate status
+json 0 "d == {'schema': 4}" migrate apply --to 4
+holds 'the steps are told beside the document' grep -q '^0004_.* applied' "$work/err"
+json 0 "d == {'schema': 3}" migrate rollback
 expect 0 'role forge_app has its rights' migrate apply
+json 0 "d['current'] is True and d['migrations'] == []" migrate check
 expect 0 'schema is up to date' migrate check
 expect 0 '^0*'"$newest"'_[a-z_]+ rolled back' migrate rollback
 expect 1 'schema is not what' migrate check
@@ -104,13 +126,17 @@ expect 0 '^[A-Za-z0-9_-]{64}$' secret
 expect 0 'ForgeSecret file:' secret --output "$work/secret"
 holds 'the secret is for its owner only' [ "$(stat -c %a "$work/secret")" = 600 ]
 expect 1 'File exists' secret --output "$work/secret"
+json 0 "len(d['secret']) == 64" secret
+json 0 "d == {'file': '$work/secret.json'}" secret --output "$work/secret.json"
 expect 2 '--secret: name its file' reseal
 expect 2 '--old: .*absent' reseal --secret "$work/secret" --old "$work/absent"
 expect 2 'the two secrets are the same' reseal --secret "$work/secret" --old "$work/secret"
 expect 0 'ForgeSecret file:' secret --output "$work/secret.new"
 expect 0 '^second factors: 0 re-encrypted, 0 already under the new secret, 0 under neither' reseal --secret "$work/secret.new" --old "$work/secret"
+json 0 "d == {'reencrypted': 0, 'under_new': 0, 'under_neither': 0}" reseal --secret "$work/secret.new" --old "$work/secret"
 echo '{"openapi":"3.1.0"}' >"$work/openapi.json"
 expect 0 '"3.1.0"' openapi --file "$work/openapi.json"
+json 0 "d['openapi'] == '3.1.0'" openapi --file "$work/openapi.json"
 echo '{' >"$work/broken.json"
 expect 1 'is not JSON' openapi --file "$work/broken.json"
 expect 1 'could not read' openapi --file "$work/absent.json"
@@ -145,6 +171,13 @@ expect 2 'neither an e-mail address nor a username' user unlock 'b b'
 expect 2 'is not an e-mail address' user unlock 'b@'
 expect 0 '^ +[0-9]+  bob@example.org +bob +instructor +active +never' user list
 expect 0 '^3 accounts' user list
+json 0 "[u['username'] for u in d] == ['Ada', 'bob', 'cee'] and d[1]['last_login_at'] is None" user list
+json 0 "d['email'] == 'bob@example.org' and d['role'] == d['old_role'] == 'instructor' and d['email_verified'] is False" user set-role bob@example.org instructor
+json 0 "d['sessions_ended'] == 0 and len(d['password']) == 19" user reset-password bob@example.org --generate --cost 10
+json 0 "d['sessions_ended'] == 0 and d['password'] is None" user reset-password bob@example.org --password-file "$work/password" --cost 10
+json 0 "d['account'] == 'bob' and d['id'] > 0" user unlock bob
+json 0 "d['username'] == 'dee' and d['role'] == 'student' and len(d['password']) == 19" user create dee@example.org --username dee --generate --cost 10
+"$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE username = 'dee'"
 
 # --- seed ---
 expect 1 'could not load' seed demo --sql "$work/absent"
@@ -159,6 +192,52 @@ expect 0 '"email":"admin@example.org","username":"admin","password":null,"role":
 printf 'Violet-Anchor-38-drum\nCopper-Meadow-52-kite\nSilver-Walnut-64-tram\n' >"$work/three"
 expect 0 'instructor@example.org +instructor +instructor +Copper-Meadow-52-kite' seed demo --password-file "$work/three" --reset-passwords --cost 10
 expect_input '' 0 '^6 accounts' user list
+"$PSQL" -X -q "$DSN" -c "INSERT INTO forge.users (email, email_key, username, password_hash, role)
+    SELECT n || '@many.example', n || '@many.example', 'many_' || n, password_hash, 'student' FROM generate_series(1, 600) n, forge.users WHERE username = 'bob'" || failed=$((failed + 1))
+json 0 "len(d) == len({u['id'] for u in d}) == 606" user list
+"$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE username LIKE 'many\_%'"
+
+# --- user import ---
+cat >"$work/people.csv" <<END
+email,username,full_name,role,password,password_hash
+kay@people.example,,"Kay, Jr.",instructor,Planted-Otter-71-lamp,
+kay@people2.example,,,,,
+nobody,,,,Planted-Otter-72-lamp,
+kay@people.example,other_kay,,,,
+lee@people.example,bob,,,,
+lee@people.example,l e,,,,
+lee@people.example,,,Planted-Otter-73-lamp,,
+lee@people.example,,,,planted,
+lee@people.example,,,,Planted-Otter-74-lamp,$("$PSQL" -X -At "$DSN" -c "SELECT password_hash FROM forge.users WHERE username = 'bob'")
+lee@people.example,,,,,planted-hash
+,lee,,,,
+lee@people.example,,,,,$("$PSQL" -X -At "$DSN" -c "SELECT replace(replace(password_hash, '{sha256}', ''), '\$2b\$', '\$2y\$') FROM forge.users WHERE username = 'bob'")
+END
+json 1 "d['created'] == 3 and [r['line'] for r in d['refused']] == [4, 5, 6, 7, 8, 9, 10, 11, 12]" user import "$work/people.csv" --cost 10
+holds 'no password of the file is shown' sh -c '! grep -i planted "$1/out" "$1/err"' sh "$work"
+expect 1 '^0 created, 12 refused' user import "$work/people.csv" --cost 10
+expect 1 '^line 2: an account with this e-mail address already exists' user import "$work/people.csv" --cost 10
+expect 1 '^line 8: the role is not student, instructor or admin' user import "$work/people.csv" --cost 10
+holds 'no password of the file is shown to a person either' sh -c '! grep -i planted "$1/out" "$1/err"' sh "$work"
+holds 'what is not a terminal gets no progress' [ "$(wc -c <"$work/err")" = 0 ]
+holds 'the accounts are as the file says' [ "$("$PSQL" -X -At "$DSN" -c "SELECT count(*) FROM forge.users WHERE (email, full_name, role) =
+    ('kay@people.example', 'Kay, Jr.', 'instructor') OR email = 'kay@people2.example' AND username ~ '^kay_[0-9a-f]{6}\$' OR email = 'lee@people.example' AND role = 'student'")" = 3 ]
+printf 'mail,name\na@b.example,x\n' >"$work/strange.csv"
+expect 1 'must have a column named email' user import "$work/strange.csv"
+printf 'email,pasword\na@b.example,x\n' >"$work/strange.csv"
+expect 1 'may name email, username' user import "$work/strange.csv"
+printf 'email,role\na@b.example,student\nc@d.example\n' >"$work/strange.csv"
+expect 1 'strange.csv: .*line 3' user import "$work/strange.csv"
+printf 'email\n\377@b.example\n' >"$work/strange.csv"
+expect 1 'not text in UTF-8' user import "$work/strange.csv"
+expect 1 'absent.csv: No such file' user import "$work/absent.csv"
+printf 'email\nmay@people.example\n' >"$work/one.csv"
+expect 0 '^1 created, 0 refused' user import "$work/one.csv" --cost 10
+holds 'a terminal is shown how far it is' python3 -c 'import os, pty, subprocess, sys
+ours, theirs = pty.openpty()
+subprocess.run(sys.argv[1:], stderr=theirs, stdout=subprocess.DEVNULL)
+sys.exit(b"1 of 1" not in os.read(ours, 4096))' "$FORGECTL" user import "$work/one.csv" --cost 10
+"$PSQL" -X -q "$DSN" -c "DELETE FROM forge.users WHERE email LIKE '%people%'"
 
 # --- jobs ---
 expect 2 'the status "lost" is not queued' jobs list --status lost
@@ -191,6 +270,7 @@ printf 'ForgeSandbox Off\n' >"$work/no_sandbox.conf"
 expect 0 '^warn +sandbox: off' check --docs "$work" --conf "$work/no_sandbox.conf"
 printf 'ForgeSandbox %s\n' "$runner" >"$work/sandbox.conf"
 expect 0 '^ok +sandbox: ' check --docs "$work" --conf "$work/sandbox.conf"
+json 0 "d['good'] is True and all(c['state'] in ('ok', 'warn') for c in d['checks']) and 'role forge_app' in [c['check'] for c in d['checks']]" check --runner "$runner" --docs "$work"
 expect 0 '^ok +role forge_app: owns nothing, cannot create' check --runner "$runner" --docs "$work"
 expect 0 '^ok +rights of forge_app: exactly' check --runner "$runner" --docs "$work"
 expect 0 '^ok +clock:' check --runner "$runner" --docs "$work"
@@ -292,6 +372,46 @@ expect 0 '^ok +redis: .*/redis/socket counts rate limits' check --runner "$runne
 conf_mail "ForgeRateLimitStore redis+unix://:another-word@$work/redis/socket"
 expect 1 '^FAIL +redis: .*it refuses user or password' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 kill "$redis"
+
+# --- doctor: nothing of what was planted may be in the bundle, be the configuration good or mistyped ---
+expect 0 '^  ok +schema: at migration' doctor --runner "$runner" --docs "$work"
+expect 0 '^  schema: [0-9]+$' doctor --runner "$runner" --docs "$work"
+expect 0 '^  fail +database: no connection' doctor --dsn "host=$work/nowhere"
+bundle() { # FILE: both forms of the bundle of this configuration, in which nothing planted may be found
+    PGPASSWORD=planted-environment "$FORGECTL" doctor --runner "$runner" --docs "$work" --conf "$1" >"$work/bundle" 2>"$work/err"
+    holds "doctor prints a bundle of $1" [ $? = 0 ]
+    PGPASSWORD=planted-environment "$FORGECTL" doctor --runner "$runner" --docs "$work" --conf "$1" --json >>"$work/bundle" 2>>"$work/err"
+    holds "doctor prints a document of $1" [ $? = 0 ]
+    holds "the bundle of $1 names the directives" grep -q '^  ForgeSecret: 2$' "$work/bundle"
+    holds "the bundle of $1 names the variable" grep -q '^  PGPASSWORD$' "$work/bundle"
+    holds "no secret is in the bundle of $1" sh -c '! grep -i planted "$1"' sh "$work/bundle"
+}
+FORGE_DSN=
+cat >"$work/planted.conf" <<END
+DBDParams "$DSN password=planted-dsn"
+ForgeSecret planted-secret-of-more-than-thirty-two-bytes
+<VirtualHost *>
+  ForgeSecret "planted-old" \\
+    planted-continued
+</VirtualHost>
+ForgeReadDBD "host=$work/nowhere password=planted-replica dbname=forge"
+ForgeMail smtp://planted-user:planted-mail@127.0.0.1:1 from=a@example.org password=planted-word
+ForgeRateLimitStore redis://:planted-redis@127.0.0.1:1
+ForgeSecretplantedPlantedPlantedPlantedPlantedPlanted x
+planted-directive x
+END
+bundle "$work/planted.conf"
+json 0 "d['good'] is False and d['directives'] == {'DBDParams': 1, 'ForgeSecret': 2, 'ForgeReadDBD': 1, 'ForgeMail': 1, 'ForgeRateLimitStore': 1} and 'replica' in [c['check'] for c in d['checks']]" doctor --conf "$work/planted.conf"
+cat >"$work/planted_mistyped.conf" <<END
+DBDParams "$DSN password=planted-dsn planted-rest"
+ForgeSecret file:planted-secret
+ForgeSecret file:/planted/absent
+ForgeReadDBD "postgresql://a:planted-replica@[planted"
+ForgeMail planted-mail:x speed=planted
+ForgeRateLimitStore redis://planted-redis:planted-port planted=x
+END
+bundle "$work/planted_mistyped.conf"
+FORGE_DSN=$DSN
 
 # --- output that cannot be written is a failure ---
 if [ -c /dev/full ]; then

@@ -174,6 +174,8 @@ reply_t *call_with(const char *method, const char *path, const call_t *options);
 /* The value of a header of the answer (the first), or NULL. */
 const char *header(const reply_t *reply, const char *name);
 int header_count(const reply_t *reply, const char *name);
+/* A connection to a port, or -1. */
+int raw_open(port_t port);
 /* Bytes to a port, the answer's bytes back ("" when the server just closed). Waits at most 6 s. */
 reply_t *raw(port_t port, const char *bytes, size_t length);
 reply_t *raw_text(port_t port, const char *text);

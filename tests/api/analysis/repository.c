@@ -128,6 +128,7 @@ END_TEST
 START_TEST(what_cannot_be_fetched)
 {
     person_t me = person("student");
+    expect_log("AH01215"); /* what git writes to its error output, as mod_cgi logs it */
     repository("ordinary", ORDINARY);
     expect_failed(analysed(me, "owner/nothing", NULL), "repository_not_found");
     expect_failed(analysed(me, "owner/ordinary", "nothing"), "ref_not_found");

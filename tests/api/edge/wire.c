@@ -3,8 +3,12 @@
  */
 #include "harness.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 /* --- methods and paths --- */
 
@@ -392,6 +396,50 @@ START_TEST(requests_in_advance_are_answered_in_order)
 }
 END_TEST
 
+/* Reads until the text has come so often; false when the server closed or was silent. */
+static bool seen(int fd, const char *text, int times)
+{
+    static char tail[65536];
+    size_t held = 0;
+    for (int n = 0; n < times;) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        ssize_t got = poll(&wait, 1, 10000) > 0 ? recv(fd, tail + held, sizeof(tail) - 1 - held, 0) : 0;
+        if (got <= 0)
+            return false;
+        tail[held += (size_t)got] = 0;
+        n = 0;
+        for (const char *at = tail; (at = strstr(at, text)); at++)
+            n++;
+    }
+    return true;
+}
+
+/* httpd keeps the end of an answer of this size back until the request is over. A request that comes just then is
+ * answered as well, whoever finds it first. */
+START_TEST(a_request_at_the_end_of_an_answer_is_answered)
+{
+    person_t owner = person("instructor");
+    char long_text[2921];
+    memset(long_text, 'x', 2920);
+    long_text[2920] = 0;
+    const char *path = F("/api/v1/courses/%lld", (long long)course_of(owner, "Ends"));
+    expect_status(CALL("PATCH", path, .token = owner.access, .json = F("{\"description\":\"%s END\"}", long_text)),
+                  200);
+    size_t length = CALL("GET", path, .port = PORT_DOORS)->length;
+    ck_assert_msg(length > 3072 && length < 3300, "%zu bytes", length);
+    char *request = F("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    int fd = raw_open(PORT_DOORS);
+    for (int round = 0; round < 3000; round++) {
+        send(fd, request, strlen(request), MSG_NOSIGNAL);
+        struct timespec pause = {.tv_nsec = round % 300 * 1000};
+        nanosleep(&pause, NULL);
+        send(fd, request, strlen(request), MSG_NOSIGNAL);
+        ck_assert_msg(seen(fd, "x END", 2), "round %d: no answer", round);
+    }
+    close(fd);
+}
+END_TEST
+
 Suite *suite_wire(void)
 {
     Suite *suite = suite_create("wire");
@@ -413,5 +461,6 @@ Suite *suite_wire(void)
     tcase_add_test(http, open_paths_do_not_look_at_tokens);
     tcase_add_test(http, problem_types_lead_to_a_page);
     tcase_add_test(http, requests_in_advance_are_answered_in_order);
+    tcase_add_test(http, a_request_at_the_end_of_an_answer_is_answered);
     return suite;
 }
