@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "doors/doors.h"
 #include "http/http.h"
+#include "server/server.h"
 #include "start.h"
 #include "work/work.h"
 
@@ -21,7 +22,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     int count;
     (void)plog;
-    (void)ptemp;
+    forge_server_driver_advise(ptemp);
     forge_doors_proxy_hooks(pconf);
     const forge_routes_t *tables = forge_api_tables(&count);
     forge_start_tables(tables, count);

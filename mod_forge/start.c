@@ -61,8 +61,11 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
         strcmp(my->issuer, their->issuer) != 0 || strcmp(my->audience, their->audience) != 0 ||
         forge_store_same_database(p, forge_server_pool_database(p, a), forge_server_pool_database(p, b)))
         return NULL;
-    return "two virtual hosts use different databases but share a key (ForgeSecret or ForgeJWTKey), issuer and "
-           "audience, so that each would accept tokens of the other; give each its own ForgeSecret and ForgeJWTKey";
+    return apr_psprintf(p,
+                        "ForgeSecret: this host and the %s use different databases but share a key (ForgeSecret or "
+                        "ForgeJWTKey), issuer and audience, so that each would accept tokens of the other; give each "
+                        "its own ForgeSecret and ForgeJWTKey",
+                        forge_config_host_said(p, b));
 }
 
 /* What is wrong with ForgeReadDBD beside DBDParams; NULL: nothing. */
@@ -82,6 +85,8 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     for (server_rec *first = s; s; s = s->next) {
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
+            problem = forge_server_logs_problem(ptemp, forge_config_of_server(s));
+        if (!problem && forge_config_enabled(forge_config_of_server(s)))
             problem = forge_server_dbd_problem(ptemp, s);
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
             problem = replica_problem(ptemp, s);
@@ -90,7 +95,8 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
         for (server_rec *other = first; other != s && !problem; other = other->next)
             problem = clash(ptemp, s, other);
         if (problem) {
-            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0420: %s", problem);
+            ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, s, "FG0420: %s",
+                         forge_config_place_said(ptemp, s, problem));
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -151,6 +157,7 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     }
     forge_http_queue_advise(s, forge_config_of_server(s));
     forge_server_sources_advise(ptemp, s);
+    forge_server_config_advise(ptemp, s);
     return forge_work_register(pconf, s);
 }
 
@@ -193,6 +200,7 @@ void forge_start_test_config(apr_pool_t *pconf, server_rec *s)
 {
     const char *why = NULL;
     forge_server_sources_advise(pconf, s);
+    forge_server_config_advise(pconf, s);
     if (!ap_exists_config_define("FORGE_OPENAPI"))
         return;
     forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);

@@ -162,7 +162,10 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
         kept[i] = apr_pstrdup(cmd->pool, words[i]);
     s.words = kept;
     conceal(cmd, row, n, words);
-    return set(&s);
+    problem = set(&s); /* httpd says file and line */
+    return problem && cmd->server->is_virtual
+               ? apr_psprintf(cmd->pool, "%s (%s)", problem, forge_config_host_said(cmd->pool, cmd->server))
+               : problem;
 }
 
 #define SCOPE_SERVER   RSRC_CONF

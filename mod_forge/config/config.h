@@ -190,4 +190,16 @@ forge_line_format_t forge_config_log_format(const forge_config_t *c);        /* 
 const apr_array_header_t *forge_config_log_sources(const forge_config_t *c);
 #define FORGE_CONFIG_SERVICES "backend|frontend|postgres"
 
+/* --- where.c: where a directive stands, by Apache's tree of the configuration; only at the start --- */
+
+struct ap_directive_t;
+/* The lines of the <VirtualHost> block that made this host; NULL: the main server, or an empty block. */
+const struct ap_directive_t *forge_config_host_block(const struct server_rec *s);
+/* The line of that name that counts for the host: the last one of its block, else of the server; NULL: none. */
+const struct ap_directive_t *forge_config_line_of(const struct server_rec *s, const char *name);
+/* "virtual host learn.example.org of /etc/…/learn.conf:1", or "main server …". */
+const char *forge_config_host_said(apr_pool_t *p, const struct server_rec *s);
+/* A sentence that begins with the name of a directive, followed by file, line and host. */
+const char *forge_config_place_said(apr_pool_t *p, const struct server_rec *s, const char *problem);
+
 #endif

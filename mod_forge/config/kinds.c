@@ -65,7 +65,9 @@ static const char *read_secret(const forge_setting_t *s)
     forge_secret_t *secret = apr_pcalloc(s->p, sizeof(*secret));
     for (int i = 0; i < s->n; i++) {
         const char *word = s->words[i];
-        const char *problem = forge_core_secret_elsewhere(word) ? NULL : forge_core_secret_problem(word, strlen(word));
+        const char *problem = forge_core_secret_mistyped(word);
+        if (!problem && !forge_core_secret_elsewhere(word))
+            problem = forge_core_secret_problem(word, strlen(word));
         if (problem)
             return apr_psprintf(s->p, "%s: %s; accepted: " FORGE_SECRET_FORM, s->row->name, problem);
     }
@@ -91,7 +93,10 @@ static const char *read_jwt_key(const forge_setting_t *s)
         *keys = apr_array_make(s->p, 2, sizeof(forge_jwt_key_t));
     for (int i = 0; i < (*keys)->nelts; i++)
         if (strcmp(APR_ARRAY_IDX(*keys, i, forge_jwt_key_t).kid, s->words[0]) == 0)
-            return refuse(s, s->words[0], FORGE_JWT_KEY_FORM);
+            return apr_psprintf(
+                s->p,
+                "%s: the kid '%s' stands in an earlier line too; give each key its own; accepted: " FORGE_JWT_KEY_FORM,
+                s->row->name, s->words[0]);
     APR_ARRAY_PUSH(*keys, forge_jwt_key_t) =
         (forge_jwt_key_t){.kid = s->words[0], .file = file, .alg = alg == 0 ? FORGE_ALG_RS256 : FORGE_ALG_ES256};
     return NULL;

@@ -86,8 +86,8 @@ void forge_server_sources_open(apr_pool_t *p, forge_server_t *server)
 /* --- what configtest says --- */
 
 /* In a process of its own, which becomes what the children are: rights by groups and access lists count as they do for
- * them. Returns what open answers, 0 when the file can be read. */
-static int as_child(const char *path)
+ * them. */
+int forge_server_sources_as_child(const char *path)
 {
     int status = 0;
     pid_t pid = geteuid() == 0 && ap_unixd_config.user_id != 0 ? fork() : -1;
@@ -116,7 +116,7 @@ static void advise(server_rec *s, const forge_log_source_t *source)
                      source->service, source->path, ap_unixd_config.user_name);
         return;
     }
-    int error = S_ISREG(st.st_mode) ? as_child(source->path) : EISDIR;
+    int error = S_ISREG(st.st_mode) ? forge_server_sources_as_child(source->path) : EISDIR;
     if (error && S_ISREG(st.st_mode))
         ap_log_error(
             APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, error, s,

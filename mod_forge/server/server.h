@@ -299,10 +299,24 @@ void forge_server_log_pipes_end(void);
 
 /* --- log_sources.c: ForgeLogSource --- */
 
+/* --- advise.c: warnings of configtest and of the start --- */
+
+/* Says which lines cannot do what they seem to be meant for, and what helps. */
+void forge_server_config_advise(apr_pool_t *p, struct server_rec *main_server);
+/* Before the lines are read: which package DBDriver pgsql lacks. */
+void forge_server_driver_advise(apr_pool_t *p);
+
+/* --- log_place.c --- */
+
+/* Why a log could not be opened at the start or at a restart: its directory is not there. NULL: nothing is known. */
+const char *forge_server_logs_problem(apr_pool_t *p, const forge_config_t *c);
+
 /* Called in the parent, once per configuration: opens the files that may be read through the API, as root. */
 void forge_server_sources_open(apr_pool_t *p, forge_server_t *server);
 /* Says which files of ForgeLogSource are missing, or cannot be read by the children, and what helps. */
 void forge_server_sources_advise(apr_pool_t *p, struct server_rec *s);
+/* What open answers to the children's user, 0 when the file can be read. */
+int forge_server_sources_as_child(const char *path);
 /* --- outgoing.c: what is to leave for a receiver of traces or errors --- */
 
 typedef struct forge_outgoing_t forge_outgoing_t;

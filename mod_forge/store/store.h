@@ -117,6 +117,8 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
  * environment (the user's name is the database's where none is said). The same text for the same one; two texts may
  * still be one database (two names of a host, or a service). A string that cannot be parsed is its own. */
 const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
+/* The passfile that a connection string names itself; NULL: none. */
+const char *forge_store_passfile(apr_pool_t *p, const char *conninfo);
 /* The same name. */
 bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 

@@ -32,6 +32,8 @@ cp "$tmp/es.pem" "$tmp/open.pem"
 chmod 0644 "$tmp/open.pem"
 FORGE_TEST_SECRET=$(cat "$tmp/secret")
 export FORGE_TEST_SECRET
+APACHE_LOG_DIR=$tmp/logs # of the examples, as Debian's apachectl sets it
+export APACHE_LOG_DIR
 
 static=$("$HTTPD" -l) || exit 1
 load() {
@@ -112,6 +114,21 @@ bad "ForgeSecret file:$tmp/secret file:$tmp/secret" 'another'
 bad "ForgeSecret file:$tmp/secret secret" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/empty" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/other file:$tmp/group" 'values are refused'
+# A mistyped place of a secret does not become the secret, wherever one is taken.
+for place in "$tmp/secret" ./forge/secret ../forge/secret '~/forge/secret' "File:$tmp/secret" "FILE:$tmp/secret" "file=$tmp/secret" "fiel:$tmp/secret" \
+    ENV:FORGE_TEST_SECRET Env:FORGE_TEST_SECRET env=FORGE_TEST_SECRET "file://$tmp/secret" "file:/$tmp/secret" "\" file:$tmp/secret\""; do
+    for line in 'ForgeSecret %' "ForgeSecret file:$tmp/other %" 'ForgeFirstSuperuser root@example.org %' 'ForgeLLM https://llm.example.org/v1 m %'; do
+        bad "$(printf '%s' "$line" | sed "s|%|$place|")" 'write file:/absolute/path'
+    done
+done
+for place in "$tmp/secret" ./forge/secret "File:$tmp/secret" ENV:FORGE_TEST_SECRET "file://$tmp/secret"; do
+    bad "ForgePublicURL https://learn.example.org
+ForgeMail smtps://mail.example.org user=learn password=$place" 'write file:/absolute/path'
+    bad "ForgeSentryDSN $place" 'accepted: '
+done
+good 'ForgeSecret wT7q-9LkzP2m/c4VbN8rJd6Hs/YfGa3E+Q7'
+good 'ForgeSecret wT7q:9LkzP2mXc4VbN8rJd6Hs1YfGa3E://'
+good 'ForgeSecret files-9LkzP2mXc4VbN8rJd6Hs1YfGa3E'
 both ForgeJWTKey '1 to 64' "a ES256 $tmp/es.pem" "a.Z_0-9 RS256 file:$tmp/rs.pem" "a es256 $tmp/public.pem" -- "a RS256 $tmp/es.pem" \
     "a ES256 $tmp/rs.pem" "a HS256 $tmp/secret" "a none $tmp/es.pem" "a/b ES256 $tmp/es.pem" "$(printf '%065d' 0) ES256 $tmp/es.pem" '"" ES256 /x' \
     "a ES256 $tmp/nothing" "a ES256 $tmp/secret" "a ES256 es.pem" "a ES256 $tmp" "a RS256 $tmp/short.pem"
@@ -121,7 +138,7 @@ good "ForgeSecret file:$tmp/secret
 ForgeJWTKey es ES256 $tmp/es.pem
 ForgeJWTKey rs RS256 $tmp/rs.pem"
 bad "ForgeJWTKey a ES256 $tmp/es.pem
-ForgeJWTKey a RS256 $tmp/rs.pem" 'no other key has'
+ForgeJWTKey a RS256 $tmp/rs.pem" "the kid 'a' stands in an earlier line too"
 bad "ForgeSecret file:$tmp/secret
 ForgeJWTKey a ES256 $tmp/es.pem
 ForgeJWTKey b ES256 $tmp/public.pem" 'the same key'
@@ -351,6 +368,30 @@ fi
 
 both ForgeAuditLog 'a file' logs/audit.json '"|/bin/cat -u"' off -- '"|"' '"| "'
 both ForgeEventLog 'a file' logs/events.json '"|/bin/cat -u"' off -- '"|"' '"| "'
+# A log in a directory that is not there would end the start, and a graceful restart too. The message says where the line stands.
+for name in ForgeAccessLog ForgeAuditLog ForgeEventLog; do
+    here="line $(($(wc -l <"$tmp/forge.conf") + 2)) of $tmp/case.conf; main server localhost"
+    bad "ForgeSecret file:$tmp/secret
+$name nothing/forge.json" "there is no directory '$tmp/nothing'; make it (the server does not), or name a file in one that exists ($here)"
+    bad "ForgeSecret file:$tmp/secret
+$name $tmp/secret/forge.json" "there is no directory '$tmp/secret'"
+    bad "ForgeSecret file:$tmp/secret
+$name $tmp/assets" 'is a directory; name a file in it'
+    bad "<VirtualHost *:1>
+ServerName learn.example.org
+ForgeSecret file:$tmp/secret
+$name nothing/forge.json
+</VirtualHost>" "virtual host learn.example.org of $tmp/case.conf:$(($(wc -l <"$tmp/forge.conf") + 1))"
+    good "ForgeSecret file:$tmp/secret
+$name logs/forge.json"
+    good "ForgeSecret file:$tmp/secret
+$name \"|/bin/cat -u\""
+    good "$name nothing/forge.json
+<VirtualHost *:1>
+ForgeSecret file:$tmp/secret
+$name off
+</VirtualHost>"
+done
 both ForgeLogFormat 'json|ecs|otel|plain' json ECS otel plain -- logfmt 'json ecs' ecs8
 
 # Two databases number their accounts alike: hosts that use different ones must have no key in common, unless issuer or audience tell tokens apart.
@@ -444,6 +485,102 @@ for line in 'ForgeSecret (not shown)' 'ForgeFirstSuperuser root@example.org (not
     'ForgeMail smtps://mail.example.org user=learn password=(not shown)' 'ForgeSentryDSN (not shown) 0.5' "ForgeSecret file:$tmp/secret (not shown)"; do
     case $dump in *"$line"*) ;; *) fault "DUMP_CONFIG hides more than the secret: no '$line'" ;; esac
 done
+
+# What is only suspicious is told, with line and host, and stops nothing; what is right is passed over in silence.
+told() { # told 'lines' 'what the warning says', or '' for none
+    try "ForgeSecret file:$tmp/secret
+$1" || fault "'$1' is refused: $said"
+    case $said in
+    *FG0425*"$2"*"of $tmp/case.conf; "*"localhost)"*) [ -n "$2" ] || fault "'$1' is warned of: $said" ;;
+    *) [ -z "$2" ] || fault "'$1' is not told '$2': $said" ;;
+    esac
+}
+handed='<Location "/api/v1">
+SetHandler forge
+</Location>'
+whole="DBDriver pgsql
+DBDParams dbname=forge
+$handed"
+told "$whole" ''
+told "$handed" 'there is no DBDriver'
+told "DBDriver pgsql
+$handed" 'DBDriver stands without DBDParams'
+told 'DBDriver pgsql
+DBDParams dbname=forge' 'no SetHandler forge hands it a path'
+told 'DBDriver pgsql
+DBDParams dbname=forge
+<Location "/handbook">
+AuthType Forge
+Require forge-role admin
+</Location>' ''
+for name in mod_forge forge_module forge-handler; do
+    told "$whole
+<Location \"/x\">
+SetHandler $name
+</Location>" "names no handler of this module with '$name'; write SetHandler forge"
+done
+: >"$tmp/open.pgpass"
+chmod 0644 "$tmp/open.pgpass"
+: >"$tmp/pgpass"
+for one in 'nothing|is no file; make it' 'assets|is no file; make it' 'open.pgpass|which others may use; chmod 0600'; do
+    told "DBDriver pgsql
+DBDParams \"dbname=forge passfile=$tmp/${one%%|*}\"
+$handed" "${one#*|}"
+done
+if [ "$(id -u)" = 0 ]; then
+    told "User nobody
+Group $(id -gn nobody)
+DBDriver pgsql
+DBDParams \"dbname=forge passfile=$tmp/pgpass\"
+$handed" 'and children connect as that user; chown nobody it'
+else
+    told "DBDriver pgsql
+DBDParams \"dbname=forge passfile=$tmp/pgpass\"
+$handed" ''
+fi
+told "$whole
+ForgeCookie On" 'ForgeCookie sets no cookie without TLS'
+told "$whole
+ServerName https://localhost
+ForgeCookie On
+ForgeLoginPage /login" ''
+told "$whole
+ForgeLoginPage /login" 'there is no ForgeCookie; write ForgeCookie On'
+told "$whole
+ForgeLoginPage none" ''
+told "$whole
+<Location \"/x\">
+<RequireAny>
+Require forge-role admin
+</RequireAny>
+</Location>" 'Require forge-role stands in a section without AuthType'
+told "$whole
+<Location \"/x\">
+AuthType Forge
+<RequireAny>
+Require forge-role admin
+</RequireAny>
+</Location>
+<Location \"/x/y\">
+Require forge-mfa
+</Location>" ''
+bad '<VirtualHost *:1>
+ForgeGuests maybe
+</VirtualHost>' "(virtual host without a name of $tmp/case.conf:"
+
+# A driver that is not installed is named by its package. It is hidden where this machine lets us.
+for file in $(find /usr/lib* -name 'apr_dbd_pgsql*.so' 2>/dev/null); do printf 'mount --bind /dev/null %s &&\n' "$file"; done >"$tmp/hide"
+if [ -s "$tmp/hide" ] && unshare -m true 2>/dev/null; then
+    try "$whole"
+    echo "LD_PRELOAD=\${FORGE_TEST_PRELOAD:-} exec '$HTTPD' -t -f '$tmp/case.conf'" >>"$tmp/hide"
+    said=$(unshare -m sh "$tmp/hide" 2>&1) && fault 'a driver that is not installed is accepted'
+    case $said in
+    *FG0426*libaprutil1-dbd-pgsql*"of $tmp/case.conf"*) ;;
+    *) fault "a driver that is not installed is refused without naming its package: $said" ;;
+    esac
+else
+    echo 'configtest: the driver cannot be hidden here, so that its absence is not tried'
+fi
 
 # mod_dbd's numbers, which it takes whatever they are: those of which it can make no pool are refused, with what is accepted.
 pool() { # pool 'lines of mod_dbd', and what the message says of bad ones

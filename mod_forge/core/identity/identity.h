@@ -27,6 +27,8 @@ forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t
 char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
 /* "file:" or "env:": only the place is written in the configuration, not the secret. */
 bool forge_core_secret_elsewhere(const char *spelled);
+/* Why a value is neither of the two nor a secret: a path alone, "File:", "ENV:", "file://". NULL: it may be one. */
+const char *forge_core_secret_mistyped(const char *spelled);
 
 /* --- digest.c --- */
 

@@ -4,6 +4,7 @@
  */
 #include "identity.h"
 
+#include <apr_cstr.h>
 #include <apr_errno.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -112,11 +113,45 @@ bool forge_core_secret_elsewhere(const char *spelled)
            strncmp(spelled, ENV_PREFIX, strlen(ENV_PREFIX)) == 0;
 }
 
+/* A word of at most six letters and a colon, before a path: "fiel:/etc/secret". An address has two slashes there. */
+static bool path_after_word(const char *spelled)
+{
+    apr_size_t n = strspn(spelled, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return n > 0 && n <= 6 && spelled[n] == ':' && spelled[n + 1] == '/' && spelled[n + 2] != '/';
+}
+
+static bool begins(const char *spelled, const char *prefix)
+{
+    apr_size_t len = strlen(prefix) - 1;
+    return apr_cstr_casecmpn(spelled, prefix, len) == 0 && spelled[len] && strchr(":=;", spelled[len]);
+}
+
+/* What was meant as the place of a secret would be taken for the secret itself, and a path is known to many. No
+ * sentence repeats the value: it may be a secret all the same. */
+const char *forge_core_secret_mistyped(const char *spelled)
+{
+    const char *word = spelled + strspn(spelled, " \t");
+    if (strncmp(word, FILE_PREFIX "//", strlen(FILE_PREFIX "//")) == 0)
+        return "'file://' begins no place of a secret; write file:/absolute/path, with one slash";
+    if (forge_core_secret_elsewhere(spelled))
+        return NULL;
+    if (*word == '/' || strncmp(word, "./", 2) == 0 || strncmp(word, "../", 3) == 0 || strncmp(word, "~/", 2) == 0)
+        return "it looks like a path, which would itself be the secret; write file:/absolute/path (a secret that "
+               "begins "
+               "like a path belongs into a file)";
+    if (begins(word, FILE_PREFIX) || begins(word, ENV_PREFIX) || path_after_word(word))
+        return "its beginning is neither 'file:' nor 'env:' but looks like one of them mistyped, so that the whole "
+               "would "
+               "be the secret; write file:/absolute/path or env:NAME, in lower case and without blanks";
+    return NULL;
+}
+
 char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why)
 {
     const char *value = spelled;
     char *copy;
-    *why = NULL;
+    if ((*why = forge_core_secret_mistyped(spelled)))
+        return NULL;
     if (strncmp(spelled, FILE_PREFIX, strlen(FILE_PREFIX)) == 0) {
         copy = read_file(p, spelled + strlen(FILE_PREFIX), len, why);
     } else {

@@ -111,6 +111,15 @@ const char *forge_store_database_name(apr_pool_t *p, const char *conninfo)
     return name;
 }
 
+const char *forge_store_passfile(apr_pool_t *p, const char *conninfo)
+{
+    PQconninfoOption *said = PQconninfoParse(conninfo, NULL);
+    const char *file = said ? value(&(const dsn_t){.said = said}, "passfile") : NULL;
+    file = file && *file ? apr_pstrdup(p, file) : NULL;
+    PQconninfoFree(said);
+    return file;
+}
+
 bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b)
 {
     return strcmp(forge_store_database_name(p, a), forge_store_database_name(p, b)) == 0;

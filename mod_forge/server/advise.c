@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What configtest and the start say of a configuration that is no error of its own but cannot do what it seems to be
+ * meant for. Warnings only: other files, a proxy or .htaccess may make it right.
+ */
+#include "server_private.h"
+
+#include <apr_cstr.h>
+#include <apr_dbd.h>
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include <string.h>
+#include <unixd.h>
+
+APLOG_USE_MODULE(forge);
+
+typedef struct told_t {
+    apr_pool_t *p;
+    apr_table_t *sentences; /* hosts inherit lines, and each sentence is said once */
+} told_t;
+
+static bool named(const ap_directive_t *d, const char *name)
+{
+    return apr_cstr_casecmp(d->directive, name) == 0;
+}
+
+/* The first argument of a line, without quotes. */
+static const char *word_of(apr_pool_t *p, const ap_directive_t *d)
+{
+    const char *args = d && d->args ? d->args : "";
+    return ap_getword_conf(p, &args);
+}
+
+static void tell(const told_t *told, server_rec *s, const ap_directive_t *line, const char *sentence)
+{
+    const char *place = line ? apr_psprintf(told->p, "line %d of %s; ", line->line_num, line->filename) : "";
+    const char *key = apr_pstrcat(told->p, place, sentence, NULL);
+    if (apr_table_get(told->sentences, key))
+        return;
+    apr_table_set(told->sentences, key, "");
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, s, "FG0425: %s (%s%s)", sentence, place,
+                 forge_config_host_said(told->p, s));
+}
+
+/* --- the database --- */
+
+static void advise_dbd(const told_t *told, server_rec *s)
+{
+    const ap_directive_t *driver = forge_config_line_of(s, "DBDriver");
+    if (!driver)
+        tell(told, s, forge_config_line_of(s, "ForgeSecret"),
+             "ForgeSecret turns the module on, but there is no DBDriver, so that no request reaches a database; write "
+             "DBDriver pgsql and DBDParams, with mod_dbd loaded (a2enmod dbd)");
+    else if (strcmp(word_of(told->p, driver), "pgsql") != 0)
+        tell(told, s, driver, "DBDriver is not pgsql, but the module works with PostgreSQL only; write DBDriver pgsql");
+    else if (!*forge_server_pool_database(told->p, s))
+        tell(
+            told, s, driver,
+            "DBDriver stands without DBDParams, so that libpq would try its defaults; write DBDParams \"host=127.0.0.1 "
+            "dbname=forge user=forge_app passfile=/etc/forge/pgpass connect_timeout=2\"");
+}
+
+/* libpq passes over a passfile that it cannot use, and the database then blames the password. */
+static const char *passfile_problem(apr_pool_t *p, const char *file)
+{
+    apr_finfo_t info;
+    const char *user = ap_unixd_config.user_name ? ap_unixd_config.user_name : "the server's user";
+    apr_status_t rv = apr_stat(&info, file, APR_FINFO_TYPE | APR_FINFO_PROT, p);
+    int error = 0;
+    if (APR_STATUS_IS_EACCES(rv))
+        return NULL;
+    if (rv != APR_SUCCESS || info.filetype != APR_REG)
+        return apr_psprintf(p, "DBDParams: passfile '%s' is no file; make it, owned by %s and of mode 0600", file,
+                            user);
+    if (info.protection & (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_GEXECUTE | APR_FPROT_WREAD |
+                           APR_FPROT_WWRITE | APR_FPROT_WEXECUTE))
+        return apr_psprintf(
+            p, "DBDParams: libpq ignores passfile '%s', which others may use; chmod 0600 it, owned by %s", file, user);
+    if ((error = forge_server_sources_as_child(file)) != 0)
+        return apr_psprintf(p,
+                            "DBDParams: %s cannot read passfile '%s', and children connect as that user; chown %s it",
+                            user, file, user);
+    return NULL;
+}
+
+static void advise_passfile(const told_t *told, server_rec *s)
+{
+    const char *file = forge_store_passfile(told->p, forge_server_pool_database(told->p, s));
+    const char *problem = file ? passfile_problem(told->p, file) : NULL;
+    if (problem)
+        tell(told, s, forge_config_line_of(s, "DBDParams"), problem);
+}
+
+/* --- the paths --- */
+
+/* Whether a line may hand requests to us, directly or by a rewrite, or guards content with us. */
+static bool hands_over(apr_pool_t *p, const ap_directive_t *d)
+{
+    const char *args = d->args ? d->args : "";
+    if (named(d, "SetHandler") || named(d, "AddHandler"))
+        return strstr(args, "expr=") || apr_cstr_casecmp(word_of(p, d), "forge") == 0;
+    if (named(d, "AuthType"))
+        return apr_cstr_casecmp(word_of(p, d), "Forge") == 0;
+    return named(d, "RewriteRule") && strstr(args, "forge");
+}
+
+static bool handed_over(apr_pool_t *p, const ap_directive_t *d)
+{
+    for (; d; d = d->next)
+        if (hands_over(p, d) || handed_over(p, d->first_child))
+            return true;
+    return false;
+}
+
+/* "mod_forge", "forge_module", "forge-handler": httpd takes any name, and then serves a file. */
+static void advise_names(const told_t *told, server_rec *s, const ap_directive_t *d)
+{
+    for (; d; d = d->next) {
+        const char *name = named(d, "SetHandler") || named(d, "AddHandler") ? word_of(told->p, d) : "";
+        char *lowered = apr_pstrdup(told->p, name);
+        forge_util_lower_all(lowered);
+        if (strcmp(lowered, "forge") != 0 && !strpbrk(lowered, "=:") && strstr(lowered, "forge"))
+            tell(told, s, d,
+                 apr_psprintf(told->p, "%s names no handler of this module with '%s'; write %s forge", d->directive,
+                              name, d->directive));
+        advise_names(told, s, d->first_child);
+    }
+}
+
+static void advise_handler(const told_t *told, server_rec *s)
+{
+    advise_names(told, s, ap_conftree);
+    if (!handed_over(told->p, ap_conftree))
+        tell(told, s, forge_config_line_of(s, "ForgeSecret"),
+             "ForgeSecret turns the module on, but no SetHandler forge hands it a path and no AuthType Forge asks it; "
+             "write SetHandler forge in a <Location>, as the shipped forge.conf does");
+}
+
+/* --- logins of browsers --- */
+
+static bool tls(const told_t *told, server_rec *s)
+{
+    static const char *const engines[] = {"SSLEngine", "GnuTLSEnable", "TLSEngine"};
+    for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++) {
+        const ap_directive_t *line = forge_config_line_of(s, engines[i]);
+        if (line && apr_cstr_casecmp(word_of(told->p, line), "off") != 0)
+            return true;
+    }
+    return s->server_scheme && apr_cstr_casecmp(s->server_scheme, "https") == 0;
+}
+
+static void advise_cookie(const told_t *told, server_rec *s)
+{
+    const ap_directive_t *cookie = forge_config_line_of(s, "ForgeCookie");
+    const ap_directive_t *page = forge_config_line_of(s, "ForgeLoginPage");
+    const bool on = cookie && apr_cstr_casecmp(word_of(told->p, cookie), "on") == 0;
+    if (on && !tls(told, s))
+        tell(told, s, cookie,
+             "ForgeCookie sets no cookie without TLS, and this host has none; write SSLEngine on, or, where a proxy in "
+             "front ends TLS, ServerName https://host");
+    if (page && !cookie && apr_cstr_casecmp(word_of(told->p, page), "none") != 0)
+        tell(told, s, page,
+             "ForgeLoginPage sends browsers to a page whose login they cannot keep, because there is no ForgeCookie; "
+             "write ForgeCookie On");
+}
+
+/* --- Require --- */
+
+/* Whether a section elsewhere gives this path its AuthType: one of a path that this path begins with. */
+static bool covered(apr_pool_t *p, const ap_directive_t *d, const char *path)
+{
+    for (; d; d = d->next) {
+        const char *outer = d->first_child ? word_of(p, d) : "";
+        outer = apr_pstrmemdup(p, outer, strcspn(outer, ">"));
+        for (const ap_directive_t *in = d->first_child; in; in = in->next)
+            if (named(in, "AuthType") && *outer && strncmp(path, outer, strlen(outer)) == 0)
+                return true;
+        if (covered(p, d->first_child, path))
+            return true;
+    }
+    return false;
+}
+
+static void advise_require(const told_t *told, server_rec *s, const ap_directive_t *d, const char *path, bool typed)
+{
+    for (const ap_directive_t *in = d; in; in = in->next)
+        typed = typed || named(in, "AuthType");
+    for (; d; d = d->next) {
+        const bool section = d->first_child && apr_cstr_casecmpn(d->directive, "<Require", 8) != 0;
+        const char *name = section ? word_of(told->p, d) : path;
+        if (section)
+            name = apr_pstrmemdup(told->p, name, strcspn(name, ">"));
+        advise_require(told, s, d->first_child, name, typed);
+        if (!typed && named(d, "Require") && strncmp(word_of(told->p, d), "forge-", 6) == 0 &&
+            !covered(told->p, ap_conftree, path))
+            tell(told, s, d,
+                 apr_psprintf(told->p,
+                              "Require %s stands in a section without AuthType, so that nobody is asked who they "
+                              "are; write AuthType Forge beside it",
+                              word_of(told->p, d)));
+    }
+}
+
+/* --- all of it --- */
+
+void forge_server_config_advise(apr_pool_t *p, server_rec *main_server)
+{
+    const told_t told = {p, apr_table_make(p, 8)};
+    server_rec *first = NULL;
+    for (server_rec *s = main_server; s; s = s->next) {
+        if (!forge_config_enabled(forge_config_of_server(s)))
+            continue;
+        first = first ? first : s;
+        advise_dbd(&told, s);
+        advise_passfile(&told, s);
+        advise_cookie(&told, s);
+    }
+    if (first)
+        advise_handler(&told, first);
+    advise_require(&told, main_server, ap_conftree, "", false);
+}
+
+/* The lines of DBDriver wherever they stand; NULL: none is of pgsql. */
+static const ap_directive_t *pgsql_line(apr_pool_t *p, const ap_directive_t *d)
+{
+    for (; d; d = d->next) {
+        const ap_directive_t *in = pgsql_line(p, d->first_child);
+        if (in || (named(d, "DBDriver") && strcmp(word_of(p, d), "pgsql") == 0))
+            return in ? in : d;
+    }
+    return NULL;
+}
+
+/* Before mod_dbd reads its lines and says no more than that a file is not there. */
+void forge_server_driver_advise(apr_pool_t *p)
+{
+    const apr_dbd_driver_t *driver = NULL;
+    const ap_directive_t *line = pgsql_line(p, ap_conftree);
+    if (line && apr_dbd_init(p) == APR_SUCCESS && apr_dbd_get_driver(p, "pgsql", &driver) != APR_SUCCESS)
+        ap_log_perror(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, 0, p,
+                      "FG0426: DBDriver pgsql has no driver on this host; install the package libaprutil1-dbd-pgsql "
+                      "(Debian, Ubuntu) or apr-util-pgsql (Fedora, RHEL) (line %d of %s)",
+                      line->line_num, line->filename);
+}
