@@ -8,6 +8,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include "commands.h"
+#include "surface.h"
 #include <string.h>
 
 extern module AP_MODULE_DECLARE_DATA forge_module;
@@ -163,6 +164,8 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     s.words = kept;
     conceal(cmd, row, n, words);
     problem = set(&s); /* httpd says file and line */
+    if (!problem && row->kind == FORGE_KIND_API)
+        problem = forge_config_api_open(cmd, *(apr_int64_t *)member);
     return problem && cmd->server->is_virtual
                ? apr_psprintf(cmd->pool, "%s (%s)", problem, forge_config_host_said(cmd->pool, cmd->server))
                : problem;

@@ -92,6 +92,7 @@ const forge_redis_t *forge_config_redis(const forge_config_t *c);
 /* ForgeRateLimitOnError: requests are counted in this node, not at all, or are refused. */
 typedef enum forge_on_error_t { FORGE_ON_ERROR_LOCAL, FORGE_ON_ERROR_OPEN, FORGE_ON_ERROR_CLOSED } forge_on_error_t;
 forge_on_error_t forge_config_limit_on_error(const forge_config_t *c);
+bool forge_config_api(const forge_config_t *c);                                     /* ForgeAPI On */
 bool forge_config_docs(const forge_config_t *c);                                    /* ForgeDocs On */
 const char *forge_config_docs_assets(const forge_config_t *c);                      /* directory */
 bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);            /* ForgeCookie Off */

@@ -212,6 +212,11 @@ forge_on_error_t forge_config_limit_on_error(const forge_config_t *c)
     return (forge_on_error_t)NUMBER(c, limit_on_error);
 }
 
+bool forge_config_api(const forge_config_t *c)
+{
+    return NUMBER(c, api) > 0;
+}
+
 bool forge_config_docs(const forge_config_t *c)
 {
     return NUMBER(c, docs) != 0;

@@ -470,6 +470,7 @@ static const char *secret_redis(int i, const char *word)
 
 const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
+    [FORGE_KIND_API] = {forge_config_read_api, true, 1, 6, FORGE_API_FORM, NULL},
     [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]",
                            secret_whole},
     [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path", NULL},

@@ -69,6 +69,11 @@ const char *forge_config_read_limit_store(const forge_setting_t *s);
 const char *forge_config_read_traces(const forge_setting_t *s);
 const char *forge_config_read_replica(const forge_setting_t *s);
 
+/* --- surface.c --- */
+
+#define FORGE_API_FORM "On [-health] [-metrics] [-docs] [-errors] [-jwks], or Off"
+const char *forge_config_read_api(const forge_setting_t *s);
+
 /* --- upstreams.c --- */
 
 #define FORGE_DISCOVER_FORM \

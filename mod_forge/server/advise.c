@@ -101,6 +101,8 @@ static bool hands_over(apr_pool_t *p, const ap_directive_t *d)
     const char *args = d->args ? d->args : "";
     if (named(d, "SetHandler") || named(d, "AddHandler"))
         return strstr(args, "expr=") || apr_cstr_casecmp(word_of(p, d), "forge") == 0;
+    if (named(d, "ForgeAPI"))
+        return apr_cstr_casecmp(word_of(p, d), "off") != 0;
     if (named(d, "AuthType"))
         return apr_cstr_casecmp(word_of(p, d), "Forge") == 0;
     return named(d, "RewriteRule") && strstr(args, "forge");
@@ -134,8 +136,16 @@ static void advise_handler(const told_t *told, server_rec *s)
     advise_names(told, s, ap_conftree);
     if (!handed_over(told->p, ap_conftree))
         tell(told, s, forge_config_line_of(s, "ForgeSecret"),
-             "ForgeSecret turns the module on, but no SetHandler forge hands it a path and no AuthType Forge asks it; "
-             "write SetHandler forge in a <Location>, as the shipped forge.conf does");
+             "ForgeSecret turns the module on, but nothing hands it a path and no AuthType Forge asks it; write "
+             "ForgeAPI On in the virtual host that is to answer");
+}
+
+static void advise_api(const told_t *told, server_rec *s)
+{
+    if (forge_config_api(forge_config_of_server(s)))
+        tell(told, s, forge_config_line_of(s, "ForgeAPI"),
+             "ForgeAPI hands paths to the module, but this host has no ForgeSecret, so that none of them is answered; "
+             "write ForgeSecret file:/etc/forge/secret");
 }
 
 /* --- logins of browsers --- */
@@ -210,8 +220,10 @@ void forge_server_config_advise(apr_pool_t *p, server_rec *main_server)
     const told_t told = {p, apr_table_make(p, 8)};
     server_rec *first = NULL;
     for (server_rec *s = main_server; s; s = s->next) {
-        if (!forge_config_enabled(forge_config_of_server(s)))
+        if (!forge_config_enabled(forge_config_of_server(s))) {
+            advise_api(&told, s);
             continue;
+        }
         first = first ? first : s;
         advise_dbd(&told, s);
         advise_passfile(&told, s);

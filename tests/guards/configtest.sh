@@ -256,6 +256,8 @@ both ForgeMaxBody '1K to 64M' 1K 1024 1M 64M -- 1023 65M 1G 1Mx 300x 0 -1 999999
 both ForgeMaxBundle '1K to 64M' 1K 1024 8M 64M -- 1023 65M 1G 8Mx 0 -1 off
 both ForgeCache 'off, or 1M to 16G' off Off 1M 32M 16G -- 1023K 17G 0 -1 On none 8Mx
 both ForgeMaxUpload '1K to 1G' 1K 10M 1G -- 1023 1025M 2G 8Mx 0 -1 off
+both ForgeAPI 'On [-health] [-metrics] [-docs] [-errors] [-jwks], or Off' On Off on 'On -docs' 'On -DOCS -health -metrics -errors -jwks' -- yes -docs \
+    'On docs' 'On -api' 'On -metric' 'Off -docs' 'On -docs -docs -docs -docs -docs -docs -docs'
 both ForgeDocs 'Off|On' On Off -- swagger
 both ForgeDocsAssets 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
 both ForgeCookie 'Off|On' On off -- yes 1
@@ -506,7 +508,15 @@ told "$handed" 'there is no DBDriver'
 told "DBDriver pgsql
 $handed" 'DBDriver stands without DBDParams'
 told 'DBDriver pgsql
-DBDParams dbname=forge' 'no SetHandler forge hands it a path'
+DBDParams dbname=forge' 'nothing hands it a path'
+told 'DBDriver pgsql
+DBDParams dbname=forge
+ForgeAPI On -docs' ''
+told 'DBDriver pgsql
+DBDParams dbname=forge
+ForgeAPI Off' 'nothing hands it a path'
+try 'ForgeAPI On' || fault "'ForgeAPI On' is refused without ForgeSecret: $said"
+case $said in *FG0425*'this host has no ForgeSecret'*) ;; *) fault "'ForgeAPI On' without ForgeSecret is not told: $said" ;; esac
 told 'DBDriver pgsql
 DBDParams dbname=forge
 <Location "/handbook">
