@@ -138,7 +138,7 @@ port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 sources_copy() {
     local to=$1
     rm -rf "$to" && mkdir -p "$to" || return 1
-    if git -C "$top" rev-parse --show-toplevel >/dev/null 2>&1; then
+    if [ "$(git -C "$top" rev-parse --show-toplevel 2>/dev/null)" = "$top" ]; then
         (cd "$top" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done | tar --null -T - -cf -) | tar -C "$to" -xf -
     else
         tar -C "$top" --exclude=./var --exclude=node_modules -cf - . | tar -C "$to" -xf -

@@ -115,7 +115,7 @@ bad "ForgeSecret file:$tmp/secret secret" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/empty" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/other file:$tmp/group" 'values are refused'
 # A mistyped place of a secret does not become the secret, wherever one is taken.
-for place in "$tmp/secret" ./forge/secret ../forge/secret '~/forge/secret' "File:$tmp/secret" "FILE:$tmp/secret" "file=$tmp/secret" "fiel:$tmp/secret" \
+for place in "$tmp/secret" ./forge/secret ../forge/secret \~/forge/secret "File:$tmp/secret" "FILE:$tmp/secret" "file=$tmp/secret" "fiel:$tmp/secret" \
     ENV:FORGE_TEST_SECRET Env:FORGE_TEST_SECRET env=FORGE_TEST_SECRET "file://$tmp/secret" "file:/$tmp/secret" "\" file:$tmp/secret\""; do
     for line in 'ForgeSecret %' "ForgeSecret file:$tmp/other %" 'ForgeFirstSuperuser root@example.org %' 'ForgeLLM https://llm.example.org/v1 m %'; do
         bad "$(printf '%s' "$line" | sed "s|%|$place|")" 'write file:/absolute/path'
@@ -579,7 +579,7 @@ ForgeGuests maybe
 </VirtualHost>' "(virtual host without a name of $tmp/case.conf:"
 
 # A driver that is not installed is named by its package. It is hidden where this machine lets us.
-for file in $(find /usr/lib* -name 'apr_dbd_pgsql*.so' 2>/dev/null); do printf 'mount --bind /dev/null %s &&\n' "$file"; done >"$tmp/hide"
+find /usr/lib* -name 'apr_dbd_pgsql*.so' -printf 'mount --bind /dev/null %p &&\n' >"$tmp/hide" 2>/dev/null
 if [ -s "$tmp/hide" ] && unshare -m true 2>/dev/null; then
     try "$whole"
     echo "LD_PRELOAD=\${FORGE_TEST_PRELOAD:-} exec '$HTTPD' -t -f '$tmp/case.conf'" >>"$tmp/hide"
