@@ -28,15 +28,15 @@ typedef enum port_t {
     PORT_POOL, /* two database connections per child, a wait of 200 ms; no lockout, ForgeMFAIssuer "Example University",
                 * no time-out of mod_reqtimeout for bodies
                 */
-    PORT_QUICK,  /* access tokens that live 10 s; one hash at a time; ForgeUserQuota 1M 40; believes the header X-Client
-                    (mod_remoteip); /metrics for administrators alone */
-    PORT_KEYS,   /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too; mod_brotli compresses
-                  */
-    PORT_SMTP,   /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to
-                    env.dir/mail */
-    PORT_DOORS,  /* content that is not ours, behind AuthType Forge (site.c) */
-    PORT_COOKIE, /* the same over TLS, ForgeCookie On */
-    PORT_QUEUE,  /* one hash at a time, statements that may take 20 s */
+    PORT_QUICK, /* access tokens that live 10 s; one hash at a time; ForgeUserQuota 1M 40; believes the header X-Client
+                   (mod_remoteip); /metrics for administrators alone */
+    PORT_KEYS,  /* tokens signed by es.pem (kid es, ES256), rs.pem (kid rs, RS256) verifies too; mod_brotli compresses
+                 */
+    PORT_SMTP,  /* ForgePublicURL https://smtp.example.org, mail to a server on env.smtp_port; elsewhere it goes to
+                   env.dir/mail */
+    PORT_DOORS, /* content that is not ours, behind AuthType Forge (site.c); no time-out of mod_reqtimeout for bodies */
+    PORT_COOKIE,    /* the same over TLS, ForgeCookie On */
+    PORT_QUEUE,     /* one hash at a time, statements that may take 20 s */
     PORT_QUEUE_TLS, /* the same over TLS, HTTP/2 too */
     PORT_BRIEF,     /* the same, but only 3 wait, for 2 s */
     PORT_GIT,       /* repositories of env.dir/git over TLS; git-authority.pem has signed its certificate
