@@ -338,19 +338,32 @@ static void check_sandbox(check_t *c)
         yellow(c, TEXT("sandbox: not installed or without effect: %s", says));
 }
 
-bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines)
+/* What a connection tells. */
+static void check_database(check_t *c)
 {
     static void (*const with_database[])(check_t *) = {check_server, check_schema,      check_role,
                                                        check_clock,  check_connections, check_replica};
+    check_connection(c);
+    for (size_t i = 0; c->db && i < sizeof(with_database) / sizeof(*with_database); i++)
+        with_database[i](c);
+}
+
+bool forge_ctl_check_database(forge_ctl_t *ctl, forge_json_t *lines)
+{
+    check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf"), .lines = lines};
+    check_database(&c);
+    return !c.red;
+}
+
+bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines)
+{
     check_t c = {.ctl = ctl, .conf = forge_ctl_option(ctl, "conf"), .lines = lines};
     const char *why;
     if (c.conf && !forge_ctl_file_read(ctl->pool, c.conf, NULL, &why)) {
         red(&c, apr_psprintf(ctl->pool, "configuration: \"%s\" cannot be read: %s", c.conf, why));
         c.conf = NULL;
     }
-    check_connection(&c);
-    for (size_t i = 0; c.db && i < sizeof(with_database) / sizeof(*with_database); i++)
-        with_database[i](&c);
+    check_database(&c);
     check_secret(&c);
     check_docs(&c);
     check_mail(&c);

@@ -129,8 +129,7 @@ const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, cons
     return counts;
 }
 
-/* The connection string, or NULL with a message. */
-static const char *conninfo(forge_ctl_t *ctl)
+const char *forge_ctl_conninfo(forge_ctl_t *ctl)
 {
     const char *why = NULL, *conf = forge_ctl_option(ctl, "conf"), *dsn = forge_ctl_option(ctl, "dsn");
     if (!dsn)
@@ -154,7 +153,7 @@ static const char *conninfo(forge_ctl_t *ctl)
 
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl)
 {
-    const char *why = "unknown reason", *dsn = conninfo(ctl);
+    const char *why = "unknown reason", *dsn = forge_ctl_conninfo(ctl);
     if (!dsn)
         return NULL;
     forge_db_t *db = forge_store_db_connect(ctl->pool, dsn, &why);

@@ -60,6 +60,8 @@ extern const forge_ctl_verb_t forge_ctl_reseal[];
 extern const forge_ctl_verb_t forge_ctl_openapi[];
 extern const forge_ctl_verb_t forge_ctl_check[];
 extern const forge_ctl_verb_t forge_ctl_doctor[];
+extern const forge_ctl_verb_t forge_ctl_backup[];
+extern const forge_ctl_verb_t forge_ctl_restore[];
 extern const forge_ctl_verb_t forge_ctl_seed[];
 extern const forge_ctl_verb_t forge_ctl_jobs[];
 
@@ -91,6 +93,45 @@ int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directi
  * and counts, no values. NULL with *why. */
 const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, const char **why);
 
+/* The connection string that --dsn, FORGE_DSN or --conf names; NULL with a message. */
+const char *forge_ctl_conninfo(forge_ctl_t *ctl);
+
+/* --- migrate.c --- */
+
+/* The migrations of --dir, FORGE_MIGRATIONS or the installation; NULL with a message. */
+apr_array_header_t *forge_ctl_migrations(forge_ctl_t *ctl);
+
+/* --- child.c --- */
+
+/* Runs a program of PostgreSQL and waits for it. It gets SIGTERM when this process is to end. Its messages go to
+ * standard error; with `out` its standard output, of at most a page, is read instead. The exit code, or -1 when there
+ * is no such program, or -2 when a signal ended it or came here. */
+int forge_ctl_child(forge_ctl_t *ctl, const char *const *argv, const char **out);
+/* The path of pg_dump or pg_restore, from --bin or PATH, whose major version is *major; NULL with a message. */
+const char *forge_ctl_program(forge_ctl_t *ctl, const char *name, int *major);
+/* The connection string without its password, which the children find in their environment; NULL with a message. */
+const char *forge_ctl_child_conninfo(forge_ctl_t *ctl);
+
+/* --- archive.c --- */
+
+/* What is known of a backup; it stands beside it as FILE.json. */
+typedef struct forge_ctl_archive_t {
+    const char *sha256, *server_version, *made_at;
+    apr_int64_t bytes, objects;     /* objects: large ones */
+    int schema;                     /* migration of its database */
+    const forge_json_t *tables;     /* name → rows */
+    const forge_json_t *extensions; /* array of names */
+} forge_ctl_archive_t;
+/* Size and digest of a file; false, with a message. */
+bool forge_ctl_archive_measure(forge_ctl_t *ctl, const char *path, forge_ctl_archive_t *archive);
+forge_json_t *forge_ctl_archive_json(forge_ctl_t *ctl, const forge_ctl_archive_t *archive);
+/* Writes FILE.json, for its owner alone, whole or not at all. */
+bool forge_ctl_archive_write(forge_ctl_t *ctl, const char *file, const forge_ctl_archive_t *archive);
+/* Reads FILE.json; *absent: there is none. False, with a message, for one that cannot be read or does not match. */
+bool forge_ctl_archive_read(forge_ctl_t *ctl, const char *file, forge_ctl_archive_t *archive, bool *absent);
+/* Rows by table as the database has them now; NULL with a message. *total: all of them. */
+forge_json_t *forge_ctl_archive_tables(forge_ctl_t *ctl, forge_db_t *db, apr_int64_t *total);
+
 /* --- bundle.c --- */
 
 /* Makes the course of the bundle in this file, unless the account has one of its title already. *why, where it is not
@@ -102,6 +143,8 @@ forge_status_t forge_ctl_bundle_load(forge_ctl_t *ctl, forge_db_t *db, apr_int64
 
 /* Runs all checks; prints each, or adds it to `lines`, an array, unless that is NULL. Whether none of them failed. */
 bool forge_ctl_check_all(forge_ctl_t *ctl, forge_json_t *lines);
+/* The same for what a connection tells: server, schema, roles, clock, connections. */
+bool forge_ctl_check_database(forge_ctl_t *ctl, forge_json_t *lines);
 /* The options that the checks read. */
 extern const forge_ctl_option_t forge_ctl_check_options[];
 

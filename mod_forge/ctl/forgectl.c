@@ -20,6 +20,8 @@ static const forge_ctl_command_t commands[] = {
     {"openapi", "print the OpenAPI document of this build", forge_ctl_openapi},
     {"check", "check everything an installation needs, one line each", forge_ctl_check},
     {"doctor", "print a support bundle without secrets", forge_ctl_doctor},
+    {"backup", "back up the database into a file", forge_ctl_backup},
+    {"restore", "restore a backup into an empty database", forge_ctl_restore},
     {"jobs", "work beside requests: list, retry, cancel", forge_ctl_jobs},
     {"seed", "load demonstration data", forge_ctl_seed},
     {NULL, NULL, NULL},

@@ -21,8 +21,7 @@ static const char *migrations_dir(const forge_ctl_t *ctl)
     return dir && *dir ? dir : FORGE_PKGDATADIR "/migrations";
 }
 
-/* The files of --dir; NULL with a message. */
-static apr_array_header_t *files_read(forge_ctl_t *ctl)
+apr_array_header_t *forge_ctl_migrations(forge_ctl_t *ctl)
 {
     const char *why = "unknown reason";
     apr_array_header_t *files = forge_store_migrations_read(ctl->pool, migrations_dir(ctl), &why);
@@ -108,7 +107,7 @@ static void tally(void *baton, int number, const char *name, forge_migration_sta
 static int look(forge_ctl_t *ctl, tally_t *t)
 {
     const char *why = NULL;
-    apr_array_header_t *files = files_read(ctl);
+    apr_array_header_t *files = forge_ctl_migrations(ctl);
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
@@ -171,7 +170,7 @@ static int migrate_apply(forge_ctl_t *ctl)
     int target;
     if (!forge_ctl_number(ctl, "to", 1, 9999, 0, &target))
         return FORGE_CTL_USAGE;
-    apr_array_header_t *files = files_read(ctl);
+    apr_array_header_t *files = forge_ctl_migrations(ctl);
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
@@ -187,7 +186,7 @@ static int migrate_rollback(forge_ctl_t *ctl)
     int steps;
     if (!forge_ctl_number(ctl, "steps", 1, 9999, 1, &steps))
         return FORGE_CTL_USAGE;
-    apr_array_header_t *files = files_read(ctl);
+    apr_array_header_t *files = forge_ctl_migrations(ctl);
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
@@ -213,7 +212,7 @@ static int list_json(forge_ctl_t *ctl, const apr_array_header_t *files)
 
 static int migrate_list(forge_ctl_t *ctl)
 {
-    apr_array_header_t *files = files_read(ctl);
+    apr_array_header_t *files = forge_ctl_migrations(ctl);
     if (files && forge_ctl_json(ctl))
         return list_json(ctl, files);
     for (int i = 0; files && i < files->nelts; i++) {

@@ -119,6 +119,9 @@ forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const ch
 const char *forge_store_database_name(apr_pool_t *p, const char *conninfo);
 /* The passfile that a connection string names itself; NULL: none. */
 const char *forge_store_passfile(apr_pool_t *p, const char *conninfo);
+/* The connection string without its password, for the command line of another program; *password gets that, NULL: there
+ * is none in it. NULL when it cannot be parsed, with *why. */
+const char *forge_store_conninfo_public(apr_pool_t *p, const char *conninfo, const char **password, const char **why);
 /* The same name. */
 bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b);
 

@@ -27,6 +27,8 @@ _forgectl_options() {
         secret) echo --output "$common" ;;
         reseal) echo --secret --old "$database" "$common" ;;
         openapi) echo --file "$common" ;;
+        backup) echo --bin "$database" "$common" ;;
+        restore) echo --replace --end-sessions --app-role --bin --dir "$database" "$common" ;;
         check | doctor) echo --app-role --secret --docs --runner "$database" "$common" ;;
         "jobs list") echo --status --kind --limit "$database" "$common" ;;
         "jobs retry" | "jobs cancel") echo "$database" "$common" ;;
@@ -43,7 +45,7 @@ _forgectl_files() { # -f or -d, and what was typed
 _forgectl_value() {
     case $1 in
         --conf | --file | --old | --output | --password-file | --runner | --secret) _forgectl_files -f "$2" ;;
-        --dir | --docs | --sql) _forgectl_files -d "$2" ;;
+        --bin | --dir | --docs | --sql) _forgectl_files -d "$2" ;;
         --role) mapfile -t COMPREPLY < <(compgen -W "student instructor admin" -- "$2") ;;
         --status) mapfile -t COMPREPLY < <(compgen -W "queued running done failed cancelled" -- "$2") ;;
         --app-role | --cost | --dsn | --full-name | --kind | --limit | --steps | --to | --username) ;;
@@ -63,14 +65,14 @@ _forgectl() {
     verbs=$(_forgectl_verbs "$command")
     place=$command${verbs:+ ${COMP_WORDS[2]}}
     if [ "$COMP_CWORD" = 1 ]; then
-        words="migrate user secret reseal openapi check doctor jobs seed --help --version"
+        words="migrate user secret reseal openapi check doctor backup restore jobs seed --help --version"
     elif [ "$COMP_CWORD" = 2 ] && [ -n "$verbs" ]; then
         words="$verbs --help"
     elif _forgectl_value "$prev" "$cur"; then
         return
     else
         words=$(_forgectl_options "$place")
-        [ "$place" != "user import" ] || [ "${cur#-}" != "$cur" ] || _forgectl_files -f "$cur"
+        case $place in "user import" | backup | restore) [ "${cur#-}" != "$cur" ] || _forgectl_files -f "$cur" ;; esac
         [ "$place" != "user set-role" ] || [ "$COMP_CWORD" = 3 ] || words="student instructor admin $words"
     fi
     mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$words" -- "$cur")

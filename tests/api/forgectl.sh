@@ -68,9 +68,10 @@ expect 2 'unrecognized option' migrate status --sideways
 expect 2 'requires an argument' migrate status --dsn
 expect 2 'no arguments accepted' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
+expect 2 'FILE needed' backup
 expect 2 'not a whole number' migrate apply --to ten
 expect 2 'not a whole number' migrate rollback --steps 0
-for command in migrate user secret reseal openapi check doctor jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
+for command in migrate user secret reseal openapi check doctor backup restore jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user import' 'user set-role' \
     'user reset-password' 'user unlock' 'user list' 'jobs list' 'jobs retry' 'jobs cancel' 'seed demo'; do
     # shellcheck disable=SC2086

@@ -120,6 +120,39 @@ const char *forge_store_passfile(apr_pool_t *p, const char *conninfo)
     return file;
 }
 
+/* A value between quotes, as libpq reads it. */
+static const char *quoted(apr_pool_t *p, const char *text)
+{
+    char *out = apr_palloc(p, 2 * strlen(text) + 3), *to = out;
+    *to++ = '\'';
+    for (; *text; *to++ = *text++)
+        if (*text == '\'' || *text == '\\')
+            *to++ = '\\';
+    *to++ = '\'';
+    *to = '\0';
+    return out;
+}
+
+const char *forge_store_conninfo_public(apr_pool_t *p, const char *conninfo, const char **password, const char **why)
+{
+    char *message = NULL;
+    PQconninfoOption *said = PQconninfoParse(conninfo, &message);
+    const char *text = said ? "" : NULL;
+    *password = NULL;
+    *why = said ? NULL : apr_pstrdup(p, message ? message : "out of memory");
+    for (const PQconninfoOption *o = said; o && o->keyword; o++) {
+        if (!o->val)
+            continue;
+        if (strcmp(o->keyword, "password") == 0)
+            *password = apr_pstrdup(p, o->val);
+        else
+            text = apr_pstrcat(p, text, *text ? " " : "", o->keyword, "=", quoted(p, o->val), NULL);
+    }
+    PQfreemem(message);
+    PQconninfoFree(said);
+    return text;
+}
+
 bool forge_store_same_database(apr_pool_t *p, const char *a, const char *b)
 {
     return strcmp(forge_store_database_name(p, a), forge_store_database_name(p, b)) == 0;

@@ -16,6 +16,27 @@ forge_status_t forge_store_inspect_server(forge_db_t *db, apr_pool_t *p, forge_r
  * excess (rights against forge.app_rights: text, NULL is good). */
 forge_status_t forge_store_inspect_role(forge_db_t *db, apr_pool_t *p, const char *role, forge_rows_t **rows);
 
+/* --- backup.c: for forgectl backup and restore; nothing here has a time-out --- */
+
+/* Begins the transaction whose view of the data is handed to pg_dump. Row: snapshot (its name, good until the
+ * connection ends or commits), objects (how many large objects there are). */
+forge_status_t forge_store_backup_begin(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* A row for each table of the schema: name, n (its rows). */
+forge_status_t forge_store_backup_tables(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* A row for each extension that our schema uses here: name. */
+forge_status_t forge_store_backup_extensions(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* What is in the way of a restore. Row: present (the schema is there), objects (large objects). */
+forge_status_t forge_store_restore_target(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+/* Drops the schema with all its data, and each large object of the role. */
+forge_status_t forge_store_restore_clear(forge_db_t *db, apr_pool_t *p, const char **why);
+/* Makes an extension that _backup_extensions names, if it is not there. */
+forge_status_t forge_store_restore_extension(forge_db_t *db, apr_pool_t *p, const char *name, const char **why);
+/* Takes from PUBLIC the right to call our functions, which PostgreSQL gives with each that is made; gathers statistics.
+ */
+forge_status_t forge_store_restore_settle(forge_db_t *db, apr_pool_t *p, const char **why);
+/* Ends all sessions and voids all access tokens, also those that were given after the backup. Row: ended, accounts. */
+forge_status_t forge_store_restore_end_sessions(forge_db_t *db, apr_pool_t *p, forge_rows_t **rows);
+
 /* How many connections a child of httpd does best with on this host, and the variable that says so to its
  * configuration. */
 #define FORGE_CONNECTIONS_VARIABLE "FORGE_DB_CONNECTIONS"
