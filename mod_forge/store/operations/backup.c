@@ -79,9 +79,9 @@ forge_status_t forge_store_restore_clear(forge_db_t *db, apr_pool_t *p, const ch
 forge_status_t forge_store_restore_extension(forge_db_t *db, apr_pool_t *p, const char *name, const char **why)
 {
     if (strcmp(name, "pg_trgm") == 0)
-        return forge_store_script(db, p, "CREATE EXTENSION IF NOT EXISTS pg_trgm", why);
+        return forge_store_script(db, p, "CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public", why);
     if (strcmp(name, "vector") == 0)
-        return forge_store_script(db, p, "CREATE EXTENSION IF NOT EXISTS vector", why);
+        return forge_store_script(db, p, "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public", why);
     *why = "it is none of those that the schema can use";
     return FORGE_E_VALIDATION;
 }
