@@ -55,6 +55,26 @@ START_TEST(same_database_of_lists)
 }
 END_TEST
 
+/* What other programs get on their command lines has no password; their libpq reads the rest as it was meant. */
+START_TEST(conninfo_without_its_password)
+{
+    const char *password, *why, *open;
+#define OPEN(text) (open = forge_store_conninfo_public(forge_test_pool, text, &password, &why))
+    ck_assert_ptr_nonnull(OPEN("password='a b' dbname=a host=h"));
+    ck_assert(SAME(open, "dbname=a host=h") && !strstr(open, "a b"));
+    ck_assert_str_eq(password, "a b");
+    ck_assert_ptr_nonnull(OPEN("postgresql://u:se%20cret@h:5433/a"));
+    ck_assert(SAME(open, "host=h port=5433 dbname=a") && !strstr(open, "cret"));
+    ck_assert_str_eq(password, "se cret");
+    ck_assert_ptr_nonnull(OPEN("dbname='a\\'b\\\\c'"));
+    ck_assert_str_eq(open, "dbname='a\\'b\\\\c'");
+    ck_assert_ptr_null(password);
+    ck_assert_ptr_null(OPEN("nonsense"));
+    ck_assert(strstr(why, "nonsense"));
+#undef OPEN
+}
+END_TEST
+
 START_TEST(same_database_of_environment)
 {
     setenv("PGHOST", "h", 1);
@@ -409,6 +429,7 @@ Suite *forge_test_store_db(void)
     tcase_add_test(tc, same_database_by_default);
     tcase_add_test(tc, same_database_of_lists);
     tcase_add_test(tc, same_database_of_environment);
+    tcase_add_test(tc, conninfo_without_its_password);
     tcase_add_test(tc, settings_are_made);
     tcase_add_test(tc, survives_a_killed_back_end);
     tcase_add_test(tc, killed_while_in_use);
