@@ -2,7 +2,7 @@
 // What the views are built of: elements whose texts follow the language, forms, and what a form says when the server refuses it.
 import { h as make, present } from './h.js';
 import { plain, sentence, speak, spoken, t } from './language.js';
-import { Problem } from './api.js';
+import { Problem, me } from './api.js';
 
 export function h(name, attributes = {}, ...children) {
   const element = make(name, plain(attributes), ...present(children).map(spoken));
@@ -47,6 +47,9 @@ export function box(label, name, attributes = {}) {
 
 export const password = (label, name, autocomplete, more = {}) =>
   field(label, name, { type: 'password', autocomplete, required: true, ...more });
+
+// For password managers, which want to know whose password a form is about. It has no name, so it is not sent.
+export const whose = () => h('input', { type: 'text', autocomplete: 'username', value: me.username, readonly: true, hidden: true });
 
 export const choice = (label, name, options, { value, ...more } = {}) => field(label, name, { kind: 'select', ...more,
   children: options.map(([code, text, attributes]) => h('option', { value: code, selected: code === value, ...attributes }, text)) });

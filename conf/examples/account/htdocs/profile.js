@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the account says about a person, its address, and the ways to take the data or to leave.
-import { choice, data, field, form, h, notice, password, replace, say } from './dom.js';
+import { choice, data, field, form, h, notice, password, replace, say, whose } from './dom.js';
 import { me, readMe, send } from './api.js';
 import { forgetChoice, languages, t, use, wanted } from './language.js';
 import { resend } from './tokens.js';
@@ -43,9 +43,9 @@ function person() {
 }
 
 function address() {
-  return h('section', {}, h('h2', {}, t('email')), h('p', {}, data(me.email), ' ', h('span', { class: 'here' }, me.email_verified ? t('email.verified') : t('email.unverified'))),
+  return h('section', {}, h('h2', {}, t('email')), h('p', {}, data(me.email), ' ', h('span', { class: me.email_verified ? 'here' : 'here bad' }, me.email_verified ? t('email.verified') : t('email.unverified'))),
     !me.email_verified && h('p', {}, resend()),
-    form([field(t('email.new'), 'email', { type: 'email', autocomplete: 'email', required: true }), password(t('password.current'), 'current_password', 'current-password')],
+    form([whose(), field(t('email.new'), 'email', { type: 'email', autocomplete: 'email', required: true }), password(t('password.current'), 'current_password', 'current-password')],
       t('email.submit'), async ({ email = '', ...rest }, element) => {
         await send('PATCH', '/users/me', { email, ...rest });
         replace(element, notice(t('email.sent', { email })));
@@ -56,7 +56,7 @@ function departure() {
   return h('section', {}, h('h2', {}, t('data.title')), h('p', {}, t('data.text')),
     h('p', { class: 'buttons' }, h('a', { class: 'button', href: '/api/v1/users/me/export', download: 'my-data.json' }, t('data.export'))),
     h('details', {}, h('summary', {}, t('close.title')), h('p', {}, t('close.text')),
-      form([password(t('password.current'), 'password', 'current-password')], t('close.submit'), async (values) => {
+      form([whose(), password(t('password.current'), 'password', 'current-password')], t('close.submit'), async (values) => {
         await send('DELETE', '/users/me', { password: '', ...values });
         location.assign('login');
       }, { danger: true })));

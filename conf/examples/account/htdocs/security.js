@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Password, second factor and API keys.
-import { button, choice, data, field, form, h, notice, password, replace, say } from './dom.js';
+import { button, choice, data, field, form, h, notice, password, replace, say, whose } from './dom.js';
 import { all, me, post, readMe, send } from './api.js';
 import { t, when } from './language.js';
 
-// For password managers, which want to know whose password a form is about.
-const whose = () => h('input', { type: 'text', name: 'whose', autocomplete: 'username', value: me.username, readonly: true, hidden: true });
 const proof = (member = 'password') => password(t('password.current'), member, 'current-password');
 const code = () => field(t('code'), 'code', { autocomplete: 'one-time-code', autocapitalize: 'off', spellcheck: 'false', required: true });
 
 function passwordPart() {
   return h('section', {}, h('h2', {}, t('password')),
     form([whose(), proof('current_password'), password(t('password.new'), 'new_password', 'new-password', { hint: t('password.hint') })], t('password.submit'),
-      async ({ whose: ignored, ...values }, element) => {
+      async (values, element) => {
         await post('/auth/password/change', values);
         replace(element, notice(t('password.changed')));
       }));
@@ -40,7 +38,7 @@ function setUp(part, { factor_id: id, secret, qr_svg: svg }) {
 }
 
 function withFactor(list) {
-  const change = (submit, path, danger, then) => form([whose(), proof(), code()], submit, async ({ whose: ignored, ...values }, element) =>
+  const change = (submit, path, danger, then) => form([whose(), proof(), code()], submit, async (values, element) =>
     then(await post(path, { password: '', code: '', ...values }), element), { danger });
   return [list ? codes(list) : h('p', {}, t('factor.on')),
     h('details', {}, h('summary', {}, t('factor.newCodes')), h('p', {}, t('factor.newCodesText')),
@@ -54,7 +52,7 @@ function withFactor(list) {
 function factor(list) {
   const part = h('section', {}, h('h2', { tabindex: -1 }, t('factor.title')));
   part.append(...[me.mfa_enabled ? withFactor(list) : [h('p', {}, t('factor.off')),
-    form([whose(), proof()], t('factor.begin'), async ({ whose: ignored, ...values }, element) => replace(element, setUp(part, await post('/auth/mfa/setup', values))))]].flat(Infinity));
+    form([whose(), proof()], t('factor.begin'), async (values, element) => replace(element, setUp(part, await post('/auth/mfa/setup', values))))]].flat(Infinity));
   return part;
 }
 
@@ -89,7 +87,7 @@ async function keys() {
   const make = form([whose(), field(t('keys.name'), 'name', { required: true, autocomplete: 'off' }),
     choice(t('keys.scopes'), 'scopes', [['read', t('keys.read')], ['write', t('keys.write')]], { value: 'read' }),
     field(t('keys.days'), 'expires_in_days', { hint: t('keys.daysHint'), type: 'number', min: 1, max: 3650, value: 90, inputmode: 'numeric' }), proof()],
-  t('keys.create'), async ({ whose: ignored, scopes: scope, expires_in_days: days, ...values }, element) => {
+  t('keys.create'), async ({ scopes: scope, expires_in_days: days, ...values }, element) => {
     const { key, ...row } = await post('/auth/api-keys', { ...values, scopes: scope === 'write' ? ['read', 'write'] : ['read'], ...(days && { expires_in_days: Number(days) }) });
     list.prepend(keyCard(row, gone));
     none.hidden = true;
