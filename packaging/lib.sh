@@ -145,6 +145,17 @@ sources_copy() {
     fi
 }
 
+# The time that stands for the sources in whatever is made of them, in seconds since 1970: SOURCE_DATE_EPOCH, the last commit, or Debian's changelog.
+sources_epoch() {
+    if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
+        echo "$SOURCE_DATE_EPOCH"
+    elif [ "$(git -C "$top" rev-parse --show-toplevel 2>/dev/null)" = "$top" ]; then
+        git -C "$top" log -1 --format=%ct
+    else
+        date -d "$(sed -n 's/^ -- .*>  //p' "$top/packaging/debian/changelog" | head -n 1)" +%s
+    fi
+}
+
 # Creates configure and the Makefile if they are missing or older than their sources, then builds.
 build_in() {
     local dir=$1 log=$2

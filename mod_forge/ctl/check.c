@@ -100,12 +100,19 @@ static void check_schema(check_t *c)
 {
     int ignored, wanted = forge_store_schema_wanted();
     forge_status_t status = forge_store_schema_check(c->db, c->ctl->pool, &c->schema, &ignored);
-    if (status != FORGE_OK)
+    if (status == FORGE_E_SCHEMA_AHEAD)
+        red(c, TEXT("schema: at migration %d, with a breaking one after the %d of this build; install the version of "
+                    "mod_forge that belongs to the database",
+                    c->schema, wanted));
+    else if (status != FORGE_OK)
         red(c, TEXT("schema: %s", forge_ctl_status(status)));
     else if (c->schema < wanted)
         red(c, TEXT("schema: at migration %d, but this build needs %d; run forgectl migrate apply", c->schema, wanted));
     else if (c->schema > wanted)
-        yellow(c, TEXT("schema: at migration %d, which is newer than the %d of this build", c->schema, wanted));
+        yellow(c,
+               TEXT("schema: at migration %d, which is newer than the %d of this build; both work together, so upgrade "
+                    "this node next",
+                    c->schema, wanted));
     else
         green(c, TEXT("schema: at migration %d", c->schema));
 }

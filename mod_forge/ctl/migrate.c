@@ -63,7 +63,7 @@ static int done(forge_ctl_t *ctl, forge_db_t *db)
         return FORGE_CTL_OK;
     }
     const forge_status_t status = forge_store_schema_check(db, ctl->pool, &schema, &ignored);
-    if (status != FORGE_OK)
+    if (status != FORGE_OK && status != FORGE_E_SCHEMA_AHEAD)
         return outcome(status, NULL);
     forge_json_t *result = forge_util_json_object(ctl->pool);
     forge_util_json_put_int(result, "schema", schema);

@@ -96,5 +96,7 @@ void forge_server_pool_outage_say(const forge_pool_t *pool, forge_status_t reaso
                  pool->unloaded                      ? "mod_dbd is not loaded"
                  : reason == FORGE_E_SCHEMA_OUTDATED ? "the schema of the database is older than this module needs: "
                                                        "run forgectl migrate apply"
+                 : reason == FORGE_E_SCHEMA_AHEAD    ? "the database has a breaking migration that is newer than this "
+                                                       "module: install the version that belongs to the database"
                                                      : "the database cannot be used");
 }

@@ -309,7 +309,8 @@ forge_status_t forge_store_migrations_rollback(forge_db_t *db, apr_pool_t *p, co
 
 /* The number of the newest migration this build was made with. */
 int forge_store_schema_wanted(void);
-/* Asked of the database: its newest migration; 0 when there is no schema. *max_connections from pg_settings. */
+/* Asked of the database: its newest migration; 0 when there is no schema. *max_connections from pg_settings.
+ * FORGE_E_SCHEMA_AHEAD (both are set) when a migration that this build does not know is a breaking one. */
 forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *found, int *max_connections);
 
 /* --- who asks, and from where: for the rights and for the audit log --- */

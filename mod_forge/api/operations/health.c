@@ -31,7 +31,7 @@ static const forge_field_t database_fields[] = {
 };
 static const forge_field_t migrations_fields[] = {
     {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
-     .help = "fail: the schema is older than this module; warn: newer"},
+     .help = "fail: the schema is older than this module, or has a newer breaking migration; warn: newer"},
     {"wanted", FORGE_T_INT, .example = "7", .help = "newest migration that this module knows"},
     {"found", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
     {.name = NULL},

@@ -33,7 +33,7 @@ static void ask_database(forge_req_t *q, forge_health_found_t *found)
     int schema;
     apr_interval_time_t took;
     forge_status_t status = forge_http_db_probe(q, &schema, &took);
-    bool reached = status == FORGE_OK || status == FORGE_E_SCHEMA_OUTDATED;
+    bool reached = status == FORGE_OK || status == FORGE_E_SCHEMA_OUTDATED || status == FORGE_E_SCHEMA_AHEAD;
     found->status = reached ? FORGE_HEALTH_PASS : FORGE_HEALTH_FAIL;
     found->value = (double)took / 1000;
 }

@@ -23,7 +23,7 @@ static const char settings_sql[] =
     "pg_temp', false), set_config('forge.session', $4, false), set_config('forge.user_quota', $5, "
     "false), " FORGE_SERVER_UNWRITABLE " AS unwritable, pg_is_in_recovery() AS standby, " FORGE_SERVER_SYSTEM
     " AS system, pg_backend_pid() AS pid";
-static const char schema_sql[] = "SELECT coalesce(max(number), 0) FROM forge.migrations";
+static const char schema_sql[] = FORGE_SCHEMA_SQL;
 
 /* The answer to one statement that is followed by a sync of its own. */
 static PGresult *answer_of(forge_db_t *db, apr_int64_t deadline)
@@ -88,11 +88,21 @@ static forge_status_t settings_judge(forge_db_t *db, const PGresult *answer)
     return FORGE_E_DATABASE_DOWN;
 }
 
-/* Whether the schema is new enough; a newer one is fine while nodes are upgraded one after the other. */
+/* Whether the schema is new enough; a newer one is fine while nodes are upgraded one after the other, unless a
+ * migration says that older modules cannot live with it. */
 static forge_status_t schema_judge(const forge_db_t *db, const PGresult *answer)
 {
     const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
     int found = PQresultStatus(answer) == PGRES_TUPLES_OK ? atoi(PQgetvalue(answer, 0, 0)) : 0;
+    int breaking = found ? atoi(PQgetvalue(answer, 0, 1)) : 0;
+    if (breaking > FORGE_SCHEMA_VERSION) {
+        forge_store_say(
+            db, true, "FG0216",
+            "migration %d of the database is a breaking one, and this module is made for schema %d; install "
+            "the version of mod_forge that belongs to the database",
+            breaking, FORGE_SCHEMA_VERSION);
+        return FORGE_E_SCHEMA_AHEAD;
+    }
     if (found >= FORGE_SCHEMA_VERSION)
         return FORGE_OK;
     if (PQstatus(db->conn) != CONNECTION_OK || (state && forge_store_sqlstate(state)->status == FORGE_E_DATABASE_DOWN))

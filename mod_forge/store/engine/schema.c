@@ -9,8 +9,7 @@
 static const forge_stmt_t server_stmt = {"schema_server",
                                          "SELECT to_regclass('forge.migrations') IS NOT NULL AS present, "
                                          "current_setting('max_connections') AS max_connections"};
-static const forge_stmt_t newest_stmt = {"schema_newest",
-                                         "SELECT coalesce(max(number), 0) AS number FROM forge.migrations"};
+static const forge_stmt_t newest_stmt = {"schema_newest", FORGE_SCHEMA_SQL};
 
 int forge_store_schema_wanted(void)
 {
@@ -27,5 +26,5 @@ forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *foun
         return FORGE_OK;
     FORGE_TRY(forge_store_run(db, p, &newest_stmt, FORGE_NO_ARGS, &rows));
     *found = (int)forge_store_rows_int(rows, 0, "number", 0);
-    return FORGE_OK;
+    return forge_store_rows_int(rows, 0, "breaking", 0) > FORGE_SCHEMA_VERSION ? FORGE_E_SCHEMA_AHEAD : FORGE_OK;
 }

@@ -23,6 +23,10 @@
 
 /* --- what a connection must lead to (SECURITY 69) --- */
 
+/* The newest migration of the database, and the newest with which older modules cannot live: its name says so. */
+#define FORGE_SCHEMA_SQL \
+    "SELECT coalesce(max(number), 0) AS number," \
+    " coalesce(max(number) FILTER (WHERE name LIKE '%\\_breaking'), 0) AS breaking FROM forge.migrations"
 #define FORGE_SERVER_UNWRITABLE "(pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)"
 /* The cluster, its timeline, the database and the start of the server: another text after a fail-over and after a
  * snapshot was restored, even where both copies count the same timeline. */

@@ -181,6 +181,31 @@ START_TEST(old_schema)
 }
 END_TEST
 
+/* A newer schema serves, as nodes are upgraded one after the other; one that breaks older modules is refused, and
+ * heals. */
+START_TEST(newer_schema)
+{
+    expect_log("FG");
+    sql("INSERT INTO forge.migrations (number, name, sha256, applied_at) VALUES (9998, 'more', repeat('0', 64), "
+        "now())");
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'forge_app'");
+    pause_ms(1200);
+    ck_assert_msg(env_wait_ready(5), "ready with a newer schema");
+    expect_served("/api/v1/courses", NULL);
+    sql("UPDATE forge.migrations SET name = 'less_breaking' WHERE number = 9998");
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'forge_app'");
+    pause_ms(1200);
+    reply_t *ready = CALL("GET", "/health/ready"), *list = CALL("GET", "/api/v1/courses"),
+            *live = CALL("GET", "/health/live");
+    sql("DELETE FROM forge.migrations WHERE number = 9998");
+    expect_status(ready, 503);
+    expect_problem(list, "schema_ahead");
+    expect_status(live, 200);
+    ck_assert_msg(env_wait_ready(5), "ready again within 5 s");
+    expect_served("/api/v1/courses", NULL);
+}
+END_TEST
+
 /* SECURITY 60: the role that requests run under can do what they need and no more */
 START_TEST(application_role_is_small)
 {
@@ -215,6 +240,7 @@ Suite *suite_health(void)
     tcase_add_test(all, database_hangs);
     tcase_add_test(all, database_gone_and_back);
     tcase_add_test(all, old_schema);
+    tcase_add_test(all, newer_schema);
     tcase_add_test(all, application_role_is_small);
     return suite;
 }

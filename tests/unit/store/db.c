@@ -234,16 +234,31 @@ START_TEST(outdated_schema_recovers)
     ck_assert_int_eq(forge_store_schema_check(admin, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 0);
     ck_assert_int_eq(max, 40);
-    forge_test_pg_do(admin, forge_test_pool, "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int)");
+    forge_test_pg_do(admin, forge_test_pool,
+                     "CREATE SCHEMA forge; CREATE TABLE forge.migrations (number int, name text)");
     ck_assert_int_eq(
         forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine),
         FORGE_E_SCHEMA_OUTDATED);
-    forge_test_pg_do(admin, forge_test_pool, "INSERT INTO forge.migrations VALUES (1000000)");
+    forge_test_pg_do(admin, forge_test_pool,
+                     "INSERT INTO forge.migrations VALUES (1000000, 'breakingnews'), (1, 'old_breaking')");
     ck_assert_int_eq(
         forge_store_db_attach(forge_test_pool, fresh, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &mine), FORGE_OK);
     ck_assert_int_eq(forge_store_schema_check(mine, forge_test_pool, &found, &max), FORGE_OK);
     ck_assert_int_eq(found, 1000000);
     ck_assert_int_ge(found, forge_store_schema_wanted());
+    /* with a newer migration that says so, this build cannot live */
+    PGconn *late = forge_test_pg_connect(forge_test_pool, where);
+    forge_db_t *other;
+    forge_test_pg_do(admin, forge_test_pool, "INSERT INTO forge.migrations VALUES (1000001, 'drop_it_breaking')");
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, late, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &other),
+        FORGE_E_SCHEMA_AHEAD);
+    ck_assert_int_eq(forge_store_schema_check(mine, forge_test_pool, &found, &max), FORGE_E_SCHEMA_AHEAD);
+    ck_assert_int_eq(found, 1000001);
+    forge_test_pg_do(admin, forge_test_pool, "DELETE FROM forge.migrations WHERE number = 1000001");
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, late, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &other), FORGE_OK);
+    forge_store_db_detach(other);
     /* a table that vanishes later makes the next attach look again */
     forge_test_pg_do(admin, forge_test_pool, "DROP TABLE forge.migrations");
     static const forge_stmt_t gone = {"test_gone", "SELECT 1 FROM forge.nowhere"};
