@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 import { account, check, demo, finish, pdf, watched } from './page.mjs';
 
 const { username, password } = account('student');
-const HOME = '/client-tests/';
+const HOME = '/frontend-tests/';
 const dist = (name) => readFileSync(new URL(`node_modules/mod-forge-client/dist/${name}`, import.meta.url), 'utf8');
 
 // An empty page of the demo's origin, on which the client can be imported as a module.

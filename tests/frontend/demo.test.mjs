@@ -2,7 +2,7 @@
 // A front-end developer's session with the running demo, in node. Environment: FORGE_DEMO (its accounts.json). What goes over the wire is counted there.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Forge, ProblemError, memoryStore } from 'mod-forge-client';
+import { Forge, ProblemError, memoryStore, readEvents } from 'mod-forge-client';
 import { account, demo, pdf } from './page.mjs';
 import { watch } from './server.mjs';
 
@@ -13,7 +13,7 @@ test('a front-end developer\'s session', async (t) => {
   const forge = new Forge({ baseUrl: base, store, onLogout: (reason) => out.push(reason?.code) });
   const { username, password } = account('student');
   const refreshes = () => wire.filter((line) => line.startsWith('POST /api/v1/auth/refresh')).length;
-  const { user } = await forge.login({ username, password, device_name: 'client tests' });
+  const { user } = await forge.login({ username, password, device_name: 'front-end tests' });
   assert.equal(user.username, username);
   assert.ok(forge.loggedIn);
 
@@ -84,6 +84,10 @@ test('a front-end developer\'s session', async (t) => {
       if (event !== 'progress') break;
     }
     assert.equal(seen.at(-1), 'done');
+    const told = [];
+    const answer = await forge.raw('POST', '/api/v1/analysis/qa', { body: { file_id: file.id, question: 'When do owls hunt?' }, headers: { Accept: 'text/event-stream' } });
+    for await (const { event, data } of readEvents(answer)) told.push([event, JSON.parse(data).session_id]);
+    assert.deepEqual(told.at(-1), ['answer', session.id]);
     const { data: back } = await forge.get('/api/v1/files/{id}/content', { path: { id: file.id } });
     assert.deepEqual(Buffer.from(await back.arrayBuffer()), bytes);
     await forge.delete('/api/v1/analysis/sessions/{id}', { path: { id: session.id } });
