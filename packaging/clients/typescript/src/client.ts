@@ -187,7 +187,7 @@ export class Forge {
       return false;
     }
     if (token === undefined || problem.code !== 'invalid_token' || this.#session.epoch !== epoch) return false;
-    return (await this.#session.renewed(token, problem, signal)) && this.#session.epoch === epoch;
+    return this.#session.renewed(token, problem, signal);
   }
 
   /** One request. Tokens go without cookies: a session cookie of the same site would be a second credential. */
