@@ -359,7 +359,8 @@ static const forge_route_t routes[] = {
          "password, or a login of the last few minutes (ForgeFreshLogin): else 401 with max_age (RFC 9470). Refreshing "
          "tokens is no login."},
     {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .samples = verified_samples, .errors = verify_errors,
+     .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified,
+     .samples = verified_samples, .errors = verify_errors,
      .handle = mfa_verify, .operation = "mfa_verify", .summary = "Verify a code",
      .description = "With an mfa_token: completes a login; the answer has the account and tokens. Logged in, with a "
          "factor that was set up: activates it, ends the other sessions and shows ten backup codes once; a notice goes "
