@@ -290,7 +290,7 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_router_t 
 static unsigned conditions(const forge_route_t *route)
 {
     unsigned when = W_ALWAYS;
-    when |= route->flags & FORGE_R_RAW ? 0 : W_JSON;
+    when |= route->flags & FORGE_R_RAW || forge_core_success(route) == 204 ? 0 : W_JSON;
     when |= route->flags & FORGE_R_OPEN ? 0 : W_TOKEN;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
     when |= route->body ? W_INPUT : 0;

@@ -437,6 +437,8 @@ START_TEST(failures)
     failure(d, UPDATE, "412");
     failure(d, GET, "500");
     failure(d, GET, "503");
+    failure(d, GET, "406");
+    missing(d, DELETE_ "responses 406");
     missing(d, LIST "responses 403");
     missing(d, LIST "responses 404");
     missing(d, LIST "responses 415");
