@@ -379,6 +379,8 @@ static bool older_member(void *baton, const char *name, forge_json_t *value)
         forge_util_json_put_copy(to, "example", forge_util_json_at(value, 0));
     } else if (strcmp(name, "contentMediaType") == 0 && type == FORGE_JSON_TEXT) {
         return true; /* `format` says it */
+    } else if (strcmp(name, "requestBody") == 0 && !forge_util_json_get(value, "content")) {
+        return true; /* of a link: a common parser of this dialect takes a text alone, and refuses the whole document */
     } else if (strcmp(name, "license") == 0 && forge_util_json_get(value, "identifier")) {
         forge_json_t *license = forge_util_json_put_object(to, name);
         forge_util_json_put_copy(license, "name", forge_util_json_get(value, "name"));

@@ -477,6 +477,8 @@ START_TEST(older_dialect)
     is(d, "components schemas Thing properties level", "{\"$ref\":\"#/components/schemas/Level\"}");
     is(d, LIST "responses 422", "{\"$ref\":\"#/components/responses/UnprocessableEntity\"}");
     missing(d, "components schemas ProblemCode enum");
+    missing(d, CREATE "responses 201 links thing_create requestBody");
+    ck_assert_ptr_nonnull(at(d, CREATE "requestBody content"));
     ck_assert_uint_eq(forge_util_json_size(at(d, "components schemas ProblemCode x-extensible-enum")),
                       FORGE_E_COUNT - 1);
     ck_assert_uint_eq(forge_util_json_size(at(d, "paths")), 4);
