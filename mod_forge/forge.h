@@ -142,9 +142,10 @@ typedef enum forge_type_t {
     FORGE_T_NUMBER,
     FORGE_T_BOOL,
     FORGE_T_TIME,   /* RFC 3339 text, always UTC with Z in answers */
-    FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL */
+    FORGE_T_OBJECT, /* an object; its members in .fields, or free when that is NULL. With .format "map" each member, by
+                       whatever name, is an object of .fields, with "lists" an array of them; in answers only */
     FORGE_T_ARRAY,  /* an array of .fields objects, or of .format "text"/"int" scalars; of "figure", a number or null,
-                       in answers only */
+                       or of "object", free ones, in answers only */
     FORGE_T_ANY,    /* any JSON value; in answers only */
     FORGE_T_INCLUDE /* no member: all rows of .fields stand here, each with .flags added; the row has no name */
 } forge_type_t;
@@ -155,7 +156,8 @@ enum {
     FORGE_F_READONLY = 1 << 2,  /* only in answers; ignored in bodies */
     FORGE_F_WRITEONLY = 1 << 3, /* only in bodies (passwords) */
     FORGE_F_OPTIONAL = 1 << 4,  /* may be absent from answers */
-    FORGE_F_JUDGED = 1 << 5     /* TEXT: the handler refuses control characters itself, element by element */
+    FORGE_F_JUDGED = 1 << 5,    /* TEXT: the handler refuses control characters itself, element by element */
+    FORGE_F_APART = 1 << 6      /* with OPTIONAL: left out of examples, for it does not come with the others there */
 };
 
 /* One member. Zero is the default, so that a row says only what is not; its first members are positional:
@@ -175,7 +177,16 @@ struct forge_field_t {
                             nullable: null */
     const char *help;    /* one line */
     const forge_field_t *fields; /* for OBJECT, ARRAY and INCLUDE */
+    const char *named; /* name of the schema of its enum or its .fields in OpenAPI; NULL: described in place. One name
+                          is one enum or one table, and that of a shape may be the same table */
 };
+
+/* An answer that can happen, for the documentation, where not all members of a reply come together. */
+typedef struct forge_named_sample_t {
+    const char *name;    /* "second_factor"; {.name = NULL} ends a list */
+    const char *summary; /* one line */
+    const char *without; /* members that are left out, joined by "|" */
+} forge_named_sample_t;
 
 /* A table of fields with the name of its schema in OpenAPI: {"Course", course_fields}. What is never answered needs no
  * name. */
@@ -256,6 +267,15 @@ enum {
 };
 #define FORGE_TOPICS 4
 
+/* What can be called next with what an answer says (a link in OpenAPI): one member of the answer is a parameter or a
+ * member of the body there. What is made gets links to its own path by itself. */
+typedef struct forge_next_t {
+    const char *operation; /* that can be called; {.operation = NULL} ends a list */
+    const char *member;    /* of the answer; NULL: nothing is handed over */
+    const char *parameter; /* of the path that takes it; NULL: the member of this name in the body does */
+    const char *help;      /* one line */
+} forge_next_t;
+
 /* One operation. Zero is the default, so that a row says only what is not; its first members are positional:
  * {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &course, .handle = course_get, …}. */
 typedef struct forge_route_t {
@@ -288,6 +308,8 @@ typedef struct forge_route_t {
     const char *summary;     /* one line */
     const char *description; /* a sentence or two; who may call it, what it does besides */
     const forge_status_t *errors; /* special errors, ended by FORGE_OK; the general ones are added from the flags */
+    const forge_named_sample_t *samples; /* answers that can happen; NULL: one with all members of .reply can */
+    const forge_next_t *next;            /* what can be called next; NULL: only what follows from the paths */
 } forge_route_t;
 
 /* A group of operations in OpenAPI, with a sentence on it. Several tables may be of one group. */

@@ -30,6 +30,7 @@ packages_missing() {
     have=$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' 2>/dev/null | sed -n 's/^ii *\([^:]*\).*/\1/p')
     while read -r package _; do
         if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
+        if [ "$package" = default-jdk-headless ] && command -v javac >/dev/null; then continue; fi
         grep -qxF "$package" <<<"$have" || printf '%s\n' "$package"
     done < <(packages_of "$1")
 }

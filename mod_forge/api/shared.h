@@ -49,6 +49,7 @@ forge_status_t forge_api_email_change(forge_req_t *q, const char *email, const c
 /* --- operations/jobs.c --- */
 
 extern const forge_shape_t forge_api_job;
+extern const forge_next_t forge_api_job_next[];
 /* Answers a request that has queued a job of the caller's (202): its state, and where to read it again. */
 forge_status_t forge_api_job_accepted(forge_req_t *q, forge_db_t *db, apr_int64_t id);
 

@@ -251,6 +251,8 @@ static forge_status_t negotiate(forge_req_t *q)
     q->table = asked_for(q, accept, FORGE_R_TABLE, FORGE_CSV);
     q->events = asked_for(q, accept, FORGE_R_EVENTS, FORGE_EVENTS);
     q->health = asked_for(q, accept, FORGE_R_STATUS, FORGE_HEALTH);
+    if (forge_core_success(q->route) == HTTP_NO_CONTENT) /* nothing to choose from: clients ask for problems alone */
+        return FORGE_OK;
     if (q->route->flags & FORGE_R_RAW || q->ndjson || q->table || q->events || q->health ||
         forge_core_accepts(accept, "application/json"))
         return FORGE_OK;

@@ -11,6 +11,7 @@
 /* An analysis as forge_store_analysis_get gives it; whoever has one made answers it with 202. */
 extern const forge_field_t forge_api_analysis_fields[];
 extern const forge_shape_t forge_api_analysis;
+extern const forge_next_t forge_api_analysis_next[];
 
 /* What an account has asked for: 202 with the session, or why not. */
 forge_status_t forge_api_analysis_begun(forge_req_t *q, forge_status_t status, const forge_rows_t *rows);

@@ -70,7 +70,8 @@ static const forge_status_t analyse_errors[] = {FORGE_E_NOT_FOUND, FORGE_E_QUOTA
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/analysis/pdf", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT, .limit = FORGE_LIMIT_ANALYSIS,
-     .success = 202, .body = &document, .reply = &forge_api_analysis, .errors = analyse_errors,
+     .success = 202, .body = &document, .reply = &forge_api_analysis, .next = forge_api_analysis_next,
+     .errors = analyse_errors,
      .handle = document_analyse, .again = forge_reply_kept,
      .operation = "analysis_pdf", .summary = "Analyse a PDF",
      .description = "For every account but guests, of its own files; each may have 20 unfinished analyses. "

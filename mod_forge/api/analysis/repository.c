@@ -51,6 +51,7 @@ static const forge_status_t analyse_errors[] = {FORGE_E_ANALYSIS_SHARE, FORGE_OK
 static const forge_route_t routes[] = {
     {FORGE_POST, "/analysis/github", FORGE_ROLE_GUEST, .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS,
      .limit = FORGE_LIMIT_ANALYSIS, .success = 202, .body = &repository, .reply = &forge_api_analysis,
+     .next = forge_api_analysis_next,
      .errors = analyse_errors, .handle = repository_analyse, .again = forge_reply_kept,
      .operation = "analysis_repository", .summary = "Analyse a repository",
      .description = "Open to every account and to guests; each may have 20 unfinished analyses. "

@@ -17,25 +17,33 @@ static const forge_field_t error_fields[] = {
 
 const forge_field_t forge_api_analysis_fields[] = {
     {"id", FORGE_T_INT, .min = 1, .example = "5", .help = "number of the analysis"},
-    {"kind", FORGE_T_TEXT, .format = "enum:pdf|github", .example = "pdf", .help = "of what"},
+    {"kind", FORGE_T_TEXT, .format = "enum:pdf|github", .named = "AnalysisKind", .example = "pdf", .help = "of what"},
     {"file_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "12", .help = "the file; null for a repository"},
     {"url", FORGE_T_TEXT, FORGE_F_NULLABLE, .help = "the repository; null for a file"},
     {"ref", FORGE_T_TEXT, FORGE_F_NULLABLE, .help = "branch or tag of the repository; null: its default"},
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "running", .help = "of the work"},
-    {"progress", FORGE_T_INT, .max = 100, .example = "40", .help = "per cent"},
-    {"stage", FORGE_T_TEXT, .example = "text", .help = "what is being done; empty at first"},
-    {"error", FORGE_T_OBJECT, FORGE_F_NULLABLE, .fields = error_fields, .help = "why it failed; else null"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "WorkStatus", .example = "queued", .help = "of the work"},
+    {"progress", FORGE_T_INT, .max = 100, .example = "0", .help = "per cent"},
+    {"stage", FORGE_T_TEXT, .example = "", .help = "what is being done; empty at first"},
+    {"error", FORGE_T_OBJECT, FORGE_F_NULLABLE, .fields = error_fields, .named = "AnalysisError", .example = "null",
+     .help = "why it failed; else null"},
     {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was asked for"},
     {"finished_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "when it ended, however; null: it has not"},
-    {"result", FORGE_T_OBJECT, FORGE_F_NULLABLE | FORGE_F_OPTIONAL, .example = "{\"pages\":12}",
+    {"result", FORGE_T_OBJECT, FORGE_F_NULLABLE | FORGE_F_OPTIONAL, .example = "null",
      .help = "what was found; null until it is done. Not in lists"},
     {.name = NULL},
 };
 const forge_shape_t forge_api_analysis = {"Analysis", forge_api_analysis_fields};
+const forge_next_t forge_api_analysis_next[] = {
+    {"analysis_get", "id", "id", "how far it is, and what was found"},
+    {"analysis_delete", "id", "id", "deletes it"},
+    {.operation = NULL},
+};
 
 static const forge_field_t list_query_fields[] = {
-    {"kind", FORGE_T_TEXT, .format = "enum:pdf|github", .example = "pdf", .help = "only of this kind"},
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "done", .help = "only in this state"},
+    {"kind", FORGE_T_TEXT, .format = "enum:pdf|github", .named = "AnalysisKind", .example = "pdf",
+     .help = "only of this kind"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "WorkStatus", .example = "done",
+     .help = "only in this state"},
     {.name = NULL},
 };
 static const forge_shape_t list_query = {.fields = list_query_fields};

@@ -18,7 +18,7 @@ static const forge_field_t program_fields[] = {
     {"stdin", FORGE_T_TEXT, .max = STDIN_MAX, .example = "", .help = "its standard input"},
     {"args", FORGE_T_ARRAY, .max = FORGE_RUN_ARGS_COUNT, .format = "text", .example = "[\"--verbose\"]",
      .help = "its arguments"},
-    {"limits", FORGE_T_OBJECT, .fields = forge_api_run_limit_fields,
+    {"limits", FORGE_T_OBJECT, .fields = forge_api_run_limit_fields, .named = "RunLimits",
      .help = "what it may use, if that is to be less than the server allows"},
     {.name = NULL},
 };

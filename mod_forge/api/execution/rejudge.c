@@ -11,7 +11,7 @@
 
 /* clang-format off */
 static const forge_field_t body_fields[] = {
-    {"scope", FORGE_T_TEXT, .format = "enum:all|latest", .preset = "all", .example = "latest",
+    {"scope", FORGE_T_TEXT, .format = "enum:all|latest", .named = "RejudgeScope", .preset = "all", .example = "latest",
      .help = "all submissions, or the latest one of each account"},
     {.name = NULL},
 };
@@ -66,7 +66,8 @@ static const forge_status_t errors[] = {FORGE_E_CONFLICT, FORGE_E_NOT_OWNER, FOR
 
 static const forge_route_t routes[] = {
     {FORGE_POST, "/exercises/{id}/rejudge", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
-     .limit = FORGE_LIMIT_EXECUTE, .success = 202, .body = &body, .reply = &forge_api_job, .errors = errors,
+     .limit = FORGE_LIMIT_EXECUTE, .success = 202, .body = &body, .reply = &forge_api_job, .next = forge_api_job_next,
+     .errors = errors,
      .handle = rejudge, .again = rejudge_again, .operation = "exercise_rejudge",
      .summary = "Judge the submissions to an exercise again",
      .description = "For its author, the instructor of its course, and administrators, after its tests have changed. A "

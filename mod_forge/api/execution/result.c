@@ -6,7 +6,8 @@
 /* clang-format off */
 const forge_field_t forge_api_run_result_fields[] = {
     {"status", FORGE_T_TEXT,
-     .format = "enum:ok|runtime_error|timeout|memory_limit|output_limit|sandbox_error", .example = "ok",
+     .format = "enum:ok|runtime_error|timeout|memory_limit|output_limit|sandbox_error", .named = "RunStatus",
+     .example = "ok",
      .help = "runtime_error: the exit code was not 0, or a signal ended it; sandbox_error: it could not be run"},
     {"stdout", FORGE_T_TEXT, .example = "42\n", .help = "what it wrote until its end; what is no UTF-8 is replaced"},
     {"stderr", FORGE_T_TEXT, .example = "", .help = "the same of its errors"},

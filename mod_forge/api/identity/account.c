@@ -45,7 +45,8 @@ const forge_field_t forge_api_profile_fields[] = {
     {"bio", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 5000, .example = "Analyst", .help = "short text about the person"},
     {"avatar_url", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 2048, .format = "uri",
      .example = "https://example.org/ada.png", .help = "a picture"},
-    {"role", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:guest|student|instructor|admin", .example = "student",
+    {"role", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:guest|student|instructor|admin", .named = "AccountRole",
+     .example = "student",
      .help = "role on this platform"},
     {"created_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when the account was created"},
     {.name = NULL},
@@ -85,7 +86,8 @@ static const forge_field_t sessions_fields[] = {
 
 static const forge_field_t me_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = user_fields},
-    {"sessions", FORGE_T_OBJECT, .fields = sessions_fields, .help = "sessions of this account"},
+    {"sessions", FORGE_T_OBJECT, .fields = sessions_fields, .named = "SessionCount",
+     .help = "sessions of this account"},
     {"mfa_enabled", FORGE_T_BOOL, .example = "false", .help = "login asks for a second factor"},
     {"profile_completion", FORGE_T_INT, .max = 100, .example = "40",
      .help = "percentage of the profile that is filled in"},
@@ -96,7 +98,7 @@ static const forge_field_t me_fields[] = {
 const forge_shape_t forge_api_me = {"Me", me_fields};
 
 const forge_field_t forge_api_token_fields[] = {
-    {"user", FORGE_T_OBJECT, .fields = user_fields, .help = "the account"},
+    {"user", FORGE_T_OBJECT, .fields = user_fields, .named = "User", .help = "the account"},
     {"access_token", FORGE_T_TEXT, .example = "eyJhbGciOi…", .help = "JWT for the Authorization header"},
     {"refresh_token", FORGE_T_TEXT, .example = "q0Zk…", .help = "opaque; gets new access tokens; keep it secret"},
     {"token_type", FORGE_T_TEXT, .format = "enum:bearer", .example = "bearer", .help = "how to send the access token"},
@@ -115,7 +117,8 @@ static const forge_field_t new_user_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
      .example = "correct-Horse7-battery", .help = "8 to 128 characters that meet the password rules"},
     {.type = FORGE_T_INCLUDE, .fields = full_name_field},
-    {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .preset = "student", .example = "student",
+    {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .named = "AssignableRole", .preset = "student",
+     .example = "student",
      .help = "must be a role that the site allows at registration"},
     {"accept_terms", FORGE_T_BOOL, FORGE_F_WRITEONLY, .example = "true",
      .help = "must be true where the site requires it"},
@@ -149,6 +152,14 @@ static const forge_field_t login_fields[] = {
     {.name = NULL},
 };
 const forge_shape_t forge_api_login_body = {.fields = login_fields};
+
+/* What can be done with tokens. The access token goes into a header, which no link can fill. */
+const forge_next_t forge_api_token_next[] = {
+    {"auth_me", .help = "the account that has logged in, with access_token as a bearer token"},
+    {"auth_refresh", "refresh_token", .help = "new tokens, once the access token has expired"},
+    {"auth_logout", .help = "ends the session, with access_token as a bearer token"},
+    {.operation = NULL},
+};
 /* clang-format on */
 
 const forge_status_t forge_api_register_errors[] = {

@@ -63,6 +63,7 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/register", FORGE_ROLE_NONE,
      .flags = FORGE_R_TOKENS | FORGE_R_CHECKS | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_register_body, .reply = &forge_api_tokens_reply,
+     .next = forge_api_token_next,
      .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_register,
      .operation = "auth_register", .summary = "Register and log in",
      .description = "Creates an account and its first session. Open to anyone. The role must be one that the site "
@@ -71,6 +72,7 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/login", FORGE_ROLE_NONE,
      .flags = FORGE_R_OPEN | FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply,
+     .samples = forge_api_login_samples, .next = forge_api_login_next,
      .errors = forge_api_login_errors,
      .handle = forge_api_account_login, .operation = "auth_login", .summary = "Log in",
      .description = "Starts a session with a password and an e-mail address or username, sent as JSON or as a form. "

@@ -36,7 +36,8 @@ static forge_status_t guest_create(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/guest", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH, .success = 201, .reply = &forge_api_tokens_reply, .errors = guest_errors,
+     .limit = FORGE_LIMIT_AUTH, .success = 201, .reply = &forge_api_tokens_reply,
+     .next = forge_api_token_next, .errors = guest_errors,
      .handle = guest_create, .operation = "auth_guest", .summary = "Start a guest session",
      .description = "Starts a session with the role guest and without an account. Open to anyone if the site allows "
          "guests. POST /auth/register with the guest's token turns the guest into an account. The request body is "

@@ -22,6 +22,7 @@ extern const forge_field_t forge_api_token_fields[];   /* account and tokens, wi
 extern const forge_shape_t forge_api_user;          /* the bare account */
 extern const forge_shape_t forge_api_me;            /* the account as its owner sees it */
 extern const forge_shape_t forge_api_tokens_reply;  /* account and tokens */
+extern const forge_next_t forge_api_token_next[];   /* what can be called with them */
 extern const forge_shape_t forge_api_register_body; /* username may be absent */
 extern const forge_shape_t forge_api_user_new_body; /* username must be there */
 extern const forge_shape_t forge_api_login_body;
@@ -74,6 +75,8 @@ forge_status_t forge_api_identity_confirm(forge_req_t *q, const char *password, 
 /* --- mfa.c --- */
 
 extern const forge_shape_t forge_api_login_reply; /* tokens, or mfa_required and mfa_token */
+extern const forge_named_sample_t forge_api_login_samples[];
+extern const forge_next_t forge_api_login_next[];
 
 /* --- codes.c --- */
 

@@ -9,22 +9,23 @@
 
 /* clang-format off */
 static const forge_field_t key_fields[] = {
-    {"kty", FORGE_T_TEXT, .format = "enum:EC|RSA", .example = "EC", .help = "kind of key"},
+    {"kty", FORGE_T_TEXT, .format = "enum:EC|RSA", .named = "KeyType", .example = "EC", .help = "kind of key"},
     {"kid", FORGE_T_TEXT, 0, 1, 64, .example = "2027", .help = "key id, as in the header of tokens"},
     {"use", FORGE_T_TEXT, .format = "enum:sig", .example = "sig", .help = "the key verifies signatures"},
-    {"alg", FORGE_T_TEXT, .format = "enum:ES256|RS256", .example = "ES256", .help = "the only algorithm of this key"},
+    {"alg", FORGE_T_TEXT, .format = "enum:ES256|RS256", .named = "KeyAlgorithm", .example = "ES256",
+     .help = "the only algorithm of this key"},
     {"crv", FORGE_T_TEXT, FORGE_F_OPTIONAL, .format = "enum:P-256", .example = "P-256", .help = "EC: the curve"},
     {"x", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
      .help = "EC: 32 bytes in base64url"},
     {"y", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
      .help = "EC: 32 bytes in base64url"},
-    {"n", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wW…",
+    {"n", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .example = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wW…",
      .help = "RSA: modulus in base64url"},
-    {"e", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "AQAB", .help = "RSA: exponent in base64url"},
+    {"e", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .example = "AQAB", .help = "RSA: exponent in base64url"},
     {.name = NULL},
 };
 static const forge_field_t key_set_fields[] = {
-    {"keys", FORGE_T_ARRAY, .fields = key_fields,
+    {"keys", FORGE_T_ARRAY, .fields = key_fields, .named = "Jwk",
      .help = "in the order of the configuration; empty if tokens are signed with a secret only"},
     {.name = NULL},
 };

@@ -40,7 +40,20 @@ static const forge_field_t login_reply_fields[] = {
      .help = "seconds until the access token or mfa_token expires"},
     {.name = NULL},
 };
+/* Flat, with members that are there or not: alternatives would be classes of their own in some clients. */
+const forge_named_sample_t forge_api_login_samples[] = {
+    {"logged_in", "Logged in", "mfa_required|mfa_token"},
+    {"second_factor", "A code of the second factor is needed", "user|access_token|refresh_token|token_type"},
+    {.name = NULL},
+};
 const forge_shape_t forge_api_login_reply = {"Login", login_reply_fields};
+const forge_next_t forge_api_login_next[] = {
+    {"mfa_verify", "mfa_token", .help = "with mfa_required: the second step, with a code"},
+    {"auth_me", .help = "the account that has logged in, with access_token as a bearer token"},
+    {"auth_refresh", "refresh_token", .help = "new tokens, once the access token has expired"},
+    {"auth_logout", .help = "ends the session, with access_token as a bearer token"},
+    {.operation = NULL},
+};
 
 static const forge_field_t setup_body_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_proof_field},
@@ -73,6 +86,12 @@ static const forge_field_t verified_fields[] = {
     {"expires_in", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "900",
      .help = "seconds until the access token expires"},
     {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = codes_fields},
+    {.name = NULL},
+};
+static const forge_named_sample_t verified_samples[] = {
+    {"logged_in", "The second step of a login", "backup_codes"},
+    {"stepped_up", "The session has used the second factor", "user|refresh_token|backup_codes"},
+    {"activated", "The factor of this code is active from now on", "user|refresh_token"},
     {.name = NULL},
 };
 static const forge_shape_t verified = {"MfaVerified", verified_fields};
@@ -340,7 +359,8 @@ static const forge_route_t routes[] = {
          "password, or a login of the last few minutes (ForgeFreshLogin): else 401 with max_age (RFC 9470). Refreshing "
          "tokens is no login."},
     {FORGE_POST, "/auth/mfa/verify", FORGE_ROLE_NONE, .flags = FORGE_R_TOKENS | FORGE_R_WAY_IN,
-     .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified, .errors = verify_errors,
+     .limit = FORGE_LIMIT_AUTH, .body = &verify_body, .reply = &verified,
+     .samples = verified_samples, .errors = verify_errors,
      .handle = mfa_verify, .operation = "mfa_verify", .summary = "Verify a code",
      .description = "With an mfa_token: completes a login; the answer has the account and tokens. Logged in, with a "
          "factor that was set up: activates it, ends the other sessions and shows ten backup codes once; a notice goes "

@@ -36,7 +36,8 @@ static const forge_shape_t session = {"Session", session_fields};
 static const forge_field_t validation_fields[] = {
     {"active", FORGE_T_BOOL, .example = "true", .help = "always true; an inactive credential gets 401"},
     {"sub", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
-    {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student", .help = "role"},
+    {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .named = "AccountRole",
+     .example = "student", .help = "role"},
     {"sid", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "12",
      .help = "number of the session; null with an API key"},
     {"exp", FORGE_T_INT, FORGE_F_NULLABLE, .example = "1767225600",
@@ -147,7 +148,8 @@ static forge_status_t logout_all(forge_req_t *q)
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/refresh", FORGE_ROLE_NONE,
      .flags = FORGE_R_OPEN | FORGE_R_TOKENS | FORGE_R_WAY_IN, .body = &refresh_body,
-     .reply = &forge_api_tokens_reply, .errors = refresh_errors, .handle = session_refresh,
+     .reply = &forge_api_tokens_reply, .next = forge_api_token_next, .errors = refresh_errors,
+     .handle = session_refresh,
      .operation = "auth_refresh", .summary = "Get new tokens with a refresh token",
      .description = "Uses up the refresh token and returns a new pair of tokens. Open to anyone who has a refresh "
          "token; no access token is needed. The same token sent again within a few seconds (ForgeRefreshReuseWindow) "

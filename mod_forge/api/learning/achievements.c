@@ -13,6 +13,7 @@
 /* clang-format off */
 static const forge_field_t rule_fields[] = {
     {"event", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = "enum:course_completed|exercise_completed|points|streak",
+     .named = "AchievementEvent",
      .example = "exercise_completed", .help = "what is counted: courses, exercises, points, or days in a row"},
     {"count", FORGE_T_INT, FORGE_F_REQUIRED, 1, 1000000000, .example = "10", .help = "how many earn it"},
     {"course_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "null",
@@ -28,7 +29,7 @@ static const forge_field_t achievement_fields[] = {
     {"points", FORGE_T_INT, .max = 1000000, .preset = "0", .example = "10", .help = "points that it is worth"},
     {"icon", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = 64, .format = "line", .example = "🏅",
      .help = "any Unicode text, an emoji for instance"},
-    {"rule", FORGE_T_OBJECT, FORGE_F_NULLABLE, .fields = rule_fields,
+    {"rule", FORGE_T_OBJECT, FORGE_F_NULLABLE, .fields = rule_fields, .named = "AchievementRule",
      .help = "when it is awarded by itself; null: only by hand. Who has met a new rule already gets it with the next "
          "progress"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",

@@ -21,7 +21,7 @@ static const forge_field_t analytics_fields[] = {
      .help = "part of them that has completed the course; 0 without students"},
     {"median_score", FORGE_T_NUMBER, FORGE_F_NULLABLE, .max = 100, .example = "82.5",
      .help = "median of their means of the best scores in exercises; null: there is no score yet"},
-    {"hardest_exercises", FORGE_T_ARRAY, .max = 10, .fields = exercise_fields,
+    {"hardest_exercises", FORGE_T_ARRAY, .max = 10, .fields = exercise_fields, .named = "HardExercise",
      .help = "published exercises that the smallest part of submissions passed, the hardest first"},
     {.name = NULL},
 };

@@ -24,7 +24,7 @@ static const forge_field_t lesson_fields[] = {
 
 static const forge_field_t module_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_module_texts},
-    {"lessons", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = lesson_fields,
+    {"lessons", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = lesson_fields, .named = "BundledLesson",
      .help = "its lessons, in their order"},
     {.name = NULL},
 };
@@ -47,12 +47,14 @@ static const forge_field_t bundle_fields[] = {
     {"format", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = "enum:forge-course", .example = "forge-course",
      .help = "what this document is"},
     {"version", FORGE_T_INT, FORGE_F_REQUIRED, .example = "1", .help = "version of the format; only 1 is known"},
-    {"course", FORGE_T_OBJECT, FORGE_F_REQUIRED, .fields = forge_api_course_texts, .help = "the course itself"},
-    {"modules", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = module_fields,
+    {"course", FORGE_T_OBJECT, FORGE_F_REQUIRED, .fields = forge_api_course_texts, .named = "BundledCourse",
+     .help = "the course itself"},
+    {"modules", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = module_fields, .named = "BundledModule",
      .help = "its modules with their lessons, in their order"},
-    {"exercises", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = exercise_fields,
+    {"exercises", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = exercise_fields, .named = "BundledExercise",
      .help = "its exercises, with solutions and all tests"},
     {"assignments", FORGE_T_ARRAY, .max = 1000, .preset = "[]", .fields = assignment_fields,
+     .named = "BundledAssignment",
      .help = "its assignments"},
     {.name = NULL},
 };

@@ -16,9 +16,11 @@ const forge_field_t forge_api_course_texts[] = {
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Graphs and trees", .help = "title"},
     {"description", FORGE_T_TEXT, .max = 20000, .preset = "", .example = "From paths to spanning trees.",
      .help = "what it is about"},
-    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .preset = "beginner", .example = "intermediate",
+    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .named = "Difficulty", .preset = "beginner",
+     .example = "intermediate",
      .help = "level"},
-    {"status", FORGE_T_TEXT, .format = "enum:published|draft", .preset = "published", .example = "published",
+    {"status", FORGE_T_TEXT, .format = "enum:published|draft", .named = "CourseStatus", .preset = "published",
+     .example = "published",
      .help = "only its owner sees a draft"},
     {"timezone", FORGE_T_TEXT, 0, 1, 64, .format = "line", .preset = "UTC", .example = "Europe/Vienna",
      .help = "IANA time zone of its dates"},
@@ -41,7 +43,8 @@ const forge_shape_t forge_api_course = {"Course", course_fields};
 
 static const forge_field_t course_query_fields[] = {
     {"q", FORGE_T_TEXT, 0, 1, 200, .format = "search", .example = "graphs", .help = "words in title or description"},
-    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .example = "beginner", .help = "only this level"},
+    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .named = "Difficulty", .example = "beginner",
+     .help = "only this level"},
     {"instructor_id", FORGE_T_INT, .min = 1, .example = "2", .help = "only courses of this account"},
     {"organization_id", FORGE_T_INT, .min = 1, .example = "3", .help = "only courses of this organisation"},
     {.name = NULL},

@@ -44,7 +44,8 @@ const forge_field_t forge_api_exercise_texts[] = {
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Sum of two", .help = "title"},
     {"instructions", FORGE_T_TEXT, .max = 50000, .preset = "", .example = "Read two numbers and print their sum.",
      .help = "what is to be done (Markdown)"},
-    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .preset = "beginner", .example = "beginner", .help = "level"},
+    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .named = "Difficulty", .preset = "beginner",
+     .example = "beginner", .help = "level"},
     {"language", FORGE_T_TEXT, .min = 1, .max = 32, .format = "line", .preset = "python", .example = "python",
      .help = "language of the programs"},
     {"published", FORGE_T_BOOL, .preset = "true", .example = "true",
@@ -70,19 +71,19 @@ static const forge_shape_t listed = {"ExerciseEntry", listed_fields};
 const forge_field_t forge_api_exercise_parts[] = {
     {"starter_code", FORGE_T_TEXT, .max = TEXT_MAX, .preset = "", .example = "a, b = map(int, input().split())\n",
      .help = "program that learners begin with"},
-    {"limits", FORGE_T_OBJECT, .preset = "{}", .fields = limit_fields,
+    {"limits", FORGE_T_OBJECT, .preset = "{}", .fields = limit_fields, .named = "ExerciseLimits",
      .help = "what a program may use at most; what is not said is the server's"},
     {"solution", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_OPTIONAL, .max = TEXT_MAX,
      .example = "print(sum(map(int, input().split())))\n", .help = "a program that passes; only for those who may "
      "change the exercise"},
-    {"tests", FORGE_T_ARRAY, .max = 100, .preset = "[]", .fields = test_fields,
+    {"tests", FORGE_T_ARRAY, .max = 100, .preset = "[]", .fields = test_fields, .named = "ExerciseTest",
      .help = "what programs are tried with, in this order; hidden ones only for those who may change the exercise"},
     {.name = NULL},
 };
 
 static const forge_field_t exercise_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = listed_fields},
-    {"instructions_type", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_OPTIONAL, .format = "enum:text/html",
+    {"instructions_type", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_OPTIONAL | FORGE_F_APART, .format = "enum:text/html",
      .example = "text/html", .help = "of instructions; only with render=html"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_parts},
     {.name = NULL},
@@ -91,14 +92,15 @@ static const forge_shape_t exercise = {"Exercise", exercise_fields};
 
 static const forge_field_t query_fields[] = {
     {"q", FORGE_T_TEXT, 0, 1, 200, .example = "sum", .help = "words in title or instructions"},
-    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .example = "beginner", .help = "only this level"},
+    {"difficulty", FORGE_T_TEXT, .format = DIFFICULTIES, .named = "Difficulty", .example = "beginner",
+     .help = "only this level"},
     {"course_id", FORGE_T_INT, .min = 1, .example = "12", .help = "only exercises of this course"},
     {.name = NULL},
 };
 static const forge_shape_t query = {.fields = query_fields};
 
 static const forge_field_t render_fields[] = {
-    {"render", FORGE_T_TEXT, .format = "enum:html|markdown", .example = "html",
+    {"render", FORGE_T_TEXT, .format = "enum:html|markdown", .named = "RenderForm", .example = "html",
      .help = "html: instructions are HTML that is safe to put into a page, without scripts and without the author's "
              "own HTML"},
     {.name = NULL},

@@ -14,7 +14,7 @@ static const forge_field_t cell_fields[] = {
     {"title", FORGE_T_TEXT, .example = "Essay on trees", .help = "title of the assignment"},
     {"submission_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "77",
      .help = "the last submission; null: none"},
-    {"state", FORGE_T_TEXT, .format = "enum:graded|submitted|missing|open", .example = "graded",
+    {"state", FORGE_T_TEXT, .format = "enum:graded|submitted|missing|open", .named = "GradeState", .example = "graded",
      .help = "submitted: the last submission awaits its grade. missing: the due date is over. open: still to be handed"
          " in"},
     {"late", FORGE_T_BOOL, .example = "false", .help = "whether the last submission came after the due date"},
@@ -34,7 +34,8 @@ static const forge_field_t line_fields[] = {
     {"max_points", FORGE_T_INT, .example = "20", .help = "what the assignments with a grade give at most"},
     {"percent", FORGE_T_INT, FORGE_F_NULLABLE, .max = 100, .example = "85",
      .help = "points in per cent of max_points, rounded down; null: no grade yet"},
-    {"grades", FORGE_T_ARRAY, .fields = cell_fields, .help = "one element for each assignment of the course"},
+    {"grades", FORGE_T_ARRAY, .fields = cell_fields, .named = "Grade",
+     .help = "one element for each assignment of the course"},
     {.name = NULL},
 };
 static const forge_shape_t line = {"GradebookLine", line_fields};

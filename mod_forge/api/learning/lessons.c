@@ -43,7 +43,7 @@ const forge_field_t forge_api_lesson_content[] = {
 
 static const forge_field_t content_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_lesson_content},
-    {"content_type", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:text/markdown|text/html",
+    {"content_type", FORGE_T_TEXT, FORGE_F_READONLY, .format = "enum:text/markdown|text/html", .named = "LessonType",
      .example = "text/markdown", .help = "of content; text/html with render=html"},
     {.name = NULL},
 };
@@ -70,7 +70,7 @@ static const forge_field_t change_fields[] = {
 static const forge_shape_t lesson_change = {.fields = change_fields};
 
 static const forge_field_t query_fields[] = {
-    {"render", FORGE_T_TEXT, .format = "enum:html|markdown", .example = "html",
+    {"render", FORGE_T_TEXT, .format = "enum:html|markdown", .named = "RenderForm", .example = "html",
      .help = "html: content is HTML that is safe to put into a page, without scripts and without the author's own"
      " HTML"},
     {.name = NULL},

@@ -19,7 +19,8 @@ static const forge_field_t progress_fields[] = {
     {"lesson_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "31",
      .help = "the lesson; send this or exercise_id"},
     {"exercise_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .help = "the exercise; send this or lesson_id"},
-    {"status", FORGE_T_TEXT, .format = "enum:not_started|in_progress|completed", .example = "completed",
+    {"status", FORGE_T_TEXT, .format = "enum:not_started|in_progress|completed", .named = "ProgressStatus",
+     .example = "completed",
      .help = "how far it is; completed stays. Not sent: as it was, at first in_progress"},
     {"score", FORGE_T_INT, FORGE_F_NULLABLE, .max = 100, .example = "80", .help = "the best score stays"},
     {"data", FORGE_T_OBJECT, FORGE_F_NULLABLE, .example = "{\"page\":3}",
@@ -51,7 +52,7 @@ static const forge_field_t course_fields[] = {
 };
 
 static const forge_field_t summary_fields[] = {
-    {"courses", FORGE_T_ARRAY, .fields = course_fields,
+    {"courses", FORGE_T_ARRAY, .fields = course_fields, .named = "CourseProgressSummary",
      .help = "courses that the caller is enrolled in or has begun, as long as they can be seen"},
     {"completed_exercises", FORGE_T_INT, .example = "5", .help = "exercises that are completed"},
     {"points", FORGE_T_INT, .example = "65",

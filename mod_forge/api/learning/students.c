@@ -31,16 +31,18 @@ static const forge_shape_t enroll_body = {.fields = enroll_body_fields};
 
 static const forge_field_t result_fields[] = {
     {"user_id", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "7", .help = "number of the account"},
-    {"email", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "ada@example.org", .help = "the address, where one was sent"},
-    {"status", FORGE_T_TEXT, .format = "enum:ok|unchanged|not_found|failed", .example = "ok",
+    {"email", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .example = "ada@example.org",
+     .help = "the address, where one was sent"},
+    {"status", FORGE_T_TEXT, .format = "enum:ok|unchanged|not_found|failed", .named = "EnrollmentStatus",
+     .example = "ok",
      .help = "unchanged: is enrolled already. not_found: no such account, or no account is known to belong to the "
          "address"},
-    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "not_member",
+    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .max = 64, .example = "not_member",
      .help = "with failed: not_member, when the course is an organisation's that the account does not belong to"},
     {.name = NULL},
 };
 static const forge_field_t results_fields[] = {
-    {"results", FORGE_T_ARRAY, .max = ACCOUNTS_MAX, .fields = result_fields,
+    {"results", FORGE_T_ARRAY, .max = ACCOUNTS_MAX, .fields = result_fields, .named = "EnrollmentResult",
      .help = "one result for each of user_ids, then for each of emails"},
     {.name = NULL},
 };
@@ -57,7 +59,7 @@ static const forge_field_t progress_fields[] = {
      .help = "mean of the best scores in its exercises"},
     {"last_active_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "last progress in the"
     " course"},
-    {"completed_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME,
+    {"completed_at", FORGE_T_TIME, FORGE_F_NULLABLE,
      .help = "when the course was completed; it stays so when lessons come later"},
     {.name = NULL},
 };

@@ -22,7 +22,7 @@ static const forge_field_t result_fields[] = {
     {.name = NULL},
 };
 static const forge_field_t aggregate_fields[] = {
-    {"results", FORGE_T_ARRAY, .fields = result_fields, .min = 1, .max = FORGE_AGGREGATE_MAX,
+    {"results", FORGE_T_ARRAY, .fields = result_fields, .named = "AggregatePart", .min = 1, .max = FORGE_AGGREGATE_MAX,
      .help = "one for each path, in their order"},
     {"complete", FORGE_T_BOOL, .example = "true",
      .help = "false when a part is missing: late, unreachable, too large, over its quota, or not to be had like this"},

@@ -41,8 +41,8 @@ static const forge_field_t pool_fields[] = {
     {"timeouts_total", FORGE_T_INT, .example = "0", .help = "requests that got none in time, since counting began"},
     {"held_long", FORGE_T_INT, .example = "0", .help = "connections that are out for longer than held_long_seconds"},
     {"held_long_seconds", FORGE_T_INT, .example = "30", .help = "when a connection counts as leaked"},
-    {"children", FORGE_T_ARRAY, .fields = child_fields, .help = "the pool of each process"},
-    {"leaks", FORGE_T_ARRAY, .fields = leak_fields,
+    {"children", FORGE_T_ARRAY, .fields = child_fields, .named = "PoolOfChild", .help = "the pool of each process"},
+    {"leaks", FORGE_T_ARRAY, .fields = leak_fields, .named = "PoolLeak",
      .help = "who holds these connections, the longest first, at most 100"},
     {.name = NULL},
 };

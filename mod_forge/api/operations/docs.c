@@ -20,7 +20,7 @@
 
 /* clang-format off */
 static const forge_field_t document_query_fields[] = {
-    {"version", FORGE_T_TEXT, .format = "enum:3.1|3.0", .preset = "3.1", .example = "3.1",
+    {"version", FORGE_T_TEXT, .format = "enum:3.1|3.0", .named = "OpenApiVersion", .preset = "3.1", .example = "3.1",
      .help = "OpenAPI version"},
     {.name = NULL},
 };

@@ -15,29 +15,32 @@
 
 /* clang-format off */
 static const forge_field_t part_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "off", .help = "off: not configured"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "off",
+     .help = "off: not configured"},
     {.name = NULL},
 };
 static const forge_field_t sandbox_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
      .help = "off: not configured; fail: no program is run"},
-    {"missing", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "user namespaces are not allowed", .help = "what fails"},
+    {"missing", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .example = "user namespaces are not allowed",
+     .help = "what fails"},
     {.name = NULL},
 };
 static const forge_field_t database_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "fail: it cannot be reached"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
+     .help = "fail: it cannot be reached"},
     {"time_ms", FORGE_T_NUMBER, .example = "0.8", .help = "duration of the last query, in milliseconds"},
     {.name = NULL},
 };
 static const forge_field_t migrations_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
      .help = "fail: the schema is older than this module, or has a newer breaking migration; warn: newer"},
     {"wanted", FORGE_T_INT, .example = "7", .help = "newest migration that this module knows"},
     {"found", FORGE_T_INT, FORGE_F_OPTIONAL, .example = "7", .help = "newest migration in the database"},
     {.name = NULL},
 };
 static const forge_field_t replica_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
      .help = "off: not configured; warn: it cannot be used or is too far behind, and the primary answers"},
     {"lag_seconds", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "0", .help = "what is older than this it has"},
     {.name = NULL},
@@ -46,58 +49,66 @@ static const forge_field_t member_fields[] = {
     {"balancer", FORGE_T_TEXT, .example = "labs", .help = "its balancer"},
     {"member", FORGE_T_INT, .example = "1", .help = "its number in the balancer, in the order of the configuration"},
     {"route", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "node1", .help = "its route, where it has one"},
-    {"state", FORGE_T_TEXT, .format = "enum:ok|standby|draining|disabled|in_error|unhealthy|stopped", .example = "ok",
+    {"state", FORGE_T_TEXT, .format = "enum:ok|standby|draining|disabled|in_error|unhealthy|stopped",
+     .named = "UpstreamState", .example = "ok",
      .help = "in_error: a request failed, it is left alone for a while; unhealthy: its health checks fail; draining, "
              "disabled, stopped: by an operator"},
     {.name = NULL},
 };
 static const forge_field_t upstreams_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass",
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
      .help = "off: not configured; warn: some have failed; fail: no member of a balancer can serve"},
-    {"members", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = member_fields, .help = "members of balancers"},
+    {"members", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = member_fields, .named = "HealthUpstream",
+     .help = "members of balancers"},
     {.name = NULL},
 };
 static const forge_field_t room_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: less than a tenth is free"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
+     .help = "warn: less than a tenth is free"},
     {"free_percent", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "61.5", .help = "percentage that is free"},
     {.name = NULL},
 };
 static const forge_field_t ready_checks_fields[] = {
-    {"database", FORGE_T_OBJECT, .fields = database_fields, .help = "PostgreSQL"},
-    {"migrations", FORGE_T_OBJECT, .fields = migrations_fields, .help = "version of the schema"},
+    {"database", FORGE_T_OBJECT, .fields = database_fields, .named = "HealthDatabase", .help = "PostgreSQL"},
+    {"migrations", FORGE_T_OBJECT, .fields = migrations_fields, .named = "HealthMigrations",
+     .help = "version of the schema"},
     {.name = NULL},
 };
 static const forge_field_t node_checks_fields[] = {
-    {"draining", FORGE_T_OBJECT, .fields = part_fields,
+    {"draining", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
      .help = "whether the operator takes this node out (ForgeDrainFile): fail; /health alone still answers 200"},
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
     {.name = NULL},
 };
 static const forge_field_t checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = node_checks_fields},
-    {"replica", FORGE_T_OBJECT, .fields = replica_fields,
+    {"replica", FORGE_T_OBJECT, .fields = replica_fields, .named = "HealthReplica",
      .help = "replica that answers public reads; warn: it cannot be used or is too far behind"},
-    {"redis", FORGE_T_OBJECT, .fields = part_fields, .help = "shared rate limits; warn: it cannot be used"},
-    {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .help = "execution of programs"},
-    {"mail", FORGE_T_OBJECT, .fields = part_fields,
+    {"redis", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
+     .help = "shared rate limits; warn: it cannot be used"},
+    {"sandbox", FORGE_T_OBJECT, .fields = sandbox_fields, .named = "HealthSandbox", .help = "execution of programs"},
+    {"mail", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
      .help = "outgoing mail; warn: mail waits for too long"},
-    {"jobs", FORGE_T_OBJECT, .fields = part_fields,
+    {"jobs", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
      .help = "work beside requests; warn: a job has been due for more than five minutes"},
-    {"llm", FORGE_T_OBJECT, .fields = part_fields, .help = "language model; warn: it is left alone for a while"},
-    {"discovery", FORGE_T_OBJECT, .fields = part_fields,
+    {"llm", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
+     .help = "language model; warn: it is left alone for a while"},
+    {"discovery", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
      .help = "members of balancers; warn: a lookup fails, or a balancer has no room for all"},
-    {"upstreams", FORGE_T_OBJECT, .fields = upstreams_fields, .help = "services behind the gateway"},
-    {"disk", FORGE_T_OBJECT, .fields = room_fields,
+    {"upstreams", FORGE_T_OBJECT, .fields = upstreams_fields, .named = "HealthUpstreams",
+     .help = "services behind the gateway"},
+    {"disk", FORGE_T_OBJECT, .fields = room_fields, .named = "HealthRoom",
      .help = "space on the fullest of the file systems of the root, of logs and of uploads"},
-    {"memory", FORGE_T_OBJECT, .fields = room_fields, .help = "memory of the machine"},
+    {"memory", FORGE_T_OBJECT, .fields = room_fields, .named = "HealthRoom", .help = "memory of the machine"},
     {.name = NULL},
 };
 
 static const forge_field_t verdict_fields[] = {
-    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "pass",
+    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .named = "HealthVerdict", .example = "pass",
      .help = "the worst status of the parts that matter"},
     {"timestamp", FORGE_T_TIME, .example = "2026-01-31T12:00:00.000Z", .help = "when the report was made"},
-    {"database", FORGE_T_TEXT, .format = "enum:connected|disconnected", .example = "connected", .help = "PostgreSQL"},
+    {"database", FORGE_T_TEXT, .format = "enum:connected|disconnected", .named = "DatabaseState",
+     .example = "connected", .help = "PostgreSQL"},
     {.name = NULL},
 };
 
@@ -105,57 +116,74 @@ static const forge_field_t full_health_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
     {"version", FORGE_T_TEXT, .example = "1.0.0", .help = "version of this module"},
     {"environment", FORGE_T_TEXT, .example = "production", .help = "value of ForgeEnvironment"},
-    {"checks", FORGE_T_OBJECT, .fields = checks_fields, .help = "result of each check"},
+    {"checks", FORGE_T_OBJECT, .fields = checks_fields, .named = "HealthChecks", .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t full_health = {"Health", full_health_fields};
 
 static const forge_field_t readiness_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"checks", FORGE_T_OBJECT, .fields = node_checks_fields, .help = "result of each check"},
+    {"checks", FORGE_T_OBJECT, .fields = node_checks_fields, .named = "ReadinessChecks",
+     .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t readiness = {"Readiness", readiness_fields};
 
 static const forge_field_t gate_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "warn: logins wait for their turn"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
+     .help = "warn: logins wait for their turn"},
     {"places", FORGE_T_INT, .example = "4", .help = "hashes that may be computed at once, in all processes"},
     {"busy", FORGE_T_INT, .example = "1", .help = "places in use"},
     {"waiting", FORGE_T_INT, .example = "0", .help = "requests that wait for a place"},
     {.name = NULL},
 };
 static const forge_field_t signing_fields[] = {
-    {"status", FORGE_T_TEXT, .format = STATUSES, .example = "pass", .help = "access tokens can be signed"},
+    {"status", FORGE_T_TEXT, .format = STATUSES, .named = "HealthStatus", .example = "pass",
+     .help = "access tokens can be signed"},
     {"algorithms", FORGE_T_ARRAY, .format = "text", .example = "[\"HS256\"]",
      .help = "accepted algorithms; the first signs new tokens"},
     {.name = NULL},
 };
 static const forge_field_t auth_checks_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
-    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .help = "the queue for password hashing"},
-    {"signing", FORGE_T_OBJECT, .fields = signing_fields, .help = "keys that sign access tokens"},
-    {"mail", FORGE_T_OBJECT, .fields = part_fields, .help = "mails for verification and password reset"},
-    {"mfa", FORGE_T_OBJECT, .fields = part_fields, .help = "second factors"},
-    {"guests", FORGE_T_OBJECT, .fields = part_fields, .help = "sessions without an account"},
+    {"password_hash", FORGE_T_OBJECT, .fields = gate_fields, .named = "HealthHashing",
+     .help = "the queue for password hashing"},
+    {"signing", FORGE_T_OBJECT, .fields = signing_fields, .named = "HealthSigning",
+     .help = "keys that sign access tokens"},
+    {"mail", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
+     .help = "mails for verification and password reset"},
+    {"mfa", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart", .help = "second factors"},
+    {"guests", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart", .help = "sessions without an account"},
     {.name = NULL},
 };
 static const forge_field_t auth_health_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = verdict_fields},
-    {"checks", FORGE_T_OBJECT, .fields = auth_checks_fields, .help = "result of each check"},
+    {"checks", FORGE_T_OBJECT, .fields = auth_checks_fields, .named = "AuthHealthChecks",
+     .help = "result of each check"},
     {.name = NULL},
 };
 static const forge_shape_t auth_health = {"AuthHealth", auth_health_fields};
 
+static const forge_field_t measured_fields[] = {
+    {"componentType", FORGE_T_TEXT, .example = "datastore", .help = "what it is"},
+    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .named = "HealthVerdict", .example = "pass",
+     .help = "its verdict"},
+    {"observedValue", FORGE_T_NUMBER, FORGE_F_OPTIONAL, .example = "0.8", .help = "what was measured"},
+    {"observedUnit", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "ms", .help = "in which unit"},
+    {"time", FORGE_T_TIME, .example = "2026-01-31T12:00:00.000Z", .help = "when"},
+    {"output", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .example = "it cannot be reached",
+     .help = "what is wrong, where the status is not pass"},
+    {.name = NULL},
+};
 static const forge_field_t draft_fields[] = {
-    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .example = "pass",
+    {"status", FORGE_T_TEXT, .format = "enum:pass|warn|fail", .named = "HealthVerdict", .example = "pass",
      .help = "the worst status of the parts that matter"},
     {"version", FORGE_T_TEXT, .example = "1.0.0", .help = "version of this module"},
     {"releaseId", FORGE_T_TEXT, .example = "1.0.0", .help = "the same"},
-    {"checks", FORGE_T_OBJECT,
+    {"checks", FORGE_T_OBJECT, .format = "lists", .fields = measured_fields, .named = "HealthMeasurement",
      .example = "{\"database:responseTime\":[{\"componentType\":\"datastore\",\"status\":\"pass\","
          "\"observedValue\":0.8,\"observedUnit\":\"ms\",\"time\":\"2026-01-31T12:00:00.000Z\"}]}",
-     .help = "by component and measurement: arrays of one object with componentType, status, observedValue, "
-         "observedUnit, time, and output where the status is not pass; what is not configured is not there"},
+     .help = "by component and measurement, one of each; what is not configured is not there"},
     {.name = NULL},
 };
 static const forge_shape_t draft = {"HealthDraft", draft_fields};

@@ -25,10 +25,11 @@ static const forge_field_t login_fields[] = {
     {.name = NULL},
 };
 static const forge_field_t figures_fields[] = {
-    {"sessions", FORGE_T_OBJECT, .fields = session_fields, .help = "sessions of accounts and guests"},
+    {"sessions", FORGE_T_OBJECT, .fields = session_fields, .named = "SessionFigures",
+     .help = "sessions of accounts and guests"},
     {"guests_active", FORGE_T_INT, .example = "9", .help = "guests whose session is active"},
-    {"accounts", FORGE_T_OBJECT, .fields = account_fields, .help = "accounts"},
-    {"logins", FORGE_T_OBJECT, .fields = login_fields, .help = "logins"},
+    {"accounts", FORGE_T_OBJECT, .fields = account_fields, .named = "AccountFigures", .help = "accounts"},
+    {"logins", FORGE_T_OBJECT, .fields = login_fields, .named = "LoginFigures", .help = "logins"},
     {"estimated", FORGE_T_BOOL, .example = "false",
      .help = "true: there are more than 10000 sessions or accounts; active, total and guests_active then come from "
          "PostgreSQL's statistics, and no other figure is larger than 10000"},

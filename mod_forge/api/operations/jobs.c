@@ -17,18 +17,25 @@ static const forge_field_t job_fields[] = {
     {"id", FORGE_T_INT, .min = 1, .example = "12", .help = "number of the job"},
     {"kind", FORGE_T_TEXT, .example = "rejudge", .help = "what it does"},
     {"user_id", FORGE_T_INT, FORGE_F_NULLABLE, .min = 1, .example = "7", .help = "who asked for it; null: the site"},
-    {"status", FORGE_T_TEXT, .format = "enum:queued|running|done|failed|cancelled", .example = "running",
+    {"status", FORGE_T_TEXT, .format = "enum:queued|running|done|failed|cancelled", .named = "WorkStatus",
+     .example = "queued",
      .help = "queued: it waits for its turn, or for another attempt"},
-    {"progress", FORGE_T_INT, .max = 100, .example = "40", .help = "per cent"},
-    {"stage", FORGE_T_TEXT, .example = "12 of 30 submissions", .help = "what it is about to do"},
-    {"error", FORGE_T_OBJECT, FORGE_F_NULLABLE, .fields = error_fields, .help = "why it failed"},
-    {"attempts", FORGE_T_INT, .example = "1", .help = "times that it was begun"},
+    {"progress", FORGE_T_INT, .max = 100, .example = "0", .help = "per cent"},
+    {"stage", FORGE_T_TEXT, .example = "", .help = "what it is about to do"},
+    {"error", FORGE_T_OBJECT, FORGE_F_NULLABLE, .fields = error_fields, .named = "WorkError", .example = "null",
+     .help = "why it failed"},
+    {"attempts", FORGE_T_INT, .example = "0", .help = "times that it was begun"},
     {"created_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when it was asked for"},
-    {"started_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "when it was last begun"},
-    {"finished_at", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "when it ended"},
+    {"started_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "when it was last begun"},
+    {"finished_at", FORGE_T_TIME, FORGE_F_NULLABLE, .help = "when it ended"},
     {.name = NULL},
 };
 const forge_shape_t forge_api_job = {"Job", job_fields};
+const forge_next_t forge_api_job_next[] = {
+    {"job_get", "id", "id", "how far it is"},
+    {"job_cancel", "id", "id", "takes it back"},
+    {.operation = NULL},
+};
 /* clang-format on */
 
 forge_status_t forge_api_job_accepted(forge_req_t *q, forge_db_t *db, apr_int64_t id)

@@ -12,9 +12,9 @@ static const forge_field_t line_fields[] = {
     {"id", FORGE_T_TEXT, .example = "1f40_9c0e3b21",
      .help = "where it ends; a stream with it as Last-Event-ID goes on behind it"},
     {"ts", FORGE_T_TIME, FORGE_F_NULLABLE, .example = FORGE_API_TIME, .help = "null: the line says no time"},
-    {"level", FORGE_T_TEXT, .format = "enum:" FORGE_LOG_LEVELS, .example = "info",
+    {"level", FORGE_T_TEXT, .format = "enum:" FORGE_LOG_LEVELS, .named = "LogLevel", .example = "info",
      .help = "info where the line says none"},
-    {"service", FORGE_T_TEXT, .format = "enum:" FORGE_CONFIG_SERVICES, .example = "backend",
+    {"service", FORGE_T_TEXT, .format = "enum:" FORGE_CONFIG_SERVICES, .named = "LogService", .example = "backend",
      .help = "whose line it is"},
     {"msg", FORGE_T_TEXT, .example = "GET /api/v1/courses/{id} 200",
      .help = "what it says, at most 8 KiB; controls are written out and what could be a secret is ***"},
@@ -29,7 +29,8 @@ static const forge_field_t line_fields[] = {
 static const forge_shape_t line = {"LogLine", line_fields};
 
 static const forge_field_t filter_fields[] = {
-    {"level", FORGE_T_TEXT, .format = "enum:" FORGE_LOG_LEVELS, .preset = "debug", .example = "warn",
+    {"level", FORGE_T_TEXT, .format = "enum:" FORGE_LOG_LEVELS, .named = "LogLevel", .preset = "debug",
+     .example = "warn",
      .help = "only lines of at least this level"},
     {"q", FORGE_T_TEXT, .min = 1, .max = 200, .format = "line", .example = "time-out",
      .help = "only lines with this text, in any case of letters, in message, request_id, trace_id or route"},

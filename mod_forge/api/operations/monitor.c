@@ -27,13 +27,21 @@ static const forge_field_t system_fields[] = {
     {"disk_avg", FORGE_T_NUMBER, .example = "55.0", .help = "per cent"},
     {.name = NULL},
 };
+static const forge_field_t endpoint_fields[] = {
+    {"count", FORGE_T_INT, .example = "10", .help = "requests since counting began"},
+    {"avg_response_time", FORGE_T_NUMBER, .example = "0.01", .help = "seconds"},
+    {"p95_response_time", FORGE_T_NUMBER, .example = "0.02", .help = "seconds; 95 of 100 requests were faster"},
+    {"error_rate", FORGE_T_NUMBER, .example = "0", .help = "share of 5xx answers, 0 to 1"},
+    {.name = NULL},
+};
 static const forge_field_t figures_fields[] = {
-    {"summary", FORGE_T_OBJECT, .fields = summary_fields, .help = "all endpoints together"},
-    {"endpoints", FORGE_T_OBJECT,
+    {"summary", FORGE_T_OBJECT, .fields = summary_fields, .named = "PerformanceSummary",
+     .help = "all endpoints together"},
+    {"endpoints", FORGE_T_OBJECT, .format = "map", .fields = endpoint_fields, .named = "EndpointFigures",
      .example = "{\"GET /api/v1/courses\":"
          "{\"count\":10,\"avg_response_time\":0.01,\"p95_response_time\":0.02,\"error_rate\":0}}",
-     .help = "by method and route template: count, avg_response_time, p95_response_time, error_rate"},
-    {"system", FORGE_T_OBJECT, .fields = system_fields, .help = "load of the machine"},
+     .help = "by method and route template"},
+    {"system", FORGE_T_OBJECT, .fields = system_fields, .named = "SystemLoad", .help = "load of the machine"},
     {.name = NULL},
 };
 static const forge_shape_t figures = {"Performance", figures_fields};

@@ -14,7 +14,8 @@
 static const forge_field_t member_fields[] = {
     {"user_id", FORGE_T_INT, .min = 1, .example = "7", .help = "number of the account"},
     {"username", FORGE_T_TEXT, .example = "ada", .help = "name of the account"},
-    {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .example = "member", .help = "role in the organisation"},
+    {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .named = "MemberRole", .example = "member",
+     .help = "role in the organisation"},
     {"joined_at", FORGE_T_TIME, .example = FORGE_API_TIME, .help = "when the account joined"},
     {.name = NULL},
 };
@@ -32,7 +33,8 @@ static const forge_field_t add_body_fields[] = {
 static const forge_shape_t add_body = {.fields = add_body_fields};
 
 static const forge_field_t change_body_fields[] = {
-    {"role", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = FORGE_API_MEMBER_ROLES, .example = "admin",
+    {"role", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = FORGE_API_MEMBER_ROLES, .named = "MemberRole",
+     .example = "admin",
      .help = "role in the organisation"},
     {.name = NULL},
 };

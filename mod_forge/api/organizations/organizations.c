@@ -19,7 +19,8 @@ static const forge_field_t organization_fields[] = {
     {"slug", FORGE_T_TEXT, 0, 1, 63, .example = "institute-of-graphs",
      .help = "short unique name for URLs and Require forge-org: lower-case letters, digits, hyphens; default: made "
          "from the name"},
-    {"role", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_NULLABLE, .format = FORGE_API_MEMBER_ROLES, .example = "owner",
+    {"role", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_NULLABLE, .format = FORGE_API_MEMBER_ROLES,
+     .named = "MemberRole", .example = "owner",
      .help = "the caller's own role; null for a platform administrator who is not a member"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
@@ -30,7 +31,8 @@ static const forge_field_t organization_fields[] = {
 const forge_shape_t forge_api_organization = {"Organization", organization_fields};
 
 const forge_field_t forge_api_member_role_field[] = {
-    {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .preset = "member", .example = "member",
+    {"role", FORGE_T_TEXT, .format = FORGE_API_MEMBER_ROLES, .named = "MemberRole", .preset = "member",
+     .example = "member",
      .help = "role in the organisation"},
     {.name = NULL},
 };

@@ -42,7 +42,8 @@ static const forge_shape_t profile = {"Profile", profile_fields};
 static const forge_field_t account_query_fields[] = {
     {"q", FORGE_T_TEXT, 0, 1, 200, .format = "search", .example = "lovelace",
      .help = "part of username, name or e-mail address, without regard to case"},
-    {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .example = "student",
+    {"role", FORGE_T_TEXT, .format = "enum:guest|student|instructor|admin", .named = "AccountRole",
+     .example = "student",
      .help = "only accounts with this role"},
     {"is_active", FORGE_T_BOOL, .example = "true",
      .help = "true: only accounts that can log in; false: only those that cannot"},
@@ -53,7 +54,8 @@ static const forge_field_t account_query_fields[] = {
 static const forge_shape_t account_query = {.fields = account_query_fields};
 
 static const forge_field_t account_body_fields[] = {
-    {"role", FORGE_T_TEXT, .format = ROLES, .example = "instructor", .help = "role on this platform"},
+    {"role", FORGE_T_TEXT, .format = ROLES, .named = "AssignableRole", .example = "instructor",
+     .help = "role on this platform"},
     {"is_active", FORGE_T_BOOL, .example = "true", .help = "false: ends all sessions and prevents login"},
     {"email_verified", FORGE_T_BOOL, .example = "true", .help = "true: the e-mail address counts as verified"},
     {.name = NULL},

@@ -14,10 +14,11 @@
 /* clang-format off */
 static const forge_field_t bulk_body_fields[] = {
     {"action", FORGE_T_TEXT, FORGE_F_REQUIRED, .format = "enum:activate|deactivate|delete|set_role|revoke_sessions",
+     .named = "BulkAction",
      .example = "deactivate", .help = "what to do with each account"},
     {"ids", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, IDS_MAX, .format = "int", .example = "[7, 8]",
      .help = "numbers of the accounts, without duplicates"},
-    {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .example = "student",
+    {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .named = "AssignableRole", .example = "student",
      .help = "required for set_role"},
     {"dry_run", FORGE_T_BOOL, .preset = "false", .example = "true",
      .help = "true: reports what would happen to each account, and changes nothing"},
@@ -27,15 +28,15 @@ static const forge_shape_t bulk_body = {.fields = bulk_body_fields};
 
 static const forge_field_t result_fields[] = {
     {"id", FORGE_T_INT, .example = "7", .help = "number of the account"},
-    {"status", FORGE_T_TEXT, .format = "enum:ok|unchanged|not_found|failed", .example = "ok",
+    {"status", FORGE_T_TEXT, .format = "enum:ok|unchanged|not_found|failed", .named = "BulkStatus", .example = "ok",
      .help = "result for this account"},
-    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "last_admin",
+    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .max = 64, .example = "last_admin",
      .help = "with failed: last_admin, or conflict when the account is a guest and cannot get the role"},
     {.name = NULL},
 };
 
 static const forge_field_t bulk_results_fields[] = {
-    {"results", FORGE_T_ARRAY, .max = IDS_MAX, .fields = result_fields,
+    {"results", FORGE_T_ARRAY, .max = IDS_MAX, .fields = result_fields, .named = "BulkResult",
      .help = "one result for each id, in the same order"},
     {.name = NULL},
 };

@@ -34,7 +34,7 @@ static const forge_field_t user_fields[] = {
 };
 
 static const forge_field_t import_body_fields[] = {
-    {"users", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, ROWS_MAX, .fields = user_fields,
+    {"users", FORGE_T_ARRAY, FORGE_F_REQUIRED, 1, ROWS_MAX, .fields = user_fields, .named = "ImportRow",
      .help = "the accounts; as text/csv, a header line with these names, then one line for each account"},
     {.name = NULL},
 };
@@ -43,17 +43,18 @@ static const forge_shape_t import_body = {.fields = import_body_fields};
 static const forge_field_t result_fields[] = {
     {"row", FORGE_T_INT, .min = 1, .example = "1", .help = "position of the account in the request, from 1"},
     {"email", FORGE_T_TEXT, FORGE_F_NULLABLE, .example = "ada@example.org", .help = "e-mail address as it was sent"},
-    {"status", FORGE_T_TEXT, .format = "enum:created|failed", .example = "created", .help = "result for this account"},
+    {"status", FORGE_T_TEXT, .format = "enum:created|failed", .named = "ImportStatus", .example = "created",
+     .help = "result for this account"},
     {"id", FORGE_T_INT, FORGE_F_OPTIONAL, .min = 1, .example = "7", .help = "number of the new account"},
-    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL, .max = 64, .example = "email_taken",
+    {"code", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .max = 64, .example = "email_taken",
      .help = "why it failed: email_taken, username_taken, or the code of an invalid member"},
-    {"detail", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "must be an e-mail address",
+    {"detail", FORGE_T_TEXT, FORGE_F_OPTIONAL | FORGE_F_APART, .example = "must be an e-mail address",
      .help = "why it failed, in words"},
     {.name = NULL},
 };
 
 static const forge_field_t import_results_fields[] = {
-    {"results", FORGE_T_ARRAY, .max = ROWS_MAX, .fields = result_fields,
+    {"results", FORGE_T_ARRAY, .max = ROWS_MAX, .fields = result_fields, .named = "ImportResult",
      .help = "one result for each account, in the same order"},
     {"created", FORGE_T_INT, .example = "1", .help = "number of accounts that were created"},
     {"failed", FORGE_T_INT, .example = "0", .help = "number of accounts that failed"},

@@ -17,6 +17,7 @@ static const forge_route_t routes[] = {
     {FORGE_POST, "/users/login", FORGE_ROLE_NONE,
      .flags = FORGE_R_OPEN | FORGE_R_TOKENS | FORGE_R_FORM | FORGE_R_CHECKS | FORGE_R_WAY_IN | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .body = &forge_api_login_body, .reply = &forge_api_login_reply,
+     .samples = forge_api_login_samples, .next = forge_api_login_next,
      .errors = forge_api_login_errors,
      .handle = forge_api_account_login, .operation = "user_login", .summary = "Log in",
      .description = "The same as /auth/login."},

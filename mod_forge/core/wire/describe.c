@@ -6,6 +6,13 @@
 #include <apr_strings.h>
 #include <string.h>
 
+/* What a description is made with. */
+typedef struct describe_t {
+    apr_pool_t *pool;
+    forge_json_t *schemas; /* where what has a name is put once; NULL: everything is described in place */
+    bool for_body;
+} describe_t;
+
 /* The values of these types stand in tables as they are, those of all others as JSON. */
 static bool plain_text(const forge_field_t *f)
 {
@@ -42,14 +49,34 @@ static void put_enum(apr_pool_t *p, forge_json_t *schema, const char *list, bool
         forge_util_json_add_text(values, NULL);
 }
 
-static void put_text(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool nullable)
+static void put_ref(const describe_t *d, forge_json_t *schema, const char *name)
+{
+    forge_util_json_put_text(schema, "$ref", apr_pstrcat(d->pool, "#/components/schemas/", name, NULL));
+}
+
+/* An enum by its name, which is listed once. Where null is a value too, the values stand in place: a reference could
+ * say it only by an alternative, which generators of clients make a class of. */
+static void put_choice(const describe_t *d, forge_json_t *schema, const forge_field_t *f, const char *list,
+                       bool nullable)
+{
+    if (d->schemas && f->named && !nullable) {
+        put_ref(d, schema, f->named);
+        if (forge_util_json_get(d->schemas, f->named))
+            return;
+        schema = forge_util_json_put_object(d->schemas, f->named);
+    }
+    put_type(schema, "string", nullable);
+    put_enum(d->pool, schema, list, nullable);
+}
+
+static void put_text(const describe_t *d, forge_json_t *schema, const forge_field_t *f, bool nullable)
 {
     const char *format = f->format ? f->format : "";
-    put_type(schema, "string", nullable);
     if (strncmp(format, "enum:", 5) == 0) {
-        put_enum(p, schema, format + 5, nullable);
+        put_choice(d, schema, f, format + 5, nullable);
         return;
     }
+    put_type(schema, "string", nullable);
     if (strcmp(format, "username") == 0)
         forge_util_json_put_text(schema, "pattern", "^[A-Za-z0-9_]+$");
     else if (strcmp(format, "line") == 0)
@@ -73,22 +100,64 @@ static void put_bounds(forge_json_t *schema, const forge_field_t *f, bool for_bo
         forge_util_json_put_int(schema, "maximum", f->max);
 }
 
-static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body,
-                        bool all_optional);
+static void put_members(const describe_t *d, forge_json_t *schema, const forge_field_t *fields, bool all_optional);
 
-static void put_items(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body)
+/* An object of these members, by its name where it has one. What a body takes is not what an answer has: it has a name
+ * of its own. */
+static void put_part(const describe_t *d, forge_json_t *schema, const forge_field_t *f, bool nullable)
 {
+    if (d->schemas && f->named && !nullable) {
+        const char *name = d->for_body ? apr_pstrcat(d->pool, f->named, "Input", NULL) : f->named;
+        put_ref(d, schema, name);
+        if (forge_util_json_get(d->schemas, name))
+            return;
+        schema = forge_util_json_put_object(d->schemas, name);
+    }
+    put_type(schema, "object", nullable);
+    put_members(d, schema, f->fields, false);
+}
+
+/* Any members: said in so many words, for a bare "object" is one without members to some generators of clients. */
+static void put_free(forge_json_t *schema, bool nullable)
+{
+    put_type(schema, "object", nullable);
+    forge_util_json_put_bool(schema, "additionalProperties", true);
+}
+
+static void put_object(const describe_t *d, forge_json_t *schema, const forge_field_t *f, bool nullable)
+{
+    if (!f->fields) {
+        put_free(schema, nullable);
+        return;
+    }
+    if (!f->format) {
+        put_part(d, schema, f, nullable);
+        return;
+    }
+    put_type(schema, "object", nullable);
+    forge_json_t *each = forge_util_json_put_object(schema, "additionalProperties");
+    if (strcmp(f->format, "lists") == 0) {
+        put_type(each, "array", false);
+        each = forge_util_json_put_object(each, "items");
+    }
+    put_part(d, each, f, false);
+}
+
+static void put_items(const describe_t *d, forge_json_t *schema, const forge_field_t *f)
+{
+    const char *format = f->format ? f->format : "";
     forge_json_t *items = forge_util_json_put_object(schema, "items");
     if (f->fields) {
-        put_type(items, "object", false);
-        put_members(p, items, f->fields, for_body, false);
-    } else if (f->format && strcmp(f->format, "int") == 0) {
+        put_part(d, items, f, false);
+    } else if (strcmp(format, "int") == 0) {
         put_type(items, "integer", false);
         forge_util_json_put_text(items, "format", "int64");
-    } else if (f->format && strcmp(f->format, "text") == 0) {
+    } else if (strcmp(format, "text") == 0) {
         put_type(items, "string", false);
-    } else if (f->format && strcmp(f->format, "figure") == 0) {
+    } else if (strcmp(format, "figure") == 0) {
         put_type(items, "number", true);
+    } else if (strcmp(format, "object") == 0) {
+        put_free(items, false);
     }
     if (f->min > 0)
         forge_util_json_put_int(schema, "minItems", f->min);
@@ -97,12 +166,12 @@ static void put_items(apr_pool_t *p, forge_json_t *schema, const forge_field_t *
 }
 
 /* The keywords that follow from the type. */
-static void put_kind(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body)
+static void put_kind(const describe_t *d, forge_json_t *schema, const forge_field_t *f)
 {
     bool nullable = f->flags & FORGE_F_NULLABLE;
     switch (f->type) {
     case FORGE_T_TEXT:
-        put_text(p, schema, f, nullable);
+        put_text(d, schema, f, nullable);
         break;
     case FORGE_T_TIME:
         put_type(schema, "string", nullable);
@@ -111,23 +180,21 @@ static void put_kind(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f
     case FORGE_T_INT:
         put_type(schema, "integer", nullable);
         forge_util_json_put_text(schema, "format", "int64");
-        put_bounds(schema, f, for_body);
+        put_bounds(schema, f, d->for_body);
         break;
     case FORGE_T_NUMBER:
         put_type(schema, "number", nullable);
-        put_bounds(schema, f, for_body);
+        put_bounds(schema, f, d->for_body);
         break;
     case FORGE_T_BOOL:
         put_type(schema, "boolean", nullable);
         break;
     case FORGE_T_OBJECT:
-        put_type(schema, "object", nullable);
-        if (f->fields)
-            put_members(p, schema, f->fields, for_body, false);
+        put_object(d, schema, f, nullable);
         break;
     case FORGE_T_ARRAY:
         put_type(schema, "array", nullable);
-        put_items(p, schema, f, for_body);
+        put_items(d, schema, f);
         break;
     case FORGE_T_ANY: /* whatever is JSON: a schema without a type */
         break;
@@ -149,15 +216,20 @@ static void put_examples(apr_pool_t *p, forge_json_t *schema, const forge_field_
     forge_util_json_add_copy(forge_util_json_put_array(schema, "examples"), forge_util_json_get(one, "v"));
 }
 
-void forge_core_describe_field(apr_pool_t *p, forge_json_t *schema, const forge_field_t *f, bool for_body,
-                               bool with_preset)
+static void put_field(const describe_t *d, forge_json_t *schema, const forge_field_t *f, bool with_preset)
 {
-    put_kind(p, schema, f, for_body);
+    put_kind(d, schema, f);
     if (f->help)
         forge_util_json_put_text(schema, "description", f->help);
     if (with_preset && f->preset)
         put_value(schema, "default", f, f->preset);
-    put_examples(p, schema, f);
+    put_examples(d->pool, schema, f);
+}
+
+void forge_core_describe_field(apr_pool_t *p, forge_json_t *schemas, forge_json_t *schema, const forge_field_t *f)
+{
+    const describe_t d = {p, schemas, true};
+    put_field(&d, schema, f, true);
 }
 
 static bool shown(const forge_field_t *f, bool for_body)
@@ -174,13 +246,12 @@ static bool required(const forge_field_t *f, bool for_body)
 }
 
 /* An empty "required" was no schema before 2020-12 (and OpenAPI 3.0), so it is left out. */
-static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t *fields, bool for_body,
-                        bool all_optional)
+static void put_members(const describe_t *d, forge_json_t *schema, const forge_field_t *fields, bool all_optional)
 {
     forge_json_t *names = NULL, *properties;
     forge_walk_t walk = forge_core_walk(fields);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
-        if (all_optional || !shown(f, for_body) || !required(f, for_body))
+        if (all_optional || !shown(f, d->for_body) || !required(f, d->for_body))
             continue;
         if (!names)
             names = forge_util_json_put_array(schema, "required");
@@ -189,20 +260,21 @@ static void put_members(apr_pool_t *p, forge_json_t *schema, const forge_field_t
     properties = forge_util_json_put_object(schema, "properties");
     walk = forge_core_walk(fields);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
-        if (shown(f, for_body)) {
+        if (shown(f, d->for_body)) {
             forge_field_t field = *f;
             if (all_optional && f->preset) /* null puts it back to its preset */
                 field.flags |= FORGE_F_NULLABLE;
-            forge_core_describe_field(p, forge_util_json_put_object(properties, f->name), &field, for_body,
-                                      for_body && !all_optional);
+            put_field(d, forge_util_json_put_object(properties, f->name), &field, d->for_body && !all_optional);
         }
 }
 
-forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bool for_body, bool all_optional)
+forge_json_t *forge_core_describe(apr_pool_t *p, forge_json_t *schemas, const forge_field_t *fields, bool for_body,
+                                  bool all_optional)
 {
+    const describe_t d = {p, schemas, for_body};
     forge_json_t *schema = forge_util_json_object(p);
     put_type(schema, "object", false);
-    put_members(p, schema, fields, for_body, all_optional);
+    put_members(&d, schema, fields, all_optional);
     return schema;
 }
 
@@ -239,21 +311,57 @@ forge_json_t *forge_core_describe_example(apr_pool_t *p, const forge_field_t *fi
     forge_json_t *object = forge_util_json_object(p);
     forge_walk_t walk = forge_core_walk(fields);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
-        if (shown(f, for_body))
+        if (shown(f, for_body) && !(f->flags & FORGE_F_APART))
             put_example(p, object, f, for_body);
     return object;
+}
+
+/* Is the name one of those joined by "|"? */
+static bool among(const char *names, const char *name)
+{
+    apr_size_t length = strlen(name);
+    for (const char *at = names; at; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (strncmp(at, name, length) == 0 && (!at[length] || at[length] == '|'))
+            return true;
+    }
+    return false;
+}
+
+void forge_core_describe_samples(apr_pool_t *p, forge_json_t *into, const forge_field_t *fields,
+                                 const forge_named_sample_t *samples)
+{
+    for (const forge_named_sample_t *sample = samples; sample->name; sample++) {
+        forge_json_t *named = forge_util_json_put_object(into, sample->name);
+        forge_util_json_put_text(named, "summary", sample->summary);
+        forge_json_t *value = forge_util_json_put_object(named, "value");
+        forge_walk_t walk = forge_core_walk(fields);
+        for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
+            if (shown(f, false) && !among(sample->without, f->name))
+                put_example(p, value, f, false);
+    }
 }
 
 /* --- the 3.0 dialect: nullable for a list of types, one example for several, a licence by its address --- */
 
 static bool older_member(void *baton, const char *name, forge_json_t *value);
 
+/* Beside a reference nothing counted before 3.1, and some generators of clients stumble over it. */
+static void older_object(forge_json_t *to, const forge_json_t *object)
+{
+    const forge_json_t *ref = forge_util_json_get(object, "$ref");
+    if (forge_util_json_type(ref) == FORGE_JSON_TEXT)
+        forge_util_json_put_copy(to, "$ref", ref);
+    else
+        forge_util_json_each(object, older_member, to);
+}
+
 static void older_items(forge_json_t *to, const forge_json_t *array)
 {
     for (apr_size_t i = 0; i < forge_util_json_size(array); i++) {
         const forge_json_t *item = forge_util_json_at(array, i);
         if (forge_util_json_type(item) == FORGE_JSON_OBJECT)
-            forge_util_json_each(item, older_member, forge_util_json_add_object(to));
+            older_object(forge_util_json_add_object(to), item);
         else
             forge_util_json_add_copy(to, item);
     }
@@ -271,6 +379,8 @@ static bool older_member(void *baton, const char *name, forge_json_t *value)
         forge_util_json_put_copy(to, "example", forge_util_json_at(value, 0));
     } else if (strcmp(name, "contentMediaType") == 0 && type == FORGE_JSON_TEXT) {
         return true; /* `format` says it */
+    } else if (strcmp(name, "requestBody") == 0 && !forge_util_json_get(value, "content")) {
+        return true; /* of a link: a common parser of this dialect takes a text alone, and refuses the whole document */
     } else if (strcmp(name, "license") == 0 && forge_util_json_get(value, "identifier")) {
         forge_json_t *license = forge_util_json_put_object(to, name);
         forge_util_json_put_copy(license, "name", forge_util_json_get(value, "name"));
@@ -278,11 +388,25 @@ static bool older_member(void *baton, const char *name, forge_json_t *value)
     } else if (strcmp(name, "example") == 0 || (type != FORGE_JSON_OBJECT && type != FORGE_JSON_ARRAY)) {
         forge_util_json_put_copy(to, name, value);
     } else if (type == FORGE_JSON_OBJECT) {
-        forge_util_json_each(value, older_member, forge_util_json_put_object(to, name));
+        older_object(forge_util_json_put_object(to, name), value);
     } else {
         older_items(forge_util_json_put_array(to, name), value);
     }
     return true;
+}
+
+/* The codes of problems grow. Clients that are generated of this dialect often refuse a value that an enum does not
+ * have, and would then lose the error itself: here the list is one that may grow, as several generators know it. */
+static void open_codes(apr_pool_t *p, const forge_json_t *document)
+{
+    forge_json_t *schemas = forge_util_json_get(forge_util_json_get(document, "components"), "schemas");
+    const forge_json_t *list = forge_util_json_get(forge_util_json_get(schemas, "ProblemCode"), "enum");
+    if (!list)
+        return;
+    forge_json_t *open = forge_util_json_object(p);
+    forge_util_json_put_text(open, "type", "string");
+    forge_util_json_put_copy(open, "x-extensible-enum", list);
+    forge_util_json_put_copy(schemas, "ProblemCode", open);
 }
 
 forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *document)
@@ -292,5 +416,6 @@ forge_json_t *forge_core_describe_3_0(apr_pool_t *p, const forge_json_t *documen
     forge_util_json_put_text(to, "openapi", "3.0.3");
     for (apr_size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         older_member(to, known[i], forge_util_json_get(document, known[i]));
+    open_codes(p, to);
     return to;
 }

@@ -48,8 +48,9 @@ const char *forge_core_list_problem(apr_pool_t *p, const forge_list_names_t *lis
     return problem ? problem : filters_problem(p, lists, route);
 }
 
-const forge_field_t *forge_core_list_sort(apr_pool_t *p, const forge_list_names_t *lists, const forge_list_t *list)
+const forge_field_t *forge_core_list_sort(apr_pool_t *p, const forge_list_names_t *lists, const forge_route_t *route)
 {
+    const forge_list_t *list = route->list;
     const char *name, *last = lists->order(list, 0), *format = apr_pstrcat(p, "enum:", last, NULL);
     if (!lists->order(list, 1))
         return NULL;
@@ -58,7 +59,12 @@ const forge_field_t *forge_core_list_sort(apr_pool_t *p, const forge_list_names_
         last = name;
     }
     forge_field_t *sort = apr_pcalloc(p, sizeof(*sort) * 2);
-    sort[0] = (forge_field_t){"sort",          FORGE_T_TEXT,   .format = format, .preset = lists->order(list, 0),
-                              .example = last, .help = "order"};
+    sort[0] = (forge_field_t){"sort",
+                              FORGE_T_TEXT,
+                              .format = format,
+                              .preset = lists->order(list, 0),
+                              .example = last,
+                              .help = "order",
+                              .named = route->reply ? apr_pstrcat(p, route->reply->name, "Order", NULL) : NULL};
     return sort;
 }

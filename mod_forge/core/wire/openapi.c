@@ -16,10 +16,10 @@ static void put_security(forge_json_t *operation, const forge_route_t *route)
         return;
     if (route->role == FORGE_ROLE_NONE)
         forge_util_json_add_object(list);
-    forge_util_json_put_array(forge_util_json_add_object(list), "bearer");
-    forge_util_json_put_array(forge_util_json_add_object(list), "login");
+    forge_util_json_put_array(forge_util_json_add_object(list), FORGE_OPENAPI_BEARER);
+    forge_util_json_put_array(forge_util_json_add_object(list), FORGE_OPENAPI_LOGIN);
     if (route->flags & FORGE_R_TICKET)
-        forge_util_json_put_array(forge_util_json_add_object(list), "ticket");
+        forge_util_json_put_array(forge_util_json_add_object(list), FORGE_OPENAPI_TICKET);
 }
 
 static void put_operation(doc_t *d, forge_json_t *paths, const forge_router_t *router, int index)
@@ -37,7 +37,7 @@ static void put_operation(doc_t *d, forge_json_t *paths, const forge_router_t *r
     forge_util_json_put_text(operation, "operationId", route->operation);
     put_security(operation, route);
     forge_core_openapi_input(d, operation, router, index);
-    forge_core_openapi_answers(d, operation, route);
+    forge_core_openapi_answers(d, operation, router, index);
 }
 
 /* --- the document around them --- */
@@ -52,6 +52,8 @@ static void put_info(forge_json_t *root, const char *version)
         "The back end of a learning platform. Times are RFC 3339 in UTC, ids are integers, lists are bare arrays "
         "with paging in the Link header, and every failure is a problem document (RFC 9457) with a stable code.");
     forge_util_json_put_text(info, "version", version);
+    forge_json_t *contact = forge_util_json_put_object(info, "contact");
+    forge_util_json_put_text(contact, "name", "The maintainers of mod_forge");
     forge_json_t *license = forge_util_json_put_object(info, "license");
     forge_util_json_put_text(license, "name", "Apache License 2.0");
     forge_util_json_put_text(license, "identifier", "Apache-2.0");
@@ -77,13 +79,13 @@ static void put_tags(doc_t *d, forge_json_t *root, const forge_router_t *router)
 static void put_schemes(const doc_t *d, forge_json_t *components)
 {
     forge_json_t *schemes = forge_util_json_put_object(components, "securitySchemes");
-    forge_json_t *bearer = forge_util_json_put_object(schemes, "bearer");
+    forge_json_t *bearer = forge_util_json_put_object(schemes, FORGE_OPENAPI_BEARER);
     forge_util_json_put_text(bearer, "type", "http");
     forge_util_json_put_text(bearer, "scheme", "bearer");
     forge_util_json_put_text(bearer, "bearerFormat", "JWT");
     forge_util_json_put_text(bearer, "description",
                              "An access token from one of the login calls, or an API key (fk_…).");
-    forge_json_t *login = forge_util_json_put_object(schemes, "login");
+    forge_json_t *login = forge_util_json_put_object(schemes, FORGE_OPENAPI_LOGIN);
     forge_util_json_put_text(login, "type", "oauth2");
     forge_util_json_put_text(login, "description", "Logs in with username (or e-mail address) and password.");
     forge_json_t *flow = forge_util_json_put_object(forge_util_json_put_object(login, "flows"), "password");
@@ -95,7 +97,7 @@ static void put_schemes(const doc_t *d, forge_json_t *components)
 void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_t *router, const char *version,
                               bool dialect_3_0)
 {
-    doc_t d = {.pool = p, .schemas = forge_util_json_object(p), .problems = forge_util_json_object(p)};
+    doc_t d = {.pool = p, .schemas = forge_util_json_object(p)};
     forge_json_t *root = forge_util_json_object(p);
     put_info(root, version);
     put_tags(&d, root, router);
@@ -105,10 +107,11 @@ void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_
             put_operation(&d, paths, router, i);
     forge_json_t *components = forge_util_json_put_object(root, "components");
     put_schemes(&d, components);
-    forge_core_openapi_shared_headers(&d, components);
     forge_core_openapi_shared_parameters(&d, components);
-    forge_util_json_put_copy(components, "responses", d.problems);
-    forge_util_json_put_copy(d.schemas, "Problem", forge_core_describe(p, forge_core_problem_fields, false, false));
+    forge_core_openapi_shared_responses(&d, components);
+    forge_core_openapi_shared_headers(&d, components);
+    forge_util_json_put_copy(d.schemas, "Problem",
+                             forge_core_describe(p, d.schemas, forge_core_problem_fields, false, false));
     forge_util_json_put_copy(components, "schemas", d.schemas);
     forge_util_json_write(b, dialect_3_0 ? forge_core_describe_3_0(p, root) : root);
 }

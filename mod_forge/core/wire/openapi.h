@@ -8,11 +8,18 @@
 
 #define FORGE_JSON_MEDIA "application/json"
 
+/* Names of security schemes: none is that of a schema, in whatever case, for generators of clients make types of both.
+ */
+#define FORGE_OPENAPI_BEARER "bearerToken"
+#define FORGE_OPENAPI_LOGIN  "passwordLogin"
+#define FORGE_OPENAPI_TICKET "queryTicket"
+
 /* What a whole document is made with; components are listed only when something refers to them. */
 typedef struct doc_t {
     apr_pool_t *pool;
-    forge_json_t *schemas, *problems; /* problems: responses that are alike, by their codes */
-    unsigned headers, parameters;     /* bits of the rows used */
+    forge_json_t *schemas;
+    bool failed[FORGE_E_COUNT];   /* the failures that some route can have */
+    unsigned headers, parameters; /* bits of the rows used */
 } doc_t;
 
 /* --- openapi_parts.c: references, bodies, and what follows from a row's flags --- */
@@ -40,7 +47,14 @@ void forge_core_openapi_ticket(const doc_t *d, forge_json_t *schemes);
 /* --- openapi_answers.c: what comes out --- */
 
 /* Every answer that the row can give. */
-void forge_core_openapi_answers(doc_t *d, forge_json_t *operation, const forge_route_t *route);
+void forge_core_openapi_answers(doc_t *d, forge_json_t *operation, const forge_router_t *router, int index);
+/* One response for each status that routes have failed with, by the words of the status: "NotFound". */
+void forge_core_openapi_shared_responses(doc_t *d, forge_json_t *components);
 void forge_core_openapi_shared_headers(const doc_t *d, forge_json_t *components);
+
+/* --- openapi_links.c: what can be called next --- */
+
+/* The links of a success: those of the row, and from what was made to whatever its path takes. */
+void forge_core_openapi_links(const doc_t *d, forge_json_t *response, const forge_router_t *router, int index);
 
 #endif

@@ -73,6 +73,7 @@ static const struct {
     forge_status_t status;
 } general[] = {
     {W_ALWAYS, FORGE_E_BAD_REQUEST},
+    {W_ALWAYS, FORGE_E_URI_TOO_LONG},
     {W_TOKEN, FORGE_E_DUPLICATE_TOKEN},
     {W_TOKEN, FORGE_E_INVALID_TOKEN},
     {W_ROLE, FORGE_E_UNAUTHENTICATED},
@@ -116,19 +117,25 @@ static forge_json_t *put_response(doc_t *d, forge_json_t *responses, int http, c
     return response;
 }
 
-static forge_json_t *put_headers(doc_t *d, forge_json_t *response, const forge_route_t *route)
+/* What is left of a limit is told where it was counted: with a success, and where there is nothing left. */
+static forge_json_t *put_headers(doc_t *d, forge_json_t *response, bool limited)
 {
     forge_json_t *into = forge_util_json_put_object(response, "headers");
     refer_header(d, into, H_REQUEST_ID);
-    for (int h = H_POLICY; h <= H_X_RESET && route->limit != FORGE_LIMIT_NONE; h++)
+    for (int h = H_POLICY; h <= H_X_RESET && limited; h++)
         refer_header(d, into, h);
     return into;
+}
+
+static bool is_limited(const forge_route_t *route)
+{
+    return route->limit != FORGE_LIMIT_NONE;
 }
 
 /* The headers that only a success has. */
 static void put_success_headers(doc_t *d, forge_json_t *response, const forge_route_t *route)
 {
-    forge_json_t *into = put_headers(d, response, route);
+    forge_json_t *into = put_headers(d, response, is_limited(route));
     if (forge_core_openapi_etag(route))
         refer_header(d, into, H_ETAG);
     int http = forge_core_success(route);
@@ -142,6 +149,16 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
         refer_header(d, into, H_REPLAYED);
 }
 
+/* An object with whatever members. */
+static forge_json_t *put_any_object(forge_json_t *content, const char *media)
+{
+    forge_json_t *body = forge_util_json_put_object(content, media),
+                 *schema = forge_util_json_put_object(body, "schema");
+    forge_util_json_put_text(schema, "type", "object");
+    forge_util_json_put_bool(schema, "additionalProperties", true);
+    return body;
+}
+
 /* An answer that no field table describes, in each of its media types. */
 static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
 {
@@ -151,21 +168,33 @@ static void put_raw(doc_t *d, forge_json_t *content, const forge_route_t *route)
             forge_core_openapi_text(content, media, route->sample);
             continue;
         }
-        forge_json_t *body = forge_util_json_put_object(content, media), *example;
+        forge_json_t *body = put_any_object(content, media), *example;
         const char *why;
-        forge_util_json_put_text(forge_util_json_put_object(body, "schema"), "type", "object");
         if (route->sample && (example = forge_util_json_parse(d->pool, route->sample, strlen(route->sample), &why)))
             forge_util_json_put_copy(body, "example", example);
     }
 }
 
-/* A body of a schema by its name, which is described once. */
-static void put_shape(doc_t *d, forge_json_t *content, const char *media, const forge_shape_t *shape)
+/* A schema of an answer, which is described once; returns its name. */
+static const char *describe_shape(doc_t *d, const forge_shape_t *shape)
 {
     if (!forge_util_json_get(d->schemas, shape->name))
-        forge_util_json_put_copy(d->schemas, shape->name, forge_core_describe(d->pool, shape->fields, false, false));
-    forge_core_openapi_content(d, content, media, shape->name,
-                               forge_core_describe_example(d->pool, shape->fields, false));
+        forge_util_json_put_copy(d->schemas, shape->name,
+                                 forge_core_describe(d->pool, d->schemas, shape->fields, false, false));
+    return shape->name;
+}
+
+/* A body of a schema by its name; samples may be NULL. */
+static void put_shape(doc_t *d, forge_json_t *content, const char *media, const forge_shape_t *shape,
+                      const forge_named_sample_t *samples)
+{
+    const char *name = describe_shape(d, shape);
+    forge_core_openapi_content(d, content, media, name,
+                               samples ? NULL : forge_core_describe_example(d->pool, shape->fields, false));
+    if (samples)
+        forge_core_describe_samples(d->pool,
+                                    forge_util_json_put_object(forge_util_json_get(content, media), "examples"),
+                                    shape->fields, samples);
 }
 
 /* The body of a route's own answer: one of its schema, a page of them, or another media type. */
@@ -176,24 +205,20 @@ static void put_reply(doc_t *d, forge_json_t *content, const forge_route_t *rout
         return;
     }
     if (!route->reply) {
-        forge_util_json_put_text(
-            forge_util_json_put_object(forge_util_json_put_object(content, FORGE_JSON_MEDIA), "schema"), "type",
-            "object");
+        put_any_object(content, FORGE_JSON_MEDIA);
         return;
     }
-    const char *name = route->reply->name;
-    const forge_json_t *example = forge_core_describe_example(d->pool, route->reply->fields, false);
-    if (!forge_util_json_get(d->schemas, name))
-        forge_util_json_put_copy(d->schemas, name, forge_core_describe(d->pool, route->reply->fields, false, false));
     if (!(route->flags & (FORGE_R_LIST | FORGE_R_ARRAY))) {
-        forge_core_openapi_content(d, content, FORGE_JSON_MEDIA, name, example);
+        put_shape(d, content, FORGE_JSON_MEDIA, route->reply, route->samples);
         if (route->draft)
-            put_shape(d, content, FORGE_HEALTH, route->draft);
+            put_shape(d, content, FORGE_HEALTH, route->draft, NULL);
         if (route->flags & FORGE_R_EVENTS)
             forge_util_json_put_text(forge_core_openapi_text(content, FORGE_EVENTS, route->sample), "description",
                                      "The same as events, while it is made.");
         return;
     }
+    const char *name = describe_shape(d, route->reply);
+    const forge_json_t *example = forge_core_describe_example(d->pool, route->reply->fields, false);
     forge_json_t *body = forge_util_json_put_object(content, FORGE_JSON_MEDIA);
     forge_json_t *schema = forge_util_json_put_object(body, "schema");
     forge_util_json_put_text(schema, "type", "array");
@@ -229,21 +254,24 @@ static const char *success_text(int http)
     }
 }
 
-static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *route)
+static void put_success(doc_t *d, forge_json_t *responses, const forge_router_t *router, int index)
 {
+    const forge_route_t *route = forge_core_router_at(router, index);
     int http = forge_core_success(route);
     forge_json_t *response = put_response(d, responses, http, success_text(http)), *into;
+    bool limited = is_limited(route);
     put_success_headers(d, response, route);
     if (http != 204)
         put_reply(d, forge_util_json_put_object(response, "content"), route);
+    forge_core_openapi_links(d, response, router, index);
     if (route->flags & FORGE_R_AGAIN) {
         response = put_response(d, responses, 200, "Already done; nothing changed.");
-        put_headers(d, response, route);
+        put_headers(d, response, limited);
         put_reply(d, forge_util_json_put_object(response, "content"), route);
     }
     if (forge_core_openapi_ranges(route)) {
         response = put_response(d, responses, 206, "The parts that were asked for.");
-        into = put_headers(d, response, route);
+        into = put_headers(d, response, limited);
         refer_header(d, into, H_ETAG);
         refer_header(d, into, H_CONTENT_RANGE);
         forge_json_t *content = forge_util_json_put_object(response, "content");
@@ -251,10 +279,10 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
         forge_core_openapi_text(content, "multipart/byteranges", NULL);
     }
     if (route->flags & FORGE_R_FOLLOW)
-        put_headers(d, put_response(d, responses, 204, "Nothing more will come; do not ask again."), route);
+        put_headers(d, put_response(d, responses, 204, "Nothing more will come; do not ask again."), limited);
     if (forge_core_openapi_none_match(route)) {
         response = put_response(d, responses, 304, "The client's copy is still current.");
-        refer_header(d, put_headers(d, response, route), H_ETAG);
+        refer_header(d, put_headers(d, response, false), H_ETAG);
     }
 }
 
@@ -262,7 +290,7 @@ static void put_success(doc_t *d, forge_json_t *responses, const forge_route_t *
 static unsigned conditions(const forge_route_t *route)
 {
     unsigned when = W_ALWAYS;
-    when |= route->flags & FORGE_R_RAW ? 0 : W_JSON;
+    when |= route->flags & FORGE_R_RAW || forge_core_success(route) == 204 ? 0 : W_JSON;
     when |= route->flags & FORGE_R_OPEN ? 0 : W_TOKEN;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
     when |= route->body ? W_INPUT : 0;
@@ -280,47 +308,75 @@ static unsigned conditions(const forge_route_t *route)
     return when;
 }
 
-static void put_problem(doc_t *d, forge_json_t *responses, const char *name, const forge_route_t *route,
-                        const forge_error_t *first, const char *text)
+/* A failure with all that its status has. Returns its content. */
+static forge_json_t *put_problem(doc_t *d, forge_json_t *response, const forge_error_t *first, const char *text)
 {
     int http = first->http;
-    forge_json_t *response = forge_util_json_put_object(responses, name);
     forge_util_json_put_text(response, "description", text);
-    forge_json_t *into = put_headers(d, response, route);
+    forge_json_t *into = put_headers(d, response, http == 429);
     if (http == 401)
         refer_header(d, into, H_AUTHENTICATE);
     if (http == 429 || http == 503)
         refer_header(d, into, H_RETRY);
     forge_json_t *content = forge_util_json_put_object(response, "content");
-    if (http == 503 && route->flags & FORGE_R_STATUS)
-        put_reply(d, content, route);
     forge_core_openapi_content(d, content, PROBLEM_MEDIA, "Problem", forge_core_problem_example(d->pool, first));
+    return content;
 }
 
-/* Responses of one status differ by their codes, by the headers of limited routes, and by the bodies of health. */
-static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *route, int http, const bool *can)
+/* The codes of one status as a list; *first is the first of them, or NULL where there is none. */
+static const char *codes_text(const doc_t *d, int http, const bool *can, const forge_error_t **first)
 {
-    const char *text = "",
-               *name = apr_psprintf(d->pool, "%d%s", http, route->limit == FORGE_LIMIT_NONE ? "" : "-limited");
-    const char *status = forge_util_itoa(d->pool, http);
-    const forge_error_t *first = NULL;
+    const char *text = "";
+    *first = NULL;
     for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++) {
         const forge_error_t *error = forge_util_error((forge_status_t)i);
         if (!can[i] || error->http != http)
             continue;
-        first = first ? first : error;
+        *first = *first ? *first : error;
         text = apr_pstrcat(d->pool, text, *text ? "\n" : "", "- `", error->code, "`: ", error->detail, NULL);
-        name = apr_pstrcat(d->pool, name, ".", error->code, NULL);
     }
+    return text;
+}
+
+/* "Content Too Large" → "ContentTooLarge". */
+static const char *response_name(apr_pool_t *p, int http)
+{
+    char *name = apr_pstrdup(p, forge_util_reason(http)), *to = name;
+    for (const char *from = name; *from; from++)
+        if (forge_util_is_alnum(*from))
+            *to++ = *from;
+    *to = 0;
+    return name;
+}
+
+/* All responses of one status are one component; beside the reference stand the codes that this operation has. Only
+ * health may have something else than a problem. */
+static void put_failure(doc_t *d, forge_json_t *responses, const forge_route_t *route, int http, const bool *can)
+{
+    const forge_error_t *first;
+    const char *text = codes_text(d, http, can, &first);
     if (!first)
         return;
+    forge_json_t *response = forge_util_json_put_object(responses, forge_util_itoa(d->pool, http));
     if (http == 503 && route->flags & FORGE_R_STATUS) {
-        put_problem(d, responses, status, route, first, text);
+        put_reply(d, put_problem(d, response, first, text), route);
         return;
     }
-    if (!forge_util_json_get(d->problems, name))
-        put_problem(d, d->problems, name, route, first, text);
-    forge_core_openapi_ref(forge_util_json_put_object(responses, status), d->pool, "responses", name);
+    for (int i = FORGE_OK + 1; i < FORGE_E_COUNT; i++)
+        d->failed[i] |= can[i] && forge_util_error((forge_status_t)i)->http == http;
+    forge_core_openapi_ref(response, d->pool, "responses", response_name(d->pool, http));
+    forge_util_json_put_text(response, "description", text);
+}
+
+void forge_core_openapi_shared_responses(doc_t *d, forge_json_t *components)
+{
+    forge_json_t *into = forge_util_json_put_object(components, "responses");
+    for (int http = 400; http < 600; http++) {
+        const forge_error_t *first;
+        const char *text = codes_text(d, http, d->failed, &first);
+        if (first)
+            put_problem(d, forge_util_json_put_object(into, response_name(d->pool, http)), first, text);
+    }
 }
 
 /* Every failure of the route: those of its properties and those that its row lists, one response for each status. */
@@ -337,11 +393,11 @@ static void put_failures(doc_t *d, forge_json_t *responses, const forge_route_t 
         put_failure(d, responses, route, http, can);
 }
 
-void forge_core_openapi_answers(doc_t *d, forge_json_t *operation, const forge_route_t *route)
+void forge_core_openapi_answers(doc_t *d, forge_json_t *operation, const forge_router_t *router, int index)
 {
     forge_json_t *responses = forge_util_json_put_object(operation, "responses");
-    put_success(d, responses, route);
-    put_failures(d, responses, route);
+    put_success(d, responses, router, index);
+    put_failures(d, responses, forge_core_router_at(router, index));
 }
 
 void forge_core_openapi_shared_headers(const doc_t *d, forge_json_t *components)

@@ -78,7 +78,7 @@ static void put_parameter(doc_t *d, forge_json_t *parameter, const forge_field_t
         forge_util_json_put_text(parameter, "description", f->help);
     forge_field_t bare = *f;
     bare.help = NULL;
-    forge_core_describe_field(d->pool, forge_util_json_put_object(parameter, "schema"), &bare, true, true);
+    forge_core_describe_field(d->pool, d->schemas, forge_util_json_put_object(parameter, "schema"), &bare);
 }
 
 /* Shared parameters are components: first those in headers, then the paging of lists. */
@@ -177,8 +177,9 @@ static void put_request(doc_t *d, forge_json_t *operation, const forge_route_t *
         forge_core_openapi_content(d, content, "application/x-www-form-urlencoded", name, example);
     if (route->flags & FORGE_R_CSV)
         forge_core_openapi_text(content, "text/csv", forge_core_csv_example(d->pool, route->body->fields));
-    forge_util_json_put_copy(d->schemas, name,
-                             forge_core_describe(d->pool, route->body->fields, true, route->method == FORGE_PATCH));
+    forge_util_json_put_copy(
+        d->schemas, name,
+        forge_core_describe(d->pool, d->schemas, route->body->fields, true, route->method == FORGE_PATCH));
 }
 
 void forge_core_openapi_input(doc_t *d, forge_json_t *operation, const forge_router_t *router, int index)
@@ -206,7 +207,7 @@ void forge_core_openapi_ticket(const doc_t *d, forge_json_t *schemes)
 {
     if (!(d->parameters & 1u << TICKET_BIT))
         return;
-    forge_json_t *ticket = forge_util_json_put_object(schemes, "ticket");
+    forge_json_t *ticket = forge_util_json_put_object(schemes, FORGE_OPENAPI_TICKET);
     forge_util_json_put_text(ticket, "type", "apiKey");
     forge_util_json_put_text(ticket, "in", "query");
     forge_util_json_put_text(ticket, "name", ticket_field.name);

@@ -49,7 +49,7 @@ typedef struct build_t {
     forge_router_t *router;
     const forge_list_names_t *lists;
     apr_hash_t *operations; /* operation id → route */
-    apr_hash_t *schemas;    /* name → shape */
+    apr_hash_t *schemas;    /* name → table of fields, or words of an enum */
     apr_hash_t *tags;       /* name → tag */
     const char *why;
 } build_t;
@@ -199,6 +199,26 @@ static bool take_name(apr_hash_t *names, const char *name, const void *owner)
     return !other || other == owner;
 }
 
+/* An enum has no table: the one that took the name first stands for all with the same words. */
+static bool take_enum(build_t *b, const char *name, const char *format)
+{
+    const char *taken = apr_hash_get(b->schemas, name, APR_HASH_KEY_STRING);
+    return take_name(b->schemas, name, taken && strcmp(taken, format) == 0 ? taken : format);
+}
+
+/* The names that the rows of a table give to enums and parts, to any depth. */
+static bool take_parts(build_t *b, const forge_field_t *fields)
+{
+    forge_walk_t walk = forge_core_walk(fields);
+    for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
+        if (f->named && !f->fields && (!f->format || !take_enum(b, f->named, f->format)))
+            return false;
+        if (f->fields && ((f->named && !take_name(b->schemas, f->named, f->fields)) || !take_parts(b, f->fields)))
+            return false;
+    }
+    return true;
+}
+
 /* Names that the documentation must be able to tell apart: of tags, operations and schemas. */
 static const char *name_problem(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
 {
@@ -209,8 +229,11 @@ static const char *name_problem(build_t *b, const forge_route_t *route, const fo
     if (apr_hash_get(b->operations, route->operation, APR_HASH_KEY_STRING))
         return "the operation id is used twice";
     apr_hash_set(b->operations, route->operation, APR_HASH_KEY_STRING, route);
-    if (route->reply && !take_name(b->schemas, route->reply->name, route->reply))
-        return "the schema name is used for two shapes";
+    const forge_shape_t *const shapes[] = {route->query, route->body, route->reply, route->draft};
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        if (shapes[i] && ((i > 1 && !take_name(b->schemas, shapes[i]->name, shapes[i]->fields)) ||
+                          !take_parts(b, shapes[i]->fields)))
+            return "the schema name is used for two shapes";
     return NULL;
 }
 
@@ -219,9 +242,9 @@ static const char *problem_of(build_t *b, const forge_route_t *route, const forg
 {
     const char *problem = row_problem(route);
     if (!problem)
-        problem = name_problem(b, route, tag);
-    if (!problem)
         problem = shapes_problem(b->pool, route);
+    if (!problem)
+        problem = name_problem(b, route, tag);
     if (!problem)
         problem = forge_core_list_problem(b->pool, b->lists, route);
     return problem || b->router->count < FORGE_ROUTES_MAX ? problem : "there are too many routes";
@@ -245,7 +268,9 @@ static bool add(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
     node->path = path;
     node->rows[route->method] = router->count;
     node->allowed |= 1u << route->method;
-    const forge_field_t *sort = route->list ? forge_core_list_sort(b->pool, b->lists, route->list) : NULL;
+    const forge_field_t *sort = route->list ? forge_core_list_sort(b->pool, b->lists, route) : NULL;
+    if (sort && sort->named && !take_enum(b, sort->named, sort->format))
+        return refuse(b, route, "another list of the same shape has other orders");
     router->entries[router->count++] = (entry_t){route, path, tag, sort};
     return true;
 }

@@ -18,17 +18,26 @@ static const forge_field_t error_fields[] = {
     {.name = NULL},
 };
 
+/* Every code there is; a member of the enum each. */
+#define FORGE_ERROR(name, http, code, detail) "|" code
+static const char codes[] = "enum:"
+#include "errors.def"
+    ;
+#undef FORGE_ERROR
+
 const forge_field_t forge_core_problem_fields[] = {
     {"type", FORGE_T_TEXT, .example = "/errors/validation_failed",
      .help = "URI reference that names the kind of problem."},
     {"title", FORGE_T_TEXT, .example = "Unprocessable Entity", .help = "The status in words."},
     {"status", FORGE_T_INT, 0, 400, 599, .example = "422", .help = "The HTTP status."},
-    {"code", FORGE_T_TEXT, .example = "validation_failed", .help = "Stable code; each code has one status."},
+    {"code", FORGE_T_TEXT, .format = codes, .named = "ProblemCode", .example = "validation_failed",
+     .help = "Stable code; each code has one status."},
     {"detail", FORGE_T_TEXT, .example = "some members are not valid; see errors", .help = "An explanation for people."},
     {"instance", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "/api/v1/courses", .help = "The path of the request."},
     {"request_id", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5",
      .help = "Id of the request, to quote in a report."},
-    {"errors", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = error_fields, .help = "All members that failed."},
+    {"errors", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = error_fields, .named = "ProblemError",
+     .help = "All members that failed."},
     {.name = NULL},
 };
 /* clang-format on */

@@ -169,11 +169,15 @@ int forge_core_success(const forge_route_t *route);
  * row can answer. */
 void forge_core_openapi_write(forge_buf_t *b, apr_pool_t *p, const forge_router_t *router, const char *version,
                               bool dialect_3_0);
-/* JSON Schema of one field table. for_body leaves READONLY members out, otherwise WRITEONLY ones. */
-forge_json_t *forge_core_describe(apr_pool_t *p, const forge_field_t *fields, bool for_body, bool all_optional);
-/* The schema of a single field, put into the object `schema`; with_preset shows its default. */
-void forge_core_describe_field(apr_pool_t *p, forge_json_t *schema, const forge_field_t *field, bool for_body,
-                               bool with_preset);
+/* JSON Schema of one field table. for_body leaves READONLY members out, otherwise WRITEONLY ones. What has a name
+ * (.named) is put into `schemas` once and referred to; NULL: everything is described in place. */
+forge_json_t *forge_core_describe(apr_pool_t *p, forge_json_t *schemas, const forge_field_t *fields, bool for_body,
+                                  bool all_optional);
+/* The schema of a single field that is sent, with its default, put into the object `schema`. */
+void forge_core_describe_field(apr_pool_t *p, forge_json_t *schemas, forge_json_t *schema, const forge_field_t *field);
+/* Samples of a table as named examples of a media type. */
+void forge_core_describe_samples(apr_pool_t *p, forge_json_t *into, const forge_field_t *fields,
+                                 const forge_named_sample_t *samples);
 /* An object made of the fields' examples. */
 forge_json_t *forge_core_describe_example(apr_pool_t *p, const forge_field_t *fields, bool for_body);
 /* A whole OpenAPI 3.1 document of ours as OpenAPI 3.0.3. */

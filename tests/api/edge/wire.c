@@ -308,6 +308,10 @@ START_TEST(accept_is_heard)
     expect_status(CALL("GET", "/api/v1/courses", .headers = {"Accept: application/*"}), 200);
     expect_problem(CALL("GET", "/api/v1/courses", .headers = {"Accept: image/png"}), "not_acceptable");
     expect_problem(CALL("GET", "/api/v1/courses", .headers = {"Accept: application/json;q=0"}), "not_acceptable");
+    /* where the answer has no content, generated clients accept what failures are, and nothing else */
+    expect_status(CALL("POST", "/api/v1/auth/logout", .token = person("student").access,
+                       .headers = {"Accept: application/problem+json"}),
+                  204);
 }
 END_TEST
 

@@ -34,17 +34,32 @@ static const forge_field_t thing_fields[] = {
     {.name = "on", .type = FORGE_T_BOOL, .preset = "true"},
     {.name = "at", .type = FORGE_T_TIME, .flags = FORGE_F_NULLABLE},
     {.name = "free", .type = FORGE_T_OBJECT},
-    {.name = "part", .type = FORGE_T_OBJECT, .fields = part_fields},
-    {.name = "parts", .type = FORGE_T_ARRAY, .min = 1, .max = 9, .fields = part_fields},
+    {.name = "part", .type = FORGE_T_OBJECT, .fields = part_fields, .named = "Part"},
+    {.name = "parts", .type = FORGE_T_ARRAY, .min = 1, .max = 9, .fields = part_fields, .named = "Part"},
     {.name = "ids", .type = FORGE_T_ARRAY, .format = "int"},
     {.name = "words", .type = FORGE_T_ARRAY, .format = "text"},
     {.name = "count", .type = FORGE_T_INT, .flags = FORGE_F_READONLY},
+    {.name = "level",
+     .type = FORGE_T_TEXT,
+     .format = "enum:low|high",
+     .preset = "low",
+     .named = "Level",
+     .help = "how"},
+    {.name = "by_name", .type = FORGE_T_OBJECT, .flags = FORGE_F_READONLY, .format = "map", .fields = part_fields},
+    {.name = "lists",
+     .type = FORGE_T_OBJECT,
+     .flags = FORGE_F_READONLY,
+     .format = "lists",
+     .fields = part_fields,
+     .named = "Part"},
+    {.name = "rare", .type = FORGE_T_TEXT, .flags = FORGE_F_READONLY | FORGE_F_OPTIONAL | FORGE_F_APART},
     {.name = NULL},
 };
 
 static const forge_field_t thing_query_fields[] = {
     {.name = "q", .type = FORGE_T_TEXT, .min = 1, .max = 10, .help = "words"},
     {.name = "kind", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED},
+    {.name = "level", .type = FORGE_T_TEXT, .format = "enum:low|high", .named = "Level"},
     {.name = NULL},
 };
 
@@ -75,6 +90,12 @@ static const char *problem(const forge_list_t *list)
     return NULL;
 }
 
+static const forge_named_sample_t samples[] = {
+    {"plain", "Without parts", "part|parts|rare"}, {"rare", "With what is rare", "part|free"}, {.name = NULL}};
+static const forge_next_t next[] = {{"thing_list", .help = "all of them"},
+                                    {"thing_create", "name", .help = "another one of this name"},
+                                    {"thing_file", "id", "id", "its file"},
+                                    {.operation = NULL}};
 static const forge_status_t create_errors[] = {FORGE_E_NAME_TAKEN, FORGE_OK};
 
 #define COMMON .handle = handle, .reply = &thing
@@ -99,6 +120,8 @@ static const forge_route_t rows[] = {
      .summary = "Create",
      .description = "Makes one.",
      .errors = create_errors,
+     .samples = samples,
+     .next = next,
      COMMON},
     {.method = FORGE_GET,
      .path = "/things/{id}",
@@ -205,11 +228,11 @@ static void missing(const forge_json_t *v, const char *path)
 
 START_TEST(schema_of_an_answer)
 {
-    forge_json_t *s = forge_core_describe(forge_test_pool, thing_fields, false, false);
+    forge_json_t *s = forge_core_describe(forge_test_pool, NULL, thing_fields, false, false);
     is(s, "type", "\"object\"");
     is(s, "required",
        "[\"id\",\"name\",\"kind\",\"user\",\"score\",\"on\",\"at\",\"free\",\"part\",\"parts\",\"ids\",\"words\","
-       "\"count\"]");
+       "\"count\",\"level\",\"by_name\",\"lists\"]");
     is(s, "properties id", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"examples\":[12]}");
     is(s, "properties name",
        "{\"type\":\"string\",\"minLength\":1,\"maxLength\":20,\"description\":\"the name\",\"examples\":[\"Ada\"]}");
@@ -217,7 +240,11 @@ START_TEST(schema_of_an_answer)
     is(s, "properties mail", "{\"type\":\"string\",\"format\":\"email\"}");
     is(s, "properties user", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_]+$\",\"minLength\":3,\"maxLength\":30}");
     is(s, "properties at", "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"examples\":[null]}");
-    is(s, "properties free", "{\"type\":\"object\"}");
+    is(s, "properties free", "{\"type\":\"object\",\"additionalProperties\":true}");
+    is(s, "properties by_name additionalProperties properties n minimum", "1");
+    is(s, "properties lists additionalProperties type", "\"array\"");
+    is(s, "properties lists additionalProperties items required", "[\"n\",\"type\"]");
+    is(s, "properties level", "{\"type\":\"string\",\"enum\":[\"low\",\"high\"],\"description\":\"how\"}");
     is(s, "properties part required", "[\"n\",\"type\"]");
     is(s, "properties parts items properties n minimum", "1");
     is(s, "properties parts minItems", "1");
@@ -231,14 +258,14 @@ END_TEST
 
 START_TEST(schema_of_a_body)
 {
-    forge_json_t *s = forge_core_describe(forge_test_pool, thing_fields, true, false);
+    forge_json_t *s = forge_core_describe(forge_test_pool, NULL, thing_fields, true, false);
     is(s, "required", "[\"name\",\"password\"]");
     is(s, "properties password format", "\"password\"");
     is(s, "properties kind default", "\"a\"");
     is(s, "properties score", "{\"type\":\"number\",\"minimum\":0,\"maximum\":1,\"default\":0.5}");
     is(s, "properties on default", "true");
     missing(s, "properties id");
-    s = forge_core_describe(forge_test_pool, thing_fields, true, true);
+    s = forge_core_describe(forge_test_pool, NULL, thing_fields, true, true);
     missing(s, "required");
     missing(s, "properties on default");
     is(s, "properties on type", "[\"boolean\",\"null\"]"); /* null: back to the default */
@@ -253,10 +280,12 @@ START_TEST(examples_of_tables)
        "{\"name\":\"Ada\",\"kind\":\"a\",\"mail\":\"text\",\"user\":\"text\",\"password\":\"text\",\"score\":0.5,"
        "\"on\":true,\"at\":null,"
        "\"free\":{},"
-       "\"part\":{\"n\":3,\"type\":null},\"parts\":[{\"n\":3,\"type\":null}],\"ids\":[],\"words\":[]}");
+       "\"part\":{\"n\":3,\"type\":null},\"parts\":[{\"n\":3,\"type\":null}],\"ids\":[],\"words\":[],\"level\":"
+       "\"low\"}");
     e = forge_core_describe_example(forge_test_pool, thing_fields, false);
     is(e, "id", "12");
     missing(e, "password");
+    missing(e, "rare");
 }
 END_TEST
 
@@ -269,8 +298,10 @@ START_TEST(frame_of_the_document)
     is(d, "servers 0 url", "\"/\"");
     is(d, "tags 1 name", "\"health\"");
     ck_assert_uint_eq(forge_util_json_size(at(d, "tags")), 2);
-    is(d, "components securitySchemes bearer bearerFormat", "\"JWT\"");
-    is(d, "components securitySchemes login flows password", "{\"tokenUrl\":\"/api/v1/auth/login\",\"scopes\":{}}");
+    ck_assert_ptr_nonnull(at(d, "info contact name"));
+    is(d, "components securitySchemes bearerToken bearerFormat", "\"JWT\"");
+    is(d, "components securitySchemes passwordLogin flows password",
+       "{\"tokenUrl\":\"/api/v1/auth/login\",\"scopes\":{}}");
     is(d, "components schemas Problem required", "[\"type\",\"title\",\"status\",\"code\",\"detail\"]");
     ck_assert_uint_eq(forge_util_json_size(at(d, "paths")), 4);
     missing(d, "paths /docs");
@@ -284,13 +315,13 @@ START_TEST(operations)
     is(d, CREATE "tags", "[\"things\"]");
     is(d, CREATE "summary", "\"Create\"");
     is(d, CREATE "description", "\"Makes one.\"");
-    is(d, CREATE "security", "[{\"bearer\":[]},{\"login\":[]}]");
+    is(d, CREATE "security", "[{\"bearerToken\":[]},{\"passwordLogin\":[]}]");
     is(d, LIST "description", "\"List\"");
-    is(d, LIST "security", "[{},{\"bearer\":[]},{\"login\":[]}]");
-    is(d, FILE_ "security", "[{},{\"bearer\":[]},{\"login\":[]},{\"ticket\":[]}]");
+    is(d, LIST "security", "[{},{\"bearerToken\":[]},{\"passwordLogin\":[]}]");
+    is(d, FILE_ "security", "[{},{\"bearerToken\":[]},{\"passwordLogin\":[]},{\"queryTicket\":[]}]");
     is(d, "paths /health get security", "[]");
     missing(d, "paths /health get responses 401");
-    is(d, "components securitySchemes ticket in", "\"query\"");
+    is(d, "components securitySchemes queryTicket in", "\"query\"");
     is(d, FILE_ "parameters 2 name", "\"ticket\"");
     is(d, FILE_ "parameters 2 in", "\"query\"");
 }
@@ -303,12 +334,12 @@ START_TEST(parameters)
        "{\"name\":\"q\",\"in\":\"query\",\"description\":\"words\",\"schema\":{\"type\":\"string\",\"minLength\":1,"
        "\"maxLength\":10}}");
     is(d, LIST "parameters 1 required", "true");
-    is(d, LIST "parameters 2",
-       "{\"name\":\"sort\",\"in\":\"query\",\"description\":\"order\",\"schema\":{\"type\":\"string\",\"enum\":[\"id\","
-       "\"-id\"],"
-       "\"default\":\"id\","
-       "\"examples\":[\"-id\"]}}");
-    is(d, LIST "parameters 3", "{\"$ref\":\"#/components/parameters/skip\"}");
+    is(d, LIST "parameters 2 schema", "{\"$ref\":\"#/components/schemas/Level\"}");
+    is(d, LIST "parameters 3",
+       "{\"name\":\"sort\",\"in\":\"query\",\"description\":\"order\",\"schema\":{\"$ref\":"
+       "\"#/components/schemas/ThingOrder\",\"default\":\"id\",\"examples\":[\"-id\"]}}");
+    is(d, "components schemas ThingOrder", "{\"type\":\"string\",\"enum\":[\"id\",\"-id\"]}");
+    is(d, LIST "parameters 4", "{\"$ref\":\"#/components/parameters/skip\"}");
     is(d, "components parameters limit schema",
        "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1,\"maximum\":100,\"default\":100,\"examples\":[20]}");
     is(d, GET "parameters 0 schema", "{\"type\":\"integer\",\"format\":\"int64\",\"minimum\":1}");
@@ -346,6 +377,7 @@ START_TEST(successes)
        "{\"type\":\"array\",\"maxItems\":100,\"items\":{\"$ref\":\"#/components/schemas/Thing\"}}");
     ck_assert_ptr_nonnull(at(d, LIST "responses 200 headers Link"));
     ck_assert_ptr_nonnull(at(d, LIST "responses 200 headers RateLimit"));
+    missing(d, GET "responses 304 headers RateLimit");
     ck_assert_ptr_nonnull(at(d, CREATE "responses 201 headers Location"));
     ck_assert_ptr_nonnull(at(d, CREATE "responses 201 headers Idempotent-Replayed"));
     ck_assert_ptr_nonnull(at(d, GET "responses 200 headers ETag"));
@@ -371,25 +403,32 @@ static const forge_json_t *failure(const forge_json_t *d, const char *operation,
     return r;
 }
 
+/* Does the failure of this operation name the code? The description stands beside the reference. */
+static bool names(const forge_json_t *d, const char *operation, const char *status, const char *code)
+{
+    const forge_json_t *text =
+        at(d, apr_pstrcat(forge_test_pool, operation, "responses ", status, " description", NULL));
+    ck_assert_ptr_nonnull(text);
+    return strstr(forge_util_json_text(text, NULL), apr_pstrcat(forge_test_pool, "`", code, "`", NULL)) != NULL;
+}
+
 START_TEST(failures)
 {
     forge_json_t *d = document(false);
-    ck_assert_ptr_nonnull(
-        strstr(forge_util_json_text(at(failure(d, CREATE, "409"), "description"), NULL), "name_taken"));
-    ck_assert_ptr_nonnull(
-        strstr(forge_util_json_text(at(failure(d, CREATE, "422"), "description"), NULL), "idempotency_mismatch"));
+    ck_assert(names(d, CREATE, "409", "name_taken"));
+    ck_assert(names(d, CREATE, "422", "idempotency_mismatch"));
+    ck_assert(!names(d, LIST, "422", "idempotency_mismatch"));
+    ck_assert(names(d, CREATE, "403", "session_required"));
+    ck_assert(names(d, CREATE, "403", "csrf_failed"));
+    ck_assert(!names(d, UPDATE, "403", "session_required"));
+    ck_assert(names(d, DELETE_, "401", "insufficient_user_authentication"));
+    ck_assert(!names(d, UPDATE, "401", "insufficient_user_authentication"));
     ck_assert_ptr_nonnull(at(failure(d, CREATE, "401"), "headers WWW-Authenticate"));
     ck_assert_ptr_nonnull(at(failure(d, CREATE, "429"), "headers Retry-After"));
-    ck_assert_ptr_nonnull(
-        strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`session_required`"));
-    ck_assert_ptr_nonnull(
-        strstr(forge_util_json_text(at(failure(d, CREATE, "403"), "description"), NULL), "`csrf_failed`"));
-    ck_assert_ptr_null(
-        strstr(forge_util_json_text(at(failure(d, UPDATE, "403"), "description"), NULL), "session_required"));
-    ck_assert_ptr_nonnull(strstr(forge_util_json_text(at(failure(d, DELETE_, "401"), "description"), NULL),
-                                 "`insufficient_user_authentication`"));
-    ck_assert_ptr_null(
-        strstr(forge_util_json_text(at(failure(d, UPDATE, "401"), "description"), NULL), "insufficient_user"));
+    ck_assert_ptr_nonnull(at(failure(d, CREATE, "429"), "headers RateLimit"));
+    missing(failure(d, CREATE, "409"), "headers RateLimit");
+    ck_assert_ptr_eq(failure(d, CREATE, "401"), failure(d, UPDATE, "401"));
+    failure(d, GET, "414");
     failure(d, CREATE, "413");
     failure(d, CREATE, "415");
     failure(d, LIST, "400");
@@ -398,6 +437,8 @@ START_TEST(failures)
     failure(d, UPDATE, "412");
     failure(d, GET, "500");
     failure(d, GET, "503");
+    failure(d, GET, "406");
+    missing(d, DELETE_ "responses 406");
     missing(d, LIST "responses 403");
     missing(d, LIST "responses 404");
     missing(d, LIST "responses 415");
@@ -433,7 +474,61 @@ START_TEST(older_dialect)
     missing(d, "components schemas Thing properties name examples");
     is(d, "components schemas Part properties type", "{\"type\":\"string\",\"nullable\":true,\"example\":null}");
     is(d, LIST "responses 200 content application/json example 0 id", "12");
+    is(d, "components schemas Thing properties level", "{\"$ref\":\"#/components/schemas/Level\"}");
+    is(d, LIST "responses 422", "{\"$ref\":\"#/components/responses/UnprocessableEntity\"}");
+    missing(d, "components schemas ProblemCode enum");
+    missing(d, CREATE "responses 201 links thing_create requestBody");
+    ck_assert_ptr_nonnull(at(d, CREATE "requestBody content"));
+    ck_assert_uint_eq(forge_util_json_size(at(d, "components schemas ProblemCode x-extensible-enum")),
+                      FORGE_E_COUNT - 1);
     ck_assert_uint_eq(forge_util_json_size(at(d, "paths")), 4);
+}
+END_TEST
+
+/* What has a name stands once; what is sent has one of its own, for it has other members. */
+START_TEST(named)
+{
+    forge_json_t *d = document(false);
+    is(d, "components schemas Thing properties part", "{\"$ref\":\"#/components/schemas/Part\"}");
+    is(d, "components schemas Thing properties parts items", "{\"$ref\":\"#/components/schemas/Part\"}");
+    is(d, "components schemas Thing properties lists additionalProperties items",
+       "{\"$ref\":\"#/components/schemas/Part\"}");
+    is(d, "components schemas ThingCreateRequest properties part", "{\"$ref\":\"#/components/schemas/PartInput\"}");
+    is(d, "components schemas PartInput required", "[\"n\"]");
+    is(d, "components schemas Thing properties level",
+       "{\"$ref\":\"#/components/schemas/Level\",\"description\":\"how\"}");
+    is(d, "components schemas ThingCreateRequest properties level default", "\"low\"");
+    is(d, "components schemas ThingUpdateRequest properties level enum", "[\"low\",\"high\",null]");
+    is(d, "components schemas Problem properties code $ref", "\"#/components/schemas/ProblemCode\"");
+    ck_assert_uint_eq(forge_util_json_size(at(d, "components schemas ProblemCode enum")), FORGE_E_COUNT - 1);
+}
+END_TEST
+
+START_TEST(samples_of_a_reply)
+{
+    forge_json_t *d = document(false);
+    missing(d, CREATE "responses 201 content application/json example");
+    is(d, CREATE "responses 201 content application/json examples plain summary", "\"Without parts\"");
+    is(d, CREATE "responses 201 content application/json examples plain value id", "12");
+    missing(d, CREATE "responses 201 content application/json examples plain value parts");
+    missing(d, CREATE "responses 201 content application/json examples plain value rare");
+    is(d, CREATE "responses 201 content application/json examples rare value rare", "\"text\"");
+    missing(d, CREATE "responses 201 content application/json examples rare value part");
+    ck_assert_ptr_nonnull(at(d, GET "responses 200 content application/json example"));
+}
+END_TEST
+
+START_TEST(links)
+{
+    forge_json_t *d = document(false);
+    is(d, CREATE "responses 201 links thing_list", "{\"operationId\":\"thing_list\",\"description\":\"all of them\"}");
+    is(d, CREATE "responses 201 links thing_create requestBody", "{\"name\":\"$response.body#/name\"}");
+    is(d, CREATE "responses 201 links thing_file parameters", "{\"id\":\"$response.body#/id\"}");
+    is(d, CREATE "responses 201 links thing_get",
+       "{\"operationId\":\"thing_get\",\"parameters\":{\"id\":\"$response.body#/id\"}}");
+    ck_assert_ptr_nonnull(at(d, CREATE "responses 201 links thing_update"));
+    ck_assert_ptr_nonnull(at(d, CREATE "responses 201 links thing_delete"));
+    missing(d, GET "responses 200 links");
 }
 END_TEST
 
@@ -484,6 +579,9 @@ Suite *forge_test_core_openapi(void)
     tcase_add_test(tc, failures);
     tcase_add_test(tc, examples_of_failures);
     tcase_add_test(tc, older_dialect);
+    tcase_add_test(tc, named);
+    tcase_add_test(tc, samples_of_a_reply);
+    tcase_add_test(tc, links);
     tcase_add_loop_test(tc, references_lead_somewhere, 0, 2);
     suite_add_tcase(s, tc);
     return s;

@@ -261,6 +261,13 @@ START_TEST(bad_rows_do_not_start)
 }
 END_TEST
 
+/* Names of parts and of enums are names of schemas too. */
+static const forge_field_t part_of_a[] = {{"part", FORGE_T_OBJECT, .fields = b_fields, .named = "A"}, {.name = NULL}};
+static const forge_field_t low[] = {{"level", FORGE_T_TEXT, .format = "enum:low|high", .named = "Level"},
+                                    {.name = NULL}};
+static const forge_field_t high[] = {{"level", FORGE_T_TEXT, .format = "enum:low|top", .named = "Level"},
+                                     {.name = NULL}};
+
 START_TEST(shapes_have_names_and_good_fields)
 {
     static const forge_field_t twice[] = {
@@ -274,6 +281,10 @@ START_TEST(shapes_have_names_and_good_fields)
     REFUSED("schema name", ROW(FORGE_GET, "/a", "a", .reply = &(forge_shape_t){.fields = a_fields}));
     REFUSED("two shapes", ROW(FORGE_GET, "/a", "a", .reply = &a),
             ROW(FORGE_GET, "/b", "b", .reply = &(forge_shape_t){"A", b_fields}));
+    REFUSED("two shapes", ROW(FORGE_GET, "/a", "a", .reply = &a),
+            ROW(FORGE_GET, "/b", "b", .reply = &(forge_shape_t){"Other", part_of_a}));
+    REFUSED("two shapes", ROW(FORGE_GET, "/a", "a", .query = &(forge_shape_t){.fields = low}),
+            ROW(FORGE_GET, "/b", "b", .query = &(forge_shape_t){.fields = high}));
     REFUSED("no fields", ROW(FORGE_POST, "/a", "a", .body = &(forge_shape_t){.name = "B"}));
     REFUSED("have the name a", ROW(FORGE_GET, "/a", "a", .query = &(forge_shape_t){.fields = twice}));
     REFUSED("have the name a", ROW(FORGE_GET, "/a", "a", .reply = &(forge_shape_t){"N", nested}));

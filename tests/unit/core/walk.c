@@ -104,7 +104,7 @@ END_TEST
 
 START_TEST(included_members_are_described)
 {
-    const forge_json_t *schema = forge_core_describe(forge_test_pool, outer, true, false);
+    const forge_json_t *schema = forge_core_describe(forge_test_pool, NULL, outer, true, false);
     forge_buf_t *b = forge_util_buf_make(forge_test_pool, 0, 4096);
     forge_util_json_write(b, forge_util_json_get(schema, "required"));
     ck_assert_str_eq(apr_pstrmemdup(forge_test_pool, b->data, b->len), "[\"b\",\"d\"]");
