@@ -80,7 +80,7 @@ static forge_status_t check_names(forge_req_t *q)
     const char *locale = forge_core_input_text(q->body, "locale"), *zone = forge_core_input_text(q->body, "timezone");
     bool known = true;
     if (locale && !forge_core_language_tag_valid(locale))
-        forge_core_fault(q->faults, "/locale", "format", "must be a language tag such as en or de-CH");
+        forge_core_fault(q->faults, "/locale", "format", FORGE_API_LOCALE_FORM);
     if (zone) {
         forge_db_t *db;
         FORGE_TRY(forge_http_db(q, &db));
