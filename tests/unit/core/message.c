@@ -187,8 +187,8 @@ START_TEST(letters_escape)
     ck_assert(has(letter.text, "/accept-invitation?token=a%26b%3Cc\n"));
     char *endless = apr_pcalloc(P, 2000);
     memset(endless, 'x', 1500);
-    ck_assert(
-        !forge_core_letter_write(P, "verify", &plain, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)), &letter));
+    ck_assert(!forge_core_letter_write(P, "verify", &plain, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)),
+                                       &letter));
 }
 END_TEST
 
@@ -243,6 +243,19 @@ START_TEST(transports)
     mail = parse("file:/var/mail from=Learn@Example.ORG");
     ck_assert_str_eq(mail->directory, "/var/mail");
     ck_assert_str_eq(mail->from, "Learn@example.org");
+    const char *why, *named[] = {"file:/x", "from=Learn Ü <Learn@Example.ORG>"};
+    mail = forge_net_mail_parse(P, 2, named, forge_core_mail_address, &why);
+    ck_assert(mail && strcmp(mail->name, "Learn Ü") == 0 && strcmp(mail->from, "Learn@example.org") == 0);
+    named[1] = "from=\"Learn\"<a@b.org>";
+    mail = forge_net_mail_parse(P, 2, named, forge_core_mail_address, &why);
+    ck_assert(mail && strcmp(mail->name, "Learn") == 0 && strcmp(mail->from, "a@b.org") == 0);
+    static const char *const strange[] = {"from=<a@b.org>",        "from= <a@b.org>",     "from=a<b <a@b.org>",
+                                          "from=a\r\nb <a@b.org>", "from=\xff <a@b.org>", "from=a <b>",
+                                          "from=a\"b <a@b.org>",   "from=a <a@b.org",     "from=a <>"};
+    for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+        named[1] = strange[i];
+        ck_assert_msg(!forge_net_mail_parse(P, 2, named, forge_core_mail_address, &why), "%s", strange[i]);
+    }
     mail = parse("smtp://mail.example.org");
     ck_assert(mail->port == 25 && !mail->tls && mail->starttls == FORGE_STARTTLS_REQUIRED);
     mail = parse("smtps://mail.example.org");
