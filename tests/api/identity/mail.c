@@ -291,9 +291,12 @@ START_TEST(texts_of_the_site)
                   201);
     arrives_once("marie@example.org");
     char *mail = file_read(sink_file("1.msg"), 0);
-    ck_assert_msg(strstr(mail, "From: =?UTF-8?B?TGVybmVuICYgw5xiZW4=?=\n <learn@example.org>\n") != NULL, "%s", mail);
-    ck_assert_msg(strstr(mail, "Subject: =?UTF-8?B?QmllbnZlbnVlIMOgIExlcm5lbiAmIMOcYmVuLCBtYXJpZQ==?=\n"), "%s", mail);
-    ck_assert_msg(strstr(mail, "\nOuvrez ceci :\n\nhttps://smtp.example.org/verify-email?token=") != NULL, "%s", mail);
+    ck_assert_msg(strstr(mail, "From: =?UTF-8?B?TGVybmVuICYgw5xiZW4=?=\r\n <learn@example.org>\r\n") != NULL, "%s",
+                  mail);
+    ck_assert_msg(strstr(mail, "Subject: =?UTF-8?B?QmllbnZlbnVlIMOgIExlcm5lbiAmIMOcYmVuLCBtYXJpZQ==?=\r\n"), "%s",
+                  mail);
+    ck_assert_msg(strstr(mail, "\nOuvrez ceci :\r\n\r\nhttps://smtp.example.org/verify-email?token=") != NULL, "%s",
+                  mail);
     sink_stop();
 }
 END_TEST
