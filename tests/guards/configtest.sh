@@ -358,9 +358,10 @@ texts bad 'texts/fr/verify.txt: there is nothing to put at {lnk}; this mail know
 texts bad 'write {link} on a line of its own' 'Subject: Bonjour\n\nBienvenue\n'
 texts bad "must begin with a line 'Subject: '" 'Bonjour\n\n{link}\n'
 texts bad 'save it so' 'Subject: B\0351b\n\n{link}\n'
+rm "$tmp/texts/fr/verify.txt"
 mkdir "$tmp/texts/it"
 bad 'ForgeMailTemplates texts' "texts/it' is the folder of no language"
-rm -rf "$tmp/texts/it" "$tmp/texts/fr/verify.txt"
+rmdir "$tmp/texts/it"
 touch "$tmp/texts/fr/verifier.txt"
 bad 'ForgeMailTemplates texts' 'texts/fr/verifier.txt: no mail has this name; the names are: verify reset'
 rm "$tmp/texts/fr/verifier.txt"

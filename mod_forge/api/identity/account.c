@@ -54,8 +54,8 @@ const forge_field_t forge_api_profile_fields[] = {
 
 static const forge_field_t locale_field[] = {
     {"locale", FORGE_T_TEXT, FORGE_F_NULLABLE, 2, FORGE_LANGUAGE_TAG_MAX, .example = "en-GB",
-     .help = "language tag (BCP 47), also of mails: en, de, fr, es and tr, with or without a region; others are sent in "
-             "English. A registration without one takes it from Accept-Language"},
+     .help = "language tag (BCP 47), also of mails: en, de, fr, es and tr, with or without a region; others are sent "
+             "in English. A registration without one takes it from Accept-Language"},
     {.name = NULL},
 };
 
