@@ -25,12 +25,16 @@ forge_status_t forge_api_accepted(forge_req_t *q)
     return forge_reply_json(q, answer);
 }
 
-forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts)
+forge_new_mail_t forge_api_mail(forge_req_t *q, forge_json_t *facts)
 {
     forge_new_mail_t mail = {NULL, NULL};
     forge_buf_t *b = forge_util_buf_make(q->pool, 256, PAYLOAD_MAX);
+    const char *range;
     if (!forge_config_mail(q->config))
         return mail;
+    forge_http_language(q, &range);
+    if (range && !forge_util_json_get(facts, "language"))
+        forge_util_json_put_text(facts, "language", range);
     forge_util_json_write(b, facts);
     if (b->failed) /* the caller's members are bounded: cannot be */
         return mail;

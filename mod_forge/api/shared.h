@@ -15,7 +15,8 @@
 
 #define FORGE_API_TIME          "2026-01-31T12:00:00.000000Z" /* example of a time */
 #define FORGE_API_EMAIL_MAX     254                           /* octets (RFC 5321) */
-#define FORGE_API_FULL_NAME_MAX 200                           /* characters */
+#define FORGE_API_LOCALE_FORM   "must be a language tag such as en or de-CH"
+#define FORGE_API_FULL_NAME_MAX 200 /* characters */
 
 /* --- tags.c: the groups that several files belong to --- */
 
@@ -32,8 +33,9 @@ extern const forge_tag_t forge_api_tag_monitoring;
 
 extern const forge_shape_t forge_api_accepted_reply;
 forge_status_t forge_api_accepted(forge_req_t *q); /* {"status":"accepted"}: it is taken up, whatever comes of it */
-/* The mail of a change, with the facts of its template (core/message.h); its sender is NULL when ForgeMail is off. */
-forge_new_mail_t forge_api_mail(forge_req_t *q, const forge_json_t *facts);
+/* The mail of a change, with the facts of its template (core/mail/letters.def); its sender is NULL when ForgeMail is
+ * off. For an account without a locale it notes the client's language in the facts, unless they have a "language". */
+forge_new_mail_t forge_api_mail(forge_req_t *q, forge_json_t *facts);
 /* An object with one fact, to which others may be added. */
 forge_json_t *forge_api_mail_facts(forge_req_t *q, const char *name, const char *value);
 /* The facts of a notice: when and from where it happened. */

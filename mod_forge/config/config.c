@@ -175,6 +175,8 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
         return apr_psprintf(p, "ForgeMail: the password: %s", why);
     if (!mail->from)
         mail->from = forge_core_mail_from(p, c->public_url);
+    if (!mail->name)
+        mail->name = c->site_name;
     c->mailer = mail;
     return NULL;
 }

@@ -6,6 +6,7 @@
 #define FORGE_CONFIG_H
 
 #include "core/identity/identity.h"
+#include "core/mail/mail.h"
 #include "core/wire/wire.h"
 #include "live/live.h"
 #include "net/net.h"
@@ -105,6 +106,9 @@ apr_interval_time_t forge_config_upstream_timeout(const forge_config_t *c,
                                                   const forge_dir_t *d); /* ForgeUpstreamTimeout; 0: no bound */
 const char *forge_config_public_url(const forge_config_t *c);            /* NULL when not configured */
 
+const char *forge_config_site_name(const forge_config_t *c); /* NULL when not configured */
+/* Texts of mails that replace ours; NULL: none. */
+const forge_letters_t *forge_config_mail_templates(const forge_config_t *c);
 /* NULL if ForgeMail is off; otherwise its sender and ForgePublicURL are set. */
 const forge_mail_t *forge_config_mail(const forge_config_t *c);
 

@@ -259,6 +259,16 @@ const char *forge_config_public_url(const forge_config_t *c)
     return c->public_url;
 }
 
+const char *forge_config_site_name(const forge_config_t *c)
+{
+    return c->site_name;
+}
+
+const forge_letters_t *forge_config_mail_templates(const forge_config_t *c)
+{
+    return c->mail_templates;
+}
+
 const forge_mail_t *forge_config_mail(const forge_config_t *c)
 {
     return c->mailer;

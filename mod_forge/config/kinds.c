@@ -517,4 +517,5 @@ const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
     [FORGE_KIND_TRACES] = {forge_config_read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},
     [FORGE_KIND_SENTRY] = {forge_config_read_sentry, false, 1, 2, FORGE_SENTRY_FORM, secret_first},
     [FORGE_KIND_MAIL] = {forge_config_read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
+    [FORGE_KIND_MAIL_TEMPLATES] = {forge_config_read_mail_templates, false, 1, 1, "directory", NULL},
 };

@@ -60,6 +60,7 @@ const char *forge_config_read_exec_places(const forge_setting_t *s);
 
 #define FORGE_REPLICA_FORM "off|connection string of libpq [max=1..10000] [lag=5s..1h]"
 const char *forge_config_read_mail(const forge_setting_t *s);
+const char *forge_config_read_mail_templates(const forge_setting_t *s);
 const char *forge_config_read_git_hosts(const forge_setting_t *s);
 const char *forge_config_read_certificates(const forge_setting_t *s);
 const char *forge_config_read_docker(const forge_setting_t *s);

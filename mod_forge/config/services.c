@@ -37,6 +37,20 @@ const char *forge_config_read_mail(const forge_setting_t *s)
     return NULL;
 }
 
+/* Texts are read with the configuration, so that a mistake stops configtest, and what is sent changes at a graceful
+ * restart alone. */
+const char *forge_config_read_mail_templates(const forge_setting_t *s)
+{
+    const char *why = NULL, *directory = *s->words[0] ? ap_server_root_relative(s->p, s->words[0]) : NULL;
+    if (!directory)
+        return refuse(s, s->words[0], "a directory that exists");
+    const forge_letters_t *letters = forge_core_letters_read(s->p, directory, &why);
+    if (!letters)
+        return apr_psprintf(s->p, "%s: %s", s->row->name, why);
+    *(const void **)s->member = letters;
+    return NULL;
+}
+
 /* A line stands for itself: hosts of another line, or of the server, do not stay allowed behind the back of this one.
  */
 const char *forge_config_read_git_hosts(const forge_setting_t *s)

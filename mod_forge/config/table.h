@@ -72,6 +72,8 @@ struct forge_config_t {
     apr_int64_t limit_on_error;  /* forge_on_error_t */
     apr_array_header_t *origins; /* of const char * */
     const forge_mail_t *mail;
+    const char *site_name;
+    const forge_letters_t *mail_templates;
 
     const char *executor_url;
     const char *sandbox; /* "" is Off, "on" is the forge-runner of the installation, else its path */
@@ -149,6 +151,7 @@ typedef enum forge_kind_t {
     FORGE_KIND_SIZE_OR_OFF,
     FORGE_KIND_LABEL,
     FORGE_KIND_MAIL,
+    FORGE_KIND_MAIL_TEMPLATES,
     FORGE_KIND_OCR,
     FORGE_KIND_SANDBOX,
     FORGE_KIND_LANGUAGES,

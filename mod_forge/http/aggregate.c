@@ -96,7 +96,7 @@ static void write_problem(forge_aggregate_t *a, const part_t *part, forge_status
     const char *instance =
         apr_pstrcat(a->q->pool, BASE, apr_pstrndup(a->q->pool, part->path, strcspn(part->path, "?")), NULL);
     const forge_problem_t problem = {
-        .status = status, .http = http, .request_id = a->q->request_id, .instance = instance};
+        .r = a->q->r, .status = status, .http = http, .request_id = a->q->request_id, .instance = instance};
     forge_util_buf_printf(b, "\"status\":%d,\"body\":", http);
     forge_http_problem_write(b, &problem);
 }

@@ -72,11 +72,12 @@ static void compose(request_rec *r, apr_bucket_brigade *bb)
         add_failure_headers(r);
         add_general_headers(r);
         forge_server_note(r)->problem = reason(r);
-        const forge_problem_t problem = {.status = reason(r),
+        const forge_problem_t problem = {.r = r,
+                                         .status = reason(r),
                                          .http = r->status,
                                          .request_id = forge_server_note(r)->request_id,
                                          .instance = r->unparsed_uri ? forge_server_raw_path(r) : NULL};
-        forge_http_problem_write(b, &problem);
+        forge_http_problem_languages(r->err_headers_out, forge_http_problem_write(b, &problem));
         data = forge_util_buf_release(b, &len);
     } else {
         r->content_type = NULL;

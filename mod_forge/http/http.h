@@ -241,6 +241,9 @@ forge_status_t forge_reply_aggregate(forge_req_t *q, const forge_paths_t *paths)
 void forge_reply_header(forge_req_t *q, const char *name,
                         const char *value); /* name is a literal; the value is refused when it holds controls */
 void forge_reply_location(forge_req_t *q, const char *address); /* of a 201 */
+/* A sentence for people in a good answer, in the language that the client's Accept-Language prefers; English where it
+ * is not translated. The answer then says its Content-Language, and that it varies. */
+const char *forge_reply_sentence(forge_req_t *q, const char *english);
 /* An ETag of the bytes that the answer has so far; with a version in front where one is given, so that If-Match can
  * name it. */
 forge_status_t forge_reply_etag_bytes(forge_req_t *q, const char *version);
@@ -254,6 +257,9 @@ void forge_reply_cookie_clear(forge_req_t *q);
 
 /* A header of the request, NULL when absent. */
 const char *forge_http_header(forge_req_t *q, const char *name);
+/* The tag of the language of ours that the client prefers, and the range of its Accept-Language that decided so ("de"
+ * and "de-AT"); *range is NULL if none did. */
+const char *forge_http_language(forge_req_t *q, const char **range);
 /* The client's network as limits and lockout know it: "192.0.2.7", "2001:db8:1:2::/64". */
 const char *forge_http_address(const forge_req_t *q);
 

@@ -31,6 +31,7 @@ struct forge_reply_t {
     const forge_faults_t *faults; /* of a failure */
     const char *allow;            /* of a 405 and of OPTIONS */
     const char *accept;           /* of a 415 */
+    const char *languages;        /* Content-Language of sentences that were chosen by Accept-Language; NULL: none */
 };
 
 /* --- request.c --- */
@@ -123,16 +124,20 @@ forge_status_t forge_http_replica_work(forge_req_t *q, forge_handler_fn work);
 
 /* --- problem.c --- */
 
-/* What a problem document says. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the
- * table, of the other two nothing. */
+/* What a problem document says, and the request that it answers, whose Accept-Language chooses the language of its
+ * sentences. NULL is what its absence means: of `instance` "/", of `detail` the sentence of the table, of the other two
+ * nothing. */
 typedef struct forge_problem_t {
+    struct request_rec *r;
     forge_status_t status;
     int http; /* the status of the answer, which Apache may have chosen */
     const char *request_id, *instance, *detail;
     const forge_faults_t *faults;
 } forge_problem_t;
-/* The document as bytes. */
-void forge_http_problem_write(forge_buf_t *b, const forge_problem_t *problem);
+/* The document as bytes. Returns its Content-Language: "en", "de", or "de, en" where a sentence is not translated. */
+const char *forge_http_problem_write(forge_buf_t *b, const forge_problem_t *problem);
+/* Says in which languages an answer speaks, and that another client may get others (RFC 9110 §8.5, §12.5.5). */
+void forge_http_problem_languages(apr_table_t *headers, const char *languages);
 
 /* --- send.c: the only place that writes an answer --- */
 

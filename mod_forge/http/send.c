@@ -39,13 +39,14 @@ static void compose_problem(forge_req_t *q, forge_status_t status)
     reply->etag = reply->location = NULL;
     reply->headers = NULL;
     reply->body = forge_util_buf_make(q->pool, 512, PROBLEM_MAX);
-    const forge_problem_t problem = {.status = status,
+    const forge_problem_t problem = {.r = q->r,
+                                     .status = status,
                                      .http = http,
                                      .request_id = q->request_id,
                                      .instance = forge_server_raw_path(q->r),
                                      .detail = reply->detail,
                                      .faults = reply->faults};
-    forge_http_problem_write(reply->body, &problem);
+    reply->languages = forge_http_problem_write(reply->body, &problem);
     const char *challenge = forge_server_challenge(q->r, status);
     if (challenge)
         apr_table_setn(q->r->err_headers_out, "WWW-Authenticate", challenge);
@@ -82,6 +83,8 @@ static void set_headers(forge_req_t *q)
         apr_table_setn(h, "Cache-Control", cache_control(q));
     if (q->route && q->route->role == FORGE_ROLE_NONE && q->route->flags & FORGE_R_PUBLIC)
         apr_table_mergen(h, "Vary", forge_config_cookie(q->config, q->dir) ? "Authorization, Cookie" : "Authorization");
+    if (reply->languages)
+        forge_http_problem_languages(h, reply->languages);
     if (reply->etag)
         apr_table_setn(h, "ETag", reply->etag);
     if (reply->location)

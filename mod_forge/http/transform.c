@@ -173,11 +173,12 @@ static apr_status_t fail(ap_filter_t *f, state_t *s, const char *why)
     if (server)
         forge_server_headers_set(r, server);
     note->problem = FORGE_E_BAD_GATEWAY;
-    const forge_problem_t problem = {.status = FORGE_E_BAD_GATEWAY,
+    const forge_problem_t problem = {.r = r,
+                                     .status = FORGE_E_BAD_GATEWAY,
                                      .http = r->status,
                                      .request_id = note->request_id,
                                      .instance = forge_server_raw_path(r)};
-    forge_http_problem_write(b, &problem);
+    forge_http_problem_languages(r->headers_out, forge_http_problem_write(b, &problem));
     return send_body(f, b);
 }
 

@@ -7,6 +7,7 @@
 #define FORGE_JOBS_H
 
 #include "core/analysis/analysis.h"
+#include "core/mail/mail.h"
 #include "net/net.h"
 #include "run/run.h"
 #include "store/operations/operations.h"
@@ -176,6 +177,8 @@ typedef struct forge_mail_job_t {
     forge_lender_t db;
     const forge_keys_t *keys;
     const char *public_url;           /* the sender; mails of other senders are not touched */
+    const forge_letters_t *letters;   /* of ForgeMailTemplates; NULL: ours */
+    const char *site;                 /* ForgeSiteName; NULL: none */
     const forge_mail_t *mail;         /* how it is sent */
     bool (*stop)(const void *unused); /* called several times a second; true: put back unsent mails */
     forge_job_t *queued; /* the job of the queue in whose turn this is done, with the same effect when it is cancelled;
@@ -186,7 +189,8 @@ typedef struct forge_mail_job_t {
 /* Writes one mail and sends it, by whatever way mail goes. `smtp` is NULL where that is a directory. */
 typedef struct forge_mail_one_t {
     const forge_mail_t *mail;
-    const char *public_url, *kind, *recipient, *id; /* id: left side of Message-ID */
+    const forge_wording_t *wording;
+    const char *kind, *recipient, *id; /* id: left side of Message-ID */
     apr_time_t created;
     const forge_json_t *facts;       /* of its template (core/mail/templates.c) */
     bool (*stop)(const void *baton); /* called several times a second while waiting */

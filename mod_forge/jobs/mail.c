@@ -24,6 +24,7 @@ typedef struct item_t {
     apr_time_t created;
     apr_int64_t number, tries;
     bool void_, old, asked; /* asked: a password reset whose account must still be looked up */
+    forge_language_t language;
     forge_json_t *facts;
 } item_t;
 
@@ -117,6 +118,15 @@ static apr_interval_time_t delay_of(apr_int64_t tries)
 
 /* --- one mail --- */
 
+/* The language of the account; of one that has not said which, that of the request which caused the mail. */
+static forge_language_t language_of(const forge_json_t *facts, const char *locale)
+{
+    forge_language_t language = FORGE_LANGUAGE_EN;
+    const char *asked = facts ? forge_util_json_text(forge_util_json_get(facts, "language"), NULL) : NULL;
+    forge_core_language_of(locale ? locale : asked, &language);
+    return language;
+}
+
 /* Reads a mail from its row. Its facts are NULL if they were encrypted with another secret. */
 static item_t item_of(apr_pool_t *p, const forge_mail_job_t *job, const forge_rows_t *rows, int i)
 {
@@ -135,6 +145,7 @@ static item_t item_of(apr_pool_t *p, const forge_mail_job_t *job, const forge_ro
     item.facts = opened ? forge_util_json_parse(p, opened, len, &why) : NULL;
     if (item.facts && forge_store_rows_text(rows, i, "username"))
         forge_util_json_put_text(item.facts, "username", forge_store_rows_text(rows, i, "username"));
+    item.language = language_of(item.facts, forge_store_rows_text(rows, i, "locale"));
     item.asked = strcmp(item.kind, "reset") == 0 && !forge_store_rows_text(rows, i, "user_id");
     return item;
 }
@@ -166,11 +177,14 @@ static forge_status_t resolve(apr_pool_t *p, const forge_mail_job_t *job, item_t
     forge_json_t *facts = forge_util_json_object(p);
     forge_buf_t *b = forge_util_buf_make(p, 128, 4096);
     forge_util_json_put_text(facts, "token", forge_core_secret_make(p, &r.in.sha256));
+    if (fact(item, "language"))
+        forge_util_json_put_text(facts, "language", fact(item, "language"));
     forge_util_json_write(b, facts);
     r.in.mail.payload = forge_core_seal(p, job->keys, "mail", b->data, b->len);
     FORGE_TRY(job->db.lend(job->db.baton, p, look_up, &r));
     item->recipient = forge_store_rows_text(r.rows, 0, "recipient");
     item->facts = facts;
+    item->language = language_of(facts, forge_store_rows_text(r.rows, 0, "locale"));
     forge_util_json_put_text(facts, "username", forge_store_rows_text(r.rows, 0, "username"));
     return FORGE_OK;
 }
@@ -183,11 +197,12 @@ forge_delivery_t forge_job_mail_send(apr_pool_t *p, forge_smtp_t *smtp, const fo
     const char *to = forge_core_email_wire(p, one->recipient, why);
     if (!to)
         return FORGE_DELIVERY_REFUSED;
-    if (!forge_core_letter_write(p, one->kind, one->public_url, one->facts, &letter)) {
+    if (!forge_core_letter_write(p, one->kind, one->wording, one->facts, &letter)) {
         *why = "it has no template, or a fact is missing";
         return FORGE_DELIVERY_REFUSED;
     }
-    forge_message_t message = {.from = mail->from, .to = to, .letter = &letter, .id = one->id, .date = one->created};
+    forge_mail_message_t message = {
+        .from = mail->from, .name = mail->name, .to = to, .letter = &letter, .id = one->id, .date = one->created};
     forge_parcel_t parcel = {.from = mail->from, .to = to, .id = one->id, .stop = one->stop, .baton = one->baton};
     parcel.data = forge_core_message_make(p, &message, &len);
     parcel.len = parcel.data ? len : 0;
@@ -210,8 +225,9 @@ static forge_delivery_t deliver(apr_pool_t *p, way_t *way, const item_t *item, c
 {
     const forge_mail_job_t *job = way->job;
     const patience_t patience = {p, job, &way->batch};
+    const forge_wording_t wording = {job->letters, item->language, job->site, job->public_url};
     const forge_mail_one_t one = {.mail = job->mail,
-                                  .public_url = job->public_url,
+                                  .wording = &wording,
                                   .kind = item->kind,
                                   .recipient = item->recipient,
                                   .id = item->message_id,

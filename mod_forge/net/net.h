@@ -350,6 +350,7 @@ typedef struct forge_mail_t {
     const char *user, *password; /* NULL: no login */
     const char *ca;   /* file of the certificate authorities to trust instead of the system's; NULL: the system's */
     const char *from; /* sender address; NULL until the configuration is complete */
+    const char *name; /* that is shown instead of it; NULL: none */
 } forge_mail_t;
 
 typedef struct forge_parcel_t {
@@ -374,9 +375,9 @@ typedef enum forge_delivery_t {
 bool forge_net_host_good(const char *host); /* a name or an IPv4 address; or an IPv6 address in brackets */
 
 #define FORGE_MAIL_FORM \
-    "off, file:DIR [from=ADDRESS], or smtp://host[:port] | smtps://host[:port] [from=ADDRESS] [user=NAME " \
+    "off, file:DIR [from=SENDER], or smtp://host[:port] | smtps://host[:port] [from=SENDER] [user=NAME " \
     "password=file:/path|env:NAME|text] " \
-    "[starttls=required|optional|off] [ca=/path]"
+    "[starttls=required|optional|off] [ca=/path], with a sender of ADDRESS or \"from=Name <ADDRESS>\" in quotes"
 /* Checks an address, because this room has no rules for that: returns its normal form, or NULL and *why. */
 typedef const char *(*forge_address_fn)(apr_pool_t *p, const char *typed, const char **why);
 /* Reads the arguments. "off" gives neither directory nor host. STARTTLS is required unless the host is this machine; a

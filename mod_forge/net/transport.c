@@ -41,13 +41,37 @@ static const char *read_server(apr_pool_t *p, const char *text, forge_mail_t *ma
     return forge_net_host_good(mail->host) ? NULL : "the host is not a name or an address";
 }
 
+#define NAME_BYTES_MAX 200
+
+/* "Name <address>", or the address alone; the name may stand in quotes. */
+static const char *read_from(apr_pool_t *p, const char *value, forge_address_fn address, forge_mail_t *mail)
+{
+    const char *open = strrchr(value, '<'), *why = NULL;
+    apr_size_t end = strlen(value);
+    if (open && value[end - 1] == '>') {
+        apr_size_t len = (apr_size_t)(open - value);
+        while (len > 0 && value[len - 1] == ' ')
+            len--;
+        if (len > 1 && *value == '"' && value[len - 1] == '"')
+            value++, len -= 2;
+        char *name = apr_pstrmemdup(p, value, len);
+        if (len == 0 || len > NAME_BYTES_MAX || strpbrk(name, "<>\"") || !forge_util_line(name) ||
+            !forge_util_utf8(name, len, NULL))
+            return "from=: the name before the address is empty, longer than 200 bytes, no UTF-8, or has <, >, \" or a "
+                   "control character";
+        mail->name = name;
+        value = apr_pstrmemdup(p, open + 1, strlen(open) - 2);
+    }
+    return (mail->from = address(p, value, &why)) ? NULL : apr_psprintf(p, "from=: %s", why);
+}
+
 static const char *read_option(apr_pool_t *p, const char *word, forge_address_fn address, forge_mail_t *mail)
 {
-    const char *value = strchr(word, '='), *why;
+    const char *value = strchr(word, '=');
     if (!value || !*++value)
         return apr_psprintf(p, "'%s' is not one of its arguments", word);
     if (begins(word, "from="))
-        return (mail->from = address(p, value, &why)) ? NULL : apr_psprintf(p, "from=: %s", why);
+        return read_from(p, value, address, mail);
     if (mail->directory)
         return apr_psprintf(p, "'%.*s' cannot be used with a directory", (int)(value - word), word);
     if (begins(word, "user="))

@@ -44,6 +44,16 @@ static void tell(const told_t *told, server_rec *s, const ap_directive_t *line, 
                  forge_config_host_said(told->p, s));
 }
 
+/* --- mails --- */
+
+static void advise_mail(const told_t *told, server_rec *s)
+{
+    const forge_letters_t *letters = forge_config_mail_templates(forge_config_of_server(s));
+    const char *missing = letters ? forge_core_letters_missing(letters) : NULL;
+    if (missing)
+        tell(told, s, forge_config_line_of(s, "ForgeMailTemplates"), missing);
+}
+
 /* --- the database --- */
 
 static void advise_dbd(const told_t *told, server_rec *s)
@@ -225,6 +235,7 @@ void forge_server_config_advise(apr_pool_t *p, server_rec *main_server)
             continue;
         }
         first = first ? first : s;
+        advise_mail(&told, s);
         advise_dbd(&told, s);
         advise_passfile(&told, s);
         advise_cookie(&told, s);

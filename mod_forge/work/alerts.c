@@ -172,8 +172,11 @@ static const char *by_mail(apr_pool_t *p, const news_t *news)
     forge_json_t *facts = forge_util_json_object(p);
     forge_smtp_t *smtp = NULL;
     const char *why = "";
+    const forge_wording_t wording = {.letters = forge_config_mail_templates(news->config),
+                                     .site = forge_config_site_name(news->config),
+                                     .public_url = forge_config_public_url(news->config)};
     const forge_mail_one_t one = {.mail = mail,
-                                  .public_url = forge_config_public_url(news->config),
+                                  .wording = &wording,
                                   .kind = "alert",
                                   .recipient = news->alert->mailto,
                                   .id = apr_psprintf(p, "alert-%s-%" APR_TIME_T_FMT "-%s", news->row->name,

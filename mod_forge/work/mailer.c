@@ -75,6 +75,8 @@ static void step(void *data, apr_pool_t *p)
     const forge_mail_job_t mail = {.db = {lend, server},
                                    .keys = server->keys,
                                    .public_url = turn.sender,
+                                   .letters = forge_config_mail_templates(server->config),
+                                   .site = forge_config_site_name(server->config),
                                    .mail = forge_config_mail(server->config),
                                    .stop = stopped,
                                    .tell = tell,

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GIT_BACKEND "/usr/lib/git-core/git-http-backend"
 #ifndef FORGE_HTTPD_MODULES
@@ -90,7 +91,8 @@ static const char *const host_lines[PORTS] = {
                  "ScriptAliasMatch ^/([a-z]+/.*) " GIT_BACKEND "/$1\n"
                  "<Location \"/\">\nRequire all granted\n</Location>\n",
     [PORT_SMTP] =
-        "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n",
+        "ForgePublicURL https://smtp.example.org\nForgeMail smtp://127.0.0.1:%d starttls=off from=learn@example.org\n"
+        "ForgeSiteName \"Lernen & Üben\"\nForgeMailTemplates texts\n",
 };
 
 bool port_is_tls(port_t port)
@@ -199,6 +201,11 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
         "<Location \"/static\">\nRequire all granted\n</Location>\n%s",
         conf, env.secret, env.dir, env.runner, env.assets ? F("ForgeDocsAssets \"%s\"\n", env.assets) : "",
         env.ports[PORT_GIT], hosts);
+    const char *copy[] = {"cp", "-R", F("%s/conf/mail", env.source), env_path("texts"), NULL};
+    if (access(env_path("texts"), F_OK) != 0)
+        process_run(NULL, copy, NULL);
+    file_write(env_path("texts/fr/verify.txt"),
+               "Subject: Bienvenue à {site}, {username}\n\nOuvrez ceci :\n\n{link}\n\n{token}\n");
     file_write(env_path("logs/frontend.log"), "");
     file_write(env_path("logs/database.log"), "");
     file_write(env_path(F("%s.conf", name)), conf);

@@ -32,7 +32,8 @@ families() {
     case "$1" in
         api/users | api/organizations) echo "identity" ;;
         core/wire) echo "identity" ;;
-        core/mail | core/learning) echo "identity" ;;
+        core/learning) echo "identity" ;;
+        core/mail) echo "identity texts" ;;
         store/analysis) echo "operations" ;;
         store/identity | store/organizations) echo "mail" ;;
         *) echo "" ;;

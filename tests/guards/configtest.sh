@@ -342,6 +342,29 @@ mail bad 'starttls=required|optional|off' smtp:// smtp://mail.example.org:0 smtp
     'smtp://mail.example.org starttls=no' 'smtp://mail.example.org from=nobody' 'smtp://mail.example.org user=learn' 'smtp://mail.example.org ca=relative' \
     'smtp://mail.example.org starttls=off user=learn password=word' 'smtp://mail.example.org starttls=optional user=learn password=word' \
     'file:assets starttls=off' 'smtp://mail.example.org speed=high' 'smtp://mail.example.org from='
+mail good '' '"file:assets" "from=Learn & Üben <learn@example.org>"' 'file:assets "from=Learn <learn@example.org>"'
+mail bad 'the name before the address' 'file:assets "from=<learn@example.org>"' 'file:assets "from=A<B <learn@example.org>"'
+mail bad 'accepted: off, file:DIR' 'file:assets "from=Learn <learn>"' 'file:assets "from=Learn <learn@example.org"'
+both ForgeSiteName '1 to 64' Learn '"Universität Köln"' -- 'a:b' '" a"' '"a "' "$(printf '%065d' 0)"
+texts() { # texts good|bad 'what is said' 'text of fr/verify.txt'
+    rm -rf "$tmp/texts"
+    mkdir -p "$tmp/texts/fr"
+    printf '%b' "$3" >"$tmp/texts/fr/verify.txt"
+    $1 'ForgeMailTemplates texts' "$2"
+}
+both ForgeMailTemplates 'accepted: a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
+texts good '' 'Subject: Bonjour {username}\n\n{link}\n\n{token}\n\n{site} {url}\n'
+texts bad 'texts/fr/verify.txt: there is nothing to put at {lnk}; this mail knows {link}' 'Subject: Bonjour\n\n{lnk}\n'
+texts bad 'write {link} on a line of its own' 'Subject: Bonjour\n\nBienvenue\n'
+texts bad "must begin with a line 'Subject: '" 'Bonjour\n\n{link}\n'
+texts bad 'save it so' 'Subject: B\0351b\n\n{link}\n'
+rm "$tmp/texts/fr/verify.txt"
+mkdir "$tmp/texts/it"
+bad 'ForgeMailTemplates texts' "texts/it' is the folder of no language"
+rmdir "$tmp/texts/it"
+touch "$tmp/texts/fr/verifier.txt"
+bad 'ForgeMailTemplates texts' 'texts/fr/verifier.txt: no mail has this name; the names are: verify reset'
+rm "$tmp/texts/fr/verifier.txt"
 mail bad 'the password' "smtps://mail.example.org user=learn password=file:$tmp/nothing" "smtps://mail.example.org user=learn password=file:$tmp/open"
 both ForgeStatementTimeout '100ms to 1m' 100ms 2s 60s -- 99ms 61s 2
 both ForgePoolWait '10ms to 30s' 10ms 1s 30s -- 9ms 31s 0s
@@ -504,6 +527,10 @@ whole="DBDriver pgsql
 DBDParams dbname=forge
 $handed"
 told "$whole" ''
+told "ForgeMailTemplates $top/conf/mail
+$whole" ''
+told "ForgeMailTemplates assets
+$whole" "lacks 65 of 65 texts (en/verify.txt, en/reset.txt, en/email_change.txt, ...)"
 told "$handed" 'there is no DBDriver'
 told "DBDriver pgsql
 $handed" 'DBDriver stands without DBDParams'
@@ -651,7 +678,7 @@ case $said in *Horse* | *Battery*) fault "a message about ForgeReadDBD repeats a
 
 # What is shipped and what is documented is accepted.
 here() {
-    sed "s|file:/etc/forge/mail.password|file:$tmp/password|; s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|file:/etc/forge/sentry.dsn|file:$tmp/dsn|; s|/usr/share/forge/docs|$tmp/assets|"
+    sed "s|file:/etc/forge/mail.password|file:$tmp/password|; s|file:/etc/forge/superuser|file:$tmp/password|; s|file:/[^ ]*/forge/secret|file:$tmp/secret|; s|/etc/forge/2027.pem|$tmp/es.pem|; s|file:/etc/forge/sentry.dsn|file:$tmp/dsn|; s|/usr/share/forge/docs|$tmp/assets|; s|/etc/forge/mail$|$tmp/assets|"
 }
 sed -n 's/^#   Example:  *//p' "$top/conf/forge.reference.conf" | here >"$tmp/examples"
 while IFS= read -r line; do

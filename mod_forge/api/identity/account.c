@@ -3,6 +3,7 @@
  */
 #include "api/shared.h"
 #include "identity.h"
+#include "core/texts/texts.h"
 #include "core/wire/wire.h"
 #include "store/identity/identity.h"
 
@@ -52,11 +53,18 @@ const forge_field_t forge_api_profile_fields[] = {
     {.name = NULL},
 };
 
+static const forge_field_t locale_field[] = {
+    {"locale", FORGE_T_TEXT, FORGE_F_NULLABLE, 2, FORGE_LANGUAGE_TAG_MAX, .example = "en-GB",
+     .help = "language tag (BCP 47), also of mails: en, de, fr, es and tr, with or without a region; others are sent "
+             "in English. A registration without one takes it from Accept-Language"},
+    {.name = NULL},
+};
+
 const forge_field_t forge_api_private_fields[] = {
     {"is_active", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true", .help = "false: the account cannot log in"},
     {"email_verified", FORGE_T_BOOL, FORGE_F_READONLY, .example = "true",
      .help = "true: the e-mail address is verified"},
-    {"locale", FORGE_T_TEXT, FORGE_F_NULLABLE, 2, 35, .example = "en-GB", .help = "language tag (BCP 47)"},
+    {.type = FORGE_T_INCLUDE, .fields = locale_field},
     {"timezone", FORGE_T_TEXT, FORGE_F_NULLABLE, 1, 64, .example = "Europe/London", .help = "IANA time zone"},
     {"updated_at", FORGE_T_TIME, FORGE_F_READONLY, .example = FORGE_API_TIME, .help = "when it was last changed"},
     {.name = NULL},
@@ -117,6 +125,7 @@ static const forge_field_t new_user_fields[] = {
     {"password", FORGE_T_TEXT, FORGE_F_REQUIRED | FORGE_F_WRITEONLY, .max = 1024, .format = "password",
      .example = "correct-Horse7-battery", .help = "8 to 128 characters that meet the password rules"},
     {.type = FORGE_T_INCLUDE, .fields = full_name_field},
+    {.type = FORGE_T_INCLUDE, .fields = locale_field},
     {"role", FORGE_T_TEXT, .format = "enum:student|instructor|admin", .named = "AssignableRole", .preset = "student",
      .example = "student",
      .help = "must be a role that the site allows at registration"},
@@ -186,6 +195,16 @@ static void read_consent(forge_req_t *q, forge_new_user_t *user)
         forge_core_fault(q->faults, "/accept_privacy", "required", "the privacy notice must be accepted");
 }
 
+/* Who does not say a language is taken to want that of the browser, if it is one of ours. */
+static void read_locale(forge_req_t *q, forge_new_user_t *user)
+{
+    user->locale = forge_core_input_text(q->body, "locale");
+    if (!user->locale)
+        forge_http_language(q, &user->locale);
+    else if (!forge_core_language_tag_valid(user->locale))
+        forge_core_fault(q->faults, "/locale", "format", FORGE_API_LOCALE_FORM);
+}
+
 /* Reads the new account from the body, and all of its faults at once. The password is judged but not yet hashed. */
 static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
 {
@@ -201,6 +220,7 @@ static forge_status_t read_user(forge_req_t *q, forge_new_user_t *user)
         forge_core_password_check(q->pool, forge_config_password_rules(q->config),
                                   &(forge_password_t){password, strlen(password), email, user->username}, "/password",
                                   q->faults);
+    read_locale(q, user);
     read_consent(q, user);
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);

@@ -53,7 +53,7 @@ static forge_status_t password_strength(forge_req_t *q)
     forge_json_t *suggestions = forge_util_json_put_array(answer, "suggestions");
     for (int i = 0; i < broken; i++) {
         forge_util_json_add_text(problems, forge_core_faults_at(faults, i)->code);
-        forge_util_json_add_text(suggestions, forge_core_faults_at(faults, i)->detail);
+        forge_util_json_add_text(suggestions, forge_reply_sentence(q, forge_core_faults_at(faults, i)->detail));
     }
     return forge_reply_json(q, answer);
 }

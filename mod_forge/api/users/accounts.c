@@ -149,7 +149,9 @@ static forge_status_t account_reset_mfa(forge_req_t *q)
         return FORGE_E_SESSION_REQUIRED;
     if (by.id == q->ids[0])
         FORGE_TRY(forge_api_proof(q, NULL));
-    const forge_new_mail_t notice = forge_api_mail(q, forge_api_mail_notice(q));
+    forge_json_t *facts = forge_api_mail_notice(q);
+    forge_util_json_put_text(facts, "language", "en"); /* not the administrator's */
+    const forge_new_mail_t notice = forge_api_mail(q, facts);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_mfa_reset(db, q->pool, &by, q->ids[0], &notice, &rows));
     return done(q, rows);

@@ -2,6 +2,7 @@
  * /users/me: one's own profile, export and departure.
  */
 #include "api/api.h"
+#include "core/texts/texts.h"
 #include "core/wire/wire.h"
 #include "store/users/users.h"
 #include "api/shared.h"
@@ -73,32 +74,13 @@ static const forge_status_t change_errors[] = {
 static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_ACCOUNT_LOCKED, FORGE_E_LAST_ADMIN,
                                               FORGE_E_LAST_OWNER,      FORGE_E_BUSY,           FORGE_OK};
 
-/* Subtags of 1 to 8 letters and digits, the first of 2 to 8 letters (RFC 5646 §2.1, which names are real is not asked).
- */
-static bool locale_good(const char *text)
-{
-    for (bool first = true;; first = false) {
-        apr_size_t len = 0;
-        for (; forge_util_is_alnum(text[len]); len++)
-            if (first && !forge_util_is_alpha(text[len]))
-                return false;
-        if (len < (first ? 2 : 1) || len > 8)
-            return false;
-        text += len;
-        if (!*text)
-            return true;
-        if (*text++ != '-')
-            return false;
-    }
-}
-
 /* What the field table cannot say. */
 static forge_status_t check_names(forge_req_t *q)
 {
     const char *locale = forge_core_input_text(q->body, "locale"), *zone = forge_core_input_text(q->body, "timezone");
     bool known = true;
-    if (locale && !locale_good(locale))
-        forge_core_fault(q->faults, "/locale", "format", "must be a language tag such as en or de-CH");
+    if (locale && !forge_core_language_tag_valid(locale))
+        forge_core_fault(q->faults, "/locale", "format", FORGE_API_LOCALE_FORM);
     if (zone) {
         forge_db_t *db;
         FORGE_TRY(forge_http_db(q, &db));

@@ -61,16 +61,10 @@ static void put_base64(forge_buf_t *b, const unsigned char *data, apr_size_t len
     }
 }
 
-/* Writes a short ASCII subject unchanged, and any other as encoded words: one per line, split between characters. */
-static void put_subject(forge_buf_t *b, const char *subject)
+/* Encoded words: one per line, split between characters. */
+static void put_words(forge_buf_t *b, const char *subject)
 {
     apr_size_t len = strlen(subject);
-    forge_util_buf_puts(b, "Subject: ");
-    if (plain(subject) && len <= 68 && !strstr(subject, "=?")) {
-        forge_util_buf_puts(b, subject);
-        forge_util_buf_puts(b, "\r\n");
-        return;
-    }
     for (apr_size_t from = 0; from < len;) {
         apr_size_t n = 0, next;
         while (from + n < len && (next = forge_util_utf8_next(subject + from + n, len - from - n)) > 0 &&
@@ -83,7 +77,44 @@ static void put_subject(forge_buf_t *b, const char *subject)
         forge_util_buf_puts(b, "?=");
         from += n;
     }
+}
+
+/* A short ASCII subject as it is, and any other as encoded words. */
+static void put_subject(forge_buf_t *b, const char *subject)
+{
+    forge_util_buf_puts(b, "Subject: ");
+    if (plain(subject) && strlen(subject) <= 68 && !strstr(subject, "=?"))
+        forge_util_buf_puts(b, subject);
+    else
+        put_words(b, subject);
     forge_util_buf_puts(b, "\r\n");
+}
+
+/* The sender, behind the name that is shown: a quoted string (RFC 5322 §3.2.4), or encoded words, which may not stand
+ * in one (RFC 2047 §5). */
+static void put_from(apr_pool_t *p, forge_buf_t *b, const char *name, const char *address)
+{
+    char *shown = apr_pstrdup(p, name ? name : "");
+    for (char *c = shown; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    forge_util_buf_puts(b, "From: ");
+    if (!*shown) {
+        forge_util_buf_printf(b, "<%s>\r\n", address);
+        return;
+    }
+    if (!plain(shown) || strlen(shown) > 60 || strstr(shown, "=?")) {
+        put_words(b, shown);
+    } else {
+        forge_util_buf_puts(b, "\"");
+        for (const char *c = shown; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                forge_util_buf_puts(b, "\\");
+            forge_util_buf_add(b, c, 1);
+        }
+        forge_util_buf_puts(b, "\"");
+    }
+    forge_util_buf_printf(b, "\r\n <%s>\r\n", address);
 }
 
 /* Whether a body can be sent unencoded. */
@@ -143,7 +174,7 @@ static void put_part(forge_buf_t *b, const char *boundary, const char *type, con
     forge_util_buf_puts(b, "\r\n");
 }
 
-const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *m, apr_size_t *len)
+const char *forge_core_message_make(apr_pool_t *p, const forge_mail_message_t *m, apr_size_t *len)
 {
     unsigned char random[15];
     forge_buf_t *b = forge_util_buf_make(p, 4096, MESSAGE_MAX);
@@ -152,7 +183,8 @@ const char *forge_core_message_make(apr_pool_t *p, const forge_message_t *m, apr
     forge_util_random(random, sizeof(random));
     const char *boundary = apr_pstrcat(p, "=_", forge_util_hex(p, random, sizeof(random)), NULL);
     put_date(b, m->date);
-    forge_util_buf_printf(b, "From: <%s>\r\nTo: <%s>\r\n", m->from, m->to);
+    put_from(p, b, m->name, m->from);
+    forge_util_buf_printf(b, "To: <%s>\r\n", m->to);
     put_subject(b, m->letter->subject);
     forge_util_buf_printf(b,
                           "Message-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"

@@ -23,7 +23,8 @@ enum {
     H_X_LIMIT,
     H_X_REMAINING,
     H_X_RESET,
-    H_CONTENT_RANGE
+    H_CONTENT_RANGE,
+    H_LANGUAGE
 };
 
 static const struct {
@@ -45,6 +46,9 @@ static const struct {
     [H_X_REMAINING] = {"X-RateLimit-Remaining", "integer", "Requests left in this window."},
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
     [H_CONTENT_RANGE] = {"Content-Range", "string", "Which bytes of how many these are, if it is one part."},
+    [H_LANGUAGE] = {"Content-Language", "string",
+                    "Language of the sentences in detail, as the request's Accept-Language prefers: en (also without "
+                    "that header), de, fr, es or tr. Codes are the same in all."},
 };
 
 /* Properties of a route by which it can fail in a way that its row does not list. */
@@ -314,6 +318,7 @@ static forge_json_t *put_problem(doc_t *d, forge_json_t *response, const forge_e
     int http = first->http;
     forge_util_json_put_text(response, "description", text);
     forge_json_t *into = put_headers(d, response, http == 429);
+    refer_header(d, into, H_LANGUAGE);
     if (http == 401)
         refer_header(d, into, H_AUTHENTICATE);
     if (http == 429 || http == 503)

@@ -30,7 +30,8 @@ static const forge_stmt_t reset_ask = {
 /* $1 mail, $2 email key, $3 token's sha256, $4 payload, $5 ip, $6 request id. */
 static const forge_stmt_t reset_resolve = {
     "reset_resolve",
-    "WITH who AS (SELECT id, email, email_key, username FROM forge.users WHERE email_key = $2 AND is_active AND role"
+    "WITH who AS (SELECT id, email, email_key, username, locale FROM forge.users WHERE email_key = $2 AND is_active AND"
+    " role"
     " <> 'guest'), "
     TOKEN("'reset'", FORGE_INTERVAL(FORGE_RESET_HOURS, "hours"), "$3", "email, email_key") ", "
     STALE("'reset'", " AND m.id <> $1::bigint") ", "
@@ -40,7 +41,8 @@ static const forge_stmt_t reset_resolve = {
     "gone AS (DELETE FROM forge.mail_outbox m WHERE m.id = $1::bigint AND NOT EXISTS (SELECT FROM token)), "
     FORGE_AUDIT("SELECT 'password.reset_requested', NULL::bigint, (SELECT id FROM who), $5::inet, $6,"
                 " jsonb_build_object('identifier', left($2, 254), 'sent', EXISTS (SELECT FROM token))") " "
-    "SELECT (SELECT recipient FROM ready) AS recipient, (SELECT username FROM who) AS username, " FORGE_AUDITED};
+    "SELECT (SELECT recipient FROM ready) AS recipient, (SELECT username FROM who) AS username,"
+    " (SELECT locale FROM who) AS locale, " FORGE_AUDITED};
 
 static const forge_stmt_t peek = {
     "one_time_peek",

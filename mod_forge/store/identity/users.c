@@ -10,21 +10,22 @@
  * its sessions.
  * $1 email, $2 email key, $3 username, $4 full name, $5 role, $6 password hash, $7 when terms were accepted, $8 when
  * privacy was, $9 refresh token's sha256, $10 its end, $11 device, $12 user agent, $13 ip, $14 amr, $15 request id, $16
- * event, $17 guest, $18 session of the guest, $19 verify token's sha256, $20 sender, $21 payload. */
+ * event, $17 guest, $18 session of the guest, $19 verify token's sha256, $20 sender, $21 payload, $22 locale. */
 static const forge_stmt_t user_create = {
     "user_create",
     "WITH made AS ("
     " INSERT INTO forge.users (email, email_key, username, full_name, role, password_hash, terms_accepted_at,"
     " privacy_accepted_at,"
-    "  last_login_at, last_login_ip)"
+    "  last_login_at, last_login_ip, locale)"
     " SELECT $1, $2, $3, $4, coalesce($5, 'student'), $6, $7::timestamptz, $8::timestamptz,"
-    "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END WHERE"
+    "  CASE WHEN $9::text IS NOT NULL THEN now() END, CASE WHEN $9::text IS NOT NULL THEN $13::inet END, $22 WHERE"
     " $17::bigint IS NULL AND NOT " FORGE_EMAIL_KEPT("$2", "0") " AND NOT " FORGE_USERNAME_WAS("$3", "NULL::bigint")
     " ON CONFLICT DO NOTHING RETURNING *), "
     "turned AS ("
     " UPDATE forge.users g SET email = $1, email_key = $2, username = $3, full_name = $4, role = coalesce($5,"
     " 'student'), password_hash = $6,"
-    "  password_changed_at = now(), terms_accepted_at = $7::timestamptz, privacy_accepted_at = $8::timestamptz,"
+    "  locale = coalesce($22, g.locale), password_changed_at = now(), terms_accepted_at = $7::timestamptz,"
+    "  privacy_accepted_at = $8::timestamptz,"
     "  last_login_at = CASE WHEN $9::text IS NOT NULL THEN now() ELSE g.last_login_at END,"
     "  last_login_ip = CASE WHEN $9::text IS NOT NULL THEN $13::inet ELSE g.last_login_ip END"
     " WHERE g.id = $17::bigint AND g.role = 'guest' AND g.is_active"
@@ -218,7 +219,7 @@ static forge_status_t create(forge_db_t *db, apr_pool_t *p, const forge_new_user
         FORGE_ARGS(user->email, user->email_key, user->username, user->full_name, user->role, user->password_hash,
                    user->terms_at, user->privacy_at, s->refresh_sha256, s->expires_at, s->device_name, s->user_agent,
                    forge_store_ip(p, s->ip), s->amr, s->request_id, event, user->guest_id, user->guest_session,
-                   user->verify_sha256, user->mail_sender, user->mail_payload);
+                   user->verify_sha256, user->mail_sender, user->mail_payload, user->locale);
     /* "raced": the twin that won was committed after our snapshot; the next one sees it. */
     for (int tries = 0; tries < 3; tries++) {
         FORGE_TRY(taken(db, forge_store_run(db, p, &user_create, args, rows)));

@@ -12,7 +12,7 @@
 
 typedef struct forge_new_user_t {
     const char *email, *email_key, *username, *full_name, *role, *password_hash, *terms_at,
-        *privacy_at; /* NULL where not given; *_at RFC 3339 */
+        *privacy_at, *locale; /* NULL where not given; *_at RFC 3339 */
     const char *guest_id,
         *guest_session; /* the guest that becomes this account, and the session it acts in; NULL: none */
     const char *verify_sha256, *mail_sender,

@@ -25,8 +25,8 @@ typedef struct forge_new_mail_t {
 /* --- outbox.c: for the mailer --- */
 
 /* Up to FORGE_MAILS_AT_ONCE mails of this sender that are due, each claimed for `claimed_for`: id, kind, recipient,
- * user_id, username, payload, message_id, created_at, tries (this one included), _void (its token can no longer be
- * used: not worth sending), _old (waits for FORGE_MAIL_HOURS: not tried again). */
+ * user_id, username, locale, payload, message_id, created_at, tries (this one included), _void (its token can no longer
+ * be used: not worth sending), _old (waits for FORGE_MAIL_HOURS: not tried again). */
 forge_status_t forge_store_mail_claim(forge_db_t *db, apr_pool_t *p, const char *sender,
                                       apr_interval_time_t claimed_for, forge_rows_t **rows);
 /* Claims mails for longer, by whoever has claimed them: `ids` is "{1,2}". */

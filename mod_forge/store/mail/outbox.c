@@ -19,6 +19,7 @@ static const forge_stmt_t claim = {
     "WHERE m.id = due.id "
     "RETURNING m.id, m.kind, m.recipient, m.user_id, m.payload, m.message_id, m.created_at, m.tries,"
     " (SELECT username FROM forge.users u WHERE u.id = m.user_id) AS username,"
+    " (SELECT locale FROM forge.users u WHERE u.id = m.user_id) AS locale,"
     " m.user_id IS NOT NULL AND m.kind IN ('verify', 'reset', 'email_change') AND NOT EXISTS ("
     "  SELECT FROM forge.one_time_tokens t WHERE t.user_id = m.user_id AND t.kind = m.kind AND t.used_at IS NULL AND"
     " t.expires_at > now())"

@@ -281,6 +281,26 @@ START_TEST(server_away)
 }
 END_TEST
 
+/* A site with a name and texts of its own (env_conf.c): one in French. */
+START_TEST(texts_of_the_site)
+{
+    sink_start("accept");
+    expect_status(CALL("POST", "/api/v1/auth/register", .port = PORT_SMTP, .headers = {"Accept-Language: fr-BE"},
+                       .json = "{\"email\":\"marie@example.org\",\"username\":\"marie\","
+                               "\"password\":\"Vexing7-Walrus!Q\"}"),
+                  201);
+    arrives_once("marie@example.org");
+    char *mail = file_read(sink_file("1.msg"), 0);
+    ck_assert_msg(strstr(mail, "From: =?UTF-8?B?TGVybmVuICYgw5xiZW4=?=\r\n <learn@example.org>\r\n") != NULL, "%s",
+                  mail);
+    ck_assert_msg(strstr(mail, "Subject: =?UTF-8?B?QmllbnZlbnVlIMOgIExlcm5lbiAmIMOcYmVuLCBtYXJpZQ==?=\r\n"), "%s",
+                  mail);
+    ck_assert_msg(strstr(mail, "\nOuvrez ceci :\r\n\r\nhttps://smtp.example.org/verify-email?token=") != NULL, "%s",
+                  mail);
+    sink_stop();
+}
+END_TEST
+
 START_TEST(server_greylists)
 {
     expect_log("FG0471");
@@ -431,6 +451,7 @@ Suite *suite_mail(void)
     tcase_add_test(proof, change_to_a_taken_address);
     tcase_add_test(proof, message_form);
     tcase_add_test(server, server_away);
+    tcase_add_test(server, texts_of_the_site);
     tcase_add_test(server, server_greylists);
     tcase_add_test(server, server_drops_in_the_middle);
     tcase_add_test(server, server_rejects);

@@ -10,11 +10,12 @@
 
 static const char token[] = "q0ZkJ3vXh1cY5uTtR2wPz8mN4bLsG6dKfA9eHiVoxQ7";
 static const char url[] = "https://learn.example.org";
+static const forge_wording_t plain = {.public_url = url};
 
 static const char *make(const char *from, const char *to, const forge_letter_t *letter)
 {
     apr_size_t len = 0;
-    forge_message_t message = {
+    forge_mail_message_t message = {
         .from = from, .to = to, .letter = letter, .id = "0a1b-2c", .date = apr_time_from_sec(1769860800)};
     const char *text = forge_core_message_make(P, &message, &len);
     ck_assert(!text || strlen(text) == len);
@@ -77,7 +78,7 @@ START_TEST(injection)
     letter.subject = "one\r\nBcc: c@d.org";
     const char *text = make("a@b.org", "c@d.org", &letter);
     ck_assert(!has(text, "\nBcc"));
-    forge_message_t message = {.from = "a@b.org", .to = "a@b.org", .letter = &letter, .id = "x>\r\ny"};
+    forge_mail_message_t message = {.from = "a@b.org", .to = "a@b.org", .letter = &letter, .id = "x>\r\ny"};
     apr_size_t len;
     ck_assert_ptr_null(forge_core_message_make(P, &message, &len));
 }
@@ -153,7 +154,7 @@ START_TEST(letters)
         token));
     forge_letter_t letter;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        ck_assert_msg(forge_core_letter_write(P, kinds[i], url, facts, &letter), "%s", kinds[i]);
+        ck_assert_msg(forge_core_letter_write(P, kinds[i], &plain, facts, &letter), "%s", kinds[i]);
         ck_assert(*letter.subject && !has(letter.text, "{") && !has(letter.html, "{"));
         ck_assert_int_eq(links[i] != NULL, has(letter.text, token));
         if (links[i]) {
@@ -166,10 +167,10 @@ START_TEST(letters)
         for (const char *line = letter.text; *line; line += strcspn(line, "\n") + 1)
             ck_assert_int_le((int)strcspn(line, "\n"), 98);
     }
-    ck_assert(!forge_core_letter_write(P, "advertisement", url, facts, &letter));
-    ck_assert(!forge_core_letter_write(P, "verify", url, facts_of("{}"), &letter));
-    ck_assert(!forge_core_letter_write(P, "verify", url, facts_of("{\"token\":7}"), &letter));
-    ck_assert(!forge_core_letter_write(P, "reset", url, facts_of("{\"token\":\"x\"}"), &letter));
+    ck_assert(!forge_core_letter_write(P, "advertisement", &plain, facts, &letter));
+    ck_assert(!forge_core_letter_write(P, "verify", &plain, facts_of("{}"), &letter));
+    ck_assert(!forge_core_letter_write(P, "verify", &plain, facts_of("{\"token\":7}"), &letter));
+    ck_assert(!forge_core_letter_write(P, "reset", &plain, facts_of("{\"token\":\"x\"}"), &letter));
 }
 END_TEST
 
@@ -179,15 +180,15 @@ START_TEST(letters_escape)
     forge_letter_t letter;
     forge_json_t *facts = facts_of("{\"token\":\"a&b<c\",\"organization\":\"<b>{token}</b>\\r\\nBcc: "
                                    "x\",\"inviter\":\"\\\"A\\\"\",\"role\":\"member\"}");
-    ck_assert(forge_core_letter_write(P, "invitation", url, facts, &letter));
+    ck_assert(forge_core_letter_write(P, "invitation", &plain, facts, &letter));
     ck_assert_str_eq(letter.subject, "Invitation to \"<b>{token}</ b>  Bcc: x\"");
     ck_assert(has(letter.html, "&quot;&lt;b&gt;{token}&lt;/ b&gt;") && !has(letter.html, "<b>"));
     ck_assert(has(letter.html, "&quot;'A'&quot; invites"));
     ck_assert(has(letter.text, "/accept-invitation?token=a%26b%3Cc\n"));
     char *endless = apr_pcalloc(P, 2000);
     memset(endless, 'x', 1500);
-    ck_assert(
-        !forge_core_letter_write(P, "verify", url, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)), &letter));
+    ck_assert(!forge_core_letter_write(P, "verify", &plain, facts_of(apr_psprintf(P, "{\"token\":\"%s\"}", endless)),
+                                       &letter));
 }
 END_TEST
 
@@ -196,7 +197,7 @@ static const char *subject_for(const char *organization)
     forge_letter_t letter;
     forge_json_t *facts = facts_of("{\"token\":\"a\",\"inviter\":\"ada\",\"role\":\"member\"}");
     forge_util_json_put_text(facts, "organization", organization);
-    ck_assert(forge_core_letter_write(P, "invitation", url, facts, &letter));
+    ck_assert(forge_core_letter_write(P, "invitation", &plain, facts, &letter));
     ck_assert(has(letter.text, "\n\"ada\" invites") || has(letter.text, "\"ada\" invites"));
     return letter.subject;
 }
@@ -242,6 +243,19 @@ START_TEST(transports)
     mail = parse("file:/var/mail from=Learn@Example.ORG");
     ck_assert_str_eq(mail->directory, "/var/mail");
     ck_assert_str_eq(mail->from, "Learn@example.org");
+    const char *why, *named[] = {"file:/x", "from=Learn Ü <Learn@Example.ORG>"};
+    mail = forge_net_mail_parse(P, 2, named, forge_core_mail_address, &why);
+    ck_assert(mail && strcmp(mail->name, "Learn Ü") == 0 && strcmp(mail->from, "Learn@example.org") == 0);
+    named[1] = "from=\"Learn\"<a@b.org>";
+    mail = forge_net_mail_parse(P, 2, named, forge_core_mail_address, &why);
+    ck_assert(mail && strcmp(mail->name, "Learn") == 0 && strcmp(mail->from, "a@b.org") == 0);
+    static const char *const strange[] = {"from=<a@b.org>",        "from= <a@b.org>",     "from=a<b <a@b.org>",
+                                          "from=a\r\nb <a@b.org>", "from=\xff <a@b.org>", "from=a <b>",
+                                          "from=a\"b <a@b.org>",   "from=a <a@b.org",     "from=a <>"};
+    for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+        named[1] = strange[i];
+        ck_assert_msg(!forge_net_mail_parse(P, 2, named, forge_core_mail_address, &why), "%s", strange[i]);
+    }
     mail = parse("smtp://mail.example.org");
     ck_assert(mail->port == 25 && !mail->tls && mail->starttls == FORGE_STARTTLS_REQUIRED);
     mail = parse("smtps://mail.example.org");
