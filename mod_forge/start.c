@@ -82,6 +82,7 @@ static const char *replica_problem(apr_pool_t *p, server_rec *s)
 int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
+    forge_config_api_settle(pconf, s);
     for (server_rec *first = s; s; s = s->next) {
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
