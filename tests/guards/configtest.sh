@@ -664,27 +664,36 @@ for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$modules"/mod_auth
     [ ! -e "$file" ] || ln -s "$file" "$tmp/modules/$(basename "$file")"
 done
 [ -e "$tmp/modules/mod_forge.so" ] || ln -s "$MODULE" "$tmp/modules/mod_forge.so"
-here <"$top/conf/forge.conf" >"$tmp/shipped.conf"
+here <"$top/conf/examples/site.conf" >"$tmp/site.conf"
 cp "$tmp/base.conf" "$tmp/forge.conf"
 good "Define FORGE_MODULES \"$tmp/modules\"
 Include \"$top/conf/forge.load\"
-Include \"$tmp/shipped.conf\""
+Include \"$top/conf/forge.conf\""
+[ "$said" = 'Syntax OK' ] || fault "the shipped configuration is warned of: $said"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+Include \"$top/conf/forge.conf\"
+Include \"$top/conf/examples/mpm.conf\"
+Include \"$tmp/site.conf\""
 case $said in
 *FORGE_DB_CONNECTIONS*) fault "the module sets no FORGE_DB_CONNECTIONS for the shipped configuration: $said" ;;
 esac
 
 # The example of a cluster: a node, and the front, which does without the module.
+sed "s|^</VirtualHost>|Include \"$top/conf/examples/cluster.conf\"\\n&|" "$tmp/site.conf" >"$tmp/node.conf"
 load remoteip >>"$tmp/forge.conf"
 good "Define FORGE_MODULES \"$tmp/modules\"
 Include \"$top/conf/forge.load\"
-Include \"$tmp/shipped.conf\"
-Include \"$top/conf/examples/cluster.conf\""
+Include \"$tmp/node.conf\""
 {
     cat "$tmp/base.conf"
     for module in watchdog headers slotmem_shm proxy proxy_http proxy_balancer proxy_hcheck lbmethod_bybusyness; do load $module; done
 } >"$tmp/forge.conf"
 good "Define FORGE_FRONT
 Include \"$top/conf/examples/cluster.conf\""
+
+# Where the module is gone, the example site is too, and the server starts.
+good "Include \"$tmp/site.conf\""
 
 [ "$faults" -eq 0 ] || exit 1
 echo "configtest: $cases configurations judged as they should be"
