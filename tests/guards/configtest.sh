@@ -496,10 +496,19 @@ $1" || fault "'$1' is refused: $said"
     *FG0425*"$2"*"of $tmp/case.conf; "*"localhost)"*) [ -n "$2" ] || fault "'$1' is warned of: $said" ;;
     *) [ -z "$2" ] || fault "'$1' is not told '$2': $said" ;;
     esac
+    case $1 in *User\ * | *ServerName* | *'<VirtualHost'*) return ;; esac
+    # The same in a virtual host: line and host are those of the host.
+    try "<VirtualHost *:1>
+ServerName learn.example.org
+ForgeSecret file:$tmp/secret
+$1
+</VirtualHost>" || fault "'$1' is refused in a virtual host: $said"
+    case $said in
+    *FG0425*"$2"*" (line "*" of $tmp/case.conf; virtual host learn.example.org of $tmp/case.conf:"*) [ -n "$2" ] || fault "'$1' is warned of in a virtual host: $said" ;;
+    *) [ -z "$2" ] || fault "'$1' is not told '$2' with line and virtual host: $said" ;;
+    esac
 }
-handed='<Location "/api/v1">
-SetHandler forge
-</Location>'
+handed='ForgeAPI On'
 whole="DBDriver pgsql
 DBDParams dbname=forge
 $handed"
@@ -523,6 +532,35 @@ DBDParams dbname=forge
 AuthType Forge
 Require forge-role admin
 </Location>' ''
+# SetHandler forge by hand: too wide, too narrow, and right.
+pool='DBDriver pgsql
+DBDParams dbname=forge'
+told "$pool
+SetHandler forge" 'SetHandler forge stands outside of <Location>, so that the module takes pages of the site too'
+for section in 'Location "/"' 'LocationMatch "^/"' 'Location ~ "html$"' 'Location "/*"' "Directory \"$tmp\"" 'DirectoryMatch "^/"' 'Files "*"' 'FilesMatch "."'; do
+    told "$pool
+<$section>
+SetHandler forge
+</${section%% *}>" "SetHandler forge stands in"
+done
+for one in '"/api/v1"!such as /health' '"/api/v1/auth"!operations of the API' '"/health"!such as /api/v1/' '~ "^/(api/v1|health)(/|$)"!such as /'; do
+    told "$pool
+<Location ${one%%!*}>
+SetHandler forge
+</Location>" "${one#*!}"
+done
+told "$pool
+<LocationMatch \"^/(api/v1|health|errors|\\.well-known/jwks\\.json)(/|\$)\">
+SetHandler forge
+</LocationMatch>" ''
+told "$pool
+<Location \"/api/v1\">
+SetHandler \"expr=forge\"
+</Location>" ''
+told "$whole
+<Location \"/api/v1/auth\">
+SetHandler forge
+</Location>" ''
 for name in mod_forge forge_module forge-handler; do
     told "$whole
 <Location \"/x\">
