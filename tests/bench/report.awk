@@ -38,6 +38,9 @@ END {
         measured("GET /health/live, " word[i], version[i] "_live", rate(version[i] "_static"), "S, the same", 2)
         measured("GET one course, " word[i], version[i] "_get", rate(version[i] "_static"), "S, the same", 2)
         measured("list of 100 courses, " word[i], version[i] "_list", rate(version[i] "_static_list"), "a file of that size, the same", 2)
+        measured("GET /health/live, " word[i], version[i] "_live", rate(version[i] "_flushed"), "claimed hello that flushes", 0.95)
+        measured("list of 100 courses, " word[i], version[i] "_list", rate(version[i] "_flushed_list"), "the same, as many bytes", 0.85)
+        measured("claimed hello, " word[i], version[i] "_flushed", rate(version[i] "_static"), "S, the same", 0)
     }
 
     print "\n| what it is compared with | per second | spread | p50 ms | p99 ms | CPU µs |"

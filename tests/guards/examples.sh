@@ -17,7 +17,7 @@ if ! sed -n '/^## A working configuration/,/^## /p' README.md | grep -qx 'ForgeS
     echo "  the configuration at the head of README.md does not say ForgeSelfRoles student"
     failed=1
 fi
-granted=$(grep -nE '^#? *Require +forge-role +(instructor|guest)' README.md conf/*.conf conf/examples/*.conf packaging/demo mod_forge/README.md)
+granted=$(grep -nE '^#? *Require +forge-role +(instructor|guest)' README.md packaging/docs/*.md conf/*.conf conf/examples/*.conf packaging/demo mod_forge/README.md)
 if [ -n "$granted" ]; then
     echo "  lets in whoever registers so:"
     printf '%s\n' "$granted" | sed 's/^/    /'
