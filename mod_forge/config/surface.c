@@ -152,10 +152,16 @@ const char *forge_config_api_open(cmd_parms *cmd, forge_config_t *c)
     return c->api ? open_sections(cmd, sections(cmd->pool, (int)c->api), c->api_sections) : NULL;
 }
 
+static const apr_array_header_t *sections_of(const server_rec *s)
+{
+    const forge_config_t *c = ap_get_module_config(s->module_config, &forge_module);
+    return c->api_sections;
+}
+
 void forge_config_api_settle(apr_pool_t *p, server_rec *main_server)
 {
-    const forge_config_t *outer = forge_config_of_server(main_server);
-    for (server_rec *s = main_server->next; s && outer->api_sections; s = s->next)
-        if (forge_config_of_server(s)->api_sections != outer->api_sections)
-            take_out(p, s, outer->api_sections);
+    const apr_array_header_t *outer = sections_of(main_server);
+    for (server_rec *s = main_server->next; s && outer; s = s->next)
+        if (sections_of(s) != outer)
+            take_out(p, s, outer);
 }

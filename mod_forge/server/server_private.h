@@ -166,7 +166,7 @@ void forge_server_audit_write(const forge_server_t *server, const forge_effects_
 /* The handler that SetHandler sets for this location; httpd copies it to r->handler only in a late phase. */
 const char *forge_server_location_handler(struct request_rec *r);
 
-/* --- advise.c: lines of the configuration, and what is said of them --- */
+/* --- advise_lines.c: lines of the configuration, and what is said of them --- */
 
 struct ap_directive_t;
 typedef struct forge_told_t {
