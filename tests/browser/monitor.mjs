@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page to look at in a real browser: its figures are the API's, who may read them is asked to log in and told what is missing, and it says so when
 // the server is away. By keyboard on a wide screen over HTTPS, by touch on a phone over HTTP; every state is read by axe in both colours.
-import { createHmac } from 'node:crypto';
 import { chromium } from 'playwright-core';
-import { account, audit, check, demo, finish, watched } from './page.mjs';
+import { account, audit, check, demo, finish, stepNow, totp, watched } from './page.mjs';
 
 const mark = Date.now();
 const PASSWORD = 'Nanosecond-11.8in';
@@ -19,17 +18,6 @@ async function api(token, method, path, body) {
   return answer;
 }
 const logsIn = async (username, password) => (await api(null, 'POST', '/auth/login', { username, password })).access_token;
-
-// The code of an authenticator app (RFC 6238).
-function totp(secret, step) {
-  const bits = [...secret.replace(/=+$/, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(step));
-  const mac = createHmac('sha1', key).update(counter).digest();
-  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, '0');
-}
-const stepNow = () => Math.floor(Date.now() / 30000);
 
 // An administrator with a second factor; its code of the next half minute is still good, as the one of now is used up here.
 async function administrator(token) {

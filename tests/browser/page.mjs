@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the browser tests share: the demo, counting, a PDF, what axe says, and a page that is watched for everything that should not happen on it.
-// Environment: FORGE_DEMO (the demo's accounts.json), FORGE_CHROMIUM.
+// What the browser tests share: the demo, counting, a PDF, an authenticator app, what axe says, and a page that is watched for what should not happen.
+// Environment: FORGE_DEMO (the demo's accounts.json), FORGE_CHROMIUM; for account.mjs FORGE_MAIL (the demo's mails) and FORGE_PAGES (the pages' sources).
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -67,6 +68,17 @@ export async function audit(page, name) {
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   check(`${name}: nothing is wider than the screen`, wider <= 0, wider);
 }
+
+// The code of an authenticator app (RFC 6238).
+export function totp(secret, step) {
+  const bits = [...secret.replace(/=+$/, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac('sha1', key).update(counter).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
+export const stepNow = () => Math.floor(Date.now() / 30000);
 
 // A PDF in Helvetica: a line a string, an array a page.
 export function pdf(pages) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the views share: the session, calls of the API, and the blocks that a page is built of.
 
+import { h, present } from './h.js';
+
+export { h, present };
+
 const API = '/api/v1';
 const status = document.getElementById('status');
 
@@ -167,19 +171,7 @@ export async function all(path) {
 
 // --- building blocks ---
 
-export const present = (parts) => parts.flat(Infinity).filter((part) => part !== undefined && part !== null && part !== false && part !== '');
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
-
-// An element. Texts become text nodes, so nothing that the API says is read as HTML.
-export function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (typeof value === 'function') element.addEventListener(key.slice(2), value);
-    else if (value !== false && value !== undefined) element.setAttribute(key, value === true ? '' : value);
-  }
-  element.append(...present(children));
-  return element;
-}
 
 // Text of a lesson or an exercise: HTML that the server made of Markdown, without the author's own HTML. The page's policy allows no script in it.
 // Its headings move below those of the page.
