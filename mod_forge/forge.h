@@ -276,6 +276,18 @@ typedef struct forge_next_t {
     const char *help;      /* one line */
 } forge_next_t;
 
+/* Which word of ForgeAPI leaves the paths of a route to the site. Zero is the API itself, all that lies below /api/v1;
+ * a route with FORGE_R_ROOT belongs to one of the others. */
+typedef enum forge_api_part_t {
+    FORGE_PART_API,
+    FORGE_PART_HEALTH,
+    FORGE_PART_METRICS,
+    FORGE_PART_DOCS,
+    FORGE_PART_ERRORS,
+    FORGE_PART_JWKS,
+    FORGE_PARTS
+} forge_api_part_t;
+
 /* One operation. Zero is the default, so that a row says only what is not; its first members are positional:
  * {FORGE_GET, "/courses/{id}", FORGE_ROLE_NONE, .flags = FORGE_R_ETAG, .reply = &course, .handle = course_get, …}. */
 typedef struct forge_route_t {
@@ -283,6 +295,7 @@ typedef struct forge_route_t {
     const char *path;  /* "/courses/{id}"; every {…} is a positive 64-bit integer (but see FORGE_R_TAIL) */
     forge_role_t role; /* least role; FORGE_ROLE_NONE lets anyone in (a token, when sent, must still be good) */
     unsigned flags;
+    forge_api_part_t part; /* with FORGE_R_ROOT */
     unsigned reads; /* FORGE_READS_…: all that an anonymous answer depends on besides the request; then it is kept in
                        shared memory (http/cache.c). 0: it is not kept */
     forge_limit_class_t limit;

@@ -26,6 +26,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     forge_doors_proxy_hooks(pconf);
     const forge_routes_t *tables = forge_api_tables(&count);
     forge_start_tables(tables, count);
+    forge_config_surface(pconf, tables, count);
     return OK;
 }
 

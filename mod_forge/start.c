@@ -82,9 +82,12 @@ static const char *replica_problem(apr_pool_t *p, server_rec *s)
 int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
+    forge_config_api_settle(pconf, s);
     for (server_rec *first = s; s; s = s->next) {
         const char *problem = forge_config_finish(pconf, s, forge_config_of_server(s));
-        if (!problem && forge_config_enabled(forge_config_of_server(s)))
+        /* A restart goes on without the log, and says so. */
+        if (!problem && forge_config_enabled(forge_config_of_server(s)) &&
+            !forge_server_log_files_known(s->process->pool))
             problem = forge_server_logs_problem(ptemp, forge_config_of_server(s));
         if (!problem && forge_config_enabled(forge_config_of_server(s)))
             problem = forge_server_dbd_problem(ptemp, s);
@@ -105,6 +108,7 @@ int forge_start_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
 
 static int logs_open(apr_pool_t *pconf, server_rec *main_server)
 {
+    forge_server_log_files_begin(main_server->process->pool);
     forge_server_log_pipes_begin(pconf, main_server);
     for (server_rec *s = main_server; s; s = s->next) {
         forge_server_t *server = forge_server_of(s);
@@ -114,6 +118,7 @@ static int logs_open(apr_pool_t *pconf, server_rec *main_server)
             forge_server_sources_open(pconf, server);
     }
     forge_server_log_pipes_end();
+    forge_server_log_files_end();
     return OK;
 }
 
@@ -157,7 +162,7 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     }
     forge_http_queue_advise(s, forge_config_of_server(s));
     forge_server_sources_advise(ptemp, s);
-    forge_server_config_advise(ptemp, s);
+    forge_server_config_advise(ptemp, s, route_tables, route_tables_count);
     return forge_work_register(pconf, s);
 }
 
@@ -200,7 +205,7 @@ void forge_start_test_config(apr_pool_t *pconf, server_rec *s)
 {
     const char *why = NULL;
     forge_server_sources_advise(pconf, s);
-    forge_server_config_advise(pconf, s);
+    forge_server_config_advise(pconf, s, route_tables, route_tables_count);
     if (!ap_exists_config_define("FORGE_OPENAPI"))
         return;
     forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);

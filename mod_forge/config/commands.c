@@ -165,7 +165,7 @@ static const char *take(cmd_parms *cmd, void *dir, int n, char *const words[])
     conceal(cmd, row, n, words);
     problem = set(&s); /* httpd says file and line */
     if (!problem && row->kind == FORGE_KIND_API)
-        problem = forge_config_api_open(cmd, *(apr_int64_t *)member);
+        problem = forge_config_api_open(cmd, c);
     return problem && cmd->server->is_virtual
                ? apr_psprintf(cmd->pool, "%s (%s)", problem, forge_config_host_said(cmd->pool, cmd->server))
                : problem;

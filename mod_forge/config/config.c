@@ -41,6 +41,8 @@ void *forge_config_server_merge(apr_pool_t *p, void *base, void *add)
     forge_config_t *c = apr_pmemdup(p, base, sizeof(*c));
     forge_config_members_merge(c, over, false);
     c->limits = forge_config_limits_merge(p, ((const forge_config_t *)base)->limits, over->limits);
+    if (over->api_sections)
+        c->api_sections = over->api_sections;
     return c;
 }
 

@@ -93,12 +93,12 @@ const forge_redis_t *forge_config_redis(const forge_config_t *c);
 /* ForgeRateLimitOnError: requests are counted in this node, not at all, or are refused. */
 typedef enum forge_on_error_t { FORGE_ON_ERROR_LOCAL, FORGE_ON_ERROR_OPEN, FORGE_ON_ERROR_CLOSED } forge_on_error_t;
 forge_on_error_t forge_config_limit_on_error(const forge_config_t *c);
-bool forge_config_api(const forge_config_t *c);                                     /* ForgeAPI On */
-bool forge_config_docs(const forge_config_t *c);                                    /* ForgeDocs On */
-const char *forge_config_docs_assets(const forge_config_t *c);                      /* directory */
-bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d);            /* ForgeCookie Off */
+bool forge_config_api(const forge_config_t *c);                          /* ForgeAPI On */
+bool forge_config_docs(const forge_config_t *c);                         /* ForgeDocs On */
+const char *forge_config_docs_assets(const forge_config_t *c);           /* directory */
+bool forge_config_cookie(const forge_config_t *c, const forge_dir_t *d); /* ForgeCookie Off */
 const forge_transform_t *forge_config_transform(const forge_config_t *c,
-                                                const forge_dir_t *d); /* ForgeTransform; NULL: none */
+                                                const forge_dir_t *d);              /* ForgeTransform; NULL: none */
 const char *forge_config_login_page(const forge_config_t *c, const forge_dir_t *d); /* ForgeLoginPage; NULL: none */
 apr_interval_time_t forge_config_upstream_header_timeout(const forge_config_t *c,
                                                          const forge_dir_t *d); /* ForgeUpstreamHeaderTimeout 60s */
@@ -182,7 +182,7 @@ typedef struct forge_alert_t {
 } forge_alert_t;
 const forge_alert_t *forge_config_alert(const forge_config_t *c, int which);
 
-const char *forge_config_drain_file(const forge_config_t *c);                /* ForgeDrainFile; NULL: none */
+const char *forge_config_drain_file(const forge_config_t *c); /* ForgeDrainFile; NULL: none */
 apr_interval_time_t
 forge_config_aggregate_timeout(const forge_config_t *c); /* ForgeAggregateTimeout 10s (100ms..60s) */
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
@@ -194,6 +194,14 @@ forge_line_format_t forge_config_log_format(const forge_config_t *c);        /* 
 /* ForgeLogSource: of forge_log_source_t, whose path is "" where a service is off; NULL: none. */
 const apr_array_header_t *forge_config_log_sources(const forge_config_t *c);
 #define FORGE_CONFIG_SERVICES "backend|frontend|postgres"
+
+/* --- surface.c: ForgeAPI --- */
+
+/* Before the lines are read: which paths a part of the API has. The tables must outlive the configuration. */
+void forge_config_surface(apr_pool_t *p, const forge_routes_t *tables, int count);
+/* After they were merged: a host with a ForgeAPI of its own loses the sections of the main server's, with their
+ * Require. */
+void forge_config_api_settle(apr_pool_t *p, struct server_rec *main_server);
 
 /* --- where.c: where a directive stands, by Apache's tree of the configuration; only at the start --- */
 

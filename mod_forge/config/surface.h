@@ -4,10 +4,13 @@
 #ifndef FORGE_CONFIG_SURFACE_H
 #define FORGE_CONFIG_SURFACE_H
 
+#include "table.h"
+
 #include <httpd.h>
 #include <http_config.h>
 
-/* Reads the sections that hand these parts (0: none any more) of the API to the module. NULL, or what httpd refused. */
-const char *forge_config_api_open(cmd_parms *cmd, apr_int64_t bits);
+/* Reads the sections that hand the parts in c->api to the module, instead of those of an earlier line of the host.
+ * NULL, or what httpd refused. */
+const char *forge_config_api_open(cmd_parms *cmd, forge_config_t *c);
 
 #endif

@@ -55,7 +55,8 @@ struct forge_config_t {
     const char *environment, *issuer, *audience, *docs_assets, *public_url, *access_log, *mfa_issuer;
     apr_int64_t access_ttl, refresh_ttl, bcrypt_cost, bcrypt_concurrency, self_roles, terms_required, course_creators;
     apr_int64_t refresh_window, fresh_login, guests;
-    apr_int64_t api; /* bits of its parts */
+    apr_int64_t api;                  /* bits of forge_api_part_t */
+    apr_array_header_t *api_sections; /* of void *: what the ForgeAPI that counts here has put into httpd's list */
     apr_int64_t csp, security_headers, max_body, max_bundle, max_upload, cache, docs, statement_timeout, pool_wait;
     apr_int64_t aggregate_timeout;
     const forge_password_rules_t *policy;

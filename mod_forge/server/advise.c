@@ -16,57 +16,31 @@
 
 APLOG_USE_MODULE(forge);
 
-typedef struct told_t {
-    apr_pool_t *p;
-    apr_table_t *sentences; /* hosts inherit lines, and each sentence is said once */
-} told_t;
-
-static bool named(const ap_directive_t *d, const char *name)
-{
-    return apr_cstr_casecmp(d->directive, name) == 0;
-}
-
-/* The first argument of a line, without quotes. */
-static const char *word_of(apr_pool_t *p, const ap_directive_t *d)
-{
-    const char *args = d && d->args ? d->args : "";
-    return ap_getword_conf(p, &args);
-}
-
-static void tell(const told_t *told, server_rec *s, const ap_directive_t *line, const char *sentence)
-{
-    const char *place = line ? apr_psprintf(told->p, "line %d of %s; ", line->line_num, line->filename) : "";
-    const char *key = apr_pstrcat(told->p, place, sentence, NULL);
-    if (apr_table_get(told->sentences, key))
-        return;
-    apr_table_set(told->sentences, key, "");
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, s, "FG0425: %s (%s%s)", sentence, place,
-                 forge_config_host_said(told->p, s));
-}
-
 /* --- mails --- */
 
-static void advise_mail(const told_t *told, server_rec *s)
+static void advise_mail(const forge_told_t *told, server_rec *s)
 {
     const forge_letters_t *letters = forge_config_mail_templates(forge_config_of_server(s));
     const char *missing = letters ? forge_core_letters_missing(letters) : NULL;
     if (missing)
-        tell(told, s, forge_config_line_of(s, "ForgeMailTemplates"), missing);
+        forge_server_tell(told, s, forge_config_line_of(s, "ForgeMailTemplates"), missing);
 }
 
 /* --- the database --- */
 
-static void advise_dbd(const told_t *told, server_rec *s)
+static void advise_dbd(const forge_told_t *told, server_rec *s)
 {
     const ap_directive_t *driver = forge_config_line_of(s, "DBDriver");
     if (!driver)
-        tell(told, s, forge_config_line_of(s, "ForgeSecret"),
-             "ForgeSecret turns the module on, but there is no DBDriver, so that no request reaches a database; write "
-             "DBDriver pgsql and DBDParams, with mod_dbd loaded (a2enmod dbd)");
-    else if (strcmp(word_of(told->p, driver), "pgsql") != 0)
-        tell(told, s, driver, "DBDriver is not pgsql, but the module works with PostgreSQL only; write DBDriver pgsql");
+        forge_server_tell(
+            told, s, forge_config_line_of(s, "ForgeSecret"),
+            "ForgeSecret turns the module on, but there is no DBDriver, so that no request reaches a database; write "
+            "DBDriver pgsql and DBDParams, with mod_dbd loaded (a2enmod dbd)");
+    else if (strcmp(forge_server_line_word(told->p, driver), "pgsql") != 0)
+        forge_server_tell(told, s, driver,
+                          "DBDriver is not pgsql, but the module works with PostgreSQL only; write DBDriver pgsql");
     else if (!*forge_server_pool_database(told->p, s))
-        tell(
+        forge_server_tell(
             told, s, driver,
             "DBDriver stands without DBDParams, so that libpq would try its defaults; write DBDParams \"host=127.0.0.1 "
             "dbname=forge user=forge_app passfile=/etc/forge/pgpass connect_timeout=2\"");
@@ -95,12 +69,12 @@ static const char *passfile_problem(apr_pool_t *p, const char *file)
     return NULL;
 }
 
-static void advise_passfile(const told_t *told, server_rec *s)
+static void advise_passfile(const forge_told_t *told, server_rec *s)
 {
     const char *file = forge_store_passfile(told->p, forge_server_pool_database(told->p, s));
     const char *problem = file ? passfile_problem(told->p, file) : NULL;
     if (problem)
-        tell(told, s, forge_config_line_of(s, "DBDParams"), problem);
+        forge_server_tell(told, s, forge_config_line_of(s, "DBDParams"), problem);
 }
 
 /* --- the paths --- */
@@ -109,13 +83,13 @@ static void advise_passfile(const told_t *told, server_rec *s)
 static bool hands_over(apr_pool_t *p, const ap_directive_t *d)
 {
     const char *args = d->args ? d->args : "";
-    if (named(d, "SetHandler") || named(d, "AddHandler"))
-        return strstr(args, "expr=") || apr_cstr_casecmp(word_of(p, d), "forge") == 0;
-    if (named(d, "ForgeAPI"))
-        return apr_cstr_casecmp(word_of(p, d), "off") != 0;
-    if (named(d, "AuthType"))
-        return apr_cstr_casecmp(word_of(p, d), "Forge") == 0;
-    return named(d, "RewriteRule") && strstr(args, "forge");
+    if (forge_server_line_named(d, "SetHandler") || forge_server_line_named(d, "AddHandler"))
+        return strstr(args, "expr=") || apr_cstr_casecmp(forge_server_line_word(p, d), "forge") == 0;
+    if (forge_server_line_named(d, "ForgeAPI"))
+        return apr_cstr_casecmp(forge_server_line_word(p, d), "off") != 0;
+    if (forge_server_line_named(d, "AuthType"))
+        return apr_cstr_casecmp(forge_server_line_word(p, d), "Forge") == 0;
+    return forge_server_line_named(d, "RewriteRule") && strstr(args, "forge");
 }
 
 static bool handed_over(apr_pool_t *p, const ap_directive_t *d)
@@ -127,63 +101,68 @@ static bool handed_over(apr_pool_t *p, const ap_directive_t *d)
 }
 
 /* "mod_forge", "forge_module", "forge-handler": httpd takes any name, and then serves a file. */
-static void advise_names(const told_t *told, server_rec *s, const ap_directive_t *d)
+static void advise_names(const forge_told_t *told, server_rec *main_server, const ap_directive_t *d)
 {
     for (; d; d = d->next) {
-        const char *name = named(d, "SetHandler") || named(d, "AddHandler") ? word_of(told->p, d) : "";
+        const char *name = forge_server_line_named(d, "SetHandler") || forge_server_line_named(d, "AddHandler")
+                               ? forge_server_line_word(told->p, d)
+                               : "";
         char *lowered = apr_pstrdup(told->p, name);
         forge_util_lower_all(lowered);
         if (strcmp(lowered, "forge") != 0 && !strpbrk(lowered, "=:") && strstr(lowered, "forge"))
-            tell(told, s, d,
-                 apr_psprintf(told->p, "%s names no handler of this module with '%s'; write %s forge", d->directive,
-                              name, d->directive));
-        advise_names(told, s, d->first_child);
+            forge_server_tell(told, forge_server_line_host(main_server, d), d,
+                              apr_psprintf(told->p, "%s names no handler of this module with '%s'; write %s forge",
+                                           d->directive, name, d->directive));
+        advise_names(told, main_server, d->first_child);
     }
 }
 
-static void advise_handler(const told_t *told, server_rec *s)
+static void advise_handler(const forge_told_t *told, server_rec *s)
 {
-    advise_names(told, s, ap_conftree);
     if (!handed_over(told->p, ap_conftree))
-        tell(told, s, forge_config_line_of(s, "ForgeSecret"),
-             "ForgeSecret turns the module on, but nothing hands it a path and no AuthType Forge asks it; write "
-             "ForgeAPI On in the virtual host that is to answer");
+        forge_server_tell(
+            told, s, forge_config_line_of(s, "ForgeSecret"),
+            "ForgeSecret turns the module on, but nothing hands it a path and no AuthType Forge asks it; write "
+            "ForgeAPI On in the virtual host that is to answer");
 }
 
-static void advise_api(const told_t *told, server_rec *s)
+static void advise_api(const forge_told_t *told, server_rec *s)
 {
     if (forge_config_api(forge_config_of_server(s)))
-        tell(told, s, forge_config_line_of(s, "ForgeAPI"),
-             "ForgeAPI hands paths to the module, but this host has no ForgeSecret, so that none of them is answered; "
-             "write ForgeSecret file:/etc/forge/secret");
+        forge_server_tell(
+            told, s, forge_config_line_of(s, "ForgeAPI"),
+            "ForgeAPI hands paths to the module, but this host has no ForgeSecret, so that none of them is answered; "
+            "write ForgeSecret file:/etc/forge/secret");
 }
 
 /* --- logins of browsers --- */
 
-static bool tls(const told_t *told, server_rec *s)
+static bool tls(const forge_told_t *told, server_rec *s)
 {
     static const char *const engines[] = {"SSLEngine", "GnuTLSEnable", "TLSEngine"};
     for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++) {
         const ap_directive_t *line = forge_config_line_of(s, engines[i]);
-        if (line && apr_cstr_casecmp(word_of(told->p, line), "off") != 0)
+        if (line && apr_cstr_casecmp(forge_server_line_word(told->p, line), "off") != 0)
             return true;
     }
     return s->server_scheme && apr_cstr_casecmp(s->server_scheme, "https") == 0;
 }
 
-static void advise_cookie(const told_t *told, server_rec *s)
+static void advise_cookie(const forge_told_t *told, server_rec *s)
 {
     const ap_directive_t *cookie = forge_config_line_of(s, "ForgeCookie");
     const ap_directive_t *page = forge_config_line_of(s, "ForgeLoginPage");
-    const bool on = cookie && apr_cstr_casecmp(word_of(told->p, cookie), "on") == 0;
+    const bool on = cookie && apr_cstr_casecmp(forge_server_line_word(told->p, cookie), "on") == 0;
     if (on && !tls(told, s))
-        tell(told, s, cookie,
-             "ForgeCookie sets no cookie without TLS, and this host has none; write SSLEngine on, or, where a proxy in "
-             "front ends TLS, ServerName https://host");
-    if (page && !cookie && apr_cstr_casecmp(word_of(told->p, page), "none") != 0)
-        tell(told, s, page,
-             "ForgeLoginPage sends browsers to a page whose login they cannot keep, because there is no ForgeCookie; "
-             "write ForgeCookie On");
+        forge_server_tell(
+            told, s, cookie,
+            "ForgeCookie sets no cookie without TLS, and this host has none; write SSLEngine on, or, where a proxy in "
+            "front ends TLS, ServerName https://host");
+    if (page && !cookie && apr_cstr_casecmp(forge_server_line_word(told->p, page), "none") != 0)
+        forge_server_tell(
+            told, s, page,
+            "ForgeLoginPage sends browsers to a page whose login they cannot keep, because there is no ForgeCookie; "
+            "write ForgeCookie On");
 }
 
 /* --- Require --- */
@@ -192,10 +171,10 @@ static void advise_cookie(const told_t *told, server_rec *s)
 static bool covered(apr_pool_t *p, const ap_directive_t *d, const char *path)
 {
     for (; d; d = d->next) {
-        const char *outer = d->first_child ? word_of(p, d) : "";
+        const char *outer = d->first_child ? forge_server_line_word(p, d) : "";
         outer = apr_pstrmemdup(p, outer, strcspn(outer, ">"));
         for (const ap_directive_t *in = d->first_child; in; in = in->next)
-            if (named(in, "AuthType") && *outer && strncmp(path, outer, strlen(outer)) == 0)
+            if (forge_server_line_named(in, "AuthType") && *outer && strncmp(path, outer, strlen(outer)) == 0)
                 return true;
         if (covered(p, d->first_child, path))
             return true;
@@ -203,31 +182,33 @@ static bool covered(apr_pool_t *p, const ap_directive_t *d, const char *path)
     return false;
 }
 
-static void advise_require(const told_t *told, server_rec *s, const ap_directive_t *d, const char *path, bool typed)
+static void advise_require(const forge_told_t *told, server_rec *main_server, const ap_directive_t *d, const char *path,
+                           bool typed)
 {
     for (const ap_directive_t *in = d; in; in = in->next)
-        typed = typed || named(in, "AuthType");
+        typed = typed || forge_server_line_named(in, "AuthType");
     for (; d; d = d->next) {
         const bool section = d->first_child && apr_cstr_casecmpn(d->directive, "<Require", 8) != 0;
-        const char *name = section ? word_of(told->p, d) : path;
+        const char *name = section ? forge_server_line_word(told->p, d) : path;
         if (section)
             name = apr_pstrmemdup(told->p, name, strcspn(name, ">"));
-        advise_require(told, s, d->first_child, name, typed);
-        if (!typed && named(d, "Require") && strncmp(word_of(told->p, d), "forge-", 6) == 0 &&
-            !covered(told->p, ap_conftree, path))
-            tell(told, s, d,
-                 apr_psprintf(told->p,
-                              "Require %s stands in a section without AuthType, so that nobody is asked who they "
-                              "are; write AuthType Forge beside it",
-                              word_of(told->p, d)));
+        advise_require(told, main_server, d->first_child, name, typed);
+        if (!typed && forge_server_line_named(d, "Require") &&
+            strncmp(forge_server_line_word(told->p, d), "forge-", 6) == 0 && !covered(told->p, ap_conftree, path))
+            forge_server_tell(
+                told, forge_server_line_host(main_server, d), d,
+                apr_psprintf(told->p,
+                             "Require %s stands in a section without AuthType, so that nobody is asked who they "
+                             "are; write AuthType Forge beside it",
+                             forge_server_line_word(told->p, d)));
     }
 }
 
 /* --- all of it --- */
 
-void forge_server_config_advise(apr_pool_t *p, server_rec *main_server)
+void forge_server_config_advise(apr_pool_t *p, server_rec *main_server, const forge_routes_t *tables, int n_tables)
 {
-    const told_t told = {p, apr_table_make(p, 8)};
+    const forge_told_t told = {p, apr_table_make(p, 8)};
     server_rec *first = NULL;
     for (server_rec *s = main_server; s; s = s->next) {
         if (!forge_config_enabled(forge_config_of_server(s))) {
@@ -239,9 +220,13 @@ void forge_server_config_advise(apr_pool_t *p, server_rec *main_server)
         advise_dbd(&told, s);
         advise_passfile(&told, s);
         advise_cookie(&told, s);
+        forge_server_narrow_advise(&told, s, tables, n_tables);
     }
-    if (first)
+    if (first) {
+        advise_names(&told, main_server, ap_conftree);
         advise_handler(&told, first);
+        forge_server_wide_advise(&told, main_server);
+    }
     advise_require(&told, main_server, ap_conftree, "", false);
 }
 
@@ -250,7 +235,7 @@ static const ap_directive_t *pgsql_line(apr_pool_t *p, const ap_directive_t *d)
 {
     for (; d; d = d->next) {
         const ap_directive_t *in = pgsql_line(p, d->first_child);
-        if (in || (named(d, "DBDriver") && strcmp(word_of(p, d), "pgsql") == 0))
+        if (in || (forge_server_line_named(d, "DBDriver") && strcmp(forge_server_line_word(p, d), "pgsql") == 0))
             return in ? in : d;
     }
     return NULL;

@@ -40,27 +40,26 @@ static bool open_pipe(server_rec *s, const char *directive, forge_log_t *log)
     return log->fd >= 0;
 }
 
-/* Each write goes to the end of the file, wherever that is by then: logrotate may have cut it (copytruncate). */
-static bool open_file(apr_pool_t *p, server_rec *s, const char *directive, forge_log_t *log)
+/* A file that cannot be opened again goes on as the one that was open before. */
+static bool open_file(server_rec *s, const char *directive, forge_log_t *log)
 {
-    apr_file_t *file;
-    apr_status_t rv = apr_file_open(&file, log->name, APR_WRITE | APR_APPEND | APR_CREATE | APR_LARGEFILE | APR_BINARY,
-                                    APR_UREAD | APR_UWRITE | APR_GREAD, p);
-    if (rv == APR_SUCCESS)
-        rv = apr_os_file_get(&log->fd, file);
-    if (rv == APR_SUCCESS)
+    int why;
+    log->fd = forge_server_log_file(log->name, &why);
+    if (log->fd >= 0 && !why)
         return true;
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, rv, s, "FG0441: %s: could not open '%s'", directive, log->name);
-    return false;
+    ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, why, s, "FG0441: %s: could not open '%s'%s", directive,
+                 log->name, log->fd >= 0 ? "; lines go on into the file that was open before" : "");
+    return log->fd >= 0;
 }
 
-/* Opens a file, or the pipe to a program behind "|". */
+/* Opens a file, or the pipe to a program behind "|". Only a start ends where that fails: after a restart the lines are
+ * lost, and counted so. */
 static forge_log_t *open_log(apr_pool_t *p, server_rec *s, const char *directive, const char *name)
 {
     forge_log_t *log = apr_pcalloc(p, sizeof(*log));
     log->name = name;
-    bool opened = *name == '|' ? open_pipe(s, directive, log) : open_file(p, s, directive, log);
-    return opened ? log : NULL;
+    bool opened = *name == '|' ? open_pipe(s, directive, log) : open_file(s, directive, log);
+    return opened || forge_server_log_files_again() ? log : NULL;
 }
 
 forge_log_t *forge_server_log_open(apr_pool_t *p, server_rec *s, const char *directive, const char *name)

@@ -297,12 +297,21 @@ int forge_server_access_write(struct request_rec *r); /* log_transaction */
 void forge_server_log_pipes_begin(apr_pool_t *pconf, struct server_rec *main_server);
 void forge_server_log_pipes_end(void);
 
+/* --- log_file.c: the files of logs --- */
+
+/* Around the opening of all logs, in the parent: files that are named no more are closed. */
+void forge_server_log_files_begin(apr_pool_t *process_pool);
+void forge_server_log_files_end(void);
+/* Whether an earlier configuration of this process has opened logs: it is restarted. */
+bool forge_server_log_files_known(apr_pool_t *process_pool);
+
 /* --- log_sources.c: ForgeLogSource --- */
 
 /* --- advise.c: warnings of configtest and of the start --- */
 
 /* Says which lines cannot do what they seem to be meant for, and what helps. */
-void forge_server_config_advise(apr_pool_t *p, struct server_rec *main_server);
+void forge_server_config_advise(apr_pool_t *p, struct server_rec *main_server, const forge_routes_t *tables,
+                                int n_tables);
 /* Before the lines are read: which package DBDriver pgsql lacks. */
 void forge_server_driver_advise(apr_pool_t *p);
 

@@ -109,6 +109,15 @@ void forge_server_log_line(struct forge_log_t *log, const forge_server_t *server
 /* Fills what is known of the request in which a line is written. */
 void forge_server_line_note(forge_line_t *line, const forge_note_t *note);
 
+/* --- log_file.c --- */
+
+/* The descriptor of a log, opened anew, or, with the error in *why, as an earlier generation has opened it. -1:
+ * neither.
+ */
+int forge_server_log_file(const char *name, int *why);
+/* Whether this generation follows another. */
+bool forge_server_log_files_again(void);
+
 /* --- log_pipe.c --- */
 
 /* The pipe to the program of "|command", which is started unless it runs since an earlier generation. It does not
@@ -156,5 +165,29 @@ void forge_server_audit_write(const forge_server_t *server, const forge_effects_
 
 /* The handler that SetHandler sets for this location; httpd copies it to r->handler only in a late phase. */
 const char *forge_server_location_handler(struct request_rec *r);
+
+/* --- advise_lines.c: lines of the configuration, and what is said of them --- */
+
+struct ap_directive_t;
+typedef struct forge_told_t {
+    apr_pool_t *p;
+    apr_table_t *sentences; /* hosts inherit lines, and each sentence is said once */
+} forge_told_t;
+/* Warns, with the place of the line (NULL: none) and the host. */
+void forge_server_tell(const forge_told_t *told, struct server_rec *s, const struct ap_directive_t *line,
+                       const char *sentence);
+bool forge_server_line_named(const struct ap_directive_t *d, const char *name);
+/* The first argument of a line, without quotes. */
+const char *forge_server_line_word(apr_pool_t *p, const struct ap_directive_t *d);
+/* The virtual host in which a line stands, or the main server. */
+struct server_rec *forge_server_line_host(struct server_rec *main_server, const struct ap_directive_t *line);
+
+/* --- advise_paths.c: SetHandler forge by hand --- */
+
+/* Which lines take more than the API. */
+void forge_server_wide_advise(const forge_told_t *told, struct server_rec *main_server);
+/* Whether a host hands over some of the API and not the rest. */
+void forge_server_narrow_advise(const forge_told_t *told, struct server_rec *s, const forge_routes_t *tables,
+                                int n_tables);
 
 #endif

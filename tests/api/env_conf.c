@@ -32,7 +32,7 @@ static char *modules_text(const char *dir, const char *compiled)
     return F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, cgi, dir, cgi);
 }
 
-/* Under prefork a new child's first request opens its connection, so it is given the wait of the shipped forge.conf. */
+/* Under prefork a new child's first request opens its connection, so it is given the wait of site.conf. */
 static char *processes_text(void)
 {
     if (strcmp(env.mpm, "prefork") == 0)

@@ -5,10 +5,11 @@
 cd "${1:-.}" || exit 2
 generations=4
 max_connections=97 # PostgreSQL's default without those of superusers
-per_child=$(sed -n 's/^#define CONNECTIONS_MAX *\([0-9]*\).*/\1/p' mod_forge/start.c)
+per_child=$(sed -n 's/^#define CONNECTIONS_MAX *\([0-9]*\).*/\1/p' mod_forge/store/operations/inspect.c)
 failed=0
+[ -n "$per_child" ] || { echo "  mod_forge/store/operations/inspect.c does not say CONNECTIONS_MAX"; failed=1; }
 value() { sed -n "s/^ *$2 \([0-9]*\)\$/\1/p" "$1"; }
-for file in conf/forge.conf packaging/demo; do
+for file in conf/examples/mpm.conf packaging/demo; do
     places=$(value "$file" ServerLimit)
     children=$(($(value "$file" MaxRequestWorkers) / $(value "$file" ThreadsPerChild)))
     if [ "$places" -lt $((children * generations)) ]; then

@@ -519,10 +519,19 @@ $1" || fault "'$1' is refused: $said"
     *FG0425*"$2"*"of $tmp/case.conf; "*"localhost)"*) [ -n "$2" ] || fault "'$1' is warned of: $said" ;;
     *) [ -z "$2" ] || fault "'$1' is not told '$2': $said" ;;
     esac
+    case $1 in *User\ * | *ServerName* | *'<VirtualHost'*) return ;; esac
+    # The same in a virtual host: line and host are those of the host.
+    try "<VirtualHost *:1>
+ServerName learn.example.org
+ForgeSecret file:$tmp/secret
+$1
+</VirtualHost>" || fault "'$1' is refused in a virtual host: $said"
+    case $said in
+    *FG0425*"$2"*" (line "*" of $tmp/case.conf; virtual host learn.example.org of $tmp/case.conf:"*) [ -n "$2" ] || fault "'$1' is warned of in a virtual host: $said" ;;
+    *) [ -z "$2" ] || fault "'$1' is not told '$2' with line and virtual host: $said" ;;
+    esac
 }
-handed='<Location "/api/v1">
-SetHandler forge
-</Location>'
+handed='ForgeAPI On'
 whole="DBDriver pgsql
 DBDParams dbname=forge
 $handed"
@@ -550,6 +559,35 @@ DBDParams dbname=forge
 AuthType Forge
 Require forge-role admin
 </Location>' ''
+# SetHandler forge by hand: too wide, too narrow, and right.
+pool='DBDriver pgsql
+DBDParams dbname=forge'
+told "$pool
+SetHandler forge" 'SetHandler forge stands outside of <Location>, so that the module takes pages of the site too'
+for section in 'Location "/"' 'LocationMatch "^/"' 'Location ~ "html$"' 'Location "/*"' "Directory \"$tmp\"" 'DirectoryMatch "^/"' 'Files "*"' 'FilesMatch "."'; do
+    told "$pool
+<$section>
+SetHandler forge
+</${section%% *}>" "SetHandler forge stands in"
+done
+for one in '"/api/v1"!such as /health' '"/api/v1/auth"!operations of the API' '"/health"!such as /api/v1/' '~ "^/(api/v1|health)(/|$)"!such as /'; do
+    told "$pool
+<Location ${one%%!*}>
+SetHandler forge
+</Location>" "${one#*!}"
+done
+told "$pool
+<LocationMatch \"^/(api/v1|health|errors|\\.well-known/jwks\\.json)(/|\$)\">
+SetHandler forge
+</LocationMatch>" ''
+told "$pool
+<Location \"/api/v1\">
+SetHandler \"expr=forge\"
+</Location>" ''
+told "$whole
+<Location \"/api/v1/auth\">
+SetHandler forge
+</Location>" ''
 for name in mod_forge forge_module forge-handler; do
     told "$whole
 <Location \"/x\">
@@ -691,27 +729,36 @@ for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$modules"/mod_auth
     [ ! -e "$file" ] || ln -s "$file" "$tmp/modules/$(basename "$file")"
 done
 [ -e "$tmp/modules/mod_forge.so" ] || ln -s "$MODULE" "$tmp/modules/mod_forge.so"
-here <"$top/conf/forge.conf" >"$tmp/shipped.conf"
+here <"$top/conf/examples/site.conf" >"$tmp/site.conf"
 cp "$tmp/base.conf" "$tmp/forge.conf"
 good "Define FORGE_MODULES \"$tmp/modules\"
 Include \"$top/conf/forge.load\"
-Include \"$tmp/shipped.conf\""
+Include \"$top/conf/forge.conf\""
+[ "$said" = 'Syntax OK' ] || fault "the shipped configuration is warned of: $said"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+Include \"$top/conf/forge.conf\"
+Include \"$top/conf/examples/mpm.conf\"
+Include \"$tmp/site.conf\""
 case $said in
 *FORGE_DB_CONNECTIONS*) fault "the module sets no FORGE_DB_CONNECTIONS for the shipped configuration: $said" ;;
 esac
 
 # The example of a cluster: a node, and the front, which does without the module.
+sed "s|^</VirtualHost>|Include \"$top/conf/examples/cluster.conf\"\\n&|" "$tmp/site.conf" >"$tmp/node.conf"
 load remoteip >>"$tmp/forge.conf"
 good "Define FORGE_MODULES \"$tmp/modules\"
 Include \"$top/conf/forge.load\"
-Include \"$tmp/shipped.conf\"
-Include \"$top/conf/examples/cluster.conf\""
+Include \"$tmp/node.conf\""
 {
     cat "$tmp/base.conf"
     for module in watchdog headers slotmem_shm proxy proxy_http proxy_balancer proxy_hcheck lbmethod_bybusyness; do load $module; done
 } >"$tmp/forge.conf"
 good "Define FORGE_FRONT
 Include \"$top/conf/examples/cluster.conf\""
+
+# Where the module is gone, the example site is too, and the server starts.
+good "Include \"$tmp/site.conf\""
 
 [ "$faults" -eq 0 ] || exit 1
 echo "configtest: $cases configurations judged as they should be"

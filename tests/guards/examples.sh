@@ -1,10 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: no example of ours grants by a role that people give themselves, and the shipped configuration lets nobody choose more than student.
+# Guard: no example of ours grants by a role that people give themselves, the example site lets nobody choose more than student, and the configuration
+# that is installed has no active line.
 cd "${1:-.}" || exit 2
 failed=0
-if ! grep -qx 'ForgeSelfRoles student' conf/forge.conf; then
-    echo "  conf/forge.conf does not say ForgeSelfRoles student"
+if ! grep -qx ' *ForgeSelfRoles student' conf/examples/site.conf; then
+    echo "  conf/examples/site.conf does not say ForgeSelfRoles student"
+    failed=1
+fi
+if grep -n '^ *[^# ]' conf/forge.conf; then
+    echo "  conf/forge.conf changes a server by its installation"
     failed=1
 fi
 # README's first configuration is what people copy.
@@ -12,7 +17,7 @@ if ! sed -n '/^## A working configuration/,/^## /p' README.md | grep -qx 'ForgeS
     echo "  the configuration at the head of README.md does not say ForgeSelfRoles student"
     failed=1
 fi
-granted=$(grep -nE '^#? *Require +forge-role +(instructor|guest)' README.md packaging/docs/*.md conf/*.conf packaging/demo mod_forge/README.md)
+granted=$(grep -nE '^#? *Require +forge-role +(instructor|guest)' README.md packaging/docs/*.md conf/*.conf conf/examples/*.conf packaging/demo mod_forge/README.md)
 if [ -n "$granted" ]; then
     echo "  lets in whoever registers so:"
     printf '%s\n' "$granted" | sed 's/^/    /'

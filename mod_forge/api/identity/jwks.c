@@ -46,7 +46,7 @@ static forge_status_t jwks(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/.well-known/jwks.json", FORGE_ROLE_NONE,
-     .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG,
+     .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_PUBLIC | FORGE_R_ETAG, .part = FORGE_PART_JWKS,
      .reply = &key_set, .handle = jwks, .operation = "jwks", .summary = "Public keys that verify access tokens",
      .description = "A JWK Set (RFC 7517) for services that check access tokens themselves. Choose the key by the "
          "kid in the token's header, require the key's alg, then check iss, aud and exp. Anyone may read it. It does "

@@ -126,21 +126,21 @@ static forge_status_t asset(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT | FORGE_R_ROOT,
+    {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT | FORGE_R_ROOT, .part = FORGE_PART_DOCS,
      .query = &document_query, .handle = openapi, .media = "application/json",
      .sample = DOCUMENT_SAMPLE, .operation = "openapi", .summary = "This document", .description = DOCUMENT_TEXT},
     {FORGE_GET, "/openapi.json", FORGE_ROLE_NONE, .flags = DOCUMENT,
      .query = &document_query, .handle = openapi, .media = "application/json",
      .sample = DOCUMENT_SAMPLE, .operation = "openapi_api", .summary = "This document", .description = DOCUMENT_TEXT},
-    {FORGE_GET, "/docs", FORGE_ROLE_NONE, .flags = PAGE, .handle = swagger,
+    {FORGE_GET, "/docs", FORGE_ROLE_NONE, .flags = PAGE, .part = FORGE_PART_DOCS, .handle = swagger,
      .media = "text/html", .operation = "docs_swagger", .summary = "Swagger UI", .description = PAGE_TEXT},
-    {FORGE_GET, "/api/docs", FORGE_ROLE_NONE, .flags = PAGE, .handle = swagger,
+    {FORGE_GET, "/api/docs", FORGE_ROLE_NONE, .flags = PAGE, .part = FORGE_PART_DOCS, .handle = swagger,
      .media = "text/html", .operation = "docs_swagger_api", .summary = "Swagger UI", .description = PAGE_TEXT},
-    {FORGE_GET, "/redoc", FORGE_ROLE_NONE, .flags = PAGE, .handle = redoc,
+    {FORGE_GET, "/redoc", FORGE_ROLE_NONE, .flags = PAGE, .part = FORGE_PART_DOCS, .handle = redoc,
      .media = "text/html", .operation = "docs_redoc", .summary = "ReDoc", .description = PAGE_TEXT},
-    {FORGE_GET, "/api/redoc", FORGE_ROLE_NONE, .flags = PAGE, .handle = redoc,
+    {FORGE_GET, "/api/redoc", FORGE_ROLE_NONE, .flags = PAGE, .part = FORGE_PART_DOCS, .handle = redoc,
      .media = "text/html", .operation = "docs_redoc_api", .summary = "ReDoc", .description = PAGE_TEXT},
-    {FORGE_GET, "/docs/assets/{name}", FORGE_ROLE_NONE, .flags = PAGE | FORGE_R_TAIL,
+    {FORGE_GET, "/docs/assets/{name}", FORGE_ROLE_NONE, .flags = PAGE | FORGE_R_TAIL, .part = FORGE_PART_DOCS,
      .handle = asset, .media = "application/octet-stream", .operation = "docs_asset", .summary = "A file of the pages",
      .description = "Scripts and style sheets of the pages. Open to anyone."},
 };

@@ -107,8 +107,9 @@ static forge_status_t error_page(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/errors/{code}", FORGE_ROLE_NONE, .flags = PAGE, .limit = FORGE_LIMIT_NONE, .handle = error_page,
-     .media = "text/html|application/json", .operation = "error_page", .summary = "What an error code means",
+    {FORGE_GET, "/errors/{code}", FORGE_ROLE_NONE, .flags = PAGE, .part = FORGE_PART_ERRORS,
+     .limit = FORGE_LIMIT_NONE, .handle = error_page, .media = "text/html|application/json",
+     .operation = "error_page", .summary = "What an error code means",
      .description = "The page that the type of a problem document leads to. Open to anyone."},
 };
 /* clang-format on */

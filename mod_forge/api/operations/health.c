@@ -345,7 +345,7 @@ static forge_status_t health_live(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/health", FORGE_ROLE_NONE,
-     .flags = FORGE_R_OPEN | FORGE_R_STATUS | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_STATUS | FORGE_R_ROOT, .part = FORGE_PART_HEALTH, .limit = FORGE_LIMIT_NONE,
      .reply = &full_health, .draft = &draft, .handle = health, .operation = "health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health", FORGE_ROLE_NONE,
@@ -356,11 +356,11 @@ static const forge_route_t routes[] = {
      .operation = "monitor_health", .summary = "Health of all parts",
      .description = HEALTH_TEXT},
     {FORGE_GET, "/health/live", FORGE_ROLE_NONE,
-     .flags = FORGE_R_OPEN | FORGE_R_ROOT, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
+     .flags = FORGE_R_OPEN | FORGE_R_ROOT, .part = FORGE_PART_HEALTH, .limit = FORGE_LIMIT_NONE, .reply = &liveness,
      .handle = health_live, .operation = "health_live", .summary = "Check that the process is alive",
      .description = "Open to anyone. Does not use the database."},
     {FORGE_GET, "/health/ready", FORGE_ROLE_NONE,
-     .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS, .limit = FORGE_LIMIT_NONE,
+     .flags = FORGE_R_OPEN | FORGE_R_ROOT | FORGE_R_STATUS, .part = FORGE_PART_HEALTH, .limit = FORGE_LIMIT_NONE,
      .reply = &readiness, .draft = &draft, .handle = health_ready, .operation = "health_ready",
      .summary = "Check that requests can be served",
      .description = "Open to anyone. Answers 503 with the same body unless the database is reachable and migrated, and "

@@ -83,8 +83,8 @@ static const forge_status_t metrics_errors[] = {FORGE_E_FORBIDDEN, FORGE_E_RATE_
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/metrics", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_RAW, .limit = FORGE_LIMIT_NONE,
-     .errors = metrics_errors, .handle = metrics, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
+    {FORGE_GET, "/metrics", FORGE_ROLE_NONE, .flags = FORGE_R_ROOT | FORGE_R_RAW, .part = FORGE_PART_METRICS,
+     .limit = FORGE_LIMIT_NONE, .errors = metrics_errors, .handle = metrics, .media = TEXT_MEDIA "|" OPENMETRICS_MEDIA,
      .sample = "# TYPE forge_rate_limit_keys gauge\n"
          "# HELP forge_rate_limit_keys Clients that are counted.\n"
          "forge_rate_limit_keys 12\n"

@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define BASE            "/api/v1"
 #define SEGMENTS_MAX    16 /* of a path; no template has as many */
 #define TAIL_MAX        64 /* characters of a FORGE_R_TAIL segment */
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
@@ -161,6 +160,8 @@ static const char *row_problem(const forge_route_t *route)
         return "there is no summary";
     if (!valid_success(route))
         return "the success status is not 200, 201, 202 or 204";
+    if (!(route->flags & FORGE_R_ROOT) != (route->part == FORGE_PART_API))
+        return "a route that is not under /api/v1, and no other, has a .part, so that ForgeAPI hands it over";
     if (route->body && route->limit == FORGE_LIMIT_NONE)
         return "a route that takes a body needs a limit class";
     if (route->flags & FORGE_R_TAIL && route->path[strlen(route->path) - 1] != '}')
@@ -257,7 +258,7 @@ static bool add(build_t *b, const forge_route_t *route, const forge_tag_t *tag)
     const char *problem = problem_of(b, route, tag);
     if (problem)
         return refuse(b, route, problem);
-    const char *path = route->flags & FORGE_R_ROOT ? route->path : apr_pstrcat(b->pool, BASE, route->path, NULL);
+    const char *path = forge_core_route_path(b->pool, route);
     node_t *node = plant(b, route, path);
     if (!node)
         return false;

@@ -122,6 +122,14 @@ const char *forge_core_trace_header(apr_pool_t *p, const forge_trace_t *t); /* "
 /* A client's own request id when it is 1–128 of [A-Za-z0-9._-], else 32 hex digits of new randomness. */
 const char *forge_core_request_id(apr_pool_t *p, const char *given);
 
+/* --- roots.c: what route tables claim of a site's paths --- */
+
+/* "/api/v1/courses/{id}", "/health". */
+const char *forge_core_route_path(apr_pool_t *p, const forge_route_t *route);
+/* Of const char *: the paths at and below which all routes of a part lie, such as "/docs" and "/.well-known/jwks.json".
+ * None lies below another. */
+apr_array_header_t *forge_core_roots(apr_pool_t *p, const forge_routes_t *tables, int n_tables, forge_api_part_t part);
+
 /* --- router.c: method and path → row --- */
 
 typedef struct forge_router_t forge_router_t;

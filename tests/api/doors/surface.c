@@ -12,10 +12,12 @@
          .headers = {"Host: " host ".example.org", "X-Client: 192.0.2.7"}, __VA_ARGS__)
 
 static const char hosts[] =
-    "ForgeAPI Off\nListen 127.0.0.1:%1$d\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n"
-    "<VirtualHost *:%1$d>\nServerName off.example.org\n</VirtualHost>\n"
-    "<VirtualHost *:%1$d>\nServerName all.example.org\nForgeAPI On\n</VirtualHost>\n"
+    "<Location \"/\">\nSetHandler None\n</Location>\nForgeAPI On\n" /* what all nodes hand over by hand, taken back */
+    "Listen 127.0.0.1:%1$d\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.0/8\n"
+    "<VirtualHost *:%1$d>\nServerName off.example.org\nForgeAPI Off\n</VirtualHost>\n"
+    "<VirtualHost *:%1$d>\nServerName all.example.org\n</VirtualHost>\n"
     "<VirtualHost *:%1$d>\nServerName part.example.org\nForgeAPI on -Docs -errors -metrics\n</VirtualHost>\n"
+    "<VirtualHost *:%1$d>\nServerName last.example.org\nForgeAPI On -health\nForgeAPI On -docs\n</VirtualHost>\n"
     "<VirtualHost *:%1$d>\nServerName own.example.org\nForgeAPI On\n<Location \"/metrics\">\n"
     "Require ip 192.0.2.7\n</Location>\n</VirtualHost>\n";
 
@@ -83,6 +85,25 @@ START_TEST(figures_are_for_this_machine_and_administrators)
 }
 END_TEST
 
+/* Off, and a part that is left out, take back what the main server's line gave, its Require too. */
+START_TEST(a_hosts_own_line_is_the_only_one)
+{
+    static const char *const figures[] = {"/metrics", "/api/v1/performance", "/api/v1/monitor", NULL};
+    expect_log("AH01631");
+    hosts_start();
+    for (const char *const *path = figures; *path; path++) {
+        expect_status(ASK("all", *path), 401);
+        expect_status(ASK("off", *path), 404);
+        ck_assert_msg(!ours(ASK("off", *path)), "%s", *path);
+    }
+    expect_status(ASK("part", "/metrics"), 404);
+    expect_status(ASK("part", "/api/v1/monitor"), 401);
+    expect_status(ASK("last", "/health"), 200);
+    ck_assert(!ours(ASK("last", "/docs")) && ours(ASK("all", "/docs")));
+    env_second_stop();
+}
+END_TEST
+
 Suite *suite_surface(void)
 {
     Suite *suite = suite_create("surface");
@@ -91,5 +112,6 @@ Suite *suite_surface(void)
     tcase_add_test(tc, every_path_of_the_api_is_handed_over);
     tcase_add_test(tc, parts_that_are_left_out_are_the_sites);
     tcase_add_test(tc, figures_are_for_this_machine_and_administrators);
+    tcase_add_test(tc, a_hosts_own_line_is_the_only_one);
     return suite;
 }

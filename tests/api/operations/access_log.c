@@ -3,8 +3,10 @@
  */
 #include "harness.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The log line of a request id, parsed; the case fails when there is none or more than one. */
 static json_t *line_of(const char *request_id)
@@ -195,6 +197,46 @@ START_TEST(no_secrets)
 }
 END_TEST
 
+#define SECOND(path, ...) CALL("GET", path, .port = PORT_SECOND, .lenient = true, __VA_ARGS__)
+
+static bool second_is(const char *generation)
+{
+    const char *said = header(SECOND("/health/live"), "X-Generation");
+    return said && strcmp(said, generation) == 0;
+}
+
+/* A bare SIGUSR1, without the configtest of apachectl. */
+START_TEST(a_directory_that_vanishes_ends_no_server)
+{
+    const char *before = F("%s/gone", env.dir), *after = F("%s/moved", env.dir);
+    char *kept = NULL;
+    expect_log("FG0441");
+    expect_log("FG0442");
+    ck_assert(mkdir(before, 0755) == 0);
+    env_second_launch("ForgeAccessLog gone/access.json\n");
+    ck_assert(env_second_ready(30));
+    ck_assert(rename(before, after) == 0);
+    env_second_change(
+        "ForgeAccessLog gone/access.json\nForgeAuditLog nowhere/audit.json\nHeader always set X-Generation two\n");
+    for (int i = 0; i < 600 && !second_is("two"); i++)
+        pause_ms(50);
+    ck_assert(second_is("two"));
+    SECOND("/api/v1/courses", .headers = {"X-Request-ID: gone-1"});
+    for (int i = 0; i < 100 && !(kept && strstr(kept, "gone-1")); i++) {
+        kept = file_read(F("%s/access.json", after), 0);
+        pause_ms(50);
+    }
+    ck_assert_msg(kept && strstr(kept, "gone-1"), "the log that was open has not got the line");
+    CALL("POST", "/api/v1/auth/login", .port = PORT_SECOND, .lenient = true,
+         .json = "{\"username\":\"nobody\",\"password\":\"Wrong-Horse-5\"}");
+    for (int i = 0; i < 100 && !strstr(log_since("error.log"), "FG0442"); i++)
+        pause_ms(50);
+    ck_assert(strstr(log_since("error.log"), "FG0442") !=
+              NULL); /* the one without a file loses its lines, and says so */
+    env_second_stop();
+}
+END_TEST
+
 Suite *suite_access_log(void)
 {
     Suite *suite = suite_create("access_log");
@@ -205,5 +247,8 @@ Suite *suite_access_log(void)
     tcase_add_test(all, no_text_of_a_client_makes_a_line);
     tcase_add_test(all, levels_of_lines);
     tcase_add_test(all, no_secrets);
+    TCase *second = case_make(suite, "second");
+    tcase_add_checked_fixture(second, NULL, env_second_stop);
+    tcase_add_test(second, a_directory_that_vanishes_ends_no_server);
     return suite;
 }

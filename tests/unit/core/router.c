@@ -60,12 +60,12 @@ static const forge_route_t rows[] = {
 };
 
 static const forge_route_t roots[] = {
-    ROW(FORGE_GET, "/", "root", .flags = FORGE_R_ROOT),
-    ROW(FORGE_GET, "/health", "health", .flags = FORGE_R_ROOT),
-    ROW(FORGE_GET, "/.well-known/jwks.json", "jwks", .flags = FORGE_R_ROOT),
-    ROW(FORGE_GET, "/docs/{file}", "file", .flags = FORGE_R_ROOT | FORGE_R_TAIL),
-    ROW(FORGE_GET, "/docs/index", "docs", .flags = FORGE_R_ROOT),
-    ROW(FORGE_GET, "/logs/{id}/{file}", "log", .flags = FORGE_R_ROOT | FORGE_R_TAIL),
+    ROW(FORGE_GET, "/", "root", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+    ROW(FORGE_GET, "/health", "health", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+    ROW(FORGE_GET, "/.well-known/jwks.json", "jwks", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+    ROW(FORGE_GET, "/docs/{file}", "file", .flags = FORGE_R_ROOT | FORGE_R_TAIL, .part = FORGE_PART_DOCS),
+    ROW(FORGE_GET, "/docs/index", "docs", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+    ROW(FORGE_GET, "/logs/{id}/{file}", "log", .flags = FORGE_R_ROOT | FORGE_R_TAIL, .part = FORGE_PART_DOCS),
 };
 
 static const forge_routes_t tables[] = {{rows, sizeof(rows) / sizeof(rows[0]), &tag},
@@ -394,6 +394,27 @@ START_TEST(there_may_be_so_many_routes)
 }
 END_TEST
 
+/* ForgeAPI is made of these: a path outside of /api/v1 that no word of it names would be forgotten. */
+START_TEST(parts_have_their_roots)
+{
+    static const forge_route_t docs[] = {
+        ROW(FORGE_GET, "/docs/assets/{name}", "asset", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+        ROW(FORGE_GET, "/docs/x", "x", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+        ROW(FORGE_GET, "/docs", "docs", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+        ROW(FORGE_GET, "/docs2", "docs2", .flags = FORGE_R_ROOT, .part = FORGE_PART_DOCS),
+        ROW(FORGE_GET, "/errors/{code}", "error", .flags = FORGE_R_ROOT, .part = FORGE_PART_ERRORS),
+    };
+    const forge_routes_t both[] = {{rows, 2, &tag}, {docs, sizeof(docs) / sizeof(*docs), &tag}};
+    static const char *const wanted[FORGE_PARTS] = {
+        [FORGE_PART_API] = "/api/v1", [FORGE_PART_DOCS] = "/docs,/docs2", [FORGE_PART_ERRORS] = "/errors"};
+    for (int part = 0; part < FORGE_PARTS; part++)
+        ck_assert_str_eq(apr_array_pstrcat(forge_test_pool, forge_core_roots(forge_test_pool, both, 2, part), ','),
+                         wanted[part] ? wanted[part] : "");
+    REFUSED(".part", ROW(FORGE_GET, "/new", "new", .flags = FORGE_R_ROOT));
+    REFUSED(".part", ROW(FORGE_GET, "/new", "new", .part = FORGE_PART_DOCS));
+}
+END_TEST
+
 Suite *forge_test_core_router(void)
 {
     Suite *s = suite_create("core_router");
@@ -408,6 +429,7 @@ Suite *forge_test_core_router(void)
     tcase_add_test(tc, bad_rows_do_not_start);
     tcase_add_test(tc, shapes_have_names_and_good_fields);
     tcase_add_test(tc, tables_have_tags);
+    tcase_add_test(tc, parts_have_their_roots);
     tcase_add_test(tc, lists_and_their_queries_belong_together);
     tcase_add_test(tc, one_order_needs_no_sort);
     tcase_add_test(tc, bad_templates_do_not_start);
