@@ -14,7 +14,8 @@ static forge_status_t handle(forge_req_t *q)
 
 #define ROW(m, p, op, f) \
     { \
-        .method = m, .path = p, .flags = f, .handle = handle, .operation = op, .summary = "s" \
+        .method = m, .path = p, .flags = f, .part = (f)&FORGE_R_ROOT ? FORGE_PART_DOCS : FORGE_PART_API, \
+        .handle = handle, .operation = op, .summary = "s" \
     }
 
 static const forge_route_t rows[] = {
