@@ -285,21 +285,29 @@ static bool begin_turn(forge_events_t *e)
 }
 
 /* SECURITY 55. A failure to find out ends the stream too: its client comes again and is told why. */
-static bool still_good(forge_events_t *e, apr_int64_t now)
+static bool still_good(const forge_events_t *e, bool ask)
 {
     forge_req_t *q = e->q;
-    bool ask = now - e->asked_at >= ASK_AGAIN;
-    if (ask)
-        e->asked_at = now;
     return forge_server_still_good(q->r, q->server, e->turn, &q->who, ask) == FORGE_OK;
 }
 
-/* Asks the source, and puts a comment where it has nothing to say for long. */
+/* Whether the turn may begin. The database is asked now and then, memory each time. */
+static bool may_ask(forge_events_t *e, apr_int64_t now)
+{
+    bool ask = now - e->asked_at >= ASK_AGAIN;
+    if (ask)
+        e->asked_at = now;
+    return still_good(e, ask);
+}
+
+/* Asks the source, and puts a comment where it has nothing to say for long. A source may take its time: what it says
+ * is only for a session that has not ended meanwhile. */
 static void ask(forge_events_t *e)
 {
     apr_int64_t now = forge_util_monotonic();
+    const apr_size_t before = e->out->len;
     e->more = false;
-    if (!still_good(e, now)) {
+    if (!may_ask(e, now)) {
         e->over = true;
         return;
     }
@@ -308,6 +316,10 @@ static void ask(forge_events_t *e)
     if (status != FORGE_OK) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, e->q->r, "FG0494: %s ends its stream: %s [request %s]",
                       e->q->route->operation, forge_util_error(status)->code, e->q->request_id);
+        e->over = true;
+    }
+    if (e->out->len > before && !still_good(e, false)) {
+        e->out->len = before;
         e->over = true;
     }
     if (e->out->len == 0 && now >= e->beat_at)
