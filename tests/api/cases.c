@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define EXPECTED_MAX 16
+#define STOPS_MAX    32
 
 typedef struct kept_t {
     struct kept_t *next;
@@ -23,6 +24,8 @@ static kept_t *kept;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *expected[EXPECTED_MAX];
 static long error_from, access_from, events_from;
+static long stops[STOPS_MAX][2]; /* of the error log, from the end of one line to the end of another */
+static int stops_count;
 static pthread_t main_thread;
 static char later[4096];
 
@@ -126,6 +129,21 @@ void expect_outage(void)
     expect_log("AH006");
 }
 
+void log_stopped(long from)
+{
+    stops[stops_count][0] = from;
+    stops[stops_count][1] = file_size(F("%s/logs/error.log", env.dir));
+    stops_count += stops_count + 1 < STOPS_MAX;
+}
+
+static bool while_it_stopped(long place)
+{
+    for (int i = 0; i < stops_count; i++)
+        if (place >= stops[i][0] && place < stops[i][1])
+            return true;
+    return false;
+}
+
 /* Whole lines only: httpd may be writing the last one. */
 char *log_since(const char *name)
 {
@@ -149,33 +167,38 @@ static bool line_matters(const char *line)
     return false;
 }
 
-/* One of httpd's remarks on its own build or size. A line of ours is none, whatever it quotes. */
-static bool line_remark(const char *line)
+/* One of httpd's remarks on its own build or size, or on its own end. A line of ours is none, whatever it quotes. */
+static bool line_remark(const char *line, long place)
 {
-    static const char *const ids[] = {
-#define LOG_REMARK(id, reason) id ": ",
+    static const struct {
+        const char *id;
+        bool stop;
+    } remarks[] = {
+#define LOG_REMARK(id, reason)      {id ": ", false},
+#define LOG_REMARK_STOP(id, reason) {id ": ", true},
 #include "log_remarks.def"
 #undef LOG_REMARK
+#undef LOG_REMARK_STOP
     };
-    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-        if (strstr(line, ids[i]))
-            return !strstr(line, "[forge:");
+    for (size_t i = 0; i < sizeof(remarks) / sizeof(*remarks); i++)
+        if (strstr(line, remarks[i].id))
+            return !strstr(line, "[forge:") && (!remarks[i].stop || while_it_stopped(place));
     return false;
 }
 
-static bool line_expected(const char *line)
+static bool line_expected(const char *line, long place)
 {
     for (int i = 0; i < EXPECTED_MAX && expected[i]; i++)
         if (strstr(line, expected[i]))
             return true;
-    return line_remark(line);
+    return line_remark(line, place);
 }
 
-char *log_surprise(char *text)
+char *log_surprise(char *text, long from)
 {
     char *state;
     for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
-        if (line_matters(line) && !line_expected(line))
+        if (line_matters(line) && !line_expected(line, from + (line - text)))
             return line;
     return NULL;
 }
@@ -192,6 +215,7 @@ static void before(void)
     access_from = file_size(F("%s/logs/access.json", env.dir));
     events_from = file_size(F("%s/logs/events.json", env.dir));
     memset(expected, 0, sizeof(expected));
+    stops_count = 0;
     *later = 0;
 }
 
@@ -199,7 +223,7 @@ static void before(void)
 static void after(void)
 {
     static char surprise[1500], secret[1500];
-    char *line = log_surprise(log_since("error.log"));
+    char *line = log_surprise(log_since("error.log"), error_from);
     snprintf(surprise, sizeof(surprise), "%s", line ? line : "");
     const char *found = canaries_found();
     snprintf(secret, sizeof(secret), "%s", found ? found : "");

@@ -241,10 +241,12 @@ static void node_stop(int *pid)
 {
     if (*pid <= 0)
         return;
+    long from = file_size(env_path("logs/error.log"));
     kill(*pid, SIGTERM);
     if (!process_wait(*pid, 15))
         kill(*pid, SIGKILL);
     *pid = 0;
+    log_stopped(from);
 }
 
 void env_httpd_restart(void)

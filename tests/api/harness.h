@@ -124,9 +124,11 @@ void expect_log(const char *part);
 void expect_outage(void); /* what a database that is away leaves there */
 /* What logs/<name> got since the case began. */
 char *log_since(const char *name);
-/* The first line of a log at warn or above that neither the case announced nor log_remarks.def explains, or NULL. Cuts
- * the text. */
-char *log_surprise(char *text);
+/* A node has been stopped: what the error log got since it was `from` bytes long may be httpd's last words. */
+void log_stopped(long from);
+/* The first line of a log at warn or above that neither the case announced nor log_remarks.def explains, or NULL. The
+ * text begins at byte `from` of the error log and is cut. */
+char *log_surprise(char *text, long from);
 /* A case with set-up and clean-up, added to the suite: use instead of tcase_create. */
 TCase *case_make(Suite *suite, const char *name);
 /* A test that takes longer than 60 s says so at its beginning; past its time everything ends. */

@@ -79,10 +79,8 @@ void redis_freeze(bool still)
     }
 }
 
-/* A node that is stopped closes the sockets of its workers, and httpd remarks on one that has just been answered. */
 void redis_node(port_t port, const char *lines)
 {
-    expect_log("AH03093");
     if (port == PORT_SECOND)
         env_second_launch(lines);
     else

@@ -10,7 +10,7 @@
 
 static const char *judged(const char *line)
 {
-    return log_surprise(F("%s", line));
+    return log_surprise(F("%s", line), 0);
 }
 
 START_TEST(remarks_on_httpds_build_are_no_surprise)
@@ -52,6 +52,19 @@ START_TEST(what_a_case_announces_is_no_surprise)
 }
 END_TEST
 
+/* httpd closes the sockets under its threads when it stops; at another time somebody closed one twice. */
+START_TEST(last_words_are_no_surprise_while_a_node_stops)
+{
+    static const char line[] =
+        STAMP "[mpm_event:error] [pid 7:tid 8] (9)Bad file descriptor: AH03092: process_lingering_close: failure\n";
+    long end = file_size(F("%s/logs/error.log", env.dir));
+    ck_assert_ptr_nonnull(judged(line));
+    log_stopped(0);
+    ck_assert_ptr_null(judged(line));
+    ck_assert_ptr_nonnull(log_surprise(F("%s", line), end + 1000));
+}
+END_TEST
+
 /* What passes by the client is found again, the secret part of a token too; words and short codes are none. */
 START_TEST(canaries_are_found)
 {
@@ -85,6 +98,7 @@ Suite *suite_selftest(void)
     tcase_add_test(logs, remarks_on_httpds_build_are_no_surprise);
     tcase_add_test(logs, faults_are_surprises);
     tcase_add_test(logs, what_a_case_announces_is_no_surprise);
+    tcase_add_test(logs, last_words_are_no_surprise_while_a_node_stops);
     tcase_add_test(logs, canaries_are_found);
     return suite;
 }
