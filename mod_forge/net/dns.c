@@ -120,6 +120,13 @@ static void got_srv(void *baton, int status, int timeouts, unsigned char *answer
     ares_free_data(found);
 }
 
+/* What a socket of ares_getsock() waits for: the lower half of its bits is for reading, the upper one for writing. The
+ * macros of c-ares 1.18 shift a signed 1 into the sign. */
+static short awaited(unsigned bits, int i)
+{
+    return (short)((bits >> i & 1U ? POLLIN : 0) | (bits >> (i + ARES_GETSOCK_MAXNUM) & 1U ? POLLOUT : 0));
+}
+
 /* poll() and not select(): a server has descriptors beyond FD_SETSIZE. */
 static void wait_once(ares_channel channel)
 {
@@ -128,8 +135,7 @@ static void wait_once(ares_channel channel)
     unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
     int count = 0;
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events =
-            (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) | (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        short events = awaited(bits, i);
         if (events)
             polled[count++] = (struct pollfd){.fd = sockets[i], .events = events, .revents = 0};
     }

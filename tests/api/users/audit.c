@@ -217,6 +217,8 @@ START_TEST(memory_is_constant)
         CALL("GET", F("%s?limit=100", base), .token = admin.access, .headers = {"Connection: close"});
     long before = child_rss(), bytes = 0, lines = lines_read(admin, &bytes), grown = child_rss() - before;
     ck_assert_int_ge(lines, n);
+    if (getenv("FORGE_TEST_PRELOAD") || getenv("FORGE_TEST_VALGRIND"))
+        return; /* a checker keeps what is freed */
     ck_assert_msg(grown < 6144, "%ld bytes were sent, and a child grew by %ld KiB", bytes, grown);
     if (n > 100000)
         printf("%ld events, %ld bytes, a child grew by %ld KiB\n", lines, bytes, grown);

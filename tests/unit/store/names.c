@@ -325,7 +325,6 @@ static const char *slug_of(const char *name)
 
 static void turkish_begin(bool icu)
 {
-    forge_test_begin();
     apr_cpystrn(forge_test_dsn, forge_test_pg_turkish(P, "turkish", icu), sizeof(forge_test_dsn));
     owner = forge_test_pg_attach(P, forge_test_pg_connect(P, forge_test_dsn));
     db = schema_attach();
@@ -380,6 +379,7 @@ Suite *forge_test_store_names(void)
     suite_add_tcase(s, tc);
     tcase_set_timeout(letters, 60);
     tcase_add_unchecked_fixture(letters, forge_test_pg_start, NULL);
+    tcase_add_checked_fixture(letters, forge_test_begin, forge_test_end);
     tcase_add_loop_test(letters, letters_fold_alike_in_every_locale, 0, 2);
     suite_add_tcase(s, letters);
     return s;
