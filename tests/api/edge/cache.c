@@ -189,6 +189,7 @@ END_TEST
 
 typedef struct seen_t {
     const char *path;
+    int pause;                        /* of the writer, in ms, up to six times that */
     long acknowledged_at[ROUNDS + 2]; /* by version; 0: not yet */
     bool over;
 } seen_t;
@@ -229,9 +230,24 @@ static void write_on(seen_t *seen, const char *token)
         if (reply->status != 200)
             fail_later("PATCH: %d", reply->status);
         __atomic_store_n(&seen->acknowledged_at[version], now_ms(), __ATOMIC_RELEASE);
-        pause_ms(version % 7 * 10);
+        pause_ms(version % 7 * seen->pause);
     }
     __atomic_store_n(&seen->over, true, __ATOMIC_RELEASE);
+}
+
+/* Both nodes are restarted and the listeners lose their sessions, in turns. */
+static void disturb(const seen_t *seen)
+{
+    for (int n = 0; !__atomic_load_n(&seen->over, __ATOMIC_ACQUIRE); n++) {
+        if (n % 3 == 0)
+            env_httpd_graceful();
+        else if (n % 3 == 1)
+            env_second_change("");
+        else
+            sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'forge "
+                "events'");
+        pause_ms(400);
+    }
 }
 
 typedef struct crew_t {
@@ -242,19 +258,36 @@ typedef struct crew_t {
 static void work(int i, void *baton)
 {
     crew_t *crew = baton;
-    if (i == READERS)
+    if (i == READERS + 1)
+        disturb(&crew->seen);
+    else if (i == READERS)
         write_on(&crew->seen, crew->token);
     else
         read_on(i, &crew->seen);
 }
 
-START_TEST(no_read_is_older_than_promised)
+static crew_t crew_begin(int pause)
 {
     person_t owner = person("instructor");
-    crew_t crew = {.token = owner.access};
+    crew_t crew = {.token = owner.access, .seen.pause = pause};
     crew.seen.path = F("/api/v1/courses/%lld", (long long)course_of(owner, "Version 1"));
     env_second_start();
+    return crew;
+}
+
+START_TEST(no_read_is_older_than_promised)
+{
+    crew_t crew = crew_begin(10);
     parallel(READERS + 1, work, &crew);
+}
+END_TEST
+
+/* No request fails either. */
+START_TEST(nor_while_nodes_restart_and_listeners_break)
+{
+    crew_t crew = crew_begin(60);
+    parallel(READERS + 2, work, &crew);
+    ck_assert(env_wait_ready(20));
 }
 END_TEST
 
@@ -354,6 +387,7 @@ Suite *suite_cache(void)
     tcase_add_test(writes, each_write_shows_in_the_next_answer);
     tcase_add_test(writes, a_write_with_psql_shows_soon_on_both_nodes);
     tcase_add_test(writes, no_read_is_older_than_promised);
+    tcase_add_test(writes, nor_while_nodes_restart_and_listeners_break);
     tcase_add_test(doubt, without_a_listener_the_database_is_asked);
     tcase_add_test(doubt, without_the_database_nothing_is_answered);
     tcase_add_test(many, of_many_at_once_few_ask);
