@@ -119,8 +119,10 @@ as() {
 
 # Whether the pid file names a living process of this program ("postgres", "apache2"). After a reboot another process may have the number.
 pid_alive() {
-    local pid
-    [ -s "$1" ] && pid=$(head -n 1 "$1") && [ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)" 2>/dev/null)" = "$2" ]
+    local pid exe
+    [ -s "$1" ] && pid=$(head -n 1 "$1") && exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 1
+    exe=${exe% (deleted)} # its package was upgraded meanwhile
+    [ "${exe##*/}" = "$2" ]
 }
 
 # Waits until a process has ended, at most the given number of seconds.
