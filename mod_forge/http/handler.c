@@ -150,11 +150,26 @@ static bool hashes(const forge_req_t *q)
 }
 
 /* The stages after it. What takes long is prepared before the key is claimed: from then on a transaction is open. */
-static forge_status_t work(forge_req_t *q)
+static forge_status_t work_once(forge_req_t *q)
 {
     FORGE_TRY(forge_http_idempotency_claim(q));
     FORGE_TRY(call(q, q->route->handle));
     return forge_http_idempotency_finish(q);
+}
+
+/* Without a key a statement that met a deadlock is run again where it stands (store/engine/run.c). With one the
+ * transaction began before the handler, so the handler is run again. */
+static forge_status_t work(forge_req_t *q)
+{
+    if (!q->idem)
+        return work_once(q);
+    for (int tries = 0;; tries++) {
+        const forge_reply_t before = forge_http_reply_copy(q);
+        forge_status_t status = work_once(q);
+        if (status == FORGE_OK || status == FORGE_ANSWERED || !forge_http_idempotency_again(q, tries))
+            return status;
+        *q->reply = before;
+    }
 }
 
 /* A public answer may be there already. */

@@ -103,9 +103,11 @@ forge_status_t forge_http_idempotency_claim(forge_req_t *q);
 forge_status_t forge_http_idempotency_reserve(forge_req_t *q);
 /* Takes that mark away after a failure, whose answer is not kept. */
 void forge_http_idempotency_release(forge_req_t *q);
-/* The stage after it. */
-/* Stores the answer and commits; only then it may be sent. */
+/* The stage after it: stores the answer and commits; only then it may be sent. */
 forge_status_t forge_http_idempotency_finish(forge_req_t *q);
+/* After a failure of these stages: whether all of them may succeed at a second run (a deadlock, for example). Then the
+ * transaction is rolled back, and the claim begins it anew. `tries`: runs that failed before this one. */
+bool forge_http_idempotency_again(forge_req_t *q, int tries);
 
 /* --- cache.c: answers for anonymous clients out of shared memory (SPEC 21) --- */
 
@@ -116,6 +118,11 @@ void forge_http_cache_keep(forge_req_t *q, forge_status_t status);
 /* What is answered was read from the database that calls itself `system`. It is kept only if that is the one whose
  * changes this node hears. */
 void forge_http_cache_source(forge_req_t *q, const char *system);
+
+/* --- reply.c --- */
+
+/* The reply as it is now, for work that may have to begin anew: *q->reply = the copy. */
+forge_reply_t forge_http_reply_copy(const forge_req_t *q);
 
 /* --- replica.c: public reads from a replica --- */
 

@@ -128,6 +128,14 @@ forge_status_t forge_http_idempotency_claim(forge_req_t *q)
     return found ? replay(q, &answer) : FORGE_OK;
 }
 
+bool forge_http_idempotency_again(forge_req_t *q, int tries)
+{
+    if (!q->claimed || !forge_store_again(forge_server_lease_db(q->lease), tries))
+        return false;
+    q->claimed = false;
+    return true;
+}
+
 forge_status_t forge_http_idempotency_reserve(forge_req_t *q)
 {
     forge_db_t *db;

@@ -28,8 +28,7 @@ forge_status_t forge_http_replica_work(forge_req_t *q, forge_handler_fn work)
     q->replica = eligible(q);
     if (!q->replica)
         return work(q);
-    const forge_reply_t before = *q->reply;
-    apr_table_t *headers = before.headers ? apr_table_copy(q->pool, before.headers) : NULL;
+    const forge_reply_t before = forge_http_reply_copy(q);
     forge_status_t status = work(q);
     bool asked = forge_server_lease_of_replica(q->lease), vain = failed(q, status);
     q->replica = false;
@@ -40,6 +39,5 @@ forge_status_t forge_http_replica_work(forge_req_t *q, forge_handler_fn work)
     forge_http_db_done(q);
     q->lease = NULL;
     *q->reply = before;
-    q->reply->headers = headers;
     return work(q);
 }

@@ -36,6 +36,13 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
     return FORGE_OK;
 }
 
+forge_reply_t forge_http_reply_copy(const forge_req_t *q)
+{
+    forge_reply_t copy = *q->reply;
+    copy.headers = copy.headers ? apr_table_copy(q->pool, copy.headers) : NULL;
+    return copy;
+}
+
 /* What a row is called in addresses and cursors: column id, or _id where the answer has no such member. */
 static const char *id_of(const forge_rows_t *rows, int i)
 {

@@ -203,6 +203,9 @@ typedef forge_status_t (*forge_db_fn)(forge_db_t *db, apr_pool_t *p, void *baton
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p, forge_db_fn fn, void *baton);
 forge_status_t forge_store_begin(forge_db_t *db, apr_pool_t *p);
 forge_status_t forge_store_commit(forge_db_t *db, apr_pool_t *p);
+/* Whether the open transaction failed in a way that a second run may mend, as forge_store_tx() does for its own: then
+ * all of it is rolled back, and a moment has passed, a longer one at each try. `tries`: runs that failed before. */
+bool forge_store_again(forge_db_t *db, int tries);
 /* Rolls back whatever is open before the connection is given back, so that a client that asks again at once does not
  * meet the locks of its failed request. Waits for a second at most; then the connection is dropped, and the server
  * rolls back. */

@@ -100,6 +100,19 @@ void forge_store_abandon(forge_db_t *db)
     forge_store_rollback(db);
 }
 
+bool forge_store_again(forge_db_t *db, int tries)
+{
+    if (!db || !db->again || db->depth == 0 || tries >= FORGE_STORE_RETRIES)
+        return false;
+    while (db->depth > 0 && PQstatus(db->conn) == CONNECTION_OK)
+        forge_store_rollback(db);
+    db->again = false;
+    if (PQstatus(db->conn) != CONNECTION_OK)
+        return false;
+    forge_store_pause(tries + 1);
+    return true;
+}
+
 forge_status_t forge_store_tx(forge_db_t *db, apr_pool_t *p,
                               forge_status_t (*fn)(forge_db_t *db, apr_pool_t *p, void *baton), void *baton)
 {

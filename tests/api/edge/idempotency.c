@@ -242,6 +242,36 @@ START_TEST(still_running_is_409)
 }
 END_TEST
 
+/* A course that is created while the first `failures` attempts of all fail as a deadlock does. No rollback undoes a
+ * sequence. */
+static reply_t *create_against(person_t who, const char *key, int failures)
+{
+    sql("CREATE SEQUENCE forge.attempts; CREATE FUNCTION forge.stumble() RETURNS trigger LANGUAGE plpgsql SECURITY"
+        " DEFINER AS $$ BEGIN IF nextval('forge.attempts') <= %d THEN RAISE deadlock_detected; END IF;"
+        " RETURN NEW; END $$; CREATE TRIGGER stumble BEFORE INSERT ON forge.courses FOR EACH ROW"
+        " EXECUTE FUNCTION forge.stumble()",
+        failures);
+    reply_t *reply = create(who, key, "{\"title\":\"Stumbled\"}");
+    sql("DROP TRIGGER stumble ON forge.courses; DROP FUNCTION forge.stumble(); DROP SEQUENCE forge.attempts");
+    return reply;
+}
+
+START_TEST(a_deadlock_is_run_again)
+{
+    person_t me = person("instructor");
+    reply_t *reply = create_against(me, "stumbles", 3);
+    expect_status(reply, 201);
+    ck_assert_ptr_null(header(reply, "Idempotent-Replayed"));
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.courses"), "1");
+    reply_t *again = create(me, "stumbles", "{\"title\":\"Stumbled\"}");
+    expect_status(again, 201);
+    ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
+    expect_problem(create_against(me, "falls", 4), "database_unavailable");
+    expect_status(create(me, "falls", "{\"title\":\"Stumbled\"}"), 201);
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.courses"), "2");
+}
+END_TEST
+
 START_TEST(keys_expire)
 {
     person_t me = person("instructor");
@@ -269,6 +299,7 @@ Suite *suite_idempotency(void)
     tcase_add_test(all, large_answers_are_read_again);
     tcase_add_test(all, parallel_use_executes_once);
     tcase_add_test(all, still_running_is_409);
+    tcase_add_test(all, a_deadlock_is_run_again);
     tcase_add_test(all, keys_expire);
     return suite;
 }
