@@ -37,20 +37,14 @@ static bool exists(backup_t *b, const char *path)
     return apr_stat(&info, path, APR_FINFO_TYPE, b->ctl->pool) == APR_SUCCESS;
 }
 
-static bool fail(forge_status_t status, const char *what)
-{
-    if (status != FORGE_OK)
-        forge_ctl_error("could not %s: %s", what, forge_ctl_status(status));
-    return status == FORGE_OK;
-}
-
 /* pg_dump reads no server that is newer than itself. */
 static bool program_fits(backup_t *b)
 {
     forge_rows_t *server;
     int major;
     b->program = forge_ctl_program(b->ctl, "pg_dump", &major);
-    if (!b->program || !fail(forge_store_inspect_server(b->db, b->ctl->pool, &server), "ask the server"))
+    if (!b->program ||
+        !forge_ctl_done(forge_store_inspect_server(b->db, b->ctl->pool, &server), NULL, "ask the server"))
         return false;
     b->archive.server_version = forge_store_rows_text(server, 0, "server_version");
     const int there = (int)forge_store_rows_int(server, 0, "server_number", 0) / VERSION_PARTS;
@@ -68,18 +62,18 @@ static bool view_open(backup_t *b)
     int ignored;
     forge_rows_t *rows;
     apr_pool_t *p = b->ctl->pool;
-    if (!fail(forge_store_schema_check(b->db, p, &b->archive.schema, &ignored), "look at the schema"))
+    if (!forge_ctl_done(forge_store_schema_check(b->db, p, &b->archive.schema, &ignored), NULL, "look at the schema"))
         return false;
     if (b->archive.schema == 0) {
         forge_ctl_error("there is no schema forge in this database: nothing to back up");
         return false;
     }
-    if (!fail(forge_store_backup_begin(b->db, p, &rows), "take a snapshot"))
+    if (!forge_ctl_done(forge_store_backup_begin(b->db, p, &rows), NULL, "take a snapshot"))
         return false;
     b->snapshot = forge_store_rows_text(rows, 0, "snapshot");
     b->archive.objects = forge_store_rows_int(rows, 0, "objects", 0);
     b->archive.tables = forge_ctl_archive_tables(b->ctl, b->db, &b->rows);
-    if (!fail(forge_store_backup_extensions(b->db, p, &rows), "look at the extensions"))
+    if (!forge_ctl_done(forge_store_backup_extensions(b->db, p, &rows), NULL, "look at the extensions"))
         return false;
     forge_json_t *extensions = forge_util_json_array(p);
     for (int i = 0; i < forge_store_rows_count(rows); i++)

@@ -19,13 +19,6 @@ typedef struct restore_t {
     apr_int64_t rows, ended;
 } restore_t;
 
-static bool fail(forge_status_t status, const char *why, const char *what)
-{
-    if (status != FORGE_OK)
-        forge_ctl_error("could not %s: %s", what, why ? why : forge_ctl_status(status));
-    return status == FORGE_OK;
-}
-
 /* Progress: with --json standard output is for the result. */
 static void say(const restore_t *r, const char *line)
 {
@@ -62,7 +55,7 @@ static bool target_empty(restore_t *r)
 {
     forge_rows_t *rows;
     const char *why = NULL;
-    if (!fail(forge_store_restore_target(r->db, r->ctl->pool, &rows), NULL, "look at the database"))
+    if (!forge_ctl_done(forge_store_restore_target(r->db, r->ctl->pool, &rows), NULL, "look at the database"))
         return false;
     const bool there = forge_store_rows_bool(rows, 0, "present") || forge_store_rows_int(rows, 0, "objects", 0) > 0;
     if (!there)
@@ -74,7 +67,7 @@ static bool target_empty(restore_t *r)
         return false;
     }
     say(r, "deleting what is there");
-    return fail(forge_store_restore_clear(r->db, r->ctl->pool, &why), why, "delete what is there");
+    return forge_ctl_done(forge_store_restore_clear(r->db, r->ctl->pool, &why), &why, "delete what is there");
 }
 
 /* Some need a superuser; those that are there already need nobody. */
@@ -132,8 +125,9 @@ static bool compare(restore_t *r)
     int ignored;
     comparison_t c = {.now = forge_ctl_archive_tables(r->ctl, r->db, &r->rows)};
     if (!c.now ||
-        !fail(forge_store_schema_check(r->db, r->ctl->pool, &r->from, &ignored), NULL, "look at the schema") ||
-        !fail(forge_store_restore_target(r->db, r->ctl->pool, &rows), NULL, "count the files of accounts"))
+        !forge_ctl_done(forge_store_schema_check(r->db, r->ctl->pool, &r->from, &ignored), NULL,
+                        "look at the schema") ||
+        !forge_ctl_done(forge_store_restore_target(r->db, r->ctl->pool, &rows), NULL, "count the files of accounts"))
         return false;
     if (r->unknown)
         return true;
@@ -157,12 +151,13 @@ static bool complete(restore_t *r)
     forge_rows_t *rows;
     apr_pool_t *p = r->ctl->pool;
     const forge_migrate_t job = {r->migrations, 0, role ? role : "forge_app", say_aside};
-    if (!fail(forge_store_restore_settle(r->db, p, &why), why, "close the functions and gather statistics") ||
-        !fail(forge_store_migrations_apply(r->db, p, &job, &why), why, "bring the schema up to date"))
+    if (!forge_ctl_done(forge_store_restore_settle(r->db, p, &why), &why,
+                        "close the functions and gather statistics") ||
+        !forge_ctl_done(forge_store_migrations_apply(r->db, p, &job, &why), &why, "bring the schema up to date"))
         return false;
     if (!forge_ctl_flag(r->ctl, "end-sessions"))
         return true;
-    if (!fail(forge_store_restore_end_sessions(r->db, p, &rows), NULL, "end the sessions"))
+    if (!forge_ctl_done(forge_store_restore_end_sessions(r->db, p, &rows), NULL, "end the sessions"))
         return false;
     r->ended = forge_store_rows_int(rows, 0, "ended", 0);
     return true;

@@ -64,3 +64,10 @@ const char *forge_ctl_status(forge_status_t status)
 {
     return forge_util_error(status)->detail;
 }
+
+bool forge_ctl_done(forge_status_t status, const char *const *why, const char *what)
+{
+    if (status != FORGE_OK)
+        forge_ctl_error("could not %s: %s", what, why && *why ? *why : forge_ctl_status(status));
+    return status == FORGE_OK;
+}

@@ -119,6 +119,9 @@ sed "s/\"schema\": *[0-9]*/\"schema\":9999/" "$work/rest.dump.json" >"$work/new.
 expect 1 'is at migration 9999' restore "$work/new.dump" --dsn "$(fresh forge_older)" --bin "$BIN"
 
 # --- what goes wrong is said in a sentence, and no half file stays ---
+foreign=$(fresh forge_foreign)
+sql "$(sed 's/user=[^ ]*/user=postgres/' <<<"$foreign")" -c 'CREATE SCHEMA forge' -c 'CREATE TABLE forge.users (id int)'
+expect 1 'could not delete what is there: .*must be owner of schema forge' restore "$work/rest.dump" --dsn "$foreign" --bin "$BIN" --replace
 expect 1 'is there already' backup "$work/rest.dump" --bin "$BIN"
 expect 1 'could not write ".*absent/x.part": No such file' backup "$work/absent/x" --bin "$BIN"
 expect 1 'could not connect to the database' backup "$work/x" --bin "$BIN" --dsn "host=$work/nowhere dbname=x"
