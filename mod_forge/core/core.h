@@ -20,6 +20,7 @@ typedef struct forge_faults_t forge_faults_t;
 forge_faults_t *forge_core_faults_make(apr_pool_t *p);
 void forge_core_fault(forge_faults_t *faults, const char *pointer, const char *code, const char *detail);
 int forge_core_faults_count(const forge_faults_t *faults);
+bool forge_core_faulted(const forge_faults_t *faults, const char *pointer); /* this member is among them */
 const forge_fault_t *forge_core_faults_at(const forge_faults_t *faults, int i);
 
 #endif

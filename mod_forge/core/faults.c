@@ -3,6 +3,7 @@
  */
 #include "core.h"
 #include <apr_strings.h>
+#include <string.h>
 
 #define FAULTS_MAX 100 /* more would help nobody; a body can have far more failing items */
 
@@ -32,6 +33,14 @@ void forge_core_fault(forge_faults_t *faults, const char *pointer, const char *c
 int forge_core_faults_count(const forge_faults_t *faults)
 {
     return faults->rows->nelts;
+}
+
+bool forge_core_faulted(const forge_faults_t *faults, const char *pointer)
+{
+    for (int i = 0; i < faults->rows->nelts; i++)
+        if (strcmp(forge_core_faults_at(faults, i)->pointer, pointer) == 0)
+            return true;
+    return false;
 }
 
 const forge_fault_t *forge_core_faults_at(const forge_faults_t *faults, int i)

@@ -20,6 +20,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <stdlib.h>
+#include <string.h>
 #include <util_filter.h>
 
 #define PROBLEM_MAX   (64 * 1024)
@@ -155,10 +156,22 @@ static void rescue_headers(request_rec *r)
     }
 }
 
+/* httpd answers headers beyond LimitRequestFieldSize and LimitRequestFields with 400 and says so in a note; their own
+ * status is 431 (RFC 6585 §5). */
+static void name_large_headers(request_rec *r)
+{
+    const char *notes = apr_table_get(r->notes, "error-notes");
+    if (r->status != HTTP_BAD_REQUEST || !notes || !strstr(notes, "request header field") || !strstr(notes, "exceed"))
+        return;
+    r->status = HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+    r->status_line = NULL;
+}
+
 void forge_http_die_insert(request_rec *r)
 {
     if (r->assbackwards || !concerns(r))
         return;
+    name_large_headers(r);
     rescue_headers(r);
     if (AP_STATUS_IS_HEADER_ONLY(r->status))
         add_general_headers(r);

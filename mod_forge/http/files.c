@@ -144,6 +144,8 @@ forge_status_t forge_reply_content(forge_req_t *q, const forge_content_t *conten
 {
     apr_int64_t from = 0, length = content->size;
     const char *known = forge_http_header(q, "If-None-Match");
+    if (!forge_http_named(q, content->etag))
+        return FORGE_E_PRECONDITION_FAILED;
     describe(q, content);
     if (known && forge_core_etag_match(known, content->etag, true))
         return FORGE_OK; /* becomes a 304 */

@@ -13,13 +13,13 @@
 struct conn_rec;
 struct request_rec;
 struct conn_rec;
-typedef struct forge_reply_t forge_reply_t;   /* the answer so far; private to http/ */
-typedef struct forge_idem_t forge_idem_t;     /* the Idempotency-Key, if any; http/idempotency.c */
-typedef struct forge_runs_t forge_runs_t;     /* the programs that it has run, if any; http/runs.c */
-typedef struct forge_upload_t forge_upload_t; /* the file in its body, if any; http/upload.c */
-typedef struct forge_calls_t forge_calls_t;   /* the services that it asks, if any; http/calls.c */
+typedef struct forge_reply_t forge_reply_t;         /* the answer so far; private to http/ */
+typedef struct forge_idem_t forge_idem_t;           /* the Idempotency-Key, if any; http/idempotency.c */
+typedef struct forge_runs_t forge_runs_t;           /* the programs that it has run, if any; http/runs.c */
+typedef struct forge_upload_t forge_upload_t;       /* the file in its body, if any; http/upload.c */
+typedef struct forge_calls_t forge_calls_t;         /* the services that it asks, if any; http/calls.c */
 typedef struct forge_aggregate_t forge_aggregate_t; /* the requests within it, if any; http/aggregate.c */
-typedef struct forge_cached_t forge_cached_t; /* its way past the kept answers, if any; http/cache.c */
+typedef struct forge_cached_t forge_cached_t;       /* its way past the kept answers, if any; http/cache.c */
 /* Writes what the container engine said as one JSON value, for all who ask in the next seconds. */
 typedef void (*forge_containers_fn)(forge_buf_t *b, const forge_docker_said_t *said);
 typedef struct forge_turn_t forge_turn_t; /* its way through the queue before password hashes, if any; http/queue.c */
@@ -103,6 +103,12 @@ void forge_http_retry_after(forge_req_t *q, int seconds); /* for the 429 or 503 
 /* Logs at warn with this request's id; the tag ("FG0412") is unique in the project. Never format user text into
  * `format` itself. */
 void forge_http_warn(forge_req_t *q, const char *tag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* --- input.c --- */
+
+/* For a change whose statement cannot compare versions: FORGE_E_PRECONDITION_FAILED where If-Match names another state
+ * than the one that `get` answers now. The reply is left as it was. */
+forge_status_t forge_http_if_match(forge_req_t *q, forge_handler_fn get);
 
 /* --- reply.c: answers --- */
 
@@ -364,14 +370,14 @@ void forge_http_die_register(void);
 int forge_http_upstream(struct request_rec *r);
 int forge_http_upstream_connection(struct conn_rec *c, void *socket);
 void forge_http_upstream_register(void);
-void forge_http_send_register(void);                /* the filter of answers without a body */
-int forge_http_transform_fixups(struct request_rec *r);           /* fixups */
+void forge_http_send_register(void);                           /* the filter of answers without a body */
+int forge_http_transform_fixups(struct request_rec *r);        /* fixups */
 void forge_http_transform_insert(struct request_rec *r);       /* insert_filter */
 void forge_http_transform_insert_error(struct request_rec *r); /* insert_error_filter */
 void forge_http_transform_register(void);
 void forge_http_inner_register(void);
-void forge_http_inner_child(apr_pool_t *pchild);   /* child_init */
-void forge_http_helpers_child(apr_pool_t *pchild); /* child_init */
+void forge_http_inner_child(apr_pool_t *pchild);    /* child_init */
+void forge_http_helpers_child(apr_pool_t *pchild);  /* child_init */
 void forge_http_flight_child(void);                 /* child_init */
 void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
 void forge_http_probe_init(apr_pool_t *p);          /* child_init */

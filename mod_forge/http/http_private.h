@@ -119,6 +119,12 @@ void forge_http_cache_keep(forge_req_t *q, forge_status_t status);
  * changes this node hears. */
 void forge_http_cache_source(forge_req_t *q, const char *system);
 
+/* --- input.c --- */
+
+/* Whether If-Match, if there is one, names this tag or the version in it (RFC 9110 §13.1.1). NULL: nothing has a tag.
+ */
+bool forge_http_named(forge_req_t *q, const char *etag);
+
 /* --- reply.c --- */
 
 /* The reply as it is now, for work that may have to begin anew: *q->reply = the copy. */

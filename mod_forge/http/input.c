@@ -82,9 +82,10 @@ static forge_status_t read_json(forge_req_t *q, const char *data, apr_size_t len
         return forge_fail_detail(q, FORGE_E_BAD_JSON, why);
     if (forge_util_json_type(json) != FORGE_JSON_OBJECT)
         return forge_fail_field(q, FORGE_E_VALIDATION, "", "type", "the body must be a JSON object");
-    q->body =
-        forge_core_input_json(q->pool, q->route->body->fields,
-                              q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json, faults);
+    if (q->route->body)
+        q->body = forge_core_input_json(q->pool, q->route->body->fields,
+                                        q->route->method == FORGE_PATCH ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, json,
+                                        faults);
     return FORGE_OK;
 }
 
@@ -101,6 +102,8 @@ static forge_status_t read_form(forge_req_t *q, const char *data, apr_size_t len
 /* A POST of which no member is required may come without any body. */
 static bool body_optional(const forge_req_t *q)
 {
+    if (!q->route->body)
+        return true;
     forge_walk_t walk = forge_core_walk_shape(q->route->body);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (f->flags & FORGE_F_REQUIRED)
@@ -148,7 +151,8 @@ static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
     apr_size_t len = 0;
     if (q->route->upload) /* upload.c receives it */
         return FORGE_OK;
-    if (q->route->body) {
+    if (q->route->body ||
+        q->route->method == FORGE_POST) { /* of a body with no member of ours the form must be right */
         media_t media = media_of(q);
         bool optional = body_optional(q);
         if (media == MEDIA_OTHER && !(optional && none_announced(q)))
@@ -187,12 +191,12 @@ static void read_page(forge_req_t *q, const apr_table_t *pairs, forge_faults_t *
     q->page = forge_core_page_read(q->pool, q->keys, scope_of(q, sort), page, sort, faults);
 }
 
-/* A query that no table lists is ignored, like an unknown member of a body. */
+/* A parameter that no table lists is ignored, like an unknown member of a body; what is malformed is refused. */
 static forge_status_t read_query(forge_req_t *q, forge_faults_t *faults)
 {
     apr_table_t *pairs;
     const char *why = NULL, *args = q->r->args ? q->r->args : "";
-    if (!q->route->query && !(q->route->flags & FORGE_R_LIST))
+    if (!*args && !q->route->query && !(q->route->flags & FORGE_R_LIST))
         return FORGE_OK;
     if (!forge_util_form(q->pool, args, strlen(args), PAIRS_MAX, &pairs, &why))
         return forge_fail_detail(q, FORGE_E_BAD_REQUEST, why);
@@ -217,31 +221,60 @@ static bool tag_version(const char *tag, apr_int64_t *version)
            forge_util_atoi(tag + 2, digits, version);
 }
 
-/* If-Match becomes the set of versions it names; a tag that is none of ours matches nothing (RFC 9110 §13.1.1). */
-static void read_preconditions(forge_req_t *q)
+/* If-Match becomes the set of versions it names; a tag that is none of ours matches nothing (RFC 9110 §13.1.1). What
+ * has no version matches "*" alone. */
+static forge_status_t read_preconditions(forge_req_t *q)
 {
     const char *header = forge_http_header(q, "If-Match");
-    if (!header || !(q->route->flags & FORGE_R_ETAG) || q->route->method == FORGE_GET)
-        return;
+    const bool tagged = q->route->flags & FORGE_R_ETAG;
+    if (!header || q->route->method == FORGE_GET || (q->route->method == FORGE_POST && !tagged))
+        return FORGE_OK;
     const char *versions = "";
     char *state, *copy = apr_pstrdup(q->pool, header);
     for (char *tag = apr_strtok(copy, ", \t", &state); tag; tag = apr_strtok(NULL, ", \t", &state)) {
         apr_int64_t version;
         if (strcmp(tag, "*") == 0)
-            return;
+            return FORGE_OK;
         if (tag_version(tag, &version))
             versions = apr_pstrcat(q->pool, versions, *versions ? "," : "", forge_util_itoa(q->pool, version), NULL);
     }
     q->if_version = apr_pstrcat(q->pool, "{", versions, "}", NULL);
+    return tagged ? FORGE_OK : FORGE_E_PRECONDITION_FAILED;
 }
 
-/* A list in another form is for those who ask for it by its name. */
+bool forge_http_named(forge_req_t *q, const char *etag)
+{
+    apr_int64_t now, then;
+    const char *header = forge_http_header(q, "If-Match");
+    if (!header || !etag || forge_core_etag_match(header, etag, false))
+        return !header || etag;
+    if (!tag_version(etag, &now))
+        return false;
+    char *state, *copy = apr_pstrdup(q->pool, header);
+    for (char *tag = apr_strtok(copy, ", \t", &state); tag; tag = apr_strtok(NULL, ", \t", &state))
+        if (tag_version(tag, &then) && then == now)
+            return true;
+    return false;
+}
+
+forge_status_t forge_http_if_match(forge_req_t *q, forge_handler_fn get)
+{
+    if (!q->if_version)
+        return FORGE_OK;
+    const forge_reply_t before = forge_http_reply_copy(q);
+    FORGE_TRY(get(q));
+    const char *etag = q->reply->etag;
+    *q->reply = before;
+    return forge_http_named(q, etag) ? FORGE_OK : FORGE_E_PRECONDITION_FAILED;
+}
+
+/* Another form than JSON is for those who would rather have it, or ask for it by its name. */
 static bool asked_for(forge_req_t *q, const char *accept, unsigned flag, const char *media)
 {
     if (!(q->route->flags & flag))
         return false;
     forge_reply_header(q, "Vary", "Accept");
-    return accept && strstr(accept, media) && forge_core_accepts(accept, media);
+    return accept && forge_core_prefers(accept, media, "application/json");
 }
 
 static forge_status_t negotiate(forge_req_t *q)
@@ -263,7 +296,7 @@ forge_status_t forge_http_input(forge_req_t *q)
 {
     forge_faults_t *faults = q->faults = forge_core_faults_make(q->pool);
     FORGE_TRY(negotiate(q));
-    read_preconditions(q);
+    FORGE_TRY(read_preconditions(q));
     FORGE_TRY(read_query(q, faults));
     FORGE_TRY(read_body(q, faults));
     if (q->route->flags & FORGE_R_CHECKS)

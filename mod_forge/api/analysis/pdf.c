@@ -41,9 +41,10 @@ static forge_status_t document_pages(forge_req_t *q)
 {
     forge_db_t *db;
     forge_rows_t *rows;
+    const apr_int64_t whose = forge_api_analysis_whose(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_state(db, q->pool, q->who.user_id, q->ids[0], &rows));
-    return forge_api_list(q, FORGE_ARGS(forge_util_itoa(q->pool, q->ids[0]), forge_util_itoa(q->pool, q->who.user_id)));
+    FORGE_TRY(forge_store_analysis_state(db, q->pool, whose, q->ids[0], &rows));
+    return forge_api_list(q, FORGE_ARGS(forge_util_itoa(q->pool, q->ids[0]), forge_util_itoa(q->pool, whose)));
 }
 
 static forge_status_t document_thumbnail(forge_req_t *q)
@@ -51,9 +52,8 @@ static forge_status_t document_thumbnail(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     apr_size_t len;
-    const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_document_thumbnail(db, q->pool, &by, q->ids[0], &rows));
+    FORGE_TRY(forge_store_document_thumbnail(db, q->pool, forge_api_analysis_whose(q), q->ids[0], &rows));
     const char *text = forge_store_rows_text(rows, 0, "png");
     const unsigned char *png = forge_util_b64url_decode(q->pool, text, strlen(text), &len);
     if (!png)
@@ -90,12 +90,12 @@ static const forge_route_t routes[] = {
      .list = &forge_store_document_pages_list, .reply = &page, .handle = document_pages,
      .operation = "analysis_pages", .summary = "Read an analysed document",
      .description = "The text of its pages, those without text left out; empty while it is being analysed, and for a "
-         "repository. Open to the account that asked for the analysis."},
+         "repository. Open to the account that asked for the analysis and to administrators."},
     {FORGE_GET, "/analysis/sessions/{id}/thumbnail", FORGE_ROLE_GUEST, .flags = FORGE_R_RAW | FORGE_R_ETAG,
      .media = "image/png", .sample = "\xe2\x80\xa6", .handle = document_thumbnail,
      .operation = "analysis_thumbnail", .summary = "Get the picture of a document",
      .description = "Its first page as PNG, at most 400 pixels high or wide. 404 when there is none. Open to the "
-         "account that asked for the analysis."},
+         "account that asked for the analysis and to administrators."},
 };
 /* clang-format on */
 

@@ -5,6 +5,7 @@
  * .prepare and .handle: first for the vector of the question where passages have vectors, then for the answer. Whatever
  * goes wrong there, the sentences of the passages are the answer, and `degraded` says so.
  */
+#include "analysis.h"
 #include "api/api.h"
 #include "api/shared.h"
 #include "core/analysis/analysis.h"
@@ -544,11 +545,12 @@ static forge_status_t message_list(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows, *seen;
     apr_int64_t total;
-    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->ids[0]), forge_util_itoa(q->pool, q->who.user_id));
+    const apr_int64_t whose = forge_api_analysis_whose(q);
+    const forge_args_t base = FORGE_ARGS(forge_util_itoa(q->pool, q->ids[0]), forge_util_itoa(q->pool, whose));
     FORGE_TRY(forge_api_list_rows(q, &forge_store_messages_list, base, &rows, &total));
     if (forge_store_rows_count(rows) == 0) {
         FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_analysis_state(db, q->pool, q->who.user_id, q->ids[0], &seen));
+        FORGE_TRY(forge_store_analysis_state(db, q->pool, whose, q->ids[0], &seen));
     }
     return forge_reply_list(q, &forge_store_messages_list, rows, total);
 }
@@ -571,7 +573,8 @@ static const forge_route_t routes[] = {
     {FORGE_GET, "/analysis/sessions/{id}/messages", FORGE_ROLE_GUEST, .flags = FORGE_R_LIST,
      .list = &forge_store_messages_list, .reply = &message, .handle = message_list,
      .operation = "message_list", .summary = "List the questions about an analysis",
-     .description = "Questions and answers in their order. Open to the account that asked for the analysis."},
+     .description = "Questions and answers in their order. Open to the account that asked for the analysis and to "
+         "administrators."},
 };
 /* clang-format on */
 

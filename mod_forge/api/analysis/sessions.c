@@ -54,8 +54,7 @@ static forge_status_t analysis_list(forge_req_t *q)
     return forge_api_list(q, FORGE_ARGS(forge_util_itoa(q->pool, q->who.user_id)));
 }
 
-/* Administrators see those of others, by number. */
-static apr_int64_t whose(const forge_req_t *q)
+apr_int64_t forge_api_analysis_whose(const forge_req_t *q)
 {
     return q->who.role == FORGE_ROLE_ADMIN ? 0 : q->who.user_id;
 }
@@ -65,8 +64,9 @@ static forge_status_t analysis_get(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_get(db, q->pool, whose(q), q->ids[0], &rows));
-    return forge_reply_row(q, rows);
+    FORGE_TRY(forge_store_analysis_get(db, q->pool, forge_api_analysis_whose(q), q->ids[0], &rows));
+    FORGE_TRY(forge_reply_row(q, rows));
+    return forge_reply_etag_bytes(q, NULL);
 }
 
 forge_status_t forge_api_analysis_begun(forge_req_t *q, forge_status_t status, const forge_rows_t *rows)
@@ -80,8 +80,9 @@ forge_status_t forge_api_analysis_begun(forge_req_t *q, forge_status_t status, c
 static forge_status_t analysis_delete(forge_req_t *q)
 {
     forge_db_t *db;
+    FORGE_TRY(forge_http_if_match(q, analysis_get));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_delete(db, q->pool, whose(q), q->ids[0]));
+    FORGE_TRY(forge_store_analysis_delete(db, q->pool, forge_api_analysis_whose(q), q->ids[0]));
     return forge_reply_none(q);
 }
 
@@ -92,7 +93,7 @@ static forge_status_t analysis_events(forge_req_t *q)
     forge_db_t *db;
     forge_rows_t *rows;
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_analysis_state(db, q->pool, whose(q), q->ids[0], &rows));
+    FORGE_TRY(forge_store_analysis_state(db, q->pool, forge_api_analysis_whose(q), q->ids[0], &rows));
     return forge_reply_follow(q, &kind, q->ids[0], rows);
 }
 
@@ -102,11 +103,13 @@ static const forge_route_t routes[] = {
      .query = &list_query, .reply = &forge_api_analysis, .handle = analysis_list,
      .operation = "analysis_list", .summary = "List my analyses",
      .description = "The latest first, without their results. Open to every account; only the caller's own are shown."},
-    {FORGE_GET, "/analysis/sessions/{id}", FORGE_ROLE_GUEST, .reply = &forge_api_analysis, .handle = analysis_get,
+    {FORGE_GET, "/analysis/sessions/{id}", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_analysis,
+     .handle = analysis_get,
      .operation = "analysis_get", .summary = "Get an analysis",
      .description = "How far it is, and its result once it is done. Whoever waits for it uses its events instead of "
          "asking again and again. Open to the account that asked for it and to administrators."},
-    {FORGE_DELETE, "/analysis/sessions/{id}", FORGE_ROLE_GUEST, .success = 204, .handle = analysis_delete,
+    {FORGE_DELETE, "/analysis/sessions/{id}", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .success = 204,
+     .handle = analysis_delete,
      .operation = "analysis_delete", .summary = "Delete an analysis",
      .description = "Deletes its result, its passages and its conversation, and stops the work if it goes on. The file "
          "stays. Open to the account that asked for it and to administrators."},

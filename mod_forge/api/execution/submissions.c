@@ -175,7 +175,8 @@ static forge_status_t submission_get(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_exercise_submission_get(db, q->pool, &by, q->ids[0], q->ids[1], &rows));
-    return forge_reply_row(q, rows);
+    FORGE_TRY(forge_reply_row(q, rows));
+    return forge_reply_etag_bytes(q, NULL);
 }
 
 static forge_status_t submission_list(forge_req_t *q)
@@ -215,7 +216,7 @@ static const forge_route_t routes[] = {
      .operation = "exercise_submission_list", .summary = "List submissions to an exercise",
      .description = "The caller's own, the latest first; all of them for the author of the exercise, the instructor of "
          "its course, and administrators."},
-    {FORGE_GET, "/exercises/{id}/submissions/{submission_id}", FORGE_ROLE_GUEST, .reply = &whole,
+    {FORGE_GET, "/exercises/{id}/submissions/{submission_id}", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &whole,
      .handle = submission_get, .operation = "exercise_submission_get", .summary = "Read a submission to an exercise",
      .description = "With its program. For whoever submitted it, the author of the exercise, the instructor of its "
          "course, and administrators."},

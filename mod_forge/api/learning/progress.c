@@ -144,7 +144,7 @@ static const forge_route_t routes[] = {
      .description = "Open to every account and to guests, who keep it when they register. Makes the entry of a lesson "
          "or exercise, or changes it: completed never falls back, and the best score stays. A course is completed with "
          "the last of its published lessons and exercises, and achievements are awarded, in the same transaction."},
-    {FORGE_GET, "/progress/summary", FORGE_ROLE_GUEST, .reply = &summary,
+    {FORGE_GET, "/progress/summary", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &summary,
      .handle = progress_summary, .operation = "progress_summary", .summary = "Read a summary of my progress",
      .description = "Open to every account and to guests, for their own."},
 };

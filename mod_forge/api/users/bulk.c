@@ -90,7 +90,8 @@ static forge_status_t users_bulk(forge_req_t *q)
     forge_bulk_t bulk = {.action = read_action(q), .role = forge_core_input_text(q->body, "role")};
     const forge_actor_t by = forge_api_actor(q);
     bulk.ids = read_ids(q);
-    if (bulk.action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role"))
+    if (bulk.action == FORGE_BULK_SET_ROLE && !forge_core_input_has(q->body, "role") &&
+        !forge_core_faulted(q->faults, "/role"))
         forge_core_fault(q->faults, "/role", "required", "set_role needs a role");
     if (forge_core_faults_count(q->faults) > 0)
         return forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);

@@ -180,6 +180,7 @@ static forge_status_t profile_leave(forge_req_t *q)
 {
     forge_db_t *db;
     const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_if_match(q, forge_api_account_me));
     FORGE_TRY(forge_api_password_confirm(q, forge_core_input_text(q->body, "password")));
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_account_leave(db, q->pool, &by));
@@ -284,7 +285,8 @@ static const forge_route_t routes[] = {
          "current_password, in a session from a login, and gets a mail. It becomes the account's address after the "
          "link in the mail is followed; until then the answer shows the old one. The old address then gets a notice "
          "with a link that undoes the change."},
-    {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
+    {FORGE_DELETE, "/users/me", FORGE_ROLE_STUDENT,
+     .flags = FORGE_R_ETAG | FORGE_R_SESSION | FORGE_R_STEP_UP | FORGE_R_HASHES,
      .limit = FORGE_LIMIT_AUTH, .success = 204, .body = &leave_body, .errors = leave_errors, .handle = profile_leave,
      .operation = "profile_leave", .summary = "Close my account",
      .description = "Needs the password again. The account is closed and logged out everywhere at once. After 30 "

@@ -10,7 +10,7 @@
 typedef struct range_t {
     const char *type;
     apr_size_t len; /* of type/subtype without parameters */
-    bool refused;   /* q=0 */
+    int weight;     /* q in thousandths; 0: refused */
 } range_t;
 
 static const char *skip_blanks(const char *c)
@@ -18,11 +18,20 @@ static const char *skip_blanks(const char *c)
     return c + strspn(c, " \t");
 }
 
-/* Whether a weight (RFC 9110 §12.4.2) is above zero. */
-static bool weighs(const char *text)
+/* A weight (RFC 9110 §12.4.2) in thousandths. Above 0 however small it is; what is none counts as 0. */
+static int weigh(const char *text)
 {
-    text += strspn(text, "0.");
-    return *text >= '1' && *text <= '9';
+    if (*text == '1')
+        return 1000;
+    if (text[0] != '0' && text[0] != '.')
+        return 0;
+    int weight = 0, unit = 100;
+    bool some = false;
+    for (text += *text == '0', text += *text == '.'; *text >= '0' && *text <= '9'; text++, unit /= 10) {
+        weight += (*text - '0') * unit;
+        some |= *text != '0';
+    }
+    return some && weight == 0 ? 1 : weight;
 }
 
 /* Reads the range at c; returns where the next one begins. */
@@ -30,13 +39,13 @@ static const char *range_read(const char *c, range_t *range)
 {
     range->type = c = skip_blanks(c);
     range->len = strcspn(c, ";, \t");
-    range->refused = false;
+    range->weight = 1000;
     for (c += range->len; *c && *c != ',';) {
         c = skip_blanks(c);
         if (*c == ';')
             c = skip_blanks(c + 1);
         if (apr_cstr_casecmpn(c, "q=", 2) == 0)
-            range->refused = !weighs(c + 2);
+            range->weight = weigh(c + 2);
         c += strcspn(c, ";,");
     }
     return *c ? c + 1 : c;
@@ -54,22 +63,37 @@ static int fit(const range_t *range, const char *media, apr_size_t len)
     return range->len == len && apr_cstr_casecmpn(range->type, media, len) == 0 ? 3 : 0;
 }
 
-bool forge_core_accepts(const char *header, const char *media)
+/* How much the header wants this type, in thousandths, by the range that fits it most closely: *fits, as of fit(). */
+static int wanted(const char *header, const char *media, int *fits)
 {
-    int best = 0;
-    bool accepted = false;
+    int best = 0, weight = 0;
     range_t range;
+    *fits = 1;
     if (!header || !*skip_blanks(header))
-        return true;
+        return 1000;
     for (const char *c = header; *c;) {
         c = range_read(c, &range);
         int how = fit(&range, media, strcspn(media, "; "));
-        if (how > best || (how == best && how > 0 && !range.refused)) {
+        if (how > best || (how == best && how > 0 && range.weight > weight)) {
             best = how;
-            accepted = !range.refused;
+            weight = range.weight;
         }
     }
-    return accepted;
+    *fits = best;
+    return weight;
+}
+
+bool forge_core_accepts(const char *header, const char *media)
+{
+    int fits;
+    return wanted(header, media, &fits) > 0;
+}
+
+bool forge_core_prefers(const char *header, const char *media, const char *other)
+{
+    int fits, ignored;
+    const int weight = wanted(header, media, &fits), rival = wanted(header, other, &ignored);
+    return weight > rival || (weight == rival && weight > 0 && fits == 3);
 }
 
 bool forge_core_accepts_coding(const char *header, const char *coding)
@@ -79,8 +103,8 @@ bool forge_core_accepts_coding(const char *header, const char *coding)
     for (const char *c = header ? header : ""; *c;) {
         c = range_read(c, &range);
         if (range.len == strlen(coding) && apr_cstr_casecmpn(range.type, coding, range.len) == 0)
-            return !range.refused;
-        any |= range.len == 1 && *range.type == '*' && !range.refused;
+            return range.weight > 0;
+        any |= range.len == 1 && *range.type == '*' && range.weight > 0;
     }
     return any;
 }

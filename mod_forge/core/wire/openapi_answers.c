@@ -297,14 +297,17 @@ static unsigned conditions(const forge_route_t *route)
     when |= route->flags & FORGE_R_RAW || forge_core_success(route) == 204 ? 0 : W_JSON;
     when |= route->flags & FORGE_R_OPEN ? 0 : W_TOKEN;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
-    when |= route->body ? W_INPUT : 0;
-    when |= route->upload ? W_UPLOAD : route->body ? W_BODY : 0;
+    when |= route->body || route->method == FORGE_POST ? W_INPUT : 0;
+    when |= route->upload ? W_UPLOAD : route->body || route->method == FORGE_POST ? W_BODY : 0;
     when |= forge_core_openapi_ranges(route) ? W_RANGE : 0;
     when |= route->flags & FORGE_R_FILE ? W_FILE : 0;
     when |= route->query || route->flags & FORGE_R_LIST ? W_INPUT : 0;
     when |= strchr(route->path, '{') ? W_PATH : 0;
     when |= route->limit != FORGE_LIMIT_NONE ? W_LIMIT | W_DATA : 0;
-    when |= forge_core_openapi_match(route) ? W_MATCH : 0;
+    when |= forge_core_openapi_match(route) || route->flags & FORGE_R_FILE || route->method == FORGE_PUT ||
+                    route->method == FORGE_PATCH || route->method == FORGE_DELETE
+                ? W_MATCH
+                : 0;
     when |= route->flags & FORGE_R_IDEMPOTENT ? W_KEY | W_INPUT : 0;
     when |= route->flags & FORGE_R_SESSION ? W_SESSION : 0;
     when |= route->flags & FORGE_R_STEP_UP ? W_STEP_UP : 0;

@@ -107,6 +107,8 @@ bool forge_core_etag_match(const char *header, const char *etag, bool weak);
 /* Does the Accept header allow `media` ("application/json; charset=utf-8": parameters do not count)? NULL or empty
  * allows everything; the most specific range decides, q=0 refuses. */
 bool forge_core_accepts(const char *header, const char *media);
+/* Whether it wants the first type more than the other; as much is enough where it names it. */
+bool forge_core_prefers(const char *header, const char *media, const char *other);
 /* The same of a content coding, by Accept-Encoding (RFC 9110 §12.5.3): without the header none is taken. */
 bool forge_core_accepts_coding(const char *header, const char *coding);
 

@@ -73,8 +73,9 @@ forge_status_t forge_store_analysis_room(forge_db_t *db, apr_pool_t *p, apr_int6
  * FORGE_E_NOT_FOUND for a file that is not there or somebody else's; FORGE_E_QUOTA_EXCEEDED, FORGE_E_ANALYSIS_SHARE. */
 forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t file,
                                         forge_rows_t **rows);
-/* Row: png (in base64url), tag (differs when it does). FORGE_E_NOT_FOUND also when there is no picture. */
-forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+/* Row: png (in base64url), tag (differs when it does). user 0: whoever's it is. FORGE_E_NOT_FOUND also when there is no
+ * picture. */
+forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t id,
                                               forge_rows_t **rows);
 extern const forge_list_t forge_store_document_pages_list; /* $1 session, $2 account; rows: page, text */
 

@@ -83,7 +83,8 @@ static const forge_stmt_t document_finish = {
 
 /* --- for readers --- */
 
-#define SEEN "s.id = $1::bigint AND s.user_id = $2::bigint AND s.kind = 'pdf'"
+/* $1 session, $2 account, 0 for all of them. */
+#define SEEN "s.id = $1::bigint AND (s.user_id = $2::bigint OR $2::bigint = 0) AND s.kind = 'pdf'"
 
 static const forge_stmt_t thumbnail = {
     "document_thumbnail",
@@ -141,10 +142,10 @@ forge_status_t forge_store_document_ask(forge_db_t *db, apr_pool_t *p, const for
     return forge_store_tx(db, p, ask, &asked);
 }
 
-forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
+forge_status_t forge_store_document_thumbnail(forge_db_t *db, apr_pool_t *p, apr_int64_t user, apr_int64_t id,
                                               forge_rows_t **rows)
 {
-    FORGE_TRY(forge_store_run(db, p, &thumbnail, FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, by->id)), rows));
+    FORGE_TRY(forge_store_run(db, p, &thumbnail, FORGE_ARGS(forge_util_itoa(p, id), forge_util_itoa(p, user)), rows));
     return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 

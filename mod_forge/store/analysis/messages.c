@@ -11,7 +11,8 @@
 static const forge_list_filter_t filters[] = {{NULL, NULL}};
 static const forge_list_order_t orders[] = {{"id", "m.id", "m.id > $%d::bigint", NULL}, {NULL, NULL, NULL, NULL}};
 
-#define FROM "FROM forge.messages m WHERE m.session_id = $1::bigint AND m.user_id = $2::bigint"
+/* $1 session, $2 account, 0 for all of them. */
+#define FROM "FROM forge.messages m WHERE m.session_id = $1::bigint AND (m.user_id = $2::bigint OR $2::bigint = 0)"
 
 const forge_list_t forge_store_messages_list = {
     "message_list",

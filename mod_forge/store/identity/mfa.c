@@ -83,7 +83,9 @@ static const forge_stmt_t mfa_use = {
 /* $1 caller, $2 session, $3 ip, $4 request id, $5 sender, $6 payload. */
 static const forge_stmt_t mfa_disable = {
     "mfa_disable",
-    "WITH gone AS (DELETE FROM forge.mfa_factors WHERE user_id = $1::bigint RETURNING user_id, confirmed_at), "
+    "WITH gone AS (DELETE FROM forge.mfa_factors WHERE user_id = $1::bigint AND EXISTS (SELECT FROM"
+    " forge.mfa_factors f WHERE f.user_id = $1::bigint AND f.confirmed_at IS NOT NULL) RETURNING user_id,"
+    " confirmed_at), "
     "who AS (SELECT user_id FROM gone WHERE confirmed_at IS NOT NULL), "
     "codes AS (DELETE FROM forge.mfa_backup_codes c USING who WHERE c.user_id = who.user_id), "
     "pending AS (DELETE FROM forge.login_challenges c USING who WHERE c.user_id = who.user_id), "

@@ -73,6 +73,24 @@ START_TEST(others_do_not_see_it)
 }
 END_TEST
 
+/* It has no version: what is answered is what the tag stands for. */
+START_TEST(its_tag_is_of_what_is_answered)
+{
+    person_t me = person("student");
+    char *path = path_of(analysis_of(me, "done"));
+    const char *etag = header(CALL("GET", path, .token = me.access), "ETag");
+    expect_status(CALL("GET", path, .token = me.access, .headers = {F("If-None-Match: %s", etag)}), 304);
+    expect_status(CALL("GET", path, .token = me.access, .headers = {F("If-Match: %s", etag)}), 200);
+    expect_problem(CALL("DELETE", path, .token = me.access, .headers = {"If-Match: \"v99\""}), "precondition_failed");
+    sql("UPDATE forge.analysis_sessions SET result = '{\"other\":1}' RETURNING 1");
+    expect_status(CALL("GET", path, .token = me.access, .headers = {F("If-None-Match: %s", etag)}), 200);
+    expect_problem(CALL("DELETE", path, .token = me.access, .headers = {F("If-Match: %s", etag)}),
+                   "precondition_failed");
+    etag = header(CALL("GET", path, .token = me.access), "ETag");
+    expect_status(CALL("DELETE", path, .token = me.access, .headers = {F("If-Match: %s", etag)}), 204);
+}
+END_TEST
+
 /* --- the list --- */
 
 START_TEST(the_list_is_the_callers_newest_first)
@@ -159,6 +177,7 @@ Suite *suite_analyses(void)
     tcase_add_test(tc, its_state_is_that_of_its_job);
     tcase_add_test(tc, an_error_is_told_when_it_is_for_good);
     tcase_add_test(tc, others_do_not_see_it);
+    tcase_add_test(tc, its_tag_is_of_what_is_answered);
     tc = case_make(suite, "list");
     tcase_add_test(tc, the_list_is_the_callers_newest_first);
     tcase_add_test(tc, filters_choose);

@@ -115,7 +115,7 @@ END_TEST
 
 START_TEST(its_pages_and_its_picture_are_read)
 {
-    const person_t me = person("student"), other = person("admin");
+    const person_t me = person("student"), other = person("instructor"), admin = person("admin");
     const pdf_text_t text = {.pages = trees, .n = 2};
     reply_t *reply = analysed(me, stored(me, pdf_text(pool, &text)));
     const char *path = F(SESSIONS "/%lld", (long long)int_at(reply->json, "/id"));
@@ -135,6 +135,8 @@ START_TEST(its_pages_and_its_picture_are_read)
     expect_problem(CALL("GET", F("%s/thumbnail", path), .token = other.access), "not_found");
     expect_problem(CALL("GET", F("%s/pages", path), .token = other.access), "not_found");
     expect_problem(CALL("GET", F("%s/pages", path)), "unauthenticated");
+    expect_status(CALL("GET", F("%s/thumbnail", path), .token = admin.access), 200);
+    ck_assert_int_eq(json_array_size(CALL("GET", F("%s/pages", path), .token = admin.access)->json), 2);
 }
 END_TEST
 

@@ -65,6 +65,9 @@ START_TEST(passages_of_others_never_appear)
     expect_status(ask_about(other, theirs, question), 200);
     expect_problem(ask_about(me, theirs, question), "not_found");
     expect_problem(ask_about(admin, theirs, question), "not_found");
+    const char *messages = F("/api/v1/analysis/sessions/%lld/messages", (long long)theirs);
+    expect_problem(CALL("GET", messages, .token = me.access), "not_found");
+    ck_assert_str_eq(text_at(CALL("GET", messages, .token = admin.access)->json, "/0/question"), question);
     expect_problem(CALL("POST", "/api/v1/analysis/qa", .token = me.access,
                         .json = F("{\"file_id\":%lld,\"question\":\"%s\"}", (long long)file_of(theirs), question)),
                    "not_found");

@@ -116,6 +116,28 @@ START_TEST(lists_and_me)
 }
 END_TEST
 
+/* Whoever names a state of what has none, or another one than there is. */
+START_TEST(no_other_state)
+{
+    fixture_t f = fixture();
+    const char *const stale[] = {"If-Match: \"v99\"", "If-Match: \"other\""};
+    for (int i = 0; i < 2; i++) {
+        expect_problem(CALL("DELETE", "/api/v1/auth/sessions/1", .token = f.owner.access, .headers = {stale[i]}),
+                       "precondition_failed");
+        expect_problem(CALL("DELETE", "/api/v1/users/me", .token = f.owner.access, .headers = {stale[i]},
+                            .json = F("{\"password\":\"%s\"}", f.owner.password)),
+                       "precondition_failed");
+    }
+    const char *me = header(CALL("GET", "/api/v1/users/me", .token = f.owner.access), "ETag");
+    expect_problem(
+        CALL("DELETE", "/api/v1/auth/sessions/1", .token = person("student").access, .headers = {"If-Match: *"}),
+        "not_found");
+    expect_status(CALL("DELETE", "/api/v1/users/me", .token = f.owner.access, .headers = {F("If-Match: %s", me)},
+                       .json = F("{\"password\":\"%s\"}", f.owner.password)),
+                  204);
+}
+END_TEST
+
 /* The lost update: of many who change the same version, one wins. */
 typedef struct race_t {
     fixture_t f;
@@ -169,6 +191,7 @@ Suite *suite_conditional(void)
     tcase_add_test(all, rights_before_preconditions);
     tcase_add_test(all, achievements_too);
     tcase_add_test(all, lists_and_me);
+    tcase_add_test(all, no_other_state);
     tcase_add_test(all, no_lost_update);
     tcase_add_test(all, merge_patch);
     return suite;

@@ -252,6 +252,12 @@ START_TEST(nul_in_text)
     expect_status(CALL("GET", "/api/v1/courses?q=%ff"), 400);
     expect_status(CALL("GET", "/api/v1/courses?q=%zz"), 400);
     expect_status(CALL("GET", "/api/v1/courses?q=%"), 400);
+    /* also where no parameter is known */
+    expect_status(CALL("GET", "/api/v1/health?x=%zz"), 400);
+    person_t me = person("student");
+    expect_problem(CALL("GET", "/api/v1/auth/me?x=%zz", .token = me.access), "bad_request");
+    expect_problem(CALL("GET", "/api/v1/auth/me?%00=1", .token = me.access), "bad_request");
+    expect_status(CALL("GET", "/api/v1/auth/me?x=1&x=%41", .token = me.access), 200);
 }
 END_TEST
 

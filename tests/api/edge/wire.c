@@ -247,6 +247,32 @@ START_TEST(media_types)
 }
 END_TEST
 
+/* None of its members is read, and its form is judged all the same. */
+START_TEST(a_body_that_nobody_asked_for)
+{
+    static const struct {
+        const char *type, *body;
+        int status;
+    } rows[] = {{"text/plain", "x=1", 415},
+                {"application/x-www-form-urlencoded", "x=1", 415},
+                {"", "{}", 415},
+                {"application/json", "[", 400},
+                {"application/json", "{\"a\":1,\"a\":2}", 400},
+                {"application/json", "5", 422},
+                {"application/json", "{\"a\":1}", 200},
+                {"application/json", "", 200},
+                {"text/plain", "", 200}};
+    person_t me = person("student");
+    const char *path = F("/api/v1/courses/%lld/enrollment", (long long)course_of(person("instructor"), "Open"));
+    expect_status(CALL("POST", path, .token = me.access), 201);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        reply_t *reply = CALL("POST", path, .token = me.access, .type = rows[i].type, .json = rows[i].body);
+        ck_assert_msg(reply->status == rows[i].status, "%s %s: %d", rows[i].type, rows[i].body, reply->status);
+    }
+    expect_problem(CALL("POST", path, .token = me.access, .json = F("{\"a\":\"%01100000d\"}", 0)), "body_too_large");
+}
+END_TEST
+
 /* A JSON object with one member of n letters. */
 static char *big_json(size_t n)
 {
@@ -458,6 +484,7 @@ Suite *suite_wire(void)
     tcase_add_test(http, apache_errors_are_problems);
     tcase_add_test(http, slow_body_is_408);
     tcase_add_test(http, media_types);
+    tcase_add_test(http, a_body_that_nobody_asked_for);
     tcase_add_test(http, bodies_over_the_limit);
     tcase_add_test(http, keep_alive_survives_errors);
     tcase_add_test(http, accept_is_heard);

@@ -384,6 +384,19 @@ START_TEST(disable)
 }
 END_TEST
 
+/* A refusal leaves a factor alone whose code was not asked for yet. */
+START_TEST(a_factor_that_waits_survives_what_is_refused)
+{
+    person_t me = person("student");
+    reply_t *reply = setup(me.access);
+    const char *code = F("%s", totp(text_at(reply->json, "/secret"), 0));
+    const char *body = F("{\"password\":\"%s\",\"code\":\"%s\"}", me.password, code);
+    expect_problem(CALL("POST", MFA "/disable", .token = me.access, .json = body), "mfa_not_enabled");
+    expect_problem(CALL("POST", MFA "/backup-codes", .token = me.access, .json = body), "mfa_not_enabled");
+    expect_status(verify(me.access, code), 200);
+}
+END_TEST
+
 START_TEST(closed_account)
 {
     person_t me = person("student");
@@ -414,6 +427,7 @@ Suite *suite_mfa(void)
     tcase_add_test(all, new_backup_codes_void_the_old);
     tcase_add_test(all, step_up);
     tcase_add_test(all, disable);
+    tcase_add_test(all, a_factor_that_waits_survives_what_is_refused);
     tcase_add_test(all, closed_account);
     return suite;
 }

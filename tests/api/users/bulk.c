@@ -92,6 +92,7 @@ START_TEST(bodies_refused)
         reply_t *reply = bulk(cases[i].body);
         expect_problem(reply, "validation_failed");
         expect_fault(reply, cases[i].pointer, cases[i].code);
+        ck_assert_uint_eq(json_array_size(at(reply->json, "/errors")), 1);
     }
     reply_t *reply = bulk("{\"action\":\"delete\",\"ids\":[9223372036854775808]}");
     ck_assert(reply->status == 400 || reply->status == 422);

@@ -48,12 +48,39 @@ START_TEST(codings)
 }
 END_TEST
 
+START_TEST(weights_choose)
+{
+    static const struct {
+        const char *header;
+        bool lines;
+    } rows[] = {
+        {"application/x-ndjson", true},
+        {"application/x-ndjson, application/json", true},
+        {"application/json, application/x-ndjson;q=0.5", false},
+        {"application/json;q=0.4, application/x-ndjson;q=0.5", true},
+        {"application/x-ndjson;q=0.001, text/html", true},
+        {"application/x-ndjson;q=0.0009, application/json;q=0.001", true}, /* more than three digits are no weight */
+        {"application/x-ndjson;q=0.25, */*;q=0.3", false},
+        {"application/x-ndjson;q=.9, */*;q=0.8", true},
+        {"application/x-ndjson;q=0, */*", false},
+        {"APPLICATION/X-NDJSON, */*", true},
+        {"application/*", false},
+        {"text/html, */*;q=0.1", false},
+        {"", false},
+        {"*/*", false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        ck_assert_msg(forge_core_prefers(rows[i].header, "application/x-ndjson", "application/json") == rows[i].lines,
+                      "%s", rows[i].header);
+}
+END_TEST
+
 Suite *forge_test_core_accept(void)
 {
     Suite *suite = suite_create("core_accept");
     TCase *tcase = tcase_create("all");
     tcase_add_loop_test(tcase, accept_decides, 0, sizeof(cases) / sizeof(cases[0]));
     tcase_add_test(tcase, codings);
+    tcase_add_test(tcase, weights_choose);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -576,6 +576,7 @@ START_TEST(health_is_judged_by_limits)
     ck_assert_str_eq(forge_store_rows_text(rows, 0, "status"), "pass");
     for (size_t i = 0; i < 4; i++)
         ck_assert_str_eq(verdict(rows, names[i]), "pass");
+    ck_assert_ptr_nonnull(strstr(forge_store_rows_text(rows, 0, "checks"), "No transaction is open."));
     ck_assert(!forge_store_rows_bool(rows, 0, "in_recovery"));
     ck_assert(!forge_store_rows_bool(rows, 0, "all_activity"));
     ck_assert_int_gt(forge_store_rows_int(rows, 0, "database_size_bytes", 0), 1 << 20);
