@@ -151,13 +151,15 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
     forge_router_t *router = forge_core_router_make(pconf, route_tables, route_tables_count, &lists, &why);
     forge_live_t *live = router ? forge_live_open(s->process->pool, &why) : NULL;
     if (!live) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0422: cannot start: %s", why);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "FG0422: cannot start, the routes or the shared memory are at fault: %s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (forge_server_all_make(pconf, s, live, router) != OK || logs_open(pconf, s) != OK)
         return HTTP_INTERNAL_SERVER_ERROR;
     if (!cache_open(s->process->pool, s, &why)) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, "FG0424: cannot start: %s", why);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
+                     "FG0424: cannot start, the memory for answers (ForgeCache) cannot be had: %s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     forge_http_queue_advise(s, forge_config_of_server(s));

@@ -29,7 +29,7 @@ typedef void (*forge_store_log_fn)(void *baton, bool is_error, const char *tag, 
 #define FORGE_STORE_TAG_FAULT \
     "FG0206" /* a statement failed by a fault of ours, not of the database's: always worth a line */
 
-#define FORGE_STORE_TAG_WRITES "FG0215" /* the same of a statement that was sent to a replica */
+#define FORGE_STORE_TAG_WRITES "FG0215" /* a statement that writes was sent to a replica, by a fault of ours */
 
 /* Who uses a connection for a while. */
 typedef struct forge_db_use_t {

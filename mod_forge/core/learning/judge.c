@@ -65,16 +65,23 @@ static bool passes(const forge_ran_t *run, const forge_json_t *test)
            same(run->output_len ? run->output : "", run->output_len, forge_core_test_text(test, "expected_stdout"));
 }
 
-/* As much as is kept; a character that is cut in two is left out. U+0000 cannot be kept as jsonb. */
+/* As much as is kept; a character that is cut in two is left out. U+0000 cannot be kept as jsonb: U+FFFD stands for it.
+ */
 static void put_shown(forge_buf_t *b, const char *name, const char *text, apr_size_t len)
 {
-    const char *nul = len ? memchr(text, 0, len) : NULL;
-    apr_size_t shown = nul ? (apr_size_t)(nul - text) : len;
-    if (shown > SHOWN_MAX)
-        for (shown = SHOWN_MAX; shown > SHOWN_MAX - 4 && ((unsigned char)text[shown] & 0xc0) == 0x80; shown--)
+    char shown[SHOWN_MAX + 3];
+    apr_size_t n = 0;
+    for (apr_size_t i = 0; i < len && n <= SHOWN_MAX; i++)
+        if (text[i])
+            shown[n++] = text[i];
+        else
+            for (const char *c = "\xef\xbf\xbd"; *c; c++)
+                shown[n++] = *c;
+    if (n > SHOWN_MAX)
+        for (n = SHOWN_MAX; n > SHOWN_MAX - 4 && ((unsigned char)shown[n] & 0xc0) == 0x80; n--)
             ;
     forge_util_buf_printf(b, ",\"%s\":", name);
-    forge_util_buf_json(b, shown ? text : "", shown);
+    forge_util_buf_json(b, shown, n);
 }
 
 static void put_result(forge_buf_t *b, const forge_ran_t *run, const forge_json_t *test)

@@ -53,6 +53,9 @@ START_TEST(all_passed_completes_the_exercise)
     reply_t *whole = CALL("GET", header(reply, "Location"), .token = me.access);
     expect_status(whole, 200);
     ck_assert_str_eq(text_at(whole->json, "/code"), ADDS);
+    expect_status(CALL("GET", header(reply, "Location"), .token = me.access,
+                       .headers = {F("If-None-Match: %s", header(whole, "ETag"))}),
+                  304);
 }
 END_TEST
 
@@ -126,6 +129,11 @@ START_TEST(what_counts_as_the_same_output)
                       reply->body);
         ck_assert_int_eq(int_at(reply->json, "/score"), programs[i].passes ? 100 : 0);
     }
+    /* U+0000 is shown as U+FFFD, and what follows it too */
+    reply_t *reply = submit(me, exercise, "print('a\\x00wrong')");
+    ck_assert_str_eq(text_at(reply->json, "/results/0/stdout"), "a\xef\xbf\xbdwrong\n");
+    reply = submit(me, exercise, "print('\\x00' * 5000)");
+    ck_assert_uint_eq(strlen(text_at(reply->json, "/results/0/stdout")), 4095); /* no character is cut in two */
 }
 END_TEST
 
