@@ -158,8 +158,8 @@ void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute_
 const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
 /* The sentence for a status of store/, for messages. */
 const char *forge_ctl_status(forge_status_t status);
-/* Whether it is FORGE_OK. Else says "could not WHAT: *WHY" on standard error; without a reason, the status's sentence. A
- * pointer to the reason, because the call that gives the status may be what sets it. */
+/* Whether it is FORGE_OK. Else says "could not WHAT: *WHY" on standard error; without a reason, the status's
+ * sentence. A pointer to the reason, because the call that gives the status may be what sets it. */
 bool forge_ctl_done(forge_status_t status, const char *const *why, const char *what);
 
 /* --- json.c --- */
