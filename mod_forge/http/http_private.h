@@ -121,8 +121,7 @@ void forge_http_cache_source(forge_req_t *q, const char *system);
 
 /* --- input.c --- */
 
-/* Whether If-Match, if there is one, names this tag or the version in it (RFC 9110 §13.1.1). NULL: nothing has a tag.
- */
+/* Whether If-Match, if there is one, names this tag (RFC 9110 §13.1.1). */
 bool forge_http_named(forge_req_t *q, const char *etag);
 
 /* --- reply.c --- */

@@ -5,6 +5,7 @@
 #include "core/wire/wire.h"
 
 #include <httpd.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -144,15 +145,15 @@ static forge_status_t read_as(forge_req_t *q, media_t media, const char *data, a
     return unsupported(q);
 }
 
-/* Where the body may be left out an empty one is none, whatever Content-Type says: many clients send that always. */
+/* A POST that takes no members judges the form of a body all the same.
+ * Where the body may be left out an empty one is none, whatever Content-Type says: many clients send that always. */
 static forge_status_t read_body(forge_req_t *q, forge_faults_t *faults)
 {
     const char *data = "";
     apr_size_t len = 0;
     if (q->route->upload) /* upload.c receives it */
         return FORGE_OK;
-    if (q->route->body ||
-        q->route->method == FORGE_POST) { /* of a body with no member of ours the form must be right */
+    if (forge_core_reads_body(q->route)) {
         media_t media = media_of(q);
         bool optional = body_optional(q);
         if (media == MEDIA_OTHER && !(optional && none_announced(q)))
@@ -244,15 +245,19 @@ static forge_status_t read_preconditions(forge_req_t *q)
 
 bool forge_http_named(forge_req_t *q, const char *etag)
 {
-    apr_int64_t now, then;
     const char *header = forge_http_header(q, "If-Match");
-    if (!header || !etag || forge_core_etag_match(header, etag, false))
-        return !header || etag;
-    if (!tag_version(etag, &now))
+    return !header || forge_core_etag_match(header, etag, false);
+}
+
+/* Whether q->if_version, "{3,4}", has the version in this tag. */
+static bool version_named(forge_req_t *q, const char *etag)
+{
+    apr_int64_t version;
+    if (!tag_version(etag, &version))
         return false;
-    char *state, *copy = apr_pstrdup(q->pool, header);
-    for (char *tag = apr_strtok(copy, ", \t", &state); tag; tag = apr_strtok(NULL, ", \t", &state))
-        if (tag_version(tag, &then) && then == now)
+    const char *digits = forge_util_itoa(q->pool, version);
+    for (const char *at = q->if_version; (at = strstr(at, digits)); at++)
+        if (!apr_isdigit(at[-1]) && !apr_isdigit(at[strlen(digits)]))
             return true;
     return false;
 }
@@ -265,7 +270,7 @@ forge_status_t forge_http_if_match(forge_req_t *q, forge_handler_fn get)
     FORGE_TRY(get(q));
     const char *etag = q->reply->etag;
     *q->reply = before;
-    return forge_http_named(q, etag) ? FORGE_OK : FORGE_E_PRECONDITION_FAILED;
+    return etag && (forge_http_named(q, etag) || version_named(q, etag)) ? FORGE_OK : FORGE_E_PRECONDITION_FAILED;
 }
 
 /* Another form than JSON is for those who would rather have it, or ask for it by its name. */

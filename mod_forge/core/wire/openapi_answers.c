@@ -297,8 +297,8 @@ static unsigned conditions(const forge_route_t *route)
     when |= route->flags & FORGE_R_RAW || forge_core_success(route) == 204 ? 0 : W_JSON;
     when |= route->flags & FORGE_R_OPEN ? 0 : W_TOKEN;
     when |= route->role > FORGE_ROLE_NONE ? W_ROLE : 0;
-    when |= route->body || route->method == FORGE_POST ? W_INPUT : 0;
-    when |= route->upload ? W_UPLOAD : route->body || route->method == FORGE_POST ? W_BODY : 0;
+    when |= forge_core_reads_body(route) ? W_INPUT : 0;
+    when |= route->upload ? W_UPLOAD : forge_core_reads_body(route) ? W_BODY : 0;
     when |= forge_core_openapi_ranges(route) ? W_RANGE : 0;
     when |= route->flags & FORGE_R_FILE ? W_FILE : 0;
     when |= route->query || route->flags & FORGE_R_LIST ? W_INPUT : 0;

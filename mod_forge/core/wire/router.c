@@ -139,6 +139,11 @@ int forge_core_success(const forge_route_t *route)
     return route->success ? route->success : 200;
 }
 
+bool forge_core_reads_body(const forge_route_t *route)
+{
+    return route->body || route->method == FORGE_POST;
+}
+
 static bool valid_success(const forge_route_t *route)
 {
     int http = forge_core_success(route);

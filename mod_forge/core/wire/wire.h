@@ -171,6 +171,8 @@ const forge_tag_t *forge_core_router_tag(const forge_router_t *router, int index
 const forge_field_t *forge_core_router_sort(const forge_router_t *router, int index);
 /* The status of a row's answer: 200 unless it says another one. */
 int forge_core_success(const forge_route_t *route);
+/* Whether a request's body is looked at. That of a POST must have the right form even where no member is taken. */
+bool forge_core_reads_body(const forge_route_t *route);
 
 /* --- openapi.c, describe.c: OpenAPI 3.1 from the same tables (JSON Schema 2020-12) --- */
 
