@@ -5,7 +5,6 @@
 #include "core/wire/wire.h"
 
 #include <httpd.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -257,7 +256,7 @@ static bool version_named(forge_req_t *q, const char *etag)
         return false;
     const char *digits = forge_util_itoa(q->pool, version);
     for (const char *at = q->if_version; (at = strstr(at, digits)); at++)
-        if (!apr_isdigit(at[-1]) && !apr_isdigit(at[strlen(digits)]))
+        if (!forge_util_is_digit(at[-1]) && !forge_util_is_digit(at[strlen(digits)]))
             return true;
     return false;
 }
