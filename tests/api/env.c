@@ -35,8 +35,7 @@ static int postgres_pid, httpd_pid, second_pid, third_pid, worker_number;
 static char template[256]; /* the folder that every worker's own is a copy of */
 static bool stopped = true, outage;
 
-/* Ends the program when the servers cannot be started: no test means anything then. */
-static void give_up(const char *what, const char *why)
+void env_give_up(const char *what, const char *why)
 {
     fprintf(stderr, "api tests: %s\n%s\n", what, why ? why : "");
     env_stop(true);
@@ -70,7 +69,7 @@ static void ask(char *answer, size_t room, const char *const *argv)
 {
     char *out;
     if (process_run(NULL, argv, &out))
-        give_up("a program that the tests need has failed", argv[0]);
+        env_give_up("a program that the tests need has failed", argv[0]);
     out[strcspn(out, "\n")] = 0;
     snprintf(answer, room, "%s", out);
 }
@@ -93,7 +92,7 @@ void env_postgres_start(void)
             break;
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
-    give_up("PostgreSQL does not start", file_read(env_path("logs/postgresql.log"), 0));
+    env_give_up("PostgreSQL does not start", file_read(env_path("logs/postgresql.log"), 0));
 }
 
 void env_postgres_stop(bool immediate)
@@ -125,7 +124,7 @@ static void postgres_make(void)
                             "-N",
                             NULL};
     if (process_run("postgres", initdb, &out))
-        give_up("initdb failed", out);
+        env_give_up("initdb failed", out);
     conf = F("%s\nlisten_addresses = ''\nport = 5432\nfsync = off\nfull_page_writes = off\n"
              "max_connections = 100\nshared_buffers = 32MB\n",
              file_read(env_path("pgdata/postgresql.conf"), 0));
@@ -148,12 +147,12 @@ static void postgres_make(void)
                           "CREATE DATABASE forge OWNER forge_owner",
                           NULL};
     if (process_run("postgres", psql, &out))
-        give_up("the roles and the database could not be made", out);
+        env_give_up("the roles and the database could not be made", out);
     setenv("FORGE_DSN", env_dsn(), 1);
     setenv("FORGE_MIGRATIONS", F("%s/sql/migrations", env.source), 1);
     const char *migrate[] = {env.ctl, "migrate", "apply", "--app-role", "forge_app", NULL};
     if (process_run(NULL, migrate, &out))
-        give_up("forgectl migrate apply failed", out);
+        env_give_up("forgectl migrate apply failed", out);
 }
 
 /* --- httpd --- */
@@ -227,8 +226,8 @@ static int node_start(const char *conf, port_t port)
 {
     int pid = node_launch(conf);
     if (!wait_ready(pid, port, 30))
-        give_up("httpd does not serve",
-                F("%s\n%s", file_read(env_path("logs/start.log"), 0), file_read(env_path("logs/error.log"), 0)));
+        env_give_up("httpd does not serve",
+                    F("%s\n%s", file_read(env_path("logs/start.log"), 0), file_read(env_path("logs/error.log"), 0)));
     return pid;
 }
 
@@ -421,89 +420,18 @@ static void at_exit(void)
     env_stop(false);
 }
 
-/* The documentation pages, copied to where httpd's account can read them whatever the build folder's rights are. */
-static void assets_copy(void)
-{
-    const char *built = env_setting("FORGE_TEST_ASSETS", FORGE_BUILDDIR "/docs-ui");
-    const char *copy[] = {"cp", "-r", built, env_path("docs-ui"), NULL},
-               *open[] = {"chmod", "-R", "a+rX", env_path("docs-ui"), NULL};
-    static char there[512];
-    if (access(built, R_OK) || process_run(NULL, copy, NULL) || process_run(NULL, open, NULL))
-        return;
-    snprintf(there, sizeof(there), "%s", env_path("docs-ui"));
-    env.assets = there;
-}
-
-/* A certificate of its own for the TLS host. */
-static void certificate_make(void)
-{
-    char *out;
-    const char *argv[] = {"openssl",
-                          "req",
-                          "-x509",
-                          "-newkey",
-                          "ec",
-                          "-pkeyopt",
-                          "ec_paramgen_curve:P-256",
-                          "-nodes",
-                          "-days",
-                          "2",
-                          "-subj",
-                          "/CN=localhost",
-                          "-addext",
-                          "basicConstraints=critical,CA:FALSE",
-                          "-keyout",
-                          env_path("server.key"),
-                          "-out",
-                          env_path("server.pem"),
-                          NULL};
-    if (process_run(NULL, argv, &out))
-        give_up("openssl could not make a certificate", out);
-}
-
-/* An authority of its own, and what it says of the host of PORT_GIT. */
-static void git_certificate_make(void)
-{
-    static const char script[] =
-        "set -e; cd \"$1\"; ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';"
-        "openssl req -x509 $ec -subj /CN=Authority -addext basicConstraints=critical,CA:TRUE -keyout git-authority.key"
-        " -out git-authority.pem; openssl req $ec -new -subj /CN=localhost -keyout git.key -out git.csr;"
-        "echo subjectAltName=DNS:localhost >git.ext;"
-        "openssl x509 -req -in git.csr -CA git-authority.pem -CAkey git-authority.key -CAcreateserial -days 2"
-        " -extfile git.ext -out git.pem; mkdir git; chmod 755 git";
-    char *out;
-    if (process_run(NULL, (const char *[]){"sh", "-c", script, "sh", env.dir, NULL}, &out))
-        give_up("openssl could not make the certificate of the Git server", out);
-}
-
-/* What signs at PORT_KEYS, and next.pem, which will. */
-static void signing_keys_make(void)
-{
-    static const char *const made[][3] = {{"es.pem", "EC", "ec_paramgen_curve:P-256"},
-                                          {"rs.pem", "RSA", "rsa_keygen_bits:2048"},
-                                          {"next.pem", "EC", "ec_paramgen_curve:P-256"}};
-    char *out;
-    for (int i = 0; i < 3; i++) {
-        const char *argv[] = {"openssl",  "genpkey", "-algorithm",         made[i][1], "-pkeyopt",
-                              made[i][2], "-out",    env_path(made[i][0]), NULL};
-        if (process_run(NULL, argv, &out))
-            give_up("openssl could not make a key", out);
-        chmod(env_path(made[i][0]), 0600);
-    }
-}
-
 static void folder_make(void)
 {
     struct passwd *postgres = getpwnam("postgres");
     snprintf(env.dir, sizeof(env.dir), "%s/forge-api-XXXXXX", env_setting("TMPDIR", "/tmp"));
     if (!mkdtemp(env.dir))
-        give_up("a folder could not be made", env.dir);
+        env_give_up("a folder could not be made", env.dir);
     chmod(env.dir, 0755);
     static const char *const names[] = {"pgdata", "run", "logs", "mail"};
     for (int i = 0; i < 4; i++) {
         mkdir(env_path(names[i]), i == 0 ? 0700 : 0755);
         if (env.root && i < 2 && (!postgres || chown(env_path(names[i]), postgres->pw_uid, postgres->pw_gid)))
-            give_up("there is no account postgres", NULL);
+            env_give_up("there is no account postgres", NULL);
     }
     chmod(env_path("mail"), 01777); /* httpd's account writes there */
 }
@@ -520,8 +448,9 @@ static void settings_read(void)
     env.secret = "kV7w-Qz3nT9xLr2yBm5cHd8fJg1sPa6eUo4i-T0tallyR4ndom";
     env.runner = realpath(env_setting("FORGE_TEST_RUNNER", FORGE_BUILDDIR "/forge-runner"), NULL);
     if (!env.module || !env.ctl || !env.source || !env.runner)
-        give_up("FORGE_TEST_MODULE, FORGE_TEST_CTL, FORGE_TEST_SOURCE or FORGE_TEST_RUNNER name nothing that is there",
-                NULL);
+        env_give_up(
+            "FORGE_TEST_MODULE, FORGE_TEST_CTL, FORGE_TEST_SOURCE or FORGE_TEST_RUNNER name nothing that is there",
+            NULL);
     ask(env.bin, sizeof(env.bin), (const char *[]){env_setting("FORGE_TEST_PG_CONFIG", "pg_config"), "--bindir", NULL});
 }
 
@@ -539,10 +468,7 @@ void env_prepare(void)
     folder_make();
     postgres_make();
     env_postgres_stop(false);
-    certificate_make();
-    git_certificate_make();
-    signing_keys_make();
-    assets_copy();
+    env_files_make();
     snprintf(template, sizeof(template), "%s", env.dir);
 }
 
@@ -552,10 +478,10 @@ static void folder_copy(void)
     char own[sizeof(env.dir)], *out;
     snprintf(own, sizeof(own), "%s/forge-api-XXXXXX", env_setting("TMPDIR", "/tmp"));
     if (!mkdtemp(own))
-        give_up("a folder could not be made", own);
+        env_give_up("a folder could not be made", own);
     snprintf(env.dir, sizeof(env.dir), "%s", own);
     if (process_run(NULL, (const char *[]){"cp", "-a", F("%s/.", template), env.dir, NULL}, &out))
-        give_up("the prepared folder could not be copied", out);
+        env_give_up("the prepared folder could not be copied", out);
     if (env.assets)
         env.assets = strdup(env_path("docs-ui"));
 }
