@@ -162,7 +162,7 @@ int forge_start_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pte
                      "FG0424: cannot start, the memory for answers (ForgeCache) cannot be had: %s", why);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    forge_http_queue_advise(s, forge_config_of_server(s));
+    forge_http_queue_advise(s);
     forge_server_sources_advise(ptemp, s);
     forge_server_config_advise(ptemp, s, route_tables, route_tables_count);
     return forge_work_register(pconf, s);

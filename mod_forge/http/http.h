@@ -381,10 +381,11 @@ void forge_http_helpers_child(apr_pool_t *pchild);  /* child_init */
 void forge_http_flight_child(void);                 /* child_init */
 void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
 void forge_http_probe_init(apr_pool_t *p);          /* child_init */
-void forge_http_queue_advise(struct server_rec *s,
-                             const forge_config_t *c); /* post_config: says when httpd is too small for the queue */
-void forge_http_linger_child(void);                    /* child_init */
-void forge_http_feeds_child(apr_pool_t *pchild);       /* child_init: who follows log files ends with the child */
+/* post_config: says when httpd takes fewer connections than may wait: whoever waits keeps one, and then those who only
+ * read cannot connect. Of the servers that have the API, the first one says it. */
+void forge_http_queue_advise(struct server_rec *s);
+void forge_http_linger_child(void);              /* child_init */
+void forge_http_feeds_child(apr_pool_t *pchild); /* child_init: who follows log files ends with the child */
 int forge_http_linger(
     struct request_rec *r); /* log_transaction, after all others: waits a moment for the next request */
 void forge_http_pump_child(apr_pool_t *pchild, struct server_rec *s); /* child_init */

@@ -163,21 +163,30 @@ static double said(const char *name, double otherwise)
     return otherwise;
 }
 
-/* Warns if httpd takes fewer connections than may wait: whoever waits keeps one, and then those who only read cannot
- * connect. */
-void forge_http_queue_advise(server_rec *s, const forge_config_t *c)
+/* How many connections the children take together. */
+static double connections(void)
 {
-    int async = 0, children = 1, threads = 1, most = forge_config_queue(c)->most;
-    double factor = said("AsyncRequestWorkerFactor", 2);
-    ap_mpm_query(AP_MPMQ_IS_ASYNC, &async);
+    int children = 1, threads = 1;
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    double taken = children * threads * (1 + factor);
-    if (async && taken < most)
+    return children * threads * (1 + said("AsyncRequestWorkerFactor", 2));
+}
+
+void forge_http_queue_advise(server_rec *s)
+{
+    int async = 0;
+    ap_mpm_query(AP_MPMQ_IS_ASYNC, &async);
+    for (; async && s; s = s->next) {
+        const forge_config_t *c = forge_config_of_server(s);
+        int most = forge_config_queue(c)->most;
+        if (!forge_config_enabled(c) || most <= connections())
+            continue;
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
                      "FG0493: ForgeQueue lets %d requests wait, but the children take %.0f connections together; raise "
                      "AsyncRequestWorkerFactor (now %g)",
-                     most, taken, factor);
+                     most, connections(), said("AsyncRequestWorkerFactor", 2));
+        return;
+    }
 }
 
 void forge_http_queue_leave(forge_req_t *q)
