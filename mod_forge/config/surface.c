@@ -144,8 +144,11 @@ static const char *open_sections(cmd_parms *cmd, const char *text, apr_array_hea
     return problem;
 }
 
+/* A host without a directive of the core has no configuration of it yet, and would share that of the main server, whose
+ * sections are not to be taken out. */
 const char *forge_config_api_open(cmd_parms *cmd, forge_config_t *c)
 {
+    ap_set_config_vectors(cmd->server, cmd->server->lookup_defaults, cmd->path, &core_module, cmd->pool);
     if (c->api_sections) /* of an earlier line here */
         take_out(cmd->pool, cmd->server, c->api_sections);
     c->api_sections = apr_array_make(cmd->pool, 2, sizeof(void *));

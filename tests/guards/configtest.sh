@@ -551,6 +551,16 @@ ForgeAPI On -docs' ''
 told 'DBDriver pgsql
 DBDParams dbname=forge
 ForgeAPI Off' 'nothing hands it a path'
+# A virtual host in which nothing of httpd's core stands, before or at all.
+for line in 'ForgeAPI On' 'ForgeAPI Off' 'ForgeAPI On -docs'; do
+    try "DBDriver pgsql
+DBDParams dbname=forge
+ForgeAPI On
+<VirtualHost *:1>
+ForgeSecret file:$tmp/secret
+$line
+</VirtualHost>" || fault "a virtual host with nothing but '$line' is refused: $said"
+done
 try 'ForgeAPI On' || fault "'ForgeAPI On' is refused without ForgeSecret: $said"
 case $said in *FG0425*'this host has no ForgeSecret'*) ;; *) fault "'ForgeAPI On' without ForgeSecret is not told: $said" ;; esac
 told 'DBDriver pgsql

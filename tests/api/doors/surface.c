@@ -19,7 +19,10 @@ static const char hosts[] =
     "<VirtualHost *:%1$d>\nServerName part.example.org\nForgeAPI on -Docs -errors -metrics\n</VirtualHost>\n"
     "<VirtualHost *:%1$d>\nServerName last.example.org\nForgeAPI On -health\nForgeAPI On -docs\n</VirtualHost>\n"
     "<VirtualHost *:%1$d>\nServerName own.example.org\nForgeAPI On\n<Location \"/metrics\">\n"
-    "Require ip 192.0.2.7\n</Location>\n</VirtualHost>\n";
+    "Require ip 192.0.2.7\n</Location>\n</VirtualHost>\n"
+    /* Nothing of httpd's core stands in these: they share nothing with the main server all the same. */
+    "<VirtualHost *:%1$d>\nForgeAPI Off\n</VirtualHost>\n"
+    "<VirtualHost *:%1$d>\nForgeAPI On -docs\n</VirtualHost>\n";
 
 static void hosts_start(void)
 {
