@@ -151,15 +151,17 @@ static void check(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p)
         accept_connection(pool, conn, system);
         return;
     }
+    /* A schema that is wrong is so for all of them. */
+    bool schema = status == FORGE_E_SCHEMA_OUTDATED || status == FORGE_E_SCHEMA_AHEAD;
     forge_native_t state = forge_store_native_state(conn->native);
     release(pool, conn);
     pthread_mutex_lock(&pool->lock);
-    bool say = forge_server_pool_learn(pool, state);
+    bool say = schema ? forge_server_pool_outage(pool, status) : forge_server_pool_learn(pool, state);
     pthread_mutex_unlock(&pool->lock);
-    if (state.unanswered)
+    if (state.unanswered || schema)
         drop_unchecked(pool);
     if (say)
-        forge_server_pool_outage_say(pool, FORGE_E_DATABASE_DOWN);
+        forge_server_pool_outage_say(pool, schema ? status : FORGE_E_DATABASE_DOWN);
 }
 
 /* Opens a connection. One that lay in mod_dbd's pool may have died there, or lead to a server that has become a

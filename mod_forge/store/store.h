@@ -58,7 +58,8 @@ void forge_store_db_detach(forge_db_t *db);
  * attach rolls it back. */
 void forge_store_db_leave(forge_db_t *db);
 /* One round trip: whether the connection still leads to a writable primary, to the same session and the same database.
- * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. */
+ * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. And whether the schema is still one for this build:
+ * FORGE_E_SCHEMA_OUTDATED, FORGE_E_SCHEMA_AHEAD. */
 forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p);
 /* --- replica.c: connections to a standby that serves public reads (ForgeReadDBD) --- */
 

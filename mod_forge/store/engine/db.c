@@ -88,32 +88,18 @@ static forge_status_t settings_judge(forge_db_t *db, const PGresult *answer)
     return FORGE_E_DATABASE_DOWN;
 }
 
-/* Whether the schema is new enough; a newer one is fine while nodes are upgraded one after the other, unless a
- * migration says that older modules cannot live with it. */
+/* What the question for the schema says; without an answer there is none, or it may not be read. */
 static forge_status_t schema_judge(const forge_db_t *db, const PGresult *answer)
 {
     const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
-    int found = PQresultStatus(answer) == PGRES_TUPLES_OK ? atoi(PQgetvalue(answer, 0, 0)) : 0;
-    int breaking = found ? atoi(PQgetvalue(answer, 0, 1)) : 0;
-    if (breaking > FORGE_SCHEMA_VERSION) {
-        forge_store_say(
-            db, true, "FG0216",
-            "migration %d of the database is a breaking one, and this module is made for schema %d; install "
-            "the version of mod_forge that belongs to the database",
-            breaking, FORGE_SCHEMA_VERSION);
-        return FORGE_E_SCHEMA_AHEAD;
-    }
-    if (found >= FORGE_SCHEMA_VERSION)
-        return FORGE_OK;
+    if (PQresultStatus(answer) == PGRES_TUPLES_OK)
+        return forge_store_schema_judge(db, atoi(column(answer, "number")), atoi(column(answer, "breaking")));
     if (PQstatus(db->conn) != CONNECTION_OK || (state && forge_store_sqlstate(state)->status == FORGE_E_DATABASE_DOWN))
         return FORGE_E_DATABASE_DOWN;
-    if (state && strcmp(state, "42501") == 0)
-        forge_store_say(db, true, "FG0203",
-                        "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
-    else
-        forge_store_say(db, true, "FG0204",
-                        "the database schema is at migration %d, %d is needed; run forgectl migrate apply", found,
-                        FORGE_SCHEMA_VERSION);
+    if (!state || strcmp(state, "42501") != 0)
+        return forge_store_schema_judge(db, 0, 0);
+    forge_store_say(db, true, "FG0203",
+                    "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
     return FORGE_E_SCHEMA_OUTDATED;
 }
 

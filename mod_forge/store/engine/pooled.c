@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a pool asks of a connection that nobody uses: is it in order, and does it lead to the right server. That a
- * connection lives does not say so: after a fail-over the old server still answers (SECURITY 69).
+ * What a pool asks of a connection that nobody uses: is it in order, does it lead to the right server, and is the
+ * schema still one that this build can live with. That a connection lives does not say so: after a fail-over the old
+ * server still answers (SECURITY 69).
  */
 #include "store_private.h"
 #include "store/store.h"
@@ -9,7 +10,9 @@
 static const forge_stmt_t pool_ping = {
     "pool_ping",
     "SELECT " FORGE_SERVER_UNWRITABLE " AS unwritable, pg_is_in_recovery() AS standby, " FORGE_SERVER_SYSTEM
-    " AS system, " FORGE_SERVER_REPLAYED " AS replayed, current_setting('forge.session', true) AS session"};
+    " AS system, " FORGE_SERVER_REPLAYED
+    " AS replayed, current_setting('forge.session', true) AS session, s.number, s.breaking"
+    " FROM (" FORGE_SCHEMA_SQL ") s"};
 
 void forge_store_db_leave(forge_db_t *db)
 {
@@ -59,7 +62,8 @@ forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p)
         forge_store_unwritable(db);
     else if (same_session(db, rows)) {
         replica_note(db, rows);
-        return FORGE_OK;
+        return forge_store_schema_judge(db, (int)forge_store_rows_int(rows, 0, "number", 0),
+                                        (int)forge_store_rows_int(rows, 0, "breaking", 0));
     }
     forge_store_break(db);
     return FORGE_E_DATABASE_DOWN;

@@ -16,6 +16,24 @@ int forge_store_schema_wanted(void)
     return FORGE_SCHEMA_VERSION;
 }
 
+forge_status_t forge_store_schema_judge(const forge_db_t *db, int found, int breaking)
+{
+    if (breaking > FORGE_SCHEMA_VERSION) {
+        forge_store_say(
+            db, true, "FG0216",
+            "migration %d of the database is a breaking one, and this module is made for schema %d; install "
+            "the version of mod_forge that belongs to the database",
+            breaking, FORGE_SCHEMA_VERSION);
+        return FORGE_E_SCHEMA_AHEAD;
+    }
+    if (found >= FORGE_SCHEMA_VERSION)
+        return FORGE_OK;
+    forge_store_say(db, true, "FG0204",
+                    "the database schema is at migration %d, %d is needed; run forgectl migrate apply", found,
+                    FORGE_SCHEMA_VERSION);
+    return FORGE_E_SCHEMA_OUTDATED;
+}
+
 forge_status_t forge_store_schema_check(forge_db_t *db, apr_pool_t *p, int *found, int *max_connections)
 {
     forge_rows_t *rows;

@@ -27,6 +27,9 @@
 #define FORGE_SCHEMA_SQL \
     "SELECT coalesce(max(number), 0) AS number," \
     " coalesce(max(number) FILTER (WHERE name LIKE '%\\_breaking'), 0) AS breaking FROM forge.migrations"
+/* Whether this build can live with what that says, which goes to the log if not: FORGE_E_SCHEMA_OUTDATED,
+ * FORGE_E_SCHEMA_AHEAD. A newer schema is fine while nodes are upgraded one after the other, unless it breaks. */
+forge_status_t forge_store_schema_judge(const forge_db_t *db, int found, int breaking);
 #define FORGE_SERVER_UNWRITABLE "(pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)"
 /* The cluster, its timeline, the database and the start of the server: another text after a fail-over and after a
  * snapshot was restored, even where both copies count the same timeline. */

@@ -206,6 +206,43 @@ START_TEST(newer_schema)
 }
 END_TEST
 
+/* Until the answer has the code. */
+static void comes(const char *method, const char *path, const person_t *me, const char *code)
+{
+    reply_t *reply = NULL;
+    for (int i = 0; i < 100; i++) {
+        reply = CALL(method, path, .token = me->access, .json = strcmp(method, "POST") ? NULL : "{\"title\":\"T\"}",
+                     .lenient = true);
+        if (strstr(reply->body, code))
+            break;
+        pause_ms(100);
+    }
+    expect_problem(reply, code);
+}
+
+/* Connections that were made before the migration notice it too. */
+START_TEST(a_running_server_notices_the_schema)
+{
+    person_t me = person("instructor");
+    expect_log("FG");
+    expect_status(CALL("POST", "/api/v1/courses", .token = me.access, .json = "{\"title\":\"T\"}"), 201);
+    sql("INSERT INTO forge.migrations (number, name, sha256, applied_at) VALUES (9998, 'less_breaking', "
+        "repeat('0', 64), now())");
+    comes("POST", "/api/v1/courses", &me, "schema_ahead");
+    comes("GET", "/api/v1/auth/me", &me, "schema_ahead");
+    sql("DELETE FROM forge.migrations WHERE number = 9998");
+    ck_assert_msg(env_wait_ready(5), "ready again within 5 s");
+    expect_served("/api/v1/auth/me", me.access);
+    char *newest = sql("SELECT row_to_json(m)::text FROM forge.migrations m ORDER BY number DESC LIMIT 1");
+    sql("DELETE FROM forge.migrations WHERE number = (SELECT max(number) FROM forge.migrations)");
+    comes("POST", "/api/v1/courses", &me, "schema_outdated");
+    comes("GET", "/api/v1/auth/me", &me, "schema_outdated");
+    sql("INSERT INTO forge.migrations SELECT * FROM json_populate_record(NULL::forge.migrations, '%s')", newest);
+    ck_assert_msg(env_wait_ready(5), "ready again within 5 s");
+    expect_served("/api/v1/auth/me", me.access);
+}
+END_TEST
+
 /* SECURITY 60: the role that requests run under can do what they need and no more */
 START_TEST(application_role_is_small)
 {
@@ -241,6 +278,7 @@ Suite *suite_health(void)
     tcase_add_test(all, database_gone_and_back);
     tcase_add_test(all, old_schema);
     tcase_add_test(all, newer_schema);
+    tcase_add_test(all, a_running_server_notices_the_schema);
     tcase_add_test(all, application_role_is_small);
     return suite;
 }
