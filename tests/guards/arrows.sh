@@ -14,8 +14,8 @@ allowed() {
         api) echo "http config core store live run util" ;;
         http) echo "server config core store live net run util" ;;
         doors) echo "server config core store live util" ;;
-        work) echo "server jobs config core store live net run util" ;;
-        server) echo "config core store live net run util" ;;
+        work) echo "server jobs config core store live net util" ;;
+        server) echo "config core store live net util" ;;
         jobs) echo "core store live net run util" ;;
         config) echo "core live net util" ;;
         core | live | net | run) echo "util" ;;

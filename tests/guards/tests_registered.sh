@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Guard: no test is written and then not run. Every START_TEST is added to a case, every suite to a main, every test file to the build.
+# Guard: no test is written and then not run. Every START_TEST is added to a case, every suite to a main, every test file to the build. Each
+# folder of tests/ has its row in tests/README.md.
 # shellcheck disable=SC2013
 cd "${1:-.}/tests" || exit 2
 failed=0
@@ -32,5 +33,8 @@ for file in fuzz/fuzz_*.c; do
     grep -q "^FUZZ_TARGET($name)" fuzz/targets.def || wrong "fuzz/targets.def has no row for $name"
     [ -d "fuzz/seeds/fuzz_$name" ] || wrong "fuzz/seeds has no folder fuzz_$name"
     grep -qF "tests/$file" tests.am || wrong "tests/$file is not in tests/tests.am"
+done
+for folder in */; do
+    grep -qF "| \`$folder" README.md || wrong "tests/README.md has no row for $folder"
 done
 exit $failed
