@@ -304,7 +304,8 @@ START_TEST(frame_of_the_document)
     is(d, "components securitySchemes bearerToken bearerFormat", "\"JWT\"");
     is(d, "components securitySchemes passwordLogin flows password",
        "{\"tokenUrl\":\"/api/v1/auth/login\",\"scopes\":{}}");
-    is(d, "components schemas Problem required", "[\"type\",\"title\",\"status\",\"code\",\"detail\"]");
+    is(d, "components schemas Problem required",
+       "[\"type\",\"title\",\"status\",\"code\",\"detail\",\"instance\",\"request_id\"]");
     ck_assert_uint_eq(forge_util_json_size(at(d, "paths")), 4);
     missing(d, "paths /docs");
 }
