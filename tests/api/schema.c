@@ -271,6 +271,17 @@ static const char *content_wrong(const json_t *response, const char *method, con
     return wrong;
 }
 
+/* Problems say the language of their sentences, good answers where they have any; the document tells of both. */
+static const char *language_wrong(const json_t *response, const reply_t *reply)
+{
+    const char *type = header(reply, "Content-Type");
+    bool sent = header(reply, "Content-Language") != NULL,
+         told = maybe_at(response, "/headers/Content-Language") != NULL, problem = type && strstr(type, "problem+json");
+    if (sent && !told)
+        return "Content-Language is not documented";
+    return problem && !sent ? "Content-Language is missing" : NULL;
+}
+
 static void note_called(const json_t *operation)
 {
     pthread_mutex_lock(&lock);
@@ -292,7 +303,8 @@ const char *schema_check(const char *method, const char *path, const reply_t *re
                  json_string_value(json_object_get(operation, "operationId")));
     if (reply->status < 400)
         note_called(operation);
-    return content_wrong(response, method, reply);
+    const char *wrong = language_wrong(response, reply);
+    return wrong ? wrong : content_wrong(response, method, reply);
 }
 
 char *schema_never_called(void)
