@@ -235,10 +235,13 @@ enum {
                                 it is this request's turn (http/queue.c) */
     FORGE_R_OPEN = 1 << 20,   /* who asks changes nothing: no credential is needed, and one that is not good counts as
                                 none. A GET does not even look at them */
-    FORGE_R_TABLE = 1 << 24,  /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
-    FORGE_R_BUNDLE = 1 << 25, /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
-    FORGE_R_FILE = 1 << 26,   /* the bytes of a file come or go: it uses the connections that are for those, after its
-                                 turn (http/files.c). A GET answers ranges */
+    FORGE_R_LANGUAGE = 1 << 21, /* Accept-Language decides more than how problems speak: what is made, or a mail */
+    FORGE_R_WORDED = 1 << 22,   /* Accept-Language decides how a good answer speaks, if it has a sentence
+                                   (forge_reply_sentence) */
+    FORGE_R_TABLE = 1 << 24,    /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
+    FORGE_R_BUNDLE = 1 << 25,   /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
+    FORGE_R_FILE = 1 << 26,     /* the bytes of a file come or go: it uses the connections that are for those, after its
+                                   turn (http/files.c). A GET answers ranges */
     FORGE_R_EVENTS = 1 << 27, /* "Accept: text/event-stream" gets its answer as events, while it is made (q->events) */
     FORGE_R_FOLLOW = 1 << 28, /* answers a stream of events; takes Last-Event-ID, and answers 204 when nothing more will
                                  come. With FORGE_R_RAW */

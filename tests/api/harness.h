@@ -221,6 +221,8 @@ void schema_load(const json_t *document);
 const json_t *schema_document(void);
 /* Checks an answer; a sentence of what is wrong, or NULL. Takes note that the operation was called. */
 const char *schema_check(const char *method, const char *path, const reply_t *reply);
+/* Follows {"$ref": "#/…"}; NULL when it leads nowhere. */
+const json_t *schema_resolve(const json_t *value);
 /* Validates a value against a schema of the document; a sentence, or NULL. */
 char *schema_validate(const json_t *schema, const json_t *value);
 /* operationIds that never answered with success, separated by blanks; "" when there are none. */
@@ -279,6 +281,13 @@ char *mail_header(const char *mail, const char *name);
 void coverage_begin(void);        /* before the workers begin */
 void coverage_report(int worker); /* in a worker, at its end */
 bool coverage_complete(void);     /* after all of them: what none has called is printed */
+
+/* --- optional.c: what is always there is required --- */
+
+void optional_begin(void);                                     /* before the workers begin */
+void optional_load(const json_t *document);                    /* in a worker: the document, which it keeps */
+void optional_note(const json_t *schema, const json_t *value); /* an answer that fits its schema */
+bool optional_judge(void);                                     /* after all of them: what is wrong is printed */
 
 /* --- the suites --- */
 

@@ -61,8 +61,9 @@ int main(void)
                                      .end = end,
                                      .clean = clean};
     coverage_begin();
+    optional_begin();
     int failed = shards_run(&program);
-    if (shards_all() && !coverage_complete())
-        failed++;
+    if (shards_all())
+        failed += !coverage_complete() + !optional_judge();
     return failed > 0;
 }

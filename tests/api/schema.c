@@ -19,6 +19,7 @@ void schema_load(const json_t *loaded)
 {
     document = json_deep_copy(loaded);
     called = json_object();
+    optional_load(document);
 }
 
 const json_t *schema_document(void)
@@ -26,8 +27,7 @@ const json_t *schema_document(void)
     return document;
 }
 
-/* Follows {"$ref": "#/…"}; NULL when it leads nowhere. */
-static const json_t *resolve(const json_t *value)
+const json_t *schema_resolve(const json_t *value)
 {
     for (int i = 0; value && i < 10; i++) {
         const char *ref = json_string_value(json_object_get(value, "$ref"));
@@ -159,7 +159,7 @@ static char *composed_wrong(const json_t *schema, const json_t *value, const cha
 static char *validate(const json_t *schema, const json_t *value, const char *where, int depth)
 {
     const json_t *fixed;
-    schema = resolve(schema);
+    schema = schema_resolve(schema);
     if (!schema || depth > DEPTH_MAX)
         return F("%s: its schema leads nowhere", where);
     if (json_is_true(schema))
@@ -263,7 +263,23 @@ static const char *content_wrong(const json_t *response, const char *method, con
         return F("media type %s is not documented", media);
     const json_t *schema = json_object_get(entry, "schema");
     bool json = strstr(media, "json") && !strstr(media, "ndjson"); /* lines are the test's own to check */
-    return schema && reply->json && json ? schema_validate(schema, reply->json) : NULL;
+    if (!schema || !reply->json || !json)
+        return NULL;
+    const char *wrong = schema_validate(schema, reply->json);
+    if (!wrong)
+        optional_note(schema, reply->json);
+    return wrong;
+}
+
+/* Problems say the language of their sentences, good answers where they have any; the document tells of both. */
+static const char *language_wrong(const json_t *response, const reply_t *reply)
+{
+    const char *type = header(reply, "Content-Type");
+    bool sent = header(reply, "Content-Language") != NULL,
+         told = maybe_at(response, "/headers/Content-Language") != NULL, problem = type && strstr(type, "problem+json");
+    if (sent && !told)
+        return "Content-Language is not documented";
+    return problem && !sent ? "Content-Language is missing" : NULL;
 }
 
 static void note_called(const json_t *operation)
@@ -280,13 +296,15 @@ const char *schema_check(const char *method, const char *path, const reply_t *re
     const json_t *item = path_item(path), *operation = item ? operation_of(item, method) : NULL;
     if (!operation)
         return item && reply->status < 400 ? "the document does not have this method" : NULL;
-    const json_t *response = resolve(json_object_get(json_object_get(operation, "responses"), F("%d", reply->status)));
+    const json_t *response =
+        schema_resolve(json_object_get(json_object_get(operation, "responses"), F("%d", reply->status)));
     if (!response)
         return F("status %d is not documented for %s", reply->status,
                  json_string_value(json_object_get(operation, "operationId")));
     if (reply->status < 400)
         note_called(operation);
-    return content_wrong(response, method, reply);
+    const char *wrong = language_wrong(response, reply);
+    return wrong ? wrong : content_wrong(response, method, reply);
 }
 
 char *schema_never_called(void)

@@ -61,7 +61,7 @@ static forge_status_t password_strength(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/auth/register", FORGE_ROLE_NONE,
-     .flags = FORGE_R_TOKENS | FORGE_R_CHECKS | FORGE_R_HASHES,
+     .flags = FORGE_R_TOKENS | FORGE_R_CHECKS | FORGE_R_HASHES | FORGE_R_LANGUAGE,
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_register_body, .reply = &forge_api_tokens_reply,
      .next = forge_api_token_next,
      .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_register,
@@ -80,7 +80,7 @@ static const forge_route_t routes[] = {
          "second factor, the answer is an mfa_token for /auth/mfa/verify instead of tokens. Too many failures lock "
          "the account, first for the client's network, then for everyone."},
     {FORGE_POST, "/auth/password/strength", FORGE_ROLE_NONE,
-     .flags = FORGE_R_OPEN, .body = &strength_body, .reply = &strength,
+     .flags = FORGE_R_OPEN | FORGE_R_WORDED, .body = &strength_body, .reply = &strength,
      .handle = password_strength, .operation = "auth_password_strength", .summary = "Check a password",
      .description = "Reports how strong a password is and which rules of registration it breaks. Nothing is stored."},
     {FORGE_GET, "/auth/me", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_me,

@@ -142,7 +142,7 @@ static forge_status_t password_change(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/auth/password/forgot", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_WAY_IN,
+    {FORGE_POST, "/auth/password/forgot", FORGE_ROLE_NONE, .flags = FORGE_R_OPEN | FORGE_R_WAY_IN | FORGE_R_LANGUAGE,
      .limit = FORGE_LIMIT_AUTH, .success = 202, .body = &forgot_body, .reply = &forge_api_accepted_reply,
      .handle = password_forgot,
      .operation = "auth_password_forgot", .summary = "Ask for a password reset",

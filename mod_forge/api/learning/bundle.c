@@ -32,6 +32,7 @@ static const forge_field_t module_fields[] = {
 static const forge_field_t exercise_fields[] = {
     {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_texts},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_parts},
+    {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_solution},
     {.name = NULL},
 };
 

@@ -73,11 +73,15 @@ const forge_field_t forge_api_exercise_parts[] = {
      .help = "program that learners begin with"},
     {"limits", FORGE_T_OBJECT, .preset = "{}", .fields = limit_fields, .named = "ExerciseLimits",
      .help = "what a program may use at most; what is not said is the server's"},
-    {"solution", FORGE_T_TEXT, FORGE_F_NULLABLE | FORGE_F_OPTIONAL, .max = TEXT_MAX,
-     .example = "print(sum(map(int, input().split())))\n", .help = "a program that passes; only for those who may "
-     "change the exercise"},
     {"tests", FORGE_T_ARRAY, .max = 100, .preset = "[]", .fields = test_fields, .named = "ExerciseTest",
      .help = "what programs are tried with, in this order; hidden ones only for those who may change the exercise"},
+    {.name = NULL},
+};
+
+const forge_field_t forge_api_exercise_solution[] = {
+    {"solution", FORGE_T_TEXT, FORGE_F_NULLABLE, .max = TEXT_MAX,
+     .example = "print(sum(map(int, input().split())))\n", .help = "a program that passes; only for those who may "
+     "change the exercise"},
     {.name = NULL},
 };
 
@@ -86,6 +90,7 @@ static const forge_field_t exercise_fields[] = {
     {"instructions_type", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_OPTIONAL | FORGE_F_APART, .format = "enum:text/html",
      .example = "text/html", .help = "of instructions; only with render=html"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_exercise_parts},
+    {.type = FORGE_T_INCLUDE, .flags = FORGE_F_OPTIONAL, .fields = forge_api_exercise_solution},
     {.name = NULL},
 };
 static const forge_shape_t exercise = {"Exercise", exercise_fields};

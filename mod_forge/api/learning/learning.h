@@ -20,6 +20,7 @@ extern const forge_field_t forge_api_lesson_texts[];
 extern const forge_field_t forge_api_lesson_content[];
 extern const forge_field_t forge_api_exercise_texts[];
 extern const forge_field_t forge_api_exercise_parts[];
+extern const forge_field_t forge_api_exercise_solution[];
 extern const forge_field_t forge_api_assignment_texts[];
 extern const forge_field_t forge_api_assignment_points[];
 

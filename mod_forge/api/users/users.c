@@ -8,7 +8,7 @@
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_POST, "/users/register", FORGE_ROLE_NONE,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_CHECKS | FORGE_R_HASHES | FORGE_R_LANGUAGE,
      .limit = FORGE_LIMIT_AUTH, .success = 201, .body = &forge_api_user_new_body, .reply = &forge_api_user,
      .errors = forge_api_register_errors, .prepare = forge_api_account_prepare, .handle = forge_api_account_create,
      .again = forge_reply_kept,

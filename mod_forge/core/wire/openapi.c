@@ -50,7 +50,9 @@ static void put_info(forge_json_t *root, const char *version)
     forge_util_json_put_text(
         info, "description",
         "The back end of a learning platform. Times are RFC 3339 in UTC, ids are integers, lists are bare arrays "
-        "with paging in the Link header, and every failure is a problem document (RFC 9457) with a stable code.");
+        "with paging in the Link header, and every failure is a problem document (RFC 9457) with a stable code. "
+        "Every operation takes Accept-Language for the sentences in problems, and answers them with Content-Language; "
+        "it is a parameter where more than that depends on it.");
     forge_util_json_put_text(info, "version", version);
     forge_json_t *contact = forge_util_json_put_object(info, "contact");
     forge_util_json_put_text(contact, "name", "The maintainers of mod_forge");

@@ -24,7 +24,8 @@ enum {
     H_X_REMAINING,
     H_X_RESET,
     H_CONTENT_RANGE,
-    H_LANGUAGE
+    H_LANGUAGE,
+    H_VARY
 };
 
 static const struct {
@@ -47,8 +48,10 @@ static const struct {
     [H_X_RESET] = {"X-RateLimit-Reset", "integer", "When the window ends."},
     [H_CONTENT_RANGE] = {"Content-Range", "string", "Which bytes of how many these are, if it is one part."},
     [H_LANGUAGE] = {"Content-Language", "string",
-                    "Language of the sentences in detail, as the request's Accept-Language prefers: en (also without "
-                    "that header), de, fr, es or tr. Codes are the same in all."},
+                    "Language of the sentences for people, as the request's Accept-Language prefers: en (also without "
+                    "that header), de, fr, es or tr; two of them where a sentence is not translated. Codes are the "
+                    "same in all."},
+    [H_VARY] = {"Vary", "string", "Headers of the request that the answer depends on."},
 };
 
 /* Properties of a route by which it can fail in a way that its row does not list. */
@@ -152,6 +155,10 @@ static void put_success_headers(doc_t *d, forge_json_t *response, const forge_ro
     }
     if (route->flags & FORGE_R_IDEMPOTENT)
         refer_header(d, into, H_REPLAYED);
+    if (route->flags & FORGE_R_WORDED) {
+        refer_header(d, into, H_LANGUAGE);
+        refer_header(d, into, H_VARY);
+    }
 }
 
 /* An object with whatever members. */

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_RANGE, P_IF_RANGE, P_LAST_EVENT };
+enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_RANGE, P_IF_RANGE, P_LAST_EVENT, P_LANGUAGE };
 
 /* clang-format off */
 /* Parameters in headers; those of lists are forge_core_page_fields. */
@@ -26,6 +26,9 @@ static const forge_field_t header_fields[] = {
                     .help = "The entity tag of what the client has a part of; if it is not current, all is answered."},
     [P_LAST_EVENT] = {"Last-Event-ID", FORGE_T_TEXT, 0, 1, 64, .example = "5d41402abc4b2a76",
                       .help = "Id of the last event that came; what it said is not sent again. Others are ignored."},
+    [P_LANGUAGE] = {"Accept-Language", FORGE_T_TEXT, 0, 1, 1000, .example = "de-AT,de;q=0.9,en;q=0.8",
+                    .help = "Languages for people, of which en, de, fr, es and tr are known (RFC 9110): of sentences "
+                            "in the answer, of a new account, and of a mail to somebody whose language is not known."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -122,6 +125,8 @@ static void put_parameters(doc_t *d, forge_json_t *operation, const forge_router
     }
     if (route->flags & FORGE_R_FOLLOW)
         refer_parameter(d, list, P_LAST_EVENT);
+    if (route->flags & (FORGE_R_LANGUAGE | FORGE_R_WORDED))
+        refer_parameter(d, list, P_LANGUAGE);
 }
 
 /* --- bodies --- */

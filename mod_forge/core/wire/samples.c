@@ -14,7 +14,8 @@ static const forge_field_t error_fields[] = {
     {"pointer", FORGE_T_TEXT, .example = "/email",
      .help = "JSON Pointer to the member (RFC 6901), or ?name for a query parameter."},
     {"code", FORGE_T_TEXT, .example = "required", .help = "Stable code of the failure."},
-    {"detail", FORGE_T_TEXT, .example = "this member is needed", .help = "An explanation for people."},
+    {"detail", FORGE_T_TEXT, .example = "this member is needed",
+     .help = "An explanation for people, in the same language."},
     {.name = NULL},
 };
 
@@ -32,9 +33,10 @@ const forge_field_t forge_core_problem_fields[] = {
     {"status", FORGE_T_INT, 0, 400, 599, .example = "422", .help = "The HTTP status."},
     {"code", FORGE_T_TEXT, .format = codes, .named = "ProblemCode", .example = "validation_failed",
      .help = "Stable code; each code has one status."},
-    {"detail", FORGE_T_TEXT, .example = "some members are not valid; see errors", .help = "An explanation for people."},
-    {"instance", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "/api/v1/courses", .help = "The path of the request."},
-    {"request_id", FORGE_T_TEXT, FORGE_F_OPTIONAL, .example = "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5",
+    {"detail", FORGE_T_TEXT, .example = "some members are not valid; see errors",
+     .help = "An explanation for people, in the language that Accept-Language prefers; Content-Language says which."},
+    {"instance", FORGE_T_TEXT, .example = "/api/v1/courses", .help = "The path of the request."},
+    {"request_id", FORGE_T_TEXT, .example = "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5",
      .help = "Id of the request, to quote in a report."},
     {"errors", FORGE_T_ARRAY, FORGE_F_OPTIONAL, .fields = error_fields, .named = "ProblemError",
      .help = "All members that failed."},
@@ -50,6 +52,7 @@ forge_json_t *forge_core_problem_example(apr_pool_t *p, const forge_error_t *err
     forge_util_json_put_int(example, "status", error->http);
     forge_util_json_put_text(example, "code", error->code);
     forge_util_json_put_text(example, "detail", error->detail);
+    forge_util_json_put_text(example, "instance", "/api/v1/courses");
     forge_util_json_put_text(example, "request_id", "6f1c0a9d7e3b45c2a8d4f0e1b2c3d4e5");
     if (strcmp(error->code, "validation_failed") == 0) {
         forge_json_t *member = forge_util_json_add_object(forge_util_json_put_array(example, "errors"));

@@ -67,6 +67,19 @@ static void expect_failed(const reply_t *reply, const char *code)
     ck_assert_int_gt(strlen(text_at(reply->json, "/error/detail")), 10);
 }
 
+/* A passage of a repository has the path of its file, and no page. */
+static void expect_source(person_t who, json_int_t session)
+{
+    reply_t *reply =
+        CALL("POST", "/api/v1/analysis/qa", .token = who.access,
+             .json = F("{\"session_id\":%lld,\"question\":\"How does a walrus sort numbers?\"}", (long long)session));
+    expect_status(reply, 200);
+    ck_assert_msg(json_is_true(at(reply->json, "/answered")), "%s", reply->body);
+    ck_assert_str_eq(text_at(reply->json, "/sources/0/path"), "README.md");
+    ck_assert_ptr_null(maybe_at(reply->json, "/sources/0/page"));
+    ck_assert(json_is_null(at(reply->json, "/sources/0/file_id")));
+}
+
 #define ORDINARY \
     "printf '# Sorting\\n\\nHow a walrus sorts numbers.\\n\\n## Use\\n' >README.md;" \
     "printf '{\"name\":\"sorting\",\"license\":\"MIT\",\"dependencies\":{\"left-pad\":\"1.3.0\"}}' >package.json;" \
@@ -96,6 +109,7 @@ START_TEST(an_ordinary_one)
         sql("SELECT path FROM forge.passages WHERE session_id = %lld AND body LIKE '%%walrus%%' AND page IS NULL",
             (long long)int_at(reply->json, "/id")),
         "README.md");
+    expect_source(me, int_at(reply->json, "/id"));
     reply_t *tagged = analysed(me, "owner/ordinary", "v1");
     expect_done(tagged);
     ck_assert_int_eq(int_at(tagged->json, "/result/history/commits"), 1);

@@ -63,11 +63,13 @@ static json_int_t course_by_calls(person_t teacher)
     made(teacher, lessons, "{\"title\":\"B\",\"content\":\"# B\\n\\n<b>&amp;</b> \xf0\x9f\x8c\xb3\"}");
     made(teacher, lessons, "{\"title\":\"A\",\"position\":1,\"published\":false}");
     made(teacher, path_of(course, F("modules/%lld/lessons", (long long)last)), "{\"title\":\"Only one\"}");
-    made(teacher, "/api/v1/exercises",
-         F("{\"course_id\":%lld,\"title\":\"Sum\",\"solution\":\"print(1)\",\"published\":false,"
-           "\"limits\":{\"wall_ms\":1000.0,\"cpu_ms\":500},\"tests\":[{\"name\":\"z\",\"stdin\":\"1\\n\"},"
-           "{\"name\":\"a\",\"expected_stdout\":\"secret\",\"hidden\":true,\"points\":3.0}]}",
-           (long long)course));
+    made(
+        teacher, "/api/v1/exercises",
+        F("{\"course_id\":%lld,\"title\":\"Sum\",\"solution\":\"print(1)\",\"published\":false,"
+          "\"limits\":{\"wall_ms\":1000.0,\"cpu_ms\":500,\"memory_kb\":65536,\"output_bytes\":4096,\"file_bytes\":512},"
+          "\"tests\":[{\"name\":\"z\",\"stdin\":\"1\\n\"},"
+          "{\"name\":\"a\",\"expected_stdout\":\"secret\",\"hidden\":true,\"points\":3.0}]}",
+          (long long)course));
     made(teacher, "/api/v1/exercises", F("{\"course_id\":%lld,\"title\":\"Bare\"}", (long long)course));
     sql("INSERT INTO forge.assignments (course_id, title, due_at, max_points) VALUES"
         " (%lld, 'Essay', '2026-03-29 01:59:59.5+01', 7), (%lld, 'Any time', NULL, 100)",

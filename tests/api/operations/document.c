@@ -247,6 +247,42 @@ START_TEST(codes_of_problems_are_listed)
 }
 END_TEST
 
+static int languages; /* operations with the parameter */
+
+/* Problems speak everywhere, so that a parameter of every operation would say nothing. */
+static void look_at_languages(const char *where, const json_t *operation)
+{
+    size_t i;
+    const char *status;
+    json_t *parameter, *response;
+    bool taken = false;
+    json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
+    {
+        const char *ref = json_string_value(json_object_get(parameter, "$ref"));
+        taken |= ref && strcmp(ref, "#/components/parameters/Accept-Language") == 0;
+    }
+    languages += taken;
+    json_object_foreach(json_object_get(operation, "responses"), status, response)
+    {
+        const json_t *headers = json_object_get(behind(response), "headers");
+        bool told = json_object_get(headers, "Content-Language");
+        ck_assert_msg(told || *status < '4', "%s %s: the language of its problem is not told", where, status);
+        ck_assert_msg(!told || *status >= '4' || (taken && json_object_get(headers, "Vary")),
+                      "%s %s has sentences, but takes no language", where, status);
+    }
+}
+
+START_TEST(languages_are_taken_and_told)
+{
+    languages = 0;
+    each_operation(look_at_languages);
+    ck_assert_int_eq(languages, 5);
+    at(schema_document(),
+       "/paths/~1api~1v1~1auth~1password~1strength/post/responses/200/headers/Content-Language/$ref");
+    at(schema_document(), "/components/parameters/Accept-Language/schema/examples/0");
+}
+END_TEST
+
 Suite *suite_document(void)
 {
     Suite *suite = suite_create("document");
@@ -258,5 +294,6 @@ Suite *suite_document(void)
     tcase_add_test(all, examples_of_bodies_can_happen);
     tcase_add_test(all, links_lead_to_what_takes_them);
     tcase_add_test(all, codes_of_problems_are_listed);
+    tcase_add_test(all, languages_are_taken_and_told);
     return suite;
 }

@@ -112,7 +112,7 @@ static const forge_route_t rows[] = {
     {.method = FORGE_POST,
      .path = "/things",
      .role = FORGE_ROLE_STUDENT,
-     .flags = FORGE_R_IDEMPOTENT | FORGE_R_FORM | FORGE_R_CSV | FORGE_R_SESSION,
+     .flags = FORGE_R_IDEMPOTENT | FORGE_R_FORM | FORGE_R_CSV | FORGE_R_SESSION | FORGE_R_WORDED,
      .again = handle,
      .success = 201,
      .body = &thing,
@@ -304,7 +304,8 @@ START_TEST(frame_of_the_document)
     is(d, "components securitySchemes bearerToken bearerFormat", "\"JWT\"");
     is(d, "components securitySchemes passwordLogin flows password",
        "{\"tokenUrl\":\"/api/v1/auth/login\",\"scopes\":{}}");
-    is(d, "components schemas Problem required", "[\"type\",\"title\",\"status\",\"code\",\"detail\"]");
+    is(d, "components schemas Problem required",
+       "[\"type\",\"title\",\"status\",\"code\",\"detail\",\"instance\",\"request_id\"]");
     ck_assert_uint_eq(forge_util_json_size(at(d, "paths")), 4);
     missing(d, "paths /docs");
 }
@@ -348,7 +349,9 @@ START_TEST(parameters)
     is(d, GET "parameters 1", "{\"$ref\":\"#/components/parameters/If-None-Match\"}");
     is(d, UPDATE "parameters 1", "{\"$ref\":\"#/components/parameters/If-Match\"}");
     is(d, DELETE_ "parameters 1", "{\"$ref\":\"#/components/parameters/If-Match\"}");
-    is(d, CREATE "parameters", "[{\"$ref\":\"#/components/parameters/Idempotency-Key\"}]");
+    is(d, CREATE "parameters",
+       "[{\"$ref\":\"#/components/parameters/Idempotency-Key\"},"
+       "{\"$ref\":\"#/components/parameters/Accept-Language\"}]");
     is(d, FILE_ "parameters 1 schema", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9._-]{1,64}$\"}");
     is(d, "components parameters If-Match in", "\"header\"");
 }
@@ -382,6 +385,9 @@ START_TEST(successes)
     missing(d, GET "responses 304 headers RateLimit");
     ck_assert_ptr_nonnull(at(d, CREATE "responses 201 headers Location"));
     ck_assert_ptr_nonnull(at(d, CREATE "responses 201 headers Idempotent-Replayed"));
+    ck_assert_ptr_nonnull(at(d, CREATE "responses 201 headers Content-Language"));
+    ck_assert_ptr_nonnull(at(d, CREATE "responses 201 headers Vary"));
+    missing(d, LIST "responses 200 headers Content-Language");
     ck_assert_ptr_nonnull(at(d, GET "responses 200 headers ETag"));
     ck_assert_ptr_nonnull(at(d, GET "responses 304"));
     missing(d, UPDATE "responses 304");
