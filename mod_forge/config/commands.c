@@ -54,12 +54,26 @@ enum {
 #undef FORGE_DIRECTIVE
 };
 
+/* What is wrong with the number of words; NULL: nothing. httpd passes over an empty word at the end of a line. */
+static const char *miscounted(const forge_setting_t *s, const forge_value_kind_t *kind)
+{
+    if (s->n == 0)
+        return "it has no value, or an empty one";
+    if (s->n < kind->least)
+        return apr_psprintf(s->p, "a value is missing or empty: %d of at least %d are there", s->n, kind->least);
+    if (kind->most && s->n > kind->most)
+        return apr_psprintf(s->p, "%d values are too many: it takes at most %d", s->n, kind->most);
+    return NULL;
+}
+
 /* Checks the number of words, then reads them. */
 static const char *set(const forge_setting_t *s)
 {
     const forge_value_kind_t *kind = &forge_config_kinds[s->row->kind];
-    if (s->n < kind->least || (kind->most && s->n > kind->most))
-        return apr_psprintf(s->p, "%s: %d values are refused; accepted: %s", s->row->name, s->n, kind->form);
+    const char *problem = miscounted(s, kind);
+    if (problem)
+        return apr_psprintf(s->p, "%s: %s; accepted: %s", s->row->name, problem,
+                            kind->form ? kind->form : kind->range(s));
     return kind->read(s);
 }
 

@@ -173,6 +173,8 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
     if (mail->directory &&
         (apr_stat(&info, mail->directory, APR_FINFO_TYPE, p) != APR_SUCCESS || info.filetype != APR_DIR))
         return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);
+    if (mail->ca && !forge_config_certificates(p, mail->ca))
+        return apr_psprintf(p, "ForgeMail: ca=%s is refused; accepted: " FORGE_CERTIFICATES_FORM, mail->ca);
     if (mail->password && !(mail->password = forge_core_secret_read(p, mail->password, &len, &why)))
         return apr_psprintf(p, "ForgeMail: the password: %s", why);
     if (!mail->from)

@@ -14,7 +14,7 @@ const char *forge_config_read_sandbox(const forge_setting_t *s)
     const char *word = s->words[0];
     int flag = forge_config_parse_choice(word, "Off|On");
     if (flag < 0 && *word != '/')
-        return refuse(s, word, "On, Off, or the absolute path of forge-runner");
+        return refuse(s, word, FORGE_SANDBOX_FORM);
     forge_config_put_text(s, flag == 0 ? "" : flag == 1 ? FORGE_SANDBOX_ON : word);
     return NULL;
 }
@@ -26,7 +26,7 @@ const char *forge_config_read_ocr(const forge_setting_t *s)
     const apr_size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz_+");
     int flag = forge_config_parse_choice(word, "Off|On");
     if (flag < 0 && (len < 3 || len > 31 || word[len] || *word == '_' || *word == '+'))
-        return refuse(s, word, "On, Off, or languages of tesseract such as deu+eng");
+        return refuse(s, word, FORGE_OCR_FORM);
     forge_config_put_text(s, flag == 0 ? "" : flag == 1 ? "eng" : word);
     return NULL;
 }

@@ -39,13 +39,59 @@ const forge_class_t forge_config_classes[FORGE_LIMIT_CLASSES] = {
 
 #define refuse forge_config_refuse
 
+/* What is accepted: told of a line without values, and of a value that is refused. */
+#define NAME_FORM      "1 to 64 of A-Z a-z 0-9 . _ : / - that begin with a letter or digit"
+#define CREATORS_FORM  "any|instructors"
+#define CSP_FORM       "relaxed|strict|disabled" /* order of forge_csp_t */
+#define DIRECTORY_FORM "a directory that exists"
+#define FILE_FORM      "the absolute path of a file"
+#define FLAG_FORM      "Off|On"
+#define FORMATS_FORM   "json|ecs|otel|plain" /* order of forge_line_format_t */
+#define LABEL_FORM     "1 to 64 characters, no ':', no control characters, no blank at either end"
+#define LOCKOUT_FORM   "off, or 3 to 100 failures and a duration of 1m to 1d"
+#define LOG_FORM       "a file, \"|program arguments\" or off"
+#define ON_ERROR_FORM  "local|open|closed" /* order of forge_on_error_t */
+#define ORIGIN_FORM    "scheme://host[:port], exactly as browsers send it; no '*', no path"
+#define PAGE_FORM      "a path of this site (/login), http:// or https:// with host and optional path, or none"
+#define QUEUE_FORM     "a duration of 1s to 10m, and a number of 0 to 10000 requests"
+#define QUOTA_FORM     "1M to 1024G bytes [10 to 10000000 rows]"
+#define ROLES_FORM     "student, instructor"
+#define SOURCE_FORM    "a service, " FORGE_CONFIG_SERVICES ", then a file [" FORGE_LOG_FORMATS "], or off"
+#define SUPERUSER_FORM "an e-mail address and a password, file:/path|env:NAME|text"
+#define URL_FORM       "http:// or https://, host, optional port and path; no slash at the end, no query"
+#define LIMIT_FORM \
+    "a class, " CLASS_NAMES ", then limit/window (1 to 1000000 requests in 1s to 7d; stream: a number alone) or off, " \
+    "then [ip|user]"
+
 /* Stores a number if it lies in the range of its row. */
-static const char *put_number(const forge_setting_t *s, apr_int64_t n, bool parsed, const char *low, const char *high)
+static const char *put_number(const forge_setting_t *s, apr_int64_t n, bool parsed, const char *range)
 {
     if (!parsed || n < s->row->low || n > s->row->high)
-        return refuse(s, s->words[0], apr_pstrcat(s->p, low, " to ", high, NULL));
+        return refuse(s, s->words[0], range);
     *(apr_int64_t *)s->member = n;
     return NULL;
+}
+
+static const char *duration_range(const forge_setting_t *s)
+{
+    return apr_psprintf(s->p, "%s to %s, with unit ms, s, m, h or d", forge_config_show_duration(s->p, s->row->low),
+                        forge_config_show_duration(s->p, s->row->high));
+}
+
+static const char *size_range(const forge_setting_t *s)
+{
+    return apr_psprintf(s->p, "%s to %s", forge_config_show_size(s->p, s->row->low),
+                        forge_config_show_size(s->p, s->row->high));
+}
+
+static const char *size_or_off_range(const forge_setting_t *s)
+{
+    return apr_pstrcat(s->p, "off, or ", size_range(s), NULL);
+}
+
+static const char *count_range(const forge_setting_t *s)
+{
+    return apr_psprintf(s->p, "%" APR_INT64_T_FMT " to %" APR_INT64_T_FMT, s->row->low, s->row->high);
 }
 
 /* --- the readers --- */
@@ -53,7 +99,7 @@ static const char *put_number(const forge_setting_t *s, apr_int64_t n, bool pars
 static const char *read_name(const forge_setting_t *s)
 {
     if (!forge_config_parse_name(s->words[0]))
-        return refuse(s, s->words[0], "1 to 64 of A-Z a-z 0-9 . _ : / - that begin with a letter or digit");
+        return refuse(s, s->words[0], NAME_FORM);
     forge_config_put_text(s, s->words[0]);
     return NULL;
 }
@@ -106,17 +152,14 @@ static const char *read_duration(const forge_setting_t *s)
 {
     apr_int64_t t = 0;
     bool parsed = forge_config_parse_duration(s->words[0], &t);
-    return put_number(
-        s, t, parsed, forge_config_show_duration(s->p, s->row->low),
-        apr_pstrcat(s->p, forge_config_show_duration(s->p, s->row->high), ", with unit ms, s, m, h or d", NULL));
+    return put_number(s, t, parsed, duration_range(s));
 }
 
 static const char *read_size(const forge_setting_t *s)
 {
     apr_int64_t bytes = 0;
     bool parsed = forge_config_parse_size(s->words[0], &bytes);
-    return put_number(s, bytes, parsed, forge_config_show_size(s->p, s->row->low),
-                      forge_config_show_size(s->p, s->row->high));
+    return put_number(s, bytes, parsed, size_range(s));
 }
 
 /* Stores "off" as 0, which is below every range. */
@@ -128,15 +171,14 @@ static const char *read_size_or_off(const forge_setting_t *s)
         return NULL;
     }
     bool parsed = forge_config_parse_size(s->words[0], &bytes);
-    return put_number(s, bytes, parsed, apr_pstrcat(s->p, "off, or ", forge_config_show_size(s->p, s->row->low), NULL),
-                      forge_config_show_size(s->p, s->row->high));
+    return put_number(s, bytes, parsed, size_or_off_range(s));
 }
 
 static const char *read_count(const forge_setting_t *s)
 {
     apr_int64_t n = 0;
     bool parsed = forge_config_parse_count(s->words[0], &n);
-    return put_number(s, n, parsed, forge_util_itoa(s->p, s->row->low), forge_util_itoa(s->p, s->row->high));
+    return put_number(s, n, parsed, count_range(s));
 }
 
 /* Accepts 4 to 9 too, because only forge_config_finish knows the environment. */
@@ -160,22 +202,22 @@ static const char *read_choice(const forge_setting_t *s, const char *choices)
 
 static const char *read_flag(const forge_setting_t *s)
 {
-    return read_choice(s, "Off|On");
+    return read_choice(s, FLAG_FORM);
 }
 
 static const char *read_csp(const forge_setting_t *s)
 {
-    return read_choice(s, "relaxed|strict|disabled"); /* order of forge_csp_t */
+    return read_choice(s, CSP_FORM);
 }
 
 static const char *read_creators(const forge_setting_t *s)
 {
-    return read_choice(s, "any|instructors");
+    return read_choice(s, CREATORS_FORM);
 }
 
 static const char *read_log_format(const forge_setting_t *s)
 {
-    return read_choice(s, "json|ecs|otel|plain"); /* order of forge_line_format_t */
+    return read_choice(s, FORMATS_FORM);
 }
 
 /* Stores the roles as a set of bits 1 << forge_role_t. */
@@ -185,7 +227,7 @@ static const char *read_roles(const forge_setting_t *s)
     for (int i = 0; i < s->n; i++) {
         forge_role_t role = forge_core_role_parse(s->words[i]);
         if (role != FORGE_ROLE_STUDENT && role != FORGE_ROLE_INSTRUCTOR)
-            return refuse(s, s->words[i], "student, instructor");
+            return refuse(s, s->words[i], ROLES_FORM);
         roles |= 1 << role;
     }
     *(apr_int64_t *)s->member = roles;
@@ -253,7 +295,7 @@ static const char *read_origins(const forge_setting_t *s)
     for (int i = 0; i < s->n; i++) {
         const char *origin = forge_config_parse_origin(s->p, s->words[i]);
         if (!origin)
-            return refuse(s, s->words[i], "scheme://host[:port], exactly as browsers send it; no '*', no path");
+            return refuse(s, s->words[i], ORIGIN_FORM);
         APR_ARRAY_PUSH(*origins, const char *) = origin;
     }
     return NULL;
@@ -263,7 +305,7 @@ static const char *read_directory(const forge_setting_t *s)
 {
     const char *path = ap_server_root_relative(s->p, s->words[0]);
     if (!path || !*s->words[0])
-        return refuse(s, s->words[0], "a directory");
+        return refuse(s, s->words[0], DIRECTORY_FORM);
     forge_config_put_text(s, path);
     return NULL;
 }
@@ -272,7 +314,7 @@ static const char *read_directory(const forge_setting_t *s)
 static const char *read_file(const forge_setting_t *s)
 {
     if (*s->words[0] != '/')
-        return refuse(s, s->words[0], "the absolute path of a file");
+        return refuse(s, s->words[0], FILE_FORM);
     forge_config_put_text(s, s->words[0]);
     return NULL;
 }
@@ -280,8 +322,7 @@ static const char *read_file(const forge_setting_t *s)
 static const char *read_url(const forge_setting_t *s)
 {
     if (!forge_config_parse_url(s->words[0]))
-        return refuse(s, s->words[0],
-                      "http:// or https://, host, optional port and path; no slash at the end, no query");
+        return refuse(s, s->words[0], URL_FORM);
     forge_config_put_text(s, s->words[0]);
     return NULL;
 }
@@ -291,8 +332,7 @@ static const char *read_page(const forge_setting_t *s)
 {
     bool none = apr_cstr_casecmp(s->words[0], "none") == 0;
     if (!none && !forge_config_parse_page(s->words[0]))
-        return refuse(s, s->words[0],
-                      "a path of this site (/login), http:// or https:// with host and optional path, or none");
+        return refuse(s, s->words[0], PAGE_FORM);
     forge_config_put_text(s, none ? "" : s->words[0]);
     return NULL;
 }
@@ -308,7 +348,7 @@ static const char *read_log(const forge_setting_t *s)
     else if (!word[1 + strspn(word + 1, " \t")])
         word = NULL;
     if (!word)
-        return refuse(s, s->words[0], "a file, \"|program arguments\" or off");
+        return refuse(s, s->words[0], LOG_FORM);
     forge_config_put_text(s, word);
     return NULL;
 }
@@ -348,12 +388,15 @@ static const char *read_transform(const forge_setting_t *s)
 {
     forge_transform_t **member = s->member, *t = *member;
     forge_transform_rule_t rule;
-    const bool off = s->n == 1 && forge_config_parse_choice(s->words[0], "off") == 0;
-    const bool problems = s->n == 1 && forge_config_parse_choice(s->words[0], "problems") == 0;
+    const bool off = forge_config_parse_choice(s->words[0], "off") == 0;
+    const bool problems = forge_config_parse_choice(s->words[0], "problems") == 0;
     if (t && (off || (t->rules->nelts == 0 && !t->problems)))
         return refuse(s, s->words[0], FORGE_TRANSFORM_FORM);
-    if (!off && !problems && !forge_core_transform_read(s->p, s->n, s->words, &rule))
-        return refuse(s, s->words[s->n > 1], FORGE_TRANSFORM_FORM);
+    if ((off || problems) && s->n > 1)
+        return refuse(s, s->words[1], FORGE_TRANSFORM_FORM);
+    const char *wrong = off || problems ? NULL : forge_core_transform_read(s->p, s->n, s->words, &rule);
+    if (wrong)
+        return refuse(s, wrong, FORGE_TRANSFORM_FORM);
     if (!t) {
         *member = t = apr_pcalloc(s->p, sizeof(*t));
         t->rules = apr_array_make(s->p, 4, sizeof(forge_transform_rule_t));
@@ -378,7 +421,7 @@ static const char *read_lockout(const forge_setting_t *s)
                  !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN ||
                  lockout.duration > LOCKOUT_MAX))
         return refuse(s, s->n == 2 ? apr_pstrcat(s->p, s->words[0], " ", s->words[1], NULL) : s->words[0],
-                      "off, or 3 to 100 failures and a duration of 1m to 1d");
+                      LOCKOUT_FORM);
     lockout.failures = (int)n;
     *(void **)s->member = apr_pmemdup(s->p, &lockout, sizeof(lockout));
     return NULL;
@@ -391,9 +434,9 @@ static const char *read_queue(const forge_setting_t *s)
     apr_int64_t n = 0;
     if (!forge_config_parse_duration(s->words[0], &queue.patience) || queue.patience < QUEUE_MIN ||
         queue.patience > QUEUE_MAX)
-        return refuse(s, s->words[0], "a duration of 1s to 10m, and a number of requests");
+        return refuse(s, s->words[0], QUEUE_FORM);
     if (!forge_config_parse_count(s->words[1], &n) || n < s->row->low || n > s->row->high)
-        return refuse(s, s->words[1], "a duration, and 0 to 10000 requests");
+        return refuse(s, s->words[1], QUEUE_FORM);
     queue.most = (int)n;
     *(void **)s->member = apr_pmemdup(s->p, &queue, sizeof(queue));
     return NULL;
@@ -404,10 +447,10 @@ static const char *read_quota(const forge_setting_t *s)
 {
     forge_quota_t quota = {0, QUOTA_ROWS_PRESET};
     if (!forge_config_parse_size(s->words[0], &quota.bytes) || quota.bytes < s->row->low || quota.bytes > s->row->high)
-        return refuse(s, s->words[0], "1M to 1024G bytes, and a number of rows");
+        return refuse(s, s->words[0], QUOTA_FORM);
     if (s->n > 1 && (!forge_config_parse_count(s->words[1], &quota.rows) || quota.rows < QUOTA_ROWS_MIN ||
                      quota.rows > QUOTA_ROWS_MAX))
-        return refuse(s, s->words[1], "a number of bytes, and 10 to 10000000 rows");
+        return refuse(s, s->words[1], QUOTA_FORM);
     *(void **)s->member = apr_pmemdup(s->p, &quota, sizeof(quota));
     return NULL;
 }
@@ -415,14 +458,14 @@ static const char *read_quota(const forge_setting_t *s)
 static const char *read_label(const forge_setting_t *s)
 {
     if (!forge_config_parse_label(s->words[0]))
-        return refuse(s, s->words[0], "1 to 64 characters, no ':', no control characters, no blank at either end");
+        return refuse(s, s->words[0], LABEL_FORM);
     forge_config_put_text(s, s->words[0]);
     return NULL;
 }
 
 static const char *read_on_error(const forge_setting_t *s)
 {
-    return read_choice(s, "local|open|closed"); /* order of forge_on_error_t */
+    return read_choice(s, ON_ERROR_FORM);
 }
 
 /* --- where each kind has its secret --- */
@@ -469,53 +512,52 @@ static const char *secret_redis(int i, const char *word)
 }
 
 const forge_value_kind_t forge_config_kinds[FORGE_KINDS] = {
-    [FORGE_KIND_NAME] = {read_name, false, 1, 1, "name", NULL},
+    [FORGE_KIND_NAME] = {read_name, false, 1, 1, NAME_FORM, NULL},
     [FORGE_KIND_API] = {forge_config_read_api, true, 1, 6, FORGE_API_FORM, NULL},
-    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, "file:/path|env:NAME|text [file:/path|env:NAME|text]",
-                           secret_whole},
-    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, "kid RS256|ES256 /path", NULL},
-    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, "duration", NULL},
-    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, "number", NULL},
-    [FORGE_KIND_COST] = {read_cost, true, 1, 1, "number", NULL},
-    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, "size", NULL},
-    [FORGE_KIND_SIZE_OR_OFF] = {read_size_or_off, true, 1, 1, "size|off", NULL},
-    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, "On|Off", NULL},
-    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, "relaxed|strict|disabled", NULL},
-    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, "any|instructors", NULL},
-    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, "role [role]", NULL},
-    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, "word ...", NULL},
-    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, "e-mail file:/path|env:NAME|text", secret_second},
-    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, "class limit/window|off [ip|user]", NULL},
-    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, "origin ...", NULL},
-    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, "directory", NULL},
-    [FORGE_KIND_FILE] = {read_file, false, 1, 1, "/path", NULL},
-    [FORGE_KIND_URL] = {read_url, false, 1, 1, "url", NULL},
-    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, "/path|url|none", NULL},
-    [FORGE_KIND_LOG] = {read_log, false, 1, 1, "file|\"|program\"|off", NULL},
-    [FORGE_KIND_LOG_FORMAT] = {read_log_format, true, 1, 1, "json|ecs|otel|plain", NULL},
-    [FORGE_KIND_LOG_SOURCE] = {read_log_source, false, 2, 3, "service file [" FORGE_LOG_FORMATS "]|service off", NULL},
-    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, "failures duration|off", NULL},
-    [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, "size [number]", NULL},
-    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, "duration number", NULL},
-    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, "text", NULL},
-    [FORGE_KIND_OCR] = {forge_config_read_ocr, false, 1, 1, "On|Off|languages", NULL},
-    [FORGE_KIND_SANDBOX] = {forge_config_read_sandbox, false, 1, 1, "On|Off|/path", NULL},
-    [FORGE_KIND_LANGUAGES] = {forge_config_read_languages, true, 1, 3, "language ...", NULL},
-    [FORGE_KIND_EXEC_LIMITS] = {forge_config_read_exec_limits, false, 1, 6, "name=value ...", NULL},
+    [FORGE_KIND_SECRET] = {read_secret, false, 1, 2, FORGE_SECRET_FORM, secret_whole},
+    [FORGE_KIND_JWT_KEY] = {read_jwt_key, false, 3, 3, FORGE_JWT_KEY_FORM, NULL},
+    [FORGE_KIND_DURATION] = {read_duration, true, 1, 1, .range = duration_range},
+    [FORGE_KIND_COUNT] = {read_count, true, 1, 1, .range = count_range},
+    [FORGE_KIND_COST] = {read_cost, true, 1, 1, FORGE_COST_FORM, NULL},
+    [FORGE_KIND_SIZE] = {read_size, true, 1, 1, .range = size_range},
+    [FORGE_KIND_SIZE_OR_OFF] = {read_size_or_off, true, 1, 1, .range = size_or_off_range},
+    [FORGE_KIND_FLAG] = {read_flag, true, 1, 1, FLAG_FORM, NULL},
+    [FORGE_KIND_CSP] = {read_csp, true, 1, 1, CSP_FORM, NULL},
+    [FORGE_KIND_CREATORS] = {read_creators, true, 1, 1, CREATORS_FORM, NULL},
+    [FORGE_KIND_ROLES] = {read_roles, true, 1, 2, ROLES_FORM, NULL},
+    [FORGE_KIND_POLICY] = {read_policy, false, 1, 7, FORGE_CONFIG_POLICY_FORM, NULL},
+    [FORGE_KIND_SUPERUSER] = {read_superuser, false, 2, 2, SUPERUSER_FORM, secret_second},
+    [FORGE_KIND_LIMIT] = {read_limit, false, 2, 3, LIMIT_FORM, NULL},
+    [FORGE_KIND_ORIGINS] = {read_origins, false, 1, 0, ORIGIN_FORM, NULL},
+    [FORGE_KIND_DIRECTORY] = {read_directory, false, 1, 1, DIRECTORY_FORM, NULL},
+    [FORGE_KIND_FILE] = {read_file, false, 1, 1, FILE_FORM, NULL},
+    [FORGE_KIND_URL] = {read_url, false, 1, 1, URL_FORM, NULL},
+    [FORGE_KIND_PAGE] = {read_page, false, 1, 1, PAGE_FORM, NULL},
+    [FORGE_KIND_LOG] = {read_log, false, 1, 1, LOG_FORM, NULL},
+    [FORGE_KIND_LOG_FORMAT] = {read_log_format, true, 1, 1, FORMATS_FORM, NULL},
+    [FORGE_KIND_LOG_SOURCE] = {read_log_source, false, 2, 3, SOURCE_FORM, NULL},
+    [FORGE_KIND_LOCKOUT] = {read_lockout, false, 1, 2, LOCKOUT_FORM, NULL},
+    [FORGE_KIND_QUOTA] = {read_quota, false, 1, 2, QUOTA_FORM, NULL},
+    [FORGE_KIND_QUEUE] = {read_queue, false, 2, 2, QUEUE_FORM, NULL},
+    [FORGE_KIND_LABEL] = {read_label, false, 1, 1, LABEL_FORM, NULL},
+    [FORGE_KIND_OCR] = {forge_config_read_ocr, false, 1, 1, FORGE_OCR_FORM, NULL},
+    [FORGE_KIND_SANDBOX] = {forge_config_read_sandbox, false, 1, 1, FORGE_SANDBOX_FORM, NULL},
+    [FORGE_KIND_LANGUAGES] = {forge_config_read_languages, true, 1, 3, FORGE_CONFIG_LANGUAGES, NULL},
+    [FORGE_KIND_EXEC_LIMITS] = {forge_config_read_exec_limits, false, 1, 6, FORGE_CONFIG_EXEC_FORM, NULL},
     [FORGE_KIND_EXEC_PLACES] = {forge_config_read_exec_places, false, 3, 3, FORGE_EXEC_PLACES_FORM, NULL},
-    [FORGE_KIND_GIT_HOSTS] = {forge_config_read_git_hosts, false, 1, 0, "[private:]host[:port] ...|none", NULL},
-    [FORGE_KIND_CERTIFICATES] = {forge_config_read_certificates, false, 1, 1, "file", NULL},
+    [FORGE_KIND_GIT_HOSTS] = {forge_config_read_git_hosts, false, 1, 0, FORGE_GIT_HOSTS_FORM, NULL},
+    [FORGE_KIND_CERTIFICATES] = {forge_config_read_certificates, false, 1, 1, FORGE_CERTIFICATES_FORM, NULL},
     [FORGE_KIND_DISCOVER] = {forge_config_read_discover, false, 2, 7, FORGE_DISCOVER_FORM, NULL},
     [FORGE_KIND_RETRY] = {forge_config_read_retry, false, 1, 5, FORGE_RETRY_FORM, NULL},
     [FORGE_KIND_DOCKER] = {forge_config_read_docker, false, 1, 1, FORGE_DOCKER_FORM, NULL},
     [FORGE_KIND_REPLICA] = {forge_config_read_replica, false, 1, 3, FORGE_REPLICA_FORM, secret_first},
     [FORGE_KIND_TRANSFORM] = {read_transform, false, 1, 3, FORGE_TRANSFORM_FORM, NULL},
     [FORGE_KIND_LIMIT_STORE] = {forge_config_read_limit_store, false, 1, 4, FORGE_REDIS_FORM, secret_redis},
-    [FORGE_KIND_ON_ERROR] = {read_on_error, true, 1, 1, "local|open|closed", NULL},
+    [FORGE_KIND_ON_ERROR] = {read_on_error, true, 1, 1, ON_ERROR_FORM, NULL},
     [FORGE_KIND_LLM] = {forge_config_read_llm, false, 1, 10, FORGE_LLM_FORM, secret_third},
     [FORGE_KIND_ALERT] = {forge_config_read_alert, false, 2, 6, FORGE_ALERT_FORM, forge_config_secret_webhook},
     [FORGE_KIND_TRACES] = {forge_config_read_traces, false, 1, 2, FORGE_TRACES_FORM, NULL},
     [FORGE_KIND_SENTRY] = {forge_config_read_sentry, false, 1, 2, FORGE_SENTRY_FORM, secret_first},
     [FORGE_KIND_MAIL] = {forge_config_read_mail, false, 1, 6, FORGE_MAIL_FORM, secret_password},
-    [FORGE_KIND_MAIL_TEMPLATES] = {forge_config_read_mail_templates, false, 1, 1, "directory", NULL},
+    [FORGE_KIND_MAIL_TEMPLATES] = {forge_config_read_mail_templates, false, 1, 1, DIRECTORY_FORM, NULL},
 };

@@ -22,9 +22,10 @@ typedef struct forge_value_kind_t {
     const char *(*read)(const forge_setting_t *s); /* NULL, or the message that stops the start */
     bool number;
     int least, most;  /* words; most 0: any number */
-    const char *form; /* the accepted form, for messages */
+    const char *form; /* what is accepted, for messages; NULL: what range says */
     /* Where a secret begins in word i; NULL: that word has none. The function is NULL for kinds without secrets. */
     const char *(*secret_in)(int i, const char *word);
+    const char *(*range)(const forge_setting_t *s); /* what is accepted by the row */
 } forge_value_kind_t;
 
 /* Every refusal has the same form and names what is accepted, so that nobody has to look it up. */
@@ -49,6 +50,8 @@ const char *forge_config_secret_webhook(int i, const char *word);
 
 /* --- execution.c --- */
 
+#define FORGE_SANDBOX_FORM     "On, Off, or the absolute path of forge-runner"
+#define FORGE_OCR_FORM         "On, Off, or languages of tesseract such as deu+eng"
 #define FORGE_EXEC_PLACES_FORM "1 to 256 runs or auto, a queue of 1 to 10000, and 1 to 10000 of one account"
 const char *forge_config_read_sandbox(const forge_setting_t *s);
 const char *forge_config_read_ocr(const forge_setting_t *s);
@@ -58,7 +61,8 @@ const char *forge_config_read_exec_places(const forge_setting_t *s);
 
 /* --- services.c --- */
 
-#define FORGE_REPLICA_FORM "off|connection string of libpq [max=1..10000] [lag=5s..1h]"
+#define FORGE_GIT_HOSTS_FORM "host, host:port, private:host[:port]; names only, no address, no '*'; or none alone"
+#define FORGE_REPLICA_FORM   "off|connection string of libpq [max=1..10000] [lag=5s..1h]"
 const char *forge_config_read_mail(const forge_setting_t *s);
 const char *forge_config_read_mail_templates(const forge_setting_t *s);
 const char *forge_config_read_git_hosts(const forge_setting_t *s);

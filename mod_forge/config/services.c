@@ -60,28 +60,32 @@ const char *forge_config_read_git_hosts(const forge_setting_t *s)
     for (int i = 0; i < s->n && !none; i++)
         if (forge_config_parse_choice(s->words[i], "none") == 0 ||
             !forge_core_git_host(s->p, s->words[i], apr_array_push(hosts)))
-            return refuse(s, s->words[i],
-                          "host, host:port, private:host[:port]; names only, no address, no '*'; or none alone");
+            return refuse(s, s->words[i], FORGE_GIT_HOSTS_FORM);
     *(apr_array_header_t **)s->member = hosts;
     return NULL;
+}
+
+const char *forge_config_certificates(apr_pool_t *p, const char *path)
+{
+    char *text = NULL;
+    apr_finfo_t is;
+    apr_file_t *file;
+    if (path && apr_stat(&is, path, APR_FINFO_TYPE | APR_FINFO_SIZE, p) == APR_SUCCESS && is.filetype == APR_REG &&
+        is.size <= CERTIFICATES_MAX &&
+        apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, p) == APR_SUCCESS) {
+        text = apr_pcalloc(p, (apr_size_t)is.size + 1);
+        apr_file_read_full(file, text, (apr_size_t)is.size, NULL);
+        apr_file_close(file);
+    }
+    return text && strstr(text, "-----BEGIN CERTIFICATE-----") ? text : NULL;
 }
 
 /* Read once, at the start: who serves requests may not be able to. */
 const char *forge_config_read_certificates(const forge_setting_t *s)
 {
-    const char *name = ap_server_root_relative(s->p, s->words[0]);
-    char *text = NULL;
-    apr_finfo_t is;
-    apr_file_t *file;
-    if (name && apr_stat(&is, name, APR_FINFO_TYPE | APR_FINFO_SIZE, s->p) == APR_SUCCESS && is.filetype == APR_REG &&
-        is.size <= CERTIFICATES_MAX &&
-        apr_file_open(&file, name, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, s->p) == APR_SUCCESS) {
-        text = apr_pcalloc(s->p, (apr_size_t)is.size + 1);
-        apr_file_read_full(file, text, (apr_size_t)is.size, NULL);
-        apr_file_close(file);
-    }
-    if (!text || !strstr(text, "-----BEGIN CERTIFICATE-----"))
-        return refuse(s, s->words[0], "a file with certificates in PEM, of at most 1 MB");
+    const char *text = forge_config_certificates(s->p, ap_server_root_relative(s->p, s->words[0]));
+    if (!text)
+        return refuse(s, s->words[0], FORGE_CERTIFICATES_FORM);
     forge_config_put_text(s, text);
     return NULL;
 }

@@ -69,8 +69,9 @@ const char *forge_config_read_api(const forge_setting_t *s)
 {
     const bool on = apr_cstr_casecmp(s->words[0], "on") == 0;
     int bits = on ? ALL : 0;
-    if (!on && (apr_cstr_casecmp(s->words[0], "off") != 0 || s->n > 1))
-        return forge_config_refuse(s, s->words[s->n > 1 ? 1 : 0], FORGE_API_FORM);
+    const bool off = apr_cstr_casecmp(s->words[0], "off") == 0;
+    if (!on && (!off || s->n > 1))
+        return forge_config_refuse(s, s->words[off], FORGE_API_FORM);
     for (int i = 1; i < s->n; i++) {
         int bit = left_out(s->words[i]);
         if (!bit)
@@ -144,6 +145,20 @@ static const char *open_sections(cmd_parms *cmd, const char *text, apr_array_hea
     return problem;
 }
 
+/* The sections need modules that the operator may not have loaded, and httpd's own words would be of lines that stand
+ * in no file. NULL: all are there. */
+static const char *module_missing(apr_pool_t *p)
+{
+    static const char *const needed[] = {"authn_core", "authz_core", "authz_host"};
+    for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+        if (!ap_find_linked_module(apr_psprintf(p, "mod_%s.c", needed[i])))
+            return apr_psprintf(p,
+                                "ForgeAPI needs mod_%s, which closes figures and monitor to strangers and is not "
+                                "loaded; load it (a2enmod %s)",
+                                needed[i], needed[i]);
+    return NULL;
+}
+
 /* A host without a directive of the core has no configuration of it yet, and would share that of the main server, whose
  * sections are not to be taken out. */
 const char *forge_config_api_open(cmd_parms *cmd, forge_config_t *c)
@@ -152,6 +167,9 @@ const char *forge_config_api_open(cmd_parms *cmd, forge_config_t *c)
     if (c->api_sections) /* of an earlier line here */
         take_out(cmd->pool, cmd->server, c->api_sections);
     c->api_sections = apr_array_make(cmd->pool, 2, sizeof(void *));
+    const char *missing = c->api ? module_missing(cmd->pool) : NULL;
+    if (missing)
+        return missing;
     return c->api ? open_sections(cmd, sections(cmd->pool, (int)c->api), c->api_sections) : NULL;
 }
 

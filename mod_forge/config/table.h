@@ -15,10 +15,11 @@
 #define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
 #define FORGE_SECRET_FORM \
     "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
-#define FORGE_JWT_KEY_FORM    "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
-#define FORGE_SECONDS(n)      ((apr_int64_t)(n)*APR_USEC_PER_SEC)
-#define FORGE_QUOTA_BYTES_MAX ((apr_int64_t)1 << 40)
-#define FORGE_SANDBOX_ON      "on"
+#define FORGE_JWT_KEY_FORM      "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
+#define FORGE_SECONDS(n)        ((apr_int64_t)(n)*APR_USEC_PER_SEC)
+#define FORGE_QUOTA_BYTES_MAX   ((apr_int64_t)1 << 40)
+#define FORGE_CERTIFICATES_FORM "a file with certificates in PEM, of at most 1 MB"
+#define FORGE_SANDBOX_ON        "on"
 
 /* The limits set in one place. A class that is not set there keeps the limit of the enclosing place and counts in that
  * place's quota. */
@@ -187,6 +188,11 @@ typedef struct forge_directive_t {
     apr_int64_t low, high;
     const char *preset, *help;
 } forge_directive_t;
+
+/* --- services.c --- */
+
+/* The text of a file of certificates in PEM; NULL: it is none, or too large. */
+const char *forge_config_certificates(apr_pool_t *p, const char *path);
 
 /* --- kinds.c, commands.c --- */
 

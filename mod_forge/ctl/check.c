@@ -4,6 +4,7 @@
  */
 #include "ctl.h"
 #include "core/identity/identity.h"
+#include "core/wire/wire.h"
 #include "store/operations/operations.h"
 #include <apr_file_info.h>
 #include <apr_strings.h>
@@ -276,7 +277,7 @@ static void check_secret(check_t *c)
 static void check_docs(check_t *c)
 {
     apr_finfo_t info;
-    const char *dir = forge_ctl_option(c->ctl, "docs");
+    const char *dir = forge_ctl_option(c->ctl, "docs"), *missing;
     if (!dir)
         dir = directive(c, "ForgeDocsAssets");
     if (!dir)
@@ -285,6 +286,8 @@ static void check_docs(check_t *c)
         yellow(c, "documentation: this build has no pages");
     else if (apr_stat(&info, dir, APR_FINFO_TYPE, c->ctl->pool) != APR_SUCCESS || info.filetype != APR_DIR)
         red(c, TEXT("documentation: \"%s\" is not a readable directory", dir));
+    else if ((missing = forge_core_pages_missing(c->ctl->pool, dir)))
+        yellow(c, TEXT("documentation: \"%s\" %s; /docs and /redoc are 404 or stay empty", dir, missing));
     else
         green(c, TEXT("documentation: pages in \"%s\"", dir));
 }

@@ -6,13 +6,11 @@
 
 #include <apr_cstr.h>
 #include <apr_dbd.h>
-#include <apr_file_info.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
 #include <string.h>
-#include <unixd.h>
 
 APLOG_USE_MODULE(forge);
 
@@ -44,37 +42,6 @@ static void advise_dbd(const forge_told_t *told, server_rec *s)
             told, s, driver,
             "DBDriver stands without DBDParams, so that libpq would try its defaults; write DBDParams \"host=127.0.0.1 "
             "dbname=forge user=forge_app passfile=/etc/forge/pgpass connect_timeout=2\"");
-}
-
-/* libpq passes over a passfile that it cannot use, and the database then blames the password. */
-static const char *passfile_problem(apr_pool_t *p, const char *file)
-{
-    apr_finfo_t info;
-    const char *user = ap_unixd_config.user_name ? ap_unixd_config.user_name : "the server's user";
-    apr_status_t rv = apr_stat(&info, file, APR_FINFO_TYPE | APR_FINFO_PROT, p);
-    int error = 0;
-    if (APR_STATUS_IS_EACCES(rv))
-        return NULL;
-    if (rv != APR_SUCCESS || info.filetype != APR_REG)
-        return apr_psprintf(p, "DBDParams: passfile '%s' is no file; make it, owned by %s and of mode 0600", file,
-                            user);
-    if (info.protection & (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_GEXECUTE | APR_FPROT_WREAD |
-                           APR_FPROT_WWRITE | APR_FPROT_WEXECUTE))
-        return apr_psprintf(
-            p, "DBDParams: libpq ignores passfile '%s', which others may use; chmod 0600 it, owned by %s", file, user);
-    if ((error = forge_server_sources_as_child(file)) != 0)
-        return apr_psprintf(p,
-                            "DBDParams: %s cannot read passfile '%s', and children connect as that user; chown %s it",
-                            user, file, user);
-    return NULL;
-}
-
-static void advise_passfile(const forge_told_t *told, server_rec *s)
-{
-    const char *file = forge_store_passfile(told->p, forge_server_pool_database(told->p, s));
-    const char *problem = file ? passfile_problem(told->p, file) : NULL;
-    if (problem)
-        forge_server_tell(told, s, forge_config_line_of(s, "DBDParams"), problem);
 }
 
 /* --- the paths --- */
@@ -133,6 +100,43 @@ static void advise_api(const forge_told_t *told, server_rec *s)
             told, s, forge_config_line_of(s, "ForgeAPI"),
             "ForgeAPI hands paths to the module, but this host has no ForgeSecret, so that none of them is answered; "
             "write ForgeSecret file:/etc/forge/secret");
+}
+
+/* Whether a host with a secret has the lines of this one: those of the main server are in all hosts. */
+static bool secret_within(server_rec *main_server, server_rec *host)
+{
+    bool found = forge_config_enabled(forge_config_of_server(host));
+    for (server_rec *s = main_server->next; s && host == main_server && !found; s = s->next)
+        found = forge_config_enabled(forge_config_of_server(s));
+    return found;
+}
+
+/* What a line has the module do; NULL: nothing, or only a request knows. */
+static const char *task(apr_pool_t *p, const ap_directive_t *d)
+{
+    const char *word = forge_server_line_word(p, d);
+    if (forge_server_line_named(d, "AuthType") && apr_cstr_casecmp(word, "Forge") == 0)
+        return "asks the module who a visitor is";
+    if ((forge_server_line_named(d, "SetHandler") || forge_server_line_named(d, "AddHandler")) &&
+        strcmp(word, "forge") == 0)
+        return "hands requests to the module";
+    return NULL;
+}
+
+/* The same of sections, whose lines may be for the files of one host. */
+static void advise_secret(const forge_told_t *told, server_rec *main_server, const ap_directive_t *d)
+{
+    for (; d; d = d->next) {
+        server_rec *host = forge_server_line_host(main_server, d);
+        const char *does = task(told->p, d);
+        if (does && !secret_within(main_server, host))
+            forge_server_tell(told, host, d,
+                              apr_psprintf(told->p,
+                                           "%s %s %s, but this host has no ForgeSecret, so that each such request is "
+                                           "answered 503; write ForgeSecret file:/etc/forge/secret",
+                                           d->directive, forge_server_line_word(told->p, d), does));
+        advise_secret(told, main_server, d->first_child);
+    }
 }
 
 /* --- logins of browsers --- */
@@ -218,7 +222,7 @@ void forge_server_config_advise(apr_pool_t *p, server_rec *main_server, const fo
         first = first ? first : s;
         advise_mail(&told, s);
         advise_dbd(&told, s);
-        advise_passfile(&told, s);
+        forge_server_files_advise(&told, s);
         advise_cookie(&told, s);
         forge_server_narrow_advise(&told, s, tables, n_tables);
     }
@@ -227,6 +231,7 @@ void forge_server_config_advise(apr_pool_t *p, server_rec *main_server, const fo
         advise_handler(&told, first);
         forge_server_wide_advise(&told, main_server);
     }
+    advise_secret(&told, main_server, ap_conftree);
     advise_require(&told, main_server, ap_conftree, "", false);
 }
 

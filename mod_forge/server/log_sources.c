@@ -16,10 +16,8 @@
 #include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 APLOG_USE_MODULE(forge);
@@ -85,26 +83,6 @@ void forge_server_sources_open(apr_pool_t *p, forge_server_t *server)
 
 /* --- what configtest says --- */
 
-/* In a process of its own, which becomes what the children are: rights by groups and access lists count as they do for
- * them. */
-int forge_server_sources_as_child(const char *path)
-{
-    int status = 0;
-    pid_t pid = geteuid() == 0 && ap_unixd_config.user_id != 0 ? fork() : -1;
-    if (pid < 0)
-        return access(path, R_OK) == 0 ? 0 : errno;
-    if (pid == 0) {
-        bool became = ap_unixd_config.user_name && setgid(ap_unixd_config.group_id) == 0 &&
-                      initgroups(ap_unixd_config.user_name, ap_unixd_config.group_id) == 0 &&
-                      setuid(ap_unixd_config.user_id) == 0;
-        int fd = became ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) : -1;
-        _exit(fd >= 0 ? 0 : became ? errno : 0);
-    }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-}
-
 static void advise(server_rec *s, const forge_log_source_t *source)
 {
     struct stat st;
@@ -116,7 +94,7 @@ static void advise(server_rec *s, const forge_log_source_t *source)
                      source->service, source->path, ap_unixd_config.user_name);
         return;
     }
-    int error = S_ISREG(st.st_mode) ? forge_server_sources_as_child(source->path) : EISDIR;
+    int error = S_ISREG(st.st_mode) ? forge_server_as_child(source->path, R_OK) : EISDIR;
     if (error && S_ISREG(st.st_mode))
         ap_log_error(
             APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, error, s,

@@ -324,8 +324,6 @@ const char *forge_server_logs_problem(apr_pool_t *p, const forge_config_t *c);
 void forge_server_sources_open(apr_pool_t *p, forge_server_t *server);
 /* Says which files of ForgeLogSource are missing, or cannot be read by the children, and what helps. */
 void forge_server_sources_advise(apr_pool_t *p, struct server_rec *s);
-/* What open answers to the children's user, 0 when the file can be read. */
-int forge_server_sources_as_child(const char *path);
 /* --- outgoing.c: what is to leave for a receiver of traces or errors --- */
 
 typedef struct forge_outgoing_t forge_outgoing_t;

@@ -182,6 +182,18 @@ const char *forge_server_line_word(apr_pool_t *p, const struct ap_directive_t *d
 /* The virtual host in which a line stands, or the main server. */
 struct server_rec *forge_server_line_host(struct server_rec *main_server, const struct ap_directive_t *line);
 
+/* --- as_child.c: what the user of the children may do --- */
+
+const char *forge_server_child_user(void); /* its name */
+/* What that user lacks of the rights R_OK, W_OK, X_OK or F_OK, as errno; 0: nothing. */
+int forge_server_as_child(const char *path, int rights);
+/* The outermost folder of an absolute path that this user cannot go through; NULL: none. */
+const char *forge_server_shut_folder(apr_pool_t *p, const char *path);
+
+/* --- advise_files.c: files and folders that the children cannot use --- */
+
+void forge_server_files_advise(const forge_told_t *told, struct server_rec *s);
+
 /* --- advise_paths.c: SetHandler forge by hand --- */
 
 /* Which lines take more than the API. */

@@ -48,13 +48,39 @@ static proxy_balancer *find(const proxy_server_conf *conf, const char *name)
     return NULL;
 }
 
+/* The last line in a block of <Proxy> with this name; NULL: there is none. */
+static const ap_directive_t *section_of(apr_pool_t *p, const ap_directive_t *d, const char *name)
+{
+    const ap_directive_t *found = NULL;
+    for (; d; d = d->next) {
+        const char *args = d->args ? d->args : "", *word = ap_getword_conf(p, &args);
+        word = apr_pstrmemdup(p, word, strcspn(word, ">"));
+        if (apr_cstr_casecmp(d->directive, "<Proxy") == 0 && strcmp(word, name) == 0)
+            found = d;
+    }
+    return found;
+}
+
 const char *forge_work_balancer_problem(apr_pool_t *p, server_rec *s, const char *name)
 {
     if (!ap_find_linked_module("mod_proxy.c") || !ap_find_linked_module("mod_proxy_balancer.c"))
         return "ForgeDiscover: mod_proxy_balancer is not loaded; it needs mod_proxy and mod_slotmem_shm";
-    if (!find(proxy_conf(s), name))
-        return apr_psprintf(p, "ForgeDiscover: '%s' is no balancer of this server; it needs <Proxy %s>", name, name);
-    return NULL;
+    if (find(proxy_conf(s), name))
+        return NULL;
+    const ap_directive_t *section = section_of(p, forge_config_host_block(s), name);
+    if (!section)
+        section = section_of(p, ap_conftree, name);
+    if (section)
+        return apr_psprintf(
+            p,
+            "ForgeDiscover: <Proxy %s> (line %d of %s) has neither BalancerMember nor ProxySet in it, and without "
+            "either httpd makes no balancer of it; write ProxySet growth=8 into it",
+            name, section->line_num, section->filename);
+    return apr_psprintf(
+        p,
+        "ForgeDiscover: '%s' is no balancer of this server; it needs <Proxy %s> with a line in it, such as "
+        "ProxySet growth=8",
+        name, name);
 }
 
 /* After mod_proxy_balancer's post_config: the members that are configured stand first, and only those. */

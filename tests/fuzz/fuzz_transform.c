@@ -17,7 +17,7 @@ static apr_array_header_t *read_rules(apr_pool_t *p, char *text)
         for (char *word = apr_strtok(line, " ", &rest); word && n < 4; word = apr_strtok(NULL, " ", &rest))
             words[n++] = word;
         forge_transform_rule_t rule;
-        if (n > 0 && rules->nelts < FORGE_TRANSFORM_RULES && forge_core_transform_read(p, n, words, &rule))
+        if (n > 0 && rules->nelts < FORGE_TRANSFORM_RULES && !forge_core_transform_read(p, n, words, &rule))
             APR_ARRAY_PUSH(rules, forge_transform_rule_t) = rule;
     }
     return rules;

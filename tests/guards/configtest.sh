@@ -103,6 +103,14 @@ both() { # both Directive 'accepted' good... -- bad...
             bad "$directive $value" "$accepted"
         fi
     done
+    # A line without values, and one with an empty value, say the same as a value that is refused.
+    for value in '' ' ""'; do
+        try "$directive$value" && fault "'$directive$value' is accepted"
+        case $said in
+        *"$directive: it has no value, or an empty one; accepted: "*"$accepted"*) ;;
+        *) fault "'$directive$value' is refused without saying '$accepted': $said" ;;
+        esac
+    done
 }
 
 both ForgeEnvironment '1 to 64' production test a.b-c_d -- '"a b"' '-x' "$(printf '%065d' 0)"
@@ -113,7 +121,7 @@ good "ForgeSecret file:$tmp/secret file:$tmp/other"
 bad "ForgeSecret file:$tmp/secret file:$tmp/secret" 'another'
 bad "ForgeSecret file:$tmp/secret secret" 'at least 32'
 bad "ForgeSecret file:$tmp/secret file:$tmp/empty" 'at least 32'
-bad "ForgeSecret file:$tmp/secret file:$tmp/other file:$tmp/group" 'values are refused'
+bad "ForgeSecret file:$tmp/secret file:$tmp/other file:$tmp/group" '3 values are too many: it takes at most 2'
 # A mistyped place of a secret does not become the secret, wherever one is taken.
 for place in "$tmp/secret" ./forge/secret ../forge/secret \~/forge/secret "File:$tmp/secret" "FILE:$tmp/secret" "file=$tmp/secret" "fiel:$tmp/secret" \
     ENV:FORGE_TEST_SECRET Env:FORGE_TEST_SECRET env=FORGE_TEST_SECRET "file://$tmp/secret" "file:/$tmp/secret" "\" file:$tmp/secret\""; do
@@ -162,7 +170,7 @@ both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
 both ForgeAggregateTimeout '100ms to 1m' 100ms 10s 60s -- 99ms 61s 10 off
 both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
-bad 'ForgeUserQuota 100M 10 1' 'accepted: size [number]'
+bad 'ForgeUserQuota 100M 10 1' '3 values are too many: it takes at most 2; accepted: 1M to 1024G bytes [10 to 10000000 rows]'
 both ForgeQueue 'duration' '60s 1000' '1s 0' '10m 10000' -- '999ms 1' '601s 1' '60s 10001' '60s -1' '60s' '1000 60s' 'off' '60s 10 1'
 both ForgeSandbox 'On, Off, or the absolute path' On off /usr/libexec/mod_forge/forge-runner -- yes 1 forge-runner ./forge-runner
 both ForgeExecutorURL 'http:// or https://' https://runner.example.org/execute http://127.0.0.1:2000 -- runner.example.org ftp://runner.example.org \
@@ -221,7 +229,7 @@ both ForgeRateLimit '1 to 1000000' 'default 1000/15m' 'default 1000/15m ip' 'use
     'default 10/15' 'default /15m' 'stream 0' 'stream 10/1m' 'user -1/1m'
 bad 'ForgeRateLimit logins 10/1m' 'default|user|auth|execute|upload|analysis|stream'
 bad 'ForgeRateLimit auth 10/1m host' 'ip or user'
-bad 'ForgeRateLimit auth' 'class limit/window|off [ip|user]'
+bad 'ForgeRateLimit auth' '1 of at least 2 are there; accepted: a class, default|user|auth'
 good '<Location "/api/v1/auth">
 ForgeRateLimit auth 5/1m ip
 </Location>'
@@ -269,6 +277,17 @@ both ForgeLoginPage 'a path of this site' /login '"/login?lang=en"' https://logi
 both ForgeTransform 'rename path name, drop path, wrap [path] name, unwrap path, problems, or off alone' off problems 'rename a.b c' 'DROP user.password' \
     'wrap items' 'wrap a.b c' 'unwrap data' 'drop a.b.c.d.e.f.g.h' -- hide rename 'rename a' 'rename a b.c' 'rename a b c' drop 'drop a b' 'drop .a' 'drop a.' \
     'drop a..b' 'drop a.b.c.d.e.f.g.h.i' 'wrap a.b' unwrap 'unwrap a b' 'off a' 'problems a' "drop $(printf '%065d' 0)"
+# The word that is wrong is the one that is named.
+bad 'ForgeTransform remove a' "'remove' is refused; accepted: rename path name"
+bad 'ForgeTransform drop a.' "'a.' is refused"
+bad 'ForgeTransform rename a' "'rename a' is refused"
+bad 'ForgeTransform rename a b.c' "'b.c' is refused"
+bad 'ForgeTransform wrap a..b c' "'a..b' is refused"
+bad 'ForgeTransform off a' "'a' is refused"
+bad 'ForgeTransform problems a' "'a' is refused"
+bad 'ForgeAPI maybe -docs' "'maybe' is refused"
+bad 'ForgeAPI Off -docs' "'-docs' is refused"
+bad 'ForgeRetry maybe budget=1%' "'maybe' is refused"
 bad 'ForgeTransform drop a
 ForgeTransform off' 'off alone'
 bad 'ForgeTransform off
@@ -303,7 +322,19 @@ $(load proxy_balancer)
 $(load lbmethod_byrequests)
 $(load proxy_http)"
 bad "$balances
-$discovers" "'balancer://labs' is no balancer of this server"
+$discovers" "'balancer://labs' is no balancer of this server; it needs <Proxy balancer://labs> with a line in it"
+bad "$balances
+<Proxy balancer://labs>
+</Proxy>
+$discovers" '<Proxy balancer://labs> (line 17 of '
+case $said in *"has neither BalancerMember nor ProxySet in it, and without either httpd makes no balancer of it; write ProxySet growth=8 into it"*) ;; *) fault "an empty <Proxy> is refused without saying so: $said" ;; esac
+bad "$balances
+<VirtualHost *:1>
+<Proxy \"balancer://labs\">
+Require all granted
+</Proxy>
+$discovers
+</VirtualHost>" '<Proxy balancer://labs> (line 18 of '
 good "$balances
 <Proxy balancer://labs>
 ProxySet growth=8
@@ -335,9 +366,11 @@ both ForgeMail 'off, file:DIR' off -- mail file: 'off from=a@example.org' https:
 bad 'ForgeMail file:assets' 'ForgePublicURL'
 mail good '' file:assets "file:$tmp/assets from=learn@example.org" smtp://mail.example.org smtps://mail.example.org:465 'smtp://[::1]:25' \
     'smtp://10.0.0.1:2525 starttls=off' 'smtp://mail.example.org starttls=optional from=learn@example.org' \
-    "smtp://mail.example.org:587 user=learn password=file:$tmp/secret ca=$tmp/secret" 'smtps://mail.example.org user=learn password=env:FORGE_TEST_SECRET' \
+    "smtp://mail.example.org:587 user=learn password=file:$tmp/secret ca=$tmp/authorities.pem" 'smtps://mail.example.org user=learn password=env:FORGE_TEST_SECRET' \
     'smtp://localhost starttls=off user=learn password=a-literal-word'
 mail bad 'a directory that exists' file:nothing "file:$tmp/secret"
+mail bad 'is refused; accepted: a file with certificates in PEM' "smtp://mail.example.org ca=$tmp/nothing" "smtp://mail.example.org ca=$tmp/assets" \
+    "smtps://mail.example.org ca=$tmp/secret"
 mail bad 'starttls=required|optional|off' smtp:// smtp://mail.example.org:0 smtp://mail.example.org:65536 smtp://user:word@mail.example.org smtp://a/b \
     'smtp://mail.example.org starttls=no' 'smtp://mail.example.org from=nobody' 'smtp://mail.example.org user=learn' 'smtp://mail.example.org ca=relative' \
     'smtp://mail.example.org starttls=off user=learn password=word' 'smtp://mail.example.org starttls=optional user=learn password=word' \
@@ -352,7 +385,7 @@ texts() { # texts good|bad 'what is said' 'text of fr/verify.txt'
     printf '%b' "$3" >"$tmp/texts/fr/verify.txt"
     $1 'ForgeMailTemplates texts' "$2"
 }
-both ForgeMailTemplates 'accepted: a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
+both ForgeMailTemplates 'a directory that exists' assets "$tmp/assets" -- nothing "$tmp/secret"
 texts good '' 'Subject: Bonjour {username}\n\n{link}\n\n{token}\n\n{site} {url}\n'
 texts bad 'texts/fr/verify.txt: there is nothing to put at {lnk}; this mail knows {link}' 'Subject: Bonjour\n\n{lnk}\n'
 texts bad 'write {link} on a line of its own' 'Subject: Bonjour\n\nBienvenue\n'
@@ -569,6 +602,32 @@ DBDParams dbname=forge
 AuthType Forge
 Require forge-role admin
 </Location>' ''
+# Sections that need a secret, in hosts without: those of the main server are for the files of any host.
+for line in 'AuthType Forge' 'SetHandler forge' 'AddHandler forge .course'; do
+    for host in "main server localhost" "virtual host learn.example.org of $tmp/case.conf:13"; do
+        lines="<Directory \"$tmp\">
+$line
+</Directory>"
+        case $host in virtual*) lines="<VirtualHost *:1>
+ServerName learn.example.org
+$lines
+</VirtualHost>" ;; esac
+        try "$(load mime)
+$lines" || fault "'$lines' is refused without ForgeSecret: $said"
+        case $said in
+        *"FG0425: ${line%% .*} "*"this host has no ForgeSecret, so that each such request is answered 503; write ForgeSecret "*" of $tmp/case.conf; $host"*) ;;
+        *) fault "'$lines' without ForgeSecret is not told: $said" ;;
+        esac
+    done
+    try "$(load mime)
+<Directory \"$tmp\">
+$line
+</Directory>
+<VirtualHost *:1>
+ForgeSecret file:$tmp/secret
+</VirtualHost>" || fault "'$line' is refused beside a host with ForgeSecret: $said"
+    case $said in *'has no ForgeSecret'*) fault "'$line' is warned of, although a host has ForgeSecret: $said" ;; esac
+done
 # SetHandler forge by hand: too wide, too narrow, and right.
 pool='DBDriver pgsql
 DBDParams dbname=forge'
@@ -612,16 +671,70 @@ for one in 'nothing|is no file; make it' 'assets|is no file; make it' 'open.pgpa
 DBDParams \"dbname=forge passfile=$tmp/${one%%|*}\"
 $handed" "${one#*|}"
 done
+[ "$(id -u)" = 0 ] || told "DBDriver pgsql
+DBDParams \"dbname=forge passfile=$tmp/pgpass\"
+$handed" ''
+told "DBDriver pgsql
+DBDParams dbname=forge
+ForgeReadDBD \"host=replica dbname=forge passfile=$tmp/nothing\"
+$handed" "ForgeReadDBD: passfile '$tmp/nothing' is no file; make it"
+# Folders that httpd's user cannot enter are at fault, whatever the rights of what is in them.
+mkdir "$tmp/mail"
+told "$whole
+ForgeDrainFile $tmp/nothing/drain" "ForgeDrainFile: there is no folder '$tmp/nothing'"
+told "$whole
+ForgeDrainFile $tmp/drain" ''
+told "$whole
+ForgeDocsAssets assets" "lacks 9 of 9 files (swagger.html, redoc.html, swagger-ui-bundle.js, ...), so that /docs and /redoc are 404"
+told "$whole
+ForgeDocs Off
+ForgeDocsAssets assets" ''
+told "$whole
+ForgePublicURL https://learn.example.org
+ForgeMail file:$tmp/mail" ''
+told "$whole
+ForgePublicURL https://learn.example.org
+ForgeMail smtp://mail.example.org ca=$tmp/authorities.pem" ''
 if [ "$(id -u)" = 0 ]; then
+    nobody="User nobody
+Group $(id -gn nobody)
+$handed"
+    chown nobody "$tmp/pgpass"
+    for lines in "DBDParams \"dbname=forge passfile=$tmp/pgpass\"" "DBDParams dbname=forge
+ForgeReadDBD \"host=replica dbname=forge passfile=$tmp/pgpass\""; do
+        told "$nobody
+DBDriver pgsql
+$lines" "nobody cannot enter the folder '$tmp', so that libpq ignores passfile '$tmp/pgpass'; chmod a+x '$tmp'"
+    done
+    nobody="$nobody
+DBDriver pgsql
+DBDParams dbname=forge
+ForgePublicURL https://learn.example.org"
+    told "$nobody
+ForgeDrainFile $tmp/logs/drain" "nobody cannot enter the folder '$tmp', so that this node would never be drained"
+    told "$nobody
+ForgeMail file:$tmp/mail" "ForgeMail: nobody cannot enter the folder '$tmp', so that no mail is sent"
+    told "$nobody
+ForgeMail smtp://mail.example.org ca=$tmp/authorities.pem" "ForgeMail: nobody cannot enter the folder '$tmp'"
+    told "$nobody
+ForgeDocsAssets assets" "ForgeDocsAssets: nobody cannot enter the folder '$tmp', so that /docs and /redoc are 404"
+    chmod a+x "$tmp"
+    chown root "$tmp/pgpass"
     told "User nobody
 Group $(id -gn nobody)
 DBDriver pgsql
 DBDParams \"dbname=forge passfile=$tmp/pgpass\"
-$handed" 'and children connect as that user; chown nobody it'
-else
-    told "DBDriver pgsql
-DBDParams \"dbname=forge passfile=$tmp/pgpass\"
-$handed" ''
+$handed" "nobody cannot read passfile '$tmp/pgpass', and children connect as that user; chown nobody it"
+    told "$nobody
+ForgeMail file:$tmp/mail" "nobody cannot write into '$tmp/mail', so that no mail is sent; chown nobody it"
+    told "$nobody
+ForgeMail smtp://mail.example.org ca=$tmp/authorities.pem" "nobody cannot read '$tmp/authorities.pem', so that no mail is sent; chmod a+r it"
+    told "$nobody
+ForgeDrainFile $tmp/drain" ''
+    chown nobody "$tmp/mail"
+    told "$nobody
+ForgeMail file:$tmp/mail" ''
+    chmod go-x "$tmp"
 fi
 told "$whole
 ForgeCookie On" 'ForgeCookie sets no cookie without TLS'
@@ -735,7 +848,7 @@ $line" ;; esac
     good "$line"
 done <"$tmp/examples"
 good "Include \"$top/conf/forge.reference.conf\""
-for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$modules"/mod_authn_core.so "$MODULE"; do
+for file in "$modules"/mod_dbd.so "$modules"/mod_watchdog.so "$modules"/mod_auth[nz]_core.so "$modules"/mod_authz_host.so "$MODULE"; do
     [ ! -e "$file" ] || ln -s "$file" "$tmp/modules/$(basename "$file")"
 done
 [ -e "$tmp/modules/mod_forge.so" ] || ln -s "$MODULE" "$tmp/modules/mod_forge.so"
@@ -766,6 +879,35 @@ Include \"$tmp/node.conf\""
 } >"$tmp/forge.conf"
 good "Define FORGE_FRONT
 Include \"$top/conf/examples/cluster.conf\""
+
+# What the sections of ForgeAPI need is named, not what they say.
+for module in authn_core authz_core authz_host; do
+    {
+        sed "/mod_$module.so/d" "$tmp/base.conf"
+        load watchdog
+        load dbd
+        echo "LoadModule forge_module \"$MODULE\""
+    } >"$tmp/forge.conf"
+    good 'ForgeAPI Off'
+    if try "DBDriver pgsql
+ForgeAPI On"; then
+        fault "ForgeAPI is accepted without mod_$module"
+    fi
+    case $said in
+    *"line 1"[0-9]" of $tmp/case.conf:"*"ForgeAPI needs mod_$module, which "*"load it (a2enmod $module)"*) ;;
+    *) fault "ForgeAPI without mod_$module is refused without naming it: $said" ;;
+    esac
+done
+# The shipped file loads what they need.
+sed '/mod_auth._\(core\|host\).so/d' "$tmp/base.conf" >"$tmp/forge.conf"
+good "Define FORGE_MODULES \"$tmp/modules\"
+Include \"$top/conf/forge.load\"
+ForgeSecret file:$tmp/secret
+ForgeAPI On"
+needs=$(sed -n 's/^# Depends: //p' "$top/conf/forge.load")
+for module in authn_core authz_core authz_host; do
+    case " $needs " in *" $module "*) ;; *) fault "the Depends line of forge.load, which a2enmod reads, lacks $module" ;; esac
+done
 
 # Where the module is gone, the example site is too, and the server starts.
 good "Include \"$tmp/site.conf\""

@@ -25,7 +25,7 @@ find "$tmp/site" -type f -exec touch -d '2020-01-01 UTC' {} + # a new file has a
 
 static=$("$HTTPD" -l) || exit 1
 load() { printf '%s\n' "$static" | grep -q "mod_$1\.c\|^  $1\.c" || echo "LoadModule $1_module \"$modules/mod_$1.so\""; }
-for file in dbd watchdog authn_core; do
+for file in dbd watchdog authn_core authz_core authz_host; do
     [ ! -e "$modules/mod_$file.so" ] || ln -s "$modules/mod_$file.so" "$tmp/modules/mod_$file.so"
 done
 ln -s "$MODULE" "$tmp/modules/mod_forge.so"

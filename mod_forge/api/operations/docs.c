@@ -104,18 +104,8 @@ static forge_status_t redoc(forge_req_t *q)
 
 static forge_status_t asset(forge_req_t *q)
 {
-    static const struct {
-        const char *name, *media;
-    } assets[] = {
-        {"swagger-ui-bundle.js", "text/javascript"}, {"swagger-ui.css", "text/css"},
-        {"swagger-init.js", "text/javascript"},      {"redoc.standalone.js", "text/javascript"},
-        {"redoc-init.js", "text/javascript"},        {"docs.css", "text/css"},
-        {"favicon-32x32.png", "image/png"},
-    };
-    for (size_t i = 0; i < sizeof(assets) / sizeof(*assets); i++)
-        if (strcmp(q->tail, assets[i].name) == 0)
-            return send_file(q, assets[i].name, assets[i].media);
-    return FORGE_E_NOT_FOUND;
+    const forge_page_file_t *file = forge_core_page_file(q->tail);
+    return file && strcmp(file->media, "text/html") != 0 ? send_file(q, file->name, file->media) : FORGE_E_NOT_FOUND;
 }
 
 #define DOCUMENT_TEXT   "OpenAPI 3.1, made from the server's route tables; 3.0 with version=3.0. Open to anyone."

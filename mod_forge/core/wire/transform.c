@@ -36,26 +36,44 @@ static bool read_name(const char *name, forge_transform_rule_t *rule)
     return good_name(name);
 }
 
-bool forge_core_transform_read(apr_pool_t *p, int n, char *const *words, forge_transform_rule_t *rule)
+static const struct verb_t {
+    const char *word;
+    forge_transform_verb_t verb;
+    int least, most; /* words */
+} verbs[] = {{"rename", FORGE_TRANSFORM_RENAME, 3, 3},
+             {"drop", FORGE_TRANSFORM_DROP, 2, 2},
+             {"wrap", FORGE_TRANSFORM_WRAP, 2, 3},
+             {"unwrap", FORGE_TRANSFORM_UNWRAP, 2, 2}};
+
+static const struct verb_t *verb_of(const char *word)
 {
-    static const struct {
-        const char *word;
-        forge_transform_verb_t verb;
-        int least, most; /* words */
-    } verbs[] = {{"rename", FORGE_TRANSFORM_RENAME, 3, 3},
-                 {"drop", FORGE_TRANSFORM_DROP, 2, 2},
-                 {"wrap", FORGE_TRANSFORM_WRAP, 2, 3},
-                 {"unwrap", FORGE_TRANSFORM_UNWRAP, 2, 2}};
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+        if (apr_cstr_casecmp(word, verbs[i].word) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static const char *joined(apr_pool_t *p, int n, char *const *words)
+{
+    const char *line = words[0];
+    for (int i = 1; i < n; i++)
+        line = apr_pstrcat(p, line, " ", words[i], NULL);
+    return line;
+}
+
+const char *forge_core_transform_read(apr_pool_t *p, int n, char *const *words, forge_transform_rule_t *rule)
+{
+    const struct verb_t *verb = verb_of(words[0]);
+    const bool whole = verb && verb->verb == FORGE_TRANSFORM_WRAP && n == 2; /* it has no path */
     *rule = (forge_transform_rule_t){.depth = 0};
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-        if (apr_cstr_casecmp(words[0], verbs[i].word) != 0 || n < verbs[i].least || n > verbs[i].most)
-            continue;
-        rule->verb = verbs[i].verb;
-        if (rule->verb == FORGE_TRANSFORM_WRAP && n == 2)
-            return read_name(words[1], rule);
-        return read_path(p, words[1], rule) && (n == 2 || read_name(words[2], rule));
-    }
-    return false;
+    if (!verb)
+        return words[0];
+    if (n < verb->least || n > verb->most)
+        return joined(p, n, words);
+    rule->verb = verb->verb;
+    if (!whole && !read_path(p, words[1], rule))
+        return words[1];
+    return (whole || n == 3) && !read_name(words[n - 1], rule) ? words[n - 1] : NULL;
 }
 
 /* --- applying --- */

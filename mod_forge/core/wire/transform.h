@@ -33,8 +33,8 @@ typedef struct forge_transform_t {
     const char *mark;          /* what the tags of changed answers end in: "-t0123456789abcdef" */
     apr_uint64_t hash;         /* of all lines */
 } forge_transform_t;
-/* Reads the words of one line. False: they are no rule. */
-bool forge_core_transform_read(apr_pool_t *p, int n, char *const *words, forge_transform_rule_t *rule);
+/* Reads the words of one line. The word that makes them no rule, or all of them where their number does; NULL: none. */
+const char *forge_core_transform_read(apr_pool_t *p, int n, char *const *words, forge_transform_rule_t *rule);
 /* Applies all rules, each to what the one before has made. An array on the way stands for all its elements. All that no
  * rule names keeps its bytes. NULL: the text is no JSON, or too large before, in between or after. */
 forge_buf_t *forge_core_transform(apr_pool_t *p, const apr_array_header_t *rules, const char *text, apr_size_t len);

@@ -174,6 +174,16 @@ int forge_core_success(const forge_route_t *route);
 /* Whether a request's body is looked at. That of a POST must have the right form even where no member is taken. */
 bool forge_core_reads_body(const forge_route_t *route);
 
+/* --- pages.c: the files of the pages that show the OpenAPI document --- */
+
+typedef struct forge_page_file_t {
+    const char *name, *media;
+} forge_page_file_t;
+/* The file of that name; NULL: there is none. */
+const forge_page_file_t *forge_core_page_file(const char *name);
+/* "lacks 2 of 9 files (docs.css, ...)"; NULL: the folder has them all. */
+const char *forge_core_pages_missing(apr_pool_t *p, const char *folder);
+
 /* --- openapi.c, describe.c: OpenAPI 3.1 from the same tables (JSON Schema 2020-12) --- */
 
 /* The whole document: info, servers [{url:"/"}], tags, paths, components.schemas (from field tables and Problem),

@@ -14,7 +14,7 @@ static bool add_rule(apr_array_header_t *rules, const char *line)
     while (words[n])
         n++;
     forge_transform_rule_t rule;
-    if (!forge_core_transform_read(forge_test_pool, n, words, &rule))
+    if (forge_core_transform_read(forge_test_pool, n, words, &rule))
         return false;
     APR_ARRAY_PUSH(rules, forge_transform_rule_t) = rule;
     return true;
