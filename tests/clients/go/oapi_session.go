@@ -74,8 +74,10 @@ func main() {
 	email := openapi_types.Email(name + "@example.org")
 	role := forge.AssignableRoleInstructor
 
-	made, err := client.AuthRegisterWithResponse(ctx, forge.AuthRegisterRequest{Email: email, Username: &name, Password: password, Role: &role})
+	spoken := forge.AcceptLanguage("de-AT,de;q=0.9")
+	made, err := client.AuthRegisterWithResponse(ctx, &forge.AuthRegisterParams{AcceptLanguage: &spoken}, forge.AuthRegisterRequest{Email: email, Username: &name, Password: password, Role: &role})
 	done("register", err, made.HTTPResponse, made.Body, 201)
+	check(made.JSON201.User.Locale != nil && *made.JSON201.User.Locale == "de-AT", "the new account's language: %s", made.Body)
 	check(*made.JSON201.User.Email == email && made.JSON201.User.Role == forge.AccountRoleInstructor, "register: %s", made.Body)
 
 	login, err := client.AuthLoginWithResponse(ctx, forge.AuthLoginRequest{Username: &name, Password: password})
