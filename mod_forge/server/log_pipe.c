@@ -23,6 +23,7 @@
 #include <mpm_common.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,39 @@ static const char *const *words_of(apr_pool_t *p, const char *command)
     return apr_tokenize_to_argv(command, &argv, p) == APR_SUCCESS ? (const char *const *)argv : NULL;
 }
 
+/* Whether execv would take it: X_OK alone is said of directories too. */
+static const char *unable(const char *program, bool *certain)
+{
+    struct stat st;
+    *certain = true;
+    if (stat(program, &st) != 0) {
+        *certain = errno == ENOENT || errno == ENOTDIR;
+        return "is not there";
+    }
+    errno = EACCES;
+    if (!S_ISREG(st.st_mode))
+        return "is no file";
+    if (access(program, X_OK) == 0)
+        return NULL;
+    *certain = geteuid() == 0 || !(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH));
+    return "cannot be executed";
+}
+
+const char *forge_server_log_pipe_problem(apr_pool_t *p, const char *command)
+{
+    const char *const *argv = words_of(p, command);
+    const char *root, *why;
+    bool certain = true;
+    if (!argv || !argv[0])
+        return "it names no program";
+    why = unable(argv[0], &certain);
+    if (why && certain && *argv[0] != '/') { /* the server may be in "/" by then, or stay where it was started */
+        root = apr_pstrcat(p, "/", argv[0], NULL);
+        why = unable(root, &certain);
+    }
+    return why && certain ? apr_psprintf(p, "'%s' %s", argv[0], why) : NULL;
+}
+
 /* In the new process: the pipe is its input, and its messages go where httpd's go. */
 static void become(const pipe_t *pipe, const char *const *argv)
 {
@@ -83,8 +117,9 @@ static void become(const pipe_t *pipe, const char *const *argv)
  */
 static bool start(pipe_t *pipe)
 {
+    bool certain;
     const char *const *argv = words_of(generation, pipe->command);
-    pid_t pid = argv && argv[0] && access(argv[0], X_OK) == 0 ? fork() : -1;
+    pid_t pid = argv && argv[0] && !unable(argv[0], &certain) ? fork() : -1;
     if (pid == 0)
         become(pipe, argv);
     pipe->started = apr_time_now() + apr_time_from_sec(pipe->pause);
