@@ -82,6 +82,29 @@ static const char *unable(const char *program, bool *certain)
     return "cannot be executed";
 }
 
+/* The interpreter that the first line of a script names; NULL: it is no script, or cannot be read. */
+static const char *interpreter(apr_pool_t *p, const char *program)
+{
+    char line[256];
+    const int fd = open(program, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (n < 2 || line[0] != '#' || line[1] != '!')
+        return NULL;
+    line[n] = '\0';
+    const char *name = line + 2 + strspn(line + 2, " \t");
+    return apr_pstrmemdup(p, name, strcspn(name, " \t\n"));
+}
+
+/* The same of a program and, of a script, of who reads it. */
+static const char *unable_at_all(apr_pool_t *p, const char *program, bool *certain)
+{
+    const char *why = unable(program, certain), *reader = why ? NULL : interpreter(p, program);
+    why = reader ? unable(reader, certain) : why;
+    return why && reader ? apr_psprintf(p, "is a script, and its interpreter '%s' %s", reader, why) : why;
+}
+
 const char *forge_server_log_pipe_problem(apr_pool_t *p, const char *command)
 {
     const char *const *argv = words_of(p, command);
@@ -89,10 +112,10 @@ const char *forge_server_log_pipe_problem(apr_pool_t *p, const char *command)
     bool certain = true;
     if (!argv || !argv[0])
         return "it names no program";
-    why = unable(argv[0], &certain);
+    why = unable_at_all(p, argv[0], &certain);
     if (why && certain && *argv[0] != '/') { /* the server may be in "/" by then, or stay where it was started */
         root = apr_pstrcat(p, "/", argv[0], NULL);
-        why = unable(root, &certain);
+        why = unable_at_all(p, root, &certain);
     }
     return why && certain ? apr_psprintf(p, "'%s' %s", argv[0], why) : NULL;
 }

@@ -420,12 +420,15 @@ done
 # What a start would hang or die of, or a program that would never run: the message says which word it is.
 mkfifo "$tmp/fifo" || exit 1
 echo '#!/bin/sh' >"$tmp/script"
+printf '#! /nope/sh -u\n' >"$tmp/unread"
+printf '#! /bin/sh -u\n' >"$tmp/read"
+chmod 0700 "$tmp/read" "$tmp/unread"
 for name in ForgeAccessLog ForgeAuditLog ForgeEventLog; do
     here="line $(($(wc -l <"$tmp/forge.conf") + 2)) of $tmp/case.conf; main server localhost"
     bad "ForgeSecret file:$tmp/secret
 $name fifo" "'$tmp/fifo' is a FIFO, and a start would wait for a program that reads it; name a file, or the program itself: \"|/path/of/program\" ($here)"
     for one in "/nope/prog -x|'/nope/prog' is not there" "$tmp/script/prog|'$tmp/script/prog' is not there" "$tmp/script|'$tmp/script' cannot be executed" \
-        "$tmp|'$tmp' is no file" "|/nope|'/nope' is not there" "nope -x|'nope' is not there"; do
+        "$tmp/unread|'$tmp/unread' is a script, and its interpreter '/nope/sh' is not there" "$tmp|'$tmp' is no file" "|/nope|'/nope' is not there" "nope -x|'nope' is not there"; do
         bad "ForgeSecret file:$tmp/secret
 $name \"|${one%|*}\"" "cannot be started: ${one##*|}; name a program that is there by its absolute path, or write \"|\$command\" for a command of the shell ($here)"
     done
@@ -434,7 +437,7 @@ ServerName learn.example.org
 ForgeSecret file:$tmp/secret
 $name \"|/nope/prog\"
 </VirtualHost>" "virtual host learn.example.org of $tmp/case.conf:$(($(wc -l <"$tmp/forge.conf") + 1))"
-    for log in /dev/null /dev/stderr /proc/self/fd/2 '"|$exec cat >/dev/null"' '"|/bin/sh -c true"' '"|bin/sh -c true"' '"||/bin/cat"'; do
+    for log in /dev/null /dev/stderr /proc/self/fd/2 '"|$exec cat >/dev/null"' '"|/bin/sh -c true"' '"|bin/sh -c true"' "\"|$tmp/read\"" '"||/bin/cat"'; do
         good "ForgeSecret file:$tmp/secret
 $name $log"
     done
