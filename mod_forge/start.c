@@ -51,7 +51,7 @@ void forge_start_variables(void)
 }
 
 /* A token of one database must not be accepted for another, because both number their accounts from 1. Returns the
- * message if two virtual hosts would allow that. */
+ * message if two virtual hosts would allow that. Who serves nothing accepts none. */
 static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
 {
     const forge_config_t *mine = forge_config_of_server(a), *theirs = forge_config_of_server(b);
@@ -59,6 +59,7 @@ static const char *clash(apr_pool_t *p, server_rec *a, server_rec *b)
     if (!forge_config_enabled(mine) || !forge_config_enabled(theirs) ||
         !forge_core_keys_shared(forge_config_keys(mine), forge_config_keys(theirs)) ||
         strcmp(my->issuer, their->issuer) != 0 || strcmp(my->audience, their->audience) != 0 ||
+        !forge_server_serves(p, a) || !forge_server_serves(p, b) ||
         forge_store_same_database(p, forge_server_pool_database(p, a), forge_server_pool_database(p, b)))
         return NULL;
     return apr_psprintf(p,

@@ -15,10 +15,11 @@ static void top_raise(forge_live_leases_t *leases, uint64_t top)
         was = forge_live_load(&leases->top);
 }
 
-/* The first free place, or -1. What its last owner left there is over. */
-static int claim(forge_live_leases_t *leases, uint64_t holder)
+/* The next free place, or -1. What its last owner left there is over. */
+static int claim(forge_live_leases_t *leases, uint64_t holder, int *from)
 {
-    for (int i = 0; i < FORGE_LIVE_LEASES; i++) {
+    while (*from < FORGE_LIVE_LEASES) {
+        int i = (*from)++;
         forge_live_lease_t *lease = &leases->places[i];
         if (forge_live_load(&lease->holder) != 0 || !forge_live_swap(&lease->holder, 0, holder))
             continue;
@@ -29,23 +30,30 @@ static int claim(forge_live_leases_t *leases, uint64_t holder)
     return -1;
 }
 
+/* To ask whether a process lives costs a file of /proc, and the places of a pool are neighbours. */
 static void sweep(forge_live_leases_t *leases)
 {
+    uint64_t last = 0;
+    bool dead = false;
     for (int i = 0; i < FORGE_LIVE_LEASES; i++) {
         uint64_t holder = forge_live_load(&leases->places[i].holder);
-        if (holder && !forge_live_process_alive(holder))
+        if (holder && holder != last)
+            dead = !forge_live_process_alive(holder);
+        last = holder ? holder : last;
+        if (holder && dead)
             forge_live_swap(&leases->places[i].holder, holder, 0);
     }
 }
 
-int forge_live_lease_place(forge_live_t *live)
+int forge_live_lease_place(forge_live_t *live, forge_lease_search_t *search)
 {
     forge_live_leases_t *leases = &live->segment->leases;
     uint64_t self = forge_live_process_self(live);
-    int place = claim(leases, self);
-    if (place < 0) {
+    int place = claim(leases, self, &search->from);
+    if (place < 0 && !search->swept) {
+        *search = (forge_lease_search_t){.from = 0, .swept = true};
         sweep(leases);
-        place = claim(leases, self);
+        place = claim(leases, self, &search->from);
     }
     return place;
 }

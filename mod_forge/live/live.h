@@ -125,9 +125,15 @@ void forge_live_pool_away(forge_live_t *live, int change);
 /* leases.c: which connections are out, since when, and for whom */
 #define FORGE_LIVE_HELD_LONG    apr_time_from_sec(30) /* whoever holds one for longer has probably lost it */
 #define FORGE_LIVE_ACTIVITY_MAX 144
+#define FORGE_LIVE_LEASES       4096 /* connections of all children that are watched; further ones are not */
 /* A place for one connection of this child's pool, until _leave or the end of the process; -1: there is none, and the
- * connection is not watched. */
-int forge_live_lease_place(forge_live_t *live);
+ * connection is not watched. A pool asks for all of its places with one search, {0} at first: it goes through the
+ * places once, and looks for dead processes once. */
+typedef struct forge_lease_search_t {
+    int from;
+    bool swept;
+} forge_lease_search_t;
+int forge_live_lease_place(forge_live_t *live, forge_lease_search_t *search);
 void forge_live_lease_leave(forge_live_t *live, int place);
 /* The connection is lent: to a request of this metrics slot, or to something else (-1). `activity` says to whom. */
 void forge_live_lease_begin(forge_live_t *live, int place, int slot, const char *activity);

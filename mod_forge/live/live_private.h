@@ -40,8 +40,7 @@
 #define FORGE_LIVE_SEATS         16384 /* tickets from the first to the last waiting request; a power of two */
 #define FORGE_LIVE_PLACE_SECONDS 60    /* a place held for longer without renewal is given to another request */
 
-#define FORGE_LIVE_LEASES      4096 /* connections of all children that are watched; further ones are not */
-#define FORGE_LIVE_LEASE_WORDS 18   /* of the text that says who holds one */
+#define FORGE_LIVE_LEASE_WORDS 18 /* of the text that says who holds one */
 
 #define FORGE_LIVE_STREAMS 32768 /* open streams in all children, at most */
 

@@ -4,8 +4,10 @@
  */
 #include "server_private.h"
 
+#include <ap_mpm.h>
 #include <apr_cstr.h>
 #include <apr_dbd.h>
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -26,9 +28,20 @@ static void advise_mail(const forge_told_t *told, server_rec *s)
 
 /* --- the database --- */
 
+/* The server level has the ForgeSecret of virtual hosts, and these have the database. */
+static bool stands_back(apr_pool_t *p, server_rec *s)
+{
+    bool others = false;
+    for (server_rec *host = s->next; host; host = host->next)
+        others |= forge_config_enabled(forge_config_of_server(host)) && *forge_server_pool_database(p, host);
+    return !s->is_virtual && others && !forge_server_serves(p, s) && !forge_server_handed(p, s);
+}
+
 static void advise_dbd(const forge_told_t *told, server_rec *s)
 {
     const ap_directive_t *driver = forge_config_line_of(s, "DBDriver");
+    if (stands_back(told->p, s))
+        return;
     if (!driver)
         forge_server_tell(
             told, s, forge_config_line_of(s, "ForgeSecret"),
@@ -44,25 +57,55 @@ static void advise_dbd(const forge_told_t *told, server_rec *s)
             "dbname=forge user=forge_app passfile=/etc/forge/pgpass connect_timeout=2\"");
 }
 
-/* --- the paths --- */
-
-/* Whether a line may hand requests to us, directly or by a rewrite, or guards content with us. */
-static bool hands_over(apr_pool_t *p, const ap_directive_t *d)
+/* `most` where this pool was not counted yet. */
+static apr_int64_t once(apr_pool_t *p, apr_hash_t *counted, const char *pool, int most)
 {
-    const char *args = d->args ? d->args : "";
-    if (forge_server_line_named(d, "SetHandler") || forge_server_line_named(d, "AddHandler"))
-        return strstr(args, "expr=") || apr_cstr_casecmp(forge_server_line_word(p, d), "forge") == 0;
-    if (forge_server_line_named(d, "ForgeAPI"))
-        return apr_cstr_casecmp(forge_server_line_word(p, d), "off") != 0;
-    if (forge_server_line_named(d, "AuthType"))
-        return apr_cstr_casecmp(forge_server_line_word(p, d), "Forge") == 0;
-    return forge_server_line_named(d, "RewriteRule") && strstr(args, "forge");
+    if (apr_hash_get(counted, pool, APR_HASH_KEY_STRING))
+        return 0;
+    apr_hash_set(counted, apr_pstrdup(p, pool), APR_HASH_KEY_STRING, "");
+    return most;
 }
+
+/* The connections that one child may have: those of each pool, and those of each pool of a replica. */
+static apr_int64_t connections_most(apr_pool_t *p, server_rec *s)
+{
+    apr_hash_t *counted = apr_hash_make(p);
+    apr_int64_t sum = 0;
+    for (; s; s = s->next) {
+        const forge_config_t *c = forge_config_of_server(s);
+        const forge_replica_t *replica = forge_config_replica(c);
+        const int most = forge_server_pool_dbd_max(s);
+        if (!forge_config_enabled(c) || !forge_server_serves(p, s))
+            continue;
+        sum += once(p, counted, forge_server_pool_identity(p, s), most);
+        if (replica)
+            sum += once(p, counted, forge_server_replica_identity(p, s), replica->max ? replica->max : most);
+    }
+    return sum;
+}
+
+/* A warning and no bound: connections without a place serve like the others. */
+static void advise_places(const forge_told_t *told, server_rec *main_server, server_rec *first)
+{
+    int children = 1;
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
+    const apr_int64_t most = children * connections_most(told->p, main_server);
+    if (most > FORGE_LIVE_LEASES)
+        forge_server_tell(told, first, forge_config_line_of(first, "DBDMax"),
+                          apr_psprintf(told->p,
+                                       "DBDMax lets %d children have %" APR_INT64_T_FMT
+                                       " connections together, but only %d are watched: of the others nobody is told "
+                                       "who holds one for long; lower DBDMax",
+                                       children, most, FORGE_LIVE_LEASES));
+}
+
+/* --- the paths --- */
 
 static bool handed_over(apr_pool_t *p, const ap_directive_t *d)
 {
     for (; d; d = d->next)
-        if (hands_over(p, d) || handed_over(p, d->first_child))
+        if (forge_server_line_hands_over(p, d) || handed_over(p, d->first_child))
             return true;
     return false;
 }
@@ -228,6 +271,7 @@ void forge_server_config_advise(apr_pool_t *p, server_rec *main_server, const fo
     }
     if (first) {
         advise_names(&told, main_server, ap_conftree);
+        advise_places(&told, main_server, first);
         advise_handler(&told, first);
         forge_server_wide_advise(&told, main_server);
     }

@@ -71,8 +71,30 @@ const char *forge_server_pool_identity(apr_pool_t *p, server_rec *s)
                         dbd.min, dbd.keep, dbd.max, dbd.expire, forge_server_pool_database(p, s));
 }
 
+const char *forge_server_replica_identity(apr_pool_t *p, server_rec *s)
+{
+    const forge_replica_t *replica = forge_config_replica(forge_config_of_server(s));
+    return apr_psprintf(p, "replica %d %d %s %s", replica->max, forge_server_pool_dbd_max(s), replica->conninfo,
+                        forge_store_database_name(p, forge_server_pool_database(p, s)));
+}
+
+bool forge_server_has_dbd(apr_pool_t *p, server_rec *s)
+{
+    return argument(p, s, "DBDriver") != NULL;
+}
+
+/* mod_dbd hands each string on, and the driver of another database has another form. Without the string there is a
+ * warning. */
+static const char *params_problem(apr_pool_t *p, server_rec *s)
+{
+    const char *driver = argument(p, s, "DBDriver"), *params = forge_server_pool_database(p, s);
+    const bool ours = *params && (!driver || strcmp(driver, "pgsql") == 0);
+    const char *problem = ours ? forge_store_primary_problem(p, params) : NULL;
+    return problem ? apr_psprintf(p, "DBDParams: %s", problem) : NULL;
+}
+
 /* mod_dbd takes every number and then has no pool; its log blames the database for that. */
-const char *forge_server_dbd_problem(apr_pool_t *p, server_rec *s)
+static const char *numbers_problem(apr_pool_t *p, server_rec *s)
 {
     int threaded = 0;
     forge_dbd_t dbd = forge_server_dbd(s);
@@ -90,6 +112,18 @@ const char *forge_server_dbd_problem(apr_pool_t *p, server_rec *s)
     if (dbd.expire < 0)
         return "DBDExptime must be 0 to 2147483647 seconds";
     return NULL;
+}
+
+/* Without its pool mod_dbd opens a connection in the memory of whoever asks, which is gone long before ours give one
+ * back. */
+const char *forge_server_dbd_problem(apr_pool_t *p, server_rec *s)
+{
+    const char *persist = argument(p, s, "DBDPersist");
+    if (persist && apr_cstr_casecmp(persist, "off") == 0)
+        return "DBDPersist Off cannot work, because the module keeps its connections over requests; write DBDPersist "
+               "On, or leave the line out";
+    const char *problem = numbers_problem(p, s);
+    return problem ? problem : params_problem(p, s);
 }
 
 forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_interval_time_t answer_timeout)

@@ -45,6 +45,7 @@ static bool open_file(server_rec *s, const char *directive, forge_log_t *log)
 {
     int why;
     log->fd = forge_server_log_file(log->name, &why);
+    log->pipe = log->fd >= 0 && forge_server_log_file_pipes(log->fd);
     if (log->fd >= 0 && !why)
         return true;
     ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_ERR, why, s, "FG0441: %s: could not open '%s'%s", directive,

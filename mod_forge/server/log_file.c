@@ -62,11 +62,27 @@ static file_t *of_name(const char *name)
     return file;
 }
 
-/* Each write goes to the end of the file, wherever that is by then: logrotate may have cut it (copytruncate). */
+bool forge_server_log_file_pipes(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* Each write goes to the end of the file, wherever that is by then: logrotate may have cut it (copytruncate). Nobody
+ * waits for who might read a FIFO, neither here nor in a write; any other device may take its time. */
+static int open_now(const char *name)
+{
+    const int fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, MODE);
+    const int flags = fd >= 0 && !forge_server_log_file_pipes(fd) ? fcntl(fd, F_GETFL) : -1;
+    if (flags >= 0)
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    return fd;
+}
+
 int forge_server_log_file(const char *name, int *why)
 {
     file_t *file = of_name(name);
-    const int fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, MODE);
+    const int fd = open_now(name);
     *why = fd < 0 ? errno : 0;
     file->used = true;
     if (fd >= 0) {

@@ -23,6 +23,7 @@
 #include <mpm_common.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,62 @@ static const char *const *words_of(apr_pool_t *p, const char *command)
     return apr_tokenize_to_argv(command, &argv, p) == APR_SUCCESS ? (const char *const *)argv : NULL;
 }
 
+/* Whether execv would take it: X_OK alone is said of directories too. */
+static const char *unable(const char *program, bool *certain)
+{
+    struct stat st;
+    *certain = true;
+    if (stat(program, &st) != 0) {
+        *certain = errno == ENOENT || errno == ENOTDIR;
+        return "is not there";
+    }
+    errno = EACCES;
+    if (!S_ISREG(st.st_mode))
+        return "is no file";
+    if (access(program, X_OK) == 0)
+        return NULL;
+    *certain = geteuid() == 0 || !(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH));
+    return "cannot be executed";
+}
+
+/* The interpreter that the first line of a script names; NULL: it is no script, or cannot be read. */
+static const char *interpreter(apr_pool_t *p, const char *program)
+{
+    char line[256];
+    const int fd = open(program, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (n < 2 || line[0] != '#' || line[1] != '!')
+        return NULL;
+    line[n] = '\0';
+    const char *name = line + 2 + strspn(line + 2, " \t");
+    return apr_pstrmemdup(p, name, strcspn(name, " \t\n"));
+}
+
+/* The same of a program and, of a script, of who reads it. */
+static const char *unable_at_all(apr_pool_t *p, const char *program, bool *certain)
+{
+    const char *why = unable(program, certain), *reader = why ? NULL : interpreter(p, program);
+    why = reader ? unable(reader, certain) : why;
+    return why && reader ? apr_psprintf(p, "is a script, and its interpreter '%s' %s", reader, why) : why;
+}
+
+const char *forge_server_log_pipe_problem(apr_pool_t *p, const char *command)
+{
+    const char *const *argv = words_of(p, command);
+    const char *root, *why;
+    bool certain = true;
+    if (!argv || !argv[0])
+        return "it names no program";
+    why = unable_at_all(p, argv[0], &certain);
+    if (why && certain && *argv[0] != '/') { /* the server may be in "/" by then, or stay where it was started */
+        root = apr_pstrcat(p, "/", argv[0], NULL);
+        why = unable_at_all(p, root, &certain);
+    }
+    return why && certain ? apr_psprintf(p, "'%s' %s", argv[0], why) : NULL;
+}
+
 /* In the new process: the pipe is its input, and its messages go where httpd's go. */
 static void become(const pipe_t *pipe, const char *const *argv)
 {
@@ -83,8 +140,9 @@ static void become(const pipe_t *pipe, const char *const *argv)
  */
 static bool start(pipe_t *pipe)
 {
+    bool certain;
     const char *const *argv = words_of(generation, pipe->command);
-    pid_t pid = argv && argv[0] && access(argv[0], X_OK) == 0 ? fork() : -1;
+    pid_t pid = argv && argv[0] && !unable(argv[0], &certain) ? fork() : -1;
     if (pid == 0)
         become(pipe, argv);
     pipe->started = apr_time_now() + apr_time_from_sec(pipe->pause);

@@ -197,12 +197,14 @@ static forge_pool_t *pool_start(apr_pool_t *p, forge_pool_t *pool)
 {
     const forge_server_t *server = pool->server;
     int threads = 1;
+    forge_lease_search_t search = {0};
+    const bool watched = forge_server_serves(p, server->s); /* else it never has a connection */
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     pool->roomy = threads - threads / 8 - 2;
     pool->moved = forge_util_monotonic();
     pool->all = apr_pcalloc(p, sizeof(*pool->all) * (apr_size_t)pool->dbd.max);
     for (int i = 0; i < pool->dbd.max; i++) {
-        pool->all[i].place = forge_live_lease_place(server->live);
+        pool->all[i].place = watched ? forge_live_lease_place(server->live, &search) : -1;
         forge_server_pool_push(&pool->unused, &pool->all[i]);
     }
     locks_make(pool);

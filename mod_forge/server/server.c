@@ -201,11 +201,9 @@ static void make_pool(apr_pool_t *p, forge_server_t *server)
 /* Servers of one database, replica and number of connections share a pool of the latter. */
 static void use_replica(apr_pool_t *p, apr_hash_t *pools, forge_server_t *server)
 {
-    const forge_replica_t *replica = forge_config_replica(server->config);
-    if (!replica)
+    if (!forge_config_replica(server->config))
         return;
-    const char *identity = apr_psprintf(p, "replica %" APR_UINT64_T_HEX_FMT " %d %d %s", server->realm, replica->max,
-                                        forge_server_pool_dbd_max(server->s), replica->conninfo);
+    const char *identity = forge_server_replica_identity(p, server->s);
     const forge_server_t *first = apr_hash_get(pools, identity, APR_HASH_KEY_STRING);
     server->replica = first ? first->replica : forge_server_pool_make_replica(p, server);
     if (!first)

@@ -174,8 +174,16 @@ forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
 int forge_server_pool_dbd_max(struct server_rec *s); /* DBDMax as configured for this server */
 const char *forge_server_pool_database(apr_pool_t *p,
                                        struct server_rec *s); /* DBDParams as configured for this server; "" without */
-/* Why mod_dbd could make no pool of these numbers, with what is accepted; NULL if it can. */
+bool forge_server_has_dbd(apr_pool_t *p, struct server_rec *s); /* a DBDriver is configured for this server */
+/* Why mod_dbd could not work with what its lines say, with what is accepted; NULL if it can. */
 const char *forge_server_dbd_problem(apr_pool_t *p, struct server_rec *s);
+
+/* --- serves.c: whether a host can answer anything --- */
+
+/* Whether lines hand a path to this host, or a .htaccess may do so. */
+bool forge_server_handed(apr_pool_t *p, const struct server_rec *s);
+/* It has a database, of its own or, where it is handed paths, of libpq's defaults. */
+bool forge_server_serves(apr_pool_t *p, struct server_rec *s);
 
 /* --- share.c: the parts of a child's connections that logins and the bytes of files may hold --- */
 
@@ -317,7 +325,8 @@ void forge_server_driver_advise(apr_pool_t *p);
 
 /* --- log_place.c --- */
 
-/* Why a log could not be opened at the start or at a restart: its directory is not there. NULL: nothing is known. */
+/* Why a log could not be opened at the start or at a restart: there is no such directory, no such program, or it is
+ * nothing that takes lines. NULL: nothing is known. */
 const char *forge_server_logs_problem(apr_pool_t *p, const forge_config_t *c);
 
 /* Called in the parent, once per configuration: opens the files that may be read through the API, as root. */

@@ -21,6 +21,8 @@ forge_db_settings_t forge_server_db_settings(const forge_server_t *server, apr_i
 forge_db_settings_t forge_server_replica_settings(const forge_server_t *server);
 /* Servers with the same identity share one pool of mod_dbd, and so share one of ours. */
 const char *forge_server_pool_identity(apr_pool_t *p, struct server_rec *s);
+/* The same of the pool of its replica, which it must have: of one database, replica and number of connections. */
+const char *forge_server_replica_identity(apr_pool_t *p, struct server_rec *s);
 
 /* --- pool.c: the connections of this child --- */
 
@@ -115,6 +117,8 @@ void forge_server_line_note(forge_line_t *line, const forge_note_t *note);
  * neither.
  */
 int forge_server_log_file(const char *name, int *why);
+/* Whether such a descriptor is a pipe after all: /dev/stderr may lead to one. Then it does not block. */
+bool forge_server_log_file_pipes(int fd);
 /* Whether this generation follows another. */
 bool forge_server_log_files_again(void);
 
@@ -123,6 +127,8 @@ bool forge_server_log_files_again(void);
 /* The pipe to the program of "|command", which is started unless it runs since an earlier generation. It does not
  * block. -1: the program could not be started. */
 int forge_server_log_pipe(const char *command);
+/* Why that could not be, as far as whoever asks can tell for certain; NULL: it may well. */
+const char *forge_server_log_pipe_problem(apr_pool_t *p, const char *command);
 
 /* --- event_log.c --- */
 
@@ -177,6 +183,8 @@ typedef struct forge_told_t {
 void forge_server_tell(const forge_told_t *told, struct server_rec *s, const struct ap_directive_t *line,
                        const char *sentence);
 bool forge_server_line_named(const struct ap_directive_t *d, const char *name);
+/* Whether it may hand requests to us, directly or by a rewrite, or guards content with us. */
+bool forge_server_line_hands_over(apr_pool_t *p, const struct ap_directive_t *d);
 /* The first argument of a line, without quotes. */
 const char *forge_server_line_word(apr_pool_t *p, const struct ap_directive_t *d);
 /* The virtual host in which a line stands, or the main server. */

@@ -112,6 +112,14 @@ void forge_store_native_break(void *native);
  * check. */
 forge_db_t *forge_store_db_connect(apr_pool_t *p, const char *conninfo, const char **why);
 
+/* --- conninfo.c --- */
+
+/* What is wrong with a connection string, in a sentence that begins small; NULL: libpq would take it. Beside its form
+ * the values that libpq itself judges only when it connects. */
+const char *forge_store_conninfo_problem(apr_pool_t *p, const char *conninfo);
+/* The same of the string of a primary, which must lead to a server that can be written to. */
+const char *forge_store_primary_problem(apr_pool_t *p, const char *conninfo);
+
 /* --- database.c --- */
 
 /* Which database a connection string leads to: servers and name as libpq resolves them, with its defaults and the

@@ -93,13 +93,17 @@ static void step(void *data, apr_pool_t *p)
 
 /* --- start --- */
 
+static bool sends(apr_pool_t *p, server_rec *s)
+{
+    return forge_server_of(s) && forge_config_mail(forge_config_of_server(s)) && forge_server_serves(p, s);
+}
+
 /* The first server with this ForgePublicURL on this database sends for all of them. */
 static bool is_first(apr_pool_t *p, server_rec *main_server, server_rec *s)
 {
     const char *url = forge_config_public_url(forge_config_of_server(s)), *database = forge_server_pool_database(p, s);
     for (server_rec *other = main_server; other != s; other = other->next)
-        if (forge_server_of(other) && forge_config_mail(forge_config_of_server(other)) &&
-            strcmp(forge_config_public_url(forge_config_of_server(other)), url) == 0 &&
+        if (sends(p, other) && strcmp(forge_config_public_url(forge_config_of_server(other)), url) == 0 &&
             forge_store_same_database(p, forge_server_pool_database(p, other), database))
             return false;
     return true;
@@ -109,7 +113,7 @@ int forge_work_mailer_register(apr_pool_t *pconf, server_rec *main_server)
 {
     int n = 0;
     for (server_rec *s = main_server; s; s = s->next) {
-        if (!forge_server_of(s) || !forge_config_mail(forge_config_of_server(s)) || !is_first(pconf, main_server, s))
+        if (!sends(pconf, s) || !is_first(pconf, main_server, s))
             continue;
         mailer_t *mailer = apr_pcalloc(pconf, sizeof(*mailer));
         mailer->s = s;

@@ -119,7 +119,7 @@ static void step(void *data, apr_pool_t *p)
 int forge_work_tasks_register(apr_pool_t *pconf, server_rec *main_server)
 {
     for (server_rec *s = main_server; s; s = s->next) {
-        if (!forge_server_of(s))
+        if (!forge_server_of(s) || !forge_server_serves(pconf, s))
             continue;
         task_t *task = apr_pcalloc(pconf, sizeof(*task));
         task->s = s;

@@ -450,6 +450,36 @@ ForgeSecret file:$tmp/secret
 $name off
 </VirtualHost>"
 done
+# What a start would hang or die of, or a program that would never run: the message says which word it is.
+mkfifo "$tmp/fifo" || exit 1
+echo '#!/bin/sh' >"$tmp/script"
+printf '#! /nope/sh -u\n' >"$tmp/unread"
+printf '#! /bin/sh -u\n' >"$tmp/read"
+chmod 0700 "$tmp/read" "$tmp/unread"
+for name in ForgeAccessLog ForgeAuditLog ForgeEventLog; do
+    here="line $(($(wc -l <"$tmp/forge.conf") + 2)) of $tmp/case.conf; main server localhost"
+    bad "ForgeSecret file:$tmp/secret
+$name fifo" "'$tmp/fifo' is a FIFO, and a start would wait for a program that reads it; name a file, or the program itself: \"|/path/of/program\" ($here)"
+    for one in "/nope/prog -x|'/nope/prog' is not there" "$tmp/script/prog|'$tmp/script/prog' is not there" "$tmp/script|'$tmp/script' cannot be executed" \
+        "$tmp/unread|'$tmp/unread' is a script, and its interpreter '/nope/sh' is not there" "$tmp|'$tmp' is no file" "|/nope|'/nope' is not there" "nope -x|'nope' is not there"; do
+        bad "ForgeSecret file:$tmp/secret
+$name \"|${one%|*}\"" "cannot be started: ${one##*|}; name a program that is there by its absolute path, or write \"|\$command\" for a command of the shell ($here)"
+    done
+    bad "<VirtualHost *:1>
+ServerName learn.example.org
+ForgeSecret file:$tmp/secret
+$name \"|/nope/prog\"
+</VirtualHost>" "virtual host learn.example.org of $tmp/case.conf:$(($(wc -l <"$tmp/forge.conf") + 1))"
+    for log in /dev/null /dev/stderr /proc/self/fd/2 '"|$exec cat >/dev/null"' '"|/bin/sh -c true"' '"|bin/sh -c true"' "\"|$tmp/read\"" '"||/bin/cat"'; do
+        good "ForgeSecret file:$tmp/secret
+$name $log"
+    done
+    good "$name \"|/nope/prog\"
+<VirtualHost *:1>
+ForgeSecret file:$tmp/secret
+$name off
+</VirtualHost>"
+done
 both ForgeLogFormat 'json|ecs|otel|plain' json ECS otel plain -- logfmt 'json ecs' ecs8
 
 # Two databases number their accounts alike: hosts that use different ones must have no key in common, unless issuer or audience tell tokens apart.
@@ -474,6 +504,32 @@ done)" 'issuer and audience'
 good "$(for user in a b; do
     printf '<VirtualHost *:1>\nDBDriver pgsql\nDBDParams "host=h dbname=d user=%s"\nForgeSecret file:%s\n</VirtualHost>\n' $user "$tmp/secret"
 done)"
+# Who serves nothing accepts no tokens: the ForgeSecret of the virtual hosts may stand at server level, and DBDriver too, unless a path is handed over.
+inherits() { # inherits good|bad 'lines of the server'
+    "$1" "$2
+<VirtualHost *:1>
+DBDriver pgsql
+DBDParams dbname=forge
+ForgeAPI On
+</VirtualHost>
+ForgeSecret file:$tmp/secret" 'use different databases but share a key'
+}
+inherits good ''
+[ "$said" = 'Syntax OK' ] || fault "a ForgeSecret at server level for a virtual host is warned of: $said"
+inherits good 'DBDMax 4'
+inherits good 'DBDriver pgsql'
+[ "$said" = 'Syntax OK' ] || fault "a ForgeSecret and a DBDriver at server level for a virtual host are warned of: $said"
+inherits good 'ForgeAPI On'
+case $said in *FG0425*'there is no DBDriver'*) ;; *) fault "ForgeAPI at server level without a database is not told: $said" ;; esac
+for lines in 'DBDParams dbname=other' 'ForgeAPI On' 'SetHandler forge' '<Location "/x">
+AuthType Forge
+Require forge-mfa
+</Location>' "<Directory \"$tmp\">
+AllowOverride All
+</Directory>"; do
+    inherits bad "DBDriver pgsql
+$lines"
+done
 # Require lines of ours: what they accept, and a sentence for what they do not.
 require() { # require line 'accepted', or '' for a good one
     text="<Location \"/x\">
@@ -816,6 +872,82 @@ pool 'DBDMax 6
 <VirtualHost *:1>
 DBDMax "1"
 </VirtualHost>' 'DBDMax 1 cannot work where a child has threads; it must be 2 to 10000'
+pool 'DBDPersist On'
+for value in Off off OFF '"Off"'; do
+    pool "DBDPersist $value" 'DBDPersist Off cannot work, because the module keeps its connections over requests; write DBDPersist On, or leave the line out (line '
+done
+pool 'DBDPersist On
+<VirtualHost *:1>
+ServerName learn.example.org
+DBDPersist off
+</VirtualHost>' "DBDPersist Off cannot work"
+case $said in *'virtual host learn.example.org'*) ;; *) fault "DBDPersist Off of a virtual host is refused without its name: $said" ;; esac
+pool 'DBDPersist Off
+<VirtualHost *:1>
+DBDPersist On
+</VirtualHost>' "DBDPersist Off cannot work"
+
+# More connections than are watched are told: all children of all pools together.
+crowd() { # crowd told|silent 'lines'
+    try "ServerLimit 4
+StartServers 1
+ThreadsPerChild 8
+MaxRequestWorkers 32
+ForgeSecret file:$tmp/secret
+DBDriver pgsql
+DBDParams \"host=primary dbname=forge user=forge_app\"
+ForgeAPI On
+$2" || fault "'$2' is refused: $said"
+    case $1:$said in
+    told:*FG0425*'DBDMax lets 4 children have '*' connections together, but only 4096 are watched'*"of $tmp/case.conf; main server localhost)"* | silent:'Syntax OK') ;;
+    *) fault "'$2' is not $1: $said" ;;
+    esac
+}
+crowd silent 'DBDMax 1024'
+crowd told 'DBDMax 1025'
+crowd silent 'DBDMax 512
+ForgeReadDBD "host=replica dbname=forge user=forge_app"'
+crowd told 'DBDMax 512
+ForgeReadDBD "host=replica dbname=forge user=forge_app" max=513'
+crowd silent 'DBDMax 1024
+<VirtualHost *:1>
+ForgeAPI On
+</VirtualHost>'
+crowd told "DBDMax 600
+<VirtualHost *:1>
+DBDParams dbname=other
+ForgeSecret file:$tmp/other
+ForgeAPI On
+</VirtualHost>"
+
+# DBDParams, which mod_dbd hands on unread: what libpq would refuse, now or when it connects.
+example='"host=127.0.0.1 dbname=forge user=forge_app"'
+for one in 'foo|the first word cannot be read; accepted: a connection string of libpq, like '"$example" '"host=a password=Correct-Horse-9 Battery"|cannot be read' \
+    'database=forge|invalid connection option "database"' 'port=abc|port=abc is no port; accepted: 1 to 65535' 'port=0|port=0 is no port' \
+    '"host=a,b port=5432,65536"|port=65536 is no port' 'postgresql://h:99999/d|port=99999 is no port' '"host=a,b port=1,2,3"|3 numbers in port= do not belong to 2 servers' \
+    '"host=a,b hostaddr=10.0.0.1"|2 names in host= do not belong to 1 addresses in hostaddr=' 'hostaddr=db1|hostaddr=db1 is no address' \
+    'sslmode=yes|sslmode=yes is none of its values; accepted: disable, allow, prefer, require, verify-ca, verify-full' 'sslmode=Require|sslmode=Require is none' \
+    "\"sslmode=''\"|sslmode= is none of its values" 'sslmode=verify|sslmode=verify is none' 'gssencmode=off|gssencmode=off is none of its values' \
+    'channel_binding=yes|channel_binding=yes is none of its values' 'connect_timeout=2s|connect_timeout=2s is no whole number' 'connect_timeout=2.5|is no whole number' \
+    'connect_timeout=99999999999|is no whole number' 'keepalives_idle=1m|keepalives_idle=1m is no whole number' \
+    'target_session_attrs=master|target_session_attrs=master is none of its values; accepted: any, read-write' \
+    'postgresql://h/d?target_session_attrs=standby|target_session_attrs=standby would never lead to a server that can be written to' \
+    'target_session_attrs=read-only|would never lead to a server'; do
+    pool "DBDParams ${one%%|*}" "FG0420: DBDParams: "
+    case $said in *"${one#*|}"*' (line '*'; main server localhost)'*) ;; *) fault "'DBDParams ${one%%|*}' is refused without '${one#*|}': $said" ;; esac
+    case $said in *Horse* | *Battery*) fault "a message about DBDParams repeats a password" ;; esac
+    pool "DBDParams dbname=forge
+<VirtualHost *:1>
+ServerName learn.example.org
+DBDParams ${one%%|*}
+</VirtualHost>" 'FG0420: DBDParams: '
+    case $said in *"${one#*|}"*' (line '*'; virtual host learn.example.org '*) ;; *) fault "'DBDParams ${one%%|*}' of a virtual host: $said" ;; esac
+done
+for params in dbname=forge '"host=a,b port=,5433 dbname=d sslmode=verify-full connect_timeout=2 target_session_attrs=read-write"' postgresql://u:w@a:5432,b/d?connect_timeout=3 \
+    '"host=n hostaddr=10.0.0.1 connect_timeout=-1"' '"host=a,b hostaddr=fe80::1, keepalives=0 keepalives_idle=30 tcp_user_timeout=5000"' '"service=forge"' \
+    '"host=/run/postgresql port=5433 target_session_attrs=any gssencmode=disable channel_binding=prefer"' 'target_session_attrs=prefer-standby'; do
+    pool "DBDParams $params"
+done
 
 # A replica beside its primary.
 replica() { # replica 'DBDParams' 'ForgeReadDBD and its words' ['what the message says of a bad one']
@@ -833,6 +965,9 @@ replica "$primary" "$primary" 'lead to the same server'
 replica "$primary" '"host=primary port=5432 dbname=forge user=other"' 'lead to the same server'
 replica "$primary" '"host=replica dbname=other"' 'names database "other", but DBDParams names "forge"'
 replica "$primary" '"host=replica dbname=forge target_session_attrs=read-write"' 'would never lead to a replica'
+replica "$primary" '"host=replica dbname=forge port=x"' 'ForgeReadDBD: port=x is no port'
+replica "$primary" '"host=replica dbname=forge sslmode=on"' 'ForgeReadDBD: sslmode=on is none of its values'
+replica "$primary" '"host=replica dbname=forge connect_timeout=2s"' 'ForgeReadDBD: connect_timeout=2s is no whole number'
 replica "$primary" '"host=replica no_such=1"' 'invalid connection option "no_such"'
 replica "$primary" '"host=replica password=Correct-Horse-9 Battery"' 'cannot be read'
 case $said in *Horse* | *Battery*) fault "a message about ForgeReadDBD repeats a password" ;; esac

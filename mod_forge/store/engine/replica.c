@@ -138,25 +138,15 @@ static bool same_server(apr_pool_t *p, const char *primary, const char *replica,
     return !several && forge_store_same_database(p, primary, replica);
 }
 
-/* libpq's own words may repeat what it could not read, a password too; only the name of an option is told. */
-static const char *unreadable(apr_pool_t *p, const char *message)
-{
-    static const char option[] = "invalid connection option";
-    return message && strncmp(message, option, strlen(option)) == 0
-               ? apr_psprintf(p, "ForgeReadDBD: %.*s; accepted: a connection string of libpq",
-                              (int)strcspn(message, "\n"), message)
-               : "ForgeReadDBD: the first word cannot be read; accepted: a connection string of libpq, like "
-                 "\"host=replica dbname=forge user=forge_app\"";
-}
-
 const char *forge_store_replica_problem(apr_pool_t *p, const char *primary, const char *replica)
 {
-    char *message = NULL;
-    PQconninfoOption *theirs = PQconninfoParse(replica, &message), *ours = PQconninfoParse(primary, NULL);
-    const char *problem = !theirs ? unreadable(p, message) : ours ? compare(p, ours, theirs) : NULL;
+    const char *wrong = forge_store_conninfo_problem(p, replica);
+    if (wrong)
+        return apr_psprintf(p, "ForgeReadDBD: %s", wrong);
+    PQconninfoOption *theirs = PQconninfoParse(replica, NULL), *ours = PQconninfoParse(primary, NULL);
+    const char *problem = theirs && ours ? compare(p, ours, theirs) : NULL;
     if (!problem && same_server(p, primary, replica, theirs))
         problem = "ForgeReadDBD and DBDParams lead to the same server; name a replica, or leave ForgeReadDBD out";
-    PQfreemem(message);
     PQconninfoFree(theirs);
     PQconninfoFree(ours);
     return problem;

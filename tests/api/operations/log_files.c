@@ -220,16 +220,50 @@ START_TEST(a_program_lasts_as_long_as_it_is_named)
 }
 END_TEST
 
+/* The configuration is refused before anything is started, and httpd ends. */
 START_TEST(a_program_that_is_not_there_stops_the_start)
 {
-    expect_log("FG0440");
-    expect_log("AH000"); /* httpd's: Configuration Failed, exiting */
     env_second_launch("ForgeAccessLog \"|/nowhere/rotatelogs x\"\n");
     for (int i = 0; i < TRIES && process_alive(env_second_pid()); i++)
         pause_ms(50);
     ck_assert(!process_alive(env_second_pid()));
-    ck_assert_ptr_nonnull(
-        strstr(log_since("error.log"), "FG0440: ForgeAccessLog: could not start '/nowhere/rotatelogs x'"));
+    ck_assert_ptr_nonnull(strstr(file_read(F("%s/logs/start.log", env.dir), 0),
+                                 "FG0420: ForgeAccessLog: \"|/nowhere/rotatelogs x\" cannot be started"));
+}
+END_TEST
+
+static void change_to(const char *generation, const char *lines)
+{
+    const char *said = NULL;
+    env_second_change(F("%s\nHeader always set X-Generation %s\n", lines, generation));
+    for (int i = 0; i < TRIES && !(said && strcmp(said, generation) == 0); i++, pause_ms(50))
+        said = header(CALL("GET", live, .port = PORT_SECOND, .lenient = true), "X-Generation");
+    ck_assert_msg(said && strcmp(said, generation) == 0, "%s: the restart has not come to its end", lines);
+}
+
+/* A bare SIGUSR1 asks no configtest. The restart waits for nobody who might read, and what cannot be run costs lines
+ * only. */
+START_TEST(what_takes_no_lines_ends_no_restart)
+{
+    const char *fifo = F("%s/fifo", folder()), *got = F("%s/got", folder());
+    expect_log("FG0440");
+    expect_log("FG0441");
+    expect_log("FG0442");
+    second(F("ForgeAccessLog %s/access.json", folder()));
+    ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+    change_to("fifo", F("ForgeAccessLog %s", fifo));
+    change_to("folder", F("ForgeAccessLog \"|%s\"", folder()));
+    change_to("program", "ForgeAccessLog \"|/nowhere/rotatelogs x\"");
+    ck_assert_ptr_nonnull(strstr(log_since("error.log"), F("FG0441: ForgeAccessLog: could not open '%s'", fifo)));
+    ck_assert_ptr_nonnull(strstr(log_since("error.log"), F("FG0440: ForgeAccessLog: could not start '%s'", folder())));
+    int reader = process_start(NULL, (const char *[]){"cat", fifo, NULL}, got);
+    change_to("reader", F("ForgeAccessLog %s", fifo));
+    request(0);
+    for (int i = 0; i < TRIES && !strstr(file_read(got, 0), "\"rot-0\""); i++)
+        pause_ms(50);
+    ck_assert_ptr_nonnull(strstr(file_read(got, 0), "\"rot-0\""));
+    kill(reader, SIGKILL);
+    process_wait(reader, 10);
 }
 END_TEST
 
@@ -443,6 +477,7 @@ Suite *suite_log_files(void)
     tcase_add_test(all, rotatelogs_behind_a_pipe);
     tcase_add_test(all, a_program_lasts_as_long_as_it_is_named);
     tcase_add_test(all, a_program_that_is_not_there_stops_the_start);
+    tcase_add_test(all, what_takes_no_lines_ends_no_restart);
     tcase_add_test(all, logrotate_that_creates);
     tcase_add_test(all, logrotate_that_truncates);
     tcase_add_test(all, a_full_disk_harms_no_request);

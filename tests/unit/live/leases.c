@@ -9,8 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECOND apr_time_from_sec(1)
-#define NOW    (1000 * SECOND)
+#define SECOND  apr_time_from_sec(1)
+#define NOW     (1000 * SECOND)
+#define ANOTHER (UINT64_C(1) << 24) /* added to a holder: one of the same pid that was born at another time */
 
 static forge_live_t *live;
 static int slot;
@@ -25,10 +26,15 @@ static void live_begin(void)
     slot = forge_live_metrics_routes(live, forge_test_pool, &label, 1)[0];
 }
 
+static int place_of_its_own(void)
+{
+    return forge_live_lease_place(live, &(forge_lease_search_t){0});
+}
+
 START_TEST(whoever_has_it_for_longer_than_30_seconds_is_named)
 {
     forge_held_t list[4];
-    int place = forge_live_lease_place(live);
+    int place = place_of_its_own();
     ck_assert_int_ge(place, 0);
     ck_assert_int_eq(forge_live_leases_long_at(live, list, 4, NOW), 0);
     forge_live_lease_begin_at(live, place, slot, "forge abc", NOW);
@@ -48,7 +54,7 @@ END_TEST
 START_TEST(background_work_has_no_route)
 {
     forge_held_t held;
-    int place = forge_live_lease_place(live);
+    int place = place_of_its_own();
     forge_live_lease_begin_at(live, place, -1, "forge jobs", NOW);
     ck_assert(forge_live_lease_look_at(live, place, &held, NOW + SECOND));
     ck_assert(!held.request);
@@ -65,7 +71,7 @@ START_TEST(long_texts_are_cut_and_short_ones_are_whole_again)
 {
     char text[300];
     forge_held_t held;
-    int place = forge_live_lease_place(live);
+    int place = place_of_its_own();
     memset(text, 'a', sizeof(text));
     text[sizeof(text) - 1] = '\0';
     forge_live_lease_begin_at(live, place, -1, text, NOW);
@@ -89,7 +95,7 @@ START_TEST(the_longest_come_first_and_all_are_counted)
     static const int minutes[] = {3, 1, 5, 2, 4};
     forge_held_t list[3];
     for (int i = 0; i < 5; i++)
-        forge_live_lease_begin_at(live, forge_live_lease_place(live), -1, "forge", NOW - minutes[i] * 60 * SECOND);
+        forge_live_lease_begin_at(live, place_of_its_own(), -1, "forge", NOW - minutes[i] * 60 * SECOND);
     ck_assert_int_eq(forge_live_leases_long_at(live, list, 3, NOW), 5);
     ck_assert_int_eq(list[0].took, 300 * SECOND);
     ck_assert_int_eq(list[1].took, 240 * SECOND);
@@ -104,18 +110,61 @@ START_TEST(a_child_that_died_holds_nothing_and_its_places_are_free)
     pid_t pid = fork();
     if (pid == 0) {
         for (int i = 0; i < FORGE_LIVE_LEASES; i++)
-            forge_live_lease_begin_at(live, forge_live_lease_place(live), -1, "forge", NOW);
-        _exit(forge_live_lease_place(live) == -1 ? 0 : 1);
+            forge_live_lease_begin_at(live, place_of_its_own(), -1, "forge", NOW);
+        _exit(place_of_its_own() == -1 ? 0 : 1);
     }
     int status;
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     ck_assert_int_eq(forge_live_leases_long_at(live, list, 4, NOW + 60 * SECOND), 0);
-    int place = forge_live_lease_place(live);
+    int place = place_of_its_own();
     ck_assert_int_ge(place, 0);
     ck_assert(!forge_live_lease_look_at(live, place, list, NOW)); /* what the last owner left is over */
     forge_live_lease_leave(live, place);
-    ck_assert_int_eq(forge_live_lease_place(live), place);
+    ck_assert_int_eq(place_of_its_own(), place);
+}
+END_TEST
+
+/* However many connections a pool may have: it goes through the places once, and once more after its one sweep. */
+START_TEST(one_search_sweeps_once)
+{
+    forge_lease_search_t search = {0};
+    forge_live_leases_t *leases = &live->segment->leases;
+    for (int i = 0; i < FORGE_LIVE_LEASES; i++)
+        ck_assert_int_eq(forge_live_lease_place(live, &search), i);
+    ck_assert(!search.swept);
+    ck_assert_int_eq(forge_live_lease_place(live, &search), -1);
+    ck_assert(search.swept);
+    const uint64_t dead = leases->places[0].holder + ANOTHER;
+    ck_assert(!forge_live_process_alive(dead));
+    leases->places[7].holder = dead;
+    ck_assert_int_eq(forge_live_lease_place(live, &search), -1);
+    ck_assert_uint_eq(leases->places[7].holder, dead); /* it did not look again */
+    forge_live_lease_leave(live, 9);
+    ck_assert_int_eq(forge_live_lease_place(live, &search), -1);
+    search = (forge_lease_search_t){0};
+    ck_assert_int_eq(forge_live_lease_place(live, &search), 9);
+    ck_assert_int_eq(forge_live_lease_place(live, &search), 7);
+    ck_assert_int_eq(forge_live_lease_place(live, &search), -1);
+}
+END_TEST
+
+/* Places of the dead between places of the living, all found by one sweep. */
+START_TEST(a_sweep_frees_what_belongs_to_the_dead_alone)
+{
+    forge_lease_search_t search = {0};
+    forge_live_leases_t *leases = &live->segment->leases;
+    for (int i = 0; i < FORGE_LIVE_LEASES; i++)
+        forge_live_lease_place(live, &search);
+    const uint64_t self = leases->places[0].holder;
+    for (int i = 1; i < 12; i += 1 + i % 3)
+        leases->places[i].holder = self + ANOTHER;
+    search = (forge_lease_search_t){0};
+    for (int i = 1; i < 12; i += 1 + i % 3)
+        ck_assert_int_eq(forge_live_lease_place(live, &search), i);
+    ck_assert_int_eq(forge_live_lease_place(live, &search), -1);
+    for (int i = 0; i < FORGE_LIVE_LEASES; i++)
+        ck_assert_uint_eq(leases->places[i].holder, self);
 }
 END_TEST
 
@@ -132,7 +181,7 @@ END_TEST
 
 static void *lend_again_and_again(void *stop)
 {
-    int place = forge_live_lease_place(live);
+    int place = place_of_its_own();
     for (int i = 0; !__atomic_load_n((int *)stop, __ATOMIC_ACQUIRE); i++) {
         forge_live_lease_begin_at(live, place, -1, i & 1 ? "aaaaaaaaaaaaaaaaaaaaaaaa" : "bbbbbbbbbbbbbbbbbbbbbbbb",
                                   NOW + i);
@@ -210,6 +259,8 @@ Suite *forge_test_live_leases(void)
     tcase_add_test(leases, long_texts_are_cut_and_short_ones_are_whole_again);
     tcase_add_test(leases, the_longest_come_first_and_all_are_counted);
     tcase_add_test(leases, a_child_that_died_holds_nothing_and_its_places_are_free);
+    tcase_add_test(leases, one_search_sweeps_once);
+    tcase_add_test(leases, a_sweep_frees_what_belongs_to_the_dead_alone);
     tcase_add_test(leases, without_a_place_nothing_is_noted);
     tcase_add_test(leases, what_is_seen_is_one_lease);
     tcase_add_test(leases, pools_are_told_by_process);
