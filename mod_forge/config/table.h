@@ -10,16 +10,16 @@
 
 #include <apr_tables.h>
 
-#define FORGE_UNSET         (-1) /* of a number; the other members are NULL when unset */
-#define FORGE_COST_TEST_MIN 4    /* bcrypt's lowest cost; values below the row's range are for tests only */
-#define FORGE_COST_FORM     "10 to 15; 4 to 9 only with ForgeEnvironment test"
+#define FORGE_UNSET             (-1) /* of a number; the other members are NULL when unset */
+#define FORGE_COST_TEST_MIN     4    /* bcrypt's lowest cost; values below the row's range are for tests only */
+#define FORGE_COST_FORM         "10 to 15; 4 to 9 only with ForgeEnvironment test"
+#define FORGE_CERTIFICATES_FORM "a file with certificates in PEM, of at most 1 MB"
 #define FORGE_SECRET_FORM \
     "file:/path, env:NAME or the text itself, of at least 32 random bytes (forgectl secret makes them)"
-#define FORGE_JWT_KEY_FORM      "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
-#define FORGE_SECONDS(n)        ((apr_int64_t)(n)*APR_USEC_PER_SEC)
-#define FORGE_QUOTA_BYTES_MAX   ((apr_int64_t)1 << 40)
-#define FORGE_CERTIFICATES_FORM "a file with certificates in PEM, of at most 1 MB"
-#define FORGE_SANDBOX_ON        "on"
+#define FORGE_JWT_KEY_FORM    "kid RS256|ES256 /path, with a kid of 1 to 64 of A-Z a-z 0-9 . _ - that no other key has"
+#define FORGE_SECONDS(n)      ((apr_int64_t)(n)*APR_USEC_PER_SEC)
+#define FORGE_QUOTA_BYTES_MAX ((apr_int64_t)1 << 40)
+#define FORGE_SANDBOX_ON      "on"
 
 /* The limits set in one place. A class that is not set there keeps the limit of the enclosing place and counts in that
  * place's quota. */

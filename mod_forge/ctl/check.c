@@ -16,7 +16,13 @@
 #define FORGE_DOCS_DIR ""
 #endif
 
-enum { POSTGRES_MIN = 140000, SERVER_LIMIT_DEFAULT = 16, DBD_MAX_DEFAULT = 10, CONNECTIONS_RESERVED = 3 };
+enum {
+    POSTGRES_MIN = 140000,
+    SERVER_LIMIT_DEFAULT = 16,
+    THREADS_DEFAULT = 25,
+    DBD_MAX_DEFAULT = 10,
+    CONNECTIONS_RESERVED = 3
+};
 
 typedef struct check_t {
     forge_ctl_t *ctl;
@@ -72,7 +78,7 @@ static void check_connection(check_t *c)
 {
     c->db = forge_ctl_connect(c->ctl);
     if (!c->db) {
-        red(c, "database: no connection");
+        red(c, c->ctl->source ? TEXT("database: no connection (%s)", c->ctl->source) : "database: no connection");
         return;
     }
     forge_status_t status = forge_store_inspect_server(c->db, c->ctl->pool, &c->server);
@@ -81,8 +87,8 @@ static void check_connection(check_t *c)
         c->db = NULL;
         return;
     }
-    green(c, TEXT("database: connected to \"%s\" as \"%s\"", forge_store_rows_text(c->server, 0, "database"),
-                  forge_store_rows_text(c->server, 0, "role")));
+    green(c, TEXT("database: connected to \"%s\" as \"%s\" (%s)", forge_store_rows_text(c->server, 0, "database"),
+                  forge_store_rows_text(c->server, 0, "role"), c->ctl->source));
 }
 
 static void check_server(check_t *c)
@@ -222,27 +228,43 @@ static int number(check_t *c, const char *name, int otherwise)
     return said ? atoi(said) : otherwise;
 }
 
-/* Whether every child can fill its pool; needs --conf. */
+/* How many children httpd starts at most (docs/sizing.md); 0 when only httpd knows. */
+static int children(check_t *c)
+{
+    const int limit = number(c, "ServerLimit", SERVER_LIMIT_DEFAULT);
+    const int threads = number(c, "ThreadsPerChild", THREADS_DEFAULT);
+    if (limit < 1 || threads < 1 || !directive(c, "MaxRequestWorkers"))
+        return limit < 1 || threads < 1 ? 0 : limit;
+    const int workers = number(c, "MaxRequestWorkers", 0), all = workers / threads;
+    return workers < 1 ? 0 : all < 1 ? 1 : all < limit ? all : limit;
+}
+
+/* Whether every child can fill its pool, beside the one connection that listens; needs --conf. */
 static void check_connections(check_t *c)
 {
-    int max = (int)forge_store_rows_int(c->server, 0, "max_connections", 0);
-    int pool = number(c, "DBDMax", DBD_MAX_DEFAULT), children = number(c, "ServerLimit", SERVER_LIMIT_DEFAULT);
-    bool known = c->conf && (directive(c, "DBDMax") || directive(c, "DBDParams"));
+    const int max = (int)forge_store_rows_int(c->server, 0, "max_connections", 0);
+    const int pool = number(c, "DBDMax", DBD_MAX_DEFAULT), processes = children(c);
+    const apr_int64_t all = (apr_int64_t)pool * processes + 1;
+    const bool known = c->conf && (directive(c, "DBDMax") || directive(c, "DBDParams"));
+    const bool said = known && (directive(c, "MaxRequestWorkers") || directive(c, "ServerLimit"));
     const char *used = forge_store_rows_text(c->server, 0, "connections");
+    const char *sum = TEXT("DBDMax %d x %d children + 1 is %" APR_INT64_T_FMT " of max_connections %d (%s in use)",
+                           pool, processes, all, max, used);
     if (!known)
         green(c, TEXT("connections: max_connections is %d (%s in use)", max, used));
-    else if (pool < 1 || children < 1)
-        yellow(c,
-               TEXT("connections: max_connections is %d (%s in use); DBDMax or ServerLimit uses a variable that only "
-                    "httpd knows",
-                    max, used));
-    else if (pool > (max - CONNECTIONS_RESERVED) / children)
-        red(c, TEXT("connections: DBDMax x ServerLimit is %" APR_INT64_T_FMT
-                    ", but max_connections is only %d (%s in use)",
-                    (apr_int64_t)pool * children, max, used));
+    else if (pool < 1 || processes < 1)
+        yellow(c, TEXT("connections: max_connections is %d (%s in use); DBDMax, MaxRequestWorkers, ThreadsPerChild or "
+                       "ServerLimit uses a variable that only httpd knows",
+                       max, used));
+    else if (all <= max - CONNECTIONS_RESERVED)
+        green(c, TEXT("connections: %s", sum));
+    else if (said)
+        red(c, TEXT("connections: %s, of which %d are for its administrator; lower DBDMax or raise max_connections",
+                    sum, CONNECTIONS_RESERVED));
     else
-        green(c, TEXT("connections: DBDMax x ServerLimit is %d of max_connections %d (%s in use)", pool * children, max,
-                      used));
+        yellow(c, TEXT("connections: %s, but only if httpd has its own defaults, for MaxRequestWorkers and "
+                       "ThreadsPerChild are not in this file",
+                       sum));
 }
 
 /* The file of --secret, else the one that ForgeSecret in --conf names, in the directive's form; "" if the secret is not

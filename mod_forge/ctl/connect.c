@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Finds the database: by --dsn, the environment, or the DBDParams of an httpd configuration.
+ * Finds the database: by --dsn, the DBDParams of an httpd configuration, or the environment.
  */
 #include "ctl.h"
 #include "store/operations/operations.h"
@@ -129,26 +129,40 @@ const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, cons
     return counts;
 }
 
+/* The DBDParams of --conf; NULL with *why. */
+static const char *conf_conninfo(forge_ctl_t *ctl, const char *conf, const char **why)
+{
+    *why = NULL;
+    const char *dsn = forge_ctl_conf_find(ctl, conf, "DBDParams", why);
+    if (!dsn)
+        *why = *why ? *why : "no DBDParams in it";
+    else if (strstr(dsn, "${"))
+        *why = "DBDParams uses a variable that only httpd expands; use --dsn";
+    return *why ? NULL : dsn;
+}
+
+/* What the command line says goes before the environment. */
 const char *forge_ctl_conninfo(forge_ctl_t *ctl)
 {
     const char *why = NULL, *conf = forge_ctl_option(ctl, "conf"), *dsn = forge_ctl_option(ctl, "dsn");
-    if (!dsn)
-        dsn = getenv("FORGE_DSN");
-    if (dsn && *dsn)
+    const char *otherwise = getenv("FORGE_DSN");
+    otherwise = otherwise && *otherwise ? otherwise : NULL;
+    if (dsn && *dsn) {
+        ctl->source = "--dsn";
         return dsn;
-    if (!conf) {
+    }
+    if (conf && (dsn = conf_conninfo(ctl, conf, &why))) {
+        ctl->from_conf = true;
+        ctl->source = apr_pstrcat(ctl->pool, "DBDParams of ", conf, otherwise ? ", not FORGE_DSN" : "", NULL);
+        return dsn;
+    }
+    if (otherwise)
+        ctl->source = conf ? apr_psprintf(ctl->pool, "FORGE_DSN; %s: %s", conf, why) : "FORGE_DSN";
+    else if (conf)
+        forge_ctl_error("%s: %s", conf, why);
+    else
         forge_ctl_error("no database named; use --dsn or --conf, or set FORGE_DSN");
-        return NULL;
-    }
-    dsn = forge_ctl_conf_find(ctl, conf, "DBDParams", &why);
-    if (!dsn)
-        forge_ctl_error("%s: %s", conf, why ? why : "no DBDParams in it");
-    else if (strstr(dsn, "${")) {
-        forge_ctl_error("%s: DBDParams uses a variable that only httpd expands; use --dsn", conf);
-        dsn = NULL;
-    }
-    ctl->from_conf = dsn != NULL;
-    return dsn;
+    return otherwise;
 }
 
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl)

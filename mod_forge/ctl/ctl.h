@@ -28,7 +28,8 @@ typedef struct forge_ctl_t {
     apr_table_t *options; /* name → value; "" for options without one */
     char **args;          /* the words that are not options */
     int n_args;
-    bool from_conf; /* the connection string was read from an httpd configuration */
+    bool from_conf;     /* the connection string was read from an httpd configuration */
+    const char *source; /* where it was read, for people; NULL: nowhere yet */
 } forge_ctl_t;
 
 typedef struct forge_ctl_option_t {
@@ -81,7 +82,7 @@ void forge_ctl_options_print(const forge_ctl_verb_t *verb);
 
 /* --- connect.c --- */
 
-/* Opens the database named by --dsn, FORGE_DSN or the first DBDParams of --conf, in this order; NULL with a message. */
+/* Opens the database named by --dsn, the first DBDParams of --conf or FORGE_DSN, in this order; NULL with a message. */
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
 /* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL if there is none.
  * Included files are not read. A variable is what a Define above that line says, or the environment; others stay. */
@@ -93,7 +94,7 @@ int forge_ctl_conf_words(forge_ctl_t *ctl, const char *file, const char *directi
  * and counts, no values. NULL with *why. */
 const apr_table_t *forge_ctl_conf_names(forge_ctl_t *ctl, const char *file, const char **why);
 
-/* The connection string that --dsn, FORGE_DSN or --conf names; NULL with a message. */
+/* The connection string that --dsn, --conf or FORGE_DSN names; NULL with a message. */
 const char *forge_ctl_conninfo(forge_ctl_t *ctl);
 
 /* --- migrate.c --- */

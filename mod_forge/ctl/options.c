@@ -9,7 +9,7 @@
 enum { OPTIONS_MAX = 24 };
 
 static const forge_ctl_option_t database_options[] = {
-    {"dsn", "CONNINFO", "libpq connection string (else FORGE_DSN, else --conf)"},
+    {"dsn", "CONNINFO", "libpq connection string (else --conf, else FORGE_DSN)"},
     {"conf", "FILE", "httpd configuration whose first DBDParams names the database"},
     {NULL, NULL, NULL},
 };

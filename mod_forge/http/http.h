@@ -280,6 +280,9 @@ forge_status_t forge_http_kept(forge_req_t *q, forge_kept_fn make, apr_interval_
 
 /* Is there a working database right now? *found is the schema's version or -1, *took how long the question took. */
 forge_status_t forge_http_db_probe(forge_req_t *q, int *found, apr_interval_time_t *took);
+/* Whether ForgeDrainFile, which must be set, is there. The log is told once by a child that cannot tell. */
+typedef enum forge_drain_t { FORGE_DRAIN_NO, FORGE_DRAIN_YES, FORGE_DRAIN_UNKNOWN } forge_drain_t;
+forge_drain_t forge_http_drain_probe(forge_req_t *q);
 /* Whether the external executor is left alone at the moment; only with ForgeExecutorURL. */
 bool forge_http_executor_sick(const forge_req_t *q);
 /* The members of mod_proxy's balancers; whether there is any balancer; and their families of /metrics. */

@@ -7,6 +7,7 @@
 
 #include <apr_file_info.h>
 #include <apr_strings.h>
+#include <errno.h>
 #include <httpd.h>
 #include <http_config.h>
 #include <string.h>
@@ -106,6 +107,30 @@ static const char *mail_advice(apr_pool_t *p, server_rec *s)
     return NULL;
 }
 
+/* --- members of balancers --- */
+
+/* A file that is not there yet is said by /health. */
+static const char *service_advice(apr_pool_t *p, const forge_service_t *service)
+{
+    if (service->source != FORGE_SOURCE_FILE)
+        return NULL;
+    const char *folder =
+        shut(p, "ForgeDiscover", service->name, apr_psprintf(p, "nobody reads the members of %s", service->balancer));
+    if (folder || forge_server_as_child(service->name, R_OK) != EACCES)
+        return folder;
+    return apr_psprintf(p, "ForgeDiscover: %s cannot read '%s', so that nobody reads the members of %s; chmod a+r it",
+                        forge_server_child_user(), service->name, service->balancer);
+}
+
+static const char *services_advice(apr_pool_t *p, server_rec *s)
+{
+    const apr_array_header_t *services = forge_config_services(forge_config_of_server(s));
+    const char *advice = NULL;
+    for (int i = 0; services && i < services->nelts && !advice; i++)
+        advice = service_advice(p, &APR_ARRAY_IDX(services, i, forge_service_t));
+    return advice;
+}
+
 /* --- pages --- */
 
 static const char *docs_advice(apr_pool_t *p, server_rec *s)
@@ -128,11 +153,8 @@ void forge_server_files_advise(const forge_told_t *told, server_rec *s)
     static const struct {
         const char *directive;
         const char *(*advice)(apr_pool_t *p, server_rec *s); /* NULL: none is needed */
-    } all[] = {{"DBDParams", primary_advice},
-               {"ForgeReadDBD", replica_advice},
-               {"ForgeDrainFile", drain_advice},
-               {"ForgeMail", mail_advice},
-               {"ForgeDocsAssets", docs_advice}};
+    } all[] = {{"DBDParams", primary_advice}, {"ForgeReadDBD", replica_advice},   {"ForgeDrainFile", drain_advice},
+               {"ForgeMail", mail_advice},    {"ForgeDiscover", services_advice}, {"ForgeDocsAssets", docs_advice}};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         const char *advice = all[i].advice(told->p, s);
         if (advice)

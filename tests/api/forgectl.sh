@@ -276,7 +276,13 @@ expect 0 '^ok +role forge_app: owns nothing, cannot create' check --runner "$run
 expect 0 '^ok +rights of forge_app: exactly' check --runner "$runner" --docs "$work"
 expect 0 '^ok +clock:' check --runner "$runner" --docs "$work"
 expect 0 "^ok +secret: .*64 bytes" check --runner "$runner" --docs "$work" --secret "$work/secret"
-expect 0 '^ok +documentation:' check --runner "$runner" --docs "$work"
+expect 0 '^warn +documentation: .*lacks 9 of 9 files' check --runner "$runner" --docs "$work"
+mkdir "$work/pages"
+for page in swagger.html redoc.html swagger-ui-bundle.js swagger-ui.css swagger-init.js redoc.standalone.js redoc-init.js docs.css; do : >"$work/pages/$page"; done
+printf 'ForgeDocsAssets "%s"\nForgeSandbox %s\n' "$work/pages" "$runner" >"$work/pages.conf"
+expect 0 '^warn +documentation: .*lacks 1 of 9 files \(favicon-32x32.png\)' check --conf "$work/pages.conf"
+: >"$work/pages/favicon-32x32.png"
+expect 0 '^ok +documentation: pages in .*/pages' check --conf "$work/pages.conf"
 expect 1 '^FAIL +documentation:' check --runner "$runner" --docs "$work/absent"
 chmod 640 "$work/secret"
 expect 0 "^ok +secret: .*64 bytes" check --runner "$runner" --docs "$work" --secret "$work/secret"
@@ -297,27 +303,55 @@ expect 1 '^FAIL +role no_such_role: does not exist' check --app-role no_such_rol
 expect 1 '^FAIL +database: no connection' check --dsn "host=$work/nowhere"
 printf 'DBDParams "%s"\nDBDMax 1000\nServerLimit 4\nForgeSecret literal\n' "$DSN" >"$work/site.conf"
 FORGE_DSN=
-expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/site.conf"
+expect 1 '^FAIL +connections: DBDMax [0-9]+ x [48] children . 1 is 4001 of' check --conf "$work/site.conf"
 printf 'DBDParams "%s"\nDBDMax "1000"\nServerLimit "4"\nForgeSecret literal\n' "$DSN" >"$work/quoted.conf"
-expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/quoted.conf"
+expect 1 '^FAIL +connections: DBDMax [0-9]+ x [48] children . 1 is 4001 of' check --conf "$work/quoted.conf"
 # What stands for the number: a Define above the line, the environment, or what the module sets when it is loaded.
 printf 'DBDParams "%s"\nDefine CONNECTIONS 500\nDefine FORGE_DB_CONNECTIONS "${CONNECTIONS}"\nDBDMax ${FORGE_DB_CONNECTIONS}\nServerLimit 8\n' "$DSN" >"$work/defined.conf"
-expect 1 '^FAIL +connections: DBDMax x ServerLimit is 4000' check --conf "$work/defined.conf"
+expect 1 '^FAIL +connections: DBDMax [0-9]+ x [48] children . 1 is 4001 of' check --conf "$work/defined.conf"
 printf 'DBDParams "%s"\nDBDMax ${FORGE_DB_CONNECTIONS}\nServerLimit 1000\nDefine FORGE_DB_CONNECTIONS 1\n' "$DSN" >"$work/module.conf"
 usual=$(($(getconf _NPROCESSORS_ONLN) * 2))
 [ "$usual" -ge 4 ] || usual=4
 [ "$usual" -le 8 ] || usual=8
-expect 1 "^FAIL +connections: DBDMax x ServerLimit is ${usual}000" check --conf "$work/module.conf"
+expect 1 "^FAIL +connections: DBDMax $usual x 1000 children . 1 is ${usual}001 of" check --conf "$work/module.conf"
 FORGE_DB_CONNECTIONS=9
 export FORGE_DB_CONNECTIONS
-expect 1 '^FAIL +connections: DBDMax x ServerLimit is 9000' check --conf "$work/module.conf"
+expect 1 '^FAIL +connections: DBDMax 9 x 1000 children . 1 is 9001 of' check --conf "$work/module.conf"
 unset FORGE_DB_CONNECTIONS
 printf 'DBDParams "%s"\nDBDMax ${NOBODY_KNOWS}\n' "$DSN" >"$work/unknown.conf"
 expect 1 '^warn +connections: .*only httpd knows' check --conf "$work/unknown.conf"
 printf 'DBDParams "%s"\nServerLimit 1000\n' "$DSN" >"$work/usual.conf"
-expect 1 '^FAIL +connections: DBDMax x ServerLimit is 10000' check --conf "$work/usual.conf"
+expect 1 '^FAIL +connections: DBDMax 10 x 1000 children . 1 is 10001 of' check --conf "$work/usual.conf"
 printf 'Define TO "%s"\nDBDParams "${TO}"\nDBDMax 1\nServerLimit 1\n' "$DSN" >"$work/params.conf"
-expect 1 '^ok +connections: DBDMax x ServerLimit is 1 of' check --conf "$work/params.conf"
+expect 1 '^ok +connections: DBDMax 1 x 1 children . 1 is 2 of' check --conf "$work/params.conf"
+# Children are MaxRequestWorkers / ThreadsPerChild, as sizing.md has it: ServerLimit only leaves places for those that end.
+sized() { # CODE PATTERN LINES: what check says of the connections of a server with these lines
+    printf 'DBDParams "%s"\n%s\n' "$DSN" "$3" >"$work/sized.conf"
+    expect "$1" "^$2" check --conf "$work/sized.conf"
+}
+sized 1 'ok +connections: DBDMax 12 x 2 children . 1 is 25 of' "DBDMax 12
+$(cat "$SRCDIR/conf/examples/mpm.conf")"
+sized 1 'ok +connections: DBDMax 10 x 6 children . 1 is 61 of' 'MaxRequestWorkers 150'
+sized 1 'ok +connections: DBDMax 10 x 1 children . 1 is 11 of' 'MaxRequestWorkers 20
+ThreadsPerChild 64'
+sized 1 'ok +connections: DBDMax 10 x 4 children . 1 is 41 of' 'MaxRequestWorkers 4000
+ThreadsPerChild 25
+ServerLimit 4'
+sized 1 'FAIL +connections: DBDMax 10 x 16 children . 1 is 161 of .*lower DBDMax' 'MaxRequestWorkers 4000'
+sized 1 'warn +connections: DBDMax 10 x 16 children .*are not in this file' ''
+sized 1 'warn +connections: .*only httpd knows' 'MaxRequestWorkers ${NOBODY_KNOWS}'
+# The command line goes before the environment, and the line says what was used.
+expect 1 '^ok +database: .*\(DBDParams of .*/site.conf\)$' check --conf "$work/site.conf"
+FORGE_DSN="host=$work/nowhere"
+expect 1 '^ok +database: .*\(DBDParams of .*/site.conf, not FORGE_DSN\)$' check --conf "$work/site.conf"
+expect 1 '^ok +database: .*\(--dsn\)$' check --conf "$work/site.conf" --dsn "$DSN"
+FORGE_DSN=$DSN
+printf 'DBDParams "host=%s"\n' "$work/nowhere" >"$work/wrong.conf"
+expect 1 '^FAIL +database: no connection \(DBDParams of .*/wrong.conf, not FORGE_DSN\)' check --conf "$work/wrong.conf"
+printf 'DBDParams "${NOBODY_KNOWS}"\n' >"$work/wrong.conf"
+expect 0 '^ok +database: .*\(FORGE_DSN; .*/wrong.conf: DBDParams uses a variable' check --runner "$runner" --docs "$work" --conf "$work/wrong.conf"
+expect 0 '^ok +database: .*\(FORGE_DSN; .*/no_sandbox.conf: no DBDParams in it\)$' check --docs "$work" --conf "$work/no_sandbox.conf"
+FORGE_DSN=
 expect 1 '^FAIL +role .*(superuser|owns)' check --conf "$work/site.conf"
 expect 1 '^warn +secret: not in a separate file' check --conf "$work/site.conf"
 FORGE_DSN=$DSN
@@ -388,7 +422,7 @@ bundle() { # FILE: both forms of the bundle of this configuration, in which noth
     holds "no secret is in the bundle of $1" sh -c '! grep -i planted "$1"' sh "$work/bundle"
 }
 FORGE_DSN=
-cat >"$work/planted.conf" <<END
+cat >"$work/full.conf" <<END
 DBDParams "$DSN password=planted-dsn"
 ForgeSecret planted-secret-of-more-than-thirty-two-bytes
 <VirtualHost *>
@@ -401,9 +435,9 @@ ForgeRateLimitStore redis://:planted-redis@127.0.0.1:1
 ForgeSecretplantedPlantedPlantedPlantedPlantedPlanted x
 planted-directive x
 END
-bundle "$work/planted.conf"
-json 0 "d['good'] is False and d['directives'] == {'DBDParams': 1, 'ForgeSecret': 2, 'ForgeReadDBD': 1, 'ForgeMail': 1, 'ForgeRateLimitStore': 1} and 'replica' in [c['check'] for c in d['checks']]" doctor --conf "$work/planted.conf"
-cat >"$work/planted_mistyped.conf" <<END
+bundle "$work/full.conf"
+json 0 "d['good'] is False and d['directives'] == {'DBDParams': 1, 'ForgeSecret': 2, 'ForgeReadDBD': 1, 'ForgeMail': 1, 'ForgeRateLimitStore': 1} and 'replica' in [c['check'] for c in d['checks']]" doctor --conf "$work/full.conf"
+cat >"$work/mistyped.conf" <<END
 DBDParams "$DSN password=planted-dsn planted-rest"
 ForgeSecret file:planted-secret
 ForgeSecret file:/planted/absent
@@ -411,7 +445,7 @@ ForgeReadDBD "postgresql://a:planted-replica@[planted"
 ForgeMail planted-mail:x speed=planted
 ForgeRateLimitStore redis://planted-redis:planted-port planted=x
 END
-bundle "$work/planted_mistyped.conf"
+bundle "$work/mistyped.conf"
 FORGE_DSN=$DSN
 
 # --- output that cannot be written is a failure ---

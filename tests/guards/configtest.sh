@@ -774,7 +774,20 @@ ForgeMail file:$tmp/mail" "ForgeMail: nobody cannot enter the folder '$tmp', so 
 ForgeMail smtp://mail.example.org ca=$tmp/authorities.pem" "ForgeMail: nobody cannot enter the folder '$tmp'"
     told "$nobody
 ForgeDocsAssets assets" "ForgeDocsAssets: nobody cannot enter the folder '$tmp', so that /docs and /redoc are 404"
+    told "$nobody
+$balances
+<Proxy balancer://labs>
+ProxySet growth=8
+</Proxy>
+ForgeDiscover balancer://labs file:$tmp/members" "ForgeDiscover: nobody cannot enter the folder '$tmp', so that nobody reads the members of balancer://labs"
     chmod a+x "$tmp"
+    : >"$tmp/members"
+    told "$nobody
+$balances
+<Proxy balancer://labs>
+ProxySet growth=8
+</Proxy>
+ForgeDiscover balancer://labs file:$tmp/members" "ForgeDiscover: nobody cannot read '$tmp/members', so that nobody reads the members of balancer://labs; chmod a+r it"
     chown root "$tmp/pgpass"
     told "User nobody
 Group $(id -gn nobody)

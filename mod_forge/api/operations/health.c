@@ -76,7 +76,8 @@ static const forge_field_t ready_checks_fields[] = {
 };
 static const forge_field_t node_checks_fields[] = {
     {"draining", FORGE_T_OBJECT, .fields = part_fields, .named = "HealthPart",
-     .help = "whether the operator takes this node out (ForgeDrainFile): fail; /health alone still answers 200"},
+     .help = "whether the operator takes this node out (ForgeDrainFile): fail; /health alone still answers 200; warn: "
+             "nobody can tell"},
     {.type = FORGE_T_INCLUDE, .fields = ready_checks_fields},
     {.name = NULL},
 };

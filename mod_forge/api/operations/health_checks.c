@@ -6,7 +6,6 @@
 #include "core/identity/identity.h"
 #include "store/store.h"
 
-#include <apr_file_info.h>
 #include <math.h>
 
 #define LOW_PERCENT 10.0 /* less than this left of disk or memory is a warning */
@@ -18,12 +17,17 @@ static bool on_draining(const forge_req_t *q)
     return forge_config_drain_file(q->config) != NULL;
 }
 
-/* A node that is to be stopped says so before it stops: balancers that ask /health/ready send it nothing new. */
+/* A node that is to be stopped says so before it stops: balancers that ask /health/ready send it nothing new. Where
+ * nobody can tell, it stays: a wrong mode of a folder must not take all nodes out. */
 static void ask_draining(forge_req_t *q, forge_health_found_t *found)
 {
-    apr_finfo_t is;
-    if (apr_stat(&is, forge_config_drain_file(q->config), APR_FINFO_TYPE, q->pool) == APR_SUCCESS)
+    const forge_drain_t drain = forge_http_drain_probe(q);
+    if (drain == FORGE_DRAIN_YES)
         found->status = FORGE_HEALTH_FAIL;
+    if (drain != FORGE_DRAIN_UNKNOWN)
+        return;
+    found->status = FORGE_HEALTH_WARN;
+    found->why = "nobody can tell whether the operator takes this node out";
 }
 
 /* --- the database --- */

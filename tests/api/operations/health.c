@@ -131,6 +131,27 @@ START_TEST(a_draining_node_says_so_before_it_stops)
 }
 END_TEST
 
+/* A file of which nobody can tell: the node stays, and says so. The link leads to itself, because a folder that is shut
+ * is open to root. */
+START_TEST(a_node_that_cannot_tell_whether_it_drains_warns)
+{
+    const char *file = F("%s/drain", env.dir);
+    expect_log("FG0568");
+    ck_assert_int_eq(symlink("drain", file), 0);
+    reply_t *ready = CALL("GET", "/health/ready"),
+            *draft = CALL("GET", "/health/ready", .headers = {"Accept: application/health+json"}),
+            *health = CALL("GET", "/health");
+    unlink(file);
+    expect_status(ready, 200);
+    ck_assert_str_eq(text_at(ready->json, "/status"), "warn");
+    ck_assert_str_eq(text_at(ready->json, "/checks/draining/status"), "warn");
+    ck_assert_str_eq(text_at(draft->json, "/checks/node:draining/0/output"),
+                     "nobody can tell whether the operator takes this node out");
+    ck_assert_str_eq(text_at(health->json, "/checks/draining/status"), "warn");
+    ck_assert_str_eq(text_at(CALL("GET", "/health/ready")->json, "/checks/draining/status"), "pass");
+}
+END_TEST
+
 /* What the database's absence may put into the error log. */
 START_TEST(database_gone_and_back)
 {
@@ -274,6 +295,7 @@ Suite *suite_health(void)
     tcase_add_test(all, shape);
     tcase_add_test(all, draft_form);
     tcase_add_test(all, a_draining_node_says_so_before_it_stops);
+    tcase_add_test(all, a_node_that_cannot_tell_whether_it_drains_warns);
     tcase_add_test(all, database_hangs);
     tcase_add_test(all, database_gone_and_back);
     tcase_add_test(all, old_schema);
