@@ -107,9 +107,11 @@ static forge_status_t schema_judge(const forge_db_t *db, const PGresult *answer)
         return FORGE_OK;
     if (PQstatus(db->conn) != CONNECTION_OK || (state && forge_store_sqlstate(state)->status == FORGE_E_DATABASE_DOWN))
         return FORGE_E_DATABASE_DOWN;
-    if (state && strcmp(state, "42501") == 0)
+    if (state && strcmp(state, FORGE_STORE_DENIED) == 0)
         forge_store_say(db, true, "FG0203",
-                        "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
+                        "the database role \"%s\" may not read forge.migrations; run forgectl migrate apply --app-role "
+                        "%s, as the owner of the schema",
+                        forge_store_role(db), forge_store_role(db));
     else
         forge_store_say(db, true, "FG0204",
                         "the database schema is at migration %d, %d is needed; run forgectl migrate apply", found,
