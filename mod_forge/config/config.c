@@ -136,10 +136,12 @@ static const char *finish_superuser(apr_pool_t *p, forge_config_t *c)
 {
     forge_faults_t *faults = forge_core_faults_make(p);
     const char *why = NULL;
-    apr_size_t len;
-    c->superuser_password = forge_core_secret_read(p, c->superuser->password, &len, &why);
+    c->superuser_password = forge_core_secret_text(p, c->superuser->password, &why);
     if (why)
         return apr_psprintf(p, "ForgeFirstSuperuser: the password: %s", why);
+    const apr_size_t len = strlen(c->superuser_password);
+    if ((why = forge_core_password_garbled(c->superuser_password, len)))
+        return apr_psprintf(p, "ForgeFirstSuperuser: the password %s, so that nobody could log in with it", why);
     forge_core_password_check(p, forge_config_password_rules(c),
                               &(forge_password_t){c->superuser_password, len, c->superuser->email, NULL}, "/password",
                               faults);
@@ -163,7 +165,6 @@ static const char *check_docs(apr_pool_t *p, const forge_config_t *c)
 static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
 {
     apr_finfo_t info;
-    apr_size_t len;
     const char *why = NULL;
     forge_mail_t *mail = c->mail ? apr_pmemdup(p, c->mail, sizeof(*mail)) : NULL;
     if (!mail || (!mail->directory && !mail->host))
@@ -175,7 +176,7 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
         return apr_psprintf(p, "ForgeMail: '%s' is refused; accepted: a directory that exists", mail->directory);
     if (mail->ca && !forge_config_certificates(p, mail->ca))
         return apr_psprintf(p, "ForgeMail: ca=%s is refused; accepted: " FORGE_CERTIFICATES_FORM, mail->ca);
-    if (mail->password && !(mail->password = forge_core_secret_read(p, mail->password, &len, &why)))
+    if (mail->password && !(mail->password = forge_core_secret_text(p, mail->password, &why)))
         return apr_psprintf(p, "ForgeMail: the password: %s", why);
     if (!mail->from)
         mail->from = forge_core_mail_from(p, c->public_url);
@@ -187,10 +188,9 @@ static const char *finish_mail(apr_pool_t *p, forge_config_t *c)
 
 static const char *finish_llm(apr_pool_t *p, forge_config_t *c)
 {
-    apr_size_t len;
     const char *why = NULL;
     forge_llm_t *llm = c->llm && c->llm->url ? apr_pmemdup(p, c->llm, sizeof(*llm)) : NULL;
-    if (llm && llm->key && !(llm->key = forge_core_secret_read(p, llm->key, &len, &why)))
+    if (llm && llm->key && !(llm->key = forge_core_secret_text(p, llm->key, &why)))
         return apr_psprintf(p, "ForgeLLM: the key: %s", why);
     for (const char *at = llm && llm->key ? llm->key : ""; *at; at++)
         if (*at < 0x21 || *at > 0x7e) /* it goes into a header */
@@ -209,12 +209,11 @@ static const char *finish_alerts(const forge_config_t *c)
 
 static const char *finish_sentry(apr_pool_t *p, forge_config_t *c)
 {
-    apr_size_t len;
     const char *why = NULL;
     if (!c->sentry || !c->sentry->dsn)
         return NULL;
     forge_sentry_t *sentry = apr_pmemdup(p, c->sentry, sizeof(*sentry));
-    const char *dsn = forge_core_secret_read(p, sentry->dsn, &len, &why);
+    const char *dsn = forge_core_secret_text(p, sentry->dsn, &why);
     if (!dsn || !forge_net_sentry_open(p, sentry, dsn, &why))
         return apr_psprintf(p, "ForgeSentryDSN: %s; accepted: " FORGE_SENTRY_FORM, why);
     c->sentry_whole = sentry;
@@ -224,14 +223,13 @@ static const char *finish_sentry(apr_pool_t *p, forge_config_t *c)
 /* Where only the place of address or password is written, both are read now. */
 static const char *finish_redis(apr_pool_t *p, forge_config_t *c)
 {
-    apr_size_t len;
     const char *why = NULL, *password = NULL;
     if (!c->limit_store || !c->limit_store->url)
         return NULL;
     forge_redis_t *redis = apr_pmemdup(p, c->limit_store, sizeof(*redis));
     const char *url =
-        forge_core_secret_elsewhere(redis->url) ? forge_core_secret_read(p, redis->url, &len, &why) : redis->url;
-    if (!why && redis->word && !(password = forge_core_secret_read(p, redis->word, &len, &why)))
+        forge_core_secret_elsewhere(redis->url) ? forge_core_secret_text(p, redis->url, &why) : redis->url;
+    if (!why && redis->word && !(password = forge_core_secret_text(p, redis->word, &why)))
         return apr_psprintf(p, "ForgeRateLimitStore: the password: %s", why);
     if (why || !forge_net_redis_open(p, redis, url, password, &why))
         return apr_psprintf(p, "ForgeRateLimitStore: %s; accepted: " FORGE_REDIS_FORM, why);

@@ -118,10 +118,7 @@ static bool dump(backup_t *b)
     const int code = forge_ctl_child(b->ctl, argv, NULL);
     if (code == 0)
         return true;
-    if (code < 0)
-        forge_ctl_error("pg_dump was interrupted; \"%s\" was not written", b->file);
-    else
-        forge_ctl_error("pg_dump failed for the reason above; \"%s\" was not written", b->file);
+    forge_ctl_error("%s; \"%s\" was not written", forge_ctl_child_end(b->ctl, "pg_dump", code), b->file);
     return false;
 }
 
@@ -195,6 +192,7 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_backup[] = {
-    {NULL, "FILE", 1, true, options, "write the whole database into a new file, while the server goes on", backup},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, "FILE", 1, FORGE_CTL_DATABASE, options, "write the whole database into a new file, while the server goes on",
+     backup},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

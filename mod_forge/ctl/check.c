@@ -24,6 +24,8 @@ enum {
     CONNECTIONS_RESERVED = 3
 };
 
+#define USUAL_ROLE "forge_app"
+
 typedef struct check_t {
     forge_ctl_t *ctl;
     const char *conf; /* --conf, or NULL */
@@ -124,11 +126,18 @@ static void check_schema(check_t *c)
         green(c, TEXT("schema: at migration %d", c->schema));
 }
 
+/* What gives a role its rights, in the words of the shell. */
+static const char *granted_by(check_t *c, const char *role)
+{
+    return strcmp(role, USUAL_ROLE) == 0 ? "forgectl migrate apply"
+                                         : TEXT("forgectl migrate apply --app-role %s", role);
+}
+
 /* The role with which the module logs in: the one of --app-role, else the one of --conf, else the usual one. */
 static const char *app_role(const check_t *c)
 {
     const char *role = forge_ctl_option(c->ctl, "app-role");
-    return role ? role : c->ctl->from_conf ? forge_store_rows_text(c->server, 0, "role") : "forge_app";
+    return role ? role : c->ctl->from_conf ? forge_store_rows_text(c->server, 0, "role") : USUAL_ROLE;
 }
 
 /* The role must own nothing and be able to create nothing, so that an SQL injection could do little (SECURITY 60). */
@@ -155,28 +164,44 @@ static void check_role_rights(check_t *c, const char *role, const forge_rows_t *
 {
     const char *missing = forge_store_rows_text(r, 0, "missing"), *excess = forge_store_rows_text(r, 0, "excess");
     if (!forge_store_rows_bool(r, 0, "usage") || missing)
-        red(c, TEXT("rights of %s: missing: %s; run forgectl migrate apply", role,
-                    missing ? missing : "USAGE of schema forge"));
+        red(c, TEXT("rights of %s: missing: %s; run %s, as the owner of the schema", role,
+                    missing ? missing : "USAGE of schema forge", granted_by(c, role)));
     else if (excess)
-        red(c, TEXT("rights of %s: too many: %s; run forgectl migrate apply", role, excess));
+        red(c,
+            TEXT("rights of %s: too many: %s; run %s, as the owner of the schema", role, excess, granted_by(c, role)));
     else
         green(c, TEXT("rights of %s: exactly what it needs", role));
+}
+
+/* A role that this connection is made with and that is neither the application's nor an owner is one that httpd was
+ * perhaps given instead of the application's. */
+static void check_own_role(check_t *c)
+{
+    forge_rows_t *r;
+    const char *own = forge_store_rows_text(c->server, 0, "role");
+    if (strcmp(own, app_role(c)) == 0 || forge_store_inspect_role(c->db, c->ctl->pool, own, &r) != FORGE_OK ||
+        forge_store_rows_count(r) == 0)
+        return;
+    if (!forge_store_rows_bool(r, 0, "super") && !forge_store_rows_bool(r, 0, "is_owner"))
+        check_role_rights(c, own, r);
 }
 
 static void check_role(check_t *c)
 {
     forge_rows_t *r;
     const char *role = app_role(c);
-    forge_status_t status =
-        c->schema ? forge_store_inspect_role(c->db, c->ctl->pool, role, &r) : FORGE_E_SCHEMA_OUTDATED;
-    if (status != FORGE_OK)
+    forge_status_t status = c->schema ? forge_store_inspect_role(c->db, c->ctl->pool, role, &r) : FORGE_OK;
+    if (!c->schema)
+        red(c, TEXT("role %s: can be checked only when the schema can be read", role));
+    else if (status != FORGE_OK)
         red(c, TEXT("role %s: could not be checked: %s", role, forge_ctl_status(status)));
     else if (forge_store_rows_count(r) == 0)
-        red(c, TEXT("role %s: does not exist; run CREATE ROLE %s LOGIN, then forgectl migrate apply", role, role));
+        red(c, TEXT("role %s: does not exist; run CREATE ROLE %s LOGIN, then %s", role, role, granted_by(c, role)));
     else {
         check_role_power(c, role, r);
         if (!forge_store_rows_bool(r, 0, "super"))
             check_role_rights(c, role, r);
+        check_own_role(c);
     }
 }
 
@@ -332,7 +357,6 @@ static void check_redis(check_t *c)
 {
     enum { WORDS = 4 };
     const char *words[WORDS], *why = NULL, *password = NULL;
-    apr_size_t len;
     int n = c->conf ? forge_ctl_conf_words(c->ctl, c->conf, "ForgeRateLimitStore", words, WORDS) : 0;
     const forge_redis_t *said = n > 0 ? forge_net_redis_parse(c->ctl->pool, n, words, &why) : NULL;
     if (n <= 0 || (said && !said->url))
@@ -340,9 +364,9 @@ static void check_redis(check_t *c)
     forge_redis_t *redis = said ? apr_pmemdup(c->ctl->pool, said, sizeof(*said)) : NULL;
     const char *url = redis ? redis->url : NULL;
     if (redis && forge_core_secret_elsewhere(url))
-        url = forge_core_secret_read(c->ctl->pool, url, &len, &why);
+        url = forge_core_secret_text(c->ctl->pool, url, &why);
     if (!why && redis->word)
-        password = forge_core_secret_read(c->ctl->pool, redis->word, &len, &why);
+        password = forge_core_secret_text(c->ctl->pool, redis->word, &why);
     bool good = !why && forge_net_redis_open(c->ctl->pool, redis, url, password, &why);
     signal(SIGPIPE, SIG_IGN); /* a connection that TLS writes to may have ended */
     if (good && forge_net_redis_probe(c->ctl->pool, redis, &why))
@@ -423,7 +447,7 @@ const forge_ctl_option_t forge_ctl_check_options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_check[] = {
-    {NULL, "", 0, true, forge_ctl_check_options,
+    {NULL, "", 0, FORGE_CTL_DATABASE_TOO, forge_ctl_check_options,
      "check database, schema, rights, clock, secret, pages, mail, Redis and sandbox", check_run},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

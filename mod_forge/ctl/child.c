@@ -16,6 +16,7 @@ enum { OUTPUT_MAX = 4096 };
 
 static volatile pid_t child_pid;           /* 0: none runs */
 static volatile sig_atomic_t asked_to_end; /* a signal came for this process */
+static int ended_by;                       /* the signal that ended the last child; 0: none */
 
 static void pass_on(int signal)
 {
@@ -56,6 +57,7 @@ static int wait_for(pid_t pid)
         if (errno != EINTR)
             return -2;
     child_pid = 0;
+    ended_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     return asked_to_end || !WIFEXITED(status) ? -2 : WEXITSTATUS(status);
 }
 
@@ -86,6 +88,20 @@ int forge_ctl_child(forge_ctl_t *ctl, const char *const *argv, const char **out)
     return failed == 0 ? wait_for(pid) : -1;
 }
 
+bool forge_ctl_interrupted(void)
+{
+    return asked_to_end;
+}
+
+const char *forge_ctl_child_end(forge_ctl_t *ctl, const char *name, int code)
+{
+    if (asked_to_end)
+        return apr_pstrcat(ctl->pool, name, " was interrupted", NULL);
+    if (code < 0 && ended_by)
+        return apr_psprintf(ctl->pool, "%s was ended by signal %d (%s)", name, ended_by, strsignal(ended_by));
+    return apr_pstrcat(ctl->pool, name, " failed for the reason above", NULL);
+}
+
 const char *forge_ctl_program(forge_ctl_t *ctl, const char *name, int *major)
 {
     const char *dir = forge_ctl_option(ctl, "bin"), *said = "";
@@ -97,6 +113,10 @@ const char *forge_ctl_program(forge_ctl_t *ctl, const char *name, int *major)
                             : "there is no program %s on PATH%.0s; install the client of PostgreSQL (Debian: "
                               "postgresql-client), or name its directory with --bin",
                         name, dir ? dir : "");
+        return NULL;
+    }
+    if (code < 0) {
+        forge_ctl_error("%s; nothing was changed", forge_ctl_child_end(ctl, name, code));
         return NULL;
     }
     if (code != 0 || !version) {

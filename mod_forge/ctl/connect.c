@@ -178,5 +178,6 @@ forge_db_t *forge_ctl_connect(forge_ctl_t *ctl)
                 *c = ' ';
         forge_ctl_error("could not connect to the database: %s", line);
     }
+    forge_ctl_status_of(db);
     return db;
 }

@@ -38,11 +38,14 @@ typedef struct forge_ctl_option_t {
     const char *help;
 } forge_ctl_option_t;
 
+/* Whether a verb accepts --dsn and --conf, and whether it can do anything without them. */
+typedef enum forge_ctl_database_t { FORGE_CTL_APART, FORGE_CTL_DATABASE, FORGE_CTL_DATABASE_TOO } forge_ctl_database_t;
+
 typedef struct forge_ctl_verb_t {
     const char *name; /* NULL: the command has no verbs and this is its only row; a second NULL row ends every table */
     const char *args; /* "EMAIL ROLE", shown in help */
     int n_args;       /* the exact number of arguments */
-    bool database;    /* accepts --dsn and --conf */
+    forge_ctl_database_t database;
     const forge_ctl_option_t *options; /* NULL: none */
     const char *help;                  /* one line */
     int (*run)(forge_ctl_t *ctl);      /* returns an exit code */
@@ -84,6 +87,9 @@ void forge_ctl_options_print(const forge_ctl_verb_t *verb);
 
 /* Opens the database named by --dsn, the first DBDParams of --conf or FORGE_DSN, in this order; NULL with a message. */
 forge_db_t *forge_ctl_connect(forge_ctl_t *ctl);
+/* The same, if its schema is the one of this build or a newer one that it can live with; else NULL, with a message that
+ * names both numbers. */
+forge_db_t *forge_ctl_connect_current(forge_ctl_t *ctl);
 /* First argument of the first `directive` line in an httpd configuration file, unquoted; NULL if there is none.
  * Included files are not read. A variable is what a Define above that line says, or the environment; others stay. */
 const char *forge_ctl_conf_find(forge_ctl_t *ctl, const char *file, const char *directive, const char **why);
@@ -108,6 +114,10 @@ apr_array_header_t *forge_ctl_migrations(forge_ctl_t *ctl);
  * standard error; with `out` its standard output, of at most a page, is read instead. The exit code, or -1 when there
  * is no such program, or -2 when a signal ended it or came here. */
 int forge_ctl_child(forge_ctl_t *ctl, const char *const *argv, const char **out);
+/* Whether a signal that would have ended this process came since the first child was run. */
+bool forge_ctl_interrupted(void);
+/* How a child that did not end well has ended, by its name: "pg_dump was interrupted". */
+const char *forge_ctl_child_end(forge_ctl_t *ctl, const char *name, int code);
 /* The path of pg_dump or pg_restore, from --bin or PATH, whose major version is *major; NULL with a message. */
 const char *forge_ctl_program(forge_ctl_t *ctl, const char *name, int *major);
 /* The connection string without its password, which the children find in their environment; NULL with a message. */
@@ -151,17 +161,26 @@ extern const forge_ctl_option_t forge_ctl_check_options[];
 
 /* --- terminal.c --- */
 
+/* Opens the standard descriptors that are closed on /dev/null, so that no connection gets their numbers. Whether
+ * standard output can be written to. */
+bool forge_ctl_standard_open(void);
 void forge_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Green "ok", yellow "warn" or red "FAIL", then a line; colours only on a terminal. */
 typedef enum forge_ctl_mark_t { FORGE_CTL_GREEN, FORGE_CTL_YELLOW, FORGE_CTL_RED } forge_ctl_mark_t;
 void forge_ctl_line(forge_ctl_mark_t mark, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The contents of a text file of at most FORGE_CTL_FILE_MAX bytes; NULL with *why. */
 const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len, const char **why);
-/* The sentence for a status of store/, for messages. */
+
+/* --- status.c --- */
+
+/* The sentence for a status of store/, for messages: with what the server said, where that helps a person at the
+ * shell. Valid until the next call. */
 const char *forge_ctl_status(forge_status_t status);
 /* Whether it is FORGE_OK. Else says "could not WHAT: *WHY" on standard error; without a reason, the status's
  * sentence. A pointer to the reason, because the call that gives the status may be what sets it. */
 bool forge_ctl_done(forge_status_t status, const char *const *why, const char *what);
+/* The connection whose failures the sentences are about, from now on. */
+void forge_ctl_status_of(const forge_db_t *db);
 
 /* --- json.c --- */
 
@@ -187,8 +206,18 @@ forge_ctl_mark_t forge_ctl_mail_check(forge_ctl_t *ctl, const char *conf, const 
 
 /* --- import.c --- */
 
+/* Whether a name can be shown: text in UTF-8 of at most 200 characters without control characters; NULL: it can. */
+bool forge_ctl_full_name_good(const char *name);
+
 /* The verb "user import". */
 int forge_ctl_user_import(forge_ctl_t *ctl);
+
+/* --- prompt.c --- */
+
+/* One line from standard input, wiped with the pool; without echo, after a prompt on standard error, if it is a
+ * terminal. Whatever ends or stops this process meanwhile gives the terminal its echo back. NULL: there is no line. At
+ * most FORGE_CTL_PASSWORD_MAX + 1 bytes of it are kept. */
+const char *forge_ctl_prompt(apr_pool_t *p, const char *prompt, apr_size_t *len);
 
 /* --- password.c --- */
 
@@ -209,8 +238,9 @@ const char *forge_ctl_password_generate(apr_pool_t *p);
 bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *email, const char *username);
 /* The first rule that a password breaks, in words that do not quote it; NULL: none. */
 const char *forge_ctl_password_fault(apr_pool_t *p, const char *password, const char *email, const char *username);
-/* Reads --cost; false with a message if it is invalid. Call it before any slow work. */
-bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost);
+/* Reads --cost; false, with a message, if it is invalid or if options contradict each other. Call it before any slow
+ * work. */
+bool forge_ctl_password_options(const forge_ctl_t *ctl, int *cost);
 /* The hash of a password; NULL with a message. */
 const char *forge_ctl_password_hash(forge_ctl_t *ctl, const char *password, int cost);
 

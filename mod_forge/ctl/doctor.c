@@ -167,7 +167,7 @@ static int doctor(forge_ctl_t *ctl)
 }
 
 const forge_ctl_verb_t forge_ctl_doctor[] = {
-    {NULL, "", 0, true, forge_ctl_check_options, "print what support asks for: versions, names, checks; no secrets",
-     doctor},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, "", 0, FORGE_CTL_DATABASE_TOO, forge_ctl_check_options,
+     "print what support asks for: versions, names, checks; no secrets", doctor},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

@@ -85,6 +85,16 @@ static const forge_ctl_verb_t *verb_find(const forge_ctl_command_t *command, con
     return NULL;
 }
 
+/* Whether a verb that needs a database is told where that is. */
+static bool database_named(const forge_ctl_t *ctl, const forge_ctl_verb_t *verb)
+{
+    const char *dsn = forge_ctl_option(ctl, "dsn"), *variable = getenv("FORGE_DSN");
+    if (verb->database != FORGE_CTL_DATABASE || (dsn && *dsn) || (variable && *variable) || forge_ctl_flag(ctl, "conf"))
+        return true;
+    forge_ctl_error("no database named; use --dsn or --conf, or set FORGE_DSN");
+    return false;
+}
+
 static int run(forge_ctl_t *ctl, const forge_ctl_command_t *command, int argc, char **argv)
 {
     int words;
@@ -101,6 +111,8 @@ static int run(forge_ctl_t *ctl, const forge_ctl_command_t *command, int argc, c
     int status = forge_ctl_parse(ctl, verb, argc - 1 - words, argv + 1 + words, &help);
     if (help)
         return verb_help(command, verb);
+    if (status == FORGE_CTL_OK && !database_named(ctl, verb))
+        status = FORGE_CTL_USAGE;
     if (status != FORGE_CTL_OK) {
         fprintf(stderr, "Try \"forgectl %s%s%s --help\".\n", command->name, words ? " " : "", words ? verb->name : "");
         return status;
@@ -108,12 +120,8 @@ static int run(forge_ctl_t *ctl, const forge_ctl_command_t *command, int argc, c
     return verb->run(ctl);
 }
 
-int main(int argc, char **argv)
+static int command_run(forge_ctl_t *ctl, int argc, char **argv)
 {
-    forge_ctl_t ctl = {0};
-    if (apr_initialize() != APR_SUCCESS)
-        return FORGE_CTL_FAILED;
-    atexit(apr_terminate);
     if (argc < 2) {
         fputs("forgectl: a command is needed\nTry \"forgectl --help\".\n", stderr);
         return FORGE_CTL_USAGE;
@@ -125,14 +133,26 @@ int main(int argc, char **argv)
         return FORGE_CTL_OK;
     }
     const forge_ctl_command_t *command = command_find(argv[1]);
-    if (!command) {
-        forge_ctl_error("there is no command \"%s\"", argv[1]);
-        fputs("Try \"forgectl --help\".\n", stderr);
-        return FORGE_CTL_USAGE;
+    if (command)
+        return run(ctl, command, argc, argv);
+    forge_ctl_error("there is no command \"%s\"", argv[1]);
+    fputs("Try \"forgectl --help\".\n", stderr);
+    return FORGE_CTL_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    forge_ctl_t ctl = {0};
+    if (!forge_ctl_standard_open()) { /* a password that was generated, for example, would be lost */
+        forge_ctl_error("could not write the output: standard output is closed, so nothing was done");
+        return FORGE_CTL_FAILED;
     }
+    if (apr_initialize() != APR_SUCCESS)
+        return FORGE_CTL_FAILED;
+    atexit(apr_terminate);
     apr_pool_create(&ctl.pool, NULL);
     forge_util_json_init();
-    int status = run(&ctl, command, argc, argv);
+    int status = command_run(&ctl, argc, argv);
     /* Output that did not reach the pipe or the disk is a failure. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         forge_ctl_error("could not write the output");

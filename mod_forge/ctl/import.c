@@ -29,6 +29,13 @@ static const char *cell(const import_t *m, const forge_csv_row_t *row, const cha
     return column >= 0 && *row->fields[column] ? row->fields[column] : NULL;
 }
 
+/* Spreadsheets of many countries write semicolons. */
+static bool otherwise_separated(const char *text)
+{
+    const apr_size_t header = strcspn(text, "\r\n");
+    return strcspn(text, ",") >= header && strcspn(text, ";\t") < header;
+}
+
 /* Reads the file; NULL with a message if it is no such table: then nothing is imported. */
 static const forge_csv_t *table_read(forge_ctl_t *ctl, const char *path)
 {
@@ -42,7 +49,8 @@ static const forge_csv_t *table_read(forge_ctl_t *ctl, const char *path)
     if (csv && too_many)
         why = "it has more than 100000 lines";
     else if (csv && forge_core_csv_column(csv, "email") < 0)
-        why = "the header line must have a column named email";
+        why = otherwise_separated(text) ? "the header line has semicolons or tabs between its columns, and needs commas"
+                                        : "the header line must have a column named email";
     int found = 0;
     for (size_t i = 0; csv && i < sizeof(known) / sizeof(*known); i++)
         found += forge_core_csv_column(csv, known[i]) >= 0;
@@ -53,7 +61,7 @@ static const forge_csv_t *table_read(forge_ctl_t *ctl, const char *path)
     return why ? NULL : csv;
 }
 
-static bool full_name_good(const char *name)
+bool forge_ctl_full_name_good(const char *name)
 {
     apr_size_t points = 0;
     for (const char *c = name; c && *c; c++)
@@ -98,7 +106,7 @@ static bool line_read(const import_t *m, apr_pool_t *p, const forge_csv_row_t *r
         *why = "the role is not student, instructor or admin";
     else if (!forge_core_username_valid(user->username, strlen(user->username)))
         *why = "the username is not 3 to 30 letters, digits or _";
-    else if (!full_name_good(user->full_name))
+    else if (!forge_ctl_full_name_good(user->full_name))
         *why = "the full_name has more than 200 characters, or control characters";
     else
         user->password_hash = hash_of(m, p, row, user, why);
@@ -183,10 +191,10 @@ static int told(import_t *m)
 int forge_ctl_user_import(forge_ctl_t *ctl)
 {
     import_t m = {.ctl = ctl, .refused = forge_util_json_array(ctl->pool)};
-    if (!forge_ctl_password_cost(ctl, &m.cost))
+    if (!forge_ctl_password_options(ctl, &m.cost))
         return FORGE_CTL_USAGE;
     m.csv = table_read(ctl, ctl->args[0]);
-    m.db = m.csv ? forge_ctl_connect(ctl) : NULL;
+    m.db = m.csv ? forge_ctl_connect_current(ctl) : NULL;
     if (m.db)
         m.unknown = forge_ctl_password_hash(ctl, forge_ctl_password_generate(ctl->pool), m.cost);
     if (!m.unknown)

@@ -71,7 +71,7 @@ static int jobs_list(forge_ctl_t *ctl)
     forge_rows_t *rows;
     if (!status_read(filter.status) || !forge_ctl_number(ctl, "limit", 1, LIST_MAX, LIST_DEFAULT, &filter.limit))
         return FORGE_CTL_USAGE;
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     if (!db)
         return FORGE_CTL_FAILED;
     forge_status_t status = forge_store_job_list(db, ctl->pool, &filter, &rows);
@@ -121,7 +121,7 @@ static int change_one(forge_ctl_t *ctl, change_fn change, const char *wrong)
     forge_rows_t *rows = NULL;
     if (!number_read(ctl->args[0], &id))
         return FORGE_CTL_USAGE;
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     if (!db)
         return FORGE_CTL_FAILED;
     const forge_status_t status = change(db, ctl->pool, id, &rows);
@@ -153,8 +153,8 @@ static const forge_ctl_option_t list_options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_jobs[] = {
-    {"list", "", 0, true, list_options, "list jobs, the latest first", jobs_list},
-    {"retry", "ID", 1, true, NULL, "queue a failed or cancelled job again", jobs_retry},
-    {"cancel", "ID", 1, true, NULL, "cancel a queued or running job", jobs_cancel},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {"list", "", 0, FORGE_CTL_DATABASE, list_options, "list jobs, the latest first", jobs_list},
+    {"retry", "ID", 1, FORGE_CTL_DATABASE, NULL, "queue a failed or cancelled job again", jobs_retry},
+    {"cancel", "ID", 1, FORGE_CTL_DATABASE, NULL, "cancel a queued or running job", jobs_cancel},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

@@ -34,8 +34,7 @@ static forge_ctl_mark_t ask_server(forge_ctl_t *ctl, const forge_mail_t *configu
 {
     forge_mail_t mail = *configured;
     const char *why = "out of memory";
-    apr_size_t len;
-    if (mail.password && !(mail.password = forge_core_secret_read(ctl->pool, mail.password, &len, &why))) {
+    if (mail.password && !(mail.password = forge_core_secret_text(ctl->pool, mail.password, &why))) {
         *line = TEXT("mail: the password: %s", why);
         return FORGE_CTL_RED;
     }

@@ -54,17 +54,27 @@ static int outcome(forge_status_t status, const char *why)
     return FORGE_CTL_FAILED;
 }
 
-/* What apply and rollback leave: the newest migration of the database. */
-static int done(forge_ctl_t *ctl, forge_db_t *db)
+/* The newest migration of the database; 0 before the first one, and when it cannot be known. */
+static int schema_of(forge_ctl_t *ctl, forge_db_t *db)
+{
+    int schema = 0, ignored;
+    forge_store_schema_check(db, ctl->pool, &schema, &ignored);
+    return schema;
+}
+
+/* What apply and rollback leave, which found the database at the migration `before`. */
+static int done(forge_ctl_t *ctl, forge_db_t *db, int before)
 {
     int schema, ignored;
-    if (!forge_ctl_json(ctl)) {
-        puts("done");
-        return FORGE_CTL_OK;
-    }
     const forge_status_t status = forge_store_schema_check(db, ctl->pool, &schema, &ignored);
     if (status != FORGE_OK && status != FORGE_E_SCHEMA_AHEAD)
         return outcome(status, NULL);
+    if (!forge_ctl_json(ctl)) {
+        printf(schema == before ? "nothing to do: the schema is at migration %d\n"
+                                : "done: the schema is at migration %d\n",
+               schema);
+        return FORGE_CTL_OK;
+    }
     forge_json_t *result = forge_util_json_object(ctl->pool);
     forge_util_json_put_int(result, "schema", schema);
     return forge_ctl_json_print(ctl, result);
@@ -171,13 +181,21 @@ static int migrate_apply(forge_ctl_t *ctl)
     if (!forge_ctl_number(ctl, "to", 1, 9999, 0, &target))
         return FORGE_CTL_USAGE;
     apr_array_header_t *files = forge_ctl_migrations(ctl);
+    if (files && target > files->nelts) {
+        forge_ctl_error("--to %d: there is no such migration; the newest is %d", target, files->nelts);
+        return FORGE_CTL_USAGE;
+    }
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
+    const int before = schema_of(ctl, db);
+    if (target && target < before)
+        fprintf(stderr, "note: --to %d is behind the schema; apply does not go back, forgectl migrate rollback does\n",
+                target);
     forge_status_t status = forge_store_migrations_apply(
         db, ctl->pool,
         &(forge_migrate_t){files, target, role ? role : "forge_app", forge_ctl_json(ctl) ? say_aside : say}, &why);
-    return status == FORGE_OK ? done(ctl, db) : outcome(status, why);
+    return status == FORGE_OK ? done(ctl, db, before) : outcome(status, why);
 }
 
 static int migrate_rollback(forge_ctl_t *ctl)
@@ -190,9 +208,10 @@ static int migrate_rollback(forge_ctl_t *ctl)
     forge_db_t *db = files ? forge_ctl_connect(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
+    const int before = schema_of(ctl, db);
     forge_status_t status =
         forge_store_migrations_rollback(db, ctl->pool, files, steps, forge_ctl_json(ctl) ? say_aside : say, &why);
-    return status == FORGE_OK ? done(ctl, db) : outcome(status, why);
+    return status == FORGE_OK ? done(ctl, db, before) : outcome(status, why);
 }
 
 /* --- files only --- */
@@ -280,13 +299,14 @@ static const forge_ctl_option_t rollback_options[] = {
     DIR_OPTION, {"steps", "N", "how many to roll back (1)"}, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_migrate[] = {
-    {"status", "", 0, true, dir_options, "show each migration and whether it is applied", migrate_status},
-    {"apply", "", 0, true, apply_options, "apply pending migrations, then grant the application role its rights",
-     migrate_apply},
-    {"rollback", "", 0, true, rollback_options, "undo the newest migration; the data in its tables is lost",
-     migrate_rollback},
-    {"check", "", 0, true, dir_options, "exit 0 if the schema is exactly what the files define", migrate_check},
-    {"new", "NAME", 1, false, dir_options, "create the two files of a new migration", migrate_new},
-    {"list", "", 0, false, dir_options, "list the files; needs no database", migrate_list},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {"status", "", 0, FORGE_CTL_DATABASE, dir_options, "show each migration and whether it is applied", migrate_status},
+    {"apply", "", 0, FORGE_CTL_DATABASE, apply_options,
+     "apply pending migrations, then grant the application role its rights", migrate_apply},
+    {"rollback", "", 0, FORGE_CTL_DATABASE, rollback_options,
+     "undo the newest migration; the data in its tables is lost", migrate_rollback},
+    {"check", "", 0, FORGE_CTL_DATABASE, dir_options, "exit 0 if the schema is exactly what the files define",
+     migrate_check},
+    {"new", "NAME", 1, FORGE_CTL_APART, dir_options, "create the two files of a new migration", migrate_new},
+    {"list", "", 0, FORGE_CTL_APART, dir_options, "list the files; needs no database", migrate_list},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

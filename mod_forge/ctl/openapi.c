@@ -29,6 +29,6 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_openapi[] = {
-    {NULL, "", 0, false, options, "print the OpenAPI document of this build", openapi_print},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, "", 0, FORGE_CTL_APART, options, "print the OpenAPI document of this build", openapi_print},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

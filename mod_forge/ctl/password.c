@@ -5,9 +5,7 @@
 #include "ctl.h"
 #include "core/identity/identity.h"
 #include <apr_strings.h>
-#include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 /* The defaults of ForgePasswordPolicy. */
@@ -19,63 +17,51 @@ static apr_status_t wipe(void *password)
     return APR_SUCCESS;
 }
 
-/* Copies the first line into the pool and wipes it with the pool. */
-static char *kept(apr_pool_t *p, const char *line)
+/* The first of the lines, in memory that is wiped with the pool; NULL, with a message, if nobody could type it. */
+static char *kept(apr_pool_t *p, const char *lines, apr_size_t len)
 {
-    char *password = apr_pstrndup(p, line, strcspn(line, "\r\n"));
+    apr_size_t n = 0;
+    while (n < len && lines[n] != '\r' && lines[n] != '\n')
+        n++;
+    const char *why = forge_core_password_garbled(lines, n);
+    if (why) {
+        forge_ctl_error("the password %s", why);
+        return NULL;
+    }
+    char *password = apr_pstrmemdup(p, lines, n);
     apr_pool_cleanup_register(p, password, wipe, apr_pool_cleanup_null);
-    return password;
-}
-
-/* One line from standard input, without echo when it is a terminal. */
-static const char *ask(apr_pool_t *p, const char *prompt)
-{
-    char line[FORGE_CTL_PASSWORD_MAX + 2];
-    struct termios before, silent;
-    bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    if (terminal) {
-        silent = before;
-        silent.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-        fputs(prompt, stderr);
-    }
-    char *got = fgets(line, sizeof(line), stdin);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        fputc('\n', stderr);
-    }
-    const char *password = got ? kept(p, line) : NULL;
-    explicit_bzero(line, sizeof(line));
     return password;
 }
 
 /* Asks for a password; twice if a person types it. */
 static const char *from_terminal(apr_pool_t *p)
 {
-    const char *password = ask(p, "Password: ");
-    if (!password) {
+    apr_size_t len, len_again;
+    const char *line = forge_ctl_prompt(p, "Password: ", &len), *again;
+    if (!line) {
         forge_ctl_error("no password given");
         return NULL;
     }
     if (isatty(STDIN_FILENO)) {
-        const char *again = ask(p, "The same again: ");
-        if (!again || strcmp(password, again) != 0) {
+        again = forge_ctl_prompt(p, "The same again: ", &len_again);
+        if (!again || len_again != len || memcmp(line, again, len) != 0) {
             forge_ctl_error("the two passwords differ");
             return NULL;
         }
     }
-    return password;
+    return kept(p, line, len);
 }
 
 static const char *from_file(apr_pool_t *p, const char *path)
 {
-    const char *why, *text = forge_ctl_file_read(p, path, NULL, &why);
+    apr_size_t len;
+    const char *why, *text = forge_ctl_file_read(p, path, &len, &why);
     if (!text) {
         forge_ctl_error("%s: %s", path, why);
         return NULL;
     }
     apr_pool_cleanup_register(p, text, wipe, apr_pool_cleanup_null);
-    return kept(p, text);
+    return kept(p, text, len);
 }
 
 const char *forge_ctl_password_generate(apr_pool_t *p)
@@ -103,6 +89,9 @@ const char *forge_ctl_password_generate(apr_pool_t *p)
 const char *forge_ctl_password_fault(apr_pool_t *p, const char *password, const char *email, const char *username)
 {
     forge_faults_t *faults = forge_core_faults_make(p);
+    const char *garbled = forge_core_password_garbled(password, strlen(password));
+    if (garbled)
+        return apr_pstrcat(p, "the password ", garbled, NULL);
     forge_core_password_check(p, &rules, &(forge_password_t){password, strlen(password), email, username}, "/password",
                               faults);
     return forge_core_faults_count(faults)
@@ -122,22 +111,22 @@ bool forge_ctl_password_good(apr_pool_t *p, const char *password, const char *em
 
 const char *forge_ctl_password(forge_ctl_t *ctl, const char *email, const char *username, bool *generated)
 {
-    const char *file = forge_ctl_option(ctl, "password-file"), *password;
+    const char *file = forge_ctl_option(ctl, "password-file");
     *generated = forge_ctl_flag(ctl, "generate");
-    if (file && *generated) {
-        forge_ctl_error("--password-file and --generate cannot be used together");
-        return NULL;
-    }
     if (*generated)
         return forge_ctl_password_generate(ctl->pool);
-    password = file ? from_file(ctl->pool, file) : from_terminal(ctl->pool);
+    const char *password = file ? from_file(ctl->pool, file) : from_terminal(ctl->pool);
     if (!password)
         return NULL;
     return forge_ctl_password_good(ctl->pool, password, email, username) ? password : NULL;
 }
 
-bool forge_ctl_password_cost(const forge_ctl_t *ctl, int *cost)
+bool forge_ctl_password_options(const forge_ctl_t *ctl, int *cost)
 {
+    if (forge_ctl_option(ctl, "password-file") && forge_ctl_flag(ctl, "generate")) {
+        forge_ctl_error("--password-file and --generate cannot be used together");
+        return false;
+    }
     return forge_ctl_number(ctl, "cost", 10, 15, 12, cost);
 }
 

@@ -109,7 +109,7 @@ static int reseal(forge_ctl_t *ctl)
     reseal_t r = {.ctl = ctl};
     if (!keys_read(&r))
         return FORGE_CTL_USAGE;
-    if (!(r.db = forge_ctl_connect(ctl)))
+    if (!(r.db = forge_ctl_connect_current(ctl)))
         return FORGE_CTL_FAILED;
     forge_status_t status = reseal_all(&r);
     if (status != FORGE_OK) {
@@ -126,6 +126,6 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_reseal[] = {
-    {NULL, "", 0, true, options, "encrypt second factors under a new ForgeSecret", reseal},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, "", 0, FORGE_CTL_DATABASE, options, "encrypt second factors under a new ForgeSecret", reseal},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

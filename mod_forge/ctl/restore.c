@@ -15,6 +15,7 @@ typedef struct restore_t {
     const apr_array_header_t *migrations;
     forge_ctl_archive_t archive;
     bool unknown; /* there is no FILE.json */
+    bool cleared; /* what was there is deleted */
     int from;     /* the schema of the backup */
     apr_int64_t rows, ended;
 } restore_t;
@@ -44,10 +45,12 @@ static bool file_good(restore_t *r)
     if (r->unknown)
         say(r, apr_psprintf(r->ctl->pool, "there is no \"%s.json\": rows cannot be compared", r->file));
     const char *ignored;
-    if (forge_ctl_child(r->ctl, (const char *const[]){r->program, "--list", r->file, NULL}, &ignored) == 0)
-        return true;
-    forge_ctl_error("\"%s\" is no backup that this pg_restore (PostgreSQL %d) can read", r->file, major);
-    return false;
+    const int code = forge_ctl_child(r->ctl, (const char *const[]){r->program, "--list", r->file, NULL}, &ignored);
+    if (code < 0)
+        forge_ctl_error("%s; the database was not changed", forge_ctl_child_end(r->ctl, "pg_restore", code));
+    else if (code > 0)
+        forge_ctl_error("\"%s\" is no backup that this pg_restore (PostgreSQL %d) can read", r->file, major);
+    return code == 0;
 }
 
 /* Nothing of another life of the platform may be in the way. */
@@ -67,7 +70,8 @@ static bool target_empty(restore_t *r)
         return false;
     }
     say(r, "deleting what is there");
-    return forge_ctl_done(forge_store_restore_clear(r->db, r->ctl->pool, &why), &why, "delete what is there");
+    r->cleared = forge_ctl_done(forge_store_restore_clear(r->db, r->ctl->pool, &why), &why, "delete what is there");
+    return r->cleared;
 }
 
 /* Some need a superuser; those that are there already need nobody. */
@@ -95,11 +99,14 @@ static bool load(restore_t *r)
                                 "--no-password", apr_pstrcat(r->ctl->pool, "--dbname=", r->conninfo, NULL),
                                 r->file,         NULL};
     say(r, "restoring");
-    if (forge_ctl_child(r->ctl, argv, NULL) == 0)
-        return true;
-    forge_ctl_error("pg_restore did not finish; the database holds a part of the backup: mend what it says above, then "
-                    "restore with --replace");
-    return false;
+    const int code = forge_ctl_child(r->ctl, argv, NULL);
+    if (code < 0)
+        forge_ctl_error("%s; the database holds a part of the backup: restore again, with --replace",
+                        forge_ctl_child_end(r->ctl, "pg_restore", code));
+    else if (code > 0)
+        forge_ctl_error("pg_restore did not finish; the database holds a part of the backup: mend what it says above, "
+                        "then restore with --replace");
+    return code == 0;
 }
 
 typedef struct comparison_t {
@@ -187,15 +194,32 @@ static int tell(restore_t *r)
     return forge_ctl_json_print(r->ctl, result) == FORGE_CTL_OK && good ? FORGE_CTL_OK : FORGE_CTL_FAILED;
 }
 
+/* A signal that came while no child ran; `state` says what the database is then. */
+static bool goes_on(const char *state)
+{
+    if (forge_ctl_interrupted())
+        forge_ctl_error("the restore was interrupted; %s", state);
+    return !forge_ctl_interrupted();
+}
+
+/* From the database as it is to one that can serve. */
+static bool make(restore_t *r)
+{
+    static const char loaded[] = "the database holds the rows of the backup, but they were not compared, or the schema "
+                                 "and the rights of the application are not complete: restore again, with --replace";
+    return goes_on("the database was not changed") && target_empty(r) && extensions_make(r) &&
+           goes_on(r->cleared ? "what was there is deleted, and nothing of the backup is in the database"
+                              : "nothing of the backup is in the database") &&
+           load(r) && goes_on(loaded) && compare(r) && goes_on(loaded) && complete(r);
+}
+
 static int restore(forge_ctl_t *ctl)
 {
     restore_t r = {.ctl = ctl, .file = ctl->args[0], .ended = -1};
     if (!(r.migrations = forge_ctl_migrations(ctl)) || !(r.conninfo = forge_ctl_child_conninfo(ctl)) || !file_good(&r))
         return FORGE_CTL_FAILED;
     r.db = forge_ctl_connect(ctl);
-    if (!r.db || !target_empty(&r) || !extensions_make(&r) || !load(&r) || !compare(&r) || !complete(&r))
-        return FORGE_CTL_FAILED;
-    return tell(&r);
+    return r.db && make(&r) ? tell(&r) : FORGE_CTL_FAILED;
 }
 
 static const forge_ctl_option_t options[] = {
@@ -208,6 +232,6 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_restore[] = {
-    {NULL, "FILE", 1, true, options, "restore a backup into an empty database, and check it", restore},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, "FILE", 1, FORGE_CTL_DATABASE, options, "restore a backup into an empty database, and check it", restore},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

@@ -61,6 +61,6 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_secret[] = {
-    {NULL, "", 0, false, options, "print a random key of 64 characters", secret_make},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {NULL, "", 0, FORGE_CTL_APART, options, "print a random key of 64 characters", secret_make},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

@@ -3,6 +3,7 @@
  * Running it again changes nothing.
  */
 #include "ctl.h"
+#include "core/identity/identity.h"
 #include "store/identity/identity.h"
 #include <apr_strings.h>
 #include <stdio.h>
@@ -24,10 +25,13 @@ enum { ACCOUNTS = sizeof(accounts) / sizeof(*accounts) };
  * a message. */
 static bool passwords_take(forge_ctl_t *ctl, const char *passwords[ACCOUNTS])
 {
-    const char *why, *path = forge_ctl_option(ctl, "password-file");
-    char *state, *text = path ? (char *)forge_ctl_file_read(ctl->pool, path, NULL, &why) : NULL;
-    if (path && !text) {
-        forge_ctl_error("%s: %s", path, why);
+    apr_size_t len = 0;
+    const char *why = NULL, *path = forge_ctl_option(ctl, "password-file");
+    char *state, *text = path ? (char *)forge_ctl_file_read(ctl->pool, path, &len, &why) : NULL;
+    if (!why && text)
+        why = forge_core_password_garbled(text, len);
+    if (why) {
+        forge_ctl_error("%s: %s%s", path, text ? "it " : "", why);
         return false;
     }
     for (int i = 0; i < ACCOUNTS; i++) {
@@ -125,13 +129,13 @@ static int seed_demo(forge_ctl_t *ctl)
     const char *why = NULL, *dir = directory(ctl), *passwords[ACCOUNTS];
     bool fresh[ACCOUNTS];
     int cost;
-    if (!forge_ctl_password_cost(ctl, &cost))
+    if (!forge_ctl_password_options(ctl, &cost))
         return FORGE_CTL_USAGE;
     const char *path = apr_pstrcat(ctl->pool, dir, "/demo.sql", NULL);
     const char *sql = forge_ctl_file_read(ctl->pool, path, NULL, &why);
     if (!sql)
         return failed(path, why);
-    forge_db_t *db = passwords_take(ctl, passwords) ? forge_ctl_connect(ctl) : NULL;
+    forge_db_t *db = passwords_take(ctl, passwords) ? forge_ctl_connect_current(ctl) : NULL;
     if (!db)
         return FORGE_CTL_FAILED;
     for (int i = 0; i < ACCOUNTS; i++) {
@@ -158,7 +162,7 @@ static const forge_ctl_option_t options[] = {
 };
 
 const forge_ctl_verb_t forge_ctl_seed[] = {
-    {"demo", "", 0, true, options, "load 3 accounts, 43 courses (3 with lessons and exercises) and 10 achievements",
-     seed_demo},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {"demo", "", 0, FORGE_CTL_DATABASE, options,
+     "load 3 accounts, 43 courses (3 with lessons and exercises) and 10 achievements", seed_demo},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

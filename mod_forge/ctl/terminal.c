@@ -4,9 +4,22 @@
 #include "ctl.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
+
+bool forge_ctl_standard_open(void)
+{
+    const int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
 
 void forge_ctl_error(const char *format, ...)
 {
@@ -58,16 +71,4 @@ const char *forge_ctl_file_read(apr_pool_t *p, const char *path, apr_size_t *len
     if (len)
         *len = got;
     return data;
-}
-
-const char *forge_ctl_status(forge_status_t status)
-{
-    return forge_util_error(status)->detail;
-}
-
-bool forge_ctl_done(forge_status_t status, const char *const *why, const char *what)
-{
-    if (status != FORGE_OK)
-        forge_ctl_error("could not %s: %s", what, why && *why ? *why : forge_ctl_status(status));
-    return status == FORGE_OK;
 }

@@ -67,15 +67,19 @@ static int user_create(forge_ctl_t *ctl)
     bool generated;
     int cost;
     if (!email_read(ctl, ctl->args[0], &user.email, &user.email_key) || !role_read(user.role) ||
-        !forge_ctl_password_cost(ctl, &cost))
+        !forge_ctl_password_options(ctl, &cost))
         return FORGE_CTL_USAGE;
+    if (!forge_ctl_full_name_good(user.full_name)) {
+        forge_ctl_error("--full-name has more than 200 characters, or control characters, or is not UTF-8");
+        return FORGE_CTL_USAGE;
+    }
     user.username = username ? forge_core_trimmed(ctl->pool, username, strlen(username))
                              : forge_core_username_from_email(ctl->pool, user.email, "");
     if (!forge_core_username_valid(user.username, strlen(user.username))) {
         forge_ctl_error("the username \"%s\" is not 3 to 30 letters, digits or _", user.username);
         return FORGE_CTL_USAGE;
     }
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     const char *password = db ? forge_ctl_password(ctl, user.email, user.username, &generated) : NULL;
     user.password_hash = password ? forge_ctl_password_hash(ctl, password, cost) : NULL;
     if (!user.password_hash)
@@ -113,7 +117,7 @@ static int user_set_role(forge_ctl_t *ctl)
     forge_rows_t *rows;
     if (!email_read(ctl, ctl->args[0], &shown, &key) || !role_read(ctl->args[1]))
         return FORGE_CTL_USAGE;
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     if (!db)
         return FORGE_CTL_FAILED;
     forge_status_t status = forge_store_user_set_role(db, ctl->pool, key, ctl->args[1], &rows);
@@ -145,9 +149,9 @@ static int user_reset_password(forge_ctl_t *ctl)
     forge_rows_t *rows;
     bool generated;
     int cost;
-    if (!email_read(ctl, ctl->args[0], &shown, &key) || !forge_ctl_password_cost(ctl, &cost))
+    if (!email_read(ctl, ctl->args[0], &shown, &key) || !forge_ctl_password_options(ctl, &cost))
         return FORGE_CTL_USAGE;
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     if (!db)
         return FORGE_CTL_FAILED;
     forge_status_t status = forge_store_user_for_login(db, ctl->pool, key, NULL, &rows);
@@ -177,7 +181,7 @@ static int user_unlock(forge_ctl_t *ctl)
             forge_ctl_error("\"%s\" is neither an e-mail address nor a username", shown);
         return FORGE_CTL_USAGE;
     }
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     if (!db)
         return FORGE_CTL_FAILED;
     forge_status_t status = forge_store_user_for_login(db, ctl->pool, key, shown, &rows);
@@ -234,7 +238,7 @@ static bool page_print(forge_ctl_t *ctl, apr_pool_t *page, const forge_rows_t *r
 
 static int user_list(forge_ctl_t *ctl)
 {
-    forge_db_t *db = forge_ctl_connect(ctl);
+    forge_db_t *db = forge_ctl_connect_current(ctl);
     apr_int64_t after = 0, total = 0;
     int n = PAGE;
     apr_pool_t *page;
@@ -271,12 +275,14 @@ static const forge_ctl_option_t import_options[] = {{"cost", "N", "bcrypt cost, 
 static const forge_ctl_option_t reset_options[] = {FORGE_CTL_PASSWORD_OPTIONS, {NULL, NULL, NULL}};
 
 const forge_ctl_verb_t forge_ctl_user[] = {
-    {"create", "EMAIL", 1, true, create_options, "create an account", user_create},
-    {"import", "FILE", 1, true, import_options, "create the accounts of a CSV file", forge_ctl_user_import},
-    {"set-role", "EMAIL ROLE", 2, true, NULL, "change the role of an account", user_set_role},
-    {"reset-password", "EMAIL", 1, true, reset_options, "set a new password and end all sessions", user_reset_password},
-    {"unlock", "EMAIL|USERNAME", 1, true, NULL,
+    {"create", "EMAIL", 1, FORGE_CTL_DATABASE, create_options, "create an account", user_create},
+    {"import", "FILE", 1, FORGE_CTL_DATABASE, import_options, "create the accounts of a CSV file",
+     forge_ctl_user_import},
+    {"set-role", "EMAIL ROLE", 2, FORGE_CTL_DATABASE, NULL, "change the role of an account", user_set_role},
+    {"reset-password", "EMAIL", 1, FORGE_CTL_DATABASE, reset_options, "set a new password and end all sessions",
+     user_reset_password},
+    {"unlock", "EMAIL|USERNAME", 1, FORGE_CTL_DATABASE, NULL,
      "clear the failed logins of an account, so that its user can log in again", user_unlock},
-    {"list", "", 0, true, NULL, "list all accounts", user_list},
-    {NULL, NULL, 0, false, NULL, NULL, NULL},
+    {"list", "", 0, FORGE_CTL_DATABASE, NULL, "list all accounts", user_list},
+    {NULL, NULL, 0, FORGE_CTL_APART, NULL, NULL, NULL},
 };

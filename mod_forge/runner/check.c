@@ -67,6 +67,14 @@ static bool namespaces(void)
     return pid > 0 && waitpid(pid, NULL, 0) == pid;
 }
 
+/* A layer whose line says why it is missing, and how it can be had. */
+static bool tell_why(check_t *c, bool good, const char *layer, const char *detail, const char *why)
+{
+    char said[FORGE_RUN_WHY_MAX];
+    snprintf(said, sizeof(said), good ? "%s" : "%s: %s", detail, why);
+    return tell(c, good, layer, said);
+}
+
 /* Reads the one frame that a launcher answers; its length, or 0. */
 static size_t collect(int fd, char *frame, size_t room)
 {
@@ -231,10 +239,13 @@ static bool layers(check_t *c)
 {
     forge_runner_t *r = c->runner;
     const forge_runner_profile_t *python = forge_runner_profile((forge_run_bytes_t){"python", 6});
-    bool good = tell(c, access(r->options.bwrap, X_OK) == 0, "bubblewrap", r->options.bwrap);
-    good &= tell(c, r->init.len > 0, "forge-init", r->options.init);
-    good &= tell(c, r->filters[0].bytes || forge_runner_filters(r), "seccomp", "the filter");
-    good &= tell(c, namespaces(), "user namespaces", "user, mount and PID namespaces for this user");
+    const bool bwrap = access(r->options.bwrap, X_OK) == 0;
+    bool good = tell_why(c, bwrap, "bubblewrap", r->options.bwrap, strerror(errno));
+    good &= tell_why(c, !r->init_why, "forge-init", r->options.init, r->init_why);
+    const bool filters = r->filters[0].bytes || forge_runner_filters(r);
+    good &= tell_why(c, filters, "seccomp", "the filter", "libseccomp could not make it");
+    const bool inner = namespaces();
+    good &= tell_why(c, inner, "user namespaces", "user, mount and PID namespaces for this user", strerror(errno));
     return tell(c, !python->missing, "python", python->missing ? python->missing : python->words.bytes) && good;
 }
 

@@ -160,6 +160,20 @@ static bool drop_root(const forge_runner_options_t *o)
 #define ENVIRONMENT NULL
 #endif
 
+/* Opens the standard descriptors that are closed on /dev/null: the next file would get their numbers, and what is meant
+ * for people would go into it. Whether standard output can be written to. */
+static bool standard_open(void)
+{
+    const int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 /* What the server has in its environment and its descriptors is not for here: the program starts again without. */
 static void forget(char **argv)
 {
@@ -201,7 +215,9 @@ static void read_programs(forge_runner_t *r)
         strcpy(strrchr(beside, '/') + 1, "forge-init");
         r->options.init = beside;
     }
+    errno = 0;
     r->init = contents(r->options.init);
+    r->init_why = r->init.len ? NULL : errno ? strerror(errno) : "it is no program";
     const char *end = strrchr(r->options.init, '/');
     const int folder = end ? (int)(end - r->options.init) + 1 : 0;
     for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
@@ -239,7 +255,8 @@ int main(int argc, char **argv)
                                            .share = SHARE_DEFAULT,
                                            .warm = -1}};
     const pid_t parent = getppid();
-    forget(argv);
+    forget(argv); /* before anything is opened: it starts the program again, and what is closed stays closed */
+    const bool output = standard_open();
     const char *wrong = read_options(argc, argv, &r.options);
     if (wrong)
         return usage(wrong);
@@ -253,5 +270,9 @@ int main(int argc, char **argv)
         return serve(&r, parent);
     if (!drop_root(&r.options))
         return usage("cannot become another user than root");
-    return forge_runner_check(&r, stdout) ? 0 : 1;
+    const bool good = forge_runner_check(&r, stdout);
+    if (output && fflush(stdout) == 0 && !ferror(stdout))
+        return good ? 0 : 1;
+    fputs("forge-runner: could not write the output\n", stderr);
+    return 1;
 }

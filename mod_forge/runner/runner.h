@@ -59,6 +59,7 @@ typedef struct forge_runner_options_t {
 typedef struct forge_runner_t {
     forge_runner_options_t options;
     forge_runner_bytes_t init;       /* forge-init, read at the start: its path means nothing to the user of the runs */
+    const char *init_why;            /* why it could not be read; NULL: it was */
     forge_runner_bytes_t filters[3]; /* plain; with fork; with fork and the network */
     int cpus[FORGE_RUNNER_RUNS_MAX]; /* one for each place; -1: any */
     char why[FORGE_RUN_WHY_MAX];     /* what is missing; empty: code may be run */

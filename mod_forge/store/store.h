@@ -164,6 +164,12 @@ typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
  * 42P01/42703/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
 forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
                                forge_rows_t **rows);
+/* What the server said of the last failure, one sentence of PostgreSQL's; "" when it said nothing. For the shell: its
+ * words are for nobody outside. */
+const char *forge_store_message(const forge_db_t *db);
+/* Whether the last failure was that the role lacks a right, and the role with which the connection was opened. */
+bool forge_store_denied(const forge_db_t *db);
+const char *forge_store_role(const forge_db_t *db);
 /* The name of the constraint the last FORGE_E_CONFLICT, BAD_REFERENCE or VALIDATION broke, or "". */
 const char *forge_store_constraint(const forge_db_t *db);
 /* Runs literal SQL without parameters and without a result (migrations, BEGIN …), possibly several statements. */

@@ -14,8 +14,20 @@ static int print(forge_survey_span_t document)
                : 1;
 }
 
+/* The folder and its files get none of the numbers of the standard descriptors, even where those are closed. */
+static void standard_open(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 int main(int argc, char *argv[])
 {
+    standard_open();
     forge_survey_t survey = {.folder = argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
     if (survey.folder < 0) {
         fputs("forge-survey: name one folder\n", stderr);

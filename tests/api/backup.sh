@@ -159,6 +159,35 @@ holds 'it says so' grep -q 'pg_dump was interrupted' "$work/err"
 holds 'and leaves no half file' [ "$(find "$work" -name 'x*' | wc -l)" = 0 ]
 holds 'no password is on a command line' sh -c '! grep planted "$1"' sh "$work/arguments"
 holds 'the password is in the environment' grep -q '^PGPASSWORD=planted-word$' "$work/environment"
+# A restore that is stopped says so, and how the database is left, in whatever it was. The shell is told to give what runs beside it the usual signals.
+cat >"$work/bin/pg_restore" <<END
+#!/bin/sh
+case \$1 in --version | --list) step=\$1 ;; *) step=load ;; esac
+[ "\$step" != "\$(cat "$work/stop_at")" ] || { touch "$work/begun" && exec sleep 60; }
+[ "\$step" != "\$(cat "$work/die_at")" ] || kill -KILL \$\$
+exec "$BIN/pg_restore" "\$@"
+END
+chmod +x "$work/bin/pg_restore" && : >"$work/stop_at" && : >"$work/die_at"
+stopped=$(fresh forge_stopped)
+set -m
+while read -r step signal sentence; do
+    echo "$step" >"$work/stop_at" && rm -f "$work/begun"
+    "$FORGECTL" restore "$work/rest.dump" --bin "$work/bin" --dsn "$stopped" --replace >"$work/out" 2>"$work/err" </dev/null &
+    ctl=$!
+    until [ -e "$work/begun" ]; do sleep 0.1; done
+    kill -"$signal" $ctl
+    wait $ctl
+    holds "a restore that $signal stops in $step is a failure" [ $? = 1 ]
+    holds "it says that it was interrupted" grep -q "^forgectl: pg_restore was interrupted; $sentence" "$work/err"
+done <<END
+--version INT nothing was changed
+--list TERM the database was not changed
+load HUP the database holds a part of the backup: restore again, with --replace
+load INT the database holds a part of the backup: restore again, with --replace
+END
+set +m
+: >"$work/stop_at" && echo load >"$work/die_at"
+expect 1 'pg_restore was ended by signal 9 \(Killed\); the database holds a part of the backup' restore "$work/rest.dump" --bin "$work/bin" --dsn "$stopped" --replace
 # Files that are no backup.
 echo text >"$work/text.dump"
 expect 1 'is no backup that this pg_restore' restore "$work/text.dump" --dsn "$(fresh forge_older)" --bin "$BIN"

@@ -70,6 +70,7 @@ expect 2 'no arguments accepted' migrate status now
 expect 2 'EMAIL ROLE needed' user set-role a@example.org
 expect 2 'FILE needed' backup
 expect 2 'not a whole number' migrate apply --to ten
+expect 2 "--to 9999: there is no such migration; the newest is $newest" migrate apply --to 9999
 expect 2 'not a whole number' migrate rollback --steps 0
 for command in migrate user secret reseal openapi check doctor backup restore jobs 'seed'; do expect 0 "forgectl $command" $command --help; done
 for verb in 'migrate status' 'migrate apply' 'migrate rollback' 'migrate check' 'migrate new' 'migrate list' 'user create' 'user import' 'user set-role' \
@@ -81,7 +82,11 @@ done
 # --- where the database is ---
 expect 1 'could not connect' migrate status --dsn "host=$work/nowhere dbname=x"
 FORGE_DSN=
-expect 1 'no database named' migrate status
+for command in 'migrate status' 'user list' 'user create a@example.org' 'jobs list' 'seed demo' 'backup file'; do
+    # shellcheck disable=SC2086
+    expect 2 'no database named' $command
+done
+expect 1 '^FAIL +database: no connection' check
 printf '# DBDParams "host=/wrong"\nDBDriver pgsql\n  dbdparams \\\n  "%s"\nDBDParams "host=/second"\n' "$DSN" >"$work/httpd.conf"
 expect 0 "0 applied, $newest pending" migrate status --conf "$work/httpd.conf"
 # shellcheck disable=SC2016
@@ -91,6 +96,12 @@ printf 'Listen 80\n' >"$work/none.conf"
 expect 1 'no DBDParams' migrate status --conf "$work/none.conf"
 expect 1 'No such file' migrate status --conf "$work/absent.conf"
 FORGE_DSN=$DSN
+
+# --- before the first migration, and for a role without rights ---
+for command in 'user list' 'user unlock bob' 'user set-role a@example.org admin' 'user create a@example.org --generate' 'jobs list' 'jobs retry 1' 'seed demo'; do
+    # shellcheck disable=SC2086
+    expect 1 "the database is at migration 0 and this forgectl needs $newest; run forgectl migrate apply" $command
+done
 
 # --- migrate ---
 expect 0 '^0001 +foundation' migrate list
@@ -114,10 +125,26 @@ holds 'the steps are told beside the document' grep -q '^0004_.* applied' "$work
 json 0 "d == {'schema': 3}" migrate rollback
 expect 0 'role forge_app has its rights' migrate apply
 json 0 "d['current'] is True and d['migrations'] == []" migrate check
+expect 0 "^nothing to do: the schema is at migration $newest" migrate apply
+expect 0 "^nothing to do: the schema is at migration $newest" migrate apply --to 5
+holds 'it is said that apply does not go back' grep -q 'note: --to 5 is behind the schema' "$work/err"
+"$PSQL" -X -q "$DSN user=postgres" -c 'CREATE ROLE forge_stranger LOGIN' || failed=$((failed + 1))
+stranger="$DSN user=forge_stranger"
+expect 1 'the role "forge_stranger" lacks a right .*migrate apply --app-role forge_stranger' user list --dsn "$stranger"
+expect 1 '^FAIL +schema: the role "forge_stranger" lacks a right .*migrate apply --app-role forge_stranger' check --dsn "$stranger"
+expect 1 '^FAIL +role forge_app: can be checked only when the schema can be read' check --dsn "$stranger"
+"$PSQL" -X -q "$DSN" -c 'GRANT USAGE ON SCHEMA forge TO forge_stranger' -c 'GRANT SELECT ON forge.migrations, forge.app_rights TO forge_stranger' || failed=$((failed + 1))
+expect 1 '^ok +rights of forge_app: exactly' check --dsn "$stranger"
+expect 1 '^FAIL +rights of forge_stranger: missing: .*; run forgectl migrate apply --app-role forge_stranger, as the owner' check --dsn "$stranger"
+expect 0 'role forge_stranger has its rights' migrate apply --app-role forge_stranger
+expect 1 '^ok +rights of forge_stranger: exactly' check --dsn "$stranger"
+"$PSQL" -X -q "$DSN" -c 'REVOKE ALL ON forge.users FROM forge_app' || failed=$((failed + 1))
+expect 1 '^FAIL +rights of forge_app: missing: .*; run forgectl migrate apply, as the owner' check
+expect 0 'role forge_app has its rights' migrate apply
 expect 0 'schema is up to date' migrate check
 expect 0 '^0*'"$newest"'_[a-z_]+ rolled back' migrate rollback
 expect 1 'schema is not what' migrate check
-expect 0 '^done' migrate apply
+expect 0 "^done: the schema is at migration $newest" migrate apply
 cp -r "$FORGE_MIGRATIONS" "$work/changed" && echo '-- more' >>"$work/changed/0002_identity.up.sql"
 expect 1 'CHANGED' migrate check --dir "$work/changed"
 expect 1 'was changed after it was applied' migrate apply --dir "$work/changed"
@@ -156,9 +183,30 @@ expect_input "$good" 1 'e-mail address already exists' user create ada@example.o
 expect_input "$good" 1 'username already exists' user create other@example.org --username aDA --cost 10
 printf '%s\r\nsecond line\n' "$good" >"$work/password"
 expect 0 'role student' user create bob@example.org --full-name 'Bob B.' --password-file "$work/password" --cost 10
-expect 1 'cannot be used together' user create c@example.org --username cee --password-file "$work/password" --generate
+expect 2 'cannot be used together' user reset-password bob@example.org --password-file "$work/password" --generate
+expect 2 'cannot be used together' user create c@example.org --username cee --password-file "$work/password" --generate
 expect 1 'absent: No such file' user create c@example.org --username cee --password-file "$work/absent"
 expect 0 '^password: [A-Za-z0-9]{4}(-[A-Za-z0-9]{4}){3}$' user create cee@example.org --generate --cost 10
+# What nobody could type at a login is no password, wherever it comes from.
+garbled() { # BYTES PATTERN
+    printf "$1" >"$work/garbled"
+    expect 1 "the password $2" user create dan@example.org --password-file "$work/garbled" --cost 10
+    expect 1 "the password $2" user reset-password bob@example.org --password-file "$work/garbled" --cost 10
+    "$FORGECTL" user create dan@example.org --cost 10 <"$work/garbled" >"$work/out" 2>"$work/err"
+    judge $? "user create, from standard input"
+    expect 1 "garbled: it $2" seed demo --password-file "$work/garbled" --reset-passwords
+}
+garbled 'Qui\351t-Otter-71-lamp\n' 'is not UTF-8'
+garbled '\357\273\277Quiet-Otter-71-lamp\n' 'begins with a byte order mark \(save the file without one\)'
+garbled 'Quiet-Otter-71\000-lamp\n' 'holds a NUL byte'
+expect 2 'full-name has more than 200 characters' user create dan@example.org --generate --full-name "$(printf '%0201d' 0)"
+expect 2 'or is not UTF-8' user create dan@example.org --generate --full-name "$(printf 'Zo\353')"
+expect 1 'the database does not take a value: invalid byte sequence' jobs list --kind "$(printf '\353')"
+# A terminal has its echo back, whatever ends or stops the question.
+for how in key INT TERM HUP QUIT TSTP; do
+    holds "the echo is back after $how" python3 "$SRCDIR/tests/api/terminal.py" $how "$FORGECTL" user create dan@example.org --cost 10
+done
+holds 'no such account was made' [ "$("$PSQL" -X -At "$DSN" -c "SELECT count(*) FROM forge.users WHERE email = 'dan@example.org'")" = 0 ]
 expect 0 '^BOB@example.org: instructor, was student' user set-role BOB@example.org instructor
 expect 0 'nobody has verified this address; make sure that account [0-9]+ \(bob\) is who you mean' user set-role bob@example.org instructor
 expect 1 'no account with the address' user set-role nobody@example.org admin
@@ -232,7 +280,13 @@ expect 1 'strange.csv: .*line 3' user import "$work/strange.csv"
 printf 'email\n\377@b.example\n' >"$work/strange.csv"
 expect 1 'not text in UTF-8' user import "$work/strange.csv"
 expect 1 'absent.csv: No such file' user import "$work/absent.csv"
-printf 'email\nmay@people.example\n' >"$work/one.csv"
+for separator in ';' '\t'; do
+    printf "email${separator}role\nx@b.example${separator}student\n" >"$work/strange.csv"
+    expect 1 'has semicolons or tabs between its columns, and needs commas' user import "$work/strange.csv"
+done
+printf 'email;role\n' >"$work/strange.csv"
+expect 1 'needs commas' user import "$work/strange.csv"
+printf '\357\273\277email\nmay@people.example\n' >"$work/one.csv"
 expect 0 '^1 created, 0 refused' user import "$work/one.csv" --cost 10
 holds 'a terminal is shown how far it is' python3 -c 'import os, pty, subprocess, sys
 ours, theirs = pty.openpty()
@@ -263,7 +317,10 @@ expect 0 '^\{"id":2,"kind":"mail".*"status":"cancelled"' jobs cancel 2 --json
 # --- check ---
 runner=$FORGE_BUILDDIR/forge-runner
 expect 0 '^ok +sandbox: .*forge-runner" holds' check --runner "$runner" --docs "$work"
-expect 1 '^FAIL +sandbox: .*cannot be executed' check --runner "$work/absent" --docs "$work"
+mkdir "$work/lone" && cp "$runner" "$work/lone"
+expect 1 '^FAIL +sandbox: .*: forge-init: .*lone/forge-init: No such file' check --runner "$work/lone/forge-runner" --docs "$work"
+holds 'bubblewrap that is missing has a reason' sh -c '"$1" --check --bwrap /nowhere/bwrap | grep -q "^missing.bubblewrap./nowhere/bwrap: No such file"' sh "$runner"
+expect 1 '^FAIL +sandbox: .*cannot be executed: No such file' check --runner "$work/absent" --docs "$work"
 expect 1 '^FAIL +sandbox: .*without a report' check --runner /bin/true --docs "$work"
 printf '#!/bin/sh\nprintf "ok\\tbubblewrap\\t/usr/bin/bwrap\\nmissing\\tuser namespaces\\trefused\\n"\nexit 1\n' >"$work/lame" && chmod 755 "$work/lame"
 expect 1 '^FAIL +sandbox: .*lame": user namespaces: refused' check --runner "$work/lame" --docs "$work"
@@ -452,7 +509,34 @@ FORGE_DSN=$DSN
 if [ -c /dev/full ]; then
     "$FORGECTL" secret >/dev/full 2>"$work/err"
     holds 'a full disk is exit code 1' [ $? = 1 ]
+    "$FORGECTL" --help >/dev/full 2>"$work/err"
+    holds 'of help too' [ $? = 1 ]
 fi
+
+# --- standard descriptors that are closed: no connection and no file gets their numbers ---
+"$FORGECTL" user create gus@example.org --generate --cost 10 >&- 2>"$work/err"
+holds 'a closed output is exit code 1' [ $? = 1 ]
+holds 'it is said' grep -q 'could not write the output: standard output is closed, so nothing was done' "$work/err"
+holds 'nothing was done' [ "$("$PSQL" -X -At "$DSN" -c "SELECT count(*) FROM forge.users WHERE email = 'gus@example.org'")" = 0 ]
+"$FORGECTL" user list 1</dev/null 2>"$work/err"
+holds 'an output that is open for reading alone is closed' grep -q 'standard output is closed' "$work/err"
+"$FORGECTL" user list >&- 2>&- <&-
+holds 'all three may be closed' [ $? = 1 ]
+"$FORGECTL" user list >"$work/out" 2>"$work/err" <&-
+holds 'nobody needs an input' grep -q ' accounts$' "$work/out"
+"$FORGECTL" user set-role bob@example.org student >"$work/out" 2>&- # with a note beside the result
+holds 'a note for nobody is lost' grep -q '^bob@example.org: student' "$work/out"
+"$runner" --check >&- 2>"$work/err"
+holds 'a report of forge-runner that nobody gets is a failure' [ $? = 1 ]
+holds 'which it says' grep -q 'could not write the output' "$work/err"
+"$runner" --check >"$work/out" 2>&- <&-
+holds 'forge-runner needs neither input nor errors' [ $? = 0 ]
+mkdir "$work/clone" && echo 'print(1)' >"$work/clone/a.py"
+"$FORGE_BUILDDIR/forge-survey" "$work/clone" >"$work/survey"
+"$FORGE_BUILDDIR/forge-survey" "$work/clone" >"$work/survey2" 2>&- <&-
+holds 'forge-survey says the same' cmp "$work/survey" "$work/survey2"
+"$FORGE_BUILDDIR/forge-survey" "$work/clone" >&-
+holds 'and fails without an output' [ $? = 1 ]
 
 # --- and back ---
 expect 0 '^0001_foundation rolled back' migrate rollback --steps "$newest"

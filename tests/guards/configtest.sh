@@ -17,6 +17,9 @@ mkdir "$tmp/logs" "$tmp/assets" "$tmp/modules"
 echo 'wT7q-9LkzP2mXc4VbN8rJd6Hs1YfGa3E' >"$tmp/secret"
 echo 'Correct-Horse-7-Battery' >"$tmp/password"
 echo 'password1A!' >"$tmp/weak"
+printf '\357\273\277Correct-Horse-7-Battery\n' >"$tmp/marked" # by an editor of Windows
+printf 'Corr\351ct-Horse-7-Battery\n' >"$tmp/latin1"
+printf 'Correct-Horse-7-Battery\000\n' >"$tmp/nul"
 printf '' >"$tmp/empty"
 cp "$tmp/secret" "$tmp/open"
 chmod 0644 "$tmp/open"
@@ -168,6 +171,15 @@ both ForgeSelfRoles 'student, instructor' student instructor 'student instructor
 both ForgeTermsRequired 'Off|On' On off -- yes 1
 both ForgeFirstSuperuser '' "root@example.org file:$tmp/password" 'root@example.org Correct-Horse-7-Battery' -- \
     'root@example.org short' "root@example.org file:$tmp/weak" "root@example.org file:$tmp/nothing" 'root@ Correct-Horse-7-Battery' root@example.org
+bad "ForgeFirstSuperuser root@example.org file:$tmp/latin1" 'the password is not UTF-8'
+# A byte order mark or a NUL byte in a password or key is the doing of an editor, wherever one is taken; a ForgeSecret is any bytes.
+for line in "ForgeFirstSuperuser root@example.org file:" "ForgeLLM https://llm.example.org/v1 m file:" "ForgeSentryDSN file:" \
+    'ForgeRateLimitStore file:' 'ForgeRateLimitStore redis://redis.example.org password=file:' \
+    "ForgePublicURL https://learn.example.org
+ForgeMail smtps://mail.example.org user=learn password=file:"; do
+    bad "$line$tmp/marked" 'begins with a byte order mark (save the file without one)'
+    bad "$line$tmp/nul" 'holds a NUL byte'
+done
 both ForgeAggregateTimeout '100ms to 1m' 100ms 10s 60s -- 99ms 61s 10 off
 both ForgeUserQuota 'bytes' 1M 1024G '100M 10' '10M 10000000' -- 1023K 1025G '100M 9' '100M 10000001' '100M ten' off
 bad 'ForgeUserQuota 100M 10 1' '3 values are too many: it takes at most 2; accepted: 1M to 1024G bytes [10 to 10000000 rows]'

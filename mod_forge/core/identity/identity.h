@@ -25,6 +25,12 @@ forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t
  * to root or to who asks, of mode 0600 or 0640 at most; one newline at its end does not count. NULL, and *why in lower
  * case, when there are none. */
 char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len, const char **why);
+/* The same for a text that somebody else compares: a password, a key of a service, an address. A byte order mark before
+ * it or a NUL byte in it is the doing of an editor: NULL, with *why. */
+char *forge_core_secret_text(apr_pool_t *p, const char *spelled, const char **why);
+/* Why nobody could type these bytes at a login: "is not UTF-8", "begins with a byte order mark …", "holds a NUL byte".
+ * For passwords that come from a file or a terminal; those of the API are JSON. NULL: they are a text. */
+const char *forge_core_password_garbled(const char *bytes, apr_size_t len);
 /* "file:" or "env:": only the place is written in the configuration, not the secret. */
 bool forge_core_secret_elsewhere(const char *spelled);
 /* Why a value is neither of the two nor a secret: a path alone, "File:", "ENV:", "file://". NULL: it may be one. */

@@ -168,3 +168,27 @@ char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len
         *why = "it is empty";
     return *why ? NULL : copy;
 }
+
+/* What an editor does to a text, and nobody types; NULL: nothing. */
+static const char *mark_of_editor(const char *text, apr_size_t len)
+{
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        return "begins with a byte order mark (save the file without one)";
+    return memchr(text, '\0', len) ? "holds a NUL byte" : NULL;
+}
+
+char *forge_core_secret_text(apr_pool_t *p, const char *spelled, const char **why)
+{
+    apr_size_t len;
+    char *text = forge_core_secret_read(p, spelled, &len, why);
+    const char *mark = text ? mark_of_editor(text, len) : NULL;
+    if (mark)
+        *why = apr_pstrcat(p, "it ", mark, NULL);
+    return *why ? NULL : text;
+}
+
+const char *forge_core_password_garbled(const char *bytes, apr_size_t len)
+{
+    const char *mark = mark_of_editor(bytes, len);
+    return mark ? mark : forge_util_utf8(bytes, len, NULL) ? NULL : "is not UTF-8";
+}

@@ -96,10 +96,12 @@ static forge_status_t schema_judge(const forge_db_t *db, const PGresult *answer)
         return forge_store_schema_judge(db, atoi(column(answer, "number")), atoi(column(answer, "breaking")));
     if (PQstatus(db->conn) != CONNECTION_OK || (state && forge_store_sqlstate(state)->status == FORGE_E_DATABASE_DOWN))
         return FORGE_E_DATABASE_DOWN;
-    if (!state || strcmp(state, "42501") != 0)
+    if (!state || strcmp(state, FORGE_STORE_DENIED) != 0)
         return forge_store_schema_judge(db, 0, 0);
     forge_store_say(db, true, "FG0203",
-                    "the database role may not read forge.migrations; forgectl migrate apply grants it its rights");
+                    "the database role \"%s\" may not read forge.migrations; run forgectl migrate apply --app-role "
+                    "%s, as the owner of the schema",
+                    forge_store_role(db), forge_store_role(db));
     return FORGE_E_SCHEMA_OUTDATED;
 }
 

@@ -207,6 +207,7 @@ static forge_status_t failure(forge_db_t *db, const char *name, const PGresult *
         return db->failed;
     apr_cpystrn(db->constraint, constraint ? constraint : "", sizeof(db->constraint));
     apr_cpystrn(db->message, message ? message : PQerrorMessage(db->conn), sizeof(db->message));
+    db->denied = code && strcmp(code, FORGE_STORE_DENIED) == 0;
     db->again = row->again;
     if (status == FORGE_E_SCHEMA_OUTDATED)
         db->link->ready = false;

@@ -92,6 +92,7 @@ struct forge_db_t {
     forge_status_t failed; /* the first failure inside the present transaction */
     char constraint[FORGE_STORE_NAME_MAX + 1];
     char message[256];       /* what the server said of the last failure */
+    bool denied;             /* it was that the role lacks a right */
     forge_effects_t effects; /* NULL arrays until the first note */
     bool events;             /* they are wanted */
     struct {
@@ -223,6 +224,8 @@ forge_status_t forge_store_in_turn(forge_db_t *db, apr_pool_t *p, const forge_st
 extern const forge_stmt_t forge_store_hold_account;
 
 /* --- sqlstate.c --- */
+
+#define FORGE_STORE_DENIED "42501" /* insufficient_privilege */
 
 typedef struct forge_sqlstate_t {
     const char *code; /* five characters, or the two of a class */

@@ -37,6 +37,19 @@ START_TEST(secrets_of_the_environment_lose_their_line_end)
 }
 END_TEST
 
+START_TEST(texts_of_the_environment_have_no_mark)
+{
+    const char *why;
+    setenv("FORGE_TEST_OF_SECRETS", "\xef\xbb\xbfword", 1);
+    ck_assert_ptr_null(forge_core_secret_text(forge_test_pool, "env:FORGE_TEST_OF_SECRETS", &why));
+    ck_assert_str_eq(why, "it begins with a byte order mark (save the file without one)");
+    setenv("FORGE_TEST_OF_SECRETS", "w\xf6rd\n", 1); /* which encoding a service wants is its own affair */
+    ck_assert_str_eq(forge_core_secret_text(forge_test_pool, "env:FORGE_TEST_OF_SECRETS", &why), "w\xf6rd");
+    unsetenv("FORGE_TEST_OF_SECRETS");
+    ck_assert_ptr_null(forge_core_secret_text(forge_test_pool, "env:FORGE_TEST_OF_SECRETS", &why));
+}
+END_TEST
+
 static char *repeated(const char *unit, apr_size_t len)
 {
     char *text = apr_palloc(forge_test_pool, len + 1);
@@ -223,6 +236,7 @@ Suite *forge_test_core_keys(void)
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_add_test(tc, good_secrets);
     tcase_add_test(tc, secrets_of_the_environment_lose_their_line_end);
+    tcase_add_test(tc, texts_of_the_environment_have_no_mark);
     tcase_add_test(tc, short_and_long_secrets);
     tcase_add_test(tc, well_known_secrets);
     tcase_add_test(tc, monotonous_secrets);

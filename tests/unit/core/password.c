@@ -257,6 +257,31 @@ START_TEST(odd_bytes)
 }
 END_TEST
 
+START_TEST(garbled)
+{
+    static const struct {
+        const char *bytes;
+        apr_size_t len;
+        const char *why;
+    } rows[] = {
+        {"Quiet-Otter-71", 14, NULL},
+        {"", 0, NULL},
+        {"Qui\xc3\xa9t", 6, NULL},
+        {"a\xef\xbb\xbf", 4, NULL}, /* the mark is one at the beginning */
+        {"Qui\xe9t", 5, "is not UTF-8"},
+        {"\xff\xfeQ", 3, "is not UTF-8"},
+        {"\xef\xbb\xbfQuiet", 8, "begins with a byte order mark (save the file without one)"},
+        {"\xef\xbb\xbf", 3, "begins with a byte order mark (save the file without one)"},
+        {"Quiet\0Otter", 11, "holds a NUL byte"},
+        {"Q\0u\0", 4, "holds a NUL byte"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *why = forge_core_password_garbled(rows[i].bytes, rows[i].len);
+        ck_assert_msg(why ? rows[i].why && strcmp(why, rows[i].why) == 0 : !rows[i].why, "%zu: %s", i, why);
+    }
+}
+END_TEST
+
 Suite *forge_test_core_password(void)
 {
     Suite *s = suite_create("core_password");
@@ -273,6 +298,7 @@ Suite *forge_test_core_password(void)
     tcase_add_test(tc, scores);
     tcase_add_test(tc, slow_patterns);
     tcase_add_test(tc, odd_bytes);
+    tcase_add_test(tc, garbled);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -270,6 +270,38 @@ START_TEST(outdated_schema_recovers)
 }
 END_TEST
 
+static void last_words(void *baton, bool is_error, const char *tag, const char *message)
+{
+    (void)is_error;
+    *(const char **)baton = apr_pstrcat(forge_test_pool, tag, " ", message, NULL);
+}
+
+/* The log leads to the command that gives this very role its rights. */
+START_TEST(role_without_rights)
+{
+    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    forge_db_t *other;
+    const char *said = "", *where = forge_test_pg_database(forge_test_pool, "store_denied", true);
+    forge_db_t *admin = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
+    forge_test_pg_do(admin, forge_test_pool,
+                     "DO $$ BEGIN IF to_regrole('store_web') IS NULL THEN CREATE ROLE store_web LOGIN; END IF; END $$");
+    PGconn *web = forge_test_pg_connect(forge_test_pool, apr_pstrcat(forge_test_pool, where, " user=store_web", NULL));
+    ck_assert_int_eq(
+        forge_store_db_attach(forge_test_pool, web, &settings, &(forge_db_use_t){NULL, last_words, &said}, &other),
+        FORGE_E_SCHEMA_OUTDATED);
+    ck_assert_str_eq(said, "FG0203 the database role \"store_web\" may not read forge.migrations; run forgectl migrate "
+                           "apply --app-role store_web, as the owner of the schema");
+    const char *why;
+    int found, max;
+    forge_db_t *shell =
+        forge_store_db_connect(forge_test_pool, apr_pstrcat(forge_test_pool, where, " user=store_web", NULL), &why);
+    ck_assert_int_eq(forge_store_schema_check(shell, forge_test_pool, &found, &max), FORGE_E_INTERNAL);
+    ck_assert(forge_store_denied(shell));
+    ck_assert_str_eq(forge_store_role(shell), "store_web");
+    ck_assert_ptr_nonnull(strstr(forge_store_message(shell), "permission denied"));
+}
+END_TEST
+
 /* A new request on the same connection. */
 static void request(const char *id)
 {
@@ -453,6 +485,7 @@ Suite *forge_test_store_db(void)
     tcase_add_test(tc, a_server_that_does_not_read);
     tcase_add_test(tc, stopped_at_the_first_word);
     tcase_add_test(tc, outdated_schema_recovers);
+    tcase_add_test(tc, role_without_rights);
     tcase_add_test(tc, activity_is_seen);
     tcase_add_test(tc, activity_of_what_writes);
     tcase_add_test(tc, detach_rolls_back);
