@@ -188,6 +188,18 @@ END
 set +m
 : >"$work/stop_at" && echo load >"$work/die_at"
 expect 1 'pg_restore was ended by signal 9 \(Killed\); the database holds a part of the backup' restore "$work/rest.dump" --bin "$work/bin" --dsn "$stopped" --replace
+# A signal that comes while no program runs ends the restore before its next step: somebody's lock keeps it from deleting what is there.
+sql "$copy" -c BEGIN -c 'LOCK TABLE forge.users' -c 'SELECT pg_sleep(600)' >"$work/held" 2>&1 &
+until [ "$(sql "$ADMIN" -c "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'")" = 1 ]; do sleep 0.1; done
+"$FORGECTL" restore "$work/rest.dump" --bin "$BIN" --dsn "$copy" --replace >"$work/out" 2>"$work/err" &
+ctl=$!
+until [ "$(sql "$ADMIN" -c "SELECT count(*) FROM pg_stat_activity WHERE datname = 'forge_copy' AND wait_event_type = 'Lock'")" = 1 ]; do sleep 0.1; done
+kill -TERM $ctl
+sql "$ADMIN" -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'" >"$work/held"
+wait $ctl
+holds 'a restore that is stopped between two programs is a failure' [ $? = 1 ]
+holds 'it says how the database is left' grep -q 'the restore was interrupted; what was there is deleted, and nothing of the backup is in the database' "$work/err"
+holds 'and it is so' [ "$(sql "$copy" -c "SELECT to_regnamespace('forge') IS NULL")" = t ]
 # Files that are no backup.
 echo text >"$work/text.dump"
 expect 1 'is no backup that this pg_restore' restore "$work/text.dump" --dsn "$(fresh forge_older)" --bin "$BIN"
