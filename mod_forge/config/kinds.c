@@ -416,12 +416,12 @@ static const char *read_lockout(const forge_setting_t *s)
 {
     forge_lockout_t lockout = {0, 0};
     apr_int64_t n = 0;
-    bool off = s->n == 1 && apr_cstr_casecmp(s->words[0], "off") == 0;
-    if (!off && (s->n != 2 || !forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high ||
-                 !forge_config_parse_duration(s->words[1], &lockout.duration) || lockout.duration < LOCKOUT_MIN ||
-                 lockout.duration > LOCKOUT_MAX))
-        return refuse(s, s->n == 2 ? apr_pstrcat(s->p, s->words[0], " ", s->words[1], NULL) : s->words[0],
-                      LOCKOUT_FORM);
+    const bool off = apr_cstr_casecmp(s->words[0], "off") == 0;
+    if (!off && (!forge_config_parse_count(s->words[0], &n) || n < s->row->low || n > s->row->high || s->n == 1))
+        return refuse(s, s->words[0], LOCKOUT_FORM);
+    if (s->n == 2 && (off || !forge_config_parse_duration(s->words[1], &lockout.duration) ||
+                      lockout.duration < LOCKOUT_MIN || lockout.duration > LOCKOUT_MAX))
+        return refuse(s, s->words[1], LOCKOUT_FORM);
     lockout.failures = (int)n;
     *(void **)s->member = apr_pmemdup(s->p, &lockout, sizeof(lockout));
     return NULL;

@@ -300,6 +300,9 @@ bad 'ForgeTransform problems a' "'a' is refused"
 bad 'ForgeAPI maybe -docs' "'maybe' is refused"
 bad 'ForgeAPI Off -docs' "'-docs' is refused"
 bad 'ForgeRetry maybe budget=1%' "'maybe' is refused"
+bad 'ForgeLockout "" 30m' "'' is refused"
+bad 'ForgeLockout 5 30' "'30' is refused"
+bad 'ForgeLockout off 30m' "'30m' is refused"
 bad 'ForgeTransform drop a
 ForgeTransform off' 'off alone'
 bad 'ForgeTransform off
