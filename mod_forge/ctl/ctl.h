@@ -161,9 +161,6 @@ extern const forge_ctl_option_t forge_ctl_check_options[];
 
 /* --- terminal.c --- */
 
-/* Opens the standard descriptors that are closed on /dev/null, so that no connection gets their numbers. Whether
- * standard output can be written to. */
-bool forge_ctl_standard_open(void);
 void forge_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Green "ok", yellow "warn" or red "FAIL", then a line; colours only on a terminal. */
 typedef enum forge_ctl_mark_t { FORGE_CTL_GREEN, FORGE_CTL_YELLOW, FORGE_CTL_RED } forge_ctl_mark_t;

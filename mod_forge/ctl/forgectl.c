@@ -2,6 +2,7 @@
  * forgectl: the commands of mod_forge for the shell. Finds the command and its verb, prints help, returns 0, 1 or 2.
  */
 #include "ctl.h"
+#include "util/standard.h"
 #include "store/store.h"
 #include <apr_general.h>
 #include <stdio.h>
@@ -143,7 +144,7 @@ static int command_run(forge_ctl_t *ctl, int argc, char **argv)
 int main(int argc, char **argv)
 {
     forge_ctl_t ctl = {0};
-    if (!forge_ctl_standard_open()) { /* a password that was generated, for example, would be lost */
+    if (!forge_util_standard_open()) { /* a password that was generated, for example, would be lost */
         forge_ctl_error("could not write the output: standard output is closed, so nothing was done");
         return FORGE_CTL_FAILED;
     }

@@ -4,22 +4,9 @@
 #include "ctl.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
-
-bool forge_ctl_standard_open(void)
-{
-    const int flags = fcntl(STDOUT_FILENO, F_GETFL);
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
-    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
-}
 
 void forge_ctl_error(const char *format, ...)
 {

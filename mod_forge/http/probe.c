@@ -6,13 +6,14 @@
 #include "store/mail/mail.h"
 #include "store/operations/operations.h"
 
+#include <apr_atomic.h>
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
 #define ASK_EVERY apr_time_from_sec(1)
 #define JOBS_LATE 300 /* seconds */
-#define KEPT_MAX  320 /* answers that are kept, five for each virtual host; what has no place is asked each time */
+#define KEPT_MAX  256 /* answers that are kept, four for each virtual host; what has no place is asked each time */
 
 typedef struct answer_t {
     forge_status_t status;
@@ -79,35 +80,24 @@ static answer_t ask(forge_req_t *q, question_fn question)
     return answer;
 }
 
-/* Notes what this child knows of a drain file, under no question; returns what it knew before. */
-static bool drain_unknown(const forge_server_t *server, bool unknown)
-{
-    bool before = true;
-    apr_thread_mutex_lock(lock);
-    kept_t *kept = place(server, NULL);
-    if (kept) {
-        before = kept->answer.late;
-        kept->answer.late = unknown;
-    }
-    apr_thread_mutex_unlock(lock);
-    return before;
-}
-
 /* A file below a folder that is not there is not there either; whatever else is wrong hides it. It costs one call of
  * the kernel, and an operator waits for what it tells: nothing is kept. */
 forge_drain_t forge_http_drain_probe(forge_req_t *q)
 {
+    static apr_uint32_t said; /* configtest and the start have warned of each host's; here one line is enough */
     apr_finfo_t is;
     char why[120];
     const char *file = forge_config_drain_file(q->config);
     const apr_status_t rv = apr_stat(&is, file, APR_FINFO_TYPE, q->pool);
-    const bool unknown = rv != APR_SUCCESS && !APR_STATUS_IS_ENOENT(rv) && !APR_STATUS_IS_ENOTDIR(rv);
-    if (drain_unknown(q->server, unknown) || !unknown)
-        return unknown ? FORGE_DRAIN_UNKNOWN : rv == APR_SUCCESS ? FORGE_DRAIN_YES : FORGE_DRAIN_NO;
-    forge_http_warn(q, "FG0568",
-                    "nobody can tell whether ForgeDrainFile '%s' is there, so that it cannot take this node out: %s; "
-                    "let the user of httpd's children enter its folder, or name a file elsewhere",
-                    file, apr_strerror(rv, why, sizeof(why)));
+    if (rv == APR_SUCCESS)
+        return FORGE_DRAIN_YES;
+    if (APR_STATUS_IS_ENOENT(rv) || APR_STATUS_IS_ENOTDIR(rv))
+        return FORGE_DRAIN_NO;
+    if (apr_atomic_xchg32(&said, 1) == 0)
+        forge_http_warn(q, "FG0568",
+                        "nobody can tell whether ForgeDrainFile '%s' is there, so that it cannot take this node out: "
+                        "%s; let the user of httpd's children enter its folder, or name a file elsewhere",
+                        file, apr_strerror(rv, why, sizeof(why)));
     return FORGE_DRAIN_UNKNOWN;
 }
 

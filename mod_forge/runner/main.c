@@ -7,6 +7,7 @@
  *     forge-runner --check [...]       tries the sandbox, says a line for each layer, exits with 0 or 1
  */
 #include "runner.h"
+#include "util/standard.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -160,20 +161,6 @@ static bool drop_root(const forge_runner_options_t *o)
 #define ENVIRONMENT NULL
 #endif
 
-/* Opens the standard descriptors that are closed on /dev/null: the next file would get their numbers, and what is meant
- * for people would go into it. Whether standard output can be written to. */
-static bool standard_open(void)
-{
-    const int flags = fcntl(STDOUT_FILENO, F_GETFL);
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
-    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
-}
-
 /* What the server has in its environment and its descriptors is not for here: the program starts again without. */
 static void forget(char **argv)
 {
@@ -256,7 +243,7 @@ int main(int argc, char **argv)
                                            .warm = -1}};
     const pid_t parent = getppid();
     forget(argv); /* before anything is opened: it starts the program again, and what is closed stays closed */
-    const bool output = standard_open();
+    const bool output = forge_util_standard_open();
     const char *wrong = read_options(argc, argv, &r.options);
     if (wrong)
         return usage(wrong);

@@ -124,7 +124,7 @@ static forge_status_t ask(forge_pool_t *pool, forge_conn_t *conn, apr_pool_t *p,
     forge_db_t *db;
     settings.answer_timeout = PING_TIME;
     FORGE_TRY(forge_store_db_attach(p, conn->native, &settings, &use, &db));
-    forge_status_t status = forge_store_db_ping(db, p);
+    forge_status_t status = forge_store_db_check(db, p);
     if (status == FORGE_OK && !pool->replica && !pool->proven && forge_store_native_state(conn->native).pooler)
         status = prove(pool, db, p);
     if (status == FORGE_OK && pool->replica)

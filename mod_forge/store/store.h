@@ -58,9 +58,10 @@ void forge_store_db_detach(forge_db_t *db);
  * attach rolls it back. */
 void forge_store_db_leave(forge_db_t *db);
 /* One round trip: whether the connection still leads to a writable primary, to the same session and the same database.
- * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. And whether the schema is still one for this build:
- * FORGE_E_SCHEMA_OUTDATED, FORGE_E_SCHEMA_AHEAD. */
+ * Otherwise the connection is broken: FORGE_E_DATABASE_DOWN. */
 forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p);
+/* The same, and whether the schema is still one for this build: FORGE_E_SCHEMA_OUTDATED, FORGE_E_SCHEMA_AHEAD. */
+forge_status_t forge_store_db_check(forge_db_t *db, apr_pool_t *p);
 /* --- replica.c: connections to a standby that serves public reads (ForgeReadDBD) --- */
 
 /* Asked ten times a second while it connects; false: give up at once. */
@@ -143,8 +144,8 @@ typedef struct forge_stmt_t {
     const char *sql;  /* literal; $1.. parameters only */
 } forge_stmt_t;
 
-/* The values of $1, $2 … as text (NULL is SQL NULL). The call says how many there are: the server refuses a number that
- * is not the statement's. FORGE_ARGS(a, b) lives as long as the block it stands in; sizeof evaluates nothing. */
+/* The values of $1, $2 … as text (NULL is SQL NULL). The call says how many there are: the server refuses a number
+ * that is not the statement's. FORGE_ARGS(a, b) lives as long as the block it stands in; sizeof evaluates nothing. */
 typedef struct forge_args_t {
     const char *const *values;
     int count;
@@ -159,9 +160,9 @@ typedef struct forge_args_t {
 typedef struct forge_rows_t forge_rows_t; /* a result, freed with its pool */
 
 /* Runs a statement. rows may be NULL. One retry where the statement cannot have run. SQLSTATE map
- * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT, 53300,
- * 08xxx, 57P0x → DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN, 53100 → STORAGE_FULL,
- * 42P01/42703/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
+ * (SPEC 1): 23505 → CONFLICT, 23503 → BAD_REFERENCE, 23514/22P02/22003/22001 → VALIDATION, 57014 → TIMEOUT,
+ * 53300/08xxx/57P0x → DATABASE_DOWN, 40001/40P01 → retried outside a transaction, then DATABASE_DOWN,
+ * 53100 → STORAGE_FULL, 42P01/42703/42883/3F000 → SCHEMA_OUTDATED, else INTERNAL (logged). */
 forge_status_t forge_store_run(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_args_t args,
                                forge_rows_t **rows);
 /* What the server said of the last failure, one sentence of PostgreSQL's; "" when it said nothing. For the shell: its
@@ -265,10 +266,10 @@ typedef struct forge_list_order_t {
     const char *key;   /* result column with the key's exact text: "_created_at"; NULL when the id is the whole key */
 } forge_list_order_t;
 struct forge_list_t {
-    const char *name; /* prefix of the statement names */
-    const char *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE that
-                           more ANDs can follow */
-    const char *count; /* the same with count(*) */
+    const char *name;   /* prefix of the statement names */
+    const char *select; /* "SELECT … FROM … WHERE …": parameters $1.. as given in base args; ends inside a WHERE
+                           that more ANDs can follow */
+    const char *count;  /* the same with count(*) */
     int base_args;
     const forge_list_filter_t *filters; /* ended by name NULL */
     const forge_list_order_t *orders;   /* ended by name NULL; the first is the default */

@@ -3,6 +3,7 @@
  * 2: no such folder, 3: no memory.
  */
 #include "survey.h"
+#include "util/standard.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,20 +15,10 @@ static int print(forge_survey_span_t document)
                : 1;
 }
 
-/* The folder and its files get none of the numbers of the standard descriptors, even where those are closed. */
-static void standard_open(void)
-{
-    int fd;
-    do
-        fd = open("/dev/null", O_RDONLY);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
-}
-
 int main(int argc, char *argv[])
 {
-    standard_open();
+    if (!forge_util_standard_open())
+        return 1;
     forge_survey_t survey = {.folder = argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
     if (survey.folder < 0) {
         fputs("forge-survey: name one folder\n", stderr);

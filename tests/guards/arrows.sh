@@ -21,8 +21,8 @@ allowed() {
         core | live | net | run) echo "util" ;;
         store) echo "live util" ;;
         ctl) echo "jobs core store live net run util" ;;
-        runner) echo "run" ;; # its frames alone: see below
-        survey) echo "" ;;
+        runner) echo "run util" ;; # frames and standard descriptors alone: see below
+        survey) echo "util" ;;     # the same descriptors
         util) echo "" ;;
     esac
 }
@@ -73,6 +73,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
         case "$header" in
             run/frames.h | run/profiles.def | run/tools.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
             run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h, run/profiles.def and run/tools.def alone" ;;
+            util/standard.h) case "$room" in ctl | runner | survey) ;; *) wrong "$file includes \"$header\": the standard descriptors are a program's, and httpd has its own" ;; esac ;;
+            util/util.h) case "$room" in runner | survey) wrong "$file includes \"$header\": $room/ is plain C, and has util/standard.h alone" ;; esac ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
             *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac

@@ -11,7 +11,7 @@ rooms=$(cd mod_forge && echo */ | tr -d /)
 for room in $rooms; do
     grep -q "^$room/ " $readme || wrong "$readme, The rooms: no row for $room/"
     allowed=$(sed -n "/^allowed()/,/^}/s/^ *\(.* | \)\{0,1\}$room\( | .*\)\{0,1\}) echo \"\(.*\)\" ;;.*/\3/p" tests/guards/arrows.sh)
-    said=$(sed -n "/^| room | may include |/,/^\$/s/^| .*\`$room\`.* | \(.*\) |\$/\1/p" $readme | sed 's/of run: .*/run/; s/^nobody$//; s/,//g')
+    said=$(sed -n "/^| room | may include |/,/^\$/s/^| .*\`$room\`.* | \(.*\) |\$/\1/p" $readme | sed 's/: of .*//; s/,//g')
     [ "$said" = "$allowed" ] || [ "$room" = util ] || wrong "$readme: $room may include \"$said\", and arrows.sh allows \"$allowed\""
 done
 for row in $(sed -n 's,^\([a-z]*\)/  .*,\1,p' $readme); do

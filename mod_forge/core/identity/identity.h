@@ -15,8 +15,8 @@
  * "changeme", "your-secret-key" … also repeated or padded), or of one repeated character (RFC 7518 §3.2, RFC 8725
  * §3.5). */
 const char *forge_core_secret_problem(const char *secret, apr_size_t len);
-/* Derives the purpose keys (HKDF-SHA-256, RFC 5869: "jwt" is the secret itself, "cursor", "seal" …) and wipes them with
- * the pool. */
+/* Derives the purpose keys (HKDF-SHA-256, RFC 5869: "jwt" is the secret itself, "cursor", "seal" …) and wipes them
+ * with the pool. */
 forge_keys_t *forge_core_keys_make(apr_pool_t *p, const char *secret, apr_size_t len);
 
 /* --- secret_file.c: where a secret is kept --- */
@@ -28,8 +28,8 @@ char *forge_core_secret_read(apr_pool_t *p, const char *spelled, apr_size_t *len
 /* The same for a text that somebody else compares: a password, a key of a service, an address. A byte order mark before
  * it or a NUL byte in it is the doing of an editor: NULL, with *why. */
 char *forge_core_secret_text(apr_pool_t *p, const char *spelled, const char **why);
-/* Why nobody could type these bytes at a login: "is not UTF-8", "begins with a byte order mark …", "holds a NUL byte".
- * For passwords that come from a file or a terminal; those of the API are JSON. NULL: they are a text. */
+/* Why nobody could type these bytes at a login: "is not UTF-8", "begins with a byte order mark …", "holds a NUL
+ * byte". For passwords that come from a file or a terminal; those of the API are JSON. NULL: they are a text. */
 const char *forge_core_password_garbled(const char *bytes, apr_size_t len);
 /* "file:" or "env:": only the place is written in the configuration, not the secret. */
 bool forge_core_secret_elsewhere(const char *spelled);
@@ -48,8 +48,8 @@ const char *forge_core_sha256_hex(apr_pool_t *p, const void *data, apr_size_t le
 /* HMAC-SHA-256 under the derived key for `purpose` ("cursor", "refresh" …). */
 void forge_core_mac(const forge_keys_t *keys, const char *purpose, const void *data, apr_size_t len,
                     unsigned char out[32]);
-/* AES-256-GCM under the derived key "seal": base64url(nonce ‖ ciphertext ‖ tag), `context` is authenticated too. NULL
- * when it cannot be opened. */
+/* AES-256-GCM under the derived key "seal": base64url(nonce ‖ ciphertext ‖ tag), `context` is authenticated too.
+ * NULL when it cannot be opened. */
 const char *forge_core_seal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const void *data,
                             apr_size_t len);
 char *forge_core_unseal(apr_pool_t *p, const forge_keys_t *keys, const char *context, const char *sealed,
@@ -110,8 +110,8 @@ forge_status_t forge_core_bearer(apr_pool_t *p, const char *header, const char *
  * be compared, when that is the same or the text is no UTF-8. */
 const char *forge_core_password_composed(apr_pool_t *p, const char *text, apr_size_t len, apr_size_t *composed_len);
 
-/* --- hash.c: bcrypt over base64(SHA-256(password)), stored as "{sha256}$2y$12$…"; a stored value without the marker is
- * an imported plain $2a/$2b/$2y hash --- */
+/* --- hash.c: bcrypt over base64(SHA-256(password)), stored as "{sha256}$2y$12$…"; a stored value without the marker
+ * is an imported plain $2a/$2b/$2y hash --- */
 
 /* A hash of the composed form, so that it does not matter how the password is typed later. NULL if the cost is out of
  * 4..17, or out of memory. Takes ~250 ms at cost 12: only a request that has its place (live/gate.c) may call it. */
@@ -156,7 +156,8 @@ typedef struct forge_password_t {
 int forge_core_password_check(apr_pool_t *p, const forge_password_rules_t *rules, const forge_password_t *password,
                               const char *pointer, forge_faults_t *faults);
 
-/* --- email.c: mailbox rules (RFC 5321/5322 without comments, quoted local parts and IP literals; ≤ 254 octets) --- */
+/* --- email.c: mailbox rules (RFC 5321/5322 without comments, quoted local parts and IP literals; 254 octets at most)
+ * --- */
 
 /* Trimmed and NFC. *shown is for display: as typed, only that a domain without letters beyond ASCII is lower-cased.
  * *key is the unique form: the local part case-folded (libunistring), the domain as lower-case A-labels (IDNA 2008,

@@ -7,12 +7,12 @@
 #include "store/store.h"
 #include <string.h>
 
-static const forge_stmt_t pool_ping = {
-    "pool_ping",
-    "SELECT " FORGE_SERVER_UNWRITABLE " AS unwritable, pg_is_in_recovery() AS standby, " FORGE_SERVER_SYSTEM
-    " AS system, " FORGE_SERVER_REPLAYED
-    " AS replayed, current_setting('forge.session', true) AS session, s.number, s.breaking"
-    " FROM (" FORGE_SCHEMA_SQL ") s"};
+#define WHO_SQL \
+    "SELECT " FORGE_SERVER_UNWRITABLE " AS unwritable, pg_is_in_recovery() AS standby, " FORGE_SERVER_SYSTEM \
+    " AS system, " FORGE_SERVER_REPLAYED " AS replayed, current_setting('forge.session', true) AS session"
+
+static const forge_stmt_t pool_ping = {"pool_ping", WHO_SQL};
+static const forge_stmt_t pool_check = {"pool_check", WHO_SQL ", s.number, s.breaking FROM (" FORGE_SCHEMA_SQL ") s"};
 
 void forge_store_db_leave(forge_db_t *db)
 {
@@ -52,21 +52,34 @@ static void replica_note(forge_db_t *db, const forge_rows_t *rows)
     db->link->replayed = (apr_uint64_t)forge_store_rows_int(rows, 0, "replayed", 0);
 }
 
-forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p)
+/* Who answers, by a statement that begins with WHO_SQL. */
+static forge_status_t ask(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *stmt, forge_rows_t **rows)
 {
-    forge_rows_t *rows;
     db->activity_due = false; /* the last user's name tells more than ours */
-    FORGE_TRY(forge_store_run(db, p, &pool_ping, FORGE_NO_ARGS, &rows));
-    if (!forge_store_right_kind(db->link->replica, forge_store_rows_text(rows, 0, "unwritable"),
-                                forge_store_rows_text(rows, 0, "standby")))
+    FORGE_TRY(forge_store_run(db, p, stmt, FORGE_NO_ARGS, rows));
+    if (!forge_store_right_kind(db->link->replica, forge_store_rows_text(*rows, 0, "unwritable"),
+                                forge_store_rows_text(*rows, 0, "standby")))
         forge_store_unwritable(db);
-    else if (same_session(db, rows)) {
-        replica_note(db, rows);
-        return forge_store_schema_judge(db, (int)forge_store_rows_int(rows, 0, "number", 0),
-                                        (int)forge_store_rows_int(rows, 0, "breaking", 0));
+    else if (same_session(db, *rows)) {
+        replica_note(db, *rows);
+        return FORGE_OK;
     }
     forge_store_break(db);
     return FORGE_E_DATABASE_DOWN;
+}
+
+forge_status_t forge_store_db_ping(forge_db_t *db, apr_pool_t *p)
+{
+    forge_rows_t *rows;
+    return ask(db, p, &pool_ping, &rows);
+}
+
+forge_status_t forge_store_db_check(forge_db_t *db, apr_pool_t *p)
+{
+    forge_rows_t *rows;
+    FORGE_TRY(ask(db, p, &pool_check, &rows));
+    return forge_store_schema_judge(db, (int)forge_store_rows_int(rows, 0, "number", 0),
+                                    (int)forge_store_rows_int(rows, 0, "breaking", 0));
 }
 
 const char *forge_store_db_system(const forge_db_t *db)

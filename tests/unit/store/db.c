@@ -254,6 +254,8 @@ START_TEST(outdated_schema_recovers)
         forge_store_db_attach(forge_test_pool, late, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &other),
         FORGE_E_SCHEMA_AHEAD);
     ck_assert_int_eq(forge_store_schema_check(mine, forge_test_pool, &found, &max), FORGE_E_SCHEMA_AHEAD);
+    ck_assert_int_eq(forge_store_db_check(mine, forge_test_pool), FORGE_E_SCHEMA_AHEAD);
+    ck_assert_int_eq(forge_store_db_ping(mine, forge_test_pool), FORGE_OK);
     ck_assert_int_eq(found, 1000001);
     forge_test_pg_do(admin, forge_test_pool, "DELETE FROM forge.migrations WHERE number = 1000001");
     ck_assert_int_eq(
