@@ -319,8 +319,30 @@ int env_httpd_pid(void)
     return httpd_pid;
 }
 
+/* Which socket the daemon of mod_cgid has; "" while it has none that is its user's. */
+static char *cgi_socket(void)
+{
+    const struct passwd *user = env.root ? getpwnam("www-data") : getpwuid(geteuid());
+    struct stat st;
+    if (stat(F("%s/run/cgisock.%d", env.dir, (int)httpd_pid), &st) != 0 || !user || st.st_uid != user->pw_uid)
+        return F("%s", "");
+    return F("%lu %ld.%ld", (unsigned long)st.st_ino, (long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+}
+
+/* Each generation has a daemon of mod_cgid, at a socket of one name. A restart that comes before the daemon of the last
+ * one is there would take its socket away, and httpd would say so (AH01243, AH01244): that one is waited for. */
 void env_httpd_graceful(void)
 {
+    static char left[64];
+    static pid_t of;
+    const bool daemon = strcmp(env.mpm, "prefork") != 0;
+    const char *now = cgi_socket();
+    for (int i = 0; daemon && i < 200 && (!*now || (of == httpd_pid && strcmp(now, left) == 0)); i++) {
+        pause_ms(50);
+        now = cgi_socket();
+    }
+    of = httpd_pid;
+    snprintf(left, sizeof(left), "%s", now);
     kill(httpd_pid, SIGUSR1);
 }
 

@@ -114,7 +114,7 @@ static void begin(void)
 static void setup(void)
 {
     forge_test_begin();
-    owner = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
+    owner = forge_test_pg_attach_owner(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
     db = schema_attach();
     sql("SET client_min_messages = warning; DROP SCHEMA IF EXISTS " ODD " CASCADE; CREATE SCHEMA " ODD);
     sql("SELECT pg_stat_reset()");

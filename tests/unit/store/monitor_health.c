@@ -14,7 +14,7 @@ static void begin(void)
 static void setup(void)
 {
     forge_test_begin();
-    owner = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
+    owner = forge_test_pg_attach_owner(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
     db = schema_attach();
 }
 

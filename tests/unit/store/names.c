@@ -326,7 +326,7 @@ static const char *slug_of(const char *name)
 static void turkish_begin(bool icu)
 {
     apr_cpystrn(forge_test_dsn, forge_test_pg_turkish(P, "turkish", icu), sizeof(forge_test_dsn));
-    owner = forge_test_pg_attach(P, forge_test_pg_connect(P, forge_test_dsn));
+    owner = forge_test_pg_attach_owner(P, forge_test_pg_connect(P, forge_test_dsn));
     db = schema_attach();
     ck_assert_str_eq(ask("SELECT lower('I')"), "ı"); /* it is Turkish indeed */
 }

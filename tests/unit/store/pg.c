@@ -257,14 +257,26 @@ const char *forge_test_pg_logged(void)
     return logged;
 }
 
+static forge_db_t *attach(apr_pool_t *p, PGconn *conn, const forge_db_settings_t *settings)
+{
+    forge_db_t *db;
+    ck_assert_int_eq(forge_store_db_attach(p, conn, settings, &(forge_db_use_t){"unit-test", note, NULL}, &db),
+                     FORGE_OK);
+    return db;
+}
+
 forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
     static const forge_db_settings_t settings = {
         2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
-    forge_db_t *db;
-    ck_assert_int_eq(forge_store_db_attach(p, conn, &settings, &(forge_db_use_t){"unit-test", note, NULL}, &db),
-                     FORGE_OK);
-    return db;
+    return attach(p, conn, &settings);
+}
+
+forge_db_t *forge_test_pg_attach_owner(apr_pool_t *p, PGconn *conn)
+{
+    static const forge_db_settings_t settings = {
+        60 * APR_USEC_PER_SEC, 62 * APR_USEC_PER_SEC, 70 * APR_USEC_PER_SEC, NULL, 0, 0, false};
+    return attach(p, conn, &settings);
 }
 
 const char *forge_test_pg_ask(forge_db_t *db, apr_pool_t *p, const char *sql)

@@ -21,6 +21,8 @@ const char *forge_test_pg_turkish(apr_pool_t *p, const char *name, bool icu);
 PGconn *forge_test_pg_connect(apr_pool_t *p, const char *conninfo);
 /* Attaches with short time-outs (2 s, 4 s); the test fails when it does not work. */
 forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn);
+/* The same for who makes the rows of a case: how long that takes on a busy machine says nothing. */
+forge_db_t *forge_test_pg_attach_owner(apr_pool_t *p, PGconn *conn);
 /* One statement without parameters by a fresh unnamed statement; the first column of the first row, NULL when there is
  * none. */
 const char *forge_test_pg_ask(forge_db_t *db, apr_pool_t *p, const char *sql);

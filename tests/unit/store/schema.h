@@ -41,9 +41,9 @@ __attribute__((unused)) static forge_db_t *schema_attach(void)
 __attribute__((unused)) static void schema_setup(void)
 {
     forge_test_begin();
-    owner = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
+    owner = forge_test_pg_attach_owner(forge_test_pool, forge_test_pg_connect(forge_test_pool, forge_test_dsn));
     forge_test_pg_do(owner, forge_test_pool,
-                     "SET LOCAL statement_timeout = 0; SET client_min_messages = warning; SET forge.retention = 'on';"
+                     "SET client_min_messages = warning; SET forge.retention = 'on';"
                      "TRUNCATE forge.users, forge.organizations, forge.courses, forge.achievements, "
                      "forge.audit_events, forge.idempotency_keys"
                      " RESTART IDENTITY CASCADE; RESET forge.retention");
