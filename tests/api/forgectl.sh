@@ -57,6 +57,14 @@ holds() {
     if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $what"; fi
 }
 
+# Waits, a minute at most, until a condition in the shell is true.
+wait_until() {
+    for _ in $(seq 600); do
+        if "$@"; then return; fi
+        sleep 0.1
+    done
+}
+
 # --- usage ---
 expect 2 'a command is needed'
 expect 0 'Usage: forgectl COMMAND' --help
@@ -437,10 +445,10 @@ expect 1 '^FAIL +mail: 127.0.0.1 port 1: ' check --runner "$runner" --docs "$wor
 conf_mail "ForgeMail smtps://127.0.0.1:1 user=a password=file:$work/nothing"
 expect 1 '^FAIL +mail: the password' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 mkdir "$work/sink" && echo accept >"$work/sink/mode"
-port=$((20000 + $$ % 20000))
-python3 "$SRCDIR/tests/api/smtp_sink.py" "$port" "$work/sink" &
+python3 "$SRCDIR/tests/api/smtp_sink.py" 0 "$work/sink" &
 sink=$!
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s "$work/sink/log" ] || sleep 0.5; done
+wait_until [ -s "$work/sink/log" ]
+port=$(sed -n 's/^ready //p' "$work/sink/log")
 conf_mail "ForgeMail smtp://127.0.0.1:$port"
 expect 0 "^ok +mail: 127.0.0.1 port $port answers" check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 kill "$sink"
@@ -458,7 +466,7 @@ expect 1 '^FAIL +redis: ForgeRateLimitStore: .*cannot be opened' check --runner 
 mkdir "$work/redis"
 redis-server --port 0 --unixsocket "$work/redis/socket" --save '' --requirepass the-word --dir "$work/redis" >"$work/redis/log" 2>&1 &
 redis=$!
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -S "$work/redis/socket" ] || sleep 0.5; done
+wait_until [ -S "$work/redis/socket" ]
 conf_mail "ForgeRateLimitStore redis+unix://:the-word@$work/redis/socket"
 expect 0 '^ok +redis: .*/redis/socket counts rate limits' check --runner "$runner" --docs "$work" --conf "$work/mail.conf"
 conf_mail "ForgeRateLimitStore redis+unix://:another-word@$work/redis/socket"

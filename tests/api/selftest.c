@@ -3,7 +3,9 @@
  */
 #include "harness.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #define STAMP  "[Mon Jan 05 10:00:00.000000 2026] "
 #define LOADED " - may result in undefined or erroneous behavior\n"
@@ -91,6 +93,26 @@ START_TEST(canaries_are_found)
 }
 END_TEST
 
+/* Who asks for the end of a process by itself crashed; whom another process ends did not. */
+START_TEST(a_crash_is_a_surprise_that_says_where)
+{
+    char *said;
+    const char *preload = strstr(env_preload(), "crash_frames.so") ? F("LD_PRELOAD=%s", env_preload()) : NULL;
+    if (!preload) /* a sanitizer says it */
+        return;
+    ck_assert_int_eq(process_run(NULL, (const char *[]){"env", preload, "bash", "-c", "kill -SEGV $$", NULL}, &said),
+                     128 + SIGSEGV);
+    const char *found = log_surprise(said, 0);
+    ck_assert_msg(found && strstr(found, "exit signal 11 at address") && strstr(found, "libc.so.6+0x"), "%s", said);
+    ck_assert_int_eq(
+        process_run(NULL,
+                    (const char *[]){"env", preload, "bash", "-c", "sleep 60 & kill -SEGV $!; wait $!; exit 0", NULL},
+                    &said),
+        0);
+    ck_assert_ptr_null(strstr(said, "exit signal"));
+}
+END_TEST
+
 Suite *suite_selftest(void)
 {
     Suite *suite = suite_create("selftest");
@@ -100,5 +122,6 @@ Suite *suite_selftest(void)
     tcase_add_test(logs, what_a_case_announces_is_no_surprise);
     tcase_add_test(logs, last_words_are_no_surprise_while_a_node_stops);
     tcase_add_test(logs, canaries_are_found);
+    tcase_add_test(logs, a_crash_is_a_surprise_that_says_where);
     return suite;
 }

@@ -8,7 +8,7 @@ modes: accept   take every mail
        hang     accept the connection and say nothing
        stall    stop answering after DATA
        drop     close in the middle of the message
-Each mail becomes DIR/N.msg: MAIL and RCPT lines, an empty line, the message. DIR/log has one line for each connection.
+Each mail becomes DIR/N.msg: MAIL and RCPT lines, an empty line, the message. DIR/log begins with "ready PORT" (PORT 0 takes a free one) and has one line for each connection.
 """
 import os
 import socket
@@ -109,6 +109,6 @@ listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.bind(("127.0.0.1", port))
 listener.listen(50)
-note("ready")
+note("ready %d" % listener.getsockname()[1])
 while True:
     threading.Thread(target=guarded, args=(listener.accept()[0],), daemon=True).start()

@@ -342,11 +342,16 @@ START_TEST(no_thread_outlives_its_child)
     if (getenv("FORGE_TEST_VALGRIND")) /* has threads of its own */
         return;
     const bool prefork = strcmp(env.mpm, "prefork") == 0;
-    char *preload = strdup(env_preload()), *libraries = strdup(env.module);
+    const char *set = getenv("FORGE_TEST_PRELOAD");
+    char *preload = strdup(env_preload()), *before = set ? strdup(set) : NULL, *libraries = strdup(env.module);
     *strrchr(libraries, '/') = 0;
     setenv("FORGE_TEST_PRELOAD", F("%s %s/last_threads.so", preload, libraries), 1);
     env_second_launch(F("ServerLimit 1\nStartServers 1\nMaxRequestWorkers %d\n", prefork ? 1 : 16));
-    setenv("FORGE_TEST_PRELOAD", preload, 1);
+    if (before)
+        setenv("FORGE_TEST_PRELOAD", before, 1);
+    else
+        unsetenv("FORGE_TEST_PRELOAD");
+    free(before);
     free(preload);
     free(libraries);
     ck_assert(env_second_ready(20));
