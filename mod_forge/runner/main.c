@@ -30,7 +30,7 @@
 #define BACKLOG       512
 #define QUEUE_DEFAULT 512
 #define SHARE_DEFAULT 32
-#define NICE_RUNS     "5" /* of the group of all runs, on machines that group processes by session */
+#define NICE_RUNS     "10" /* of the group of all runs, on machines that group processes by session */
 
 static int usage(const char *wrong)
 {

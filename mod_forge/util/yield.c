@@ -7,6 +7,7 @@
  * interrupted every millisecond, and sleeps for a moment when there are more runnable threads than
  * processors.
  */
+#include "slice.h"
 #include "util.h"
 
 #include <errno.h>
@@ -38,15 +39,6 @@ typedef struct task_t {
 #if !defined(sigev_notify_thread_id)
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
-
-/* struct sched_attr of linux/sched/types.h, which glibc's headers do not go together with. */
-typedef struct sched_attr_t {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-} sched_attr_t;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int look_signal; /* 0: there is none, nobody sleeps */
@@ -99,8 +91,7 @@ static void prepare(void)
 static void go_behind(void)
 {
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-    const sched_attr_t attr = {.size = sizeof(attr), .nice = NICENESS, .runtime = SLICE};
-    if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0 && nice(NICENESS) < 0)
+    if (!forge_util_slice(NICENESS, SLICE) && nice(NICENESS) < 0)
         errno = 0;
 }
 

@@ -74,7 +74,8 @@ for file in $(find mod_forge -name '*.[ch]' -o -name '*.def' | sort); do
             run/frames.h | run/profiles.def | run/tools.def) [ "$room" = runner ] || wrong "$file includes \"$header\": run/ is entered by run/run.h" ;;
             run/run.h) [ "$room" != runner ] || wrong "$file includes \"$header\": of libforge, runner/ has run/frames.h, run/profiles.def and run/tools.def alone" ;;
             util/standard.h) case "$room" in ctl | runner | survey) ;; *) wrong "$file includes \"$header\": the standard descriptors are a program's, and httpd has its own" ;; esac ;;
-            util/util.h) case "$room" in runner | survey) wrong "$file includes \"$header\": $room/ is plain C, and has util/standard.h alone" ;; esac ;;
+            util/slice.h) [ "$room" = runner ] || wrong "$file includes \"$header\": of other folders runner/ alone sets slices; work that others may interrupt is forge_util_yielding()" ;;
+            util/util.h) case "$room" in runner | survey) wrong "$file includes \"$header\": $room/ is plain C, and has the headers of util/ that say so alone" ;; esac ;;
             config/commands.h) [ "$room" = front ] || wrong "$file includes \"$header\": the directives are for the module record alone" ;;
             *) [ "$interface" = "$(basename "$place").h" ] || wrong "$file includes \"$header\": other folders are entered by their interface header, $place/$(basename "$place").h" ;;
         esac
