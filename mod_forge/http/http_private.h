@@ -90,11 +90,11 @@ void forge_http_body_drain(struct request_rec *r);
 
 /* --- idempotency.c (SPEC 1) --- */
 
-/* Reads the header; FORGE_E_VALIDATION when it is no 1–255 visible characters. The fingerprint covers method, path and
+/* Reads the header; FORGE_E_VALIDATION when it is no 1-255 visible characters. The fingerprint covers method, path and
  * body. */
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len);
 /* The stage before the handler: begins a transaction and claims the key in it. Nothing without a key. FORGE_ANSWERED
- * when the answer of the first time was put into q->reply, FORGE_E_IDEMPOTENCY_… when the key is in use or was used for
+ * when the answer of the first time was put into q->reply, FORGE_E_IDEMPOTENCY_* when the key is in use or was used for
  * something else, or what the route's .again refuses with. */
 forge_status_t forge_http_idempotency_claim(forge_req_t *q);
 /* For a request that waits between the claim and its work: commits a mark that its key is in use, which

@@ -47,7 +47,7 @@ typedef enum forge_input_mode_t {
 
 /* Checks every member of `body` that `fields` lists and is not READONLY; unknown members are ignored. Always returns an
  * input; faults gets one entry per failing member, codes: required, type, null, too_short, too_long, out_of_range,
- * format, enum, nul. Format "email" and "username" are checked here; "password" only as text (≤ 1024 bytes; the policy
+ * format, enum, nul. Format "email" and "username" are checked here; "password" only as text (<= 1024 bytes; the policy
  * is password.c's). */
 forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields, forge_input_mode_t mode,
                                      const forge_json_t *body, forge_faults_t *faults);
@@ -95,7 +95,7 @@ const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, cons
 
 const char *forge_core_etag_version(apr_pool_t *p, const char *version);            /* "\"v3\"" */
 const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t len); /* from the content */
-/* "\"v3.0b1c…\"": of an answer that changes without a new version of its resource; If-Match reads the version in it. */
+/* "\"v3.0b1cd\"": of an answer that changes without a new version of its resource; If-Match reads the version in it. */
 const char *forge_core_etag_both(apr_pool_t *p, const char *version, const char *data, apr_size_t len);
 /* Does the list in the header name this tag? weak: If-None-Match comparison; strong: If-Match. A suffix "-gzip"/"-br"
  * that compression added on the way out counts as the same in both, for it is the same version. "*" matches any
