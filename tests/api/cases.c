@@ -167,6 +167,32 @@ static bool line_matters(const char *line)
     return false;
 }
 
+/* A crash of httpd's own while it stops, or httpd's word that this process ended by it. */
+static bool crash_remark(const char *line)
+{
+    static const char *const places[] = {
+#define LOG_REMARK(id, reason)
+#define LOG_REMARK_STOP(id, reason)
+#define LOG_REMARK_CRASH(frames, reason) frames,
+#include "log_remarks.def"
+#undef LOG_REMARK
+#undef LOG_REMARK_STOP
+#undef LOG_REMARK_CRASH
+    };
+    static int crashed; /* the process of the newest one */
+    int process;
+    if (sscanf(line, "process %d crashes, exit signal 11 ", &process) == 1) {
+        for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+            if (strstr(line, places[i])) {
+                crashed = process;
+                return true;
+            }
+        return false;
+    }
+    const char *child = strstr(line, ": child pid ");
+    return child && sscanf(child, ": child pid %d exit signal Segmentation", &process) == 1 && process == crashed;
+}
+
 /* One of httpd's remarks on its own build or size, or on its own end. A line of ours is none, whatever it quotes. */
 static bool line_remark(const char *line, long place)
 {
@@ -176,14 +202,16 @@ static bool line_remark(const char *line, long place)
     } remarks[] = {
 #define LOG_REMARK(id, reason)      {id ": ", false},
 #define LOG_REMARK_STOP(id, reason) {id ": ", true},
+#define LOG_REMARK_CRASH(frames, reason)
 #include "log_remarks.def"
 #undef LOG_REMARK
 #undef LOG_REMARK_STOP
+#undef LOG_REMARK_CRASH
     };
     for (size_t i = 0; i < sizeof(remarks) / sizeof(*remarks); i++)
         if (strstr(line, remarks[i].id))
             return !strstr(line, "[forge:") && (!remarks[i].stop || while_it_stopped(place));
-    return false;
+    return while_it_stopped(place) && crash_remark(line);
 }
 
 static bool line_expected(const char *line, long place)

@@ -67,6 +67,25 @@ START_TEST(last_words_are_no_surprise_while_a_node_stops)
 }
 END_TEST
 
+START_TEST(a_crash_of_httpds_own_end_is_no_surprise)
+{
+    static const char ours[] = "process 9 crashes, exit signal 11 at address 0x7f02: crash_frames.so+0x14c2() "
+                               "libapr-1.so.0+0x28180(apr_os_sock_get) mod_forge.so+0x606c()\n";
+    static const char theirs[] = "process 9 crashes, exit signal 11 at address 0x7f02: crash_frames.so+0x14c2() "
+                                 "libapr-1.so.0+0x28180(apr_os_sock_get) mod_mpm_event.so+0x606c()\n";
+    static const char ended[] = STAMP "[core:notice] [pid 7:tid 8] AH00052: child pid 9 exit signal Segmentation "
+                                      "fault (11)\n";
+    ck_assert_ptr_nonnull(judged(theirs));
+    log_stopped(0);
+    ck_assert_ptr_nonnull(judged(ours));
+    ck_assert_ptr_nonnull(judged(ended));
+    ck_assert_ptr_null(judged(theirs));
+    ck_assert_ptr_null(judged(ended));
+    ck_assert_ptr_nonnull(judged(STAMP "[core:notice] [pid 7:tid 8] AH00052: child pid 10 exit signal Segmentation "
+                                       "fault (11)\n"));
+}
+END_TEST
+
 /* What passes by the client is found again, the secret part of a token too; words and short codes are none. */
 START_TEST(canaries_are_found)
 {
@@ -121,6 +140,7 @@ Suite *suite_selftest(void)
     tcase_add_test(logs, faults_are_surprises);
     tcase_add_test(logs, what_a_case_announces_is_no_surprise);
     tcase_add_test(logs, last_words_are_no_surprise_while_a_node_stops);
+    tcase_add_test(logs, a_crash_of_httpds_own_end_is_no_surprise);
     tcase_add_test(logs, canaries_are_found);
     tcase_add_test(logs, a_crash_is_a_surprise_that_says_where);
     return suite;
