@@ -99,10 +99,10 @@ void env_postgres_stop(bool immediate)
 {
     if (postgres_pid <= 0)
         return;
-    kill(postgres_pid, SIGCONT);
-    kill(postgres_pid, immediate ? SIGQUIT : SIGINT);
+    process_kill(postgres_pid, SIGCONT);
+    process_kill(postgres_pid, immediate ? SIGQUIT : SIGINT);
     if (!process_wait(postgres_pid, 20))
-        kill(postgres_pid, SIGKILL);
+        process_kill(postgres_pid, SIGKILL);
     postgres_pid = 0;
     outage = true;
 }
@@ -245,9 +245,9 @@ static void node_stop(int *pid)
     if (*pid <= 0)
         return;
     long from = file_size(env_path("logs/error.log"));
-    kill(*pid, SIGTERM);
+    process_kill(*pid, SIGTERM);
     if (!process_wait(*pid, 15))
-        kill(*pid, SIGKILL);
+        process_kill(*pid, SIGKILL);
     *pid = 0;
     log_stopped(from);
 }
@@ -292,7 +292,7 @@ int env_second_pid(void)
 void env_second_change(const char *lines)
 {
     second_conf_write(lines);
-    kill(second_pid, SIGUSR1);
+    process_kill(second_pid, SIGUSR1);
 }
 
 void env_second_stop(void)
@@ -347,7 +347,7 @@ void env_httpd_graceful(void)
     }
     of = httpd_pid;
     snprintf(left, sizeof(left), "%s", now);
-    kill(httpd_pid, SIGUSR1);
+    process_kill(httpd_pid, SIGUSR1);
 }
 
 /* The parent of a process, or 0. */
@@ -395,7 +395,7 @@ int env_second_children(int *pids, int max)
 /* Sends SIGSTOP, or SIGCONT; a process may run on for a moment, so this waits until it stands. */
 static void freeze(int pid, bool still)
 {
-    kill(pid, still ? SIGSTOP : SIGCONT);
+    process_kill(pid, still ? SIGSTOP : SIGCONT);
     for (int i = 0; still && i < 500; i++) {
         char *after = strrchr(file_read(F("/proc/%d/stat", pid), 0), ')');
         if (!after || after[2] == 'T' || after[2] == 'Z')
@@ -431,13 +431,13 @@ static void on_signal(int number)
     ssize_t ignored = write(2, note, sizeof(note) - 1);
     (void)ignored;
     if (httpd_pid > 0)
-        kill(httpd_pid, SIGTERM);
+        process_kill(httpd_pid, SIGTERM);
     if (second_pid > 0)
-        kill(second_pid, SIGTERM);
+        process_kill(second_pid, SIGTERM);
     if (third_pid > 0)
-        kill(third_pid, SIGTERM);
+        process_kill(third_pid, SIGTERM);
     if (postgres_pid > 0)
-        kill(postgres_pid, SIGQUIT);
+        process_kill(postgres_pid, SIGQUIT);
     _exit(128 + number);
 }
 

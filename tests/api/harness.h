@@ -108,7 +108,8 @@ int process_run(const char *account, const char *const *argv, char **out);
 /* Starts one that ends with us; its output goes to a file. The main thread only. */
 int process_start(const char *account, const char *const *argv, const char *output);
 bool process_alive(int pid);
-bool process_wait(int pid, int seconds);        /* reaps a child */
+int process_kill(int pid, int number);   /* kill(2) of one process: no number below 1, which means many, gets through */
+bool process_wait(int pid, int seconds); /* reaps a child */
 char *file_read(const char *path, long offset); /* from offset to its end, "" when it cannot be read */
 long file_size(const char *path);
 void file_write(const char *path, const char *text);

@@ -102,6 +102,13 @@ bool process_alive(int pid)
     return pid > 0 && waitpid(pid, NULL, WNOHANG) == 0;
 }
 
+int process_kill(int pid, int number)
+{
+    if (pid < 1)
+        ck_abort_msg("signal %d is for one process, not for %d", number, pid);
+    return kill(pid, number);
+}
+
 bool process_wait(int pid, int seconds)
 {
     for (int i = 0; i < seconds * 50; i++) {

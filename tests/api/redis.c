@@ -62,15 +62,15 @@ void redis_stop(int number)
 {
     if (redis_pid <= 0)
         return;
-    kill(redis_pid, SIGCONT);
-    kill(redis_pid, number);
+    process_kill(redis_pid, SIGCONT);
+    process_kill(redis_pid, number);
     ck_assert(process_wait(redis_pid, 20));
     redis_pid = 0;
 }
 
 void redis_freeze(bool still)
 {
-    kill(redis_pid, still ? SIGSTOP : SIGCONT);
+    process_kill(redis_pid, still ? SIGSTOP : SIGCONT);
     for (int i = 0; i < TRIES; i++) {
         char *after = strrchr(file_read(F("/proc/%d/stat", redis_pid), 0), ')');
         if (after && (after[2] == 'T') == still)

@@ -87,7 +87,7 @@ void llm_start(const char *mode, const char *options)
 void llm_stop(void)
 {
     if (server > 0) {
-        kill(server, SIGKILL);
+        process_kill(server, SIGKILL);
         process_wait(server, 5);
     }
     server = 0;

@@ -62,7 +62,7 @@ static void kill_or_upload(int i, void *baton)
         dice = dice * 1103515245u + 12345u;
         pause_ms(50 + (int)(dice >> 16) % 250);
         if (n > 0)
-            kill(pids[(dice >> 8) % (unsigned)n], SIGKILL);
+            process_kill(pids[(dice >> 8) % (unsigned)n], SIGKILL);
     }
 }
 

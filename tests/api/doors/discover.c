@@ -257,7 +257,7 @@ START_TEST(killed_children_lose_no_member)
     upstreams_node(F(GROWTH "%s", from_a("loopback")));
     expect_members(M(1) | M(2));
     for (int i = env_second_children(pids, 64) - 1; i >= 0; i--)
-        kill(pids[i], SIGKILL);
+        process_kill(pids[i], SIGKILL);
     ck_assert(env_second_ready(20));
     expect_members(M(1) | M(2));
     upstreams_write("zone", A(2) A(3));

@@ -40,7 +40,7 @@ void upstreams_mode(int member, const char *mode)
 void upstreams_stop(void)
 {
     if (server > 0) {
-        kill(server, SIGKILL);
+        process_kill(server, SIGKILL);
         process_wait(server, 5);
     }
     server = 0;

@@ -37,7 +37,7 @@ static void back_ends_stop(void)
 {
     for (int i = 0; i < 2; i++) {
         if (servers[i] > 0) {
-            kill(servers[i], SIGKILL);
+            process_kill(servers[i], SIGKILL);
             process_wait(servers[i], 5);
         }
         servers[i] = 0;
@@ -517,7 +517,7 @@ START_TEST(express_behind_the_example_knows_its_visitors)
     ck_assert(strstr(head_read(fd), "HTTP/1.1 101"));
     echo(fd);
     close(fd);
-    kill(servers[1], SIGKILL);
+    process_kill(servers[1], SIGKILL);
     process_wait(servers[1], 5);
     servers[1] = 0;
     for (int i = 0; i < 10; i++)

@@ -504,7 +504,7 @@ START_TEST(a_killed_child_gives_its_places_back)
         stream_until(&streams[i], "\"queued\"");
     int n = env_children(children, 64);
     for (int i = 0; i < n; i++)
-        kill(children[i], SIGKILL);
+        process_kill(children[i], SIGKILL);
     ck_assert(env_wait_ready(30));
     for (int i = 0; i < 2; i++) {
         close(streams[i].fd);

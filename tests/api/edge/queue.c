@@ -319,7 +319,7 @@ START_TEST(killed_child_takes_nothing_with_it)
     int n = suspends() ? 3 * FEW : FEW;
     all_wait(PORT_QUEUE, people, fds, n);
     ck_assert_int_gt(env_children(pids, 64), 0);
-    kill(pids[0], SIGKILL);
+    process_kill(pids[0], SIGKILL);
     pause_ms(300);
     sql_on(busy.lock, "ROLLBACK");
     answer_read(busy.fd, PATIENCE);

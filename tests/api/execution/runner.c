@@ -119,7 +119,7 @@ END_TEST
 
 static bool gone(int pid)
 {
-    return kill(pid, 0) != 0 || strstr(file_read(F("/proc/%d/stat", pid), 0), ") Z") != NULL;
+    return process_kill(pid, 0) != 0 || strstr(file_read(F("/proc/%d/stat", pid), 0), ") Z") != NULL;
 }
 
 /* Also when the parent has no time for it. Its children outlive that, and would keep the port. */
@@ -130,12 +130,12 @@ START_TEST(it_ends_with_httpd)
         int children[64];
         launch("");
         int runner = runner_wait(0), n = children_of(env_second_pid(), "", children, 64);
-        kill(env_second_pid(), signals[i]);
+        process_kill(env_second_pid(), signals[i]);
         for (int j = 0; j < 200 && !gone(runner); j++)
             pause_ms(50);
         ck_assert_msg(gone(runner), "%d lives", runner);
         for (int j = 0; j < n && signals[i] == SIGKILL; j++)
-            kill(children[j], SIGKILL);
+            process_kill(children[j], SIGKILL);
         env_second_stop();
         remove(F("%s/second.pid", env.dir));
     }
@@ -149,7 +149,7 @@ START_TEST(it_is_started_again_with_a_pause)
     launch("");
     int runner = runner_wait(0);
     for (int i = 0; i < 2; i++) {
-        kill(runner, SIGKILL);
+        process_kill(runner, SIGKILL);
         runner = runner_wait(runner);
     }
     ck_assert_msg(strstr(log_since("error.log"), "in 1 s") && strstr(log_since("error.log"), "in 2 s"), "%.3000s",

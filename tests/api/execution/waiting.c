@@ -244,7 +244,7 @@ START_TEST(a_killed_runner_is_started_again)
     for (int i = 0; i < FEW; i++)
         fds[i] = program_sent(PORT_MAIN, me.access, "print(1)");
     metric_wait(PORT_MAIN, REQUESTS, FEW + 1);
-    kill(runner, SIGKILL);
+    process_kill(runner, SIGKILL);
     expect_ok(fd);
     for (int i = 0; i < FEW; i++)
         expect_ok(fds[i]);
@@ -268,7 +268,7 @@ START_TEST(a_killed_child_leaves_no_program)
     metric_wait(PORT_MAIN, REQUESTS, FEW);
     int n = env_children(children, 64);
     for (int i = 0; i < n; i++)
-        kill(children[i], SIGKILL);
+        process_kill(children[i], SIGKILL);
     ck_assert(env_wait_ready(30));
     metric_wait(PORT_MAIN, REQUESTS, 0);
     metric_wait(PORT_MAIN, IN_USE, 0);

@@ -185,7 +185,7 @@ static int sink; /* the process; 0: none */
 static void sink_stop(void)
 {
     if (sink > 0) {
-        kill(sink, SIGKILL);
+        process_kill(sink, SIGKILL);
         process_wait(sink, 5);
     }
     sink = 0;
@@ -381,7 +381,7 @@ START_TEST(sender_killed)
     register_at_smtp("killed@example.org");
     sink_seen_wait("stall");
     for (int n = env_children(pids, 64); n > 0; n--)
-        kill(pids[n - 1], SIGKILL);
+        process_kill(pids[n - 1], SIGKILL);
     ck_assert(env_wait_ready(20));
     ck_assert_str_eq(sql("SELECT tries || ' ' || (next_try_at > now()) FROM forge.mail_outbox"), "1 true");
     file_write(sink_file("mode"), "accept");

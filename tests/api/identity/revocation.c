@@ -269,7 +269,7 @@ START_TEST(listener_is_killed)
     person_t me = person("student"), other = person("student");
     wait_settled(me.access);
     int pid = listener_pid();
-    kill(pid, SIGKILL);
+    process_kill(pid, SIGKILL);
     end_sessions_of(me);
     for (int i = 0; i < TRIES && CALL("GET", path, .token = me.access, .lenient = true)->status != 401; i++)
         pause_ms(50);
@@ -354,11 +354,11 @@ START_TEST(listener_is_not_answered)
     wait_settled(me.access);
     int pid = atoi(sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'forge events' LIMIT 1"));
     ck_assert_int_gt(pid, 1);
-    kill(pid, SIGSTOP);
+    process_kill(pid, SIGSTOP);
     pause_ms(1200);
     end_sessions_of(me);
     int status = status_at(PORT_MAIN, me.access);
-    kill(pid, SIGCONT);
+    process_kill(pid, SIGCONT);
     ck_assert_int_eq(status, 401);
     wait_settled(other.access);
     refused_at(PORT_MAIN, me.access);

@@ -118,7 +118,7 @@ START_TEST(an_alert_fires_is_told_and_ends)
     ck_assert_int_eq(mail_count("operator@example.org", "memory is resolved"), 1);
     text = file_read(path, 0);
     ck_assert_msg(!strstr(strchr(strchr(strchr(text, '\n') + 1, '\n') + 1, '\n') + 1, "\n"), "told again: %s", text);
-    kill(sink, SIGTERM);
+    process_kill(sink, SIGTERM);
     env_second_stop();
 }
 END_TEST

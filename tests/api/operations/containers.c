@@ -29,7 +29,7 @@ static void engine_mode(const char *mode)
 static void engine_stop(void)
 {
     if (engine > 0) {
-        kill(engine, SIGKILL);
+        process_kill(engine, SIGKILL);
         process_wait(engine, 5);
     }
     engine = 0;

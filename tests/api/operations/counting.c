@@ -151,7 +151,7 @@ START_TEST(killed_children_lose_no_count)
     for (int tries = 0; killed < KILLS && tries < 10 * KILLS; tries++) {
         pause_ms(400);
         int pids[64], n = env_children(pids, 64);
-        killed += n > 0 && kill(pids[killed % n], SIGKILL) == 0;
+        killed += n > 0 && process_kill(pids[killed % n], SIGKILL) == 0;
     }
     pause_ms(400);
     load_t seen = load_stop(pid);

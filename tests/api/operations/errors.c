@@ -247,7 +247,7 @@ static void hang(int i, void *baton)
         pause_ms(50);
     int children[64], count = env_second_children(children, 64);
     for (int n = 0; n < count; n++)
-        kill(children[n], SIGSEGV);
+        process_kill(children[n], SIGSEGV);
 }
 
 START_TEST(a_crash_is_reported_with_what_was_in_flight)
@@ -276,7 +276,7 @@ START_TEST(a_child_that_was_killed_is_reported)
     int children[64];
     receiver_start("good", LINES);
     ck_assert_int_gt(env_second_children(children, 64), 0);
-    kill(children[0], SIGKILL);
+    process_kill(children[0], SIGKILL);
     json_t *event = event_of("pid", F("%d", children[0]));
     ck_assert_ptr_null(maybe_at(event, "/tags/signal"));
     bool alone = strcmp(text_at(event, "/tags/in_flight"), "0") == 0;
@@ -304,7 +304,7 @@ START_TEST(a_forge_runner_that_ended_is_reported)
         pause_ms(100);
     ck_assert_int_gt(pid, 0);
     expect_log("FG0566");
-    kill(pid, SIGKILL);
+    process_kill(pid, SIGKILL);
     json_t *event = event_of("process", "forge-runner");
     ck_assert_str_eq(text_at(event, "/tags/pid"), F("%d", pid));
     ck_assert_str_eq(text_at(event, "/level"), "fatal");
@@ -317,9 +317,9 @@ START_TEST(children_that_end_as_they_should_are_not)
     int children[64];
     receiver_start("good", "ForgeSentryDSN http://publickey@%s/42\n");
     int count = env_second_children(children, 64);
-    kill(env_second_pid(), SIGUSR1);
+    process_kill(env_second_pid(), SIGUSR1);
     for (int i = 0; i < count; i++)
-        for (int n = 0; n < 300 && kill(children[i], 0) == 0; n++)
+        for (int n = 0; n < 300 && process_kill(children[i], 0) == 0; n++)
             pause_ms(100);
     ck_assert(env_second_ready(20));
     env_second_stop();

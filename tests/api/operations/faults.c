@@ -280,7 +280,7 @@ START_TEST(children_killed)
     for (int i = 0; i < rounds(10); i++) {
         int pids[64], n = env_children(pids, 64);
         if (n > 0)
-            kill(pids[i % n], SIGKILL);
+            process_kill(pids[i % n], SIGKILL);
         pause_ms(400);
     }
     load_stop(load);
@@ -306,11 +306,11 @@ START_TEST(postgresql_hangs)
     char *pids = sql("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE usename = 'forge_app'"), *state;
     int stopped[100], n = 0;
     for (char *pid = strtok_r(pids, " ", &state); pid && n < 100; pid = strtok_r(NULL, " ", &state))
-        kill(stopped[n++] = atoi(pid), SIGSTOP);
+        process_kill(stopped[n++] = atoi(pid), SIGSTOP);
     reply_t *reply = CALL("GET", "/api/v1/auth/me", .token = me.access, .lenient = true);
     reply_t *live = CALL("GET", "/health/live", .lenient = true);
     for (int i = 0; i < n; i++)
-        kill(stopped[i], SIGCONT);
+        process_kill(stopped[i], SIGCONT);
     ck_assert_msg(reply->status == 503 || reply->status == 504 || reply->status == 200, "%d %s", reply->status,
                   reply->body);
     ck_assert_msg(reply->seconds < 6, "after %.1f s", reply->seconds);

@@ -163,7 +163,7 @@ START_TEST(killed_in_the_middle)
     expect_status(reply, 202);
     judged_wait(exercise, 3);
     for (int n = env_children(pids, 64); n > 0; n--)
-        kill(pids[n - 1], SIGKILL);
+        process_kill(pids[n - 1], SIGKILL);
     ck_assert(env_wait_ready(20));
     const char *before = sql("SELECT max(judged_at)::text FROM forge.exercise_submissions");
     const char *count = sql("SELECT count(judged_at) FROM forge.exercise_submissions");
@@ -222,7 +222,7 @@ static void signal_all(int signal)
 {
     int pids[64];
     for (int n = env_children(pids, 64); n > 0; n--)
-        kill(pids[n - 1], signal);
+        process_kill(pids[n - 1], signal);
 }
 
 /* A node that stands still loses its jobs to another one. When it goes on it changes nothing: it has learnt so. */

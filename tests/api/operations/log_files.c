@@ -211,7 +211,7 @@ START_TEST(a_program_lasts_as_long_as_it_is_named)
     }
     ck_assert_int_eq(readers_become(1, 0), pid);
     expect_log("FG0449");
-    kill(pid, SIGKILL);
+    process_kill(pid, SIGKILL);
     readers_become(1, pid);
     ck_assert_ptr_nonnull(strstr(log_since("error.log"), "FG0449"));
     env_second_change(F("ForgeAccessLog \"|$exec cat >>%s/two\"\n", folder()));
@@ -262,7 +262,7 @@ START_TEST(what_takes_no_lines_ends_no_restart)
     for (int i = 0; i < TRIES && !strstr(file_read(got, 0), "\"rot-0\""); i++)
         pause_ms(50);
     ck_assert_ptr_nonnull(strstr(file_read(got, 0), "\"rot-0\""));
-    kill(reader, SIGKILL);
+    process_kill(reader, SIGKILL);
     process_wait(reader, 10);
 }
 END_TEST

@@ -123,7 +123,7 @@ START_TEST(samples_go_on_when_every_child_is_killed)
     expect_log("AH00052"); /* a child ended by a signal */
     ck_assert_int_gt(n, 0);
     for (int i = 0; i < n; i++)
-        kill(pids[i], SIGKILL);
+        process_kill(pids[i], SIGKILL);
     ck_assert(env_wait_ready(20));
     char *time = F("%s", text_at(CALL("GET", "/api/v1/monitor/history?minutes=1")->json, "/until"));
     bool newer = false;

@@ -124,7 +124,7 @@ END_TEST
 
 static bool process_exists(int pid)
 {
-    return kill(pid, 0) == 0;
+    return process_kill(pid, 0) == 0;
 }
 
 /* A background task sits in a statement that takes longer than an ending child waits: the child ends all the same, and

@@ -36,7 +36,7 @@ static void tidy(void)
 {
     env_second_stop();
     if (bouncer_pid > 0) {
-        kill(bouncer_pid, SIGINT);
+        process_kill(bouncer_pid, SIGINT);
         ck_assert(process_wait(bouncer_pid, 20));
     }
     bouncer_pid = 0;

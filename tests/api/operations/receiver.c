@@ -25,7 +25,7 @@ void receiver_mode(const char *mode)
 void receiver_stop(void)
 {
     if (server > 0) {
-        kill(server, SIGKILL);
+        process_kill(server, SIGKILL);
         process_wait(server, 5);
     }
     server = 0;

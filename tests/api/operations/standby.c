@@ -51,8 +51,8 @@ void standby_stop(void)
 {
     if (other_pid <= 0)
         return;
-    kill(other_pid, SIGCONT);
-    kill(other_pid, SIGQUIT);
+    process_kill(other_pid, SIGCONT);
+    process_kill(other_pid, SIGQUIT);
     ck_assert(process_wait(other_pid, 20));
     other_pid = 0;
 }
