@@ -93,15 +93,17 @@ bool forge_http_flight_watch(void)
 static apr_status_t land(void *flight)
 {
     flight_t *f = flight;
-    if (f->fd >= 0 && f->c->aborted)
-        drop_unsent(f->fd);
-    pthread_mutex_lock(&air.lock);
+    pthread_mutex_lock(&air.lock); /* whoever cuts off closes the descriptor, whose number may then be another's */
     APR_RING_REMOVE(f, link);
     air.bytes -= f->bytes;
     air.count--;
+    const int fd = f->fd;
+    f->fd = -1;
     pthread_mutex_unlock(&air.lock);
-    if (f->fd >= 0)
-        close(f->fd);
+    if (fd >= 0 && f->c->aborted)
+        drop_unsent(fd);
+    if (fd >= 0)
+        close(fd);
     return APR_SUCCESS;
 }
 

@@ -31,6 +31,7 @@ static struct {
     struct errands_t queue;
     apr_thread_t *threads[MOST];
     int most, count, idle;
+    int waiting; /* errands in the queue */
     bool stop;
 } crew = {.lock = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER};
 
@@ -39,6 +40,7 @@ static void run_first(void)
 {
     forge_errand_t *errand = APR_RING_FIRST(&crew.queue);
     APR_RING_REMOVE(errand, link);
+    crew.waiting--;
     errand->state = FORGE_ERRAND_RUNS;
     pthread_mutex_unlock(&crew.lock);
     errand->run(errand->baton);
@@ -65,10 +67,11 @@ static void *APR_THREAD_FUNC help(apr_thread_t *self, void *unused)
     return NULL;
 }
 
-/* Under the lock: they are made when they are first needed, one by one. */
+/* Under the lock: they are made when they are first needed, one by one. One that was called is idle until it has taken
+ * its errand, which waits as long. */
 static void hire(void)
 {
-    if (crew.idle > 0 || crew.count == crew.most)
+    if (crew.waiting <= crew.idle || crew.count == crew.most)
         return;
     if (ap_thread_create(&crew.threads[crew.count], NULL, help, NULL, crew.pool) == APR_SUCCESS)
         crew.count++;
@@ -99,6 +102,7 @@ void forge_http_errand_add(forge_errands_t *group, forge_errand_t *errand)
     APR_RING_ELEM_INIT(errand, link);
     pthread_mutex_lock(&crew.lock);
     APR_RING_INSERT_TAIL(&crew.queue, errand, forge_errand_t, link);
+    crew.waiting++;
     group->left++;
     hire();
     pthread_cond_signal(&crew.asked);
@@ -120,6 +124,7 @@ forge_errand_state_t forge_http_errand_settle(forge_errand_t *errand)
     pthread_mutex_lock(&crew.lock);
     if (errand->state == FORGE_ERRAND_WAITS) {
         APR_RING_REMOVE(errand, link);
+        crew.waiting--;
         errand->state = FORGE_ERRAND_NEVER;
         errand->group->left--;
     }

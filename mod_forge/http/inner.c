@@ -39,6 +39,7 @@ struct forge_inner_t {
     bool text;      /* the body is no JSON, and becomes a JSON string */
     bool foreign;   /* the body is not of our making */
     bool seen;      /* the head of the answer */
+    bool kept;      /* its handler has kept the request: the pool stays */
     fault_t fault;
     int status;
     forge_buf_t *body;
@@ -141,6 +142,10 @@ static void take_bucket(forge_inner_t *inner, apr_bucket *b)
 static apr_status_t capture(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     forge_inner_t *inner = f->ctx;
+    if (inner->kept) { /* the outer request may be over, and the room with it */
+        apr_brigade_cleanup(bb);
+        return APR_ECONNABORTED;
+    }
     while (!APR_BRIGADE_EMPTY(bb)) {
         apr_bucket *b = APR_BRIGADE_FIRST(bb);
         if (!inner->seen && (!APR_BUCKET_IS_METADATA(b) || APR_BUCKET_IS_EOS(b) || AP_BUCKET_IS_ERROR(b)))
@@ -304,6 +309,7 @@ static void abandon(forge_inner_t *inner)
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, inner->r,
                   "FG0690: %s cannot be answered within an aggregate: its handler suspends it", inner->r->uri);
     inner->fault = FAULT_REFUSED;
+    inner->kept = true;
     inner->r = NULL;
 }
 
@@ -358,7 +364,8 @@ void forge_http_inner_drop(forge_inner_t *inner)
 {
     if (inner->r)
         end(inner);
-    apr_pool_destroy(inner->pool);
+    if (!inner->kept) /* else its memory is lost, once for each such request; the log says whose fault that is */
+        apr_pool_destroy(inner->pool);
 }
 
 /* --- what came of it --- */

@@ -243,16 +243,16 @@ static forge_status_t look(forge_runs_t *runs, program_t *program)
 
 /* --- all of them --- */
 
-/* Takes in what has come, and offers as many as may be under way. A failure is one of the whole request. */
+/* Takes in what has come, and offers as many as may be under way. A failure is one of the whole request. What is taken
+ * in may ask for a pause: only one of before can be over. */
 static forge_status_t advance(forge_runs_t *runs)
 {
     int n = runs->programs->nelts;
-    bool soon = runs->again_at > forge_util_monotonic();
+    if (runs->again_at <= forge_util_monotonic())
+        runs->again_at = 0;
     for (int i = 0; i < n; i++)
         if (under_way(program_at(runs, i)))
             FORGE_TRY(look(runs, program_at(runs, i)));
-    if (!soon)
-        runs->again_at = 0;
     for (int i = 0; i < n && runs->under_way < PARALLEL && !runs->again_at; i++)
         if (!under_way(program_at(runs, i)) && !program_at(runs, i)->done)
             FORGE_TRY(offer(runs, program_at(runs, i)));

@@ -29,7 +29,7 @@ typedef struct forge_stream_t {
     apr_pool_t *turn; /* of the present piece */
     forge_buf_t *piece;
     bool more;
-    apr_time_t begun;
+    apr_int64_t begun; /* forge_util_monotonic */
     apr_off_t sent;
 } forge_stream_t;
 
@@ -81,7 +81,7 @@ forge_status_t forge_reply_stream(forge_req_t *q, const char *media, forge_strea
 /* False: the client is gone, or as good as gone. */
 static bool client_there(const forge_req_t *q, const forge_stream_t *stream)
 {
-    apr_interval_time_t took = apr_time_now() - stream->begun;
+    apr_interval_time_t took = forge_util_monotonic() - stream->begun;
     if (q->r->connection->aborted || took > LONGEST)
         return false;
     return apr_time_sec(took) < SLOW_AFTER || stream->sent >= apr_time_sec(took) * SLOW_RATE;
@@ -107,11 +107,12 @@ static bool send_piece(forge_req_t *q, forge_stream_t *stream, apr_bucket_brigad
 /* A moment without a free connection is waited for; the answer has begun and cannot become a 503 any more. */
 static forge_status_t next_piece(forge_req_t *q, forge_stream_t *stream)
 {
-    apr_time_t until = apr_time_now() + PATIENCE;
+    apr_int64_t until = forge_util_monotonic() + PATIENCE;
     for (;;) {
         apr_pool_clear(stream->turn);
         forge_status_t status = make_piece(q, stream);
-        if (forge_util_error(status)->http != HTTP_SERVICE_UNAVAILABLE || status == FORGE_OK || apr_time_now() > until)
+        if (forge_util_error(status)->http != HTTP_SERVICE_UNAVAILABLE || status == FORGE_OK ||
+            forge_util_monotonic() > until)
             return status;
         apr_sleep(apr_time_from_msec(100));
     }
@@ -133,7 +134,7 @@ void forge_http_stream_send(forge_req_t *q)
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     forge_status_t status = FORGE_OK;
     bool good = true;
-    stream->begun = apr_time_now();
+    stream->begun = forge_util_monotonic();
     while (good && !r->header_only) {
         good = send_piece(q, stream, bb);
         if (!good || !stream->more)

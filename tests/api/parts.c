@@ -13,6 +13,7 @@
 
 #define BIG     (3 * 1024 * 1024)
 #define HANG_MS 5000
+#define MEET_MS 1500
 
 static const struct {
     const char *name, *head, *body;
@@ -82,6 +83,19 @@ static void big(int fd, bool json)
     free(text);
 }
 
+/* Two that are asked at the same time; one that stays alone says so. */
+static void meet(int fd)
+{
+    static int here;
+    const int mine = __atomic_add_fetch(&here, 1, __ATOMIC_ACQ_REL);
+    for (int i = 0; i < MEET_MS / 10 && __atomic_load_n(&here, __ATOMIC_ACQUIRE) <= mine && mine % 2; i++)
+        usleep(10000);
+    const bool met = mine % 2 == 0 || __atomic_load_n(&here, __ATOMIC_ACQUIRE) > mine;
+    if (!met)
+        __atomic_sub_fetch(&here, 1, __ATOMIC_ACQ_REL);
+    say(fd, met ? "200 OK\r\nContent-Type: text/plain" : "409 Conflict\r\nContent-Type: text/plain", "", 0, 0);
+}
+
 static void answer(int fd, const char *head)
 {
     char name[32] = "";
@@ -115,6 +129,8 @@ static void answer(int fd, const char *head)
         usleep(1000 * 300);
     if (strcmp(name, "slow") == 0)
         say(fd, "200 OK\r\nContent-Type: application/json", "1", 1, 1);
+    if (strcmp(name, "meet") == 0)
+        meet(fd);
     if (strcmp(name, "hang") == 0)
         usleep(1000 * HANG_MS);
 }

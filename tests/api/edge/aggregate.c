@@ -316,6 +316,22 @@ START_TEST(many_at_once_are_all_answered)
 }
 END_TEST
 
+/* A child's first aggregate has called one helper, who is idle by now: two paths need another one. */
+START_TEST(paths_wait_for_no_other_path)
+{
+    if (strcmp(env.mpm, "prefork") == 0)
+        return; /* there they do */
+    for (int i = 0; i < 3; i++) {
+        env_httpd_restart();
+        reply_t *reply = GET("/parts/json");
+        expect_part(reply, 0, 200);
+        reply = GET("/parts/meet,/parts/meet");
+        expect_part(reply, 0, 200);
+        expect_part(reply, 1, 200);
+    }
+}
+END_TEST
+
 /* --- bounds --- */
 
 START_TEST(each_path_counts_in_its_quota)
@@ -419,6 +435,7 @@ Suite *suite_aggregate(void)
     tcase_add_test(behind, what_does_not_fit_is_507_in_its_place);
     tcase_add_test(behind, what_is_late_is_504_in_its_place);
     tcase_add_test(behind, many_at_once_are_all_answered);
+    tcase_add_test(behind, paths_wait_for_no_other_path);
     TCase *bounds = case_make(suite, "bounds");
     tcase_add_test(bounds, each_path_counts_in_its_quota);
     tcase_add_test(bounds, one_connection_at_a_time);
