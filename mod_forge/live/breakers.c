@@ -40,21 +40,48 @@ static bool lock(forge_live_segment_t *segment)
     return rc == 0;
 }
 
-int forge_live_breaker(forge_live_t *live, const char *host)
+static apr_int64_t used(const forge_live_breaker_t *breaker)
+{
+    return __atomic_load_n(&breaker->used, __ATOMIC_RELAXED);
+}
+
+/* Under the lock: the place of a host, or else the one that it gets. That is a free one, or the one that was not asked
+ * for the longest, after no call that began with it can be under way any more: its host is one of a configuration of
+ * before. */
+static forge_live_breaker_t *place_of(forge_live_segment_t *segment, const char *host, apr_int64_t now)
+{
+    forge_live_breaker_t *oldest = &segment->breakers[0];
+    for (forge_live_breaker_t *b = oldest; b < segment->breakers + FORGE_LIVE_BREAKERS; b++) {
+        if (!b->host[0] || strcmp(b->host, host) == 0)
+            return b;
+        if (used(b) < used(oldest))
+            oldest = b;
+    }
+    if (now - used(oldest) < TRIAL_FOR)
+        return NULL;
+    oldest->state = FORGE_BREAKER_CLOSED;
+    oldest->calls = oldest->failures = 0;
+    oldest->since = oldest->until = 0;
+    return oldest;
+}
+
+int forge_live_breaker_at(forge_live_t *live, const char *host, apr_int64_t now)
 {
     forge_live_segment_t *segment = live->segment;
-    int found = -1;
     if (strlen(host) >= FORGE_LIVE_HOST_BYTES || !lock(segment))
         return -1;
-    for (int i = 0; i < FORGE_LIVE_BREAKERS && found < 0; i++) {
-        forge_live_breaker_t *breaker = &segment->breakers[i];
-        if (!breaker->host[0])
-            memcpy(breaker->host, host, strlen(host) + 1);
-        if (strcmp(breaker->host, host) == 0)
-            found = i;
+    forge_live_breaker_t *found = place_of(segment, host, now);
+    if (found) {
+        memcpy(found->host, host, strlen(host) + 1);
+        __atomic_store_n(&found->used, now, __ATOMIC_RELAXED);
     }
     pthread_mutex_unlock(&segment->breaking);
-    return found;
+    return found ? (int)(found - segment->breakers) : -1;
+}
+
+int forge_live_breaker(forge_live_t *live, const char *host)
+{
+    return forge_live_breaker_at(live, host, forge_util_monotonic());
 }
 
 /* Under the lock. Whoever made the last trial may have died with its process. */
@@ -184,6 +211,8 @@ bool forge_live_breaker_trip(forge_live_t *live, int which)
 bool forge_live_breaker_try_at(forge_live_t *live, int which, apr_int64_t now)
 {
     forge_live_segment_t *segment = live->segment;
+    if (which >= 0) /* whoever asks this keeps the place, and does not ask for it again */
+        __atomic_store_n(&segment->breakers[which].used, now, __ATOMIC_RELAXED);
     if (forge_live_breaker_state(live, which) == FORGE_BREAKER_CLOSED || !lock(segment))
         return false;
     forge_live_breaker_t *breaker = &segment->breakers[which];

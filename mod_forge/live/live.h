@@ -452,7 +452,7 @@ typedef enum forge_breaker_state_t {
     FORGE_BREAKER_OPEN
 } forge_breaker_state_t;
 /* The breaker of a host ("runner.example.org:443"), shared by all children; -1 when there is no room: it never opens.
- */
+ * A host that nobody asked for in eleven minutes may lose its place to another one. */
 int forge_live_breaker(forge_live_t *live, const char *host);
 /* Leave to make one call. */
 typedef struct forge_pass_t {

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Raise it when a member below changes its place or meaning; other counters and another size are noticed anyway. */
-#define FORGE_LIVE_LAYOUT 16
+#define FORGE_LIVE_LAYOUT 17
 #define FORGE_LIVE_LINE   64 /* bytes of a cache line */
 
 #define FORGE_LIVE_STRIPES 64 /* parts of the limiter, each with its own mutex; a power of two */
@@ -233,8 +233,10 @@ typedef struct forge_live_breaker_t {
     int64_t since, until;             /* when the window began; when the next call may be made */
     uint64_t holder;                  /* the process that makes the trial */
     uint32_t trial;                   /* its number; never 0 once there was one */
+    int64_t used;                     /* when it was last asked for */
 } forge_live_breaker_t;
-/* The two functions of live.h at a given moment. */
+/* The functions of live.h at a given moment. */
+int forge_live_breaker_at(forge_live_t *live, const char *host, apr_int64_t now);
 bool forge_live_breaker_allows_at(forge_live_t *live, int which, forge_pass_t *pass, apr_int64_t now);
 void forge_live_breaker_told_at(forge_live_t *live, const forge_pass_t *pass, bool good, apr_int64_t now);
 /* The same for those that are tried beside calls. */

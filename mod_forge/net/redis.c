@@ -163,7 +163,8 @@ static conn_t *conn_make(apr_pool_t *p, const forge_redis_spec_t *spec, char *sh
         return NULL;
     conn->era = spec->hooks.era ? spec->hooks.era(spec->hooks.baton) : 0;
     conn->reader = forge_net_redis_reader();
-    *end = forge_net_redis_open_socket(spec->redis, deadline, &conn->socket, why);
+    if (conn->reader)
+        *end = forge_net_redis_open_socket(spec->redis, deadline, &conn->socket, why);
     if (*end == FORGE_REDIS_OK)
         *end = greet(conn, p, spec, deadline, sha, why);
     conn->used = forge_util_monotonic();
@@ -369,8 +370,8 @@ static forge_redis_end_t trial(conn_t *conn, apr_pool_t *p, forge_redis_client_t
     return run_on(conn, client, &batch, why);
 }
 
-/* Makes one more connection; where Redis was away, one on which the trial went well ends that. */
-static void make_one(forge_redis_client_t *client, apr_pool_t *p, bool tries)
+/* Makes one more connection; where Redis was away, one on which the trial went well ends that. False: none was made. */
+static bool make_one(forge_redis_client_t *client, apr_pool_t *p, bool tries)
 {
     char sha[SHA_LENGTH + 1];
     const char *why = "";
@@ -396,6 +397,7 @@ static void make_one(forge_redis_client_t *client, apr_pool_t *p, bool tries)
     pthread_mutex_unlock(&client->lock);
     if (!conn && !stops(client))
         tell_bad(client, why);
+    return conn != NULL;
 }
 
 /* Tries one that has been idle for long. */
@@ -431,9 +433,11 @@ static bool wanted(const forge_redis_client_t *client)
     return client->total == 0 || (client->waiting && !client->idle && client->total < client->spec.most);
 }
 
-/* Does the next piece of work. False: there is none. Called with the lock held, which is let go meanwhile. */
+/* Does the next piece of work. False: there is none, or it went wrong. Called with the lock held, which is let go
+ * meanwhile. */
 static bool work_once(forge_redis_client_t *client, apr_pool_t *p)
 {
+    bool goes_on = true;
     const forge_redis_hooks_t *hooks = &client->spec.hooks;
     idle_tidy(client);
     const bool tries = hooks->may_try(hooks->baton);
@@ -445,12 +449,18 @@ static bool work_once(forge_redis_client_t *client, apr_pool_t *p)
     client->making += makes;
     pthread_mutex_unlock(&client->lock);
     if (makes)
-        make_one(client, p, tries);
+        goes_on = make_one(client, p, tries);
     else
         check(client, conn, p);
     apr_pool_clear(p);
     pthread_mutex_lock(&client->lock);
-    return true;
+    return goes_on;
+}
+
+/* Where a connection is wanted and none was made, it is soon tried again, whether or not Redis counts as away. */
+static apr_interval_time_t pause_of(const forge_redis_client_t *client)
+{
+    return away(client) || wanted(client) ? AWAY_TICK : TICK;
 }
 
 static void *keep(void *baton)
@@ -464,7 +474,7 @@ static void *keep(void *baton)
         pthread_mutex_lock(&client->lock);
         while (!stops(client))
             if (!work_once(client, p))
-                wait_until(client, &client->work, forge_util_monotonic() + (away(client) ? AWAY_TICK : TICK));
+                wait_until(client, &client->work, forge_util_monotonic() + pause_of(client));
         pthread_mutex_unlock(&client->lock);
         apr_pool_destroy(p);
     }

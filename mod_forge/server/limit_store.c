@@ -25,6 +25,7 @@ APLOG_USE_MODULE(forge);
 struct forge_limit_store_t {
     const forge_server_t *server; /* the first of those that share it */
     const forge_redis_t *redis;
+    const char *name; /* of its breaker */
     int breaker;
     forge_redis_client_t *client; /* of this child; NULL: none could be made */
 };
@@ -159,7 +160,8 @@ store_t *forge_server_limit_store_make(apr_pool_t *p, const forge_server_t *serv
     store_t *store = apr_pcalloc(p, sizeof(*store));
     store->server = server;
     store->redis = redis;
-    store->breaker = forge_live_breaker(server->live, breaker_name(p, redis));
+    store->name = breaker_name(p, redis);
+    store->breaker = forge_live_breaker(server->live, store->name);
     return store;
 }
 
@@ -175,6 +177,8 @@ void forge_server_limit_store_child(apr_pool_t *p, const forge_server_t *server)
     int threads = 1;
     if (!store || store->server != server)
         return;
+    if (store->breaker < 0) /* there was no room then, or a holder of the lock stood still */
+        store->breaker = forge_live_breaker(server->live, store->name);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     const forge_redis_spec_t spec = {
         .redis = store->redis,

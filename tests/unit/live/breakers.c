@@ -241,6 +241,57 @@ START_TEST(hosts_are_apart_and_processes_together)
 }
 END_TEST
 
+#define LONG (700 * SECOND)
+
+/* Hosts of configurations of before make room; one that is in use keeps its place. */
+START_TEST(a_host_that_nobody_asks_for_makes_room)
+{
+    char name[16];
+    opened_at(SECOND);
+    for (int i = 1; i < FORGE_LIVE_BREAKERS; i++) {
+        snprintf(name, sizeof(name), "h%d", i);
+        ck_assert_int_ge(forge_live_breaker_at(live, name, 2 * SECOND), 0);
+    }
+    ck_assert_int_eq(forge_live_breaker_at(live, "new", LONG / 2), -1);
+    ck_assert_int_eq(forge_live_breaker_at(live, "runner.example.org:443", LONG), host);
+    const int other = forge_live_breaker_at(live, "new", LONG);
+    ck_assert_int_ge(other, 0);
+    ck_assert_int_ne(other, host);
+    ck_assert_int_eq(forge_live_breaker_at(live, "new", LONG), other);
+    ck_assert_int_eq(forge_live_breaker_state(live, host), FORGE_BREAKER_OPEN);
+    ck_assert_int_eq(forge_live_breaker_state(live, other), FORGE_BREAKER_CLOSED);
+}
+END_TEST
+
+START_TEST(what_was_open_is_closed_for_who_comes_next)
+{
+    char name[16];
+    forge_live_breaker_at(live, "runner.example.org:443", SECOND);
+    opened_at(SECOND);
+    for (int i = 1; i < FORGE_LIVE_BREAKERS; i++) {
+        snprintf(name, sizeof(name), "h%d", i);
+        forge_live_breaker_at(live, name, LONG / 2);
+    }
+    ck_assert_int_eq(forge_live_breaker_at(live, "new", LONG), host);
+    ck_assert_int_eq(forge_live_breaker_state(live, host), FORGE_BREAKER_CLOSED);
+    ck_assert(allows(LONG));
+}
+END_TEST
+
+/* Whoever tries one beside its calls has asked for it once, at the start. */
+START_TEST(who_tries_keeps_the_place)
+{
+    char name[16];
+    forge_live_breaker_at(live, "runner.example.org:443", SECOND);
+    for (int i = 1; i < FORGE_LIVE_BREAKERS; i++) {
+        snprintf(name, sizeof(name), "h%d", i);
+        forge_live_breaker_at(live, name, 2 * SECOND);
+    }
+    ck_assert(!forge_live_breaker_try_at(live, host, LONG));
+    ck_assert_int_ne(forge_live_breaker_at(live, "new", LONG), host);
+}
+END_TEST
+
 /* --- of those that are tried beside calls --- */
 
 static bool trip(apr_int64_t now)
@@ -309,6 +360,9 @@ Suite *forge_test_live_breakers(void)
     tcase_add_test(tc, of_many_processes_one_tries);
     tcase_add_test(tc, a_stopped_process_holds_up_nobody);
     tcase_add_test(tc, hosts_are_apart_and_processes_together);
+    tcase_add_test(tc, a_host_that_nobody_asks_for_makes_room);
+    tcase_add_test(tc, what_was_open_is_closed_for_who_comes_next);
+    tcase_add_test(tc, who_tries_keeps_the_place);
     tcase_add_test(tc, one_failure_opens_and_one_at_a_time_tries);
     tcase_add_test(tc, what_is_not_steady_is_tried_later);
     tcase_add_test(tc, a_lost_try_is_made_by_another);
