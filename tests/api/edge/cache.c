@@ -285,6 +285,7 @@ END_TEST
 /* No request fails either. */
 START_TEST(nor_while_nodes_restart_and_listeners_break)
 {
+    watchdog(240); /* each restart takes seconds under a sanitizer */
     crew_t crew = crew_begin(60);
     parallel(READERS + 2, work, &crew);
     ck_assert(env_wait_ready(20));
