@@ -30,6 +30,15 @@ static bool visible(const char *key)
     return true;
 }
 
+/* What is asked of: a slash at the end is the same path, another query is another question. */
+static const char *asked(const forge_req_t *q)
+{
+    const char *path = forge_server_raw_path(q->r), *args = q->r->args;
+    const apr_size_t len = strlen(path), kept = len > 1 && path[len - 1] == '/' ? len - 1 : len;
+    return apr_psprintf(q->pool, "%s %.*s%s%s\n", q->route->operation, (int)kept, path, args ? "?" : "",
+                        args ? args : "");
+}
+
 forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, apr_size_t len)
 {
     const char *key = forge_http_header(q, "Idempotency-Key");
@@ -42,7 +51,7 @@ forge_status_t forge_http_idempotency_begin(forge_req_t *q, const char *body, ap
     q->idem->key = key;
     q->idem->scope = q->who.user_id ? apr_pstrcat(q->pool, "user:", forge_util_itoa(q->pool, q->who.user_id), NULL)
                                     : apr_pstrcat(q->pool, "ip:", q->client_ip, NULL);
-    const char *head = apr_psprintf(q->pool, "%s %s\n", q->route->operation, forge_server_raw_path(q->r));
+    const char *head = asked(q);
     apr_size_t head_len = strlen(head);
     char *all = apr_palloc(q->pool, head_len + len + 1);
     memcpy(all, head, head_len);

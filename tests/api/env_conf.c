@@ -172,7 +172,8 @@ void env_conf_write(const char *name, const char *run, const char *hosts)
     process_run(NULL, (const char *[]){env.httpd, "-l", NULL}, &compiled);
     char *conf =
         F("ServerRoot \"%s\"\nPidFile %s.pid\nDefaultRuntimeDir \"%s/%s\"\n%sLoadModule forge_module \"%s\"\n%s"
-          "ServerName localhost\nServerTokens Prod\nErrorLog logs/error.log\nLogLevel warn forge:debug\nTypesConfig "
+          "ServerName localhost\nServerTokens Prod\nHttpProtocolOptions Strict Require1.0\nErrorLog "
+          "logs/error.log\nLogLevel warn forge:debug\nTypesConfig "
           "/dev/null\n%s"
           "DirectoryIndex disabled\nTimeout 10\nKeepAliveTimeout 3\nMaxKeepAliveRequests 0\nGracefulShutdownTimeout "
           "10\nRequestReadTimeout header=3 body=4\nSendBufferSize 65536\n"

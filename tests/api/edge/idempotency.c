@@ -37,6 +37,25 @@ START_TEST(other_body_is_refused)
 }
 END_TEST
 
+/* A slash at the end is no other path; a query is another question. */
+START_TEST(the_same_question_is_the_same_however_it_is_written)
+{
+    person_t me = person("instructor");
+    call_t once = {.token = me.access, .json = "{\"title\":\"One\"}", .headers = {"Idempotency-Key: slash"}};
+    expect_status(call_with("POST", "/api/v1/courses", &once), 201);
+    reply_t *again = call_with("POST", "/api/v1/courses/", &once);
+    expect_status(again, 201);
+    ck_assert_str_eq(header(again, "Idempotent-Replayed"), "true");
+    const char *org = sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org') RETURNING id");
+    call_t import = {.token = me.access,
+                     .json = "{\"format\":\"forge-course\",\"version\":1,\"course\":{\"title\":\"q\"}}",
+                     .headers = {"Idempotency-Key: query"}};
+    expect_status(call_with("POST", "/api/v1/courses/import", &import), 201);
+    expect_problem(call_with("POST", F("/api/v1/courses/import?organization_id=%s", org), &import),
+                   "idempotency_mismatch");
+}
+END_TEST
+
 START_TEST(keys_belong_to_accounts)
 {
     person_t me = person("instructor"), other = person("instructor");
@@ -289,6 +308,7 @@ Suite *suite_idempotency(void)
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, same_key_and_body_replays);
     tcase_add_test(all, other_body_is_refused);
+    tcase_add_test(all, the_same_question_is_the_same_however_it_is_written);
     tcase_add_test(all, keys_belong_to_accounts);
     tcase_add_test(all, keys_have_a_form);
     tcase_add_test(all, failures_are_not_kept);

@@ -170,6 +170,15 @@ START_TEST(smuggling_is_refused)
 }
 END_TEST
 
+/* HTTP/0.9: its answer would have neither a status nor headers. */
+START_TEST(a_request_without_a_version_is_refused)
+{
+    reply_t *reply = raw_text(PORT_MAIN, "GET /api/v1/courses\r\n\r\n");
+    expect_status(reply, 400);
+    ck_assert_ptr_nonnull(header(reply, "X-Content-Type-Options"));
+}
+END_TEST
+
 START_TEST(apache_errors_are_problems)
 {
     char *line = malloc(12000);
@@ -481,6 +490,7 @@ Suite *suite_wire(void)
     tcase_add_test(paths, odd_paths_reach_nothing);
     TCase *http = case_make(suite, "http");
     tcase_add_test(http, smuggling_is_refused);
+    tcase_add_test(http, a_request_without_a_version_is_refused);
     tcase_add_test(http, apache_errors_are_problems);
     tcase_add_test(http, slow_body_is_408);
     tcase_add_test(http, media_types);
