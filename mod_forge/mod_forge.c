@@ -70,6 +70,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_suspend_connection(forge_http_pump_suspended, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_child_stopping(forge_http_pump_stopping, NULL, NULL, APR_HOOK_MIDDLE);
     forge_work_crash_hooks();
+    /* The parent looks after the programs that it has started. */
+    ap_hook_monitor(forge_server_log_pipes_look, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(forge_work_runner_look, NULL, NULL, APR_HOOK_MIDDLE);
     /* Content that is not ours: AuthType Forge, Require forge-…, X-Forge-…. */
     forge_doors_register(p);
     /* Apache's own errors under our paths become problem documents. */

@@ -9,7 +9,6 @@
  */
 #include "server_private.h"
 
-#include <ap_mpm.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
@@ -136,18 +135,24 @@ static void become(const pipe_t *pipe, const char *const *argv)
     _exit(CANNOT_START);
 }
 
-/* A program that is not there is found out before there is a process for it, so that a mistyped name stops the start.
- */
 static bool start(pipe_t *pipe)
 {
-    bool certain;
     const char *const *argv = words_of(generation, pipe->command);
-    pid_t pid = argv && argv[0] && !unable(argv[0], &certain) ? fork() : -1;
+    pid_t pid = argv && argv[0] ? fork() : -1;
     if (pid == 0)
         become(pipe, argv);
     pipe->started = apr_time_now() + apr_time_from_sec(pipe->pause);
     pipe->proc.pid = pid > 0 ? pid : 0;
     return pid > 0;
+}
+
+/* A program that is not there is found out before there is a process for it, so that a mistyped name stops the start.
+ */
+static bool start_first(pipe_t *pipe)
+{
+    bool certain;
+    const char *const *argv = words_of(generation, pipe->command);
+    return argv && argv[0] && !unable(argv[0], &certain) && start(pipe);
 }
 
 /* --- watching --- */
@@ -156,12 +161,11 @@ static bool start(pipe_t *pipe)
 static void heard(int reason, void *data, int status)
 {
     pipe_t *pipe = data;
-    int state = AP_MPMQ_STOPPING;
     if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
         return;
     apr_proc_other_child_unregister(pipe);
     pipe->proc.pid = 0;
-    if (pipe->write < 0 || (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING))
+    if (pipe->write < 0 || forge_server_stopping())
         return;
     pipe->pause = apr_time_now() - pipe->started >= LASTS ? 0 : pipe->pause ? pipe->pause * 2 : 1;
     if (pipe->pause > PAUSE_MAX)
@@ -171,6 +175,17 @@ static void heard(int reason, void *data, int status)
                  status, pipe->pause, pipe->command + 1);
     if (start(pipe))
         apr_proc_other_child_register(&pipe->proc, heard, pipe, NULL, generation);
+}
+
+int forge_server_log_pipes_look(apr_pool_t *p, server_rec *s)
+{
+    (void)p, (void)s;
+    for (int i = 0; kept && i < kept->nelts && !forge_server_stopping(); i++) {
+        pipe_t *pipe = APR_ARRAY_IDX(kept, i, pipe_t *);
+        if (pipe->write >= 0 && !pipe->proc.pid && apr_time_now() >= pipe->started && start(pipe))
+            apr_proc_other_child_register(&pipe->proc, heard, pipe, NULL, generation);
+    }
+    return OK;
 }
 
 /* --- the end --- */
@@ -260,7 +275,7 @@ int forge_server_log_pipe(const char *command)
         return -1;
     pipe->used = true;
     pipe->pause = 0;
-    return runs(pipe) || start(pipe) ? pipe->write : -1;
+    return runs(pipe) || start_first(pipe) ? pipe->write : -1;
 }
 
 void forge_server_log_pipes_end(void)

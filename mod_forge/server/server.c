@@ -179,6 +179,12 @@ int forge_server_bell(void)
     return any ? forge_live_gate_fd(any->live) : -1; /* all share one segment */
 }
 
+bool forge_server_stopping(void)
+{
+    int state = AP_MPMQ_STOPPING;
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
+}
+
 #define PART_LOGINS 2 /* one connection in so many */
 #define PART_FILES  4
 

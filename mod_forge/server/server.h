@@ -51,7 +51,8 @@ int forge_server_all_make(apr_pool_t *pconf, struct server_rec *main_server, for
 void forge_server_all_pools(apr_pool_t *p);
 /* The same for connections to Redis. */
 void forge_server_all_limits(apr_pool_t *p);
-int forge_server_bell(void); /* forge_live_gate_fd; -1 when no server is ours */
+int forge_server_bell(void);      /* forge_live_gate_fd; -1 when no server is ours */
+bool forge_server_stopping(void); /* in the parent: httpd ends, or this configuration does */
 
 /* --- note.c: what is stored with every request (request_config), even if no handler runs --- */
 
@@ -304,6 +305,8 @@ int forge_server_access_write(struct request_rec *r); /* log_transaction */
 /* Around the opening of all logs, in the parent: programs that are named no more read the rest and end. */
 void forge_server_log_pipes_begin(apr_pool_t *pconf, struct server_rec *main_server);
 void forge_server_log_pipes_end(void);
+/* Now and then, in the parent: a program for which there could be no process is started again. monitor */
+int forge_server_log_pipes_look(apr_pool_t *p, struct server_rec *s);
 
 /* --- log_file.c: the files of logs --- */
 

@@ -33,12 +33,6 @@ static struct {
 
 /* --- in the parent --- */
 
-static bool stopping(void)
-{
-    int state = AP_MPMQ_STOPPING;
-    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
-}
-
 /* "child pid 4711 exit signal Segmentation fault (11)", with its tag in front. Called for each line of any process. */
 static void hear_line(const ap_errorlog_info *info, const char *line)
 {
@@ -64,7 +58,7 @@ static void hear_end(server_rec *s, pid_t pid, ap_generation_t generation, int s
     forge_crash_t crash = {.when = apr_time_now(), .pid = (int)pid, .signal = told.pid == (int)pid ? told.signal : 0};
     bool lost = forge_live_child_lost(live, (int)pid, &crash);
     told.pid = 0;
-    if (!crash.signal && (!lost || stopping()))
+    if (!crash.signal && (!lost || forge_server_stopping()))
         return;
     if (!crash.signal)
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,

@@ -13,7 +13,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
-#include <ap_mpm.h>
 #include <mpm_common.h>
 #include <unixd.h>
 #include <apr_lib.h>
@@ -97,7 +96,7 @@ static void start(void)
     kept->started = apr_time_now() + apr_time_from_sec(kept->pause);
     kept->proc = NULL;
     if (pid < 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, errno, watcher, "FG0565: could not start forge-runner");
+        ap_log_error(APLOG_MARK, APLOG_ERR, errno, watcher, "FG0565: could not start forge-runner; it is tried again");
         return;
     }
     kept->proc = apr_pcalloc(process, sizeof(*kept->proc));
@@ -135,6 +134,16 @@ static void watch(void)
         apr_proc_other_child_register(kept->proc, heard, kept, NULL, generation);
 }
 
+int forge_work_runner_look(apr_pool_t *p, server_rec *s)
+{
+    (void)p, (void)s;
+    if (kept && kept->words && !kept->proc && apr_time_now() >= kept->started && !forge_server_stopping()) {
+        start();
+        watch();
+    }
+    return OK;
+}
+
 /* httpd tells an exit code like the number of a signal. */
 static const char *fate(apr_pool_t *p, int code)
 {
@@ -145,13 +154,12 @@ static const char *fate(apr_pool_t *p, int code)
 /* Called by httpd's parent when the process has ended, and when this generation ends. */
 static void heard(int reason, void *data, int status)
 {
-    int state = AP_MPMQ_STOPPING;
     if (reason != APR_OC_REASON_DEATH && reason != APR_OC_REASON_LOST)
         return;
     apr_proc_other_child_unregister(data);
     const int pid = kept->proc ? (int)kept->proc->pid : 0;
     kept->proc = NULL;
-    if (ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING)
+    if (forge_server_stopping())
         return;
     forge_work_crash_of_runner(pid, status);
     bool lasted = apr_time_now() - kept->started >= LASTS;

@@ -17,6 +17,8 @@ int forge_work_register(apr_pool_t *pconf, struct server_rec *main_server);
 /* child_init, after the next two: a child that ends as it should says so. */
 void forge_work_crash_child(apr_pool_t *pchild);
 void forge_work_crash_hooks(void); /* how httpd's parent hears that a child has ended */
+/* Now and then, in the parent: where there could be no process for forge-runner, it is tried again. monitor */
+int forge_work_runner_look(apr_pool_t *p, struct server_rec *s);
 /* child_init: what is to be sent is sent once more when all else has ended. Called before the next one. */
 void forge_work_ship_child(apr_pool_t *pchild);
 /* child_init */
