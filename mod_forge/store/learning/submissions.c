@@ -52,7 +52,8 @@ static const forge_stmt_t submission_create = {
     "made AS (INSERT INTO forge.assignment_submissions AS s (assignment_id, user_id, content)"
     " SELECT id, $1::bigint, $5 FROM found RETURNING s.*)"
     " SELECT " SUBMISSION ", CASE WHEN NOT k.enrolled THEN 'not_enrolled' WHEN a.id IS NULL THEN 'not_found'"
-    " ELSE 'ok' END AS _outcome FROM course k LEFT JOIN found a ON true LEFT JOIN made s ON true"
+    " ELSE 'ok' END AS _outcome, now() AS _at"
+    " FROM course k LEFT JOIN found a ON true LEFT JOIN made s ON true"
     " LEFT JOIN forge.users u ON u.id = s.user_id LEFT JOIN forge.grades g ON g.submission_id = s.id"};
 
 /* $8 versions. */
@@ -111,7 +112,7 @@ forge_status_t forge_store_submission_create(forge_db_t *db, apr_pool_t *p, cons
                              .detail = {{.name = "course_id", .number = ids[0]},
                                         {.name = "assignment_id", .number = ids[1]},
                                         {.name = "submission_id", .number = forge_store_rows_int(*rows, 0, "id", 0)}}});
-    return FORGE_OK;
+    return forge_store_earned(db, p, by->id, *rows); /* the day may have made a streak whole */
 }
 
 forge_status_t forge_store_grade_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, const apr_int64_t ids[3],

@@ -265,6 +265,59 @@ START_TEST(export_of_everything)
 }
 END_TEST
 
+/* Where words of courses stand in an export, and whether they are shown. */
+static void expect_words(const reply_t *export, const char *const *places, bool shown)
+{
+    for (; *places; places++)
+        ck_assert_msg(json_is_string(at(export->json, *places)) == shown, "%s", *places);
+}
+
+/* Whoever has left an organisation sees of its courses that they took part, and no word of what they are today. */
+START_TEST(export_after_leaving_an_organization)
+{
+    static const char *const inside[] = {"/courses/0/title",
+                                         "/courses/0/status",
+                                         "/lessons/0/title",
+                                         "/lessons/0/content",
+                                         "/assignments/0/title",
+                                         "/assignments/0/description",
+                                         "/exercises/0/title",
+                                         "/exercises/0/instructions",
+                                         "/enrollments/0/title",
+                                         "/course_completions/0/title",
+                                         NULL};
+    static const char *const outside[] = {"/courses/1/title", "/exercises/1/title", "/enrollments/1/title", NULL};
+    person_t me = person("instructor");
+    long long id = me.id, course = course_of(me, "Inside"), open = course_of(me, "Open");
+    sql("INSERT INTO forge.organizations (name, slug) VALUES ('Org', 'org'); INSERT INTO forge.memberships SELECT id,"
+        " %lld, 'member' FROM forge.organizations; UPDATE forge.courses SET organization_id = (SELECT id FROM"
+        " forge.organizations) WHERE id = %lld",
+        id, course);
+    sql("INSERT INTO forge.modules (course_id, title) VALUES (%lld, 'M');"
+        "INSERT INTO forge.lessons (course_id, module_id, title, created_by) SELECT course_id, id, 'L', %lld FROM"
+        " forge.modules;"
+        "INSERT INTO forge.assignments (course_id, title, created_by) VALUES (%lld, 'A', %lld)",
+        course, id, course, id);
+    sql("INSERT INTO forge.exercises (course_id, title, author_id) VALUES (%lld, 'E', %lld), (NULL, 'F', %lld)", course,
+        id, id);
+    sql("INSERT INTO forge.enrollments (course_id, user_id) VALUES (%lld, %lld), (%lld, %lld);"
+        "INSERT INTO forge.course_completions (course_id, user_id) VALUES (%lld, %lld)",
+        course, id, open, id, course, id);
+    reply_t *export = CALL("GET", F("%s/export", me_path), .token = me.access);
+    expect_words(export, inside, true);
+    expect_words(export, outside, true);
+    sql("DELETE FROM forge.memberships");
+    export = CALL("GET", F("%s/export", me_path), .token = me.access);
+    expect_status(export, 200);
+    expect_words(export, inside, false);
+    expect_words(export, outside, true);
+    ck_assert_int_eq(int_at(export->json, "/courses/0/id"), course);
+    ck_assert_int_eq(int_at(export->json, "/lessons/0/course_id"), course);
+    ck_assert_int_eq(int_at(export->json, "/enrollments/0/course_id"), course);
+    ck_assert_int_eq(int_at(export->json, "/course_completions/0/course_id"), course);
+}
+END_TEST
+
 /* However much there is, it comes whole: rows in their order, each once. */
 START_TEST(export_of_any_size)
 {
@@ -348,6 +401,7 @@ Suite *suite_profile(void)
     tcase_add_test(all, conditional);
     tcase_add_test(all, leaving);
     tcase_add_test(all, export_of_everything);
+    tcase_add_test(all, export_after_leaving_an_organization);
     tcase_add_test(all, export_of_any_size);
     tcase_add_test(all, another_address);
     tcase_add_test(all, export_by_ticket);

@@ -31,6 +31,18 @@ static void rule(const char *name, const char *event, int count, const char *cou
                      name, event, count, course));
 }
 
+/* What was noted since the last time: "exercise.solved:2 course.completed:2". */
+static const char *told(void)
+{
+    const apr_array_header_t *events = forge_store_effects_take(db, forge_test_pool).events;
+    const char *all = "";
+    for (int i = 0; i < events->nelts; i++) {
+        const forge_event_t *event = &APR_ARRAY_IDX(events, i, forge_event_t);
+        all = apr_psprintf(forge_test_pool, "%s%s%s:%d", all, i ? " " : "", event->name, (int)event->user_id);
+    }
+    return all;
+}
+
 /* --- completions --- */
 
 START_TEST(a_course_is_completed_when_all_of_it_is)
@@ -325,19 +337,60 @@ START_TEST(a_streak_awards_by_the_accounts_own_days)
 }
 END_TEST
 
-/* --- what is told --- */
-
-/* What was noted since the last time: "exercise.solved:2 course.completed:2". */
-static const char *told(void)
+/* Handing in an assignment makes a streak whole too. */
+START_TEST(handing_in_awards_a_streak)
 {
-    const apr_array_header_t *events = forge_store_effects_take(db, forge_test_pool).events;
-    const char *all = "";
-    for (int i = 0; i < events->nelts; i++) {
-        const forge_event_t *event = &APR_ARRAY_IDX(events, i, forge_event_t);
-        all = apr_psprintf(forge_test_pool, "%s%s%s:%d", all, i ? " " : "", event->name, (int)event->user_id);
-    }
-    return all;
+    const apr_int64_t ids[2] = {1, 1};
+    rule("Three days", "streak", 3, "NULL");
+    sql("INSERT INTO forge.assignments (course_id, title) VALUES (1, 'A');"
+        "INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 2);"
+        "INSERT INTO forge.learning_days SELECT 2, forge.local_day(now(), NULL) - n FROM generate_series(1, 2) n");
+    forge_store_events_want(db);
+    ck_assert_int_eq(forge_store_submission_create(db, forge_test_pool, by(LEARNER), ids, "mine", &rows), FORGE_OK);
+    ck_assert_str_eq(awards(), "2:Three days");
+    ck_assert_str_eq(told(), "assignment.submitted:2 achievement.awarded:2");
 }
+END_TEST
+
+/* The time of the last activity, the days of learning and the version of the progress. */
+static const char *activity(void)
+{
+    return ask("SELECT concat_ws(' ', l.last_active_at::date, (SELECT count(*) FROM forge.learning_days), p.version, "
+               "p.score, l.score) FROM forge.learners l, forge.progress p");
+}
+
+static void judge_anew(int score)
+{
+    const forge_judged_t judged = {.passed = score == 100, .score = score, .results = "[]", .version = 2};
+    ck_assert_int_eq(forge_store_submission_rejudged(db, forge_test_pool, 1, &judged, &rows), FORGE_OK);
+}
+
+/* A job that judges again is nobody's learning of today, better or not; what is better counts. */
+START_TEST(judging_again_is_no_learning)
+{
+    rule("One day", "streak", 1, "NULL");
+    rule("Whole", "exercise_completed", 1, "NULL");
+    sql("INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 2)");
+    ck_assert_int_eq(submit(LEARNER, 1, 50), FORGE_OK);
+    ck_assert_str_eq(awards(), "2:One day");
+    sql("DELETE FROM forge.learning_days; DELETE FROM forge.user_achievements;"
+        "UPDATE forge.learners SET last_active_at = '2026-01-02'");
+    judge_anew(50);
+    ck_assert_str_eq(activity(), "2026-01-02 0 1 50 50");
+    judge_anew(100);
+    ck_assert_str_eq(activity(), "2026-01-02 0 2 100 100");
+    ck_assert_str_eq(awards(), "2:Whole");
+    judge_anew(0); /* the best stays */
+    ck_assert_str_eq(activity(), "2026-01-02 0 2 100 100");
+    ck_assert_int_eq(submit(LEARNER, 1, 100), FORGE_OK); /* which is learning, though nothing is better */
+    ck_assert_str_eq(ask("SELECT (l.last_active_at > '2026-01-03') || ' ' || (SELECT count(*) FROM "
+                         "forge.learning_days) FROM forge.learners l"),
+                     "true 1");
+    ck_assert_str_eq(awards(), "2:One day 2:Whole");
+}
+END_TEST
+
+/* --- what is told --- */
 
 /* Nothing is asked for where nobody wants events; else what a statement earned is told with it, and what a rollback
  * undid is not. */
@@ -392,6 +445,8 @@ Suite *forge_test_store_earned(void)
     tcase_add_test(tc, streaks_end_at_a_gap_and_last_through_today);
     tcase_add_test(tc, streaks_run_through_changes_of_the_clock);
     tcase_add_test(tc, a_streak_awards_by_the_accounts_own_days);
+    tcase_add_test(tc, handing_in_awards_a_streak);
+    tcase_add_test(tc, judging_again_is_no_learning);
     tcase_add_test(tc, what_is_earned_is_told);
     suite_add_tcase(s, tc);
     return s;

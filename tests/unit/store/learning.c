@@ -277,6 +277,25 @@ START_TEST(learners_have_figures)
 }
 END_TEST
 
+/* What is deleted counts no more; with the last exercise there is no score. */
+START_TEST(scores_follow_exercises_that_go)
+{
+    static const char scores[] =
+        "SELECT string_agg(user_id || ':' || coalesce(score::text, '-'), ' ' ORDER BY user_id) FROM forge.learners";
+    sql("INSERT INTO forge.exercises (course_id, author_id, title) VALUES (1, 1, 'F'), (1, 1, 'G')");
+    WORKS("INSERT INTO forge.enrollments (course_id, user_id) VALUES (1, 2), (1, 3)");
+    WORKS(PROGRESS "(2, NULL, 1, 'in_progress', 0), (2, NULL, 2, 'completed', 100), (3, NULL, 1, 'completed', 70),"
+                   "(3, NULL, 3, 'in_progress', NULL)");
+    ck_assert_str_eq(ask(scores), "2:50 3:70");
+    WORKS("DELETE FROM forge.exercises WHERE id = 1");
+    ck_assert_str_eq(ask(scores), "2:100 3:-");
+    WORKS("DELETE FROM forge.exercises");
+    ck_assert_str_eq(ask(scores), "2:- 3:-");
+    WORKS("DELETE FROM forge.courses WHERE id = 1");
+    ck_assert_ptr_null(ask(scores));
+}
+END_TEST
+
 #define SUBMIT \
     "INSERT INTO forge.exercise_submissions (exercise_id, user_id, code, status, passed, score, results, " \
     "judged_at) VALUES "
@@ -370,6 +389,7 @@ Suite *forge_test_store_learning(void)
     tcase_add_test(tc, progress_never_falls_back);
     tcase_add_test(tc, days_are_those_of_the_account);
     tcase_add_test(tc, learners_have_figures);
+    tcase_add_test(tc, scores_follow_exercises_that_go);
     tcase_add_test(tc, judged_submissions_are_counted);
     tcase_add_test(tc, a_rule_goes_with_its_course);
     tcase_add_test(tc, what_is_stored_counts);

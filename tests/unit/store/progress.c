@@ -221,6 +221,29 @@ START_TEST(what_is_taken_away_meets_who_learns)
 }
 END_TEST
 
+/* Whoever comes second, enrolment or progress, waits for the first and sees what it has written. */
+START_TEST(enrolling_meets_who_learns)
+{
+    bool learns_first = _i == 0, already;
+    ck_assert_int_eq(forge_store_begin(owner, forge_test_pool), FORGE_OK);
+    if (learns_first)
+        ck_assert_int_eq(put_on(owner, LEARNER, (forge_progress_in_t){.exercise_id = "1", DONE, .score = "40"}),
+                         FORGE_OK);
+    else
+        ck_assert_int_eq(forge_store_enroll(owner, forge_test_pool, by(LEARNER), 1, &already, &rows), FORGE_OK);
+    pid_t second = fork();
+    if (second == 0) {
+        forge_db_t *mine = schema_attach();
+        _exit(learns_first ? forge_store_enroll(mine, forge_test_pool, by(LEARNER), 1, &already, &rows)
+                           : put_on(mine, LEARNER, (forge_progress_in_t){.exercise_id = "1", DONE, .score = "40"}));
+    }
+    wait_for_waiting("1");
+    ck_assert_int_eq(forge_store_commit(owner, forge_test_pool), FORGE_OK);
+    must_end_well(second);
+    ck_assert_str_eq(ask("SELECT score || ' ' || (last_active_at IS NOT NULL) FROM forge.learners"), "40 true");
+}
+END_TEST
+
 START_TEST(summary_of_all_courses)
 {
     ck_assert_int_eq(forge_store_progress_summary(db, forge_test_pool, by(LEARNER), &rows), FORGE_OK);
@@ -259,6 +282,7 @@ Suite *forge_test_store_progress(void)
     tcase_add_test(tc, what_running_an_exercise_needs);
     tcase_add_test(tc, a_lesson_goes_while_it_is_learned);
     tcase_add_loop_test(tc, what_is_taken_away_meets_who_learns, COURSE, EXERCISE + 1);
+    tcase_add_loop_test(tc, enrolling_meets_who_learns, 0, 2);
     tcase_add_test(tc, summary_of_all_courses);
     suite_add_tcase(s, tc);
     return s;

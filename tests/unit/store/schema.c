@@ -306,15 +306,32 @@ START_TEST(application_role_is_weak)
             " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
         "address_skeleton award complete_courses email_agrees erase_accounts export_rows figures file_bytes "
         "file_object fold "
-         "instant is_limits is_tests label_decode local_day local_instant local_time nearest_passages settle_course "
-         "settle_courses similar_passages streak_days tests_points username_sha256");
-    /* Only large objects need their owner's rights; and whoever calls cannot say where names are looked up. */
+        "instant is_limits is_tests label_decode local_day local_instant local_time nearest_passages settle_course "
+        "settle_courses similar_passages streak_days tests_points username_sha256");
+    /* Only large objects need their owner's rights. */
     ck_assert_str_eq(ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
-                         " WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"
-                         " AND p.proconfig = '{search_path=pg_catalog}'"),
+                         " WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
                      "file_bytes file_gone file_object");
-    ck_assert_str_eq(ask("SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'forge'::regnamespace AND p.prosecdef"),
-                     "3");
+}
+END_TEST
+
+/* Whoever calls cannot say where names are looked up: pg_temp comes last, where it is not named it comes first. Plain
+ * SQL without a setting is inlined and names all that it uses in full. */
+START_TEST(names_are_not_looked_up_in_pg_temp)
+{
+    const char *odd = ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
+                          " JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = 'forge'::regnamespace"
+                          " AND p.proconfig IS DISTINCT FROM '{\"search_path=pg_catalog, pg_temp\"}'"
+                          " AND (l.lanname <> 'sql' OR p.prosecdef OR p.proconfig IS NOT NULL)");
+    ck_assert_msg(odd == NULL, "without SET search_path = pg_catalog, pg_temp: %s", odd);
+    static const rule_t rules[] = {
+        {"CREATE FUNCTION pg_temp.evil(pg_catalog.oid) RETURNS boolean LANGUAGE plpgsql AS"
+         " $$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$;"
+         "CREATE DOMAIN pg_temp.oid AS pg_catalog.oid CHECK (pg_temp.evil(VALUE));"
+         "SELECT forge.file_object()",
+         FINE},
+    };
+    HOLD("forge_app", rules);
 }
 END_TEST
 
@@ -523,6 +540,7 @@ Suite *forge_test_store_schema(void)
     tcase_add_test(tc, versions_by_trigger);
     tcase_add_test(tc, epoch_and_deactivation_by_trigger);
     tcase_add_test(tc, application_role_is_weak);
+    tcase_add_test(tc, names_are_not_looked_up_in_pg_temp);
     tcase_add_test(tc, grants_refused_to_the_mighty);
     tcase_add_test(tc, foreign_keys_have_indexes);
     tcase_add_test(tc, personal_columns_are_known);
