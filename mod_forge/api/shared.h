@@ -63,6 +63,11 @@ forge_actor_t forge_api_actor(const forge_req_t *q);
  * of them, null where one was not sent. */
 forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names);
 
+/* --- zones.c --- */
+
+/* A fault at `pointer` where this is not the name of a time zone that the database knows; NULL: none was sent. */
+forge_status_t forge_api_zone_check(forge_req_t *q, const char *pointer, const char *zone);
+
 /* --- list.c --- */
 
 /* Answers one page of the route's list: filters from q->query by their names, order and paging from q->page. `base`:

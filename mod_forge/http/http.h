@@ -112,8 +112,8 @@ forge_status_t forge_http_if_match(forge_req_t *q, forge_handler_fn get);
 
 /* --- reply.c: answers --- */
 
-/* Row 0 as a JSON object with the route's success status; its ETag from column _version or version. FORGE_E_NOT_FOUND
- * when there are no rows. */
+/* Row 0 as a JSON object with the route's success status; its ETag from its bytes, with column _version or version in
+ * front, which If-Match compares. FORGE_E_NOT_FOUND when there are no rows. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows);
 /* Row 0 with 201 and Location: `collection` ("/api/v1/courses") plus "/" and column id, or _id. */
 forge_status_t forge_reply_created(forge_req_t *q, const forge_rows_t *rows, const char *collection);

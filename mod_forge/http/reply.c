@@ -21,6 +21,8 @@ static forge_buf_t *start(forge_req_t *q, int http, apr_size_t hint)
     return q->reply->body;
 }
 
+/* Members may come from another row, from the caller or from the clock, and change without a new version: the tag
+ * speaks of the bytes too. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
 {
     if (forge_store_rows_count(rows) == 0)
@@ -31,7 +33,7 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
         if (!version)
             version = forge_store_rows_text(rows, 0, "version");
         if (version)
-            q->reply->etag = forge_core_etag_version(q->pool, version);
+            return forge_reply_etag_bytes(q, version);
     }
     return FORGE_OK;
 }

@@ -182,17 +182,15 @@ static forge_status_t submission_get(forge_req_t *q)
 static forge_status_t submission_list(forge_req_t *q)
 {
     forge_db_t *db;
-    forge_rows_t *rows, *seen;
-    apr_int64_t total;
+    bool every;
     const forge_actor_t by = forge_api_actor(q);
-    const forge_args_t base =
-        FORGE_ARGS(forge_util_itoa(q->pool, by.id), by.admin ? "true" : "false", forge_util_itoa(q->pool, q->ids[0]));
-    FORGE_TRY(forge_api_list_rows(q, &forge_store_exercise_submissions_list, base, &rows, &total));
-    if (forge_store_rows_count(rows) == 0) {
-        FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_exercise_to_run(db, q->pool, &by, q->ids[0], &seen));
-    }
-    return forge_reply_list(q, &forge_store_exercise_submissions_list, rows, total);
+    const char *exercise = forge_util_itoa(q->pool, q->ids[0]);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_exercise_submissions_whose(db, q->pool, &by, q->ids[0], &every));
+    if (every)
+        return forge_api_list(q, FORGE_ARGS(exercise));
+    return forge_api_list_other(q, &forge_store_exercise_submissions_own,
+                                FORGE_ARGS(exercise, forge_util_itoa(q->pool, by.id)));
 }
 
 static const forge_status_t errors[] = {FORGE_E_CONFLICT,

@@ -294,7 +294,5 @@ forge_status_t forge_api_account_me(forge_req_t *q)
     FORGE_TRY(forge_store_user_me(db, q->pool, &by, &rows));
     if (forge_store_rows_count(rows) == 0) /* the session ended, or the account was closed, after the token was given */
         return FORGE_E_INVALID_TOKEN;
-    FORGE_TRY(forge_reply_row(q, rows));
-    return forge_reply_etag_bytes(
-        q, forge_store_rows_text(rows, 0, "_version")); /* sessions change without a new version */
+    return forge_reply_row(q, rows);
 }

@@ -190,14 +190,21 @@ static forge_status_t course_export(forge_req_t *q)
 
 /* --- import --- */
 
+static const char *course_text(const forge_req_t *q, const char *name)
+{
+    return forge_util_json_text(forge_util_json_get(forge_core_input_json_value(q->body, "course"), name), NULL);
+}
+
 /* Another version may have other members, so that nothing else is said about it. */
 static forge_status_t check_bundle(forge_req_t *q)
 {
     if (forge_core_input_int(q->body, "version", KNOWN) != KNOWN)
         return forge_fail_field(q, FORGE_E_VALIDATION, "/version", "unknown_version",
                                 "this server knows version 1 of the format and no other");
-    if (forge_core_faults_count(q->faults) == 0)
+    if (forge_core_faults_count(q->faults) == 0) {
         forge_core_bundle_check(q->pool, forge_core_input_json_value(q->body, "exercises"), q->faults);
+        FORGE_TRY(forge_api_zone_check(q, "/course/timezone", course_text(q, "timezone")));
+    }
     return forge_core_faults_count(q->faults) == 0 ? FORGE_OK : forge_fail_faults(q, FORGE_E_VALIDATION, q->faults);
 }
 
@@ -211,11 +218,6 @@ static const char *section(forge_req_t *q, const char *name)
     forge_util_json_write(b, items);
     forge_util_buf_add(b, "", 1);
     return b->failed ? NULL : b->data;
-}
-
-static const char *course_text(const forge_req_t *q, const char *name)
-{
-    return forge_util_json_text(forge_util_json_get(forge_core_input_json_value(q->body, "course"), name), NULL);
 }
 
 static forge_bundle_in_t bundle_of(forge_req_t *q)
@@ -238,9 +240,6 @@ static forge_status_t blamed(forge_req_t *q, forge_status_t status)
 {
     if (status == FORGE_E_BAD_REFERENCE)
         return forge_fail_field(q, status, "?organization_id", "unknown", "you are in no such organisation");
-    if (status == FORGE_E_VALIDATION && strncmp(forge_http_db_constraint(q), "courses_timezone", 16) == 0)
-        return forge_fail_field(q, status, "/course/timezone", "format",
-                                "must be the name of a time zone such as Europe/Vienna");
     return status;
 }
 

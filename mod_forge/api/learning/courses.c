@@ -83,13 +83,11 @@ forge_status_t forge_api_course_may_create(forge_req_t *q)
     return FORGE_OK;
 }
 
-/* Only the database knows which zones there are. */
-static forge_status_t blamed(forge_req_t *q, forge_status_t status)
+/* What the field table cannot say. */
+static forge_status_t check_zone(forge_req_t *q)
 {
-    if (status == FORGE_E_VALIDATION && strncmp(forge_http_db_constraint(q), "courses_timezone", 16) == 0)
-        return forge_fail_field(q, status, "/timezone", "format",
-                                "must be the name of a time zone such as Europe/Vienna");
-    return status;
+    FORGE_TRY(forge_api_zone_check(q, "/timezone", forge_core_input_text(q->body, "timezone")));
+    return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
 }
 
 static forge_status_t course_create(forge_req_t *q)
@@ -99,8 +97,9 @@ static forge_status_t course_create(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     forge_course_in_t in = course_read(q->body);
     FORGE_TRY(forge_api_course_may_create(q));
+    FORGE_TRY(check_zone(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(blamed(q, forge_store_course_create(db, q->pool, &by, &in, &rows)));
+    FORGE_TRY(forge_store_course_create(db, q->pool, &by, &in, &rows));
     return forge_reply_created(q, rows, "/api/v1/courses");
 }
 
@@ -135,8 +134,9 @@ static forge_status_t course_update(forge_req_t *q)
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
     const forge_patch_t patch = forge_api_patch(q, members);
+    FORGE_TRY(check_zone(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(blamed(q, forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows)));
+    FORGE_TRY(forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows));
     return forge_reply_row(q, rows);
 }
 

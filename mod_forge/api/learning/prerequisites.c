@@ -21,13 +21,6 @@ static const forge_shape_t prerequisites = {"Prerequisites", prerequisites_field
 static const forge_status_t change_errors[] = {FORGE_E_NOT_OWNER, FORGE_E_BAD_REFERENCE, FORGE_E_PREREQUISITE_CYCLE,
                                                FORGE_OK};
 
-/* Which of them are shown depends on who asks: the ETag speaks of the bytes too. */
-static forge_status_t reply(forge_req_t *q, const forge_rows_t *rows)
-{
-    FORGE_TRY(forge_reply_row(q, rows));
-    return forge_reply_etag_bytes(q, forge_store_rows_text(rows, 0, "_version"));
-}
-
 static forge_status_t prerequisites_get(forge_req_t *q)
 {
     forge_db_t *db;
@@ -35,7 +28,7 @@ static forge_status_t prerequisites_get(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_prerequisites_get(db, q->pool, &by, q->ids[0], &rows));
-    return reply(q, rows);
+    return forge_reply_row(q, rows);
 }
 
 /* As PostgreSQL takes an array; a fault for what is no id. */
@@ -67,7 +60,7 @@ static forge_status_t prerequisites_put(forge_req_t *q)
     if (status == FORGE_E_BAD_REFERENCE)
         return forge_fail_field(q, status, "/course_ids", "unknown", "one of these courses does not exist");
     FORGE_TRY(status);
-    return reply(q, rows);
+    return forge_reply_row(q, rows);
 }
 
 static forge_status_t path_list(forge_req_t *q)

@@ -77,17 +77,10 @@ static const forge_status_t leave_errors[] = {FORGE_E_BAD_CREDENTIALS, FORGE_E_A
 /* What the field table cannot say. */
 static forge_status_t check_names(forge_req_t *q)
 {
-    const char *locale = forge_core_input_text(q->body, "locale"), *zone = forge_core_input_text(q->body, "timezone");
-    bool known = true;
+    const char *locale = forge_core_input_text(q->body, "locale");
     if (locale && !forge_core_language_tag_valid(locale))
         forge_core_fault(q->faults, "/locale", "format", FORGE_API_LOCALE_FORM);
-    if (zone) {
-        forge_db_t *db;
-        FORGE_TRY(forge_http_db(q, &db));
-        FORGE_TRY(forge_store_timezone_known(db, q->pool, zone, &known));
-    }
-    if (!known)
-        forge_core_fault(q->faults, "/timezone", "format", "must be the name of a time zone such as Europe/Vienna");
+    FORGE_TRY(forge_api_zone_check(q, "/timezone", forge_core_input_text(q->body, "timezone")));
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
 }
 

@@ -8,11 +8,6 @@
 
 #define TAG_BYTES 16 /* of the SHA-256 of the content */
 
-const char *forge_core_etag_version(apr_pool_t *p, const char *version)
-{
-    return apr_pstrcat(p, "\"v", version, "\"", NULL);
-}
-
 const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t len)
 {
     unsigned char digest[32];

@@ -12,9 +12,9 @@ enum { P_NONE_MATCH, P_MATCH, P_IDEMPOTENCY, P_RANGE, P_IF_RANGE, P_LAST_EVENT, 
 /* clang-format off */
 /* Parameters in headers; those of lists are forge_core_page_fields. */
 static const forge_field_t header_fields[] = {
-    [P_NONE_MATCH] = {"If-None-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
+    [P_NONE_MATCH] = {"If-None-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3.5d41402abc4b2a76b9719d911017c592\"",
                       .help = "Entity tags of the client's copies; 304 if one of them is still current."},
-    [P_MATCH] = {"If-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3\"",
+    [P_MATCH] = {"If-Match", FORGE_T_TEXT, 0, 1, 1000, .example = "\"v3.5d41402abc4b2a76b9719d911017c592\"",
                  .help = "Entity tags of the version to change; 412 if none of them is current."},
     [P_IDEMPOTENCY] = {
         "Idempotency-Key", FORGE_T_TEXT, 0, 1, FORGE_IDEMPOTENCY_KEY_MAX,

@@ -93,9 +93,8 @@ const char *forge_core_cursor_make(apr_pool_t *p, const forge_keys_t *keys, cons
 
 /* --- etag.c: conditional requests (RFC 9110 §13) --- */
 
-const char *forge_core_etag_version(apr_pool_t *p, const char *version);            /* "\"v3\"" */
 const char *forge_core_etag_bytes(apr_pool_t *p, const char *data, apr_size_t len); /* from the content */
-/* "\"v3.0b1cd\"": of an answer that changes without a new version of its resource; If-Match reads the version in it. */
+/* "\"v3.0b1cd\"": of an answer that may change without a new version of its resource; If-Match reads the version. */
 const char *forge_core_etag_both(apr_pool_t *p, const char *version, const char *data, apr_size_t len);
 /* Does the list in the header name this tag? weak: If-None-Match comparison; strong: If-Match. A suffix "-gzip"/"-br"
  * that compression added on the way out counts as the same in both, for it is the same version. "*" matches any

@@ -288,12 +288,16 @@ forge_status_t forge_store_rejudge_state(forge_db_t *db, apr_pool_t *p, const fo
 forge_status_t forge_store_rejudge_next(forge_db_t *db, apr_pool_t *p, const forge_rejudge_t *in, apr_int64_t after,
                                         forge_rows_t **rows);
 
-/* --- exercise_submissions.c: whoever does not see the exercise gets FORGE_E_NOT_FOUND, or an empty list --- */
+/* --- exercise_submissions.c: whoever does not see the exercise gets FORGE_E_NOT_FOUND --- */
 
 /* One's own, or any for whoever owns the exercise. Rows: the submission with its code. */
 forge_status_t forge_store_exercise_submission_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                                    apr_int64_t exercise, apr_int64_t id, forge_rows_t **rows);
-extern const forge_list_t forge_store_exercise_submissions_list; /* base args: caller, administrator, exercise */
+/* Whether the caller may have the list of all; else it is the list of their own. */
+forge_status_t forge_store_exercise_submissions_whose(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
+                                                      apr_int64_t exercise, bool *every);
+extern const forge_list_t forge_store_exercise_submissions_list; /* base args: exercise */
+extern const forge_list_t forge_store_exercise_submissions_own;  /* base args: exercise, caller */
 
 /* --- progress.c --- */
 

@@ -6,7 +6,9 @@
 
 START_TEST(tags)
 {
-    ck_assert_str_eq(forge_core_etag_version(forge_test_pool, "3"), "\"v3\"");
+    const char *both = forge_core_etag_both(forge_test_pool, "3", "abc", 3);
+    ck_assert_str_eq(both, "\"v3.ba7816bf8f01cfea414140de5dae2223\"");
+    ck_assert_str_ne(both, forge_core_etag_both(forge_test_pool, "3", "abd", 3));
     const char *a = forge_core_etag_bytes(forge_test_pool, "abc", 3),
                *b = forge_core_etag_bytes(forge_test_pool, "abd", 3);
     ck_assert_str_ne(a, b);

@@ -165,6 +165,36 @@ START_TEST(one_course_costs_what_its_key_costs)
 }
 END_TEST
 
+/* The history of one account among many: what it reads does not grow with what others have submitted. */
+START_TEST(own_submissions_cost_what_their_key_costs)
+{
+    const char *const none[FORGE_LIST_FILTERS_MAX] = {NULL};
+    const forge_list_query_t query = {
+        .base = FORGE_ARGS("1", "2"), .values = none, .limit = FORGE_PAGE_LIMIT, .count = true};
+    apr_int64_t total;
+    bool every = true;
+    sql("INSERT INTO forge.exercise_submissions (exercise_id, user_id, code)"
+        " SELECT 1, CASE WHEN n % 1000 = 0 THEN 2 ELSE n % 500 + 3 END, repeat('x', 500)"
+        " FROM generate_series(1, 5000) n; ANALYZE forge.exercise_submissions;"
+        "UPDATE forge.exercises SET course_id = NULL, author_id = 600, published = true WHERE id = 1;"
+        "SELECT pg_stat_statements_reset()");
+    for (int i = 0; i < ROUNDS; i++) {
+        ck_assert_int_eq(forge_store_exercise_submissions_whose(db, forge_test_pool, &member, 1, &every), FORGE_OK);
+        ck_assert(!every);
+        ck_assert_int_eq(
+            forge_store_list(db, forge_test_pool, &forge_store_exercise_submissions_own, &query, &rows, &total),
+            FORGE_OK);
+        ck_assert_int_eq(forge_store_rows_count(rows), 5);
+        ck_assert_int_eq(total, 5);
+    }
+    const char *most = ask("SELECT max((shared_blks_hit + shared_blks_read) / calls) FROM pg_stat_statements"
+                           " WHERE calls >= 60 AND query LIKE '%forge.exercise_submissions s%'");
+    ck_assert_ptr_nonnull(most);
+    ck_assert_int_le(atoi(most), 20); /* blocks of one call; the table has some hundreds */
+    ck_assert_int_gt(atoi(ask("SELECT pg_relation_size('forge.exercise_submissions') / 8192")), 300);
+}
+END_TEST
+
 Suite *forge_test_store_plans(void)
 {
     Suite *s = suite_create("store_plans");
@@ -174,6 +204,7 @@ Suite *forge_test_store_plans(void)
     tcase_add_checked_fixture(tc, setup, forge_test_end);
     tcase_add_test(tc, plans_are_kept);
     tcase_add_test(tc, one_course_costs_what_its_key_costs);
+    tcase_add_test(tc, own_submissions_cost_what_their_key_costs);
     suite_add_tcase(s, tc);
     return s;
 }
