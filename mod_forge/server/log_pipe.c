@@ -275,7 +275,9 @@ int forge_server_log_pipe(const char *command)
         return -1;
     pipe->used = true;
     pipe->pause = 0;
-    return runs(pipe) || start_first(pipe) ? pipe->write : -1;
+    if (!runs(pipe) && !start_first(pipe))
+        let_go(pipe); /* nobody writes to it, and nobody is to be started for it later */
+    return pipe->write;
 }
 
 void forge_server_log_pipes_end(void)
