@@ -337,23 +337,17 @@ typedef struct moment_t {
     bool login;
 } moment_t;
 
-/* Until somebody waits for a row that `lock` holds; then it lets go. */
-static void let_go(moment_t *m)
-{
-    for (int i = 0; i < 100 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; i++)
-        pause_ms(100);
-    sql_on(m->lock, "COMMIT");
-}
-
 static void at_once(int i, void *baton)
 {
     moment_t *m = baton;
-    if (i == 1)
-        let_go(m);
-    else if (m->login)
+    if (i == 1) {
+        sql_until_waiting();
+        sql_on(m->lock, "COMMIT");
+    } else if (m->login) {
         m->reply = login(m->me.email, m->me.password);
-    else
+    } else {
         m->reply = m->token ? reset(m->token, new_password) : change(m->me.access, m->me.password, new_password);
+    }
 }
 
 /* The old password was right when it was checked, and is none when the session would begin. */

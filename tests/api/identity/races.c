@@ -216,8 +216,7 @@ static void moment_one(int i, void *baton)
 {
     moment_t *m = baton;
     if (i == 1) {
-        for (int n = 0; n < 100 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; n++)
-            pause_ms(100);
+        sql_until_waiting();
         sql_on(m->lock, "COMMIT");
     } else if (m->code) {
         m->reply =
