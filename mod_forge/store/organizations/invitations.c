@@ -88,8 +88,8 @@ static const forge_stmt_t invitation_revoke = {
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email) FROM changed")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
-/* All is locked before it is judged, in the order of everybody else: account, organisation, invitation. Of many requests
- * at once one succeeds, and the others find the invitation used. Nobody who has gone still invites.
+/* All is locked before it is judged, in the order of everybody else: account, organisation, invitation. Of many
+ * requests at once one succeeds, and the others find the invitation used. Nobody who has gone still invites.
  * $1 caller, $2 token's sha256, $3 ip, $4 request id. */
 static const forge_stmt_t invitation_accept = {
     "invitation_accept",

@@ -20,8 +20,8 @@
 
 /* CTE `caller`: the organisation's id, the caller's role in it, and power, the role as a number. No row for somebody
  * who may not know of it. The organisation is locked first, so that all changes of its members wait for each other, and
- * roles are read as the change before left them. CALLER_BEHIND locks it behind the rows of another CTE: whoever locks an
- * account too does that before, for an erasure holds the account when it comes to the organisations. */
+ * roles are read as the change before left them. CALLER_BEHIND locks it behind the rows of another CTE: whoever locks
+ * an account too does that before, for an erasure holds the account when it comes to the organisations. */
 #define CALLER_IF(ready) \
     "org AS (" \
     " SELECT o.id FROM forge.organizations o WHERE o.id = $3::bigint AND ($2::boolean OR EXISTS (" \

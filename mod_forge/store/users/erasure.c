@@ -84,8 +84,8 @@ static const forge_stmt_t account_delete = {
     "account_delete",
     "WITH locked AS MATERIALIZED ("
     " SELECT u.id, u.role, u.is_active, u.version FROM forge.users u"
-    " WHERE (u.id = ANY ($1::bigint[]) AND u.anonymized_at IS NULL) OR (u.role = 'admin' AND u.is_active) ORDER BY u.id FOR NO"
-    " KEY UPDATE), "
+    " WHERE (u.id = ANY ($1::bigint[]) AND u.anonymized_at IS NULL) OR (u.role = 'admin' AND u.is_active)"
+    " ORDER BY u.id FOR NO KEY UPDATE), "
     "verdict AS ("
     " SELECT l.id, CASE"
     "  WHEN NOT ($3::text IS NULL OR l.version = ANY ($3::bigint[])) THEN 'stale'"
