@@ -257,6 +257,8 @@ json_int_t analysis_of(person_t owner, const char *status); /* of a repository, 
 char *sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct pg_conn *sql_session(void); /* a connection of its own (superuser), closed at the end of the case */
 void sql_on(struct pg_conn *session, const char *statement);
+/* Until some session waits for a lock; ten seconds at most. */
+void sql_until_waiting(void);
 void sql_empty_tables(void); /* all but what the migrations themselves keep */
 void sql_close(void);
 

@@ -93,6 +93,12 @@ char *sql(const char *format, ...)
     return cell;
 }
 
+void sql_until_waiting(void)
+{
+    for (int i = 0; i < 1000 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; i++)
+        pause_ms(10);
+}
+
 /* Deleting costs a tenth of truncating as long as tables are small. All are locked first, so that what still writes is
  * waited for. Ids start anew, but for accounts and sessions: the server remembers for a while which of them have ended.
  */

@@ -113,8 +113,8 @@ typedef struct forge_challenge_t {
     apr_int64_t epoch;
 } forge_challenge_t;
 /* The password was right and a code is needed: keeps the digest of the mfa_token for its life, replaces the hash when
- * new_hash is not NULL, and takes the charge of the guess back without forgetting failures. Row: id; no rows: inactive
- * or changed meanwhile. */
+ * new_hash is not NULL, and takes the charge of the guess back without forgetting failures. Row: id; no rows: inactive,
+ * changed meanwhile, or without a second factor. */
 forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const forge_challenge_t *challenge,
                                           const forge_guess_t *g, forge_rows_t **rows);
 /* One try with an mfa_token, of FORGE_CHALLENGE_TRIES. Row: id of the account, _challenge, _factor, _secret,

@@ -97,13 +97,16 @@ static const forge_stmt_t login_good = {
     "SELECT " BARE_USER ", o.id AS _session_id, u.epoch AS _epoch, u.version AS _version, " FORGE_AUDITED
     " FROM who u LEFT JOIN opened o ON true"};
 
-/* $1 account, $2 epoch, $3 new hash, $4 mfa_token's sha256, $5 device, $6 subject of the guess, $7 its address,
+/* No code is asked for if the second factor went since the account was looked up.
+ * $1 account, $2 epoch, $3 new hash, $4 mfa_token's sha256, $5 device, $6 subject of the guess, $7 its address,
  * $8 when the password had been set. */
 static const forge_stmt_t challenge_make = {
     "challenge_make",
     "WITH who AS ("
-    " SELECT id, epoch FROM forge.users WHERE id = $1::bigint AND is_active AND epoch = $2::bigint"
-    "  AND ($8::text IS NULL OR password_changed_at = $8::timestamptz) FOR NO KEY UPDATE), "
+    " SELECT u.id, u.epoch FROM forge.users u WHERE u.id = $1::bigint AND u.is_active AND u.epoch = $2::bigint"
+    "  AND ($8::text IS NULL OR u.password_changed_at = $8::timestamptz)"
+    "  AND EXISTS (SELECT FROM forge.mfa_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)"
+    " FOR NO KEY UPDATE OF u), "
     "renewed AS (UPDATE forge.users u SET password_hash = $3 FROM who WHERE u.id = who.id AND $3::text IS NOT NULL), "
     "made AS ("
     " INSERT INTO forge.login_challenges (sha256, user_id, epoch, device_name, expires_at)"
@@ -259,7 +262,7 @@ forge_status_t forge_store_login(forge_db_t *db, apr_pool_t *p, const forge_logi
         FORGE_ARGS(forge_util_itoa(p, in->user_id), in->new_hash, s->refresh_sha256, s->expires_at, s->device_name,
                    s->user_agent, forge_store_ip(p, s->ip), s->amr, s->request_id, forge_util_itoa(p, in->epoch),
                    g->subject, g->address, g->set_at);
-    /* a second factor may become active just now */
+    /* a second factor may become active just now, or go */
     return forge_store_in_turn(db, p, &forge_store_hold_account, &login_good, args, rows);
 }
 
@@ -269,7 +272,7 @@ forge_status_t forge_store_challenge_make(forge_db_t *db, apr_pool_t *p, const f
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, g->user_id), forge_util_itoa(p, challenge->epoch), challenge->new_hash,
                    challenge->sha256, challenge->device_name, g->subject, g->address, g->set_at);
-    return forge_store_run(db, p, &challenge_make, args, rows);
+    return forge_store_in_turn(db, p, &forge_store_hold_account, &challenge_make, args, rows);
 }
 
 forge_status_t forge_store_challenge_try(forge_db_t *db, apr_pool_t *p, const char *sha256, forge_rows_t **rows)

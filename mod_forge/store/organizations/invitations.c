@@ -88,18 +88,28 @@ static const forge_stmt_t invitation_revoke = {
                 "'organization_id', organization_id, 'invitation_id', id, 'email', email) FROM changed")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
-/* The row is locked before it is judged: of many requests at once one succeeds, and the others find the invitation
- * used. */
+/* All is locked before it is judged, in the order of everybody else: account, organisation, invitation. Of many
+ * requests at once one succeeds, and the others find the invitation used. Nobody who has gone still invites.
+ * $1 caller, $2 token's sha256, $3 ip, $4 request id. */
 static const forge_stmt_t invitation_accept = {
     "invitation_accept",
-    "WITH found AS (SELECT i.* FROM forge.invitations i WHERE i.sha256 = decode($2, 'hex') FOR UPDATE), "
+    "WITH " TARGET("u.id = $1::bigint") ", "
+    "org AS ("
+    " SELECT o.id FROM forge.organizations o WHERE o.id = ("
+    "  SELECT i.organization_id FROM forge.invitations i WHERE i.sha256 = decode($2, 'hex'))"
+    " AND (SELECT count(*) FROM target) >= 0 FOR NO KEY UPDATE), "
+    "found AS ("
+    " SELECT i.* FROM org JOIN forge.invitations i ON i.organization_id = org.id WHERE i.sha256 = decode($2, 'hex')"
+    " FOR UPDATE OF i), "
     "verdict AS ("
     " SELECT i.id, i.organization_id, i.role, CASE"
-    "  WHEN u.email_key IS DISTINCT FROM i.email_key THEN 'foreign'"
+    "  WHEN u.email_key <> i.email_key THEN 'foreign'"
     "  WHEN i.state <> 'pending' OR " OVERDUE " THEN 'gone'"
+    "  WHEN EXISTS (SELECT FROM forge.users b WHERE b.id = i.invited_by AND NOT b.is_active) THEN 'gone'"
     "  WHEN EXISTS (SELECT FROM forge.memberships m WHERE m.organization_id = i.organization_id AND m.user_id = u.id)"
     " THEN 'already_member'"
-    "  ELSE 'ok' END AS outcome FROM found i LEFT JOIN forge.users u ON u.id = $1::bigint), "
+    "  ELSE 'ok' END AS outcome FROM found i CROSS JOIN target u"
+    " UNION ALL SELECT NULL, NULL, NULL, 'nobody' WHERE NOT EXISTS (SELECT FROM target)), "
     "used AS ("
     " UPDATE forge.invitations i SET state = 'accepted', accepted_by = $1::bigint, closed_at = now() FROM verdict v"
     " WHERE i.id = v.id AND v.outcome = 'ok' RETURNING i.*), "

@@ -34,10 +34,9 @@ const forge_list_t forge_store_members_list = {
  * its username. */
 static const forge_stmt_t member_add = {
     "member_add",
-    "WITH " CALLER ", "
-    "target AS ("
-    " SELECT u.id, u.username FROM forge.users u WHERE (u.id = $4::bigint OR (u.email_key = $5 AND u.email_verified)"
-    "  OR lower(u.username COLLATE \"C\") = lower($9 COLLATE \"C\")) AND u.is_active AND u.role <> 'guest'), "
+    "WITH " TARGET("(u.id = $4::bigint OR (u.email_key = $5 AND u.email_verified)"
+    " OR lower(u.username COLLATE \"C\") = lower($9 COLLATE \"C\")) AND u.role <> 'guest'") ", "
+    CALLER_BEHIND("target") ", "
     "verdict AS ("
     " SELECT c.id, t.id AS user_id, t.username, CASE"
     "  WHEN c.power < 2 OR " RANK("$6::text") " > c.power THEN 'forbidden'"

@@ -20,18 +20,27 @@
 
 /* CTE `caller`: the organisation's id, the caller's role in it, and power, the role as a number. No row for somebody
  * who may not know of it. The organisation is locked first, so that all changes of its members wait for each other, and
- * roles are read as the change before left them. */
-#define CALLER \
+ * roles are read as the change before left them. CALLER_BEHIND locks it behind the rows of another CTE: whoever locks
+ * an account too does that before, for an erasure holds the account when it comes to the organisations. */
+#define CALLER_IF(ready) \
     "org AS (" \
     " SELECT o.id FROM forge.organizations o WHERE o.id = $3::bigint AND ($2::boolean OR EXISTS (" \
-    "  SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = $1::bigint)) FOR NO KEY" \
-    " UPDATE), " \
+    "  SELECT FROM forge.memberships m WHERE m.organization_id = o.id AND m.user_id = $1::bigint)) AND " ready \
+    " FOR NO KEY UPDATE), " \
     "me AS (" \
     " SELECT m.role FROM org JOIN forge.memberships m ON m.organization_id = org.id WHERE m.user_id = $1::bigint FOR" \
     " SHARE OF m), " \
     "caller AS (" \
     " SELECT org.id, me.role, CASE WHEN $2::boolean THEN 3 ELSE " RANK("me.role") " END AS power" \
     " FROM org LEFT JOIN me ON true WHERE $2::boolean OR me.role IS NOT NULL)"
+#define CALLER             CALLER_IF("true")
+#define CALLER_BEHIND(cte) CALLER_IF("(SELECT count(*) FROM " cte ") >= 0")
+
+/* CTE `target`: the account that becomes a member, if it can. The lock is the one that an erasure waits for, and that
+ * waits for an erasure: a foreign key's would do neither. */
+#define TARGET(which) \
+    "target AS MATERIALIZED (" \
+    " SELECT u.id, u.username, u.email_key FROM forge.users u WHERE (" which ") AND u.is_active FOR SHARE)"
 
 /* Another owner who can act. The trigger last_owner decides in the end, because it sees what others have just
  * committed. */

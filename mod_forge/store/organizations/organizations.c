@@ -30,24 +30,25 @@ const forge_list_t forge_store_organizations_all = {
     "coalesce(nullif(trim(BOTH '-' FROM left(trim(BOTH '-' FROM regexp_replace(forge.fold(regexp_replace(" \
     "normalize(" name ", NFKD), '[\\u0300-\\u036f]', '', 'g')), '[^a-z0-9]+', '-', 'g')), 54)), ''), 'organization')"
 
-/* No row: the slug is taken. ON CONFLICT keeps a caller's transaction alive.
+/* No row: the caller's account is closed. No id: the slug is taken. ON CONFLICT keeps a caller's transaction alive.
  * $1 caller, $2 name, $3 slug (NULL: made from the name), $4 suffix where that is taken, $5 ip, $6 request id. */
 static const forge_stmt_t organization_create = {
     "organization_create",
-    "WITH base AS (SELECT " SLUG_OF("$2::text") " AS slug WHERE $3::text IS NULL), "
+    "WITH " TARGET("u.id = $1::bigint") ", "
+    "base AS (SELECT " SLUG_OF("$2::text") " AS slug WHERE $3::text IS NULL), "
     "wanted AS ("
     " SELECT coalesce($3::text, (SELECT CASE WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = b.slug)"
     "  OR " FORGE_SLUG_WAS("b.slug", "NULL::bigint")
     "  THEN b.slug || '-' || $4::text ELSE b.slug END FROM base b)) AS slug), "
-    "made AS (INSERT INTO forge.organizations (name, slug, created_by) SELECT $2, slug, $1::bigint FROM wanted w"
-    " WHERE NOT " FORGE_SLUG_WAS("w.slug", "NULL::bigint") " ON CONFLICT (slug) DO NOTHING"
+    "made AS (INSERT INTO forge.organizations (name, slug, created_by) SELECT $2, slug, t.id FROM wanted w CROSS JOIN"
+    " target t WHERE NOT " FORGE_SLUG_WAS("w.slug", "NULL::bigint") " ON CONFLICT (slug) DO NOTHING"
     " RETURNING *), "
     "joined AS ("
     " INSERT INTO forge.memberships (organization_id, user_id, role) SELECT id, $1::bigint, 'owner' FROM made"
     " RETURNING role), "
     FORGE_AUDIT("SELECT 'organization.created', $1::bigint, $1::bigint, $5::inet, $6,"
                 " jsonb_build_object('organization_id', id, 'name', name, 'slug', slug) FROM made")
-    " SELECT " ORGANIZATION ", " FORGE_AUDITED " FROM made o CROSS JOIN joined m"};
+    " SELECT " ORGANIZATION ", " FORGE_AUDITED " FROM target t LEFT JOIN (made o CROSS JOIN joined m) ON true"};
 
 static const forge_stmt_t organization_get = {
     "organization_get",
@@ -151,6 +152,7 @@ static forge_status_t judged(const forge_rows_t *rows)
         {"too_many", FORGE_E_RATE_LIMITED},
         {"foreign", FORGE_E_INVITATION_FOREIGN},
         {"gone", FORGE_E_INVITATION_GONE},
+        {"nobody", FORGE_E_INVALID_TOKEN}, /* the account behind a token that is still good is closed or erased */
         {NULL, FORGE_OK},
     };
     return forge_store_rows_judge(rows, outcomes, FORGE_E_NOT_FOUND);
@@ -185,13 +187,12 @@ forge_status_t forge_store_organization_create(forge_db_t *db, apr_pool_t *p, co
             FORGE_ARGS(forge_util_itoa(p, by->id), name, slug, forge_util_hex(p, dice, sizeof(dice)),
                        forge_store_ip(p, by->ip), by->request_id);
         forge_status_t status = forge_store_run(db, p, &organization_create, args, rows);
-        if (status == FORGE_E_BAD_REFERENCE &&
-            (broke(db, "memberships_user_id_fkey") || broke(db, "organizations_created_by_fkey")))
-            return FORGE_E_INVALID_TOKEN; /* the account behind a token that is still good was deleted */
         if (status == FORGE_E_CONFLICT && broke(db, "organizations_slug_unique"))
             return FORGE_E_SLUG_TAKEN; /* another organisation gave it up a moment ago */
         FORGE_TRY(status);
-        if (forge_store_rows_count(*rows) > 0)
+        if (forge_store_rows_count(*rows) == 0)
+            return FORGE_E_INVALID_TOKEN; /* the account behind a token that is still good is closed or erased */
+        if (forge_store_rows_text(*rows, 0, "id"))
             return FORGE_OK;
         if (slug)
             break;

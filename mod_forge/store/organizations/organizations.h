@@ -78,7 +78,7 @@ forge_status_t forge_store_invitation_revoke(forge_db_t *db, apr_pool_t *p, cons
                                              apr_int64_t invitation_id);
 /* Rows: the organisation that the caller is a member of now. FORGE_E_TOKEN_INVALID: unknown;
  * FORGE_E_INVITATION_FOREIGN: for another e-mail address, nothing is spent; FORGE_E_INVITATION_GONE;
- * FORGE_E_ALREADY_MEMBER. */
+ * FORGE_E_ALREADY_MEMBER; FORGE_E_INVALID_TOKEN: the caller's account is closed. */
 forge_status_t forge_store_invitation_accept(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by,
                                              const char *sha256_hex, forge_rows_t **rows);
 /* The same organisation once more, for who accepted this invitation and is still a member; else

@@ -151,7 +151,6 @@ forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const fo
     static const forge_stmt_t *const statements[] = {
         [FORGE_BULK_ACTIVATE] = &bulk_activate,
         [FORGE_BULK_DEACTIVATE] = &bulk_deactivate,
-        [FORGE_BULK_DELETE] = &bulk_delete,
         [FORGE_BULK_SET_ROLE] = &bulk_set_role,
         [FORGE_BULK_REVOKE_SESSIONS] = &bulk_revoke_sessions,
     };
@@ -159,6 +158,8 @@ forge_status_t forge_store_accounts_bulk(forge_db_t *db, apr_pool_t *p, const fo
                                    forge_store_ip(p, by->ip), by->request_id, bulk->role);
     if (bulk->action != FORGE_BULK_SET_ROLE)
         args.count--; /* the other actions have no role */
+    if (bulk->action == FORGE_BULK_DELETE)
+        return forge_store_in_turn(db, p, &forge_store_hold_deleted, &bulk_delete, args, rows);
     return forge_store_run(db, p, statements[bulk->action], args, rows);
 }
 

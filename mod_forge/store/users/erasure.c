@@ -3,6 +3,7 @@
  */
 #include "admin_sql.h"
 #include "users.h"
+#include <apr_strings.h>
 #include <string.h>
 
 #define BATCH 100           /* accounts in one statement */
@@ -73,22 +74,27 @@ static const forge_stmt_t account_leave = {
                 " jsonb_build_object('by', 'owner', 'erase_at', forge.instant(c.erase_at)) FROM changed c")
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("changed") " FROM verdict v"};
 
-/* $1 caller, $2 account, $3 versions, $4 ip, $5 request id. */
+const forge_stmt_t forge_store_hold_deleted = {
+    "deleted_hold",
+    "SELECT u.id FROM forge.users u WHERE u.id = ANY ($1::bigint[]) OR (u.role = 'admin' AND u.is_active)"
+    " ORDER BY u.id FOR NO KEY UPDATE"};
+
+/* $1 account (an array), $2 caller, $3 versions, $4 ip, $5 request id. */
 static const forge_stmt_t account_delete = {
     "account_delete",
     "WITH locked AS MATERIALIZED ("
     " SELECT u.id, u.role, u.is_active, u.version FROM forge.users u"
-    " WHERE (u.id = $2::bigint AND u.anonymized_at IS NULL) OR (u.role = 'admin' AND u.is_active) ORDER BY u.id FOR NO"
-    " KEY UPDATE), "
+    " WHERE (u.id = ANY ($1::bigint[]) AND u.anonymized_at IS NULL) OR (u.role = 'admin' AND u.is_active)"
+    " ORDER BY u.id FOR NO KEY UPDATE), "
     "verdict AS ("
     " SELECT l.id, CASE"
     "  WHEN NOT ($3::text IS NULL OR l.version = ANY ($3::bigint[])) THEN 'stale'"
     "  WHEN l.role = 'admin' AND l.is_active AND NOT EXISTS ("
     "   SELECT FROM locked o WHERE o.id <> l.id AND o.role = 'admin' AND o.is_active) THEN 'last_admin'"
-    "  ELSE 'ok' END AS outcome FROM locked l WHERE l.id = $2::bigint), "
+    "  ELSE 'ok' END AS outcome FROM locked l WHERE l.id = ANY ($1::bigint[])), "
     "chosen AS (SELECT id FROM verdict WHERE outcome = 'ok'), "
     FORGE_ERASE("chosen") ", "
-    FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $4::inet, $5::text, '{}'::jsonb"
+    FORGE_AUDIT("SELECT e.event, $2::bigint, c.id, $4::inet, $5::text, '{}'::jsonb"
                 " FROM erased c, (VALUES ('admin.user_deleted'), ('user.anonymized')) AS e(event)")
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v"};
 
@@ -139,9 +145,9 @@ forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const f
                                           const char *if_version)
 {
     forge_rows_t *rows;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), forge_util_itoa(p, id), if_version,
-                                         forge_store_ip(p, by->ip), by->request_id);
-    FORGE_TRY(owner_judge(db, forge_store_run(db, p, &account_delete, args, &rows)));
+    const forge_args_t args = FORGE_ARGS(apr_psprintf(p, "{%" APR_INT64_T_FMT "}", id), forge_util_itoa(p, by->id),
+                                         if_version, forge_store_ip(p, by->ip), by->request_id);
+    FORGE_TRY(forge_store_in_turn(db, p, &forge_store_hold_deleted, &account_delete, args, &rows));
     return forge_store_account_judge(rows, FORGE_E_NOT_FOUND);
 }
 

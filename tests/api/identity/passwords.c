@@ -337,30 +337,24 @@ typedef struct moment_t {
     bool login;
 } moment_t;
 
-/* Until somebody waits for a row that `lock` holds; then it lets go. */
-static void let_go(moment_t *m)
-{
-    for (int i = 0; i < 100 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; i++)
-        pause_ms(100);
-    sql_on(m->lock, "COMMIT");
-}
-
 static void at_once(int i, void *baton)
 {
     moment_t *m = baton;
-    if (i == 1)
-        let_go(m);
-    else if (m->login)
+    if (i == 1) {
+        sql_until_waiting();
+        sql_on(m->lock, "COMMIT");
+    } else if (m->login) {
         m->reply = login(m->me.email, m->me.password);
-    else
+    } else {
         m->reply = m->token ? reset(m->token, new_password) : change(m->me.access, m->me.password, new_password);
+    }
 }
 
 /* The old password was right when it was checked, and is none when the session would begin. */
 START_TEST(changed_while_somebody_logs_in)
 {
     moment_t m = {.me = person("student"), .lock = sql_session(), .login = true};
-    char *hash = sql("SELECT password_hash FROM forge.users WHERE id = %lld", (long long)person("student").id);
+    const char *hash = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"; /* of another password */
     sql_on(
         m.lock,
         F("BEGIN; UPDATE forge.users SET password_hash = '%s', password_changed_at = clock_timestamp() WHERE id = %lld",
@@ -369,6 +363,7 @@ START_TEST(changed_while_somebody_logs_in)
     expect_problem(m.reply, "bad_credentials");
     ck_assert_str_eq(sql("SELECT password_hash FROM forge.users WHERE id = %lld", (long long)m.me.id), hash);
     ck_assert_int_eq(live_sessions(m.me.id), 1);
+    ck_assert_str_eq(sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures"), "0");
 }
 END_TEST
 

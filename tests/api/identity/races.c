@@ -216,8 +216,7 @@ static void moment_one(int i, void *baton)
 {
     moment_t *m = baton;
     if (i == 1) {
-        for (int n = 0; n < 100 && strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0; n++)
-            pause_ms(100);
+        sql_until_waiting();
         sql_on(m->lock, "COMMIT");
     } else if (m->code) {
         m->reply =
@@ -233,6 +232,12 @@ static const char *factor_of(person_t me)
     reply_t *setup = CALL("POST", "/api/v1/auth/mfa/setup", .token = me.access, .json = "{}");
     expect_status(setup, 200);
     return text_at(setup->json, "/secret");
+}
+
+static void expect_no_failure(void)
+{
+    ck_assert_str_eq(sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed'"), "0");
 }
 
 /* The login came first: its session ends like the others when the factor becomes active. */
@@ -261,11 +266,74 @@ START_TEST(login_behind_a_second_factor)
                      "UPDATE forge.mfa_factors SET confirmed_at = now() WHERE user_id = %lld",
                      (long long)m.me.id, (long long)m.me.id));
     parallel(2, moment_one, &m);
-    ck_assert_int_ne(m.reply->status, 0);
+    expect_status(m.reply, 200);
+    ck_assert(json_is_true(at(m.reply->json, "/mfa_required")));
     ck_assert_ptr_null(maybe_at(m.reply->json, "/access_token"));
+    expect_no_failure();
     ck_assert_str_eq(
         sql("SELECT count(*) FROM forge.sessions WHERE revoked_at IS NULL AND user_id = %lld", (long long)m.me.id),
         "1");
+}
+END_TEST
+
+/* Logs in while `change` of the account (%lld) is done and not yet committed. */
+static reply_t *login_behind(person_t me, const char *change)
+{
+    moment_t m = {.me = me, .lock = sql_session()};
+    sql_on(m.lock, "BEGIN");
+    sql_on(m.lock, F(change, (long long)me.id));
+    parallel(2, moment_one, &m);
+    return m.reply;
+}
+
+/* Whatever ends the tokens of an account does not make its password wrong. */
+START_TEST(login_behind_a_change_of_the_account)
+{
+    person_t me = person("student");
+    static const char *const changes[] = {
+        "UPDATE forge.users SET role = 'instructor' WHERE id = %lld",
+        "UPDATE forge.users SET epoch = epoch + 1 WHERE id = %lld",
+        "UPDATE forge.users SET is_active = false WHERE id = %1$lld;"
+        "UPDATE forge.users SET is_active = true WHERE id = %1$lld",
+        "UPDATE forge.users SET password_changed_at = clock_timestamp() WHERE id = %lld",
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+        reply_t *reply = login_behind(me, changes[i]);
+        expect_status(reply, 200);
+        expect_good(text_at(reply->json, "/access_token"));
+    }
+    expect_no_failure();
+}
+END_TEST
+
+/* The second factor goes after the login has read that there is one: no code is asked for. */
+START_TEST(login_behind_the_end_of_a_second_factor)
+{
+    static const char *const ends[] = {
+        "SELECT FROM forge.users WHERE id = %1$lld FOR NO KEY UPDATE;"
+        "DELETE FROM forge.mfa_factors WHERE user_id = %1$lld",
+        "UPDATE forge.users SET epoch = epoch + 1 WHERE id = %1$lld;"
+        "DELETE FROM forge.mfa_factors WHERE user_id = %1$lld",
+    };
+    person_t me = person("student");
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        factor_of(me);
+        sql("UPDATE forge.mfa_factors SET confirmed_at = now()");
+        reply_t *reply = login_behind(me, ends[i]);
+        expect_status(reply, 200);
+        me.access = text_at(reply->json, "/access_token");
+    }
+    expect_no_failure();
+}
+END_TEST
+
+/* An account that is closed meanwhile is refused as ever, and nothing is counted towards a lock. */
+START_TEST(login_behind_a_deactivation)
+{
+    expect_problem(login_behind(person("student"), "UPDATE forge.users SET is_active = false WHERE id = %lld"),
+                   "bad_credentials");
+    ck_assert_str_eq(sql("SELECT coalesce(sum(failures + pending), 0) FROM forge.login_failures"), "0");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'user.login_failed'"), "1");
 }
 END_TEST
 
@@ -330,6 +398,9 @@ Suite *suite_races(void)
     TCase *moment = case_make(suite, "moment");
     tcase_add_test(moment, login_before_a_second_factor);
     tcase_add_test(moment, login_behind_a_second_factor);
+    tcase_add_test(moment, login_behind_a_change_of_the_account);
+    tcase_add_test(moment, login_behind_the_end_of_a_second_factor);
+    tcase_add_test(moment, login_behind_a_deactivation);
     TCase *flood = case_make(suite, "flood");
     tcase_add_test(flood, login_flood_leaves_reads_alone);
     return suite;

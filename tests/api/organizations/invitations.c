@@ -297,6 +297,67 @@ START_TEST(fifty_accept_at_once)
 }
 END_TEST
 
+/* Nobody who has gone still invites. */
+START_TEST(ended_with_the_inviter)
+{
+    stage_t s = stage_make();
+    person_t root = person("admin");
+    const char *token = invited(&s, "member");
+    char *path = F("/api/v1/users/%lld", (long long)s.owner.id);
+    expect_status(CALL("PATCH", path, .token = root.access, .json = "{\"is_active\":false}"), 200);
+    expect_problem(accept_by(s.guest, token), "invitation_gone");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.memberships WHERE user_id = %lld", (long long)s.guest.id), "0");
+}
+END_TEST
+
+typedef struct moment_t {
+    person_t who;
+    const char *token;
+    struct pg_conn *lock;
+    const char *then;     /* what `lock` does while the other one waits */
+    const char *unlocked; /* invitations that nobody had locked then */
+    reply_t *reply;
+} moment_t;
+
+static void moment_one(int i, void *baton)
+{
+    moment_t *m = baton;
+    if (i == 0) {
+        m->reply = accept_by(m->who, m->token);
+        return;
+    }
+    sql_until_waiting();
+    m->unlocked = sql("SELECT count(*) FROM (SELECT FROM forge.invitations FOR UPDATE SKIP LOCKED) AS i");
+    sql_on(m->lock, m->then);
+}
+
+/* Whoever deletes an organisation locks it before its invitations, and so does whoever accepts one. */
+START_TEST(accepted_while_the_organisation_goes)
+{
+    stage_t s = stage_make();
+    moment_t m = {.who = s.guest, .token = invited(&s, "member"), .lock = sql_session()};
+    m.then = "DELETE FROM forge.organizations; COMMIT";
+    sql_on(m.lock, "BEGIN; SELECT FROM forge.organizations FOR UPDATE");
+    parallel(2, moment_one, &m);
+    ck_assert_str_eq(m.unlocked, "1");
+    expect_problem(m.reply, "token_invalid");
+}
+END_TEST
+
+/* An account whose erasure has begun becomes no member: the lock of a foreign key would not wait for it. */
+START_TEST(accepted_while_the_account_goes)
+{
+    stage_t s = stage_make();
+    moment_t m = {.who = s.guest, .token = invited(&s, "member"), .lock = sql_session()};
+    sql_on(m.lock, F("BEGIN; SELECT FROM forge.users WHERE id = %lld FOR NO KEY UPDATE", (long long)s.guest.id));
+    m.then = F("SELECT FROM forge.erase_accounts('{%lld}'); COMMIT", (long long)s.guest.id);
+    parallel(2, moment_one, &m);
+    ck_assert_str_eq(m.unlocked, "1");
+    expect_problem(m.reply, "invalid_token");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.memberships WHERE user_id = %lld", (long long)s.guest.id), "0");
+}
+END_TEST
+
 Suite *suite_invitations(void)
 {
     Suite *suite = suite_create("invitations");
@@ -311,6 +372,10 @@ Suite *suite_invitations(void)
     tcase_add_test(all, revoked);
     tcase_add_test(all, ended_by_removal);
     tcase_add_test(all, mailboxes_are_not_flooded);
-    tcase_add_test(all, fifty_accept_at_once);
+    tcase_add_test(all, ended_with_the_inviter);
+    TCase *races = case_make(suite, "races");
+    tcase_add_test(races, fifty_accept_at_once);
+    tcase_add_test(races, accepted_while_the_organisation_goes);
+    tcase_add_test(races, accepted_while_the_account_goes);
     return suite;
 }

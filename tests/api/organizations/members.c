@@ -318,6 +318,90 @@ START_TEST(added_at_once)
 }
 END_TEST
 
+/* --- an account that is erased at the same moment --- */
+
+typedef struct moment_t {
+    const char *method, *path, *json;
+    person_t by, who;
+    struct pg_conn *lock;
+    reply_t *reply;
+    const char *unlocked; /* memberships of `who` that nobody had locked when the request waited */
+} moment_t;
+
+static void moment_one(int i, void *baton)
+{
+    moment_t *m = baton;
+    if (i == 0) {
+        m->reply = CALL(m->method, m->path, .token = m->by.access, .json = m->json);
+        return;
+    }
+    sql_until_waiting();
+    m->unlocked = sql("SELECT count(*) FROM (SELECT FROM forge.memberships WHERE user_id = %lld FOR UPDATE SKIP LOCKED)"
+                      " AS m",
+                      (long long)m->who.id);
+    sql_on(m->lock, "COMMIT");
+}
+
+/* The request comes while the account is erased and that is not yet committed. */
+static reply_t *while_erased(moment_t m)
+{
+    m.lock = sql_session();
+    sql_on(m.lock, F("BEGIN; SELECT FROM forge.users WHERE id = %lld FOR NO KEY UPDATE;"
+                     "SELECT FROM forge.erase_accounts('{%lld}')",
+                     (long long)m.who.id, (long long)m.who.id));
+    parallel(2, moment_one, &m);
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.memberships WHERE user_id = %lld", (long long)m.who.id), "0");
+    return m.reply;
+}
+
+START_TEST(whoever_is_erased_becomes_no_member)
+{
+    cast_t c = cast_make();
+    person_t other = person("student");
+    expect_fault(while_erased((moment_t){.method = "POST",
+                                         .path = members_of(&c),
+                                         .json = F("{\"user_id\":%lld}", (long long)c.stranger.id),
+                                         .by = c.owner,
+                                         .who = c.stranger}),
+                 "/user_id", "unknown");
+    expect_problem(while_erased((moment_t){.method = "POST",
+                                           .path = "/api/v1/organizations",
+                                           .json = "{\"name\":\"Late\"}",
+                                           .by = other,
+                                           .who = other}),
+                   "invalid_token");
+    ck_assert_str_eq(sql("SELECT count(*) FROM forge.organizations"), "1");
+}
+END_TEST
+
+/* The deletion comes while the other owner leaves and that is not yet committed: the one who is erased stays the owner,
+ * as if they had come one after the other. Whoever waits for the organisation has locked none of its members. */
+static void while_the_other_leaves(const cast_t *c, const char *method, const char *path, const char *json, int status)
+{
+    moment_t m = {.method = method, .path = path, .json = json, .by = c->root, .who = c->owner, .lock = sql_session()};
+    join(c->id, c->stranger, "owner");
+    sql_on(m.lock, F("BEGIN; SELECT FROM forge.organizations WHERE id = %lld FOR NO KEY UPDATE;"
+                     "DELETE FROM forge.memberships WHERE user_id = %lld",
+                     (long long)c->id, (long long)c->stranger.id));
+    parallel(2, moment_one, &m);
+    expect_status(m.reply, status);
+    ck_assert_str_eq(m.unlocked, "1");
+    ck_assert_str_eq(sql("SELECT string_agg(u.username, ' ') FROM forge.memberships m JOIN forge.users u ON u.id ="
+                         " m.user_id WHERE m.organization_id = %lld AND m.role = 'owner'",
+                         (long long)c->id),
+                     F("deleted_%lld", (long long)c->owner.id));
+}
+
+START_TEST(an_owner_is_erased_while_the_other_leaves)
+{
+    cast_t c = cast_make();
+    while_the_other_leaves(&c, "DELETE", F("/api/v1/users/%lld", (long long)c.owner.id), NULL, 204);
+    c = cast_make();
+    while_the_other_leaves(&c, "POST", "/api/v1/users/bulk",
+                           F("{\"action\":\"delete\",\"ids\":[%lld]}", (long long)c.owner.id), 200);
+}
+END_TEST
+
 Suite *suite_members(void)
 {
     Suite *suite = suite_create("members");
@@ -332,5 +416,7 @@ Suite *suite_members(void)
     tcase_add_test(races, one_of_two_owners_is_left);
     tcase_add_test(races, the_last_owner_hands_over_before_leaving);
     tcase_add_test(races, added_at_once);
+    tcase_add_test(races, whoever_is_erased_becomes_no_member);
+    tcase_add_test(races, an_owner_is_erased_while_the_other_leaves);
     return suite;
 }

@@ -114,7 +114,7 @@ START_TEST(accepted_once_by_its_address)
     ck_assert_int_eq(accept_token(STUDENT, 9), FORGE_E_TOKEN_INVALID);
     ck_assert_int_eq(accept_token(FOREIGN, 1), FORGE_E_INVITATION_FOREIGN);
     ck_assert_int_eq(accept_token(ROOT, 1), FORGE_E_INVITATION_FOREIGN);
-    ck_assert_int_eq(accept_token(NOBODY, 1), FORGE_E_INVITATION_FOREIGN);
+    ck_assert_int_eq(accept_token(NOBODY, 1), FORGE_E_INVALID_TOKEN);
     ck_assert_str_eq(states(), "pending");
     ck_assert_int_eq(accept_token(STUDENT, 1), FORGE_OK);
     ck_assert_str_eq(column("slug"), "one");

@@ -279,6 +279,7 @@ static forge_status_t log_in(const char *id, const char *step, const char *mac, 
 
 START_TEST(challenge_is_made)
 {
+    enable();
     ck_assert_int_eq(challenge(mac_a, 7, newer), 0); /* of another epoch */
     ck_assert_str_eq(counters(), "1/1 1/1");
     ck_assert_int_eq(challenge(mac_a, 0, newer), 1);
@@ -293,9 +294,12 @@ END_TEST
 
 START_TEST(five_tries)
 {
-    challenge(mac_a, 0, NULL);
-    ck_assert_int_eq(try(mac_a), 0); /* no factor is active */
+    ck_assert_int_eq(challenge(mac_a, 0, NULL), 0); /* no factor is active */
     enable();
+    ck_assert_int_eq(challenge(mac_a, 0, NULL), 1);
+    sql("UPDATE forge.mfa_factors SET confirmed_at = NULL");
+    ck_assert_int_eq(try(mac_a), 0);
+    sql("UPDATE forge.mfa_factors SET confirmed_at = now()");
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(try(mac_a), 1);
         ck_assert_str_eq(column("_secret"), sealed);
