@@ -108,8 +108,8 @@ static const forge_stmt_t back = {
     "UPDATE forge.jobs SET status = 'queued', attempts = greatest(attempts - 1, 0), lease_until = NULL, worker = NULL,"
     " due_at = now() WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status"};
 
-/* The attempt of a worker that died is spent: a job that kills whoever runs it comes to an end as well. What many of them
- * leave over does not go in this statement, which must never take too long. */
+/* The attempt of a worker that died is spent: a job that kills whoever runs it comes to an end as well. What many of
+ * them leave over does not go in this statement, which must never take too long. */
 static const forge_stmt_t lost = {
     "job_lost",
     "WITH gone AS MATERIALIZED (SELECT id, attempts < attempts_max AS more FROM forge.jobs"
