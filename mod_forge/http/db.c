@@ -84,6 +84,12 @@ static forge_status_t expect_room(forge_req_t *q)
     return forge_http_crowded(q);
 }
 
+/* Administrators have no quota, and what they change is not judged by that of whose it is. */
+static bool unjudged(const forge_req_t *q)
+{
+    return q->who.role == FORGE_ROLE_ADMIN && q->route && q->route->method != FORGE_GET;
+}
+
 forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
 {
     if (!forge_server_lease_db(q->lease)) {
@@ -92,6 +98,8 @@ forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
         FORGE_TRY(expect_room(q));
         FORGE_TRY(take(q, db));
         FORGE_TRY(expect_room(q));
+        if (unjudged(q))
+            FORGE_TRY(forge_store_db_unjudged(*db));
     }
     *db = forge_server_lease_db(q->lease);
     if (q->cached)

@@ -297,12 +297,6 @@ static forge_job_outcome_t analyse(forge_pdf_t *d)
     return f.done.result ? lend(d, d->p, write_result_at_once, &f) : forge_job_outcome_of(FORGE_E_INTERNAL, d->end);
 }
 
-static forge_status_t clear(forge_db_t *db, apr_pool_t *p, void *data)
-{
-    const forge_pdf_t *d = data;
-    return forge_store_passages_clear(db, p, d->session);
-}
-
 forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end_t *end)
 {
     bool copied = false;
@@ -312,11 +306,5 @@ forge_job_outcome_t forge_job_pdf(apr_pool_t *p, forge_job_t *job, forge_job_end
     if (copied)
         return FORGE_JOB_DONE;
     FORGE_JOB_TRY(read_document(&d));
-    const forge_job_outcome_t outcome = analyse(&d);
-    if (outcome == FORGE_JOB_FAILED) { /* what was written is of no use; its reason stays the one that is told */
-        const forge_job_end_t why = *end;
-        lend(&d, p, clear, &d);
-        *end = why;
-    }
-    return outcome;
+    return analyse(&d);
 }

@@ -47,6 +47,10 @@ typedef void (*forge_store_timed_fn)(void *baton, const char *name, apr_interval
  * forge_db_t. */
 forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db_settings_t *settings,
                                      const forge_db_use_t *use, forge_db_t **db);
+/* In this use nobody's quota is judged: what an administrator writes may belong to an account that has none left.
+ * Before a transaction. One round trip, and the next use with a quota has one too; none when the connection is so
+ * already. */
+forge_status_t forge_store_db_unjudged(forge_db_t *db);
 void forge_store_db_timed(forge_db_t *db, forge_store_timed_fn timed, void *baton); /* from now on, in this use */
 /* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool
  * replaces it. Idempotent. */

@@ -185,6 +185,14 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
     return FORGE_OK;
 }
 
+forge_status_t forge_store_db_unjudged(forge_db_t *db)
+{
+    if (!db || !db->conn)
+        return FORGE_E_DATABASE_DOWN;
+    db->settings.quota_rows = db->settings.quota_bytes = 0;
+    return same_settings(db) ? FORGE_OK : greet(db, false);
+}
+
 void forge_store_db_timed(forge_db_t *db, forge_store_timed_fn timed, void *baton)
 {
     db->timed = timed;

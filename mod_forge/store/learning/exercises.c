@@ -86,10 +86,17 @@ static const forge_stmt_t exercise_create = {
     "CASE WHEN NOT f.own THEN 'not_owner'" \
     " WHEN NOT ($4::text IS NULL OR (f.e).version = ANY ($4::bigint[])) THEN 'stale' ELSE 'ok' END AS outcome"
 
+/* Whoever takes an exercise out of its course has the course first, which a trigger locks otherwise
+ * (FORGE_COURSE_ALONE). `when`: in which case that is so. */
+#define COURSE_FIRST(when) \
+    "course AS MATERIALIZED (SELECT k.id FROM forge.courses k WHERE k.id = (SELECT x.course_id FROM forge.exercises x" \
+    " WHERE x.id = $3::bigint)" when " FOR UPDATE), "
+#define BEHIND_IT " AND (SELECT count(*) FROM course) >= 0"
+
 /* And $5 patch. */
 static const forge_stmt_t exercise_update = {
     "exercise_update",
-    "WITH " FOUND("NO KEY UPDATE", "") ", "
+    "WITH " COURSE_FIRST(" AND $5::jsonb -> 'published' = 'false'") FOUND("NO KEY UPDATE", BEHIND_IT) ", "
     "merged AS (SELECT w.*, " VERDICT " FROM found f, " FORGE_PATCHED("f.e", "$5") " w), "
     "changed AS ("
     " UPDATE forge.exercises e SET course_id = m.course_id, title = m.title,"
@@ -100,12 +107,9 @@ static const forge_stmt_t exercise_update = {
     " FROM merged m WHERE e.id = m.id AND m.outcome = 'ok' RETURNING " WHOLE ") "
     "SELECT e.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed e ON e.id = m.id"};
 
-/* Its course comes first (FORGE_COURSE_ALONE). */
 static const forge_stmt_t exercise_delete = {
     "exercise_delete",
-    "WITH course AS MATERIALIZED ("
-    " SELECT k.id FROM forge.courses k WHERE k.id = (SELECT x.course_id FROM forge.exercises x WHERE x.id ="
-    " $3::bigint) FOR UPDATE), " FOUND("UPDATE", " AND (SELECT count(*) FROM course) >= 0") ", "
+    "WITH " COURSE_FIRST("") FOUND("UPDATE", BEHIND_IT) ", "
     "verdict AS (SELECT (f.e).id, " VERDICT " FROM found f), "
     "gone AS (DELETE FROM forge.exercises e USING verdict v WHERE e.id = v.id AND v.outcome = 'ok') "
     "SELECT outcome AS _outcome FROM verdict"};

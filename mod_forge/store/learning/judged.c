@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Judged submissions: each function is one statement that writes the submission and its progress. What that earns,
+ * Judged submissions: each function has one statement that writes the submission and its progress. What that earns,
  * completed courses and achievements, the triggers of forge.progress write with it (migration 0020).
  */
 #include "learning_private.h"
@@ -27,6 +27,20 @@ static const forge_stmt_t submission_judged = {
     " VALUES ($1::bigint, $2::bigint, $3, 'done', $4::boolean, $5::integer, $6::jsonb, $7::bigint, now())"
     " RETURNING *), " PROGRESS
     " SELECT " FORGE_SUBMISSION ", " REACHED " FROM judged s"};
+
+/* Before a submission is judged anew: everything above it is locked from above, as whoever deletes a course, an
+ * exercise or an account does it (migration 0027). And nobody is asked to have room for what others have judged. */
+static const forge_stmt_t submission_held = {
+    "submission_held",
+    "WITH what AS MATERIALIZED (SELECT s.user_id, s.exercise_id, e.course_id FROM forge.exercise_submissions s"
+    " JOIN forge.exercises e ON e.id = s.exercise_id WHERE s.id = $1::bigint), "
+    "course AS MATERIALIZED (SELECT c.id FROM forge.courses c WHERE c.id = (SELECT w.course_id FROM what w)"
+    " FOR KEY SHARE), "
+    "exercise AS MATERIALIZED (SELECT e.id FROM forge.exercises e WHERE e.id = (SELECT w.exercise_id FROM what w)"
+    " AND (SELECT count(*) FROM course) >= 0 FOR KEY SHARE), "
+    "account AS MATERIALIZED (SELECT u.id FROM forge.users u WHERE u.id = (SELECT w.user_id FROM what w)"
+    " AND (SELECT count(*) FROM exercise) >= 0 FOR NO KEY UPDATE) "
+    "SELECT count(*), set_config('forge.user_quota', '', true) FROM account"};
 
 /* $1 submission, $2 passed, $3 score, $4 results, $5 version of the exercise. */
 static const forge_stmt_t submission_rejudged = {
@@ -73,6 +87,6 @@ forge_status_t forge_store_submission_rejudged(forge_db_t *db, apr_pool_t *p, ap
     const forge_args_t args =
         FORGE_ARGS(forge_util_itoa(p, id), judged->passed ? "t" : "f", forge_util_itoa(p, judged->score),
                    judged->results, forge_util_itoa(p, judged->version));
-    FORGE_TRY(forge_store_run(db, p, &submission_rejudged, args, rows));
+    FORGE_TRY(forge_store_in_turn(db, p, &submission_held, &submission_rejudged, args, rows));
     return forge_store_rows_count(*rows) ? happened(db, p, *rows) : FORGE_E_NOT_FOUND;
 }

@@ -81,8 +81,8 @@ typedef struct forge_prerequisites_in_t {
  * that the caller sees), FORGE_E_PREREQUISITE_CYCLE. */
 forge_status_t forge_store_prerequisites_put(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                              const forge_prerequisites_in_t *in, forge_rows_t **rows);
-/* All courses to complete before this one, each after its own prerequisites. Base args: caller, administrator, course.
- */
+/* The courses to complete before this one, each after its own prerequisites: all of them, and of more than 500 the
+ * nearest. Base args: caller, administrator, course. */
 extern const forge_list_t forge_store_path_list;
 
 /* --- bundle.c: a course as one document --- */

@@ -43,22 +43,51 @@ static const forge_stmt_t prerequisites_put = {
     "SELECT (SELECT coalesce(json_agg(a.id ORDER BY a.id), '[]') FROM asked a) AS course_ids,"
     " coalesce((SELECT r.version FROM raised r), v.version) AS _version, v.outcome AS _outcome FROM verdict v"};
 
-/* The longest way to each says where it stands: whatever comes before it is farther away. What is not for the caller's
- * eyes is passed through and left out. $1 caller, $2 administrator, $3 course. */
-#define PATH(columns) \
-    "WITH RECURSIVE before(id, depth) AS (" \
-    " SELECT x.prerequisite_id, 1 FROM forge.prerequisites x WHERE x.course_id = $3::bigint" \
-    " UNION SELECT x.prerequisite_id, b.depth + 1 FROM before b JOIN forge.prerequisites x ON x.course_id = b.id), " \
-    "ranked AS (SELECT b.id, row_number() OVER (ORDER BY max(b.depth) DESC, b.id) AS rank FROM before b GROUP BY" \
-    " b.id) " \
-    "SELECT " columns " FROM ranked r JOIN forge.courses c ON c.id = r.id WHERE " FORGE_COURSE_VISIBLE("$1", "$2") \
-    " AND EXISTS (SELECT FROM forge.courses c WHERE c.id = $3::bigint AND " FORGE_COURSE_VISIBLE("$1", "$2") ")"
+/* What a course needs, for unnest: so no plan reads the whole table, and none is thought to be so long that it is worth
+ * compiling. */
+#define NEEDED(course) \
+    "ARRAY(SELECT x.prerequisite_id FROM forge.prerequisites x WHERE x.course_id = " course " ORDER BY 1)"
+
+/* The courses before a course, each once, the nearest ones first: COURSES_MAX of them, so that no graph makes this a
+ * long statement. What is not for the caller's eyes is passed through, and left out at the end.
+ * $1 caller, $2 administrator, $3 course. */
+#define COURSES_MAX 500
+#define FOUND \
+    "WITH RECURSIVE before(id) AS (" \
+    " SELECT y.id FROM forge.courses c, unnest(" NEEDED("c.id") ") y(id) WHERE c.id = $3::bigint AND " \
+    FORGE_COURSE_VISIBLE("$1", "$2") \
+    " UNION SELECT y.id FROM before b, unnest(" NEEDED("b.id") ") y(id)), " \
+    "found AS MATERIALIZED (SELECT b.id FROM before b LIMIT " APR_STRINGIFY(COURSES_MAX) ")"
+
+/* Each course stands behind its own prerequisites. They are taken away from the end, in steps: `free` are those that
+ * none of the rest needs, `ids` is the rest, and `needed` says by how many of the rest. So each edge counts once,
+ * however many ways lead over it. */
+#define RANKED \
+    FOUND ", " \
+    "needs AS (SELECT y.id, count(*) AS n FROM found f, unnest(" NEEDED("f.id") ") y(id)" \
+    " WHERE y.id IN (SELECT id FROM found) GROUP BY 1), " \
+    "steps(depth, free, ids, needed) AS (" \
+    " SELECT 1, (SELECT array_agg(f.id) FROM found f WHERE f.id NOT IN (SELECT id FROM needs))," \
+    "  (SELECT array_agg(n.id ORDER BY n.id) FROM needs n), (SELECT array_agg(n.n ORDER BY n.id) FROM needs n)" \
+    " UNION ALL SELECT s.depth + 1, t.free, t.ids, t.needed FROM steps s, LATERAL (" \
+    "  SELECT array_agg(w.id) FILTER (WHERE w.n = 0) AS free, array_agg(w.id) FILTER (WHERE w.n > 0) AS ids," \
+    "   array_agg(w.n) FILTER (WHERE w.n > 0) AS needed FROM (" \
+    "   SELECT v.id, sum(v.n)::bigint AS n FROM (" \
+    "    SELECT u.id, u.n FROM unnest(s.ids, s.needed) u(id, n)" \
+    "    UNION ALL SELECT y.id, -1 FROM unnest(s.free) u(id), unnest(" NEEDED("u.id") ") y(id)) v" \
+    "   GROUP BY v.id) w) t WHERE s.free IS NOT NULL), " \
+    "ranked AS (SELECT u.id, row_number() OVER (ORDER BY s.depth DESC, u.id) AS rank" \
+    " FROM steps s, unnest(s.free) u(id))"
+
+#define SHOWN(columns, from) \
+    " SELECT " columns " FROM " from " r JOIN forge.courses c ON c.id = r.id WHERE " FORGE_COURSE_VISIBLE("$1", "$2")
 
 static const forge_list_filter_t filters[] = {{NULL, NULL}};
 static const forge_list_order_t orders[] = {
     {"path", "r.rank, c.id", "(r.rank, c.id) > ($%d::bigint, $%d::bigint)", "_rank"}, {NULL, NULL, NULL, NULL}};
 const forge_list_t forge_store_path_list = {
-    "course_path", PATH(FORGE_COURSE ", r.rank AS _rank"), PATH("count(*)"), 3, filters, orders};
+    "course_path", RANKED SHOWN(FORGE_COURSE ", r.rank AS _rank", "ranked"), FOUND SHOWN("count(*)", "found"), 3,
+    filters, orders};
 
 /* clang-format on */
 

@@ -83,16 +83,24 @@ static const forge_stmt_t done = {
     " attempts = CASE WHEN again THEN 0 ELSE attempts END, error_code = NULL, error_detail = NULL"
     " WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status" ANALYSIS};
 
+/* What an analysis has written is of no use once its job has failed or was cancelled, and would fill the quota of its
+ * account. `jobs` is called j. */
+#define LEFT_OVER(jobs) \
+    "DELETE FROM forge.passages p USING forge.analysis_sessions s, " jobs " j" \
+    " WHERE s.job_id = j.id AND j.status IN ('failed', 'cancelled') AND p.session_id = s.id"
+static const forge_stmt_t left_over = {"job_left_over", LEFT_OVER("forge.jobs") " AND j.id = $1::bigint"};
+
 /* A job without attempts left is put aside with its last reason. $1 job, $2 worker, $3 code, $4 detail, $5 whether
  * another try makes sense, $6 delay in microseconds. */
 static const forge_stmt_t failed = {
     "job_failed",
-    "UPDATE forge.jobs SET status = CASE WHEN more THEN 'queued' ELSE 'failed' END,"
+    "WITH held AS MATERIALIZED (SELECT id AS number, $5::boolean AND attempts < attempts_max AS more FROM forge.jobs"
+    "  WHERE id = $1::bigint AND status = 'running' AND worker = $2 FOR UPDATE),"
+    " ended AS (UPDATE forge.jobs SET status = CASE WHEN more THEN 'queued' ELSE 'failed' END,"
     " finished_at = CASE WHEN more THEN NULL ELSE now() END, lease_until = NULL,"
     " due_at = now() + $6::bigint * interval '1 microsecond', error_code = left($3, 64), error_detail = left($4, 1000)"
-    " FROM (SELECT id AS number, $5::boolean AND attempts < attempts_max AS more FROM forge.jobs"
-    "  WHERE id = $1::bigint AND status = 'running' AND worker = $2 FOR UPDATE) held"
-    " WHERE id = number RETURNING status" ANALYSIS};
+    " FROM held WHERE id = number RETURNING id, status" ANALYSIS "),"
+    " cleared AS (" LEFT_OVER("ended") ") SELECT * FROM ended"};
 
 /* Whoever gives a job back has not tried it. */
 static const forge_stmt_t back = {
@@ -100,7 +108,8 @@ static const forge_stmt_t back = {
     "UPDATE forge.jobs SET status = 'queued', attempts = greatest(attempts - 1, 0), lease_until = NULL, worker = NULL,"
     " due_at = now() WHERE id = $1::bigint AND status = 'running' AND worker = $2 RETURNING status"};
 
-/* The attempt of a worker that died is spent: a job that kills whoever runs it comes to an end as well. */
+/* The attempt of a worker that died is spent: a job that kills whoever runs it comes to an end as well. What many of
+ * them leave over does not go in this statement, which must never take too long. */
 static const forge_stmt_t lost = {
     "job_lost",
     "WITH gone AS MATERIALIZED (SELECT id, attempts < attempts_max AS more FROM forge.jobs"
@@ -109,8 +118,8 @@ static const forge_stmt_t lost = {
     " changed AS (UPDATE forge.jobs j SET status = CASE WHEN more THEN 'queued' ELSE 'failed' END,"
     " finished_at = CASE WHEN more THEN NULL ELSE now() END, lease_until = NULL, due_at = now(),"
     " error_code = 'worker_lost', error_detail = 'the process that ran it ended without a word'"
-    " FROM gone WHERE j.id = gone.id RETURNING j.status)"
-    " SELECT count(*) AS lost, count(*) FILTER (WHERE status = 'failed') AS failed FROM changed"};
+    " FROM gone WHERE j.id = gone.id RETURNING j.id, j.status)"
+    " SELECT id, status FROM changed"};
 
 #define JOB \
     "j.id, j.kind, j.user_id, j.status, j.progress, j.stage, CASE WHEN j.status = 'failed' THEN" \
@@ -124,9 +133,9 @@ static const forge_stmt_t get = {"job_get", "SELECT " JOB THEIRS};
 /* $1 caller, $2 administrator, $3 job. */
 static const forge_stmt_t cancel = {
     "job_cancel",
-    "UPDATE forge.jobs j SET status = 'cancelled', finished_at = now(), lease_until = NULL"
+    "WITH ended AS (UPDATE forge.jobs j SET status = 'cancelled', finished_at = now(), lease_until = NULL"
     " WHERE j.id = $3::bigint AND ($2::boolean OR j.user_id = $1::bigint) AND j.status IN ('queued', 'running')"
-    " RETURNING " JOB};
+    " RETURNING " JOB "), cleared AS (" LEFT_OVER("ended") ") SELECT * FROM ended"};
 
 static const forge_stmt_t retry = {
     "job_retry",
@@ -222,6 +231,13 @@ forge_status_t forge_store_job_progress(forge_db_t *db, apr_pool_t *p, const for
     return held(db, p, &progress, args, ours);
 }
 
+/* For a worker that does not hold its job any more: it may have been cancelled, and the worker has written behind that.
+ */
+static forge_status_t cleared(forge_db_t *db, apr_pool_t *p, apr_int64_t id)
+{
+    return forge_store_run(db, p, &left_over, FORGE_ARGS(forge_util_itoa(p, id)), NULL);
+}
+
 static void analysis_ended(forge_db_t *db, const char *event, const forge_rows_t *rows, const char *code)
 {
     apr_int64_t id = forge_store_rows_int(rows, 0, "_analysis", 0);
@@ -237,7 +253,9 @@ forge_status_t forge_store_job_done(forge_db_t *db, apr_pool_t *p, const forge_j
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &done, FORGE_ARGS(forge_util_itoa(p, job->id), job->worker), &rows));
     *ours = forge_store_rows_count(rows) > 0;
-    if (*ours && strcmp(forge_store_rows_text(rows, 0, "status"), "done") == 0)
+    if (!*ours)
+        return cleared(db, p, job->id);
+    if (strcmp(forge_store_rows_text(rows, 0, "status"), "done") == 0)
         analysis_ended(db, "analysis.finished", rows, NULL);
     return FORGE_OK;
 }
@@ -248,22 +266,31 @@ forge_status_t forge_store_job_failed(forge_db_t *db, apr_pool_t *p, const forge
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, job->id), job->worker, in->code, in->detail,
                                          in->again ? "t" : "f", forge_util_itoa(p, in->delay));
     FORGE_TRY(forge_store_run(db, p, &failed, args, rows));
-    if (forge_store_rows_count(*rows) > 0 && strcmp(forge_store_rows_text(*rows, 0, "status"), "failed") == 0)
+    if (forge_store_rows_count(*rows) == 0)
+        return cleared(db, p, job->id);
+    if (strcmp(forge_store_rows_text(*rows, 0, "status"), "failed") == 0)
         analysis_ended(db, "analysis.failed", *rows, in->code);
     return FORGE_OK;
 }
 
 forge_status_t forge_store_job_back(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job, bool *ours)
 {
-    return held(db, p, &back, FORGE_ARGS(forge_util_itoa(p, job->id), job->worker), ours);
+    FORGE_TRY(held(db, p, &back, FORGE_ARGS(forge_util_itoa(p, job->id), job->worker), ours));
+    return *ours ? FORGE_OK : cleared(db, p, job->id);
 }
 
 forge_status_t forge_store_jobs_lost(forge_db_t *db, apr_pool_t *p, int *number, int *given_up)
 {
     forge_rows_t *rows;
     FORGE_TRY(forge_store_run(db, p, &lost, FORGE_NO_ARGS, &rows));
-    *number = (int)forge_store_rows_int(rows, 0, "lost", 0);
-    *given_up = (int)forge_store_rows_int(rows, 0, "failed", 0);
+    *number = forge_store_rows_count(rows);
+    *given_up = 0;
+    for (int i = 0; i < *number; i++) {
+        if (strcmp(forge_store_rows_text(rows, i, "status"), "failed") != 0)
+            continue;
+        ++*given_up;
+        cleared(db, p, forge_store_rows_int(rows, i, "id", 0)); /* that they are told of does not depend on it */
+    }
     return FORGE_OK;
 }
 

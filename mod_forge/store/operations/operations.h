@@ -122,7 +122,8 @@ typedef struct forge_job_failure_t {
     bool again; /* a later try may succeed: it is due after `delay`, if attempts are left */
     apr_interval_time_t delay;
 } forge_job_failure_t;
-/* Row, when the claim held: status, queued or failed. */
+/* Row, when the claim held: status, queued or failed. Passages of an analysis go when its job has failed or was
+ * cancelled, here as in the calls below. */
 forge_status_t forge_store_job_failed(forge_db_t *db, apr_pool_t *p, const forge_job_held_t *job,
                                       const forge_job_failure_t *in, forge_rows_t **rows);
 /* Gives it back as it was, due at once; the attempt does not count. */

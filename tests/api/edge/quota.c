@@ -104,6 +104,27 @@ START_TEST(administrators_are_not_bounded)
 }
 END_TEST
 
+/* What an administrator changes stays somebody's who has no room left; whose it is has as little room as before, also
+ * on the same connection. */
+START_TEST(administrators_change_what_is_of_a_full_account)
+{
+    person_t me = person("instructor"), admin = person("admin");
+    for (int i = 0; i < 13; i++)
+        expect_status(make(me, PORT_QUICK, "/api/v1/courses", titled("Large", 20000)), 201);
+    for (int i = 0; i < 3; i++)
+        expect_status(make(me, PORT_QUICK, "/api/v1/courses", titled("Small", 1)), 201);
+    for (int i = 0; i < 3; i++) {
+        char *small = F("/api/v1/courses/%s", sql("SELECT min(id) FROM forge.courses WHERE title = 'Small'"));
+        expect_problem(CALL("PATCH", small, .port = PORT_QUICK, .token = me.access, .json = titled("Grown", 20000)),
+                       "quota_exceeded");
+        expect_status(CALL("PATCH", small, .port = PORT_QUICK, .token = admin.access, .json = titled("Grown", 20000)),
+                      200);
+        expect_problem(make(me, PORT_QUICK, "/api/v1/courses", titled("Large", 20000)), "quota_exceeded");
+    }
+    ck_assert_str_eq(sql("SELECT bytes > 1048576 FROM forge.usage WHERE user_id = %lld", (long long)me.id), "t");
+}
+END_TEST
+
 /* The log is never cut: who fills it by making things is stopped, but not in protecting the account. */
 START_TEST(events_of_a_day)
 {
@@ -171,6 +192,7 @@ Suite *suite_quota(void)
     tcase_add_test(all, many_at_once_do_not_exceed_it);
     tcase_add_test(all, bytes_of_an_account);
     tcase_add_test(all, administrators_are_not_bounded);
+    tcase_add_test(all, administrators_change_what_is_of_a_full_account);
     tcase_add_test(all, events_of_a_day);
     tcase_add_test(all, sessions_of_an_account);
     tcase_add_test(all, answers_kept_for_an_account);

@@ -265,6 +265,103 @@ START_TEST(kinds_of_a_worker)
 }
 END_TEST
 
+/* --- what an analysis leaves behind --- */
+
+#define WRITES \
+    "INSERT INTO forge.passages (session_id, position, body) SELECT s.id, 1 + count(p.id), 'text'" \
+    " FROM forge.analysis_sessions s LEFT JOIN forge.passages p ON p.session_id = s.id GROUP BY s.id;"
+#define CANCELLED "UPDATE forge.jobs SET status = 'cancelled', finished_at = now(), lease_until = NULL;"
+
+/* The job of an analysis, alone. */
+static void add_analysis(void)
+{
+    sql("TRUNCATE forge.jobs RESTART IDENTITY CASCADE");
+    add("plain");
+    sql("INSERT INTO forge.analysis_sessions (user_id, kind, url, job_id) VALUES (1, 'github', 'https://h/o/n', 1)");
+}
+
+/* Its state, how many passages there are, and how many bytes of them count. */
+static const char *left_behind(void)
+{
+    return ask("SELECT concat_ws(' ', j.status, (SELECT count(*) FROM forge.passages), s.kept)"
+               " FROM forge.analysis_sessions s JOIN forge.jobs j ON j.id = s.job_id");
+}
+
+START_TEST(an_analysis_that_failed_keeps_nothing)
+{
+    interrupt = WRITES;
+    add_analysis();
+    ck_assert(turn());
+    ck_assert_str_eq(left_behind(), "done 1 4");
+    outcome = FORGE_JOB_FAILED;
+    add_analysis();
+    ck_assert(turn());
+    ck_assert_str_eq(left_behind(), "failed 0 0");
+    outcome = FORGE_JOB_LATER;
+    add_analysis();
+    ck_assert(turn());
+    ck_assert_str_eq(left_behind(), "queued 1 4"); /* the next attempt does with it what it likes */
+    sql("UPDATE forge.jobs SET due_at = now()");
+    ck_assert(turn());
+    ck_assert_str_eq(left_behind(), "failed 0 0");
+}
+END_TEST
+
+START_TEST(an_analysis_that_was_cancelled_keeps_nothing)
+{
+    const forge_actor_t ada = {.id = 1};
+    forge_rows_t *rows;
+    interrupt = WRITES CANCELLED WRITES; /* a worker hears of it at its next step */
+    for (outcome = FORGE_JOB_DONE; outcome <= FORGE_JOB_LATER; outcome++) {
+        add_analysis();
+        ck_assert(turn());
+        ck_assert_str_eq(left_behind(), "cancelled 0 0");
+    }
+    add_analysis();
+    sql(WRITES);
+    ck_assert_int_eq(forge_store_job_cancel(db, P, &ada, 1, &rows), FORGE_OK);
+    ck_assert_str_eq(forge_store_rows_text(rows, 0, "status"), "cancelled");
+    ck_assert_str_eq(left_behind(), "cancelled 0 0");
+}
+END_TEST
+
+/* Who comes too late to write how a job ended, because it was cancelled with the last step behind. */
+START_TEST(an_analysis_cancelled_at_its_end_keeps_nothing)
+{
+    const forge_job_held_t gone = {1, "gone"};
+    const forge_job_failure_t failure = {.code = "failed", .detail = ""};
+    forge_rows_t *rows;
+    bool ours = true;
+    add_analysis();
+    sql(WRITES CANCELLED);
+    ck_assert_int_eq(forge_store_job_done(db, P, &gone, &ours), FORGE_OK);
+    ck_assert(!ours);
+    ck_assert_str_eq(left_behind(), "cancelled 0 0");
+    sql(WRITES);
+    ck_assert_int_eq(forge_store_job_failed(db, P, &gone, &failure, &rows), FORGE_OK);
+    ck_assert_str_eq(left_behind(), "cancelled 0 0");
+    sql("UPDATE forge.jobs SET status = 'running', finished_at = NULL, lease_until = now(), worker = "
+        "'another';" WRITES);
+    ck_assert_int_eq(forge_store_job_back(db, P, &gone, &ours), FORGE_OK);
+    ck_assert_str_eq(left_behind(), "running 1 4"); /* what the other one writes is its own */
+}
+END_TEST
+
+START_TEST(an_analysis_whose_workers_died_keeps_nothing)
+{
+    int lost = 0, given_up = 0;
+    add_analysis();
+    sql(WRITES "UPDATE forge.jobs SET status = 'running', lease_until = now(), worker = 'dead', attempts = 1,"
+               " attempts_max = 2");
+    ck_assert_int_eq(forge_store_jobs_lost(db, P, &lost, &given_up), FORGE_OK);
+    ck_assert_str_eq(left_behind(), "queued 1 4");
+    sql("UPDATE forge.jobs SET status = 'running', lease_until = now(), attempts = 2");
+    ck_assert_int_eq(forge_store_jobs_lost(db, P, &lost, &given_up), FORGE_OK);
+    ck_assert(lost == 1 && given_up == 1);
+    ck_assert_str_eq(left_behind(), "failed 0 0");
+}
+END_TEST
+
 /* Each wait is twice the one before, up to the most, and at most a quarter longer; two are seldom the same. */
 START_TEST(back_off_with_jitter)
 {
@@ -309,6 +406,10 @@ Suite *forge_test_jobs_queue(void)
     tcase_add_test(tc, outage_within_the_lease);
     tcase_add_test(tc, no_connection);
     tcase_add_test(tc, kinds_of_a_worker);
+    tcase_add_test(tc, an_analysis_that_failed_keeps_nothing);
+    tcase_add_test(tc, an_analysis_that_was_cancelled_keeps_nothing);
+    tcase_add_test(tc, an_analysis_cancelled_at_its_end_keeps_nothing);
+    tcase_add_test(tc, an_analysis_whose_workers_died_keeps_nothing);
     tcase_add_test(tc, back_off_with_jitter);
     tcase_add_test(tc, without_a_queue);
     suite_add_tcase(s, tc);

@@ -453,6 +453,63 @@ START_TEST(lists_follow_indexes)
 }
 END_TEST
 
+/* Numbers of the courses before this one, of one page behind the last row of the page before. */
+static int path_page(const char *course, forge_list_query_t *query, apr_int64_t *total)
+{
+    query->base = FORGE_ARGS(NULL, "f", course);
+    ck_assert_int_eq(forge_store_list(db, forge_test_pool, &forge_store_path_list, query, &rows, total), FORGE_OK);
+    const int n = forge_store_rows_count(rows) > query->limit ? query->limit : forge_store_rows_count(rows);
+    if (n > 0) {
+        query->after_id = forge_store_rows_text(rows, n - 1, "id");
+        query->after_key = forge_store_rows_text(rows, n - 1, "_rank");
+    }
+    return n;
+}
+
+/* Each of 1000 courses needs the next hundred: more ways than anybody can count lead to the last one. */
+START_TEST(the_path_through_a_dense_graph)
+{
+    const char *const none[1] = {NULL};
+    forge_list_query_t query = {.values = none, .limit = 100, .count = true};
+    apr_int64_t total = 0;
+    sql("TRUNCATE forge.courses RESTART IDENTITY CASCADE; INSERT INTO forge.courses (title, instructor_id)"
+        " SELECT 'T', 2 FROM generate_series(1, 1000); SET session_replication_role = replica; INSERT INTO"
+        " forge.prerequisites SELECT c, p FROM generate_series(1, 1000) c, generate_series(c + 1, least(c + 100, "
+        "1000)) p;"
+        "RESET session_replication_role");
+    ck_assert_int_eq(path_page("901", &query, &total), 99);
+    ck_assert_int_eq(total, 99);
+    for (int i = 0; i < 99; i++)
+        ck_assert_int_eq(forge_store_rows_int(rows, i, "id", 0), 1000 - i);
+    query = (forge_list_query_t){.values = none, .limit = 100, .count = true};
+    int next = 501;
+    for (int n; (n = path_page("1", &query, &total)) > 0;)
+        for (int i = 0; i < n; i++)
+            ck_assert_int_eq(forge_store_rows_int(rows, i, "id", 0), next--);
+    ck_assert_int_eq(next, 1);
+    ck_assert_int_eq(total, 500); /* the nearest ones of 999 */
+}
+END_TEST
+
+/* What is not shown still says what is before it. */
+START_TEST(the_path_over_a_draft)
+{
+    const char *const none[1] = {NULL};
+    forge_list_query_t query = {.values = none, .limit = 100, .count = true};
+    apr_int64_t total = 0;
+    sql("INSERT INTO forge.courses (title, instructor_id) VALUES ('Five', 2), ('Six', 2), ('Seven', 2);"
+        "INSERT INTO forge.prerequisites VALUES (1, 2), (1, 5), (1, 7), (2, 6), (6, 5), (7, 5)");
+    ck_assert_int_eq(path_page("1", &query, &total), 3);
+    ck_assert_int_eq(total, 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(forge_store_rows_int(rows, i, "id", 0), 5 + i);
+    query = (forge_list_query_t){.values = none, .limit = 100};
+    ck_assert_int_eq(path_page("2", &query, NULL), 0); /* the way to a draft is not shown */
+    query = (forge_list_query_t){.values = none, .limit = 100};
+    ck_assert_int_eq(path_page("5", &query, NULL), 0);
+}
+END_TEST
+
 Suite *forge_test_store_courses(void)
 {
     Suite *s = suite_create("store_courses");
@@ -478,6 +535,8 @@ Suite *forge_test_store_courses(void)
     tcase_add_test(tc, searched_by_words_and_prefixes);
     tcase_add_test(tc, search_takes_any_text);
     tcase_add_test(tc, lists_follow_indexes);
+    tcase_add_test(tc, the_path_through_a_dense_graph);
+    tcase_add_test(tc, the_path_over_a_draft);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -244,6 +244,64 @@ START_TEST(enrolling_meets_who_learns)
 }
 END_TEST
 
+static forge_status_t rejudge_on(forge_db_t *on, apr_int64_t id, const char *results)
+{
+    const forge_judged_t judged = {.passed = true, .score = 100, .results = results, .version = 1};
+    return forge_store_submission_rejudged(on, forge_test_pool, id, &judged, &rows);
+}
+
+/* In a process of its own: unpublishes the exercise, or judges its submission anew. */
+static pid_t begin_to_change(bool judges)
+{
+    const forge_patch_t patch = {.members = "{\"published\":false}"};
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    forge_db_t *mine = schema_attach();
+    _exit(judges ? rejudge_on(mine, 1, "[]")
+                 : forge_store_exercise_update(mine, forge_test_pool, by(TEACHER), 1, &patch, &rows));
+}
+
+/* As whoever deletes a course does, who holds it and then wants all that is below it. */
+START_TEST(the_course_comes_before_what_is_in_it)
+{
+    ck_assert_int_eq(submit(LEARNER, 1, 50), FORGE_OK);
+    sql("BEGIN; SELECT FROM forge.courses WHERE id = 1 FOR UPDATE");
+    pid_t pid = begin_to_change(_i == 1);
+    wait_for_waiting("1");
+    sql("SELECT FROM forge.exercises FOR UPDATE NOWAIT");
+    sql("SELECT FROM forge.users FOR UPDATE NOWAIT");
+    sql("SELECT FROM forge.exercise_submissions FOR UPDATE NOWAIT; COMMIT");
+    must_end_well(pid);
+}
+END_TEST
+
+/* The same for what is of no course, and for the account. */
+START_TEST(exercise_and_account_come_before_the_submission)
+{
+    ck_assert_int_eq(submit(LEARNER, 1, 50), FORGE_OK);
+    sql(_i ? "BEGIN; SELECT FROM forge.exercises WHERE id = 1 FOR UPDATE"
+           : "BEGIN; SELECT FROM forge.users WHERE id = 2 FOR UPDATE");
+    pid_t pid = begin_to_change(true);
+    wait_for_waiting("1");
+    sql("SELECT FROM forge.exercise_submissions FOR UPDATE NOWAIT; COMMIT");
+    must_end_well(pid);
+}
+END_TEST
+
+/* Nobody is asked to have room for what others judge anew; what somebody hands in is still counted. */
+START_TEST(a_full_quota_stops_no_rejudging)
+{
+    ck_assert_int_eq(submit(LEARNER, 1, 50), FORGE_OK);
+    forge_test_pg_do(db, forge_test_pool, "SET forge.user_quota = '1000 10'");
+    ck_assert_int_eq(rejudge_on(db, 1, "[\"a longer result than the one before\"]"), FORGE_OK);
+    ck_assert_str_eq(column("score"), "100");
+    ck_assert_int_eq(submit(LEARNER, 1, 50), FORGE_E_QUOTA_EXCEEDED);
+    ck_assert_str_eq(ask("SELECT bytes > 40 FROM forge.usage WHERE user_id = 2"), "true");
+    ck_assert_int_eq(rejudge_on(db, 77, "[]"), FORGE_E_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(summary_of_all_courses)
 {
     ck_assert_int_eq(forge_store_progress_summary(db, forge_test_pool, by(LEARNER), &rows), FORGE_OK);
@@ -283,6 +341,9 @@ Suite *forge_test_store_progress(void)
     tcase_add_test(tc, a_lesson_goes_while_it_is_learned);
     tcase_add_loop_test(tc, what_is_taken_away_meets_who_learns, COURSE, EXERCISE + 1);
     tcase_add_loop_test(tc, enrolling_meets_who_learns, 0, 2);
+    tcase_add_loop_test(tc, the_course_comes_before_what_is_in_it, 0, 2);
+    tcase_add_loop_test(tc, exercise_and_account_come_before_the_submission, 0, 2);
+    tcase_add_test(tc, a_full_quota_stops_no_rejudging);
     tcase_add_test(tc, summary_of_all_courses);
     suite_add_tcase(s, tc);
     return s;
