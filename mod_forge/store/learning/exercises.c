@@ -86,7 +86,7 @@ static const forge_stmt_t exercise_create = {
     "CASE WHEN NOT f.own THEN 'not_owner'" \
     " WHEN NOT ($4::text IS NULL OR (f.e).version = ANY ($4::bigint[])) THEN 'stale' ELSE 'ok' END AS outcome"
 
-/* And $5 patch, $6 whether it replaces. */
+/* $1 caller, $2 administrator, $3 exercise, $4 versions, $5 patch, $6 whether it replaces. */
 static const forge_stmt_t exercise_update = {
     "exercise_update",
     "WITH " FOUND("NO KEY UPDATE", "") ", "
